@@ -1,0 +1,93 @@
+"""What is tracked and how: `history = Trail(patient="patient_id")` on every audited model.
+
+The history tables are those of django-simple-history, so `diff_against` and `as_of` work; the rows are written by
+database triggers (`audit.triggers`), so that no write path escapes them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from simple_history.models import HistoricalRecords
+
+
+class TrailRow(models.Model):
+    """Columns every history row has beside the copy of the tracked row (AUD-02)."""
+
+    history_user_name = models.CharField(max_length=200)
+    history_full_name = models.CharField(max_length=200)
+    history_role = models.CharField(max_length=40)
+    history_origin = models.CharField(max_length=20)
+    history_request = models.CharField(max_length=40)
+    history_session = models.CharField(max_length=64)
+    history_address = models.CharField(max_length=64)
+    history_trial = models.BigIntegerField(null=True, db_index=True)
+    history_patient = models.BigIntegerField(null=True, db_index=True)
+
+    class Meta:
+        abstract = True
+
+
+class Trail(HistoricalRecords):
+    """History declared on a model.
+
+    patient, trial: where the row's patient and trial ids are (`"id"`, `"patient_id"`, `"record__patient_id"`).
+    see: permission that is needed to read the history (product data unblind).
+    signed_content: columns whose change invalidates signatures on the row.
+    watched: columns whose change leaves a row although their content is not copied (password hashes).
+    deletable: clinical rows are never deleted; only technical ones may be.
+    describe: dotted path of a function that puts a change into words.
+    """
+
+    def __init__(
+        self,
+        *,
+        patient: str = "",
+        trial: str = "",
+        see: str = "",
+        signed_content: tuple[str, ...] = (),
+        excluded: tuple[str, ...] = (),
+        watched: tuple[str, ...] = (),
+        deletable: bool = False,
+        describe: str = "",
+    ) -> None:
+        self.patient = patient
+        self.trial = trial
+        self.see = see
+        self.signed_content = signed_content
+        self.watched = watched
+        self.deletable = deletable
+        self.describe = describe
+        super().__init__(
+            bases=[TrailRow],
+            excluded_fields=[*excluded, *watched],
+            history_user_id_field=models.BigIntegerField(null=True),
+            history_id_field=models.BigAutoField(),
+        )
+
+    def copy_fields(self, model: type[models.Model]) -> dict[str, Any]:
+        """Copy the columns without their indexes, save the key: a history is read by row, patient or time."""
+        fields = super().copy_fields(model)
+        for name, field in fields.items():
+            if name != model._meta.pk.name:
+                field.db_index = False
+        return fields
+
+    def finalize(self, sender: type[models.Model], **kwargs: Any) -> None:
+        """Leave the declaration on the model, where triggers and readers find it."""
+        super().finalize(sender, **kwargs)
+        if self.cls is sender:
+            sender._trail = self  # type: ignore[attr-defined]
+
+
+def tracked_models() -> Iterator[type[models.Model]]:
+    """Yield every audited model in a stable order."""
+    for model in sorted(apps.get_models(), key=lambda m: m._meta.label_lower):
+        if isinstance(getattr(model, "_trail", None), Trail):
+            yield model
+
+
+def trail_of(model: type[models.Model]) -> Trail:
+    """Return the declaration of a tracked model."""
+    return model._trail  # type: ignore[attr-defined]
