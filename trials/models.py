@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Delegation, User
 from audit.trail import Trail
 from trials.protocol import Protocol, load
 
@@ -25,8 +25,6 @@ class TrialQuerySet(models.QuerySet["Trial"]):
 
     def visible_to(self, user: User) -> "TrialQuerySet":
         """Keep trials in which the person holds a role today."""
-        from accounts.models import Delegation
-
         held = Delegation.objects.active().filter(user_id=user.pk).values("trial_id")
         return self.filter(pk__in=held)
 

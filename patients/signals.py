@@ -1,0 +1,10 @@
+"""What the rooms above are told, inside the transaction that caused it."""
+
+from django.dispatch import Signal
+
+# patient, decision, by
+eligibility_signed = Signal()
+# patient, by
+patient_enrolled = Signal()
+# patient, by
+study_ended = Signal()
