@@ -1,0 +1,23 @@
+"""The addresses: one prefix per trial, the rooms' own lists behind it."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from config.health import healthz
+
+trial_pages = [
+    path("", include("reports.urls")),
+    path("", include("patients.urls")),
+    path("", include("dosing.urls")),
+    path("", include("safety.urls")),
+    path("exports/", include("exports.urls")),
+    path("people/", include("accounts.people_urls")),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/trials/", permanent=False), name="start"),
+    path("healthz", healthz, name="healthz"),
+    path("accounts/", include("accounts.urls")),
+    path("trials/", include("trials.urls")),
+    path("trials/<slug:slug>/", include(trial_pages)),
+]
