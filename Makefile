@@ -1,0 +1,49 @@
+# What a person does with Stroma. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8000
+export HOST PORT
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-postgres lint bench browser lock messages
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/base: requirements/base.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@touch $@
+
+$(VENV)/test: requirements/test.txt $(VENV)/base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	@touch $@
+
+run: $(VENV)/base ## Start the training installation on http://HOST:PORT with invented patients
+	@tools/start $(BIN)
+
+test: $(VENV)/test browser ## Run every test on SQLite
+	$(BIN)/pytest
+
+test-postgres: $(VENV)/test browser ## Run every test on a PostgreSQL server started for it
+	tools/with-postgres $(BIN)/pytest
+
+browser:
+	@tools/need chromium
+
+lint: $(VENV)/test ## Check style, types, templates and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/djade --check $$(git ls-files '*.html')
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: $(VENV)/test ## Measure speed and memory beside a plain Django admin
+	tools/with-postgres $(BIN)/python -m tests.bench
+
+lock: ## Write the hashed requirement files again (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml -o requirements/base.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra test -c requirements/base.txt pyproject.toml -o requirements/test.txt
