@@ -55,8 +55,8 @@ class Moment:
         year, month, day, hour, minute, offset, own_zone = matched.groups()
         moment = cls(int(year), _number(month), _number(day), zone=own_zone or zone)
         if offset is not None:
-            hour_minute = {"hour": _number(hour), "minute": _number(minute)}
-            moment = replace(moment, **hour_minute, offset=offset_minutes(offset))
+            east = offset_minutes(offset)
+            moment = replace(moment, hour=_number(hour), minute=_number(minute), offset=east)
         moment.wall  # noqa: B018  refuses a thirteenth month or a 31 February
         return moment
 
