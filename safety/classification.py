@@ -1,0 +1,136 @@
+"""What an adverse event is: serious, related, AE, AR, SAE or SAR. Derived from the answers, never ticked.
+
+Plain values in, plain values out. A blank answer is never taken for "no" (SAF-01, SAF-04).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+NONE_OF_THESE = "none"
+RELATED_CAUSALITIES = frozenset({"definite", "probable", "possible"})
+UNRELATED_CAUSALITIES = frozenset({"unlikely", "not_related"})
+FATAL = "fatal"
+OVER = frozenset({"recovered", "sequelae", FATAL})
+NOT_OVER = frozenset({"recovering", "not_recovered"})
+
+
+class Criterion(StrEnum):
+    """The six seriousness criteria of ICH E2A §II.B, in the order of E2B(R3) E.i.3.2a to f."""
+
+    DEATH = "death"
+    LIFE_THREATENING = "life_threatening"
+    HOSPITALISATION = "hospitalisation"
+    DISABILITY = "disability"
+    CONGENITAL_ANOMALY = "congenital_anomaly"
+    MEDICALLY_IMPORTANT = "medically_important"
+
+
+class Class(StrEnum):
+    """The narrowest name of an event. Every SAR is also an SAE and an AR; every one of them is an AE."""
+
+    AE = "AE"
+    AR = "AR"
+    SAE = "SAE"
+    SAR = "SAR"
+
+
+class Finding(StrEnum):
+    """Answers of one event that disagree with each other (SAF-02): a question, not a refusal."""
+
+    DEATH_DISAGREES = "death_disagrees"
+    GRADE_4_WITHOUT_CRITERION = "grade_4_without_criterion"
+    OUTCOME_DISAGREES_WITH_ONGOING = "outcome_disagrees_with_ongoing"
+    CAUSALITY_MISSING = "causality_missing"
+    SERIOUSNESS_MISSING = "seriousness_missing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What was answered about one event. Empty or None means that nobody answered.
+
+    seriousness: the criteria that apply, or `{"none"}` for the explicit "none of these".
+    grade: CTCAE grade 1 to 5.
+    """
+
+    seriousness: frozenset[str] = frozenset()
+    causality: str = ""
+    grade: int | None = None
+    outcome: str = ""
+    ongoing: bool | None = None
+
+
+def serious(seriousness: Collection[str]) -> bool | None:
+    """Return whether an event is serious (ICH E2A §II.B); None while nobody answered (SAF-01).
+
+    One criterion is enough. Raises ValueError for "none of these" beside a criterion, and for an unknown code.
+    """
+    chosen = frozenset(seriousness)
+    unknown = chosen - {NONE_OF_THESE, *Criterion}
+    if unknown:
+        raise ValueError(f"Not a seriousness criterion: {', '.join(sorted(unknown))}")
+    if NONE_OF_THESE in chosen and len(chosen) > 1:
+        raise ValueError("A seriousness criterion and none of these cannot both be true")
+    if not chosen:
+        return None
+    return NONE_OF_THESE not in chosen
+
+
+def related(causality: str) -> bool:
+    """Return whether an event counts as related to the product (SAF-04).
+
+    Definite, probable and possible are related, unlikely and not related are not. An event that nobody
+    could or did assess counts as related until somebody does.
+    """
+    return causality not in UNRELATED_CAUSALITIES
+
+
+def classify(*, seriousness: Collection[str], causality: str) -> Class:
+    """Return the narrowest class. An event is called serious only once that was answered."""
+    is_serious, is_related = serious(seriousness), related(causality)
+    if is_serious:
+        return Class.SAR if is_related else Class.SAE
+    return Class.AR if is_related else Class.AE
+
+
+def findings(answers: Answers) -> tuple[Finding, ...]:
+    """Return where the answers disagree, or where an answer is missing on which the classification rests."""
+    found = []
+    if serious(answers.seriousness) is None:
+        found.append(Finding.SERIOUSNESS_MISSING)
+    if not answers.causality:
+        found.append(Finding.CAUSALITY_MISSING)
+    if len(set(signs_of_death(answers).values())) > 1:
+        found.append(Finding.DEATH_DISAGREES)
+    if _grade_4_unexplained(answers):
+        found.append(Finding.GRADE_4_WITHOUT_CRITERION)
+    if _outcome_disagrees(answers):
+        found.append(Finding.OUTCOME_DISAGREES_WITH_ONGOING)
+    return tuple(found)
+
+
+def signs_of_death(answers: Answers) -> dict[str, bool]:
+    """Return, for grade, outcome and seriousness, whether each says that the patient died of the event.
+
+    Only answered ones are there: a missing grade says neither yes nor no. All must agree (SAF-02).
+    """
+    signs = {}
+    if answers.grade is not None:
+        signs["grade"] = answers.grade == 5
+    if answers.outcome:
+        signs["outcome"] = answers.outcome == FATAL
+    if answers.seriousness:
+        signs["seriousness"] = Criterion.DEATH in answers.seriousness
+    return signs
+
+
+def _grade_4_unexplained(answers: Answers) -> bool:
+    # CTCAE calls grade 4 life-threatening, so one without a criterion that says as much is asked about.
+    explained = {Criterion.LIFE_THREATENING, Criterion.MEDICALLY_IMPORTANT, Criterion.DEATH}
+    return answers.grade == 4 and bool(answers.seriousness) and not explained & answers.seriousness
+
+
+def _outcome_disagrees(answers: Answers) -> bool:
+    if answers.ongoing is None:
+        return False
+    return answers.outcome in (OVER if answers.ongoing else NOT_OVER)

@@ -1,0 +1,115 @@
+"""Reporting clocks: elapsed hours, and calendar days of the site. Arithmetic on instants, no Django.
+
+Hours are counted in UTC, so that a night of 23 or 25 hours does not move a deadline of 24 elapsed hours.
+Days are counted on the calendar of the site: the day of awareness is day 0, and the deadline is the end of
+the last day, whether or not it is a Sunday (CLK-03).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+SAE_HOURS = 24
+SUSAR_FATAL_DAYS = 7
+SUSAR_DAYS = 15
+HALF, CLOSE, DUE = 0.5, 0.8, 1.0
+
+
+class Stage(StrEnum):
+    """How far a clock has run: escalation at 50, 80 and 100 % (CLK-01)."""
+
+    RUNNING = "running"
+    HALF = "half"
+    CLOSE = "close"
+    OVERDUE = "overdue"
+    IN_TIME = "in_time"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A length of time in whole days, hours and minutes, without a sign."""
+
+    days: int
+    hours: int
+    minutes: int
+
+    @property
+    def total_hours(self) -> int:
+        """Return the whole hours, days included."""
+        return self.days * 24 + self.hours
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a clock shows at one instant: its stage, and the time left or the time by which it is late."""
+
+    stage: Stage
+    span: Span
+    share: float
+
+    @property
+    def open(self) -> bool:
+        """Return whether the report is still owed."""
+        return self.stage not in {Stage.IN_TIME, Stage.LATE}
+
+    @property
+    def late(self) -> bool:
+        """Return whether the deadline passed before the report was made."""
+        return self.stage in {Stage.OVERDUE, Stage.LATE}
+
+
+def hours_deadline(aware_at: datetime, hours: int = SAE_HOURS) -> datetime:
+    """Return the instant `hours` elapsed hours after awareness, in UTC (CTR Art. 41(2)).
+
+    Raises ValueError for a time without a zone.
+    """
+    return _utc(aware_at) + timedelta(hours=hours)
+
+
+def days_deadline(aware_at: datetime, *, days: int, zone: str) -> datetime:
+    """Return the last microsecond of calendar day `days` at the site, in UTC; the day of awareness is day 0.
+
+    Seven days for a fatal or life-threatening SUSAR, fifteen for another (CTR Art. 42(2)).
+    Raises ValueError for a time without a zone.
+    """
+    site = ZoneInfo(zone)
+    last_day = _utc(aware_at).astimezone(site).date() + timedelta(days=days)
+    midnight_after = datetime.combine(last_day + timedelta(days=1), time(), tzinfo=site)
+    return midnight_after.astimezone(UTC) - timedelta(microseconds=1)
+
+
+def read(
+    *, starts_at: datetime, due_at: datetime, now: datetime, stopped_at: datetime | None = None
+) -> Reading:
+    """Return what a clock shows `now`, or what it showed when the report was made at `stopped_at`.
+
+    A report at the very instant of the deadline is in time.
+    """
+    moment = _utc(stopped_at or now)
+    late = moment > _utc(due_at)
+    length = (_utc(due_at) - _utc(starts_at)).total_seconds()
+    share = (moment - _utc(starts_at)).total_seconds() / length if length > 0 else DUE
+    stage = _running(share, late=late) if stopped_at is None else Stage.LATE if late else Stage.IN_TIME
+    return Reading(stage, span(abs(_utc(due_at) - moment)), share)
+
+
+def span(length: timedelta) -> Span:
+    """Cut a length of time into whole days, hours and minutes; the seconds that remain are dropped."""
+    minutes = int(length.total_seconds() // 60)
+    return Span(days=minutes // 1440, hours=minutes % 1440 // 60, minutes=minutes % 60)
+
+
+def _running(share: float, *, late: bool) -> Stage:
+    if late:
+        return Stage.OVERDUE
+    if share >= CLOSE:
+        return Stage.CLOSE
+    return Stage.HALF if share >= HALF else Stage.RUNNING
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("A clock needs a time with its zone")
+    return moment.astimezone(UTC)

@@ -1,0 +1,160 @@
+"""An adverse event is classified from its answers; a blank is never a no."""
+
+from itertools import combinations, product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from safety.classification import (
+    NONE_OF_THESE,
+    Answers,
+    Class,
+    Criterion,
+    Finding,
+    classify,
+    findings,
+    related,
+    serious,
+    signs_of_death,
+)
+
+RELATED = ("definite", "probable", "possible")
+UNRELATED = ("unlikely", "not_related")
+EVERY_CHOICE = [frozenset(some) for size in range(1, 7) for some in combinations(Criterion, size)]
+
+
+@pytest.mark.parametrize("chosen", EVERY_CHOICE, ids=lambda chosen: "+".join(sorted(chosen)))
+def test_any_criterion_alone_or_with_others_makes_an_event_serious(chosen):
+    """SAF-01: all 63 combinations of the six ICH E2A criteria."""
+    assert serious(chosen) is True
+
+
+def test_an_event_is_not_serious_only_when_somebody_said_none_of_these():
+    """SAF-01: blank is not no."""
+    assert serious({NONE_OF_THESE}) is False
+    assert serious(()) is None
+
+
+def test_none_of_these_beside_a_criterion_is_refused():
+    """SAF-01."""
+    with pytest.raises(ValueError, match="cannot both be true"):
+        serious({NONE_OF_THESE, "death"})
+
+
+def test_a_code_that_is_no_criterion_is_refused():
+    """SAF-01."""
+    with pytest.raises(ValueError, match="severe"):
+        serious({"severe"})
+
+
+@pytest.mark.parametrize(
+    ("causality", "expected"),
+    [*((code, True) for code in RELATED), *((code, False) for code in UNRELATED),
+     ("", True), ("unassessable", True)],
+)
+def test_relation_follows_the_causality_and_counts_until_somebody_assesses_it(causality, expected):
+    """SAF-04: a missing or unclassifiable causality is treated as related."""
+    assert related(causality) is expected
+
+
+SERIOUSNESS = {True: frozenset({"hospitalisation"}), False: frozenset({"none"}), None: frozenset()}
+TRUTH = {
+    (True, True): Class.SAR, (True, False): Class.SAE,
+    (False, True): Class.AR, (False, False): Class.AE,
+    (None, True): Class.AR, (None, False): Class.AE,
+}
+
+
+@pytest.mark.parametrize(
+    ("is_serious", "causality"), list(product((True, False, None), (*RELATED, *UNRELATED, "")))
+)
+def test_the_class_follows_from_seriousness_and_causality(is_serious, causality):
+    """DESIGN §6: the whole table, missing answers included."""
+    found = classify(seriousness=SERIOUSNESS[is_serious], causality=causality)
+
+    assert found is TRUTH[is_serious, related(causality)]
+
+
+@given(
+    chosen=st.one_of(
+        st.just(frozenset({NONE_OF_THESE})), st.frozensets(st.sampled_from(sorted(Criterion)))
+    ),
+    causality=st.sampled_from([*RELATED, *UNRELATED, ""]),
+)
+def test_a_serious_reaction_is_exactly_a_serious_event_that_is_related(chosen, causality):
+    """SAR = SAE ∩ AR, for any answers."""
+    found = classify(seriousness=chosen, causality=causality)
+
+    assert (found in {Class.SAE, Class.SAR}) == (serious(chosen) is True)
+    assert (found in {Class.AR, Class.SAR}) == related(causality)
+
+
+def answers(**changed: object) -> Answers:
+    told: dict = {
+        "seriousness": frozenset({"none"}), "causality": "unlikely", "grade": 2,
+        "outcome": "recovered", "ongoing": False,
+    }
+    return Answers(**{**told, **changed})
+
+
+def test_consistent_answers_have_no_finding():
+    assert findings(answers()) == ()
+
+
+@pytest.mark.parametrize(
+    ("grade", "outcome", "criterion"), list(product((True, False, None), repeat=3))
+)
+def test_grade_5_fatal_outcome_and_the_death_criterion_come_together(grade, outcome, criterion):
+    """SAF-02: the truth table of three signs, each yes, no or missing."""
+    told = answers(
+        grade={True: 5, False: 3, None: None}[grade],
+        outcome={True: "fatal", False: "recovered", None: ""}[outcome],
+        seriousness=frozenset({True: {"death"}, False: {"hospitalisation"}, None: ()}[criterion]),
+    )
+    said = {sign for sign in (grade, outcome, criterion) if sign is not None}
+
+    assert (Finding.DEATH_DISAGREES in findings(told)) == (said == {True, False})
+
+
+def test_the_signs_of_death_name_only_what_was_answered():
+    """SAF-02."""
+    assert signs_of_death(answers(grade=None, outcome="fatal")) == {"outcome": True, "seriousness": False}
+
+
+@pytest.mark.parametrize(
+    ("seriousness", "asked"),
+    [({"none"}, True), ({"hospitalisation"}, True), ({"life_threatening"}, False),
+     ({"medically_important"}, False), ({"hospitalisation", "life_threatening"}, False), (set(), False)],
+)
+def test_a_grade_4_event_that_was_not_life_threatening_is_asked_about(seriousness, asked):
+    """SAF-02: severity and seriousness are separate answers that should fit each other."""
+    found = findings(answers(grade=4, seriousness=frozenset(seriousness)))
+
+    assert (Finding.GRADE_4_WITHOUT_CRITERION in found) is asked
+
+
+@pytest.mark.parametrize("grade", [1, 2, 3])
+def test_a_lower_grade_needs_no_criterion(grade):
+    """SAF-02."""
+    assert findings(answers(grade=grade)) == ()
+
+
+@pytest.mark.parametrize(
+    ("ongoing", "outcome", "asked"),
+    [(True, "recovered", True), (True, "sequelae", True), (True, "fatal", True),
+     (True, "not_recovered", False), (True, "unknown", False), (False, "recovering", True),
+     (False, "not_recovered", True), (False, "recovered", False), (None, "recovered", False),
+     (True, "", False)],
+)
+def test_an_ongoing_event_has_no_final_outcome(ongoing, outcome, asked):
+    found = findings(answers(ongoing=ongoing, outcome=outcome, grade=None, seriousness=frozenset({"none"})))
+
+    assert (Finding.OUTCOME_DISAGREES_WITH_ONGOING in found) is asked
+
+
+def test_missing_answers_are_findings_of_their_own():
+    """SAF-01, SAF-04."""
+    assert findings(answers(causality="", seriousness=frozenset())) == (
+        Finding.SERIOUSNESS_MISSING, Finding.CAUSALITY_MISSING,
+    )
