@@ -1,0 +1,52 @@
+"""The end of study: completed, death, withdrawal, lost to follow-up."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from patients import signals
+from patients.lifecycle import held, move, require
+from patients.models import Patient, Visit
+from patients.visiting import today_of
+
+
+@transaction.atomic
+def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -> Patient:
+    """Record that the patient left the study. Data until then are kept, later collection is refused (PRV-03).
+
+    Completing needs the last planned visit to be held or missed with a reason.
+    """
+    patient = held(patient)
+    step = _("end the study")
+    require(patient, Patient.State.ENROLLED, step=step)
+    _check_day(patient, on)
+    if reason not in Patient.EndReason.values:
+        raise ValidationError({"reason": _("Choose why the study ended.")})
+    if reason == Patient.EndReason.COMPLETED:
+        _check_all_visits_settled(patient)
+    if reason == Patient.EndReason.WITHDRAWAL and not note.strip():
+        raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
+    move(patient, Patient.State.ENDED, step=step)
+    patient.ended_on, patient.end_reason, patient.end_note = on, reason, note.strip()
+    patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
+    signals.study_ended.send(sender=Patient, patient=patient, by=by)
+    return patient
+
+
+def _check_day(patient: Patient, on: date) -> None:
+    if on > today_of(patient):
+        raise ValidationError({"on": _("This day has not come yet. Check the year.")})
+    if patient.enrolled_on and on < patient.enrolled_on:
+        raise ValidationError({"on": _("The study cannot end before the inclusion.")})
+
+
+def _check_all_visits_settled(patient: Patient) -> None:
+    waiting = [visit.code for visit in patient.visits.filter(state=Visit.State.PLANNED)]
+    if waiting:
+        raise ValidationError(
+            _("These visits are neither held nor missed: %(visits)s. Settle them first.")
+            % {"visits": ", ".join(waiting)}
+        )

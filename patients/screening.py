@@ -1,0 +1,76 @@
+"""A person is screened: gets a subject code, and either goes on or fails screening with a reason."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import because
+from patients.lifecycle import held, move, next_number, require
+from patients.models import Identity, Patient
+from patients.visiting import plan_visits
+from trials.models import Trial
+
+IDENTITY_FIELDS = ("name", "hospital_number", "birth_date", "contact")
+
+
+def not_in_the_future(day: date, trial: Trial, field: str) -> None:
+    """Raise ValidationError on `field` when the day has not come yet at the site."""
+    if day > timezone.now().astimezone(trial.zone).date():
+        raise ValidationError({field: _("This day has not come yet. Check the year.")})
+
+
+@transaction.atomic
+def screen(*, trial: Trial, screened_on: date, identity: dict[str, str], by: User) -> Patient:
+    """Store a new patient in screening with the visits that are planned from screening.
+
+    The code comes from the protocol's pattern and a running number: it says nothing about the person (PRV-02).
+    Identity goes to its own table (PRV-01). Raises ValidationError when the trial does not recruit.
+    """
+    if trial.locked_at or not trial.recruiting:
+        raise ValidationError(_("This trial does not recruit at present: nobody can be screened."))
+    not_in_the_future(screened_on, trial, "screened_on")
+    number = next_number(trial)
+    patient = Patient.objects.create(
+        trial=trial,
+        protocol=trial.protocol,
+        number=number,
+        code=trial.rules.trial.subject_code.format(number=number),
+        state=Patient.State.SCREENING,
+        screened_on=screened_on,
+    )
+    Identity.objects.create(patient=patient, **{name: identity.get(name, "") for name in IDENTITY_FIELDS})
+    plan_visits(patient=patient, by=by)
+    return patient
+
+
+@transaction.atomic
+def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str, by: User) -> None:
+    """Change identifying data. A reason is needed (AUD-04)."""
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why this is changed.")})
+    row = Identity.objects.select_for_update().get(patient=patient)
+    for name in IDENTITY_FIELDS:
+        setattr(row, name, identity.get(name, ""))
+    with because(reason.strip()):
+        row.save()
+
+
+@transaction.atomic
+def fail_screening(*, patient: Patient, on: date, reason: str, by: User) -> Patient:
+    """End screening without inclusion. The reason is kept on the patient."""
+    patient = held(patient)
+    step = _("fail screening")
+    require(patient, Patient.State.SCREENING, step=step)
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the patient is not included.")})
+    not_in_the_future(on, patient.trial, "on")
+    if on < patient.screened_on:
+        raise ValidationError({"on": _("A screening cannot fail before it began.")})
+    move(patient, Patient.State.SCREEN_FAILED, step=step)
+    patient.failed_on, patient.failure_reason = on, reason.strip()
+    patient.save(update_fields=["state", "failed_on", "failure_reason"])
+    return patient

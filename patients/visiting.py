@@ -1,0 +1,105 @@
+"""Visits: planned from the protocol, held, missed, or unscheduled."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import acting
+from patients.lifecycle import held, require
+from patients.models import Patient, Visit
+from trials.schedule import planned_visits
+
+UNSCHEDULED = "UNS"
+OPEN_STATES = (Patient.State.SCREENING, Patient.State.ENROLLED)
+
+
+def anchors_of(patient: Patient, infusions: dict[int, date] | None = None) -> dict[str, date]:
+    """Return the days from which visits are counted, as far as they are known."""
+    known = {"screening": patient.screened_on, "inclusion": patient.enrolled_on}
+    known["infusion_1"] = patient.first_infusion_on
+    known.update({f"infusion_{number}": day for number, day in (infusions or {}).items()})
+    return {name: day for name, day in known.items() if day is not None}
+
+
+@transaction.atomic
+def plan_visits(*, patient: Patient, by: User, infusions: dict[int, date] | None = None) -> None:
+    """Make or move the visits that the protocol plans; held and missed visits stay as they are.
+
+    The computation is the system's, asked for by `by` (AUD-10). `infusions` gives the days of infusions given.
+    """
+    rules = patient.protocol.rules
+    present = {visit.code: visit for visit in patient.visits.filter(number=1)}
+    fresh, moved = [], []
+    for position, plan in enumerate(planned_visits(rules, anchors_of(patient, infusions)), start=1):
+        visit = present.get(plan.code)
+        days = {"planned_on": plan.planned_on, "window_from": plan.window_from, "window_to": plan.window_to}
+        if visit is None:
+            state = Visit.State.PLANNED
+            fresh.append(Visit(patient=patient, code=plan.code, position=position * 10, state=state, **days))
+        elif visit.state == Visit.State.PLANNED and any(getattr(visit, name) != day for name, day in days.items()):
+            for name, day in days.items():
+                setattr(visit, name, day)
+            moved.append(visit)
+    with acting(user=by, system="schedule"):
+        Visit.objects.bulk_create(fresh)
+        if moved:
+            Visit.objects.bulk_update(moved, ["planned_on", "window_from", "window_to"])
+
+
+def replan(patient: Patient, by: User, infusions: dict[int, date] | None = None) -> None:
+    """Plan again after a new anchor became known."""
+    plan_visits(patient=patient, by=by, infusions=infusions)
+
+
+@transaction.atomic
+def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
+    """Record the day on which a visit took place."""
+    patient = held(visit.patient)
+    require(patient, *OPEN_STATES, step=_("be seen"))
+    if on < patient.screened_on:
+        raise ValidationError({"on": _("This day is before the screening.")})
+    if on > today_of(patient):
+        raise ValidationError({"on": _("This day has not come yet. Check the year.")})
+    visit.state, visit.held_on, visit.missed_reason = Visit.State.HELD, on, ""
+    visit.save(update_fields=["state", "held_on", "missed_reason"])
+    return visit
+
+
+@transaction.atomic
+def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
+    """Record that a visit did not take place, and why."""
+    patient = held(visit.patient)
+    require(patient, *OPEN_STATES, step=_("miss a visit"))
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the visit did not take place.")})
+    if visit.records.exclude(state="struck_out").exists():
+        raise ValidationError(_("This visit has forms with data: it took place."))
+    visit.state, visit.held_on, visit.missed_reason = Visit.State.MISSED, None, reason.strip()
+    visit.save(update_fields=["state", "held_on", "missed_reason"])
+    return visit
+
+
+@transaction.atomic
+def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
+    """Add a visit that the protocol does not plan."""
+    patient = held(patient)
+    require(patient, *OPEN_STATES, step=_("have an unscheduled visit"))
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the patient was seen.")})
+    if not patient.screened_on <= on <= today_of(patient):
+        raise ValidationError({"on": _("The day must be between the screening and today.")})
+    last = patient.visits.filter(code=UNSCHEDULED).aggregate(last=Max("number"))["last"] or 0
+    return Visit.objects.create(
+        patient=patient, code=UNSCHEDULED, number=last + 1, position=9000 + last,
+        planned_on=on, held_on=on, state=Visit.State.HELD, reason=reason.strip(),
+    )
+
+
+def today_of(patient: Patient) -> date:
+    """Return today on the clock of the site."""
+    return timezone.now().astimezone(patient.trial.zone).date()
