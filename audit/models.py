@@ -16,34 +16,42 @@ class Meaning(models.TextChoices):
 
 
 class Signature(models.Model):
-    """One person's signature on one row: printed name, time with offset, meaning, and a hash of the content."""
+    """One person's signature on one row: printed name, time with offset, meaning, and a hash of the content.
 
-    target_type = models.CharField(max_length=60)
+    `content_hash` covers what was signed, `manifest_hash` who signed it, when, as what and on which row, so that
+    neither the content nor the signature can be exchanged unnoticed (21 CFR 11.70).
+    """
+
+    target_type = models.CharField(_("signed"), max_length=60)
     target_id = models.BigIntegerField()
     trial_id = models.BigIntegerField(null=True)
     patient_id = models.BigIntegerField(null=True)
-    meaning = models.CharField(max_length=20, choices=Meaning)
+    meaning = models.CharField(_("meaning"), max_length=20, choices=Meaning)
     signer_id = models.BigIntegerField()
-    signer_name = models.CharField(max_length=150)
-    printed_name = models.CharField(max_length=200)
-    role = models.CharField(max_length=40)
-    signed_at = models.DateTimeField()
-    zone = models.CharField(max_length=60)
-    content_hash = models.CharField(max_length=64)
-    invalidated_at = models.DateTimeField(null=True)
-    invalidated_by = models.CharField(max_length=200, blank=True)
-    invalidated_reason = models.TextField(blank=True)
+    signer_name = models.CharField(_("user name"), max_length=150)
+    printed_name = models.CharField(_("printed name"), max_length=200)
+    role = models.CharField(_("role"), max_length=40)
+    signed_at = models.DateTimeField(_("signed at"))
+    zone = models.CharField(_("time zone"), max_length=60)
+    content_hash = models.CharField(_("hash of the content"), max_length=64)
+    manifest_hash = models.CharField(_("hash of the signature"), max_length=64)
+    invalidated_at = models.DateTimeField(_("invalidated at"), null=True)
+    invalidated_by = models.CharField(_("invalidated by"), max_length=200, blank=True)
+    invalidated_reason = models.TextField(_("invalidated because"), blank=True)
 
     history = Trail(patient="patient_id", trial="trial_id")
 
     class Meta:
-        indexes = [models.Index(fields=["target_type", "target_id"], name="signature_target")]
+        indexes = [
+            models.Index(fields=["target_type", "target_id"], name="signature_target"),
+            models.Index(fields=["patient_id"], name="signature_patient"),
+        ]
 
 
 class AccessEvent(models.Model):
     """Something that was done without changing a row: signing in, reading identities, exporting (AUD-08)."""
 
-    at = models.DateTimeField(db_index=True)
+    at = models.DateTimeField()
     kind = models.CharField(max_length=40)
     user_id = models.BigIntegerField(null=True)
     user_name = models.CharField(max_length=200)
@@ -53,23 +61,55 @@ class AccessEvent(models.Model):
     request = models.CharField(max_length=40, blank=True)
     session = models.CharField(max_length=64, blank=True)
     address = models.CharField(max_length=64, blank=True)
-    trial_id = models.BigIntegerField(null=True, db_index=True)
+    agent = models.CharField(max_length=200, blank=True)
+    trial_id = models.BigIntegerField(null=True)
     patient_id = models.BigIntegerField(null=True)
     see = models.CharField(max_length=40, blank=True)
     detail = models.JSONField()
 
+    class Meta:
+        indexes = [
+            models.Index(fields=["trial_id", "-at"], name="access_of_trial"),
+            models.Index(fields=["patient_id", "-at"], name="access_of_patient"),
+            models.Index(fields=["user_id", "-at"], name="access_of_user"),
+        ]
+
 
 class Seal(models.Model):
-    """A Merkle root over the history rows since the last seal, chained to it (AUD-07)."""
+    """A Merkle root over the rows since the last seal, chained to it (AUD-07).
+
+    `root` covers the parts, `head` the whole seal and `previous_head`; the head is also in a file outside.
+    """
 
     number = models.PositiveIntegerField(unique=True)
     sealed_at = models.DateTimeField()
-    marks = models.JSONField()
-    leaves = models.BinaryField()
+    reason = models.CharField(max_length=60)
+    rows = models.PositiveBigIntegerField()
     root = models.CharField(max_length=64)
     previous_head = models.CharField(max_length=64, blank=True)
     head = models.CharField(max_length=64)
-    reason = models.CharField(max_length=60)
+
+
+class SealedPart(models.Model):
+    """The rows `first_id` to `last_id` of one table under one seal.
+
+    `columns` are those the table had when it was sealed, so that a column added later changes no hash.
+    `leaves` holds the first 16 bytes of each row's SHA-256, which is enough to name the row that was altered;
+    `ids` lists the rows' ids (8 bytes each, big-endian) where the database left gaps, and is empty otherwise.
+    """
+
+    seal = models.ForeignKey(Seal, models.PROTECT, related_name="parts")
+    table = models.CharField(max_length=63)
+    columns = models.JSONField()
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    rows = models.PositiveIntegerField()
+    root = models.CharField(max_length=64)
+    ids = models.BinaryField()
+    leaves = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["table", "-last_id"], name="sealed_up_to")]
 
 
 class TrailReview(models.Model):
@@ -78,6 +118,7 @@ class TrailReview(models.Model):
     trial_id = models.BigIntegerField(db_index=True)
     reviewer_id = models.BigIntegerField()
     reviewer_name = models.CharField(max_length=200)
+    role = models.CharField(max_length=40)
     reviewed_at = models.DateTimeField()
     filters = models.JSONField()
     rows_seen = models.PositiveIntegerField()

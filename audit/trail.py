@@ -22,8 +22,8 @@ class TrailRow(models.Model):
     history_request = models.CharField(max_length=40)
     history_session = models.CharField(max_length=64)
     history_address = models.CharField(max_length=64)
-    history_trial = models.BigIntegerField(null=True, db_index=True)
-    history_patient = models.BigIntegerField(null=True, db_index=True)
+    history_trial = models.BigIntegerField(null=True)
+    history_patient = models.BigIntegerField(null=True)
 
     class Meta:
         abstract = True
@@ -35,9 +35,12 @@ class Trail(HistoricalRecords):
     patient, trial: where the row's patient and trial ids are (`"id"`, `"patient_id"`, `"record__patient_id"`).
     see: permission that is needed to read the history (product data unblind).
     signed_content: columns whose change invalidates signatures on the row.
+    excluded: columns of no interest, neither copied nor watched.
     watched: columns whose change leaves a row although their content is not copied (password hashes).
     deletable: clinical rows are never deleted; only technical ones may be.
-    describe: dotted path of a function that puts a change into words.
+    describe: dotted path of a function `(old_row, new_row, language) -> list[audit.words.Change]`.
+    form, items: column that names the captured form, and the JSON column that holds its items.
+    person: column with the id of the user the row is about (their own row, a delegation).
     """
 
     def __init__(
@@ -51,6 +54,9 @@ class Trail(HistoricalRecords):
         watched: tuple[str, ...] = (),
         deletable: bool = False,
         describe: str = "",
+        form: str = "",
+        items: str = "",
+        person: str = "",
     ) -> None:
         self.patient = patient
         self.trial = trial
@@ -59,6 +65,9 @@ class Trail(HistoricalRecords):
         self.watched = watched
         self.deletable = deletable
         self.describe = describe
+        self.form = form
+        self.items = items
+        self.person = person
         super().__init__(
             bases=[TrailRow],
             excluded_fields=[*excluded, *watched],
@@ -67,12 +76,22 @@ class Trail(HistoricalRecords):
         )
 
     def copy_fields(self, model: type[models.Model]) -> dict[str, Any]:
-        """Copy the columns without their indexes, save the key: a history is read by row, patient or time."""
+        """Copy the columns without their indexes: a history is read by row, trial, patient or time."""
         fields = super().copy_fields(model)
-        for name, field in fields.items():
-            if name != model._meta.pk.name:
-                field.db_index = False
+        for field in fields.values():
+            field.db_index = False
         return fields
+
+    def get_meta_options(self, model: type[models.Model]) -> dict[str, Any]:
+        """Give the history the three indexes its readers walk, newest first."""
+        pk = model._meta.pk
+        assert pk is not None
+        indexes = [
+            models.Index(fields=[pk.name, "-history_id"]),
+            models.Index(fields=["history_trial", "-history_date", "-history_id"]),
+            models.Index(fields=["history_patient", "-history_date", "-history_id"]),
+        ]
+        return {**super().get_meta_options(model), "indexes": indexes}
 
     def finalize(self, sender: type[models.Model], **kwargs: Any) -> None:
         """Leave the declaration on the model, where triggers and readers find it."""
@@ -91,3 +110,14 @@ def tracked_models() -> Iterator[type[models.Model]]:
 def trail_of(model: type[models.Model]) -> Trail:
     """Return the declaration of a tracked model."""
     return model._trail  # type: ignore[attr-defined]
+
+
+def history_of(model: type[models.Model]) -> type[models.Model]:
+    """Return the history model of a tracked model."""
+    name = model._meta.simple_history_manager_attribute  # type: ignore[attr-defined]
+    return getattr(model, name).model
+
+
+def tracked_columns(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+    """Return the fields whose content the history copies, in the order of the model."""
+    return list(history_of(model).tracked_fields)  # type: ignore[attr-defined]
