@@ -63,7 +63,7 @@ class Answers:
 def serious(seriousness: Collection[str]) -> bool | None:
     """Return whether an event is serious (ICH E2A §II.B); None while nobody answered (SAF-01).
 
-    One criterion is enough. Raises ValueError for "none of these" beside a criterion, and for an unknown code.
+    One criterion is enough. Raises ValueError for "none of these" beside one, and for an unknown code.
     """
     chosen = frozenset(seriousness)
     unknown = chosen - {NONE_OF_THESE, *Criterion}

@@ -1,0 +1,343 @@
+"""One listing for every room: filter, sort, page by key, chips of what is filtered, the same columns as CSV.
+
+A listing is a queryset, a FilterSet and a tuple of `Column`. What it costs depends on the page, not on the
+table: rows are read from an index in the order of their key, one more than the page holds, and the total is
+counted only up to a bound. Each sort needs an index: what the queryset selects by, the sort columns, the key.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django.core.exceptions import BadRequest, ImproperlyConfigured
+from django.db.models import Model, QuerySet
+from django.db.models.expressions import F
+from django.http import HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django_filters import FilterSet
+
+from trials.listing_csv import csv_lines, csv_text
+from trials.listing_keys import Key, after_key, before_key, key_of, read_key, write_key
+
+PAGE_SIZE = 50
+COUNTED_UP_TO = 1000
+CSV_CHUNK = 2000
+EMPTY: tuple[object, ...] = (None, "", [], ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of the page and of the CSV.
+
+    value: what the CSV holds, from a row. text: what the page shows, where that differs.
+    template: partial that draws the cell; it gets `row`, `value` and everything the page has.
+    sort: fields of the model that order this column, never null; empty when it cannot be sorted.
+    free_text: typed by people, so a leading formula sign is neutralised in the CSV (SEC-15).
+    css: classes of the cell; on_page False leaves a column to the CSV alone.
+    """
+
+    name: str
+    label: str | Promise
+    value: Callable[[Any], Any]
+    text: Callable[[Any], Any] | None = None
+    template: str = ""
+    sort: tuple[str, ...] = ()
+    free_text: bool = False
+    css: str = ""
+    on_page: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Rows can be ticked and sent by GET to `url` as `name=<primary key>`, if `allowed` lets them."""
+
+    url: str
+    label: str | Promise
+    name: str = "row"
+    allowed: Callable[[Any], bool] = field(default=lambda row: True)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as the template needs it."""
+
+    column: Column
+    value: Any
+    text: Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the page: the object, its cells, and whether it can be ticked."""
+
+    object: Any
+    cells: list[Cell]
+    selectable: bool
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The head of a column: `direction` is ascending, descending or empty; `url` sorts by it or turns it."""
+
+    column: Column
+    url: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One active filter in words, and the address without it."""
+
+    label: str
+    value: str
+    url: str
+
+
+class Listing:
+    """The rows one person asked for: made from a request, drawn by `components/listing.html`, or sent as CSV.
+
+    sort: name of the column that orders the rows unless asked otherwise, with `-` for the largest first.
+    prepare: called once with the rows of a page, or of each part of the CSV, to attach what comes in bulk.
+    """
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        *,
+        queryset: QuerySet[Any],
+        columns: Sequence[Column],
+        sort: str,
+        filterset: FilterSet | None = None,
+        prepare: Callable[[Sequence[Any]], None] | None = None,
+        selection: Selection | None = None,
+        name: str = "listing",
+        empty: str | Promise = "",
+    ) -> None:
+        self.request = request
+        self.filterset = filterset
+        self.prepare = prepare
+        self.selection = selection
+        self.name = name
+        self.empty = empty
+        self.columns = tuple(columns)
+        self.sort = request.GET.get("sort") or sort
+        self.queryset = queryset
+        self._check_sort(queryset.model)
+
+    def _check_sort(self, model: type[Model]) -> None:
+        for column in self.columns:
+            for name in column.sort:
+                if model._meta.get_field(name).null:  # type: ignore[union-attr]
+                    raise ImproperlyConfigured(f"{column.name} cannot be sorted by {name}: it may be null")
+        if not self.sorted_by.sort:
+            raise BadRequest(_("This listing cannot be sorted that way."))
+
+    @cached_property
+    def sorted_by(self) -> Column:
+        """Return the column that orders the rows. Raises BadRequest for a name that is not a column."""
+        wanted = self.sort.removeprefix("-")
+        for column in self.columns:
+            if column.name == wanted:
+                return column
+        raise BadRequest(_("This listing cannot be sorted that way."))
+
+    @property
+    def descending(self) -> bool:
+        """Return whether the largest comes first."""
+        return self.sort.startswith("-")
+
+    @property
+    def key_fields(self) -> tuple[str, ...]:
+        """Return the fields that order the rows; the primary key makes the order total."""
+        return (*self.sorted_by.sort, "pk")
+
+    @cached_property
+    def form(self) -> Any:
+        """Return the bound form of the filters."""
+        return self.filterset.form if self.filterset else None
+
+    @property
+    def valid(self) -> bool:
+        """Return whether every filter could be read."""
+        return self.filterset is None or self.filterset.is_valid()
+
+    @cached_property
+    def filtered(self) -> QuerySet[Any]:
+        """Return the rows that pass the filters, in no order; none when a filter cannot be read."""
+        if self.filterset is None:
+            return self.queryset
+        if not self.filterset.is_valid():
+            return self.queryset.none()
+        return self.filterset.filter_queryset(self.queryset)
+
+    def ordered(self, *, reverse: bool = False) -> QuerySet[Any]:
+        """Return the filtered rows in the order of the key."""
+        descending = self.descending != reverse
+        orders = [F(name).desc() if descending else F(name).asc() for name in self.key_fields]
+        return self.filtered.order_by(*orders)
+
+    @cached_property
+    def _page(self) -> tuple[list[Any], bool, bool]:
+        """Return the objects of the page and whether there are some before and after it."""
+        after, before = self._asked_key("after"), self._asked_key("before")
+        if before is not None:
+            found = list(self._beside(before, reverse=True)[: PAGE_SIZE + 1])
+            objects = found[:PAGE_SIZE][::-1]
+            return objects, len(found) > PAGE_SIZE, bool(objects)
+        rows = self.ordered() if after is None else self._beside(after, reverse=False)
+        found = list(rows[: PAGE_SIZE + 1])
+        return found[:PAGE_SIZE], after is not None and bool(found), len(found) > PAGE_SIZE
+
+    def _beside(self, key: Key, *, reverse: bool) -> QuerySet[Any]:
+        beyond = before_key if self.descending != reverse else after_key
+        return self.ordered(reverse=reverse).filter(beyond(self.key_fields, key))
+
+    def _asked_key(self, parameter: str) -> Key | None:
+        token = self.request.GET.get(parameter)
+        return read_key(token, self.queryset.model, self.key_fields) if token else None
+
+    @cached_property
+    def objects(self) -> list[Any]:
+        """Return the model instances of the page."""
+        objects = self._page[0]
+        if self.prepare and objects:
+            self.prepare(objects)
+        return objects
+
+    @property
+    def page_columns(self) -> tuple[Column, ...]:
+        """Return the columns that the page shows."""
+        return tuple(column for column in self.columns if column.on_page)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Return the page as rows of cells."""
+        return [self._row(row) for row in self.objects]
+
+    def _row(self, row: Any) -> Row:
+        cells = []
+        for column in self.page_columns:
+            value = column.value(row)
+            cells.append(Cell(column, value, column.text(row) if column.text else value))
+        return Row(row, cells, self.selection is not None and self.selection.allowed(row))
+
+    @cached_property
+    def total(self) -> int:
+        """Return the number of rows, or one more than is counted when there are more."""
+        return self.filtered.order_by()[: COUNTED_UP_TO + 1].count()
+
+    @property
+    def total_text(self) -> str:
+        """Return the number of rows in words."""
+        if self.total > COUNTED_UP_TO:
+            return _("More than %(count)s rows") % {"count": f"{COUNTED_UP_TO:,}"}
+        return ngettext("%(count)s row", "%(count)s rows", self.total) % {"count": self.total}
+
+    def url(self, *, drop: Iterable[str] = (), **changed: str) -> str:
+        """Return the address of this listing with other parameters; a change of page is always dropped."""
+        query = self.request.GET.copy()
+        for parameter in ("after", "before", "format", *drop, *changed):
+            query.pop(parameter, None)
+        for parameter, value in changed.items():
+            query[parameter] = value
+        return f"?{query.urlencode()}"
+
+    @property
+    def next_url(self) -> str:
+        """Return the address of the next page, or nothing."""
+        objects, _before, more = self._page
+        return self.url(after=write_key(key_of(objects[-1], self.key_fields))) if more else ""
+
+    @property
+    def previous_url(self) -> str:
+        """Return the address of the previous page, or nothing."""
+        objects, more, _after = self._page
+        return self.url(before=write_key(key_of(objects[0], self.key_fields))) if more else ""
+
+    @property
+    def first_url(self) -> str:
+        """Return the address of the first page with the same filters and order."""
+        return self.url()
+
+    @property
+    def csv_url(self) -> str:
+        """Return the address of the same rows, all of them, as CSV."""
+        return self.url(format="csv")
+
+    @property
+    def headings(self) -> list[Heading]:
+        """Return the heads of the columns with the address that sorts by each."""
+        return [self._heading(column) for column in self.page_columns]
+
+    def _heading(self, column: Column) -> Heading:
+        if not column.sort:
+            return Heading(column, "", "")
+        if column is not self.sorted_by:
+            return Heading(column, self.url(sort=column.name), "")
+        turned = column.name if self.descending else f"-{column.name}"
+        return Heading(column, self.url(sort=turned), "descending" if self.descending else "ascending")
+
+    @property
+    def kept_parameters(self) -> list[tuple[str, str]]:
+        """Return what the filter form sends along beside its own fields."""
+        return [("sort", self.sort)] if "sort" in self.request.GET else []
+
+    @property
+    def clear_url(self) -> str:
+        """Return the address without any filter."""
+        return self.url(drop=self.form.fields if self.form is not None else ())
+
+    @cached_property
+    def chips(self) -> list[Chip]:
+        """Return the active filters in words."""
+        if self.form is None or not self.valid:
+            return []
+        cleaned = self.form.cleaned_data
+        return [self._chip(name, value) for name, value in cleaned.items() if value not in EMPTY]
+
+    def _chip(self, name: str, value: Any) -> Chip:
+        asked = self.form.fields[name]
+        values = value if isinstance(value, list | tuple) else [value]
+        titles = {str(code): str(title) for code, title in getattr(asked, "choices", ())}
+        shown = ", ".join(titles.get(str(one), str(one)) for one in values)
+        return Chip(str(asked.label), shown, self.url(drop=(name,)))
+
+    def csv_rows(self) -> Iterator[list[str]]:
+        """Yield the header and every filtered row as text, read in parts so that memory stays flat."""
+        yield [column.name for column in self.columns]
+        part: list[Any] = []
+        for row in self.ordered().iterator(chunk_size=CSV_CHUNK):
+            part.append(row)
+            if len(part) == CSV_CHUNK:
+                yield from self._csv_part(part)
+                part = []
+        yield from self._csv_part(part)
+
+    def _csv_part(self, part: list[Any]) -> Iterator[list[str]]:
+        if self.prepare and part:
+            self.prepare(part)
+        for row in part:
+            yield [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
+
+    def csv(self) -> StreamingHttpResponse:
+        """Return every filtered row as CSV."""
+        response = StreamingHttpResponse(csv_lines(self.csv_rows()), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
+        return response
+
+    @property
+    def wants_csv(self) -> bool:
+        """Return whether the address asks for the CSV."""
+        return self.request.GET.get("format") == "csv" and self.valid
+
+    def response(self, template: str, context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """Return the CSV when the address asks for it, else the page; 400 when a filter cannot be read."""
+        if self.wants_csv:
+            return self.csv()
+        full = {**(context or {}), "listing": self}
+        return render(self.request, template, full, status=200 if self.valid else 400)

@@ -1,0 +1,43 @@
+"""A listing as CSV: one way to write each kind of value, lines streamed one by one."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Any
+
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+# Spreadsheets take a file without it for their own 8-bit alphabet and break every accent.
+BYTE_ORDER_MARK = "\ufeff"
+
+
+class Echo:
+    """A file that hands back what is written to it."""
+
+    def write(self, line: str) -> str:
+        """Return the line."""
+        return line
+
+
+def csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
+    """Yield rows as lines of RFC 4180, the first one with a byte order mark."""
+    writer = csv.writer(Echo())
+    mark = BYTE_ORDER_MARK
+    for row in rows:
+        yield mark + writer.writerow(row)
+        mark = ""
+
+
+def csv_text(value: Any, *, free_text: bool = False) -> str:
+    """Return a value as CSV text: blank for None, Y and N for truth, ISO 8601 for times.
+
+    Text that people typed and a spreadsheet would take for a formula gets an apostrophe in front (SEC-15);
+    numbers and codes never do.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "Y" if value else "N"
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    text = str(value)
+    return f"'{text}" if free_text and text.startswith(FORMULA_SIGNS) else text
