@@ -1,0 +1,5 @@
+"""Addresses of people and sign-in."""
+
+from django.urls import URLPattern, URLResolver
+
+app_name = "people"urlpatterns: list[URLPattern | URLResolver] = []
