@@ -1,0 +1,322 @@
+"""What each type of item accepts, how it is stored, and how it reads (shapes in docs/protocol-file.md).
+
+`parse` turns what a person typed into the stored JSON value and never guesses: a number keeps its trailing
+zeros, a date its precision, a value entered in another unit its original (DAT-10). Arithmetic is `Decimal`;
+no binary fraction is ever made here. No Django.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Context, Decimal
+from typing import Any, Literal
+
+from trials.calendar_words import plain
+from trials.item_words import Translate, Value, display, is_missing, typed
+from trials.moments import Moment, parse_moment
+from trials.protocol_items import Item
+from trials.refused import ValueRefused, mark
+
+__all__ = [
+    "Clock",
+    "Finding",
+    "NotOffered",
+    "Value",
+    "ValueRefused",
+    "decimal",
+    "display",
+    "flag",
+    "is_answered",
+    "is_missing",
+    "limit_findings",
+    "moment",
+    "parse",
+    "typed",
+]
+
+Typed = str | Sequence[str] | Mapping[str, Any]
+
+MOST_DIGITS = 18
+MOST_CHARACTERS = 10_000
+EXACT = Context(prec=200)
+NUMBER = re.compile(r"([+-]?)(\d*)(?:[.,](\d+))?", re.ASCII)
+CANONICAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
+CLOCK = re.compile(r"(\d{1,2}) ?[:h.]? ?(\d{2})", re.ASCII)
+UNKNOWN = frozenset({"unk", "un", "uk", "?", "??", "xx"})
+
+
+class NotOffered(ValueRefused):
+    """A code, unit or part that the page never offers: the request was not made by the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where and when something is typed: the zone of the site, the date of the visit, the present."""
+
+    zone: str = "UTC"
+    visit: date | Moment | None = None
+    now: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something a limit or a check says about a value; `item` is its path, `check` what said it."""
+
+    item: str
+    check: str
+    severity: Literal["hard", "soft", "notice"]
+    template: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def sentence(self, translate: Translate = str) -> str:
+        """The sentence in the language of `translate`."""
+        return translate(self.template) % self.parameters if self.parameters else translate(self.template)
+
+
+def parse(answer: Typed, item: Item, clock: Clock = Clock()) -> Value | None:
+    """The stored value of what was typed, None when nothing was.
+
+    `answer` is the text, the chosen codes, or the parts of an input (`{"": "12,5", "unit": "g/dL"}`,
+    `{"missing": "ND", "reason": "…"}`, `{"day": "UNK", "month": "1", "year": "2021"}`).
+    Raises ValueRefused with a sentence, NotOffered for what no page offers. Rows are read column by column.
+    """
+    parts = _parts(answer)
+    missing = _missing(parts, item)
+    value = PARSERS[item.type](parts, item, clock)
+    if missing is not None and value is not None:
+        raise ValueRefused(mark("Give either the value or why it is missing, not both."))
+    return value if missing is None else missing
+
+
+def _parts(answer: Typed) -> dict[str, list[str]]:
+    if isinstance(answer, Mapping):
+        return {name: [part] if isinstance(part, str) else list(part) for name, part in answer.items()}
+    return {"": [answer] if isinstance(answer, str) else list(answer)}
+
+
+def _text(parts: Mapping[str, list[str]], name: str = "") -> str:
+    found = parts.get(name) or [""]
+    if len(found) > 1:
+        raise NotOffered(mark("One answer was expected here, several came."))
+    return found[0]
+
+
+def _missing(parts: Mapping[str, list[str]], item: Item) -> dict[str, str] | None:
+    code, reason = _text(parts, "missing").strip(), _clean(_text(parts, "reason").strip())
+    if not code:
+        if reason:
+            raise ValueRefused(mark("Choose why the value is missing, or clear the reason."))
+        return None
+    if code not in item.missing:
+        raise NotOffered(mark("“%(code)s” cannot be chosen here."), code=code)
+    return {"missing": code, "reason": reason} if reason else {"missing": code}
+
+
+def _clean(text: str) -> str:
+    """Text with line ends as typed (a browser sends them doubled); refuses what no database can hold."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text):
+        raise ValueRefused(mark("This text holds a sign that cannot be stored: type it again."))
+    return text
+
+
+def _parse_text(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
+    text = _clean(_text(parts))
+    if not text.strip():
+        return None
+    longest = item.max_length or MOST_CHARACTERS
+    if len(text) > longest:
+        sentence = mark("This text has %(length)s characters: at most %(longest)s are kept.")
+        raise ValueRefused(sentence, length=len(text), longest=longest)
+    return text
+
+
+def _parse_number(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> Value | None:
+    number = canonical(_text(parts))
+    unit = _text(parts, "unit")
+    if number is None:
+        return None
+    if unit and unit != item.unit:
+        return _converted(number, unit, item)
+    places = len(number.partition(".")[2])
+    if item.type == "integer" and places:
+        raise ValueRefused(mark("Type a whole number, without decimals."))
+    if item.decimals is not None and places > item.decimals:
+        sentence = mark("Type at most %(decimals)s decimals: nothing is rounded for you.")
+        raise ValueRefused(sentence, decimals=item.decimals)
+    return number
+
+
+def canonical(text: str) -> str | None:
+    """`36,50` as `36.50`: comma or point, one of them, no thousands; trailing zeros stay. None if blank."""
+    text = text.strip().replace("−", "-")
+    if not text:
+        return None
+    matched = NUMBER.fullmatch(text)
+    if not matched or not (matched[2] or matched[3]):
+        raise ValueRefused(mark("“%(text)s” is not a number: type it like 1234.5."), text=text)
+    whole, fraction = matched[2].lstrip("0") or "0", matched[3] or ""
+    if len(whole) + len(fraction) > MOST_DIGITS:
+        raise ValueRefused(mark("This number has more than %(digits)s digits."), digits=MOST_DIGITS)
+    number = f"{whole}.{fraction}" if fraction else whole
+    return f"-{number}" if matched[1] == "-" and number.strip("0.") else number
+
+
+def _converted(number: str, unit: str, item: Item) -> dict[str, str]:
+    try:
+        alternative = item.alternative(unit)
+    except KeyError:
+        raise NotOffered(mark("The unit “%(unit)s” cannot be chosen here."), unit=unit) from None
+    exact = EXACT.add(EXACT.multiply(Decimal(number), alternative.factor), alternative.offset)
+    if item.type == "integer" and exact != exact.to_integral_value():
+        raise ValueRefused(mark("This is not a whole number of %(unit)s."), unit=item.unit)
+    written = f"{exact.to_integral_value() if item.type == 'integer' else exact:f}"
+    return {"value": written, "entered": number, "unit": unit}
+
+
+def _parse_choice(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
+    code = _text(parts)
+    return _offered(code, item) if code else None
+
+
+def _parse_choices(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> list[str] | None:
+    return sorted({_offered(code, item) for code in parts.get("", []) if code}) or None
+
+
+def _offered(code: str, item: Item) -> str:
+    if code not in item.codes:
+        raise NotOffered(mark("“%(code)s” cannot be chosen here."), code=code)
+    return code
+
+
+def _parse_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
+    moment = _moment(_text(parts), parts, clock)
+    if moment is not None and moment.precision != "day":
+        raise ValueRefused(mark("Type the whole date and no time, like 09-Oct-2025."))
+    return moment.iso if moment else None
+
+
+def _parse_partial_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
+    day, month, year = (_text(parts, name).strip() for name in ("day", "month", "year"))
+    text = _joined(day, month, year) if day or month or year else _text(parts)
+    moment = _moment(text, parts, clock)
+    if moment is not None and moment.precision == "minute":
+        raise ValueRefused(mark("Type the date without a time."))
+    return moment.iso if moment else None
+
+
+def _joined(day: str, month: str, year: str) -> str:
+    known_day, known_month = (text and text.casefold() not in UNKNOWN for text in (day, month))
+    if not re.fullmatch(r"\d{4}", year, re.ASCII):
+        raise ValueRefused(
+            mark("Type the year in four digits. If it is not known, choose why the date is missing.")
+        )
+    if known_day and not known_month:
+        raise ValueRefused(mark("A day without its month says nothing: type the month, or UNK for the day."))
+    if not day or not month:
+        raise ValueRefused(mark("Type each part of the date, UNK for a part that is not known."))
+    if known_day and not re.fullmatch(r"\d{1,2}", day, re.ASCII):
+        raise ValueRefused(mark("“%(day)s” is not a day: type 1 to 31, or UNK."), day=day)
+    if known_day:
+        return f"{day}-{month}-{year}"
+    return f"{month}-{year}" if known_month else year
+
+
+def _parse_datetime(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
+    text = _text(parts).strip()
+    head, _space, last = text.rpartition(" ")
+    time_unknown = bool(head) and last.casefold() in UNKNOWN
+    moment = _moment(head if time_unknown else text, parts, clock)
+    if moment is None:
+        return None
+    if moment.precision == "day" and not time_unknown:
+        raise ValueRefused(mark("Add the time after the date, or UNK if it is not known: 09-Oct-2025 UNK."))
+    if moment.precision == "minute" and time_unknown:
+        raise ValueRefused(mark("Type the time or UNK, not both."))
+    return moment.iso
+
+
+def _moment(text: str, parts: Mapping[str, list[str]], clock: Clock) -> Moment | None:
+    if not text.strip():
+        return None
+    offset = _text(parts, "offset")
+    if offset and not re.fullmatch(r"[+-]\d\d:\d\d", offset, re.ASCII):
+        raise NotOffered(mark("“%(code)s” cannot be chosen here."), code=offset)
+    try:
+        return parse_moment(text, clock.zone, clock.visit, offset=offset or None, now=clock.now)
+    except ValueRefused:
+        if not offset:
+            raise
+    # An offset left over from a time that has been corrected since decides nothing any more.
+    return parse_moment(text, clock.zone, clock.visit, now=clock.now)
+
+
+def _parse_time(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
+    text = plain(_text(parts))
+    if not text:
+        return None
+    matched = CLOCK.fullmatch(text)
+    if not matched or int(matched[1]) > 23 or int(matched[2]) > 59:
+        raise ValueRefused(mark("“%(text)s” is not a time: type it like 14:05."), text=text)
+    return f"{int(matched[1]):02}:{matched[2]}"
+
+
+PARSERS = {
+    "text": _parse_text,
+    "integer": _parse_number,
+    "decimal": _parse_number,
+    "choice": _parse_choice,
+    "yes_no": _parse_choice,
+    "choices": _parse_choices,
+    "date": _parse_date,
+    "partial_date": _parse_partial_date,
+    "datetime": _parse_datetime,
+    "time": _parse_time,
+}
+
+
+def is_answered(value: Value) -> bool:
+    """Whether a stored value answers its item, be it with a missing code."""
+    return value not in (None, "", [])
+
+
+def decimal(value: Value) -> Decimal | None:
+    """The number of a stored integer or decimal in the item's unit; None when blank or missing."""
+    if isinstance(value, Mapping):
+        value = value.get("value")
+    return Decimal(value) if isinstance(value, str) and CANONICAL.fullmatch(value) else None
+
+
+def moment(value: Value, zone: str | None = None) -> Moment | None:
+    """The moment of a stored date, partial date or datetime; None when blank or missing."""
+    return Moment.from_iso(value, zone) if isinstance(value, str) and value else None
+
+
+def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[Finding, ...]:
+    """What the item's limits say of a stored value: hard when impossible, else soft when unlikely."""
+    number = decimal(value)
+    if number is None:
+        return ()
+    for severity, limits, template in (
+        ("hard", item.hard, mark("Must be between %(lowest)s and %(highest)s%(unit)s.")),
+        (
+            "soft",
+            item.soft,
+            mark("Unusual: expected between %(lowest)s and %(highest)s%(unit)s. Check the value."),
+        ),
+    ):
+        if limits is not None and not limits.contains(number):
+            unit = f" {item.unit}" if item.unit else ""
+            parameters = {"lowest": limits.lowest, "highest": limits.highest, "unit": unit}
+            return (Finding(path or item.name, f"{severity}_limit", severity, template, parameters),)  # type: ignore[arg-type]
+    return ()
+
+
+def flag(value: Value, item: Item) -> Literal["low", "high", ""]:
+    """Whether a stored number lies below or above what is expected."""
+    number, limits = decimal(value), item.soft or item.hard
+    if number is None or limits is None or limits.contains(number):
+        return ""
+    return "low" if number < limits.lowest else "high"
