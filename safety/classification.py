@@ -7,8 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-NONE_OF_THESE = "none"
-RELATED_CAUSALITIES = frozenset({"definite", "probable", "possible"})
+NONE_OF_THESE = "none_of_these"
 UNRELATED_CAUSALITIES = frozenset({"unlikely", "not_related"})
 FATAL = "fatal"
 OVER = frozenset({"recovered", "sequelae", FATAL})
@@ -16,9 +15,12 @@ NOT_OVER = frozenset({"recovering", "not_recovered"})
 
 
 class Criterion(StrEnum):
-    """The six seriousness criteria of ICH E2A §II.B, in the order of E2B(R3) E.i.3.2a to f."""
+    """The six seriousness criteria of ICH E2A §II.B, in the order of E2B(R3) E.i.3.2a to f.
 
-    DEATH = "death"
+    Each code is the column of `AdverseEvent` that holds the answer.
+    """
+
+    DEATH = "results_in_death"
     LIFE_THREATENING = "life_threatening"
     HOSPITALISATION = "hospitalisation"
     DISABILITY = "disability"
@@ -49,7 +51,7 @@ class Finding(StrEnum):
 class Answers:
     """What was answered about one event. Empty or None means that nobody answered.
 
-    seriousness: the criteria that apply, or `{"none"}` for the explicit "none of these".
+    seriousness: the criteria that apply, or `{"none_of_these"}` for the explicit "none of these".
     grade: CTCAE grade 1 to 5.
     """
 

@@ -1,15 +1,60 @@
 """Adverse events: what happened, how bad, how it is related, who knew when."""
 
+from datetime import datetime
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.models import Signature
 from audit.trail import Trail
 from patients.models import Patient, VisibleToMembers
+from safety import clocks
+from safety.classification import (
+    NONE_OF_THESE,
+    UNRELATED_CAUSALITIES,
+    Answers,
+    Class,
+    Criterion,
+    Finding,
+    classify,
+    findings,
+)
 from trials.models import Trial
+from trials.moments import Moment
+
+NOT_OF_SPECIAL_INTEREST = "none"
+# As plain text: a migration must not name an enumeration of ours.
+CRITERIA = tuple(criterion.value for criterion in Criterion)
+ANY_CRITERION = reduce(or_, (Q(**{criterion: True}) for criterion in CRITERIA))
+NO_CRITERION = Q(**dict.fromkeys(CRITERIA, False))
+
+
+class AdverseEventQuerySet(VisibleToMembers):
+    """Adverse events of the trials a person may open."""
+
+    def standing(self) -> "AdverseEventQuerySet":
+        """Leave out what was entered in error."""
+        return self.filter(in_error_reason="")
+
+    def of_special_interest(self) -> "AdverseEventQuerySet":
+        """Keep events in one of the protocol's categories of special interest."""
+        return self.exclude(aesi__in=("", NOT_OF_SPECIAL_INTEREST))
+
+    def awaiting_report(self) -> "AdverseEventQuerySet":
+        """Keep serious events that were not yet reported to the sponsor: their clock runs."""
+        return self.standing().filter(none_of_these=False, due_at__isnull=False, reported_at=None)
+
+    def signed(self, *, yes: bool = True) -> "AdverseEventQuerySet":
+        """Keep events with (or without) a valid review signature."""
+        valid = Signature.objects.filter(
+            target_type=AdverseEvent._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
+        )
+        return self.filter(Exists(valid) if yes else ~Exists(valid))
 
 
 class AdverseEvent(models.Model):
@@ -38,6 +83,10 @@ class AdverseEvent(models.Model):
         WITHDRAWN = "withdrawn", _("No further infusion")
         NOT_APPLICABLE = "not_applicable", _("Not applicable")
 
+    class Ongoing(models.TextChoices):
+        YES = "Y", _("Yes")
+        NO = "N", _("No")
+
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="adverse_events")
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="adverse_events")
     number = models.PositiveIntegerField(_("number"))
@@ -46,23 +95,27 @@ class AdverseEvent(models.Model):
     onset = models.CharField(_("onset"), max_length=60)
     onset_earliest = models.DateTimeField()
     onset_latest = models.DateTimeField()
-    ongoing = models.CharField(_("ongoing"), max_length=1)
+    ongoing = models.CharField(_("ongoing"), max_length=1, choices=Ongoing)
     end = models.CharField(_("end"), max_length=60, blank=True)
     end_earliest = models.DateTimeField(null=True)
     end_latest = models.DateTimeField(null=True)
     grade = models.PositiveSmallIntegerField(_("grade"))
     results_in_death = models.BooleanField(_("results in death"))
     life_threatening = models.BooleanField(_("life-threatening"))
-    hospitalisation = models.BooleanField(_("hospitalisation or prolongation"))
-    disability = models.BooleanField(_("persistent disability"))
-    congenital_anomaly = models.BooleanField(_("congenital anomaly"))
-    medically_important = models.BooleanField(_("medically important"))
-    causality = models.CharField(_("causality"), max_length=20, choices=Causality, blank=True)
+    hospitalisation = models.BooleanField(_("hospitalisation or its prolongation"))
+    disability = models.BooleanField(_("persistent or significant disability"))
+    congenital_anomaly = models.BooleanField(_("congenital anomaly or birth defect"))
+    medically_important = models.BooleanField(_("other medically important event"))
+    none_of_these = models.BooleanField(_("none of these"))
+    causality = models.CharField(_("causality"), max_length=48, choices=Causality, blank=True)
     outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
-    action_taken = models.CharField(_("action taken"), max_length=20, choices=Action)
-    aesi = models.CharField(_("special interest"), max_length=40, blank=True)
-    aware = models.CharField(_("site aware"), max_length=60, blank=True)
+    action_taken = models.CharField(_("action taken with the product"), max_length=20, choices=Action)
+    aesi = models.CharField(_("special interest"), max_length=48, blank=True)
+    aware = models.CharField(_("site aware of the event"), max_length=60, blank=True)
     aware_at = models.DateTimeField(null=True)
+    serious_aware = models.CharField(_("site aware that it is serious"), max_length=60, blank=True)
+    serious_aware_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
     reported = models.CharField(_("reported to the sponsor"), max_length=60, blank=True)
     reported_at = models.DateTimeField(null=True)
     late_reason = models.TextField(_("reason for the late report"), blank=True)
@@ -71,32 +124,27 @@ class AdverseEvent(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     # Derived by the database, so that no write path can make them disagree with their sources.
     serious = models.GeneratedField(
-        expression=Case(
-            When(
-                Q(results_in_death=True) | Q(life_threatening=True) | Q(hospitalisation=True)
-                | Q(disability=True) | Q(congenital_anomaly=True) | Q(medically_important=True),
-                then=Value(True),
-            ),
-            default=Value(False),
-        ),
+        expression=Case(When(ANY_CRITERION, then=Value(True)), default=Value(False)),
         output_field=models.BooleanField(),
         db_persist=True,
     )
     related = models.GeneratedField(
-        expression=Case(When(causality__in=["unlikely", "not_related"], then=Value(False)), default=Value(True)),
+        expression=Case(
+            When(causality__in=sorted(UNRELATED_CAUSALITIES), then=Value(False)), default=Value(True)
+        ),
         output_field=models.BooleanField(),
         db_persist=True,
     )
 
-    objects = VisibleToMembers.as_manager()
+    objects = AdverseEventQuerySet.as_manager()
     history = Trail(
         patient="patient_id",
         trial="trial_id",
         excluded=("serious", "related"),
         signed_content=(
-            "term", "description", "onset", "ongoing", "end", "grade", "results_in_death", "life_threatening",
-            "hospitalisation", "disability", "congenital_anomaly", "medically_important", "causality", "outcome",
-            "action_taken", "aesi", "aware", "reported", "late_reason", "in_error_reason",
+            "term", "description", "onset", "ongoing", "end", "grade", *CRITERIA, NONE_OF_THESE,
+            "causality", "outcome", "action_taken", "aesi", "aware", "serious_aware",
+            "reported", "late_reason", "in_error_reason",
         ),
     )
 
@@ -105,12 +153,37 @@ class AdverseEvent(models.Model):
             models.Index(fields=["trial", "-onset_earliest", "-id"], name="event_by_onset"),
             models.Index(fields=["trial", "patient", "number"], name="event_by_patient"),
             models.Index(fields=["trial", "-grade", "-id"], name="event_by_grade"),
+            models.Index(
+                fields=["trial", "due_at"], condition=Q(reported_at=None, none_of_these=False),
+                name="event_awaiting_report",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["patient", "number"], name="event_number_once_per_patient"),
             models.CheckConstraint(
                 condition=Q(grade__gte=1, grade__lte=5), name="grade_is_1_to_5",
                 violation_error_message=_("The grade is 1 to 5."),
+            ),
+            models.CheckConstraint(
+                condition=(Q(none_of_these=True) & NO_CRITERION) | (Q(none_of_these=False) & ANY_CRITERION),
+                name="seriousness_is_answered",
+                violation_error_message=_("Choose the criteria that apply, or “none of these”."),
+            ),
+            models.CheckConstraint(
+                condition=Q(ongoing="Y", end="") | (Q(ongoing="N") & ~Q(end="")),
+                name="event_is_ongoing_or_has_an_end",
+                violation_error_message=_("An event is either ongoing or has an end."),
+            ),
+            models.CheckConstraint(
+                condition=Q(none_of_these=True) | Q(aware_at__isnull=False, due_at__isnull=False),
+                name="serious_event_has_a_clock",
+                violation_error_message=_("A serious event needs the time at which the site knew of it."),
+            ),
+            models.CheckConstraint(
+                condition=Q(reported_at=None) | Q(due_at=None) | Q(reported_at__lte=F("due_at"))
+                | ~Q(late_reason=""),
+                name="late_report_has_a_reason",
+                violation_error_message=_("A late report needs a reason."),
             ),
         ]
 
@@ -120,4 +193,65 @@ class AdverseEvent(models.Model):
     def signed_content(self) -> dict[str, Any]:
         """Return what a review signature covers."""
         names = self.__class__._trail.signed_content  # type: ignore[attr-defined]
-        return {"patient": self.patient_id, "number": self.number, **{name: getattr(self, name) for name in names}}
+        answers = {name: getattr(self, name) for name in names}
+        return {"patient": self.patient_id, "number": self.number, **answers}
+
+    @property
+    def seriousness(self) -> frozenset[str]:
+        """Return the criteria that apply, or `{"none_of_these"}`."""
+        return frozenset(name for name in (*CRITERIA, NONE_OF_THESE) if getattr(self, name))
+
+    @property
+    def answers(self) -> Answers:
+        """Return the answers that the classification rests on."""
+        return Answers(
+            seriousness=self.seriousness,
+            causality=self.causality,
+            grade=self.grade,
+            outcome=self.outcome,
+            ongoing={"Y": True, "N": False}.get(self.ongoing),
+        )
+
+    @property
+    def classification(self) -> Class:
+        """Return AE, AR, SAE or SAR, derived from seriousness and causality."""
+        return classify(seriousness=self.seriousness, causality=self.causality)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Return where the answers disagree or are missing; none for an event entered in error."""
+        return () if self.in_error else findings(self.answers)
+
+    @property
+    def in_error(self) -> bool:
+        """Return whether the event was marked as entered in error."""
+        return bool(self.in_error_reason)
+
+    @property
+    def of_special_interest(self) -> bool:
+        """Return whether the event is in one of the protocol's categories of special interest."""
+        return self.aesi not in {"", NOT_OF_SPECIAL_INTEREST}
+
+    @cached_property
+    def onset_moment(self) -> Moment:
+        """Return the onset with the precision that is known."""
+        return Moment.from_iso(self.onset)
+
+    @cached_property
+    def end_moment(self) -> Moment | None:
+        """Return the end with the precision that is known, or None while the event is ongoing."""
+        return Moment.from_iso(self.end) if self.end else None
+
+    @property
+    def clock_starts_at(self) -> datetime | None:
+        """Return when the site knew that the event is serious: the start of the 24 hours (CLK-04)."""
+        return self.serious_aware_at or self.aware_at
+
+    def clock(self, now: datetime | None = None) -> clocks.Reading | None:
+        """Return what the reporting clock shows, or None for an event that has none."""
+        start = self.clock_starts_at
+        if self.in_error or self.none_of_these or start is None or self.due_at is None:
+            return None
+        return clocks.read(
+            starts_at=start, due_at=self.due_at, now=now or timezone.now(), stopped_at=self.reported_at
+        )

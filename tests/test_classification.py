@@ -39,7 +39,7 @@ def test_an_event_is_not_serious_only_when_somebody_said_none_of_these():
 def test_none_of_these_beside_a_criterion_is_refused():
     """SAF-01."""
     with pytest.raises(ValueError, match="cannot both be true"):
-        serious({NONE_OF_THESE, "death"})
+        serious({NONE_OF_THESE, "results_in_death"})
 
 
 def test_a_code_that_is_no_criterion_is_refused():
@@ -58,7 +58,7 @@ def test_relation_follows_the_causality_and_counts_until_somebody_assesses_it(ca
     assert related(causality) is expected
 
 
-SERIOUSNESS = {True: frozenset({"hospitalisation"}), False: frozenset({"none"}), None: frozenset()}
+SERIOUSNESS = {True: frozenset({"hospitalisation"}), False: frozenset({NONE_OF_THESE}), None: frozenset()}
 TRUTH = {
     (True, True): Class.SAR, (True, False): Class.SAE,
     (False, True): Class.AR, (False, False): Class.AE,
@@ -92,7 +92,7 @@ def test_a_serious_reaction_is_exactly_a_serious_event_that_is_related(chosen, c
 
 def answers(**changed: object) -> Answers:
     told: dict = {
-        "seriousness": frozenset({"none"}), "causality": "unlikely", "grade": 2,
+        "seriousness": frozenset({NONE_OF_THESE}), "causality": "unlikely", "grade": 2,
         "outcome": "recovered", "ongoing": False,
     }
     return Answers(**{**told, **changed})
@@ -110,7 +110,7 @@ def test_grade_5_fatal_outcome_and_the_death_criterion_come_together(grade, outc
     told = answers(
         grade={True: 5, False: 3, None: None}[grade],
         outcome={True: "fatal", False: "recovered", None: ""}[outcome],
-        seriousness=frozenset({True: {"death"}, False: {"hospitalisation"}, None: ()}[criterion]),
+        seriousness=frozenset({True: {"results_in_death"}, False: {"hospitalisation"}, None: ()}[criterion]),
     )
     said = {sign for sign in (grade, outcome, criterion) if sign is not None}
 
@@ -124,7 +124,7 @@ def test_the_signs_of_death_name_only_what_was_answered():
 
 @pytest.mark.parametrize(
     ("seriousness", "asked"),
-    [({"none"}, True), ({"hospitalisation"}, True), ({"life_threatening"}, False),
+    [({NONE_OF_THESE}, True), ({"hospitalisation"}, True), ({"life_threatening"}, False),
      ({"medically_important"}, False), ({"hospitalisation", "life_threatening"}, False), (set(), False)],
 )
 def test_a_grade_4_event_that_was_not_life_threatening_is_asked_about(seriousness, asked):
@@ -148,7 +148,7 @@ def test_a_lower_grade_needs_no_criterion(grade):
      (True, "", False)],
 )
 def test_an_ongoing_event_has_no_final_outcome(ongoing, outcome, asked):
-    found = findings(answers(ongoing=ongoing, outcome=outcome, grade=None, seriousness=frozenset({"none"})))
+    found = findings(answers(ongoing=ongoing, outcome=outcome, grade=None))
 
     assert (Finding.OUTCOME_DISAGREES_WITH_ONGOING in found) is asked
 
