@@ -1,0 +1,185 @@
+"""Pages of the steps a patient takes: screening, identity, consent, eligibility, inclusion, end of study."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from accounts.access import trial_page
+from accounts.keeping import kept_data
+from accounts.permissions import Permission as P
+from audit import events
+from patients import consenting, eligibility, ending, enrolment, screening
+from patients.forms import (
+    CapacityForm,
+    ConsentForm,
+    EligibilityForm,
+    EndForm,
+    EnrolForm,
+    FailForm,
+    IdentityForm,
+    ScreeningForm,
+    StepForm,
+)
+from patients.models import Identity, Patient
+
+
+def patient_of(request: HttpRequest, code: str) -> Patient:
+    """Return the patient of this trial, or answer 404 as for one that does not exist."""
+    rows = Patient.objects.visible_to(request.user).select_related("trial", "protocol")
+    return get_object_or_404(rows, trial=request.trial, code=code)
+
+
+def casebook_of(patient: Patient) -> str:
+    """Return the address of the casebook."""
+    return reverse("reports:casebook", args=[patient.trial.slug, patient.code])
+
+
+def step(
+    request: HttpRequest,
+    form_class: type[StepForm],
+    template: str,
+    do: Callable[[StepForm], bool],
+    done: Callable[[StepForm], str],
+    *,
+    patient: Patient | None = None,
+    **context: Any,
+) -> HttpResponse:
+    """Show a form; on POST carry out its verb and go on, or show again what was typed with the sentences (422)."""
+    posted = request.POST if request.method == "POST" else kept_data(request)
+    form = form_class(posted, trial=request.trial, patient=patient)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid() and do(form):
+            return redirect(done(form))
+        status = 422
+    return render(request, template, {"form": form, "patient": patient, **context}, status=status)
+
+
+@trial_page(see=P.SCREEN, change=P.SCREEN)
+def screen(request: HttpRequest) -> HttpResponse:
+    """Screen a new patient."""
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(
+            screening.screen, trial=request.trial, screened_on=form.cleaned_data["screened_on"],
+            identity=form.identity(), by=request.user,
+        )
+
+    return step(request, ScreeningForm, "patients/screen.html", do, lambda form: casebook_of(form.result))
+
+
+@trial_page(see=P.SEE_IDENTITY, change=P.SCREEN)
+def identity(request: HttpRequest, code: str) -> HttpResponse:
+    """Show who the patient is; every look is recorded (PRV-04)."""
+    patient = patient_of(request, code)
+    row = get_object_or_404(Identity, patient=patient)
+    events.record(kind="identity_viewed", user=request.user, trial_id=patient.trial_id, patient_id=patient.pk)
+    initial = {name: getattr(row, name) for name in screening.IDENTITY_FIELDS}
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(
+            screening.correct_identity, patient=patient, identity=form.identity(),
+            reason=form.cleaned_data["reason"], by=request.user,
+        )
+
+    if request.method == "GET":
+        form = IdentityForm(initial=initial, trial=request.trial, patient=patient)
+        context = {"form": form, "patient": patient, "identity": row}
+        return render(request, "patients/identity.html", context)
+    return step(
+        request, IdentityForm, "patients/identity.html", do, lambda form: casebook_of(patient),
+        patient=patient, identity=row,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def consent(request: HttpRequest, code: str) -> HttpResponse:
+    """List the consents and record one."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(consenting.record_consent, patient=patient, by=request.user, **form.cleaned_data)
+
+    return step(
+        request, ConsentForm, "patients/consent.html", do, lambda form: casebook_of(patient),
+        patient=patient, consents=patient.consents.select_related("recorded_by"),
+        due_since=consenting.reconsent_due_since(patient), open=patient.state in consenting.OPEN_STATES,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def capacity(request: HttpRequest, code: str) -> HttpResponse:
+    """Record that the patient can decide again."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(consenting.record_capacity, patient=patient, by=request.user, **form.cleaned_data)
+
+    return step(
+        request, CapacityForm, "patients/capacity.html", do,
+        lambda form: reverse("patients:consent", args=[patient.trial.slug, code]), patient=patient,
+    )
+
+
+@sensitive_post_parameters("password")
+@trial_page(see=P.SEE_TRIAL, change=P.SIGN_ELIGIBILITY)
+def decide(request: HttpRequest, code: str) -> HttpResponse:
+    """Show every criterion with its inputs; an investigator concludes and signs."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(eligibility.sign_eligibility, patient=patient, by=request.user, **form.cleaned_data)
+
+    return step(
+        request, EligibilityForm, "patients/eligibility.html", do, lambda form: casebook_of(patient),
+        patient=patient, evaluation=eligibility.evaluate(patient), decisions=eligibility.decisions(patient),
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENROL)
+def enrol(request: HttpRequest, code: str) -> HttpResponse:
+    """Include the patient, or say what is still missing."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        done = form.carried_out(enrolment.enrol, patient=patient, by=request.user, **form.cleaned_data)
+        if done:
+            messages.success(request, _("%(patient)s is included; the visits are planned.") % {"patient": code})
+        return done
+
+    return step(
+        request, EnrolForm, "patients/enrol.html", do, lambda form: casebook_of(patient),
+        patient=patient, obstacles=enrolment.obstacles(patient),
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENROL)
+def fail(request: HttpRequest, code: str) -> HttpResponse:
+    """End screening without inclusion."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(screening.fail_screening, patient=patient, by=request.user, **form.cleaned_data)
+
+    return step(request, FailForm, "patients/fail.html", do, lambda form: casebook_of(patient), patient=patient)
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENROL)
+def end(request: HttpRequest, code: str) -> HttpResponse:
+    """Record the end of study."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(ending.end_study, patient=patient, by=request.user, **form.cleaned_data)
+
+    return step(
+        request, EndForm, "patients/end.html", do, lambda form: casebook_of(patient),
+        patient=patient, today=timezone.now().astimezone(patient.trial.zone).date(),
+    )

@@ -1,0 +1,93 @@
+"""Pages of a visit: its forms, held, missed, unscheduled."""
+
+import re
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+
+from accounts.access import trial_page
+from accounts.permissions import Permission as P
+from patients import visiting
+from patients.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
+from patients.models import Patient, Visit
+from patients.views import casebook_of, patient_of, step
+
+KEY = re.compile(r"([A-Za-z0-9]+)(?:-([1-9][0-9]{0,3}))?", re.ASCII)
+
+
+def visit_of(patient: Patient, key: str) -> Visit:
+    """Return the visit named `D28` or `UNS-2`, or answer 404."""
+    matched = KEY.fullmatch(key)
+    if not matched:
+        raise Http404
+    return get_object_or_404(Visit, patient=patient, code=matched[1], number=int(matched[2] or 1))
+
+
+def address_of(visit: Visit, patient: Patient) -> str:
+    """Return the address of the visit's page."""
+    return reverse("patients:visit", args=[patient.trial.slug, patient.code, visit.key])
+
+
+@trial_page(see=P.SEE_TRIAL)
+def visit(request: HttpRequest, code: str, visit: str) -> HttpResponse:
+    """Show one visit: when it is planned, what happened, which forms it has."""
+    patient = patient_of(request, code)
+    row = visit_of(patient, visit)
+    return render(request, "patients/visit.html", {"patient": patient, "visit": row, **forms_of(patient, row)})
+
+
+def forms_of(patient: Patient, visit: Visit) -> dict[str, object]:
+    """Return the forms that the protocol asks for at this visit, each with its record if there is one."""
+    rules = patient.protocol.rules
+    entries = rules.visit(visit.code).forms if visit.code in rules.visit_codes else rules.unscheduled.forms
+    records = {record.form: record for record in visit.records.with_marks().filter(repeat=1)}
+    title = rules.visit(visit.code).title if visit.code in rules.visit_codes else None
+    forms = [
+        {"form": rules.form(entry.form), "when": entry.when, "record": records.get(entry.form)} for entry in entries
+    ]
+    return {"forms": forms, "title": title}
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def hold(request: HttpRequest, code: str, visit: str) -> HttpResponse:
+    """Record the day on which the visit took place."""
+    patient = patient_of(request, code)
+    row = visit_of(patient, visit)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(visiting.hold_visit, visit=row, by=request.user, **form.cleaned_data)
+
+    return step(
+        request, HoldVisitForm, "patients/visit_hold.html", do, lambda form: address_of(row, patient),
+        patient=patient, visit=row,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def miss(request: HttpRequest, code: str, visit: str) -> HttpResponse:
+    """Record that the visit did not take place."""
+    patient = patient_of(request, code)
+    row = visit_of(patient, visit)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(visiting.miss_visit, visit=row, by=request.user, **form.cleaned_data)
+
+    return step(
+        request, MissVisitForm, "patients/visit_miss.html", do, lambda form: casebook_of(patient),
+        patient=patient, visit=row,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def unscheduled(request: HttpRequest, code: str) -> HttpResponse:
+    """Add a visit that is not planned."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(visiting.add_unscheduled, patient=patient, by=request.user, **form.cleaned_data)
+
+    return step(
+        request, UnscheduledForm, "patients/visit_new.html", do, lambda form: address_of(form.result, patient),
+        patient=patient,
+    )
