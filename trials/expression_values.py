@@ -1,0 +1,124 @@
+"""From captured JSON to the values of an expression; what is blank or missing has no value (`ABSENT`)."""
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final
+
+from trials.moments import Moment
+
+
+class Kind(StrEnum):
+    """What an expression can compute with."""
+
+    LOGIC = "logic"
+    NUMBER = "number"
+    TEXT = "text"
+    TIME = "time of day"
+    DAY = "date"
+    INSTANT = "date and time"
+    CODES = "list of codes"
+    ROWS = "rows"
+    LIST = "list"
+
+
+MOMENTS: Final = frozenset({Kind.DAY, Kind.INSTANT})
+WORDS: Final = frozenset({Kind.TEXT, Kind.TIME})
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKind:
+    """The kind of a name; ``codes`` when only these texts can occur; ``columns`` of repeating rows."""
+
+    kind: Kind
+    codes: tuple[str, ...] | None = None
+    columns: Mapping[str, "ItemKind"] | None = None
+
+
+LOGIC: Final = ItemKind(Kind.LOGIC)
+NUMBER: Final = ItemKind(Kind.NUMBER)
+TEXT: Final = ItemKind(Kind.TEXT)
+TIME: Final = ItemKind(Kind.TIME)
+DAY: Final = ItemKind(Kind.DAY)
+INSTANT: Final = ItemKind(Kind.INSTANT)
+YES_NO: Final = ItemKind(Kind.TEXT, ("Y", "N"))
+
+
+class _Absent:
+    """No value: blank, missing, or not decided by what is known."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+
+def captured(raw: Any, kind: ItemKind, zone: str) -> Any:
+    """The value of a captured answer, `ABSENT` when it has none or cannot be read.
+
+    Numbers become floats, moments `Moment` on the clock of ``zone``; rows stay as they were captured.
+    """
+    if isinstance(raw, Mapping):
+        raw = raw.get("value")
+    if raw is None or raw == "" or raw == []:
+        return ABSENT
+    return _READERS[kind.kind](raw, zone)
+
+
+def _number(raw: Any, zone: str) -> Any:
+    if isinstance(raw, bool):
+        return ABSENT
+    try:
+        number = float(raw)
+    except (TypeError, ValueError, OverflowError):
+        return ABSENT
+    return number if math.isfinite(number) else ABSENT
+
+
+def _text(raw: Any, zone: str) -> Any:
+    return raw if isinstance(raw, str) else ABSENT
+
+
+def _logic(raw: Any, zone: str) -> Any:
+    return raw if isinstance(raw, bool) else ABSENT
+
+
+def _list(raw: Any, zone: str) -> Any:
+    return list(raw) if isinstance(raw, list | tuple) else ABSENT
+
+
+def _moment(raw: Any, zone: str) -> Any:
+    if isinstance(raw, Moment):
+        return raw
+    if isinstance(raw, dt.datetime):
+        return Moment.from_datetime(raw, zone)
+    if isinstance(raw, dt.date):
+        return Moment.from_date(raw, zone)
+    return _stored_moment(raw, zone) if isinstance(raw, str) else ABSENT
+
+
+@lru_cache(maxsize=4096)
+def _stored_moment(text: str, zone: str) -> Any:
+    try:
+        return Moment.from_iso(text, zone)
+    except ValueError:
+        return ABSENT
+
+
+_READERS: Mapping[Kind, Callable[[Any, str], Any]] = {
+    Kind.LOGIC: _logic,
+    Kind.NUMBER: _number,
+    Kind.TEXT: _text,
+    Kind.TIME: _text,
+    Kind.DAY: _moment,
+    Kind.INSTANT: _moment,
+    Kind.CODES: _list,
+    Kind.LIST: _list,
+    Kind.ROWS: _list,
+}
