@@ -121,6 +121,7 @@ class AdverseEvent(models.Model):
     late_reason = models.TextField(_("reason for the late report"), blank=True)
     in_error_reason = models.TextField(_("entered in error because"), blank=True)
     version = models.PositiveIntegerField(default=1)
+    save_key = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     # Derived by the database, so that no write path can make them disagree with their sources.
     serious = models.GeneratedField(
@@ -140,7 +141,7 @@ class AdverseEvent(models.Model):
     history = Trail(
         patient="patient_id",
         trial="trial_id",
-        excluded=("serious", "related"),
+        excluded=("serious", "related", "save_key"),
         signed_content=(
             "term", "description", "onset", "ongoing", "end", "grade", *CRITERIA, NONE_OF_THESE,
             "causality", "outcome", "action_taken", "aesi", "aware", "serious_aware",
@@ -160,6 +161,9 @@ class AdverseEvent(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["patient", "number"], name="event_number_once_per_patient"),
+            models.UniqueConstraint(
+                fields=["patient", "save_key"], condition=~Q(save_key=""), name="event_saved_once"
+            ),
             models.CheckConstraint(
                 condition=Q(grade__gte=1, grade__lte=5), name="grade_is_1_to_5",
                 violation_error_message=_("The grade is 1 to 5."),

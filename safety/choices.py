@@ -1,0 +1,39 @@
+"""What may be answered about an event in one trial: the protocol's causality scale and special interests."""
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from safety.classification import NONE_OF_THESE
+from safety.models import CRITERIA, NOT_OF_SPECIAL_INTEREST, AdverseEvent
+from trials.protocol import Protocol
+
+Choices = list[tuple[str, str]]
+
+
+def causalities(rules: Protocol) -> Choices:
+    """Return the causality scale: the protocol's own, or definite to not related."""
+    own = rules.safety.causality
+    if not own:
+        return [(code, str(label)) for code, label in AdverseEvent.Causality.choices]
+    known = {code: str(label) for code, label in AdverseEvent.Causality.choices}
+    return [(each.code, known.get(each.code) or each.title.in_language(_language())) for each in own]
+
+
+def special_interests(rules: Protocol) -> Choices:
+    """Return the protocol's categories and the explicit "not of special interest"; none when it has none."""
+    own = [(each.code, each.title.in_language(_language())) for each in rules.safety.aesi]
+    return [*own, (NOT_OF_SPECIAL_INTEREST, _("Not of special interest"))] if own else []
+
+
+def seriousness() -> Choices:
+    """Return the six criteria and the explicit "none of these", as an event's columns name them."""
+    return [(name, _label(name)) for name in (*CRITERIA, NONE_OF_THESE)]
+
+
+def _label(name: str) -> str:
+    label = str(AdverseEvent._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    return label[:1].upper() + label[1:]
+
+
+def _language() -> str:
+    return get_language() or "en"
