@@ -24,7 +24,7 @@ from trials.expression_values import MOMENTS, Kind
 from trials.moments import Moment
 
 
-def historypaths(tree: Node, function: str) -> Iterator[str]:
+def history_paths(tree: Node, function: str) -> Iterator[str]:
     for node in walk(tree):
         if isinstance(node, Call) and node.function == function:
             yield history_target(node).path

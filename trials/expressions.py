@@ -2,9 +2,9 @@
 
 ``compile_expression`` checks an expression against the names it may use and compiles it once;
 `Expression.evaluate` answers true, false, a number or a text, or `Undetermined` when what is known does not
-decide (three-valued logic after Kleene). Logic, comparison and arithmetic are CEL's; what CEL has no values for
-(captured answers, partial dates, repeating rows) is resolved beforehand and enters as plain variables, absent
-when undecided.
+decide (three-valued logic after Kleene). Logic, comparison and arithmetic are CEL's; what CEL has no values
+for (captured answers, partial dates, repeating rows) is resolved beforehand and enters as plain variables,
+absent when undecided.
 """
 
 import decimal
@@ -32,7 +32,7 @@ from trials.expression_syntax import (
 )
 from trials.expression_types import Names, history_target, kind_of, row_names
 from trials.expression_values import ABSENT, DAY, INSTANT, LOGIC, NUMBER, TEXT, TIME, YES_NO, ItemKind, Kind
-from trials.expression_writing import Writer, paths
+from trials.expression_writing import Writer, history_paths, paths
 
 __all__ = [
     "DAY",
@@ -108,8 +108,8 @@ class Expression:
         self._compiler = _Compiler(zone)
         self._whole = self._compiler.evaluator(tree, names)
         self.references = frozenset(paths(tree))
-        self.previous = frozenset(historypaths(tree, "previous"))
-        self.last = frozenset(historypaths(tree, "last"))
+        self.previous = frozenset(history_paths(tree, "previous"))
+        self.last = frozenset(history_paths(tree, "last"))
 
     def evaluate(self, values: Values | Mapping[str, Any]) -> Result:
         """True, False, a Decimal (rounded half up to ``decimals``), a text, or `Undetermined`.
@@ -142,8 +142,8 @@ def compile_expression(
 ) -> Expression:
     """Compile ``source`` for the ``names`` it may use. Raises ExpressionError with the column of the mistake.
 
-    ``gives`` is the kind it must have, ``decimals`` what a number is rounded to. ``definitions`` are the sources
-    behind the names ``definition.…``; ``zone`` is the clock of the site, for calendar days.
+    ``gives`` is the kind it must have, ``decimals`` what a number is rounded to. ``definitions`` are the
+    sources behind the names ``definition.…``; ``zone`` is the clock of the site, for calendar days.
     """
     tree = parse(source)
     found = kind_of(tree, names)
@@ -151,8 +151,8 @@ def compile_expression(
         hint = f": write {source.strip()} == 'Y'" if found.codes == ("Y", "N") else ""
         raise ExpressionError(f"this gives a {found.kind}, a {gives.kind} is needed{hint}")
     _refuse_bad_patterns(tree)
-    expanded = expanded(tree, definitions or {})
-    return Expression(source, expanded, names, zone=zone, gives=gives, decimals=decimals)
+    whole = expanded(tree, definitions or {})
+    return Expression(source, whole, names, zone=zone, gives=gives, decimals=decimals)
 
 
 def rounded(number: float, decimals: int | None) -> Decimal | None:
@@ -187,7 +187,7 @@ class _Evaluator:
         self.names = names
         self._slots = tuple(slots.items())
         self._direct = slots.get(text)
-        self._program = None if self._direct else cel.compile(text)
+        self._program = cel.compile("false" if self._direct else text)
 
     def value(self, values: Any) -> Any:
         """The value, or `ABSENT` where CEL meets a variable that is not there and nothing else decides."""
