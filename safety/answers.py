@@ -70,7 +70,7 @@ def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -
     for check in (_onset, _end, _awareness):
         errors = {**check(patient, answers), **errors}
     if upgrade and not answers.get("serious_aware"):
-        errors["serious_aware"] = _("Enter when the site learned that it is serious: the 24 hours start then.")
+        errors["serious_aware"] = _("Enter when the site learned that it is serious: 24 hours run from then.")
     if errors:
         raise ValidationError(errors)  # type: ignore[arg-type]
     return _stored(answers, rules)

@@ -34,8 +34,7 @@ EMPTY: tuple[object, ...] = (None, "", [], ())
 class Column:
     """One column of the page and of the CSV.
 
-    value: what the CSV holds, from a row. text: what the page shows, where that differs.
-    template: partial that draws the cell; it gets `row`, `value` and everything the page has.
+    value: what the CSV holds, from a row. text: what the page shows where that differs; safe HTML is kept.
     sort: fields of the model that order this column, never null; empty when it cannot be sorted.
     free_text: typed by people, so a leading formula sign is neutralised in the CSV (SEC-15).
     css: classes of the cell; on_page False leaves a column to the CSV alone.
@@ -45,7 +44,6 @@ class Column:
     label: str | Promise
     value: Callable[[Any], Any]
     text: Callable[[Any], Any] | None = None
-    template: str = ""
     sort: tuple[str, ...] = ()
     free_text: bool = False
     css: str = ""
@@ -73,10 +71,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the page: the object, its cells, and whether it can be ticked."""
+    """One row of the page: the object, its title and cells, where it opens, whether it can be ticked."""
 
     object: Any
+    title: str
     cells: list[Cell]
+    url: str
     selectable: bool
 
 
@@ -102,6 +102,7 @@ class Listing:
     """The rows one person asked for: made from a request, drawn by `components/listing.html`, or sent as CSV.
 
     sort: name of the column that orders the rows unless asked otherwise, with `-` for the largest first.
+    row_url: where a row opens; its first cell becomes the link.
     prepare: called once with the rows of a page, or of each part of the CSV, to attach what comes in bulk.
     """
 
@@ -113,6 +114,7 @@ class Listing:
         columns: Sequence[Column],
         sort: str,
         filterset: FilterSet | None = None,
+        row_url: Callable[[Any], str] | None = None,
         prepare: Callable[[Sequence[Any]], None] | None = None,
         selection: Selection | None = None,
         name: str = "listing",
@@ -120,6 +122,7 @@ class Listing:
     ) -> None:
         self.request = request
         self.filterset = filterset
+        self.row_url = row_url
         self.prepare = prepare
         self.selection = selection
         self.name = name
@@ -223,8 +226,10 @@ class Listing:
         cells = []
         for column in self.page_columns:
             value = column.value(row)
-            cells.append(Cell(column, value, column.text(row) if column.text else value))
-        return Row(row, cells, self.selection is not None and self.selection.allowed(row))
+            text = column.text(row) if column.text else value
+            cells.append(Cell(column, value, "–" if text in EMPTY else text))
+        url = self.row_url(row) if self.row_url else ""
+        return Row(row, str(row), cells, url, self.selection is not None and self.selection.allowed(row))
 
     @cached_property
     def total(self) -> int:
