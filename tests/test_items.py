@@ -135,9 +135,21 @@ def test_why_a_value_is_missing_is_a_value_of_its_own() -> None:
     assert decimal({"missing": "ND"}) is None
 
 
+def test_a_missing_code_can_be_typed_where_the_value_goes() -> None:
+    """A nurse types ND instead of reaching for the list; in a text it would be a text."""
+    assert parse("nd", WEIGHT) == {"missing": "ND"}
+    assert parse("UNK", DATETIME, BRUSSELS) == {"missing": "UNK"}
+    assert parse("?NA", SEX) == {"missing": "NA"}
+    assert parse("NA", TEXT) == "NA"
+    with pytest.raises(ValueRefused, match="is not a number"):
+        parse("ASKU", WEIGHT)
+
+
 def test_a_value_and_a_missing_code_together_are_refused() -> None:
     with pytest.raises(ValueRefused, match="either the value or why it is missing"):
         parse({"": "68", "missing": "ND"}, WEIGHT)
+    with pytest.raises(ValueRefused, match="either the value or why it is missing"):
+        parse({"day": "UNK", "month": "UNK", "year": "2021", "missing": "ND"}, PARTIAL)
     with pytest.raises(ValueRefused, match="Choose why the value is missing"):
         parse({"": "68", "reason": "no scale"}, WEIGHT)
 

@@ -44,6 +44,8 @@ EXACT = Context(prec=200)
 NUMBER = re.compile(r"([+-]?)(\d*)(?:[.,](\d+))?", re.ASCII)
 CANONICAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 CLOCK = re.compile(r"(\d{1,2}) ?[:h.]? ?(\d{2})", re.ASCII)
+SHORTCUT_TYPES = frozenset({"integer", "decimal", "date", "partial_date", "datetime", "time"})
+VALUE_PARTS = ("", "day", "month", "year")
 UNKNOWN = frozenset({"unk", "un", "uk", "?", "??", "xx"})
 
 
@@ -83,11 +85,17 @@ def parse(answer: Typed, item: Item, clock: Clock = Clock()) -> Value | None:
     Raises ValueRefused with a sentence, NotOffered for what no page offers. Rows are read column by column.
     """
     parts = _parts(answer)
-    missing = _missing(parts, item)
-    value = PARSERS[item.type](parts, item, clock)
-    if missing is not None and value is not None:
+    code = _shortcut(parts, item) or _text(parts, "missing").strip()
+    reason = _clean(_text(parts, "reason").strip())
+    if code and code not in item.missing:
+        raise NotOffered(mark("“%(code)s” cannot be chosen here."), code=code)
+    if reason and not code:
+        raise ValueRefused(mark("Choose why the value is missing, or clear the reason."))
+    if not code:
+        return PARSERS[item.type](parts, item, clock)
+    if not _shortcut(parts, item) and any("".join(parts.get(name, [])).strip() for name in VALUE_PARTS):
         raise ValueRefused(mark("Give either the value or why it is missing, not both."))
-    return value if missing is None else missing
+    return {"missing": code, "reason": reason} if reason else {"missing": code}
 
 
 def _parts(answer: Typed) -> dict[str, list[str]]:
@@ -103,15 +111,12 @@ def _text(parts: Mapping[str, list[str]], name: str = "") -> str:
     return found[0]
 
 
-def _missing(parts: Mapping[str, list[str]], item: Item) -> dict[str, str] | None:
-    code, reason = _text(parts, "missing").strip(), _clean(_text(parts, "reason").strip())
-    if not code:
-        if reason:
-            raise ValueRefused(mark("Choose why the value is missing, or clear the reason."))
-        return None
-    if code not in item.missing:
-        raise NotOffered(mark("“%(code)s” cannot be chosen here."), code=code)
-    return {"missing": code, "reason": reason} if reason else {"missing": code}
+def _shortcut(parts: Mapping[str, list[str]], item: Item) -> str:
+    """The missing code typed in place of a value: `ND` where no text is expected, `?ND` from a list."""
+    text = (parts.get("") or [""])[0].strip()
+    if text.startswith("?") and text[1:] in item.missing:
+        return text[1:]
+    return text.upper() if item.type in SHORTCUT_TYPES and text.upper() in item.missing else ""
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,192 @@
+"""What a person sent with a form, read into stored values (no Django: a form is a mapping of lists of text).
+
+The name of an input is the item, or the item and a part: `weight`, `weight-unit`, `weight-missing`. The cells
+of repeating rows carry row and column: `vitals-0-sbp`. A name or a code that no page makes is told apart from a
+slip of the hand (`NotOffered`), because then the request was not made by our page.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trials.items import Clock, NotOffered, Value, ValueRefused, is_answered, parse
+from trials.protocol_items import Form, Item
+from trials.refused import mark
+
+PARTS = frozenset({"", "unit", "missing", "reason", "day", "month", "year", "offset"})
+CONFIRM, REMOVE = "confirm", "remove"
+PLAIN = frozenset({"csrfmiddlewaretoken", "form_owner", "kept"})
+MOST_ROWS = 200
+LONGEST_REASON = 500
+
+Posted = Mapping[str, list[str]]
+Cells = dict[int, dict[str, dict[str, list[str]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Stored values of what could be read; refusals and confirmations by path (`sbp`, `vitals-0-sbp`).
+
+    `rows` gives the number under which each kept row was sent: empty rows between them are left out.
+    """
+
+    values: dict[str, Value] = field(default_factory=dict)
+    refused: dict[str, ValueRefused] = field(default_factory=dict)
+    confirmed: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, list[int]] = field(default_factory=dict)
+
+    def sent_path(self, stored: str) -> str:
+        """The path under which a stored path was sent."""
+        item, _dash, cell = stored.partition("-")
+        row, _dash, column = cell.partition("-")
+        return path(item, self.rows[item][int(row)], column) if column and item in self.rows else stored
+
+
+@dataclass(slots=True)
+class _Sent:
+    """The inputs of one item: its parts, or its rows."""
+
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    rows: Cells = field(default_factory=dict)
+    removed: set[int] = field(default_factory=set)
+
+
+def read(form: Form, posted: Posted, clock: Clock) -> Answers:
+    """Read every item of the form. Raises NotOffered when an input, code or unit is not one of ours."""
+    answers = Answers()
+    for name, sent in _sent(form, posted, answers).items():
+        item = form.item(name)
+        try:
+            value = (
+                _rows(item, sent, clock, answers) if item.type == "rows" else parse(sent.parts, item, clock)
+            )
+        except NotOffered:
+            raise
+        except ValueRefused as refused:
+            answers.refused[name] = refused
+            continue
+        if is_answered(value):
+            answers.values[name] = value
+    return answers
+
+
+def path(item: str, row: int | None = None, column: str = "") -> str:
+    """The path of an item or of a cell: the name of its input."""
+    return item if row is None else f"{item}-{row}-{column}"
+
+
+def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
+    found: dict[str, _Sent] = {}
+    for name, texts in posted.items():
+        head, *rest = name.split("-")
+        if head not in form:
+            if name.startswith("_") or name in PLAIN:
+                continue
+            raise NotOffered(mark("The form has no item “%(name)s”."), name=name)
+        item = form.item(head)
+        if item.is_calculated:
+            raise NotOffered(mark("“%(name)s” is calculated and cannot be typed."), name=name)
+        if rest and rest[-1] == CONFIRM:
+            _confirm(item, name.removesuffix(f"-{CONFIRM}"), rest[:-1], texts, answers)
+            continue
+        _place(item, found.setdefault(head, _Sent()), rest, texts)
+    return found
+
+
+def _confirm(item: Item, where: str, rest: list[str], texts: list[str], answers: Answers) -> None:
+    if rest:
+        _cell(item, rest)
+    reason = texts[-1].strip()
+    if len(reason) > LONGEST_REASON:
+        answers.refused[where] = ValueRefused(
+            mark("Keep the reason under %(longest)s characters."), longest=500
+        )
+    elif reason:
+        answers.confirmed[where] = reason
+
+
+def _place(item: Item, sent: _Sent, rest: list[str], texts: list[str]) -> None:
+    if item.type != "rows":
+        part = rest[0] if rest else ""
+        if len(rest) > 1 or part not in PARTS:
+            raise NotOffered(mark("The form has no item “%(name)s”."), name="-".join([item.name, *rest]))
+        sent.parts[part] = texts
+        return
+    if len(rest) == 2 and rest[1] == REMOVE:
+        sent.removed.add(_row(rest[0]))
+        return
+    if len(rest) == 1 and rest[0] in ("missing", "reason"):
+        sent.parts[rest[0]] = texts
+        return
+    row, column, part = _cell(item, rest)
+    sent.rows.setdefault(row, {}).setdefault(column, {})[part] = texts
+
+
+def _row(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) >= MOST_ROWS:
+        raise NotOffered(mark("The form has no row “%(row)s”."), row=text)
+    return int(text)
+
+
+def _cell(item: Item, rest: list[str]) -> tuple[int, str, str]:
+    known = {column.name for column in item.columns}
+    if len(rest) not in (2, 3) or rest[1] not in known or (rest[2:] and rest[2] not in PARTS):
+        raise NotOffered(mark("The form has no item “%(name)s”."), name="-".join([item.name, *rest]))
+    return _row(rest[0]), rest[1], rest[2] if len(rest) == 3 else ""
+
+
+def _rows(item: Item, sent: _Sent, clock: Clock, answers: Answers) -> Value | None:
+    """The filled rows in their order; a row that is empty or marked for removal is left out.
+
+    Refusals keep the number of the row as it was sent, so that they are shown beside it.
+    """
+    found, numbers = [], []
+    refused_before = len(answers.refused)
+    for number in sorted(sent.rows.keys() - sent.removed):
+        values = dict(_row_values(item, number, sent.rows[number], clock, answers))
+        if values:
+            found.append(values)
+            numbers.append(number)
+    answers.rows[item.name] = numbers
+    if sent.parts:
+        why = parse(sent.parts, _as_text(item), clock)
+        if why is not None and (found or len(answers.refused) > refused_before):
+            raise ValueRefused(mark("Give either the rows or why they are missing, not both."))
+        if why is not None:
+            return why
+    if item.max_rows is not None and len(found) > item.max_rows:
+        raise ValueRefused(mark("At most %(most)s rows are kept."), most=item.max_rows)
+    return found or None
+
+
+def _as_text(item: Item) -> Item:
+    return item.model_copy(update={"type": "text"})
+
+
+def _row_values(
+    item: Item, number: int, cells: Mapping[str, Any], clock: Clock, answers: Answers
+) -> Iterator[tuple[str, Value]]:
+    for column in item.columns:
+        if column.name not in cells:
+            continue
+        try:
+            value = parse(cells[column.name], column, clock)
+        except NotOffered:
+            raise
+        except ValueRefused as refused:
+            answers.refused[path(item.name, number, column.name)] = refused
+            continue
+        if is_answered(value):
+            yield column.name, value
+
+
+def sent_rows(item: Item, posted: Posted) -> int:
+    """How many rows of the item were sent: one more than the highest row number."""
+    return 1 + max(_row_numbers(item, posted), default=-1)
+
+
+def _row_numbers(item: Item, posted: Iterable[str]) -> Iterator[int]:
+    for name in posted:
+        head, *rest = name.split("-")
+        if head == item.name and rest and rest[0].isascii() and rest[0].isdigit():
+            yield min(int(rest[0]), MOST_ROWS - 1)

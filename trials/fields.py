@@ -1,0 +1,183 @@
+"""One Django form field and one widget for every type of item, for forms that come from a protocol.
+
+The widget knows the parts of an input (value, unit, day, month, …) and leaves the meaning to `trials.items`;
+values go in and come out in their stored form. Templates: templates/capture/.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from trials import items
+from trials.calendar_words import month_text
+from trials.item_words import code_words
+from trials.items import Clock, ValueRefused
+from trials.moments import AmbiguousTime
+from trials.protocol_items import Item
+
+MOST_SEGMENTS = 6
+LONG_TEXT = 120
+TEMPLATES = {
+    "text": "capture/text.html",
+    "integer": "capture/number.html",
+    "decimal": "capture/number.html",
+    "date": "capture/moment.html",
+    "datetime": "capture/moment.html",
+    "time": "capture/moment.html",
+    "partial_date": "capture/partial_date.html",
+    "choices": "capture/checkboxes.html",
+}
+GROUPED = frozenset({"yes_no", "choices", "partial_date"})
+PART_NAMES = ("unit", "missing", "reason", "day", "month", "year", "offset")
+
+
+class Parts(dict[str, Any]):
+    """What was typed into the inputs of one item, by part; the value itself is the part `""`."""
+
+
+class AnswerWidget(forms.Widget):
+    """The inputs of one item. In a cell of a table, lists are selects and dates one text input."""
+
+    def __init__(self, item: Item, *, clock: Clock, language: str, in_cell: bool = False) -> None:
+        super().__init__()
+        self.item, self.clock, self.language, self.in_cell = item, clock, language, in_cell
+        self.template_name = self._template()
+
+    def _template(self) -> str:
+        if self.in_cell and self.item.type == "partial_date":
+            return "capture/moment.html"
+        if self.item.type in ("choice", "yes_no"):
+            segments = len(self.item.codes) <= MOST_SEGMENTS and not self.in_cell
+            return "capture/segments.html" if segments else "capture/select.html"
+        return TEMPLATES[self.item.type]
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the item has several inputs under one legend."""
+        return self.template_name in (
+            "capture/segments.html",
+            "capture/checkboxes.html",
+            "capture/partial_date.html",
+        )
+
+    @property
+    def first_suffix(self) -> str:
+        """What the id of the first input adds to the id of the item."""
+        suffixes = {"capture/segments.html": "_0", "capture/checkboxes.html": "_0"}
+        return suffixes.get(
+            self.template_name, "-day" if self.template_name.endswith("partial_date.html") else ""
+        )
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Parts:
+        """Collect the parts that were sent for this item."""
+        parts = Parts({part: data.get(f"{name}-{part}") for part in PART_NAMES if f"{name}-{part}" in data})
+        if name in data:
+            parts[""] = data.getlist(name) if self.item.type == "choices" else data.get(name)
+        return parts
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        """Tell whether nothing was sent for this item."""
+        return not self.value_from_datadict(data, files, name)
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """What the template of the type needs: the parts, the choices, the units, the zone."""
+        parts = value if isinstance(value, Parts) else Parts()
+        attrs = attrs or {}
+        text = parts.get("", "")
+        if self.in_cell and "missing" in parts:
+            text = f"?{parts['missing']}" if self.template_name == "capture/select.html" else parts["missing"]
+        return {
+            "name": name,
+            "id": attrs.pop("id", f"id_{name}"),
+            "attrs": {key: each for key, each in attrs.items() if each},
+            "item": self.item,
+            "parts": parts,
+            "text": self._joined(parts) if self.in_cell and self.item.type == "partial_date" else text,
+            "long": (self.item.max_length or LONG_TEXT + 1) > LONG_TEXT and not self.in_cell,
+            "options": self._options(text),
+            "units": self._units(parts),
+            "months": self._months(parts) if self.item.type == "partial_date" else (),
+            "offsets": self._offsets(parts) if self.item.type == "datetime" else (),
+            "zone": self.clock.zone,
+            "in_cell": self.in_cell,
+        }
+
+    def _joined(self, parts: Parts) -> str:
+        if "year" not in parts:
+            return str(parts.get("", "") or parts.get("missing", ""))
+        month = parts.get("month") or ""
+        words = month_text(int(month), self.language) if month.isdigit() else month
+        return "-".join([parts.get("day") or "", words, parts["year"]])
+
+    def _options(self, text: Any) -> list[tuple[str, str, bool]]:
+        chosen = text if isinstance(text, list) else [text]
+        options = [
+            (code, code_words(code, self.item, self.language, _), code in chosen) for code in self.item.codes
+        ]
+        if self.template_name == "capture/select.html" and self.in_cell:
+            words = {f"?{code}": _(items.MISSING_WORDS[code]) for code in self.item.missing}
+            options += [(code, label, code in chosen) for code, label in words.items()]
+        return options
+
+    def _units(self, parts: Parts) -> list[tuple[str, bool]]:
+        chosen = parts.get("unit")
+        return [(each.unit, each.unit == chosen) for each in self.item.units]
+
+    def _months(self, parts: Parts) -> list[tuple[str, str, bool]]:
+        chosen = (
+            (parts.get("month") or "").zfill(2)
+            if (parts.get("month") or "").isdigit()
+            else parts.get("month")
+        )
+        months = [(f"{month:02}", month_text(month, self.language)) for month in range(1, 13)]
+        return [(code, label, code == chosen) for code, label in [("UNK", "UNK"), *months]]
+
+    def _offsets(self, parts: Parts) -> list[tuple[str, bool]]:
+        """The two readings of a repeated hour, when that is what was typed."""
+        try:
+            items.parse({"": parts.get("") or ""}, self.item, self.clock)
+        except AmbiguousTime as asked:
+            return [(offset, offset == parts.get("offset")) for offset in asked.offsets]
+        except ValueRefused:
+            return []
+        return []
+
+
+class AnswerField(forms.Field):
+    """An item as a form field: cleans to the stored value, None when blank; never has an initial of its own."""
+
+    def __init__(
+        self,
+        item: Item,
+        *,
+        clock: Clock | None = None,
+        language: str = "en",
+        in_cell: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.item, self.clock, self.language = item, clock or Clock(), language
+        kwargs.setdefault("label", item.label.in_language(language))
+        kwargs.setdefault("help_text", item.help.in_language(language) if item.help else "")
+        kwargs.setdefault("widget", AnswerWidget(item, clock=self.clock, language=language, in_cell=in_cell))
+        super().__init__(required=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Parts:
+        """Show a stored value in its parts; what was typed stays as it is."""
+        return value if isinstance(value, Parts) else Parts(items.typed(value, self.item, self.language))
+
+    def clean(self, value: Any) -> Any:
+        """The stored value. Raises ValidationError with the sentence of `trials.items`."""
+        parts: Mapping[str, Any] = value or {}
+        try:
+            return items.parse({part: each or "" for part, each in parts.items()}, self.item, self.clock)
+        except ValueRefused as refused:
+            raise forms.ValidationError(refused.sentence(_), code="refused") from refused
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Tell whether the stored value would change."""
+        try:
+            return bool(self.clean(data) != initial)
+        except forms.ValidationError:
+            return True
