@@ -8,12 +8,21 @@ from typing import Any
 
 # What a spreadsheet takes for a formula when a cell begins with it (SEC-15).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+MARKED = (*FORMULA, "'")
 CHUNK_ROWS = 2000
 
 
 def harmless(text: str) -> str:
-    """Return free text with an apostrophe before a leading formula sign; numbers never go through here."""
-    return "'" + text if text.startswith(FORMULA) else text
+    """Return free text with an apostrophe before a leading formula sign; numbers never go through here.
+
+    A leading apostrophe is doubled too, so that `as_typed` gives back exactly what was typed.
+    """
+    return "'" + text if text.startswith(MARKED) else text
+
+
+def as_typed(cell: str) -> str:
+    """Return the text behind a free-text cell: the manifest tells readers to drop one leading apostrophe."""
+    return cell.removeprefix("'")
 
 
 def cell(value: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from dosing.models import AllocationSlot, Infusion, Preparation
 from exports.cells import cell, harmless
@@ -222,7 +222,7 @@ def _escaped(columns: tuple[Column, ...]) -> tuple[str, ...]:
 
 def _reader(queryset: QuerySet[Any], columns: tuple[Column, ...]) -> Callable[[], Iterator[tuple[Any, ...]]]:
     makers = [harmless_cell if column.free_text else cell for column in columns]
-    sources = [F(column.source) for column in columns]
+    sources = [column.source for column in columns]
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for row in queryset.values_list(*sources).iterator(chunk_size=2000):

@@ -1,6 +1,8 @@
 """Addresses of the exports room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from exports import views
 
 app_name = "exports"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [path("", views.index, name="index")]

@@ -1,0 +1,52 @@
+"""`manage.py export --trial nct04445454 --format csv --out FILE.zip`"""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.access import access_to
+from accounts.models import User, normal_username
+from accounts.permissions import Permission
+from audit.context import acting
+from exports.exporting import export
+from trials.models import Trial
+
+
+class Command(BaseCommand):
+    help = "Write the data of a study to a zip file: CSV tables, data dictionary, audit trail, manifest."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--trial", required=True, help="slug of the trial, for instance nct04445454")
+        parser.add_argument("--format", choices=["csv"], default="csv")
+        parser.add_argument("--out", required=True, type=Path, help="the zip file to write; must not exist")
+        parser.add_argument("--user", help="export with the rights of this person; without it the blind is kept")
+        parser.add_argument("--purpose", default="command line")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        trial = Trial.objects.select_related("protocol").filter(slug=options["trial"]).first()
+        if trial is None:
+            known = ", ".join(Trial.objects.values_list("slug", flat=True)) or "none; run load_protocol first"
+            raise CommandError(f"No trial {options['trial']}. Known: {known}")
+        out: Path = options["out"]
+        if out.exists():
+            raise CommandError(f"{out} exists already: choose another name")
+        user, sees_treatment = self._rights(options["user"], trial)
+        with acting(user=user, system="export"):
+            pieces = export(
+                trial=trial, purpose=options["purpose"], sees_treatment=sees_treatment, by=user,
+                label=user.full_name if user else "system:export",
+            )
+            with out.open("xb") as file:
+                file.writelines(pieces)
+        self.stdout.write(f"{out}: {out.stat().st_size} bytes")
+
+    def _rights(self, username: str | None, trial: Trial) -> tuple[User | None, bool]:
+        if not username:
+            return None, not trial.masked
+        user = User.objects.filter(username=normal_username(username), is_active=True).first()
+        access = access_to(user=user, slug=trial.slug) if user else None
+        if user is None or access is None or not access.may(Permission.EXPORT):
+            raise CommandError(f"{username} may not export {trial.slug}")
+        return user, access.sees_treatment

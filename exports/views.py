@@ -1,0 +1,58 @@
+"""The export page."""
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import trial_page
+from accounts.permissions import Permission as P
+from audit.models import AccessEvent
+from exports.exporting import export, tables_of
+
+
+class PurposeForm(forms.Form):
+    """An export is registered with what it is for."""
+
+    purpose = forms.CharField(
+        label=_("What the export is for"), max_length=200, help_text=_("Kept in the export register.")
+    )
+
+
+@trial_page(see=P.EXPORT, change=P.EXPORT)
+def index(request: HttpRequest) -> HttpResponseBase:
+    """Say what an export holds and list the earlier ones; on POST send the zip."""
+    form = PurposeForm(request.POST if request.method == "POST" else None, label_suffix="")
+    if request.method == "POST" and form.is_valid():
+        return download(request, form.cleaned_data["purpose"])
+    sees_treatment = request.access.sees_treatment
+    context = {
+        "form": form,
+        "tables": list(tables_of(request.trial, sees_treatment=sees_treatment)),
+        "register": earlier_exports(request),
+        "masked": request.trial.masked,
+    }
+    return render(request, "exports/index.html", context, status=422 if form.is_bound else 200)
+
+
+def earlier_exports(request: HttpRequest) -> list[AccessEvent]:
+    """Return the newest finished exports that this person may know of."""
+    rows = AccessEvent.objects.filter(trial_id=request.trial.pk, kind="exported").order_by("-at", "-pk")
+    if request.access.blinded:
+        rows = rows.filter(detail__treatment=False)
+    return list(rows[:20])
+
+
+def download(request: HttpRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:
+    """Stream the zip; nothing is kept on the server."""
+    trial, now = request.trial, timezone.now()
+    pieces = export(
+        trial=trial, purpose=purpose, sees_treatment=request.access.sees_treatment, by=request.user,
+        label=request.user.full_name,
+    )
+    response = StreamingHttpResponse(pieces, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{trial.slug}-{now:%Y%m%d-%H%M}.zip"'
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
