@@ -1,0 +1,327 @@
+"""Parts of a figure: shapes with coordinates, scales, ticks, and labels that do not overlap.
+
+Plain values in, SVG out; no Django, no words of its own. Coordinates are CSS pixels of the figure's own box.
+Colour comes from classes alone, so that one drawing serves the light theme, the dark one and paper.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from xml.sax.saxutils import escape, quoteattr
+
+TEXT_SIZE = 12.0
+NARROW = frozenset("fijlrtI.,:;'|!()[]/ ·-−’“”")
+BROAD = frozenset("mwMW@%…—")
+DAY_STEPS = (1, 2, 7, 14, 28, 56, 91, 182, 364, 728, 1820, 3640)
+DIAMOND = ((0.0, -7.0), (6.0, 0.0), (0.0, 7.0), (-6.0, 0.0))
+TRIANGLE = ((0.0, -7.0), (7.0, 6.0), (-7.0, 6.0))
+
+Point = tuple[float, float]
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """What a shape covers."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def holds(self, other: "Box", slack: float = 0.0) -> bool:
+        """Tell whether the other box lies inside this one."""
+        return (
+            other.left >= self.left - slack
+            and other.top >= self.top - slack
+            and other.right <= self.right + slack
+            and other.bottom <= self.bottom + slack
+        )
+
+    def overlaps(self, other: "Box") -> bool:
+        """Tell whether the two boxes share an area."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
+
+
+class Shape(Protocol):
+    """Something drawn: where it is, and its SVG."""
+
+    @property
+    def box(self) -> Box:
+        """Return what the shape covers."""
+        ...
+
+    @property
+    def markup(self) -> str:
+        """Return the SVG element."""
+        ...
+
+
+def _number(value: float) -> str:
+    text = f"{value:.1f}"
+    return text[:-2] if text.endswith(".0") else text
+
+
+def _element(name: str, css: str, tip: str = "", **numbers: float) -> str:
+    places = "".join(f' {key}="{_number(value)}"' for key, value in numbers.items())
+    told = f" data-tip={quoteattr(tip)}" if tip else ""
+    return f'<{name} class="{css}"{places}{told}/>'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rect:
+    """A bar or a band; `tip` is what a reader is told about it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    css: str
+    radius: float = 0.0
+    tip: str = ""
+
+    @property
+    def box(self) -> Box:
+        return Box(self.x, self.y, self.x + self.width, self.y + self.height)
+
+    @property
+    def markup(self) -> str:
+        size = {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
+        return _element("rect", self.css, self.tip, **size, **({"rx": self.radius} if self.radius else {}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A straight line."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    css: str
+
+    @property
+    def box(self) -> Box:
+        left, right = sorted((self.x1, self.x2))
+        top, bottom = sorted((self.y1, self.y2))
+        return Box(left, top, right, bottom)
+
+    @property
+    def markup(self) -> str:
+        return _element("line", self.css, x1=self.x1, y1=self.y1, x2=self.x2, y2=self.y2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """A line through points; closed, it is an area or a mark."""
+
+    points: tuple[Point, ...]
+    css: str
+    closed: bool = False
+    tip: str = ""
+
+    @property
+    def box(self) -> Box:
+        across, down = zip(*self.points, strict=True)
+        return Box(min(across), min(down), max(across), max(down))
+
+    @property
+    def markup(self) -> str:
+        steps = "L".join(f"{_number(x)} {_number(y)}" for x, y in self.points)
+        told = f" data-tip={quoteattr(self.tip)}" if self.tip else ""
+        return f'<path class="{self.css}" d="M{steps}{"Z" if self.closed else ""}"{told}/>'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circle:
+    """A measured point."""
+
+    x: float
+    y: float
+    radius: float
+    css: str
+    tip: str = ""
+
+    @property
+    def box(self) -> Box:
+        r = self.radius
+        return Box(self.x - r, self.y - r, self.x + r, self.y + r)
+
+    @property
+    def markup(self) -> str:
+        return _element("circle", self.css, self.tip, cx=self.x, cy=self.y, r=self.radius)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A line of text; `y` is its base line, `anchor` start, middle or end."""
+
+    x: float
+    y: float
+    text: str
+    css: str = ""
+    anchor: str = "start"
+
+    @property
+    def box(self) -> Box:
+        width = text_width(self.text)
+        left = self.x - {"start": 0.0, "middle": width / 2, "end": width}[self.anchor]
+        return Box(left, self.y - 0.75 * TEXT_SIZE, left + width, self.y + 0.25 * TEXT_SIZE)
+
+    @property
+    def markup(self) -> str:
+        css = f' class="{self.css}"' if self.css else ""
+        anchor = f' text-anchor="{self.anchor}"' if self.anchor != "start" else ""
+        return f'<text{css} x="{_number(self.x)}" y="{_number(self.y)}"{anchor}>{escape(self.text)}</text>'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """Shapes in a box. `label` states what the figure shows, for those who do not see it."""
+
+    width: float
+    height: float
+    label: str
+    shapes: tuple[Shape, ...]
+
+    @property
+    def box(self) -> Box:
+        """Return the figure's own box."""
+        return Box(0.0, 0.0, self.width, self.height)
+
+    @property
+    def view_box(self) -> str:
+        """Return the value of the `viewBox` attribute."""
+        return f"0 0 {_number(self.width)} {_number(self.height)}"
+
+    def __html__(self) -> str:
+        """Return the `<svg>`; every text in it is escaped."""
+        inside = "".join(shape.markup for shape in self.shapes)
+        label = quoteattr(self.label)
+        return f'<svg viewBox="{self.view_box}" role="group" aria-label={label}>{inside}</svg>'
+
+    def standalone(self, style: str) -> str:
+        """Return an SVG file that carries its own style sheet."""
+        inside = "".join(shape.markup for shape in self.shapes)
+        size = f'width="{_number(self.width)}" height="{_number(self.height)}" viewBox="{self.view_box}"'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" class="fig" {size} role="img">'
+        return f"{head}<title>{escape(self.label)}</title><style>{style}</style>{inside}</svg>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Places values of a domain on pixels; what lies outside is held at the edge."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        span = self.high - self.low
+        share = (value - self.low) / span if span > 0 else 0.5
+        return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
+
+
+def shape_at(outline: Sequence[Point], x: float, y: float, css: str, tip: str = "") -> Path:
+    """Return a mark with the given outline around (x, y)."""
+    return Path(points=tuple((x + dx, y + dy) for dx, dy in outline), css=css, closed=True, tip=tip)
+
+
+def text_width(text: str) -> float:
+    """Return the width of a label in pixels, rather too wide than too narrow (bold Arial metrics)."""
+    return sum(_em(letter) for letter in text) * TEXT_SIZE
+
+
+def _em(letter: str) -> float:
+    if letter in NARROW:
+        return 0.36
+    if letter in BROAD:
+        return 0.98
+    return 0.76 if letter.isupper() else 0.64
+
+
+def shortened(text: str, width: float) -> str:
+    """Return the text, cut with an ellipsis where it is wider than `width` pixels."""
+    if text_width(text) <= width:
+        return text
+    room = width - text_width("…")
+    kept = ""
+    for letter in text:
+        if text_width(kept + letter) > room:
+            break
+        kept += letter
+    return f"{kept.rstrip()}…" if kept else ""
+
+
+def pack(intervals: Sequence[Interval], gap: float = 8.0) -> list[int]:
+    """Return a row for each interval, so that those of one row stay `gap` apart; as few rows as possible."""
+    rows = [0] * len(intervals)
+    ends: list[float] = []
+    for index in sorted(range(len(intervals)), key=lambda i: intervals[i]):
+        left, right = intervals[index]
+        row = next((number for number, end in enumerate(ends) if end + gap <= left), len(ends))
+        if row == len(ends):
+            ends.append(right)
+        ends[row], rows[index] = right, row
+    return rows
+
+
+def rows_needed(intervals: Sequence[Interval], gap: float = 8.0) -> int:
+    """Return how many rows `pack` uses."""
+    return max(pack(intervals, gap), default=-1) + 1
+
+
+def place_label(text: str, mark: Interval, room: Interval, gap: float = 6.0) -> tuple[str, float, str]:
+    """Return (text, x, anchor) of the label of a mark: right of it, else left, else cut on the wider side."""
+    width, (left, right) = text_width(text), mark
+    if right + gap + width <= room[1]:
+        return text, right + gap, "start"
+    if left - gap - width >= room[0]:
+        return text, left - gap, "end"
+    if room[1] - right >= left - room[0]:
+        return shortened(text, room[1] - right - gap), right + gap, "start"
+    return shortened(text, left - gap - room[0]), left - gap, "end"
+
+
+def nice_step(span: float, at_most: int) -> float:
+    """Return the smallest of 1, 2, 5 × 10ⁿ that cuts `span` into at most `at_most` parts."""
+    if span <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(span / at_most))
+    for factor in (1, 2, 5, 10):
+        if span / (factor * power) <= at_most + 1e-9:
+            return factor * power
+    return 10 * power
+
+
+def value_ticks(values: Iterable[float], at_most: int = 3) -> tuple[float, ...]:
+    """Return ticks that enclose the values: from zero, unless the values lie close together far from it."""
+    found = [round(value, 9) for value in values] or [0.0]
+    low, high = min(found), max(found)
+    if low > 0 and high - low >= 0.4 * high:
+        low = 0.0
+    if high == low:
+        low, high = (0.0, high) if high > 0 else (low, 0.0) if low < 0 else (0.0, 1.0)
+    step = nice_step(high - low, at_most)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return tuple(round(number * step, 10) for number in range(first, last + 1))
+
+
+def day_ticks(first: int, last: int, at_most: int = 10) -> tuple[int, ...]:
+    """Return days between the two, counted from day 0 in steps of days or weeks."""
+    step = next((each for each in DAY_STEPS if (last - first) / each <= at_most), DAY_STEPS[-1])
+    while (last - first) / step > at_most:
+        step *= 2
+    return tuple(range(math.ceil(first / step) * step, last + 1, step))
+
+
+def tick_text(value: float) -> str:
+    """Return a tick without needless decimals, with a true minus sign."""
+    return f"{value:.10f}".rstrip("0").rstrip(".").replace("-", "−")
