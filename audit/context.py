@@ -1,14 +1,16 @@
 """Who acts, in which role, why and from where: carried to the triggers that write the trail."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Actor:
     """The author of a change, as text: the history must not change when the user does."""
 
@@ -21,6 +23,11 @@ class Actor:
     request_id: str = ""
     session: str = ""
     address: str = ""
+
+    @cached_property
+    def as_json(self) -> str:
+        """Return what a PostgreSQL transaction is told."""
+        return json.dumps(asdict(self), ensure_ascii=False)
 
 
 _current: ContextVar[Actor | None] = ContextVar("stroma_actor", default=None)
@@ -39,8 +46,16 @@ def set_actor(actor: Actor | None) -> None:
 def set_role(role: str) -> None:
     """Tell the trail in which role the current actor acts."""
     actor = _current.get()
-    if actor is not None:
+    if actor is not None and actor.role != role:
         _current.set(replace(actor, role=role))
+
+
+def set_user(user: Any, *, session: str = "") -> None:
+    """Tell the trail that the current actor has just signed in as `user`, in a new session."""
+    actor = _current.get()
+    if actor is not None:
+        name, full_name = user.get_username(), user.get_full_name()
+        _current.set(replace(actor, user_id=user.pk, user_name=name, full_name=full_name, session=session))
 
 
 @contextmanager
@@ -54,20 +69,14 @@ def acting(
 ) -> Iterator[Actor]:
     """Act as `user`, or as `system:<name>` for the named user when both are given.
 
-    Inside a request the origin, request id and address of the request are kept.
-    Raises ValueError when neither a user nor a system name is given.
+    Inside a request or another actor the origin, request id and address of the outer one are kept, and a
+    system process names the person whose action caused it (AUD-10). Raises ValueError when nobody is given.
     """
     if user is None and not system:
         raise ValueError("acting() needs a user or the name of a system process")
     outer = _current.get()
-    name = getattr(user, "username", "") if user is not None else ""
-    label = f"system:{system}" if system else name
-    if system and name:
-        label = f"{label} for {name}"
     actor = Actor(
-        user_id=getattr(user, "pk", None),
-        user_name=label,
-        full_name=getattr(user, "full_name", "") or label,
+        **_person(user, system, outer),
         role=role if role is not None else (outer.role if outer else ("system" if system else "")),
         reason=reason,
         origin=origin or (outer.origin if outer else ("system" if system else "command")),
@@ -91,3 +100,21 @@ def because(reason: str) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def _person(user: Any, system: str, outer: Actor | None) -> dict[str, Any]:
+    """Return the names of the actor; a system process acts for the user, or for whoever acts already."""
+    if not system:
+        return {
+            "user_id": user.pk,
+            "user_name": user.get_username(),
+            "full_name": user.get_full_name() or user.get_username(),
+        }
+    if user is not None:
+        cause_id, cause = user.pk, user.get_username()
+    elif outer is not None and outer.user_id is not None and not outer.user_name.startswith("system:"):
+        cause_id, cause = outer.user_id, outer.user_name
+    else:
+        cause_id, cause = None, ""
+    label = f"system:{system} for {cause}" if cause else f"system:{system}"
+    return {"user_id": cause_id, "user_name": label, "full_name": label}

@@ -18,8 +18,8 @@ class Meaning(models.TextChoices):
 class Signature(models.Model):
     """One person's signature on one row: printed name, time with offset, meaning, and a hash of the content.
 
-    `content_hash` covers what was signed, `manifest_hash` who signed it, when, as what and on which row, so that
-    neither the content nor the signature can be exchanged unnoticed (21 CFR 11.70).
+    `content_hash` covers what was signed, `manifest_hash` who signed it, when, as what and on which row, so
+    that neither the content nor the signature can be exchanged unnoticed (21 CFR 11.70).
     """
 
     target_type = models.CharField(_("signed"), max_length=60)

@@ -1,7 +1,7 @@
 """What is tracked and how: `history = Trail(patient="patient_id")` on every audited model.
 
-The history tables are those of django-simple-history, so `diff_against` and `as_of` work; the rows are written by
-database triggers (`audit.triggers`), so that no write path escapes them.
+The history tables are those of django-simple-history, so `diff_against` and `as_of` work; the rows are
+written by database triggers (`audit.triggers`), so that no write path escapes them.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class TrailRow(models.Model):
 class Trail(HistoricalRecords):
     """History declared on a model.
 
-    patient, trial: where the row's patient and trial ids are (`"id"`, `"patient_id"`, `"record__patient_id"`).
+    patient, trial: where the patient's and trial's ids are (`"id"`, `"patient_id"`, `"record__patient_id"`).
     see: permission that is needed to read the history (product data unblind).
     signed_content: columns whose change invalidates signatures on the row.
     excluded: columns of no interest, neither copied nor watched.
@@ -84,10 +84,8 @@ class Trail(HistoricalRecords):
 
     def get_meta_options(self, model: type[models.Model]) -> dict[str, Any]:
         """Give the history the three indexes its readers walk, newest first."""
-        pk = model._meta.pk
-        assert pk is not None
         indexes = [
-            models.Index(fields=[pk.name, "-history_id"]),
+            models.Index(fields=[model._meta.pk.name, "-history_id"]),
             models.Index(fields=["history_trial", "-history_date", "-history_id"]),
             models.Index(fields=["history_patient", "-history_date", "-history_id"]),
         ]
@@ -97,7 +95,7 @@ class Trail(HistoricalRecords):
         """Leave the declaration on the model, where triggers and readers find it."""
         super().finalize(sender, **kwargs)
         if self.cls is sender:
-            sender._trail = self  # type: ignore[attr-defined]
+            sender._trail = self
 
 
 def tracked_models() -> Iterator[type[models.Model]]:
@@ -112,12 +110,12 @@ def trail_of(model: type[models.Model]) -> Trail:
     return model._trail  # type: ignore[attr-defined]
 
 
-def history_of(model: type[models.Model]) -> type[models.Model]:
+def history_model(model: type[models.Model]) -> type[models.Model]:
     """Return the history model of a tracked model."""
     name = model._meta.simple_history_manager_attribute  # type: ignore[attr-defined]
     return getattr(model, name).model
 
 
-def tracked_columns(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+def tracked_columns(model: type[models.Model]) -> "list[models.Field[Any, Any]]":
     """Return the fields whose content the history copies, in the order of the model."""
-    return list(history_of(model).tracked_fields)  # type: ignore[attr-defined]
+    return list(history_model(model).tracked_fields)  # type: ignore[attr-defined]

@@ -1,0 +1,168 @@
+"""PostgreSQL with the actor in the transaction: `set_config('stroma.actor', …, true)`.
+
+Local to the transaction, so that a pooled connection never carries one person's name into another's work.
+Sent in one message with the first write of a transaction: that costs no round trip more, and a transaction
+that only reads sends nothing. In autocommit mode PostgreSQL runs a message of two statements as one
+transaction, which is what is needed there too.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.backends.postgresql import base
+from psycopg import sql
+
+from audit.context import current_actor
+
+FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*([a-z]+)", re.IGNORECASE | re.DOTALL)
+WRITE_INSIDE = re.compile(r"\b(?:insert|update|delete|merge)\b", re.IGNORECASE)
+WRITES = frozenset({"insert", "update", "delete", "merge", "copy", "do", "call", "execute"})
+MAY_WRITE = frozenset({"with", "explain"})
+# After these the setting still stands; after anything else (ROLLBACK TO, SET, DISCARD …) it may not.
+READS = frozenset({"select", "values", "table", "savepoint", "release", "show", "declare", "fetch", "close"})
+KEEPS = READS | WRITES | MAY_WRITE
+
+
+class Told:
+    """What the running transaction knows of the actor: "" nothing, None when it is uncertain."""
+
+    def __init__(self) -> None:
+        self.actor: str | None = ""
+
+    def forget(self) -> None:
+        """A new transaction begins: it knows nothing."""
+        self.actor = ""
+
+    def doubt(self) -> None:
+        """A rollback to a savepoint or a statement of unknown effect: tell again before the next write."""
+        self.actor = None
+
+
+class ActorCursorMixin:
+    """Tells the transaction who acts before its first write, and again when the actor changes."""
+
+    connection: Any
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        """Run one statement, preceded by the actor where it writes."""
+        text = self._text(query)
+        word = first_word(text)
+        prefix = self._prefix() if writes(word, text) else None
+        if word not in KEEPS:
+            self._told.doubt()
+        if prefix is None:
+            return super().execute(query, params, **options)  # type: ignore[misc]
+        if params is not None:
+            prefix = prefix.replace("%", "%%")
+        super().execute(f"{prefix};{text}", params, **options)  # type: ignore[misc]
+        self._remember()
+        self.nextset()  # type: ignore[attr-defined]
+        return self
+
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        """Run one statement for many rows, in one transaction."""
+        with self._one_transaction():
+            super().executemany(query, params_seq, **options)  # type: ignore[misc]
+
+    @contextmanager
+    def copy(self, statement: Any, params: Any = None, **options: Any) -> Iterator[Any]:
+        """Stream rows in or out, in one transaction."""
+        with self._one_transaction(), super().copy(statement, params, **options) as copy:  # type: ignore[misc]
+            yield copy
+
+    @property
+    def _told(self) -> Told:
+        return self.connection.__dict__.setdefault("told", Told())
+
+    def _text(self, query: Any) -> str:
+        if isinstance(query, bytes):
+            return query.decode()
+        return query if isinstance(query, str) else query.as_string(self.connection)
+
+    def _prefix(self) -> str | None:
+        """Return the statement that names the actor, or None when the transaction knows already."""
+        now = _actor_text()
+        if self._told.actor == now:
+            return None
+        return f"SELECT set_config('stroma.actor', {sql.quote(now, self.connection)}, true)"
+
+    def _remember(self) -> None:
+        if not self.connection.autocommit:
+            self._told.actor = _actor_text()
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        """These protocols send one statement at a time: name the actor first, inside a transaction."""
+        with self.connection.transaction() if self.connection.autocommit else _as_it_is():
+            if prefix := self._prefix():
+                super().execute(prefix)  # type: ignore[misc]
+                self._remember()
+            yield
+
+
+class Cursor(ActorCursorMixin, base.Cursor):
+    """Client-side binding, Django's default."""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's PostgreSQL backend whose cursors name the actor."""
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Use our cursor on every connection, pooled or not."""
+        return {**super().get_connection_params(), "cursor_factory": Cursor}
+
+    def _told(self) -> Told:
+        return self.connection.__dict__.setdefault("told", Told())
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Open or borrow a connection; it knows nothing of what was told before."""
+        connection = super().get_new_connection(conn_params)
+        connection.__dict__["told"] = Told()
+        return connection
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
+        self._told().forget()
+
+    def _commit(self) -> Any:
+        try:
+            return super()._commit()  # type: ignore[misc]
+        finally:
+            self._forget()
+
+    def _rollback(self) -> Any:
+        try:
+            return super()._rollback()  # type: ignore[misc]
+        finally:
+            self._forget()
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
+        self._told().doubt()
+
+    def _forget(self) -> None:
+        if self.connection is not None:
+            self._told().forget()
+
+
+def first_word(text: str) -> str:
+    """Return the first keyword of a statement, lower case."""
+    found = FIRST_WORD.match(text)
+    return found.group(1).lower() if found else ""
+
+
+def writes(word: str, text: str) -> bool:
+    """Tell whether a statement may write to a table. A function that writes behind a SELECT is not seen."""
+    return word in WRITES or (word in MAY_WRITE and WRITE_INSIDE.search(text) is not None)
+
+
+def _actor_text() -> str:
+    actor = current_actor()
+    return "" if actor is None else actor.as_json
+
+
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    yield

@@ -1,0 +1,78 @@
+"""What happens without changing a row: signing in, being refused, reading identities, exporting (AUD-08)."""
+
+from typing import Any
+
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.context import Actor, current_actor
+from audit.models import AccessEvent
+
+
+class Kind(models.TextChoices):
+    """What was done. The words are those of the trail page."""
+
+    SIGNED_IN = "signed_in", _("Signed in")
+    SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
+    SIGNED_OUT = "signed_out", _("Signed out")
+    TIMED_OUT = "timed_out", _("Session timed out")
+    LOCKED_OUT = "locked_out", _("Too many attempts")
+    PASSWORD_CHANGED = "password_changed", _("Password changed")
+    FACTOR_CHANGED = "factor_changed", _("Second factor changed")
+    DENIED = "denied", _("Refused: permission missing")
+    IDENTITY_SEEN = "identity_seen", _("Identity read")
+    TREATMENT_SEEN = "treatment_seen", _("Treatment read")
+    EXPORTED = "exported", _("Data exported")
+    PRINTED = "printed", _("Printed")
+    SIGNING_FAILED = "signing_failed", _("Signing failed")
+    SIGNING_LOCKED = "signing_locked", _("Signing locked")
+    TRAIL_READ = "trail_read", _("Trail read")
+    SEALED = "sealed", _("Trail sealed")
+    MIGRATION = "migration", _("System upgraded")
+    CONFIGURATION = "configuration", _("Configuration changed")
+    CLOCK = "clock", _("Clock went backwards")
+    BACKUP = "backup", _("Backup made")
+    RESTORE = "restore", _("Restored from backup")
+
+
+def record(
+    *,
+    kind: str,
+    user: Any = None,
+    trial_id: int | None = None,
+    patient_id: int | None = None,
+    detail: dict[str, Any] | None = None,
+    request: HttpRequest | None = None,
+    see: str = "",
+) -> AccessEvent:
+    """Store one event for the current actor; `user` names another person than the actor.
+
+    see: permission that is needed to read the event, when its existence would tell the treatment.
+    Raises ValueError for an unknown kind.
+    """
+    if kind not in Kind.values:
+        raise ValueError(f"Unknown kind of event: {kind}")
+    actor = current_actor() or Actor(user_id=None, user_name="", full_name="", origin="system")
+    return AccessEvent.objects.create(
+        at=timezone.now(),
+        kind=kind,
+        role=actor.role,
+        origin=actor.origin,
+        request=actor.request_id,
+        session=actor.session,
+        address=actor.address,
+        agent=request.headers.get("User-Agent", "")[:200] if request is not None else "",
+        trial_id=trial_id,
+        patient_id=patient_id,
+        see=see,
+        detail=detail or {},
+        **_person(user, actor),
+    )
+
+
+def _person(user: Any, actor: Actor) -> dict[str, Any]:
+    if user is None:
+        return {"user_id": actor.user_id, "user_name": actor.user_name, "full_name": actor.full_name}
+    return {"user_id": user.pk, "user_name": user.get_username(), "full_name": user.get_full_name()}

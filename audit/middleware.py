@@ -1,0 +1,80 @@
+"""Every request acts as the person who sent it; being refused is recorded."""
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+
+from audit import context, events
+from audit.context import Actor
+
+
+class ActorMiddleware:
+    """Names the actor of a request before any view runs, and forgets it afterwards."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        actor = actor_of(request)
+        context.set_actor(actor)
+        try:
+            response = self.get_response(request)
+        finally:
+            context.set_actor(None)
+        response.headers["X-Request-ID"] = actor.request_id
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
+        """Record that a permission was missing (AUD-08); Django answers with 403."""
+        if isinstance(exception, PermissionDenied):
+            trial = getattr(request, "trial", None)
+            events.record(
+                kind=events.Kind.DENIED,
+                trial_id=getattr(trial, "pk", None),
+                detail={"method": request.method, "path": request.path, "message": str(exception)},
+                request=request,
+            )
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the actor of a request. Reads the session and the user: two queries that every page needs."""
+    try:
+        user = request.user if request.user.is_authenticated else None
+    except DatabaseError:
+        # The health check must be able to answer that there is no database.
+        user = None
+    return Actor(
+        user_id=user.pk if user else None,
+        user_name=user.get_username() if user else "anonymous",
+        full_name=user.get_full_name() if user else "Not signed in",
+        origin="web",
+        request_id=uuid.uuid4().hex,
+        session=session_name(request),
+        address=client_address(request),
+    )
+
+
+def signed_in(sender: Any, user: Any, request: HttpRequest | None = None, **_: Any) -> None:
+    """The rest of the request is done by the person who has just signed in; receiver of `user_logged_in`."""
+    context.set_user(user, session=session_name(request) if request is not None else "")
+
+
+def session_name(request: HttpRequest) -> str:
+    """Return a name for the session that does not open it: half of the SHA-256 of its key."""
+    key = request.session.session_key
+    return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
+
+
+def client_address(request: HttpRequest) -> str:
+    """Return the address the request came from, past the proxies we run ourselves."""
+    proxies = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    if proxies and len(hops) >= proxies:
+        return hops[-proxies][:64]
+    return request.META.get("REMOTE_ADDR", "")

@@ -1,0 +1,40 @@
+"""Triggers around migrations: lifted while the schema moves, then made again from the models.
+
+What a data migration changes meanwhile is written into the history when the triggers return, by
+`system:migrate`. A database whose rows already differ from their history is not migrated: that would cover
+the difference up.
+"""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import connections, transaction
+
+from audit import context, events, replay, triggers
+from audit.triggers.tables import existing_tables
+
+
+def before(plan: list[Any] | None = None, using: str = "default", **_: Any) -> None:
+    """Lift the triggers when there is something to migrate; receiver of `pre_migrate`."""
+    if not plan:
+        return
+    connection = connections[using]
+    for table in existing_tables(connection):
+        for difference in replay.differences(connection, table):
+            raise CommandError(f"Not migrated: {difference}. Run verify_trail and settle it first.")
+    triggers.remove(using)
+
+
+def after(plan: list[Any] | None = None, using: str = "default", **_: Any) -> None:
+    """Make the triggers again and record what was migrated; receiver of `post_migrate`."""
+    if not plan:
+        if triggers.defects(using):
+            triggers.install(using)
+        return
+    names = [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
+    connection = connections[using]
+    with transaction.atomic(using=using), context.acting(system="migrate", reason=", ".join(names)):
+        for table in existing_tables(connection):
+            replay.record_differences(connection, table)
+        events.record(kind="migration", detail={"migrations": names})
+    triggers.install(using)

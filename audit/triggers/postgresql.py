@@ -1,0 +1,171 @@
+"""Triggers for PostgreSQL. They read the transaction-local `stroma.actor` (audit.backends.postgresql).
+
+The functions run with the rights of the owner of the tables, so that the application's own role needs no
+right to write a history (docs/audit.md). Rows are compared by their binary image: neither a collation nor the
+equality of 1.0 and 1.00 inside JSON can hide a change.
+"""
+
+from dataclasses import dataclass
+
+from audit.triggers.tables import (
+    ACTOR_COLUMNS,
+    APPEND_ONLY_SAYS,
+    INVALIDATION,
+    KEY_IS_FIXED,
+    NEVER_DELETED,
+    SIGNED_IS_FIXED,
+    UNATTRIBUTED,
+    TrackedTable,
+    append_only_tables,
+    fixed_signature_columns,
+    signature_table,
+)
+
+PREFIX = "stroma_"
+REFUSE = "USING ERRCODE = 'integrity_constraint_violation'"
+ACTOR = "nullif(current_setting('stroma.actor', true), '')::jsonb"
+
+# pg_trigger.tgtype, bit by bit: row 1, before 2, insert 4, delete 8, update 16, truncate 32.
+BITS = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
+
+
+@dataclass(frozen=True)
+class Function:
+    """A trigger function: its name and its body in PL/pgSQL."""
+
+    name: str
+    body: str
+
+    @property
+    def sql(self) -> str:
+        """Return the statement that creates it."""
+        return (
+            f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
+            f"SET search_path FROM CURRENT AS $stroma${self.body}$stroma$"
+        )
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger: where it sits, when it fires (`"BEFORE UPDATE OR DELETE"`), per row or statement."""
+
+    name: str
+    table: str
+    event: str
+    per: str
+    function: str
+    arguments: str = ""
+
+    @property
+    def sql(self) -> str:
+        """Return the statement that creates it."""
+        run = f"EXECUTE FUNCTION {self.function}({self.arguments})"
+        return f'CREATE TRIGGER {self.name} {self.event} ON "{self.table}" FOR EACH {self.per} {run}'
+
+    @property
+    def bits(self) -> int:
+        """Return what `pg_trigger.tgtype` must hold."""
+        return sum(BITS.get(word, 0) for word in [self.per, *self.event.split()])
+
+
+REFUSAL = Function(
+    f"{PREFIX}refuse",
+    "BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation'; END",
+)
+
+
+def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[Function], list[Trigger]]:
+    """Return functions and triggers for the tables among `names`."""
+    functions, found = [REFUSAL], list[Trigger]()
+    for table in tables:
+        functions.append(_trail_function(table))
+        found += _trail_triggers(table) + _append_only(table.history)
+    for name in append_only_tables():
+        if name in names:
+            found += _append_only(name)
+    if signature_table() in names:
+        functions.append(_signature_guard())
+        found.append(Trigger(f"{PREFIX}fixed", signature_table(), "BEFORE UPDATE", "ROW", functions[-1].name))
+    return functions, found
+
+
+def differs(columns: tuple[str, ...], old: str = "OLD", new: str = "NEW") -> str:
+    """Return the condition that two rows differ in one of the columns."""
+    before, after = (", ".join(f'{row}."{name}"' for name in columns) for row in (old, new))
+    return f"ROW({before})::record *<> ROW({after})::record"
+
+
+def history_copy(
+    table: TrackedTable, *, row: str, kind: str, source: str = "", actor: str = f"({ACTOR})"
+) -> str:
+    """Return the statement that copies `row` (from `source`) into the history; `kind` and `actor` are SQL."""
+    values = {name: f'{row}."{name}"' for name in table.columns}
+    values |= {"history_type": kind, "history_date": "clock_timestamp()"}
+    values |= {column: f"{actor}->>'{key}'" for column, key in ACTOR_COLUMNS.items()}
+    values["history_user_id"] = f"({values['history_user_id']})::bigint"
+    values |= table.place(row)
+    names = ", ".join(f'"{name}"' for name in values)
+    return f'INSERT INTO "{table.history}" ({names}) SELECT {", ".join(values.values())}{source}'
+
+
+def _trail_function(table: TrackedTable) -> Function:
+    key = f'NEW."{table.key}" IS DISTINCT FROM OLD."{table.key}"'
+    kind = "CASE TG_OP WHEN 'INSERT' THEN '+' ELSE '~' END"
+    insert = history_copy(table, row="NEW", kind=kind, actor="actor")
+    remove = history_copy(table, row="OLD", kind="'-'", actor="actor")
+    body = f"""
+DECLARE actor jsonb := {ACTOR};
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF NOT ({differs(table.compared)}) THEN RETURN NULL; END IF;
+    IF {key} THEN RAISE EXCEPTION '{KEY_IS_FIXED.format(table=table.name)}' {REFUSE}; END IF;
+  END IF;
+  IF actor IS NULL THEN RAISE EXCEPTION '{UNATTRIBUTED}' {REFUSE}; END IF;
+  IF TG_OP = 'DELETE' THEN {remove}; RETURN NULL; END IF;
+  {insert};{_invalidation(table)}
+  RETURN NULL;
+END"""
+    return Function(f"{PREFIX}trail_{table.name}", body)
+
+
+def _invalidation(table: TrackedTable) -> str:
+    if not table.signed:
+        return ""
+    return f"""
+  IF TG_OP = 'UPDATE' AND {differs(table.signed)} THEN
+    UPDATE "{signature_table()}" SET invalidated_at = clock_timestamp(), invalidated_by = actor->>'full_name',
+      invalidated_reason = coalesce(nullif(actor->>'reason', ''), 'content changed')
+    WHERE target_type = '{table.label}' AND target_id = NEW."{table.key}" AND invalidated_at IS NULL;
+  END IF;"""
+
+
+def _trail_triggers(table: TrackedTable) -> list[Trigger]:
+    said = f"'{NEVER_DELETED.format(table=table.name)}'"
+    function = f"{PREFIX}trail_{table.name}"
+    event = "AFTER INSERT OR UPDATE OR DELETE" if table.deletable else "AFTER INSERT OR UPDATE"
+    found = [
+        Trigger(f"{PREFIX}trail", table.name, event, "ROW", function),
+        Trigger(f"{PREFIX}no_truncate", table.name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, said),
+    ]
+    if not table.deletable:
+        found.append(Trigger(f"{PREFIX}no_delete", table.name, "BEFORE DELETE", "ROW", REFUSAL.name, said))
+    return found
+
+
+def _append_only(name: str) -> list[Trigger]:
+    said = f"'{APPEND_ONLY_SAYS.format(table=name)}'"
+    return [
+        Trigger(f"{PREFIX}append_only", name, "BEFORE UPDATE OR DELETE", "ROW", REFUSAL.name, said),
+        Trigger(f"{PREFIX}no_truncate", name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, said),
+    ]
+
+
+def _signature_guard() -> Function:
+    body = f"""
+BEGIN
+  IF {differs(fixed_signature_columns())}
+    OR ({differs(INVALIDATION)} AND (OLD.invalidated_at IS NOT NULL OR NEW.invalidated_at IS NULL))
+  THEN RAISE EXCEPTION '{SIGNED_IS_FIXED}' {REFUSE}; END IF;
+  RETURN NEW;
+END"""
+    return Function(f"{PREFIX}signature_is_fixed", body)
