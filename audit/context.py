@@ -118,3 +118,13 @@ def _person(user: Any, system: str, outer: Actor | None) -> dict[str, Any]:
         cause_id, cause = None, ""
     label = f"system:{system} for {cause}" if cause else f"system:{system}"
     return {"user_id": cause_id, "user_name": label, "full_name": label}
+
+
+@contextmanager
+def resuming(actor: Actor | None) -> Iterator[None]:
+    """Act again as somebody who acted before: a streamed answer is written after its request is over."""
+    token = _current.set(actor)
+    try:
+        yield
+    finally:
+        _current.reset(token)

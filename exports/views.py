@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import trial_page
 from accounts.permissions import Permission as P
+from audit.events import Kind
 from audit.models import AccessEvent
 from exports.exporting import export, tables_of
 
@@ -39,7 +40,7 @@ def index(request: HttpRequest) -> HttpResponseBase:
 
 def earlier_exports(request: HttpRequest) -> list[AccessEvent]:
     """Return the newest finished exports that this person may know of."""
-    rows = AccessEvent.objects.filter(trial_id=request.trial.pk, kind="exported").order_by("-at", "-pk")
+    rows = AccessEvent.objects.filter(trial_id=request.trial.pk, kind=Kind.EXPORTED, detail__stage="finished").order_by("-at", "-pk")
     if request.access.blinded:
         rows = rows.filter(detail__treatment=False)
     return list(rows[:20])

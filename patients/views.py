@@ -80,7 +80,7 @@ def identity(request: HttpRequest, code: str) -> HttpResponse:
     """Show who the patient is; every look is recorded (PRV-04)."""
     patient = patient_of(request, code)
     row = get_object_or_404(Identity, patient=patient)
-    events.record(kind="identity_viewed", user=request.user, trial_id=patient.trial_id, patient_id=patient.pk)
+    events.record(kind=events.Kind.IDENTITY_SEEN, trial_id=patient.trial_id, patient_id=patient.pk, request=request)
     initial = {name: getattr(row, name) for name in screening.IDENTITY_FIELDS}
 
     def do(form: StepForm) -> bool:
