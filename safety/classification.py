@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 NONE_OF_THESE = "none_of_these"
-UNRELATED_CAUSALITIES = frozenset({"unlikely", "not_related"})
+# What protocols call it: the six-level scale says not related, a binary one unrelated.
+UNRELATED_CAUSALITIES = frozenset({"unlikely", "not_related", "unrelated"})
 FATAL = "fatal"
 OVER = frozenset({"recovered", "sequelae", FATAL})
 NOT_OVER = frozenset({"recovering", "not_recovered"})

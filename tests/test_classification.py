@@ -19,8 +19,8 @@ from safety.classification import (
     signs_of_death,
 )
 
-RELATED = ("definite", "probable", "possible")
-UNRELATED = ("unlikely", "not_related")
+RELATED = ("definite", "probable", "possible", "related")
+UNRELATED = ("unlikely", "not_related", "unrelated")
 EVERY_CHOICE = [frozenset(some) for size in range(1, 7) for some in combinations(Criterion, size)]
 
 
