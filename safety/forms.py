@@ -1,0 +1,214 @@
+"""The forms of the safety room. No clinical input has a default (DAT-01)."""
+
+from typing import Any
+from uuid import uuid4
+
+from crispy_forms.layout import Div, Field, Fieldset, Layout
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from audit.models import Meaning
+from patients.forms import PasswordForm, StepForm
+from safety import choices
+from safety.answers import EventAnswers, answers_of
+from safety.models import AdverseEvent
+from trials.day_fields import MomentField
+from trials.moments import Moment
+from trials.protocol import Protocol
+
+ANY_PRECISION = ("year", "month", "day", "minute")
+GRADES = [
+    ("1", _("1 Mild")), ("2", _("2 Moderate")), ("3", _("3 Severe")),
+    ("4", _("4 Life-threatening")), ("5", _("5 Death")),
+]
+REASONS = [
+    ("correction", _("Correction of an entry error")),
+    ("new_information", _("New information")),
+    ("course", _("The event went on, changed or ended")),
+    ("query", _("Answer to a query")),
+    ("other", _("Other")),
+]
+CHOOSE = ("", _("Choose"))
+SEGMENTS = "safety/_segments.html"
+
+
+class EventForm(StepForm):
+    """One adverse event. An investigator also gives the causality; others leave it to them (SAF-03)."""
+
+    def __init__(self, *args: Any, assessing: bool, **kwargs: Any) -> None:
+        self.assessing = assessing
+        super().__init__(*args, **kwargs)
+        self.helper.layout = Layout(*self.sections())
+
+    def add_fields(self, zone: str) -> None:
+        rules = self.patient.protocol.rules if self.patient else self.trial.rules
+        self.fields["save_key"] = forms.CharField(
+            required=False, max_length=64, widget=forms.HiddenInput, initial=lambda: uuid4().hex
+        )
+        self.fields.update(_story_fields(zone))
+        self.fields.update(_severity_fields(zone, rules))
+        self.fields.update(_assessment_fields(rules, assessing=self.assessing))
+
+    def sections(self) -> list[Any]:
+        """Return the groups of the form in the order in which an event is told."""
+        asked = ("causality", "outcome", "action_taken", "aesi")
+        times = Div("onset", Field("ongoing", template=SEGMENTS), "end", css_class="field-row")
+        awareness = Div("aware", "serious_aware", css_class="field-row serious-only")
+        judged = Div(*(name for name in asked if name in self.fields), css_class="field-row")
+        marks = (Field(name, template=SEGMENTS) for name in ("grade", "seriousness"))
+        return [
+            "save_key",
+            Fieldset(_("What happened"), "term", times, css_class="sec"),
+            Fieldset(_("How bad"), *marks, awareness, css_class="sec"),
+            Fieldset(_("Assessment"), judged, "description", css_class="sec"),
+        ]
+
+    def answers(self) -> EventAnswers:
+        """Return what was answered, for the verbs; questions that were not asked are absent."""
+        told: dict[str, Any] = {
+            name: value for name, value in self.cleaned_data.items() if name in EventAnswers.__annotations__
+        }
+        told["grade"] = int(told["grade"]) if told.get("grade") else None
+        told["seriousness"] = frozenset(told.get("seriousness") or ())
+        return EventAnswers(**told)  # type: ignore[typeddict-item]
+
+
+class AmendForm(EventForm):
+    """The same questions with the answers given so far, and the reason for the change."""
+
+    def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
+        self.event = event
+        kwargs.setdefault("initial", shown_answers(event, kwargs["trial"].rules.trial.site.time_zone))
+        super().__init__(*args, **kwargs)
+
+    def add_fields(self, zone: str) -> None:
+        super().add_fields(zone)
+        del self.fields["save_key"]
+        self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=self.event.version)
+        if self.event.reported_at:
+            self.fields["late_reason"] = forms.CharField(
+                label=_("Reason for a late report"), required=False, max_length=2000
+            )
+        add_reason(self)
+
+    def sections(self) -> list[Any]:
+        report = ["late_reason"] if "late_reason" in self.fields else []
+        told = [section for section in super().sections() if section != "save_key"]
+        reason = Div("reason", "reason_text", css_class="field-row")
+        return ["version", *told, Fieldset(_("Reason for the change"), *report, reason, css_class="sec")]
+
+    @property
+    def reason(self) -> str:
+        """Return the reason as the trail keeps it."""
+        return given_reason(self)
+
+
+def shown_answers(event: AdverseEvent, zone: str) -> dict[str, Any]:
+    """Return the answers of an event as a person would type them."""
+    answers: dict[str, Any] = dict(answers_of(event, zone))
+    shown = {name: value.display() if isinstance(value, Moment) else value for name, value in answers.items()}
+    return {**shown, "grade": str(event.grade), "seriousness": sorted(event.seriousness)}
+
+
+class ErrorForm(StepForm):
+    """The event never was: why it was entered."""
+
+    reason = forms.CharField(
+        label=_("Why it is struck out"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class SponsorForm(StepForm):
+    """When the sponsor was told."""
+
+    late_reason = forms.CharField(
+        label=_("Reason for a late report"), required=False, max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}), help_text=_("Needed after the deadline."),
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["at"] = MomentField(label=_("Reported to the sponsor"), zone=zone)
+        self.order_fields(["at", "late_reason"])
+
+
+class ReviewForm(PasswordForm):
+    """One password and one meaning for every event shown."""
+
+    meaning = forms.ChoiceField(label=_("Meaning of your signature"), choices=[CHOOSE, *Meaning.choices])
+    field_order = ["meaning", "password"]
+
+
+def add_reason(form: forms.Form) -> None:
+    """Ask why: one choice and, where it says more, a text."""
+    form.fields["reason"] = _select(_("Reason"), REASONS)
+    form.fields["reason_text"] = forms.CharField(
+        label=_("In your words"), required=False, max_length=1000, help_text=_("Needed for “Other”.")
+    )
+
+
+def given_reason(form: forms.Form) -> str:
+    """Return the choice and the text as one sentence; nothing for "other" without a text."""
+    chosen, text = form.cleaned_data.get("reason", ""), form.cleaned_data.get("reason_text", "").strip()
+    title = str(dict(REASONS).get(chosen, ""))
+    if chosen == "other":
+        return text
+    return f"{title}: {text}" if text else title
+
+
+def _story_fields(zone: str) -> dict[str, forms.Field]:
+    when = _("dd-MMM-yyyy hh:mm; a day, a month or a year alone where no more is known")
+    moment = {"zone": zone, "precisions": ANY_PRECISION}
+    return {
+        "term": forms.CharField(
+            label=_("Event"), max_length=200, help_text=_("One diagnosis or symptom, in the source's words.")
+        ),
+        "onset": MomentField(label=_("Onset"), help_text=when, **moment),
+        "ongoing": _segments(_("Is it still going on?"), AdverseEvent.Ongoing.choices),
+        "end": MomentField(label=_("End"), required=False, help_text=_("When it is over."), **moment),
+    }
+
+
+def _severity_fields(zone: str, rules: Protocol) -> dict[str, forms.Field]:
+    return {
+        "grade": _segments(_("Grade (CTCAE %(version)s)") % {"version": rules.safety.ctcae}, GRADES),
+        "seriousness": forms.MultipleChoiceField(
+            label=_("Is it serious? Tick all that apply"), choices=choices.seriousness(),
+            widget=forms.CheckboxSelectMultiple,
+        ),
+        "aware": MomentField(
+            label=_("Site learned of the event"), zone=zone, required=False,
+            help_text=_("Needed for a serious event: the 24 hours start then."),
+        ),
+        "serious_aware": MomentField(
+            label=_("Site learned that it is serious"), zone=zone, required=False,
+            help_text=_("When that was later; the 24 hours then start here."),
+        ),
+    }
+
+
+def _assessment_fields(rules: Protocol, *, assessing: bool) -> dict[str, forms.Field]:
+    fields: dict[str, forms.Field] = {}
+    if assessing:
+        fields["causality"] = _select(
+            _("Causality of the product"), choices.causalities(rules), required=False,
+            help_text=_("Your assessment. Until it is given the event counts as related."),
+        )
+    fields["outcome"] = _select(_("Outcome"), AdverseEvent.Outcome.choices)
+    fields["action_taken"] = _select(_("Action taken with the product"), AdverseEvent.Action.choices)
+    if rules.safety.aesi:
+        fields["aesi"] = _select(_("Special interest"), choices.special_interests(rules))
+    fields["description"] = forms.CharField(
+        label=_("Description"), required=False, max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 3}), help_text=_("Course, findings, treatment. No names."),
+    )
+    return fields
+
+
+def _segments(label: Any, offered: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=offered, widget=forms.RadioSelect)
+
+
+def _select(label: Any, offered: Any, **options: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(label=label, choices=[CHOOSE, *offered], **options)
