@@ -1,6 +1,28 @@
 """Addresses of the patients room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
+
+from patients import listing_views, views, visit_views
 
 app_name = "patients"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("patients/", listing_views.patients, name="listing"),
+    path("patients/screen/", views.screen, name="screen"),
+    path("patients/<str:code>/identity/", views.identity, name="identity"),
+    path("patients/<str:code>/consent/", views.consent, name="consent"),
+    path("patients/<str:code>/consent/capacity/", views.capacity, name="capacity"),
+    path("patients/<str:code>/eligibility/", views.decide, name="eligibility"),
+    path("patients/<str:code>/enrol/", views.enrol, name="enrol"),
+    path("patients/<str:code>/fail/", views.fail, name="fail"),
+    path("patients/<str:code>/end/", views.end, name="end"),
+    path("patients/<str:code>/visits/new/", visit_views.unscheduled, name="visit-new"),
+    path("patients/<str:code>/visits/<str:visit>/", visit_views.visit, name="visit"),
+    path("patients/<str:code>/visits/<str:visit>/hold/", visit_views.hold, name="visit-hold"),
+    path("patients/<str:code>/visits/<str:visit>/miss/", visit_views.miss, name="visit-miss"),
+    path("queries/", listing_views.queries, name="queries"),
+    path("queries/<int:number>/", listing_views.query, name="query"),
+    path("queries/<int:number>/answer/", listing_views.answer, name="query-answer"),
+    path("queries/<int:number>/close/", listing_views.close, name="query-close"),
+    path("queries/<int:number>/reopen/", listing_views.reopen, name="query-reopen"),
+    path("", include("patients.entry_urls")),
+]
