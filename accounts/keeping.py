@@ -1,0 +1,101 @@
+"""What a person had typed when the session ended: kept encrypted, given back after signing in again (ACC-05).
+
+Every data form carries `{% form_owner %}`: a signed note of whose form it is. When it is sent after the session
+ended, the fields are kept for that person, and the address they return to names them by an unguessable token.
+"""
+
+import json
+import secrets
+from datetime import date, timedelta
+from urllib.parse import urlencode, urlsplit
+
+from cryptography.fernet import InvalidToken
+from django.core.signing import BadSignature, Signer
+from django.http import HttpRequest, HttpResponseBase, QueryDict
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import KeptPost, User
+from accounts.secret_box import box
+
+PURPOSE = "kept posts"
+OWNER_FIELD = "form_owner"
+KEPT_FIELD = "kept"
+NEVER_KEPT = frozenset({"csrfmiddlewaretoken", OWNER_FIELD, KEPT_FIELD})
+FORM_DAYS = 2
+KEPT_PER_PERSON = 20
+
+
+def owner_value(user: User) -> str:
+    """Return the signed note that this form was given to `user` today."""
+    return Signer(salt="accounts.form-owner").sign(f"{user.pk}|{timezone.now().date().isoformat()}")
+
+
+def owner_of(request: HttpRequest) -> User | None:
+    """Return whose form was sent, or None when the note is missing, forged, older than two days or inactive."""
+    try:
+        pk, day = Signer(salt="accounts.form-owner").unsign(request.POST.get(OWNER_FIELD, "")).split("|")
+    except BadSignature:
+        return None
+    if timezone.now().date() - date.fromisoformat(day) > timedelta(days=FORM_DAYS):
+        return None
+    return User.objects.filter(pk=pk, is_active=True).first()
+
+
+def keep(*, request: HttpRequest, user: User) -> str:
+    """Store the fields that were sent for `user` and return the address that gives them back.
+
+    Passwords are never stored; of what one person left, the latest twenty forms are.
+    """
+    fields = [
+        [name, value]
+        for name, values in request.POST.lists()
+        if name not in NEVER_KEPT and "password" not in name
+        for value in values
+    ]
+    kept = KeptPost.objects.create(
+        token=secrets.token_urlsafe(32),
+        user=user,
+        path=request.path[:500],
+        payload=box(PURPOSE).encrypt(json.dumps(fields).encode()),
+    )
+    KeptPost.objects.filter(user=user).exclude(pk__in=_latest(user)).delete()
+    query = request.GET.copy()
+    query[KEPT_FIELD] = kept.token
+    return f"{request.path}?{query.urlencode()}"
+
+
+def kept_data(request: HttpRequest) -> QueryDict | None:
+    """Return what this person had typed on this page, when the address names it; another person gets None."""
+    token = request.GET.get(KEPT_FIELD, "")
+    if not token or not request.user.is_authenticated:
+        return None
+    kept = KeptPost.objects.filter(token=token, user_id=request.user.pk, path=request.path).first()
+    if kept is None:
+        return None
+    try:
+        fields = json.loads(box(PURPOSE).decrypt(bytes(kept.payload)))
+    except InvalidToken:
+        return None
+    return QueryDict(urlencode(fields), encoding="utf-8")
+
+
+def forget_saved(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Delete what was kept once the refilled form has been saved, which a redirect shows."""
+    token = request.POST.get(KEPT_FIELD) if request.method == "POST" else None
+    if token and 300 <= response.status_code < 400:
+        KeptPost.objects.filter(token=token, user_id=request.user.pk).delete()
+
+
+def sign_in_address(address: str, ended: str = "") -> str:
+    """Return the sign-in page that leads back to `address` of this site and says why it was needed."""
+    parts = urlsplit(address)
+    query = {"next": f"{parts.path}?{parts.query}" if parts.query else parts.path}
+    if ended:
+        query["ended"] = ended
+    return f"{reverse("account_login")}?{urlencode(query)}"
+
+
+def _latest(user: User) -> list[int]:
+    return list(KeptPost.objects.filter(user=user).order_by("-pk").values_list("pk", flat=True)[:KEPT_PER_PERSON])
+

@@ -1,0 +1,83 @@
+"""The reader's language, and the end of sessions without loss of what was typed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from django.utils import translation
+
+from accounts import keeping, session_limits
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+Responder = Callable[[HttpRequest], HttpResponseBase]
+
+
+class LanguageMiddleware:
+    """Speak the language of the cookie or the browser, and of the profile once the person is known."""
+
+    def __init__(self, get_response: Responder) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        translation.activate(translation.get_language_from_request(request))
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Language", translation.get_language() or "en")
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        """Follow the profile: the person is known only after the other middleware ran."""
+        chosen = getattr(request.user, "language", "")
+        if chosen and chosen != translation.get_language() and translation.check_for_language(chosen):
+            translation.activate(chosen)
+
+
+class SessionLimitsMiddleware:
+    """End sessions that were idle or too long, keep what was sent after that, force the first own password."""
+
+    def __init__(self, get_response: Responder) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return self._keep_and_ask(request, "closed") if _has_owner(request) else self.get_response(request)
+        if reason := session_limits.ended(request.session):
+            return self._end(request, reason)
+        if request.method not in SAFE or request.path != reverse("account_session"):
+            session_limits.touch(request.session)
+        if request.user.must_change_password and not _needed_for_a_new_password(request.path):
+            return HttpResponseRedirect(reverse("account_change_password"))
+        response = self.get_response(request)
+        keeping.forget_saved(request, response)
+        return response
+
+    def _end(self, request: HttpRequest, reason: str) -> HttpResponseBase:
+        request.session_ended = reason  # type: ignore[attr-defined]
+        logout(request)
+        if _wants_no_page(request):
+            answer = JsonResponse({"left": 0, "ended": reason}, status=401)
+            answer["HX-Trigger"] = "session-ended"
+            return answer
+        if _has_owner(request):
+            return self._keep_and_ask(request, reason)
+        return HttpResponseRedirect(keeping.sign_in_address(request.get_full_path(), reason))
+
+    def _keep_and_ask(self, request: HttpRequest, reason: str) -> HttpResponseBase:
+        owner = keeping.owner_of(request)
+        if owner is None:
+            return HttpResponseRedirect(keeping.sign_in_address(request.get_full_path(), reason))
+        return HttpResponseRedirect(keeping.sign_in_address(keeping.keep(request=request, user=owner), reason))
+
+
+def _has_owner(request: HttpRequest) -> bool:
+    return request.method == "POST" and not _wants_no_page(request) and keeping.OWNER_FIELD in request.POST
+
+
+def _wants_no_page(request: HttpRequest) -> bool:
+    return "HX-Request" in request.headers or request.headers.get("Accept") == "application/json"
+
+
+def _needed_for_a_new_password(path: str) -> bool:
+    names = ("account_change_password", "account_logout", "account_session", "account_theme", "account_language")
+    return path in {reverse(name) for name in (*names, "healthz")}

@@ -1,0 +1,41 @@
+"""How long a session may last: fifteen minutes without a request, twelve hours in all (ACC-05, SEC-08)."""
+
+import time
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+
+BEGAN = "began"
+SEEN = "seen"
+# The session is written at most once in this many seconds, so that reading pages costs no write each.
+GRAIN_SECONDS = 30
+
+
+def begin(session: SessionBase) -> None:
+    """Start both clocks, at sign-in."""
+    session[BEGAN] = session[SEEN] = int(time.time())
+
+
+def ended(session: SessionBase) -> str:
+    """Return `idle` or `lifetime` when a limit is over, else nothing. A session without clocks starts them."""
+    if BEGAN not in session or SEEN not in session:
+        begin(session)
+    now = time.time()
+    if now - session[BEGAN] >= settings.SESSION_COOKIE_AGE:
+        return "lifetime"
+    return "idle" if now - session[SEEN] >= settings.SESSION_IDLE_SECONDS else ""
+
+
+def touch(session: SessionBase) -> None:
+    """Note that the person is there."""
+    now = int(time.time())
+    if now - session.get(SEEN, 0) >= GRAIN_SECONDS:
+        session[SEEN] = now
+
+
+def seconds_left(session: SessionBase) -> int:
+    """Return the seconds until the session ends if nothing more is asked."""
+    now = time.time()
+    idle = session.get(SEEN, now) + settings.SESSION_IDLE_SECONDS - now
+    lifetime = session.get(BEGAN, now) + settings.SESSION_COOKIE_AGE - now
+    return max(0, int(min(idle, lifetime)))

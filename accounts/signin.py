@@ -1,0 +1,76 @@
+"""How django-allauth signs people in here: no sign-up, throttled, failures recorded, secrets encrypted."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User, normal_username
+from accounts.secret_box import box
+from audit import events
+from audit.context import acting
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-in by user name and password; every refusal is an access event (SEC-06, SEC-18)."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "username_password_mismatch": _("The user name or the password is not right. Check both and try again."),
+        "incorrect_password": _("This is not your password."),
+        "enter_current_password": _("This is not your present password."),
+        "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Accounts are given by an administrator of a trial, never taken."""
+        return False
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """Check the credentials; a stronger hash of the same password may be stored on the way."""
+        with acting(system="sign-in"):
+            return super().authenticate(request, **credentials)
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse after too many failures, from one address or for one user name."""
+        try:
+            super().pre_authenticate(request, **credentials)
+        except ValidationError:
+            _refused(request, events.Kind.LOCKED_OUT, credentials)
+            raise
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Record the failure. What was typed as a user name is kept only if somebody has it."""
+        _refused(request, events.Kind.SIGN_IN_FAILED, credentials)
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Record that a deactivated person knew the password."""
+        events.record(
+            kind=events.Kind.SIGN_IN_FAILED, user=user, detail={"reason": "deactivated"}, request=request
+        )
+        return super().respond_user_inactive(request, user)
+
+
+class FactorAdapter(DefaultMFAAdapter):
+    """Second factors: their secrets are encrypted, and apps name the account by its user name."""
+
+    purpose = "second factors"
+
+    def encrypt(self, text: str) -> str:
+        """Encrypt the secret of a TOTP app or of the recovery codes."""
+        return box(self.purpose).encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return the secret. Raises InvalidToken when the secret key of the installation was changed."""
+        return box(self.purpose).decrypt(encrypted_text.encode()).decode()
+
+    def _get_user_identifier(self, user: Any) -> str:
+        return user.username
+
+
+def _refused(request: HttpRequest, kind: events.Kind, credentials: dict[str, Any]) -> None:
+    user = User.objects.filter(username=normal_username(credentials.get("username", ""))).first()
+    events.record(kind=kind, user=user, detail={} if user else {"reason": "unknown user name"}, request=request)

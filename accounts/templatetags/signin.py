@@ -1,0 +1,30 @@
+"""Whose form a page holds, and how long its session lasts."""
+
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts import keeping, session_limits
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def form_owner(context: dict[str, Any]) -> SafeString:
+    """Return the hidden fields by which what is typed survives the end of the session: inside every data form."""
+    request = context["request"]
+    owner = format_html(
+        '<input type="hidden" name="{}" value="{}">', keeping.OWNER_FIELD, keeping.owner_value(request.user)
+    )
+    token = request.GET.get(keeping.KEPT_FIELD) or request.POST.get(keeping.KEPT_FIELD)
+    if not token:
+        return owner
+    return owner + format_html('<input type="hidden" name="{}" value="{}">', keeping.KEPT_FIELD, token)
+
+
+@register.simple_tag(takes_context=True)
+def session_seconds(context: dict[str, Any]) -> int:
+    """Return the seconds until this session ends if nothing more is asked."""
+    return session_limits.seconds_left(context["request"].session)

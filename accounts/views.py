@@ -1,0 +1,103 @@
+"""The reader's own account: profile, theme, language, sessions; and what happens to a form with a stale token."""
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import delegating, keeping, preferences, session_limits
+from accounts.context import THEME_COOKIE, THEMES
+from accounts.models import Delegation
+
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+@require_safe
+@never_cache
+@login_required
+def profile(request: HttpRequest) -> HttpResponse:
+    """Show the person their account: roles, second factors, open sessions, how pages look."""
+    user = request.user
+    factors = Authenticator.objects.filter(user=user)
+    context = {
+        "delegations": Delegation.objects.active().filter(user=user).select_related("trial__protocol"),
+        "totp": factors.filter(type=Authenticator.Type.TOTP).first(),
+        "passkeys": factors.filter(type=Authenticator.Type.WEBAUTHN).count(),
+        "sessions": UserSession.objects.filter(user=user).order_by("-created_at"),
+        "session_key": request.session.session_key,
+    }
+    return render(request, "account/profile.html", context)
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Choose the theme: kept in the profile, and in a cookie for the sign-in page."""
+    chosen = request.POST.get("theme", "")
+    if chosen not in THEMES:
+        return HttpResponseBadRequest(_("There is no such theme."))
+    if request.user.is_authenticated:
+        preferences.choose_theme(user=request.user, theme=chosen)
+    return _with_cookie(_back(request), THEME_COOKIE, chosen)
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Choose the language: kept in the profile, and in a cookie for the sign-in page."""
+    chosen = request.POST.get("language", "")
+    if chosen not in dict(settings.LANGUAGES):
+        return HttpResponseBadRequest(_("There is no such language."))
+    if request.user.is_authenticated:
+        preferences.choose_language(user=request.user, language=chosen)
+    return _with_cookie(_back(request), settings.LANGUAGE_COOKIE_NAME, chosen)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def session(request: HttpRequest) -> HttpResponse:
+    """Tell how many seconds the session lasts; a POST says that the person is there."""
+    if not request.user.is_authenticated:
+        return JsonResponse({"left": 0}, status=401)
+    return JsonResponse({"left": session_limits.seconds_left(request.session)})
+
+
+@require_POST
+@login_required
+def end_sessions(request: HttpRequest) -> HttpResponse:
+    """End one other session of the person, or all others."""
+    if pk := request.POST.get("session", ""):
+        rows = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)
+        get_object_or_404(rows, pk=int(pk) if pk.isdecimal() else 0).end()
+    else:
+        delegating.end_sessions(user=request.user, but=request.session.session_key or "")  # type: ignore[arg-type]
+    messages.success(request, _("The session was ended."))
+    return redirect("account_profile")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form whose token is stale, as after signing in again in another tab: give it back, else refuse.
+
+    Nothing is carried out: the person sees what they typed and sends it again.
+    """
+    owner = keeping.owner_of(request) if request.method == "POST" else None
+    if owner is not None and owner == request.user:
+        messages.warning(request, _("You signed in again meanwhile. Check what you typed and save it again."))
+        return HttpResponseRedirect(keeping.keep(request=request, user=owner))
+    return render(request, "403_csrf.html", status=403)
+
+
+def _back(request: HttpRequest) -> HttpResponseRedirect:
+    address = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+    return HttpResponseRedirect(address if safe else settings.LOGIN_REDIRECT_URL)
+
+
+def _with_cookie(response: HttpResponse, name: str, value: str) -> HttpResponse:
+    response.set_cookie(name, value, max_age=YEAR_SECONDS, httponly=True, samesite="Lax", secure=settings.PRODUCTION)
+    return response

@@ -1,0 +1,79 @@
+"""Where a form or a visit stands: one glyph with its own shape, the words beside it for who cannot see it."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from django import template
+from django.templatetags.static import static
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+register = template.Library()
+
+# state: its glyph in status.svg, its tone in stroma.css, its words
+STATES: dict[str, tuple[str, str, str | Promise]] = {
+    "not_started": ("not_started", "none", _("Not started")),
+    "due": ("due", "due", _("Due now")),
+    "overdue": ("overdue", "late", _("Overdue")),
+    "draft": ("draft", "draft", _("Draft")),
+    "complete": ("complete", "done", _("Complete")),
+    "verified": ("verified", "checked", _("Source verified")),
+    "signed": ("signed", "signed", _("Signed")),
+    "locked": ("locked", "locked", _("Locked")),
+    "query": ("query", "query", _("Open query")),
+    "not_applicable": ("not_applicable", "none", _("Not applicable")),
+    "missed": ("not_applicable", "none", _("Missed")),
+    "struck_out": ("not_applicable", "none", _("Entered in error")),
+}
+LEGEND = ("not_started", "due", "overdue", "draft", "complete", "verified", "signed", "locked", "query")
+FLAGS = ("overdue", "due", "query")
+
+
+@register.simple_tag
+def status(state: str, flags: str | Iterable[str] = (), of: str = "", words: bool = False) -> SafeString:
+    """Return the glyph of a state of the lifecycle with its flags (`due`, `overdue`, `query`).
+
+    of: what stands there (`LIE-007 D28`), said before the state. words: show the words beside the glyph.
+    A form that is not started shows that it is due or overdue instead. Raises KeyError for an unknown state.
+    """
+    asked = flags.split() if isinstance(flags, str) else flags
+    glyphs, text = _drawn(str(state), tuple(flag for flag in FLAGS if flag in asked), get_language() or "")
+    if words:
+        return format_html('<span class="st">{}<span>{}</span></span>', glyphs, text)
+    text = f"{of}: {text}" if of else text
+    return format_html(
+        '<span class="st" title="{}">{}<span class="visually-hidden">{}</span></span>', text, glyphs, text
+    )
+
+
+@register.simple_tag
+def legend_states(states: str | Iterable[str] = "") -> list[str]:
+    """Return the states a legend explains: those named, or all."""
+    named = states.split() if isinstance(states, str) else list(states)
+    return named or list(LEGEND)
+
+
+def words_of(state: str, flags: Iterable[str] = ()) -> str:
+    """Return the state and its flags in words, as the page, the print and the screen reader say them."""
+    parts = [str(STATES[state][2]), *(str(STATES[flag][2]).lower() for flag in flags)]
+    return ", ".join(parts)
+
+
+@lru_cache(maxsize=512)
+def _drawn(state: str, flags: tuple[str, ...], language: str) -> tuple[SafeString, str]:
+    shown = state
+    if state == "not_started" and (urgent := [flag for flag in flags if flag != "query"]):
+        shown = urgent[0]
+        flags = tuple(flag for flag in flags if flag == "query")
+    corner = [_glyph(flag, low=flag != "query") for flag in flags if flag != "due"]
+    return mark_safe("".join([_glyph(shown), *corner])), words_of(shown, flags)  # noqa: S308
+
+
+def _glyph(state: str, low: bool | None = None) -> SafeString:
+    glyph, tone, _words = STATES[state]
+    css = "" if low is None else " flag flag-low" if low else " flag"
+    address = f"{static('status.svg')}#{glyph}"
+    return format_html('<svg class="glyph tone-{}{}" aria-hidden="true"><use href="{}"/></svg>', tone, css, address)
