@@ -113,7 +113,7 @@ class Curve(Lane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Everything the figure shows. `ticks` are (day, text); `today` is a day, or None when it is not shown."""
+    """Everything the figure shows. `ticks` are (day, text); `today` is a day, or None where not shown."""
 
     label: str
     first: int
