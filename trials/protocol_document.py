@@ -5,6 +5,7 @@ from functools import cached_property
 
 from pydantic import Field, field_validator
 
+from trials.evaluation import Evaluation
 from trials.protocol_design import (
     Allocation,
     Arm,
@@ -53,6 +54,16 @@ class Protocol(Part):
     @property
     def is_randomised(self) -> bool:
         return self.allocation is not None
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """The expressions of this protocol, each compiled once."""
+        return Evaluation(self)
+
+    @cached_property
+    def visit_codes(self) -> tuple[str, ...]:
+        """The codes of the planned visits, in order."""
+        return tuple(visit.code for visit in self.visits)
 
     @cached_property
     def _visit_by_code(self) -> Mapping[str, Visit]:
@@ -104,3 +115,7 @@ class Protocol(Part):
     @cached_property
     def _infusion_visits(self) -> Mapping[int, Visit]:
         return {visit.infusion: visit for visit in self.visits if visit.infusion is not None}
+
+
+def _with_code(code: str, form: object) -> object:
+    return {**form, "code": code} if isinstance(form, dict) else form
