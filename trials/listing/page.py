@@ -1,12 +1,7 @@
-"""One listing for every room: filter, sort, page by key, chips of what is filtered, the same columns as CSV.
-
-A listing is a queryset, a FilterSet and a tuple of `Column`. What it costs depends on the page, not on the
-table: rows are read from an index in the order of their key, one more than the page holds, and the total is
-counted only up to a bound. Each sort needs an index: what the queryset selects by, the sort columns, the key.
-"""
+"""One page of a listing, or all of its rows as CSV, as a request asks for it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
@@ -17,85 +12,22 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.functional import Promise
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django_filters import FilterSet
 
-from trials.listing_csv import csv_lines, csv_text
-from trials.listing_keys import Key, after_key, before_key, key_of, read_key, write_key
+from audit import events
+from trials.listing.keys import Key, after_key, before_key, key_of, read_key, write_key
+from trials.listing.lines import csv_lines, csv_text
+from trials.listing.parts import Cell, Chip, Column, Heading, Row, Selection
+from trials.models import Trial
+from trials.moments import Moment
 
 PAGE_SIZE = 50
 COUNTED_UP_TO = 1000
 CSV_CHUNK = 2000
+TITLE_CELLS = 3
 EMPTY: tuple[object, ...] = (None, "", [], ())
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """One column of the page and of the CSV.
-
-    value: what the CSV holds, from a row. text: what the page shows where that differs; safe HTML is kept.
-    sort: fields of the model that order this column, never null; empty when it cannot be sorted.
-    free_text: typed by people, so a leading formula sign is neutralised in the CSV (SEC-15).
-    css: classes of the cell; on_page False leaves a column to the CSV alone.
-    """
-
-    name: str
-    label: str | Promise
-    value: Callable[[Any], Any]
-    text: Callable[[Any], Any] | None = None
-    sort: tuple[str, ...] = ()
-    free_text: bool = False
-    css: str = ""
-    on_page: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Rows can be ticked and sent by GET to `url` as `name=<primary key>`, if `allowed` lets them."""
-
-    url: str
-    label: str | Promise
-    name: str = "row"
-    allowed: Callable[[Any], bool] = field(default=lambda row: True)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell as the template needs it."""
-
-    column: Column
-    value: Any
-    text: Any
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the page: the object, its title and cells, where it opens, whether it can be ticked."""
-
-    object: Any
-    title: str
-    cells: list[Cell]
-    url: str
-    selectable: bool
-
-
-@dataclass(frozen=True)
-class Heading:
-    """The head of a column: `direction` is ascending, descending or empty; `url` sorts by it or turns it."""
-
-    column: Column
-    url: str
-    direction: str
-
-
-@dataclass(frozen=True)
-class Chip:
-    """One active filter in words, and the address without it."""
-
-    label: str
-    value: str
-    url: str
 
 
 class Listing:
@@ -226,10 +158,27 @@ class Listing:
         cells = []
         for column in self.page_columns:
             value = column.value(row)
-            text = column.text(row) if column.text else value
+            text = column.text(row) if column.text else self._shown(value)
             cells.append(Cell(column, value, "–" if text in EMPTY else text))
         url = self.row_url(row) if self.row_url else ""
-        return Row(row, str(row), cells, url, self.selection is not None and self.selection.allowed(row))
+        title = " ".join(csv_text(cell.value) for cell in cells[:TITLE_CELLS])
+        return Row(row, title, cells, url, self.selection is not None and self.selection.allowed(row))
+
+    def _shown(self, value: Any) -> Any:
+        """Return truth in words, days with month letters, and instants on the clock of the site."""
+        if isinstance(value, bool):
+            return _("Yes") if value else _("No")
+        if isinstance(value, datetime):
+            return Moment.from_datetime(value, self.zone).display(get_language() or "en")
+        if isinstance(value, date):
+            return Moment.from_date(value).display(get_language() or "en")
+        return value
+
+    @cached_property
+    def zone(self) -> str:
+        """Return the time zone of the site."""
+        trial: Trial = self.request.trial  # type: ignore[attr-defined]
+        return trial.rules.trial.site.time_zone
 
     @cached_property
     def total(self) -> int:
@@ -330,7 +279,10 @@ class Listing:
             yield [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
 
     def csv(self) -> StreamingHttpResponse:
-        """Return every filtered row as CSV."""
+        """Return every filtered row as CSV. The trail keeps who took it, with which filters (AUD-08)."""
+        trial: Trial = self.request.trial  # type: ignore[attr-defined]
+        detail = {"listing": self.name, "filters": self.request.GET.urlencode()}
+        events.record(kind=events.Kind.EXPORTED, trial_id=trial.pk, detail=detail, request=self.request)
         response = StreamingHttpResponse(csv_lines(self.csv_rows()), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
         return response

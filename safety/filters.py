@@ -1,0 +1,95 @@
+"""Filters of the listing of adverse events."""
+
+from datetime import date
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from patients.models import Patient
+from safety import choices
+from safety.models import AdverseEvent, AdverseEventQuerySet
+from trials.day_fields import DayField
+from trials.models import Trial
+from trials.moments import Moment
+
+YES_NO = [("yes", _("Yes")), ("no", _("No"))]
+CLOCKS = [("open", _("Report due")), ("overdue", _("Overdue")), ("reported", _("Reported"))]
+SPECIAL = ("any", _("Any category"))
+ANY = _("Any")
+
+
+class DayFilter(django_filters.Filter):
+    """A day typed as people type it, on the clock of the site."""
+
+    field_class = DayField
+
+
+class AdverseEventFilter(django_filters.FilterSet):
+    """What an investigator looks for (SAF-14): bad, related, special, ongoing, unsigned, recent, one patient."""
+
+    patient = django_filters.CharFilter(label=_("Patient"), method="of_patient", max_length=20)
+    serious = django_filters.ChoiceFilter(
+        label=_("Serious"), choices=YES_NO, method="yes_no", empty_label=ANY
+    )
+    grade = django_filters.ChoiceFilter(
+        label=_("Grade"), choices=[(str(grade), str(grade)) for grade in range(1, 6)], empty_label=ANY
+    )
+    related = django_filters.ChoiceFilter(
+        label=_("Related"), choices=YES_NO, method="yes_no", empty_label=ANY
+    )
+    aesi = django_filters.ChoiceFilter(label=_("Special interest"), method="of_interest", empty_label=ANY)
+    ongoing = django_filters.ChoiceFilter(
+        label=_("Ongoing"), choices=AdverseEvent.Ongoing.choices, empty_label=ANY
+    )
+    signed = django_filters.ChoiceFilter(
+        label=_("Review"), choices=[("no", _("Not signed")), ("yes", _("Signed"))], method="signed_or_not",
+        empty_label=ANY,
+    )
+    clock = django_filters.ChoiceFilter(
+        label=_("Report to the sponsor"), choices=CLOCKS, method="by_clock", empty_label=ANY
+    )
+    since = DayFilter(label=_("Onset since"), method="onset_since", zone="UTC", help_text="")
+
+    class Meta:
+        model = AdverseEvent
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
+        self.trial = trial
+        super().__init__(*args, **kwargs)
+        self.zone = trial.rules.trial.site.time_zone
+        self.filters["since"].extra["zone"] = self.zone
+        special = choices.special_interests(trial.rules)
+        self.filters["aesi"].extra["choices"] = [SPECIAL, *special]
+        if not special:
+            del self.filters["aesi"]
+
+    def of_patient(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep patients whose code contains what was typed."""
+        return rows.filter(patient__in=Patient.objects.filter(trial=self.trial, code__icontains=value))
+
+    def yes_no(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep rows in which a derived answer is yes, or no."""
+        return rows.filter(**{name: value == "yes"})
+
+    def of_interest(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
+        """Keep one category, or any of them."""
+        return rows.of_special_interest() if value == SPECIAL[0] else rows.filter(aesi=value)
+
+    def signed_or_not(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
+        """Keep what carries a valid signature, or what still waits for one."""
+        return rows.signed() if value == "yes" else rows.standing().signed(yes=False)
+
+    def by_clock(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
+        """Keep events by what they owe the sponsor."""
+        if value == "reported":
+            return rows.filter(reported_at__isnull=False)
+        due = rows.awaiting_report()
+        return due.filter(due_at__lt=timezone.now()) if value == "overdue" else due
+
+    def onset_since(self, rows: QuerySet[Any], name: str, value: date) -> QuerySet[Any]:
+        """Keep events that may have begun on that day or later: a partial date is never imputed."""
+        return rows.filter(onset_latest__gte=Moment.from_date(value, self.zone).earliest)
