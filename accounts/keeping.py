@@ -93,7 +93,7 @@ def sign_in_address(address: str, ended: str = "") -> str:
     query = {"next": f"{parts.path}?{parts.query}" if parts.query else parts.path}
     if ended:
         query["ended"] = ended
-    return f"{reverse("account_login")}?{urlencode(query)}"
+    return f"{reverse('account_login')}?{urlencode(query)}"
 
 
 def _latest(user: User) -> list[int]:
