@@ -1,7 +1,7 @@
 """What a person sent with a form, read into stored values (no Django: a form is a mapping of lists of text).
 
-The name of an input is the item, or the item and a part: `weight`, `weight-unit`, `weight-missing`. The cells
-of repeating rows carry row and column: `vitals-0-sbp`. A name or a code that no page makes is told apart from a
+The name of an input is the item, or the item and a part: `weight`, `weight-unit`, `weight-missing`. Cells of
+repeating rows carry row and column: `vitals-0-sbp`. A name or a code that no page makes is told apart from a
 slip of the hand (`NotOffered`), because then the request was not made by our page.
 """
 

@@ -23,9 +23,14 @@ def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
     return dict(rows)
 
 
-def subject_of(patient: Patient, *, inclusion_on: date | None = None) -> dict[str, Any]:
-    """Return `subject.…`: what every trial knows about a patient. Unknown names are absent."""
-    consent = current_consent(patient)
+def subject_of(
+    patient: Patient, *, inclusion_on: date | None = None, consent: Consent | None = None
+) -> dict[str, Any]:
+    """Return `subject.…`: what every trial knows about a patient. Unknown names are absent.
+
+    Reads the consent in force unless it is given: one query.
+    """
+    consent = consent or current_consent(patient)
     known = {
         "consent_at": consent.given if consent else None,
         "consent_type": consent.type if consent else None,

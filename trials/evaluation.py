@@ -158,6 +158,11 @@ class ItemRules:
         condition = self._shown.get(name)
         return condition is None or condition.evaluate(scope) is True
 
+    def is_ruled_out(self, name: str, scope: Scope) -> bool:
+        """Whether the item is not asked for sure: its condition is false, not merely undetermined."""
+        condition = self._shown.get(name)
+        return condition is not None and condition.evaluate(scope) is False
+
     def shown(self, scope: Scope) -> frozenset[str]:
         """The names of the items that are asked."""
         return frozenset(item.name for item in self.items if self.is_shown(item.name, scope))

@@ -19,6 +19,7 @@ from trials.protocol_items import Item
 
 MOST_SEGMENTS = 6
 LONG_TEXT = 120
+SPARE_ROWS, FEW_ROWS = 3, 8
 TEMPLATES = {
     "text": "capture/text.html",
     "integer": "capture/number.html",
@@ -29,7 +30,6 @@ TEMPLATES = {
     "partial_date": "capture/partial_date.html",
     "choices": "capture/checkboxes.html",
 }
-GROUPED = frozenset({"yes_no", "choices", "partial_date"})
 PART_NAMES = ("unit", "missing", "reason", "day", "month", "year", "offset")
 
 
@@ -145,8 +145,85 @@ class AnswerWidget(forms.Widget):
         return []
 
 
+class RowsWidget(AnswerWidget):
+    """A table of repeating rows: those that are filled, and spare ones to type into."""
+
+    template = "capture/rows.html"
+
+    def _template(self) -> str:
+        return self.template
+
+    @property
+    def is_group(self) -> bool:
+        """A table is one group of inputs."""
+        return True
+
+    @property
+    def first_suffix(self) -> str:
+        """The first cell takes the focus."""
+        return f"-0-{self.item.columns[0].name}"
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Parts:
+        """Keep every input of the table by its name."""
+        sent = {key: data.getlist(key) for key in data if key.startswith(f"{name}-")}
+        return Parts(sent=sent, missing=data.get(f"{name}-missing"), reason=data.get(f"{name}-reason"))
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Rows of cells, each with its own widget, its label and what is said about it."""
+        parts = value if isinstance(value, Parts) else Parts()
+        columns = [(column, _with_unit(column, self.language)) for column in self.item.columns]
+        rows = [self._row(name, number, parts, columns) for number in range(self._length(name, parts))]
+        return {"name": name, "id": f"id_{name}", "item": self.item, "columns": columns, "rows": rows}
+
+    def _length(self, name: str, parts: Parts) -> int:
+        filled = len(parts.get("rows", ()))
+        sent = {key.split("-")[1] for key in parts.get("sent", {})}
+        shown = max([filled, *(int(row) + 1 for row in sent if row.isdigit() and len(row) < 4)])
+        most = self.item.max_rows or shown + SPARE_ROWS
+        return most if most <= FEW_ROWS else max(shown, min(most, shown + self.spare))
+
+    spare = SPARE_ROWS
+
+    def _row(self, name: str, number: int, parts: Parts, columns: list[tuple[Item, str]]) -> dict[str, Any]:
+        stored = parts["rows"][number] if number < len(parts.get("rows", ())) else {}
+        cells = []
+        for column, label in columns:
+            path = f"{name}-{number}-{column.name}"
+            field = AnswerField(column, clock=self.clock, language=self.language, in_cell=True)
+            if "sent" in parts:
+                answer = Parts(_parts_of(path, parts["sent"]))
+            else:
+                answer = field.prepare_value(stored.get(column.name))
+            results = self.results.get(path, ())
+            attrs = {
+                "id": f"id_{path}",
+                "aria-label": _("%(column)s, row %(row)s") % {"column": label, "row": number + 1},
+                "aria-describedby": f"result-{path}",
+                "aria-invalid": "true" if any(each.blocks for each in results) else None,
+            }
+            html = field.widget.render(path, answer, attrs)
+            cells.append({"path": path, "html": html, "results": results, "reason": answer.get("reason")})
+        return {"number": number, "cells": cells, "filled": bool(stored)}
+
+    results: Mapping[str, Any] = {}
+
+
+def _with_unit(item: Item, language: str) -> str:
+    label = item.label.in_language(language)
+    return f"{label} ({item.unit})" if item.unit and not item.units else label
+
+
+def _parts_of(path: str, sent: Mapping[str, list[str]]) -> dict[str, Any]:
+    parts: dict[str, Any] = {
+        part: sent[f"{path}-{part}"][-1] for part in PART_NAMES if f"{path}-{part}" in sent
+    }
+    if path in sent:
+        parts[""] = sent[path] if len(sent[path]) > 1 else sent[path][0]
+    return parts
+
+
 class AnswerField(forms.Field):
-    """An item as a form field: cleans to the stored value, None when blank; never has an initial of its own."""
+    """An item as a form field: cleans to the stored value, None when blank; has no default."""
 
     def __init__(
         self,
@@ -160,12 +237,17 @@ class AnswerField(forms.Field):
         self.item, self.clock, self.language = item, clock or Clock(), language
         kwargs.setdefault("label", item.label.in_language(language))
         kwargs.setdefault("help_text", item.help.in_language(language) if item.help else "")
-        kwargs.setdefault("widget", AnswerWidget(item, clock=self.clock, language=language, in_cell=in_cell))
+        widget = RowsWidget if item.type == "rows" else AnswerWidget
+        kwargs.setdefault("widget", widget(item, clock=self.clock, language=language, in_cell=in_cell))
         super().__init__(required=False, **kwargs)
 
     def prepare_value(self, value: Any) -> Parts:
         """Show a stored value in its parts; what was typed stays as it is."""
-        return value if isinstance(value, Parts) else Parts(items.typed(value, self.item, self.language))
+        if isinstance(value, Parts):
+            return value
+        if isinstance(value, list) and self.item.type == "rows":
+            return Parts(rows=value)
+        return Parts(items.typed(value, self.item, self.language))
 
     def clean(self, value: Any) -> Any:
         """The stored value. Raises ValidationError with the sentence of `trials.items`."""

@@ -1,0 +1,176 @@
+"""One patient's visits and captured forms, fetched together, and what an expression of a form can see of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django.db.models import OuterRef, Subquery
+
+from accounts.models import User
+from patients.inputs import subject_of
+from patients.models import Consent, Patient, Record, Visit
+from trials.evaluation import Scope
+from trials.models import ProtocolVersion, Trial
+from trials.protocol import Form
+from trials.protocol_design import VisitForm
+
+FAR = date.max
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a form is captured: a visit, or a numbered row of a log; read under one version of the protocol."""
+
+    patient: Patient
+    visit: Visit | None
+    protocol: ProtocolVersion
+    form: Form
+    repeat: int = 1
+
+    @property
+    def key(self) -> str:
+        """A short name of the place, unique for the patient."""
+        return f"{self.visit.key if self.visit else 'log'}/{self.form.code}/{self.repeat}"
+
+    @property
+    def day(self) -> date | None:
+        """The day of the visit: held, or else planned."""
+        return day_of(self.visit) if self.visit else None
+
+    def holds(self, record: Record) -> bool:
+        """Tell whether the record is the one of this place."""
+        visit_id = self.visit.pk if self.visit else None
+        return (record.visit_id, record.form, record.repeat) == (visit_id, self.form.code, self.repeat)
+
+
+def day_of(visit: Visit) -> date | None:
+    """The day on which a visit took or takes place, as far as it is known."""
+    return visit.held_on or visit.planned_on
+
+
+@dataclass
+class Casebook:
+    """A patient with the visits, in one query; records are read when they are asked for, in another."""
+
+    patient: Patient
+    visits: list[Visit]
+    consent: Consent | None
+    _records: list[Record] | None = field(default=None, repr=False)
+
+    @classmethod
+    def opened(cls, *, user: User, trial: Trial, code: str) -> "Casebook":
+        """The casebook of a patient the person may see. Raises Patient.DoesNotExist."""
+        rows = Visit.objects.visible_to(user).filter(patient__trial=trial, patient__code=code)
+        visits = list(rows.select_related("patient__protocol").annotate(**_consent_of("patient")))
+        if not visits:
+            patient = Patient.objects.visible_to(user).select_related("protocol").get(trial=trial, code=code)
+            return cls(patient, [], patient.consents.order_by("given_at", "pk").last())
+        patient = visits[0].patient
+        patient.trial = trial
+        for visit in visits:
+            visit.patient = patient
+        return cls(patient, visits, _consent(visits[0]))
+
+    @classmethod
+    def held(cls, patient: Patient, visits: list[Visit]) -> "Casebook":
+        """The casebook with the patient's row locked until the transaction ends. `visits` may be older."""
+        rows = Patient.objects.select_for_update(of=("self",)).select_related("trial", "protocol")
+        fresh = rows.annotate(**_consent_of("pk")).get(pk=patient.pk)
+        return cls(fresh, visits, _consent(fresh))
+
+    @property
+    def records(self) -> list[Record]:
+        """Every captured form, those struck out too. Reads once."""
+        if self._records is None:
+            self._records = list(Record.objects.with_marks().filter(patient=self.patient).order_by("pk"))
+        return self._records
+
+    def place(self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None) -> Place:
+        """The place of a form. Raises LookupError when the protocol or the patient has no such place."""
+        version = protocol or self.patient.protocol
+        rules = version.rules
+        if visit_key is None:
+            if form not in rules.logs or repeat < 1:
+                raise LookupError(form)
+            return Place(self.patient, None, version, rules.form(form), repeat)
+        visit = self.visit(visit_key)
+        if form not in {entry.form for entry in forms_of(version, visit)} or repeat != 1:
+            raise LookupError(form)
+        return Place(self.patient, visit, version, rules.form(form))
+
+    def visit(self, key: str) -> Visit:
+        """The visit called `D28` or `UNS-2`. Raises LookupError."""
+        for visit in self.visits:
+            if visit.key == key:
+                return visit
+        raise LookupError(key)
+
+    def record(self, place: Place) -> Record | None:
+        """The record of a place, None before the first save."""
+        return next((record for record in self.records if place.holds(record)), None)
+
+    def ordered_visits(self) -> list[Visit]:
+        """The visits in the order in which they take place."""
+        return sorted(self.visits, key=lambda visit: (day_of(visit) or FAR, visit.position, visit.number))
+
+    def scope(self, place: Place, values: Mapping[str, Any]) -> Scope:
+        """What the expressions of a form see: its answers, the latest of other forms, the visit before.
+
+        Another form is the one of the same visit, else the latest of an earlier visit, else the latest there is.
+        """
+        order = {visit.pk: number for number, visit in enumerate(self.ordered_visits())}
+        here = order.get(place.visit.pk, len(order)) if place.visit else len(order)
+        past: dict[str, tuple[int, Any]] = {}
+        latest: dict[str, tuple[int, Any]] = {}
+        for record in self.records:
+            if record.state == Record.State.STRUCK_OUT or place.holds(record):
+                continue
+            when = order.get(record.visit_id, -1) if record.visit_id else _log_order(record, place, here)
+            for found, wanted in ((past, when < here), (latest, True)):
+                if wanted and when >= found.get(record.form, (-2, None))[0]:
+                    found[record.form] = when, record.values
+        same = {r.form: r.values for r in self.records if place.visit and r.visit_id == place.visit.pk}
+        previous, last = ({form: values for form, (_when, values) in each.items()} for each in (past, latest))
+        return Scope(
+            values,
+            {**last, **previous, **same},
+            subject_of(self.patient, consent=self.consent),
+            form=place.form.code,
+            previous=previous,
+            last=last,
+        )
+
+
+def _log_order(record: Record, place: Place, here: int) -> int:
+    """Rows of the same log come in their order before this one; other logs belong to no visit."""
+    if place.visit is None and record.form == place.form.code:
+        return here - 1 if record.repeat < place.repeat else here
+    return -1
+
+
+def _consent_of(path: str) -> dict[str, Subquery]:
+    latest = Consent.objects.filter(patient=OuterRef(path)).order_by("-given_at", "-pk")
+    return {name: Subquery(latest.values(name[8:])[:1]) for name in ("consent_type", "consent_given")}
+
+
+def _consent(row: Any) -> Consent | None:
+    """The consent in force as a value: what the expressions ask of it."""
+    return Consent(type=row.consent_type, given=row.consent_given) if row.consent_given else None
+
+
+def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
+    """The forms that the protocol asks for at a visit."""
+    rules = protocol.rules
+    try:
+        return rules.visit(visit.code).forms
+    except KeyError:
+        return rules.unscheduled.forms
+
+
+def visit_title(protocol: ProtocolVersion, visit: Visit, language: str, unscheduled: str) -> str:
+    """The title of a visit as the protocol has it, or the word for an unscheduled one with its number."""
+    try:
+        return protocol.rules.visit(visit.code).title.in_language(language)
+    except KeyError:
+        return f"{unscheduled} {visit.number}"
