@@ -145,14 +145,20 @@ def compile_expression(
     ``gives`` is the kind it must have, ``decimals`` what a number is rounded to. ``definitions`` are the
     sources behind the names ``definition.…``; ``zone`` is the clock of the site, for calendar days.
     """
+    tree = check_expression(source, names, gives)
+    whole = expanded(tree, definitions or {})
+    return Expression(source, whole, names, zone=zone, gives=gives, decimals=decimals)
+
+
+def check_expression(source: str, names: Names, gives: ItemKind | None = LOGIC) -> Node:
+    """The tree of an expression without mistakes. Raises ExpressionError; ``gives`` None allows any kind."""
     tree = parse(source)
     found = kind_of(tree, names)
-    if found.kind is not gives.kind:
+    if gives is not None and found.kind is not gives.kind:
         hint = f": write {source.strip()} == 'Y'" if found.codes == ("Y", "N") else ""
         raise ExpressionError(f"this gives a {found.kind}, a {gives.kind} is needed{hint}")
     _refuse_bad_patterns(tree)
-    whole = expanded(tree, definitions or {})
-    return Expression(source, whole, names, zone=zone, gives=gives, decimals=decimals)
+    return tree
 
 
 def rounded(number: float, decimals: int | None) -> Decimal | None:
