@@ -71,7 +71,7 @@ def _beside(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
 def _references(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
     return [
         *design_problems(protocol, raw),
-        *item_problems(protocol),
+        *item_problems(protocol, raw),
         *expression_problems(protocol, raw),
     ]
 

@@ -1,19 +1,19 @@
 """Mistakes in items and forms: limits, units, choices, columns, names."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from trials.checking_design import repeated
-from trials.checking_shape import Problem
+from trials.checking_shape import Problem, Written
 from trials.expression_functions import FUNCTIONS, HISTORY
 from trials.protocol_document import Protocol
 from trials.protocol_items import CHOICE_TYPES, Form, Item, Limits
 from trials.units import UCUM
 
 _OF_CEL: Final = """
-as break const continue else false for function if import in let loop namespace null package return true var void
-while
+as break const continue else false for function if import in let loop namespace null package return true var
+void while
 """
 RESERVED: Final = {*_OF_CEL.split(), *FUNCTIONS, *HISTORY, "subject", "definition", "missing"}
 """Words that CEL or the expressions keep for themselves."""
@@ -32,22 +32,20 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def item_problems(protocol: Protocol) -> list[Problem]:
+def item_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
     """What is wrong inside the forms, expressions apart."""
-    found: list[Problem] = []
-    for form in protocol.forms.values():
-        found += _form(form)
-    return found
+    written = Written.in_file(raw)
+    return [problem for form in protocol.forms.values() for problem in _form(form, written)]
 
 
-def _form(form: Form) -> Iterator[Problem]:
+def _form(form: Form, written: Written) -> Iterator[Problem]:
     path = f"forms.{form.code}"
     if form.code in RESERVED:
         yield Problem(path, "this word is reserved for expressions")
     yield from repeated(path, (item.name for item in form.items))
     yield from repeated(f"{path}.checks", (check.id for check in form.checks))
     for check in form.checks:
-        if check.on not in form:
+        if f"{form.code}.{check.on}" not in written.items:
             yield Problem(f"{path}.checks.{check.id}.on", f"unknown item {check.on!r}")
     for item in form.items:
         yield from _item(f"{path}.{item.name}", item)
@@ -109,11 +107,7 @@ def _limits(path: str, item: Item) -> Iterator[Problem]:
             yield Problem(f"{path}.{key}", f"write [lowest, highest]: {_range(limits)}")
         if item.type == "integer" and any(limit != int(limit) for limit in limits):
             yield Problem(f"{path}.{key}", f"whole numbers are limited by whole numbers: {_range(limits)}")
-    if (
-        item.hard
-        and item.soft
-        and not (item.hard.contains(item.soft.lowest) and item.hard.contains(item.soft.highest))
-    ):
+    if item.hard and item.soft and not all(item.hard.contains(limit) for limit in item.soft):
         yield Problem(f"{path}.soft", f"{_range(item.soft)} reaches outside hard {_range(item.hard)}")
 
 

@@ -117,6 +117,7 @@ _SAID: Final[Mapping[str, str]] = {
     "tuple_type": "should be a list",
     "list_type": "should be a list",
     "too_short": "needs at least one",
+    "too_long": "has too many values",
     "string_too_short": "is empty",
 }
 _PATTERNS: Final[Mapping[str, str]] = {

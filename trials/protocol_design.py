@@ -74,7 +74,7 @@ def _has_number(pattern: str) -> str:
 
 
 class TrialFacts(Part):
-    """Identity of the trial. ``target`` is the number of patients, ``follow_up_days`` counts from inclusion."""
+    """Identity of the trial: ``target`` patients, each followed for ``follow_up_days`` from inclusion."""
 
     id: Line
     slug: Slug = ""
@@ -215,7 +215,7 @@ def _visit_form(value: object) -> object:
 
 
 class VisitForm(Part):
-    """A form of a visit: ``required``, or asked only when ``available`` (patient still in hospital, test done)."""
+    """A form of a visit: ``required``, or asked when ``available`` (still in hospital, test done anyway)."""
 
     form: Name
     when: WhenAsked = "required"
@@ -267,7 +267,7 @@ def _coded(value: object) -> object:
 
 
 class Safety(Part):
-    """Grading dictionary, events of special interest, clock of a serious event in hours, follow-up in days."""
+    """Grading dictionary, events of special interest, clock of a serious event (hours), follow-up (days)."""
 
     ctcae: Literal["4.03", "5.0", "6.0"]
     aesi: tuple[Coded, ...] = ()

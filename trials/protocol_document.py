@@ -60,6 +60,15 @@ class Protocol(Part):
         """The expressions of this protocol, each compiled once."""
         return Evaluation(self)
 
+    @property
+    def summary(self) -> str:
+        """What the file holds, in one line."""
+        items = sum(len(form.items) for form in self.forms.values())
+        return (
+            f"{self.trial.id} version {self.trial.version}: {len(self.visits)} visits, "
+            f"{len(self.forms)} forms, {items} items, {len(self.eligibility)} criteria, no mistakes"
+        )
+
     @cached_property
     def visit_codes(self) -> tuple[str, ...]:
         """The codes of the planned visits, in order."""

@@ -1,0 +1,37 @@
+"""`manage.py load_protocol FILE`: store a protocol file as an immutable version of its trial."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from trials.loading import VersionTaken, load_protocol
+from trials.management.protocol_file import text_of_file
+from trials.protocol import ProtocolMistakes
+
+
+class Command(BaseCommand):
+    help = "Store a protocol file. The same text again changes nothing; an amendment needs a new version."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--effective-from",
+            type=date.fromisoformat,
+            metavar="YYYY-MM-DD",
+            help="first day in force (today)",
+        )
+
+    def handle(self, *args: Any, file: Path, effective_from: date | None, **options: Any) -> None:
+        try:
+            version = load_protocol(
+                text=text_of_file(file), system="load_protocol", effective_from=effective_from
+            )
+        except ProtocolMistakes as mistakes:
+            for problem in mistakes.problems:
+                self.stderr.write(str(problem))
+            raise CommandError(f"{file.name} has mistakes: nothing was stored.") from mistakes
+        except VersionTaken as taken:
+            raise CommandError(str(taken)) from taken
+        self.stdout.write(f"{version.trial} version {version.version}, SHA-256 {version.sha256}")

@@ -1,0 +1,15 @@
+"""Reading a protocol file from disk, byte for byte: its SHA-256 is part of the trail."""
+
+from pathlib import Path
+
+from django.core.management.base import CommandError
+
+
+def text_of_file(file: Path) -> str:
+    """The text of `file`. Raises CommandError when there is none or it is not UTF-8."""
+    try:
+        return file.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file} is not UTF-8 text (byte {error.start})") from error
