@@ -28,7 +28,7 @@ class DayFilter(django_filters.Filter):
 
 
 class AdverseEventFilter(django_filters.FilterSet):
-    """What an investigator looks for (SAF-14): bad, related, special, ongoing, unsigned, recent, one patient."""
+    """What an investigator looks for (SAF-14): how bad, related, special, unsigned, recent, whose."""
 
     patient = django_filters.CharFilter(label=_("Patient"), method="of_patient", max_length=20)
     serious = django_filters.ChoiceFilter(

@@ -7,9 +7,10 @@ from crispy_forms.layout import Div, Field, Fieldset, Layout
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from audit.models import Meaning
 from patients.forms import PasswordForm, StepForm
-from safety import choices
+from safety import choices, reporting
 from safety.answers import EventAnswers, answers_of
 from safety.models import AdverseEvent
 from trials.day_fields import MomentField
@@ -97,10 +98,18 @@ class AmendForm(EventForm):
         reason = Div("reason", "reason_text", css_class="field-row")
         return ["version", *told, Fieldset(_("Reason for the change"), *report, reason, css_class="sec")]
 
-    @property
-    def reason(self) -> str:
-        """Return the reason as the trail keeps it."""
-        return given_reason(self)
+    def amended(self, *, by: User) -> bool:
+        """Carry out the change; raises StaleEvent when the event is no longer at the version shown."""
+        return self.carried_out(
+            reporting.amend_event, event=self.event, changes=self.answers(), reason=given_reason(self),
+            version=self.cleaned_data["version"], by=by,
+        )
+
+    def differences(self) -> list[tuple[str, str, str]]:
+        """Return label, stored value and typed value of each answer in which they differ, in words."""
+        asked = [self[name] for name in self.fields if name in self.initial]
+        told = [(field, _in_words(field, field.initial), _in_words(field, field.value())) for field in asked]
+        return [(str(field.label), stored, typed) for field, stored, typed in told if stored != typed]
 
 
 def shown_answers(event: AdverseEvent, zone: str) -> dict[str, Any]:
@@ -110,23 +119,29 @@ def shown_answers(event: AdverseEvent, zone: str) -> dict[str, Any]:
     return {**shown, "grade": str(event.grade), "seriousness": sorted(event.seriousness)}
 
 
-class ErrorForm(StepForm):
+class EventStepForm(StepForm):
+    """A step of one event, as it stood when the page was made."""
+
+    def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=event.version)
+
+
+class StrikeOutForm(EventStepForm):
     """The event never was: why it was entered."""
 
     reason = forms.CharField(
         label=_("Why it is struck out"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
     )
-    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
-class SponsorForm(StepForm):
+class SponsorForm(EventStepForm):
     """When the sponsor was told."""
 
     late_reason = forms.CharField(
         label=_("Reason for a late report"), required=False, max_length=2000,
         widget=forms.Textarea(attrs={"rows": 2}), help_text=_("Needed after the deadline."),
     )
-    version = forms.IntegerField(widget=forms.HiddenInput)
 
     def add_fields(self, zone: str) -> None:
         self.fields["at"] = MomentField(label=_("Reported to the sponsor"), zone=zone)
@@ -155,6 +170,13 @@ def given_reason(form: forms.Form) -> str:
     if chosen == "other":
         return text
     return f"{title}: {text}" if text else title
+
+
+def _in_words(field: forms.BoundField, value: Any) -> str:
+    """Return a value of a field as the page shows it."""
+    titles = {str(code): str(title) for code, title in getattr(field.field, "choices", ())}
+    values = value if isinstance(value, list | tuple) else [value]
+    return ", ".join(sorted(titles.get(str(one), str(one)) for one in values if one not in (None, "")))
 
 
 def _story_fields(zone: str) -> dict[str, forms.Field]:

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit import signatures
 from audit.context import because
 from patients.lifecycle import held, refuse_when_locked
 from patients.models import Patient
@@ -110,6 +109,8 @@ def review_events(
     problems = [problem for row in rows if (problem := not_reviewable(row, versions.get(row.pk)))]
     if problems:
         raise ValidationError(problems)
+    from audit import signatures
+
     signatures.sign_many(targets=rows, meaning=meaning, password=password, by=by)
     return len(rows)
 

@@ -1,6 +1,18 @@
 """Addresses of the safety room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from safety import listing_views, views
+
+EVENT = "patients/<str:code>/adverse-events/<int:number>/"
 
 app_name = "safety"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("adverse-events/", listing_views.listing, name="listing"),
+    path("adverse-events/sign/", listing_views.sign, name="sign"),
+    path("patients/<str:code>/adverse-events/new/", views.report, name="report"),
+    path(EVENT, views.event, name="event"),
+    path(f"{EVENT}amend/", views.amend, name="amend"),
+    path(f"{EVENT}sponsor/", views.sponsor, name="sponsor"),
+    path(f"{EVENT}error/", views.strike_out, name="strike-out"),
+]

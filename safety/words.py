@@ -83,6 +83,34 @@ class Wording:
         """Return the end, or that the event is ongoing."""
         return event.end_moment.display(_language()) if event.end_moment else _("Ongoing")
 
+    def facts(self, event: AdverseEvent) -> list[tuple[str, object]]:
+        """Return every answer of an event as label and words; what does not apply is left out."""
+        told = [
+            (_("Event"), event.term),
+            (_("Description"), event.description),
+            (_("Onset"), self._dated(event.onset_moment, event.patient)),
+            (_("End"), self._dated(event.end_moment, event.patient) or _("Ongoing")),
+            (_("Grade"), grade_tag(event)),
+            (_("Seriousness"), lines(self.seriousness(event))),
+            (_("Causality"), self.causality(event)),
+            (_("Outcome"), event.get_outcome_display()),
+            (_("Action taken with the product"), event.get_action_taken_display()),
+            (_("Special interest"), self.interests.get(event.aesi, event.aesi)),
+            (_("Site learned of the event"), _stored(event.aware)),
+            (_("Site learned that it is serious"), _stored(event.serious_aware)),
+            (_("Report due"), self.instant(event.due_at) if event.due_at else ""),
+            (_("Reported to the sponsor"), _stored(event.reported)),
+            (_("Reason for the late report"), event.late_reason),
+            (_("Entered in error because"), event.in_error_reason),
+        ]
+        return [(label, value) for label, value in told if value]
+
+    def _dated(self, moment: Moment | None, patient: Patient) -> str:
+        if moment is None:
+            return ""
+        shown, number = moment.display(_language()), self.study_day(moment, patient)
+        return f"{shown} · {number}" if number else shown
+
     def instant(self, moment: datetime) -> str:
         """Return an instant on the clock of the site."""
         return Moment.from_datetime(moment, self.zone).display(_language())
@@ -176,6 +204,10 @@ def counted(number: int) -> str:
 def lines(parts: list[str]) -> SafeString:
     """Return parts one below the other."""
     return format_html_join("", "<div>{}</div>", ((part,) for part in parts if part))
+
+
+def _stored(text: str) -> str:
+    return Moment.from_iso(text).display(_language()) if text else ""
 
 
 def _language() -> str:

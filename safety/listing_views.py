@@ -1,0 +1,96 @@
+"""The listing of adverse events, and the page on which several are reviewed and signed at once."""
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.views.decorators.debug import sensitive_post_parameters
+
+from accounts.access import trial_page
+from accounts.permissions import Permission as P
+from safety import reporting
+from safety.columns import event_columns
+from safety.filters import AdverseEventFilter
+from safety.forms import ReviewForm
+from safety.models import AdverseEvent
+from safety.reviews import attach_reviews
+from safety.words import Wording, counted, finding_words
+from trials.listing import Listing, Selection
+
+AT_ONCE = 100
+
+
+def events_of(request: HttpRequest) -> QuerySet[AdverseEvent]:
+    """Return the events of this trial with their patients."""
+    rows = AdverseEvent.objects.visible_to(request.user).filter(trial=request.trial)
+    return rows.select_related("patient")
+
+
+@trial_page(see=P.SEE_TRIAL)
+def listing(request: HttpRequest) -> HttpResponseBase:
+    """List the adverse events of the trial; an investigator ticks those to review and sign."""
+    rows = events_of(request)
+    slug = request.trial.slug
+    selection = Selection(
+        url=reverse("safety:sign", args=[slug]), label=lazy("Review and sign"), name="event",
+        allowed=lambda event: not event.in_error,
+    )
+    page = Listing(
+        request, queryset=rows, columns=event_columns(Wording(request.trial.rules)), sort="-onset",
+        filterset=AdverseEventFilter(request.GET, queryset=rows, trial=request.trial), name="adverse-events",
+        row_url=lambda event: reverse("safety:event", args=[slug, event.patient.code, event.number]),
+        prepare=attach_reviews, selection=selection if request.access.may(P.SIGN) else None,
+        empty=lazy("No adverse event is reported yet. Events are reported from a patient's casebook."),
+    )
+    return page.response("safety/listing.html")
+
+
+@sensitive_post_parameters("password")
+@trial_page(see=P.SIGN, change=P.SIGN)
+def sign(request: HttpRequest) -> HttpResponse:
+    """Show the content of every chosen event; one password signs them all, or none."""
+    chosen = _chosen(request)
+    rows = _found(request, chosen)
+    reviewable = [event for event in rows if not reporting.not_reviewable(event)]
+    form = ReviewForm(request.POST if request.method == "POST" else None, trial=request.trial)
+    if request.method == "POST" and form.is_valid():
+        given = {"events": rows, "versions": chosen, "by": request.user, **form.cleaned_data}
+        if form.carried_out(reporting.review_events, **given):
+            messages.success(request, _("%(events)s signed.") % {"events": counted(form.result)})
+            return redirect("safety:listing", slug=request.trial.slug)
+    wording = Wording(request.trial.rules)
+    context = {
+        "form": form,
+        "events": [(event, wording.facts(event), finding_words(event)) for event in reviewable],
+        "left_out": [(event, reporting.not_reviewable(event)) for event in rows if event not in reviewable],
+        "counted": counted(len(reviewable)),
+    }
+    return render(request, "safety/sign.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _chosen(request: HttpRequest) -> dict[int, int]:
+    """Return the ids of the chosen events with the version shown (0 on the way to the page)."""
+    texts = (request.POST if request.method == "POST" else request.GET).getlist("event")
+    try:
+        pairs = [text.partition(":")[::2] for text in texts]
+        chosen = {int(pk): int(version or 0) for pk, version in pairs}
+    except ValueError as problem:
+        raise BadRequest(_("These are no adverse events.")) from problem
+    if len(chosen) > AT_ONCE:
+        raise BadRequest(_("Sign at most %(number)s events at once.") % {"number": AT_ONCE})
+    return chosen
+
+
+def _found(request: HttpRequest, chosen: dict[int, int]) -> list[AdverseEvent]:
+    if any(abs(pk) >= 2**63 for pk in chosen):
+        raise Http404
+    rows = list(events_of(request).filter(pk__in=list(chosen)).order_by("patient_id", "number"))
+    if len(rows) != len(chosen):
+        raise Http404
+    attach_reviews(rows)
+    return rows

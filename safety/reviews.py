@@ -1,0 +1,37 @@
+"""Which adverse events were reviewed and signed, and whether the signature still holds."""
+
+from collections.abc import Sequence
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from audit.models import Signature
+from safety.models import AdverseEvent
+
+
+class ReviewState(TextChoices):
+    """Where the review of an event stands (SIG-02)."""
+
+    UNSIGNED = "unsigned", _("Not signed")
+    SIGNED = "signed", _("Signed")
+    INVALIDATED = "invalidated", _("Signature invalidated")
+
+
+TONES = {ReviewState.UNSIGNED: "none", ReviewState.SIGNED: "signed", ReviewState.INVALIDATED: "late"}
+
+
+def attach_reviews(events: Sequence[AdverseEvent]) -> None:
+    """Give each event its `signatures`, latest first. One query whatever the number of events."""
+    by_event: dict[int, list[Signature]] = {event.pk: [] for event in events}
+    rows = Signature.objects.filter(target_type=AdverseEvent._meta.label_lower, target_id__in=list(by_event))
+    for signature in rows.order_by("-signed_at", "-pk"):
+        by_event[signature.target_id].append(signature)
+    for event in events:
+        event.signatures = by_event[event.pk]
+
+
+def review_state(event: AdverseEvent) -> ReviewState:
+    """Return where the review stands; `attach_reviews` must have seen the event."""
+    if any(signature.invalidated_at is None for signature in event.signatures):
+        return ReviewState.SIGNED
+    return ReviewState.INVALIDATED if event.signatures else ReviewState.UNSIGNED

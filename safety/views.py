@@ -1,0 +1,159 @@
+"""Pages of one adverse event: report, read, amend, tell the sponsor, strike out."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.access import trial_page
+from accounts.keeping import kept_data
+from accounts.permissions import Permission as P
+from patients.milestones import milestones
+from patients.models import Patient
+from patients.views import patient_of, step
+from safety import reporting
+from safety.forms import AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
+from safety.models import AdverseEvent
+from safety.reviews import TONES, attach_reviews, review_state
+from safety.timing import since
+from safety.words import (
+    CLOCK_TONES,
+    Wording,
+    class_tag,
+    clock_text,
+    finding_words,
+    grade_tag,
+    since_text,
+)
+
+
+def event_of(request: HttpRequest, patient: Patient, number: int) -> AdverseEvent:
+    """Return the event of this patient, or answer 404 as for one that does not exist."""
+    event = get_object_or_404(AdverseEvent.objects.visible_to(request.user), patient=patient, number=number)
+    event.patient = patient
+    return event
+
+
+def event_address(event: AdverseEvent, name: str = "safety:event") -> str:
+    """Return the address of a page of the event."""
+    return reverse(name, args=[event.patient.trial.slug, event.patient.code, event.number])
+
+
+@trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
+def report(request: HttpRequest, code: str) -> HttpResponse:
+    """Report a new event."""
+    patient = patient_of(request, code)
+    posted = request.POST if request.method == "POST" else kept_data(request)
+    assessing = request.access.may(P.ASSESS_EVENT)
+    form = EventForm(posted, trial=request.trial, patient=patient, assessing=assessing)
+    if request.method == "POST" and form.is_valid():
+        save_key = form.cleaned_data["save_key"]
+        told = {"patient": patient, "by": request.user, "save_key": save_key, **form.answers()}
+        if form.carried_out(reporting.report_event, **told):
+            messages.success(request, _("%(event)s is saved.") % {"event": form.result})
+            return redirect(event_address(form.result))
+    status = 422 if request.method == "POST" else 200
+    return render(request, "safety/report.html", {"form": form, "patient": patient}, status=status)
+
+
+@trial_page(see=P.SEE_TRIAL)
+def event(request: HttpRequest, code: str, number: int) -> HttpResponse:
+    """Show one event: what was answered, its class, its clock, the days since each infusion, who signed."""
+    patient = patient_of(request, code)
+    row = event_of(request, patient, number)
+    attach_reviews([row])
+    return render(request, "safety/event.html", {"patient": patient, "event": row, **shown(request, row)})
+
+
+def shown(request: HttpRequest, event: AdverseEvent) -> dict[str, Any]:
+    """Return what the page of an event shows beside its columns."""
+    wording = Wording(event.patient.protocol.rules)
+    reading = event.clock(timezone.now())
+    may_change = request.access.may(P.REPORT_EVENT) and not event.in_error
+    return {
+        "facts": wording.facts(event),
+        "findings": finding_words(event),
+        "clock": reading,
+        "clock_words": clock_text(reading) if reading else "",
+        "clock_tone": CLOCK_TONES[reading.stage] if reading else "",
+        "due": wording.instant(event.due_at) if event.due_at else "",
+        "since": [
+            (milestone, since_text(since(milestone.at, event.onset_moment, wording.zone)))
+            for milestone in milestones([event.patient])[event.patient.pk]
+        ],
+        "class_tag": class_tag(event),
+        "grade_tag": grade_tag(event),
+        "review": review_state(event),
+        "review_tone": TONES[review_state(event)],
+        "may_change": may_change,
+        "may_report": may_change and reading is not None and reading.open,
+        "may_sign": request.access.may(P.SIGN) and not reporting.not_reviewable(event),
+    }
+
+
+@trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
+def amend(request: HttpRequest, code: str, number: int) -> HttpResponse:
+    """Change answers with a reason; a version that is no longer current answers 409 with both values."""
+    patient = patient_of(request, code)
+    row = event_of(request, patient, number)
+    posted = request.POST if request.method == "POST" else kept_data(request)
+    asked = {"trial": request.trial, "patient": patient, "assessing": request.access.may(P.ASSESS_EVENT)}
+    form = AmendForm(posted, event=row, **asked)
+    if request.method == "POST" and form.is_valid():
+        try:
+            if form.amended(by=request.user):
+                return redirect(event_address(row))
+        except reporting.StaleEvent as stale:
+            return conflict(request, stale.event, asked)
+    context = {"form": form, "patient": patient, "event": row}
+    return render(request, "safety/amend.html", context, status=422 if request.method == "POST" else 200)
+
+
+def conflict(request: HttpRequest, event: AdverseEvent, asked: dict[str, Any]) -> HttpResponse:
+    """Show what is stored beside what was typed; sending again is a decision made on the current version."""
+    data = request.POST.copy()
+    data["version"] = str(event.version)
+    form = AmendForm(data, event=event, **asked)
+    context = {
+        "form": form, "patient": event.patient, "event": event, "differences": form.differences(),
+        "changed": event.history.order_by("-history_id").first(),
+    }  # fmt: skip
+    return render(request, "safety/amend.html", context, status=409)
+
+
+@trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
+def sponsor(request: HttpRequest, code: str, number: int) -> HttpResponse:
+    """Stop the clock: when was the sponsor told?"""
+    return _closing(request, code, number, SponsorForm, reporting.report_to_sponsor, "safety/sponsor.html")
+
+
+@trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
+def strike_out(request: HttpRequest, code: str, number: int) -> HttpResponse:
+    """Mark an event as entered in error; it stays visible."""
+    verb = reporting.mark_entered_in_error
+    return _closing(request, code, number, StrikeOutForm, verb, "safety/strike_out.html")
+
+
+def _closing(
+    request: HttpRequest, code: str, number: int, form_class: type[EventStepForm], verb: Any, template: str
+) -> HttpResponse:
+    patient = patient_of(request, code)
+    row = event_of(request, patient, number)
+
+    def do(form: Any) -> bool:
+        try:
+            return form.carried_out(verb, event=row, by=request.user, **form.cleaned_data)
+        except reporting.StaleEvent:
+            form.add_error(None, _("The event was changed while you typed. Read it again, then go on."))
+            return False
+
+    make: Any = partial(form_class, event=row)
+    return step(
+        request, make, template, do, lambda form: event_address(row), patient=patient, event=row,
+        facts=Wording(patient.protocol.rules).facts(row),
+    )
