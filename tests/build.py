@@ -14,10 +14,14 @@ from django.utils import timezone
 
 from accounts.models import Delegation, User
 from audit.context import acting
-from patients.models import Patient
+from patients.consenting import record_consent
+from patients.models import Consent, Patient
 from patients.screening import screen
+from safety.models import AdverseEvent
+from safety.reporting import report_event
 from trials.loading import load_protocol
 from trials.models import Trial
+from trials.moments import Moment, parse_moment
 
 ROOT = Path(__file__).resolve().parent.parent
 LIEGE, COVID_MSV = "nct04445454", "nct04361942"
@@ -75,3 +79,81 @@ def patient(*, trial: Trial, by: User | None = None, screened_on: date | None = 
         return screen(
             trial=trial, screened_on=screened_on or timezone.now().date() - timedelta(days=40), identity=identity, by=by
         )
+
+
+def moment(text: str, zone: str = "Europe/Brussels") -> Moment:
+    """Return what a person types, on the clock of a site: `moment("12-Mar-2021 14:05")`, `moment("mar 2021")`."""
+    return parse_moment(text, zone)
+
+
+def consent(patient: Patient, *, given: Moment | None = None, by: User | None = None) -> Consent:
+    """Return the patient's consent, given at screening."""
+    by = by or user("coordinator", trial=patient.trial)
+    given = given or moment(f"{patient.screened_on:%d-%b-%Y} 08:00")
+    version = patient.protocol.rules.consent.current_version
+    with acting(user=by, role="coordinator"):
+        return record_consent(patient=patient, type="patient", version=version, given=given, by=by)
+
+
+def event(*, patient: Patient, by: User | None = None, **answers: Any) -> AdverseEvent:
+    """Return a reported adverse event, two days after screening and not serious; the patient gets a consent."""
+    by = by or user("investigator", trial=patient.trial)
+    if not patient.consents.exists():
+        consent(patient, by=by)
+    began = patient.screened_on + timedelta(days=2)
+    told: dict[str, Any] = {
+        "term": "Fever", "onset": Moment.from_date(began), "ongoing": "Y", "grade": 1,
+        "seriousness": frozenset({"none_of_these"}), "causality": "unlikely", "outcome": "recovering",
+        "action_taken": "none", "aesi": "none",
+    }
+    with acting(user=by, role="investigator"):
+        return report_event(patient=patient, by=by, **{**told, **answers})
+
+
+def today(patient: Patient) -> date:
+    """Return today on the clock of the site."""
+    return timezone.now().astimezone(patient.trial.zone).date()
+
+
+def consent(patient: Patient, *, type: str = "patient", on: date | None = None, by: User | None = None) -> Consent:
+    """Return a consent given at nine on the day of screening, or on another day."""
+    by = by or user("coordinator", trial=patient.trial)
+    zone = patient.protocol.rules.trial.site.time_zone
+    given = Moment.from_iso(evidence.at(on or patient.screened_on, "09:00", zone))
+    version = patient.protocol.rules.consent.current_version
+    with acting(user=by, role="coordinator"):
+        return record_consent(patient=patient, type=type, version=version, given=given, by=by)
+
+
+def record(
+    patient: Patient, form: str, values: dict[str, Any], *, visit: str | None = "SCR", repeat: int = 1,
+    draft: bool = False, by: User | None = None,
+) -> Record:
+    """Return a captured form: complete, or a draft. `visit` None makes a row of a log."""
+    by = by or user("coordinator", trial=patient.trial)
+    opened = Casebook.opened(user=by, trial=patient.trial, code=patient.code)
+    place = opened.place(form, visit, repeat)
+    verb = entry.save_draft if draft else entry.complete
+    with acting(user=by, role="coordinator"):
+        return verb(place=place, values=values, base_version=0, by=by).record
+
+
+def eligible(*, trial: Trial, screened_on: date | None = None, investigator: User | None = None) -> Patient:
+    """Return a patient in screening with consent, complete evidence and a signed decision."""
+    investigator = investigator or user("investigator", trial=trial)
+    found = patient(trial=trial, by=investigator, screened_on=screened_on)
+    consent(found, by=investigator)
+    for form, values in evidence.OF[trial.slug](found.screened_on).items():
+        record(found, form, values, by=investigator)
+    with acting(user=investigator, role="investigator"):
+        sign_eligibility(patient=found, conclusion="eligible", password=PASSWORD, by=investigator)
+    return Patient.objects.get(pk=found.pk)
+
+
+def enrolled(*, trial: Trial, on: date | None = None, investigator: User | None = None) -> Patient:
+    """Return a patient included on a day (default: thirty days ago), screened the same day."""
+    investigator = investigator or user("investigator", trial=trial)
+    day = on or timezone.now().astimezone(trial.zone).date() - timedelta(days=30)
+    found = eligible(trial=trial, screened_on=day, investigator=investigator)
+    with acting(user=investigator, role="investigator"):
+        return enrol(patient=found, on=day, by=investigator)
