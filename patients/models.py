@@ -7,12 +7,14 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.models import Signature
 from audit.trail import Trail
 from trials.models import ProtocolVersion, Trial
+from trials.moments import Moment
 
 
 class VisibleToMembers(models.QuerySet[Any]):
@@ -124,6 +126,11 @@ class Consent(models.Model):
 
     class Meta:
         ordering = ["given_at", "pk"]
+
+    @property
+    def given_words(self) -> str:
+        """Return the time of the consent as a person reads it."""
+        return Moment.from_iso(self.given).display(get_language() or "en")
 
 
 class EligibilityDecision(models.Model):

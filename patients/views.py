@@ -91,11 +91,11 @@ def identity(request: HttpRequest, code: str) -> HttpResponse:
 
     if request.method == "GET":
         form = IdentityForm(initial=initial, trial=request.trial, patient=patient)
-        context = {"form": form, "patient": patient, "identity": row}
+        context = {"form": form, "patient": patient, "identity": row, "may_correct": request.access.may(P.SCREEN)}
         return render(request, "patients/identity.html", context)
     return step(
         request, IdentityForm, "patients/identity.html", do, lambda form: casebook_of(patient),
-        patient=patient, identity=row,
+        patient=patient, identity=row, may_correct=True,
     )
 
 
@@ -109,7 +109,7 @@ def consent(request: HttpRequest, code: str) -> HttpResponse:
 
     return step(
         request, ConsentForm, "patients/consent.html", do, lambda form: casebook_of(patient),
-        patient=patient, consents=patient.consents.select_related("recorded_by"),
+        patient=patient, consents=patient.consents.select_related("recorded_by"), may_enter=request.access.may(P.ENTER_DATA),
         due_since=consenting.reconsent_due_since(patient), open=patient.state in consenting.OPEN_STATES,
     )
 
@@ -140,6 +140,7 @@ def decide(request: HttpRequest, code: str) -> HttpResponse:
     return step(
         request, EligibilityForm, "patients/eligibility.html", do, lambda form: casebook_of(patient),
         patient=patient, evaluation=eligibility.evaluate(patient), decisions=eligibility.decisions(patient),
+        may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
     )
 
 
@@ -156,7 +157,7 @@ def enrol(request: HttpRequest, code: str) -> HttpResponse:
 
     return step(
         request, EnrolForm, "patients/enrol.html", do, lambda form: casebook_of(patient),
-        patient=patient, obstacles=enrolment.obstacles(patient),
+        patient=patient, obstacles=enrolment.obstacles(patient), may_enrol=request.access.may(P.ENROL),
     )
 
 

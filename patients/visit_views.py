@@ -5,12 +5,15 @@ import re
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from accounts.access import trial_page
 from accounts.permissions import Permission as P
 from patients import visiting
+from patients.casebook import forms_of, visit_title
 from patients.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
-from patients.models import Patient, Visit
+from patients.models import Patient, Record, Visit
 from patients.views import casebook_of, patient_of, step
 
 KEY = re.compile(r"([A-Za-z0-9]+)(?:-([1-9][0-9]{0,3}))?", re.ASCII)
@@ -34,19 +37,41 @@ def visit(request: HttpRequest, code: str, visit: str) -> HttpResponse:
     """Show one visit: when it is planned, what happened, which forms it has."""
     patient = patient_of(request, code)
     row = visit_of(patient, visit)
-    return render(request, "patients/visit.html", {"patient": patient, "visit": row, **forms_of(patient, row)})
+    context = {
+        "patient": patient,
+        "visit": row,
+        "visit_title": visit_title(patient.protocol, row, get_language() or "en", _("Unscheduled visit")),
+        "forms": entries_of(patient, row),
+        "may_enter": request.access.may(P.ENTER_DATA),
+        "patient_open": patient.state in visiting.OPEN_STATES,
+    }
+    return render(request, "patients/visit.html", context)
 
 
-def forms_of(patient: Patient, visit: Visit) -> dict[str, object]:
-    """Return the forms that the protocol asks for at this visit, each with its record if there is one."""
-    rules = patient.protocol.rules
-    entries = rules.visit(visit.code).forms if visit.code in rules.visit_codes else rules.unscheduled.forms
-    records = {record.form: record for record in visit.records.with_marks().filter(repeat=1)}
-    title = rules.visit(visit.code).title if visit.code in rules.visit_codes else None
-    forms = [
-        {"form": rules.form(entry.form), "when": entry.when, "record": records.get(entry.form)} for entry in entries
-    ]
-    return {"forms": forms, "title": title}
+def entries_of(patient: Patient, visit: Visit) -> list[dict[str, object]]:
+    """Return the forms that the protocol asks for at this visit with where each stands."""
+    rows = visit.records.with_marks().exclude(state=Record.State.STRUCK_OUT)
+    records = {record.form: record for record in rows}
+    rules, language = patient.protocol.rules, get_language() or "en"
+    found = []
+    for entry in forms_of(patient.protocol, visit):
+        form, record = rules.form(entry.form), records.get(entry.form)
+        state, flags = standing(record)
+        title = form.title.in_language(language)
+        found.append({"form": form, "title": title, "when": entry.when, "state": state, "flags": flags})
+    return found
+
+
+def standing(record: Record | None) -> tuple[str, str]:
+    """Return the state of the lifecycle and the flags of a record that has its marks."""
+    if record is None:
+        return "not_started", ""
+    flags = "query" if record.has_open_query else ""
+    if record.locked_at:
+        return "locked", flags
+    if record.is_signed:
+        return "signed", flags
+    return ("verified" if record.verified_at else record.state), flags
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
