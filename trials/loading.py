@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import acting
 from trials.models import ProtocolVersion, Trial
-from trials.protocol import load
+from trials.protocol import Protocol, load
 
 
 class VersionTaken(ValueError):
@@ -25,18 +25,17 @@ def load_protocol(
     """Store the TOML `text` and return its version; the same text again changes nothing.
 
     `effective_from` is the first day it is in force, today at the site when not given. A version in force
-    today becomes the one that new patients are screened under. Acts as `by`, as `system:<name>`, or, when neither
-    is given, as whoever acts already. Raises ProtocolMistakes for an invalid text and VersionTaken for a
-    different text under a version that is stored.
+    today becomes the one that new patients are screened under. Acts as `by`, as `system:<name>`, or, when
+    neither is given, as whoever acts already. Raises ProtocolMistakes for an invalid text and VersionTaken
+    for a different text under a version that is stored.
     """
-    load(text)
+    rules = load(text)
     with acting(user=by, system=system) if by or system else nullcontext():
-        return _store(text, effective_from)
+        return _store(rules, text, effective_from)
 
 
 @transaction.atomic
-def _store(text: str, effective_from: date | None) -> ProtocolVersion:
-    rules = load(text)
+def _store(rules: Protocol, text: str, effective_from: date | None) -> ProtocolVersion:
     trial, _created = Trial.objects.get_or_create(slug=rules.trial.slug)
     trial = Trial.objects.select_for_update().get(pk=trial.pk)
     today = timezone.localdate(timezone=ZoneInfo(rules.trial.site.time_zone))

@@ -1,5 +1,7 @@
 """Reading a protocol file: ``load(text)`` gives the frozen `Protocol` or every mistake at once."""
 
+from functools import lru_cache
+
 from trials.checking import ProtocolMistakes, problems, read
 from trials.protocol_design import Visit, VisitForm
 from trials.protocol_document import Protocol
@@ -21,6 +23,10 @@ __all__ = [
 ]
 
 
+@lru_cache(maxsize=32)
 def load(text: str) -> Protocol:
-    """The protocol in the TOML ``text``. Raises ProtocolMistakes (a ValueError) with all that is wrong."""
+    """The protocol in the TOML ``text``, read once per process; its expressions are compiled once with it.
+
+    Raises ProtocolMistakes (a ValueError) with all that is wrong.
+    """
     return read(text)

@@ -1,0 +1,190 @@
+"""The forms of a protocol as tables: the columns of each CSV file, its cells, and the data dictionary.
+
+One table for a form, and one for each of its items with repeating rows (``form__item``). An item is one
+column, with further columns where a value has more parts: ``name__unit`` and ``name__entered`` (the unit
+chosen and the value as entered, beside the value in the item's unit), ``name__missing`` and
+``name__missing_reason``. An item with several answers is one column per code, 1 or 0, blank while it is not
+answered (DAT-02, DAT-10).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from trials.protocol_document import Protocol
+from trials.protocol_items import Form, Item, Limits
+
+PARTS = ("unit", "entered", "missing", "missing_reason")
+"""What may follow ``name__`` beside the codes of a multiple choice."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of captured values: its name and the items that are its columns."""
+
+    name: str
+    form: Form
+    items: tuple[Item, ...]
+    rows_of: Item | None = None
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, in the order of the form."""
+        return tuple(column for item in self.items for column in columns_of(item))
+
+    def cells(self, values: Mapping[str, Any]) -> list[str]:
+        """The captured ``values`` of one record or row as text, in the order of the columns."""
+        return [cell for item in self.items for cell in cells_of(item, values.get(item.name))]
+
+
+@dataclass(frozen=True, slots=True)
+class DictionaryRow:
+    """One item of the data dictionary, every field as text."""
+
+    table: str
+    item: str
+    columns: str
+    form_title: str
+    label: str
+    type: str
+    unit: str
+    other_units: str
+    choices: str
+    hard_limits: str
+    soft_limits: str
+    decimals: str
+    required: str
+    shown_when: str
+    calculate: str
+    missing_codes: str
+    cdisc_domain: str
+    cdisc: str
+    loinc: str
+    source: str
+
+    def as_text(self) -> tuple[str, ...]:
+        """The fields in the order of `HEADER`."""
+        return tuple(getattr(self, name) for name in HEADER)
+
+
+HEADER: tuple[str, ...] = tuple(field.name for field in fields(DictionaryRow))
+
+
+def tables(protocol: Protocol) -> list[Table]:
+    """The tables of every form, each followed by those of its repeating rows."""
+    return [table for form in protocol.forms.values() for table in tables_of(form)]
+
+
+def tables_of(form: Form) -> Iterator[Table]:
+    """The table of a form, then those of its repeating rows."""
+    yield Table(form.code, form, tuple(item for item in form.items if item.type != "rows"))
+    for item in form.items:
+        if item.type == "rows":
+            yield Table(f"{form.code}__{item.name}", form, item.columns, item)
+
+
+def columns(form: Form) -> list[str]:
+    """The names of the columns of a form's own table."""
+    return list(next(tables_of(form)).columns)
+
+
+def rows(protocol: Protocol, language: str = "en") -> list[DictionaryRow]:
+    """The data dictionary: one row per item, those of repeating rows in their own table."""
+    return [_row(table, item, language) for table in tables(protocol) for item in table.items]
+
+
+def columns_of(item: Item) -> Iterator[str]:
+    """The names of the columns of one item; none for repeating rows, which are a table."""
+    if item.type == "rows":
+        return
+    if item.type == "choices":
+        yield from (f"{item.name}__{code}" for code in item.codes)
+    else:
+        yield item.name
+    if item.units:
+        yield f"{item.name}__unit"
+        yield f"{item.name}__entered"
+    if _may_be_missing(item):
+        yield f"{item.name}__missing"
+        yield f"{item.name}__missing_reason"
+
+
+def cells_of(item: Item, value: Any) -> list[str]:
+    """A captured value as the cells of the item's columns; blank cells for a blank value."""
+    if item.type == "rows":
+        return []
+    parts = value if isinstance(value, Mapping) else {}
+    plain = parts.get("value") if parts else value
+    cells = _chosen(item, plain) if item.type == "choices" else [_text(plain)]
+    if item.units:
+        answered = bool(cells[0])
+        cells += [parts.get("unit", item.unit or "" if answered else ""), parts.get("entered", cells[0])]
+    if _may_be_missing(item):
+        cells += [parts.get("missing", ""), parts.get("reason", "")]
+    return cells
+
+
+def _chosen(item: Item, value: Any) -> list[str]:
+    if not isinstance(value, list) or not value:
+        return [""] * len(item.codes)
+    return ["1" if code in value else "0" for code in item.codes]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _may_be_missing(item: Item) -> bool:
+    return bool(item.missing) and not item.is_calculated
+
+
+def _row(table: Table, item: Item, language: str) -> DictionaryRow:
+    return DictionaryRow(
+        table=table.name,
+        item=item.name,
+        columns=" ".join(columns_of(item)),
+        form_title=table.form.title.in_language(language),
+        label=item.label.in_language(language),
+        type=item.type,
+        unit=item.unit or "",
+        other_units=_joined(_conversion(item)),
+        choices=_joined(f"{choice.code} = {choice.label.in_language(language)}" for choice in item.choices),
+        hard_limits=_range(item.hard),
+        soft_limits=_range(item.soft),
+        decimals=_text(item.decimal_places),
+        required=_required(item),
+        shown_when=_one_line(item.shown_when),
+        calculate=_one_line(item.calculate),
+        missing_codes=_joined(item.missing if _may_be_missing(item) else ()),
+        cdisc_domain=table.form.cdisc_domain or "",
+        cdisc=item.cdisc or "",
+        loinc=item.loinc or "",
+        source=item.source or "",
+    )
+
+
+def _conversion(item: Item) -> Iterator[str]:
+    for other in item.units:
+        offset = f" + {other.offset:f}" if other.offset else ""
+        yield f"{other.unit} × {other.factor:f}{offset}"
+
+
+def _required(item: Item) -> str:
+    if item.is_calculated:
+        return "calculated"
+    if item.required_when:
+        return f"when {_one_line(item.required_when)}"
+    return "yes" if item.required else "no"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "; ".join(parts)
+
+
+def _range(limits: Limits | None) -> str:
+    return f"{limits.lowest:f} to {limits.highest:f}" if limits else ""
+
+
+def _one_line(expression: str | None) -> str:
+    return " ".join((expression or "").split())
