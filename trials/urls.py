@@ -1,6 +1,10 @@
 """Addresses of the trials room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from trials import views
 
 app_name = "trials"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("", views.choose, name="choose"),
+]

@@ -1,0 +1,113 @@
+"""Home, "my work": what waits for the reader, where every patient stands, how the trial goes. Reading writes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from accounts.access import trial_page
+from accounts.permissions import Permission as P
+from patients.models import Patient, Visit
+from reports import event_grades, quality, recruitment, selection, tasks
+from reports.matrix import COLUMNS, Row, columns_of, matrix, page_of
+from reports.work import Work
+from trials.calendar_words import day_text
+
+MOST_SHORTCUTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NextVisit:
+    """A line of the table of next visits."""
+
+    patient: str
+    url: str
+    code: str
+    when: str
+    tone: str
+    status: str
+
+
+@trial_page(see=P.SEE_TRIAL)
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the work, the patients and the trial."""
+    access, work = request.access, Work(request.access)  # type: ignore[attr-defined]
+    grid = _grid(request, work)
+    context = {
+        "greeting": _greeting(work),
+        "today": work.today,
+        "enrolled": work.enrolled,
+        "target": access.trial.rules.trial.target,
+        "tiles": tasks.tiles(work),
+        "accrual": recruitment.accrual(work),
+        "events": event_grades.event_grades(work),
+        "measures": quality.measures(work),
+        "next_visits": [_next_visit(visit, work.today, grid["base"]) for visit in work.next_visits()],
+        "may_screen": access.may(P.SCREEN) and access.trial.recruiting and not access.trial.locked_at,
+        "report_on": _shortcuts(grid["rows"]) if access.may(P.REPORT_EVENT) else [],
+        **grid,
+    }
+    return render(request, "reports/home.html", context)
+
+
+def _greeting(work: Work) -> str:
+    hour = work.now.astimezone(work.trial.zone).hour
+    told = {"name": work.user.full_name or work.user.username}
+    if hour < 12:
+        return _("Good morning, %(name)s") % told
+    return (_("Good afternoon, %(name)s") if hour < 18 else _("Good evening, %(name)s")) % told
+
+
+def _grid(request: HttpRequest, work: Work) -> dict[str, Any]:
+    """Return the matrix of the patients asked for: `show` selects, `page` and `visits` turn the pages."""
+    access = work.access
+    chosen = selection.chosen(request.GET.get("show", ""))
+    number, first = _positive(request.GET.get("page")), _positive(request.GET.get("visits"))
+    everyone = Patient.objects.visible_to(work.user).filter(trial=work.trial)
+    patients, more = page_of(chosen.narrow(everyone, work.today), number)
+    rules = access.trial.rules
+    start = min(first - 1, (len(rules.visits) - 1) // COLUMNS) * COLUMNS
+    columns = columns_of(rules, start)
+    rows = matrix(access=access, patients=patients, columns=columns, today=work.today)
+    return {
+        "chosen": chosen, "by_status": selection.BY_STATUS, "by_work": selection.BY_WORK,
+        "columns": columns, "rows": rows, "base": request.path,
+        "previous_page": _address(request, page=number - 1) if number > 1 else "",
+        "next_page": _address(request, page=number + 1) if more else "",
+        "previous_visits": _address(request, visits=first - 1) if start else "",
+        "next_visits_page": _address(request, visits=first + 1) if start + COLUMNS < len(rules.visits) else "",
+    }  # fmt: skip
+
+
+def _positive(text: str | None) -> int:
+    """Return the number in an address; 1 for anything else, so that a mangled link still opens."""
+    return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
+
+
+def _address(request: HttpRequest, **changed: int) -> str:
+    query = request.GET.copy()
+    for name, value in changed.items():
+        query[name] = str(value)
+    return f"?{query.urlencode()}#patients"
+
+
+def _shortcuts(rows: Sequence[Row]) -> list[Row]:
+    """Return the patients on whom an event is most likely reported: those in follow-up."""
+    return [row for row in rows if row.patient.state == Patient.State.ENROLLED][:MOST_SHORTCUTS]
+
+
+def _next_visit(visit: Visit, today: date, base: str) -> NextVisit:
+    planned = visit.planned_on or visit.window_from or today
+    open_now = visit.window_from is not None and visit.window_from <= today
+    days = (planned - today).days
+    if open_now:
+        tone, status = "due", _("Due now")
+    else:
+        tone, status = "none", _("in %(days)s d") % {"days": days}
+    when = _("Today") if days == 0 else day_text(planned)
+    url = f"{base}patients/{visit.patient.code}/"
+    return NextVisit(visit.patient.code, url, visit.code, when, tone, status)

@@ -1,0 +1,187 @@
+"""The subject × visit matrix: one glyph per visit, computed for a whole page of patients in four queries."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from accounts.access import Access
+from patients.models import Patient, Query, Record, Visit
+from reports.standing import (
+    COMPLETE,
+    NOT_APPLICABLE,
+    OPEN_PATIENTS,
+    STAGE,
+    first_unfinished,
+    forms_at,
+    nominal_day,
+    required_at,
+    visit_stage,
+    visit_standing,
+)
+from trials.models import ProtocolVersion, Trial
+from trials.protocol import Protocol
+
+ROWS, COLUMNS = 50, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A visit of the protocol: its code, its title, and its study day where the code does not say it."""
+
+    code: str
+    title: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One visit of one patient: `of` is said before the state, `url` leads to the first unfinished form."""
+
+    state: str
+    flags: Sequence[str]
+    of: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One patient; `note` says why no more visits follow."""
+
+    patient: Patient
+    url: str
+    note: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """What the matrix reads of a visit."""
+
+    pk: int
+    patient_id: int
+    code: str
+    state: str
+    window: tuple[date | None, date | None]
+
+
+def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
+    """Return the protocols that patients were captured under; costs a query only for earlier versions."""
+    found = {trial.protocol_id: trial.rules} if trial.protocol_id else {}
+    if earlier := set(ids) - found.keys():
+        versions = ProtocolVersion.objects.filter(pk__in=earlier, trial=trial)
+        found.update({version.pk: version.rules for version in versions})
+    return found
+
+
+def page_of(patients: QuerySet[Any], number: int) -> tuple[list[Patient], bool]:
+    """Return the patients of page `number` (from 1) and whether more follow."""
+    first = (number - 1) * ROWS
+    rows = list(patients.order_by("number")[first : first + ROWS + 1])
+    return rows[:ROWS], len(rows) > ROWS
+
+
+def columns_of(rules: Protocol, first: int = 0) -> list[Column]:
+    """Return up to twelve visits of the protocol, from the one at position `first`."""
+    language = get_language() or "en"
+    found = []
+    for visit in rules.visits[first : first + COLUMNS]:
+        day = nominal_day(rules, visit)
+        text = "" if day is None or visit.code == f"D{day}" else f"D{day}".replace("-", "−")
+        found.append(Column(visit.code, visit.title.in_language(language), text))
+    return found
+
+
+def matrix(*, access: Access, patients: Sequence[Patient], columns: Sequence[Column], today: date) -> list[Row]:
+    """Return a row for each patient with a cell for each column."""
+    ids = [patient.pk for patient in patients]
+    codes = [column.code for column in columns]
+    rules = rules_by_id(access.trial, {patient.protocol_id for patient in patients})
+    visits = _visits(access, ids, codes)
+    stages = _stages(access, ids)
+    asked = _asked(access, ids)
+    home = reverse("patients:listing", args=[access.trial.slug])
+    rows = []
+    for patient in patients:
+        url = f"{home}{patient.code}/"
+        drawn = _Drawn(patient, rules[patient.protocol_id], url, stages, asked, today)
+        cells = [drawn.cell(code, visits.get((patient.pk, code))) for code in codes]
+        rows.append(Row(patient, url, note_of(patient), cells))
+    return rows
+
+
+def note_of(patient: Patient) -> str:
+    """Return in a word why a patient is not followed any more."""
+    if patient.state == Patient.State.SCREEN_FAILED:
+        return _("screen failure")
+    return patient.get_end_reason_display().lower() if patient.end_reason else ""
+
+
+def _visits(access: Access, ids: list[int], codes: list[str]) -> dict[tuple[int, str], VisitRow]:
+    rows = Visit.objects.visible_to(access.user).filter(patient__in=ids, number=1, code__in=codes)
+    fields = ("pk", "patient_id", "code", "state", "window_from", "window_to")
+    return {
+        (patient, code): VisitRow(pk, patient, code, state, (first, last))
+        for pk, patient, code, state, first, last in rows.order_by().values_list(*fields)
+    }
+
+
+def _stages(access: Access, ids: list[int]) -> Mapping[int, dict[str, int]]:
+    """Return the stage of each form by visit; where a form was entered twice, the less advanced."""
+    records = Record.objects.visible_to(access.user).filter(patient__in=ids, visit__isnull=False)
+    rows = records.exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE).order_by()
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for visit, form, stage in rows.values_list("visit_id", "form", "stage"):
+        forms = found[visit]
+        forms[form] = min(stage, forms.get(form, stage))
+    return found
+
+
+def _asked(access: Access, ids: list[int]) -> set[int]:
+    """Return the visits on which a query is open."""
+    queries = Query.objects.visible_to(access.user).filter(patient__in=ids, state__in=Query.OPEN_STATES)
+    return set(queries.order_by().values_list("record__visit_id", flat=True).distinct())
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What the cells of one patient share."""
+
+    patient: Patient
+    rules: Protocol
+    url: str
+    stages: Mapping[int, dict[str, int]]
+    asked: set[int]
+    today: date
+
+    def cell(self, code: str, visit: VisitRow | None) -> Cell:
+        if visit is None:
+            return Cell(NOT_APPLICABLE, (), f"{self.patient.code} {code}", self.url)
+        stages = self.stages.get(visit.pk, {})
+        required = required_at(self.rules, code)
+        state, flags = visit_standing(
+            state=visit.state,
+            window=visit.window,
+            begun=visit_stage(required, stages),
+            open_patient=self.patient.state in OPEN_PATIENTS,
+            today=self.today,
+        )
+        if visit.pk in self.asked:
+            flags = [*flags, "query"]
+        form = first_unfinished(forms_at(self.rules, code), stages) if state not in ("missed", NOT_APPLICABLE) else ""
+        url = f"{self.url}visits/{code}/{form}/" if form else f"{self.url}visits/{code}/"
+        return Cell(state, flags, self._said(code, required, stages), url)
+
+    def _said(self, code: str, required: frozenset[str], stages: Mapping[str, int]) -> str:
+        if not stages:
+            return f"{self.patient.code} {code}"
+        forms = required | stages.keys()
+        done = sum(stage >= COMPLETE for stage in stages.values())
+        told = _("%(done)s of %(all)s forms") % {"done": done, "all": len(forms)}
+        return f"{self.patient.code} {code}, {told}"
