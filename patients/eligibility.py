@@ -69,8 +69,8 @@ class Finding:
     def css(self) -> str:
         """Return the class of the tag: shape and word say it first, colour second."""
         if self.result.allows is None:
-            return "c-draft"
-        return "c-done" if self.result.allows else ("c-draft" if self.waits else "c-late")
+            return "tone-draft"
+        return "tone-done" if self.result.allows else ("tone-draft" if self.waits else "tone-late")
 
     def as_stored(self) -> dict[str, Any]:
         """Return what the decision keeps of this criterion."""

@@ -1,0 +1,109 @@
+"""The captured forms as tables: one per form, one per item with repeating rows, across protocol versions."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from exports.cells import cell, harmless
+from exports.tables import Column, Table
+from patients.models import Record
+from trials import dictionary
+from trials.models import Trial
+
+KEYS = (
+    Column("patient", "patient__code", "Subject code"),
+    Column("visit", "visit__code", "Visit"),
+    Column("visit_number", "visit__number", "Number of an unscheduled visit"),
+    Column("repeat", "repeat", "Row of a log"),
+    Column("status", "state", "Status of the form"),
+    Column("protocol_version", "protocol__version", "Protocol version it was captured under"),
+    Column("entered_at", "created_at", "First saved at (UTC)"),
+    Column("completed_at", "completed_at", "Completed at (UTC)"),
+)
+ROW = Column("row", "", "Row of the repeating table")
+Layout = tuple[dictionary.Table, list[int] | None]
+
+
+def form_tables(trial: Trial) -> Iterator[Table]:
+    """Yield the tables of every form. Columns of items that an amendment removed stay. One query for versions."""
+    versions = list(trial.versions.order_by("effective_from", "pk"))
+    by_name: dict[str, dict[str, dictionary.Table]] = {}
+    for version in versions:
+        for table in dictionary.tables(version.rules):
+            by_name.setdefault(table.name, {})[version.version] = table
+    for name, layouts in by_name.items():
+        yield _table(trial, name, layouts)
+
+
+def _table(trial: Trial, name: str, layouts: dict[str, dictionary.Table]) -> Table:
+    newest = list(layouts.values())[-1]
+    columns = _columns(layouts)
+    keys = (*KEYS, ROW) if newest.rows_of else KEYS
+    escaped = tuple(column.name for column in columns if column.free_text)
+    title = newest.form.title.in_language("en")
+    if newest.rows_of:
+        title = f"{title}: {newest.rows_of.label.in_language('en')}"
+    return Table(name, title, (*keys, *columns), _reader(trial, layouts, columns), escaped)
+
+
+def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
+    """Return the columns of all versions, each once, in the order in which they appeared."""
+    found: dict[str, Column] = {}
+    for table in layouts.values():
+        for item in table.items:
+            for name in dictionary.columns_of(item):
+                free = item.type == "text" and name == item.name or name.endswith("__missing_reason")
+                found.setdefault(name, Column(name, name, item.label.in_language("en"), free_text=free))
+    return list(found.values())
+
+
+def _reader(
+    trial: Trial, layouts: dict[str, dictionary.Table], columns: list[Column]
+) -> Callable[[], Iterator[tuple[Any, ...]]]:
+    newest = list(layouts.values())[-1]
+    names = [column.name for column in columns]
+    placed: dict[str, Layout] = {version: (table, _places(table, names)) for version, table in layouts.items()}
+    free = [index for index, column in enumerate(columns) if column.free_text]
+    rows_of = newest.rows_of.name if newest.rows_of else ""
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for *keys, values in _records(trial, newest.form.code):
+            table, places = placed[keys[5]]
+            key_cells = [cell(key) for key in keys]
+            for number, answers in _answers(values, rows_of):
+                cells = _spread(table.cells(answers), places, len(names))
+                for index in free:
+                    cells[index] = harmless(cells[index])
+                yield (*key_cells, *number, *cells)
+
+    return rows
+
+
+def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
+    rows = Record.objects.filter(patient__trial=trial, form=form)
+    rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
+    sources = [column.source for column in KEYS]
+    return rows.values_list(*sources, "values").iterator(chunk_size=2000)
+
+
+def _answers(values: dict[str, Any], rows_of: str) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
+    if not rows_of:
+        yield (), values
+        return
+    repeated = values.get(rows_of)
+    for number, row in enumerate(repeated if isinstance(repeated, list) else [], start=1):
+        yield (number,), row
+
+
+def _places(table: dictionary.Table, names: list[str]) -> list[int] | None:
+    """Return where each column of a version stands among all columns; None when it is the same order."""
+    own = list(table.columns)
+    return None if own == names else [names.index(name) for name in own]
+
+
+def _spread(cells: list[str], places: list[int] | None, width: int) -> list[str]:
+    if places is None:
+        return cells
+    wide = [""] * width
+    for place, text in zip(places, cells, strict=True):
+        wide[place] = text
+    return wide
