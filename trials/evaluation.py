@@ -2,8 +2,8 @@
 
 A `Scope` holds what is known about a subject at one moment. ``protocol.evaluation`` (`Evaluation`) compiles
 each expression once; `FormRules` tells for one form which items are shown and required, what is calculated
-and which checks fire. Undetermined never counts as true or false: an item whose condition is undetermined is not
-shown and not required, a check does not fire, a calculation stays empty, a criterion neither allows nor
+and which checks fire. Undetermined never counts as true or false: an item whose condition is undetermined is
+not shown and not required, a check does not fire, a calculation stays empty, a criterion neither allows nor
 forbids.
 """
 
@@ -206,6 +206,14 @@ class FormRules(ItemRules):
     def fired(self, scope: Scope) -> list[Check]:
         """The checks that the answers violate, in the order of the file."""
         return [check for check, violated in self._checks if violated.evaluate(scope) is True]
+
+    def inputs(self, check: Check) -> list[str]:
+        """The items of this form that a check reads, the one it is on included, in the order of the form."""
+        names = {name.removeprefix(self._prefix) for name in self._violated(check).references} | {check.on}
+        return [item.name for item in self.items if item.name in names]
+
+    def _violated(self, check: Check) -> Expression:
+        return next(violated for known, violated in self._checks if known is check)
 
     def row(self, name: str) -> ItemRules:
         """The rules of a row of the item ``name``; its scope has the cells beside the form's answers."""

@@ -26,6 +26,8 @@ WIDE = 20
 """Limits whose ends differ by this factor are drawn on a logarithmic scale (ferritin, D-dimer)."""
 IN_OTHER_UNIT = 0.12
 """How many numbers are entered in an alternative unit."""
+YES = 0.25
+"""How often a question is answered with yes: most ask for something unwanted."""
 KEPT = 0.85
 """How many answers repeat the earlier one."""
 
@@ -117,6 +119,8 @@ def _in_other_unit(number: Decimal, limits: Limits, item: Item, rng: Random) -> 
 def _code(item: Item, rng: Random, setting: Setting) -> str:
     if setting.near in item.codes and rng.random() < KEPT:
         return str(setting.near)
+    if item.type == "yes_no":
+        return "Y" if rng.random() < YES else "N"
     return rng.choice(item.codes)
 
 

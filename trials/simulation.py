@@ -1,8 +1,8 @@
 """Plausible invented answers to any form of any protocol, the same again from the same seed.
 
 Demo data, benchmarks and property tests use it, so that a protocol is tried before its first patient. What
-is made satisfies the types, lies inside the soft limits, answers only what is asked, and breaks no check of the
-form as far as chance allows. Calculated items are left to the server. No Django.
+is made satisfies the types, lies inside the soft limits, answers only what is asked, and breaks no check of
+the form as far as chance allows. Calculated items are left to the server. No Django.
 """
 
 from collections.abc import Iterable, Mapping
@@ -100,7 +100,8 @@ class _Maker:
         drawn = self.drawn(self.form.items)
         values = self.settled(drawn)
         for _ in range(TRIES):
-            broken = {check.on for check in self.rules.fired(self.scope.with_values(values))}
+            fired = self.rules.fired(self.scope.with_values(values))
+            broken = {name for check in fired for name in self.rules.inputs(check)}
             again = [item for item in self.form.items if item.name in broken]
             if not again:
                 break
@@ -185,28 +186,24 @@ class _Search:
         self.drawn = {code: maker.drawn(maker.form.items) for code, maker in self.makers.items()}
 
     def eligible(self) -> dict[str, Answers]:
-        records, (best, forbidding) = self._tried(self.drawn)
+        best, records, forbidding = self._tried(self.drawn)
         for _ in range(SEARCH):
-            if not forbidding:
+            if best == len(self.protocol.eligibility):
                 return self._completed(records)
+            if not forbidding:
+                break
             drawn = self._changed(self.rng.choice(forbidding))
-            tried, (score, against) = self._tried(drawn)
+            score, tried, against = self._tried(drawn)
             if score >= best:
-                self.drawn, records, best, forbidding = drawn, tried, score, against
+                self.drawn, best, records, forbidding = drawn, score, tried, against
         names = ", ".join(sorted(set(forbidding)))
         raise LookupError(f"no answers were found that every criterion allows: {names}")
 
     def _maker(self, code: str, records: Mapping[str, Answers]) -> _Maker:
-        prefix = f"{code}."
-        fixed = {
-            path.removeprefix(prefix): value
-            for path, value in self.how.fixed.items()
-            if path.startswith(prefix)
-        }
-        scope = Scope(NOTHING, records, self.subject)
-        return _Maker(
-            self.protocol.form(code), self.rng, self.protocol, scope, replace(self.how, fixed=fixed)
-        )
+        form, prefix = self.protocol.form(code), f"{code}."
+        own = {path: value for path, value in self.how.fixed.items() if path.startswith(prefix)}
+        how = replace(self.how, fixed={path.removeprefix(prefix): value for path, value in own.items()})
+        return _Maker(form, self.rng, self.protocol, Scope(NOTHING, records, self.subject), how)
 
     def _changed(self, path: str) -> dict[str, Answers]:
         """The draws with another answer at ``path``, and at times another one beside it."""
@@ -217,8 +214,8 @@ class _Search:
             items.append(self.rng.choice(maker.form.items))
         return {**self.drawn, code: self.drawn[code] | maker.drawn(items)}
 
-    def _tried(self, drawn: Mapping[str, Answers]) -> tuple[dict[str, Answers], tuple[int, list[str]]]:
-        """The records that the draws give, how good they are, and the answers that stand in the way."""
+    def _tried(self, drawn: Mapping[str, Answers]) -> tuple[int, dict[str, Answers], list[str]]:
+        """How many criteria allow entry (less the checks broken), the records, what stands in the way."""
         records: dict[str, Answers] = {}
         score, against = 0, []
         for code, maker in self.makers.items():
@@ -226,12 +223,12 @@ class _Search:
             records[code] = maker.settled(drawn[code])
             broken = maker.rules.fired(maker.scope.with_values(records[code]))
             score -= len(broken)
-            against += [f"{code}.{check.on}" for check in broken]
+            against += [f"{code}.{name}" for check in broken for name in maker.rules.inputs(check)]
         for result in self.protocol.evaluation.criteria(Scope(NOTHING, records, self.subject)):
             score += result.allows is True
             if result.allows is not True:
                 against += [path for path in result.inputs if path.partition(".")[0] in self.makers]
-        return records, (score, against)
+        return score, records, against
 
     def _completed(self, records: dict[str, Answers]) -> dict[str, Answers]:
         """The records found, with those of the forms that no criterion reads, without what is calculated."""
