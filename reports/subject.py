@@ -1,0 +1,133 @@
+"""The header of every page of a patient: who it is, where the study stands, and the clock of a serious event."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from accounts.access import Access
+from dosing.models import Preparation
+from patients.models import Consent, Patient, Record
+from patients.visiting import today_of
+from safety import words
+from safety.models import AdverseEvent
+from trials.item_words import display
+from trials.moments import Moment
+from trials.protocol import Protocol
+
+TONES = {
+    Patient.State.SCREENING: "draft",
+    Patient.State.SCREEN_FAILED: "none",
+    Patient.State.ENROLLED: "due",
+    Patient.State.ENDED: "locked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningClock:
+    """A serious event whose report to the sponsor is owed."""
+
+    number: int
+    term: str
+    grade: int
+    text: str
+    started: str
+    hours: int
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header shows. `facts` are label and words, in their order, without the blank ones."""
+
+    code: str
+    status: str | Promise
+    tone: str
+    facts: list[tuple[str, str]]
+    clocks: list[RunningClock]
+
+
+def header(patient: Patient, access: Access) -> Header:
+    """Return the header for this reader. Costs three queries, four when product data may be shown."""
+    rules = patient.protocol.rules
+    values = _latest_values(patient, rules)
+    facts = [
+        (_("Age, sex"), ", ".join(filter(None, (_told(rules, values, rules.profile.age), _told(rules, values, rules.profile.sex))))),
+        (_("Weight"), _told(rules, values, rules.profile.weight)),
+        (_("First infusion"), _day(patient.first_infusion_on)),
+        (_("Study day"), _study_day(patient, rules)),
+        (_("Lot"), _lots(patient) if access.sees_treatment else ""),
+        (_("Consent"), _consent(patient)),
+    ]
+    return Header(
+        code=patient.code,
+        status=Patient.EndReason(patient.end_reason).label if patient.end_reason else Patient.State(patient.state).label,
+        tone=TONES[Patient.State(patient.state)],
+        facts=[(label, text) for label, text in facts if text],
+        clocks=_clocks(patient, timezone.now()),
+    )
+
+
+def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
+    """Return by `form.item` the latest answer to what the profile shows."""
+    paths = [path for path in (rules.profile.age, rules.profile.sex, rules.profile.weight) if path]
+    records = (
+        Record.objects.filter(patient=patient, form__in={path.split(".")[0] for path in paths})
+        .exclude(state=Record.State.STRUCK_OUT)
+        .order_by(Coalesce("visit__held_on", "visit__planned_on").asc(nulls_first=True), "pk")
+        .values_list("form", "values")
+    )
+    return {f"{form}.{item}": value for form, values in records for item, value in values.items()}
+
+
+def _told(rules: Protocol, values: dict[str, Any], path: str | None) -> str:
+    if path is None or path not in values:
+        return ""
+    return display(values[path], rules.item(path), get_language() or "en", _)
+
+
+def _day(day: date | None) -> str:
+    return Moment.from_date(day).display(get_language() or "en") if day else ""
+
+
+def _study_day(patient: Patient, rules: Protocol) -> str:
+    zero = words.day_zero(patient, rules)
+    if zero is None:
+        return ""
+    return words.day(((patient.ended_on or today_of(patient)) - zero).days)
+
+
+def _lots(patient: Patient) -> str:
+    lots = Preparation.objects.filter(patient=patient).exclude(lot="").order_by("infusion__number")
+    return ", ".join(dict.fromkeys(lots.values_list("lot", flat=True)))
+
+
+def _consent(patient: Patient) -> str:
+    version = Consent.objects.filter(patient=patient).order_by("-given_at", "-pk").values_list("version", flat=True).first()
+    return f"v{version}" if version else _("None yet")
+
+
+def _clocks(patient: Patient, now: datetime) -> list[RunningClock]:
+    events = AdverseEvent.objects.filter(patient=patient).awaiting_report().order_by("due_at")
+    zone, hours = patient.trial.rules.trial.site.time_zone, patient.trial.rules.safety.sae_clock_hours
+    return [_clock(event, now, zone, hours) for event in events]
+
+
+def _clock(event: AdverseEvent, now: datetime, zone: str, hours: int) -> RunningClock:
+    reading, start = event.clock(now), event.clock_starts_at
+    assert reading is not None
+    assert start is not None
+    return RunningClock(
+        number=event.number,
+        term=event.term,
+        grade=event.grade,
+        text=words.clock_text(reading),
+        started=Moment.from_datetime(start, zone).display(get_language() or "en"),
+        hours=hours,
+        late=reading.late,
+    )

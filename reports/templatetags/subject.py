@@ -1,0 +1,26 @@
+"""`{% subject_header patient %}`: the header of a patient's pages."""
+
+from typing import Any
+
+from django import template
+from django.urls import reverse
+
+from accounts.permissions import Permission
+from patients.models import Patient
+from reports.subject import header
+
+register = template.Library()
+
+
+@register.inclusion_tag("components/subject.html", takes_context=True)
+def subject_header(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
+    """Draw the header; the buttons are those of steps this person may take."""
+    request = context["request"]
+    return {
+        "request": request,
+        "patient": patient,
+        "subject": header(patient, request.access),
+        "may_report": request.access.may(Permission.REPORT_EVENT) and patient.state != Patient.State.SCREEN_FAILED,
+        "casebook": reverse("reports:casebook", args=[request.trial.slug, patient.code]),
+    }
+
