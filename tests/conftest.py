@@ -1,8 +1,24 @@
 """Fixtures every test may use. Builders are in tests/build.py."""
 
 import pytest
+from django.test import TransactionTestCase
 
 from audit.context import acting, set_actor
+from audit.testing import lifted_triggers
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_without_triggers():
+    """Tables are emptied after each test with real transactions, which the trail rightly refuses."""
+    flush = TransactionTestCase._fixture_teardown
+
+    def lifted_flush(case):
+        with lifted_triggers():
+            flush(case)
+
+    TransactionTestCase._fixture_teardown = lifted_flush
+    yield
+    TransactionTestCase._fixture_teardown = flush
 
 
 @pytest.fixture(autouse=True)
