@@ -14,11 +14,16 @@ from django.utils import timezone
 
 from accounts.models import Delegation, User
 from audit.context import acting
+from patients import entry
+from patients.casebook import Casebook
 from patients.consenting import record_consent
-from patients.models import Consent, Patient
+from patients.eligibility import sign_eligibility
+from patients.enrolment import enrol
+from patients.models import Consent, Patient, Record
 from patients.screening import screen
 from safety.models import AdverseEvent
 from safety.reporting import report_event
+from tests import evidence
 from trials.loading import load_protocol
 from trials.models import Trial
 from trials.moments import Moment, parse_moment
@@ -82,21 +87,12 @@ def patient(*, trial: Trial, by: User | None = None, screened_on: date | None = 
 
 
 def moment(text: str, zone: str = "Europe/Brussels") -> Moment:
-    """Return what a person types, on the clock of a site: `moment("12-Mar-2021 14:05")`, `moment("mar 2021")`."""
+    """Return what a person types on the clock of a site: `moment("12-Mar-2021 14:05")`, `moment("2021")`."""
     return parse_moment(text, zone)
 
 
-def consent(patient: Patient, *, given: Moment | None = None, by: User | None = None) -> Consent:
-    """Return the patient's consent, given at screening."""
-    by = by or user("coordinator", trial=patient.trial)
-    given = given or moment(f"{patient.screened_on:%d-%b-%Y} 08:00")
-    version = patient.protocol.rules.consent.current_version
-    with acting(user=by, role="coordinator"):
-        return record_consent(patient=patient, type="patient", version=version, given=given, by=by)
-
-
 def event(*, patient: Patient, by: User | None = None, **answers: Any) -> AdverseEvent:
-    """Return a reported adverse event, two days after screening and not serious; the patient gets a consent."""
+    """Return an adverse event, not serious, two days after screening; the patient has a consent."""
     by = by or user("investigator", trial=patient.trial)
     if not patient.consents.exists():
         consent(patient, by=by)
@@ -115,11 +111,14 @@ def today(patient: Patient) -> date:
     return timezone.now().astimezone(patient.trial.zone).date()
 
 
-def consent(patient: Patient, *, type: str = "patient", on: date | None = None, by: User | None = None) -> Consent:
-    """Return a consent given at nine on the day of screening, or on another day."""
+def consent(
+    patient: Patient, *, type: str = "patient", on: date | None = None, given: Moment | None = None,
+    by: User | None = None,
+) -> Consent:
+    """Return a consent given at nine on the day of screening, on another day, or at a moment."""
     by = by or user("coordinator", trial=patient.trial)
     zone = patient.protocol.rules.trial.site.time_zone
-    given = Moment.from_iso(evidence.at(on or patient.screened_on, "09:00", zone))
+    given = given or Moment.from_iso(evidence.at(on or patient.screened_on, "09:00", zone))
     version = patient.protocol.rules.consent.current_version
     with acting(user=by, role="coordinator"):
         return record_consent(patient=patient, type=type, version=version, given=given, by=by)
