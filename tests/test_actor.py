@@ -1,0 +1,491 @@
+"""The actor reaches the trail: golden row, nesting, system processes, transactions and connections."""
+
+import hashlib
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, connection, transaction
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from accounts.models import User
+from audit import events
+from audit.context import Actor, acting, because, current_actor, set_actor, set_role
+from audit.middleware import ActorMiddleware
+from audit.models import AccessEvent
+from trials.models import Trial
+
+postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'")
+sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'")
+ANNA = Actor(
+    user_id=7,
+    user_name="anna",
+    full_name='Änna "O\'Neil" 100 %',
+    role="investigator",
+    reason="50 % too low\n'; --",
+    origin="web",
+    request_id="r1",
+    session="s1",
+    address="192.0.2.7",
+)
+
+
+def person(name: str, **fields) -> User:
+    return User.objects.create_user(name, None, full_name=name.title(), **fields)
+
+
+def write_and_fail(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(email="x@example.org")
+    raise ZeroDivisionError
+
+
+def last(user: User):
+    return user.history.first()
+
+
+def names(user: User) -> list[str]:
+    return [entry.history_user_name for entry in user.history.order_by("history_id")]
+
+
+@pytest.mark.django_db
+def test_a_row_tells_who_when_why_and_from_where():
+    """AUD-02: the golden row. Quotes, percent signs and line breaks arrive as they were written."""
+    set_actor(ANNA)
+    before = datetime.now(UTC)
+    trial = Trial.objects.create(slug="golden")
+    entry = trial.history.get()
+
+    assert {k: v for k, v in vars(entry).items() if k.startswith("history_") and k != "history_date"} == {
+        "history_id": entry.history_id,
+        "history_type": "+",
+        "history_user_id": 7,
+        "history_user_name": "anna",
+        "history_full_name": 'Änna "O\'Neil" 100 %',
+        "history_role": "investigator",
+        "history_change_reason": "50 % too low\n'; --",
+        "history_origin": "web",
+        "history_request": "r1",
+        "history_session": "s1",
+        "history_address": "192.0.2.7",
+        "history_trial": trial.pk,
+        "history_patient": None,
+    }
+    assert abs((entry.history_date - before).total_seconds()) < 20
+    assert entry.history_date.utcoffset().total_seconds() == 0
+
+
+@pytest.mark.django_db
+def test_a_history_row_does_not_change_when_the_user_does():
+    """AUD-02: names are kept as text."""
+    with acting(system="test"):
+        author = person("first name")
+    with acting(user=author, role="coordinator"):
+        trial = Trial.objects.create(slug="kept")
+    with acting(system="test"):
+        User.objects.filter(pk=author.pk).update(full_name="Second Name", is_active=False)
+
+    assert trial.history.get().history_full_name == "First Name"
+
+
+@pytest.mark.django_db
+def test_a_system_process_names_the_person_whose_action_caused_it():
+    """AUD-10: derived values and queries raised by checks."""
+    with acting(system="test"):
+        nurse = person("nurse")
+    with acting(user=nurse, role="coordinator", reason="typing error"), acting(system="check"):
+        trial = Trial.objects.create(slug="derived")
+    entry = trial.history.get()
+
+    assert (entry.history_user_name, entry.history_user_id) == ("system:check for nurse", nurse.pk)
+    assert entry.history_role == "coordinator"
+
+
+@pytest.mark.django_db
+def test_a_task_acts_as_the_system_for_the_person_who_started_it():
+    """AUD-10."""
+    with acting(system="test"):
+        manager = person("manager")
+    with acting(system="import", user=manager, origin="task"):
+        assert (current_actor().user_name, current_actor().origin) == ("system:import for manager", "task")
+
+
+def test_nobody_cannot_act():
+    with pytest.raises(ValueError, match="needs a user"), acting():
+        pass
+
+
+@pytest.mark.django_db
+def test_the_actor_and_the_reason_may_change_within_one_transaction():
+    """AUD-02: each statement carries its own actor, also on PostgreSQL where the transaction remembers."""
+    with acting(system="outer"):
+        user = person("changed")
+        user.email = "a@example.org"
+        with because("typing error"):
+            user.save()
+        with acting(system="inner"):
+            user.email = "b@example.org"
+            user.save()
+        user.email = "c@example.org"
+        user.save()
+
+    assert [(e.history_user_name, e.history_change_reason) for e in user.history.order_by("history_id")] == [
+        ("system:outer", ""),
+        ("system:outer", "typing error"),
+        ("system:inner", ""),
+        ("system:outer", ""),
+    ]
+
+
+@pytest.mark.django_db
+def test_an_actor_does_not_stay_when_he_has_left():
+    """AUD-01: the next statement of the same transaction names nobody."""
+    with acting(system="test"):
+        user = person("left")
+    with pytest.raises(IntegrityError, match="Nobody is named"), transaction.atomic():
+        User.objects.filter(pk=user.pk).update(email="x@example.org")
+
+
+@pytest.mark.django_db
+def test_the_actor_is_told_again_after_a_rollback_to_a_savepoint():
+    """AUD-02: PostgreSQL forgets with the savepoint what was told inside it."""
+    with acting(system="outer"):
+        user = person("saved")
+        with acting(system="inner"):
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                write_and_fail(user)
+            User.objects.filter(pk=user.pk).update(email="y@example.org")
+
+    assert names(user) == ["system:outer", "system:inner"]
+
+
+@pytest.mark.django_db
+def test_an_actor_of_a_rolled_back_savepoint_does_not_come_back():
+    """AUD-01: nobody acts, although somebody did before the savepoint."""
+    with acting(system="outer"):
+        user = person("ghost")
+    with pytest.raises(ZeroDivisionError), transaction.atomic(), acting(system="inner"):
+        write_and_fail(user)
+    with pytest.raises(IntegrityError, match="Nobody is named"), transaction.atomic():
+        User.objects.filter(pk=user.pk).update(email="y@example.org")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_transaction_begins_without_an_actor():
+    """AUD-01: a pooled or persistent connection never carries a name into another's work."""
+    with acting(system="first"), transaction.atomic():
+        user = person("pooled")
+    with pytest.raises(IntegrityError, match="Nobody is named"), transaction.atomic():
+        User.objects.filter(pk=user.pk).update(email="x@example.org")
+    with acting(system="second"), transaction.atomic():
+        assert User.objects.count() == 1
+        User.objects.filter(pk=user.pk).update(email="y@example.org")
+    with pytest.raises(ZeroDivisionError), acting(system="third"), transaction.atomic():
+        write_and_fail(user)
+    with acting(system="third"), transaction.atomic():
+        User.objects.filter(pk=user.pk).update(email="z@example.org")
+
+    assert names(user) == ["system:first", "system:second", "system:third"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_write_in_autocommit_is_attributed_with_its_data_or_not_stored():
+    """AUD-01: without a transaction of the caller."""
+    with acting(system="auto"):
+        user = person("auto")
+        user.email = "50%@example.org"
+        user.save(update_fields=["email"])
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE accounts_user SET full_name = 'x' || '%'")
+            cursor.executemany(
+                "UPDATE accounts_user SET email = %s WHERE id = %s", [(f"{n}@b", user.pk) for n in (1, 2)]
+            )
+    with pytest.raises(IntegrityError, match="Nobody is named"):
+        User.objects.update(email="nobody@example.org")
+
+    assert [e.email for e in user.history.order_by("history_id")] == [
+        "", "50%@example.org", "50%@example.org", "1@b", "2@b",
+    ]  # fmt: skip
+    assert set(names(user)) == {"system:auto"}
+    assert User.objects.get().email == "2@b"
+
+
+@pytest.mark.django_db
+def test_a_value_returned_by_the_database_arrives():
+    """The key of a new row, the count of changed rows and RETURNING are those of the statement itself."""
+    with acting(system="test"), connection.cursor() as cursor:
+        user = person("counted")
+        cursor.execute("UPDATE accounts_user SET email = 'q' WHERE id = %s RETURNING id, email", [user.pk])
+        assert cursor.fetchone() == (user.pk, "q")
+        assert User.objects.filter(pk=user.pk).update(email="r") == 1
+        assert User.objects.filter(pk=user.pk, email="q").update(email="s") == 0
+
+
+@postgresql
+@pytest.mark.django_db
+def test_a_transaction_is_told_once_and_a_reader_nothing():
+    """At most one round trip more per writing transaction: it rides with the first write."""
+    sent = sent_messages()
+    with acting(system="test"), sent:
+        User.objects.count()
+        user = person("once")
+        User.objects.filter(pk=user.pk).update(email="a@b")
+        User.objects.filter(pk=user.pk).update(email="b@b")
+
+    told = [text for text in sent.texts if "stroma.actor" in text]
+    assert len(sent.texts) == 4
+    assert len(told) == 1
+    assert "INSERT INTO" in told[0]
+
+
+class sent_messages:
+    """Collects what is sent to the server, below Django."""
+
+    def __enter__(self):
+        from psycopg.client_cursor import ClientCursorMixin
+
+        self.texts, self.kept = [], ClientCursorMixin._execute_send
+        kept, texts = self.kept, self.texts
+
+        def send(cursor, query, **options):
+            texts.append(query.query.decode())
+            return kept(cursor, query, **options)
+
+        ClientCursorMixin._execute_send = send
+
+    def __exit__(self, *_):
+        from psycopg.client_cursor import ClientCursorMixin
+
+        ClientCursorMixin._execute_send = self.kept
+
+
+@postgresql
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "WITH x AS (UPDATE accounts_user SET email = 'w@b' RETURNING id) SELECT * FROM x",
+        "/* a comment */ UPDATE accounts_user SET email = 'w@b'",
+        "-- a comment\n  update accounts_user set email = 'w@b'",
+        "DO $$ BEGIN UPDATE accounts_user SET email = 'w@b'; END $$",
+        "EXPLAIN ANALYZE UPDATE accounts_user SET email = 'w@b'",
+        "MERGE INTO accounts_user USING (SELECT 'w@b' AS e) s ON true WHEN MATCHED THEN UPDATE SET email = s.e",
+    ],
+)
+@pytest.mark.django_db
+def test_every_form_of_a_writing_statement_is_attributed(statement):
+    """AUD-01: raw SQL on PostgreSQL."""
+    with acting(system="before"):
+        user = person("raw")
+    with acting(system="raw"), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    assert (last(user).history_user_name, last(user).email) == ("system:raw", "w@b")
+
+
+def copy_trials(*slugs: str) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY trials_trial (slug, recruiting) FROM STDIN") as copy,
+    ):
+        for slug in slugs:
+            copy.write_row((slug, True))
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("inside", [True, False])
+def test_copy_is_attributed(inside):
+    """AUD-01: the fastest way into PostgreSQL leaves a row each, in a transaction or in autocommit."""
+    with acting(system="copy"), transaction.atomic() if inside else because("loading"):
+        copy_trials("one", "two")
+
+    assert list(Trial.history.values_list("slug", "history_user_name").order_by("slug")) == [
+        ("one", "system:copy"),
+        ("two", "system:copy"),
+    ]
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+def test_copy_by_nobody_stores_nothing():
+    """AUD-01."""
+    with pytest.raises(Exception, match="Nobody is named"):
+        copy_trials("three")
+
+    assert Trial.objects.count() == 0
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_server_side_cursor_does_not_disturb_the_attribution():
+    """Rows are streamed while others are written, as exports and imports do."""
+    with acting(system="test"):
+        User.objects.bulk_create(User(username=f"u{n}", full_name=str(n)) for n in range(5))
+    with acting(system="stream"), transaction.atomic():
+        for user in User.objects.order_by("pk").iterator(chunk_size=2):
+            User.objects.filter(pk=user.pk).update(email="s@b")
+
+    assert set(User.history.filter(history_type="~").values_list("history_user_name", flat=True)) == {
+        "system:stream"
+    }
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("statement", ["RESET ALL", "DISCARD ALL", "SET stroma.actor = ''"])
+def test_what_a_pooler_sends_between_two_people_takes_no_attribution_away(statement):
+    with acting(system="test"):
+        user = person("discard")
+    with acting(system="later"):
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+        User.objects.filter(pk=user.pk).update(email="d@b")
+
+    assert last(user).history_user_name == "system:later"
+
+
+@sqlite
+@pytest.mark.django_db(transaction=True)
+def test_a_write_from_any_other_program_is_refused(tmp_path):
+    """AUD-06: on SQLite only the application's connections know the function that names the actor."""
+    with acting(system="test"):
+        person("outside")
+    file = tmp_path / "copy.sqlite3"
+    with sqlite3.connect(file) as copy:
+        connection.connection.backup(copy)
+    other = sqlite3.connect(file)
+    with pytest.raises(sqlite3.OperationalError, match="stroma_actor"):
+        other.execute("UPDATE accounts_user SET email = 'x'")
+    other.close()
+
+
+@sqlite
+@pytest.mark.django_db
+def test_replacing_a_row_is_refused_as_the_deletion_it_is():
+    """AUD-03: INSERT OR REPLACE would delete the old row without its trigger."""
+    with acting(system="test"), connection.cursor() as cursor:
+        trial = Trial.objects.create(slug="replaced")
+        with pytest.raises(IntegrityError, match="never deleted"), transaction.atomic():
+            cursor.execute(
+                "REPLACE INTO trials_trial (id, slug, recruiting) VALUES (%s, 'new', 1)", [trial.pk]
+            )
+
+
+@pytest.mark.django_db
+def test_an_insert_that_ignores_conflicts_does_not_ignore_the_trail():
+    """AUD-01: OR IGNORE must not swallow a refused history row."""
+    with pytest.raises(IntegrityError, match="Nobody is named"), transaction.atomic():
+        Trial.objects.bulk_create([Trial(slug="ignored")], ignore_conflicts=True)
+    with acting(system="test"):
+        Trial.objects.bulk_create([Trial(slug="once")], ignore_conflicts=True)
+        Trial.objects.bulk_create([Trial(slug="once")], ignore_conflicts=True)
+        Trial.objects.bulk_create(
+            [Trial(slug="once", recruiting=False)],
+            update_conflicts=True, unique_fields=["slug"], update_fields=["recruiting"],
+        )  # fmt: skip
+    kinds = Trial.history.filter(slug="once").order_by("history_id").values_list("history_type", flat=True)
+    assert list(kinds) == ["+", "~"]
+
+
+@pytest.mark.django_db
+def test_a_new_password_leaves_a_row_without_the_password():
+    """AUD-08, SEC: that it was changed is recorded, the hash is not copied."""
+    with acting(system="test"):
+        user = person("secret")
+        user.set_password("a long enough password")
+        user.save()
+
+    assert user.history.count() == 2
+    assert not any(field.name == "password" for field in last(user)._meta.fields)
+
+
+@pytest.mark.django_db
+def test_signing_in_changes_no_row():
+    """The time of the last sign-in is an access event, not a change of the person."""
+    with acting(system="test"):
+        user = person("visitor")
+        User.objects.filter(pk=user.pk).update(last_login=datetime.now(UTC), theme="dark")
+
+    assert user.history.count() == 1
+
+
+class Session:
+    session_key = "the key that opens the session"
+
+
+def request_of(user, **headers):
+    request = RequestFactory().get("/trials/", headers=headers, REMOTE_ADDR="192.0.2.9")
+    request.user, request.session = user, Session()
+    return request
+
+
+@pytest.mark.django_db
+def test_a_request_acts_as_the_person_who_sent_it():
+    """AUD-02: role, origin, request, session and address; the session's name does not open it."""
+    with acting(system="test"):
+        user = person("reader")
+    seen = []
+
+    def view(request):
+        set_role("monitor")
+        seen.append(current_actor())
+        return HttpResponse()
+
+    response = ActorMiddleware(view)(request_of(user))
+    (actor,) = seen
+
+    assert (actor.user_id, actor.user_name, actor.full_name) == (user.pk, "reader", "Reader")
+    assert (actor.role, actor.origin, actor.address) == ("monitor", "web", "192.0.2.9")
+    assert actor.session == hashlib.sha256(Session.session_key.encode()).hexdigest()[:32]
+    assert response["X-Request-ID"] == actor.request_id
+    assert current_actor() is None
+
+
+@pytest.mark.django_db
+def test_the_address_of_a_request_is_that_before_our_own_proxies(settings):
+    with acting(system="test"):
+        user = person("proxied")
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    seen = []
+    view = ActorMiddleware(lambda request: seen.append(current_actor().address) or HttpResponse())
+    view(request_of(user, x_forwarded_for="203.0.113.1, 198.51.100.4"))
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 0
+    view(request_of(user, x_forwarded_for="203.0.113.1"))
+
+    assert seen == ["198.51.100.4", "192.0.2.9"]
+
+
+@pytest.mark.django_db
+def test_a_missing_permission_is_recorded():
+    """AUD-08: permission denied."""
+    with acting(system="test"):
+        user = person("curious")
+    request = request_of(user, user_agent="Browser 1")
+    middleware = ActorMiddleware(lambda request: HttpResponse())
+    with acting(user=user, role="monitor", origin="web"):
+        middleware.process_exception(request, PermissionDenied("not yours"))
+        middleware.process_exception(request, ValueError())
+    event = AccessEvent.objects.get(kind="denied")
+
+    assert (event.kind, event.user_name, event.role, event.agent) == (
+        "denied",
+        "curious",
+        "monitor",
+        "Browser 1",
+    )
+    assert event.detail == {"method": "GET", "path": "/trials/", "message": "not yours"}
+
+
+@pytest.mark.django_db
+def test_an_event_of_an_unknown_kind_is_refused():
+    with pytest.raises(ValueError, match="Unknown kind"):
+        events.record(kind="holiday")
+
+
+@pytest.mark.django_db
+def test_an_event_costs_one_statement(django_assert_num_queries):
+    with acting(system="test"), django_assert_num_queries(1):
+        events.record(kind=events.Kind.EXPORTED, detail={"format": "csv"}, trial_id=3)
+
+    assert AccessEvent.objects.get(kind="exported").detail == {"format": "csv"}
