@@ -47,11 +47,11 @@ def before_key(fields: Sequence[str], key: Key) -> TupleLessThan:
     return TupleLessThan(Tuple(*(F(name) for name in fields)), key)
 
 
-def _field(model: type[Model], name: str) -> Field[Any, Any]:
+def _field(model: type[Model], name: str) -> "Field[Any, Any]":
     return cast("Field[Any, Any]", model._meta.pk if name == "pk" else model._meta.get_field(name))
 
 
-def _value(field: Field[Any, Any], text: str) -> Any:
+def _value(field: "Field[Any, Any]", text: str) -> Any:
     # Only what the database can take: a forged key must not become a server error.
     text.encode()
     value = field.to_python(text)
