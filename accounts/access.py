@@ -52,6 +52,14 @@ class Access:
         return not self.sees_treatment
 
 
+class TrialRequest(HttpRequest):
+    """A request that passed `trial_page`: the person, the trial, and what they may do in it."""
+
+    user: User
+    trial: "Trial"
+    access: Access
+
+
 def access_to(*, user: User, slug: str) -> Access | None:
     """Return the person's access to the trial, or None when they hold no role in it. Costs one query."""
     delegation = (

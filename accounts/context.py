@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 
 THEME_COOKIE = "theme"
-THEMES: dict[str, str | Promise] = dict(User._meta.get_field("theme").choices or ())
+THEMES: dict[str, str | Promise] = dict(User._meta.get_field("theme").flatchoices)
 ENVIRONMENTS: dict[str, str | Promise] = {
     "training": _("Training"),
     "production": _("Production"),
@@ -35,7 +35,9 @@ class Installation:
 def theme_of(request: HttpRequest) -> str:
     """Return `auto`, `light` or `dark`: of the profile when signed in, else of the cookie."""
     user = getattr(request, "user", None)
-    chosen = user.theme if user is not None and user.is_authenticated else request.COOKIES.get(THEME_COOKIE, "")
+    chosen = (
+        user.theme if user is not None and user.is_authenticated else request.COOKIES.get(THEME_COOKIE, "")
+    )
     return chosen if chosen in THEMES else "auto"
 
 

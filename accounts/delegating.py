@@ -29,7 +29,9 @@ MANAGING = [code for code, role in ROLES.items() if Permission.MANAGE_PEOPLE in 
 
 
 @transaction.atomic
-def add_person(*, username: str, full_name: str, email: str, identity_verified_on: date, by: User) -> tuple[User, str]:
+def add_person(
+    *, username: str, full_name: str, email: str, identity_verified_on: date, by: User
+) -> tuple[User, str]:
     """Store a new person and return them with the initial password, which is stored nowhere in the clear.
 
     Raises ValidationError when the user name was ever used: it is never given to another person (P11-15).
@@ -56,7 +58,7 @@ def delegate(
 ) -> Delegation:
     """Give a person a role in a trial between two days, the last one included.
 
-    Raises ValidationError for oneself, for a role that needs a last day, and when the days overlap another role.
+    Raises ValidationError for oneself, for a role without the last day it needs, and for days of another role.
     """
     _not_oneself(user, by)
     User.objects.select_for_update().get(pk=user.pk)
@@ -127,7 +129,9 @@ def give_initial_password(*, user: User, reason: str, by: User) -> str:
     with because(reason):
         user.save(update_fields=["password", "must_change_password"])
     end_sessions(user=user)
-    events.record(kind=events.Kind.PASSWORD_CHANGED, user=user, detail={"initial password given by": by.username})
+    events.record(
+        kind=events.Kind.PASSWORD_CHANGED, user=user, detail={"initial password given by": by.username}
+    )
     return password
 
 

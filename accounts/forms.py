@@ -22,7 +22,10 @@ class SignInForm(LoginForm):
         super().__init__(*args, **kwargs)
         self.fields["login"].label = _("User name")
         self.fields["login"].widget.attrs = {
-            "autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True,
+            "autocomplete": "username",
+            "autocapitalize": "none",
+            "spellcheck": "false",
+            "autofocus": True,
         }
         self.fields["password"].widget.attrs.pop("placeholder", None)
 
@@ -40,7 +43,9 @@ class OwnPasswordForm(ChangePasswordForm):
         for field, label in zip(self.fields.values(), labels, strict=True):
             field.label, field.help_text = label, ""
             field.widget.attrs.pop("placeholder", None)
-        self.fields["password1"].help_text = _("At least 12 characters. A few unrelated words are good and easy to type.")
+        self.fields["password1"].help_text = _(
+            "At least 12 characters. A few unrelated words are good and easy to type."
+        )
 
     def clean_password1(self) -> str:
         """Refuse the password that is in use: an initial one would stay known to another person."""
@@ -94,16 +99,26 @@ class RoleForm(PeopleForm):
 
     role = forms.ChoiceField(label=_("Role"), choices=[("", _("Choose a role")), *CHOICES])
     starts_on = DayField(label=_("First day"))
-    ends_on = DayField(label=_("Last day"), required=False, help_text=_("Leave empty while no end is planned. An inspector's access needs one."))
+    ends_on = DayField(
+        label=_("Last day"),
+        required=False,
+        help_text=_("Leave empty while no end is planned. An inspector's access needs one."),
+    )
 
 
 class NewPersonForm(RoleForm):
     """A person who is not known yet, with the first role."""
 
-    username = forms.CharField(label=_("User name"), max_length=150, help_text=_("Never given to another person later."))
-    full_name = forms.CharField(label=_("Full name"), max_length=200, help_text=_("As it is printed with signatures."))
+    username = forms.CharField(
+        label=_("User name"), max_length=150, help_text=_("Never given to another person later.")
+    )
+    full_name = forms.CharField(
+        label=_("Full name"), max_length=200, help_text=_("As it is printed with signatures.")
+    )
     email = forms.EmailField(label=_("E-mail"), required=False)
-    identity_verified_on = DayField(label=_("Identity verified on"), help_text=_("The day the person showed an identity document."))
+    identity_verified_on = DayField(
+        label=_("Identity verified on"), help_text=_("The day the person showed an identity document.")
+    )
     field_order = ("full_name", "username", "email", "identity_verified_on", "role", "starts_on", "ends_on")
 
     def clean_username(self) -> str:
@@ -125,7 +140,10 @@ class KnownPersonForm(RoleForm):
 class EndRoleForm(PeopleForm):
     """The last day of a role."""
 
-    ends_on = DayField(label=_("Last day"), help_text=_("The access lasts to the end of this day. With yesterday's date it stops at once."))
+    ends_on = DayField(
+        label=_("Last day"),
+        help_text=_("The access lasts to the end of this day. With yesterday's date it stops at once."),
+    )
     reason = forms.CharField(label=_("Reason"), max_length=500)
 
 

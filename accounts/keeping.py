@@ -1,7 +1,7 @@
 """What a person had typed when the session ended: kept encrypted, given back after signing in again (ACC-05).
 
-Every data form carries `{% form_owner %}`: a signed note of whose form it is. When it is sent after the session
-ended, the fields are kept for that person, and the address they return to names them by an unguessable token.
+Every data form carries `{% form_owner %}`: a signed note of whose form it is. When it is sent after the
+session ended, the fields are kept for that person, and the address they return to names them by an unguessable token.
 """
 
 import json
@@ -32,7 +32,7 @@ def owner_value(user: User) -> str:
 
 
 def owner_of(request: HttpRequest) -> User | None:
-    """Return whose form was sent, or None when the note is missing, forged, older than two days or inactive."""
+    """Return whose form was sent, or None when the note is missing, forged or older than two days."""
     try:
         pk, day = Signer(salt="accounts.form-owner").unsign(request.POST.get(OWNER_FIELD, "")).split("|")
     except BadSignature:
@@ -83,8 +83,8 @@ def kept_data(request: HttpRequest) -> QueryDict | None:
 def forget_saved(request: HttpRequest, response: HttpResponseBase) -> None:
     """Delete what was kept once the refilled form has been saved, which a redirect shows."""
     token = request.POST.get(KEPT_FIELD) if request.method == "POST" else None
-    if token and 300 <= response.status_code < 400:
-        KeptPost.objects.filter(token=token, user_id=request.user.pk).delete()
+    if token and 300 <= response.status_code < 400 and request.user.is_authenticated:
+        KeptPost.objects.filter(token=token, user=request.user).delete()
 
 
 def sign_in_address(address: str, ended: str = "") -> str:
@@ -97,5 +97,6 @@ def sign_in_address(address: str, ended: str = "") -> str:
 
 
 def _latest(user: User) -> list[int]:
-    return list(KeptPost.objects.filter(user=user).order_by("-pk").values_list("pk", flat=True)[:KEPT_PER_PERSON])
-
+    return list(
+        KeptPost.objects.filter(user=user).order_by("-pk").values_list("pk", flat=True)[:KEPT_PER_PERSON]
+    )

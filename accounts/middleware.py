@@ -34,14 +34,16 @@ class LanguageMiddleware:
 
 
 class SessionLimitsMiddleware:
-    """End sessions that were idle or too long, keep what was sent after that, force the first own password."""
+    """End sessions that were idle or too long, keep what was sent after that, force an own password."""
 
     def __init__(self, get_response: Responder) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return self._keep_and_ask(request, "closed") if _has_owner(request) else self.get_response(request)
+            return (
+                self._keep_and_ask(request, "closed") if _has_owner(request) else self.get_response(request)
+            )
         if reason := session_limits.ended(request.session):
             return self._end(request, reason)
         if request.method not in SAFE or request.path != reverse("account_session"):
@@ -67,7 +69,9 @@ class SessionLimitsMiddleware:
         owner = keeping.owner_of(request)
         if owner is None:
             return HttpResponseRedirect(keeping.sign_in_address(request.get_full_path(), reason))
-        return HttpResponseRedirect(keeping.sign_in_address(keeping.keep(request=request, user=owner), reason))
+        return HttpResponseRedirect(
+            keeping.sign_in_address(keeping.keep(request=request, user=owner), reason)
+        )
 
 
 def _has_owner(request: HttpRequest) -> bool:
@@ -79,5 +83,11 @@ def _wants_no_page(request: HttpRequest) -> bool:
 
 
 def _needed_for_a_new_password(path: str) -> bool:
-    names = ("account_change_password", "account_logout", "account_session", "account_theme", "account_language")
+    names = (
+        "account_change_password",
+        "account_logout",
+        "account_session",
+        "account_theme",
+        "account_language",
+    )
     return path in {reverse(name) for name in (*names, "healthz")}

@@ -17,7 +17,7 @@ def begin(session: SessionBase) -> None:
 
 
 def ended(session: SessionBase) -> str:
-    """Return `idle` or `lifetime` when a limit is over, else nothing. A session without clocks starts them."""
+    """Return `idle` or `lifetime` when a limit is over, else nothing; start clocks that are missing."""
     if BEGAN not in session or SEEN not in session:
         begin(session)
     now = time.time()

@@ -43,7 +43,9 @@ def password_was_changed(sender: Any, request: HttpRequest, user: User, **_: Any
 
 
 def _factor(change: str) -> Any:
-    def changed(sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **_: Any) -> None:
+    def changed(
+        sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **_: Any
+    ) -> None:
         detail = {"factor": str(authenticator.type), "change": change}
         events.record(kind=events.Kind.FACTOR_CHANGED, user=user, detail=detail, request=request)
 

@@ -19,7 +19,9 @@ class AccountAdapter(DefaultAccountAdapter):
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "username_password_mismatch": _("The user name or the password is not right. Check both and try again."),
+        "username_password_mismatch": _(
+            "The user name or the password is not right. Check both and try again."
+        ),
         "incorrect_password": _("This is not your password."),
         "enter_current_password": _("This is not your present password."),
         "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again."),
@@ -73,4 +75,6 @@ class FactorAdapter(DefaultMFAAdapter):
 
 def _refused(request: HttpRequest, kind: events.Kind, credentials: dict[str, Any]) -> None:
     user = User.objects.filter(username=normal_username(credentials.get("username", ""))).first()
-    events.record(kind=kind, user=user, detail={} if user else {"reason": "unknown user name"}, request=request)
+    events.record(
+        kind=kind, user=user, detail={} if user else {"reason": "unknown user name"}, request=request
+    )

@@ -1,4 +1,6 @@
-"""The reader's own account: profile, theme, language, sessions; and what happens to a form with a stale token."""
+"""The reader's own account: profile, theme, language, sessions; and the answer to a stale form."""
+
+from typing import cast
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
@@ -14,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import delegating, keeping, preferences, session_limits
 from accounts.context import THEME_COOKIE, THEMES
-from accounts.models import Delegation
+from accounts.models import Delegation, User
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -24,7 +26,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     """Show the person their account: roles, second factors, open sessions, how pages look."""
-    user = request.user
+    user = cast(User, request.user)
     factors = Authenticator.objects.filter(user=user)
     context = {
         "delegations": Delegation.objects.active().filter(user=user).select_related("trial__protocol"),
@@ -72,16 +74,18 @@ def session(request: HttpRequest) -> HttpResponse:
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """End one other session of the person, or all others."""
     if pk := request.POST.get("session", ""):
-        rows = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)
+        rows = UserSession.objects.filter(user_id=request.user.pk).exclude(
+            session_key=request.session.session_key
+        )
         get_object_or_404(rows, pk=int(pk) if pk.isdecimal() else 0).end()
     else:
-        delegating.end_sessions(user=request.user, but=request.session.session_key or "")  # type: ignore[arg-type]
+        delegating.end_sessions(user=cast(User, request.user), but=request.session.session_key or "")
     messages.success(request, _("The session was ended."))
     return redirect("account_profile")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form whose token is stale, as after signing in again in another tab: give it back, else refuse.
+    """Answer a form whose token is stale, as after signing in in another tab: give it back, else refuse.
 
     Nothing is carried out: the person sees what they typed and sends it again.
     """
@@ -99,5 +103,7 @@ def _back(request: HttpRequest) -> HttpResponseRedirect:
 
 
 def _with_cookie(response: HttpResponse, name: str, value: str) -> HttpResponse:
-    response.set_cookie(name, value, max_age=YEAR_SECONDS, httponly=True, samesite="Lax", secure=settings.PRODUCTION)
+    response.set_cookie(
+        name, value, max_age=YEAR_SECONDS, httponly=True, samesite="Lax", secure=settings.PRODUCTION
+    )
     return response

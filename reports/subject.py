@@ -1,4 +1,4 @@
-"""The header of every page of a patient: who it is, where the study stands, and the clock of a serious event."""
+"""The header of every page of a patient: who, where the study stands, the clock of a serious event."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -38,7 +38,6 @@ class RunningClock:
     text: str
     started: str
     hours: int
-    late: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def header(patient: Patient, access: Access) -> Header:
     rules = patient.protocol.rules
     values = _latest_values(patient, rules)
     facts = [
-        (_("Age, sex"), ", ".join(filter(None, (_told(rules, values, rules.profile.age), _told(rules, values, rules.profile.sex))))),
+        (_("Age, sex"), _told(rules, values, rules.profile.age, rules.profile.sex)),
         (_("Weight"), _told(rules, values, rules.profile.weight)),
         (_("First infusion"), _day(patient.first_infusion_on)),
         (_("Study day"), _study_day(patient, rules)),
@@ -66,7 +65,7 @@ def header(patient: Patient, access: Access) -> Header:
     ]
     return Header(
         code=patient.code,
-        status=Patient.EndReason(patient.end_reason).label if patient.end_reason else Patient.State(patient.state).label,
+        status=patient.get_end_reason_display() or patient.get_state_display(),
         tone=TONES[Patient.State(patient.state)],
         facts=[(label, text) for label, text in facts if text],
         clocks=_clocks(patient, timezone.now()),
@@ -85,10 +84,10 @@ def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
     return {f"{form}.{item}": value for form, values in records for item, value in values.items()}
 
 
-def _told(rules: Protocol, values: dict[str, Any], path: str | None) -> str:
-    if path is None or path not in values:
-        return ""
-    return display(values[path], rules.item(path), get_language() or "en", _)
+def _told(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
+    language = get_language() or "en"
+    answers = [display(values[path], rules.item(path), language, _) for path in paths if path in values]
+    return ", ".join(answers)
 
 
 def _day(day: date | None) -> str:
@@ -108,26 +107,18 @@ def _lots(patient: Patient) -> str:
 
 
 def _consent(patient: Patient) -> str:
-    version = Consent.objects.filter(patient=patient).order_by("-given_at", "-pk").values_list("version", flat=True).first()
-    return f"v{version}" if version else _("None yet")
+    latest = Consent.objects.filter(patient=patient).order_by("given_at", "pk").last()
+    return f"v{latest.version}" if latest else _("None yet")
 
 
 def _clocks(patient: Patient, now: datetime) -> list[RunningClock]:
     events = AdverseEvent.objects.filter(patient=patient).awaiting_report().order_by("due_at")
     zone, hours = patient.trial.rules.trial.site.time_zone, patient.trial.rules.safety.sae_clock_hours
-    return [_clock(event, now, zone, hours) for event in events]
-
-
-def _clock(event: AdverseEvent, now: datetime, zone: str, hours: int) -> RunningClock:
-    reading, start = event.clock(now), event.clock_starts_at
-    assert reading is not None
-    assert start is not None
-    return RunningClock(
-        number=event.number,
-        term=event.term,
-        grade=event.grade,
-        text=words.clock_text(reading),
-        started=Moment.from_datetime(start, zone).display(get_language() or "en"),
-        hours=hours,
-        late=reading.late,
-    )
+    clocks = []
+    for event in events:
+        reading, start = event.clock(now), event.clock_starts_at
+        if reading is not None and start is not None:
+            began = Moment.from_datetime(start, zone).display(get_language() or "en")
+            text = words.clock_text(reading)
+            clocks.append(RunningClock(event.number, event.term, event.grade, text, began, hours))
+    return clocks

@@ -14,19 +14,23 @@ from accounts.access import Access
 register = template.Library()
 
 SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]], ...] = (
-    (_("Work"), (
-        ("reports:home", _("Home"), "layout-dashboard"),
-        ("patients:listing", _("Patients"), "users"),
-        ("safety:listing", _("Adverse events"), "triangle-alert"),
-        ("patients:queries", _("Queries"), "message-square-text"),
-    )),
-    (_("Output"), (
-        ("exports:index", _("Exports"), "download"),
-        ("audit:trail", _("Audit trail"), "history"),
-    )),
-    (_("Trial"), (
-        ("accounts:people", _("People and roles"), "id-card"),
-    )),
+    (
+        _("Work"),
+        (
+            ("reports:home", _("Home"), "layout-dashboard"),
+            ("patients:listing", _("Patients"), "users"),
+            ("safety:listing", _("Adverse events"), "triangle-alert"),
+            ("patients:queries", _("Queries"), "message-square-text"),
+        ),
+    ),
+    (
+        _("Output"),
+        (
+            ("exports:index", _("Exports"), "download"),
+            ("audit:trail", _("Audit trail"), "history"),
+        ),
+    ),
+    (_("Trial"), (("accounts:people", _("People and roles"), "id-card"),)),
 )
 
 
@@ -56,7 +60,10 @@ def trial_navigation(context: dict[str, Any]) -> list[Section]:
     access: Access = request.access  # type: ignore[attr-defined]
     home = reverse("reports:home", args=[access.trial.slug])
     sections = [
-        Section(title, [p for name, text, icon in places if (p := _place(request.path, access, home, name, text, icon))])
+        Section(
+            title,
+            [p for name, text, icon in places if (p := _place(request.path, access, home, name, text, icon))],
+        )
         for title, places in SECTIONS
     ]
     return [section for section in sections if section.places]

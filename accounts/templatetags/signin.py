@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def form_owner(context: dict[str, Any]) -> SafeString:
-    """Return the hidden fields by which what is typed survives the end of the session: inside every data form."""
+    """Return the hidden fields of every data form by which what is typed survives the end of the session."""
     request = context["request"]
     owner = format_html(
         '<input type="hidden" name="{}" value="{}">', keeping.OWNER_FIELD, keeping.owner_value(request.user)

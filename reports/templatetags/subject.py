@@ -16,11 +16,11 @@ register = template.Library()
 def subject_header(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
     """Draw the header; the buttons are those of steps this person may take."""
     request = context["request"]
+    may_report = request.access.may(Permission.REPORT_EVENT)
     return {
         "request": request,
         "patient": patient,
         "subject": header(patient, request.access),
-        "may_report": request.access.may(Permission.REPORT_EVENT) and patient.state != Patient.State.SCREEN_FAILED,
+        "may_report": may_report and patient.state != Patient.State.SCREEN_FAILED,
         "casebook": reverse("reports:casebook", args=[request.trial.slug, patient.code]),
     }
-

@@ -76,4 +76,6 @@ def _glyph(state: str, low: bool | None = None) -> SafeString:
     glyph, tone, _words = STATES[state]
     css = "" if low is None else " flag flag-low" if low else " flag"
     address = f"{static('status.svg')}#{glyph}"
-    return format_html('<svg class="glyph tone-{}{}" aria-hidden="true"><use href="{}"/></svg>', tone, css, address)
+    return format_html(
+        '<svg class="glyph tone-{}{}" aria-hidden="true"><use href="{}"/></svg>', tone, css, address
+    )
