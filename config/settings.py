@@ -130,6 +130,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# The password of the invented people of a training installation (manage.py demo).
+DEMO_PASSWORD = env.text("DEMO_PASSWORD", "stroma training 2026")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/trials/"
 ACCOUNT_ADAPTER = "accounts.signin.AccountAdapter"

@@ -1,0 +1,318 @@
+"""Invented patients in every stage, made with the same verbs as real ones, the same again from the same seed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import Delegation, User
+from accounts.roles import ROLES
+from audit.context import acting
+from dosing.administration import record_infusion, record_preparation
+from dosing.models import Infusion
+from patients import entry
+from patients.casebook import Casebook, forms_of
+from patients.consenting import record_capacity, record_consent
+from patients.eligibility import sign_eligibility
+from patients.ending import end_study
+from patients.enrolment import enrol
+from patients.inputs import subject_of
+from patients.models import Consent, Patient, Visit
+from patients.screening import fail_screening, screen
+from patients.signing import sign_records
+from patients.visiting import hold_visit
+from safety.answers import EventAnswers
+from safety.reporting import report_event, report_to_sponsor
+from trials.models import Trial
+from trials.moments import Moment
+from trials.simulation import Simulation, simulated_eligible, simulated_values
+
+NAMES = {
+    "coordinator": "Claire Lambert",
+    "investigator": "Dr Etienne Louis",
+    "cell_laboratory": "Nadia Servais",
+    "monitor": "Miguel Ortega",
+    "data_manager": "Anke Peeters",
+    "statistician": "Rosa Delgado",
+    "administrator": "Paul Renard",
+    "inspector": "Ines Moreau",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """An adverse event of a story: on which study day, what, how bad."""
+
+    day: int
+    term: str
+    grade: int
+    days: int | None
+    seriousness: frozenset[str] = frozenset({"none_of_these"})
+    causality: str = "unlikely"
+    outcome: str = "recovered"
+    action: str = "none"
+    aesi: bool = False
+    reported: bool = True
+
+
+@dataclass(frozen=True)
+class Story:
+    """How far one invented patient has come. Days count from inclusion."""
+
+    days_ago: int
+    ends: str = ""
+    end_day: int | None = None
+    stage: str = "follow_up"
+    entered_until: int | None = None
+    infusions: int = 9
+    consent: str = "patient"
+    capacity_day: int | None = None
+    signed: bool = False
+    events: tuple[Event, ...] = field(default=())
+
+
+HEADACHE = Event(1, "Headache", 1, 1, causality="possible")
+FEVER = Event(0, "Pyrexia", 1, 1, causality="probable")
+CHILLS = Event(4, "Infusion related reaction", 2, 1, causality="definite", action="interrupted")
+PNEUMONIA = Event(
+    9, "Ventilator-associated pneumonia", 3, 8, frozenset({"hospitalisation"}), causality="unlikely", aesi=True
+)
+THROMBOSIS = Event(12, "Deep vein thrombosis", 3, 20, frozenset({"medically_important"}), causality="possible", aesi=True)
+ANAEMIA = Event(6, "Anaemia", 2, None, causality="not_related", outcome="not_recovered")
+FAILURE = Event(
+    12, "Multiple organ failure", 5, 0, frozenset({"results_in_death"}), causality="unlikely", outcome="fatal"
+)
+FRESH = Event(
+    14, "Pulmonary embolism", 4, None, frozenset({"life_threatening", "hospitalisation"}), causality="possible",
+    outcome="not_recovered", aesi=True, reported=False,
+)
+
+STORIES = (
+    Story(118, ends="completed", signed=True, events=(FEVER, HEADACHE)),
+    Story(86, entered_until=58, signed=True, events=(ANAEMIA, PNEUMONIA)),
+    Story(61, ends="death", end_day=12, events=(FAILURE,)),
+    Story(52, ends="withdrawal", end_day=20, events=(HEADACHE,)),
+    Story(40, signed=True, events=(CHILLS, THROMBOSIS)),
+    Story(30, consent="legal_representative", capacity_day=15, events=(FEVER,)),
+    Story(24, events=(PNEUMONIA,)),
+    Story(16, entered_until=12, events=(FRESH,)),
+    Story(9, events=(FEVER, CHILLS)),
+    Story(4, infusions=1, events=(HEADACHE,)),
+    Story(0, infusions=0),
+    Story(1, stage="eligible"),
+    Story(1, stage="screening"),
+    Story(20, stage="screen_failed"),
+)
+
+
+class Populator:
+    """Fills one trial with the stories."""
+
+    def __init__(self, trial: Trial, people: dict[str, User], password: str, seed: int) -> None:
+        self.trial, self.people, self.password = trial, people, password
+        self.rng = Random(f"{seed} {trial.slug}")
+        self.today = timezone.now().astimezone(trial.zone).date()
+        self.zone = trial.rules.trial.site.time_zone
+
+    @contextmanager
+    def as_role(self, role: str) -> Iterator[User]:
+        """Act as the person of a role, for the demo."""
+        with acting(user=self.people[role], role=role, origin="demo", reason="invented patient"):
+            yield self.people[role]
+
+    def populate(self) -> None:
+        """Make a patient for each story, the oldest first."""
+        for story in sorted(STORIES, key=lambda story: -story.days_ago):
+            self.tell(story)
+
+    def moment(self, day: date, hour: int, minute: int = 0) -> Moment:
+        """Return a moment on the clock of the site."""
+        wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.trial.zone)
+        return Moment.from_datetime(wall, self.zone)
+
+    def tell(self, story: Story) -> None:
+        """Take one invented patient as far as the story goes."""
+        day = self.today - timedelta(days=story.days_ago)
+        patient = self.screened(story, day)
+        if story.stage == "screening":
+            self.enter_screening(patient, day, drafts=True)
+            return
+        self.enter_screening(patient, day)
+        if story.stage == "screen_failed":
+            self.failed(patient, day)
+            return
+        with self.as_role("investigator") as by:
+            sign_eligibility(patient=patient, conclusion="eligible", password=self.password, by=by)
+        if story.stage == "eligible":
+            return
+        with self.as_role("coordinator") as by:
+            patient = enrol(patient=patient, on=day, by=by)
+        self.follow(patient, story, day)
+
+    def screened(self, story: Story, day: date) -> Patient:
+        """Screen and take the consent."""
+        number = self.rng.randint(100000, 999999)
+        identity = {"name": f"Invented person {number}", "hospital_number": f"H{number}"}
+        with self.as_role("coordinator") as by:
+            patient = screen(trial=self.trial, screened_on=day, identity=identity, by=by)
+            version = patient.protocol.rules.consent.current_version
+            given = self.moment(day, 0, 20)
+            kind = story.consent if story.consent in patient.protocol.rules.consent.types else "patient"
+            record_consent(patient=patient, type=kind, version=version, given=given, by=by)
+        return patient
+
+    def enter_screening(self, patient: Patient, day: date, *, drafts: bool = False) -> None:
+        """Enter the forms of screening with answers that every criterion allows."""
+        rules = patient.protocol.rules
+        known = subject_of(patient, inclusion_on=day)
+        answers = simulated_eligible(rules, self.rng, known, simulation=Simulation(on=day, blank_rate=0.1))
+        visit = next(visit for visit in rules.visits if visit.kind == "screening")
+        with self.as_role("coordinator"):
+            row = patient.visits.get(code=visit.code)
+            hold_visit(visit=row, on=day, by=self.people["coordinator"])
+            codes = [entry.form for entry in visit.forms]
+            for code in codes[: len(codes) // 2] if drafts else codes:
+                self.save(patient, code, visit.code, answers[code], draft=drafts and code == codes[1])
+
+    def failed(self, patient: Patient, day: date) -> None:
+        """End screening with a reason."""
+        with self.as_role("coordinator") as by:
+            fail_screening(patient=patient, on=day, reason="Transferred to another hospital before inclusion", by=by)
+
+    def save(self, patient: Patient, form: str, visit: str | None, values: dict[str, Any], *, draft: bool = False) -> None:
+        """Enter one form; what cannot be completed as it is stays a draft, as with real people."""
+        by = self.people["coordinator"]
+        place = Casebook.opened(user=by, trial=self.trial, code=patient.code).place(form, visit)
+        try:
+            verb = entry.save_draft if draft else entry.complete
+            verb(place=place, values=values, base_version=0, by=by)
+        except entry.NotComplete:
+            entry.save_draft(place=place, values=values, base_version=0, by=by)
+
+    def follow(self, patient: Patient, story: Story, day: date) -> None:
+        """Give the infusions, hold the visits, report the events, end the study."""
+        last = story.entered_until if story.entered_until is not None else 10_000
+        if story.end_day is not None:
+            last = min(last, story.end_day)
+        self.infuse(patient, story, day, last)
+        near: dict[str, dict[str, Any]] = {}
+        for visit in patient.visits.exclude(planned_on=None).order_by("position"):
+            planned = visit.planned_on
+            if planned is not None and visit.code != "SCR" and planned <= min(self.today, day + timedelta(days=last)):
+                self.hold(patient, visit, planned, near)
+        for event in story.events:
+            self.report(patient, event, day)
+        self.close(patient, story, day)
+
+    def hold(self, patient: Patient, visit: Visit, on: date, near: dict[str, dict[str, Any]]) -> None:
+        """Hold a visit and enter its forms, near to the answers of the visit before."""
+        rules = patient.protocol.rules
+        with self.as_role("coordinator") as by:
+            if visit.state != Visit.State.HELD:
+                hold_visit(visit=visit, on=on, by=by)
+            for asked in forms_of(patient.protocol, visit):
+                if asked.when == "available" and self.rng.random() < 0.6:
+                    continue
+                casebook = Casebook.opened(user=by, trial=self.trial, code=patient.code)
+                place = casebook.place(asked.form, visit.key)
+                odd = 0.004 if self.rng.random() < 0.3 else 0.0
+                how = Simulation(on=on, near=near.get(asked.form, {}), missing_rate=0.02, implausible_rate=odd)
+                values = simulated_values(
+                    rules.form(asked.form), self.rng, rules, casebook.scope(place, {}), how
+                )
+                near[asked.form] = values
+                self.save(patient, asked.form, visit.key, values, draft=self.rng.random() < 0.02)
+
+    def infuse(self, patient: Patient, story: Story, day: date, last: int) -> None:
+        """Give the infusions whose day has come, with their product."""
+        dosing = patient.protocol.rules.dosing
+        if dosing is None:
+            return
+        on, donor = day, f"D-{self.rng.randint(10, 59)}"
+        weight = Decimal(self.rng.randint(580, 960)) / 10
+        for infusion in Infusion.objects.filter(patient=patient).order_by("number"):
+            if infusion.number > story.infusions or on > self.today or (on - day).days > last:
+                return
+            start = self.moment(on, 0, 40 + infusion.number)
+            end = self.moment(on, 1, 10 + self.rng.randint(0, 30))
+            if end.earliest > timezone.now():
+                return
+            self.give(patient, infusion, weight, start, end, donor)
+            on += timedelta(days=self.rng.choice(dosing.interval_days)) if dosing.interval_days else timedelta()
+
+    def give(self, patient: Patient, infusion: Infusion, weight: Decimal, start: Moment, end: Moment, donor: str) -> None:
+        """Record one infusion at the bedside and its product in the laboratory."""
+        raise NotImplementedError
+
+    def report(self, patient: Patient, event: Event, day: date) -> None:
+        """Report one event; the clock of a fresh serious one is still running."""
+        rules = patient.protocol.rules.safety
+        onset_day = day + timedelta(days=event.day)
+        if onset_day > self.today:
+            return
+        fresh = not event.reported
+        aware = timezone.now() - timedelta(hours=17) if fresh else None
+        onset = Moment.from_datetime(aware - timedelta(hours=1), self.zone) if aware else self.moment(onset_day, 14, 30)
+        end = self.moment(onset_day + timedelta(days=event.days), 18) if event.days is not None else None
+        if end is not None and end.earliest > timezone.now():
+            end = None
+        serious = "none_of_these" not in event.seriousness
+        known = Moment.from_datetime(aware, self.zone) if aware else self.moment(onset_day, 16)
+        answers = EventAnswers(
+            term=event.term, description="", onset=onset, ongoing="N" if end else "Y", end=end, grade=event.grade,
+            seriousness=event.seriousness, causality=event.causality,
+            outcome=event.outcome if end or event.outcome == "not_recovered" else "not_recovered",
+            action_taken=event.action, aesi=rules.aesi[0].code if event.aesi and rules.aesi else "",
+            aware=known if serious else None,
+        )
+        with self.as_role("coordinator") as by:
+            row = report_event(patient=patient, by=by, **answers)
+            if serious and event.reported:
+                at = Moment.from_datetime(known.earliest + timedelta(hours=6), self.zone)
+                report_to_sponsor(event=row, at=at, by=by, version=row.version)
+
+    def close(self, patient: Patient, story: Story, day: date) -> None:
+        """Confirm the consent, sign, and end the study as the story says."""
+        with self.as_role("coordinator") as by:
+            if story.capacity_day is not None and story.consent != Consent.Type.PATIENT:
+                current = patient.consents.last()
+                if current and current.type != Consent.Type.PATIENT:
+                    record_capacity(patient=patient, regained_on=day + timedelta(days=story.capacity_day), by=by)
+        if story.signed:
+            with self.as_role("investigator") as by:
+                rows = list(patient.records.filter(state="complete").order_by("pk")[:30])
+                sign_records(records=rows, meaning="responsibility", password=self.password, by=by)
+        if story.ends:
+            self.end(patient, story, day)
+
+    def end(self, patient: Patient, story: Story, day: date) -> None:
+        """End the study; a visit that cannot take place any more stays planned."""
+        follow_up = patient.protocol.rules.trial.follow_up_days
+        on = min(day + timedelta(days=story.end_day if story.end_day is not None else follow_up + 5), self.today)
+        if story.ends == "completed" and patient.visits.filter(state=Visit.State.PLANNED).exists():
+            return
+        note = "Did not want further blood samples" if story.ends == "withdrawal" else ""
+        with self.as_role("coordinator") as by:
+            end_study(patient=patient, on=on, reason=story.ends, note=note, by=by)
+
+
+def make_people(trials: list[Trial], password: str) -> dict[str, User]:
+    """Return one person per role, who holds it in every trial."""
+    people = {}
+    today = timezone.now().date()
+    for code, role in ROLES.items():
+        user = User.objects.filter(username=code).first() or User.objects.create_user(
+            code, password, full_name=NAMES[code], identity_verified_on=today, is_demo=True
+        )
+        people[code] = user
+        for trial in trials:
+            until = today + timedelta(days=60) if role.time_boxed else None
+            Delegation.objects.get_or_create(
+                user=user, trial=trial, role=code, defaults={"starts_on": today - timedelta(days=200), "ends_on": until}
+            )
+    return people
