@@ -58,7 +58,7 @@ def delegate(
 ) -> Delegation:
     """Give a person a role in a trial between two days, the last one included.
 
-    Raises ValidationError for oneself, for a role without the last day it needs, and for days of another role.
+    Raises ValidationError for oneself, for a role without the last day it needs, and days of another role.
     """
     _not_oneself(user, by)
     User.objects.select_for_update().get(pk=user.pk)

@@ -1,7 +1,8 @@
 """What a person had typed when the session ended: kept encrypted, given back after signing in again (ACC-05).
 
 Every data form carries `{% form_owner %}`: a signed note of whose form it is. When it is sent after the
-session ended, the fields are kept for that person, and the address they return to names them by an unguessable token.
+session ended, the fields are kept for that person, and the address they return to names them by a token that
+cannot be guessed.
 """
 
 import json
