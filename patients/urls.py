@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from patients import listing_views, views, visit_views
+from patients import listing_views, signing_views, views, visit_views
 
 app_name = "patients"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("patients/<str:code>/enrol/", views.enrol, name="enrol"),
     path("patients/<str:code>/fail/", views.fail, name="fail"),
     path("patients/<str:code>/end/", views.end, name="end"),
+    path("patients/<str:code>/sign/", signing_views.sign, name="sign"),
     path("patients/<str:code>/visits/new/", visit_views.unscheduled, name="visit-new"),
     path("patients/<str:code>/visits/<str:visit>/", visit_views.visit, name="visit"),
     path("patients/<str:code>/visits/<str:visit>/hold/", visit_views.hold, name="visit-hold"),
