@@ -15,12 +15,22 @@ from django.utils import timezone
 
 from accounts.access import Access
 from accounts.models import Delegation
-from audit.trail import history_of
+from audit.trail import history_model
 from dosing.models import Infusion, Preparation
 from patients.models import Patient, Query, Record, Visit
 from reports.matrix import rules_by_id
 from reports.selection import reconsent_due
-from reports.standing import COMPLETE, OPEN_PATIENTS, SIGNED, STAGE, VERIFIED, due, overdue, required_at, today_at
+from reports.standing import (
+    COMPLETE,
+    OPEN_PATIENTS,
+    SIGNED,
+    STAGE,
+    VERIFIED,
+    due,
+    overdue,
+    required_at,
+    today_at,
+)
 from safety.models import AdverseEvent
 from trials.protocol import Protocol
 
@@ -111,7 +121,9 @@ class Work:
         return [FormCount(self._requires(*row[:3]), *row[3:]) for row in counted]
 
     def _requires(self, protocol: int, visit: str | None, form: str) -> bool:
-        return bool(visit) and protocol in self._rules and form in required_at(self._rules[protocol], str(visit))
+        return (
+            bool(visit) and protocol in self._rules and form in required_at(self._rules[protocol], str(visit))
+        )
 
     @property
     def forms_expected(self) -> int:
@@ -130,10 +142,14 @@ class Work:
         """Return the queries that are open, answered, and open for more than a week."""
         old = self.now - timedelta(days=OLD_QUERY_DAYS)
         is_open = Q(state=Query.State.OPEN)
-        return self._rows(Query).filter(state__in=Query.OPEN_STATES).aggregate(
-            open=Count("pk", filter=is_open),
-            old=Count("pk", filter=is_open & Q(opened_at__lt=old)),
-            answered=Count("pk", filter=Q(state=Query.State.ANSWERED)),
+        return (
+            self._rows(Query)
+            .filter(state__in=Query.OPEN_STATES)
+            .aggregate(
+                open=Count("pk", filter=is_open),
+                old=Count("pk", filter=is_open & Q(opened_at__lt=old)),
+                answered=Count("pk", filter=Q(state=Query.State.ANSWERED)),
+            )
         )
 
     @cached_property
@@ -177,7 +193,8 @@ class Work:
         soon = self.today + timedelta(days=PREPARE_AHEAD_DAYS)
         coming = Q(state="planned", window_from__lte=soon, patient__state__in=OPEN_PATIENTS)
         return bare.aggregate(
-            next=Count("pk", filter=coming), given=Count("pk", filter=Q(state="given")),
+            next=Count("pk", filter=coming),
+            given=Count("pk", filter=Q(state="given")),
         )
 
     @cached_property
@@ -194,11 +211,13 @@ class Work:
     @cached_property
     def days_to_answer(self) -> float | None:
         """Return the median days from a question to its first answer or closing, over the latest 500."""
-        rows = history_of(Query).objects.filter(
+        rows = history_model(Query).objects.filter(
             history_trial=self.trial.pk, state__in=(Query.State.ANSWERED, Query.State.CLOSED)
         )
-        first = rows.order_by().values("id", "opened_at").annotate(
-            first=Min("history_date", output_field=DateTimeField())
+        first = (
+            rows.order_by()
+            .values("id", "opened_at")
+            .annotate(first=Min("history_date", output_field=DateTimeField()))
         )
         return _median_days(first.order_by("-first").values_list("opened_at", "first")[:RECENT])
 
@@ -214,10 +233,14 @@ class Work:
     def next_visits(self, most: int = 6) -> list[Visit]:
         """Return the visits that are due or come next, with their patients."""
         planned = Visit.objects.visible_to(self.user).filter(
-            patient__trial=self.trial, patient__state__in=OPEN_PATIENTS, state=Visit.State.PLANNED,
+            patient__trial=self.trial,
+            patient__state__in=OPEN_PATIENTS,
+            state=Visit.State.PLANNED,
             window_to__gte=self.today,
         )
-        return list(planned.select_related("patient").order_by(F("planned_on").asc(), "patient__number")[:most])
+        return list(
+            planned.select_related("patient").order_by(F("planned_on").asc(), "patient__number")[:most]
+        )
 
 
 def _median_days(spans: Iterator[tuple[datetime, datetime]]) -> float | None:
