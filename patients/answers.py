@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from trials.items import Clock, NotOffered, Value, ValueRefused, is_answered, parse
+from trials.items import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed
 from trials.protocol_items import Form, Item
 from trials.refused import mark
 
@@ -34,6 +34,17 @@ class Answers:
     refused: dict[str, ValueRefused] = field(default_factory=dict)
     confirmed: dict[str, str] = field(default_factory=dict)
     rows: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def confirmations(self) -> dict[str, str]:
+        """The reasons for unusual values by the path under which the values are stored."""
+        return {self._stored_path(sent): reason for sent, reason in self.confirmed.items()}
+
+    def _stored_path(self, sent: str) -> str:
+        item, _dash, cell = sent.partition("-")
+        row, _dash, column = cell.partition("-")
+        kept = self.rows.get(item, [])
+        return path(item, kept.index(int(row)), column) if column and int(row) in kept else sent
 
     def sent_path(self, stored: str) -> str:
         """The path under which a stored path was sent."""
@@ -68,6 +79,38 @@ def read(form: Form, posted: Posted, clock: Clock) -> Answers:
         if is_answered(value):
             answers.values[name] = value
     return answers
+
+
+def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The stored values without what is calculated. Raises ValueRefused for one that its item cannot have."""
+    kept = {}
+    for name, value in values.items():
+        if name not in form:
+            raise NotOffered(mark("The form has no item “%(name)s”."), name=name)
+        item = form.item(name)
+        if not item.is_calculated and is_answered(value):
+            _check(item, value)
+            kept[name] = value
+    return kept
+
+
+def _check(item: Item, value: Value) -> None:
+    if item.type == "rows" and isinstance(value, list):
+        for row in value:
+            for name, cell in row.items():
+                if not item.column(name).is_calculated:
+                    _check(item.column(name), cell)
+        return
+    asked = _as_text(item) if item.type == "rows" else item
+    if parse(typed(value, asked), asked, Clock(_zone_of(value))) != value:
+        raise ValueRefused(
+            mark("“%(value)s” is not a stored value of %(item)s."), value=value, item=item.name
+        )
+
+
+def _zone_of(value: Value) -> str:
+    """The zone named in a stored date-time."""
+    return value.partition("[")[2].rstrip("]") or "UTC" if isinstance(value, str) and "[" in value else "UTC"
 
 
 def path(item: str, row: int | None = None, column: str = "") -> str:

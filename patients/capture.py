@@ -19,6 +19,8 @@ from trials.fields import AnswerField, RowsWidget
 from trials.items import Clock, Finding, Value, display, flag
 from trials.protocol_items import Form, Item, ItemGroup
 
+SHORT = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -55,6 +57,7 @@ class Surroundings:
     changed: frozenset[str] = frozenset()
     known: Mapping[str, Known] = field(default_factory=dict)
     calculated: Mapping[str, Value] = field(default_factory=dict)
+    more_rows: str = ""
 
 
 def form_for(
@@ -99,6 +102,7 @@ class CaptureForm(forms.Form):
         made = AnswerField(item, clock=self.clock, language=self.language)
         if isinstance(made.widget, RowsWidget):
             made.widget.results = self.surroundings.results
+            made.widget.growing = self.surroundings.more_rows == item.name
         return made
 
     @cached_property
@@ -151,6 +155,20 @@ class BoundAnswer(forms.BoundField):
     def is_group(self) -> bool:
         """Whether the field needs a legend instead of a label."""
         return bool(self.field.widget.is_group)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the field takes the whole width of the form."""
+        short = (
+            self.item.type in ("integer", "decimal", "date", "time") or (self.item.max_length or 200) <= SHORT
+        )
+        return self.is_group or self.item.type == "choice" or not short
+
+    @property
+    def can_be_soft(self) -> bool:
+        """Whether something may be found unusual about the item, so that a place for a reason is needed."""
+        checked = any(check.severity == "soft" for check in self.form.asked.checks_on(self.name))
+        return checked or self.item.soft is not None
 
     @property
     def is_soft(self) -> bool:

@@ -1,4 +1,4 @@
-"""One patient's visits and captured forms, fetched together, and what an expression of a form can see of them."""
+"""One patient's visits and captured forms, fetched together, and what expressions see of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +20,13 @@ FAR = date.max
 
 @dataclass(frozen=True)
 class Place:
-    """Where a form is captured: a visit, or a numbered row of a log; read under one version of the protocol."""
+    """Where a form is captured: a visit, or a numbered row of a log; read under one version of the protocol.
+
+    `visits` are all visits of the patient, so that nothing of them is read twice.
+    """
 
     patient: Patient
+    visits: tuple[Visit, ...]
     visit: Visit | None
     protocol: ProtocolVersion
     form: Form
@@ -31,7 +35,7 @@ class Place:
     @property
     def key(self) -> str:
         """A short name of the place, unique for the patient."""
-        return f"{self.visit.key if self.visit else 'log'}/{self.form.code}/{self.repeat}"
+        return f"{self.visit.key}/{self.form.code}" if self.visit else f"{self.form.code}/{self.repeat}"
 
     @property
     def day(self) -> date | None:
@@ -39,9 +43,12 @@ class Place:
         return day_of(self.visit) if self.visit else None
 
     def holds(self, record: Record) -> bool:
-        """Tell whether the record is the one of this place."""
-        visit_id = self.visit.pk if self.visit else None
-        return (record.visit_id, record.form, record.repeat) == (visit_id, self.form.code, self.repeat)
+        """Tell whether the record was captured here; at a visit it may be one that was struck out since."""
+        if record.form != self.form.code:
+            return False
+        if self.visit is None:
+            return record.visit_id is None and record.repeat == self.repeat
+        return record.visit_id == self.visit.pk
 
 
 def day_of(visit: Visit) -> date | None:
@@ -56,6 +63,7 @@ class Casebook:
     patient: Patient
     visits: list[Visit]
     consent: Consent | None
+    marked: bool = True
     _records: list[Record] | None = field(default=None, repr=False)
 
     @classmethod
@@ -73,17 +81,18 @@ class Casebook:
         return cls(patient, visits, _consent(visits[0]))
 
     @classmethod
-    def held(cls, patient: Patient, visits: list[Visit]) -> "Casebook":
-        """The casebook with the patient's row locked until the transaction ends. `visits` may be older."""
+    def held(cls, place: Place) -> "Casebook":
+        """The casebook around a place, the patient's row locked until the transaction ends."""
         rows = Patient.objects.select_for_update(of=("self",)).select_related("trial", "protocol")
-        fresh = rows.annotate(**_consent_of("pk")).get(pk=patient.pk)
-        return cls(fresh, visits, _consent(fresh))
+        fresh = rows.annotate(**_consent_of("pk")).get(pk=place.patient.pk)
+        return cls(fresh, list(place.visits), _consent(fresh), marked=False)
 
     @property
     def records(self) -> list[Record]:
-        """Every captured form, those struck out too. Reads once."""
+        """Every captured form, those struck out too, with their marks when `marked`. Reads once."""
         if self._records is None:
-            self._records = list(Record.objects.with_marks().filter(patient=self.patient).order_by("pk"))
+            rows = Record.objects.filter(patient=self.patient).order_by("pk")
+            self._records = list(rows.with_marks() if self.marked else rows)
         return self._records
 
     def place(self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None) -> Place:
@@ -93,11 +102,11 @@ class Casebook:
         if visit_key is None:
             if form not in rules.logs or repeat < 1:
                 raise LookupError(form)
-            return Place(self.patient, None, version, rules.form(form), repeat)
+            return Place(self.patient, tuple(self.visits), None, version, rules.form(form), repeat)
         visit = self.visit(visit_key)
         if form not in {entry.form for entry in forms_of(version, visit)} or repeat != 1:
             raise LookupError(form)
-        return Place(self.patient, visit, version, rules.form(form))
+        return Place(self.patient, tuple(self.visits), visit, version, rules.form(form))
 
     def visit(self, key: str) -> Visit:
         """The visit called `D28` or `UNS-2`. Raises LookupError."""
@@ -107,17 +116,19 @@ class Casebook:
         raise LookupError(key)
 
     def record(self, place: Place) -> Record | None:
-        """The record of a place, None before the first save."""
-        return next((record for record in self.records if place.holds(record)), None)
+        """The record of a place: the one in force, else the last struck out, None before the first save."""
+        here = [record for record in self.records if place.holds(record)]
+        in_force = [record for record in here if record.state != Record.State.STRUCK_OUT]
+        return (in_force or here[-1:] or [None])[0]
 
     def ordered_visits(self) -> list[Visit]:
         """The visits in the order in which they take place."""
         return sorted(self.visits, key=lambda visit: (day_of(visit) or FAR, visit.position, visit.number))
 
     def scope(self, place: Place, values: Mapping[str, Any]) -> Scope:
-        """What the expressions of a form see: its answers, the latest of other forms, the visit before.
+        """What the expressions of a form see: its answers, those of other forms, those of before.
 
-        Another form is the one of the same visit, else the latest of an earlier visit, else the latest there is.
+        Another form is that of the same visit, else the latest of an earlier visit, else the latest there is.
         """
         order = {visit.pk: number for number, visit in enumerate(self.ordered_visits())}
         here = order.get(place.visit.pk, len(order)) if place.visit else len(order)
@@ -130,7 +141,8 @@ class Casebook:
             for found, wanted in ((past, when < here), (latest, True)):
                 if wanted and when >= found.get(record.form, (-2, None))[0]:
                     found[record.form] = when, record.values
-        same = {r.form: r.values for r in self.records if place.visit and r.visit_id == place.visit.pk}
+        here_now = [record for record in self.records if place.visit and record.visit_id == place.visit.pk]
+        same = {r.form: r.values for r in here_now if r.state != Record.State.STRUCK_OUT}
         previous, last = ({form: values for form, (_when, values) in each.items()} for each in (past, latest))
         return Scope(
             values,

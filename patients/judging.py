@@ -70,7 +70,9 @@ def _settled(
     hidden: frozenset[str] = frozenset()
     for _round in range(MOST_ROUNDS):
         values = rules.with_calculated(scope.with_values(values))
-        values = {name: _row_settled(form.item(name), rules, value, scope, values) for name, value in values.items()}
+        values = {
+            name: _row_settled(form.item(name), rules, value, scope, values) for name, value in values.items()
+        }
         seen = scope.with_values(values)
         hidden = frozenset(item.name for item in form.items if rules.is_ruled_out(item.name, seen))
         kept = {name: value for name, value in values.items() if name not in hidden and is_answered(value)}
@@ -89,7 +91,9 @@ def _row_settled(
     return [row for row in (_row(row_rules, cells, scope, values) for cells in value) if row]
 
 
-def _row(rules: ItemRules, cells: Mapping[str, Value], scope: Scope, values: Mapping[str, Value]) -> dict[str, Value]:
+def _row(
+    rules: ItemRules, cells: Mapping[str, Value], scope: Scope, values: Mapping[str, Value]
+) -> dict[str, Value]:
     names = {item.name for item in rules.items}
     seen = scope.with_values({**values, **cells})
     whole = rules.with_calculated(seen)
@@ -97,7 +101,9 @@ def _row(rules: ItemRules, cells: Mapping[str, Value], scope: Scope, values: Map
     return {
         name: value
         for name, value in whole.items()
-        if name in names and (name in cells or _is_calculated(rules, name)) and not rules.is_ruled_out(name, seen)
+        if name in names
+        and (name in cells or _is_calculated(rules, name))
+        and not rules.is_ruled_out(name, seen)
     }
 
 

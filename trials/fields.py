@@ -100,7 +100,7 @@ class AnswerWidget(forms.Widget):
             "units": self._units(parts),
             "months": self._months(parts) if self.item.type == "partial_date" else (),
             "offsets": self._offsets(parts) if self.item.type == "datetime" else (),
-            "zone": self.clock.zone,
+            "place": self.clock.zone.rpartition("/")[2].replace("_", " "),
             "in_cell": self.in_cell,
         }
 
@@ -173,16 +173,27 @@ class RowsWidget(AnswerWidget):
         parts = value if isinstance(value, Parts) else Parts()
         columns = [(column, _with_unit(column, self.language)) for column in self.item.columns]
         rows = [self._row(name, number, parts, columns) for number in range(self._length(name, parts))]
-        return {"name": name, "id": f"id_{name}", "item": self.item, "columns": columns, "rows": rows}
+        return {
+            "name": name,
+            "item": self.item,
+            "label": self.item.label.in_language(self.language),
+            "columns": [label for _column, label in columns],
+            "rows": rows,
+            "can_grow": (self.item.max_rows or len(rows) + 1) > len(rows),
+        }
 
     def _length(self, name: str, parts: Parts) -> int:
-        filled = len(parts.get("rows", ()))
-        sent = {key.split("-")[1] for key in parts.get("sent", {})}
-        shown = max([filled, *(int(row) + 1 for row in sent if row.isdigit() and len(row) < 4)])
+        sent = parts.get("sent", {})
+        rows = {
+            key.split("-")[1] for key, texts in sent.items() if self.growing or any(map(str.strip, texts))
+        }
+        shown = max(
+            [len(parts.get("rows", ())), *(int(row) + 1 for row in rows if row.isdigit() and len(row) < 4)]
+        )
         most = self.item.max_rows or shown + SPARE_ROWS
-        return most if most <= FEW_ROWS else max(shown, min(most, shown + self.spare))
+        return most if most <= FEW_ROWS else max(shown, min(most, shown + SPARE_ROWS))
 
-    spare = SPARE_ROWS
+    growing = False
 
     def _row(self, name: str, number: int, parts: Parts, columns: list[tuple[Item, str]]) -> dict[str, Any]:
         stored = parts["rows"][number] if number < len(parts.get("rows", ())) else {}

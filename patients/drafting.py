@@ -1,0 +1,47 @@
+"""What a person types, kept on the server while they type: not study data, gone when they save."""
+
+from django.http import QueryDict
+from django.utils import timezone
+
+from accounts.models import User
+from patients.answers import PLAIN
+from patients.casebook import Place
+from patients.models import Draft
+
+
+def keep_draft(*, place: Place, posted: QueryDict, base_version: int, by: User) -> Draft:
+    """Keep what is typed, in place of what was kept before. One statement."""
+    fields = [[name, text] for name, texts in posted.lists() if name not in PLAIN for text in texts]
+    draft = Draft(
+        user=by,
+        patient=place.patient,
+        place=place.key,
+        payload=fields,
+        base_version=base_version,
+        saved_at=timezone.now(),
+    )
+    Draft.objects.bulk_create(
+        [draft],
+        update_conflicts=True,
+        unique_fields=["user", "patient", "place"],
+        update_fields=["payload", "base_version", "saved_at"],
+    )
+    return draft
+
+
+def draft_of(*, place: Place, user: User) -> Draft | None:
+    """What the person was typing here and did not save."""
+    return Draft.objects.filter(user=user, patient=place.patient, place=place.key).first()
+
+
+def typed_in(draft: Draft) -> QueryDict:
+    """What was typed, as if it were sent."""
+    data = QueryDict(mutable=True)
+    for name, text in draft.payload:
+        data.appendlist(name, text)
+    return data
+
+
+def discard(*, place: Place, user: User) -> None:
+    """Forget what was typed and not saved."""
+    Draft.objects.filter(user=user, patient=place.patient, place=place.key).delete()

@@ -1,0 +1,232 @@
+"""Entering a form: draft, complete, amended with a reason, struck out. The only place that writes records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import because
+from patients import answers, check_queries
+from patients.casebook import Casebook, Place
+from patients.judging import Judgement, judge
+from patients.lifecycle import refuse_when_locked
+from patients.models import Draft, Patient, Record
+from patients.openness import refuse_entry
+from trials.items import Value
+
+State = Record.State
+Values = Mapping[str, Value]
+
+
+class NotComplete(Exception):
+    """The form cannot be completed as it is; `judgement` says why, item by item."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        self.judgement = judgement
+        super().__init__(f"{len(judgement.obstacles)} values need attention")
+
+
+class Stale(Exception):
+    """Somebody saved this form since it was opened; `record` is what is stored now."""
+
+    def __init__(self, record: Record | None) -> None:
+        self.record = record
+        super().__init__("the form was changed since it was opened")
+
+
+class ReasonNeeded(Exception):
+    """A complete form changes only with a reason (AUD-04)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The record as it is now, in its casebook; `changed` tells whether this save changed it."""
+
+    record: Record
+    changed: bool
+    casebook: Casebook
+    soft: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """One request to save: where, what, on which version, under which key, by whom."""
+
+    place: Place
+    values: Values
+    base_version: int
+    key: str
+    confirmed: Mapping[str, str]
+    by: User
+
+
+@transaction.atomic
+def save_draft(
+    *,
+    place: Place,
+    values: Values,
+    base_version: int,
+    by: User,
+    key: str = "",
+    confirmed: Mapping[str, str] | None = None,
+) -> Saved:
+    """Store a draft: anything the types allow, complete or not.
+
+    base_version: version of the record the person saw, 0 for none. key: names one rendered form, saved once.
+    confirmed: why unusual values are right, by path. Raises Stale, ValidationError, ValueRefused.
+    """
+    return _save(_Save(place, values, base_version, key, confirmed or {}, by), State.DRAFT)
+
+
+@transaction.atomic
+def complete(
+    *,
+    place: Place,
+    values: Values,
+    base_version: int,
+    by: User,
+    key: str = "",
+    confirmed: Mapping[str, str] | None = None,
+) -> Saved:
+    """Store a form as complete: all that is needed answered, nothing impossible. Raises NotComplete too."""
+    return _save(_Save(place, values, base_version, key, confirmed or {}, by), State.COMPLETE)
+
+
+@transaction.atomic
+def amend(
+    *,
+    place: Place,
+    values: Values,
+    base_version: int,
+    reason: str,
+    by: User,
+    key: str = "",
+    confirmed: Mapping[str, str] | None = None,
+) -> Saved:
+    """Change a complete form. The reason goes to the trail with the change. Raises ReasonNeeded too."""
+    with because(reason.strip()):
+        return _save(
+            _Save(place, values, base_version, key, confirmed or {}, by), State.COMPLETE, reason.strip()
+        )
+
+
+@transaction.atomic
+def strike_out(*, record: Record, reason: str, by: User) -> Record:
+    """Mark a record as entered in error. It stays visible with all its values (DESIGN §4)."""
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why this form was entered in error.")})
+    patient = (
+        Patient.objects.select_for_update(of=("self",)).select_related("trial").get(pk=record.patient_id)
+    )
+    refuse_when_locked(patient)
+    row = Record.objects.select_for_update(of=("self",)).get(pk=record.pk)
+    if row.locked_at:
+        raise ValidationError(_("This form is locked: nothing can be changed."))
+    if row.state == State.STRUCK_OUT:
+        raise ValidationError(_("This form is already struck out."))
+    row.state, row.struck_out_reason, row.version = State.STRUCK_OUT, reason.strip(), row.version + 1
+    with because(reason.strip()):
+        row.save(update_fields=["state", "struck_out_reason", "version"])
+        check_queries.close_all(record=row, because=reason.strip())
+    return row
+
+
+def _save(save: _Save, state: str, reason: str | None = None) -> Saved:
+    casebook = Casebook.held(save.place)
+    record = casebook.record(save.place)
+    if record is not None and save.key and record.save_key == save.key:
+        return Saved(record, False, casebook)
+    refuse_entry(casebook, save.place, record)
+    current = record if record is not None and record.state != State.STRUCK_OUT else None
+    _refuse_stale(save, casebook.patient, current)
+    _refuse_wrong_verb(current, state, reason)
+    values = answers.check(save.place.form, save.values)
+    rules = save.place.protocol.rules.evaluation.form(save.place.form.code)
+    judgement = judge(save.place.form, rules, casebook.scope(save.place, values))
+    if state == State.COMPLETE and judgement.obstacles:
+        raise NotComplete(judgement)
+    before = current.values if current else {}
+    changed = frozenset(
+        name
+        for name in before.keys() | judgement.values.keys()
+        if before.get(name) != judgement.values.get(name)
+    )
+    if reason == "" and changed:
+        raise ReasonNeeded
+    is_change = current is None or bool(changed) or current.state != state
+    stored = _stored(save, casebook, current, judgement.values, state, changed)
+    check_queries.reconcile(
+        record=stored, form=save.place.form, soft=judgement.soft, confirmed=save.confirmed, changed=changed,
+        fresh_record=current is None, by=save.by,
+    )  # fmt: skip
+    Draft.objects.filter(user=save.by, patient=save.place.patient, place=save.place.key).delete()
+    if current is None:
+        casebook.records.append(stored)
+    return Saved(stored, is_change, casebook, len(judgement.soft))
+
+
+def _refuse_stale(save: _Save, patient: Patient, current: Record | None) -> None:
+    version = current.version if current else 0
+    read_under = current.protocol_id if current else patient.protocol_id
+    if save.base_version != version or save.place.protocol.pk != read_under:
+        raise Stale(current)
+
+
+def _refuse_wrong_verb(current: Record | None, state: str, reason: str | None) -> None:
+    is_complete = current is not None and current.state == State.COMPLETE
+    if is_complete and reason is None:
+        raise ValidationError(_("This form is complete: change it with a reason."))
+    if not is_complete and reason is not None:
+        raise ValidationError(_("Only a complete form is amended: save this one as a draft or complete it."))
+
+
+def _stored(
+    save: _Save,
+    casebook: Casebook,
+    current: Record | None,
+    values: Values,
+    state: str,
+    changed: frozenset[str],
+) -> Record:
+    now = timezone.now()
+    if current is None:
+        return Record.objects.create(
+            patient=casebook.patient,
+            visit=save.place.visit,
+            protocol=save.place.protocol,
+            form=save.place.form.code,
+            repeat=_free_number(casebook, save.place),
+            state=state,
+            values=values,
+            completed_at=now if state == State.COMPLETE else None,
+            save_key=save.key,
+        )
+    if not changed and current.state == state:
+        return current
+    fresh: dict[str, Any] = {
+        "values": values,
+        "state": state,
+        "version": current.version + 1,
+        "save_key": save.key,
+    }
+    if state == State.COMPLETE and current.completed_at is None:
+        fresh["completed_at"] = now
+    if changed:
+        fresh["verified_at"] = None
+    if not Record.objects.filter(pk=current.pk, version=current.version).update(**fresh):
+        raise Stale(Record.objects.filter(pk=current.pk).first())
+    for name, value in fresh.items():
+        setattr(current, name, value)
+    return current
+
+
+def _free_number(casebook: Casebook, place: Place) -> int:
+    """A log row has its number; at a visit a form struck out keeps its own and the next takes another."""
+    if place.visit is None:
+        return place.repeat
+    return 1 + max((record.repeat for record in casebook.records if place.holds(record)), default=0)

@@ -1,0 +1,268 @@
+"""The page of a form: everything the template shows, gathered from what is stored and what was typed."""
+
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+
+from patients.answers import Answers
+from patients.capture import CaptureForm, Result, Surroundings, form_for, sentences
+from patients.casebook import Casebook, Place, visit_title
+from patients.field_history import Change, changes_of, last_save, moment_words
+from patients.judging import Judgement, judge
+from patients.known_values import known_values
+from patients.models import Draft, Query, Record
+from patients.navigation import ADVANCE, Navigation, navigation, stage_of
+from patients.reading import Difference, Section, differences, sections
+from trials.items import Clock, Finding
+from trials.protocol_items import Item
+
+REASONS = {
+    "transcription": _("Transcription error"),
+    "source": _("The source was corrected"),
+    "late": _("The result arrived later"),
+    "query": _("Answer to a query"),
+    "other": _("Other"),
+}
+
+
+def clock_of(place: Place) -> Clock:
+    """The clock on which dates and times of a form are read."""
+    return Clock(place.protocol.rules.trial.site.time_zone, place.day)
+
+
+@dataclass
+class EntryPage:
+    """One form of one patient, as this person sees it now."""
+
+    request: HttpRequest
+    casebook: Casebook
+    place: Place
+    may_enter: bool
+    closed: str = ""
+    data: QueryDict | None = None
+    unanswered: tuple[Finding, ...] = ()
+    refusal: str = ""
+    reason_refused: str = ""
+    restored: Draft | None = None
+    conflict: bool = False
+    more_rows: str = ""
+    tools: bool = field(default=True)
+
+    @cached_property
+    def record(self) -> Record | None:
+        """The record in force; one that was struck out is only shown."""
+        record = self.casebook.record(self.place)
+        return None if record is not None and record.state == Record.State.STRUCK_OUT else record
+
+    @cached_property
+    def struck_out(self) -> list[Record]:
+        """Earlier entries here that were struck out."""
+        here = [record for record in self.casebook.records if self.place.holds(record)]
+        return [record for record in here if record.state == Record.State.STRUCK_OUT]
+
+    @property
+    def editable(self) -> bool:
+        """Whether this person can enter the form now."""
+        return self.may_enter and not self.closed
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a change needs a reason."""
+        return self.record is not None and self.record.state == Record.State.COMPLETE
+
+    @property
+    def version(self) -> int:
+        """The version this page shows."""
+        return self.record.version if self.record else 0
+
+    @cached_property
+    def key(self) -> str:
+        """The name of this rendered form: it is saved once."""
+        return uuid.uuid4().hex
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What was typed, or what is stored."""
+        if self.data is None:
+            return Answers(values=dict(self.record.values) if self.record else {})
+        return self.unbound_form.answers
+
+    @cached_property
+    def unbound_form(self) -> CaptureForm:
+        """The form before anything is known around it: reads what was typed."""
+        return form_for(self.place.form, data=self.data, clock=clock_of(self.place))
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """What the rules say of the answers."""
+        rules = self.place.protocol.rules.evaluation.form(self.place.form.code)
+        return judge(self.place.form, rules, self.casebook.scope(self.place, self.answers.values))
+
+    @cached_property
+    def results(self) -> dict[str, tuple[Result, ...]]:
+        """The sentences beside the fields, by the path under which they were sent."""
+        found = {
+            path: (Result("error", refused.sentence(gettext)),)
+            for path, refused in self.answers.refused.items()
+        }
+        for path, each in sentences((*self.unanswered, *self.judgement.findings)).items():
+            sent = self.answers.sent_path(path)
+            found[sent] = (*found.get(sent, ()), *each)
+        return found
+
+    @cached_property
+    def form(self) -> CaptureForm:
+        """The form to render."""
+        judgement = self.judgement
+        around = Surroundings(
+            results=self.results,
+            soft=frozenset(finding.item for finding in judgement.soft),
+            hidden=judgement.hidden,
+            undecided=judgement.undecided,
+            required=judgement.required,
+            queries=self.open_queries,
+            known=known_values(self.casebook, self.place) if self.record is None else {},
+            calculated=judgement.values,
+            more_rows=self.more_rows,
+        )
+        return form_for(
+            self.place.form,
+            values=self.record.values if self.record else {},
+            data=self.data,
+            clock=clock_of(self.place),
+            language=get_language() or "en",
+            surroundings=around,
+        )
+
+    @cached_property
+    def errors(self) -> list[tuple[str, str]]:
+        """Where each error is and its sentence, in the order of the form."""
+        order = {item.name: number for number, item in enumerate(self.place.form.items)}
+        paths = sorted(self.results, key=lambda path: order[path.partition("-")[0]])
+        found = [
+            (self._target(path), result.sentence)
+            for path in paths
+            for result in self.results[path]
+            if result.blocks
+        ]
+        return [*found, ("id_change-reason", self.reason_refused)] if self.reason_refused else found
+
+    def _target(self, path: str) -> str:
+        name, dash, _rest = path.partition("-")
+        if dash or self.place.form.item(name).is_calculated:
+            return f"id_{path}" if dash else name
+        return self.form[name].first_id
+
+    @cached_property
+    def queries(self) -> list[Query]:
+        """The queries of this record, the open ones first. One query."""
+        if self.record is None:
+            return []
+        rows = Query.objects.filter(record=self.record).select_related("opened_by")
+        return sorted(rows, key=lambda query: (query.state == Query.State.CLOSED, -query.pk))
+
+    @property
+    def open_queries(self) -> Mapping[str, int]:
+        """How many queries are open by item."""
+        return Counter(query.item for query in self.queries if query.state != Query.State.CLOSED)
+
+    @cached_property
+    def field(self) -> Item | None:
+        """The item whose queries and history were asked for (`?field=sbp`)."""
+        name = self.request.GET.get("field", "")
+        return self.place.form.item(name) if name in self.place.form else None
+
+    @property
+    def field_label(self) -> str:
+        """The item in words."""
+        return self.field.label.in_language(get_language() or "en") if self.field else ""
+
+    @property
+    def field_queries(self) -> list[Query]:
+        """The queries of that item."""
+        return [query for query in self.queries if self.field and query.item == self.field.name]
+
+    @cached_property
+    def field_changes(self) -> list[Change]:
+        """The history of that item."""
+        if self.record is None or self.field is None:
+            return []
+        return changes_of(self.record, self.field, self.zone)
+
+    @property
+    def zone(self) -> str:
+        """The zone of the site."""
+        return self.place.protocol.rules.trial.site.time_zone
+
+    @property
+    def title(self) -> str:
+        """The title of the form."""
+        return self.place.form.title.in_language(get_language() or "en")
+
+    @property
+    def where(self) -> str:
+        """The visit, or the row of the log."""
+        if self.place.visit is None:
+            return gettext("Row %(number)s") % {"number": self.place.repeat}
+        return visit_title(
+            self.place.protocol, self.place.visit, get_language() or "en", gettext("Unscheduled visit")
+        )
+
+    @cached_property
+    def navigation(self) -> Navigation:
+        """Every place of the casebook."""
+        return navigation(self.casebook, self.place)
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The lifecycle with where this form stands."""
+        stage = stage_of(self.record)
+        here = ADVANCE.index(stage) if stage in ADVANCE else -1
+        return [
+            {"state": state, "past": number < here, "current": number == here}
+            for number, state in enumerate(ADVANCE)
+        ]
+
+    @cached_property
+    def saved(self) -> str:
+        """When and by whom this form was last saved. One query."""
+        if self.record is None:
+            return ""
+        at, who = last_save(self.record)
+        words = {"when": moment_words(at, self.zone), "who": who}
+        return gettext("Saved %(when)s by %(who)s") % words if who else words["when"]
+
+    @property
+    def restored_at(self) -> str:
+        """When what was typed was kept."""
+        return moment_words(self.restored.saved_at, self.zone) if self.restored else ""
+
+    @property
+    def conflicts(self) -> list[Difference]:
+        """What is stored beside what was typed, where they differ."""
+        raw = {path: self.data.get(path, "") for path in self.answers.refused if self.data is not None}
+        stored = self.record.values if self.record else {}
+        return differences(self.place.form, stored, self.answers.values, raw)
+
+    @property
+    def sections(self) -> list[Section]:
+        """The form in words, for those who read it."""
+        return sections(self.place.form, self.record.values if self.record else {})
+
+    @property
+    def reasons(self) -> list[tuple[str, str, bool]]:
+        """Why a complete form may change."""
+        chosen = self.data.get("_reason", "") if self.data is not None else ""
+        return [(code, str(words), code == chosen) for code, words in REASONS.items()]
+
+    @property
+    def note(self) -> str:
+        """The reason in the person's own words."""
+        return self.data.get("_note", "") if self.data is not None else ""

@@ -1,0 +1,192 @@
+"""The casebook as a list of places: visits with their forms, and logs, each with where it stands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.casebook import Casebook, Place, day_of, forms_of, visit_title
+from patients.models import Patient, Record, Visit
+from patients.visiting import today_of
+from trials.moments import Moment
+
+OPEN = (Patient.State.SCREENING, Patient.State.ENROLLED)
+ADVANCE = ("draft", "complete", "verified", "signed", "locked")
+
+
+@dataclass(frozen=True, slots=True)
+class FormLink:
+    """One form of a visit: `state` and `flags` are those of the status glyph."""
+
+    code: str
+    title: str
+    url: str
+    state: str
+    flags: tuple[str, ...]
+    needed: bool
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VisitLink:
+    """One visit with its forms; open when it is the one on the page."""
+
+    key: str
+    title: str
+    when: str
+    state: str
+    flags: tuple[str, ...]
+    forms: tuple[FormLink, ...]
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogLink:
+    """One log with the number of its rows."""
+
+    code: str
+    title: str
+    url: str
+    rows: int
+    queries: int
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Navigation:
+    """Visits in the order in which they take place, then the logs."""
+
+    visits: tuple[VisitLink, ...]
+    logs: tuple[LogLink, ...]
+
+    @property
+    def current_visit(self) -> VisitLink | None:
+        """The visit of the page."""
+        return next((visit for visit in self.visits if visit.current), None)
+
+
+def stage_of(record: Record | None) -> str:
+    """Where a record stands, in the words of the status glyph; reads the marks of `with_marks`."""
+    if record is None or record.state == Record.State.STRUCK_OUT:
+        return "not_started"
+    if record.locked_at:
+        return "locked"
+    if getattr(record, "is_signed", False):
+        return "signed"
+    if record.verified_at:
+        return "verified"
+    return str(record.state)
+
+
+def navigation(casebook: Casebook, place: Place | None = None) -> Navigation:
+    """The casebook's navigation with the place of this page marked."""
+    today = today_of(casebook.patient)
+    visits = tuple(_visit(casebook, visit, place, today) for visit in casebook.ordered_visits())
+    return Navigation(visits, tuple(_logs(casebook, place)))
+
+
+def _visit(casebook: Casebook, visit: Visit, place: Place | None, today: date) -> VisitLink:
+    current = place is not None and place.visit is not None and place.visit.pk == visit.pk
+    urgent = _urgent(casebook.patient, visit, today)
+    forms = tuple(_forms(casebook, visit, place if current else None, urgent))
+    day = day_of(visit)
+    return VisitLink(
+        key=visit.key,
+        title=visit_title(casebook.patient.protocol, visit, get_language() or "en", _("Unscheduled visit")),
+        when=Moment.from_date(day).display(get_language() or "en") if day else "",
+        state=_visit_state(visit, forms),
+        flags=tuple(
+            dict.fromkeys([*urgent, *(flag for form in forms for flag in form.flags if flag == "query")])
+        ),
+        forms=forms,
+        current=current,
+    )
+
+
+def _urgent(patient: Patient, visit: Visit, today: date) -> tuple[str, ...]:
+    if patient.state not in OPEN or visit.state == Visit.State.MISSED:
+        return ()
+    if visit.state == Visit.State.HELD:
+        return ("due",)
+    if visit.window_to is not None and visit.window_to < today:
+        return ("overdue",)
+    return ("due",) if visit.window_from is not None and visit.window_from <= today else ()
+
+
+def _visit_state(visit: Visit, forms: Iterable[FormLink]) -> str:
+    if visit.state == Visit.State.MISSED:
+        return "missed"
+    begun = [form for form in forms if form.state != "not_started"]
+    if not begun:
+        return "not_started"
+    if any(form.needed and form.state == "not_started" for form in forms):
+        return "draft"
+    return min((form.state for form in begun), key=ADVANCE.index)
+
+
+def _forms(
+    casebook: Casebook, visit: Visit, place: Place | None, urgent: tuple[str, ...]
+) -> Iterable[FormLink]:
+    patient, rules = casebook.patient, casebook.patient.protocol.rules
+    at_visit = [record for record in casebook.records if record.visit_id == visit.pk]
+    by_form = {record.form: record for record in at_visit if record.state != Record.State.STRUCK_OUT}
+    for entry in forms_of(patient.protocol, visit):
+        record = by_form.get(entry.form)
+        state = stage_of(record)
+        needed = entry.when == "required"
+        waiting = urgent if needed and state in ("not_started", "draft") else ()
+        yield FormLink(
+            code=entry.form,
+            title=rules.form(entry.form).title.in_language(get_language() or "en"),
+            url=form_address(patient, entry.form, visit),
+            state=state,
+            flags=(*waiting, *(("query",) if getattr(record, "has_open_query", False) else ())),
+            needed=needed,
+            current=place is not None and place.form.code == entry.form,
+        )
+
+
+def _logs(casebook: Casebook, place: Place | None) -> Iterable[LogLink]:
+    patient, rules = casebook.patient, casebook.patient.protocol.rules
+    for code in rules.logs:
+        rows = [record for record in casebook.records if record.form == code and record.visit_id is None]
+        in_force = [record for record in rows if record.state != Record.State.STRUCK_OUT]
+        yield LogLink(
+            code=code,
+            title=rules.form(code).title.in_language(get_language() or "en"),
+            url=reverse("patients:logs", args=[patient.trial.slug, patient.code, code]),
+            rows=len(in_force),
+            queries=sum(bool(getattr(record, "has_open_query", False)) for record in in_force),
+            current=place is not None and place.visit is None and place.form.code == code,
+        )
+
+
+def form_address(
+    patient: Patient, form: str, visit: Visit | None, repeat: int = 1, *, slug: str | None = None
+) -> str:
+    """The address of a captured form: at a visit, or a row of a log. `slug` spares reading the trial."""
+    trial = slug or patient.trial.slug
+    if visit is None:
+        return reverse("patients:log", args=[trial, patient.code, form, repeat])
+    return reverse("patients:form", args=[trial, patient.code, visit.key, form])
+
+
+def address_of(place: Place) -> str:
+    """The address of a place."""
+    return form_address(place.patient, place.form.code, place.visit, place.repeat)
+
+
+def next_address(casebook: Casebook, place: Place) -> str:
+    """Where the work goes on: the next unfinished form of the visit, the log, or the casebook."""
+    patient = casebook.patient
+    if place.visit is None:
+        return reverse("patients:logs", args=[patient.trial.slug, patient.code, place.form.code])
+    forms = list(_forms(casebook, place.visit, place, ()))
+    here = next((number for number, form in enumerate(forms) if form.current), -1)
+    for form in [*forms[here + 1 :], *forms[:here]]:
+        if form.state in ("not_started", "draft"):
+            return form.url
+    return reverse("reports:casebook", args=[patient.trial.slug, patient.code])

@@ -1,0 +1,100 @@
+"""A captured form as it is read: labels and values in words, for pages, print and comparison."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from trials.items import Value, display, flag, is_missing
+from trials.protocol_items import Form, Item
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One item in words. `flag` says low or high; a table has its `columns` and `rows`."""
+
+    name: str
+    label: str
+    words: str
+    flag: Literal["low", "high", ""] = ""
+    missing: bool = False
+    calculated: bool = False
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[tuple[str, str]]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The lines under one heading."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+def sections(form: Form, values: Mapping[str, Value], language: str | None = None) -> list[Section]:
+    """The whole form in words, group by group; an item without an answer has no words."""
+    language = language or get_language() or "en"
+    return [
+        Section(
+            group.title.in_language(language) if group.title else "",
+            tuple(line(item, values.get(item.name), language) for item in group.items),
+        )
+        for group in form.groups
+    ]
+
+
+def line(item: Item, value: Value | None, language: str) -> Line:
+    """One item in words."""
+    table: dict[str, Any] = {}
+    if item.type == "rows" and isinstance(value, list):
+        table["columns"] = [_heading(column, language) for column in item.columns]
+        table["rows"] = [
+            [
+                (display(row.get(column.name), column, language, _), flag(row.get(column.name), column))
+                for column in item.columns
+            ]
+            for row in value
+        ]
+    return Line(
+        name=item.name,
+        label=item.label.in_language(language),
+        words="" if table else display(value, item, language, _),
+        flag=flag(value, item),
+        missing=is_missing(value),
+        calculated=item.is_calculated,
+        **table,
+    )
+
+
+def _heading(item: Item, language: str) -> str:
+    label = item.label.in_language(language)
+    return f"{label} ({item.unit})" if item.unit else label
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One item on which two versions of a form disagree, in words."""
+
+    name: str
+    label: str
+    stored: str
+    typed: str
+
+
+def differences(
+    form: Form, stored: Mapping[str, Value], typed: Mapping[str, Value], raw: Mapping[str, str]
+) -> list[Difference]:
+    """The items that differ between what is stored and what was typed; `raw` for what could not be read."""
+    language = get_language() or "en"
+    return [
+        Difference(
+            name=item.name,
+            label=item.label.in_language(language),
+            stored=display(stored.get(item.name), item, language, _) or _("blank"),
+            typed=raw.get(item.name) or display(typed.get(item.name), item, language, _) or _("blank"),
+        )
+        for item in form.items
+        if not item.is_calculated and (item.name in raw or stored.get(item.name) != typed.get(item.name))
+    ]
