@@ -321,10 +321,12 @@ class _Parser:
 def _number(token: Token) -> Literal:
     if token.text.isdigit() or token.text.endswith("u"):
         whole = token.text.rstrip("u")
-        raise ExpressionError(
-            f"{token.text} is a whole number and values are decimals: write {whole}.0", token.column
-        )
-    return Literal(float(token.text), token.text, token.column)
+        message = f"{token.text} is a whole number and values are decimals: write {whole}.0"
+        raise ExpressionError(message, token.column)
+    number = float(token.text)
+    if number == float("inf"):
+        raise ExpressionError(f"{token.text} is too large", token.column)
+    return Literal(number, token.text, token.column)
 
 
 def expanded(node: Node, definitions: Mapping[str, str], within: tuple[str, ...] = ()) -> Node:

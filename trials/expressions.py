@@ -31,7 +31,20 @@ from trials.expression_syntax import (
     walk,
 )
 from trials.expression_types import Names, history_target, kind_of, row_names
-from trials.expression_values import ABSENT, DAY, INSTANT, LOGIC, NUMBER, TEXT, TIME, YES_NO, ItemKind, Kind
+from trials.expression_values import (
+    ABSENT,
+    DAY,
+    INSTANT,
+    LOGIC,
+    MOMENTS,
+    NUMBER,
+    TEXT,
+    TIME,
+    YES_NO,
+    ItemKind,
+    Kind,
+    captured,
+)
 from trials.expression_writing import Writer, history_paths, paths
 
 __all__ = [
@@ -246,7 +259,8 @@ class _Compiler:
         for part in absent:
             yield from self.needs(part, names, values)
         if not absent:
-            yield from paths(node)
+            vague = [path for path in paths(node) if _is_vague(values.get(path), names.get(path))]
+            yield from vague or paths(node)
 
     def _row_needs(self, node: Macro, names: Names, values: Any) -> Iterator[str]:
         rows = self.evaluator(node.target, names).value(values)
@@ -259,6 +273,15 @@ class _Compiler:
             if self.evaluator(body, inside).value(seen) is ABSENT:
                 for name in self.needs(body, inside, seen):
                     yield _column_path(name, node)
+
+
+def _is_vague(raw: Any, kind: ItemKind | None) -> bool:
+    """Whether a captured moment says less than its item asks for: a month for a date, a day for a time."""
+    if kind is None or kind.kind not in MOMENTS:
+        return False
+    moment = captured(raw, kind, "UTC")
+    wanted = ("minute",) if kind.kind is Kind.INSTANT else ("day", "minute")
+    return moment is not ABSENT and moment.precision not in wanted
 
 
 def _column_path(name: str, node: Macro) -> str:
