@@ -11,17 +11,20 @@ from django.http import HttpRequest, QueryDict
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.permissions import Permission
 from patients.answers import Answers
 from patients.capture import CaptureForm, Result, Surroundings, form_for, sentences
 from patients.casebook import Casebook, Place, visit_title
-from patients.field_history import Change, changes_of, last_save, moment_words
+from patients.field_history import Change, add_threads, changes_of, last_save, moment_words
 from patients.judging import Judgement, judge
 from patients.known_values import known_values
 from patients.models import Draft, Query, Record
-from patients.navigation import ADVANCE, Navigation, navigation, stage_of
+from patients.navigation import ADVANCE, Navigation, address_of, navigation, stage_of
 from patients.reading import Difference, Section, differences, sections
 from trials.items import Clock, Finding
+from trials.moments import Moment
 from trials.protocol_items import Item
+from trials.templatetags.status import STATES
 
 REASONS = {
     "transcription": _("Transcription error"),
@@ -65,7 +68,10 @@ class EntryPage:
     def struck_out(self) -> list[Record]:
         """Earlier entries here that were struck out."""
         here = [record for record in self.casebook.records if self.place.holds(record)]
-        return [record for record in here if record.state == Record.State.STRUCK_OUT]
+        struck = [record for record in here if record.state == Record.State.STRUCK_OUT]
+        for record in struck:
+            record.sections = sections(self.place.form, record.values)  # type: ignore[attr-defined]
+        return struck
 
     @property
     def editable(self) -> bool:
@@ -142,17 +148,33 @@ class EntryPage:
         )
 
     @cached_property
-    def errors(self) -> list[tuple[str, str]]:
-        """Where each error is and its sentence, in the order of the form."""
+    def errors(self) -> list[tuple[str, str, str]]:
+        """Where each error is, its sentence and its item, in the order of the form."""
         order = {item.name: number for number, item in enumerate(self.place.form.items)}
         paths = sorted(self.results, key=lambda path: order[path.partition("-")[0]])
         found = [
-            (self._target(path), result.sentence)
+            (self._target(path), result.sentence, self._label(path))
             for path in paths
             for result in self.results[path]
             if result.blocks
         ]
-        return [*found, ("id_change-reason", self.reason_refused)] if self.reason_refused else found
+        if self.reason_refused:
+            found.append(("id_change-reason", self.reason_refused, gettext("Reason for the change")))
+        return found
+
+    def _label(self, path: str) -> str:
+        name, _dash, cell = path.partition("-")
+        item, language = self.place.form.item(name), get_language() or "en"
+        label = item.label.in_language(language)
+        if not cell:
+            return label
+        row, _dash, column = cell.partition("-")
+        return f"{label} {int(row) + 1}, {item.column(column).label.in_language(language)}"
+
+    @property
+    def attempted(self) -> bool:
+        """Whether the form was sent to be saved."""
+        return self.request.method == "POST" and not self.more_rows
 
     def _target(self, path: str) -> str:
         name, dash, _rest = path.partition("-")
@@ -165,7 +187,9 @@ class EntryPage:
         """The queries of this record, the open ones first. One query."""
         if self.record is None:
             return []
-        rows = Query.objects.filter(record=self.record).select_related("opened_by")
+        rows = list(Query.objects.filter(record=self.record).select_related("opened_by"))
+        for query in rows:
+            query.label = self._label(query.item)  # type: ignore[attr-defined]
         return sorted(rows, key=lambda query: (query.state == Query.State.CLOSED, -query.pk))
 
     @property
@@ -184,10 +208,22 @@ class EntryPage:
         """The item in words."""
         return self.field.label.in_language(get_language() or "en") if self.field else ""
 
-    @property
+    @cached_property
     def field_queries(self) -> list[Query]:
-        """The queries of that item."""
-        return [query for query in self.queries if self.field and query.item == self.field.name]
+        """The queries of that item, each with its `thread`. One query."""
+        found = [query for query in self.queries if self.field and query.item == self.field.name]
+        add_threads(found, self.zone)
+        return found
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether this person answers queries."""
+        return bool(self.request.access.may(Permission.ANSWER_QUERY))  # type: ignore[attr-defined]
+
+    @property
+    def field_target(self) -> str:
+        """The input of that item."""
+        return self._target(self.field.name) if self.field else ""
 
     @cached_property
     def field_changes(self) -> list[Change]:
@@ -215,6 +251,20 @@ class EntryPage:
             self.place.protocol, self.place.visit, get_language() or "en", gettext("Unscheduled visit")
         )
 
+    @property
+    def day_words(self) -> str:
+        """The day of the visit: held, or planned."""
+        visit = self.place.visit
+        if visit is None or self.place.day is None:
+            return ""
+        day = Moment.from_date(self.place.day).display(get_language() or "en")
+        return day if visit.held_on else gettext("planned %(day)s") % {"day": day}
+
+    @property
+    def address(self) -> str:
+        """The address of this form."""
+        return address_of(self.place)
+
     @cached_property
     def navigation(self) -> Navigation:
         """Every place of the casebook."""
@@ -226,7 +276,13 @@ class EntryPage:
         stage = stage_of(self.record)
         here = ADVANCE.index(stage) if stage in ADVANCE else -1
         return [
-            {"state": state, "past": number < here, "current": number == here}
+            {
+                "state": state,
+                "words": STATES[state][2],
+                "tone": STATES[state][1],
+                "past": number < here,
+                "current": number == here,
+            }
             for number, state in enumerate(ADVANCE)
         ]
 

@@ -77,18 +77,25 @@ def opened_page(request: HttpRequest, casebook: Casebook, place: Place) -> Entry
     closed = obstacle(casebook, place, record) if may_enter else ""
     page = EntryPage(request, casebook, place, may_enter, closed)
     if page.editable:
-        page.data, page.restored = typed_before(request, place)
+        page.data, page.restored = typed_before(request, place, record)
         base = page.data.get("_version", "") if page.data is not None else ""
         page.conflict = page.data is not None and base != str(page.version)
     return page
 
 
-def typed_before(request: HttpRequest, place: Place) -> tuple[Any, Any]:
-    """Return what was typed before the session ended, or kept while typing; with the draft it comes from."""
+def typed_before(request: HttpRequest, place: Place, record: Record | None) -> tuple[Any, Any]:
+    """Return what was typed before the session ended, or kept while typing; with the draft it comes from.
+
+    A draft that arrived after its own form had been saved is passed over.
+    """
     if (kept := kept_data(request)) is not None:
         return kept, None
     draft = drafting.draft_of(place=place, user=request.user)
-    return (drafting.typed_in(draft), draft) if draft else (None, None)
+    if draft is None:
+        return None, None
+    typed = drafting.typed_in(draft)
+    was_saved = record is not None and typed.get("_key") == record.save_key
+    return (None, None) if was_saved else (typed, draft)
 
 
 def shown(request: HttpRequest, page: EntryPage, status: int = 200) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""What one item of a record held before, in words: who changed it, when and why (AUD-05)."""
+"""What one item of a record held before and what was asked about it, in words (AUD-05)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.roles import ROLES
-from patients.models import Record
+from patients.models import Query, QueryMessage, Record
 from trials.items import display
 from trials.moments import Moment
 from trials.protocol_items import Item
@@ -53,6 +53,31 @@ def changes_of(record: Record, item: Item, zone: str) -> list[Change]:
             )
         before = value
     return changes[::-1]
+
+
+def add_threads(queries: list[Query], zone: str) -> None:
+    """Give each query its `thread`: who said what when. One query."""
+    said: dict[int, list[dict[str, str]]] = {query.pk: [] for query in queries}
+    rows = QueryMessage.objects.filter(query__in=queries).select_related("author") if queries else ()
+    for row in rows:
+        entry = _entry(
+            row.author.full_name, role_words(row.author_role), moment_words(row.at, zone), row.text
+        )
+        said[row.query_id].append(entry)
+    for query in queries:
+        opened = moment_words(query.opened_at, zone)
+        automatic = query.origin == Query.Origin.CHECK
+        who = _("Automatic check") if automatic else query.opened_by.full_name
+        first = [] if said[query.pk] and not automatic else [_entry(who, "", opened, query.text)]
+        thread = [*first, *said[query.pk]]
+        if query.closed_because and thread[-1]["text"] != query.closed_because:
+            closed = moment_words(query.closed_at, zone)
+            thread.append(_entry(_("Closed"), "", closed, query.closed_because))
+        query.thread = thread  # type: ignore[attr-defined]
+
+
+def _entry(who: str, role: str, when: str, text: str) -> dict[str, str]:
+    return {"who": who, "role": role, "when": when, "text": text}
 
 
 def last_save(record: Record) -> tuple[Any, str]:
