@@ -1,0 +1,114 @@
+"""The invented trial of the bench, filled by the real verbs where they matter and in bulk where only size does."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Delegation, User
+from audit.context import acting
+from patients.consenting import record_consent
+from patients.eligibility import sign_eligibility
+from patients.enrolment import enrol
+from patients.models import Patient, Record, Visit
+from patients.screening import screen
+from safety.models import AdverseEvent
+from trials.loading import load_protocol
+from trials.models import Trial
+from trials.moments import Moment
+
+PROTOCOL = Path(__file__).with_name("study.toml")
+ITEMS = 30
+ROLES = ("coordinator", "investigator", "data_manager")
+
+
+def values(rng: Random) -> dict[str, str]:
+    """Return the stored answers of one form: thirty items, one of them calculated."""
+    numbers = sorted((rng.randint(1500, 39000) for _each in range(20)), reverse=True)
+    answers = {f"v{index:02}": f"{number / 100:.2f}" for index, number in enumerate(numbers, start=1)}
+    answers |= {f"v{index:02}": rng.choice("YN") for index in range(21, 26)}
+    mean = (numbers[0] + numbers[1]) / 200
+    answers |= {"kind": "B", "detail": "as expected", "measured_at": "2025-03-03T09:30+01:00[Europe/Brussels]"}
+    return answers | {"remark": "none", "mean": f"{mean:.1f}"}
+
+
+def fill(password: str, *, patients: int, events: int, values: int, terms: Sequence[str]) -> None:
+    """Store people, included patients with every visit entered, events, and records until `values` items."""
+    with acting(system="bench", reason="measuring"):
+        trial = load_protocol(text=PROTOCOL.read_text("utf-8")).trial
+        people = _people(trial, password)
+        enrolled = [_included(trial, people["investigator"], password) for _each in range(patients)]
+        _records(enrolled, values)
+        _events(trial, enrolled, events, terms)
+
+
+def _people(trial: Trial, password: str) -> dict[str, User]:
+    today = timezone.now().date()
+    people = {}
+    for role in ROLES:
+        people[role] = User.objects.create_user(role, password, full_name=role, identity_verified_on=today)
+        Delegation.objects.create(user=people[role], trial=trial, role=role, starts_on=today)
+    return people
+
+
+def _included(trial: Trial, by: User, password: str) -> Patient:
+    day = timezone.now().astimezone(trial.zone).date() - timedelta(days=150)
+    patient = screen(trial=trial, screened_on=day, identity={}, by=by)
+    given = Moment.from_datetime(datetime(day.year, day.month, day.day, 7, tzinfo=UTC), "Europe/Brussels")
+    record_consent(patient=patient, type="patient", version="1.0", given=given, by=by)
+    with acting(user=by, role="investigator"):
+        sign_eligibility(patient=patient, conclusion="eligible", password=password, by=by)
+    return enrol(patient=patient, on=day, by=by)
+
+
+@transaction.atomic
+def _records(patients: list[Patient], wanted: int) -> None:
+    """Enter every visit but the last two of each patient; further forms as repeats until there are enough."""
+    rng, rows = Random(2), list[Record]()
+    for patient in patients:
+        visits = list(patient.visits.order_by("position"))[:-2]
+        Visit.objects.filter(pk__in=[visit.pk for visit in visits]).update(state="held", held_on=patient.enrolled_on)
+        rows += [_record(patient, visit, 1, rng) for visit in visits]
+    repeat = 2
+    while len(rows) * ITEMS < wanted:
+        rows += [_record(patient, None, repeat + extra, rng) for patient in patients for extra in range(20)]
+        repeat += 20
+    Record.objects.bulk_create(rows, batch_size=500)
+
+
+def _record(patient: Patient, visit: Visit | None, repeat: int, rng: Random) -> Record:
+    now = timezone.now()
+    return Record(
+        patient=patient, visit=visit, protocol=patient.protocol, form="measures", repeat=repeat,
+        state="complete", values=values(rng), created_at=now, completed_at=now,
+    )
+
+
+def _events(trial: Trial, patients: list[Patient], wanted: int, terms: Sequence[str]) -> None:
+    rng, start = Random(3), datetime(2025, 1, 1, tzinfo=UTC)
+
+    def rows() -> Iterator[AdverseEvent]:
+        for number in range(wanted):
+            at = start + timedelta(minutes=number)
+            patient = patients[number % len(patients)]
+            yield AdverseEvent(
+                trial=trial, patient=patient, number=number // len(patients) + 1, term=rng.choice(terms),
+                onset=Moment.from_datetime(at, "Europe/Brussels").iso, onset_earliest=at, onset_latest=at, ongoing="Y",
+                grade=rng.randint(1, 4), causality="possible", outcome="recovering", action_taken="none",
+                **_criteria(rng),
+            )
+
+    AdverseEvent.objects.bulk_create(rows(), batch_size=1000)
+
+
+def _criteria(rng: Random) -> dict[str, bool]:
+    names = (
+        "results_in_death", "life_threatening", "hospitalisation", "disability", "congenital_anomaly",
+        "medically_important",
+    )
+    serious = rng.random() < 0.1
+    criteria = {name: serious and name == "hospitalisation" for name in names}
+    return criteria | {"none_of_these": not serious}
