@@ -78,7 +78,7 @@ def kept_data(request: HttpRequest) -> QueryDict | None:
         fields = json.loads(box(PURPOSE).decrypt(bytes(kept.payload)))
     except InvalidToken:
         return None
-    return QueryDict(urlencode(fields), encoding="utf-8")
+    return QueryDict(urlencode([(name, value) for name, value in fields]), encoding="utf-8")
 
 
 def forget_saved(request: HttpRequest, response: HttpResponseBase) -> None:
