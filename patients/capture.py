@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from patients import answers
 from patients.answers import Answers
 from trials.fields import AnswerField, RowsWidget
+from trials.item_words import unit_words
 from trials.items import Clock, Finding, Value, display, flag
 from trials.protocol_items import Form, Item, ItemGroup
 
@@ -155,6 +156,11 @@ class BoundAnswer(forms.BoundField):
     def is_group(self) -> bool:
         """Whether the field needs a legend instead of a label."""
         return bool(self.field.widget.is_group)
+
+    @property
+    def unit(self) -> str:
+        """The unit as it is printed, when there is only one."""
+        return unit_words(self.item.unit) if self.item.unit and not self.item.units else ""
 
     @property
     def is_wide(self) -> bool:

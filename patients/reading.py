@@ -7,6 +7,7 @@ from typing import Any, Literal
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from trials.item_words import unit_words
 from trials.items import Value, display, flag, is_missing
 from trials.protocol_items import Form, Item
 
@@ -70,7 +71,7 @@ def line(item: Item, value: Value | None, language: str) -> Line:
 
 def _heading(item: Item, language: str) -> str:
     label = item.label.in_language(language)
-    return f"{label} ({item.unit})" if item.unit else label
+    return f"{label} ({unit_words(item.unit)})" if item.unit else label
 
 
 @dataclass(frozen=True, slots=True)

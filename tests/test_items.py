@@ -251,6 +251,25 @@ def test_limits_are_checked_in_the_items_own_unit() -> None:
     assert flag({"missing": "ND"}, asked) == ""
 
 
+@pytest.mark.parametrize(
+    ("unit", "printed"),
+    [
+        ("10^9/L", "10⁹/L"),
+        ("ug/L", "µg/L"),
+        ("/uL", "/µL"),
+        ("umol/L", "µmol/L"),
+        ("Cel", "°C"),
+        ("kg/m2", "kg/m²"),
+        ("mL/min/1.73m2", "mL/min/1.73m²"),
+        ("cmH2O", "cmH₂O"),
+        ("mmHg", "mmHg"),
+        ("U/L", "U/L"),
+    ],
+)
+def test_units_are_printed_as_people_write_them(unit: str, printed: str) -> None:
+    assert item_words.unit_words(unit) == printed
+
+
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**9), max_value=10**9)
 CANONICAL = NUMBERS.map(lambda number: items.canonical(f"{number:f}"))
 DAYS = st.dates(dt.date(1900, 1, 1), dt.date(2099, 12, 31))

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from trials import items
 from trials.calendar_words import month_text
-from trials.item_words import code_words
+from trials.item_words import code_words, unit_words
 from trials.items import Clock, ValueRefused
 from trials.moments import AmbiguousTime
 from trials.protocol_items import Item
@@ -97,7 +97,9 @@ class AnswerWidget(forms.Widget):
             "text": self._joined(parts) if self.in_cell and self.item.type == "partial_date" else text,
             "long": (self.item.max_length or LONG_TEXT + 1) > LONG_TEXT and not self.in_cell,
             "options": self._options(text),
+            "unit": unit_words(self.item.unit) if self.item.unit else "",
             "units": self._units(parts),
+            "label": self.item.label.in_language(self.language),
             "months": self._months(parts) if self.item.type == "partial_date" else (),
             "offsets": self._offsets(parts) if self.item.type == "datetime" else (),
             "place": self.clock.zone.rpartition("/")[2].replace("_", " "),
@@ -121,9 +123,12 @@ class AnswerWidget(forms.Widget):
             options += [(code, label, code in chosen) for code, label in words.items()]
         return options
 
-    def _units(self, parts: Parts) -> list[tuple[str, bool]]:
-        chosen = parts.get("unit")
-        return [(each.unit, each.unit == chosen) for each in self.item.units]
+    def _units(self, parts: Parts) -> list[tuple[str, str, bool]]:
+        """The units to choose from, the item's own first; none when there is no choice."""
+        if not self.item.units:
+            return []
+        units = [self.item.unit or "", *(each.unit for each in self.item.units)]
+        return [(unit, unit_words(unit), unit == parts.get("unit")) for unit in units]
 
     def _months(self, parts: Parts) -> list[tuple[str, str, bool]]:
         chosen = (
@@ -221,7 +226,7 @@ class RowsWidget(AnswerWidget):
 
 def _with_unit(item: Item, language: str) -> str:
     label = item.label.in_language(language)
-    return f"{label} ({item.unit})" if item.unit and not item.units else label
+    return f"{label} ({unit_words(item.unit)})" if item.unit and not item.units else label
 
 
 def _parts_of(path: str, sent: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -4,7 +4,9 @@
 codes and yes/no pass through `translate`.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from trials.moments import Moment
@@ -21,6 +23,8 @@ MISSING_WORDS = {
     "NA": mark("Not applicable"),
     "ASKU": mark("Asked but unknown"),
 }
+PRINTED = {"Cel": "°C", "degF": "°F"}
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 YES_NO_WORDS = {"Y": mark("Yes"), "N": mark("No")}
 
 
@@ -106,4 +110,14 @@ def _number_words(value: Value, item: Item, language: str) -> str:
 
 def _with_unit(number: str, unit: str | None, language: str) -> str:
     text = number_text(number, language)
-    return f"{text} {unit}" if unit else text
+    return f"{text} {unit_words(unit)}" if unit else text
+
+
+@lru_cache(maxsize=512)
+def unit_words(unit: str) -> str:
+    """A unit as it is printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`. Only for reading."""
+    if unit in PRINTED:
+        return PRINTED[unit]
+    raised = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(RAISED), unit)
+    micro = re.sub(r"\bu(?=[gLMmk]|mol|kat)", "µ", raised)
+    return re.sub(r"(?<=m)2\b", "²", micro).replace("H2O", "H₂O")

@@ -14,7 +14,7 @@ from decimal import Context, Decimal
 from typing import Any, Literal
 
 from trials.calendar_words import plain
-from trials.item_words import Translate, Value, display, is_missing, typed
+from trials.item_words import Translate, Value, display, is_missing, typed, unit_words
 from trials.moments import Moment, parse_moment
 from trials.protocol_items import Item
 from trials.refused import ValueRefused, mark
@@ -176,7 +176,7 @@ def _converted(number: str, unit: str, item: Item) -> dict[str, str]:
         raise NotOffered(mark("The unit “%(unit)s” cannot be chosen here."), unit=unit) from None
     exact = EXACT.add(EXACT.multiply(Decimal(number), alternative.factor), alternative.offset)
     if item.type == "integer" and exact != exact.to_integral_value():
-        raise ValueRefused(mark("This is not a whole number of %(unit)s."), unit=item.unit)
+        raise ValueRefused(mark("This is not a whole number of %(unit)s."), unit=unit_words(item.unit or ""))
     written = f"{exact.to_integral_value() if item.type == 'integer' else exact:f}"
     return {"value": written, "entered": number, "unit": unit}
 
@@ -313,7 +313,7 @@ def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[F
         ),
     ):
         if limits is not None and not limits.contains(number):
-            unit = f" {item.unit}" if item.unit else ""
+            unit = f" {unit_words(item.unit)}" if item.unit else ""
             parameters = {"lowest": limits.lowest, "highest": limits.highest, "unit": unit}
             return (Finding(path or item.name, f"{severity}_limit", severity, template, parameters),)  # type: ignore[arg-type]
     return ()
