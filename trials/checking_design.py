@@ -18,9 +18,9 @@ def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]
     written = Written.in_file(raw)
     return [
         *_duplicates(protocol),
-        *_arms(protocol, written),
+        *_arms(protocol, written, raw),
         *_visits(protocol, written),
-        *_infusions(protocol),
+        *(_infusions(protocol) if protocol.dosing or "dosing" not in raw else ()),
         *_items_referred_to(protocol, written),
     ]
 
@@ -49,16 +49,15 @@ def _duplicates(protocol: Protocol) -> Iterator[Problem]:
     yield from repeated("checks", checks)
 
 
-def _arms(protocol: Protocol, written: Written) -> Iterator[Problem]:
-    if protocol.trial.is_masked:
-        if len(written.arms) < 2:
-            yield Problem("arms", "a masked trial needs two arms or more")
-        if protocol.allocation is None:
-            yield Problem("allocation", "a masked trial needs an allocation")
+def _arms(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    arms = raw.get("arms")
+    count = len(arms) if isinstance(arms, list) else 0
+    if protocol.trial.is_masked and count < 2:
+        yield Problem("arms", "a masked trial needs two arms or more")
     if protocol.allocation is not None:
         yield from _allocation(protocol, protocol.allocation, written)
-    elif len(written.arms) > 1:
-        yield Problem("allocation", "several arms need an allocation")
+    elif "allocation" not in raw and (protocol.trial.is_masked or count > 1):
+        yield Problem("allocation", "a masked trial, or one with several arms, needs an allocation")
 
 
 def _allocation(protocol: Protocol, allocation: Allocation, written: Written) -> Iterator[Problem]:
