@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +31,7 @@ class Actor:
 
 
 _current: ContextVar[Actor | None] = ContextVar("stroma_actor", default=None)
+_put_off: ContextVar[tuple[Callable[[], Any], ...]] = ContextVar("stroma_put_off", default=())
 
 
 def current_actor() -> Actor | None:
@@ -89,6 +90,21 @@ def acting(
         yield actor
     finally:
         _current.reset(token)
+        if outer is None:
+            catch_up()
+
+
+def put_off(work: Callable[[], Any]) -> None:
+    """Do something when the actor is done: it must not be rolled back with what the actor was doing."""
+    _put_off.set((*_put_off.get(), work))
+
+
+def catch_up() -> None:
+    """Do what was put off."""
+    work = _put_off.get()
+    _put_off.set(())
+    for step in work:
+        step()
 
 
 @contextmanager

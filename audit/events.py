@@ -1,12 +1,14 @@
 """What happens without changing a row: signing in, being refused, reading identities, exporting (AUD-08)."""
 
+from datetime import timedelta
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit import context
 from audit.context import Actor, current_actor
 from audit.models import AccessEvent
 
@@ -29,7 +31,6 @@ class Kind(models.TextChoices):
     SIGNING_FAILED = "signing_failed", _("Signing failed")
     SIGNING_LOCKED = "signing_locked", _("Signing locked")
     TRAIL_READ = "trail_read", _("Trail read")
-    SEALED = "sealed", _("Trail sealed")
     MIGRATION = "migration", _("System upgraded")
     CONFIGURATION = "configuration", _("Configuration changed")
     CLOCK = "clock", _("Clock went backwards")
@@ -52,10 +53,42 @@ def record(
     see: permission that is needed to read the event, when its existence would tell the treatment.
     Raises ValueError for an unknown kind.
     """
+    event = _event(kind, user, trial_id, patient_id, detail, request, see)
+    event.save(force_insert=True)
+    return event
+
+
+def record_surely(*, kind: str, user: Any = None, detail: dict[str, Any] | None = None) -> None:
+    """Store an event that must outlive a rollback of the transaction around it, such as a wrong password.
+
+    Inside a transaction it waits until the request, or the outermost `acting()`, is over.
+    """
+    event = _event(kind, user, None, None, detail, None, "")
+    if connection.in_atomic_block:
+        context.put_off(event.save)
+    else:
+        event.save(force_insert=True)
+
+
+def count_recent(*, kind: str, user: Any, within: timedelta) -> int:
+    """Return how many events of a kind a person caused in the last while. One query on an index."""
+    since = timezone.now() - within
+    return AccessEvent.objects.filter(user_id=user.pk, kind=kind, at__gt=since).count()
+
+
+def _event(
+    kind: str,
+    user: Any,
+    trial_id: int | None,
+    patient_id: int | None,
+    detail: dict[str, Any] | None,
+    request: HttpRequest | None,
+    see: str,
+) -> AccessEvent:
     if kind not in Kind.values:
         raise ValueError(f"Unknown kind of event: {kind}")
     actor = current_actor() or Actor(user_id=None, user_name="", full_name="", origin="system")
-    return AccessEvent.objects.create(
+    return AccessEvent(
         at=timezone.now(),
         kind=kind,
         role=actor.role,

@@ -26,6 +26,7 @@ class ActorMiddleware:
         try:
             response = self.get_response(request)
         finally:
+            context.catch_up()
             context.set_actor(None)
         response.headers["X-Request-ID"] = actor.request_id
         return response

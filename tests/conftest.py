@@ -1,5 +1,7 @@
 """Fixtures every test may use. Builders are in tests/build.py."""
 
+from uuid import uuid4
+
 import pytest
 from django.test import TransactionTestCase
 
@@ -27,6 +29,12 @@ def _nobody_acts_by_accident():
     set_actor(None)
     yield
     set_actor(None)
+
+
+@pytest.fixture(autouse=True)
+def _own_seal_file(settings, tmp_path_factory):
+    """The heads of a test's seals belong to that test's database."""
+    settings.SEAL_FILE = tmp_path_factory.getbasetemp() / f"seals-{uuid4().hex}.log"
 
 
 @pytest.fixture

@@ -269,7 +269,7 @@ class sent_messages:
         "-- a comment\n  update accounts_user set email = 'w@b'",
         "DO $$ BEGIN UPDATE accounts_user SET email = 'w@b'; END $$",
         "EXPLAIN ANALYZE UPDATE accounts_user SET email = 'w@b'",
-        "MERGE INTO accounts_user USING (SELECT 'w@b' AS e) s ON true WHEN MATCHED THEN UPDATE SET email = s.e",
+        "MERGE INTO accounts_user USING (SELECT 'w@b' e) s ON true WHEN MATCHED THEN UPDATE SET email = e",
     ],
 )
 @pytest.mark.django_db

@@ -18,6 +18,7 @@ from audit.triggers.tables import (
     TrackedTable,
     append_only_tables,
     fixed_signature_columns,
+    sealed_beside,
     signature_table,
 )
 
@@ -31,17 +32,18 @@ BITS = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE
 
 @dataclass(frozen=True)
 class Function:
-    """A trigger function: its name and its body in PL/pgSQL."""
+    """A function: its name, its body in PL/pgSQL and what it returns."""
 
     name: str
     body: str
+    returns: str = "trigger"
 
     @property
     def sql(self) -> str:
         """Return the statement that creates it."""
         return (
-            f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
-            f"SET search_path FROM CURRENT AS $stroma${self.body}$stroma$"
+            f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS {self.returns} LANGUAGE plpgsql "
+            f"SECURITY DEFINER SET search_path FROM CURRENT AS $stroma${self.body}$stroma$"
         )
 
 
@@ -74,15 +76,22 @@ REFUSAL = Function(
 )
 
 
+def lock_function(names: list[str]) -> Function:
+    """Return the function with which a seal waits for those who are writing to the trail (audit.seals)."""
+    listed = ", ".join(f'"{name}"' for name in names)
+    return Function(f"{PREFIX}lock_trail", f"BEGIN LOCK TABLE {listed} IN SHARE MODE; END", "void")
+
+
 def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[Function], list[Trigger]]:
     """Return functions and triggers for the tables among `names`."""
     functions, found = [REFUSAL], list[Trigger]()
+    if written := [table.history for table in tables] + [name for name in sealed_beside() if name in names]:
+        functions.append(lock_function(written))
     for table in tables:
         functions.append(_trail_function(table))
         found += _trail_triggers(table) + _append_only(table.history)
     for name in append_only_tables():
-        if name in names:
-            found += _append_only(name)
+        found += _append_only(name) if name in names else []
     if signature_table() in names:
         functions.append(_signature_guard())
         found.append(Trigger(f"{PREFIX}fixed", signature_table(), "BEFORE UPDATE", "ROW", functions[-1].name))

@@ -10,7 +10,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.trail import history_model, tracked_columns, tracked_models, trail_of
 
-APPEND_ONLY = ("audit.AccessEvent", "audit.Seal", "audit.SealedPart", "audit.TrailReview")
+SEALED_BESIDE = ("audit.AccessEvent", "audit.TrailReview")
+APPEND_ONLY = (*SEALED_BESIDE, "audit.Seal", "audit.SealedPart")
 INVALIDATION = ("invalidated_at", "invalidated_by", "invalidated_reason")
 
 # History column: the key of the actor (`audit.context.Actor`) that fills it.
@@ -125,6 +126,11 @@ def narrowed(table: TrackedTable, *, live: set[str], past: set[str]) -> TrackedT
 def append_only_tables() -> list[str]:
     """Return the tables, beside the histories, that can only be added to."""
     return [apps.get_model(label)._meta.db_table for label in APPEND_ONLY]
+
+
+def sealed_beside() -> list[str]:
+    """Return the tables, beside the histories, whose rows are sealed."""
+    return [apps.get_model(label)._meta.db_table for label in SEALED_BESIDE]
 
 
 def signature_table() -> str:

@@ -1,0 +1,34 @@
+"""One text for the same content, on every machine and database: what hashes are taken of."""
+
+import hashlib
+import json
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+
+def canonical(content: Any) -> str:
+    """Return JSON with sorted keys and without blanks.
+
+    Times are in UTC to the microsecond, decimals as digits without an exponent. Raises TypeError for anything
+    that has no one way of writing it.
+    """
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def sha256(content: Any) -> str:
+    """Return the SHA-256 of the canonical text, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        case date() | time():
+            return value.isoformat()
+        case Decimal():
+            return format(value, "f")
+        case bytes() | memoryview():
+            return bytes(value).hex()
+    raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,0 +1,133 @@
+"""Rows as the seals see them: one canonical text per row, the same on SQLite and PostgreSQL.
+
+The text is a JSON array: the table, then the columns in the order the seal names them. Times are UTC to the
+microsecond, decimals have no trailing zeros, captured values have sorted keys.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from audit import merkle
+from audit.trail import history_model, tracked_models
+from audit.triggers.tables import SEALED_BESIDE
+
+FETCH = 2000
+
+
+@dataclass(frozen=True)
+class SealedTable:
+    """A table whose rows are sealed: a history, the access events or the reviews."""
+
+    model: type[models.Model]
+
+    @property
+    def name(self) -> str:
+        """Return the table's name."""
+        return self.model._meta.db_table
+
+    @property
+    def key(self) -> str:
+        """Return the column that numbers the rows."""
+        return str(self.model._meta.pk.column)
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the columns a new seal covers."""
+        return [str(field.column) for field in self.model._meta.concrete_fields]
+
+
+def sealed_tables() -> list[SealedTable]:
+    """Return every sealed table in a stable order."""
+    histories = [history_model(model) for model in tracked_models()]
+    others = [apps.get_model(label) for label in SEALED_BESIDE]
+    return [SealedTable(model) for model in (*histories, *others)]
+
+
+def leaves(
+    table: SealedTable, columns: list[str], *, after: int, until: int, using: str = "default"
+) -> Iterator[tuple[int, bytes]]:
+    """Yield (key, leaf hash) of the rows with after < key ≤ until, in order. Streams.
+
+    Raises KeyError with the name of a column the table does not have any more.
+    """
+    connection = connections[using]
+    fields = {str(field.column): field for field in table.model._meta.concrete_fields}
+    forms = [_form(fields[column], connection) for column in columns]
+    selected = ", ".join(form.sql.format(f'"{column}"') for form, column in zip(forms, columns, strict=True))
+    at, steps = columns.index(table.key), [(i, form.read) for i, form in enumerate(forms) if form.read]
+    query = f'SELECT {selected} FROM "{table.name}" WHERE "{table.key}" > %s AND "{table.key}" <= %s'
+    for row in _rows(connection, f'{query} ORDER BY "{table.key}" LIMIT {FETCH}', after, until, at):
+        for i, read in steps:
+            if row[i] is not None:
+                row[i] = read(row[i])
+        yield row[at], merkle.leaf(_encode([table.name, *row]).encode())
+
+
+def _rows(
+    connection: BaseDatabaseWrapper, query: str, after: int, until: int, at: int
+) -> Iterator[list[Any]]:
+    """Read page by page: no cursor stays open while others write."""
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(query, [after, until])
+            page = cursor.fetchall()
+        for row in page:
+            yield list(row)
+        if len(page) < FETCH:
+            return
+        after = page[-1][at]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a column is read: as SQL, then by a function (None: as it is)."""
+
+    sql: str = "{}"
+    read: Callable[[Any], Any] | None = None
+
+
+def _form(field: Any, connection: BaseDatabaseWrapper) -> Form:
+    postgres = connection.vendor == "postgresql"
+    while isinstance(field, models.ForeignKey):
+        field = field.target_field
+    match field:
+        case models.DateTimeField():
+            utc = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+            return Form(utc) if postgres else Form("CAST({} AS TEXT)", _microseconds)
+        case models.DateField() | models.TimeField():
+            return Form("CAST({} AS TEXT)")
+        case models.DecimalField():
+            return Form("CAST({} AS TEXT)", _digits)
+        case models.JSONField():
+            return Form("CAST({} AS TEXT)", _json)
+        case models.BooleanField():
+            return Form("{}", bool)
+        case models.BinaryField():
+            return Form("{}", lambda value: bytes(value).hex())
+    return Form()
+
+
+def _microseconds(text: str) -> str:
+    return text if len(text) == 26 else f"{text}.000000"
+
+
+def _digits(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, parse_float=_number)
+
+
+def _number(text: str) -> int | float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode

@@ -1,0 +1,27 @@
+"""`manage.py seal`: put the new rows of the trail under a hash whose head is kept outside the database."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from audit import seals
+from audit.context import acting
+
+
+class Command(BaseCommand):
+    help = "Seal the new rows of the trail and append the head to SEAL_FILE."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--reason", default="command", help="why now: daily, backup, release …")
+
+    def handle(self, *args: Any, reason: str, **options: Any) -> None:
+        try:
+            with acting(system="seal"):
+                made = seals.seal(reason=reason)
+        except seals.SealBroken as problem:
+            raise CommandError(str(problem)) from problem
+        if made is None:
+            self.stdout.write("Nothing new since the last seal.")
+        else:
+            self.stdout.write(f"Seal {made.number} {made.head} in {settings.SEAL_FILE}")

@@ -1,0 +1,30 @@
+"""`manage.py verify_trail`: exit 1 and name the first bad row when the trail is not what was sealed."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from audit.verification import Tally, findings
+
+
+class Command(BaseCommand):
+    help = "Check seals, rows, live data and signatures; exit 1 at the first that is not as it was."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--all", action="store_true", help="go on after the first finding")
+
+    def handle(self, *args: Any, all: bool, **options: Any) -> None:
+        tally, found = Tally(), 0
+        for finding in findings(tally):
+            found += 1
+            if not all:
+                raise CommandError(str(finding))
+            self.stderr.write(str(finding))
+        for note in tally.notes:
+            self.stdout.write(note)
+        if found:
+            raise CommandError(f"{found} findings")
+        self.stdout.write(
+            f"The trail is whole: {tally.seals} seals over {tally.rows} rows, {tally.signatures} signatures; "
+            f"{tally.newer} rows are newer than the last seal."
+        )

@@ -1,0 +1,196 @@
+"""Electronic signatures: the password again, a meaning, a printed name, a time and a hash of what was signed.
+
+A signature belongs to one row and to its content as stored. Any later change of that content invalidates it
+in the same statement (`audit.triggers`), whatever wrote it; it is never deleted (21 CFR 11.50, 11.70, .200).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit import events, seals
+from audit.canonical import sha256
+from audit.context import current_actor
+from audit.models import Meaning, Signature
+from audit.trail import tracked_models, trail_of
+
+ATTEMPTS = 5
+ATTEMPTS_WITHIN = timedelta(minutes=15)
+MANIFEST = (
+    "content_hash", "target_type", "target_id", "trial_id", "patient_id", "meaning",
+    "signer_id", "signer_name", "printed_name", "role", "signed_at", "zone",
+)  # fmt: skip
+
+
+class Standing(models.TextChoices):
+    """What a signature is worth now."""
+
+    VALID = "valid", gettext_lazy("Valid")
+    INVALIDATED = "invalidated", gettext_lazy("Invalidated by a later change")
+    FORGED = "forged", gettext_lazy("Altered or moved: this signature was not given like this")
+    CONTENT_DIFFERS = "content_differs", gettext_lazy("The content is not what was signed")
+    GONE = "gone", gettext_lazy("What was signed is gone")
+
+
+def sign(*, target: Any, meaning: str, password: str, by: Any, zone: str = "UTC") -> Signature:
+    """Sign one row. See `sign_many`."""
+    return sign_many(targets=[target], meaning=meaning, password=password, by=by, zone=zone)[0]
+
+
+@transaction.atomic
+def sign_many(
+    *, targets: Sequence[Any], meaning: str, password: str, by: Any, zone: str = "UTC"
+) -> list[Signature]:
+    """Sign rows of one model with one password: one signature each, all or none.
+
+    What is signed is the stored row, read and locked here, not the object in hand. `zone` is the site's, for
+    the offset shown with the time. Raises ValidationError for a wrong password (recorded; after five in
+    fifteen minutes every attempt is refused), for an unverified identity, for an unknown meaning.
+    """
+    if meaning not in Meaning.values:
+        raise ValidationError({"meaning": _("Choose what your signature means.")})
+    _require_right_to_sign(by)
+    _require_password(password, by, targets)
+    made = Signature.objects.bulk_create(
+        _signature(target, meaning=meaning, by=by, zone=zone) for target in _stored(targets)
+    )
+    transaction.on_commit(lambda: seals.seal(reason="signature"), robust=True)
+    return made
+
+
+def valid_for(targets: Iterable[Any]) -> dict[int, list[Signature]]:
+    """Return the signatures that hold, by the key of the row, for rows of one model. One query."""
+    by_row: dict[int, list[Signature]] = {target.pk: [] for target in targets}
+    for target in targets:
+        rows = Signature.objects.filter(
+            target_type=target._meta.label_lower, target_id__in=list(by_row), invalidated_at=None
+        )
+        for signature in rows.order_by("signed_at", "pk"):
+            by_row[signature.target_id].append(signature)
+        break
+    return by_row
+
+
+def verify(signature: Signature) -> Standing:
+    """Recompute both hashes and say what the signature is worth. One query."""
+    return next(standing for _signature, standing in verify_many([signature]))
+
+
+def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, Standing]]:
+    """Yield each signature with what it is worth. One query per signed model."""
+    wanted: dict[str, set[int]] = {}
+    for signature in signatures:
+        wanted.setdefault(signature.target_type, set()).add(signature.target_id)
+    models_by_name = {name: signed_model(name) for name in wanted}
+    rows = {
+        name: model._base_manager.in_bulk(wanted[name]) for name, model in models_by_name.items() if model
+    }
+    for signature in signatures:
+        yield signature, _standing(signature, rows.get(signature.target_type, {}).get(signature.target_id))
+
+
+def _standing(signature: Signature, target: Any) -> Standing:
+    if manifest_hash(signature) != signature.manifest_hash:
+        return Standing.FORGED
+    if signature.invalidated_at is not None:
+        return Standing.INVALIDATED
+    if target is None:
+        return Standing.GONE
+    return Standing.VALID if content_hash(target) == signature.content_hash else Standing.CONTENT_DIFFERS
+
+
+def content_hash(target: Any) -> str:
+    """Return the SHA-256 of what a signature on this row covers: the row it is, and its content."""
+    return sha256({"of": [target._meta.label_lower, target.pk], "content": target.signed_content()})
+
+
+def manifest_hash(signature: Signature) -> str:
+    """Return the SHA-256 of who signed which content when, as what and with which meaning."""
+    return sha256({name: getattr(signature, name) for name in MANIFEST})
+
+
+def signed_model(target_type: str) -> Any:
+    """Return the model of a signed row, or None when the name leads nowhere."""
+    return next((model for model in tracked_models() if model._meta.label_lower == target_type), None)
+
+
+def _require_right_to_sign(by: Any) -> None:
+    actor = current_actor()
+    if actor is not None and actor.user_id not in (None, by.pk):
+        raise ValidationError(_("Nobody can sign for another person."))
+    if not by.is_active:
+        raise ValidationError(_("This account is not active."))
+    if by.identity_verified_on is None:
+        raise ValidationError(
+            _("Your identity is not verified yet, so you cannot sign. Ask an administrator to record it.")
+        )
+
+
+def _require_password(password: str, by: Any, targets: Sequence[Any]) -> None:
+    if recent_failures(by) >= ATTEMPTS:
+        _refuse(events.Kind.SIGNING_LOCKED, by, targets)
+        raise ValidationError(
+            {"password": _("Too many wrong passwords. Signing is locked for you for fifteen minutes.")}
+        )
+    if not by.check_password(password):
+        _refuse(events.Kind.SIGNING_FAILED, by, targets)
+        raise ValidationError({"password": _("This is not your password. Nothing was signed.")})
+
+
+def recent_failures(by: Any) -> int:
+    """Return how many wrong passwords this person gave when signing, within fifteen minutes."""
+    return events.count_recent(kind=events.Kind.SIGNING_FAILED, user=by, within=ATTEMPTS_WITHIN)
+
+
+def _refuse(kind: str, by: Any, targets: Sequence[Any]) -> None:
+    first = targets[0] if targets else None
+    detail = {"rows": len(targets), "of": first._meta.label_lower if first is not None else ""}
+    events.record_surely(kind=kind, user=by, detail=detail)
+
+
+def _stored(targets: Sequence[Any]) -> list[Any]:
+    """Read and lock the rows: a change that is on its way waits, then invalidates the signature."""
+    if not targets:
+        return []
+    model = type(targets[0])
+    rows = model._base_manager.select_for_update(of=("self",)).select_related(*_relations(model))
+    found = rows.order_by("pk").in_bulk([target.pk for target in targets])
+    return [found[target.pk] for target in targets]
+
+
+def _relations(model: type[models.Model]) -> list[str]:
+    trail = trail_of(model)
+    heads = {path.rpartition("__")[0] for path in (trail.trial, trail.patient)}
+    return sorted(heads - {""}) or [None]  # type: ignore[list-item]
+
+
+def _signature(target: Any, *, meaning: str, by: Any, zone: str) -> Signature:
+    actor, trail = current_actor(), trail_of(type(target))
+    signature = Signature(
+        target_type=target._meta.label_lower,
+        target_id=target.pk,
+        trial_id=_follow(target, trail.trial),
+        patient_id=_follow(target, trail.patient),
+        meaning=str(meaning),
+        signer_id=by.pk,
+        signer_name=by.get_username(),
+        printed_name=by.get_full_name(),
+        role=actor.role if actor else "",
+        signed_at=timezone.now(),
+        zone=zone,
+        content_hash=content_hash(target),
+    )
+    signature.manifest_hash = manifest_hash(signature)
+    return signature
+
+
+def _follow(row: Any, path: str) -> Any:
+    for step in path.split("__") if path else ():
+        row = getattr(row, step)
+    return row if path else None

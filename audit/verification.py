@@ -1,0 +1,158 @@
+"""Is the trail whole? Every seal, every row under one, every live row and every signature, in one pass.
+
+The findings come in the order of the checks: triggers, file of the heads, chain of the seals, rows of each
+table, live rows against their history, signatures. Memory does not grow with the number of rows.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from django.db import connections
+
+from audit import replay, seals, signatures, triggers
+from audit.leaves import SealedTable, leaves, sealed_tables
+from audit.merkle import Tree
+from audit.models import Seal, SealedPart, Signature
+from audit.triggers.tables import tracked_tables
+
+PAGE = 500
+PARTS = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it was: where, and what."""
+
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}"
+
+
+@dataclass
+class Tally:
+    """What was looked at."""
+
+    seals: int = 0
+    rows: int = 0
+    newer: int = 0
+    signatures: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+def findings(tally: Tally, *, using: str = "default") -> Iterator[Finding]:
+    """Yield every finding; `tally` is filled on the way."""
+    for name in triggers.defects(using):
+        yield Finding(f"trigger {name}", "is missing, changed or switched off")
+    yield from _chain(tally)
+    for table in sealed_tables():
+        yield from _table(table, tally)
+    for tracked in tracked_tables():
+        for difference in replay.differences(connections[using], tracked):
+            yield Finding(f"{difference.table} {difference.key}", difference.problem)
+    yield from _signatures(tally)
+
+
+def _chain(tally: Tally) -> Iterator[Finding]:
+    try:
+        lines = seals.read_file()
+    except seals.SealBroken as broken:
+        yield Finding("file of the heads", str(broken))
+        return
+    head = ""
+    for number, one in enumerate(Seal.objects.order_by("number").iterator(PAGE), start=1):
+        tally.seals = number
+        if problem := _seal_problem(one, number, head, lines.pop(one.number, None), tally):
+            yield Finding(f"seal {one.number}", problem)
+            return
+        head = one.head
+    if lines:
+        yield Finding(
+            f"seal {min(lines)}", "stands in the file of the heads, but is gone: the end was cut off"
+        )
+
+
+def _seal_problem(one: Seal, number: int, head: str, line: str | None, tally: Tally) -> str:
+    if one.number != number:
+        return f"seal {number} before it is gone"
+    if line is None:
+        tally.notes.append(f"Seal {number} is not in the file of the heads yet; the next seal adds it")
+    elif line != seals.file_line(one):
+        return "is not the one in the file of the heads"
+    if one.previous_head != head:
+        return "does not follow from the seal before it"
+    parts = list(one.parts.order_by("pk"))
+    if seals.seal_root(parts) != one.root or sum(part.rows for part in parts) != one.rows:
+        return "its parts were altered, removed or added to"
+    return "" if seals.seal_head(one) == one.head else "was altered"
+
+
+def _table(table: SealedTable, tally: Tally) -> Iterator[Finding]:
+    """Compare the sealed parts of one table with its rows; the first bad row of a part is named."""
+    after = None
+    for part in SealedPart.objects.filter(table=table.name).order_by("first_id").iterator(PARTS):
+        tally.rows += part.rows
+        lowest = part.first_id - 1 if after is None else after
+        yield from _inserted_before(table, part, after)
+        try:
+            yield from _part(table, part, after=lowest)
+        except KeyError as column:
+            yield Finding(table.name, f"the column {column} is gone: what was sealed cannot be read")
+            return
+        after = part.last_id
+    newer = (
+        table.model._base_manager.all() if after is None else table.model._base_manager.filter(pk__gt=after)
+    )
+    tally.newer += newer.count()
+
+
+def _inserted_before(table: SealedTable, part: SealedPart, after: int | None) -> Iterator[Finding]:
+    if after is None:
+        earlier = table.model._base_manager.filter(pk__lt=part.first_id).order_by("pk")
+        for key in earlier.values_list("pk", flat=True).iterator():
+            yield Finding(f"{table.name} {key}", "was inserted before what was sealed first")
+
+
+def _part(table: SealedTable, part: SealedPart, *, after: int) -> Iterator[Finding]:
+    expected = dict(zip(seals.unpacked_ids(part), _prefixes(part), strict=True))
+    tree, whole = Tree(), True
+    for key, leaf in leaves(table, part.columns, after=after, until=part.last_id):
+        tree.add(leaf)
+        prefix = expected.pop(key, None)
+        if prefix != leaf[: seals.PREFIX_BYTES]:
+            whole = False
+            yield from _removed(table, [missing for missing in expected if missing < key])
+            expected = {left: value for left, value in expected.items() if left > key}
+            yield Finding(f"{table.name} {key}", "was inserted" if prefix is None else "was altered")
+    yield from _removed(table, list(expected))
+    if whole and not expected and tree.root().hex() != part.root:
+        rows = f"{table.name} {part.first_id} to {part.last_id}"
+        yield Finding(rows, "one of these rows was altered, and the list of their hashes too")
+
+
+def _removed(table: SealedTable, keys: list[int]) -> Iterator[Finding]:
+    for key in keys:
+        yield Finding(f"{table.name} {key}", "was removed")
+
+
+def _prefixes(part: SealedPart) -> list[bytes]:
+    packed, size = bytes(part.leaves), seals.PREFIX_BYTES
+    return [packed[at : at + size] for at in range(0, len(packed), size)]
+
+
+def _signatures(tally: Tally) -> Iterator[Finding]:
+    whole = (signatures.Standing.VALID, signatures.Standing.INVALIDATED)
+    for page in batched(Signature.objects.order_by("pk").iterator(PAGE), PAGE):
+        tally.signatures += len(page)
+        for signature, standing in signatures.verify_many(page):
+            if standing not in whole:
+                place = f"signature {signature.pk} on {signature.target_type} {signature.target_id}"
+                yield Finding(place, str(standing.label))
+
+
+def batched(rows: Iterator[Signature], size: int) -> Iterator[list[Signature]]:
+    """Yield lists of at most `size` rows."""
+    while page := list(islice(rows, size)):
+        yield page
