@@ -97,15 +97,27 @@ def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
 def _check(item: Item, value: Value) -> None:
     if item.type == "rows" and isinstance(value, list):
         for row in value:
-            for name, cell in row.items():
-                if not item.column(name).is_calculated:
-                    _check(item.column(name), cell)
+            _check_row(item, row)
         return
     asked = _as_text(item) if item.type == "rows" else item
-    if parse(typed(value, asked), asked, Clock(_zone_of(value))) != value:
-        raise ValueRefused(
-            mark("“%(value)s” is not a stored value of %(item)s."), value=value, item=item.name
-        )
+    try:
+        read_again = parse(typed(value, asked), asked, Clock(_zone_of(value)))
+    except (AttributeError, KeyError, TypeError):
+        # A number where text is stored, a list where one value is: not a shape that `typed` can show.
+        read_again = None
+    if read_again != value:
+        sentence = mark("“%(value)s” is not a stored value of %(item)s.")
+        raise ValueRefused(sentence, value=value, item=item.name)
+
+
+def _check_row(item: Item, row: Mapping[str, Value]) -> None:
+    for name, cell in row.items():
+        try:
+            column = item.column(name)
+        except KeyError:
+            raise NotOffered(mark("The form has no item “%(name)s”."), name=name) from None
+        if not column.is_calculated:
+            _check(column, cell)
 
 
 def _zone_of(value: Value) -> str:
