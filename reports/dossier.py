@@ -1,26 +1,24 @@
 """What the casebook page reads of one patient: each table once, and only what the reader may see."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Exists, OuterRef
 from django.http import Http404
 from django.utils import timezone
 
 from accounts.access import Access
 from audit.models import Signature
 from dosing.models import Infusion, Preparation
-from patients.casebook import Casebook, forms_of
-from patients.models import Consent, EligibilityDecision, Patient, Query, Record, Visit
-from reports.standing import COMPLETE, DRAFT, LOCKED, OPEN_PATIENTS, SIGNED, VERIFIED
+from patients.casebook import Casebook
+from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
+from reports.standing import OPEN_PATIENTS
 from safety.models import AdverseEvent
 from safety.words import day_zero
 from trials.protocol import Protocol
-from trials.protocol_design import VisitForm
 
 
 @dataclass
@@ -66,7 +64,7 @@ class Dossier:
 
     @property
     def zero(self) -> date:
-        """Return study day 0: first infusion or inclusion as the protocol counts, before that the screening."""
+        """Return study day 0: first infusion or inclusion, as the protocol counts; before that screening."""
         return day_zero(self.patient, self.rules) or self.patient.screened_on
 
     @cached_property
@@ -80,23 +78,6 @@ class Dossier:
         return [record for record in self.casebook.records if record.state != Record.State.STRUCK_OUT]
 
     @cached_property
-    def stages(self) -> dict[int, dict[str, int]]:
-        """Return the stage of each form by visit; where a form was entered twice, the less advanced."""
-        found: dict[int, dict[str, int]] = {}
-        for record in self.records:
-            if record.visit_id is not None:
-                forms, stage = found.setdefault(record.visit_id, {}), stage_of(record)
-                forms[record.form] = min(stage, forms.get(record.form, stage))
-        return found
-
-    @cached_property
-    def queries(self) -> Counter[tuple[int | None, str]]:
-        """Return the number of open queries by visit (None for a log) and form."""
-        rows = Query.objects.visible_to(self.access.user).filter(patient=self.patient)
-        counted = rows.filter(state__in=Query.OPEN_STATES).order_by().values_list("record__visit_id", "record__form")
-        return Counter({(visit, form): number for visit, form, number in counted.annotate(Count("pk"))})
-
-    @cached_property
     def events(self) -> list[AdverseEvent]:
         """Return the adverse events that stand, in order of onset."""
         rows = AdverseEvent.objects.visible_to(self.access.user).filter(patient=self.patient).standing()
@@ -104,22 +85,26 @@ class Dossier:
 
     @cached_property
     def infusions(self) -> list[Infusion]:
-        """Return the infusions as both arms share them."""
+        """Return the infusions as both arms share them, with the product for those who may know it."""
         rows = Infusion.objects.visible_to(self.access.user).filter(patient=self.patient)
+        if self.access.sees_treatment:
+            rows = rows.select_related("preparation")
         return list(rows.order_by("number"))
 
-    @cached_property
-    def preparations(self) -> dict[int, Preparation]:
-        """Return the products by infusion, for readers who may know the treatment; for others nothing is read."""
+    def preparation(self, infusion: Infusion) -> Preparation | None:
+        """Return the product of an infusion; None for readers who may not know the treatment (CEL-18)."""
         if not self.access.sees_treatment:
-            return {}
-        rows = Preparation.objects.visible_to(self.access.user).filter(patient=self.patient)
-        return {row.infusion_id: row for row in rows}
+            return None
+        return getattr(infusion, "preparation", None)
 
     @cached_property
     def consents(self) -> list[Consent]:
         """Return the consents, the one in force last."""
-        return list(Consent.objects.visible_to(self.access.user).filter(patient=self.patient).order_by("given_at", "pk"))
+        return list(
+            Consent.objects.visible_to(self.access.user)
+            .filter(patient=self.patient)
+            .order_by("given_at", "pk")
+        )
 
     @cached_property
     def decision(self) -> Any:
@@ -130,23 +115,8 @@ class Dossier:
         rows = EligibilityDecision.objects.visible_to(self.access.user).filter(patient=self.patient)
         return rows.defer("criteria").annotate(holds=Exists(valid)).order_by("decided_at", "pk").last()
 
-    def forms_of(self, visit: Visit) -> list[VisitForm]:
-        """Return the forms that the protocol asks for at a visit."""
-        return list(forms_of(self.patient.protocol, visit))
-
     def records_of(self, form: str) -> Iterable[Record]:
         """Return the records of a form in the order of visits and rows."""
         order = {visit.pk: number for number, visit in enumerate(self.visits)}
         rows = [record for record in self.records if record.form == form]
         return sorted(rows, key=lambda record: (order.get(record.visit_id or 0, -1), record.repeat))
-
-
-def stage_of(record: Any) -> int:
-    """Return the stage of a record read `with_marks`; agrees with `reports.standing.STAGE`."""
-    if record.locked_at:
-        return LOCKED
-    if record.is_signed:
-        return SIGNED
-    if record.verified_at:
-        return VERIFIED
-    return COMPLETE if record.state == Record.State.COMPLETE else DRAFT

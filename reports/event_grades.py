@@ -1,4 +1,4 @@
-"""Adverse events by worst grade: each patient counts once for each term. Totals over all arms, never by arm."""
+"""Adverse events by worst grade: a patient counts once for each term. Totals over all arms, never by arm."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -38,7 +38,9 @@ def worst_by_term(work: Work) -> dict[str, list[int]]:
         folded = " ".join(term.casefold().split())
         spelled.setdefault(folded, term)
         worst[folded][patient] = max(grade, worst[folded].get(patient, 0))
-    counted = {spelled[term]: [list(by.values()).count(grade) for grade in range(1, 6)] for term, by in worst.items()}
+    counted = {
+        spelled[term]: [list(by.values()).count(grade) for grade in range(1, 6)] for term, by in worst.items()
+    }
     return dict(sorted(counted.items(), key=lambda pair: (-sum(pair[1]), pair[0].casefold())))
 
 
@@ -63,16 +65,20 @@ def _row(term: str, counts: list[int], enrolled: int) -> charts.TermRow:
 
 def _tip(term: str, grade: int, number: int) -> str:
     told = {"term": term, "grade": grade, "number": number}
-    return ngettext(
-        "%(term)s, worst grade %(grade)s: %(number)s patient",
-        "%(term)s, worst grade %(grade)s: %(number)s patients",
-        number,
-    ) % told
+    return (
+        ngettext(
+            "%(term)s, worst grade %(grade)s: %(number)s patient",
+            "%(term)s, worst grade %(grade)s: %(number)s patients",
+            number,
+        )
+        % told
+    )
 
 
 def _label(rows: list[charts.TermRow]) -> str:
     if not rows:
         return ""
     return _("Adverse events by worst grade. Most frequent: %(term)s, in %(number)s patients.") % {
-        "term": rows[0].term, "number": rows[0].total,
+        "term": rows[0].term,
+        "number": rows[0].total,
     }

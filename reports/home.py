@@ -1,15 +1,15 @@
-"""Home, "my work": what waits for the reader, where every patient stands, how the trial goes. Reading writes nothing."""
+"""Home: what waits for the reader, where every patient stands, how the trial goes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients.models import Patient, Visit
 from reports import event_grades, quality, recruitment, selection, tasks
@@ -33,9 +33,9 @@ class NextVisit:
 
 
 @trial_page(see=P.SEE_TRIAL)
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: TrialRequest) -> HttpResponse:
     """Show the work, the patients and the trial."""
-    access, work = request.access, Work(request.access)  # type: ignore[attr-defined]
+    access, work = request.access, Work(request.access)
     grid = _grid(request, work)
     context = {
         "greeting": _greeting(work),
@@ -46,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "accrual": recruitment.accrual(work),
         "events": event_grades.event_grades(work),
         "measures": quality.measures(work),
-        "next_visits": [_next_visit(visit, work.today, grid["base"]) for visit in work.next_visits()],
+        "next_visits": [_next_visit(visit, work.today, request.path) for visit in work.next_visits()],
         "may_screen": access.may(P.SCREEN) and access.trial.recruiting and not access.trial.locked_at,
         "report_on": _shortcuts(grid["rows"]) if access.may(P.REPORT_EVENT) else [],
         **grid,
@@ -62,25 +62,25 @@ def _greeting(work: Work) -> str:
     return (_("Good afternoon, %(name)s") if hour < 18 else _("Good evening, %(name)s")) % told
 
 
-def _grid(request: HttpRequest, work: Work) -> dict[str, Any]:
+def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
     """Return the matrix of the patients asked for: `show` selects, `page` and `visits` turn the pages."""
-    access = work.access
     chosen = selection.chosen(request.GET.get("show", ""))
-    number, first = _positive(request.GET.get("page")), _positive(request.GET.get("visits"))
+    page, strips = _positive(request.GET.get("page")), -(-len(work.trial.rules.visits) // COLUMNS)
+    strip = min(_positive(request.GET.get("visits")), strips)
     everyone = Patient.objects.visible_to(work.user).filter(trial=work.trial)
-    patients, more = page_of(chosen.narrow(everyone, work.today), number)
-    rules = access.trial.rules
-    start = min(first - 1, (len(rules.visits) - 1) // COLUMNS) * COLUMNS
-    columns = columns_of(rules, start)
-    rows = matrix(access=access, patients=patients, columns=columns, today=work.today)
+    patients, more = page_of(chosen.narrow(everyone, work.today), page)
+    columns = columns_of(work.trial.rules, (strip - 1) * COLUMNS)
     return {
-        "chosen": chosen, "by_status": selection.BY_STATUS, "by_work": selection.BY_WORK,
-        "columns": columns, "rows": rows, "base": request.path,
-        "previous_page": _address(request, page=number - 1) if number > 1 else "",
-        "next_page": _address(request, page=number + 1) if more else "",
-        "previous_visits": _address(request, visits=first - 1) if start else "",
-        "next_visits_page": _address(request, visits=first + 1) if start + COLUMNS < len(rules.visits) else "",
-    }  # fmt: skip
+        "chosen": chosen,
+        "by_status": selection.BY_STATUS,
+        "by_work": selection.BY_WORK,
+        "columns": columns,
+        "rows": matrix(access=work.access, patients=patients, columns=columns, today=work.today),
+        "previous_page": _address(request, page=page - 1) if page > 1 else "",
+        "next_page": _address(request, page=page + 1) if more else "",
+        "previous_visits": _address(request, visits=strip - 1) if strip > 1 else "",
+        "later_visits": _address(request, visits=strip + 1) if strip < strips else "",
+    }
 
 
 def _positive(text: str | None) -> int:
@@ -88,7 +88,7 @@ def _positive(text: str | None) -> int:
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
-def _address(request: HttpRequest, **changed: int) -> str:
+def _address(request: TrialRequest, **changed: int) -> str:
     query = request.GET.copy()
     for name, value in changed.items():
         query[name] = str(value)

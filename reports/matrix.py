@@ -15,6 +15,7 @@ from accounts.access import Access
 from patients.models import Patient, Query, Record, Visit
 from reports.standing import (
     COMPLETE,
+    MISSED,
     NOT_APPLICABLE,
     OPEN_PATIENTS,
     STAGE,
@@ -26,7 +27,7 @@ from reports.standing import (
     visit_standing,
 )
 from trials.models import ProtocolVersion, Trial
-from trials.protocol import Protocol
+from trials.protocol import Protocol, VisitForm
 
 ROWS, COLUMNS = 50, 12
 
@@ -98,20 +99,26 @@ def columns_of(rules: Protocol, first: int = 0) -> list[Column]:
     return found
 
 
-def matrix(*, access: Access, patients: Sequence[Patient], columns: Sequence[Column], today: date) -> list[Row]:
+def matrix(
+    *, access: Access, patients: Sequence[Patient], columns: Sequence[Column], today: date
+) -> list[Row]:
     """Return a row for each patient with a cell for each column."""
     ids = [patient.pk for patient in patients]
     codes = [column.code for column in columns]
     rules = rules_by_id(access.trial, {patient.protocol_id for patient in patients})
-    visits = _visits(access, ids, codes)
-    stages = _stages(access, ids)
-    asked = _asked(access, ids)
-    home = reverse("patients:listing", args=[access.trial.slug])
+    plans = {pk: {code: _Plan.of(each, code) for code in codes} for pk, each in rules.items()}
+    known = _Known(
+        visits=_visits(access, ids, codes),
+        stages=_stages(access, ids),
+        asked=_asked(access, ids),
+        today=today,
+        words=_("%(place)s, %(done)s of %(all)s forms"),
+    )
+    base = reverse("patients:listing", args=[access.trial.slug])
     rows = []
     for patient in patients:
-        url = f"{home}{patient.code}/"
-        drawn = _Drawn(patient, rules[patient.protocol_id], url, stages, asked, today)
-        cells = [drawn.cell(code, visits.get((patient.pk, code))) for code in codes]
+        url, plan = f"{base}{patient.code}/", plans[patient.protocol_id]
+        cells = [_cell(patient, code, url, plan[code], known) for code in codes]
         rows.append(Row(patient, url, note_of(patient), cells))
     return rows
 
@@ -150,38 +157,54 @@ def _asked(access: Access, ids: list[int]) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawn:
-    """What the cells of one patient share."""
+class _Plan:
+    """The forms of one visit of one protocol."""
 
-    patient: Patient
-    rules: Protocol
-    url: str
+    forms: tuple[VisitForm, ...]
+    required: frozenset[str]
+    first: str
+
+    @classmethod
+    def of(cls, rules: Protocol, code: str) -> "_Plan":
+        forms = forms_at(rules, code)
+        return cls(forms, required_at(rules, code), first_unfinished(forms, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read of all patients of the page."""
+
+    visits: Mapping[tuple[int, str], VisitRow]
     stages: Mapping[int, dict[str, int]]
     asked: set[int]
     today: date
+    words: str
 
-    def cell(self, code: str, visit: VisitRow | None) -> Cell:
-        if visit is None:
-            return Cell(NOT_APPLICABLE, (), f"{self.patient.code} {code}", self.url)
-        stages = self.stages.get(visit.pk, {})
-        required = required_at(self.rules, code)
-        state, flags = visit_standing(
-            state=visit.state,
-            window=visit.window,
-            begun=visit_stage(required, stages),
-            open_patient=self.patient.state in OPEN_PATIENTS,
-            today=self.today,
-        )
-        if visit.pk in self.asked:
-            flags = [*flags, "query"]
-        form = first_unfinished(forms_at(self.rules, code), stages) if state not in ("missed", NOT_APPLICABLE) else ""
-        url = f"{self.url}visits/{code}/{form}/" if form else f"{self.url}visits/{code}/"
-        return Cell(state, flags, self._said(code, required, stages), url)
 
-    def _said(self, code: str, required: frozenset[str], stages: Mapping[str, int]) -> str:
-        if not stages:
-            return f"{self.patient.code} {code}"
-        forms = required | stages.keys()
-        done = sum(stage >= COMPLETE for stage in stages.values())
-        told = _("%(done)s of %(all)s forms") % {"done": done, "all": len(forms)}
-        return f"{self.patient.code} {code}, {told}"
+def _cell(patient: Patient, code: str, base: str, plan: _Plan, known: _Known) -> Cell:
+    visit = known.visits.get((patient.pk, code))
+    if visit is None:
+        return Cell(NOT_APPLICABLE, (), f"{patient.code} {code}", base)
+    stages = known.stages.get(visit.pk, {})
+    state, flags = visit_standing(
+        state=visit.state,
+        window=visit.window,
+        begun=visit_stage(plan.required, stages),
+        open_patient=patient.state in OPEN_PATIENTS,
+        today=known.today,
+    )
+    if visit.pk in known.asked:
+        flags = [*flags, "query"]
+    form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first
+    if form and stages:
+        form = first_unfinished(plan.forms, stages)
+    url = f"{base}visits/{code}/{form}/" if form else f"{base}visits/{code}/"
+    return Cell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
+
+
+def _said(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:
+    """Return the place, with how many of its forms are complete once it was begun."""
+    if not stages:
+        return place
+    done = sum(stage >= COMPLETE for stage in stages.values())
+    return words % {"place": place, "done": done, "all": len(plan.required | stages.keys())}

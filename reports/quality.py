@@ -38,7 +38,9 @@ def _old_queries(work: Work) -> Measure:
 
 def _days(name: str, value: float | None, most: int) -> Measure:
     aim = _("at most %(days)s") % {"days": most}
-    return Measure(name, "–" if value is None else f"{value:.1f}", aim, None if value is None else value <= most)
+    return Measure(
+        name, "–" if value is None else f"{value:.1f}", aim, None if value is None else value <= most
+    )
 
 
 def _days_to_answer(work: Work) -> Measure:
@@ -54,7 +56,9 @@ def _complete(work: Work) -> Measure:
     percent = 100 * min(done, expected) / expected if expected else None
     now = "–" if percent is None else _("%(percent)s %%") % {"percent": f"{percent:.0f}"}
     aim = _("at least %(percent)s %%") % {"percent": LEAST_COMPLETE_PERCENT}
-    return Measure(_("Required forms complete"), now, aim, None if percent is None else percent >= LEAST_COMPLETE_PERCENT)
+    return Measure(
+        _("Required forms complete"), now, aim, None if percent is None else percent >= LEAST_COMPLETE_PERCENT
+    )
 
 
 def _missing(work: Work) -> Measure:
@@ -62,4 +66,6 @@ def _missing(work: Work) -> Measure:
     percent = 100 * max(0, expected - begun) / expected if expected else None
     now = "–" if percent is None else _("%(percent)s %%") % {"percent": f"{percent:.1f}"}
     aim = _("at most %(percent)s %%") % {"percent": MOST_MISSING_PERCENT}
-    return Measure(_("Required forms missing"), now, aim, None if percent is None else percent <= MOST_MISSING_PERCENT)
+    return Measure(
+        _("Required forms missing"), now, aim, None if percent is None else percent <= MOST_MISSING_PERCENT
+    )

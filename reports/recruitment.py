@@ -74,11 +74,18 @@ def _verdict(enrolled: int, target: int, plan: Plan | None, today: date) -> tupl
     return _("%(behind)s behind plan") % {"behind": behind}, "draft"
 
 
-def _figure(rows: list[tuple[date, int, int]], enrolled: int, plan: Plan | None, today: date, verdict: str) -> Figure:
+def _figure(
+    rows: list[tuple[date, int, int]], enrolled: int, plan: Plan | None, today: date, verdict: str
+) -> Figure:
     language = get_language() or "en"
-    tips = [_("%(day)s: %(number)s included") % {"day": day_text(on, language), "number": n} for on, _new, n in rows]
+    tips = [
+        _("%(day)s: %(number)s included") % {"day": day_text(on, language), "number": n}
+        for on, _new, n in rows
+    ]
     label = _("Recruitment: %(enrolled)s included by %(day)s. %(verdict)s.") % {
-        "enrolled": enrolled, "day": day_text(today, language), "verdict": verdict,
+        "enrolled": enrolled,
+        "day": day_text(today, language),
+        "verdict": verdict,
     }
     return charts.accrual(
         charts.Accrual(

@@ -47,7 +47,10 @@ def overdue(today: date) -> Q:
 def due(today: date) -> Q:
     """Return the planned visits whose window is open today."""
     return Q(
-        state=Visit.State.PLANNED, window_from__lte=today, window_to__gte=today, patient__state__in=OPEN_PATIENTS
+        state=Visit.State.PLANNED,
+        window_from__lte=today,
+        window_to__gte=today,
+        patient__state__in=OPEN_PATIENTS,
     )
 
 
@@ -78,7 +81,9 @@ def visit_stage(required: Collection[str], stages: Mapping[str, int]) -> str:
 def first_unfinished(forms: Iterable[VisitForm], stages: Mapping[str, int]) -> str:
     """Return the form to go to: the first required one that is not complete, else a draft, else the first."""
     entries = list(forms)
-    required = (each.form for each in entries if each.when == "required" and stages.get(each.form, DRAFT) < COMPLETE)
+    required = (
+        each.form for each in entries if each.when == "required" and stages.get(each.form, DRAFT) < COMPLETE
+    )
     drafts = (each.form for each in entries if stages.get(each.form) == DRAFT)
     return next(required, None) or next(drafts, None) or (entries[0].form if entries else "")
 

@@ -1,4 +1,4 @@
-"""The patient's own way: consent, eligibility, inclusion, infusions, end of study, and what is missing next."""
+"""The patient's own way: consent, eligibility, inclusion, infusions, end of study; and what is missing."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ DONE, SIGNED = "complete", "signed"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: `state` and `flags` choose the glyph, `note` says what is known or missing, `url` leads there."""
+    """One step: `state` and `flags` choose the glyph, `note` says what is known or missing."""
 
     title: str | Promise
     state: str
@@ -62,9 +62,14 @@ def _eligibility(dossier: Dossier, base: str) -> Step:
     if decision is not None:
         return Step(title, NOT_STARTED, _("the signature no longer holds"), url, ("due",))
     waiting = len(eligibility.evaluate(dossier.patient).obstacles)
-    note = ngettext(
-        "%(waiting)s criterion does not allow it yet", "%(waiting)s criteria do not allow it yet", waiting
-    ) % {"waiting": waiting} if waiting else _("an investigator can sign it")
+    note = (
+        ngettext(
+            "%(waiting)s criterion does not allow it yet", "%(waiting)s criteria do not allow it yet", waiting
+        )
+        % {"waiting": waiting}
+        if waiting
+        else _("an investigator can sign it")
+    )
     return Step(title, NOT_STARTED, note, url, () if waiting else ("due",))
 
 
@@ -75,7 +80,11 @@ def _inclusion(dossier: Dossier, base: str) -> Step:
     if patient.state == State.SCREEN_FAILED:
         return Step(title, NOT_APPLICABLE, _("screen failure"), f"{base}fail/")
     decision = dossier.decision
-    ready = decision is not None and decision.holds and decision.conclusion == EligibilityDecision.Conclusion.ELIGIBLE
+    ready = (
+        decision is not None
+        and decision.holds
+        and decision.conclusion == EligibilityDecision.Conclusion.ELIGIBLE
+    )
     note = _("can be included") if ready and dossier.consents else _("after consent and eligibility")
     return Step(title, NOT_STARTED, note, url, ("due",) if ready and dossier.consents else ())
 
@@ -93,7 +102,11 @@ def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
     first, last = infusion.window_from, infusion.window_to
     late = last is not None and last < dossier.today
     flags = ("overdue",) if late else ("due",) if first is not None and first <= dossier.today else ()
-    note = _("planned on %(day)s") % {"day": day_text(infusion.planned_on)} if infusion.planned_on else _("not planned yet")
+    note = (
+        _("planned on %(day)s") % {"day": day_text(infusion.planned_on)}
+        if infusion.planned_on
+        else _("not planned yet")
+    )
     return Step(title, NOT_STARTED, note, url, flags)
 
 
@@ -107,4 +120,6 @@ def _end(dossier: Dossier, base: str) -> Step:
     waiting = sum(visit.state == "planned" for visit in dossier.visits)
     note = ngettext("%(waiting)s visit to come", "%(waiting)s visits to come", waiting) % {"waiting": waiting}
     ready = patient.state == State.ENROLLED and not waiting
-    return Step(title, NOT_STARTED, _("every visit is settled") if ready else note, url, ("due",) if ready else ())
+    return Step(
+        title, NOT_STARTED, _("every visit is settled") if ready else note, url, ("due",) if ready else ()
+    )

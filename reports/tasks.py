@@ -108,14 +108,28 @@ def forms_to_verify(work: Work) -> Tile:
     """Complete forms that were not compared with the source."""
     count = sum(form.unverified for form in work.forms)
     name = ngettext("Form to verify", "Forms to verify", count)
-    return Tile(name, count, _("complete, not source verified"), "list-checks", "checked", _patients(work, "unverified"))
+    return Tile(
+        name,
+        count,
+        _("complete, not source verified"),
+        "list-checks",
+        "checked",
+        _patients(work, "unverified"),
+    )
 
 
 def reconsents(work: Work) -> Tile:
     """Patients who can decide again."""
     count = work.reconsents
     name = ngettext("New consent due", "New consents due", count)
-    return Tile(name, count, _("the patient can decide again"), "user-round-check", "draft", _patients(work, "reconsent"))
+    return Tile(
+        name,
+        count,
+        _("the patient can decide again"),
+        "user-round-check",
+        "draft",
+        _patients(work, "reconsent"),
+    )
 
 
 def infusions_due(work: Work) -> Tile:
@@ -130,7 +144,9 @@ def screenings(work: Work) -> Tile:
     """Patients on whom nobody has decided yet."""
     count = work.in_state(State.SCREENING)
     name = ngettext("Patient in screening", "Patients in screening", count)
-    return Tile(name, count, _("eligibility to decide"), "user-round-search", "due", _patients(work, "screening"))
+    return Tile(
+        name, count, _("eligibility to decide"), "user-round-search", "due", _patients(work, "screening")
+    )
 
 
 def to_prepare(work: Work) -> Tile:
@@ -145,7 +161,14 @@ def unrecorded_preparations(work: Work) -> Tile:
     """Infusions that were given although their preparation was not recorded."""
     count = work.preparations["given"]
     name = ngettext("Preparation to record", "Preparations to record", count)
-    return Tile(name, count, _("infusion given, product not recorded"), "clipboard-pen", "late", _patients(work, "follow_up"))
+    return Tile(
+        name,
+        count,
+        _("infusion given, product not recorded"),
+        "clipboard-pen",
+        "late",
+        _patients(work, "follow_up"),
+    )
 
 
 def in_follow_up(work: Work) -> Tile:

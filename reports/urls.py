@@ -1,6 +1,23 @@
 """Addresses of the reports room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
+
+from reports import casebook, home, searching
+
+
+class SubjectCode(StringConverter):
+    """A subject code; `patients/screen/` is a page of its own."""
+
+    regex = r"(?!screen/)[^/]+"
+
+
+register_converter(SubjectCode, "subject")
 
 app_name = "reports"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("patients/<subject:code>/", casebook.casebook, name="casebook"),
+    path("patients/<subject:code>/profile.svg", casebook.download, name="profile"),
+    path("search/", searching.search, name="search"),
+]

@@ -112,11 +112,11 @@ class Work:
         keys = records.values_list("patient__protocol_id", "visit__code", "form")
         complete = Q(stage__gte=COMPLETE)
         counted = keys.annotate(
-            Count("pk"),
-            Count("pk", filter=complete),
-            Count("pk", filter=complete & Q(stage__lt=VERIFIED)),
-            Count("pk", filter=complete & Q(stage__lt=SIGNED)),
-            Min("created_at", filter=~complete),
+            begun=Count("pk"),
+            complete=Count("pk", filter=complete),
+            unverified=Count("pk", filter=complete & Q(stage__lt=VERIFIED)),
+            unsigned=Count("pk", filter=complete & Q(stage__lt=SIGNED)),
+            oldest_draft=Min("created_at", filter=~complete),
         )
         return [FormCount(self._requires(*row[:3]), *row[3:]) for row in counted]
 
@@ -154,7 +154,7 @@ class Work:
 
     @cached_property
     def clocks(self) -> dict[str, Any]:
-        """Return the serious events that were not reported yet: their number, the late ones, the next deadline."""
+        """Return the serious events not reported yet: their number, the late ones, the next deadline."""
         waiting = AdverseEvent.objects.visible_to(self.user).filter(trial=self.trial).awaiting_report()
         return waiting.order_by().aggregate(
             running=Count("pk"), late=Count("pk", filter=Q(due_at__lt=self.now)), next=Min("due_at")
@@ -199,7 +199,7 @@ class Work:
 
     @cached_property
     def people(self) -> dict[str, int]:
-        """Return the roles in force, those whose holder's identity is not verified, and those that end soon."""
+        """Return the roles in force, those of people whose identity is not verified, those ending soon."""
         soon = self.today + timedelta(days=ENDING_SOON_DAYS)
         held = Delegation.objects.active(self.today).filter(trial=self.trial)
         return held.aggregate(

@@ -1,0 +1,115 @@
+"""The casebook of one patient: what is captured, what is missing next, and the profile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from accounts.access import TrialRequest, trial_page
+from accounts.permissions import Permission as P
+from patients.navigation import FormLink, Navigation, VisitLink
+from patients.navigation import navigation as places
+from reports.dossier import Dossier
+from reports.profile import BY_DATE, BY_DAY, Chart
+from reports.standing import COMPLETE, MISSED, NOT_APPLICABLE, NOT_STARTED, STAGES
+from reports.steps import Step, steps
+
+# What static/stroma.css says of the classes of a profile, in the light colours: a file stands alone.
+PAPER_STYLE = """
+text{font:12px system-ui,"Segoe UI",Arial,sans-serif;fill:#546274}.ink{fill:#15202c}.strong{font-weight:640}
+.gridline{stroke:#e6eaef}.lane{stroke:#dde3ea}.axis{stroke:#74808f;fill:none}.band{fill:#dfeee5}
+.window{fill:#0b5c8e;opacity:.2}.visit-done{fill:#1a7340}.visit-late{fill:#b3261e}
+.visit-next{fill:#fff;stroke:#0b5c8e;stroke-width:1.75}.infusion{fill:#0b5c8e}.medication{fill:#667b90}
+.g1{fill:#f6da86;stroke:#8f6b0c}.g2{fill:#f0a744;stroke:#96590a}.g3{fill:#e0643a;stroke:#a4381a}
+.g4{fill:#9e1b24;stroke:#9e1b24}.g5{fill:#3b0d14;stroke:#3b0d14}
+.line-1{fill:none;stroke:#0a6b70;stroke-width:2}.point-1{fill:#0a6b70;stroke:#fff;stroke-width:1.5}
+.line-2{fill:none;stroke:#4d3fa3;stroke-width:2}.point-2{fill:#4d3fa3;stroke:#fff;stroke-width:1.5}
+.today{stroke:#b3261e;stroke-width:1.5}.today-label{fill:#b3261e;font-weight:640}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CasebookNavigation:
+    """The left side: visits with their forms, running logs, the patient's own steps."""
+
+    places: Navigation
+    steps: list[Step]
+    events: int
+    events_url: str
+    now: VisitLink | None
+
+
+@dataclass(frozen=True, slots=True)
+class FormRow:
+    """One form over all visits; a cell is None where the protocol does not ask for it."""
+
+    title: str
+    cells: list[FormLink | None]
+
+
+@trial_page(see=P.SEE_TRIAL)
+def casebook(request: TrialRequest, code: str) -> HttpResponse:
+    """Show the casebook; `?axis=date` puts calendar dates on the profile."""
+    access = request.access
+    dossier = Dossier.opened(access, code)
+    axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
+    left = navigation(dossier)
+    complete, expected = progress(left.places.visits)
+    context = {
+        "patient": dossier.patient,
+        "navigation": left,
+        "profile": Chart(dossier, axis).profile(),
+        "by_date": axis == BY_DATE,
+        "forms": form_matrix(dossier, left.places.visits),
+        "complete": complete,
+        "expected": expected,
+        "may_add_visit": access.may(P.ENTER_DATA) and dossier.is_open,
+    }
+    return render(request, "reports/casebook.html", context)
+
+
+@trial_page(see=P.SEE_TRIAL)
+def download(request: TrialRequest, code: str) -> HttpResponse:
+    """Send the profile as an SVG file of its own, in the light colours."""
+    dossier = Dossier.opened(request.access, code)
+    axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
+    drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE)
+    name = f"{dossier.patient.code}-profile.svg"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(drawing, content_type="image/svg+xml", headers=headers)
+
+
+def navigation(dossier: Dossier) -> CasebookNavigation:
+    """Return the left side of a patient's casebook."""
+    slug, code = dossier.access.trial.slug, dossier.patient.code
+    base = reverse("reports:casebook", args=[slug, code])
+    found = places(dossier.casebook)
+    events_url = reverse("safety:listing", args=[slug], query={"patient": code})
+    return CasebookNavigation(
+        found, steps(dossier, base), len(dossier.events), events_url, _now(found.visits)
+    )
+
+
+def _now(visits: Sequence[VisitLink]) -> VisitLink | None:
+    """Return the visit to work on: the first that is late or due and not complete, else the first draft."""
+    waiting = [visit for visit in visits if visit.state in (NOT_STARTED, STAGES[0])]
+    urgent = (visit for visit in waiting if {"overdue", "due"} & set(visit.flags))
+    return next(urgent, None) or next((visit for visit in waiting if visit.state == STAGES[0]), None)
+
+
+def progress(visits: Sequence[VisitLink]) -> tuple[int, int]:
+    """Return (complete, expected) forms: the required ones of visits that count, and optional ones begun."""
+    counted = [
+        form for visit in visits if visit.state not in (MISSED, NOT_APPLICABLE) for form in visit.forms
+    ]
+    expected = [form for form in counted if form.needed or form.state != NOT_STARTED]
+    return sum(form.state in STAGES[COMPLETE:] for form in expected), len(expected)
+
+
+def form_matrix(dossier: Dossier, visits: Sequence[VisitLink]) -> list[FormRow]:
+    """Return a row for each form that any visit asks for, in the order of the visits."""
+    titles = {form.code: form.title for visit in visits for form in visit.forms}
+    asked = [{form.code: form for form in visit.forms} for visit in visits]
+    return [FormRow(title, [forms.get(code) for forms in asked]) for code, title in titles.items()]

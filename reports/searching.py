@@ -1,0 +1,232 @@
+"""Finding a patient, a form, a visit or an adverse event of the trial. The text goes nowhere but to these.
+
+Identity is not searched: only holders of SEE_IDENTITY find a patient by the whole hospital number, by POST so
+that no identifier stands in an address (PRV-05), and every such look is recorded (PRV-04). Lots and donors are
+found only by readers who may know the treatment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from accounts.access import Access, TrialRequest, trial_page
+from accounts.permissions import Permission as P
+from audit import events
+from dosing.models import Preparation
+from patients.models import Identity, Patient, Visit
+from reports.standing import today_at
+from safety.models import AdverseEvent
+from trials.calendar_words import plain
+from trials.protocol import Protocol
+
+MOST = 20
+LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result: where it leads, what it is, and what to know about it."""
+
+    url: str
+    name: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What was found, by kind; each list is cut at twenty."""
+
+    patients: list[Hit] = field(default_factory=list)
+    places: list[Hit] = field(default_factory=list)
+    events: list[Hit] = field(default_factory=list)
+    products: list[Hit] = field(default_factory=list)
+
+    @property
+    def any(self) -> bool:
+        """Return whether anything was found."""
+        return bool(self.patients or self.places or self.events or self.products)
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.SEE_IDENTITY)
+def search(request: TrialRequest) -> HttpResponse:
+    """Show what was found; the whole code of a patient opens the casebook at once."""
+    access = request.access
+    if request.method == "POST":
+        return _by_hospital_number(request, access)
+    text = cleaned(request.GET.get("q", ""))
+    patient = _patients(access).filter(code__iexact=text).first() if text else None
+    if patient is not None:
+        return redirect("reports:casebook", access.trial.slug, patient.code)
+    context = {
+        "search_text": text,
+        "results": find(access, text) if text else Results(),
+        "may_identify": access.may(P.SEE_IDENTITY),
+        "finds_products": access.sees_treatment,
+    }
+    return render(request, "reports/search.html", context)
+
+
+def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
+    number = cleaned(request.POST.get("hospital_number", ""))
+    rows = Identity.objects.visible_to(access.user).filter(
+        patient__trial=access.trial, hospital_number=number
+    )
+    found = rows.select_related("patient").first() if number else None
+    if number:
+        events.record(
+            kind=events.Kind.IDENTITY_SEEN,
+            trial_id=access.trial.pk,
+            patient_id=found.patient_id if found else None,
+            detail={"searched": "hospital number", "found": found is not None},
+            request=request,
+        )
+    if found is not None:
+        return redirect("reports:casebook", access.trial.slug, found.patient.code)
+    messages.warning(request, _("No patient of this trial has this hospital number. Check every digit."))
+    return redirect("reports:search", access.trial.slug)
+
+
+def cleaned(text: str) -> str:
+    """Return what was typed as one line without signs that no database can hold."""
+    return " ".join("".join(letter for letter in text if letter.isprintable()).split())[:LONGEST]
+
+
+def find(access: Access, text: str) -> Results:
+    """Return what the text names. Words that are part of a subject code narrow the rest to those patients."""
+    named = [word for word in text.split() if _looks_like_code(access, word)]
+    patients = list(_patients(access).filter(_any_code(named)).order_by("number")[:MOST]) if named else []
+    rest = " ".join(word for word in text.split() if not patients or word not in named)
+    return Results(
+        patients=[_patient_hit(patient) for patient in patients],
+        places=_places(access, rest, patients),
+        events=_events(access, rest, patients),
+        products=_products(access, text),
+    )
+
+
+def _patients(access: Access) -> Any:
+    return Patient.objects.visible_to(access.user).filter(trial=access.trial)
+
+
+def _looks_like_code(access: Access, word: str) -> bool:
+    """Tell whether a word can be a part of a subject code: it has a digit, or it is how the codes begin."""
+    pattern = access.trial.rules.trial.subject_code
+    beginning = pattern.split("{")[0].rstrip("-_").casefold()
+    return any(sign.isdigit() for sign in word) or word.rstrip("-_").casefold() == beginning
+
+
+def _any_code(words: Sequence[str]) -> Q:
+    found = Q()
+    for word in words:
+        found |= Q(code__icontains=word)
+    return found
+
+
+def _patient_hit(patient: Patient) -> Hit:
+    return Hit(_casebook(patient), patient.code, str(patient.get_state_display()))
+
+
+def _casebook(patient: Patient) -> str:
+    return reverse("reports:casebook", args=[patient.trial.slug, patient.code])
+
+
+def _places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
+    """Return visits, or their forms, that the words name: of the patients named, else the latest ones."""
+    rules = access.trial.rules
+    forms, codes = _named(rules, text)
+    if not forms and not codes:
+        return []
+    asked = {visit.code: [form for form in visit.form_codes if form in forms] for visit in rules.visits}
+    wanted = [code for code in asked if (not codes or code in codes) and (not forms or asked[code])]
+    rows = Visit.objects.visible_to(access.user).filter(patient__trial=access.trial, code__in=wanted)
+    today = today_at(access.trial)
+    if patients:
+        rows = rows.filter(patient__in=patients).order_by("patient__number", "position")
+    else:
+        begun = Q(held_on__isnull=False) | Q(window_from__lte=today)
+        rows = rows.filter(begun).order_by(Coalesce("held_on", "planned_on").desc(), "patient__number")
+    hits = [
+        hit
+        for visit in rows.select_related("patient__trial")[:MOST]
+        for hit in _hits(rules, visit, asked[visit.code])
+    ]
+    return hits[:MOST]
+
+
+def _named(rules: Protocol, text: str) -> tuple[set[str], set[str]]:
+    """Return the forms and visits whose code or title holds the words, in any of the languages."""
+    words = plain(text).split()
+    if not words:
+        return set(), set()
+    visits = {visit.code for visit in rules.visits if plain(visit.code) in words}
+    rest = [word for word in words if word not in {plain(code) for code in visits}]
+    if not visits:
+        visits = {visit.code for visit in rules.visits if _holds([*visit.title.root.values()], words)}
+    forms = {
+        code for code, form in rules.forms.items() if rest and _holds([*form.title.root.values(), code], rest)
+    }
+    if rest and not forms and visits and rest != words:
+        return set(), set()
+    return forms, visits if not forms or rest != words else set()
+
+
+def _holds(titles: Sequence[str], words: Sequence[str]) -> bool:
+    return any(all(word in plain(title) for word in words) for title in titles)
+
+
+def _hits(rules: Protocol, visit: Visit, forms: Sequence[str]) -> list[Hit]:
+    language = get_language() or "en"
+    url = f"{_casebook(visit.patient)}visits/{visit.key}/"
+    title = rules.visit(visit.code).title.in_language(language)
+    name = f"{visit.patient.code} {visit.key}"
+    if not forms:
+        return [Hit(url, name, f"{title}, {visit.get_state_display().lower()}")]
+    return [
+        Hit(f"{url}{form}/", f"{name} – {rules.form(form).title.in_language(language)}", title)
+        for form in forms
+    ]
+
+
+def _events(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
+    if not text:
+        return []
+    rows = AdverseEvent.objects.visible_to(access.user).filter(trial=access.trial, term__icontains=text)
+    if patients:
+        rows = rows.filter(patient__in=patients)
+    found = rows.select_related("patient__trial").order_by("-onset_earliest", "-pk")[:MOST]
+    return [_event_hit(event) for event in found]
+
+
+def _event_hit(event: AdverseEvent) -> Hit:
+    url = reverse("safety:event", args=[event.patient.trial.slug, event.patient.code, event.number])
+    note = _("grade %(grade)s, %(onset)s") % {
+        "grade": event.grade,
+        "onset": event.onset_moment.display(get_language() or "en"),
+    }
+    return Hit(url, f"{event.patient.code} {event} – {event.term}", note)
+
+
+def _products(access: Access, text: str) -> list[Hit]:
+    if not access.sees_treatment:
+        return []
+    rows = Preparation.objects.visible_to(access.user).filter(patient__trial=access.trial)
+    rows = rows.filter(Q(lot__icontains=text) | Q(donor_code__icontains=text))
+    return [
+        Hit(
+            f"{_casebook(row.patient)}infusions/{row.infusion.number}/preparation/",
+            _("%(code)s infusion %(number)s") % {"code": row.patient.code, "number": row.infusion.number},
+            " · ".join(filter(None, [row.lot, row.donor_code])),
+        )
+        for row in rows.select_related("patient__trial", "infusion").order_by(
+            "patient__number", "infusion__number"
+        )[:MOST]
+    ]
