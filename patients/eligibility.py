@@ -161,9 +161,13 @@ def decisions(patient: Patient) -> list[EligibilityDecision]:
 
 
 @transaction.atomic
-def sign_eligibility(*, patient: Patient, conclusion: str, password: str, by: User) -> EligibilityDecision:
+def sign_eligibility(
+    *, patient: Patient, conclusion: str, inclusion_on: date, password: str, by: User
+) -> EligibilityDecision:
     """Store the investigator's conclusion with every criterion and its inputs, and sign it.
 
+    Criteria that count days from inclusion are judged for `inclusion_on`, the day on which the patient is to be
+    included; inclusion on another day judges them again.
     Concluding “eligible” needs a consent and no criterion in the way. Raises ValidationError beside the field.
     Sends `eligibility_signed` inside the transaction: a randomised trial allocates now.
     """
@@ -171,11 +175,13 @@ def sign_eligibility(*, patient: Patient, conclusion: str, password: str, by: Us
     require(patient, Patient.State.SCREENING, step=_("be judged for eligibility"))
     if conclusion not in Conclusion.values:
         raise ValidationError({"conclusion": _("Choose eligible or not eligible.")})
-    evaluation = evaluate(patient)
+    if inclusion_on < patient.screened_on:
+        raise ValidationError({"inclusion_on": _("The inclusion cannot be before the screening.")})
+    evaluation = evaluate(patient, inclusion_on=inclusion_on)
     if conclusion == Conclusion.ELIGIBLE:
         _refuse_unless_eligible(patient, evaluation)
     decision = EligibilityDecision.objects.create(
-        patient=patient, protocol=patient.protocol, conclusion=conclusion, group=evaluation.group,
+        patient=patient, protocol=patient.protocol, conclusion=conclusion, group=evaluation.group, inclusion_on=inclusion_on,
         criteria=[finding.as_stored() for finding in evaluation.findings], decided_at=timezone.now(), decided_by=by,
     )
     signatures.sign(

@@ -114,7 +114,13 @@ class EligibilityForm(PasswordForm):
         choices=[("eligible", _("Eligible")), ("not_eligible", _("Not eligible"))],
         widget=forms.RadioSelect,
     )
-    field_order = ["conclusion", "password"]
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["inclusion_on"] = DayField(
+            label=_("Intended day of inclusion"), zone=zone,
+            help_text=_("Criteria that count days from inclusion are judged for this day."),
+        )
+        self.order_fields(["inclusion_on", "conclusion", "password"])
 
 
 class EnrolForm(StepForm):

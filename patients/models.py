@@ -144,13 +144,14 @@ class EligibilityDecision(models.Model):
     protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
     conclusion = models.CharField(_("conclusion"), max_length=20, choices=Conclusion)
     group = models.CharField(_("group"), max_length=20, blank=True)
+    inclusion_on = models.DateField(_("intended day of inclusion"))
     criteria = models.JSONField()
     decided_at = models.DateTimeField()
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
 
     objects = OfPatient.as_manager()
     history = Trail(
-        patient="patient_id", trial="patient__trial_id", signed_content=("conclusion", "group", "criteria")
+        patient="patient_id", trial="patient__trial_id", signed_content=("conclusion", "group", "inclusion_on", "criteria")
     )
 
     class Meta:
@@ -163,6 +164,7 @@ class EligibilityDecision(models.Model):
             "protocol": self.protocol_id,
             "conclusion": self.conclusion,
             "group": self.group,
+            "inclusion_on": self.inclusion_on.isoformat(),
             "criteria": self.criteria,
         }
 

@@ -1,6 +1,7 @@
 """Pages of the steps a patient takes: screening, identity, consent, eligibility, inclusion, end of study."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -128,6 +129,13 @@ def capacity(request: HttpRequest, code: str) -> HttpResponse:
     )
 
 
+def typed_day(request: HttpRequest, patient: Patient) -> date | None:
+    """Return the intended day of inclusion that was sent, so that the criteria shown are those judged."""
+    form = EligibilityForm(request.POST, trial=patient.trial, patient=patient)
+    form.is_valid()
+    return form.cleaned_data.get("inclusion_on")
+
+
 @sensitive_post_parameters("password")
 @trial_page(see=P.SEE_TRIAL, change=P.SIGN_ELIGIBILITY)
 def decide(request: HttpRequest, code: str) -> HttpResponse:
@@ -137,9 +145,10 @@ def decide(request: HttpRequest, code: str) -> HttpResponse:
     def do(form: StepForm) -> bool:
         return form.carried_out(eligibility.sign_eligibility, patient=patient, by=request.user, **form.cleaned_data)
 
+    day = typed_day(request, patient)
     return step(
         request, EligibilityForm, "patients/eligibility.html", do, lambda form: casebook_of(patient),
-        patient=patient, evaluation=eligibility.evaluate(patient), decisions=eligibility.decisions(patient),
+        patient=patient, evaluation=eligibility.evaluate(patient, inclusion_on=day), decisions=eligibility.decisions(patient),
         may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
     )
 

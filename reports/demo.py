@@ -147,7 +147,7 @@ class Populator:
             self.failed(patient, day)
             return
         with self.as_role("investigator") as by:
-            sign_eligibility(patient=patient, conclusion="eligible", password=self.password, by=by)
+            sign_eligibility(patient=patient, conclusion="eligible", inclusion_on=day, password=self.password, by=by)
         if story.stage == "eligible":
             return
         with self.as_role("coordinator") as by:

@@ -118,7 +118,7 @@ def consent(
     """Return a consent given at nine on the day of screening, on another day, or at a moment."""
     by = by or user("coordinator", trial=patient.trial)
     zone = patient.protocol.rules.trial.site.time_zone
-    given = given or Moment.from_iso(evidence.at(on or patient.screened_on, "09:00", zone))
+    given = given or Moment.from_iso(evidence.at(on or patient.screened_on, "00:05", zone))
     version = patient.protocol.rules.consent.current_version
     with acting(user=by, role="coordinator"):
         return record_consent(patient=patient, type=type, version=version, given=given, by=by)
@@ -145,7 +145,9 @@ def eligible(*, trial: Trial, screened_on: date | None = None, investigator: Use
     for form, values in evidence.OF[trial.slug](found.screened_on).items():
         record(found, form, values, by=investigator)
     with acting(user=investigator, role="investigator"):
-        sign_eligibility(patient=found, conclusion="eligible", password=PASSWORD, by=investigator)
+        sign_eligibility(
+            patient=found, conclusion="eligible", inclusion_on=found.screened_on, password=PASSWORD, by=investigator,
+        )
     return Patient.objects.get(pk=found.pk)
 
 

@@ -127,7 +127,7 @@ def test_a_wrong_password_signs_nothing(liege, investigator):
     patient = build.patient(trial=liege, by=investigator)
     with acting(user=investigator, role="investigator"), pytest.raises(ValidationError):
         eligibility.sign_eligibility(
-            patient=patient, conclusion="not_eligible", password="guess", by=investigator
+            patient=patient, conclusion="not_eligible", inclusion_on=patient.screened_on, password="guess", by=investigator
         )
     assert not EligibilityDecision.objects.exists()
     assert not Signature.objects.exists()
@@ -138,7 +138,7 @@ def test_nobody_is_eligible_while_a_criterion_is_open(liege, investigator):
     build.consent(patient)
     with acting(user=investigator, role="investigator"), pytest.raises(ValidationError, match="do not allow"):
         eligibility.sign_eligibility(
-            patient=patient, conclusion="eligible", password=build.PASSWORD, by=investigator
+            patient=patient, conclusion="eligible", inclusion_on=patient.screened_on, password=build.PASSWORD, by=investigator
         )
     assert not EligibilityDecision.objects.exists()
 

@@ -60,7 +60,7 @@ def _included(trial: Trial, by: User, password: str) -> Patient:
     given = Moment.from_datetime(datetime(day.year, day.month, day.day, 7, tzinfo=UTC), "Europe/Brussels")
     record_consent(patient=patient, type="patient", version="1.0", given=given, by=by)
     with acting(user=by, role="investigator"):
-        sign_eligibility(patient=patient, conclusion="eligible", password=password, by=by)
+        sign_eligibility(patient=patient, conclusion="eligible", inclusion_on=day, password=password, by=by)
     return enrol(patient=patient, on=day, by=by)
 
 

@@ -1,0 +1,112 @@
+"""The audit trail as a table: one line per changed field, with the value before and after (P11-02, AUD-02)."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import models
+
+from accounts.permissions import Permission
+from audit.models import AccessEvent
+from audit.trail import history_model, tracked_columns, tracked_models, trail_of
+from exports.cells import cell, harmless
+from exports.tables import Column, Table
+from patients.models import Patient
+from trials.models import Trial
+
+COLUMNS = (
+    Column("at", "", "When (UTC)"),
+    Column("table", "", "Table"),
+    Column("row", "", "Key of the row"),
+    Column("sequence", "", "Number of the change in its table"),
+    Column("kind", "", "+ created, ~ changed, - deleted, ! access event"),
+    Column("patient", "", "Subject code"),
+    Column("user", "", "User name"),
+    Column("full_name", "", "Full name at that time", free_text=True),
+    Column("role", "", "Role at that time"),
+    Column("reason", "", "Reason", free_text=True),
+    Column("origin", "", "Where the change came from"),
+    Column("request", "", "Request"),
+    Column("address", "", "Network address"),
+    Column("field", "", "Field, or kind of access"),
+    Column("old", "", "Value before", free_text=True),
+    Column("new", "", "Value after", free_text=True),
+)
+ACTOR = (
+    "history_user_name", "history_full_name", "history_role", "history_change_reason", "history_origin",
+    "history_request", "history_address",
+)
+
+
+def trail_table(trial: Trial, *, sees_treatment: bool) -> Table:
+    """Return the trail of a trial; history of the arm only for those who may know it, identity never."""
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        codes = dict(Patient.objects.filter(trial=trial).values_list("pk", "code"))
+        for model in tracked_models():
+            needed = trail_of(model).see
+            if not needed or (needed == Permission.SEE_TREATMENT and sees_treatment):
+                yield from _changes(model, trial, codes.get)
+        yield from _events(trial, codes.get, sees_treatment=sees_treatment)
+
+    escaped = tuple(column.name for column in COLUMNS if column.free_text)
+    return Table("audit_trail", "Audit trail", COLUMNS, rows, escaped)
+
+
+def _changes(
+    model: type[models.Model], trial: Trial, code_of: Callable[[Any], str | None]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield one line per changed field, row after row in the order of their history."""
+    fields = [column.attname for column in tracked_columns(model)]
+    key = model._meta.pk.attname
+    history = history_model(model)._default_manager.filter(history_trial=trial.pk).order_by(key, "history_id")
+    names = ("history_date", key, "history_id", "history_type", "history_patient", *ACTOR)
+    previous_key, before = None, dict[str, Any]()
+    for row in history.values_list(*names, *fields).iterator(chunk_size=2000):
+        at, own_key, number, kind, patient = row[:5]
+        if own_key != previous_key:
+            previous_key, before = own_key, {}
+        after = flat(dict(zip(fields, row[len(names) :], strict=True)))
+        user, full_name, role, reason, origin, request, address = row[5 : len(names)]
+        head = (cell(at), model._meta.label_lower, own_key, number, kind, code_of(patient) or "")
+        who = (user, harmless(full_name), role, harmless(reason or ""), origin, request, address)
+        for name, old, new in differences(before, {} if kind == "-" else after):
+            yield (*head, *who, name, harmless(old), harmless(new))
+        before = after
+
+
+def flat(columns: dict[str, Any]) -> dict[str, str]:
+    """Return columns as text; an object of captured values becomes one entry per item, `values.sbp`."""
+    found: dict[str, str] = {}
+    for name, value in columns.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{item}": _text(inner) for item, inner in value.items()}
+        else:
+            found[name] = _text(value)
+    return found
+
+
+def differences(before: dict[str, str], after: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Yield field, old and new text of what differs, in the order of the columns."""
+    for name in {**before, **after}:
+        old, new = before.get(name, ""), after.get(name, "")
+        if old != new:
+            yield name, old, new
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(cell(value))
+
+
+def _events(
+    trial: Trial, code_of: Callable[[Any], str | None], *, sees_treatment: bool
+) -> Iterator[tuple[Any, ...]]:
+    events = AccessEvent.objects.filter(trial_id=trial.pk).order_by("at", "pk")
+    if not sees_treatment:
+        events = events.filter(see="")
+    for event in events.iterator(chunk_size=2000):
+        head = (cell(event.at), "access", event.pk, event.pk, "!", code_of(event.patient_id) or "")
+        who = (event.user_name, harmless(event.full_name), event.role, "", event.origin, event.request, event.address)
+        yield (*head, *who, event.kind, "", harmless(_text(event.detail)))
