@@ -50,7 +50,9 @@ def simulated_value(item: Item, rng: Random, setting: Setting) -> Any:
 def _number(item: Item, rng: Random, setting: Setting) -> Any:
     limits = item.soft or item.hard or Limits((Decimal(0), Decimal(100)))
     if setting.implausible and item.soft is not None:
-        return _written(_outside(item, rng), item)
+        odd = _outside(item, item.soft, rng)
+        if odd is not None:
+            return _written(odd, item)
     number = _clamped(_drawn(limits, rng, _near(setting.near)), limits, _places(item))
     if item.units and item.type == "decimal" and rng.random() < IN_OTHER_UNIT:
         return _in_other_unit(number, limits, item, rng) or _written(number, item)
@@ -81,17 +83,16 @@ def _clamped(number: float, limits: Limits, places: int) -> Decimal:
     return min(max(rounded, lowest), highest)
 
 
-def _outside(item: Item, rng: Random) -> Decimal:
-    """A number outside the soft limits, inside the hard ones where these leave room."""
-    soft = item.soft or Limits((Decimal(0), Decimal(0)))
+def _outside(item: Item, soft: Limits, rng: Random) -> Decimal | None:
+    """A number outside the soft limits, inside the hard ones; None when these leave no room for one."""
     width = soft.highest - soft.lowest
     hard = item.hard or Limits((soft.lowest - width, soft.highest + width))
     sides = [(hard.lowest, soft.lowest), (soft.highest, hard.highest)]
-    roomy = [side for side in sides if side[0] < side[1]] or [(soft.highest, soft.highest + width)]
-    low, high = rng.choice(roomy)
+    low, high = rng.choice([side for side in sides if side[0] < side[1]] or sides)
     step = Decimal(1).scaleb(-_places(item))
-    number = low + (high - low) * Decimal(repr(rng.uniform(0.2, 0.8)))
-    return number.quantize(step, ROUND_HALF_UP, _PRECISE)
+    drawn = low + (high - low) * Decimal(repr(rng.uniform(0.2, 0.8)))
+    number = drawn.quantize(step, ROUND_HALF_UP, _PRECISE)
+    return number if hard.contains(number) and not soft.contains(number) else None
 
 
 def _places(item: Item) -> int:

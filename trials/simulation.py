@@ -196,8 +196,9 @@ class _Search:
             score, tried, against = self._tried(drawn)
             if score >= best:
                 self.drawn, best, records, forbidding = drawn, score, tried, against
-        names = ", ".join(sorted(set(forbidding)))
-        raise LookupError(f"no answers were found that every criterion allows: {names}")
+        found = self.protocol.evaluation.criteria(Scope(NOTHING, records, self.subject))
+        refusing = ", ".join(result.criterion.id for result in found if result.allows is not True)
+        raise LookupError(f"no answers were found that every criterion allows: {refusing}")
 
     def _maker(self, code: str, records: Mapping[str, Answers]) -> _Maker:
         form, prefix = self.protocol.form(code), f"{code}."
@@ -228,7 +229,7 @@ class _Search:
             score += result.allows is True
             if result.allows is not True:
                 against += [path for path in result.inputs if path.partition(".")[0] in self.makers]
-        return score, records, against
+        return score, records, [path for path in against if path not in self.how.fixed]
 
     def _completed(self, records: dict[str, Answers]) -> dict[str, Answers]:
         """The records found, with those of the forms that no criterion reads, without what is calculated."""
