@@ -25,7 +25,7 @@ items = [
   { name = "asked", type = "yes_no", label = { en = "Asked" }, required = false },
   { name = "why", type = "text", label = { en = "Why" }, shown_when = "asked == 'Y'" },
   { name = "since", type = "partial_date", label = { en = "Since" }, required_when = "grade == 'HIGH'" },
-  { name = "extra", type = "integer", label = { en = "E" }, shown_when = "asked == 'Y'", calculate = "first" },
+  { name = "more", type = "integer", label = { en = "M" }, shown_when = "asked == 'Y'", calculate = "first" },
   { name = "doses", type = "rows", label = { en = "Doses" }, required = false, columns = [
     { name = "mg", type = "decimal", label = { en = "mg" } },
     { name = "stopped", type = "yes_no", label = { en = "Stopped" } },
@@ -62,8 +62,8 @@ def test_nobody_types_a_calculated_value() -> None:
 
 def test_an_item_that_is_not_asked_is_not_calculated() -> None:
     form, _protocol = rules()
-    assert "extra" not in form.calculated(scope(first="2", asked="N"))
-    assert form.calculated(scope(first="2", asked="Y"))["extra"] == "2"
+    assert "more" not in form.calculated(scope(first="2", asked="N"))
+    assert form.calculated(scope(first="2", asked="Y"))["more"] == "2"
 
 
 def test_an_item_is_asked_only_once_its_condition_is_true() -> None:
