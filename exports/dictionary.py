@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exports.forms_tables import FOLDER
 from exports.tables import COLUMNS, TITLES, Column, Table, querysets
 from trials import dictionary
 from trials.models import Trial
@@ -16,7 +17,7 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool) -> Table:
             for column in COLUMNS[name]:
                 yield _row(name, column)
         for item in dictionary.rows(trial.rules):
-            yield item.as_text()
+            yield (FOLDER + item.table, *item.as_text()[1:])
 
     return Table("data_dictionary", "Data dictionary", columns, rows)
 

@@ -19,6 +19,8 @@ KEYS = (
     Column("entered_at", "created_at", "First saved at (UTC)"),
     Column("completed_at", "completed_at", "Completed at (UTC)"),
 )
+# A protocol may call a form as it likes; in a folder of their own its tables never meet those of the study.
+FOLDER = "forms/"
 ROW = Column("row", "", "Row of the repeating table")
 Layout = tuple[dictionary.Table, list[int] | None]
 
@@ -42,7 +44,7 @@ def _table(trial: Trial, name: str, layouts: dict[str, dictionary.Table]) -> Tab
     title = newest.form.title.in_language("en")
     if newest.rows_of:
         title = f"{title}: {newest.rows_of.label.in_language('en')}"
-    return Table(name, title, (*keys, *columns), _reader(trial, layouts, columns), escaped)
+    return Table(FOLDER + name, title, (*keys, *columns), _reader(trial, layouts, columns), escaped)
 
 
 def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:

@@ -1,0 +1,206 @@
+"""The export of a study: complete, lossless, consistent, within the blind, registered, in constant memory."""
+
+import csv
+import hashlib
+import io
+import json
+import zipfile
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.urls import reverse
+
+from audit.context import acting
+from audit.models import AccessEvent
+from exports.cells import as_typed, harmless
+from patients.models import Patient, Record
+from tests import build
+
+pytestmark = pytest.mark.django_db
+TRICKY = ["00420", "1,5", 'say "no"', "line one\nline two", "Müller – Ñandú 細胞", "  trailing ", "=1+1", "'quoted", "-5", "@x"]
+
+
+def exported(person, trial, purpose="interim look") -> zipfile.ZipFile:
+    response = build.client(person).post(reverse("exports:index", args=[trial.slug]), {"purpose": purpose})
+    assert response.status_code == 200
+    return zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
+
+
+def table(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(archive.read(f"{name}.csv").decode("utf-8"), newline="")))
+
+
+@pytest.fixture
+def liege():
+    return build.trial(build.LIEGE)
+
+
+@pytest.fixture
+def manager(liege):
+    return build.user("data_manager", trial=liege)
+
+
+def test_what_was_typed_comes_back_from_the_file(liege, manager):
+    """DAT-10, SEC-15: leading zeros, commas, line breaks, alphabets and formula signs survive."""
+    for text in TRICKY:
+        patient = build.patient(trial=liege)
+        with acting(system="test"):
+            Patient.objects.filter(pk=patient.pk).update(state="screen_failed", failed_on=patient.screened_on, failure_reason=text)
+    reasons = [as_typed(row["screen_failure_reason"]) for row in table(exported(manager, liege), "patients")]
+    assert reasons == TRICKY
+
+
+def test_no_free_text_cell_starts_a_formula(liege, manager):
+    """SEC-15."""
+    patient = build.patient(trial=liege)
+    with acting(system="test"):
+        Patient.objects.filter(pk=patient.pk).update(
+            state="screen_failed", failed_on=patient.screened_on, failure_reason='=HYPERLINK("http://x")'
+        )
+    archive = exported(manager, liege)
+    assert table(archive, "patients")[0]["screen_failure_reason"].startswith("'=")
+    listed = {file["name"]: file["escaped"] for file in json.loads(archive.read("manifest.json"))["files"]}
+    assert "screen_failure_reason" in listed["patients.csv"]
+
+
+def test_a_negative_number_is_left_alone():
+    assert harmless("plain") == "plain"
+    assert as_typed(harmless("'=x")) == "'=x"
+
+
+def test_captured_values_missing_codes_and_units_have_their_own_columns(liege, manager):
+    """DAT-02, LAB-04: the value in the item's unit, the unit and value as entered, and the code of what is missing."""
+    patient = build.eligible(trial=liege)
+    build.record(
+        patient, "vitals",
+        {
+            "measured_at": "2026-01-05T08:15+01:00[Europe/Brussels]", "temp": {"missing": "ND", "reason": "refused"},
+            "hr": "96", "rr": "24", "spo2": "91", "gcs": "15", "sbp": "131", "dbp": "78",
+            "weight": {"value": "81.646560", "entered": "180", "unit": "lb"},
+        },
+        draft=True,
+    )
+    row = table(exported(manager, liege), "forms/vitals")[0]
+    assert (row["temp"], row["temp__missing"], row["temp__missing_reason"]) == ("", "ND", "refused")
+    assert (row["weight__unit"], row["weight__entered"]) == ("lb", "180")
+    assert float(row["weight"]) == pytest.approx(81.64656)
+    assert row["measured_at"] == "2026-01-05T08:15+01:00[Europe/Brussels]"
+    assert row["status"] == "draft"
+
+
+def test_every_stored_value_is_in_the_archive(liege, manager):
+    """P11-02: counts and values equal what is stored."""
+    patient = build.enrolled(trial=liege)
+    archive = exported(manager, liege)
+    assert len(table(archive, "patients")) == Patient.objects.filter(trial=liege).count()
+    assert len(table(archive, "visits")) == patient.visits.count()
+    for record in Record.objects.filter(patient=patient):
+        found = [row for row in table(archive, f"forms/{record.form}") if row["patient"] == patient.code]
+        assert {name: found[0][name] for name, value in record.values.items() if isinstance(value, str)} == {
+            name: value for name, value in record.values.items() if isinstance(value, str)
+        }
+
+
+def test_the_manifest_counts_hashes_and_names(liege, manager):
+    archive = exported(manager, liege)
+    manifest = json.loads(archive.read("manifest.json"))
+    assert (manifest["exported_by"], manifest["purpose"]) == (manager.full_name, "interim look")
+    assert manifest["protocol_sha256"] == liege.protocol.sha256
+    assert {file["name"] for file in manifest["files"]} == set(archive.namelist()) - {"manifest.json"}
+    for file in manifest["files"]:
+        data = archive.read(file["name"])
+        assert hashlib.sha256(data).hexdigest() == file["sha256"]
+        assert len(list(csv.reader(io.StringIO(data.decode(), newline="")))) == file["rows"] + 1
+
+
+def test_every_column_is_in_the_data_dictionary(liege, manager):
+    """A column nobody explained cannot be analysed."""
+    archive = exported(manager, liege)
+    explained = {(row["table"], column) for row in table(archive, "data_dictionary") for column in row["columns"].split()}
+    forms = {"patient", "visit", "visit_number", "repeat", "status", "protocol_version", "entered_at", "completed_at", "row"}
+    for name in archive.namelist():
+        if name in {"manifest.json", "data_dictionary.csv", "audit_trail.csv"}:
+            continue
+        header = archive.read(name).decode().splitlines()[0].split(",")
+        missing = [c for c in header if (name[:-4], c) not in explained and c not in forms]
+        assert missing == [], name
+
+
+def test_the_trail_tells_old_and_new_value_with_who_and_why(liege, manager):
+    """P11-02: the electronic copy includes the audit trail, item by item."""
+    patient = build.eligible(trial=liege)
+    record = Record.objects.get(patient=patient, form="demography")
+    person = build.user("coordinator", trial=liege)
+    with acting(user=person, role="coordinator", reason="Misread the chart"):
+        record.values = {**record.values, "height": "179"}
+        record.save()
+    rows = [row for row in table(exported(manager, liege), "audit_trail") if row["field"] == "values.height"]
+    assert [(row["old"], row["new"]) for row in rows] == [("", "178"), ("178", "179")]
+    assert (rows[1]["user"], rows[1]["role"], rows[1]["reason"]) == (person.username, "coordinator", "Misread the chart")
+
+
+def test_an_export_is_registered_with_its_purpose_and_hash(liege, manager):
+    """PRV-04, AUD-08."""
+    exported(manager, liege, purpose="DSMB")
+    stages = list(AccessEvent.objects.filter(kind="exported").order_by("pk").values_list("detail__stage", flat=True))
+    finished = AccessEvent.objects.get(kind="exported", detail__stage="finished")
+    assert stages == ["started", "finished"]
+    assert finished.user_name == manager.username
+    assert len(finished.detail["sha256"]) == 64
+    assert finished.detail["purpose"] == "DSMB"
+
+
+def test_an_export_without_purpose_is_refused_beside_the_field(liege, manager):
+    response = build.client(manager).post(reverse("exports:index", args=[liege.slug]), {"purpose": " "})
+    assert response.status_code == 422
+    assert not AccessEvent.objects.filter(kind="exported").exists()
+
+
+def test_the_blind_is_kept_for_blinded_exporters():
+    """BLD-03: no product, no allocation, nor their history."""
+    trial = build.trial(build.COVID_MSV)
+    build.enrolled(trial=trial)
+    blinded = exported(build.user("data_manager", trial=trial), trial)
+    unblinded = exported(build.user("statistician", trial=trial), trial)
+    assert {"preparations.csv", "allocation.csv"} & set(blinded.namelist()) == set()
+    assert {"preparations.csv", "allocation.csv"} <= set(unblinded.namelist())
+    hidden = {"dosing.allocationlist", "dosing.allocationslot", "dosing.preparation"}
+    assert hidden & {row["table"] for row in table(blinded, "audit_trail")} == set()
+    assert hidden & {row["table"] for row in table(unblinded, "audit_trail")} != set()
+
+
+def test_identity_is_in_no_export(liege, manager):
+    """PRV-01."""
+    build.patient(trial=liege, name="Jeanne Dubois", hospital_number="H-77812")
+    archive = exported(build.user("inspector", trial=liege), liege)
+    everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"Dubois" not in everything
+    assert b"H-77812" not in everything
+
+
+def test_the_command_writes_the_same_archive(liege, tmp_path, capsys):
+    build.enrolled(trial=liege)
+    out = tmp_path / "study.zip"
+    call_command("export", "--trial", liege.slug, "--format", "csv", "--out", str(out))
+    archive = zipfile.ZipFile(out)
+    assert len(table(archive, "patients")) == 1
+    assert json.loads(archive.read("manifest.json"))["exported_by"] == "system:export"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [({"--trial": "nct00000000"}, "No trial"), ({"--user": "nobody"}, "may not export"), ({"--out": "."}, "exists already")],
+)
+def test_the_command_says_what_is_wrong(liege, tmp_path, change, sentence):
+    options = {"--trial": liege.slug, "--out": str(tmp_path / "x.zip")} | change
+    with pytest.raises(CommandError, match=sentence):
+        call_command("export", *[part for pair in options.items() for part in pair])
+
+
+def test_the_page_costs_the_same_with_one_and_three_patients(liege, manager, django_assert_max_num_queries):
+    client, address = build.client(manager), reverse("exports:index", args=[liege.slug])
+    for _each in range(3):
+        build.patient(trial=liege)
+        with django_assert_max_num_queries(12):
+            assert client.get(address).status_code == 200
