@@ -1,0 +1,61 @@
+"""A real Chromium against the live server. Locate by role and label: each walk tests accessibility too."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from accounts.models import User
+from tests import build
+
+# Playwright keeps an event loop in the thread of the tests, which Django takes for asynchronous code.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session")
+def base_url(live_server: Any) -> str:
+    """Return where the live server listens."""
+    return live_server.url
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Use the Chromium of the system, also as root in a container."""
+    flags = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    return {"executable_path": CHROMIUM, "args": flags}
+
+
+@pytest.fixture
+def enter(page: Page, base_url: str) -> Callable[[User], Page]:
+    """Return a function that arrives with the session of somebody who has signed in."""
+
+    def arrive(person: User) -> Page:
+        key = build.client(person).session.session_key
+        page.context.add_cookies([{"name": "sessionid", "value": key, "url": base_url}])
+        return page
+
+    return arrive
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """Collect what the browser complains about: the content policy, scripts, missing files."""
+    heard: list[str] = []
+    page.on("console", lambda said: heard.append(said.text) if said.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda fault: heard.append(str(fault)))
+    return heard
+
+
+@pytest.fixture
+def violations(page: Page) -> Callable[[], list[tuple[str, list[str]]]]:
+    """Return a function that lists the accessibility rules this page breaks, with the elements."""
+
+    def found() -> list[tuple[str, list[str]]]:
+        rules = Axe().run(page).response["violations"]
+        return [(rule["id"], [node["html"][:160] for node in rule["nodes"]]) for rule in rules]
+
+    return found
