@@ -3,10 +3,15 @@
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from django.test import TransactionTestCase
 
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
+
+# A property is right or wrong however busy the machine is.
+settings.register_profile("stroma", deadline=None)
+settings.load_profile("stroma")
 
 
 @pytest.fixture(autouse=True, scope="session")

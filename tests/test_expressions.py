@@ -111,6 +111,27 @@ def test_a_value_that_cannot_be_read_decides_nothing() -> None:
     assert needs("before(ct_on, '2021-01-01')", ct_on="2021-02-31") == ["ct_on"]
 
 
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just("2021-02")
+PARTS = st.sampled_from(["value", "missing", "mg", "on"])
+STORED = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PARTS, inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(NAMES)), STORED))
+def test_whatever_is_stored_an_expression_answers_or_is_undetermined(values: dict[str, Any]) -> None:
+    """A damaged record never breaks a page: what cannot be read decides nothing."""
+    for source in (
+        "rr > 1.0 && spo2 / rr < 2.0 && sex == 'F' && remark.contains('a') && taken_at < '10:00'",
+        "before(ct_on, born) || hours(started_at, ended_at) > 1.0 || years(born, ct_on) >= 18.0",
+        "'FEVER' in signs || count(signs) > 2.0 || doses.exists(d, d.mg > 1.0 || before(d.on, ct_on))",
+    ):
+        found = compile_expression(source, NAMES).evaluate(values)
+        assert isinstance(found, bool) or found.needs is not None
+
+
 def test_a_division_by_zero_is_undetermined_and_never_infinite() -> None:
     assert needs("rr / spo2 <= 300.0", rr="60", spo2="0") == ["rr", "spo2"]
     assert isinstance(answer("rr / (spo2 - 5.0)", NUMBER, rr="60", spo2="5"), Undetermined)

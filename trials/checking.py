@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trials.checking_design import design_problems
-from trials.checking_expressions import expression_problems
+from trials.checking_expressions import expression_problems, trial_run
 from trials.checking_items import item_problems
 from trials.checking_shape import Problem, set_aside, shape_problems
 from trials.protocol_document import Protocol
@@ -59,7 +59,7 @@ def _examined(raw: Mapping[str, Any]) -> tuple[Protocol | None, list[Problem]]:
         protocol = Protocol.model_validate(raw)
     except ValidationError as error:
         return None, _in_order(shape_problems(error, raw) + _beside(error, raw), raw)
-    return protocol, _in_order(_references(protocol, raw), raw)
+    return protocol, _in_order(_references(protocol, raw), raw) or trial_run(protocol)
 
 
 def _beside(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:

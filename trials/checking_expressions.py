@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trials.checking_shape import Problem, Written
+from trials.evaluation import Scope
 from trials.expression_syntax import ExpressionError, Name, parse, walk
 from trials.expression_types import Names
 from trials.expression_values import LOGIC, ItemKind
@@ -13,6 +14,7 @@ from trials.expressions import check_expression
 from trials.protocol_document import Protocol
 from trials.protocol_items import Form, Item
 from trials.protocol_names import kind_of_item, kinds_of_items, names_everywhere
+from trials.simulation import sample_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,30 @@ def expression_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Prob
     stated = list(_stated(protocol))
     found = [problem for each in stated for problem in _mistakes(each, set_aside)]
     return found + list(_circles(protocol))
+
+
+def trial_run(protocol: Protocol) -> list[Problem]:
+    """Evaluate every expression once on invented answers of the declared types, and once on nothing.
+
+    What the check of kinds cannot know (what CEL itself refuses) fails here and not when a form is saved.
+    """
+    found: list[Problem] = []
+    records: dict[str, Mapping[str, Any]] = {}
+    for code, form in protocol.forms.items():
+        try:
+            records[code] = sample_values(form, protocol, records)
+            rules = protocol.evaluation.form(code)
+            rules.fired(Scope(records[code], records, form=code))
+            rules.fired(Scope())
+        except (ExpressionError, TypeError, ValueError) as error:
+            found.append(Problem(f"forms.{code}", f"an expression cannot be evaluated: {error}"))
+    for scope in (Scope(other_forms=records), Scope()):
+        try:
+            protocol.evaluation.criteria(scope)
+            protocol.evaluation.group(scope)
+        except (ExpressionError, TypeError, ValueError) as error:
+            found.append(Problem("eligibility", f"an expression cannot be evaluated: {error}"))
+    return found
 
 
 def _stated(protocol: Protocol) -> Iterator[Stated]:

@@ -89,8 +89,14 @@ def _logic(raw: Any, zone: str) -> Any:
     return raw if isinstance(raw, bool) else ABSENT
 
 
-def _list(raw: Any, zone: str) -> Any:
-    return list(raw) if isinstance(raw, list | tuple) else ABSENT
+def _codes(raw: Any, zone: str) -> Any:
+    readable = isinstance(raw, list | tuple) and all(isinstance(code, str) for code in raw)
+    return list(raw) if readable else ABSENT
+
+
+def _rows(raw: Any, zone: str) -> Any:
+    readable = isinstance(raw, list) and all(isinstance(row, Mapping) for row in raw)
+    return raw if readable else ABSENT
 
 
 def _moment(raw: Any, zone: str) -> Any:
@@ -118,7 +124,7 @@ _READERS: Mapping[Kind, Callable[[Any, str], Any]] = {
     Kind.TIME: _text,
     Kind.DAY: _moment,
     Kind.INSTANT: _moment,
-    Kind.CODES: _list,
-    Kind.LIST: _list,
-    Kind.ROWS: _list,
+    Kind.CODES: _codes,
+    Kind.LIST: _codes,
+    Kind.ROWS: _rows,
 }

@@ -56,6 +56,12 @@ def simulated_values(
     return _entered(form, maker.consistent())
 
 
+def sample_values(form: Form, protocol: Protocol, others: Mapping[str, Any]) -> Answers:
+    """Answers of the declared types, drawn once whatever the checks say of them: to try expressions on."""
+    maker = _Maker(form, Random(form.code), protocol, Scope(other_forms=others), Simulation())
+    return maker.settled(maker.drawn(form.items))
+
+
 def simulated_eligible(
     protocol: Protocol,
     rng: Random,
