@@ -1,0 +1,79 @@
+"""The allocation list can be made again from its seed, and is balanced block by block."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dosing.randomisation import ALGORITHM, permuted_blocks
+
+EVEN = {"cells": 1, "placebo": 1}
+seeds = st.text(min_size=1, max_size=20)
+sizes = st.lists(st.sampled_from([2, 4, 6]), min_size=1, max_size=3, unique=True)
+
+
+def blocks_of(places):
+    found = {}
+    for place in places:
+        found.setdefault(place.block, []).append(place.arm)
+    return found
+
+
+@given(seeds, sizes, st.integers(1, 80))
+def test_every_block_holds_the_arms_in_their_ratio(seed, block_sizes, size):
+    """RND-01."""
+    places = permuted_blocks(seed=seed, stratum="", size=size, block_sizes=block_sizes, ratio={"a": 1, "b": 1})
+    assert len(places) >= size
+    for arms in blocks_of(places).values():
+        assert len(arms) in block_sizes
+        assert Counter(arms)["a"] == Counter(arms)["b"]
+
+
+@given(seeds, st.integers(1, 60))
+def test_the_same_seed_gives_the_same_list_and_a_longer_one_begins_with_it(seed, size):
+    short = permuted_blocks(seed=seed, stratum="A", size=size, block_sizes=[2, 4], ratio=EVEN)
+    assert short == permuted_blocks(seed=seed, stratum="A", size=size + 40, block_sizes=[4, 2], ratio=EVEN)[: len(short)]
+
+
+@given(seeds, st.integers(1, 100))
+def test_the_arms_never_differ_by_more_than_half_a_block(seed, size):
+    count = Counter()
+    for place in permuted_blocks(seed=seed, stratum="", size=size, block_sizes=[2, 4], ratio=EVEN):
+        count[place.arm] += 1
+        assert abs(count["cells"] - count["placebo"]) <= 2
+
+
+@given(seeds)
+def test_an_unequal_ratio_is_kept(seed):
+    places = permuted_blocks(seed=seed, stratum="", size=30, block_sizes=[3, 6], ratio={"a": 2, "b": 1})
+    count = Counter(place.arm for place in places)
+    assert count["a"] == 2 * count["b"]
+
+
+def test_strata_have_lists_of_their_own():
+    lists = [
+        [p.arm for p in permuted_blocks(seed="s", stratum=name, size=60, block_sizes=[4], ratio=EVEN)] for name in "AB"
+    ]
+    assert lists[0] != lists[1]
+
+
+def test_positions_run_from_one_without_a_gap():
+    places = permuted_blocks(seed="s", stratum="", size=30, block_sizes=[2, 4], ratio=EVEN)
+    assert [place.position for place in places] == list(range(1, len(places) + 1))
+
+
+def test_the_documented_algorithm_gives_the_documented_list():
+    """A change of this list is a change of the algorithm and needs a new name."""
+    places = permuted_blocks(seed="stroma", stratum="", size=12, block_sizes=[2, 4], ratio=EVEN)
+    assert ALGORITHM == "permuted-blocks-1"
+    assert "".join(place.arm[0] for place in places) == "cpccppccpppc"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"block_sizes": [3]}, {"block_sizes": []}, {"block_sizes": [1]}, {"seed": ""}, {"size": 0}, {"ratio": {}}]
+)
+def test_a_list_that_cannot_be_balanced_is_refused(wrong):
+    good = {"seed": "s", "stratum": "", "size": 4, "block_sizes": [2], "ratio": EVEN}
+    with pytest.raises(ValueError, match="block sizes|needs a seed"):
+        permuted_blocks(**(good | wrong))
