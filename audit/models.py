@@ -1,6 +1,10 @@
 """Signatures, access events, seals and reviews: what the trail keeps beside the history of the rows."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django.db import models
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from audit.trail import Trail
@@ -46,6 +50,24 @@ class Signature(models.Model):
             models.Index(fields=["target_type", "target_id"], name="signature_target"),
             models.Index(fields=["patient_id"], name="signature_patient"),
         ]
+
+    @property
+    def at_site(self) -> datetime:
+        """Return the time of signing on the clock of the site."""
+        return self.signed_at.astimezone(ZoneInfo(self.zone))
+
+    @property
+    def statement(self) -> str:
+        """Return the line that every rendering shows: name, role, time with offset, meaning (11.50)."""
+        at = self.at_site
+        return _("Signed by %(name)s (%(user)s), %(role)s, %(time)s [%(zone)s]: %(meaning)s") % {
+            "name": self.printed_name,
+            "user": self.signer_name,
+            "role": self.role.replace("_", " "),
+            "time": f"{at:%d}-{date_format(at, 'M')}-{at:%Y %H:%M:%S} {at.isoformat()[-6:]}",
+            "zone": self.zone,
+            "meaning": self.get_meaning_display(),
+        }
 
 
 class AccessEvent(models.Model):

@@ -87,3 +87,25 @@ def _plain(field: Any, number: int) -> Any:
             return number
         case _:
             return f"é{number}"[-(field.max_length or 20) :]
+
+
+def fixed_history(model: type[models.Model]) -> Any:
+    """Return a history row that is the same in every run: fractions, zeros, accents and nested values."""
+    told: dict[str, Any] = {}
+    for field in model._meta.concrete_fields:
+        match field:
+            case models.DateTimeField():
+                told[field.attname] = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+            case models.DateField():
+                told[field.attname] = date(2026, 3, 1)
+            case models.DecimalField():
+                told[field.attname] = Decimal("36.50")
+            case models.JSONField():
+                told[field.attname] = {"é": ["b", 1, 1.5, 2.0, None, True], "a": {"missing": "ND"}}
+            case models.BooleanField():
+                told[field.attname] = True
+            case models.IntegerField() | models.ForeignKey():
+                told[field.attname] = 700001
+            case _:
+                told[field.attname] = "é\n"[: field.max_length]
+    return model(**told)
