@@ -3,8 +3,8 @@
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
 from django.test import TransactionTestCase
+from hypothesis import settings
 
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
