@@ -27,8 +27,8 @@ AT_ONCE = 100
 
 def events_of(request: HttpRequest) -> QuerySet[AdverseEvent]:
     """Return the events of this trial with their patients."""
-    rows = AdverseEvent.objects.visible_to(request.user).filter(trial=request.trial)
-    return rows.select_related("patient")
+    # Prefetched, not joined: a join lets the planner start from the patients and sort every event.
+    return AdverseEvent.objects.of(request.access).prefetch_related("patient")
 
 
 @trial_page(see=P.SEE_TRIAL)

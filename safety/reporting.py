@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from audit import signatures
 from audit.context import because
 from patients.lifecycle import held, refuse_when_locked
 from patients.models import Patient
@@ -105,13 +106,13 @@ def review_events(
     """
     if not events:
         raise ValidationError(_("Choose at least one event."))
-    rows = list(AdverseEvent.objects.select_for_update().filter(pk__in=[event.pk for event in events]))
+    chosen = AdverseEvent.objects.select_for_update(of=("self",)).select_related("patient")
+    rows = list(chosen.filter(pk__in=[event.pk for event in events]))
     problems = [problem for row in rows if (problem := not_reviewable(row, versions.get(row.pk)))]
     if problems:
         raise ValidationError(problems)
-    from audit import signatures
-
-    signatures.sign_many(targets=rows, meaning=meaning, password=password, by=by)
+    zone = rows[0].trial.rules.trial.site.time_zone
+    signatures.sign_many(targets=rows, meaning=meaning, password=password, by=by, zone=zone)
     return len(rows)
 
 
