@@ -4,3 +4,13 @@ from django.apps import AppConfig
 class DosingConfig(AppConfig):
     name = "dosing"
     verbose_name = "Dosing"
+
+    def ready(self) -> None:
+        """Listen to what happens to patients, and tell of infusions."""
+        from dosing import administration, allocation, milestones
+        from patients import signals
+        from patients.milestones import providers
+
+        signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
+        signals.patient_enrolled.connect(administration.on_patient_enrolled, dispatch_uid="dosing.planning")
+        providers.append(milestones.infusions_given)

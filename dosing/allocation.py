@@ -1,0 +1,125 @@
+"""Allocation: one place of a concealed list per patient, taken when eligibility is signed (RND-01 to RND-03).
+
+The list is generated once, when the first patient of a randomised trial needs a place, from a seed drawn by the
+operating system; it is stored with algorithm, seed, block sizes and ratio, readable only by those who may know the
+treatment. A place is taken atomically and never given back, so a patient keeps it whatever happens later.
+"""
+
+import secrets
+from itertools import product
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import acting
+from dosing.models import AllocationList, AllocationSlot
+from dosing.randomisation import ALGORITHM, permuted_blocks
+from patients.inputs import input_words, latest_complete
+from patients.models import Patient
+from trials.models import Trial
+from trials.protocol import Protocol
+
+# Places per stratum beyond the target: whole blocks, replacements, and patients who leave before treatment.
+RESERVE = 2
+
+
+@transaction.atomic
+def generate_list(*, trial: Trial, by: User | None, seed: str = "", size: int | None = None) -> AllocationList:
+    """Store the allocation list of a randomised trial. Raises ValidationError when there is one already.
+
+    seed: to make a documented list again; drawn at random when empty. size: places per stratum.
+    """
+    rules = trial.rules
+    if rules.allocation is None:
+        raise ValidationError(_("This trial does not randomise."))
+    Trial.objects.select_for_update().get(pk=trial.pk)
+    if AllocationList.objects.filter(trial=trial).exists():
+        raise ValidationError(_("The allocation list exists already: it is never made again."))
+    plan = rules.allocation
+    seed = seed or secrets.token_hex(16)
+    places = [
+        place
+        for stratum in strata_of(rules)
+        for place in permuted_blocks(
+            seed=seed, stratum=stratum, size=size or rules.trial.target * RESERVE, block_sizes=plan.block_sizes,
+            ratio=plan.ratio,
+        )
+    ]
+    with acting(user=by, system="allocation"):
+        made = AllocationList.objects.create(
+            trial=trial, algorithm=ALGORITHM, seed=seed, block_sizes=list(plan.block_sizes), ratio=dict(plan.ratio)
+        )
+        AllocationSlot.objects.bulk_create(
+            AllocationSlot(
+                trial=trial, stratum=place.stratum, position=place.position, block=place.block, arm=place.arm
+            )
+            for place in places
+        )
+    return made
+
+
+@transaction.atomic
+def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | None:
+    """Give the patient the next free place of the stratum; the same place again when there is one already.
+
+    Returns None in a trial that does not randomise. The trial's row is locked, so that fifty people asking at once
+    take fifty places in order, without a gap. Raises ValidationError when the list is used up.
+    """
+    trial = patient.trial
+    if trial.rules.allocation is None:
+        return None
+    Trial.objects.select_for_update().get(pk=trial.pk)
+    taken = AllocationSlot.objects.filter(patient=patient).first()
+    if taken is not None:
+        return taken
+    if not AllocationList.objects.filter(trial=trial).exists():
+        generate_list(trial=trial, by=by)
+    slot = (
+        AllocationSlot.objects.select_for_update()
+        .filter(trial=trial, stratum=stratum, patient=None)
+        .order_by("position")
+        .first()
+    )
+    if slot is None:
+        raise ValidationError(_("The allocation list has no place left. Call the trial's statistician."))
+    with acting(user=by, system="allocation"):
+        AllocationSlot.objects.filter(pk=slot.pk, patient=None).update(patient=patient, taken_at=timezone.now())
+    slot.refresh_from_db()
+    return slot
+
+
+def strata_of(rules: Protocol) -> list[str]:
+    """Return every stratum of the list: each combination of the answers to the items that stratify; one without."""
+    plan = rules.allocation
+    answers = [[f"{path}={code}" for code in _codes(rules, path)] for path in (plan.strata if plan else ())]
+    return [" ".join(combination) for combination in product(*answers)]
+
+
+def _codes(rules: Protocol, path: str) -> tuple[str, ...]:
+    item = rules.item(path)
+    return ("Y", "N") if item.type == "yes_no" else tuple(item.codes)
+
+
+def stratum_of(patient: Patient) -> str:
+    """Return the stratum of a patient from the complete forms. Raises ValidationError naming what is missing."""
+    rules = patient.protocol.rules
+    plan = rules.allocation
+    known = latest_complete(patient) if plan is not None and plan.strata else {}
+    parts = []
+    for path in plan.strata if plan is not None else ():
+        form, _dot, name = path.partition(".")
+        answer = known.get(form, {}).get(name)
+        if answer not in _codes(rules, path):
+            raise ValidationError(_("The stratum is not known yet: it needs %(item)s.") % {"item": input_words(rules, path)})
+        parts.append(f"{path}={answer}")
+    return " ".join(parts)
+
+
+def on_eligibility_signed(sender: Any, *, patient: Patient, decision: Any, by: User, **kwargs: Any) -> None:
+    """Allocate inside the transaction in which the investigator signed."""
+    if patient.trial.rules.allocation is not None:
+        allocate(patient=patient, stratum=stratum_of(patient), by=by)

@@ -1,0 +1,18 @@
+"""Infusions as milestones of a patient, for the rooms beside and above."""
+
+from collections.abc import Iterator, Sequence
+
+from django.utils.translation import gettext as _
+
+from dosing.models import Infusion
+from patients.milestones import Milestone
+from patients.models import Patient
+from trials.moments import Moment
+
+
+def infusions_given(patients: Sequence[Patient]) -> Iterator[Milestone]:
+    """Yield the infusions given to these patients. One query."""
+    rows = Infusion.objects.filter(patient__in=patients, state=Infusion.State.GIVEN)
+    for row in rows.values_list("patient_id", "number", "started"):
+        label = _("Infusion %(number)d") % {"number": row[1]}
+        yield Milestone(patient_id=row[0], kind="infusion", number=row[1], label=label, at=Moment.from_iso(row[2]))
