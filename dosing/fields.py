@@ -1,0 +1,40 @@
+"""Form fields of the dosing room: a measure with its unit, read as people type it (comma or point)."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from trials.items import canonical
+from trials.refused import ValueRefused
+
+
+class MeasureField(forms.CharField):
+    """A number with a unit, typed with comma or point. Cleans to a `Decimal`; nothing is rounded.
+
+    unit: shown beside the input and part of its accessible name. places: most decimals that are accepted.
+    """
+
+    def __init__(self, *, unit: str, places: int, **kwargs: Any) -> None:
+        self.unit, self.places = unit, places
+        kwargs.setdefault("max_length", 24)
+        super().__init__(**kwargs)
+        self.widget.attrs.update({"autocomplete": "off", "inputmode": "decimal"})
+
+    def clean(self, value: Any) -> Decimal | None:
+        """Return the number, or None when empty and not required. Raises ValidationError with a sentence."""
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            number = canonical(text)
+        except ValueRefused as refused:
+            raise forms.ValidationError(refused.sentence(_)) from refused
+        if number is None:
+            return None
+        if len(number.partition(".")[2]) > self.places:
+            raise forms.ValidationError(
+                _("Type at most %(places)d decimals: nothing is rounded for you.") % {"places": self.places}
+            )
+        return Decimal(number)
