@@ -100,21 +100,27 @@ def strata_of(rules: Protocol) -> list[str]:
 
 
 def _codes(rules: Protocol, path: str) -> tuple[str, ...]:
+    if path == "group":
+        return tuple(group.code for group in rules.groups)
     item = rules.item(path)
     return ("Y", "N") if item.type == "yes_no" else tuple(item.codes)
 
 
-def stratum_of(patient: Patient) -> str:
-    """Return the stratum of a patient from the complete forms. Raises ValidationError naming what is missing."""
+def stratum_of(patient: Patient, group: str) -> str:
+    """Return the stratum of a patient from the group and the complete forms.
+
+    Raises ValidationError naming what is missing.
+    """
     rules = patient.protocol.rules
     plan = rules.allocation
     known = latest_complete(patient) if plan is not None and plan.strata else {}
     parts = []
     for path in plan.strata if plan is not None else ():
         form, _dot, name = path.partition(".")
-        answer = known.get(form, {}).get(name)
+        answer = group if path == "group" else known.get(form, {}).get(name)
         if answer not in _codes(rules, path):
-            raise ValidationError(_("The stratum is not known yet: it needs %(item)s.") % {"item": input_words(rules, path)})
+            item = _("the group") if path == "group" else input_words(rules, path)
+            raise ValidationError(_("The stratum is not known yet: it needs %(item)s.") % {"item": item})
         parts.append(f"{path}={answer}")
     return " ".join(parts)
 
@@ -122,4 +128,4 @@ def stratum_of(patient: Patient) -> str:
 def on_eligibility_signed(sender: Any, *, patient: Patient, decision: Any, by: User, **kwargs: Any) -> None:
     """Allocate inside the transaction in which the investigator signed."""
     if patient.trial.rules.allocation is not None:
-        allocate(patient=patient, stratum=stratum_of(patient), by=by)
+        allocate(patient=patient, stratum=stratum_of(patient, decision.group), by=by)

@@ -55,7 +55,7 @@ class AllocationSlot(models.Model):
     """One place of the allocation list. Taken once, never edited (RND-03)."""
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="allocation_slots")
-    stratum = models.CharField(max_length=60, blank=True)
+    stratum = models.CharField(max_length=200, blank=True)
     position = models.PositiveIntegerField()
     block = models.PositiveIntegerField()
     arm = models.CharField(max_length=40)

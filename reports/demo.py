@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from random import Random
 from typing import Any
 
@@ -13,8 +13,8 @@ from django.utils import timezone
 from accounts.models import Delegation, User
 from accounts.roles import ROLES
 from audit.context import acting
-from dosing.administration import record_infusion, record_preparation
-from dosing.models import Infusion
+from dosing.administration import Bedside, Product, record_infusion, record_preparation
+from dosing.models import AllocationSlot, Infusion
 from patients import entry
 from patients.casebook import Casebook, forms_of
 from patients.consenting import record_capacity, record_consent
@@ -27,9 +27,13 @@ from patients.screening import fail_screening, screen
 from patients.signing import sign_records
 from patients.visiting import hold_visit
 from safety.answers import EventAnswers
+from safety.choices import causalities
+from safety.models import NOT_OF_SPECIAL_INTEREST
 from safety.reporting import report_event, report_to_sponsor
 from trials.models import Trial
 from trials.moments import Moment
+from trials.protocol import Protocol
+from trials.protocol_design import Safety
 from trials.simulation import Simulation, simulated_eligible, simulated_values
 
 NAMES = {
@@ -56,7 +60,7 @@ class Event:
     causality: str = "unlikely"
     outcome: str = "recovered"
     action: str = "none"
-    aesi: bool = False
+    aesi: str = ""
     reported: bool = True
 
 
@@ -80,16 +84,16 @@ HEADACHE = Event(1, "Headache", 1, 1, causality="possible")
 FEVER = Event(0, "Pyrexia", 1, 1, causality="probable")
 CHILLS = Event(4, "Infusion related reaction", 2, 1, causality="definite", action="interrupted")
 PNEUMONIA = Event(
-    9, "Ventilator-associated pneumonia", 3, 8, frozenset({"hospitalisation"}), causality="unlikely", aesi=True
+    9, "Ventilator-associated pneumonia", 3, 8, frozenset({"hospitalisation"}), causality="unlikely", aesi="INFECTION_BACTERIAL"
 )
-THROMBOSIS = Event(12, "Deep vein thrombosis", 3, 20, frozenset({"medically_important"}), causality="possible", aesi=True)
+THROMBOSIS = Event(12, "Deep vein thrombosis", 3, 20, frozenset({"medically_important"}), causality="possible", aesi="THROMBOEMBOLIC")
 ANAEMIA = Event(6, "Anaemia", 2, None, causality="not_related", outcome="not_recovered")
 FAILURE = Event(
     12, "Multiple organ failure", 5, 0, frozenset({"results_in_death"}), causality="unlikely", outcome="fatal"
 )
 FRESH = Event(
     14, "Pulmonary embolism", 4, None, frozenset({"life_threatening", "hospitalisation"}), causality="possible",
-    outcome="not_recovered", aesi=True, reported=False,
+    outcome="not_recovered", aesi="THROMBOEMBOLIC", reported=False,
 )
 
 STORIES = (
@@ -247,7 +251,32 @@ class Populator:
 
     def give(self, patient: Patient, infusion: Infusion, weight: Decimal, start: Moment, end: Moment, donor: str) -> None:
         """Record one infusion at the bedside and its product in the laboratory."""
-        raise NotImplementedError
+        with self.as_role("coordinator") as by:
+            facts = Bedside(
+                weight_kg=weight, weight_measured=self.moment(day_of(start), 0, 30), started=start, ended=end,
+                volume_ml=Decimal(100), interrupted="N", interruption_reason="", premedication="Paracetamol 1 g",
+                timing_deviation_reason="",
+            )
+            record_infusion(infusion=infusion, facts=facts, version=infusion.version, by=by)
+        cells = self.cells_for(patient, weight)
+        with self.as_role("cell_laboratory") as by:
+            product = Product(
+                donor_code=donor if cells else "", lot=f"{donor}-{self.rng.randint(1, 9)}" if cells else "",
+                viable_cells=cells, viability_percent=Decimal(self.rng.randint(820, 960)) / 10 if cells else None,
+                thawed=self.moment(day_of(start), 0, 10) if cells else None,
+                dose_deviation_reason="", donor_deviation_reason="",
+            )
+            record_preparation(infusion=infusion, facts=product, version=0, by=by)
+
+    def cells_for(self, patient: Patient, weight: Decimal) -> Decimal:
+        """Return the viable cells of one infusion: near the target, none in an arm without cells."""
+        rules = patient.protocol.rules
+        slot = AllocationSlot.objects.filter(patient=patient).first()
+        if rules.dosing is None or (slot and not rules.arm(slot.arm).cells):
+            return Decimal(0)
+        limits = rules.dosing.cells_per_kg
+        share = Decimal(self.rng.randint(80, 100)) / 100 if limits.lowest * 10 <= limits.target * 8 else Decimal(1)
+        return (limits.target * weight * share).quantize(Decimal(1), rounding=ROUND_FLOOR)
 
     def report(self, patient: Patient, event: Event, day: date) -> None:
         """Report one event; the clock of a fresh serious one is still running."""
@@ -265,9 +294,9 @@ class Populator:
         known = Moment.from_datetime(aware, self.zone) if aware else self.moment(onset_day, 16)
         answers = EventAnswers(
             term=event.term, description="", onset=onset, ongoing="N" if end else "Y", end=end, grade=event.grade,
-            seriousness=event.seriousness, causality=event.causality,
+            seriousness=event.seriousness, causality=self.causality(event, patient.protocol.rules),
             outcome=event.outcome if end or event.outcome == "not_recovered" else "not_recovered",
-            action_taken=event.action, aesi=rules.aesi[0].code if event.aesi and rules.aesi else "",
+            action_taken=event.action, aesi=self.category(event, rules),
             aware=known if serious else None,
         )
         with self.as_role("coordinator") as by:
@@ -275,6 +304,21 @@ class Populator:
             if serious and event.reported:
                 at = Moment.from_datetime(known.earliest + timedelta(hours=6), self.zone)
                 report_to_sponsor(event=row, at=at, by=by, version=row.version)
+
+    def causality(self, event: Event, rules: Protocol) -> str:
+        """Return the causality on the protocol's own scale, which may be related or not related only."""
+        offered = [code for code, _label in causalities(rules)]
+        if event.causality in offered:
+            return event.causality
+        related = event.causality in {"definite", "probable", "possible"}
+        return offered[0] if related else offered[-1]
+
+    def category(self, event: Event, rules: Safety) -> str:
+        """Return the protocol's category of special interest, or that there is none."""
+        codes = [each.code for each in rules.aesi]
+        if not codes:
+            return ""
+        return event.aesi if event.aesi in codes else NOT_OF_SPECIAL_INTEREST
 
     def close(self, patient: Patient, story: Story, day: date) -> None:
         """Confirm the consent, sign, and end the study as the story says."""
@@ -299,6 +343,13 @@ class Populator:
         note = "Did not want further blood samples" if story.ends == "withdrawal" else ""
         with self.as_role("coordinator") as by:
             end_study(patient=patient, on=on, reason=story.ends, note=note, by=by)
+
+
+def day_of(moment: Moment) -> date:
+    """Return the day of a moment made here."""
+    if moment.date is None:
+        raise ValueError("a moment of the demo has a day")
+    return moment.date
 
 
 def make_people(trials: list[Trial], password: str) -> dict[str, User]:
