@@ -92,12 +92,15 @@ def _visit(casebook: Casebook, visit: Visit, place: Place | None, today: date) -
     current = place is not None and place.visit is not None and place.visit.pk == visit.pk
     urgent = _urgent(casebook.patient, visit, today)
     forms = tuple(_forms(casebook, visit, place if current else None, urgent))
+    state = _visit_state(casebook.patient, visit, forms)
+    if visit.state == Visit.State.HELD and state not in ("not_started", "draft"):
+        urgent = ()
     day = day_of(visit)
     return VisitLink(
         key=visit.key,
         title=visit_title(casebook.patient.protocol, visit, get_language() or "en", _("Unscheduled visit")),
         when=Moment.from_date(day).display(get_language() or "en") if day else "",
-        state=_visit_state(visit, forms),
+        state=state,
         flags=tuple(
             dict.fromkeys([*urgent, *(flag for form in forms for flag in form.flags if flag == "query")])
         ),
@@ -116,12 +119,13 @@ def _urgent(patient: Patient, visit: Visit, today: date) -> tuple[str, ...]:
     return ("due",) if visit.window_from is not None and visit.window_from <= today else ()
 
 
-def _visit_state(visit: Visit, forms: Iterable[FormLink]) -> str:
+def _visit_state(patient: Patient, visit: Visit, forms: Iterable[FormLink]) -> str:
     if visit.state == Visit.State.MISSED:
         return "missed"
     begun = [form for form in forms if form.state != "not_started"]
     if not begun:
-        return "not_started"
+        ahead = visit.state == Visit.State.PLANNED and patient.state not in OPEN
+        return "not_applicable" if ahead else "not_started"
     if any(form.needed and form.state == "not_started" for form in forms):
         return "draft"
     return min((form.state for form in begun), key=ADVANCE.index)

@@ -1,8 +1,8 @@
 """Finding a patient, a form, a visit or an adverse event of the trial. The text goes nowhere but to these.
 
 Identity is not searched: only holders of SEE_IDENTITY find a patient by the whole hospital number, by POST so
-that no identifier stands in an address (PRV-05), and every such look is recorded (PRV-04). Lots and donors are
-found only by readers who may know the treatment.
+that no identifier stands in an address (PRV-05), and every such look is recorded (PRV-04). Lots and donors
+are found only by readers who may know the treatment.
 """
 
 from collections.abc import Sequence
@@ -102,11 +102,15 @@ def cleaned(text: str) -> str:
 
 def find(access: Access, text: str) -> Results:
     """Return what the text names. Words that are part of a subject code narrow the rest to those patients."""
-    named = [word for word in text.split() if _looks_like_code(access, word)]
-    patients = list(_patients(access).filter(_any_code(named)).order_by("number")[:MOST]) if named else []
-    rest = " ".join(word for word in text.split() if not patients or word not in named)
+    words = text.split()
+    codes = [word for word in words if _looks_like_code(access.trial.rules, word)]
+    patients = list(_patients(access).filter(_any_code(codes)).order_by("number")[:MOST]) if codes else []
+    named = [word for word in codes if any(word.casefold() in each.code.casefold() for each in patients)]
+    rest = " ".join(word for word in words if word not in named)
     return Results(
-        patients=[_patient_hit(patient) for patient in patients],
+        patients=[
+            Hit(_casebook(access, each), each.code, str(each.get_state_display())) for each in patients
+        ],
         places=_places(access, rest, patients),
         events=_events(access, rest, patients),
         products=_products(access, text),
@@ -117,10 +121,11 @@ def _patients(access: Access) -> Any:
     return Patient.objects.visible_to(access.user).filter(trial=access.trial)
 
 
-def _looks_like_code(access: Access, word: str) -> bool:
+def _looks_like_code(rules: Protocol, word: str) -> bool:
     """Tell whether a word can be a part of a subject code: it has a digit, or it is how the codes begin."""
-    pattern = access.trial.rules.trial.subject_code
-    beginning = pattern.split("{")[0].rstrip("-_").casefold()
+    if any(plain(word) == plain(visit.code) for visit in rules.visits):
+        return False
+    beginning = rules.trial.subject_code.split("{")[0].rstrip("-_").casefold()
     return any(sign.isdigit() for sign in word) or word.rstrip("-_").casefold() == beginning
 
 
@@ -131,12 +136,8 @@ def _any_code(words: Sequence[str]) -> Q:
     return found
 
 
-def _patient_hit(patient: Patient) -> Hit:
-    return Hit(_casebook(patient), patient.code, str(patient.get_state_display()))
-
-
-def _casebook(patient: Patient) -> str:
-    return reverse("reports:casebook", args=[patient.trial.slug, patient.code])
+def _casebook(access: Access, patient: Patient) -> str:
+    return reverse("reports:casebook", args=[access.trial.slug, patient.code])
 
 
 def _places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
@@ -156,8 +157,8 @@ def _places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]
         rows = rows.filter(begun).order_by(Coalesce("held_on", "planned_on").desc(), "patient__number")
     hits = [
         hit
-        for visit in rows.select_related("patient__trial")[:MOST]
-        for hit in _hits(rules, visit, asked[visit.code])
+        for visit in rows.select_related("patient")[:MOST]
+        for hit in _hits(access, visit, asked[visit.code])
     ]
     return hits[:MOST]
 
@@ -183,9 +184,9 @@ def _holds(titles: Sequence[str], words: Sequence[str]) -> bool:
     return any(all(word in plain(title) for word in words) for title in titles)
 
 
-def _hits(rules: Protocol, visit: Visit, forms: Sequence[str]) -> list[Hit]:
-    language = get_language() or "en"
-    url = f"{_casebook(visit.patient)}visits/{visit.key}/"
+def _hits(access: Access, visit: Visit, forms: Sequence[str]) -> list[Hit]:
+    rules, language = access.trial.rules, get_language() or "en"
+    url = f"{_casebook(access, visit.patient)}visits/{visit.key}/"
     title = rules.visit(visit.code).title.in_language(language)
     name = f"{visit.patient.code} {visit.key}"
     if not forms:
@@ -202,12 +203,12 @@ def _events(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]
     rows = AdverseEvent.objects.visible_to(access.user).filter(trial=access.trial, term__icontains=text)
     if patients:
         rows = rows.filter(patient__in=patients)
-    found = rows.select_related("patient__trial").order_by("-onset_earliest", "-pk")[:MOST]
-    return [_event_hit(event) for event in found]
+    found = rows.select_related("patient").order_by("-onset_earliest", "-pk")[:MOST]
+    return [_event_hit(access, event) for event in found]
 
 
-def _event_hit(event: AdverseEvent) -> Hit:
-    url = reverse("safety:event", args=[event.patient.trial.slug, event.patient.code, event.number])
+def _event_hit(access: Access, event: AdverseEvent) -> Hit:
+    url = reverse("safety:event", args=[access.trial.slug, event.patient.code, event.number])
     note = _("grade %(grade)s, %(onset)s") % {
         "grade": event.grade,
         "onset": event.onset_moment.display(get_language() or "en"),
@@ -222,11 +223,11 @@ def _products(access: Access, text: str) -> list[Hit]:
     rows = rows.filter(Q(lot__icontains=text) | Q(donor_code__icontains=text))
     return [
         Hit(
-            f"{_casebook(row.patient)}infusions/{row.infusion.number}/preparation/",
+            f"{_casebook(access, row.patient)}infusions/{row.infusion.number}/preparation/",
             _("%(code)s infusion %(number)s") % {"code": row.patient.code, "number": row.infusion.number},
             " · ".join(filter(None, [row.lot, row.donor_code])),
         )
-        for row in rows.select_related("patient__trial", "infusion").order_by(
-            "patient__number", "infusion__number"
-        )[:MOST]
+        for row in rows.select_related("patient", "infusion").order_by("patient__number", "infusion__number")[
+            :MOST
+        ]
     ]

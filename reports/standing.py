@@ -18,6 +18,7 @@ from trials.protocol import Visit as ProtocolVisit
 STAGES = ("draft", "complete", "verified", "signed", "locked")
 DRAFT, COMPLETE, VERIFIED, SIGNED, LOCKED = range(5)
 NOT_STARTED, NOT_APPLICABLE, MISSED = "not_started", "not_applicable", "missed"
+UNFINISHED = (NOT_STARTED, STAGES[DRAFT])
 
 OPEN_PATIENTS = (Patient.State.SCREENING, Patient.State.ENROLLED)
 VALID_SIGNATURE = Signature.objects.filter(
@@ -93,12 +94,12 @@ def visit_standing(
 ) -> tuple[str, list[str]]:
     """Return (state, flags) of a visit's glyph; `begun` is what `visit_stage` says of its forms.
 
-    A held visit without any form, and a visit whose window is open, are due; past the window it is overdue.
+    A held visit with forms left is due, like a visit whose window is open; past the window it is overdue.
     """
     if state == Visit.State.MISSED:
         return MISSED, []
     if state == Visit.State.HELD:
-        return begun, ["due"] if begun == NOT_STARTED else []
+        return begun, ["due"] if open_patient and begun in UNFINISHED else []
     if not open_patient:
         return (NOT_APPLICABLE if begun == NOT_STARTED else begun), []
     first, last = window

@@ -1,4 +1,4 @@
-"""Many patients at once, written row by row without the verbs: for counting queries and drawing full pages."""
+"""Many patients at once, written without the verbs: for counting queries and drawing full pages."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from audit.context import acting
 from dosing.models import Infusion, Preparation
 from patients.casebook import forms_of
 from patients.models import Consent, Patient, Query, Record, Visit
-from safety.models import AdverseEvent
+from safety.models import CRITERIA, AdverseEvent
 from tests import build
 from trials.models import Trial
 from trials.schedule import planned_visits
@@ -32,8 +32,8 @@ def at(day: date, hour: int = 9) -> datetime:
 def patients(trial: Trial, number: int, *, days_ago: int = 30) -> list[Patient]:
     """Return patients in follow-up whose past visits were held with every form complete.
 
-    The first has a query and a draft; each third one has no forms at the last held visit. All have infusions with
-    a product, two adverse events, and a consent.
+    The first has a query and a draft; each third one has no forms at the last held visit. All have infusions
+    with a product, two adverse events, and a consent.
     """
     by = build.user("coordinator", trial=trial)
     with acting(user=by, role="coordinator"):
@@ -43,7 +43,9 @@ def patients(trial: Trial, number: int, *, days_ago: int = 30) -> list[Patient]:
 def one(trial: Trial, number: int, by: User, days_ago: int = 30) -> Patient:
     """Return one patient of the cohort; the caller acts."""
     day = timezone.now().astimezone(trial.zone).date() - timedelta(days=days_ago + number % 7)
-    last = Patient.objects.filter(trial=trial).order_by("-number").values_list("number", flat=True).first() or 0
+    last = (
+        Patient.objects.filter(trial=trial).order_by("-number").values_list("number", flat=True).first() or 0
+    )
     patient = Patient.objects.create(
         trial=trial, protocol=trial.protocol, number=last + 1,
         code=trial.rules.trial.subject_code.format(number=last + 1), state=Patient.State.ENROLLED,
@@ -61,7 +63,9 @@ def one(trial: Trial, number: int, by: User, days_ago: int = 30) -> Patient:
 
 def _infusions(patient: Patient, day: date, by: User) -> dict[str, date]:
     found = {}
-    for number in range(1, (patient.protocol.rules.dosing.infusions if patient.protocol.rules.dosing else 0) + 1):
+    for number in range(
+        1, (patient.protocol.rules.dosing.infusions if patient.protocol.rules.dosing else 0) + 1
+    ):
         on = day + timedelta(days=4 * (number - 1))
         zone = patient.protocol.rules.trial.site.time_zone
         infusion = Infusion.objects.create(
@@ -107,8 +111,15 @@ def _records(patient: Patient, visits: list[Visit], by: User, *, skip_last: bool
     if patient.number == 1:
         draft = Record.objects.filter(patient=patient).order_by("-pk")[0]
         Record.objects.filter(pk=draft.pk).update(state="draft", completed_at=None)
+        item = patient.protocol.rules.form(draft.form).items[0].name
         Query.objects.create(
-            patient=patient, record=draft, item="spo2", origin="monitor", state="open", text="Right?", opened_by=by
+            patient=patient,
+            record=draft,
+            item=item,
+            origin="monitor",
+            state="open",
+            text="Right?",
+            opened_by=by,
         )
 
 
@@ -116,9 +127,19 @@ def _events(patient: Patient, day: date, number: int) -> None:
     for position in (1, 2):
         onset = day + timedelta(days=position)
         AdverseEvent.objects.create(
-            trial=patient.trial, patient=patient, number=position, term=TERMS[(number + position) % len(TERMS)],
-            onset=onset.isoformat(), onset_earliest=at(onset, 0), onset_latest=at(onset, 23), ongoing="Y",
-            grade=1 + (number + position) % 4, results_in_death=False, life_threatening=False, hospitalisation=False,
-            disability=False, congenital_anomaly=False, medically_important=False, none_of_these=True,
-            causality="possible", outcome="recovering", action_taken="none", aesi="none",
-        )  # fmt: skip
+            trial=patient.trial,
+            patient=patient,
+            number=position,
+            term=TERMS[(number + position) % len(TERMS)],
+            onset=onset.isoformat(),
+            onset_earliest=at(onset, 0),
+            onset_latest=at(onset, 23),
+            ongoing="Y",
+            grade=1 + (number + position) % 4,
+            causality="possible",
+            outcome="recovering",
+            action_taken="none",
+            aesi="none",
+            none_of_these=True,
+            **dict.fromkeys(CRITERIA, False),
+        )
