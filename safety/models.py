@@ -152,9 +152,23 @@ class AdverseEvent(models.Model):
         trial="trial_id",
         excluded=("serious", "related", "save_key"),
         signed_content=(
-            "term", "description", "onset", "ongoing", "end", "grade", *CRITERIA, NONE_OF_THESE,
-            "causality", "outcome", "action_taken", "aesi", "aware", "serious_aware",
-            "reported", "late_reason", "in_error_reason",
+            "term",
+            "description",
+            "onset",
+            "ongoing",
+            "end",
+            "grade",
+            *CRITERIA,
+            NONE_OF_THESE,
+            "causality",
+            "outcome",
+            "action_taken",
+            "aesi",
+            "aware",
+            "serious_aware",
+            "reported",
+            "late_reason",
+            "in_error_reason",
         ),
     )
 
@@ -168,7 +182,8 @@ class AdverseEvent(models.Model):
             models.Index(fields=["trial", "patient", "number"], name="event_by_patient"),
             models.Index(fields=["trial", "-grade", "-id"], name="event_by_grade"),
             models.Index(
-                fields=["trial", "due_at"], condition=Q(reported_at=None, none_of_these=False),
+                fields=["trial", "due_at"],
+                condition=Q(reported_at=None, none_of_these=False),
                 name="event_awaiting_report",
             ),
         ]
@@ -178,7 +193,8 @@ class AdverseEvent(models.Model):
                 fields=["patient", "save_key"], condition=~Q(save_key=""), name="event_saved_once"
             ),
             models.CheckConstraint(
-                condition=Q(grade__gte=1, grade__lte=5), name="grade_is_1_to_5",
+                condition=Q(grade__gte=1, grade__lte=5),
+                name="grade_is_1_to_5",
                 violation_error_message=_("The grade is 1 to 5."),
             ),
             models.CheckConstraint(
@@ -197,7 +213,9 @@ class AdverseEvent(models.Model):
                 violation_error_message=_("A serious event needs the time at which the site knew of it."),
             ),
             models.CheckConstraint(
-                condition=Q(reported_at=None) | Q(due_at=None) | Q(reported_at__lte=F("due_at"))
+                condition=Q(reported_at=None)
+                | Q(due_at=None)
+                | Q(reported_at__lte=F("due_at"))
                 | ~Q(late_reason=""),
                 name="late_report_has_a_reason",
                 violation_error_message=_("A late report needs a reason."),

@@ -22,6 +22,7 @@ from safety.models import AdverseEvent
 from safety.reviews import TONES, attach_reviews, review_state
 from safety.timing import since
 from safety.words import (
+    CLASS_TITLES,
     CLOCK_TONES,
     Wording,
     class_tag,
@@ -87,6 +88,7 @@ def shown(request: HttpRequest, event: AdverseEvent) -> dict[str, Any]:
             for milestone in milestones([event.patient])[event.patient.pk]
         ],
         "class_tag": class_tag(event),
+        "class_title": CLASS_TITLES[event.classification],
         "grade_tag": grade_tag(event),
         "review": review_state(event),
         "review_tone": TONES[review_state(event)],
