@@ -72,7 +72,7 @@ def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -
     if upgrade and not answers.get("serious_aware"):
         errors["serious_aware"] = _("Enter when the site learned that it is serious: 24 hours run from then.")
     if errors:
-        raise ValidationError(errors)  # type: ignore[arg-type]
+        raise ValidationError(errors)
     return _stored(answers, rules)
 
 

@@ -181,7 +181,7 @@ def _in_words(field: forms.BoundField, value: Any) -> str:
 
 def _story_fields(zone: str) -> dict[str, forms.Field]:
     when = _("dd-MMM-yyyy hh:mm; a day, a month or a year alone where no more is known")
-    moment = {"zone": zone, "precisions": ANY_PRECISION}
+    moment: dict[str, Any] = {"zone": zone, "precisions": ANY_PRECISION}
     return {
         "term": forms.CharField(
             label=_("Event"), max_length=200, help_text=_("One diagnosis or symptom, in the source's words.")

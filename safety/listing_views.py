@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from safety import reporting
 from safety.columns import event_columns
@@ -25,14 +25,14 @@ from trials.listing import Listing, Selection
 AT_ONCE = 100
 
 
-def events_of(request: HttpRequest) -> QuerySet[AdverseEvent]:
+def events_of(request: TrialRequest) -> QuerySet[AdverseEvent]:
     """Return the events of this trial with their patients."""
     # Prefetched, not joined: a join lets the planner start from the patients and sort every event.
     return AdverseEvent.objects.of(request.access).prefetch_related("patient")
 
 
 @trial_page(see=P.SEE_TRIAL)
-def listing(request: HttpRequest) -> HttpResponseBase:
+def listing(request: TrialRequest) -> HttpResponseBase:
     """List the adverse events of the trial; an investigator ticks those to review and sign."""
     rows = events_of(request)
     slug = request.trial.slug
@@ -52,7 +52,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 @sensitive_post_parameters("password")
 @trial_page(see=P.SIGN, change=P.SIGN)
-def sign(request: HttpRequest) -> HttpResponse:
+def sign(request: TrialRequest) -> HttpResponse:
     """Show the content of every chosen event; one password signs them all, or none."""
     chosen = _chosen(request)
     rows = _found(request, chosen)
@@ -73,7 +73,7 @@ def sign(request: HttpRequest) -> HttpResponse:
     return render(request, "safety/sign.html", context, status=422 if request.method == "POST" else 200)
 
 
-def _chosen(request: HttpRequest) -> dict[int, int]:
+def _chosen(request: TrialRequest) -> dict[int, int]:
     """Return the ids of the chosen events with the version shown (0 on the way to the page)."""
     texts = (request.POST if request.method == "POST" else request.GET).getlist("event")
     try:
@@ -86,7 +86,7 @@ def _chosen(request: HttpRequest) -> dict[int, int]:
     return chosen
 
 
-def _found(request: HttpRequest, chosen: dict[int, int]) -> list[AdverseEvent]:
+def _found(request: TrialRequest, chosen: dict[int, int]) -> list[AdverseEvent]:
     if any(abs(pk) >= 2**63 for pk in chosen):
         raise Http404
     rows = list(events_of(request).filter(pk__in=list(chosen)).order_by("patient_id", "number"))

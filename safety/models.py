@@ -146,6 +146,9 @@ class AdverseEvent(models.Model):
         db_persist=True,
     )
 
+    # Filled in bulk by safety.reviews.attach_reviews, for as many events as a page shows.
+    signatures: list[Signature]
+
     objects = AdverseEventQuerySet.as_manager()
     history = Trail(
         patient="patient_id",

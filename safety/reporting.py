@@ -60,7 +60,7 @@ def amend_event(
     """
     row, patient = _held_event(event, version)
     zone = patient.protocol.rules.trial.site.time_zone
-    answers = placed(EventAnswers(**{**answers_of(row, zone), **changes}), zone)  # type: ignore[typeddict-item]
+    answers = placed(EventAnswers(**{**answers_of(row, zone), **changes}), zone)
     upgrade = row.none_of_these and NONE_OF_THESE not in answers["seriousness"]
     stored = columns(patient, answers, upgrade=upgrade)
     stored.update(_report_after(row, stored["due_at"], answers, upgrade=upgrade))

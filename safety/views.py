@@ -4,13 +4,13 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.keeping import kept_data
 from accounts.permissions import Permission as P
 from patients.milestones import milestones
@@ -33,7 +33,7 @@ from safety.words import (
 )
 
 
-def event_of(request: HttpRequest, patient: Patient, number: int) -> AdverseEvent:
+def event_of(request: TrialRequest, patient: Patient, number: int) -> AdverseEvent:
     """Return the event of this patient, or answer 404 as for one that does not exist."""
     event = get_object_or_404(AdverseEvent.objects.visible_to(request.user), patient=patient, number=number)
     event.patient = patient
@@ -46,7 +46,7 @@ def event_address(event: AdverseEvent, name: str = "safety:event") -> str:
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
-def report(request: HttpRequest, code: str) -> HttpResponse:
+def report(request: TrialRequest, code: str) -> HttpResponse:
     """Report a new event."""
     patient = patient_of(request, code)
     posted = request.POST if request.method == "POST" else kept_data(request)
@@ -63,7 +63,7 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
 
 
 @trial_page(see=P.SEE_TRIAL)
-def event(request: HttpRequest, code: str, number: int) -> HttpResponse:
+def event(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Show one event: what was answered, its class, its clock, the days since each infusion, who signed."""
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
@@ -71,7 +71,7 @@ def event(request: HttpRequest, code: str, number: int) -> HttpResponse:
     return render(request, "safety/event.html", {"patient": patient, "event": row, **shown(request, row)})
 
 
-def shown(request: HttpRequest, event: AdverseEvent) -> dict[str, Any]:
+def shown(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
     """Return what the page of an event shows beside its columns."""
     wording = Wording(event.patient.protocol.rules)
     reading = event.clock(timezone.now())
@@ -99,7 +99,7 @@ def shown(request: HttpRequest, event: AdverseEvent) -> dict[str, Any]:
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
-def amend(request: HttpRequest, code: str, number: int) -> HttpResponse:
+def amend(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Change answers with a reason; a version that is no longer current answers 409 with both values."""
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
@@ -116,7 +116,7 @@ def amend(request: HttpRequest, code: str, number: int) -> HttpResponse:
     return render(request, "safety/amend.html", context, status=422 if request.method == "POST" else 200)
 
 
-def conflict(request: HttpRequest, event: AdverseEvent, asked: dict[str, Any]) -> HttpResponse:
+def conflict(request: TrialRequest, event: AdverseEvent, asked: dict[str, Any]) -> HttpResponse:
     """Show what is stored beside what was typed; sending again is a decision made on the current version."""
     data = request.POST.copy()
     data["version"] = str(event.version)
@@ -129,20 +129,20 @@ def conflict(request: HttpRequest, event: AdverseEvent, asked: dict[str, Any]) -
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
-def sponsor(request: HttpRequest, code: str, number: int) -> HttpResponse:
+def sponsor(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Stop the clock: when was the sponsor told?"""
     return _closing(request, code, number, SponsorForm, reporting.report_to_sponsor, "safety/sponsor.html")
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
-def strike_out(request: HttpRequest, code: str, number: int) -> HttpResponse:
+def strike_out(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Mark an event as entered in error; it stays visible."""
     verb = reporting.mark_entered_in_error
     return _closing(request, code, number, StrikeOutForm, verb, "safety/strike_out.html")
 
 
 def _closing(
-    request: HttpRequest, code: str, number: int, form_class: type[EventStepForm], verb: Any, template: str
+    request: TrialRequest, code: str, number: int, form_class: type[EventStepForm], verb: Any, template: str
 ) -> HttpResponse:
     patient = patient_of(request, code)
     row = event_of(request, patient, number)

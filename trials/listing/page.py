@@ -67,7 +67,7 @@ class Listing:
     def _check_sort(self, model: type[Model]) -> None:
         for column in self.columns:
             for name in column.sort:
-                if model._meta.get_field(name).null:  # type: ignore[union-attr]
+                if model._meta.get_field(name).null:
                     raise ImproperlyConfigured(f"{column.name} cannot be sorted by {name}: it may be null")
         if not self.sorted_by.sort:
             raise BadRequest(_("This listing cannot be sorted that way."))
