@@ -47,7 +47,9 @@ class User(AbstractBaseUser):
     is_demo = models.BooleanField(default=False)
     language = models.CharField(_("language"), max_length=8, blank=True)
     theme = models.CharField(
-        _("theme"), max_length=8, default="auto",
+        _("theme"),
+        max_length=8,
+        default="auto",
         choices=[("auto", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))],
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -113,7 +115,9 @@ class Delegation(models.Model):
                 violation_error_message=_("An inspector's access needs a last day."),
             ),
             models.UniqueConstraint(
-                fields=["user", "trial"], condition=Q(ends_on=None), name="one_open_delegation_per_trial",
+                fields=["user", "trial"],
+                condition=Q(ends_on=None),
+                name="one_open_delegation_per_trial",
                 violation_error_message=_("This person already holds a role in this trial. End it first."),
             ),
         ]
