@@ -55,7 +55,12 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = UserManager()
-    history = Trail(excluded=("last_login", "theme", "language"), watched=("password",))
+    history = Trail(
+        excluded=("last_login", "theme", "language"),
+        watched=("password",),
+        see="see_people",
+        person="id",
+    )
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"

@@ -38,6 +38,7 @@ class Trail(HistoricalRecords):
     excluded: columns of no interest, neither copied nor watched.
     watched: columns whose change leaves a row although their content is not copied (password hashes).
     deletable: clinical rows are never deleted; only technical ones may be.
+    final: a column that holds a value never changes again; an empty one (NULL) may be filled, once.
     describe: dotted path of a function `(old_row, new_row, language) -> list[audit.words.Change]`.
     form, items: column that names the captured form, and the JSON column that holds its items.
     person: column with the id of the user the row is about (their own row, a delegation).
@@ -53,6 +54,7 @@ class Trail(HistoricalRecords):
         excluded: tuple[str, ...] = (),
         watched: tuple[str, ...] = (),
         deletable: bool = False,
+        final: bool = False,
         describe: str = "",
         form: str = "",
         items: str = "",
@@ -64,6 +66,7 @@ class Trail(HistoricalRecords):
         self.signed_content = signed_content
         self.watched = watched
         self.deletable = deletable
+        self.final = final
         self.describe = describe
         self.form = form
         self.items = items

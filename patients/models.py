@@ -151,7 +151,9 @@ class EligibilityDecision(models.Model):
 
     objects = OfPatient.as_manager()
     history = Trail(
-        patient="patient_id", trial="patient__trial_id", signed_content=("conclusion", "group", "inclusion_on", "criteria")
+        patient="patient_id",
+        trial="patient__trial_id",
+        signed_content=("conclusion", "group", "inclusion_on", "criteria"),
     )
 
     class Meta:
@@ -204,13 +206,13 @@ class Visit(models.Model):
             ),
         ]
 
+    def __str__(self) -> str:
+        return self.key
+
     @property
     def key(self) -> str:
         """Return the visit's part of the address: `D28`, or `UNS-2` for a repeated one."""
         return self.code if self.number == 1 else f"{self.code}-{self.number}"
-
-    def __str__(self) -> str:
-        return self.key
 
 
 class RecordQuerySet(OfPatient):
@@ -255,19 +257,24 @@ class Record(models.Model):
         signed_content=("values", "state", "protocol_id"),
         excluded=("save_key",),
         describe="patients.words.describe_record",
+        form="form",
+        items="values",
     )
 
     class Meta:
         ordering = ["form", "repeat"]
         constraints = [
             models.UniqueConstraint(
-                fields=["visit", "form", "repeat"], condition=Q(visit__isnull=False), name="form_once_per_visit"
+                fields=["visit", "form", "repeat"],
+                condition=Q(visit__isnull=False),
+                name="form_once_per_visit",
             ),
             models.UniqueConstraint(
                 fields=["patient", "form", "repeat"], condition=Q(visit=None), name="log_row_once_per_patient"
             ),
             models.CheckConstraint(
-                condition=~Q(state="struck_out") | ~Q(struck_out_reason=""), name="struck_out_record_has_a_reason"
+                condition=~Q(state="struck_out") | ~Q(struck_out_reason=""),
+                name="struck_out_record_has_a_reason",
             ),
         ]
 
@@ -296,7 +303,9 @@ class Draft(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "patient", "place"], name="one_draft_per_person_and_form"),
+            models.UniqueConstraint(
+                fields=["user", "patient", "place"], name="one_draft_per_person_and_form"
+            ),
         ]
 
 
@@ -339,7 +348,8 @@ class Query(models.Model):
                 name="one_open_query_per_check",
             ),
             models.CheckConstraint(
-                condition=Q(state="closed", closed_at__isnull=False) | (~Q(state="closed") & Q(closed_at=None)),
+                condition=Q(state="closed", closed_at__isnull=False)
+                | (~Q(state="closed") & Q(closed_at=None)),
                 name="closed_query_has_a_time",
             ),
         ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     APPEND_ONLY_SAYS,
+    FINAL_IS_FIXED,
     INVALIDATION,
     KEY_IS_FIXED,
     NEVER_DELETED,
@@ -90,6 +91,11 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[Function], 
     for table in tables:
         functions.append(_trail_function(table))
         found += _trail_triggers(table) + _append_only(table.history)
+        if table.final:
+            functions.append(_final_function(table))
+            found.append(
+                Trigger(f"{PREFIX}final", table.name, "BEFORE UPDATE", "ROW", functions[-1].name)
+            )
     for name in append_only_tables():
         found += _append_only(name) if name in names else []
     if signature_table() in names:
@@ -146,6 +152,16 @@ def _invalidation(table: TrackedTable) -> str:
       invalidated_reason = coalesce(nullif(actor->>'reason', ''), 'content changed')
     WHERE target_type = '{table.label}' AND target_id = NEW."{table.key}" AND invalidated_at IS NULL;
   END IF;"""
+
+
+def _final_function(table: TrackedTable) -> Function:
+    changed = " OR ".join(f'(OLD."{name}" IS NOT NULL AND {differs((name,))})' for name in table.settled)
+    body = f"""
+BEGIN
+  IF {changed} THEN RAISE EXCEPTION '{FINAL_IS_FIXED.format(table=table.name)}' {REFUSE}; END IF;
+  RETURN NEW;
+END"""
+    return Function(f"{PREFIX}final_{table.name}", body)
 
 
 def _trail_triggers(table: TrackedTable) -> list[Trigger]:

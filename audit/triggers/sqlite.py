@@ -5,6 +5,7 @@ so that a write from any other program is refused: "no such function: stroma_act
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     APPEND_ONLY_SAYS,
+    FINAL_IS_FIXED,
     INVALIDATION,
     KEY_IS_FIXED,
     NEVER_DELETED,
@@ -58,6 +59,7 @@ def _trail(table: TrackedTable) -> dict[str, str]:
         **_trigger(table.name, "insert", "AFTER INSERT", [named, history_copy(table, row="NEW", kind="'+'")]),
         **_trigger(table.name, "update", "AFTER UPDATE", update, when=differs(table.compared)),
         **_deletion(table, named),
+        **_final(table),
     }
 
 
@@ -67,6 +69,14 @@ def _deletion(table: TrackedTable, named: str) -> dict[str, str]:
         return _trigger(table.name, "delete", "AFTER DELETE", body)
     refusal = [f"SELECT RAISE(ABORT, '{NEVER_DELETED.format(table=table.name)}')"]
     return _trigger(table.name, "delete", "BEFORE DELETE", refusal)
+
+
+def _final(table: TrackedTable) -> dict[str, str]:
+    if not table.final:
+        return {}
+    refusal = [f"SELECT RAISE(ABORT, '{FINAL_IS_FIXED.format(table=table.name)}')"]
+    when = " OR ".join(f'(OLD."{name}" IS NOT NULL AND ({differs((name,))}))' for name in table.settled)
+    return _trigger(table.name, "final", "BEFORE UPDATE", refusal, when=when)
 
 
 def _invalidation(table: TrackedTable) -> list[str]:

@@ -31,6 +31,7 @@ UNATTRIBUTED = "Nobody is named for this write: wrap it in audit.acting(user=...
 APPEND_ONLY_SAYS = "The trail can only be added to: {table} refuses changes and deletions"
 NEVER_DELETED = "Rows of {table} are never deleted: mark them as entered in error instead"
 KEY_IS_FIXED = "The key of a row of {table} never changes"
+FINAL_IS_FIXED = "What a row of {table} holds never changes"
 SIGNED_IS_FIXED = "A signature never changes; it can only be invalidated, once"
 
 
@@ -47,6 +48,7 @@ class TrackedTable:
     watched: tuple[str, ...]
     signed: tuple[str, ...]
     deletable: bool
+    final: bool
     patient: str
     trial: str
 
@@ -54,6 +56,11 @@ class TrackedTable:
     def compared(self) -> tuple[str, ...]:
         """Return the columns whose change leaves a row."""
         return self.columns + self.watched
+
+    @property
+    def settled(self) -> tuple[str, ...]:
+        """Return the columns that never change once they hold a value."""
+        return tuple(column for column in self.columns if column != self.key) if self.final else ()
 
     def place(self, row: str) -> dict[str, str]:
         """Return SQL for the trial and the patient of `row` (an alias, or NEW and OLD)."""
@@ -87,6 +94,7 @@ def tracked_table(model: type[models.Model]) -> TrackedTable:
         watched=_columns(model, trail.watched),
         signed=_columns(model, trail.signed_content),
         deletable=trail.deletable,
+        final=trail.final,
         patient=trail.patient,
         trial=trail.trial,
     )

@@ -1,0 +1,251 @@
+"""The trail as one stream, newest first: histories, access events and reviews, page by page (AUD-11).
+
+A page costs two statements (which rows, what they held) and one per model that the rows refer to, whatever its
+length. The place to go on is a time and how many rows of that very time were shown: no number of a row leaves
+the server, for the numbers of rows a reader may not see would show as gaps.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from django.db import connection, models
+from django.utils.dateparse import parse_datetime
+
+from audit import snapshots, words
+from audit.models import AccessEvent, TrailReview
+from audit.sources import Filter, Source, sources
+from audit.trail import history_model
+from audit.words import Change, Reader
+
+PAGE_SIZE = 50
+STREAM_SIZE = 500
+KIND_OF_TYPE = {"+": "created", "~": "changed", "-": "deleted"}
+KIND_OF_SIGNATURE = {"+": "signed", "~": "unsigned"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the trail. `row` is the history row, access event or review; `before` the row before it."""
+
+    source: str
+    of: type[models.Model] | None
+    at: datetime
+    row: Any
+    before: Any
+    reader: Reader
+
+    @property
+    def kind(self) -> str:
+        """Return what was done: created, changed, deleted, signed, unsigned, access or review."""
+        if self.of is None:
+            return "review" if isinstance(self.row, TrailReview) else "access"
+        kinds = KIND_OF_SIGNATURE if self.source == "audit.signature" else KIND_OF_TYPE
+        return kinds[self.row.history_type]
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """Return what changed, in words."""
+        if self.of is None:
+            return []
+        if self.row.history_type == "-":
+            return words.changes(self.of, self.row, None, self.reader)
+        return words.changes(self.of, self._same_life, self.row, self.reader)
+
+    @property
+    def _same_life(self) -> Any:
+        return self.before if self.row.history_type == "~" else None
+
+    @property
+    def user_name(self) -> str:
+        """Return the user name of the author at that time."""
+        return self._told("history_user_name", "user_name", "reviewer_name")
+
+    @property
+    def full_name(self) -> str:
+        """Return the full name of the author at that time."""
+        return self._told("history_full_name", "full_name", "reviewer_name") or self.user_name
+
+    @property
+    def role(self) -> str:
+        """Return the role of the author at that time."""
+        return self._told("history_role", "role", "role")
+
+    @property
+    def reason(self) -> str:
+        """Return the reason that was given."""
+        return self._told("history_change_reason", "", "conclusion")
+
+    @property
+    def origin(self) -> str:
+        """Return where it came from: web, import, task, command, system."""
+        return self._told("history_origin", "origin", "") or "web"
+
+    @property
+    def request(self) -> str:
+        """Return the name of the request."""
+        return self._told("history_request", "request", "")
+
+    @property
+    def session(self) -> str:
+        """Return the name of the session."""
+        return self._told("history_session", "session", "")
+
+    @property
+    def address(self) -> str:
+        """Return the network address."""
+        return self._told("history_address", "address", "")
+
+    @property
+    def patient_id(self) -> int | None:
+        """Return the patient's id, if it was about one."""
+        return self._told("history_patient", "patient_id", "") or None
+
+    def _told(self, of_history: str, of_event: str, of_review: str) -> Any:
+        name = of_history if self.of else of_event if isinstance(self.row, AccessEvent) else of_review
+        return getattr(self.row, name) or "" if name else ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page ended: at a time, after so many rows of that very time."""
+
+    at: datetime
+    shown: int
+
+    def __str__(self) -> str:
+        return f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}~{self.shown}"
+
+    @classmethod
+    def read(cls, text: str) -> "Place | None":
+        """Return the place of an address, or None for anything else."""
+        at, _tilde, shown = text.partition("~")
+        try:
+            moment = parse_datetime(at)
+        except ValueError:
+            return None
+        if (
+            moment is None
+            or moment.tzinfo is None
+            or not shown.isascii()
+            or not shown.isdigit()
+            or len(shown) > 6
+        ):
+            return None
+        return cls(moment, int(shown))
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of the trail and where the next page begins (None: this is the last)."""
+
+    entries: list[Entry]
+    next: Place | None
+
+
+def page(
+    wanted: Filter, *, may: Collection[str], reader: Reader, after: Place | None = None, size: int = PAGE_SIZE
+) -> Page:
+    """Return one page of the trail, newest first. `may` holds the reader's permissions."""
+    parts = sources(wanted, may=may)
+    keys = _keys(parts, after, size + 1)
+    shown, more = keys[:size], len(keys) > size
+    entries = _entries(parts, shown, reader)
+    return Page(entries, _place(shown, after) if more else None)
+
+
+def stream(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[Entry]:
+    """Yield every row of the trail, newest first, reading page by page."""
+    place: Place | None = None
+    while True:
+        found = page(wanted, may=may, reader=reader, after=place, size=STREAM_SIZE)
+        yield from found.entries
+        if found.next is None:
+            return
+        place = found.next
+
+
+def count(wanted: Filter, *, may: Collection[str]) -> int:
+    """Return how many rows pass a filter. One statement; reads them all."""
+    selects, params = list[str](), list[Any]()
+    for source in sources(wanted, may=may):
+        sql, values = source.rows.order_by().values(source.key).query.sql_with_params()
+        selects.append(f"(SELECT count(*) FROM ({sql}) s)")
+        params += values
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {' + '.join(selects) or '0'}", params)
+        return int(cursor.fetchone()[0])
+
+
+def history_of(target: Any, item: str | None = None, *, reader: Reader) -> list[Entry]:
+    """Return the history of one row, newest first; of one item or column of it when `item` is given.
+
+    One query, and one per model that the rows refer to. Entries keep only the changes of the item.
+    """
+    model = type(target)
+    rows: list[Any] = list(
+        history_model(model)
+        ._default_manager.filter(**{model._meta.pk.name: target.pk})
+        .order_by("history_id")
+    )
+    reader.collect(rows)
+    pairs = zip([None, *rows], rows, strict=False)
+    label = model._meta.label_lower
+    entries = [Entry(label, model, row.history_date, row, before, reader) for before, row in pairs]
+    if item is not None:
+        entries = [entry for entry in entries if any(change.code == item for change in entry.changes)]
+    return entries[::-1]
+
+
+Key = tuple[int, datetime, int]
+
+
+def _keys(parts: list[Source], after: Place | None, size: int) -> list[Key]:
+    """Return (index of the source, time, key) of the next rows."""
+    skip = after.shown if after else 0
+    selects, params = list[str](), list[Any]()
+    for index, source in enumerate(parts):
+        sql, values = _ordered(source, after, size + skip).query.sql_with_params()
+        selects.append(f"SELECT {index} AS source, s.at_time, s.row_key FROM ({sql}) s")
+        params += values
+    if not selects:
+        return []
+    query = f"{' UNION ALL '.join(selects)} ORDER BY 2 DESC, 1, 3 DESC LIMIT {size + skip}"
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        rows = cursor.fetchall()
+    return [(source, _utc(at), key) for source, at, key in rows[skip:]]
+
+
+def _ordered(source: Source, after: Place | None, size: int) -> Any:
+    rows = source.rows
+    if after:
+        rows = rows.filter(**{f"{source.time}__lte": after.at})
+    rows = rows.order_by(f"-{source.time}", f"-{source.key}")
+    return rows.values(at_time=models.F(source.time), row_key=models.F(source.key))[:size]
+
+
+def _utc(at: datetime | str) -> datetime:
+    moment = parse_datetime(at) if isinstance(at, str) else at
+    assert moment is not None  # noqa: S101 (a column of our own)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _place(keys: list[Key], after: Place | None) -> Place:
+    last = keys[-1][1]
+    shown = sum(1 for _source, at, _key in keys if at == last)
+    earlier = after.shown if after and after.at == last else 0
+    return Place(last, shown + earlier)
+
+
+def _entries(parts: list[Source], keys: list[Key], reader: Reader) -> list[Entry]:
+    wanted = [(source, [key for i, _at, key in keys if i == index]) for index, source in enumerate(parts)]
+    found = snapshots.load(wanted)
+    reader.collect(row for snapshot in found.values() for row in (snapshot.row, snapshot.before) if row)
+    entries = []
+    for index, at, key in keys:
+        source, snapshot = parts[index], found[parts[index].name, key]
+        entries.append(Entry(source.name, source.of, at, snapshot.row, snapshot.before, reader))
+    return entries

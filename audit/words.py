@@ -1,0 +1,155 @@
+"""A change in words: per field its label, the value before and the value after (AUD-02).
+
+Models that hold captured items put their changes into words themselves (`Trail(describe=…)`); for all others
+the columns speak: names of choices, dates on the clock of the site, names of the rows they refer to.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.db import models
+from django.utils.formats import date_format
+from django.utils.module_loading import import_string
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from audit.trail import tracked_columns, trail_of
+
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of one change; `old` is empty when it was entered, `new` when it was taken away."""
+
+    code: str
+    label: str
+    old: str
+    new: str
+
+
+@dataclass
+class Reader:
+    """For whom changes are put into words: language, clock of the site, and the rows that others refer to."""
+
+    language: str
+    zone: str
+    found: dict[type[models.Model], dict[Any, Any]] = field(default_factory=dict)
+
+    def collect(self, rows: Iterable[Any]) -> None:
+        """Read every row that these refer to. One query per model referred to."""
+        wanted: dict[type[models.Model], set[Any]] = {}
+        for row in rows:
+            for to, key in _references(row):
+                if key not in self.found.get(to, ()):
+                    wanted.setdefault(to, set()).add(key)
+        for model, keys in wanted.items():
+            self.found.setdefault(model, {}).update(model._base_manager.in_bulk(keys))
+
+    def find(self, model: type[models.Model], key: Any) -> Any:
+        """Return a row that was collected, or None."""
+        return self.found.get(model, {}).get(key)
+
+    def name(self, model: type[models.Model], key: Any) -> str:
+        """Return the name of a row that another refers to."""
+        row = self.find(model, key)
+        if row is None or model.__str__ is models.Model.__str__:
+            return f"{model._meta.verbose_name} {key}"
+        return str(row)
+
+
+def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> list[Change]:
+    """Return what differs between two rows of a history, either of which may be None."""
+    describe = trail_of(model).describe
+    if describe:
+        return list(import_string(describe)(old, new, reader))
+    found = column_changes(model, old, new, reader)
+    if not found and old is not None and new is not None:
+        return [_unseen(model)]
+    return found
+
+
+def column_changes(
+    model: type[models.Model], old: Any, new: Any, reader: Reader, *, but: Collection[str] = ()
+) -> list[Change]:
+    """Return what differs column by column, leaving out the columns `but`."""
+    fields = [column for column in tracked_columns(model) if column.name not in but]
+    return [change for column in fields for change in _field(column, old, new, reader)]
+
+
+def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:
+    for column in getattr(row, "tracked_fields", ()):
+        if column.is_relation and (key := getattr(row, column.attname)) is not None:
+            yield column.related_model, key
+
+
+def _unseen(model: type[models.Model]) -> Change:
+    """A row whose copied columns are all the same was left by a watched column, such as a password."""
+    watched: list[Any] = [model._meta.get_field(name) for name in trail_of(model).watched]
+    label = ", ".join(str(field.verbose_name) for field in watched)
+    return Change(",".join(field.name for field in watched), capfirst(label), "", _("changed (not shown)"))
+
+
+def _field(field: Any, old: Any, new: Any, reader: Reader) -> Iterator[Change]:
+    if field.primary_key:
+        return
+    before, after = (None if row is None else getattr(row, field.attname) for row in (old, new))
+    if before == after or (before in EMPTY and after in EMPTY):
+        return
+    label = str(capfirst(field.verbose_name))
+    if isinstance(field, models.JSONField) and (_parts(before) or _parts(after)):
+        yield from _keys(field.name, label, _parts(before), _parts(after))
+    else:
+        yield Change(field.name, label, in_words(field, before, reader), in_words(field, after, reader))
+
+
+def _parts(value: Any) -> dict[str, Any]:
+    """Return the entries of a JSON object, or of a list whose entries have an id."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list) and value and all(isinstance(part, dict) and "id" in part for part in value):
+        return {str(part["id"]): {name: v for name, v in part.items() if name != "id"} for part in value}
+    return {}
+
+
+def _keys(code: str, label: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+    for key in {**before, **after}:
+        old, new = before.get(key), after.get(key)
+        if old != new:
+            yield Change(f"{code}.{key}", f"{label}: {key}", _json(old), _json(new))
+
+
+def in_words(field: Any, value: Any, reader: Reader) -> str:
+    """Return the value of a column as a person reads it."""
+    if value in EMPTY:
+        return ""
+    if field.is_relation:
+        return reader.name(field.related_model, value)
+    if field.choices:
+        return str(dict(field.flatchoices).get(value, value))
+    match value:
+        case bool():
+            return _("Yes") if value else _("No")
+        case datetime():
+            return moment(value, reader.zone)
+        case date():
+            return f"{value:%d}-{date_format(value, 'M')}-{value:%Y}"
+        case dict() | list():
+            return _json(value)
+    return str(value)
+
+
+def moment(at: datetime, zone: str) -> str:
+    """Return an instant on the clock of a place, to the second: `22-Nov-2026 02:46:53`."""
+    local = at.astimezone(ZoneInfo(zone))
+    return f"{local:%d}-{date_format(local, 'M')}-{local:%Y %H:%M:%S}"
+
+
+def _json(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
