@@ -15,8 +15,6 @@ from trials.models import ProtocolVersion, Trial
 from trials.protocol import Form
 from trials.protocol_design import VisitForm
 
-FAR = date.max
-
 
 @dataclass(frozen=True)
 class Place:
@@ -122,8 +120,13 @@ class Casebook:
         return (in_force or here[-1:] or [None])[0]
 
     def ordered_visits(self) -> list[Visit]:
-        """The visits in the order in which they take place."""
-        return sorted(self.visits, key=lambda visit: (day_of(visit) or FAR, visit.position, visit.number))
+        """The visits in the order in which they take place; one without a date stays behind its forerunner."""
+        days: dict[int, date] = {}
+        latest = date.min
+        for visit in sorted(self.visits, key=lambda visit: (visit.position, visit.number)):
+            latest = day_of(visit) or latest
+            days[visit.pk] = latest
+        return sorted(self.visits, key=lambda visit: (days[visit.pk], visit.position, visit.number))
 
     def scope(self, place: Place, values: Mapping[str, Any]) -> Scope:
         """What the expressions of a form see: its answers, those of other forms, those of before.

@@ -131,7 +131,7 @@ class EntryPage:
             results=self.results,
             soft=frozenset(finding.item for finding in judgement.soft),
             hidden=judgement.hidden,
-            undecided=judgement.undecided,
+            undecided=judgement.undecided - judgement.waiting,
             required=judgement.required,
             queries=self.open_queries,
             known=known_values(self.casebook, self.place) if self.record is None else {},

@@ -116,11 +116,11 @@ def save(request: HttpRequest, casebook: Casebook, place: Place) -> HttpResponse
     action = request.POST.get("_action", "draft")
     if action.startswith("add-"):
         page.more_rows = action.removeprefix("add-")
-        return shown(request, page)
+        return answered(request, page, 200)
     try:
         answers = page.answers
         if answers.refused:
-            return shown(request, page, 422)
+            return answered(request, page, 422)
         saved = verb(request, place, answers, action)
     except NotOffered as unknown:
         raise BadRequest(unknown.sentence(_)) from unknown
@@ -131,12 +131,19 @@ def save(request: HttpRequest, casebook: Casebook, place: Place) -> HttpResponse
     except entry.ReasonNeeded:
         page.reason_refused = _("Say why this complete form is changed.")
     except entry.Stale:
-        return conflict(request, code=casebook.patient.code, place=place)
+        return conflict(request, place)
     except ValidationError as refused:
         page.refusal = " ".join(refused.messages)
     else:
         return done(request, place, saved, action)
-    return shown(request, page, 422)
+    return answered(request, page, 422)
+
+
+def answered(request: HttpRequest, page: EntryPage, status: int) -> HttpResponse:
+    """Show the form as it was sent; never under the version of somebody who saved meanwhile."""
+    if number_of(request, "_version") != page.version:
+        return conflict(request, page.place)
+    return shown(request, page, status)
 
 
 def verb(request: HttpRequest, place: Place, answers: Any, action: str) -> entry.Saved:
@@ -173,9 +180,9 @@ def done(request: HttpRequest, place: Place, saved: entry.Saved, action: str) ->
     return redirect(address_of(place))
 
 
-def conflict(request: HttpRequest, code: str, place: Place) -> HttpResponse:
+def conflict(request: HttpRequest, place: Place) -> HttpResponse:
     """Show both versions of a form that somebody else saved meanwhile, with what was typed kept."""
-    casebook = Casebook.opened(user=request.user, trial=request.trial, code=code)
+    casebook = Casebook.opened(user=request.user, trial=request.trial, code=place.patient.code)
     record = casebook.record(place)
     version = record.protocol if record else casebook.patient.protocol
     place = casebook.place(place.form.code, place.visit.key if place.visit else None, place.repeat, version)

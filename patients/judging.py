@@ -16,6 +16,7 @@ from trials.refused import mark
 
 NEEDED = mark("Answer this, or choose why there is no value.")
 NEEDED_VALUE = mark("Answer this.")
+WAITS = mark("Whether this is asked depends on “%(needs)s”: answer that first.")
 CHECK = "check:"
 MOST_ROUNDS = 8
 
@@ -27,12 +28,14 @@ class Judgement:
     values: without answers to items that are not asked, with what is calculated.
     hidden: items whose condition is false; undecided: items whose condition nothing decides yet.
     required: items that need an answer; unanswered: paths that need one and have none.
+    waiting: undecided items that wait for an answer of another form, which nobody has given.
     """
 
     values: dict[str, Value]
     hidden: frozenset[str]
     undecided: frozenset[str]
     required: frozenset[str]
+    waiting: frozenset[str]
     unanswered: tuple[Finding, ...]
     findings: tuple[Finding, ...]
 
@@ -53,12 +56,14 @@ def judge(form: Form, rules: FormRules, scope: Scope) -> Judgement:
     scope = scope.with_values(values)
     shown, required = rules.shown(scope), rules.required(scope)
     undecided = frozenset(item.name for item in form.items) - shown - hidden
+    waiting = {item.name: needs for item in form.items if (needs := _waits(item, rules, scope, undecided))}
     return Judgement(
         values=values,
         hidden=hidden,
         undecided=undecided,
         required=required,
-        unanswered=tuple(_unanswered(form, rules, scope, required)),
+        waiting=frozenset(waiting),
+        unanswered=(*_unanswered(form, rules, scope, required), *_waiting(waiting, rules)),
         findings=tuple(_findings(form, rules, scope)),
     )
 
@@ -123,6 +128,23 @@ def _unanswered(form: Form, rules: FormRules, scope: Scope, required: frozenset[
                 for column in item.columns:
                     if column.name in needed and not is_answered(cells.get(column.name)):
                         yield _needed(path(item.name, number, column.name), column)
+
+
+def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]) -> tuple[str, ...]:
+    """The blank answers of other forms that would decide whether an item is asked.
+
+    A gate of the same form is needed itself, and a gate that is marked missing will never say more.
+    """
+    if item.name not in undecided or item.is_calculated:
+        return ()
+    elsewhere = (name for name in rules.waits_for(item.name, scope) if "." in name)
+    return tuple(n for n in elsewhere if not n.startswith("subject.") and not is_answered(scope.get(n)))
+
+
+def _waiting(waiting: Mapping[str, tuple[str, ...]], rules: FormRules) -> Iterator[Finding]:
+    for name, needs in waiting.items():
+        words = ", ".join(rules.label_of(path) for path in needs)
+        yield Finding(name, "waits", "hard", WAITS, {"needs": words})
 
 
 def _needed(where: str, item: Item) -> Finding:

@@ -42,7 +42,7 @@ def check(
     response = render(request, "patients/_check.html", context)
     told = {
         "hidden": sorted(judgement.hidden),
-        "undecided": sorted(judgement.undecided),
+        "undecided": sorted(judgement.undecided - judgement.waiting),
         "required": sorted(judgement.required),
         "soft": sorted(page.answers.sent_path(finding.item) for finding in judgement.soft),
         "invalid": sorted(

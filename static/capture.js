@@ -75,7 +75,7 @@
     const input = byId(id);
     input.value = text;
     changed(input);
-    input.focus();
+    return input;
   }
   all("[data-fill], [data-now]").forEach((button) => { button.hidden = false; });
 
@@ -107,7 +107,7 @@
     const button = event.target.closest("[data-fill], [data-now], [data-add-row], [data-panel]");
     if (!button) return;
     const { fill, value, now, addRow: table } = button.dataset;
-    if (fill) return put(fill, value);
+    if (fill) return put(fill, value).focus();
     if (now) return put(now, "n");
     event.preventDefault();
     if (table) return addRow(form.querySelector(`[data-rows="${table}"]`));

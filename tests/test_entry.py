@@ -127,6 +127,20 @@ def test_completing_names_every_item_that_stands_in_the_way(patient: Patient, nu
     assert not Record.objects.exists()
 
 
+def test_a_form_waits_for_the_answer_that_decides_what_it_asks(patient: Patient, nurse: User) -> None:
+    """Undetermined is not no: a pregnancy test is not complete because nobody has said yet that she is a woman."""
+    place = at(patient, nurse, "pregnancy_test")
+    with pytest.raises(NotComplete) as refused:
+        completed(place, nurse, {})
+    (finding,) = refused.value.judgement.obstacles
+    assert (finding.item, finding.sentence()) == (
+        "childbearing_potential",
+        "Whether this is asked depends on “Demography: Sex at birth”: answer that first.",
+    )
+    draft(at(patient, nurse, "demography"), nurse, {"sex": "M"})
+    assert completed(place, nurse, {}).record.state == Record.State.COMPLETE
+
+
 def test_a_calculated_value_is_the_servers_and_never_the_senders(patient: Patient, nurse: User) -> None:
     saved = draft(at(patient, nurse), nurse, {**BLOOD_PRESSURE, "map": "999"})
     assert saved.record.values["map"] == "92.0"

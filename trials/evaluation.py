@@ -163,6 +163,12 @@ class ItemRules:
         condition = self._shown.get(name)
         return condition is not None and condition.evaluate(scope) is False
 
+    def waits_for(self, name: str, scope: Scope) -> tuple[str, ...]:
+        """The names that could decide whether the item is asked; empty when that is decided."""
+        condition = self._shown.get(name)
+        answer = condition.evaluate(scope) if condition else True
+        return answer.needs if isinstance(answer, Undetermined) else ()
+
     def shown(self, scope: Scope) -> frozenset[str]:
         """The names of the items that are asked."""
         return frozenset(item.name for item in self.items if self.is_shown(item.name, scope))
@@ -202,6 +208,12 @@ class FormRules(ItemRules):
         self.form = form
         self._checks = [(check, evaluation.compile(check.violated, names)) for check in form.checks]
         self._rows: dict[str, ItemRules] = {}
+
+    def label_of(self, path: str, language: str = "en") -> str:
+        """What ``form.item`` is called: the title of its form and its label."""
+        protocol, form = self._evaluation.protocol, path.partition(".")[0]
+        labels = protocol.form(form).title, protocol.item(path).label
+        return ": ".join(label.in_language(language) for label in labels)
 
     def fired(self, scope: Scope) -> list[Check]:
         """The checks that the answers violate, in the order of the file."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from trials import items
 from trials.calendar_words import month_text
-from trials.item_words import code_words, unit_words
+from trials.item_words import MISSING_WORDS, code_words, unit_words
 from trials.items import Clock, ValueRefused
 from trials.moments import AmbiguousTime
 from trials.protocol_items import Item
@@ -119,7 +119,7 @@ class AnswerWidget(forms.Widget):
             (code, code_words(code, self.item, self.language, _), code in chosen) for code in self.item.codes
         ]
         if self.template_name == "capture/select.html" and self.in_cell:
-            words = {f"?{code}": _(items.MISSING_WORDS[code]) for code in self.item.missing}
+            words = {f"?{code}": _(MISSING_WORDS[code]) for code in self.item.missing}
             options += [(code, label, code in chosen) for code, label in words.items()]
         return options
 

@@ -1,0 +1,513 @@
+"""The page of a form over HTTP: opened, saved, refused, kept; hostile requests; how many statements a save costs."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import User
+from audit.context import acting
+from patients.models import Draft, Patient, Query, Record, Visit
+from tests import build
+from trials.models import Trial
+
+pytestmark = pytest.mark.django_db
+
+WHOLE = {
+    "measured_at": "v 9:05",
+    "temp": "36,7",
+    "hr": "72",
+    "rr": "18",
+    "spo2": "96",
+    "gcs": "15",
+    "sbp": "124",
+    "dbp": "76",
+}
+
+
+@pytest.fixture
+def trial(db: None) -> Trial:
+    return build.trial()
+
+
+@pytest.fixture
+def nurse(trial: Trial) -> User:
+    return build.user("coordinator", trial=trial)
+
+
+@pytest.fixture
+def patient(trial: Trial, nurse: User) -> Patient:
+    patient = build.patient(trial=trial, by=nurse)
+    build.consent(patient, by=nurse)
+    return patient
+
+
+@pytest.fixture
+def desk(nurse: User) -> Client:
+    return build.client(nurse)
+
+
+def address(patient: Patient, form: str = "vitals", visit: str = "SCR", end: str = "") -> str:
+    return f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/{visit}/{form}/{end}"
+
+
+def hidden(response: HttpResponse) -> dict[str, str]:
+    """The hidden inputs of a rendered form: the version, the protocol, the key."""
+    found = re.findall(r'<input type="hidden" name="(_\w+)" value="([^"]*)">', response.content.decode())
+    return dict(found)
+
+
+def opened(desk: Client, patient: Patient, **where: Any) -> dict[str, str]:
+    return hidden(desk.get(address(patient, **where)))
+
+
+def save(
+    desk: Client, patient: Patient, values: dict[str, Any], action: str = "draft", **where: Any
+) -> HttpResponse:
+    control = opened(desk, patient, **where)
+    return desk.post(address(patient, **where), {**control, **values, "_action": action})
+
+
+def words(response: HttpResponse) -> str:
+    text = re.sub(r"<(script|style|svg).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.DOTALL)
+    return " ".join(text.split())
+
+
+def test_a_nurse_saves_a_draft_and_sees_it_again(desk: Client, patient: Patient) -> None:
+    response = save(desk, patient, {"temp": "36,70", "hr": "72"})
+    assert response.status_code == 302
+    assert response["Location"] == address(patient)
+    record = Record.objects.get()
+    assert (record.state, record.values) == ("draft", {"temp": "36.70", "hr": "72"})
+    page = desk.get(address(patient)).content.decode()
+    assert 'name="temp" value="36.70"' in page
+
+
+def test_save_and_next_completes_and_goes_to_the_next_unfinished_form(desk: Client, patient: Patient) -> None:
+    response = save(desk, patient, WHOLE, "next")
+    assert response.status_code == 302
+    assert response["Location"] == address(patient, "respiratory_support")
+    record = Record.objects.get()
+    assert record.state == "complete"
+    assert record.values["measured_at"].startswith(f"{patient.screened_on}T09:05")
+    assert record.values["map"] == "92.0"
+
+
+def test_what_is_not_a_value_is_shown_again_with_its_sentence(desk: Client, patient: Patient) -> None:
+    """Nothing stored, nothing typed lost, the same words in the summary and beside the field, tied to it."""
+    response = save(desk, patient, {"hr": "seventy", "sbp": "124"})
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert not Record.objects.exists()
+    assert 'name="hr" value="seventy"' in page
+    assert 'name="sbp" value="124"' in page
+    assert page.count("“seventy” is not a number: type it like 1234.5.") == 2
+    assert '<a href="#id_hr">' in page
+    assert 'aria-describedby="result-hr" aria-invalid="true"' in page
+
+
+def test_completing_lists_all_that_is_missing_and_keeps_what_was_typed(
+    desk: Client, patient: Patient
+) -> None:
+    values = {**WHOLE, "sbp": "60", "dbp": "90"}
+    del values["hr"]
+    response = save(desk, patient, values, "next")
+    assert response.status_code == 422
+    assert "2 values need attention before this form is complete" in words(response)
+    assert "Heart rate: Answer this, or choose why there is no value." in words(response)
+    assert "Systolic: Systolic pressure must be above diastolic: read both again." in words(response)
+    assert 'name="measured_at" value="v 9:05"' in response.content.decode()
+    assert not Record.objects.exists()
+
+
+def test_a_conflict_shows_both_values_and_keeps_what_was_typed(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    """DAT-11."""
+    control = opened(desk, patient)
+    colleague = build.user("investigator", trial=trial, full_name="Ada Colleague")
+    save(build.client(colleague), patient, {"hr": "90", "rr": "18"})
+    response = desk.post(address(patient), {**control, "hr": "72", "rr": "18", "temp": "warm"})
+    assert response.status_code == 409
+    assert Record.objects.get().values == {"hr": "90", "rr": "18"}
+    said = words(response)
+    assert "by Ada Colleague. Nothing was overwritten" in said
+    assert "Heart rate Stored 90 beats/min You typed 72 beats/min" in said
+    assert "Temperature Stored blank You typed warm" in said
+    assert "Respiratory rate Stored" not in said
+    assert 'name="hr" value="72"' in response.content.decode()
+    again = {**hidden(response), "hr": "72", "rr": "18", "_action": "draft"}
+    assert desk.post(address(patient), again).status_code == 302
+    assert Record.objects.get().values["hr"] == "72"
+
+
+def test_a_refused_page_never_takes_over_the_version_of_a_colleague(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    """DAT-11: correcting a slip after a colleague saved must not overwrite what the colleague saved."""
+    control = opened(desk, patient)
+    save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "90"})
+    for slip in ({"temp": "warm"}, {"_action": "next"}, {"_action": "add-series"}):
+        response = desk.post(address(patient), {**control, "hr": "72", **slip})
+        assert response.status_code == 409
+        assert "Heart rate Stored 90 beats/min You typed 72 beats/min" in words(response)
+
+
+def test_a_double_click_saves_once(desk: Client, patient: Patient) -> None:
+    control = opened(desk, patient)
+    for _click in range(2):
+        assert desk.post(address(patient), {**control, "hr": "72"}).status_code == 302
+    assert Record.objects.get().version == 1
+
+
+def test_a_complete_form_asks_why_it_is_changed(desk: Client, patient: Patient) -> None:
+    """AUD-04: pick-list and text; without a reason nothing is stored."""
+    save(desk, patient, WHOLE, "next")
+    page = desk.get(address(patient)).content.decode()
+    assert "Why is it changed?" in page
+    for reason in ({}, {"_reason": "other", "_note": "  "}, {"_reason": "because", "_note": "x"}):
+        response = save(desk, patient, {**WHOLE, "hr": "74", **reason})
+        assert response.status_code == 422
+        assert "Say why this complete form is changed." in words(response)
+    assert Record.objects.get().values["hr"] == "72"
+    response = save(
+        desk, patient, {**WHOLE, "hr": "74", "_reason": "transcription", "_note": "27 read as 72"}
+    )
+    assert response.status_code == 302
+    record = Record.objects.get()
+    assert (record.state, record.values["hr"]) == ("complete", "74")
+    last = record.history.order_by("-history_id").first()
+    assert last.history_change_reason == "Transcription error: 27 read as 72"
+    panel = words(desk.get(address(patient) + "?field=hr"))
+    assert "old value 72 beats/min → new value 74 beats/min" in panel
+    assert "Reason: Transcription error: 27 read as 72" in panel
+
+
+def test_a_page_that_lies_about_the_state_gets_nowhere(desk: Client, patient: Patient) -> None:
+    """DAT-04: the reason cannot be avoided by saying that the form is a draft."""
+    save(desk, patient, WHOLE, "next")
+    control = {**opened(desk, patient), "_state": ""}
+    for action in ("draft", "next"):
+        response = desk.post(address(patient), {**control, **WHOLE, "hr": "74", "_action": action})
+        assert response.status_code == 422
+    assert Record.objects.get().values["hr"] == "72"
+
+
+def test_an_unusual_value_is_saved_asked_about_and_can_be_confirmed(desk: Client, patient: Patient) -> None:
+    save(desk, patient, {"hr": "190"})
+    assert Query.objects.get().state == "open"
+    response = desk.get(address(patient) + "?field=hr")
+    page = response.content.decode()
+    assert '<div class="confirm" id="confirm-hr">' in page
+    assert '<div class="confirm" id="confirm-rr" hidden>' in page
+    assert "1 open query on Heart rate" in page
+    assert "Automatic check" in words(response)
+    save(desk, patient, {"hr": "190", "hr-confirm": "Fever of 41"})
+    assert Query.objects.get().closed_because == "Fever of 41"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"colour": "red"},
+        {"hr-unit": "stone", "hr": "70"},
+        {"temp-missing": "LOST"},
+        {"map": "92"},
+        {"_version": "one"},
+        {"_version": "-1"},
+        {"_protocol": "x"},
+        {"_action": "delete"},
+        {"weight-unit": "stone", "weight": "12"},
+        {"hr": ["1", "2"]},
+    ],
+)
+def test_a_request_that_no_page_makes_is_refused_and_stores_nothing(
+    desk: Client, patient: Patient, sent: dict[str, Any]
+) -> None:
+    """DAT-04, 400: an unknown item, code, unit or control."""
+    control = opened(desk, patient)
+    response = desk.post(address(patient), {**control, "sbp": "124", "dbp": "76", **sent})
+    assert response.status_code == 400
+    assert not Record.objects.exists()
+
+
+def test_a_version_of_another_trial_is_not_a_protocol_of_this_one(desk: Client, patient: Patient) -> None:
+    other = build.trial(build.COVID_MSV)
+    control = {**opened(desk, patient), "_protocol": str(other.protocol_id)}
+    assert desk.post(address(patient), {**control, "hr": "72"}).status_code in (302, 409)
+    assert not Record.objects.exclude(protocol=patient.protocol_id).exists()
+
+
+@pytest.mark.parametrize(
+    "role", ["monitor", "data_manager", "statistician", "administrator", "inspector", "cell_laboratory"]
+)
+def test_a_role_that_enters_no_data_reads_the_form_and_changes_nothing(
+    desk: Client, patient: Patient, trial: Trial, role: str
+) -> None:
+    """ACC-02: administrators and monitors never write clinical data."""
+    save(desk, patient, {"hr": "190"})
+    reader = build.client(build.user(role, trial=trial))
+    response = reader.get(address(patient))
+    assert response.status_code == 200
+    assert 'id="entry"' not in response.content.decode()
+    assert "Heart rate 190 beats/min high" in words(response)
+    for end in ("", "check/", "keep/", "discard/", "strike-out/"):
+        assert reader.post(address(patient, end=end), {"hr": "72", "_version": "1"}).status_code == 403
+    assert Record.objects.get().version == 1
+
+
+def test_another_trials_patient_does_not_exist(patient: Patient) -> None:
+    stranger = build.client(build.user("coordinator", trial=build.trial(build.COVID_MSV)))
+    assert stranger.get(address(patient)).status_code == 404
+    assert stranger.post(address(patient), {"hr": "72"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "visits/D99/vitals/",
+        "visits/SCR/nothing/",
+        "visits/SCR/medication/",
+        "logs/vitals/1/",
+        "logs/medication/0/",
+    ],
+)
+def test_a_form_that_the_protocol_does_not_have_is_not_found(
+    desk: Client, patient: Patient, path: str
+) -> None:
+    assert desk.get(f"/trials/{patient.trial.slug}/patients/{patient.code}/{path}").status_code == 404
+
+
+def test_a_visit_that_has_not_begun_is_shown_and_refuses_entry(desk: Client, patient: Patient) -> None:
+    response = desk.get(address(patient, visit="D7"))
+    assert response.status_code == 200
+    assert "D7 comes after inclusion: include LIE-001 first." in words(response)
+    control = opened(desk, patient)
+    refused = desk.post(address(patient, visit="D7"), {**control, "hr": "72"})
+    assert refused.status_code == 422
+    assert "include LIE-001 first" in words(refused)
+    assert not Record.objects.exists()
+
+
+def test_what_is_typed_is_kept_given_back_and_can_be_discarded(desk: Client, patient: Patient) -> None:
+    """AUD-13: autosave is not study data, survives closing the page, and goes when the form is saved."""
+    control = opened(desk, patient)
+    kept = desk.post(address(patient, end="keep/"), {**control, "hr": "seventy", "temp-missing": "ND"})
+    assert json.loads(kept.content)["kept"].startswith("Kept ")
+    assert not Record.objects.exists()
+    page = desk.get(address(patient))
+    assert "and did not save is shown below" in words(page)
+    assert 'name="hr" value="seventy"' in page.content.decode()
+    assert desk.post(address(patient, end="discard/")).status_code == 302
+    assert not Draft.objects.exists()
+    assert "did not save" not in words(desk.get(address(patient)))
+
+
+def test_a_kept_form_that_is_older_than_the_stored_one_is_shown_as_a_conflict(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    control = opened(desk, patient)
+    desk.post(address(patient, end="keep/"), {**control, "hr": "72"})
+    save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "90"})
+    page = desk.get(address(patient))
+    assert "This form was changed since you opened it" in words(page)
+    assert "Heart rate Stored 90 beats/min You typed 72 beats/min" in words(page)
+
+
+def test_a_draft_that_arrives_after_its_form_was_saved_is_passed_over(desk: Client, patient: Patient) -> None:
+    control = opened(desk, patient)
+    desk.post(address(patient), {**control, "hr": "72"})
+    desk.post(address(patient, end="keep/"), {**control, "hr": "7"})
+    page = desk.get(address(patient))
+    assert "did not save" not in words(page)
+    assert 'name="hr" value="72"' in page.content.decode()
+
+
+def test_a_draft_under_a_name_that_no_longer_exists_does_not_break_the_page(
+    desk: Client, patient: Patient, nurse: User
+) -> None:
+    place = "SCR/vitals"
+    Draft.objects.create(
+        user=nurse,
+        patient=patient,
+        place=place,
+        payload=[["colour", "red"]],
+        base_version=0,
+        saved_at=timezone.now(),
+    )
+    assert desk.get(address(patient)).status_code == 200
+
+
+def test_one_persons_typing_is_not_shown_to_another(desk: Client, patient: Patient, trial: Trial) -> None:
+    desk.post(address(patient, end="keep/"), {**opened(desk, patient), "hr": "72"})
+    other = build.client(build.user("investigator", trial=trial))
+    assert "did not save" not in words(other.get(address(patient)))
+
+
+def test_the_page_asks_the_server_while_a_person_types(desk: Client, patient: Patient) -> None:
+    """One implementation of checks: calculated values, findings and what is asked come from the server."""
+    control = opened(desk, patient)
+    response = desk.post(
+        address(patient, end="check/"),
+        {**control, "sbp": "80", "dbp": "90", "hr": "190", "temp": "36,7", "measured_at": "9oct25 9:05"},
+        headers={"HX-Request": "true"},
+    )
+    assert response.status_code == 200
+    page = response.content.decode()
+    assert '<output id="value-map" hx-swap-oob="innerHTML"><b>86.7 mmHg</b>' in page
+    assert "Systolic pressure must be above diastolic" in page
+    told = json.loads(response["HX-Trigger"])["stroma:judged"]
+    assert told["invalid"] == ["sbp"]
+    assert told["soft"] == ["hr"]
+    assert told["echo"]["temp"] == "36.7"
+    assert told["echo"]["measured_at"] == "09-Oct-2025 09:05"
+    assert not Record.objects.exists()
+    assert not Query.objects.exists()
+
+
+def test_what_is_asked_follows_the_answers_while_typing(desk: Client, patient: Patient) -> None:
+    where = {"form": "respiratory_support"}
+    control = opened(desk, patient, **where)
+
+    def told(values: dict[str, str]) -> dict[str, Any]:
+        response = desk.post(address(patient, end="check/", **where), {**control, **values})
+        return dict(json.loads(response["HX-Trigger"])["stroma:judged"])
+
+    assert "peep" in told({})["undecided"]
+    assert "peep" in told({"support": "AIR"})["hidden"]
+    ventilated = told({"support": "IMV"})
+    assert "peep" not in ventilated["hidden"] + ventilated["undecided"]
+    assert "peep" in ventilated["required"]
+
+
+def test_a_hostile_question_while_typing_is_refused(desk: Client, patient: Patient) -> None:
+    control = opened(desk, patient)
+    assert desk.post(address(patient, end="check/"), {**control, "colour": "red"}).status_code == 400
+    assert desk.get(address(patient, end="check/")).status_code == 405
+
+
+def test_a_known_value_is_offered_and_never_filled_in(desk: Client, patient: Patient) -> None:
+    """DAT-01: a weight of the same visit is offered with where it comes from."""
+    save(desk, patient, {"weight": "82,4", "weight-unit": "kg"}, form="demography")
+    page = desk.get(address(patient))
+    assert "82.4 kg from Demography" in words(page)
+    assert 'name="weight" value=""' in page.content.decode()
+    assert 'data-fill="id_weight" data-value="82.4" hidden' in page.content.decode()
+
+
+def test_a_form_entered_in_error_is_struck_out_and_stays_visible(desk: Client, patient: Patient) -> None:
+    save(desk, patient, {"hr": "72"})
+    blank = desk.post(address(patient, end="strike-out/"), {"reason": " "})
+    assert blank.status_code == 422
+    assert desk.post(address(patient, end="strike-out/"), {"reason": "Wrong patient"}).status_code == 302
+    page = desk.get(address(patient))
+    assert "Entered in error: Wrong patient" in words(page)
+    assert "Heart rate 72 beats/min" in words(page)
+    assert 'name="hr" value=""' in page.content.decode()
+    assert save(desk, patient, {"hr": "74"}).status_code == 302
+    assert Record.objects.count() == 2
+
+
+def test_a_log_lists_its_rows_and_takes_a_new_one(desk: Client, patient: Patient) -> None:
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/medication/"
+    assert "Nothing is recorded here yet." in words(desk.get(log))
+    control = hidden(desk.get(f"{log}1/"))
+    assert desk.post(f"{log}1/", {**control, "_action": "draft"}).status_code == 302
+    page = desk.get(log).content.decode()
+    assert f'href="{log}1/"' in page
+    assert f'href="{log}2/"' in page
+
+
+def test_more_rows_are_asked_for_without_saving(desk: Client, patient: Patient) -> None:
+    included(patient)
+    where = {"form": "infusion_monitoring", "visit": "INF1"}
+    control = opened(desk, patient, **where)
+    response = desk.post(
+        address(patient, **where),
+        {**control, "series-0-hr": "72", "series-1-hr": "", "_action": "add-series"},
+    )
+    page = response.content.decode()
+    assert response.status_code == 200
+    assert 'name="series-0-hr" value="72"' in page
+    assert 'name="series-4-hr"' in page
+    assert not Record.objects.exists()
+
+
+def included(patient: Patient) -> None:
+    day = patient.screened_on + timedelta(days=1)
+    with acting(system="test"):
+        Patient.objects.filter(pk=patient.pk).update(
+            state="enrolled", enrolled_on=day, enrolled_at=timezone.now()
+        )
+        Visit.objects.filter(patient=patient).update(window_from=day, planned_on=day, window_to=day)
+
+
+BIOCHEMISTRY = {
+    "sampled_at": "v 9:05",
+    "crp": "70",
+    "ferritin": "900",
+    "ldh": "300",
+    "sodium": "140",
+    "potassium": "4,1",
+    "creatinine": "80",
+    "urea": "6",
+    "glucose": "5,5",
+    "bilirubin": "10",
+    "alt": "30",
+    "ast": "30",
+    "albumin": "40",
+}
+
+
+@pytest.mark.parametrize("records", [1, 3])
+def test_a_save_costs_at_most_twelve_statements(desk: Client, patient: Patient, records: int) -> None:
+    """Issue 2: a 30-item form, with checks, queries and the full trail, whatever else the patient has."""
+    for form in ("demography", "haematology", "vitals")[:records]:
+        save(desk, patient, {}, form=form)
+    where = {"form": "biochemistry"}
+    control = opened(desk, patient, **where)
+    with CaptureQueriesContext(
+        connection,
+    ) as first:
+        assert (
+            desk.post(address(patient, **where), {**control, **BIOCHEMISTRY, "_action": "draft"}).status_code
+            == 302
+        )
+    control = opened(desk, patient, **where)
+    with CaptureQueriesContext(connection) as second:
+        changed = {**BIOCHEMISTRY, "potassium": "9,9", "_action": "draft"}
+        assert desk.post(address(patient, **where), {**control, **changed}).status_code == 302
+    assert Query.objects.filter(state="open").count() == 1
+    assert len(first) <= 12, [query["sql"][:90] for query in first]
+    assert len(second) <= 12, [query["sql"][:90] for query in second]
+
+
+@pytest.mark.parametrize("records", [1, 3])
+def test_opening_a_form_costs_the_same_whatever_the_patient_has(
+    desk: Client, patient: Patient, records: int
+) -> None:
+    for form in ("demography", "haematology", "vitals")[:records]:
+        save(desk, patient, {}, form=form)
+    with CaptureQueriesContext(connection) as opening:
+        desk.get(address(patient, "biochemistry"))
+    assert len(opening) <= 25
+    with CaptureQueriesContext(connection) as asking:
+        desk.post(address(patient, "biochemistry", end="check/"), {"crp": "70", "_version": "0"})
+    assert len(asking) <= 6
+
+
+def test_reading_a_form_writes_nothing(desk: Client, patient: Patient) -> None:
+    """DESIGN §3."""
+    save(desk, patient, {"hr": "190"})
+    with CaptureQueriesContext(connection) as reading:
+        desk.get(address(patient) + "?field=hr")
+        desk.post(address(patient, end="check/"), {"hr": "70", "_version": "1"})
+    written = [query["sql"] for query in reading if re.match(r"INSERT|UPDATE|DELETE", query["sql"])]
+    assert [sql for sql in written if "django_session" not in sql] == []
