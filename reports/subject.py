@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from accounts.access import Access
 from dosing.models import Preparation
 from patients.models import Consent, Patient, Record
-from patients.visiting import today_of
 from safety import words
 from safety.models import AdverseEvent
 from trials.item_words import display
+from trials.models import Trial
 from trials.moments import Moment
 from trials.protocol import Protocol
 
@@ -59,7 +59,7 @@ def header(patient: Patient, access: Access) -> Header:
         (_("Age, sex"), _told(rules, values, rules.profile.age, rules.profile.sex)),
         (_("Weight"), _told(rules, values, rules.profile.weight)),
         (_("First infusion"), _day(patient.first_infusion_on)),
-        (_("Study day"), _study_day(patient, rules)),
+        (_("Study day"), _study_day(patient, rules, access.trial)),
         (_("Lot"), _lots(patient) if access.sees_treatment else ""),
         (_("Consent"), _consent(patient)),
     ]
@@ -68,7 +68,7 @@ def header(patient: Patient, access: Access) -> Header:
         status=patient.get_end_reason_display() or patient.get_state_display(),
         tone=TONES[Patient.State(patient.state)],
         facts=[(label, text) for label, text in facts if text],
-        clocks=_clocks(patient, timezone.now()),
+        clocks=_clocks(patient, access.trial.rules, timezone.now()),
     )
 
 
@@ -94,11 +94,12 @@ def _day(day: date | None) -> str:
     return Moment.from_date(day).display(get_language() or "en") if day else ""
 
 
-def _study_day(patient: Patient, rules: Protocol) -> str:
+def _study_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
     zero = words.day_zero(patient, rules)
     if zero is None:
         return ""
-    return words.day(((patient.ended_on or today_of(patient)) - zero).days)
+    until = patient.ended_on or timezone.now().astimezone(trial.zone).date()
+    return words.day((until - zero).days)
 
 
 def _lots(patient: Patient) -> str:
@@ -111,9 +112,9 @@ def _consent(patient: Patient) -> str:
     return f"v{latest.version}" if latest else _("None yet")
 
 
-def _clocks(patient: Patient, now: datetime) -> list[RunningClock]:
+def _clocks(patient: Patient, rules: Protocol, now: datetime) -> list[RunningClock]:
     events = AdverseEvent.objects.filter(patient=patient).awaiting_report().order_by("due_at")
-    zone, hours = patient.trial.rules.trial.site.time_zone, patient.trial.rules.safety.sae_clock_hours
+    zone, hours = rules.trial.site.time_zone, rules.safety.sae_clock_hours
     clocks = []
     for event in events:
         reading, start = event.clock(now), event.clock_starts_at
