@@ -1,6 +1,6 @@
 """Infusions as the ward sees them, and apart from them what depends on the arm."""
 
-
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import models
@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import Access
 from accounts.models import User
-from accounts.permissions import Permission
 from accounts.roles import ROLES
 from audit.trail import Trail
 from patients.models import OfPatient, Patient, Visit
@@ -20,16 +20,20 @@ class TreatmentQuerySet(OfPatient):
     """Rows that depend on the arm: in a masked trial only for holders of SEE_TREATMENT."""
 
     def visible_to(self, user: User) -> "TreatmentQuerySet":
-        """Keep rows whose content this person may know."""
-        seeing = [code for code, role in ROLES.items() if Permission.SEE_TREATMENT in role.permissions]
-        rows = super().visible_to(user)
-        unblinded = Trial.objects.visible_to(user).filter(
-            delegations__user=user, delegations__role__in=seeing, delegations__in=user.delegations.active()
-        )
-        open_label = [trial.pk for trial in Trial.objects.visible_to(user).select_related("protocol") if not trial.masked]
-        return rows.filter(
-            Q(**{f"{self.trial_path}__in": unblinded}) | Q(**{f"{self.trial_path}__in": open_label})
-        )
+        """Keep rows whose content this person may know, in the role that opens each trial. One query more."""
+        return self.filter(**{f"{self.trial_path}__in": _trials_seen_unblinded(user)})
+
+
+def _trials_seen_unblinded(user: User) -> list[int]:
+    """Return the trials in which a person may know the treatment: the latest role counts, as on pages."""
+    held = user.delegations.active().filter(trial__protocol__isnull=False)
+    held = held.select_related("trial__protocol").order_by("starts_on", "pk")
+    roles = {delegation.trial_id: delegation for delegation in held}
+    return [
+        pk
+        for pk, delegation in roles.items()
+        if Access(user=user, trial=delegation.trial, role=ROLES[delegation.role]).sees_treatment
+    ]
 
 
 class SlotQuerySet(TreatmentQuerySet):
@@ -48,7 +52,8 @@ class AllocationList(models.Model):
     ratio = models.JSONField()
     generated_at = models.DateTimeField(default=timezone.now)
 
-    history = Trail(trial="trial_id", see="see_treatment")
+    objects = SlotQuerySet.as_manager()
+    history = Trail(trial="trial_id", see="see_treatment", final=True)
 
 
 class AllocationSlot(models.Model):
@@ -63,7 +68,7 @@ class AllocationSlot(models.Model):
     taken_at = models.DateTimeField(null=True)
 
     objects = SlotQuerySet.as_manager()
-    history = Trail(patient="patient_id", trial="trial_id", see="see_treatment")
+    history = Trail(patient="patient_id", trial="trial_id", see="see_treatment", final=True)
 
     class Meta:
         ordering = ["stratum", "position"]
@@ -74,6 +79,10 @@ class AllocationSlot(models.Model):
                 name="slot_taken_by_a_patient_at_a_time",
             ),
         ]
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: a slot is never deleted, and a trigger refuses to change what it holds (`final`)."""
+        raise TypeError("an allocation slot is never deleted")
 
 
 class Infusion(models.Model):
@@ -93,6 +102,7 @@ class Infusion(models.Model):
     state = models.CharField(_("status"), max_length=10, choices=State)
     weight_kg = models.DecimalField(_("weight of the day"), max_digits=6, decimal_places=2, null=True)
     weight_measured = models.CharField(_("weight measured"), max_length=60, blank=True)
+    weight_confirmation = models.TextField(_("why the unusual weight is right"), blank=True)
     started = models.CharField(_("start"), max_length=60, blank=True)
     started_at = models.DateTimeField(null=True)
     ended = models.CharField(_("end"), max_length=60, blank=True)
@@ -101,6 +111,8 @@ class Infusion(models.Model):
     interrupted = models.CharField(_("interrupted"), max_length=1, blank=True)
     interruption_reason = models.TextField(_("reason for the interruption"), blank=True)
     premedication = models.TextField(_("premedication"), blank=True)
+    tolerated = models.CharField(_("well tolerated"), max_length=1, blank=True)
+    tolerance_note = models.TextField(_("what was not tolerated"), blank=True)
     timing_deviation_reason = models.TextField(_("reason for the timing"), blank=True)
     not_given_reason = models.TextField(_("reason it was not given"), blank=True)
     version = models.PositiveIntegerField(default=1)
@@ -123,23 +135,58 @@ class Infusion(models.Model):
                 violation_error_message=_("The end must be after the start."),
             ),
             models.CheckConstraint(
-                condition=~Q(state="not_given") | ~Q(not_given_reason=""), name="not_given_infusion_has_a_reason"
+                condition=~Q(state="not_given") | ~Q(not_given_reason=""),
+                name="not_given_infusion_has_a_reason",
+                violation_error_message=_("Say why the infusion was not given."),
+            ),
+            models.CheckConstraint(
+                condition=Q(weight_kg=None) | Q(weight_kg__gte=25, weight_kg__lte=350),
+                name="infusion_weight_is_possible",
+                violation_error_message=_("A weight lies between 25 and 350 kg."),
+            ),
+            models.CheckConstraint(
+                condition=Q(volume_ml=None) | Q(volume_ml__gt=0),
+                name="infusion_volume_is_positive",
+                violation_error_message=_("The volume must be above zero."),
+            ),
+            models.CheckConstraint(
+                condition=Q(interrupted__in=["", "N"]) | Q(interrupted="Y") & ~Q(interruption_reason=""),
+                name="interrupted_infusion_has_a_reason",
+                violation_error_message=_("Say why the infusion was interrupted."),
+            ),
+            models.CheckConstraint(
+                condition=Q(tolerated__in=["", "Y"]) | Q(tolerated="N") & ~Q(tolerance_note=""),
+                name="infusion_not_tolerated_says_what",
+                violation_error_message=_("Say what was not tolerated."),
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"infusion {self.number}"
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: an infusion is marked as not given, with a reason."""
+        raise TypeError("an infusion is never deleted")
 
 
 class Preparation(models.Model):
     """The product of one infusion: known to the cell laboratory, hidden from blinded roles (CEL-18)."""
 
+    class Finding(models.TextChoices):
+        BELOW = "below", _("Below the range")
+        WITHIN = "within", _("Within the range")
+        ABOVE = "above", _("Above the range")
+
     infusion = models.OneToOneField(Infusion, models.PROTECT, related_name="preparation")
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="preparations")
     donor_code = models.CharField(_("donor"), max_length=60, blank=True)
     lot = models.CharField(_("lot"), max_length=60, blank=True)
+    bag = models.CharField(_("bags"), max_length=200, blank=True)
     viable_cells = models.DecimalField(_("viable cells given"), max_digits=14, decimal_places=0, null=True)
     viability_percent = models.DecimalField(_("viability"), max_digits=5, decimal_places=2, null=True)
     thawed = models.CharField(_("thawed"), max_length=60, blank=True)
     cells_per_kg = models.DecimalField(_("dose per kg"), max_digits=14, decimal_places=2, null=True)
-    dose_finding = models.CharField(_("dose"), max_length=10, blank=True)
+    dose_finding = models.CharField(_("dose"), max_length=10, choices=Finding, blank=True)
     dose_deviation_reason = models.TextField(_("reason for the dose"), blank=True)
     donor_deviation_reason = models.TextField(_("reason for another donor"), blank=True)
     prepared_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
@@ -148,3 +195,24 @@ class Preparation(models.Model):
 
     objects = TreatmentQuerySet.as_manager()
     history = Trail(patient="patient_id", trial="patient__trial_id", see="see_treatment")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(viability_percent=None) | Q(viability_percent__gte=0, viability_percent__lte=100),
+                name="viability_is_a_share",
+                violation_error_message=_("Viability lies between 0 and 100 %."),
+            ),
+            models.CheckConstraint(
+                condition=Q(viable_cells=None) | Q(viable_cells__gte=0),
+                name="cells_are_counted_from_zero",
+                violation_error_message=_("The number of cells cannot be negative."),
+            ),
+            models.CheckConstraint(
+                condition=Q(dose_finding__in=["", "below", "within", "above"]), name="dose_finding_is_known"
+            ),
+        ]
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse: product data are kept for thirty years; they are amended with a reason."""
+        raise TypeError("a preparation is never deleted")

@@ -67,8 +67,8 @@ def an_edit(row):
 
 
 def free_to_edit(model) -> bool:
-    """A signature never changes but for its invalidation: its own tests are in test_signatures.py."""
-    return model._meta.label != "audit.Signature"
+    """A signature never changes but for its invalidation, a final row not at all: they have tests of their own."""
+    return model._meta.label != "audit.Signature" and not trail_of(model).final
 
 
 EDITED = [model for model in TRACKED if free_to_edit(model)]
@@ -218,9 +218,21 @@ def test_the_key_of_a_row_never_changes(model):
     """AUD-14: else one row's history would end and another's begin in the middle."""
     with someone():
         row = rows.stored(model)
-        said = "signature never changes" if not free_to_edit(model) else "key of a row"
+        said = "signature never changes" if model._meta.label == "audit.Signature" else "key of a row"
         with pytest.raises(IntegrityError, match=said), transaction.atomic():
             raw(f'UPDATE "{model._meta.db_table}" SET id = 987654 WHERE id = %s', [row.pk])
+
+
+@pytest.mark.parametrize("model", [model for model in TRACKED if trail_of(model).final], ids=lambda m: m._meta.label)
+def test_what_a_final_row_holds_never_changes(model):
+    """RND-03: whatever the path; only an empty column may be filled, once."""
+    with someone():
+        row = rows.stored(model)
+        for field in rows.changeable(model):
+            value = rows.other(field, getattr(row, field.attname))
+            with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
+                model._base_manager.filter(pk=row.pk).update(**{field.attname: value})
+    assert history(row).count() == 1
 
 
 @each_model
