@@ -176,6 +176,9 @@ def test_leaving_with_unsaved_changes_asks_first(page: Page, trial, administrato
     assert page.url.endswith("/people/add/")
 
 
+INSERT = """html => { const main = document.querySelector("main");
+  main.insertAdjacentHTML("beforeend", html);
+  main.dispatchEvent(new CustomEvent("htmx:load", {bubbles: true})); }"""
 FIGURE = """
   <figure class="fig"><svg viewBox="0 0 300 80" role="group" aria-label="Two infusions">
     <circle cx="60" cy="40" r="6" data-tip="Infusion 1, day 0"/>
@@ -190,11 +193,7 @@ def test_the_marks_of_a_figure_are_read_with_the_arrow_keys(page: Page, trial, a
     """One tab stop per figure; Escape hides the words."""
     enter(administrator)
     page.goto("/accounts/profile/")
-    page.evaluate(
-        """html => { const main = document.querySelector("main"); main.insertAdjacentHTML("beforeend", html);
-           main.dispatchEvent(new CustomEvent("htmx:load", {bubbles: true})); }""",
-        FIGURE,
-    )
+    page.evaluate(INSERT, FIGURE)
     first, second = page.get_by_label("Infusion 1, day 0"), page.get_by_label("Infusion 2, day 4")
     first.focus()
     tip = page.locator(".fig-tip")
@@ -232,3 +231,45 @@ def test_the_focus_is_never_under_the_bars(page: Page, trial, administrator, ent
                return top && (node.contains(top) || top.contains(node)) ? null : node.outerHTML; }"""
         )
         assert hidden is None
+
+
+LISTING = """
+  <form action="/accounts/profile/"><table>
+  <thead><tr><th><input type="checkbox" data-select-all aria-label="All"></th></tr></thead>
+  <tbody><tr><td><input type="checkbox" name="row" value="1" aria-label="Row 1"></td></tr>
+  <tr><td><input type="checkbox" name="row" value="2" aria-label="Row 2"></td></tr></tbody></table>
+  <p><output data-selected>0</output></p><button data-needs-selection data-confirm="sure" disabled>Sign</button></form>
+  <dialog id="sure" aria-label="Sign these?"><form method="dialog"><button value="yes">Yes, sign</button>
+  <button value="no">Cancel</button></form></dialog>
+"""
+
+
+def test_a_batch_is_counted_and_confirmed_before_it_is_sent(page: Page, trial, administrator, enter):
+    """SIG-02: one password for many, but never by a slip."""
+    enter(administrator)
+    page.goto("/accounts/profile/")
+    page.evaluate(INSERT, LISTING)
+    sign = page.get_by_role("button", name="Sign", exact=True)
+    expect(sign).to_be_disabled()
+    page.get_by_label("All", exact=True).check()
+    expect(page.get_by_role("status").filter(has_text="2")).to_be_visible()
+    page.get_by_label("Row 1").uncheck()
+    expect(page.get_by_role("status").filter(has_text="1")).to_be_visible()
+    sign.click()
+    dialog = page.get_by_role("dialog", name="Sign these?")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    assert page.url.endswith("/profile/")
+    sign.click()
+    dialog.get_by_role("button", name="Yes, sign").click()
+    page.wait_for_url("**/profile/?row=2")
+
+
+def test_ctrl_s_saves(page: Page, trial, administrator, enter):
+    """Entry without the mouse."""
+    enter(administrator)
+    page.goto(f"/trials/{trial.slug}/people/add/")
+    page.get_by_label("Full name").fill("Inés Moreno")
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("This field is required").first).to_be_visible()
+    expect(page.get_by_label("Full name")).to_have_value("Inés Moreno")
