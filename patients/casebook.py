@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import OuterRef, Subquery
 
 from accounts.models import User
+from patients.consenting import current_consent
 from patients.inputs import subject_of
 from patients.models import Consent, Patient, Record, Visit
 from trials.evaluation import Scope
@@ -60,30 +61,37 @@ class Casebook:
 
     patient: Patient
     visits: list[Visit]
-    consent: Consent | None
     marked: bool = True
     _records: list[Record] | None = field(default=None, repr=False)
+    _consent: list[Consent | None] = field(default_factory=list, repr=False)
 
     @classmethod
     def opened(cls, *, user: User, trial: Trial, code: str) -> "Casebook":
         """The casebook of a patient the person may see. Raises Patient.DoesNotExist."""
         rows = Visit.objects.visible_to(user).filter(patient__trial=trial, patient__code=code)
-        visits = list(rows.select_related("patient__protocol").annotate(**_consent_of("patient")))
-        if not visits:
-            patient = Patient.objects.visible_to(user).select_related("protocol").get(trial=trial, code=code)
-            return cls(patient, [], patient.consents.order_by("given_at", "pk").last())
-        patient = visits[0].patient
-        patient.trial = trial
+        visits = list(rows.select_related("patient"))
+        patient = (
+            visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
+        )
+        _attach(patient, trial, trial.protocol)
         for visit in visits:
             visit.patient = patient
-        return cls(patient, visits, _consent(visits[0]))
+        return cls(patient, visits)
 
     @classmethod
     def held(cls, place: Place) -> "Casebook":
         """The casebook around a place, the patient's row locked until the transaction ends."""
-        rows = Patient.objects.select_for_update(of=("self",)).select_related("trial", "protocol")
+        rows = Patient.objects.select_for_update(of=("self",)).select_related("trial")
         fresh = rows.annotate(**_consent_of("pk")).get(pk=place.patient.pk)
-        return cls(fresh, list(place.visits), _consent(fresh), marked=False)
+        _attach(fresh, fresh.trial, place.patient.protocol)
+        return cls(fresh, list(place.visits), marked=False, _consent=[_consent(fresh)])
+
+    @property
+    def consent(self) -> Consent | None:
+        """The consent in force. Reads once."""
+        if not self._consent:
+            self._consent.append(current_consent(self.patient))
+        return self._consent[0]
 
     @property
     def records(self) -> list[Record]:
@@ -162,6 +170,15 @@ def _log_order(record: Record, place: Place, here: int) -> int:
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here
     return -1
+
+
+def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) -> None:
+    """Give the patient what is already read: the text of a protocol is too long to read it twice."""
+    patient.trial = trial
+    if protocol is not None and protocol.pk == patient.protocol_id:
+        patient.protocol = protocol
+    if protocol is not None and protocol.pk == trial.protocol_id:
+        trial.protocol = protocol
 
 
 def _consent_of(path: str) -> dict[str, Subquery]:

@@ -12,6 +12,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.permissions import Permission
+from patients import answers
 from patients.answers import Answers
 from patients.capture import CaptureForm, Result, Surroundings, form_for, sentences
 from patients.casebook import Casebook, Place, visit_title
@@ -98,12 +99,7 @@ class EntryPage:
         """What was typed, or what is stored."""
         if self.data is None:
             return Answers(values=dict(self.record.values) if self.record else {})
-        return self.unbound_form.answers
-
-    @cached_property
-    def unbound_form(self) -> CaptureForm:
-        """The form before anything is known around it: reads what was typed."""
-        return form_for(self.place.form, data=self.data, clock=clock_of(self.place))
+        return answers.read(self.place.form, dict(self.data.lists()), clock_of(self.place))
 
     @cached_property
     def judgement(self) -> Judgement:
