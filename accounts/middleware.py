@@ -7,6 +7,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils import translation
+from django.utils.cache import add_never_cache_headers
 
 from accounts import keeping, session_limits
 
@@ -56,6 +57,8 @@ class SessionLimitsMiddleware:
             return HttpResponseRedirect(reverse("account_change_password"))
         response = self.get_response(request)
         keeping.forget_saved(request, response)
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
         return response
 
     def _end(self, request: HttpRequest, reason: str) -> HttpResponseBase:

@@ -22,8 +22,16 @@ class Coordinator(Role):
     description = _("Screens and follows patients, enters data, answers queries, reports adverse events.")
     permissions = frozenset(
         {
-            P.SEE_TRIAL, P.SEE_IDENTITY, P.SCREEN, P.ENTER_DATA, P.ENROL, P.REPORT_EVENT,
-            P.RECORD_INFUSION, P.ANSWER_QUERY, P.SEE_TRAIL, P.SEE_PEOPLE,
+            P.SEE_TRIAL,
+            P.SEE_IDENTITY,
+            P.SCREEN,
+            P.ENTER_DATA,
+            P.ENROL,
+            P.REPORT_EVENT,
+            P.RECORD_INFUSION,
+            P.ANSWER_QUERY,
+            P.SEE_TRAIL,
+            P.SEE_PEOPLE,
         }
     )
 
@@ -52,7 +60,9 @@ class Monitor(Role):
 class DataManager(Role):
     code = "data_manager"
     title = _("Data manager")
-    description = _("Keeps the data clean: queries, review of the trail, locks, exports; enters no clinical data.")
+    description = _(
+        "Keeps the data clean: queries, review of the trail, locks, exports; enters no clinical data."
+    )
     permissions = frozenset(
         {P.SEE_TRIAL, P.RAISE_QUERY, P.LOCK, P.SEE_TRAIL, P.REVIEW_TRAIL, P.EXPORT, P.SEE_PEOPLE}
     )
@@ -75,7 +85,9 @@ class Administrator(Role):
 class Inspector(Role):
     code = "inspector"
     title = _("Inspector")
-    description = _("Reads everything, the trail and the identities included, for a limited time; changes nothing.")
+    description = _(
+        "Reads everything, the trail and the identities included, for a limited time; changes nothing."
+    )
     permissions = frozenset(
         {P.SEE_TRIAL, P.SEE_IDENTITY, P.SEE_TREATMENT, P.SEE_TRAIL, P.REVIEW_TRAIL, P.EXPORT, P.SEE_PEOPLE}
     )
@@ -85,7 +97,14 @@ class Inspector(Role):
 ROLES: dict[str, type[Role]] = {
     role.code: role
     for role in (
-        Coordinator, Investigator, CellLaboratory, Monitor, DataManager, Statistician, Administrator, Inspector,
+        Coordinator,
+        Investigator,
+        CellLaboratory,
+        Monitor,
+        DataManager,
+        Statistician,
+        Administrator,
+        Inspector,
     )
 }
 CHOICES = [(role.code, role.title) for role in ROLES.values()]

@@ -364,6 +364,13 @@ def test_factor_changes_and_wrong_codes_are_recorded(person, django_capture_on_c
     assert AccessEvent.objects.filter(kind="sign_in_failed").latest("pk").detail == {"factor": "totp"}
 
 
+@pytest.mark.parametrize("page", ["profile/", "factors/", "password/", "session/"])
+def test_no_page_of_a_signed_in_person_is_stored_by_the_browser(person, page):
+    """PRV-05: secrets of factors and recovery codes do not stay on a shared computer."""
+    answer = build.client(person).get(f"/accounts/{page}")
+    assert "no-store" in answer["Cache-Control"]
+
+
 def test_the_secrets_of_factors_are_encrypted(person):
     """SEC-21: a copy of the database alone does not make codes."""
     secret = with_authenticator_app(person)

@@ -41,4 +41,6 @@ class Command(BaseCommand):
             Delegation.objects.create(
                 user=user, trial=trial, role=options["role"], starts_on=today, ends_on=options["until"]
             )
-        self.stdout.write(f"{user.username} is {options['role']} of {trial.slug}. Initial password: {password}")
+        self.stdout.write(
+            f"{user.username} is {options['role']} of {trial.slug}. Initial password: {password}"
+        )
