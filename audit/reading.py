@@ -156,12 +156,12 @@ def page(
     return Page(entries, _place(shown, after) if more else None)
 
 
-def stream(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[Entry]:
-    """Yield every row of the trail, newest first, reading page by page."""
+def pages(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[list[Entry]]:
+    """Yield all of the trail, newest first, page by page; memory is that of one page."""
     place: Place | None = None
     while True:
-        found = page(wanted, may=may, reader=reader, after=place, size=STREAM_SIZE)
-        yield from found.entries
+        found = page(wanted, may=may, reader=reader.fork(), after=place, size=STREAM_SIZE)
+        yield found.entries
         if found.next is None:
             return
         place = found.next

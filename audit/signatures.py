@@ -18,7 +18,7 @@ from audit import events, seals
 from audit.canonical import sha256
 from audit.context import current_actor
 from audit.models import Meaning, Signature
-from audit.trail import tracked_models, trail_of
+from audit.trail import model_labelled, trail_of
 
 ATTEMPTS = 5
 ATTEMPTS_WITHIN = timedelta(minutes=15)
@@ -87,7 +87,7 @@ def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, St
     wanted: dict[str, set[int]] = {}
     for signature in signatures:
         wanted.setdefault(signature.target_type, set()).add(signature.target_id)
-    models_by_name = {name: signed_model(name) for name in wanted}
+    models_by_name = {name: model_labelled(name) for name in wanted}
     rows = {
         name: model._base_manager.in_bulk(wanted[name]) for name, model in models_by_name.items() if model
     }
@@ -113,11 +113,6 @@ def content_hash(target: Any) -> str:
 def manifest_hash(signature: Signature) -> str:
     """Return the SHA-256 of who signed which content when, as what and with which meaning."""
     return sha256({name: getattr(signature, name) for name in MANIFEST})
-
-
-def signed_model(target_type: str) -> Any:
-    """Return the model of a signed row, or None when the name leads nowhere."""
-    return next((model for model in tracked_models() if model._meta.label_lower == target_type), None)
 
 
 def _require_right_to_sign(by: Any) -> None:

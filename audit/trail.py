@@ -108,6 +108,11 @@ def tracked_models() -> Iterator[type[models.Model]]:
             yield model
 
 
+def model_labelled(label: str) -> type[models.Model] | None:
+    """Return the audited model with a label such as `patients.record`, or None."""
+    return next((model for model in tracked_models() if model._meta.label_lower == label), None)
+
+
 def trail_of(model: type[models.Model]) -> Trail:
     """Return the declaration of a tracked model."""
     return model._trail  # type: ignore[attr-defined]

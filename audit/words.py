@@ -17,7 +17,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from audit.trail import tracked_columns, trail_of
+from audit.trail import model_labelled, tracked_columns, trail_of
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 
@@ -49,6 +49,10 @@ class Reader:
                     wanted.setdefault(to, set()).add(key)
         for model, keys in wanted.items():
             self.found.setdefault(model, {}).update(model._base_manager.in_bulk(keys))
+
+    def fork(self) -> "Reader":
+        """Return a reader who knows the same rows and keeps what it collects to itself."""
+        return Reader(self.language, self.zone, {model: dict(rows) for model, rows in self.found.items()})
 
     def find(self, model: type[models.Model], key: Any) -> Any:
         """Return a row that was collected, or None."""
@@ -82,9 +86,12 @@ def column_changes(
 
 
 def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:
+    """Yield the rows that a history row refers to, by a foreign key or as what a signature is on."""
     for column in getattr(row, "tracked_fields", ()):
         if column.is_relation and (key := getattr(row, column.attname)) is not None:
             yield column.related_model, key
+    if (signed := model_labelled(getattr(row, "target_type", ""))) is not None:
+        yield signed, row.target_id
 
 
 def _unseen(model: type[models.Model]) -> Change:

@@ -11,6 +11,7 @@ trial_pages = [
     path("", include("dosing.urls")),
     path("", include("safety.urls")),
     path("exports/", include("exports.urls")),
+    path("trail/", include("reports.trail_urls")),
     path("people/", include("accounts.people_urls")),
 ]
 

@@ -93,9 +93,7 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[Function], 
         found += _trail_triggers(table) + _append_only(table.history)
         if table.final:
             functions.append(_final_function(table))
-            found.append(
-                Trigger(f"{PREFIX}final", table.name, "BEFORE UPDATE", "ROW", functions[-1].name)
-            )
+            found.append(Trigger(f"{PREFIX}final", table.name, "BEFORE UPDATE", "ROW", functions[-1].name))
     for name in append_only_tables():
         found += _append_only(name) if name in names else []
     if signature_table() in names:
