@@ -25,6 +25,7 @@ KEPT_FIELD = "kept"
 NEVER_KEPT = frozenset({"csrfmiddlewaretoken", OWNER_FIELD, KEPT_FIELD})
 FORM_DAYS = 2
 KEPT_PER_PERSON = 20
+KEPT_DAYS = 7
 
 
 def owner_value(user: User) -> str:
@@ -46,7 +47,7 @@ def owner_of(request: HttpRequest) -> User | None:
 def keep(*, request: HttpRequest, user: User) -> str:
     """Store the fields that were sent for `user` and return the address that gives them back.
 
-    Passwords are never stored; of what one person left, the latest twenty forms are.
+    Passwords are never stored; of what one person left, the latest twenty forms are, for a week.
     """
     fields = [
         [name, value]
@@ -61,6 +62,7 @@ def keep(*, request: HttpRequest, user: User) -> str:
         payload=box(PURPOSE).encrypt(json.dumps(fields).encode()),
     )
     KeptPost.objects.filter(user=user).exclude(pk__in=_latest(user)).delete()
+    KeptPost.objects.filter(created_at__lt=timezone.now() - timedelta(days=KEPT_DAYS)).delete()
     query = request.GET.copy()
     query[KEPT_FIELD] = kept.token
     return f"{request.path}?{query.urlencode()}"

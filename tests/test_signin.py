@@ -1,6 +1,6 @@
 """Signing in, second factors, time limits that lose nothing, and what stops access."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -262,6 +262,15 @@ def test_what_was_kept_is_deleted_when_the_form_is_saved(administrator, trial):
         browser.post(new_role_page(trial), sent | {"kept": KeptPost.objects.get().token}).status_code == 302
     )
     assert KeptPost.objects.count() == 0
+
+
+def test_what_nobody_came_back_for_is_gone_after_a_week(administrator, trial):
+    """PRV-02: storage is limited; the next form that is kept clears the old ones."""
+    form_left_open(administrator, trial)
+    KeptPost.objects.update(created_at=datetime(2026, 2, 20, tzinfo=UTC))
+    old = KeptPost.objects.get().token
+    form_left_open(administrator, trial)
+    assert old not in KeptPost.objects.values_list("token", flat=True)
 
 
 @pytest.mark.parametrize("note", ["", "1|2026-03-02:forged", "1|2026-03-02"])

@@ -273,3 +273,27 @@ def test_ctrl_s_saves(page: Page, trial, administrator, enter):
     page.keyboard.press("Control+s")
     expect(page.get_by_text("This field is required").first).to_be_visible()
     expect(page.get_by_label("Full name")).to_have_value("Inés Moreno")
+
+
+def test_a_passkey_is_added_and_signs_in_without_the_password(page: Page, trial, administrator, complaints):
+    """ACC-05: the fingerprint reader of the computer, here a virtual one."""
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    reader = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+        "hasUserVerification": True, "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": reader})
+    sign_in(page, administrator)
+    page.goto("/accounts/factors/webauthn/add/")
+    page.get_by_label("Password").fill(build.PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.get_by_label("Name").fill("Reader of the ward")
+    page.get_by_label("Passwordless").check()
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    page.get_by_text(administrator.full_name, exact=True).first.click()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    page.wait_for_url("**/trials/**")
+    assert complaints == []
