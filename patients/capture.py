@@ -88,6 +88,7 @@ class CaptureForm(forms.Form):
         self, form: Form, *, clock: Clock, language: str, surroundings: Surroundings, **kwargs: Any
     ) -> None:
         super().__init__(label_suffix="", **kwargs)
+        self.bound: dict[str, BoundAnswer] = {}
         self.asked, self.clock, self.language, self.surroundings = form, clock, language, surroundings
         for item in form.items:
             if not item.is_calculated:
@@ -109,7 +110,8 @@ class CaptureForm(forms.Form):
     @cached_property
     def answers(self) -> Answers:
         """What was sent, read once. Raises NotOffered for what no page offers."""
-        return answers.read(self.asked, dict(self.data.lists()) if self.is_bound else {}, self.clock)
+        sent = dict(self.data.lists()) if isinstance(self.data, QueryDict) else {}
+        return answers.read(self.asked, sent, self.clock)
 
     def full_clean(self) -> None:
         """Read every item once; a refusal stands beside its item."""
@@ -122,9 +124,9 @@ class CaptureForm(forms.Form):
 
     def __getitem__(self, name: str) -> "BoundAnswer":
         """The bound field of an item."""
-        if name not in self._bound_fields_cache:
-            self._bound_fields_cache[name] = BoundAnswer(self, self.fields[name], name)
-        return self._bound_fields_cache[name]  # type: ignore[return-value]
+        if name not in self.bound:
+            self.bound[name] = BoundAnswer(self, self.fields[name], name)
+        return self.bound[name]
 
 
 class BoundAnswer(forms.BoundField):
@@ -135,7 +137,7 @@ class BoundAnswer(forms.BoundField):
     @property
     def item(self) -> Item:
         """The item of the protocol."""
-        return self.field.item  # type: ignore[attr-defined,no-any-return]
+        return self.field.item  # type: ignore[attr-defined]
 
     @property
     def around(self) -> Surroundings:

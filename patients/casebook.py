@@ -125,7 +125,7 @@ class Casebook:
         """The record of a place: the one in force, else the last struck out, None before the first save."""
         here = [record for record in self.records if place.holds(record)]
         in_force = [record for record in here if record.state != Record.State.STRUCK_OUT]
-        return (in_force or here[-1:] or [None])[0]
+        return next(iter(in_force or here[-1:]), None)
 
     def ordered_visits(self) -> list[Visit]:
         """The visits in the order in which they take place; one without a date stays behind its forerunner."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.access import TrialRequest
 from accounts.permissions import Permission
 from patients import answers
 from patients.answers import Answers
@@ -45,7 +46,7 @@ def clock_of(place: Place) -> Clock:
 class EntryPage:
     """One form of one patient, as this person sees it now."""
 
-    request: HttpRequest
+    request: TrialRequest
     casebook: Casebook
     place: Place
     may_enter: bool
@@ -110,7 +111,7 @@ class EntryPage:
     @cached_property
     def results(self) -> dict[str, tuple[Result, ...]]:
         """The sentences beside the fields, by the path under which they were sent."""
-        found = {
+        found: dict[str, tuple[Result, ...]] = {
             path: (Result("error", refused.sentence(gettext)),)
             for path, refused in self.answers.refused.items()
         }
@@ -185,7 +186,7 @@ class EntryPage:
             return []
         rows = list(Query.objects.filter(record=self.record).select_related("opened_by"))
         for query in rows:
-            query.label = self._label(query.item)  # type: ignore[attr-defined]
+            query.label = self._label(query.item)
         return sorted(rows, key=lambda query: (query.state == Query.State.CLOSED, -query.pk))
 
     @property
@@ -214,7 +215,7 @@ class EntryPage:
     @property
     def may_answer(self) -> bool:
         """Whether this person answers queries."""
-        return bool(self.request.access.may(Permission.ANSWER_QUERY))  # type: ignore[attr-defined]
+        return self.request.access.may(Permission.ANSWER_QUERY)
 
     @property
     def field_target(self) -> str:

@@ -4,12 +4,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.keeping import kept_data
 from accounts.permissions import Permission as P
 from patients import drafting, entry
@@ -23,7 +23,7 @@ from trials.models import ProtocolVersion
 
 
 def located(
-    request: HttpRequest, code: str, form: str, visit: str | None, repeat: int
+    request: TrialRequest, code: str, form: str, visit: str | None, repeat: int
 ) -> tuple[Casebook, Place]:
     """Return the casebook and the place, under the protocol version of the page that was sent; else 404."""
     try:
@@ -34,7 +34,7 @@ def located(
         raise Http404 from missing
 
 
-def protocol_of(request: HttpRequest, casebook: Casebook) -> ProtocolVersion | None:
+def protocol_of(request: TrialRequest, casebook: Casebook) -> ProtocolVersion | None:
     """Return the version a sent page was made from, None for the patient's own."""
     if request.method != "POST":
         return None
@@ -44,7 +44,7 @@ def protocol_of(request: HttpRequest, casebook: Casebook) -> ProtocolVersion | N
     return ProtocolVersion.objects.filter(pk=sent, trial=request.trial).first()
 
 
-def number_of(request: HttpRequest, name: str, default: int = 0) -> int:
+def number_of(request: TrialRequest, name: str, default: int = 0) -> int:
     """Return a number that only our page writes, or answer 400."""
     text = request.POST.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 19):
@@ -54,19 +54,19 @@ def number_of(request: HttpRequest, name: str, default: int = 0) -> int:
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
 def form(
-    request: HttpRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
+    request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Show a form, or save it."""
     casebook, place = located(request, code, form, visit, repeat)
     if request.method == "POST":
         return save(request, casebook, place)
     page = opened_page(request, casebook, place)
-    if request.htmx and page.field:
+    if "HX-Request" in request.headers and page.field:
         return render(request, "patients/_field_panel.html", {"page": page})
     return shown(request, page)
 
 
-def opened_page(request: HttpRequest, casebook: Casebook, place: Place) -> EntryPage:
+def opened_page(request: TrialRequest, casebook: Casebook, place: Place) -> EntryPage:
     """Return the page as it is opened: stored values, or what this person typed before and did not save."""
     record = casebook.record(place)
     if record is not None and record.protocol_id != place.protocol.pk:
@@ -83,7 +83,7 @@ def opened_page(request: HttpRequest, casebook: Casebook, place: Place) -> Entry
     return page
 
 
-def typed_before(request: HttpRequest, place: Place, record: Record | None) -> tuple[Any, Any]:
+def typed_before(request: TrialRequest, place: Place, record: Record | None) -> tuple[Any, Any]:
     """Return what was typed before the session ended, or kept while typing; with the draft it comes from.
 
     A draft that arrived after its own form had been saved is passed over.
@@ -98,7 +98,7 @@ def typed_before(request: HttpRequest, place: Place, record: Record | None) -> t
     return (None, None) if was_saved else (typed, draft)
 
 
-def shown(request: HttpRequest, page: EntryPage, status: int = 200) -> HttpResponse:
+def shown(request: TrialRequest, page: EntryPage, status: int = 200) -> HttpResponse:
     """Render the page; what was typed under names that do not exist any more is left out."""
     try:
         page.judgement  # noqa: B018  reads what was typed
@@ -110,7 +110,7 @@ def shown(request: HttpRequest, page: EntryPage, status: int = 200) -> HttpRespo
     return render(request, "patients/form.html", context, status=status)
 
 
-def save(request: HttpRequest, casebook: Casebook, place: Place) -> HttpResponse:
+def save(request: TrialRequest, casebook: Casebook, place: Place) -> HttpResponse:
     """Read what was sent and call the verb; what is refused is shown with everything that was typed."""
     page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
     action = request.POST.get("_action", "draft")
@@ -139,14 +139,14 @@ def save(request: HttpRequest, casebook: Casebook, place: Place) -> HttpResponse
     return answered(request, page, 422)
 
 
-def answered(request: HttpRequest, page: EntryPage, status: int) -> HttpResponse:
+def answered(request: TrialRequest, page: EntryPage, status: int) -> HttpResponse:
     """Show the form as it was sent; never under the version of somebody who saved meanwhile."""
     if number_of(request, "_version") != page.version:
         return conflict(request, page.place)
     return shown(request, page, status)
 
 
-def verb(request: HttpRequest, place: Place, answers: Any, action: str) -> entry.Saved:
+def verb(request: TrialRequest, place: Place, answers: Any, action: str) -> entry.Saved:
     """Call the verb that the state of the form and the button ask for."""
     if action not in ("draft", "next"):
         raise BadRequest(_("The form was changed on its way. Open it again."))
@@ -163,7 +163,7 @@ def verb(request: HttpRequest, place: Place, answers: Any, action: str) -> entry
     return entry.complete(**arguments) if action == "next" else entry.save_draft(**arguments)
 
 
-def reason_of(request: HttpRequest) -> str:
+def reason_of(request: TrialRequest) -> str:
     """Return the reason for the change in words, empty when it was not given or needs words of its own."""
     chosen, note = request.POST.get("_reason", ""), request.POST.get("_note", "").strip()[:500]
     if chosen not in REASONS or (chosen == "other" and not note):
@@ -171,7 +171,7 @@ def reason_of(request: HttpRequest) -> str:
     return f"{REASONS[chosen]}: {note}" if note else str(REASONS[chosen])
 
 
-def done(request: HttpRequest, place: Place, saved: entry.Saved, action: str) -> HttpResponse:
+def done(request: TrialRequest, place: Place, saved: entry.Saved, action: str) -> HttpResponse:
     """Go on to the next form, or back to this one."""
     if action == "next":
         title = place.form.title.in_language(get_language() or "en")
@@ -180,7 +180,7 @@ def done(request: HttpRequest, place: Place, saved: entry.Saved, action: str) ->
     return redirect(address_of(place))
 
 
-def conflict(request: HttpRequest, place: Place) -> HttpResponse:
+def conflict(request: TrialRequest, place: Place) -> HttpResponse:
     """Show both versions of a form that somebody else saved meanwhile, with what was typed kept."""
     casebook = Casebook.opened(user=request.user, trial=request.trial, code=place.patient.code)
     record = casebook.record(place)

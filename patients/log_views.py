@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients import entry
 from patients.casebook import Casebook, Place
@@ -22,7 +22,7 @@ LINES = 5
 
 
 @trial_page(see=P.SEE_TRIAL)
-def logs(request: HttpRequest, code: str, form: str) -> HttpResponse:
+def logs(request: TrialRequest, code: str, form: str) -> HttpResponse:
     """List the rows of a log."""
     casebook, place = located(request, code, form, None, 1)
     rows = log_rows(casebook, place)
@@ -64,7 +64,7 @@ def log_row(casebook: Casebook, record: Record, items: list[Item], language: str
 
 @trial_page(see=P.ENTER_DATA, change=P.ENTER_DATA)
 def strike(
-    request: HttpRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
+    request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Mark a form as entered in error, with a reason."""
     casebook, place = located(request, code, form, visit, repeat)

@@ -3,12 +3,12 @@
 import json
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients import drafting
 from patients.capture import calculated
@@ -23,7 +23,7 @@ ECHOED = frozenset({"date", "datetime", "time", "integer", "decimal"})
 
 @trial_page(see=None, change=P.ENTER_DATA)
 def check(
-    request: HttpRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
+    request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Say what the rules say of what is typed so far. Stores nothing."""
     casebook, place = located(request, code, form, visit, repeat)
@@ -66,7 +66,7 @@ def paths_of(page: EntryPage) -> list[str]:
 
 @trial_page(see=None, change=P.ENTER_DATA)
 def keep(
-    request: HttpRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
+    request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> JsonResponse:
     """Keep what is typed so far."""
     _casebook, place = located(request, code, form, visit, repeat)
@@ -78,7 +78,7 @@ def keep(
 
 @trial_page(see=None, change=P.ENTER_DATA)
 def discard(
-    request: HttpRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
+    request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Forget what was typed and not saved."""
     _casebook, place = located(request, code, form, visit, repeat)

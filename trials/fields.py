@@ -30,6 +30,11 @@ TEMPLATES = {
     "partial_date": "capture/partial_date.html",
     "choices": "capture/checkboxes.html",
 }
+FIRST_INPUT = {
+    "capture/segments.html": "_0",
+    "capture/checkboxes.html": "_0",
+    "capture/partial_date.html": "-day",
+}
 PART_NAMES = ("unit", "missing", "reason", "day", "month", "year", "offset")
 
 
@@ -43,7 +48,7 @@ class AnswerWidget(forms.Widget):
     def __init__(self, item: Item, *, clock: Clock, language: str, in_cell: bool = False) -> None:
         super().__init__()
         self.item, self.clock, self.language, self.in_cell = item, clock, language, in_cell
-        self.template_name = self._template()
+        self.template_name = self.shape = self._template()
 
     def _template(self) -> str:
         if self.in_cell and self.item.type == "partial_date":
@@ -56,19 +61,12 @@ class AnswerWidget(forms.Widget):
     @property
     def is_group(self) -> bool:
         """Whether the item has several inputs under one legend."""
-        return self.template_name in (
-            "capture/segments.html",
-            "capture/checkboxes.html",
-            "capture/partial_date.html",
-        )
+        return self.shape in FIRST_INPUT
 
     @property
     def first_suffix(self) -> str:
         """What the id of the first input adds to the id of the item."""
-        suffixes = {"capture/segments.html": "_0", "capture/checkboxes.html": "_0"}
-        return suffixes.get(
-            self.template_name, "-day" if self.template_name.endswith("partial_date.html") else ""
-        )
+        return FIRST_INPUT.get(self.shape, "")
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Parts:
         """Collect the parts that were sent for this item."""
@@ -87,7 +85,7 @@ class AnswerWidget(forms.Widget):
         attrs = attrs or {}
         text = parts.get("", "")
         if self.in_cell and "missing" in parts:
-            text = f"?{parts['missing']}" if self.template_name == "capture/select.html" else parts["missing"]
+            text = f"?{parts['missing']}" if self.shape == "capture/select.html" else parts["missing"]
         return {
             "name": name,
             "id": attrs.pop("id", f"id_{name}"),
@@ -118,7 +116,7 @@ class AnswerWidget(forms.Widget):
         options = [
             (code, code_words(code, self.item, self.language, _), code in chosen) for code in self.item.codes
         ]
-        if self.template_name == "capture/select.html" and self.in_cell:
+        if self.shape == "capture/select.html" and self.in_cell:
             words = {f"?{code}": _(MISSING_WORDS[code]) for code in self.item.missing}
             options += [(code, label, code in chosen) for code, label in words.items()]
         return options
