@@ -1,0 +1,195 @@
+"""The columns of the listings of infusions and of allocation slots: on the page, in the CSV and in the tests."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from accounts.models import User
+from dosing.dose import MILLION, shown_millions
+from dosing.models import AllocationSlot, Infusion, Preparation
+from dosing.preparing import finding_of
+from patients.models import Patient
+from trials.item_words import number_text
+from trials.listing import Column
+from trials.models import Trial
+from trials.moments import Moment
+
+TONES = {Infusion.State.PLANNED: "none", Infusion.State.GIVEN: "done", Infusion.State.NOT_GIVEN: "locked"}
+FINDING_TONES = {"below": "late", "within": "done", "above": "late"}
+
+
+def said(day: date | None) -> str:
+    """Return a day with month letters in the reader's language, or nothing."""
+    return Moment.from_date(day).display(get_language() or "en") if day else ""
+
+
+def said_moment(stored: str) -> str:
+    """Return a stored moment in the reader's language, or nothing."""
+    return Moment.from_iso(stored).display(get_language() or "en") if stored else ""
+
+
+def said_number(number: Decimal | None) -> str:
+    """Return a number with the separator of the reader's language, or nothing."""
+    return number_text(f"{number:f}", get_language() or "en") if number is not None else ""
+
+
+def window_words(row: Infusion) -> str:
+    """Return the days on which the protocol allows an infusion, or nothing while they are not known."""
+    first, last = said(row.window_from), said(row.window_to)
+    return first if first == last else f"{first} – {last}"
+
+
+def is_overdue(row: Infusion, today: date) -> bool:
+    """Tell whether a planned infusion of a patient in follow-up was due before today at the site."""
+    waiting = row.state == Infusion.State.PLANNED and row.patient.state == Patient.State.ENROLLED
+    return waiting and row.window_to is not None and row.window_to < today
+
+
+def today_at(trial: Trial) -> date:
+    """Return today on the clock of the site."""
+    return timezone.now().astimezone(trial.zone).date()
+
+
+def status_tag(row: Infusion, today: date) -> str:
+    """Return the status as a word on its ground, `Overdue` instead of `Planned` when its days have passed."""
+    if is_overdue(row, today):
+        return format_html('<span class="tag tone-late">{}</span>', _("Overdue"))
+    tone = TONES[Infusion.State(row.state)]
+    return format_html('<span class="tag tone-{}">{}</span>', tone, row.get_state_display())
+
+
+def finding_tag(product: Preparation) -> str:
+    """Return where the dose lies as a word on its ground, or nothing while it is not known."""
+    if not product.dose_finding:
+        return ""
+    tone = FINDING_TONES[product.dose_finding]
+    return format_html('<span class="tag tone-{}">{}</span>', tone, product.get_dose_finding_display())
+
+
+def infusion_columns(trial: Trial, *, with_product: bool) -> tuple[Column, ...]:
+    """Return the columns for this reader. Rows need `patient`; with a product also `attach_products`."""
+    bedside = (*_planned(today_at(trial)), *_given())
+    return (*bedside, *_product()) if with_product else bedside
+
+
+def _planned(today: date) -> tuple[Column, ...]:
+    return (
+        Column(
+            name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
+            sort=("patient_id", "number"),
+        ),
+        Column(name="number", label=lazy("Infusion"), value=lambda row: row.number, css="num"),
+        Column(name="window", label=lazy("Planned"), value=window_words, css="nowrap"),
+        Column(name="window_from", label=lazy("First day"), value=lambda row: row.window_from, on_page=False),
+        Column(name="window_to", label=lazy("Last day"), value=lambda row: row.window_to, on_page=False),
+        Column(
+            name="status", label=lazy("Status"), value=lambda row: row.state,
+            text=lambda row: status_tag(row, today),
+        ),
+        Column(
+            name="overdue", label=lazy("Overdue"), value=lambda row: is_overdue(row, today), on_page=False
+        ),
+    )  # fmt: skip
+
+
+def _given() -> tuple[Column, ...]:
+    return (
+        Column(
+            name="started", label=lazy("Start"), value=lambda row: row.started, css="nowrap",
+            text=lambda row: said_moment(row.started),
+        ),
+        Column(name="ended", label=lazy("End"), value=lambda row: row.ended, on_page=False),
+        Column(
+            name="weight_kg", label=lazy("Weight (kg)"), value=lambda row: row.weight_kg, css="num",
+            text=lambda row: said_number(row.weight_kg),
+        ),
+        Column(
+            name="volume_ml", label=lazy("Volume (mL)"), value=lambda row: row.volume_ml, css="num",
+            text=lambda row: said_number(row.volume_ml),
+        ),
+        Column(name="not_given_reason", label=lazy("Not given because"), on_page=False, free_text=True,
+               value=lambda row: row.not_given_reason),
+    )  # fmt: skip
+
+
+def _product() -> tuple[Column, ...]:
+    return (
+        _of_product("donor", lazy("Donor"), lambda product: product.donor_code, free_text=True),
+        _of_product("lot", lazy("Lot"), lambda product: product.lot, free_text=True),
+        _of_product("viable_cells", lazy("Viable cells (×10⁶)"), lambda product: product.viable_cells,
+                    text=lambda product: said_number(millions(product.viable_cells)), css="num"),
+        _of_product("cells_per_kg", lazy("Dose (×10⁶/kg)"), lambda product: product.cells_per_kg,
+                    text=dose_words, css="num"),
+        _of_product("dose", lazy("Dose"), lambda product: product.dose_finding, text=finding_tag),
+    )  # fmt: skip
+
+
+def _of_product(
+    name: str,
+    label: Any,
+    value: Callable[[Preparation], Any],
+    text: Callable[[Preparation], Any] | None = None,
+    **options: Any,
+) -> Column:
+    """Return a column of the product; blank where none is recorded."""
+
+    def told(how: Callable[[Preparation], Any]) -> Callable[[Any], Any]:
+        return lambda row: how(row.product) if row.product is not None else ""
+
+    return Column(name=name, label=label, value=told(value), text=told(text) if text else None, **options)
+
+
+def millions(cells: Decimal | None) -> Decimal | None:
+    """Return whole cells in millions, without trailing zeros."""
+    if cells is None:
+        return None
+    shown = (cells / MILLION).normalize()
+    return shown.quantize(Decimal(1)) if shown == shown.to_integral_value() else shown
+
+
+def dose_words(product: Preparation) -> str:
+    """Return the dose in millions per kilogram, never rounded into the range; nothing without cells."""
+    finding = finding_of(product.patient, product.viable_cells, product.infusion.weight_kg)
+    return number_text(shown_millions(finding), get_language() or "en") if finding else ""
+
+
+def attach_products(rows: Sequence[Infusion], user: User) -> None:
+    """Give each infusion its `product`, None where there is none or it may not be known. Two queries.
+
+    Rows need `patient.protocol`, from which the range of the dose is read.
+    """
+    found = Preparation.objects.visible_to(user).filter(infusion__in=rows)
+    by_infusion = {product.infusion_id: product for product in found}
+    for row in rows:
+        product = by_infusion.get(row.pk)
+        if product is not None:
+            product.infusion, product.patient = row, row.patient
+        row.product = product  # type: ignore[attr-defined]
+
+
+SLOT_COLUMNS = (
+    Column(
+        name="stratum", label=lazy("Stratum"), value=lambda row: row.stratum, sort=("stratum", "position")
+    ),
+    Column(name="position", label=lazy("Place"), value=lambda row: row.position, css="num"),
+    Column(name="block", label=lazy("Block"), value=lambda row: row.block, css="num"),
+    Column(name="arm", label=lazy("Arm"), value=lambda row: row.arm, text=lambda row: arm_title(row)),
+    Column(
+        name="patient", label=lazy("Patient"), css="code nowrap",
+        value=lambda row: row.patient.code if row.patient else "",
+    ),
+    Column(name="taken_at", label=lazy("Taken"), value=lambda row: row.taken_at, css="nowrap"),
+)  # fmt: skip
+
+
+def arm_title(slot: AllocationSlot) -> str:
+    """Return the arm of a slot as the protocol calls it. Rows need `trial.protocol`."""
+    titles = {arm.code: arm.title.in_language(get_language() or "en") for arm in slot.trial.rules.arms}
+    return titles.get(slot.arm, slot.arm)

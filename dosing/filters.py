@@ -1,0 +1,59 @@
+"""Filters of the listings of infusions and of allocation slots."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from dosing.models import AllocationSlot, Infusion
+from patients.models import Patient
+from trials.models import Trial
+
+YES_NO = [("yes", _("Yes")), ("no", _("No"))]
+ANY = _("Any")
+
+
+class InfusionFilter(django_filters.FilterSet):
+    """Infusions by patient, by status, and those whose days have passed."""
+
+    patient = django_filters.CharFilter(label=_("Patient"), method="of_patient", max_length=20)
+    state = django_filters.ChoiceFilter(label=_("Status"), choices=Infusion.State.choices, empty_label=ANY)
+    overdue = django_filters.ChoiceFilter(
+        label=_("Overdue"), choices=YES_NO, method="past_their_days", empty_label=ANY
+    )
+
+    class Meta:
+        model = Infusion
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
+        self.trial = trial
+        super().__init__(*args, **kwargs)
+
+    def of_patient(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep patients whose code contains what was typed."""
+        return rows.filter(patient__in=Patient.objects.filter(trial=self.trial, code__icontains=value))
+
+    def past_their_days(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep infusions of patients in follow-up that were due before today at the site, or all others."""
+        today = timezone.now().astimezone(self.trial.zone).date()
+        late = {"state": "planned", "window_to__lt": today, "patient__state": Patient.State.ENROLLED}
+        return (
+            rows.filter(**late) if value == "yes" else rows.exclude(pk__in=rows.filter(**late).values("pk"))
+        )
+
+
+class SlotFilter(django_filters.FilterSet):
+    """Places of the allocation list, taken or free."""
+
+    taken = django_filters.ChoiceFilter(label=_("Taken"), choices=YES_NO, method="by_taking", empty_label=ANY)
+
+    class Meta:
+        model = AllocationSlot
+        fields: list[str] = []
+
+    def by_taking(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep places that a patient holds, or those that nobody holds."""
+        return rows.filter(patient__isnull=value == "no")

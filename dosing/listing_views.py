@@ -1,0 +1,60 @@
+"""The listing of infusions, and the allocation list for those who may know it."""
+
+from functools import partial
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as lazy
+
+from accounts.access import trial_page
+from accounts.permissions import Permission as P
+from dosing.columns import SLOT_COLUMNS, attach_products, infusion_columns
+from dosing.filters import InfusionFilter, SlotFilter
+from dosing.models import AllocationList, AllocationSlot, Infusion
+from trials.listing import Listing
+
+
+@trial_page(see=P.SEE_TRIAL)
+def listing(request: HttpRequest) -> HttpResponseBase:
+    """List the infusions of the trial, with their product only for those who may know the treatment."""
+    rows = Infusion.objects.visible_to(request.user).filter(patient__trial=request.trial)
+    # Prefetched, not joined: the text of a protocol would be sent with every row.
+    rows = rows.prefetch_related("patient__protocol")
+    sees = request.access.sees_treatment
+    page = Listing(
+        request,
+        queryset=rows,
+        columns=infusion_columns(request.trial, with_product=sees),
+        sort="patient",
+        filterset=InfusionFilter(request.GET, queryset=rows, trial=request.trial),
+        row_url=lambda row: reverse(
+            "dosing:infusion", args=[request.trial.slug, row.patient.code, row.number]
+        ),
+        prepare=partial(attach_products, user=request.user) if sees else None,
+        name="infusions",
+        empty=lazy("No infusion is planned yet: they are planned when a patient is included."),
+    )
+    return page.response("dosing/listing.html")
+
+
+@trial_page(see=P.SEE_TREATMENT)
+def allocation(request: HttpRequest) -> HttpResponseBase:
+    """Show how the allocation list was made, and its places with the patients who took them."""
+    plan = request.trial.rules.allocation
+    made = AllocationList.objects.visible_to(request.user).filter(trial=request.trial).first()
+    if plan is None or made is None:
+        return render(request, "dosing/allocation.html", {"plan": plan})
+    rows = AllocationSlot.objects.visible_to(request.user).filter(trial=request.trial)
+    rows = rows.select_related("patient").prefetch_related("trial__protocol")
+    page = Listing(
+        request,
+        queryset=rows,
+        columns=SLOT_COLUMNS,
+        sort="stratum",
+        filterset=SlotFilter(request.GET, queryset=rows),
+        name="allocation",
+        empty=lazy("The list has no place."),
+    )
+    return page.response("dosing/allocation.html", {"plan": plan, "made": made})
