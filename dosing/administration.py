@@ -1,110 +1,106 @@
-"""Infusions: planned from the protocol, recorded at the bedside, and apart from that what was in the bag."""
+"""Infusions at the bedside: the weight of the day, what was given and when, or why nothing was given.
 
-from collections.abc import Mapping
-from datetime import date, timedelta
+Only what both arms share: no verb here reads or writes the product of a masked trial. Whoever must follow
+an infusion (the dose in `dosing.preparing`, other rooms) listens to `dosing.signals.infusion_given`.
+"""
+
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.context import acting, because
-from dosing.dose import DoseFinding, cells_per_kg, compare, is_possible_weight
-from dosing.models import Infusion, Preparation
+from audit.context import because
+from dosing.models import Infusion
+from dosing.planning import (
+    given_days,
+    given_on,
+    order_errors,
+    plan_again,
+    refuse_before_the_one_before,
+    timing_errors,
+)
+from dosing.preparing import Product, record_preparation
+from dosing.signals import infusion_given
+from dosing.stale import Stale
+from dosing.weights import age_errors, weight_errors
 from patients.consenting import current_consent
+from patients.eligibility import decision_in_force
 from patients.lifecycle import held, require
-from patients.models import Patient, Visit
-from patients.visiting import hold_visit, replan
+from patients.models import Consent, Patient, Visit
+from patients.visiting import OPEN_STATES, hold_visit, replan
 from trials.moments import Moment
-from trials.protocol_design import Dosing
-from trials.schedule import first_infusion_window, infusion_window
+
+__all__ = [
+    "Bedside",
+    "Product",
+    "Stale",
+    "mark_not_given",
+    "obstacle",
+    "record_infusion",
+    "record_preparation",
+    "record_weight",
+]
 
 State = Infusion.State
+MOST_ML = 5000
+TREATED = (Patient.State.ENROLLED, Patient.State.ENDED)
+WORDS = (
+    "weight_confirmation", "interrupted", "interruption_reason", "premedication", "tolerated", "tolerance_note",
+    "timing_deviation_reason",
+)  # fmt: skip
+CLEARED: dict[str, Any] = {
+    "started": "", "started_at": None, "ended": "", "ended_at": None, "volume_ml": None, **dict.fromkeys(WORDS, ""),
+}  # fmt: skip
 
 
 class Bedside(TypedDict):
-    """What the ward records of an infusion; the same for both arms."""
+    """What the ward records of an infusion; the same for both arms. Weight in kg, volume in mL."""
 
     weight_kg: Decimal
     weight_measured: Moment
+    weight_confirmation: NotRequired[str]
     started: Moment
     ended: Moment
     volume_ml: Decimal
     interrupted: str
     interruption_reason: str
     premedication: str
+    tolerated: NotRequired[str]
+    tolerance_note: NotRequired[str]
     timing_deviation_reason: str
 
 
-class Product(TypedDict):
-    """What the cell laboratory records of the same infusion."""
+@transaction.atomic
+def record_weight(
+    *,
+    infusion: Infusion,
+    weight_kg: Decimal,
+    weight_measured: Moment,
+    version: int,
+    by: User,
+    weight_confirmation: str = "",
+    reason: str = "",
+) -> Infusion:
+    """Record the weight of the day in kg before the infusion, so that the product can be prepared for it (CEL-09).
 
-    donor_code: str
-    lot: str
-    viable_cells: Decimal
-    viability_percent: Decimal | None
-    thawed: Moment | None
-    dose_deviation_reason: str
-    donor_deviation_reason: str
-
-
-class Stale(Exception):
-    """Somebody saved the same row meanwhile; `row` is what is stored now."""
-
-    def __init__(self, row: Infusion | Preparation) -> None:
-        self.row = row
-        super().__init__("the row was changed since it was opened")
-
-
-def plan_infusions(*, patient: Patient, by: User) -> None:
-    """Plan every infusion of the protocol from the day of inclusion; later ones follow the one before."""
-    dosing = patient.protocol.rules.dosing
-    if dosing is None:
-        return
-    with acting(user=by, system="schedule"):
-        Infusion.objects.bulk_create(
-            Infusion(patient=patient, number=number, state=State.PLANNED, visit=_visit(patient, number))
-            for number in range(1, dosing.infusions + 1)
-        )
-    _plan_again(patient, by)
-
-
-def _visit(patient: Patient, number: int) -> Visit | None:
-    rules = patient.protocol.rules
-    code = next((visit.code for visit in rules.visits if visit.infusion == number), None)
-    return patient.visits.filter(code=code, number=1).first() if code else None
-
-
-def _plan_again(patient: Patient, by: User) -> None:
-    """Move the windows of the infusions that are still planned, after what was given."""
-    dosing = patient.protocol.rules.dosing
-    if dosing is None or patient.enrolled_on is None:
-        return
-    earliest, latest = first_infusion_window(dosing, patient.enrolled_on)
-    with acting(user=by, system="schedule"):
-        for row in Infusion.objects.filter(patient=patient).order_by("number"):
-            if row.state == State.PLANNED and (row.window_from, row.window_to) != (earliest, latest):
-                row.planned_on, row.window_from, row.window_to = earliest, earliest, latest
-                row.save(update_fields=["planned_on", "window_from", "window_to"])
-            if row.number < dosing.infusions and dosing.interval_days:
-                earliest, latest = _next_window(dosing, row, patient, earliest, latest)
-
-
-def _next_window(dosing: Dosing, row: Infusion, patient: Patient, earliest: date, latest: date) -> tuple[date, date]:
-    given = given_on(row, patient)
-    if given is not None:
-        return infusion_window(dosing, given)
-    return infusion_window(dosing, earliest)[0], infusion_window(dosing, latest)[1]
-
-
-def given_on(infusion: Infusion, patient: Patient) -> date | None:
-    """Return the day on which an infusion was given, on the clock of the site."""
-    if infusion.state != State.GIVEN or infusion.started_at is None:
-        return None
-    return infusion.started_at.astimezone(patient.trial.zone).date()
+    Raises Stale, or ValidationError: impossible, unlikely without a confirmation, to come, changed without a reason.
+    """
+    patient, row = _held(infusion, version)
+    _refuse(patient, row)
+    if row.state != State.PLANNED:
+        raise ValidationError(_("This infusion is already recorded: amend it there."))
+    errors = weight_errors(row, weight_kg, weight_measured, weight_confirmation.strip())
+    if errors:
+        raise ValidationError(dict(errors))
+    _need_reason(row, weight_kg, reason)
+    row.weight_kg, row.weight_measured = weight_kg, weight_measured.iso
+    row.weight_confirmation = weight_confirmation.strip()
+    return _save(row, reason, by)
 
 
 @transaction.atomic
@@ -113,27 +109,55 @@ def record_infusion(
 ) -> Infusion:
     """Record what happened at the bedside, or amend it with a reason.
 
-    Raises ValidationError beside each field: before inclusion or consent, after the end of study, out of order,
-    end before start, outside the window without a reason, weight missing, impossible or too old; Stale when
-    `version` is not the current one.
+    Raises Stale when `version` is not the current one, ValidationError beside each field: before inclusion or
+    consent, after the end of study, out of order, end before start, outside the days of the protocol without a
+    reason, weight impossible, unlikely without a confirmation or too old, a change without a reason.
     """
     patient, row = _held(infusion, version)
-    require(patient, Patient.State.ENROLLED, step=_("receive an infusion"))
-    amending = row.state == State.GIVEN
-    if amending and not reason.strip():
-        raise ValidationError({"reason": _("Say why this is changed.")})
-    _check_bedside(patient, row, facts)
+    _refuse(patient, row)
+    _check(patient, row, facts)
+    _need_reason(row, facts["weight_kg"], reason)
+    day = given_on(row, patient)
     row.state, row.not_given_reason = State.GIVEN, ""
     row.started, row.started_at = facts["started"].iso, facts["started"].earliest
     row.ended, row.ended_at = facts["ended"].iso, facts["ended"].earliest
-    row.weight_measured = facts["weight_measured"].iso
-    for name in ("weight_kg", "volume_ml", "interrupted", "interruption_reason", "premedication", "timing_deviation_reason"):
-        setattr(row, name, facts[name])  # type: ignore[literal-required]
-    row.version += 1
-    with because(reason.strip()):
-        row.save()
-    _after_giving(patient, row, by)
+    row.weight_kg, row.weight_measured = facts["weight_kg"], facts["weight_measured"].iso
+    row.volume_ml = facts["volume_ml"]
+    for name in WORDS:
+        setattr(row, name, str(facts.get(name, "")).strip())
+    _save(row, reason, by)
+    _after(patient, row, by, before=day)
     return row
+
+
+@transaction.atomic
+def mark_not_given(*, infusion: Infusion, reason: str, version: int, by: User) -> Infusion:
+    """Record that an infusion was not given, and why; one that was entered in error loses its times, not its trail."""
+    patient, row = _held(infusion, version)
+    require(patient, *TREATED, step=_("skip an infusion"))
+    if row.state == State.NOT_GIVEN:
+        raise ValidationError(_("This infusion is already marked as not given."))
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the infusion was not given.")})
+    later = Infusion.objects.filter(patient=patient, number__gt=row.number, state=State.GIVEN)
+    if row.state == State.GIVEN and later.exists():
+        raise ValidationError(_("A later infusion was given: correct the later one first."))
+    day = given_on(row, patient)
+    row.state, row.not_given_reason = State.NOT_GIVEN, reason.strip()
+    for name, value in CLEARED.items():
+        setattr(row, name, value)
+    _save(row, reason, by)
+    _after(patient, row, by, before=day)
+    return row
+
+
+def obstacle(infusion: Infusion) -> str:
+    """Return in a sentence why nothing can be recorded at the bedside now, or nothing. Needs `infusion.patient`."""
+    try:
+        _refuse(infusion.patient, infusion)
+    except ValidationError as refused:
+        return " ".join(refused.messages)
+    return ""
 
 
 def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
@@ -145,195 +169,107 @@ def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
     return patient, row
 
 
-def _check_bedside(patient: Patient, row: Infusion, facts: Bedside) -> None:
-    errors: dict[str, str] = {}
+def _refuse(patient: Patient, row: Infusion) -> None:
+    """Raise ValidationError unless the patient may be treated at all (P11-06)."""
+    require(patient, *TREATED, step=_("receive an infusion"))
     if current_consent(patient) is None:
         raise ValidationError(_("No consent is recorded: nothing can be given."))
-    if not is_possible_weight(facts["weight_kg"]):
-        errors["weight_kg"] = _("A weight lies between 25 and 350 kg. Weigh again.")
-    if facts["ended"].earliest <= facts["started"].earliest:
-        errors["ended"] = _("The end must be after the start (%(start)s).") % {"start": facts["started"].display()}
-    if facts["ended"].earliest > timezone.now():
-        errors["ended"] = _("This time has not come yet. Check the date.")
-    if facts["volume_ml"] <= 0:
-        errors["volume_ml"] = _("The volume must be above zero.")
-    if facts["interrupted"] not in {"Y", "N"}:
-        errors["interrupted"] = _("Say whether the infusion was interrupted.")
-    elif facts["interrupted"] == "Y" and not facts["interruption_reason"].strip():
-        errors["interruption_reason"] = _("Say why the infusion was interrupted.")
-    errors |= _weight_age(patient, facts) | _order(patient, row, facts) | _window(patient, row, facts)
+    if row.state != State.GIVEN and decision_in_force(patient) is None:
+        raise ValidationError(
+            _("The signature on the eligibility does not hold: an investigator signs it first.")
+        )
+    refuse_before_the_one_before(row)
+
+
+def _need_reason(row: Infusion, weight_kg: Decimal, reason: str) -> None:
+    """A value that was saved before changes only with a reason (AUD-04)."""
+    changed = row.weight_kg is not None and row.weight_kg != weight_kg
+    if (row.state != State.PLANNED or changed) and not reason.strip():
+        raise ValidationError({"reason": _("Say why this is changed.")})
+
+
+def _check(patient: Patient, row: Infusion, facts: Bedside) -> None:
+    started, ended = facts["started"], facts["ended"]
+    measured, confirmation = facts["weight_measured"], facts.get("weight_confirmation", "").strip()
+    errors = weight_errors(row, facts["weight_kg"], measured, confirmation)
+    errors |= age_errors(patient, measured, started) | _answers(facts)
+    errors |= _times(patient, started, ended) or order_errors(row, started, ended)
+    day = started.earliest.astimezone(patient.trial.zone).date()
+    if "started" not in errors:
+        errors |= timing_errors(patient, row, day, facts["timing_deviation_reason"].strip())
     if errors:
         raise ValidationError(dict(errors))
 
 
-def _weight_age(patient: Patient, facts: Bedside) -> dict[str, str]:
-    dosing = patient.protocol.rules.dosing
-    oldest = timedelta(hours=dosing.weight_max_age_hours if dosing else 24)
-    if facts["weight_measured"].earliest > facts["started"].earliest:
-        return {"weight_measured": _("The weight was measured after the start: it cannot have decided the dose.")}
-    if facts["started"].earliest - facts["weight_measured"].latest > oldest:
-        hours = int(oldest.total_seconds() // 3600)
-        return {"weight_measured": _("The weight is older than %(hours)d hours. Weigh again.") % {"hours": hours}}
-    return {}
+def _answers(facts: Bedside) -> dict[str, str]:
+    errors = {}
+    if not 0 < facts["volume_ml"] <= MOST_ML:
+        errors["volume_ml"] = _("The volume must be above zero and at most %(most)d mL.") % {"most": MOST_ML}
+    if facts["interrupted"] not in {"Y", "N"}:
+        errors["interrupted"] = _("Say whether the infusion was interrupted.")
+    elif facts["interrupted"] == "Y" and not facts["interruption_reason"].strip():
+        errors["interruption_reason"] = _("Say why the infusion was interrupted.")
+    if facts.get("tolerated", "") == "N" and not facts.get("tolerance_note", "").strip():
+        errors["tolerance_note"] = _("Say what was not tolerated, and report it as an adverse event.")
+    return errors
 
 
-def _order(patient: Patient, row: Infusion, facts: Bedside) -> dict[str, str]:
-    """Infusions follow one another: the one before is settled, and the next, if given, began later."""
-    for other in Infusion.objects.filter(patient=patient).exclude(pk=row.pk):
-        if other.number < row.number and other.state == State.PLANNED:
-            raise ValidationError(_("Infusion %(number)d is still planned: record it first.") % {"number": other.number})
-        if other.started_at is None or other.state != State.GIVEN:
-            continue
-        if (other.number < row.number) != (other.started_at < facts["started"].earliest):
-            text = _("Infusion %(number)d was given on %(when)s: the order does not fit.")
-            return {"started": text % {"number": other.number, "when": Moment.from_iso(other.started).display()}}
-    return {}
+def _times(patient: Patient, started: Moment, ended: Moment) -> dict[str, str]:
+    """Return by field why the times cannot be: their own order, the present, the patient's way."""
+    if ended.earliest <= started.earliest:
+        return {"ended": _("The end must be after the start (%(start)s).") % {"start": _said(started)}}
+    if ended.earliest > timezone.now():
+        return {"ended": _("This time has not come yet. Check the date.")}
+    day = started.earliest.astimezone(patient.trial.zone).date()
+    if patient.enrolled_on and day < patient.enrolled_on:
+        text = _("The patient was included on %(day)s: nothing can be given before.")
+        return {"started": text % {"day": _said(Moment.from_date(patient.enrolled_on))}}
+    if patient.ended_on and day > patient.ended_on:
+        text = _("The study ended for this patient on %(day)s: nothing can be given after.")
+        return {"started": text % {"day": _said(Moment.from_date(patient.ended_on))}}
+    problem = _without_consent(patient, started)
+    return {"started": problem} if problem else {}
 
 
-def _window(patient: Patient, row: Infusion, facts: Bedside) -> dict[str, str]:
-    day = facts["started"].earliest.astimezone(patient.trial.zone).date()
-    if row.window_from is None or row.window_to is None or facts["timing_deviation_reason"].strip():
-        return {}
-    if row.window_from <= day <= row.window_to:
-        return {}
-    text = _("The protocol allows %(first)s to %(last)s. Say why it was given on %(day)s: this is a deviation.")
-    shown = {
-        name: Moment.from_date(each).display()
-        for name, each in (("first", row.window_from), ("last", row.window_to), ("day", day))
-    }
-    return {"timing_deviation_reason": text % shown}
+def _without_consent(patient: Patient, started: Moment) -> str:
+    """Return why no consent covered the start: given later, or waiting for the patient's own (CEL-14)."""
+    given = [each for each in patient.consents.all() if each.given_at <= started.earliest]
+    if not given:
+        return _("No consent had been given at that time.")
+    consent = max(given, key=lambda each: (each.given_at, each.pk))
+    regained, day = consent.capacity_regained_on, started.date
+    if consent.type != Consent.Type.PATIENT and regained and day and regained < day:
+        text = _("The patient can decide again since %(day)s: the patient's own consent comes first.")
+        return text % {"day": _said(Moment.from_date(regained))}
+    return ""
 
 
-def _after_giving(patient: Patient, row: Infusion, by: User) -> None:
-    """Hold the visit, keep the day of the first infusion, compute the dose again, plan what follows."""
-    day = given_on(row, patient)
-    if day is None:
-        return
-    if row.number == 1 and patient.first_infusion_on != day:
-        patient.first_infusion_on = day
-        patient.save(update_fields=["first_infusion_on"])
-    if row.visit is not None and row.visit.held_on != day:
-        row.visit.patient = patient
-        hold_visit(visit=row.visit, on=day, by=by)
-    for product in Preparation.objects.filter(infusion=row):
-        _weigh_again(patient, row, product, by)
-    _plan_again(patient, by)
-    given = {
-        each.number: given_day
-        for each in Infusion.objects.filter(patient=patient)
-        if (given_day := given_on(each, patient)) is not None
-    }
-    replan(patient, by, infusions=given)
-
-
-def _weigh_again(patient: Patient, row: Infusion, product: Preparation, by: User) -> None:
-    """Compute the dose of a product again when the weight became known or changed (AUD-10)."""
-    finding = finding_of(patient, product.viable_cells, row.weight_kg)
-    if finding is None or (product.cells_per_kg, product.dose_finding) == (_stored(finding), finding.position):
-        return
-    product.cells_per_kg, product.dose_finding = _stored(finding), finding.position
-    product.version += 1
-    with acting(user=by, system="dose"):
-        product.save(update_fields=["cells_per_kg", "dose_finding", "version"])
-
-
-@transaction.atomic
-def mark_not_given(*, infusion: Infusion, reason: str, version: int, by: User) -> Infusion:
-    """Record that an infusion was not given, and why."""
-    patient, row = _held(infusion, version)
-    require(patient, Patient.State.ENROLLED, Patient.State.ENDED, step=_("skip an infusion"))
-    if row.state != State.PLANNED:
-        raise ValidationError(_("This infusion is already recorded."))
-    if not reason.strip():
-        raise ValidationError({"reason": _("Say why the infusion was not given.")})
-    row.state, row.not_given_reason, row.version = State.NOT_GIVEN, reason.strip(), row.version + 1
-    row.save(update_fields=["state", "not_given_reason", "version"])
+def _save(row: Infusion, reason: str, by: User) -> Infusion:
+    row.version += 1
+    with because(reason.strip()):
+        row.save()
+    infusion_given.send(sender=Infusion, infusion=row, by=by)
     return row
 
 
-def finding_of(patient: Patient, viable_cells: Decimal | None, weight_kg: Decimal | None) -> DoseFinding | None:
-    """Return the dose compared with the protocol, or None while cells or weight are not known."""
-    dosing = patient.protocol.rules.dosing
-    if dosing is None or viable_cells is None or weight_kg is None:
-        return None
-    limits = dosing.cells_per_kg
-    dose = cells_per_kg(viable_cells, weight_kg)
-    return compare(dose, lowest=limits.lowest, target=limits.target, highest=limits.highest)
+def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None:
+    """Hold the visit, keep the day of the first infusion, plan again what follows."""
+    day = given_on(row, patient)
+    if row.number == 1 and patient.first_infusion_on != day:
+        patient.first_infusion_on = day
+        patient.save(update_fields=["first_infusion_on"])
+    visit: Visit | None = row.visit
+    if day is not None and visit is not None and patient.state in OPEN_STATES and _moves(visit, before):
+        visit.patient = patient
+        hold_visit(visit=visit, on=day, by=by)
+    plan_again(patient, by)
+    replan(patient, by, infusions=given_days(patient))
 
 
-def _stored(finding: DoseFinding) -> Decimal:
-    return finding.cells_per_kg.quantize(Decimal("0.01"))
+def _moves(visit: Visit, before: object) -> bool:
+    """Tell whether the visit follows the infusion: not held yet, or held on the day given so far."""
+    return visit.state != Visit.State.HELD or visit.held_on == before
 
 
-@transaction.atomic
-def record_preparation(
-    *, infusion: Infusion, facts: Product, version: int, by: User, reason: str = ""
-) -> Preparation:
-    """Record what was in the bag; the dose per kilogram follows from the weight of the day.
-
-    version: of the preparation the person saw, 0 when there was none. Raises ValidationError: outside the dose
-    range or with another donor without a reason, a thaw after the start; Stale; reason missing on a change.
-    """
-    patient = held(infusion.patient)
-    row = Infusion.objects.select_for_update(of=("self",)).get(pk=infusion.pk)
-    require(patient, Patient.State.ENROLLED, Patient.State.ENDED, step=_("receive a product"))
-    product = Preparation.objects.select_for_update(of=("self",)).filter(infusion=row).first()
-    if (product.version if product else 0) != version:
-        raise Stale(product or Preparation(infusion=row, patient=patient, version=0))
-    if product is not None and not reason.strip():
-        raise ValidationError({"reason": _("Say why this is changed.")})
-    finding = finding_of(patient, facts["viable_cells"], row.weight_kg)
-    _check_product(patient, row, facts, finding)
-    product = product or Preparation(infusion=row, patient=patient, prepared_by=by, version=0)
-    _fill(product, facts, finding)
-    with because(reason.strip()):
-        product.save()
-    return product
-
-
-def _fill(product: Preparation, facts: Product, finding: DoseFinding | None) -> None:
-    product.donor_code, product.lot = facts["donor_code"].strip(), facts["lot"].strip()
-    product.viable_cells, product.viability_percent = facts["viable_cells"], facts["viability_percent"]
-    product.thawed = facts["thawed"].iso if facts["thawed"] else ""
-    product.dose_deviation_reason = facts["dose_deviation_reason"].strip()
-    product.donor_deviation_reason = facts["donor_deviation_reason"].strip()
-    product.cells_per_kg = _stored(finding) if finding else None
-    product.dose_finding = finding.position if finding else ""
-    product.version += 1
-
-
-def _check_product(patient: Patient, row: Infusion, facts: Product, finding: DoseFinding | None) -> None:
-    errors: dict[str, Any] = {}
-    if facts["viable_cells"] < 0:
-        errors["viable_cells"] = _("The number of cells cannot be negative.")
-    percent = facts["viability_percent"]
-    if percent is not None and not 0 <= percent <= 100:
-        errors["viability_percent"] = _("Viability lies between 0 and 100 %.")
-    if facts["thawed"] and row.started_at and facts["thawed"].earliest > row.started_at:
-        errors["thawed"] = _("The product was thawed after the infusion began: check both times.")
-    with_cells = facts["viable_cells"] > 0
-    if with_cells and finding and finding.position != "within" and not facts["dose_deviation_reason"].strip():
-        errors["dose_deviation_reason"] = _("The dose is outside the protocol's range. Say why: this is a deviation.")
-    if with_cells and not (facts["donor_code"].strip() and facts["lot"].strip()):
-        errors["donor_code"] = _("Cells have a donor and a lot.")
-    errors |= _donor(patient, row, facts) if with_cells else {}
-    if errors:
-        raise ValidationError(errors)
-
-
-def _donor(patient: Patient, row: Infusion, facts: Product) -> Mapping[str, str]:
-    """All infusions of a patient come from one donor where the protocol says so (CEL-11)."""
-    dosing = patient.protocol.rules.dosing
-    if dosing is None or not dosing.same_donor or facts["donor_deviation_reason"].strip():
-        return {}
-    others = Preparation.objects.filter(patient=patient).exclude(infusion=row).exclude(donor_code="")
-    for donor, number in others.values_list("donor_code", "infusion__number"):
-        if donor.casefold() != facts["donor_code"].strip().casefold():
-            text = _("Infusion %(number)d came from donor %(donor)s: the protocol asks for the same donor.")
-            return {"donor_code": text % {"number": number, "donor": donor}}
-    return {}
-
-
-def on_patient_enrolled(sender: Any, *, patient: Patient, by: User, **kwargs: Any) -> None:
-    """Plan the infusions inside the transaction of the inclusion."""
-    plan_infusions(patient=patient, by=by)
+def _said(moment: Moment) -> str:
+    return moment.display(get_language() or "en")

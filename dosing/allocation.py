@@ -22,13 +22,16 @@ from patients.inputs import input_words, latest_complete
 from patients.models import Patient
 from trials.models import Trial
 from trials.protocol import Protocol
+from trials.protocol_design import Arm
 
 # Places per stratum beyond the target: whole blocks, replacements, and patients who leave before treatment.
 RESERVE = 2
 
 
 @transaction.atomic
-def generate_list(*, trial: Trial, by: User | None, seed: str = "", size: int | None = None) -> AllocationList:
+def generate_list(
+    *, trial: Trial, by: User | None, seed: str = "", size: int | None = None
+) -> AllocationList:
     """Store the allocation list of a randomised trial. Raises ValidationError when there is one already.
 
     seed: to make a documented list again; drawn at random when empty. size: places per stratum.
@@ -45,13 +48,20 @@ def generate_list(*, trial: Trial, by: User | None, seed: str = "", size: int | 
         place
         for stratum in strata_of(rules)
         for place in permuted_blocks(
-            seed=seed, stratum=stratum, size=size or rules.trial.target * RESERVE, block_sizes=plan.block_sizes,
+            seed=seed,
+            stratum=stratum,
+            size=size or rules.trial.target * RESERVE,
+            block_sizes=plan.block_sizes,
             ratio=plan.ratio,
         )
     ]
     with acting(user=by, system="allocation"):
         made = AllocationList.objects.create(
-            trial=trial, algorithm=ALGORITHM, seed=seed, block_sizes=list(plan.block_sizes), ratio=dict(plan.ratio)
+            trial=trial,
+            algorithm=ALGORITHM,
+            seed=seed,
+            block_sizes=list(plan.block_sizes),
+            ratio=dict(plan.ratio),
         )
         AllocationSlot.objects.bulk_create(
             AllocationSlot(
@@ -87,9 +97,23 @@ def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | No
     if slot is None:
         raise ValidationError(_("The allocation list has no place left. Call the trial's statistician."))
     with acting(user=by, system="allocation"):
-        AllocationSlot.objects.filter(pk=slot.pk, patient=None).update(patient=patient, taken_at=timezone.now())
+        AllocationSlot.objects.filter(pk=slot.pk, patient=None).update(
+            patient=patient, taken_at=timezone.now()
+        )
     slot.refresh_from_db()
     return slot
+
+
+def arm_of(patient: Patient) -> Arm | None:
+    """Return the arm a patient is treated in: the allocated one, or the only one of a trial that does not randomise.
+
+    None before the allocation. Product data: never call it for a page of a blinded role.
+    """
+    rules = patient.protocol.rules
+    if rules.allocation is None:
+        return rules.arms[0] if rules.arms else None
+    code = AllocationSlot.objects.filter(patient=patient).values_list("arm", flat=True).first()
+    return rules.arm(code) if code else None
 
 
 def strata_of(rules: Protocol) -> list[str]:

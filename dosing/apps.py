@@ -7,10 +7,12 @@ class DosingConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to what happens to patients, and tell of infusions."""
-        from dosing import administration, allocation, milestones
+        from dosing import allocation, milestones, planning, preparing
+        from dosing.signals import infusion_given
         from patients import signals
         from patients.milestones import providers
 
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
-        signals.patient_enrolled.connect(administration.on_patient_enrolled, dispatch_uid="dosing.planning")
+        signals.patient_enrolled.connect(planning.on_patient_enrolled, dispatch_uid="dosing.planning")
+        infusion_given.connect(preparing.on_infusion_given, dispatch_uid="dosing.dose")
         providers.append(milestones.infusions_given)

@@ -15,4 +15,6 @@ def infusions_given(patients: Sequence[Patient]) -> Iterator[Milestone]:
     rows = Infusion.objects.filter(patient__in=patients, state=Infusion.State.GIVEN)
     for row in rows.values_list("patient_id", "number", "started"):
         label = _("Infusion %(number)d") % {"number": row[1]}
-        yield Milestone(patient_id=row[0], kind="infusion", number=row[1], label=label, at=Moment.from_iso(row[2]))
+        yield Milestone(
+            patient_id=row[0], kind="infusion", number=row[1], label=label, at=Moment.from_iso(row[2])
+        )

@@ -1,0 +1,1 @@
+"""Pages of one infusion: the bedside, shared by both arms, and apart from it the product."""

@@ -1,0 +1,101 @@
+"""The weight of the day against what is already known: offered, never filled in; a jump is confirmed (CEL-09)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
+from dosing.models import Infusion
+from patients.casebook import day_of
+from patients.models import Patient, Record
+from trials.items import decimal
+from trials.moments import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class KnownWeight:
+    """A weight in kg that another form or infusion holds, the day it is from, and where it stands in words."""
+
+    kg: Decimal
+    on: date
+    source: str
+
+
+def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | None:
+    """Return the latest weight known up to a day (default: any) beside that of this infusion. Two queries."""
+    patient = infusion.patient
+    found = [*_captured(patient), *_infused(infusion)]
+    fit = [weight for weight in found if until is None or weight.on <= until]
+    return max(fit, key=lambda weight: weight.on, default=None)
+
+
+def _captured(patient: Patient) -> Iterator[KnownWeight]:
+    rules = patient.protocol.rules
+    paths = {path for path in (rules.dosing and rules.dosing.weight_item, rules.profile.weight) if path}
+    items = dict(path.split(".") for path in sorted(paths))
+    rows = Record.objects.filter(patient=patient, form__in=items).exclude(state=Record.State.STRUCK_OUT)
+    for record in rows.select_related("visit"):
+        kg = decimal(record.values.get(items[record.form]))
+        day = day_of(record.visit) if record.visit else None
+        if kg is not None and day is not None:
+            title = rules.form(record.form).title.in_language(get_language() or "en")
+            yield KnownWeight(kg, day, f"{title}, {_said(day)}")
+
+
+def _infused(infusion: Infusion) -> Iterator[KnownWeight]:
+    others = Infusion.objects.filter(patient=infusion.patient_id).exclude(pk=infusion.pk)
+    for other in others.exclude(weight_kg=None).exclude(weight_measured=""):
+        day = Moment.from_iso(other.weight_measured).date
+        if other.weight_kg is not None and day is not None:
+            named = {"number": other.number, "day": _said(day)}
+            yield KnownWeight(other.weight_kg, day, _("Infusion %(number)d, %(day)s") % named)
+
+
+def weight_errors(infusion: Infusion, kg: Decimal, measured: Moment, confirmation: str) -> dict[str, str]:
+    """Return by field what is wrong with a weight in kg: impossible, unlikely without a word, or to come."""
+    errors: dict[str, str] = {}
+    if measured.precision != "minute":
+        errors["weight_measured"] = _("Enter the day and the time of the weighing.")
+    elif measured.earliest > timezone.now():
+        errors["weight_measured"] = _("This time has not come yet. Check the date.")
+    if not is_possible_weight(kg):
+        errors["weight_kg"] = _("A weight lies between 25 and 350 kg. Weigh again.")
+    elif kg != round(kg, 2):
+        errors["weight_kg"] = _("Type at most 2 decimals: nothing is rounded for you.")
+    elif not confirmation and (doubt := _doubt(infusion, kg, measured)):
+        errors["weight_confirmation"] = doubt
+    return errors
+
+
+def _doubt(infusion: Infusion, kg: Decimal, measured: Moment) -> str:
+    last = last_weight(infusion, measured.date)
+    if last is not None and changed_too_much(kg, last.kg):
+        text = _("The weight was %(last)s kg (%(source)s). If %(now)s kg is right, say how you made sure.")
+        return text % {"last": f"{last.kg:f}", "source": last.source, "now": f"{kg:f}"}
+    if not is_usual_weight(kg):
+        return _("%(now)s kg is unusual. If it is right, say how you made sure.") % {"now": f"{kg:f}"}
+    return ""
+
+
+def age_errors(patient: Patient, measured: Moment, started: Moment) -> dict[str, str]:
+    """Return why a weight cannot have decided a dose: measured after the start, or too long before it."""
+    dosing = patient.protocol.rules.dosing
+    oldest = timedelta(hours=dosing.weight_max_age_hours if dosing else 24)
+    if measured.earliest > started.earliest:
+        return {
+            "weight_measured": _("The weight was measured after the start: it cannot have decided the dose.")
+        }
+    if started.earliest - measured.latest > oldest:
+        hours = int(oldest.total_seconds() // 3600)
+        text = _("At the start the weight was older than %(hours)d hours. Weigh again.")
+        return {"weight_measured": text % {"hours": hours}}
+    return {}
+
+
+def _said(day: date) -> str:
+    return Moment.from_date(day).display(get_language() or "en")
