@@ -52,10 +52,20 @@ def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
         return Moment.from_iso(text, zone) if text else None
 
     return EventAnswers(
-        term=event.term, description=event.description, onset=moment(event.onset), ongoing=event.ongoing,
-        end=moment(event.end), grade=event.grade, seriousness=event.seriousness, causality=event.causality,
-        outcome=event.outcome, action_taken=event.action_taken, aesi=event.aesi, aware=moment(event.aware),
-        serious_aware=moment(event.serious_aware), late_reason=event.late_reason,
+        term=event.term,
+        description=event.description,
+        onset=moment(event.onset),
+        ongoing=event.ongoing,
+        end=moment(event.end),
+        grade=event.grade,
+        seriousness=event.seriousness,
+        causality=event.causality,
+        outcome=event.outcome,
+        action_taken=event.action_taken,
+        aesi=event.aesi,
+        aware=moment(event.aware),
+        serious_aware=moment(event.serious_aware),
+        late_reason=event.late_reason,
     )
 
 

@@ -8,30 +8,31 @@ from safety import words
 from safety.models import AdverseEvent
 from safety.reviews import TONES, review_state
 from trials.listing import Column
-from trials.moments import Moment
 
 
 def event_columns(wording: words.Wording) -> tuple[Column, ...]:
     """Return the columns in the words of one trial. Rows need `patient` and `attach_reviews`."""
-    return (*_what(), *_how_bad(wording), *_when(wording), *_standing(wording))
+    return (*_what(wording), *_how_bad(), *_when(wording), *_standing())
 
 
-def _what() -> tuple[Column, ...]:
+def _what(wording: words.Wording) -> tuple[Column, ...]:
     return (
         Column(name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
                sort=("patient_id", "number")),
         Column(name="number", label=lazy("No."), value=lambda row: row.number, css="num"),
-        Column(name="term", label=lazy("Event"), value=lambda row: row.term, text=_term, free_text=True),
+        Column(name="term", label=lazy("Event"), value=lambda row: row.term, free_text=True,
+               text=lambda row: words.lines(_event(wording, row))),
+        Column(name="aesi", label=lazy("Special interest"), value=lambda row: row.aesi, on_page=False),
     )  # fmt: skip
 
 
-def _term(row: AdverseEvent) -> object:
-    if not row.in_error:
-        return row.term
-    return words.lines([row.term, _("Entered in error")])
+def _event(wording: words.Wording, row: AdverseEvent) -> list[str]:
+    interest, wrong = wording.interest(row), _("Entered in error") if row.in_error else ""
+    marks = [words.tag(tone, text) for tone, text in (("checked", interest), ("late", wrong)) if text]
+    return [row.term, *marks]
 
 
-def _how_bad(wording: words.Wording) -> tuple[Column, ...]:
+def _how_bad() -> tuple[Column, ...]:
     return (
         Column(name="grade", label=lazy("Grade"), value=lambda row: row.grade, text=words.grade_tag,
                css="nowrap", sort=("grade",)),
@@ -42,35 +43,28 @@ def _how_bad(wording: words.Wording) -> tuple[Column, ...]:
         Column(name="causality", label=lazy("Causality"), value=lambda row: row.causality, on_page=False),
         Column(name="class", label=lazy("Class"), value=lambda row: row.classification.value,
                text=words.class_tag),
-        Column(name="aesi", label=lazy("Special interest"), value=lambda row: row.aesi,
-               text=wording.interest),
     )  # fmt: skip
 
 
 def _when(wording: words.Wording) -> tuple[Column, ...]:
     return (
-        Column(name="onset", label=lazy("Onset"), value=lambda row: row.onset, css="nowrap",
-               text=lambda row: _with_day(wording, row, wording.onset(row), row.onset_moment),
+        Column(name="onset", label=lazy("Onset – end"), value=lambda row: row.onset, css="nowrap",
+               text=lambda row: words.lines([wording.onset(row), f"– {wording.end(row)}"]),
                sort=("onset_earliest",)),
         Column(name="onset_day", label=lazy("Study day of onset"), on_page=False,
                value=lambda row: wording.study_day(row.onset_moment, row.patient)),
         Column(name="ongoing", label=lazy("Ongoing"), value=lambda row: row.ongoing, on_page=False),
-        Column(name="end", label=lazy("End"), value=lambda row: row.end, css="nowrap",
-               text=lambda row: _with_day(wording, row, wording.end(row), row.end_moment)),
+        Column(name="end", label=lazy("End"), value=lambda row: row.end, on_page=False),
         Column(name="outcome", label=lazy("Outcome"), value=lambda row: row.outcome,
                text=lambda row: row.get_outcome_display()),
     )  # fmt: skip
 
 
-def _with_day(wording: words.Wording, row: AdverseEvent, shown: str, moment: Moment | None) -> object:
-    return words.lines([shown, wording.study_day(moment, row.patient)]) if moment else shown
-
-
-def _standing(wording: words.Wording) -> tuple[Column, ...]:
+def _standing() -> tuple[Column, ...]:
     now = timezone.now()
     return (
         Column(name="review", label=lazy("Review"), value=lambda row: review_state(row).value, text=_review),
-        Column(name="clock", label=lazy("Report to the sponsor"), value=lambda row: _stage(row),
+        Column(name="clock", label=lazy("Report"), value=_stage,
                text=lambda row: words.clock_tag(row, now)),
         Column(name="due_at", label=lazy("Report due"), value=lambda row: row.due_at, on_page=False),
         Column(name="reported", label=lazy("Reported"), value=lambda row: row.reported, on_page=False),

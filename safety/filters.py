@@ -45,7 +45,9 @@ class AdverseEventFilter(django_filters.FilterSet):
         label=_("Ongoing"), choices=AdverseEvent.Ongoing.choices, empty_label=ANY
     )
     signed = django_filters.ChoiceFilter(
-        label=_("Review"), choices=[("no", _("Not signed")), ("yes", _("Signed"))], method="signed_or_not",
+        label=_("Review"),
+        choices=[("no", _("Not signed")), ("yes", _("Signed"))],
+        method="signed_or_not",
         empty_label=ANY,
     )
     clock = django_filters.ChoiceFilter(

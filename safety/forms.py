@@ -19,8 +19,11 @@ from trials.protocol import Protocol
 
 ANY_PRECISION = ("year", "month", "day", "minute")
 GRADES = [
-    ("1", _("1 Mild")), ("2", _("2 Moderate")), ("3", _("3 Severe")),
-    ("4", _("4 Life-threatening")), ("5", _("5 Death")),
+    ("1", _("1 Mild")),
+    ("2", _("2 Moderate")),
+    ("3", _("3 Severe")),
+    ("4", _("4 Life-threatening")),
+    ("5", _("5 Death")),
 ]
 REASONS = [
     ("correction", _("Correction of an entry error")),
@@ -53,15 +56,16 @@ class EventForm(StepForm):
     def sections(self) -> list[Any]:
         """Return the groups of the form in the order in which an event is told."""
         asked = ("causality", "outcome", "action_taken", "aesi")
-        times = Div("onset", Field("ongoing", template=SEGMENTS), "end", css_class="field-row")
+        times = Div("onset", "end", css_class="field-row")
         awareness = Div("aware", "serious_aware", css_class="field-row serious-only")
-        judged = Div(*(name for name in asked if name in self.fields), css_class="field-row")
+        judged = (Div(name, css_class="col-sm-6 col-xl-3") for name in asked if name in self.fields)
         marks = (Field(name, template=SEGMENTS) for name in ("grade", "seriousness"))
+        going_on = Field("ongoing", template=SEGMENTS)
+        story = Fieldset(_("What happened"), "term", going_on, times, "description", css_class="sec")
         return [
             "save_key",
-            Fieldset(_("What happened"), "term", times, css_class="sec"),
-            Fieldset(_("How bad"), *marks, awareness, css_class="sec"),
-            Fieldset(_("Assessment"), judged, "description", css_class="sec"),
+            Div(story, Fieldset(_("How bad"), *marks, awareness, css_class="sec"), css_class="halves"),
+            Fieldset(_("Assessment"), Div(*judged, css_class="row"), css_class="sec"),
         ]
 
     def answers(self) -> EventAnswers:
@@ -101,8 +105,12 @@ class AmendForm(EventForm):
     def amended(self, *, by: User) -> bool:
         """Carry out the change; raises StaleEvent when the event is no longer at the version shown."""
         return self.carried_out(
-            reporting.amend_event, event=self.event, changes=self.answers(), reason=given_reason(self),
-            version=self.cleaned_data["version"], by=by,
+            reporting.amend_event,
+            event=self.event,
+            changes=self.answers(),
+            reason=given_reason(self),
+            version=self.cleaned_data["version"],
+            by=by,
         )
 
     def differences(self) -> list[tuple[str, str, str]]:
@@ -139,8 +147,11 @@ class SponsorForm(EventStepForm):
     """When the sponsor was told."""
 
     late_reason = forms.CharField(
-        label=_("Reason for a late report"), required=False, max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 2}), help_text=_("Needed after the deadline."),
+        label=_("Reason for a late report"),
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Needed after the deadline."),
     )
 
     def add_fields(self, zone: str) -> None:
@@ -180,7 +191,7 @@ def _in_words(field: forms.BoundField, value: Any) -> str:
 
 
 def _story_fields(zone: str) -> dict[str, forms.Field]:
-    when = _("dd-MMM-yyyy hh:mm; a day, a month or a year alone where no more is known")
+    when = _("dd-MMM-yyyy hh:mm, or the part that is known")
     moment: dict[str, Any] = {"zone": zone, "precisions": ANY_PRECISION}
     return {
         "term": forms.CharField(
@@ -189,6 +200,13 @@ def _story_fields(zone: str) -> dict[str, forms.Field]:
         "onset": MomentField(label=_("Onset"), help_text=when, **moment),
         "ongoing": _segments(_("Is it still going on?"), AdverseEvent.Ongoing.choices),
         "end": MomentField(label=_("End"), required=False, help_text=_("When it is over."), **moment),
+        "description": forms.CharField(
+            label=_("Description"),
+            required=False,
+            max_length=10_000,
+            widget=forms.Textarea(attrs={"rows": 2}),
+            help_text=_("Course, findings, treatment. No names."),
+        ),
     }
 
 
@@ -196,15 +214,20 @@ def _severity_fields(zone: str, rules: Protocol) -> dict[str, forms.Field]:
     return {
         "grade": _segments(_("Grade (CTCAE %(version)s)") % {"version": rules.safety.ctcae}, GRADES),
         "seriousness": forms.MultipleChoiceField(
-            label=_("Is it serious? Tick all that apply"), choices=choices.seriousness(),
+            label=_("Is it serious? Tick all that apply"),
+            choices=choices.seriousness(),
             widget=forms.CheckboxSelectMultiple,
         ),
         "aware": MomentField(
-            label=_("Site learned of the event"), zone=zone, required=False,
+            label=_("Site learned of the event"),
+            zone=zone,
+            required=False,
             help_text=_("Needed for a serious event: the 24 hours start then."),
         ),
         "serious_aware": MomentField(
-            label=_("Site learned that it is serious"), zone=zone, required=False,
+            label=_("Site learned that it is serious"),
+            zone=zone,
+            required=False,
             help_text=_("When that was later; the 24 hours then start here."),
         ),
     }
@@ -214,17 +237,15 @@ def _assessment_fields(rules: Protocol, *, assessing: bool) -> dict[str, forms.F
     fields: dict[str, forms.Field] = {}
     if assessing:
         fields["causality"] = _select(
-            _("Causality of the product"), choices.causalities(rules), required=False,
+            _("Causality of the product"),
+            choices.causalities(rules),
+            required=False,
             help_text=_("Your assessment. Until it is given the event counts as related."),
         )
     fields["outcome"] = _select(_("Outcome"), AdverseEvent.Outcome.choices)
     fields["action_taken"] = _select(_("Action taken with the product"), AdverseEvent.Action.choices)
     if rules.safety.aesi:
         fields["aesi"] = _select(_("Special interest"), choices.special_interests(rules))
-    fields["description"] = forms.CharField(
-        label=_("Description"), required=False, max_length=10_000,
-        widget=forms.Textarea(attrs={"rows": 3}), help_text=_("Course, findings, treatment. No names."),
-    )
     return fields
 
 

@@ -1,5 +1,7 @@
 """The listing of adverse events, and the page on which several are reviewed and signed at once."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
@@ -18,7 +20,7 @@ from safety.columns import event_columns
 from safety.filters import AdverseEventFilter
 from safety.forms import ReviewForm
 from safety.models import AdverseEvent
-from safety.reviews import attach_reviews
+from safety.reviews import TONES, attach_reviews, review_state
 from safety.words import Wording, counted, finding_words
 from trials.listing import Listing, Selection
 
@@ -37,14 +39,21 @@ def listing(request: TrialRequest) -> HttpResponseBase:
     rows = events_of(request)
     slug = request.trial.slug
     selection = Selection(
-        url=reverse("safety:sign", args=[slug]), label=lazy("Review and sign"), name="event",
+        url=reverse("safety:sign", args=[slug]),
+        label=lazy("Review and sign"),
+        name="event",
         allowed=lambda event: not event.in_error,
     )
     page = Listing(
-        request, queryset=rows, columns=event_columns(Wording(request.trial.rules)), sort="-onset",
-        filterset=AdverseEventFilter(request.GET, queryset=rows, trial=request.trial), name="adverse-events",
+        request,
+        queryset=rows,
+        columns=event_columns(Wording(request.trial.rules)),
+        sort="-onset",
+        filterset=AdverseEventFilter(request.GET, queryset=rows, trial=request.trial),
+        name="adverse-events",
         row_url=lambda event: reverse("safety:event", args=[slug, event.patient.code, event.number]),
-        prepare=attach_reviews, selection=selection if request.access.may(P.SIGN) else None,
+        prepare=attach_reviews,
+        selection=selection if request.access.may(P.SIGN) else None,
         empty=lazy("No adverse event is reported yet. Events are reported from a patient's casebook."),
     )
     return page.response("safety/listing.html")
@@ -66,11 +75,16 @@ def sign(request: TrialRequest) -> HttpResponse:
     wording = Wording(request.trial.rules)
     context = {
         "form": form,
-        "events": [(event, wording.facts(event), finding_words(event)) for event in reviewable],
+        "events": [_shown(event, wording) for event in reviewable],
         "left_out": [(event, reporting.not_reviewable(event)) for event in rows if event not in reviewable],
         "counted": counted(len(reviewable)),
     }
     return render(request, "safety/sign.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _shown(event: AdverseEvent, wording: Wording) -> tuple[Any, ...]:
+    state = review_state(event)
+    return event, wording.facts(event), finding_words(event), state, TONES[state]
 
 
 def _chosen(request: TrialRequest) -> dict[int, int]:

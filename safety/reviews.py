@@ -14,7 +14,7 @@ class ReviewState(TextChoices):
 
     UNSIGNED = "unsigned", _("Not signed")
     SIGNED = "signed", _("Signed")
-    INVALIDATED = "invalidated", _("Signature invalidated")
+    INVALIDATED = "invalidated", _("Invalidated")
 
 
 TONES = {ReviewState.UNSIGNED: "none", ReviewState.SIGNED: "signed", ReviewState.INVALIDATED: "late"}

@@ -19,7 +19,7 @@ from patients.views import patient_of, step
 from safety import reporting
 from safety.forms import AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
 from safety.models import AdverseEvent
-from safety.reviews import TONES, attach_reviews, review_state
+from safety.reviews import TONES, ReviewState, attach_reviews, review_state
 from safety.timing import since
 from safety.words import (
     CLASS_TITLES,
@@ -94,8 +94,13 @@ def shown(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
         "review_tone": TONES[review_state(event)],
         "may_change": may_change,
         "may_report": may_change and reading is not None and reading.open,
-        "may_sign": request.access.may(P.SIGN) and not reporting.not_reviewable(event),
+        "may_sign": request.access.may(P.SIGN) and waits_for_signature(event),
     }
+
+
+def waits_for_signature(event: AdverseEvent) -> bool:
+    """Return whether the event can be signed and carries no valid signature."""
+    return review_state(event) != ReviewState.SIGNED and not reporting.not_reviewable(event)
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
@@ -156,6 +161,12 @@ def _closing(
 
     make: Any = partial(form_class, event=row)
     return step(
-        request, make, template, do, lambda form: event_address(row), patient=patient, event=row,
+        request,
+        make,
+        template,
+        do,
+        lambda form: event_address(row),
+        patient=patient,
+        event=row,
         facts=Wording(patient.protocol.rules).facts(row),
     )

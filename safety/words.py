@@ -1,5 +1,6 @@
 """An adverse event in words, in the reader's language: codes, classes, findings, clocks, days."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 from django.utils import timezone
@@ -40,8 +41,12 @@ FINDINGS: dict[str, str | Promise] = {
     Finding.SERIOUSNESS_MISSING: lazy("It was not answered whether the event is serious."),
 }
 CLOCK_TONES = {
-    Stage.RUNNING: "due", Stage.HALF: "due", Stage.CLOSE: "draft",
-    Stage.OVERDUE: "late", Stage.IN_TIME: "done", Stage.LATE: "late",
+    Stage.RUNNING: "due",
+    Stage.HALF: "due",
+    Stage.CLOSE: "draft",
+    Stage.OVERDUE: "late",
+    Stage.IN_TIME: "done",
+    Stage.LATE: "late",
 }
 
 
@@ -76,20 +81,20 @@ class Wording:
         return day(first) if first == last else f"{day(first)}–{day(last)}"
 
     def onset(self, event: AdverseEvent) -> str:
-        """Return the onset with the precision that is known."""
-        return event.onset_moment.display(_language())
+        """Return the onset with the precision that is known, and the study day."""
+        return self._dated(event.onset_moment, event.patient)
 
     def end(self, event: AdverseEvent) -> str:
-        """Return the end, or that the event is ongoing."""
-        return event.end_moment.display(_language()) if event.end_moment else _("Ongoing")
+        """Return the end and the study day, or that the event is ongoing."""
+        return self._dated(event.end_moment, event.patient) or _("Ongoing")
 
     def facts(self, event: AdverseEvent) -> list[tuple[str, object]]:
         """Return every answer of an event as label and words; what does not apply is left out."""
         told = [
             (_("Event"), event.term),
             (_("Description"), event.description),
-            (_("Onset"), self._dated(event.onset_moment, event.patient)),
-            (_("End"), self._dated(event.end_moment, event.patient) or _("Ongoing")),
+            (_("Onset"), self.onset(event)),
+            (_("End"), self.end(event)),
             (_("Grade"), grade_tag(event)),
             (_("Seriousness"), lines(self.seriousness(event))),
             (_("Causality"), self.causality(event)),
@@ -145,7 +150,8 @@ def grade_tag(event: AdverseEvent) -> SafeString:
     """Return the grade as number and swatch."""
     return format_html(
         '<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true">'
-        '<rect class="g{0}" x="1" y="1" width="12" height="12" rx="2"/></svg> {0}', event.grade
+        '<rect class="g{0}" x="1" y="1" width="12" height="12" rx="2"/></svg> {0}',
+        event.grade,
     )
 
 
@@ -158,7 +164,14 @@ def length(span: Span) -> str:
     return _("%(minutes)s min") % {"minutes": span.minutes}
 
 
-def clock_text(reading: Reading) -> str:
+def shorter(span: Span) -> str:
+    """Return the largest part of a length of time: `2 d`, `5 h` or `12 min`."""
+    if span.days:
+        return _("%(days)s d") % {"days": span.days}
+    return _("%(hours)s h") % {"hours": span.hours} if span.hours else length(span)
+
+
+def clock_text(reading: Reading, told: Callable[[Span], str] = length) -> str:
     """Return what the clock shows: time left, time overdue, or how the report stood to its deadline."""
     sentences = {
         Stage.OVERDUE: _("overdue by %(time)s"),
@@ -166,13 +179,13 @@ def clock_text(reading: Reading) -> str:
         Stage.LATE: _("reported %(time)s late"),
     }
     sentence = sentences.get(reading.stage, _("due in %(time)s"))
-    return sentence % {"time": length(reading.span)}
+    return sentence % {"time": told(reading.span)}
 
 
 def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | str:
     """Return the clock as a tag, or nothing for an event without one."""
     reading = event.clock(now or timezone.now())
-    return tag(CLOCK_TONES[reading.stage], clock_text(reading)) if reading else ""
+    return tag(CLOCK_TONES[reading.stage], clock_text(reading, shorter)) if reading else ""
 
 
 def finding_words(event: AdverseEvent) -> list[str]:

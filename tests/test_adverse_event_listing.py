@@ -272,7 +272,7 @@ class TestSigning:
 
         assert Signature.objects.get(target_id=events[0].pk).invalidated_at is not None
         assert terms(web.get(f"{listing}?signed=no")) == ["Rash"]
-        assert "Signature invalidated" in text_of(web.get(f"{listing}?signed=no"))
+        assert "Invalidated" in text_of(web.get(f"{listing}?signed=no"))
 
     def test_stopping_the_clock_is_a_change_of_what_was_signed(self, web, signing, patient, investigator):
         """SIG-02."""

@@ -50,8 +50,12 @@ def test_a_code_that_is_no_criterion_is_refused():
 
 @pytest.mark.parametrize(
     ("causality", "expected"),
-    [*((code, True) for code in RELATED), *((code, False) for code in UNRELATED),
-     ("", True), ("unassessable", True)],
+    [
+        *((code, True) for code in RELATED),
+        *((code, False) for code in UNRELATED),
+        ("", True),
+        ("unassessable", True),
+    ],
 )
 def test_relation_follows_the_causality_and_counts_until_somebody_assesses_it(causality, expected):
     """SAF-04: a missing or unclassifiable causality is treated as related."""
@@ -60,9 +64,12 @@ def test_relation_follows_the_causality_and_counts_until_somebody_assesses_it(ca
 
 SERIOUSNESS = {True: frozenset({"hospitalisation"}), False: frozenset({NONE_OF_THESE}), None: frozenset()}
 TRUTH = {
-    (True, True): Class.SAR, (True, False): Class.SAE,
-    (False, True): Class.AR, (False, False): Class.AE,
-    (None, True): Class.AR, (None, False): Class.AE,
+    (True, True): Class.SAR,
+    (True, False): Class.SAE,
+    (False, True): Class.AR,
+    (False, False): Class.AE,
+    (None, True): Class.AR,
+    (None, False): Class.AE,
 }
 
 
@@ -77,9 +84,7 @@ def test_the_class_follows_from_seriousness_and_causality(is_serious, causality)
 
 
 @given(
-    chosen=st.one_of(
-        st.just(frozenset({NONE_OF_THESE})), st.frozensets(st.sampled_from(sorted(Criterion)))
-    ),
+    chosen=st.one_of(st.just(frozenset({NONE_OF_THESE})), st.frozensets(st.sampled_from(sorted(Criterion)))),
     causality=st.sampled_from([*RELATED, *UNRELATED, ""]),
 )
 def test_a_serious_reaction_is_exactly_a_serious_event_that_is_related(chosen, causality):
@@ -92,8 +97,11 @@ def test_a_serious_reaction_is_exactly_a_serious_event_that_is_related(chosen, c
 
 def answers(**changed: object) -> Answers:
     told: dict = {
-        "seriousness": frozenset({NONE_OF_THESE}), "causality": "unlikely", "grade": 2,
-        "outcome": "recovered", "ongoing": False,
+        "seriousness": frozenset({NONE_OF_THESE}),
+        "causality": "unlikely",
+        "grade": 2,
+        "outcome": "recovered",
+        "ongoing": False,
     }
     return Answers(**{**told, **changed})
 
@@ -102,9 +110,7 @@ def test_consistent_answers_have_no_finding():
     assert findings(answers()) == ()
 
 
-@pytest.mark.parametrize(
-    ("grade", "outcome", "criterion"), list(product((True, False, None), repeat=3))
-)
+@pytest.mark.parametrize(("grade", "outcome", "criterion"), list(product((True, False, None), repeat=3)))
 def test_grade_5_fatal_outcome_and_the_death_criterion_come_together(grade, outcome, criterion):
     """SAF-02: the truth table of three signs, each yes, no or missing."""
     told = answers(
@@ -124,8 +130,14 @@ def test_the_signs_of_death_name_only_what_was_answered():
 
 @pytest.mark.parametrize(
     ("seriousness", "asked"),
-    [({NONE_OF_THESE}, True), ({"hospitalisation"}, True), ({"life_threatening"}, False),
-     ({"medically_important"}, False), ({"hospitalisation", "life_threatening"}, False), (set(), False)],
+    [
+        ({NONE_OF_THESE}, True),
+        ({"hospitalisation"}, True),
+        ({"life_threatening"}, False),
+        ({"medically_important"}, False),
+        ({"hospitalisation", "life_threatening"}, False),
+        (set(), False),
+    ],
 )
 def test_a_grade_4_event_that_was_not_life_threatening_is_asked_about(seriousness, asked):
     """SAF-02: severity and seriousness are separate answers that should fit each other."""
@@ -142,10 +154,18 @@ def test_a_lower_grade_needs_no_criterion(grade):
 
 @pytest.mark.parametrize(
     ("ongoing", "outcome", "asked"),
-    [(True, "recovered", True), (True, "sequelae", True), (True, "fatal", True),
-     (True, "not_recovered", False), (True, "unknown", False), (False, "recovering", True),
-     (False, "not_recovered", True), (False, "recovered", False), (None, "recovered", False),
-     (True, "", False)],
+    [
+        (True, "recovered", True),
+        (True, "sequelae", True),
+        (True, "fatal", True),
+        (True, "not_recovered", False),
+        (True, "unknown", False),
+        (False, "recovering", True),
+        (False, "not_recovered", True),
+        (False, "recovered", False),
+        (None, "recovered", False),
+        (True, "", False),
+    ],
 )
 def test_an_ongoing_event_has_no_final_outcome(ongoing, outcome, asked):
     found = findings(answers(ongoing=ongoing, outcome=outcome, grade=None))
@@ -156,5 +176,6 @@ def test_an_ongoing_event_has_no_final_outcome(ongoing, outcome, asked):
 def test_missing_answers_are_findings_of_their_own():
     """SAF-01, SAF-04."""
     assert findings(answers(causality="", seriousness=frozenset())) == (
-        Finding.SERIOUSNESS_MISSING, Finding.CAUSALITY_MISSING,
+        Finding.SERIOUSNESS_MISSING,
+        Finding.CAUSALITY_MISSING,
     )

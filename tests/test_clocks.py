@@ -96,8 +96,16 @@ def test_a_calendar_deadline_is_the_last_instant_of_its_day(aware, days, zone):
 
 @pytest.mark.parametrize(
     ("hours", "stage"),
-    [(0, Stage.RUNNING), (11.99, Stage.RUNNING), (12, Stage.HALF), (19.1, Stage.HALF), (19.2, Stage.CLOSE),
-     (24, Stage.CLOSE), (24.001, Stage.OVERDUE), (400, Stage.OVERDUE)],
+    [
+        (0, Stage.RUNNING),
+        (11.99, Stage.RUNNING),
+        (12, Stage.HALF),
+        (19.1, Stage.HALF),
+        (19.2, Stage.CLOSE),
+        (24, Stage.CLOSE),
+        (24.001, Stage.OVERDUE),
+        (400, Stage.OVERDUE),
+    ],
 )
 def test_an_open_clock_escalates_at_50_80_and_100_percent(hours, stage):
     """CLK-01: a report at the very deadline is still in time."""
@@ -115,7 +123,9 @@ def test_a_stopped_clock_shows_whether_the_report_was_in_time_for_ever(hours, st
     """CLK-05."""
     start = brussels("2026-03-28 14:00").astimezone(UTC)
     reading = read(
-        starts_at=start, due_at=hours_deadline(start), now=start + timedelta(days=900),
+        starts_at=start,
+        due_at=hours_deadline(start),
+        now=start + timedelta(days=900),
         stopped_at=start + timedelta(hours=hours),
     )
 
