@@ -43,10 +43,10 @@ class CasebookNavigation:
 
 @dataclass(frozen=True, slots=True)
 class FormRow:
-    """One form over all visits; a cell is None where the protocol does not ask for it."""
+    """One form over all visits: (link, whether this is the visit to work on); no link where it is not asked."""
 
     title: str
-    cells: list[FormLink | None]
+    cells: list[tuple[FormLink | None, bool]]
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -62,7 +62,7 @@ def casebook(request: TrialRequest, code: str) -> HttpResponse:
         "navigation": left,
         "profile": Chart(dossier, axis).profile(),
         "by_date": axis == BY_DATE,
-        "forms": form_matrix(dossier, left.places.visits),
+        "forms": form_matrix(left.places.visits, left.now),
         "complete": complete,
         "expected": expected,
         "may_add_visit": access.may(P.ENTER_DATA) and dossier.is_open,
@@ -108,8 +108,11 @@ def progress(visits: Sequence[VisitLink]) -> tuple[int, int]:
     return sum(form.state in STAGES[COMPLETE:] for form in expected), len(expected)
 
 
-def form_matrix(dossier: Dossier, visits: Sequence[VisitLink]) -> list[FormRow]:
+def form_matrix(visits: Sequence[VisitLink], now: VisitLink | None) -> list[FormRow]:
     """Return a row for each form that any visit asks for, in the order of the visits."""
     titles = {form.code: form.title for visit in visits for form in visit.forms}
-    asked = [{form.code: form for form in visit.forms} for visit in visits]
-    return [FormRow(title, [forms.get(code) for forms in asked]) for code, title in titles.items()]
+    asked = [({form.code: form for form in visit.forms}, visit is now) for visit in visits]
+    return [
+        FormRow(title, [(forms.get(code), is_now) for forms, is_now in asked])
+        for code, title in titles.items()
+    ]

@@ -200,7 +200,8 @@ class Figure:
         """Return the value of the `viewBox` attribute."""
         return f"0 0 {_number(self.width)} {_number(self.height)}"
 
-    def __html__(self) -> str:
+    @property
+    def markup(self) -> str:
         """Return the `<svg>`; every text in it is escaped."""
         inside = "".join(shape.markup for shape in self.shapes)
         label = quoteattr(self.label)
@@ -258,6 +259,16 @@ def shortened(text: str, width: float) -> str:
             break
         kept += letter
     return f"{kept.rstrip()}…" if kept else ""
+
+
+def wrapped(text: str, width: float) -> list[str]:
+    """Return the text in at most two lines of `width` pixels, broken between words; the rest is cut."""
+    words = text.split(" ")
+    taken = len(words)
+    while taken > 1 and text_width(" ".join(words[:taken])) > width:
+        taken -= 1
+    lines = [" ".join(words[:taken]), " ".join(words[taken:])]
+    return [shortened(line, width) for line in lines if line]
 
 
 def pack(intervals: Sequence[Interval], gap: float = 8.0) -> list[int]:

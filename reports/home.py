@@ -108,6 +108,6 @@ def _next_visit(visit: Visit, today: date, base: str) -> NextVisit:
         tone, status = "due", _("Due now")
     else:
         tone, status = "none", _("in %(days)s d") % {"days": days}
-    when = _("Today") if days == 0 else day_text(planned)
+    when = _("Today") if days == 0 else day_text(planned).removesuffix(f"-{today.year}")
     url = f"{base}patients/{visit.patient.code}/"
     return NextVisit(visit.patient.code, url, visit.code, when, tone, status)

@@ -27,6 +27,7 @@ from reports.figures import (
     text_width,
     tick_text,
     value_ticks,
+    wrapped,
 )
 
 WIDTH, LEFT, RIGHT = 1080.0, 168.0, 1056.0
@@ -134,17 +135,35 @@ class Sheet:
     before: list[Shape] = field(default_factory=list)
 
     def title(self, lane: Lane, height: float) -> None:
-        """Write the lane's title and, where there is nothing, say so."""
+        """Write the lane's title, in two lines where it is long and there is room, and the note below."""
         width = LEFT - 46
-        self.before.append(Words(x=12, y=self.top + 19, text=shortened(lane.title, width), css="ink strong"))
+        titles = wrapped(lane.title, width) if height >= CURVE else [shortened(lane.title, width)]
+        for number, title in enumerate(titles):
+            self.before.append(Words(x=12, y=self.top + 19 + 14 * number, text=title, css="ink strong"))
         if lane.note:
-            self.before.append(Words(x=12, y=self.top + 33, text=shortened(lane.note, width)))
+            y = self.top + 19 + 14 * len(titles)
+            self.before.append(Words(x=12, y=y, text=shortened(lane.note, width)))
         self.top += height
         self.behind.append(Line(x1=12, y1=self.top, x2=WIDTH - 12, y2=self.top, css="lane"))
 
     def say_empty(self, lane: Lane) -> None:
         """Write in the middle of the strip why nothing is there."""
         self.before.append(Words(x=LEFT, y=self.top + 19, text=lane.empty))
+
+
+def last_day_for(bars: Sequence[Bar], first: float, last: float) -> float:
+    """Return the last day of an axis on which the labels of bars that reach its end have room beside them.
+
+    A label takes at most a quarter of the axis; one that has room before its bar needs none behind it.
+    """
+    across = Scale(first, last, LEFT, RIGHT)
+    needed = last
+    for bar in bars:
+        width = min(text_width(bar.label) + 6, (RIGHT - LEFT) / 4)
+        if across(bar.start) - width < LEFT:
+            share = width / (RIGHT - LEFT)
+            needed = max(needed, (bar.end - share * first) / (1 - share))
+    return needed
 
 
 def draw(profile: Profile) -> Figure:
@@ -321,7 +340,8 @@ def _scale_of(sheet: Sheet, ticks: Sequence[float], down: Scale) -> None:
 
 def _band(sheet: Sheet, limits: Interval, ticks: Sequence[float], down: Scale) -> None:
     low, high = max(limits[0], ticks[0]), min(limits[1], ticks[-1])
-    if low < high:
+    # A range that holds the whole scale tells nothing.
+    if low < high and (low, high) != (ticks[0], ticks[-1]):
         top, bottom = down(high), down(low)
         sheet.behind.insert(0, Rect(x=LEFT, y=top, width=RIGHT - LEFT, height=bottom - top, css="band"))
 

@@ -6,6 +6,7 @@ Doses appear only for readers who may know the treatment; for others the figure 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import ceil, floor
 from typing import Any
 
 from django.utils.functional import cached_property
@@ -94,7 +95,9 @@ class Chart:
         if self.dossier.is_open and self.today <= last + PAST_END * max(28.0, last - first):
             last = max(last, float(self.today))
         margin = max(1.0, 0.02 * (last - first))
-        return int(first - margin), int(last + margin) + 1
+        first, last = first - margin, last + margin
+        bars = [bar for lane in strips if isinstance(lane, lanes.Bars) for bar in lane.bars]
+        return floor(first), ceil(lanes.last_day_for(bars, first, last))
 
     @cached_property
     def visits(self) -> lanes.Visits:

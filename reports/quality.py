@@ -32,7 +32,7 @@ def measures(work: Work) -> list[Measure]:
 
 def _old_queries(work: Work) -> Measure:
     now, old = work.queries["open"], work.queries["old"]
-    told = _("%(open)s, %(old)s older than a week") % {"open": now, "old": old}
+    told = _("%(open)s (%(old)s older than a week)") % {"open": now, "old": old}
     return Measure(_("Open queries"), told, _("none older than a week"), old <= MOST_OLD_QUERIES)
 
 

@@ -46,7 +46,7 @@ def serious_reports(work: Work) -> Tile:
         note = ngettext("%(late)s past its deadline", "%(late)s past their deadline", late) % {"late": late}
     elif next_due:
         left = length(span(max(next_due - work.now, timedelta())))
-        note = _("next deadline in %(left)s") % {"left": left}
+        note = _("next in %(left)s") % {"left": left}
     name = ngettext("SAE report due", "SAE reports due", count)
     return Tile(name, count, note, "triangle-alert", "late", _list(work, "safety:listing", clock="open"))
 
@@ -55,7 +55,7 @@ def overdue_visits(work: Work) -> Tile:
     """Visits whose window has passed."""
     count = work.visits_that("overdue")
     oldest = min((row["oldest"] for row in work.visits if row["oldest"]), default=None)
-    note = _("window closed on %(day)s") % {"day": day_text(oldest)} if oldest else _("All in their windows")
+    note = _("since %(day)s") % {"day": day_text(oldest)} if oldest else _("All in their windows")
     name = ngettext("Overdue visit", "Overdue visits", count)
     return Tile(name, count, note, "hourglass", "late", _patients(work, "overdue"))
 
@@ -67,7 +67,7 @@ def drafts(work: Work) -> Tile:
     note = _("Nothing left unfinished")
     if oldest:
         days = (work.now - oldest).days
-        note = ngettext("oldest draft: %(days)s day", "oldest draft: %(days)s days", days) % {"days": days}
+        note = ngettext("oldest: %(days)s day", "oldest: %(days)s days", days) % {"days": days}
     name = ngettext("Form to finish", "Forms to finish", count)
     return Tile(name, count, note, "file-pen-line", "draft", _patients(work, "drafts"))
 

@@ -273,14 +273,14 @@ def test_the_medication_log_is_drawn_from_its_partial_dates(trial, as_test):
 def test_the_table_tells_every_mark_of_the_figure(trial):
     patient = cohort.patients(trial, 1)[0]
     profile = Chart(dossier_of(patient)).profile()
-    tips = re.findall(r'data-tip="', profile.figure.__html__())
+    tips = re.findall(r'data-tip="', profile.figure.markup)
     assert len(tips) == len(profile.rows)
 
 
 def test_the_axis_turns_to_calendar_dates(trial):
     patient = cohort.patients(trial, 1)[0]
     assert "D28<" in page(patient)
-    by_date = Chart(dossier_of(patient), BY_DATE).profile().figure.__html__()
+    by_date = Chart(dossier_of(patient), BY_DATE).profile().figure.markup
     assert "D28<" not in by_date
     assert f"{patient.screened_on.day} {patient.screened_on:%b %y}" in by_date
 
@@ -307,7 +307,7 @@ def test_every_class_of_the_figures_has_a_rule(trial, as_test):
     Infusion.objects.create(
         patient=patient, number=4, state="not_given", not_given_reason="x", planned_on=build.today(patient)
     )
-    drawn = Chart(dossier_of(patient)).profile().figure.__html__()
+    drawn = Chart(dossier_of(patient)).profile().figure.markup
     classes = {name for names in re.findall(r'class="([^"]+)"', drawn) for name in names.split()}
     assert {name for name in classes if f".{name}" not in STYLE} == set()
     assert {name for name in classes if f".{name}" not in PAPER_STYLE} == set()

@@ -22,6 +22,7 @@ from reports.figures import (
     shortened,
     text_width,
     value_ticks,
+    wrapped,
 )
 
 TERMS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=60)
@@ -33,7 +34,7 @@ INTERVALS = st.lists(
 
 
 def parsed(figure: Figure) -> ET.Element:
-    return ET.fromstring(figure.__html__())  # noqa: S314  our own drawing
+    return ET.fromstring(figure.markup)  # noqa: S314  our own drawing
 
 
 def words_of(figure: Figure) -> list[Words]:
@@ -76,6 +77,13 @@ def test_a_label_stays_in_its_room_and_off_its_mark(text, left, width):
 @given(TERMS, st.floats(0, 300))
 def test_a_shortened_label_is_not_wider_than_its_room(text, width):
     assert text_width(shortened(text, width)) <= width
+
+
+@given(st.lists(TERMS, min_size=1, max_size=6).map(" ".join), st.floats(40, 300))
+def test_a_title_takes_at_most_two_lines_of_its_width(text, width):
+    lines = wrapped(text, width)
+    assert len(lines) <= 2
+    assert all(text_width(line) <= width for line in lines)
 
 
 @given(st.lists(st.floats(-1000, 100_000), min_size=1, max_size=20))
@@ -276,14 +284,14 @@ def test_what_people_typed_cannot_leave_its_place_in_the_drawing(term):
 @pytest.mark.parametrize("markup", ['<script>alert("x")</script>', "a & b", 'it\'s "quoted"'])
 def test_markup_in_a_term_is_escaped(markup):
     figure = Figure(width=500, height=20, label=markup, shapes=(Words(x=0, y=12, text=markup),))
-    assert "<script" not in figure.__html__()
+    assert "<script" not in figure.markup
     assert parsed(figure).find("text").text == markup
 
 
 def test_a_drawing_needs_no_style_of_its_own():
     """Colours come from classes, so that the page's policy and its themes hold."""
     figure = an_accrual([], None, date(2020, 6, 1))
-    assert not re.search(r'style=|fill="|stroke="', figure.__html__())
+    assert not re.search(r'style=|fill="|stroke="', figure.markup)
 
 
 def test_a_downloaded_drawing_carries_its_style_sheet():

@@ -425,7 +425,7 @@ def test_data_quality_of_a_clean_cohort(trial):
     found = measured(trial)
     assert found["Median days from visit to entry"] == ("0.0", True)
     assert found["Required forms missing"] == ("0.0 %", True)
-    assert found["Open queries"] == ("1, 0 older than a week", True)
+    assert found["Open queries"] == ("1 (0 older than a week)", True)
     assert found["Median days to answer"] == ("–", None)
 
 
