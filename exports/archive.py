@@ -87,4 +87,3 @@ class Archive:
         entry.compress_type = zipfile.ZIP_DEFLATED
         entry.external_attr = 0o600 << 16
         return entry
-

@@ -36,7 +36,11 @@ def export(
     """
     detail = {"purpose": purpose, "format": "csv", "treatment": sees_treatment}
     events.record(
-        kind=events.Kind.EXPORTED, user=by, trial_id=trial.pk, detail={**detail, "stage": "started"}, see=_see(trial, detail)
+        kind=events.Kind.EXPORTED,
+        user=by,
+        trial_id=trial.pk,
+        detail={**detail, "stage": "started"},
+        see=_see(trial, detail),
     )
     seals.seal(reason="export")
     return _pieces(trial, detail, current_actor(), by=by, label=label)

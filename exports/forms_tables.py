@@ -53,7 +53,7 @@ def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
     for table in layouts.values():
         for item in table.items:
             for name in dictionary.columns_of(item):
-                free = item.type == "text" and name == item.name or name.endswith("__missing_reason")
+                free = (item.type == "text" and name == item.name) or name.endswith("__missing_reason")
                 found.setdefault(name, Column(name, name, item.label.in_language("en"), free_text=free))
     return list(found.values())
 
@@ -63,7 +63,9 @@ def _reader(
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
     newest = list(layouts.values())[-1]
     names = [column.name for column in columns]
-    placed: dict[str, Layout] = {version: (table, _places(table, names)) for version, table in layouts.items()}
+    placed: dict[str, Layout] = {
+        version: (table, _places(table, names)) for version, table in layouts.items()
+    }
     free = [index for index, column in enumerate(columns) if column.free_text]
     rows_of = newest.rows_of.name if newest.rows_of else ""
 

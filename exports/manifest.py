@@ -18,7 +18,9 @@ NOTES = {
 }
 
 
-def manifest(*, trial: Trial, by: str, purpose: str, at: datetime, unblinded: bool, tables: list[Table]) -> LastFile:
+def manifest(
+    *, trial: Trial, by: str, purpose: str, at: datetime, unblinded: bool, tables: list[Table]
+) -> LastFile:
     """Return the maker of the manifest; `tables` may still be filling while the archive is written."""
 
     def make(files: list[FileSummary]) -> tuple[str, str]:
@@ -35,7 +37,10 @@ def manifest(*, trial: Trial, by: str, purpose: str, at: datetime, unblinded: bo
             "notes": NOTES,
             "files": [
                 {
-                    "name": file.name, "rows": file.rows, "bytes": file.size, "sha256": file.sha256,
+                    "name": file.name,
+                    "rows": file.rows,
+                    "bytes": file.size,
+                    "sha256": file.sha256,
                     "escaped": escaped.get(file.name, []),
                 }
                 for file in files

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -20,10 +21,11 @@ def snapshot() -> Iterator[None]:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
         return
-    mode = connection.transaction_mode
-    connection.transaction_mode = "DEFERRED"
+    wrapper: Any = connection
+    mode = wrapper.transaction_mode
+    wrapper.transaction_mode = "DEFERRED"
     try:
         with transaction.atomic():
             yield
     finally:
-        connection.transaction_mode = mode
+        wrapper.transaction_mode = mode

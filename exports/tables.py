@@ -148,12 +148,15 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _col("disability", "Persistent disability"),
         _col("congenital_anomaly", "Congenital anomaly"),
         _col("medically_important", "Other medically important"),
+        _col("none_of_these", "None of the six criteria (explicit)"),
         _col("causality", "Causality (investigator)"),
         _col("related", "Related (derived; missing counts as related)"),
         _col("outcome", "Outcome"),
         _col("action_taken", "Action taken with the product"),
         _col("aesi", "Category of special interest"),
         _col("aware", "Site aware at"),
+        _col("serious_aware", "Site aware that it is serious at"),
+        _col("due_at", "Report to the sponsor due at (UTC)"),
         _col("reported", "Reported to the sponsor at"),
         _col("late_reason", "Reason for a late report", free_text=True),
         _col("in_error_reason", "Entered in error because", free_text=True),
@@ -191,11 +194,15 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
     """Return the rows of each table of the study; what depends on the arm only for those who may know it."""
     rows: dict[str, QuerySet[Any]] = {
         "patients": Patient.objects.filter(trial=trial).order_by("number"),
-        "consents": Consent.objects.filter(patient__trial=trial).order_by("patient__number", "given_at", "pk"),
+        "consents": Consent.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "given_at", "pk"
+        ),
         "eligibility": EligibilityDecision.objects.filter(patient__trial=trial).order_by(
             "patient__number", "decided_at", "pk"
         ),
-        "visits": Visit.objects.filter(patient__trial=trial).order_by("patient__number", "position", "number"),
+        "visits": Visit.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "position", "number"
+        ),
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
         "queries": Query.objects.filter(patient__trial=trial).order_by("patient__number", "opened_at", "pk"),

@@ -33,8 +33,13 @@ COLUMNS = (
     Column("new", "", "Value after", free_text=True),
 )
 ACTOR = (
-    "history_user_name", "history_full_name", "history_role", "history_change_reason", "history_origin",
-    "history_request", "history_address",
+    "history_user_name",
+    "history_full_name",
+    "history_role",
+    "history_change_reason",
+    "history_origin",
+    "history_request",
+    "history_address",
 )
 
 
@@ -108,5 +113,13 @@ def _events(
         events = events.filter(see="")
     for event in events.iterator(chunk_size=2000):
         head = (cell(event.at), "access", event.pk, event.pk, "!", code_of(event.patient_id) or "")
-        who = (event.user_name, harmless(event.full_name), event.role, "", event.origin, event.request, event.address)
+        who = (
+            event.user_name,
+            harmless(event.full_name),
+            event.role,
+            "",
+            event.origin,
+            event.request,
+            event.address,
+        )
         yield (*head, *who, event.kind, "", harmless(_text(event.detail)))

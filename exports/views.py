@@ -1,13 +1,13 @@
 """The export page."""
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from audit.events import Kind
 from audit.models import AccessEvent
@@ -23,7 +23,7 @@ class PurposeForm(forms.Form):
 
 
 @trial_page(see=P.EXPORT, change=P.EXPORT)
-def index(request: HttpRequest) -> HttpResponseBase:
+def index(request: TrialRequest) -> HttpResponseBase:
     """Say what an export holds and list the earlier ones; on POST send the zip."""
     form = PurposeForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method == "POST" and form.is_valid():
@@ -38,19 +38,24 @@ def index(request: HttpRequest) -> HttpResponseBase:
     return render(request, "exports/index.html", context, status=422 if form.is_bound else 200)
 
 
-def earlier_exports(request: HttpRequest) -> list[AccessEvent]:
+def earlier_exports(request: TrialRequest) -> list[AccessEvent]:
     """Return the newest finished exports that this person may know of."""
-    rows = AccessEvent.objects.filter(trial_id=request.trial.pk, kind=Kind.EXPORTED, detail__stage="finished").order_by("-at", "-pk")
+    rows = AccessEvent.objects.filter(
+        trial_id=request.trial.pk, kind=Kind.EXPORTED, detail__stage="finished"
+    ).order_by("-at", "-pk")
     if request.access.blinded:
         rows = rows.filter(detail__treatment=False)
     return list(rows[:20])
 
 
-def download(request: HttpRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:
+def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:
     """Stream the zip; nothing is kept on the server."""
     trial, now = request.trial, timezone.now()
     pieces = export(
-        trial=trial, purpose=purpose, sees_treatment=request.access.sees_treatment, by=request.user,
+        trial=trial,
+        purpose=purpose,
+        sees_treatment=request.access.sees_treatment,
+        by=request.user,
         label=request.user.full_name,
     )
     response = StreamingHttpResponse(pieces, content_type="application/zip")

@@ -64,9 +64,10 @@ class Visitor:
 
 
 def hidden_fields(page: str) -> list[tuple[str, str]]:
-    """Return the hidden inputs of a page as they would be sent back."""
+    """Return the hidden inputs of the entry form of a page as they would be sent back."""
     found = []
-    for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", page):
+    _before, _start, form = page.partition('id="entry"')
+    for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", form.partition("</form>")[0]):
         name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
         if name:
             found.append((name[1], value[1] if value else ""))

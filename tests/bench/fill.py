@@ -6,13 +6,13 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
-PASSWORD = "bench password for one run"  # noqa: S105
+PASSWORD = "bench password for one run"
 EVENTS, PATIENTS, VISITS, ITEM_VALUES = 100_000, 50, 20, 1_000_000
 TERMS = ("Headache", "Pyrexia", "Nausea", "Anaemia", "Pneumonia", "Hypotension", "Rash", "Thrombosis")
 
 
 def fill_stroma() -> None:
-    """Fifty included patients of an invented trial with twelve visits and more, 100,000 events, a million values."""
+    """Fifty included patients with twenty visits for the pages; 100,000 events and a million values for the mass."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
 
@@ -44,8 +44,13 @@ def fill_plain() -> None:
     rng, start = Random(1), datetime(2025, 1, 1, tzinfo=UTC)
     rows = (
         Event(
-            patient=f"P-{rng.randint(1, 500):03}", term=rng.choice(TERMS), onset=start + timedelta(minutes=number),
-            grade=rng.randint(1, 4), serious=rng.random() < 0.1, causality="possible", outcome="recovered",
+            patient=f"P-{rng.randint(1, 500):03}",
+            term=rng.choice(TERMS),
+            onset=start + timedelta(minutes=number),
+            grade=rng.randint(1, 4),
+            serious=rng.random() < 0.1,
+            causality="possible",
+            outcome="recovered",
         )
         for number in range(EVENTS)
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,7 +16,7 @@ from patients.eligibility import sign_eligibility
 from patients.enrolment import enrol
 from patients.models import Patient, Record, Visit
 from patients.screening import screen
-from safety.models import AdverseEvent
+from safety.models import CRITERIA, AdverseEvent
 from trials.loading import load_protocol
 from trials.models import Trial
 from trials.moments import Moment
@@ -31,26 +32,34 @@ def values(rng: Random) -> dict[str, str]:
     answers = {f"v{index:02}": f"{number / 100:.2f}" for index, number in enumerate(numbers, start=1)}
     answers |= {f"v{index:02}": rng.choice("YN") for index in range(21, 26)}
     mean = (numbers[0] + numbers[1]) / 200
-    answers |= {"kind": "B", "detail": "as expected", "measured_at": "2025-03-03T09:30+01:00[Europe/Brussels]"}
+    answers |= {
+        "kind": "B",
+        "detail": "as expected",
+        "measured_at": "2025-03-03T09:30+01:00[Europe/Brussels]",
+    }
     return answers | {"remark": "none", "mean": f"{mean:.1f}"}
 
 
 def fill(password: str, *, patients: int, events: int, values: int, terms: Sequence[str]) -> None:
-    """Store people, included patients with every visit entered, events, and records until `values` items."""
+    """Store two trials: `bench` as large as a real one for the pages, `bulk` with the mass for listing and export."""
+    text = PROTOCOL.read_text("utf-8")
     with acting(system="bench", reason="measuring"):
-        trial = load_protocol(text=PROTOCOL.read_text("utf-8")).trial
-        people = _people(trial, password)
-        enrolled = [_included(trial, people["investigator"], password) for _each in range(patients)]
-        _records(enrolled, values)
-        _events(trial, enrolled, events, terms)
+        bench = load_protocol(text=text).trial
+        bulk = load_protocol(text=text.replace('"BENCH"', '"BULK"').replace('"bench"', '"bulk"')).trial
+        people = _people([bench, bulk], password)
+        for trial, size, items in ((bench, patients, 0), (bulk, patients // 5, values)):
+            enrolled = [_included(trial, people["investigator"], password) for _each in range(size)]
+            _records(enrolled, items)
+            _events(trial, enrolled, events if items else patients * 3, terms)
 
 
-def _people(trial: Trial, password: str) -> dict[str, User]:
+def _people(trials: list[Trial], password: str) -> dict[str, User]:
     today = timezone.now().date()
     people = {}
     for role in ROLES:
         people[role] = User.objects.create_user(role, password, full_name=role, identity_verified_on=today)
-        Delegation.objects.create(user=people[role], trial=trial, role=role, starts_on=today)
+        for trial in trials:
+            Delegation.objects.create(user=people[role], trial=trial, role=role, starts_on=today)
     return people
 
 
@@ -70,7 +79,9 @@ def _records(patients: list[Patient], wanted: int) -> None:
     rng, rows = Random(2), list[Record]()
     for patient in patients:
         visits = list(patient.visits.order_by("position"))[:-2]
-        Visit.objects.filter(pk__in=[visit.pk for visit in visits]).update(state="held", held_on=patient.enrolled_on)
+        Visit.objects.filter(pk__in=[visit.pk for visit in visits]).update(
+            state="held", held_on=patient.enrolled_on
+        )
         rows += [_record(patient, visit, 1, rng) for visit in visits]
     repeat = 2
     while len(rows) * ITEMS < wanted:
@@ -82,8 +93,15 @@ def _records(patients: list[Patient], wanted: int) -> None:
 def _record(patient: Patient, visit: Visit | None, repeat: int, rng: Random) -> Record:
     now = timezone.now()
     return Record(
-        patient=patient, visit=visit, protocol=patient.protocol, form="measures", repeat=repeat,
-        state="complete", values=values(rng), created_at=now, completed_at=now,
+        patient=patient,
+        visit=visit,
+        protocol=patient.protocol,
+        form="measures",
+        repeat=repeat,
+        state="complete",
+        values=values(rng),
+        created_at=now,
+        completed_at=now,
     )
 
 
@@ -95,20 +113,40 @@ def _events(trial: Trial, patients: list[Patient], wanted: int, terms: Sequence[
             at = start + timedelta(minutes=number)
             patient = patients[number % len(patients)]
             yield AdverseEvent(
-                trial=trial, patient=patient, number=number // len(patients) + 1, term=rng.choice(terms),
-                onset=Moment.from_datetime(at, "Europe/Brussels").iso, onset_earliest=at, onset_latest=at, ongoing="Y",
-                grade=rng.randint(1, 4), causality="possible", outcome="recovering", action_taken="none",
-                **_criteria(rng),
+                trial=trial,
+                patient=patient,
+                number=number // len(patients) + 1,
+                term=rng.choice(terms),
+                onset=Moment.from_datetime(at, "Europe/Brussels").iso,
+                onset_earliest=at,
+                onset_latest=at,
+                ongoing="Y",
+                grade=rng.randint(1, 4),
+                causality="possible",
+                outcome="recovering",
+                action_taken="none",
+                **_seriousness(rng, at),
             )
 
     AdverseEvent.objects.bulk_create(rows(), batch_size=1000)
 
 
-def _criteria(rng: Random) -> dict[str, bool]:
-    names = (
-        "results_in_death", "life_threatening", "hospitalisation", "disability", "congenital_anomaly",
-        "medically_important",
-    )
+def _seriousness(rng: Random, at: datetime) -> dict[str, Any]:
+    """Return the criteria of one event; a serious one was reported within the day."""
     serious = rng.random() < 0.1
-    criteria = {name: serious and name == "hospitalisation" for name in names}
-    return criteria | {"none_of_these": not serious}
+    criteria = {name: serious and name == "hospitalisation" for name in CRITERIA}
+    if not serious:
+        return {**criteria, "none_of_these": True}
+    aware = Moment.from_datetime(at, "Europe/Brussels").iso
+    told = at + timedelta(hours=6)
+    return {
+        **criteria,
+        "none_of_these": False,
+        "aware": aware,
+        "aware_at": at,
+        "serious_aware": aware,
+        "serious_aware_at": at,
+        "due_at": at + timedelta(hours=24),
+        "reported": Moment.from_datetime(told, "Europe/Brussels").iso,
+        "reported_at": told,
+    }

@@ -21,7 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("--trial", required=True, help="slug of the trial, for instance nct04445454")
         parser.add_argument("--format", choices=["csv"], default="csv")
         parser.add_argument("--out", required=True, type=Path, help="the zip file to write; must not exist")
-        parser.add_argument("--user", help="export with the rights of this person; without it the blind is kept")
+        parser.add_argument(
+            "--user", help="export with the rights of this person; without it the blind is kept"
+        )
         parser.add_argument("--purpose", default="command line")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +37,10 @@ class Command(BaseCommand):
         user, sees_treatment = self._rights(options["user"], trial)
         with acting(user=user, system="export"):
             pieces = export(
-                trial=trial, purpose=options["purpose"], sees_treatment=sees_treatment, by=user,
+                trial=trial,
+                purpose=options["purpose"],
+                sees_treatment=sees_treatment,
+                by=user,
                 label=user.full_name if user else "system:export",
             )
             with out.open("xb") as file:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from config import databases
 
-SECRET_KEY = "bench-only"  # noqa: S105
+SECRET_KEY = "bench-only"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = [
@@ -41,7 +41,11 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {"default": databases.from_url(os.environ.get("PLAIN_DATABASE_URL", ""), Path(os.environ["PLAIN_DATABASE"]))}
+DATABASES = {
+    "default": databases.from_url(
+        os.environ.get("PLAIN_DATABASE_URL", ""), Path(os.environ["PLAIN_DATABASE"])
+    )
+}
 if DATABASES["default"]["ENGINE"].startswith("audit."):
     DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,0 +1,60 @@
+"""`make bench`: Stroma beside a plain Django admin with simple-history, in one run, on SQLite and PostgreSQL."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench import plain_runs, stroma_runs
+from tests.bench.figures import Figures, printed
+from tests.bench.servers import ROOT
+
+SAVES = 300
+
+
+def environments(folder: Path) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+    """Return by engine what Stroma and the plain admin are told about their databases."""
+    stroma = {"STROMA_ENV": "training", "STROMA_DATA": str(folder), "SEAL_FILE": str(folder / "seals.log")}
+    found = {"SQLite": ({**stroma, "DATABASE_URL": ""}, {"PLAIN_DATABASE": str(folder / "plain.sqlite3")})}
+    address = os.environ.get("DATABASE_URL", "")
+    if address:
+        plain_address = address.replace("/stroma?", "/plain?")
+        host = address.partition("host=")[2]
+        subprocess.run(["createdb", "-h", host, "-U", "stroma", "plain"], check=True)
+        found["PostgreSQL"] = (
+            {**stroma, "DATABASE_URL": address},
+            {"PLAIN_DATABASE": "unused", "PLAIN_DATABASE_URL": plain_address, "DATABASE_URL": address},
+        )
+    return found
+
+
+def filled(which: str, environment: dict[str, str]) -> str:
+    """Fill a database in a process of its own and return what it printed."""
+    command = [sys.executable, "-m", "tests.bench.fill", which]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, check=True, capture_output=True, text=True
+    )
+    return done.stdout
+
+
+def measure(engine: str, stroma: dict[str, str], plain: dict[str, str]) -> Figures:
+    """Run every scenario on one engine."""
+    figures = Figures(engine)
+    figures.note_lines(filled("stroma", stroma))
+    filled("plain", plain)
+    stroma_runs.run(figures, stroma, saves=SAVES)
+    plain_runs.run(figures, plain, saves=SAVES)
+    return figures
+
+
+def main() -> None:
+    """Measure and print."""
+    subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for engine, (stroma, plain) in environments(Path(folder)).items():
+            print(printed(measure(engine, stroma, plain)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""The scenarios on Stroma, over HTTP with one client and two workers."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+
+from tests.bench.client import Visitor, csrf_token, hidden_fields
+from tests.bench.figures import Figures, Series
+from tests.bench.fill import PASSWORD
+from tests.bench.servers import ROOT, Server, serving
+
+PATIENT = "/trials/bench/patients/BEN-0001/"
+FORM = f"{PATIENT}visits/D126/measures/"
+PAGES = {
+    "casebook, 20 visits": PATIENT,
+    "home, 50 patients": "/trials/bench/",
+    "listing of 100,000 events": "/trials/bulk/adverse-events/",
+    "form page, 30 items": FORM,
+}
+TIMES = 40
+
+
+def signed_in(server: Server, role: str) -> Visitor:
+    """Return a visitor who signed in."""
+    visitor = Visitor(server.port)
+    page = visitor.get("/accounts/login/")
+    fields = [("csrfmiddlewaretoken", csrf_token(page.text)), ("login", role), ("password", PASSWORD)]
+    answer = visitor.post("/accounts/login/", fields)
+    if answer.status != 302:
+        raise RuntimeError(f"signing in answered {answer.status}")
+    return visitor
+
+
+def run(figures: Figures, environment: dict[str, str], *, saves: int) -> None:
+    """Measure saving, the pages, the export and the commands."""
+    statements = counted(environment)
+    with serving("config.wsgi", environment) as server:
+        visitor = signed_in(server, "coordinator")
+        figures.series["save a 30-item form"] = saved(server, visitor, saves, statements["save"])
+        for name, path in PAGES.items():
+            figures.series[name] = read(server, visitor, path, statements[path])
+    with serving("config.wsgi", environment) as server:
+        exported(figures, server)
+    figures.note(f"check {command_seconds(environment, 'check'):.1f} s")
+    figures.note_lines(rows_per_second(environment))
+
+
+def counted(environment: dict[str, str]) -> dict[str, int]:
+    """Return the SQL statements of one save and of each page, counted in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.statements", json.dumps(list(PAGES.values())), FORM]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def answers(number: int) -> list[tuple[str, str]]:
+    """Return the thirty items as a person sends them; one of them differs each time."""
+    fields = [(f"v{index:02}", f"{390 - index * 15},{number % 100:02}") for index in range(1, 21)]
+    fields += [(f"v{index:02}", "Y") for index in range(21, 26)]
+    return [
+        *fields,
+        ("kind", "B"),
+        ("detail", f"seen {number}"),
+        ("measured_at", "03-Mar-2025 09:30"),
+        ("remark", ""),
+    ]
+
+
+def saved(server: Server, visitor: Visitor, times: int, statements: int) -> Series:
+    """Save the form again and again, each time with another value."""
+    page = visitor.get(FORM)
+    hidden = [pair for pair in hidden_fields(page.text) if pair[0] not in {"_version", "_key"}]
+    seconds, before = [], 0.0
+    version = int(dict(hidden_fields(page.text))["_version"])
+    for number in range(times + 20):
+        if number == 20:
+            before = server.cpu_seconds()
+        sent = [*hidden, ("_version", str(version)), ("_key", uuid.uuid4().hex), ("_action", "draft")]
+        answer = visitor.post(FORM, [*sent, *answers(number)])
+        if answer.status != 302:
+            raise RuntimeError(f"saving answered {answer.status}: {answer.text[:2000]}")
+        version += 1
+        if number >= 20:
+            seconds.append(answer.seconds)
+    return Series(seconds, server.cpu_seconds() - before, statements)
+
+
+def read(server: Server, visitor: Visitor, path: str, statements: int) -> Series:
+    """Read a page forty times after five to warm up."""
+    for _each in range(5):
+        visitor.get(path)
+    before = server.cpu_seconds()
+    answers_ = [visitor.get(path) for _each in range(TIMES)]
+    if any(answer.status != 200 for answer in answers_):
+        raise RuntimeError(f"{path} answered {answers_[0].status}")
+    return Series([answer.seconds for answer in answers_], server.cpu_seconds() - before, statements)
+
+
+def exported(figures: Figures, server: Server) -> None:
+    """Export the whole study through the page and say how long it took and how much memory a worker had."""
+    visitor = signed_in(server, "data_manager")
+    page = visitor.get("/trials/bulk/exports/")
+    start = server.peak_megabytes()
+    fields = [("csrfmiddlewaretoken", csrf_token(page.text)), ("purpose", "bench")]
+    begun = time.perf_counter()
+    answer = visitor.post("/trials/bulk/exports/", fields)
+    seconds = time.perf_counter() - begun
+    size = len(answer.body) / 1e6
+    figures.note(
+        f"whole study with 100,000 events, 1,000,000 item values and their trail: {seconds:.1f} s, {size:.1f} MB zipped"
+    )
+    figures.note(
+        f"peak memory of a worker: {start:.0f} MB before, {server.peak_megabytes():.0f} MB after the export"
+    )
+
+
+def command_seconds(environment: dict[str, str], *arguments: str) -> float:
+    """Return how long a management command takes as a whole process."""
+    begun = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+    )
+    return time.perf_counter() - begun
+
+
+def rows_per_second(environment: dict[str, str]) -> str:
+    """Return what one table of 100,000 rows costs as CSV, beside `values_list` alone."""
+    command = [sys.executable, "-m", "tests.bench.rows"]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
