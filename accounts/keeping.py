@@ -6,6 +6,7 @@ cannot be guessed.
 """
 
 import json
+import re
 import secrets
 from datetime import date, timedelta
 from urllib.parse import urlencode, urlsplit
@@ -26,6 +27,7 @@ NEVER_KEPT = frozenset({"csrfmiddlewaretoken", OWNER_FIELD, KEPT_FIELD})
 FORM_DAYS = 2
 KEPT_PER_PERSON = 20
 KEPT_DAYS = 7
+TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def owner_value(user: User) -> str:
@@ -71,7 +73,7 @@ def keep(*, request: HttpRequest, user: User) -> str:
 def kept_data(request: HttpRequest) -> QueryDict | None:
     """Return what this person had typed on this page, when the address names it; another person gets None."""
     token = request.GET.get(KEPT_FIELD, "")
-    if not token or not request.user.is_authenticated:
+    if not TOKEN.fullmatch(token) or not request.user.is_authenticated:
         return None
     kept = KeptPost.objects.filter(token=token, user_id=request.user.pk, path=request.path).first()
     if kept is None:
@@ -85,8 +87,9 @@ def kept_data(request: HttpRequest) -> QueryDict | None:
 
 def forget_saved(request: HttpRequest, response: HttpResponseBase) -> None:
     """Delete what was kept once the refilled form has been saved, which a redirect shows."""
-    token = request.POST.get(KEPT_FIELD) if request.method == "POST" else None
-    if token and 300 <= response.status_code < 400 and request.user.is_authenticated:
+    token = request.POST.get(KEPT_FIELD, "") if request.method == "POST" else ""
+    saved = TOKEN.fullmatch(token) and 300 <= response.status_code < 400
+    if saved and request.user.is_authenticated:
         KeptPost.objects.filter(token=token, user=request.user).delete()
 
 

@@ -264,6 +264,14 @@ def test_what_was_kept_is_deleted_when_the_form_is_saved(administrator, trial):
     assert KeptPost.objects.count() == 0
 
 
+@pytest.mark.parametrize("token", ["\x00", "' OR 1=1", "x" * 70_000, "é"])
+def test_a_token_that_was_made_up_gives_an_empty_form(administrator, trial, token):
+    """SEC-19: no fault on any input, on either database."""
+    browser = build.client(administrator)
+    assert browser.get(new_role_page(trial), {"kept": token}).status_code == 200
+    assert browser.post(new_role_page(trial), {"kept": token}).status_code == 422
+
+
 def test_what_nobody_came_back_for_is_gone_after_a_week(administrator, trial):
     """PRV-02: storage is limited; the next form that is kept clears the old ones."""
     form_left_open(administrator, trial)
