@@ -2,75 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from accounts.models import User
-from dosing.dose import MILLION, shown_millions
 from dosing.models import AllocationSlot, Infusion, Preparation
-from dosing.preparing import finding_of
-from patients.models import Patient
-from trials.item_words import number_text
+from dosing.words import (
+    dose_words,
+    finding_tag,
+    is_overdue,
+    millions,
+    said_moment,
+    said_number,
+    status_tag,
+    today_at,
+    window_words,
+)
 from trials.listing import Column
 from trials.models import Trial
-from trials.moments import Moment
-
-TONES = {Infusion.State.PLANNED: "none", Infusion.State.GIVEN: "done", Infusion.State.NOT_GIVEN: "locked"}
-FINDING_TONES = {"below": "late", "within": "done", "above": "late"}
-
-
-def said(day: date | None) -> str:
-    """Return a day with month letters in the reader's language, or nothing."""
-    return Moment.from_date(day).display(get_language() or "en") if day else ""
-
-
-def said_moment(stored: str) -> str:
-    """Return a stored moment in the reader's language, or nothing."""
-    return Moment.from_iso(stored).display(get_language() or "en") if stored else ""
-
-
-def said_number(number: Decimal | None) -> str:
-    """Return a number with the separator of the reader's language, or nothing."""
-    return number_text(f"{number:f}", get_language() or "en") if number is not None else ""
-
-
-def window_words(row: Infusion) -> str:
-    """Return the days on which the protocol allows an infusion, or nothing while they are not known."""
-    first, last = said(row.window_from), said(row.window_to)
-    return first if first == last else f"{first} – {last}"
-
-
-def is_overdue(row: Infusion, today: date) -> bool:
-    """Tell whether a planned infusion of a patient in follow-up was due before today at the site."""
-    waiting = row.state == Infusion.State.PLANNED and row.patient.state == Patient.State.ENROLLED
-    return waiting and row.window_to is not None and row.window_to < today
-
-
-def today_at(trial: Trial) -> date:
-    """Return today on the clock of the site."""
-    return timezone.now().astimezone(trial.zone).date()
-
-
-def status_tag(row: Infusion, today: date) -> str:
-    """Return the status as a word on its ground, `Overdue` instead of `Planned` when its days have passed."""
-    if is_overdue(row, today):
-        return format_html('<span class="tag tone-late">{}</span>', _("Overdue"))
-    tone = TONES[Infusion.State(row.state)]
-    return format_html('<span class="tag tone-{}">{}</span>', tone, row.get_state_display())
-
-
-def finding_tag(product: Preparation) -> str:
-    """Return where the dose lies as a word on its ground, or nothing while it is not known."""
-    if not product.dose_finding:
-        return ""
-    tone = FINDING_TONES[product.dose_finding]
-    return format_html('<span class="tag tone-{}">{}</span>', tone, product.get_dose_finding_display())
 
 
 def infusion_columns(trial: Trial, *, with_product: bool) -> tuple[Column, ...]:
@@ -144,20 +95,6 @@ def _of_product(
         return lambda row: how(row.product) if row.product is not None else ""
 
     return Column(name=name, label=label, value=told(value), text=told(text) if text else None, **options)
-
-
-def millions(cells: Decimal | None) -> Decimal | None:
-    """Return whole cells in millions, without trailing zeros."""
-    if cells is None:
-        return None
-    shown = (cells / MILLION).normalize()
-    return shown.quantize(Decimal(1)) if shown == shown.to_integral_value() else shown
-
-
-def dose_words(product: Preparation) -> str:
-    """Return the dose in millions per kilogram, never rounded into the range; nothing without cells."""
-    finding = finding_of(product.patient, product.viable_cells, product.infusion.weight_kg)
-    return number_text(shown_millions(finding), get_language() or "en") if finding else ""
 
 
 def attach_products(rows: Sequence[Infusion], user: User) -> None:

@@ -2,13 +2,12 @@
 
 from functools import partial
 
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as lazy
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from dosing.columns import SLOT_COLUMNS, attach_products, infusion_columns
 from dosing.filters import InfusionFilter, SlotFilter
@@ -17,7 +16,7 @@ from trials.listing import Listing
 
 
 @trial_page(see=P.SEE_TRIAL)
-def listing(request: HttpRequest) -> HttpResponseBase:
+def listing(request: TrialRequest) -> HttpResponseBase:
     """List the infusions of the trial, with their product only for those who may know the treatment."""
     rows = Infusion.objects.visible_to(request.user).filter(patient__trial=request.trial)
     # Prefetched, not joined: the text of a protocol would be sent with every row.
@@ -40,7 +39,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 
 @trial_page(see=P.SEE_TREATMENT)
-def allocation(request: HttpRequest) -> HttpResponseBase:
+def allocation(request: TrialRequest) -> HttpResponseBase:
     """Show how the allocation list was made, and its places with the patients who took them."""
     plan = request.trial.rules.allocation
     made = AllocationList.objects.visible_to(request.user).filter(trial=request.trial).first()

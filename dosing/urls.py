@@ -1,6 +1,18 @@
 """Addresses of the dosing room."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import path
+
+from dosing import listing_views, preparation_views, views
+
+INFUSION = "patients/<str:code>/infusions/<int:number>/"
 
 app_name = "dosing"
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns = [
+    path("infusions/", listing_views.listing, name="listing"),
+    path("allocation/", listing_views.allocation, name="allocation"),
+    path(INFUSION, views.infusion, name="infusion"),
+    path(f"{INFUSION}weight/", views.weight, name="weight"),
+    path(f"{INFUSION}not-given/", views.not_given, name="not-given"),
+    path(f"{INFUSION}preparation/", preparation_views.preparation, name="preparation"),
+    path(f"{INFUSION}preparation/dose/", preparation_views.dose, name="dose"),
+]

@@ -1,0 +1,144 @@
+"""Pages of one infusion at the bedside: read, weigh, record, amend, not given. The same in both arms."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.access import TrialRequest, trial_page
+from accounts.keeping import kept_data
+from accounts.permissions import Permission as P
+from dosing.administration import obstacle
+from dosing.dose_box import dose_box
+from dosing.forms import BedsideForm, NotGivenForm, RowForm, WeightForm
+from dosing.models import Infusion, Preparation
+from dosing.stale import Stale
+from dosing.words import infusion_facts, product_facts, status_tag, today_at
+from patients.views import patient_of
+
+
+def infusion_of(request: TrialRequest, code: str, number: int) -> Infusion:
+    """Return an infusion of this trial with its patient, or answer 404 as for one that does not exist."""
+    patient = patient_of(request, code)
+    row: Infusion = get_object_or_404(
+        Infusion.objects.visible_to(request.user), patient=patient, number=number
+    )
+    row.patient = patient
+    return row
+
+
+def infusion_address(row: Infusion, name: str = "dosing:infusion") -> str:
+    """Return the address of a page of the infusion."""
+    return reverse(name, args=[row.patient.trial.slug, row.patient.code, row.number])
+
+
+def row_page(
+    request: TrialRequest,
+    make: Callable[[Any], RowForm],
+    template: str,
+    *,
+    row: Infusion,
+    done: str,
+    **context: Any,
+) -> HttpResponse:
+    """Show a form on a row; on POST carry out its verb and go on, or show it again.
+
+    422: with what is refused beside its field. 409: the row was changed meanwhile, both values are shown. What was
+    saved twice by a double click is saved once.
+    """
+    form = make(request.POST if request.method == "POST" else kept_data(request))
+    status = 200
+    if request.method == "POST":
+        status = 422
+        try:
+            if form.is_valid() and form.save(by=request.user):
+                messages.success(request, _("Infusion %(number)d is saved.") % {"number": row.number})
+                return redirect(done)
+        except Stale as stale:
+            form = form.again(stale.row)
+            context["differences"] = form.differences()
+            if not context["differences"]:
+                return redirect(done)
+            context["changed"] = stale.row.history.order_by("-history_id").first() if stale.row.pk else None
+            status = 409
+    context = {"form": form, "infusion": row, "patient": row.patient, **context}
+    return render(request, template, context, status=status)
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.RECORD_INFUSION)
+def infusion(request: TrialRequest, code: str, number: int) -> HttpResponse:
+    """Show what was recorded of an infusion; record or amend it."""
+    row = infusion_of(request, code, number)
+    context = shown(request, row)
+    if request.method != "POST" and not context["editing"]:
+        return render(request, "dosing/infusion.html", {"infusion": row, "patient": row.patient, **context})
+    return row_page(
+        request,
+        lambda data: BedsideForm(data, row=row),
+        "dosing/infusion.html",
+        row=row,
+        done=infusion_address(row),
+        **{**context, "editing": True},
+    )
+
+
+def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
+    """Return what the page of an infusion shows beside the form; the product only to those who may know it."""
+    may_record = request.access.may(P.RECORD_INFUSION)
+    problem = obstacle(row) if may_record else ""
+    open_now = may_record and not problem
+    recorded = row.state != Infusion.State.PLANNED
+    context = {
+        "facts": infusion_facts(row),
+        "status": status_tag(row, today_at(row.patient.trial)),
+        "obstacle": problem,
+        "may_change": open_now and recorded,
+        "may_skip": may_record and not recorded,
+        "may_weigh": open_now and not recorded,
+        "editing": open_now and (not recorded or "change" in request.GET),
+    }
+    return {**context, **product_card(request, row)} if request.access.sees_treatment else context
+
+
+def product_card(request: TrialRequest, row: Infusion) -> dict[str, Any]:
+    """Return product and dose box of an infusion. Only for those who may know the treatment (CEL-18)."""
+    rows = Preparation.objects.visible_to(request.user).filter(infusion=row).select_related("prepared_by")
+    product = rows.first()
+    return {
+        "sees_product": True,
+        "product": product,
+        "product_facts": product_facts(product) if product else [],
+        "dose": dose_box(row, product.viable_cells if product else None),
+    }
+
+
+@trial_page(see=P.RECORD_INFUSION, change=P.RECORD_INFUSION)
+def weight(request: TrialRequest, code: str, number: int) -> HttpResponse:
+    """Record the weight of the day before the infusion."""
+    row = infusion_of(request, code, number)
+    return row_page(
+        request,
+        lambda data: WeightForm(data, row=row),
+        "dosing/weight.html",
+        row=row,
+        done=infusion_address(row),
+        obstacle=obstacle(row),
+    )
+
+
+@trial_page(see=P.RECORD_INFUSION, change=P.RECORD_INFUSION)
+def not_given(request: TrialRequest, code: str, number: int) -> HttpResponse:
+    """Record that an infusion was not given, and why."""
+    row = infusion_of(request, code, number)
+    return row_page(
+        request,
+        lambda data: NotGivenForm(data, row=row),
+        "dosing/not_given.html",
+        row=row,
+        done=infusion_address(row),
+        facts=infusion_facts(row),
+    )
