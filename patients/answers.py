@@ -11,7 +11,7 @@ from typing import Any
 
 from trials.items import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed
 from trials.protocol_items import Form, Item
-from trials.refused import mark
+from trials.refused import gettext_noop
 
 PARTS = frozenset({"", "unit", "missing", "reason", "day", "month", "year", "offset"})
 CONFIRM, REMOVE = "confirm", "remove"
@@ -86,7 +86,7 @@ def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
     kept = {}
     for name, value in values.items():
         if name not in form:
-            raise NotOffered(mark("The form has no item “%(name)s”."), name=name)
+            raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name)
         item = form.item(name)
         if not item.is_calculated and is_answered(value):
             _check(item, value)
@@ -106,7 +106,7 @@ def _check(item: Item, value: Value) -> None:
         # A number where text is stored, a list where one value is: not a shape that `typed` can show.
         read_again = None
     if read_again != value:
-        sentence = mark("“%(value)s” is not a stored value of %(item)s.")
+        sentence = gettext_noop("“%(value)s” is not a stored value of %(item)s.")
         raise ValueRefused(sentence, value=value, item=item.name)
 
 
@@ -115,7 +115,7 @@ def _check_row(item: Item, row: Mapping[str, Value]) -> None:
         try:
             column = item.column(name)
         except KeyError:
-            raise NotOffered(mark("The form has no item “%(name)s”."), name=name) from None
+            raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name) from None
         if not column.is_calculated:
             _check(column, cell)
 
@@ -137,10 +137,10 @@ def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
         if head not in form:
             if name.startswith("_") or name in PLAIN:
                 continue
-            raise NotOffered(mark("The form has no item “%(name)s”."), name=name)
+            raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name)
         item = form.item(head)
         if item.is_calculated:
-            raise NotOffered(mark("“%(name)s” is calculated and cannot be typed."), name=name)
+            raise NotOffered(gettext_noop("“%(name)s” is calculated and cannot be typed."), name=name)
         if rest and rest[-1] == CONFIRM:
             _confirm(item, name.removesuffix(f"-{CONFIRM}"), rest[:-1], texts, answers)
             continue
@@ -154,7 +154,7 @@ def _confirm(item: Item, where: str, rest: list[str], texts: list[str], answers:
     reason = texts[-1].strip()
     if len(reason) > LONGEST_REASON:
         answers.refused[where] = ValueRefused(
-            mark("Keep the reason under %(longest)s characters."), longest=500
+            gettext_noop("Keep the reason under %(longest)s characters."), longest=500
         )
     elif reason:
         answers.confirmed[where] = reason
@@ -164,7 +164,9 @@ def _place(item: Item, sent: _Sent, rest: list[str], texts: list[str]) -> None:
     if item.type != "rows":
         part = rest[0] if rest else ""
         if len(rest) > 1 or part not in PARTS:
-            raise NotOffered(mark("The form has no item “%(name)s”."), name="-".join([item.name, *rest]))
+            raise NotOffered(
+                gettext_noop("The form has no item “%(name)s”."), name="-".join([item.name, *rest])
+            )
         sent.parts[part] = texts
         return
     if len(rest) == 2 and rest[1] == REMOVE:
@@ -179,14 +181,14 @@ def _place(item: Item, sent: _Sent, rest: list[str], texts: list[str]) -> None:
 
 def _row(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) >= MOST_ROWS:
-        raise NotOffered(mark("The form has no row “%(row)s”."), row=text)
+        raise NotOffered(gettext_noop("The form has no row “%(row)s”."), row=text)
     return int(text)
 
 
 def _cell(item: Item, rest: list[str]) -> tuple[int, str, str]:
     known = {column.name for column in item.columns}
     if len(rest) not in (2, 3) or rest[1] not in known or (rest[2:] and rest[2] not in PARTS):
-        raise NotOffered(mark("The form has no item “%(name)s”."), name="-".join([item.name, *rest]))
+        raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name="-".join([item.name, *rest]))
     return _row(rest[0]), rest[1], rest[2] if len(rest) == 3 else ""
 
 
@@ -206,11 +208,11 @@ def _rows(item: Item, sent: _Sent, clock: Clock, answers: Answers) -> Value | No
     if sent.parts:
         why = parse(sent.parts, _as_text(item), clock)
         if why is not None and (found or len(answers.refused) > refused_before):
-            raise ValueRefused(mark("Give either the rows or why they are missing, not both."))
+            raise ValueRefused(gettext_noop("Give either the rows or why they are missing, not both."))
         if why is not None:
             return why
     if item.max_rows is not None and len(found) > item.max_rows:
-        raise ValueRefused(mark("At most %(most)s rows are kept."), most=item.max_rows)
+        raise ValueRefused(gettext_noop("At most %(most)s rows are kept."), most=item.max_rows)
     return found or None
 
 

@@ -102,7 +102,10 @@ class Evaluation:
     def summary(self) -> str:
         """Return how many criteria allow the inclusion."""
         allowing = sum(finding.result.allows is True for finding in self.findings)
-        return _("%(allowing)d of %(all)d criteria allow inclusion") % {"allowing": allowing, "all": len(self.findings)}
+        return _("%(allowing)d of %(all)d criteria allow inclusion") % {
+            "allowing": allowing,
+            "all": len(self.findings),
+        }
 
 
 def plain(value: Any) -> Any:
@@ -127,7 +130,9 @@ def evaluate(patient: Patient, *, inclusion_on: date | None = None) -> Evaluatio
         findings=findings,
         group=known.code if known else "",
         group_title=known.title.in_language(language) if known else "",
-        group_needs=[input_words(rules, name) for name in group.needs] if isinstance(group, Undetermined) else [],
+        group_needs=[input_words(rules, name) for name in group.needs]
+        if isinstance(group, Undetermined)
+        else [],
     )
 
 
@@ -138,11 +143,14 @@ def _finding(patient: Patient, result: CriterionResult, day: date) -> Finding:
         result=result,
         text=criterion.text.in_language(get_language() or "en"),
         inputs=[
-            {"label": input_words(rules, name), "value": value_words(rules, name, value)}
+            {"label": input_words(rules, name), "value": words}
             for name, value in inputs.items()
+            if (words := value_words(rules, name, value))
         ],
         needs=[input_words(rules, name) for name in result.needs],
-        deferred_until=day + timedelta(days=criterion.deferred_days) if criterion.deferred_days and result.allows is not True else None,
+        deferred_until=day + timedelta(days=criterion.deferred_days)
+        if criterion.deferred_days and result.allows is not True
+        else None,
     )
 
 
@@ -156,7 +164,7 @@ def decisions(patient: Patient) -> list[EligibilityDecision]:
         )
     }
     for row in rows:
-        row.signature = signed.get(row.pk)  # type: ignore[attr-defined]
+        row.signature = signed.get(row.pk)
     return rows
 
 
@@ -181,11 +189,20 @@ def sign_eligibility(
     if conclusion == Conclusion.ELIGIBLE:
         _refuse_unless_eligible(patient, evaluation)
     decision = EligibilityDecision.objects.create(
-        patient=patient, protocol=patient.protocol, conclusion=conclusion, group=evaluation.group, inclusion_on=inclusion_on,
-        criteria=[finding.as_stored() for finding in evaluation.findings], decided_at=timezone.now(), decided_by=by,
+        patient=patient,
+        protocol=patient.protocol,
+        conclusion=conclusion,
+        group=evaluation.group,
+        inclusion_on=inclusion_on,
+        criteria=[finding.as_stored() for finding in evaluation.findings],
+        decided_at=timezone.now(),
+        decided_by=by,
     )
     signatures.sign(
-        target=decision, meaning=Meaning.APPROVAL, password=password, by=by,
+        target=decision,
+        meaning=Meaning.APPROVAL,
+        password=password,
+        by=by,
         zone=patient.protocol.rules.trial.site.time_zone,
     )
     if conclusion == Conclusion.ELIGIBLE:
@@ -210,7 +227,9 @@ def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:
         )
     if patient.protocol.rules.groups and not evaluation.group:
         needs = ", ".join(evaluation.group_needs) or _("the inputs of the groups")
-        raise ValidationError({"conclusion": _("The group is not determined yet. It needs: %(needs)s.") % {"needs": needs}})
+        raise ValidationError(
+            {"conclusion": _("The group is not determined yet. It needs: %(needs)s.") % {"needs": needs}}
+        )
 
 
 def decision_in_force(patient: Patient) -> EligibilityDecision | None:

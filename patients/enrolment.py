@@ -20,7 +20,10 @@ def obstacles(patient: Patient, on: date | None = None) -> list[str]:
     """Return in sentences what stands in the way of inclusion on a day (default: today); empty when nothing does."""
     found = []
     if patient.state != Patient.State.SCREENING:
-        found.append(_("The patient is not in screening: the status is “%(state)s”.") % {"state": patient.get_state_display()})
+        found.append(
+            _("The patient is not in screening: the status is “%(state)s”.")
+            % {"state": patient.get_state_display()}
+        )
         return found
     consent = current_consent(patient)
     if consent is None:

@@ -58,6 +58,7 @@ class EntryPage:
     restored: Draft | None = None
     conflict: bool = False
     more_rows: str = ""
+    asked: str = ""
     tools: bool = field(default=True)
 
     @cached_property
@@ -106,7 +107,8 @@ class EntryPage:
     def judgement(self) -> Judgement:
         """What the rules say of the answers."""
         rules = self.place.protocol.rules.evaluation.form(self.place.form.code)
-        return judge(self.place.form, rules, self.casebook.scope(self.place, self.answers.values))
+        scope = self.casebook.scope(self.place, self.answers.values)
+        return judge(self.place.form, rules, scope, get_language() or "en")
 
     @cached_property
     def results(self) -> dict[str, tuple[Result, ...]]:
@@ -197,7 +199,7 @@ class EntryPage:
     @cached_property
     def field(self) -> Item | None:
         """The item whose queries and history were asked for (`?field=sbp`)."""
-        name = self.request.GET.get("field", "")
+        name = self.asked or self.request.GET.get("field", "")
         return self.place.form.item(name) if name in self.place.form else None
 
     @property
@@ -216,6 +218,11 @@ class EntryPage:
     def may_answer(self) -> bool:
         """Whether this person answers queries."""
         return self.request.access.may(Permission.ANSWER_QUERY)
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether this person can raise a query on that item now."""
+        return self.record is not None and self.request.access.may(Permission.RAISE_QUERY)
 
     @property
     def field_target(self) -> str:

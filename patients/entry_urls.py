@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from patients import entry_views, log_views, typing_views
+from patients import asking_views, entry_views, log_views, typing_views
 from patients.models import Record
 from patients.navigation import form_address
 
@@ -13,6 +13,7 @@ PAGES = (
     ("check/", typing_views.check, "-check"),
     ("keep/", typing_views.keep, "-keep"),
     ("discard/", typing_views.discard, "-discard"),
+    ("query/", asking_views.ask, "-query"),
     ("strike-out/", log_views.strike, "-strike"),
 )
 

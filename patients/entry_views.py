@@ -126,8 +126,8 @@ def save(request: TrialRequest, casebook: Casebook, place: Place) -> HttpRespons
         raise BadRequest(unknown.sentence(_)) from unknown
     except ValueRefused as refused:
         page.refusal = refused.sentence(_)
-    except entry.NotComplete as refused:
-        page.unanswered = refused.judgement.unanswered
+    except entry.NotComplete:
+        page.unanswered = page.judgement.unanswered
     except entry.ReasonNeeded:
         page.reason_refused = _("Say why this complete form is changed.")
     except entry.Stale:

@@ -13,7 +13,9 @@ from patients.models import Patient, Query
 class PatientFilter(django_filters.FilterSet):
     """Patients by status, group and code."""
 
-    state = django_filters.ChoiceFilter(label=_("Status"), choices=Patient.State.choices, empty_label=_("Any"))
+    state = django_filters.ChoiceFilter(
+        label=_("Status"), choices=Patient.State.choices, empty_label=_("Any")
+    )
     code = django_filters.CharFilter(label=_("Patient"), lookup_expr="icontains")
 
     class Meta:
@@ -27,7 +29,9 @@ class QueryFilter(django_filters.FilterSet):
     state = django_filters.MultipleChoiceFilter(
         label=_("Status"), choices=Query.State.choices, widget=forms.CheckboxSelectMultiple
     )
-    origin = django_filters.ChoiceFilter(label=_("Raised by"), choices=Query.Origin.choices, empty_label=_("Any"))
+    origin = django_filters.ChoiceFilter(
+        label=_("Raised by"), choices=Query.Origin.choices, empty_label=_("Any")
+    )
     patient = django_filters.CharFilter(label=_("Patient"), field_name="patient__code", lookup_expr="iexact")
     form_code = django_filters.CharFilter(label=_("Form"), field_name="record__form")
     unsettled = django_filters.BooleanFilter(label=_("Not closed"), method="only_unsettled")
@@ -38,4 +42,8 @@ class QueryFilter(django_filters.FilterSet):
 
     def only_unsettled(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
         """Keep what is not closed, or what is."""
-        return queryset.filter(state__in=Query.OPEN_STATES) if value else queryset.filter(state=Query.State.CLOSED)
+        return (
+            queryset.filter(state__in=Query.OPEN_STATES)
+            if value
+            else queryset.filter(state=Query.State.CLOSED)
+        )

@@ -50,7 +50,10 @@ class ScreeningForm(StepForm):
     name = forms.CharField(label=_("Name"), max_length=200, required=False)
     hospital_number = forms.CharField(label=_("Hospital number"), max_length=60, required=False)
     birth_date = forms.CharField(
-        label=_("Date of birth"), max_length=10, required=False, help_text=_("As in the hospital record; kept apart.")
+        label=_("Date of birth"),
+        max_length=10,
+        required=False,
+        help_text=_("As in the hospital record; kept apart."),
     )
     contact = forms.CharField(label=_("Contact"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
@@ -62,7 +65,9 @@ class ScreeningForm(StepForm):
 
     def identity(self) -> dict[str, str]:
         """Return what goes to the identity table."""
-        return {name: self.cleaned_data[name] for name in ("name", "hospital_number", "birth_date", "contact")}
+        return {
+            name: self.cleaned_data[name] for name in ("name", "hospital_number", "birth_date", "contact")
+        }
 
 
 class IdentityForm(ScreeningForm):
@@ -81,7 +86,9 @@ class ConsentForm(StepForm):
         rules = (self.patient.protocol.rules if self.patient else self.trial.rules).consent
         labels = dict(Consent.Type.choices)
         self.fields["type"] = forms.ChoiceField(
-            label=_("Given by"), choices=[(code, labels[code]) for code in rules.types], widget=forms.RadioSelect
+            label=_("Given by"),
+            choices=[(code, labels[code]) for code in rules.types],
+            widget=forms.RadioSelect,
         )
         self.fields["version"] = forms.ChoiceField(
             label=_("Version of the form"), choices=[("", _("Choose")), *((v, v) for v in rules.versions)]
@@ -100,7 +107,8 @@ class PasswordForm(StepForm):
     """A signature: the password is asked on the form itself."""
 
     password = forms.CharField(
-        label=_("Your password"), strip=False,
+        label=_("Your password"),
+        strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         help_text=_("Entering it signs with your name, the time and the meaning shown."),
     )
@@ -117,7 +125,8 @@ class EligibilityForm(PasswordForm):
 
     def add_fields(self, zone: str) -> None:
         self.fields["inclusion_on"] = DayField(
-            label=_("Intended day of inclusion"), zone=zone,
+            label=_("Intended day of inclusion"),
+            zone=zone,
             help_text=_("Criteria that count days from inclusion are judged for this day."),
         )
         self.order_fields(["inclusion_on", "conclusion", "password"])
@@ -147,7 +156,10 @@ class EndForm(StepForm):
         label=_("The study ended by"), choices=Patient.EndReason.choices, widget=forms.RadioSelect
     )
     note = forms.CharField(
-        label=_("Note"), required=False, widget=forms.Textarea(attrs={"rows": 3}), max_length=2000,
+        label=_("Note"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=2000,
         help_text=_("For a withdrawal: from what the patient withdrew, in the patient's words."),
     )
 

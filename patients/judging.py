@@ -12,11 +12,11 @@ from patients.answers import path
 from trials.evaluation import FormRules, ItemRules, Scope
 from trials.items import Finding, Value, is_answered, limit_findings
 from trials.protocol_items import Form, Item
-from trials.refused import mark
+from trials.refused import gettext_noop
 
-NEEDED = mark("Answer this, or choose why there is no value.")
-NEEDED_VALUE = mark("Answer this.")
-WAITS = mark("Whether this is asked depends on “%(needs)s”: answer that first.")
+NEEDED = gettext_noop("Answer this, or choose why there is no value.")
+NEEDED_VALUE = gettext_noop("Answer this.")
+WAITS = gettext_noop("Whether this is asked depends on “%(needs)s”: answer that first.")
 CHECK = "check:"
 MOST_ROUNDS = 8
 
@@ -50,8 +50,8 @@ class Judgement:
         return tuple(finding for finding in self.findings if finding.severity == "soft")
 
 
-def judge(form: Form, rules: FormRules, scope: Scope) -> Judgement:
-    """Judge the answers in `scope` (`scope.form_values`)."""
+def judge(form: Form, rules: FormRules, scope: Scope, language: str = "en") -> Judgement:
+    """Judge the answers in `scope` (`scope.form_values`); the sentences of checks are in `language`."""
     values, hidden = _settled(form, rules, dict(scope.form_values), scope)
     scope = scope.with_values(values)
     shown, required = rules.shown(scope), rules.required(scope)
@@ -63,8 +63,8 @@ def judge(form: Form, rules: FormRules, scope: Scope) -> Judgement:
         undecided=undecided,
         required=required,
         waiting=frozenset(waiting),
-        unanswered=(*_unanswered(form, rules, scope, required), *_waiting(waiting, rules)),
-        findings=tuple(_findings(form, rules, scope)),
+        unanswered=(*_unanswered(form, rules, scope, required), *_waiting(waiting, rules, language)),
+        findings=tuple(_findings(form, rules, scope, language)),
     )
 
 
@@ -141,9 +141,9 @@ def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]
     return tuple(n for n in elsewhere if not n.startswith("subject.") and not is_answered(scope.get(n)))
 
 
-def _waiting(waiting: Mapping[str, tuple[str, ...]], rules: FormRules) -> Iterator[Finding]:
+def _waiting(waiting: Mapping[str, tuple[str, ...]], rules: FormRules, language: str) -> Iterator[Finding]:
     for name, needs in waiting.items():
-        words = ", ".join(rules.label_of(path) for path in needs)
+        words = ", ".join(rules.label_of(path, language) for path in needs)
         yield Finding(name, "waits", "hard", WAITS, {"needs": words})
 
 
@@ -151,7 +151,7 @@ def _needed(where: str, item: Item) -> Finding:
     return Finding(where, "needed", "hard", NEEDED if item.missing else NEEDED_VALUE)
 
 
-def _findings(form: Form, rules: FormRules, scope: Scope) -> Iterator[Finding]:
+def _findings(form: Form, rules: FormRules, scope: Scope, language: str) -> Iterator[Finding]:
     for item in form.items:
         value = scope.form_values.get(item.name)
         if item.type == "rows" and isinstance(value, list):
@@ -163,7 +163,7 @@ def _findings(form: Form, rules: FormRules, scope: Scope) -> Iterator[Finding]:
         elif value is not None:
             yield from limit_findings(value, item)
     for check in rules.fired(scope):
-        yield Finding(check.on, f"{CHECK}{check.id}", check.severity, str(check.message))
+        yield Finding(check.on, f"{CHECK}{check.id}", check.severity, check.message.in_language(language))
 
 
 @lru_cache(maxsize=2048)

@@ -29,7 +29,8 @@ def _move(query: Query, to: str) -> Query:
     refuse_when_locked(row.patient)
     if to not in TRANSITIONS[row.state]:
         raise ValidationError(
-            _("This query is already %(state)s. Look at the thread again.") % {"state": State(row.state).label.lower()}
+            _("This query is already %(state)s. Look at the thread again.")
+            % {"state": State(row.state).label.lower()}
         )
     row.state = to
     row.closed_at = timezone.now() if to == State.CLOSED else None
@@ -48,7 +49,13 @@ def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, 
     if item not in {each.name for each in form.items}:
         raise ValidationError({"item": _("This form has no such item.")})
     query = Query.objects.create(
-        patient=record.patient, record=record, item=item, origin=origin, state=State.OPEN, text=_text(text), opened_by=by
+        patient=record.patient,
+        record=record,
+        item=item,
+        origin=origin,
+        state=State.OPEN,
+        text=_text(text),
+        opened_by=by,
     )
     _say(query, query.text, by=by, role=role)
     return query

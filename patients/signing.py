@@ -14,8 +14,16 @@ from patients.models import Patient, Record
 
 def unsigned(patient: Patient) -> list[Record]:
     """Return the complete forms that no valid signature covers, with their marks, in the order of the visits."""
-    rows = Record.objects.filter(patient=patient, state=Record.State.COMPLETE).with_marks().filter(is_signed=False)
-    return list(rows.select_related("visit", "protocol").order_by("visit__position", "visit__number", "form", "repeat"))
+    rows = (
+        Record.objects.filter(patient=patient, state=Record.State.COMPLETE)
+        .with_marks()
+        .filter(is_signed=False)
+    )
+    return list(
+        rows.select_related("visit", "protocol").order_by(
+            "visit__position", "visit__number", "form", "repeat"
+        )
+    )
 
 
 @transaction.atomic
@@ -27,12 +35,16 @@ def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: 
     if not records:
         raise ValidationError(_("Choose at least one form."))
     rows = list(
-        Record.objects.select_for_update(of=("self",)).select_related("protocol").filter(pk__in=[r.pk for r in records])
+        Record.objects.select_for_update(of=("self",))
+        .select_related("protocol")
+        .filter(pk__in=[r.pk for r in records])
     )
     seen = {record.pk: record.version for record in records}
     for row in rows:
         if row.state != Record.State.COMPLETE:
-            raise ValidationError(_("A form that is not complete cannot be signed: %(form)s.") % {"form": row.form})
+            raise ValidationError(
+                _("A form that is not complete cannot be signed: %(form)s.") % {"form": row.form}
+            )
         if row.version != seen[row.pk]:
             raise ValidationError(_("A form was changed while you read it: %(form)s.") % {"form": row.form})
     zone = rows[0].protocol.rules.trial.site.time_zone

@@ -1,14 +1,15 @@
 """Pages of a visit: its forms, held, missed, unscheduled."""
 
 import re
+from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from accounts.access import trial_page
+from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients import visiting
 from patients.casebook import forms_of, visit_title
@@ -33,7 +34,7 @@ def address_of(visit: Visit, patient: Patient) -> str:
 
 
 @trial_page(see=P.SEE_TRIAL)
-def visit(request: HttpRequest, code: str, visit: str) -> HttpResponse:
+def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     """Show one visit: when it is planned, what happened, which forms it has."""
     patient = patient_of(request, code)
     row = visit_of(patient, visit)
@@ -62,7 +63,7 @@ def entries_of(patient: Patient, visit: Visit) -> list[dict[str, object]]:
     return found
 
 
-def standing(record: Record | None) -> tuple[str, str]:
+def standing(record: Any) -> tuple[str, str]:
     """Return the state of the lifecycle and the flags of a record that has its marks."""
     if record is None:
         return "not_started", ""
@@ -75,7 +76,7 @@ def standing(record: Record | None) -> tuple[str, str]:
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
-def hold(request: HttpRequest, code: str, visit: str) -> HttpResponse:
+def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     """Record the day on which the visit took place."""
     patient = patient_of(request, code)
     row = visit_of(patient, visit)
@@ -84,13 +85,18 @@ def hold(request: HttpRequest, code: str, visit: str) -> HttpResponse:
         return form.carried_out(visiting.hold_visit, visit=row, by=request.user, **form.cleaned_data)
 
     return step(
-        request, HoldVisitForm, "patients/visit_hold.html", do, lambda form: address_of(row, patient),
-        patient=patient, visit=row,
+        request,
+        HoldVisitForm,
+        "patients/visit_hold.html",
+        do,
+        lambda form: address_of(row, patient),
+        patient=patient,
+        visit=row,
     )
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
-def miss(request: HttpRequest, code: str, visit: str) -> HttpResponse:
+def miss(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     """Record that the visit did not take place."""
     patient = patient_of(request, code)
     row = visit_of(patient, visit)
@@ -99,20 +105,31 @@ def miss(request: HttpRequest, code: str, visit: str) -> HttpResponse:
         return form.carried_out(visiting.miss_visit, visit=row, by=request.user, **form.cleaned_data)
 
     return step(
-        request, MissVisitForm, "patients/visit_miss.html", do, lambda form: casebook_of(patient),
-        patient=patient, visit=row,
+        request,
+        MissVisitForm,
+        "patients/visit_miss.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        visit=row,
     )
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
-def unscheduled(request: HttpRequest, code: str) -> HttpResponse:
+def unscheduled(request: TrialRequest, code: str) -> HttpResponse:
     """Add a visit that is not planned."""
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(visiting.add_unscheduled, patient=patient, by=request.user, **form.cleaned_data)
+        return form.carried_out(
+            visiting.add_unscheduled, patient=patient, by=request.user, **form.cleaned_data
+        )
 
     return step(
-        request, UnscheduledForm, "patients/visit_new.html", do, lambda form: address_of(form.result, patient),
+        request,
+        UnscheduledForm,
+        "patients/visit_new.html",
+        do,
+        lambda form: address_of(form.result, patient),
         patient=patient,
     )

@@ -41,7 +41,9 @@ def plan_visits(*, patient: Patient, by: User, infusions: dict[int, date] | None
         if visit is None:
             state = Visit.State.PLANNED
             fresh.append(Visit(patient=patient, code=plan.code, position=position * 10, state=state, **days))
-        elif visit.state == Visit.State.PLANNED and any(getattr(visit, name) != day for name, day in days.items()):
+        elif visit.state == Visit.State.PLANNED and any(
+            getattr(visit, name) != day for name, day in days.items()
+        ):
             for name, day in days.items():
                 setattr(visit, name, day)
             moved.append(visit)
@@ -95,8 +97,14 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
         raise ValidationError({"on": _("The day must be between the screening and today.")})
     last = patient.visits.filter(code=UNSCHEDULED).aggregate(last=Max("number"))["last"] or 0
     return Visit.objects.create(
-        patient=patient, code=UNSCHEDULED, number=last + 1, position=9000 + last,
-        planned_on=on, held_on=on, state=Visit.State.HELD, reason=reason.strip(),
+        patient=patient,
+        code=UNSCHEDULED,
+        number=last + 1,
+        position=9000 + last,
+        planned_on=on,
+        held_on=on,
+        state=Visit.State.HELD,
+        reason=reason.strip(),
     )
 
 

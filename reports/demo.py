@@ -84,16 +84,37 @@ HEADACHE = Event(1, "Headache", 1, 1, causality="possible")
 FEVER = Event(0, "Pyrexia", 1, 1, causality="probable")
 CHILLS = Event(4, "Infusion related reaction", 2, 1, causality="definite", action="interrupted")
 PNEUMONIA = Event(
-    9, "Ventilator-associated pneumonia", 3, 8, frozenset({"hospitalisation"}), causality="unlikely", aesi="INFECTION_BACTERIAL"
+    9,
+    "Ventilator-associated pneumonia",
+    3,
+    8,
+    frozenset({"hospitalisation"}),
+    causality="unlikely",
+    aesi="INFECTION_BACTERIAL",
 )
-THROMBOSIS = Event(12, "Deep vein thrombosis", 3, 20, frozenset({"medically_important"}), causality="possible", aesi="THROMBOEMBOLIC")
+THROMBOSIS = Event(
+    12,
+    "Deep vein thrombosis",
+    3,
+    20,
+    frozenset({"medically_important"}),
+    causality="possible",
+    aesi="THROMBOEMBOLIC",
+)
 ANAEMIA = Event(6, "Anaemia", 2, None, causality="not_related", outcome="not_recovered")
 FAILURE = Event(
     12, "Multiple organ failure", 5, 0, frozenset({"results_in_death"}), causality="unlikely", outcome="fatal"
 )
 FRESH = Event(
-    14, "Pulmonary embolism", 4, None, frozenset({"life_threatening", "hospitalisation"}), causality="possible",
-    outcome="not_recovered", aesi="THROMBOEMBOLIC", reported=False,
+    14,
+    "Pulmonary embolism",
+    4,
+    None,
+    frozenset({"life_threatening", "hospitalisation"}),
+    causality="possible",
+    outcome="not_recovered",
+    aesi="THROMBOEMBOLIC",
+    reported=False,
 )
 
 STORIES = (
@@ -151,7 +172,9 @@ class Populator:
             self.failed(patient, day)
             return
         with self.as_role("investigator") as by:
-            sign_eligibility(patient=patient, conclusion="eligible", inclusion_on=day, password=self.password, by=by)
+            sign_eligibility(
+                patient=patient, conclusion="eligible", inclusion_on=day, password=self.password, by=by
+            )
         if story.stage == "eligible":
             return
         with self.as_role("coordinator") as by:
@@ -186,9 +209,13 @@ class Populator:
     def failed(self, patient: Patient, day: date) -> None:
         """End screening with a reason."""
         with self.as_role("coordinator") as by:
-            fail_screening(patient=patient, on=day, reason="Transferred to another hospital before inclusion", by=by)
+            fail_screening(
+                patient=patient, on=day, reason="Transferred to another hospital before inclusion", by=by
+            )
 
-    def save(self, patient: Patient, form: str, visit: str | None, values: dict[str, Any], *, draft: bool = False) -> None:
+    def save(
+        self, patient: Patient, form: str, visit: str | None, values: dict[str, Any], *, draft: bool = False
+    ) -> None:
         """Enter one form; what cannot be completed as it is stays a draft, as with real people."""
         by = self.people["coordinator"]
         place = Casebook.opened(user=by, trial=self.trial, code=patient.code).place(form, visit)
@@ -207,7 +234,11 @@ class Populator:
         near: dict[str, dict[str, Any]] = {}
         for visit in patient.visits.exclude(planned_on=None).order_by("position"):
             planned = visit.planned_on
-            if planned is not None and visit.code != "SCR" and planned <= min(self.today, day + timedelta(days=last)):
+            if (
+                planned is not None
+                and visit.code != "SCR"
+                and planned <= min(self.today, day + timedelta(days=last))
+            ):
                 self.hold(patient, visit, planned, near)
         for event in story.events:
             self.report(patient, event, day)
@@ -225,7 +256,9 @@ class Populator:
                 casebook = Casebook.opened(user=by, trial=self.trial, code=patient.code)
                 place = casebook.place(asked.form, visit.key)
                 odd = 0.004 if self.rng.random() < 0.3 else 0.0
-                how = Simulation(on=on, near=near.get(asked.form, {}), missing_rate=0.02, implausible_rate=odd)
+                how = Simulation(
+                    on=on, near=near.get(asked.form, {}), missing_rate=0.02, implausible_rate=odd
+                )
                 values = simulated_values(
                     rules.form(asked.form), self.rng, rules, casebook.scope(place, {}), how
                 )
@@ -247,24 +280,37 @@ class Populator:
             if end.earliest > timezone.now():
                 return
             self.give(patient, infusion, weight, start, end, donor)
-            on += timedelta(days=self.rng.choice(dosing.interval_days)) if dosing.interval_days else timedelta()
+            on += (
+                timedelta(days=self.rng.choice(dosing.interval_days)) if dosing.interval_days else timedelta()
+            )
 
-    def give(self, patient: Patient, infusion: Infusion, weight: Decimal, start: Moment, end: Moment, donor: str) -> None:
+    def give(
+        self, patient: Patient, infusion: Infusion, weight: Decimal, start: Moment, end: Moment, donor: str
+    ) -> None:
         """Record one infusion at the bedside and its product in the laboratory."""
         with self.as_role("coordinator") as by:
             facts = Bedside(
-                weight_kg=weight, weight_measured=self.moment(day_of(start), 0, 30), started=start, ended=end,
-                volume_ml=Decimal(100), interrupted="N", interruption_reason="", premedication="Paracetamol 1 g",
+                weight_kg=weight,
+                weight_measured=self.moment(day_of(start), 0, 30),
+                started=start,
+                ended=end,
+                volume_ml=Decimal(100),
+                interrupted="N",
+                interruption_reason="",
+                premedication="Paracetamol 1 g",
                 timing_deviation_reason="",
             )
             record_infusion(infusion=infusion, facts=facts, version=infusion.version, by=by)
         cells = self.cells_for(patient, weight)
         with self.as_role("cell_laboratory") as by:
             product = Product(
-                donor_code=donor if cells else "", lot=f"{donor}-{self.rng.randint(1, 9)}" if cells else "",
-                viable_cells=cells, viability_percent=Decimal(self.rng.randint(820, 960)) / 10 if cells else None,
+                donor_code=donor if cells else "",
+                lot=f"{donor}-{self.rng.randint(1, 9)}" if cells else "",
+                viable_cells=cells,
+                viability_percent=Decimal(self.rng.randint(820, 960)) / 10 if cells else None,
                 thawed=self.moment(day_of(start), 0, 10) if cells else None,
-                dose_deviation_reason="", donor_deviation_reason="",
+                dose_deviation_reason="",
+                donor_deviation_reason="",
             )
             record_preparation(infusion=infusion, facts=product, version=0, by=by)
 
@@ -275,7 +321,11 @@ class Populator:
         if rules.dosing is None or (slot and not rules.arm(slot.arm).cells):
             return Decimal(0)
         limits = rules.dosing.cells_per_kg
-        share = Decimal(self.rng.randint(80, 100)) / 100 if limits.lowest * 10 <= limits.target * 8 else Decimal(1)
+        share = (
+            Decimal(self.rng.randint(80, 100)) / 100
+            if limits.lowest * 10 <= limits.target * 8
+            else Decimal(1)
+        )
         return (limits.target * weight * share).quantize(Decimal(1), rounding=ROUND_FLOOR)
 
     def report(self, patient: Patient, event: Event, day: date) -> None:
@@ -286,17 +336,28 @@ class Populator:
             return
         fresh = not event.reported
         aware = timezone.now() - timedelta(hours=17) if fresh else None
-        onset = Moment.from_datetime(aware - timedelta(hours=1), self.zone) if aware else self.moment(onset_day, 14, 30)
+        onset = (
+            Moment.from_datetime(aware - timedelta(hours=1), self.zone)
+            if aware
+            else self.moment(onset_day, 14, 30)
+        )
         end = self.moment(onset_day + timedelta(days=event.days), 18) if event.days is not None else None
         if end is not None and end.earliest > timezone.now():
             end = None
         serious = "none_of_these" not in event.seriousness
         known = Moment.from_datetime(aware, self.zone) if aware else self.moment(onset_day, 16)
         answers = EventAnswers(
-            term=event.term, description="", onset=onset, ongoing="N" if end else "Y", end=end, grade=event.grade,
-            seriousness=event.seriousness, causality=self.causality(event, patient.protocol.rules),
+            term=event.term,
+            description="",
+            onset=onset,
+            ongoing="N" if end else "Y",
+            end=end,
+            grade=event.grade,
+            seriousness=event.seriousness,
+            causality=self.causality(event, patient.protocol.rules),
             outcome=event.outcome if end or event.outcome == "not_recovered" else "not_recovered",
-            action_taken=event.action, aesi=self.category(event, rules),
+            action_taken=event.action,
+            aesi=self.category(event, rules),
             aware=known if serious else None,
         )
         with self.as_role("coordinator") as by:
@@ -326,7 +387,9 @@ class Populator:
             if story.capacity_day is not None and story.consent != Consent.Type.PATIENT:
                 current = patient.consents.last()
                 if current and current.type != Consent.Type.PATIENT:
-                    record_capacity(patient=patient, regained_on=day + timedelta(days=story.capacity_day), by=by)
+                    record_capacity(
+                        patient=patient, regained_on=day + timedelta(days=story.capacity_day), by=by
+                    )
         if story.signed:
             with self.as_role("investigator") as by:
                 rows = list(patient.records.filter(state="complete").order_by("pk")[:30])
@@ -337,7 +400,9 @@ class Populator:
     def end(self, patient: Patient, story: Story, day: date) -> None:
         """End the study; a visit that cannot take place any more stays planned."""
         follow_up = patient.protocol.rules.trial.follow_up_days
-        on = min(day + timedelta(days=story.end_day if story.end_day is not None else follow_up + 5), self.today)
+        on = min(
+            day + timedelta(days=story.end_day if story.end_day is not None else follow_up + 5), self.today
+        )
         if story.ends == "completed" and patient.visits.filter(state=Visit.State.PLANNED).exists():
             return
         note = "Did not want further blood samples" if story.ends == "withdrawal" else ""
@@ -364,6 +429,9 @@ def make_people(trials: list[Trial], password: str) -> dict[str, User]:
         for trial in trials:
             until = today + timedelta(days=60) if role.time_boxed else None
             Delegation.objects.get_or_create(
-                user=user, trial=trial, role=code, defaults={"starts_on": today - timedelta(days=200), "ends_on": until}
+                user=user,
+                trial=trial,
+                role=code,
+                defaults={"starts_on": today - timedelta(days=200), "ends_on": until},
             )
     return people

@@ -77,12 +77,17 @@ def client(person: User) -> Client:
     return browser
 
 
-def patient(*, trial: Trial, by: User | None = None, screened_on: date | None = None, **identity: str) -> Patient:
+def patient(
+    *, trial: Trial, by: User | None = None, screened_on: date | None = None, **identity: str
+) -> Patient:
     """Return a patient in screening."""
     by = by or user("coordinator", trial=trial)
     with acting(user=by, role="coordinator"):
         return screen(
-            trial=trial, screened_on=screened_on or timezone.now().date() - timedelta(days=40), identity=identity, by=by
+            trial=trial,
+            screened_on=screened_on or timezone.now().date() - timedelta(days=40),
+            identity=identity,
+            by=by,
         )
 
 
@@ -98,9 +103,15 @@ def event(*, patient: Patient, by: User | None = None, **answers: Any) -> Advers
         consent(patient, by=by)
     began = patient.screened_on + timedelta(days=2)
     told: dict[str, Any] = {
-        "term": "Fever", "onset": Moment.from_date(began), "ongoing": "Y", "grade": 1,
-        "seriousness": frozenset({"none_of_these"}), "causality": "unlikely", "outcome": "recovering",
-        "action_taken": "none", "aesi": "none",
+        "term": "Fever",
+        "onset": Moment.from_date(began),
+        "ongoing": "Y",
+        "grade": 1,
+        "seriousness": frozenset({"none_of_these"}),
+        "causality": "unlikely",
+        "outcome": "recovering",
+        "action_taken": "none",
+        "aesi": "none",
     }
     with acting(user=by, role="investigator"):
         return report_event(patient=patient, by=by, **{**told, **answers})
@@ -112,7 +123,11 @@ def today(patient: Patient) -> date:
 
 
 def consent(
-    patient: Patient, *, type: str = "patient", on: date | None = None, given: Moment | None = None,
+    patient: Patient,
+    *,
+    type: str = "patient",
+    on: date | None = None,
+    given: Moment | None = None,
     by: User | None = None,
 ) -> Consent:
     """Return a consent given at nine on the day of screening, on another day, or at a moment."""
@@ -125,8 +140,14 @@ def consent(
 
 
 def record(
-    patient: Patient, form: str, values: dict[str, Any], *, visit: str | None = "SCR", repeat: int = 1,
-    draft: bool = False, by: User | None = None,
+    patient: Patient,
+    form: str,
+    values: dict[str, Any],
+    *,
+    visit: str | None = "SCR",
+    repeat: int = 1,
+    draft: bool = False,
+    by: User | None = None,
 ) -> Record:
     """Return a captured form: complete, or a draft. `visit` None makes a row of a log."""
     by = by or user("coordinator", trial=patient.trial)
@@ -146,7 +167,11 @@ def eligible(*, trial: Trial, screened_on: date | None = None, investigator: Use
         record(found, form, values, by=investigator)
     with acting(user=investigator, role="investigator"):
         sign_eligibility(
-            patient=found, conclusion="eligible", inclusion_on=found.screened_on, password=PASSWORD, by=investigator,
+            patient=found,
+            conclusion="eligible",
+            inclusion_on=found.screened_on,
+            password=PASSWORD,
+            by=investigator,
         )
     return Patient.objects.get(pk=found.pk)
 

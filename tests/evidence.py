@@ -19,9 +19,18 @@ def at(day: date, clock: str, zone: str) -> str:
 def liege(day: date) -> dict[str, dict[str, Any]]:
     """Return a man of 54 on a ward with oxygen: group A."""
     reasons = [
-        "ecmo", "care_limited", "life_expectancy_under_24h", "allergy_to_product", "bone_marrow_transplant",
-        "immunosuppressed_before", "secondary_infection", "malignancy", "thromboembolic_disease", "compliance_risk",
-        "safety_risk", "other_trial",
+        "ecmo",
+        "care_limited",
+        "life_expectancy_under_24h",
+        "allergy_to_product",
+        "bone_marrow_transplant",
+        "immunosuppressed_before",
+        "secondary_infection",
+        "malignancy",
+        "thromboembolic_disease",
+        "compliance_risk",
+        "safety_risk",
+        "other_trial",
     ]
     zone = "Europe/Brussels"
     return {

@@ -13,7 +13,9 @@ from tests.matrix import OPEN, SIGNED_IN, TRIAL_PAGES, sample
 pytestmark = pytest.mark.django_db
 
 
-def addresses(patterns=None, namespace: str = "", inside: bool = False) -> Iterator[tuple[str, URLPattern, bool]]:
+def addresses(
+    patterns=None, namespace: str = "", inside: bool = False
+) -> Iterator[tuple[str, URLPattern, bool]]:
     """Yield name, pattern and whether it belongs to a trial, for every address of the application."""
     for pattern in get_resolver().url_patterns if patterns is None else patterns:
         if isinstance(pattern, URLResolver):
@@ -44,13 +46,6 @@ def test_every_page_of_a_trial_is_guarded():
     assert unguarded == []
 
 
-@pytest.fixture(scope="module")
-def study(django_db_setup, django_db_blocker):
-    """A masked and an open trial with one person per role and one included patient each."""
-    with django_db_blocker.unblock():
-        yield None
-
-
 @pytest.fixture
 def places():
     trial = build.trial(build.COVID_MSV)
@@ -74,7 +69,7 @@ def test_each_role_reaches_exactly_what_it_may(role, places):
     wrong = []
     for name, (see, change) in sorted(TRIAL_PAGES.items()):
         for method, needed in (("get", see), ("post", change)):
-            status = answer(client, name, kwargs[name] if name in kwargs else kwargs, method).status_code
+            status = answer(client, name, kwargs.get(name, kwargs), method).status_code
             expected = 405 if needed is None else (None if needed in permissions else 403)
             refused = status if status in {403, 405} else None
             if refused != expected or status >= 500:

@@ -18,7 +18,18 @@ from patients.models import Patient, Record
 from tests import build
 
 pytestmark = pytest.mark.django_db
-TRICKY = ["00420", "1,5", 'say "no"', "line one\nline two", "Müller – Ñandú 細胞", "  trailing ", "=1+1", "'quoted", "-5", "@x"]
+TRICKY = [
+    "00420",
+    "1,5",
+    'say "no"',
+    "line one\nline two",
+    "Müller – Ñandú 細胞",
+    "  trailing ",
+    "=1+1",
+    "'quoted",
+    "-5",
+    "@x",
+]
 
 
 def exported(person, trial, purpose="interim look") -> zipfile.ZipFile:
@@ -46,7 +57,9 @@ def test_what_was_typed_comes_back_from_the_file(liege, manager):
     for text in TRICKY:
         patient = build.patient(trial=liege)
         with acting(system="test"):
-            Patient.objects.filter(pk=patient.pk).update(state="screen_failed", failed_on=patient.screened_on, failure_reason=text)
+            Patient.objects.filter(pk=patient.pk).update(
+                state="screen_failed", failed_on=patient.screened_on, failure_reason=text
+            )
     reasons = [as_typed(row["screen_failure_reason"]) for row in table(exported(manager, liege), "patients")]
     assert reasons == TRICKY
 
@@ -73,10 +86,17 @@ def test_captured_values_missing_codes_and_units_have_their_own_columns(liege, m
     """DAT-02, LAB-04: the value in the item's unit, the unit and value as entered, and the code of what is missing."""
     patient = build.eligible(trial=liege)
     build.record(
-        patient, "vitals",
+        patient,
+        "vitals",
         {
-            "measured_at": "2026-01-05T08:15+01:00[Europe/Brussels]", "temp": {"missing": "ND", "reason": "refused"},
-            "hr": "96", "rr": "24", "spo2": "91", "gcs": "15", "sbp": "131", "dbp": "78",
+            "measured_at": "2026-01-05T08:15+01:00[Europe/Brussels]",
+            "temp": {"missing": "ND", "reason": "refused"},
+            "hr": "96",
+            "rr": "24",
+            "spo2": "91",
+            "gcs": "15",
+            "sbp": "131",
+            "dbp": "78",
             "weight": {"value": "81.646560", "entered": "180", "unit": "lb"},
         },
         draft=True,
@@ -117,8 +137,22 @@ def test_the_manifest_counts_hashes_and_names(liege, manager):
 def test_every_column_is_in_the_data_dictionary(liege, manager):
     """A column nobody explained cannot be analysed."""
     archive = exported(manager, liege)
-    explained = {(row["table"], column) for row in table(archive, "data_dictionary") for column in row["columns"].split()}
-    forms = {"patient", "visit", "visit_number", "repeat", "status", "protocol_version", "entered_at", "completed_at", "row"}
+    explained = {
+        (row["table"], column)
+        for row in table(archive, "data_dictionary")
+        for column in row["columns"].split()
+    }
+    forms = {
+        "patient",
+        "visit",
+        "visit_number",
+        "repeat",
+        "status",
+        "protocol_version",
+        "entered_at",
+        "completed_at",
+        "row",
+    }
     for name in archive.namelist():
         if name in {"manifest.json", "data_dictionary.csv", "audit_trail.csv"}:
             continue
@@ -137,13 +171,19 @@ def test_the_trail_tells_old_and_new_value_with_who_and_why(liege, manager):
         record.save()
     rows = [row for row in table(exported(manager, liege), "audit_trail") if row["field"] == "values.height"]
     assert [(row["old"], row["new"]) for row in rows] == [("", "178"), ("178", "179")]
-    assert (rows[1]["user"], rows[1]["role"], rows[1]["reason"]) == (person.username, "coordinator", "Misread the chart")
+    assert (rows[1]["user"], rows[1]["role"], rows[1]["reason"]) == (
+        person.username,
+        "coordinator",
+        "Misread the chart",
+    )
 
 
 def test_an_export_is_registered_with_its_purpose_and_hash(liege, manager):
     """PRV-04, AUD-08."""
     exported(manager, liege, purpose="DSMB")
-    stages = list(AccessEvent.objects.filter(kind="exported").order_by("pk").values_list("detail__stage", flat=True))
+    stages = list(
+        AccessEvent.objects.filter(kind="exported").order_by("pk").values_list("detail__stage", flat=True)
+    )
     finished = AccessEvent.objects.get(kind="exported", detail__stage="finished")
     assert stages == ["started", "finished"]
     assert finished.user_name == manager.username
@@ -190,7 +230,11 @@ def test_the_command_writes_the_same_archive(liege, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
-    [({"--trial": "nct00000000"}, "No trial"), ({"--user": "nobody"}, "may not export"), ({"--out": "."}, "exists already")],
+    [
+        ({"--trial": "nct00000000"}, "No trial"),
+        ({"--user": "nobody"}, "may not export"),
+        ({"--out": "."}, "exists already"),
+    ],
 )
 def test_the_command_says_what_is_wrong(liege, tmp_path, change, sentence):
     options = {"--trial": liege.slug, "--out": str(tmp_path / "x.zip")} | change

@@ -60,8 +60,16 @@ def test_a_trial_that_does_not_recruit_screens_nobody(liege, investigator):
 def test_a_consent_of_the_wrong_kind_version_or_time_is_refused(liege, investigator):
     patient = build.patient(trial=liege)
     later = timezone.now() + timedelta(days=1)
-    good = {"type": "patient", "version": "1.0", "given": evidence.at(patient.screened_on, "09:00", "Europe/Brussels")}
-    for field, value in [("type", "neighbour"), ("version", "0.9"), ("given", evidence.at(later.date(), "12:00", "UTC"))]:
+    good = {
+        "type": "patient",
+        "version": "1.0",
+        "given": evidence.at(patient.screened_on, "09:00", "Europe/Brussels"),
+    }
+    for field, value in [
+        ("type", "neighbour"),
+        ("version", "0.9"),
+        ("given", evidence.at(later.date(), "12:00", "UTC")),
+    ]:
         arguments = good | {field: value}
         arguments["given"] = build.Moment.from_iso(arguments["given"])
         with acting(user=investigator), pytest.raises(ValidationError) as refused:
@@ -127,7 +135,11 @@ def test_a_wrong_password_signs_nothing(liege, investigator):
     patient = build.patient(trial=liege, by=investigator)
     with acting(user=investigator, role="investigator"), pytest.raises(ValidationError):
         eligibility.sign_eligibility(
-            patient=patient, conclusion="not_eligible", inclusion_on=patient.screened_on, password="guess", by=investigator
+            patient=patient,
+            conclusion="not_eligible",
+            inclusion_on=patient.screened_on,
+            password="guess",
+            by=investigator,
         )
     assert not EligibilityDecision.objects.exists()
     assert not Signature.objects.exists()
@@ -138,7 +150,11 @@ def test_nobody_is_eligible_while_a_criterion_is_open(liege, investigator):
     build.consent(patient)
     with acting(user=investigator, role="investigator"), pytest.raises(ValidationError, match="do not allow"):
         eligibility.sign_eligibility(
-            patient=patient, conclusion="eligible", inclusion_on=patient.screened_on, password=build.PASSWORD, by=investigator
+            patient=patient,
+            conclusion="eligible",
+            inclusion_on=patient.screened_on,
+            password=build.PASSWORD,
+            by=investigator,
         )
     assert not EligibilityDecision.objects.exists()
 
@@ -158,7 +174,9 @@ def test_inclusion_names_everything_that_is_missing(liege, investigator):
 def test_inclusion_plans_the_visits_from_its_day(liege):
     day = timezone.now().date() - timedelta(days=30)
     patient = build.enrolled(trial=liege, on=day)
-    planned = {visit.code: (visit.planned_on, visit.window_from, visit.window_to) for visit in patient.visits.all()}
+    planned = {
+        visit.code: (visit.planned_on, visit.window_from, visit.window_to) for visit in patient.visits.all()
+    }
     assert (patient.state, patient.group, patient.enrolled_on) == ("enrolled", "A", day)
     assert planned["D28"] == tuple(day + timedelta(days=days) for days in (28, 26, 30))
     assert planned["D90"][0] == day + timedelta(days=90)
@@ -244,8 +262,12 @@ def test_a_withdrawal_says_what_from(liege, investigator):
 def test_an_unscheduled_visit_has_a_day_a_reason_and_its_own_number(liege, investigator):
     patient = build.enrolled(trial=liege)
     with acting(user=investigator):
-        first = visiting.add_unscheduled(patient=patient, on=build.today(patient), reason="Fever", by=investigator)
-        second = visiting.add_unscheduled(patient=patient, on=build.today(patient), reason="Cough", by=investigator)
+        first = visiting.add_unscheduled(
+            patient=patient, on=build.today(patient), reason="Fever", by=investigator
+        )
+        second = visiting.add_unscheduled(
+            patient=patient, on=build.today(patient), reason="Cough", by=investigator
+        )
         with pytest.raises(ValidationError, match="Say why"):
             visiting.add_unscheduled(patient=patient, on=build.today(patient), reason=" ", by=investigator)
     assert (first.key, second.key) == ("UNS", "UNS-2")

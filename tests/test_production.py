@@ -68,7 +68,11 @@ def test_production_refuses_to_start_with_demo_accounts(settings):
 def test_a_database_address_with_special_characters_is_read():
     found = databases.from_url("postgresql://st%40ff:p%2Fw@db.example:5433/study", Path("unused"))
     assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"], found["NAME"]) == (
-        "st@ff", "p/w", "db.example", "5433", "study",
+        "st@ff",
+        "p/w",
+        "db.example",
+        "5433",
+        "study",
     )
 
 

@@ -17,19 +17,30 @@ def documented_rights() -> dict[str, set[str]]:
 
 def test_the_page_tells_each_role_its_rights():
     """P11-07: the role × action matrix is data, and what is published is what holds."""
-    assert documented_rights() == {code: {str(right) for right in role.permissions} for code, role in ROLES.items()}
+    assert documented_rights() == {
+        code: {str(right) for right in role.permissions} for code, role in ROLES.items()
+    }
 
 
 def test_the_page_explains_every_right():
-    explained = set(re.findall(r"^\| `(\w+)` \| [^|]+ \|$", PAGE.split("## What a right means")[1], re.MULTILINE))
+    explained = set(
+        re.findall(r"^\| `(\w+)` \| [^|]+ \|$", PAGE.split("## What a right means")[1], re.MULTILINE)
+    )
     assert explained == {str(permission) for permission in Permission}
 
 
 def test_an_administrator_writes_no_clinical_data():
     """ACC-02: no role holds data entry together with the management of people, or the trail's review."""
     clinical = {
-        Permission.SCREEN, Permission.ENTER_DATA, Permission.ENROL, Permission.SIGN, Permission.REPORT_EVENT,
-        Permission.ASSESS_EVENT, Permission.RECORD_INFUSION, Permission.PREPARE_PRODUCT, Permission.SIGN_ELIGIBILITY,
+        Permission.SCREEN,
+        Permission.ENTER_DATA,
+        Permission.ENROL,
+        Permission.SIGN,
+        Permission.REPORT_EVENT,
+        Permission.ASSESS_EVENT,
+        Permission.RECORD_INFUSION,
+        Permission.PREPARE_PRODUCT,
+        Permission.SIGN_ELIGIBILITY,
     }
     for role in ROLES.values():
         if Permission.MANAGE_PEOPLE in role.permissions or Permission.REVIEW_TRAIL in role.permissions:

@@ -34,7 +34,10 @@ class Trial(models.Model):
 
     slug = models.SlugField(unique=True)
     protocol = models.ForeignKey(
-        "ProtocolVersion", models.PROTECT, null=True, related_name="+",
+        "ProtocolVersion",
+        models.PROTECT,
+        null=True,
+        related_name="+",
         help_text="The version new patients are screened under.",
     )
     recruiting = models.BooleanField(default=True)

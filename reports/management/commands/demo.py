@@ -33,7 +33,10 @@ class Command(BaseCommand):
         password = settings.DEMO_PASSWORD
         if not Trial.objects.exists():
             with acting(system="demo", reason="training"):
-                trials = [load_protocol(text=path.read_text("utf-8")).trial for path in sorted(PROTOCOLS.glob("*.toml"))]
+                trials = [
+                    load_protocol(text=path.read_text("utf-8")).trial
+                    for path in sorted(PROTOCOLS.glob("*.toml"))
+                ]
                 people = make_people(trials, password)
             for trial in trials:
                 Populator(trial, people, password, options["seed"]).populate()
