@@ -8,6 +8,9 @@
   const told = document.querySelector("[data-kept]");
   const changed = (input) => ["input", "change"].forEach((name) => input.dispatchEvent(new Event(name, { bubbles: true })));
 
+  const differs = byId("conflict");
+  if (differs) differs.focus();
+
   /* What the rules say (header HX-Trigger): shown and hidden items, needed ones, errors, values as understood. */
   form.classList.add("live");
   function invalid(wrong) {

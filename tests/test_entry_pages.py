@@ -425,6 +425,26 @@ def test_a_log_lists_its_rows_and_takes_a_new_one(desk: Client, patient: Patient
     assert f'href="{log}2/"' in page
 
 
+def test_a_monitor_raises_a_query_beside_the_value_and_the_nurse_answers_there(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    save(desk, patient, {"hr": "72"})
+    monitor = build.client(build.user("monitor", trial=trial, full_name="Marta Ortega"))
+    blank = monitor.post(address(patient, end="query/"), {"item": "hr", "text": " "})
+    assert (blank.status_code, Query.objects.count()) == (422, 0)
+    unknown = monitor.post(address(patient, end="query/"), {"item": "colour", "text": "Why?"})
+    assert (unknown.status_code, Query.objects.count()) == (422, 0)
+    asked = monitor.post(address(patient, end="query/"), {"item": "hr", "text": "The chart says 27."})
+    assert asked["Location"] == f"{address(patient)}?field=hr#hr"
+    query = Query.objects.get()
+    assert (query.item, query.origin, query.state) == ("hr", "monitor", "open")
+    page = words(desk.get(address(patient) + "?field=hr"))
+    assert "Marta Ortega Monitor" in page
+    assert "The chart says 27." in page
+    assert "Your answer" in page
+    assert desk.post(address(patient, end="query/"), {"item": "hr", "text": "Why?"}).status_code == 403
+
+
 def test_more_rows_are_asked_for_without_saving(desk: Client, patient: Patient) -> None:
     included(patient)
     where = {"form": "infusion_monitoring", "visit": "INF1"}

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
-from trials.refused import ValueRefused, mark
+from trials.refused import ValueRefused, gettext_noop
 
 MONTHS = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
@@ -43,10 +43,10 @@ def month_of(text: str) -> int:
     if text.isdigit():
         if 1 <= int(text) <= 12:
             return int(text)
-        raise ValueRefused(mark("There is no month %(month)s: type day, month, year."), month=text)
+        raise ValueRefused(gettext_noop("There is no month %(month)s: type day, month, year."), month=text)
     if text in _month_prefixes():
         return _month_prefixes()[text]
-    raise ValueRefused(mark("“%(month)s” is not a month: type it like Oct."), month=text)
+    raise ValueRefused(gettext_noop("“%(month)s” is not a month: type it like Oct."), month=text)
 
 
 def plain(text: str) -> str:

@@ -11,21 +11,21 @@ from typing import Any
 
 from trials.moments import Moment
 from trials.protocol_items import Item
-from trials.refused import mark
+from trials.refused import gettext_noop
 
 Value = Any
 Translate = Callable[[str], str]
 
 COMMA_LANGUAGES = frozenset({"fr", "es"})
 MISSING_WORDS = {
-    "ND": mark("Not done"),
-    "UNK": mark("Unknown"),
-    "NA": mark("Not applicable"),
-    "ASKU": mark("Asked but unknown"),
+    "ND": gettext_noop("Not done"),
+    "UNK": gettext_noop("Unknown"),
+    "NA": gettext_noop("Not applicable"),
+    "ASKU": gettext_noop("Asked but unknown"),
 }
 PRINTED = {"Cel": "°C", "degF": "°F"}
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-YES_NO_WORDS = {"Y": mark("Yes"), "N": mark("No")}
+YES_NO_WORDS = {"Y": gettext_noop("Yes"), "N": gettext_noop("No")}
 
 
 def is_missing(value: Value) -> bool:

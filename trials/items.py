@@ -17,7 +17,7 @@ from trials.calendar_words import plain
 from trials.item_words import Translate, Value, display, is_missing, typed, unit_words
 from trials.moments import Moment, parse_moment
 from trials.protocol_items import Item
-from trials.refused import ValueRefused, mark
+from trials.refused import ValueRefused, gettext_noop
 
 __all__ = [
     "Clock",
@@ -88,13 +88,13 @@ def parse(answer: Typed, item: Item, clock: Clock = Clock()) -> Value | None:
     code = _shortcut(parts, item) or _text(parts, "missing").strip()
     reason = _clean(_text(parts, "reason").strip())
     if code and code not in item.missing:
-        raise NotOffered(mark("“%(code)s” cannot be chosen here."), code=code)
+        raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=code)
     if reason and not code:
-        raise ValueRefused(mark("Choose why the value is missing, or clear the reason."))
+        raise ValueRefused(gettext_noop("Choose why the value is missing, or clear the reason."))
     if not code:
         return PARSERS[item.type](parts, item, clock)
     if not _shortcut(parts, item) and any("".join(parts.get(name, [])).strip() for name in VALUE_PARTS):
-        raise ValueRefused(mark("Give either the value or why it is missing, not both."))
+        raise ValueRefused(gettext_noop("Give either the value or why it is missing, not both."))
     return {"missing": code, "reason": reason} if reason else {"missing": code}
 
 
@@ -107,7 +107,7 @@ def _parts(answer: Typed) -> dict[str, list[str]]:
 def _text(parts: Mapping[str, list[str]], name: str = "") -> str:
     found = parts.get(name) or [""]
     if len(found) > 1:
-        raise NotOffered(mark("One answer was expected here, several came."))
+        raise NotOffered(gettext_noop("One answer was expected here, several came."))
     return found[0]
 
 
@@ -123,7 +123,7 @@ def _clean(text: str) -> str:
     """Text with line ends as typed (a browser sends them doubled); refuses what no database can hold."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text):
-        raise ValueRefused(mark("This text holds a sign that cannot be stored: type it again."))
+        raise ValueRefused(gettext_noop("This text holds a sign that cannot be stored: type it again."))
     return text
 
 
@@ -133,7 +133,7 @@ def _parse_text(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str
         return None
     longest = item.max_length or MOST_CHARACTERS
     if len(text) > longest:
-        sentence = mark("This text has %(length)s characters: at most %(longest)s are kept.")
+        sentence = gettext_noop("This text has %(length)s characters: at most %(longest)s are kept.")
         raise ValueRefused(sentence, length=len(text), longest=longest)
     return text
 
@@ -147,9 +147,9 @@ def _parse_number(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> V
         return _converted(number, unit, item)
     places = len(number.partition(".")[2])
     if item.type == "integer" and places:
-        raise ValueRefused(mark("Type a whole number, without decimals."))
+        raise ValueRefused(gettext_noop("Type a whole number, without decimals."))
     if item.decimals is not None and places > item.decimals:
-        sentence = mark("Type at most %(decimals)s decimals: nothing is rounded for you.")
+        sentence = gettext_noop("Type at most %(decimals)s decimals: nothing is rounded for you.")
         raise ValueRefused(sentence, decimals=item.decimals)
     return number
 
@@ -161,10 +161,10 @@ def canonical(text: str) -> str | None:
         return None
     matched = NUMBER.fullmatch(text)
     if not matched or not (matched[2] or matched[3]):
-        raise ValueRefused(mark("“%(text)s” is not a number: type it like 1234.5."), text=text)
+        raise ValueRefused(gettext_noop("“%(text)s” is not a number: type it like 1234.5."), text=text)
     whole, fraction = matched[2].lstrip("0") or "0", matched[3] or ""
     if len(whole) + len(fraction) > MOST_DIGITS:
-        raise ValueRefused(mark("This number has more than %(digits)s digits."), digits=MOST_DIGITS)
+        raise ValueRefused(gettext_noop("This number has more than %(digits)s digits."), digits=MOST_DIGITS)
     number = f"{whole}.{fraction}" if fraction else whole
     return f"-{number}" if matched[1] == "-" and number.strip("0.") else number
 
@@ -173,10 +173,12 @@ def _converted(number: str, unit: str, item: Item) -> dict[str, str]:
     try:
         alternative = item.alternative(unit)
     except KeyError:
-        raise NotOffered(mark("The unit “%(unit)s” cannot be chosen here."), unit=unit) from None
+        raise NotOffered(gettext_noop("The unit “%(unit)s” cannot be chosen here."), unit=unit) from None
     exact = EXACT.add(EXACT.multiply(Decimal(number), alternative.factor), alternative.offset)
     if item.type == "integer" and exact != exact.to_integral_value():
-        raise ValueRefused(mark("This is not a whole number of %(unit)s."), unit=unit_words(item.unit or ""))
+        raise ValueRefused(
+            gettext_noop("This is not a whole number of %(unit)s."), unit=unit_words(item.unit or "")
+        )
     written = f"{exact.to_integral_value() if item.type == 'integer' else exact:f}"
     return {"value": written, "entered": number, "unit": unit}
 
@@ -192,14 +194,14 @@ def _parse_choices(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> 
 
 def _offered(code: str, item: Item) -> str:
     if code not in item.codes:
-        raise NotOffered(mark("“%(code)s” cannot be chosen here."), code=code)
+        raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=code)
     return code
 
 
 def _parse_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
     moment = _moment(_text(parts), parts, clock)
     if moment is not None and moment.precision != "day":
-        raise ValueRefused(mark("Type the whole date and no time, like 09-Oct-2025."))
+        raise ValueRefused(gettext_noop("Type the whole date and no time, like 09-Oct-2025."))
     return moment.iso if moment else None
 
 
@@ -208,7 +210,7 @@ def _parse_partial_date(parts: Mapping[str, list[str]], item: Item, clock: Clock
     text = _joined(day, month, year) if day or month or year else _text(parts)
     moment = _moment(text, parts, clock)
     if moment is not None and moment.precision == "minute":
-        raise ValueRefused(mark("Type the date without a time."))
+        raise ValueRefused(gettext_noop("Type the date without a time."))
     return moment.iso if moment else None
 
 
@@ -216,14 +218,16 @@ def _joined(day: str, month: str, year: str) -> str:
     known_day, known_month = (text and text.casefold() not in UNKNOWN for text in (day, month))
     if not re.fullmatch(r"\d{4}", year, re.ASCII):
         raise ValueRefused(
-            mark("Type the year in four digits. If it is not known, choose why the date is missing.")
+            gettext_noop("Type the year in four digits. If it is not known, choose why the date is missing.")
         )
     if known_day and not known_month:
-        raise ValueRefused(mark("A day without its month says nothing: type the month, or UNK for the day."))
+        raise ValueRefused(
+            gettext_noop("A day without its month says nothing: type the month, or UNK for the day.")
+        )
     if not day or not month:
-        raise ValueRefused(mark("Type each part of the date, UNK for a part that is not known."))
+        raise ValueRefused(gettext_noop("Type each part of the date, UNK for a part that is not known."))
     if known_day and not re.fullmatch(r"\d{1,2}", day, re.ASCII):
-        raise ValueRefused(mark("“%(day)s” is not a day: type 1 to 31, or UNK."), day=day)
+        raise ValueRefused(gettext_noop("“%(day)s” is not a day: type 1 to 31, or UNK."), day=day)
     if known_day:
         return f"{day}-{month}-{year}"
     return f"{month}-{year}" if known_month else year
@@ -237,9 +241,11 @@ def _parse_datetime(parts: Mapping[str, list[str]], item: Item, clock: Clock) ->
     if moment is None:
         return None
     if moment.precision == "day" and not time_unknown:
-        raise ValueRefused(mark("Add the time after the date, or UNK if it is not known: 09-Oct-2025 UNK."))
+        raise ValueRefused(
+            gettext_noop("Add the time after the date, or UNK if it is not known: 09-Oct-2025 UNK.")
+        )
     if moment.precision == "minute" and time_unknown:
-        raise ValueRefused(mark("Type the time or UNK, not both."))
+        raise ValueRefused(gettext_noop("Type the time or UNK, not both."))
     return moment.iso
 
 
@@ -248,7 +254,7 @@ def _moment(text: str, parts: Mapping[str, list[str]], clock: Clock) -> Moment |
         return None
     offset = _text(parts, "offset")
     if offset and not re.fullmatch(r"[+-]\d\d:\d\d", offset, re.ASCII):
-        raise NotOffered(mark("“%(code)s” cannot be chosen here."), code=offset)
+        raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=offset)
     try:
         return parse_moment(text, clock.zone, clock.visit, offset=offset or None, now=clock.now)
     except ValueRefused:
@@ -264,7 +270,7 @@ def _parse_time(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str
         return None
     matched = CLOCK.fullmatch(text)
     if not matched or int(matched[1]) > 23 or int(matched[2]) > 59:
-        raise ValueRefused(mark("“%(text)s” is not a time: type it like 14:05."), text=text)
+        raise ValueRefused(gettext_noop("“%(text)s” is not a time: type it like 14:05."), text=text)
     return f"{int(matched[1]):02}:{matched[2]}"
 
 
@@ -305,11 +311,11 @@ def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[F
     if number is None:
         return ()
     for severity, limits, template in (
-        ("hard", item.hard, mark("Must be between %(lowest)s and %(highest)s%(unit)s.")),
+        ("hard", item.hard, gettext_noop("Must be between %(lowest)s and %(highest)s%(unit)s.")),
         (
             "soft",
             item.soft,
-            mark("Unusual: expected between %(lowest)s and %(highest)s%(unit)s. Check the value."),
+            gettext_noop("Unusual: expected between %(lowest)s and %(highest)s%(unit)s. Check the value."),
         ),
     ):
         if limits is not None and not limits.contains(number):

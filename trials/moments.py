@@ -13,7 +13,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from trials.calendar_words import day_text, month_of, month_text, plain
-from trials.refused import ValueRefused, mark
+from trials.refused import ValueRefused, gettext_noop
 from trials.site_clock import AmbiguousTime, minutes_east, offset_at, offset_minutes, offset_text, offsets_of
 
 __all__ = [
@@ -234,7 +234,7 @@ def parse_moment(
             parts = matched.groupdict()
             day = _typed_day(parts, here.date(), reference)
             return _with_time(day, parts, zone, offset)
-    raise ValueRefused(mark("“%(text)s” is not a date: type it like 09-Oct-2025."), text=text.strip())
+    raise ValueRefused(gettext_noop("“%(text)s” is not a date: type it like 09-Oct-2025."), text=text.strip())
 
 
 def _typed_day(parts: dict[str, str | None], today: dt.date, visit: dt.date | Moment | None) -> Moment:
@@ -247,7 +247,7 @@ def _typed_day(parts: dict[str, str | None], today: dt.date, visit: dt.date | Mo
         moment.wall  # noqa: B018  refuses a 31 February
     except ValueError:
         raise ValueRefused(
-            mark("There is no day %(day)s in %(month)s %(year)s."),
+            gettext_noop("There is no day %(day)s in %(month)s %(year)s."),
             day=day,
             month=month_text(moment.month or 1),
             year=year,
@@ -259,7 +259,7 @@ def _lettered(letter: str, today: dt.date, visit: dt.date | Moment | None) -> dt
     if letter == "v":
         day = visit.date if isinstance(visit, Moment) else visit
         if day is None:
-            raise ValueRefused(mark("The date of this visit is not known yet: type the date."))
+            raise ValueRefused(gettext_noop("The date of this visit is not known yet: type the date."))
         return day
     return today if letter == "t" else today - DAY
 
@@ -269,7 +269,7 @@ def _year(text: str, today: dt.date) -> int:
     if len(text) == 2:
         year += 2000 if 2000 + year <= today.year + 1 else 1900
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        sentence = mark("The year %(year)s is outside %(first)s to %(last)s.")
+        sentence = gettext_noop("The year %(year)s is outside %(first)s to %(last)s.")
         raise ValueRefused(sentence, year=text, first=FIRST_YEAR, last=LAST_YEAR)
     return year
 
@@ -279,9 +279,11 @@ def _with_time(day: Moment, parts: dict[str, str | None], zone: str, offset: str
     if hour is None or minute is None:
         return replace(day, zone=zone)
     if named and named != zone.casefold():
-        raise ValueRefused(mark("Times here are on the clock of %(zone)s: type that time."), zone=zone)
+        raise ValueRefused(
+            gettext_noop("Times here are on the clock of %(zone)s: type that time."), zone=zone
+        )
     if int(hour) > 23 or int(minute) > 59:
-        sentence = mark("%(hour)s:%(minute)s is not a time: hours run from 00 to 23.")
+        sentence = gettext_noop("%(hour)s:%(minute)s is not a time: hours run from 00 to 23.")
         raise ValueRefused(sentence, hour=hour, minute=minute)
     timed = replace(day, hour=int(hour), minute=int(minute), zone=zone)
     return replace(timed, offset=offset_at(timed.wall, zone, parts.get("offset") or offset))

@@ -4,7 +4,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from trials.calendar_words import day_text
-from trials.refused import ValueRefused, mark
+from trials.refused import ValueRefused, gettext_noop
 
 
 class AmbiguousTime(ValueRefused):
@@ -13,7 +13,7 @@ class AmbiguousTime(ValueRefused):
     def __init__(self, wall: dt.datetime, zone: str, offsets: tuple[str, str]) -> None:
         self.offsets = offsets
         super().__init__(
-            mark(
+            gettext_noop(
                 "%(time)s happened twice on %(day)s in %(zone)s: choose %(time)s %(first)s, before the "
                 "clocks went back, or %(time)s %(second)s, after."
             ),
@@ -37,7 +37,7 @@ def offset_at(wall: dt.datetime, zone: str, chosen: str | None = None) -> int:
         raise AmbiguousTime(wall, zone, (offset_text(offsets[0]), offset_text(offsets[1])))
     if chosen is not None and offset_minutes(chosen) not in offsets:
         raise ValueRefused(
-            mark("The clock of %(zone)s did not stand at %(offset)s on %(day)s."),
+            gettext_noop("The clock of %(zone)s did not stand at %(offset)s on %(day)s."),
             zone=zone,
             offset=chosen,
             day=day_text(wall),
@@ -60,7 +60,7 @@ def _skipped(wall: dt.datetime, zone: str) -> ValueRefused:
     early = wall.replace(tzinfo=ZoneInfo(zone), fold=0)
     late = early.replace(fold=1)
     return ValueRefused(
-        mark(
+        gettext_noop(
             "%(time)s did not exist on %(day)s in %(zone)s: the clocks went forward by %(minutes)s minutes. "
             "Type the time that the clock showed."
         ),
