@@ -27,19 +27,22 @@ class KnownWeight:
 
 
 def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | None:
-    """Return the latest weight known up to a day (default: any) beside that of this infusion. Two queries."""
-    patient = infusion.patient
-    found = [*_captured(patient), *_infused(infusion)]
+    """Return the latest weight known up to a day (default: any) beside that of this infusion. Two queries.
+
+    Of one day, the weight of an infusion comes before that of the protocol's weight item, and that before any other.
+    """
+    found = [*_captured(infusion.patient), *_infused(infusion)]
     fit = [weight for weight in found if until is None or weight.on <= until]
-    return max(fit, key=lambda weight: weight.on, default=None)
+    return sorted(fit, key=lambda weight: weight.on)[-1] if fit else None
 
 
 def _captured(patient: Patient) -> Iterator[KnownWeight]:
     rules = patient.protocol.rules
-    paths = {path for path in (rules.dosing and rules.dosing.weight_item, rules.profile.weight) if path}
-    items = dict(path.split(".") for path in sorted(paths))
+    paths = [path for path in (rules.profile.weight, rules.dosing and rules.dosing.weight_item) if path]
+    items = dict(path.split(".") for path in paths)
     rows = Record.objects.filter(patient=patient, form__in=items).exclude(state=Record.State.STRUCK_OUT)
-    for record in rows.select_related("visit"):
+    order = list(items)
+    for record in sorted(rows.select_related("visit"), key=lambda row: order.index(row.form)):
         kg = decimal(record.values.get(items[record.form]))
         day = day_of(record.visit) if record.visit else None
         if kg is not None and day is not None:
