@@ -20,6 +20,8 @@ from django.utils.translation import gettext as _
 from audit.trail import model_labelled, tracked_columns, trail_of
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
+# Of interest to a reader only when nothing else changed.
+TECHNICAL = ("version", "created_at")
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> li
     describe = trail_of(model).describe
     if describe:
         return list(import_string(describe)(old, new, reader))
-    found = column_changes(model, old, new, reader)
+    found = column_changes(model, old, new, reader, but=TECHNICAL) or column_changes(model, old, new, reader)
     if not found and old is not None and new is not None:
         return [_unseen(model)]
     return found
@@ -80,8 +82,10 @@ def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> li
 def column_changes(
     model: type[models.Model], old: Any, new: Any, reader: Reader, *, but: Collection[str] = ()
 ) -> list[Change]:
-    """Return what differs column by column, leaving out the columns `but`."""
-    fields = [column for column in tracked_columns(model) if column.name not in but]
+    """Return what differs column by column, but for the columns `but` and those that say whose row it is."""
+    trail = trail_of(model)
+    left_out = {*but, trail.trial, trail.patient}
+    fields = [column for column in tracked_columns(model) if not {column.name, column.attname} & left_out]
     return [change for column in fields for change in _field(column, old, new, reader)]
 
 

@@ -279,8 +279,8 @@ def _details(row: Any) -> list[Change]:
             Change("rows", _("Entries"), "", str(row.rows_seen)),
             Change("conclusion", _("Conclusion"), "", row.conclusion),
         ]
-    detail = getattr(row, "detail", {})
-    return [Change(key, str(EVENT_WORDS.get(key, key)), "", _plain(value)) for key, value in detail.items()]
+    told = {key: _plain(value) for key, value in getattr(row, "detail", {}).items()}
+    return [Change(key, str(EVENT_WORDS.get(key, key)), "", text) for key, text in told.items() if text]
 
 
 def _plain(value: Any) -> str:

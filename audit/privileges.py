@@ -1,0 +1,41 @@
+"""Rights of the application's own role on PostgreSQL: it adds to the trail through triggers only (AUD-06).
+
+The role that migrates owns the tables. The role that serves pages is another: it cannot write a history, switch a
+trigger off, empty a table or delete a clinical row, whatever SQL it is made to run.
+"""
+
+from collections.abc import Iterator
+
+from django.apps import apps
+
+from audit.trail import history_model, tracked_models, trail_of
+from audit.triggers.tables import INVALIDATION, append_only_tables, signature_table
+
+READ, ADD, CHANGE, ALL = (
+    "SELECT",
+    "SELECT, INSERT",
+    "SELECT, INSERT, UPDATE",
+    "SELECT, INSERT, UPDATE, DELETE",
+)
+
+
+def rights() -> dict[str, str]:
+    """Return the rights by table."""
+    found = {model._meta.db_table: ALL for model in apps.get_models()}
+    for model in tracked_models():
+        found[model._meta.db_table] = ALL if trail_of(model).deletable else CHANGE
+        found[history_model(model)._meta.db_table] = READ
+    found |= dict.fromkeys(append_only_tables(), ADD)
+    found[signature_table()] = f"{ADD}, UPDATE ({', '.join(INVALIDATION)})"
+    return found
+
+
+def statements(role: str, *, tables: list[str]) -> Iterator[str]:
+    """Yield what the owner runs for `role`, for the tables of the database; unknown ones are not tracked."""
+    yield f"GRANT USAGE ON SCHEMA public TO {role}"
+    yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}"
+    known = rights()
+    for table in sorted(tables):
+        yield f'REVOKE ALL ON "{table}" FROM {role}'
+        right = READ if table == "django_migrations" else known.get(table, ALL)
+        yield f'GRANT {right} ON "{table}" TO {role}'
