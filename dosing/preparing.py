@@ -89,7 +89,7 @@ def finding_of(
     Raises DoseRefused for a weight that no patient has.
     """
     dosing = patient.protocol.rules.dosing
-    if dosing is None or not viable_cells or weight_kg is None:
+    if dosing is None or viable_cells is None or viable_cells <= 0 or weight_kg is None:
         return None
     return compared(dosing, viable_cells, weight_kg)
 
