@@ -145,25 +145,46 @@ def _save(save: _Save, state: str, reason: str | None = None) -> Saved:
     current = record if record is not None and record.state != State.STRUCK_OUT else None
     _refuse_stale(save, casebook.patient, current)
     _refuse_wrong_verb(current, state, reason)
+    judgement = _judged(save, casebook, state)
+    changed = _changed(current, judgement.values)
+    if reason == "" and changed:
+        raise ReasonNeeded
+    return _written(save, casebook, current, judgement, state, changed)
+
+
+def _judged(save: _Save, casebook: Casebook, state: str) -> Judgement:
     values = answers.check(save.place.form, save.values)
     rules = save.place.protocol.rules.evaluation.form(save.place.form.code)
     judgement = judge(save.place.form, rules, casebook.scope(save.place, values))
     if state == State.COMPLETE and judgement.obstacles:
         raise NotComplete(judgement)
+    return judgement
+
+
+def _changed(current: Record | None, values: Values) -> frozenset[str]:
     before = current.values if current else {}
-    changed = frozenset(
-        name
-        for name in before.keys() | judgement.values.keys()
-        if before.get(name) != judgement.values.get(name)
-    )
-    if reason == "" and changed:
-        raise ReasonNeeded
+    return frozenset(name for name in before.keys() | values.keys() if before.get(name) != values.get(name))
+
+
+def _written(
+    save: _Save,
+    casebook: Casebook,
+    current: Record | None,
+    judgement: Judgement,
+    state: str,
+    changed: frozenset[str],
+) -> Saved:
     is_change = current is None or bool(changed) or current.state != state
     stored = _stored(save, casebook, current, judgement.values, state, changed)
     check_queries.reconcile(
-        record=stored, form=save.place.form, soft=judgement.soft, confirmed=save.confirmed, changed=changed,
-        fresh_record=current is None, by=save.by,
-    )  # fmt: skip
+        record=stored,
+        form=save.place.form,
+        soft=judgement.soft,
+        confirmed=save.confirmed,
+        changed=changed,
+        fresh_record=current is None,
+        by=save.by,
+    )
     Draft.objects.filter(user=save.by, patient=save.place.patient, place=save.place.key).delete()
     if current is None:
         casebook.records.append(stored)
