@@ -1,7 +1,7 @@
 """The casebook of one patient: what is captured, what is missing next, and the profile."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -13,7 +13,7 @@ from patients.navigation import FormLink, Navigation, VisitLink
 from patients.navigation import navigation as places
 from reports.dossier import Dossier
 from reports.profile import BY_DATE, BY_DAY, Chart
-from reports.standing import COMPLETE, MISSED, NOT_APPLICABLE, NOT_STARTED, STAGES
+from reports.standing import COMPLETE, MISSED, NOT_APPLICABLE, NOT_STARTED, STAGES, UNFINISHED, VERIFIED
 from reports.steps import Step, steps
 
 # What static/stroma.css says of the classes of a profile, in the light colours: a file stands alone.
@@ -32,13 +32,11 @@ text{font:12px system-ui,"Segoe UI",Arial,sans-serif;fill:#546274}.ink{fill:#152
 
 @dataclass(frozen=True, slots=True)
 class CasebookNavigation:
-    """The left side: visits with their forms, running logs, the patient's own steps."""
+    """The left side: visits with their forms and running logs, the patient's own steps, the number of events."""
 
     places: Navigation
     steps: list[Step]
     events: int
-    events_url: str
-    now: VisitLink | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,15 @@ def casebook(request: TrialRequest, code: str) -> HttpResponse:
     complete, expected = progress(left.places.visits)
     context = {
         "patient": dossier.patient,
-        "navigation": left,
+        "navigation": left.places,
+        "left": left,
         "profile": Chart(dossier, axis).profile(),
         "by_date": axis == BY_DATE,
-        "forms": form_matrix(left.places.visits, left.now),
+        "forms": form_matrix(left.places.visits),
         "complete": complete,
         "expected": expected,
         "may_add_visit": access.may(P.ENTER_DATA) and dossier.is_open,
+        "to_sign": _to_sign(left.places.visits) if access.may(P.SIGN) else 0,
     }
     return render(request, "reports/casebook.html", context)
 
@@ -82,21 +82,24 @@ def download(request: TrialRequest, code: str) -> HttpResponse:
 
 
 def navigation(dossier: Dossier) -> CasebookNavigation:
-    """Return the left side of a patient's casebook."""
-    slug, code = dossier.access.trial.slug, dossier.patient.code
-    base = reverse("reports:casebook", args=[slug, code])
+    """Return the left side of a patient's casebook; the visit to work on is the current one."""
+    base = reverse("reports:casebook", args=[dossier.access.trial.slug, dossier.patient.code])
     found = places(dossier.casebook)
-    events_url = reverse("safety:listing", args=[slug], query={"patient": code})
-    return CasebookNavigation(
-        found, steps(dossier, base), len(dossier.events), events_url, _now(found.visits)
-    )
+    current = _to_work_on(found.visits)
+    visits = tuple(replace(visit, current=visit is current) for visit in found.visits)
+    return CasebookNavigation(replace(found, visits=visits), steps(dossier, base), len(dossier.events))
 
 
-def _now(visits: Sequence[VisitLink]) -> VisitLink | None:
-    """Return the visit to work on: the first that is late or due and not complete, else the first draft."""
-    waiting = [visit for visit in visits if visit.state in (NOT_STARTED, STAGES[0])]
+def _to_work_on(visits: Sequence[VisitLink]) -> VisitLink | None:
+    """Return the first visit that is late or due and not complete, else the first draft."""
+    waiting = [visit for visit in visits if visit.state in UNFINISHED]
     urgent = (visit for visit in waiting if {"overdue", "due"} & set(visit.flags))
-    return next(urgent, None) or next((visit for visit in waiting if visit.state == STAGES[0]), None)
+    return next(urgent, None) or next((visit for visit in waiting if visit.state != NOT_STARTED), None)
+
+
+def _to_sign(visits: Sequence[VisitLink]) -> int:
+    """Return how many complete forms of visits wait for a signature."""
+    return sum(form.state in (STAGES[COMPLETE], STAGES[VERIFIED]) for visit in visits for form in visit.forms)
 
 
 def progress(visits: Sequence[VisitLink]) -> tuple[int, int]:
@@ -108,11 +111,10 @@ def progress(visits: Sequence[VisitLink]) -> tuple[int, int]:
     return sum(form.state in STAGES[COMPLETE:] for form in expected), len(expected)
 
 
-def form_matrix(visits: Sequence[VisitLink], now: VisitLink | None) -> list[FormRow]:
+def form_matrix(visits: Sequence[VisitLink]) -> list[FormRow]:
     """Return a row for each form that any visit asks for, in the order of the visits."""
     titles = {form.code: form.title for visit in visits for form in visit.forms}
-    asked = [({form.code: form for form in visit.forms}, visit is now) for visit in visits]
+    asked = [({form.code: form for form in visit.forms}, visit.current) for visit in visits]
     return [
-        FormRow(title, [(forms.get(code), is_now) for forms, is_now in asked])
-        for code, title in titles.items()
+        FormRow(title, [(forms.get(code), now) for forms, now in asked]) for code, title in titles.items()
     ]

@@ -13,9 +13,9 @@ from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients.models import Patient, Visit
 from reports import event_grades, quality, recruitment, selection, tasks
+from reports.days import briefly
 from reports.matrix import COLUMNS, Row, columns_of, matrix, page_of
 from reports.work import Work
-from trials.calendar_words import day_text
 
 MOST_SHORTCUTS = 12
 
@@ -48,6 +48,7 @@ def home(request: TrialRequest) -> HttpResponse:
         "measures": quality.measures(work),
         "next_visits": [_next_visit(visit, work.today, request.path) for visit in work.next_visits()],
         "may_screen": access.may(P.SCREEN) and access.trial.recruiting and not access.trial.locked_at,
+        "sign_here": access.may(P.SIGN) and grid["chosen"].name == "unsigned",
         "report_on": _shortcuts(grid["rows"]) if access.may(P.REPORT_EVENT) else [],
         **grid,
     }
@@ -108,6 +109,6 @@ def _next_visit(visit: Visit, today: date, base: str) -> NextVisit:
         tone, status = "due", _("Due now")
     else:
         tone, status = "none", _("in %(days)s d") % {"days": days}
-    when = _("Today") if days == 0 else day_text(planned).removesuffix(f"-{today.year}")
+    when = _("Today") if days == 0 else briefly(planned, today)
     url = f"{base}patients/{visit.patient.code}/"
     return NextVisit(visit.patient.code, url, visit.code, when, tone, status)

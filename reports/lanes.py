@@ -130,25 +130,25 @@ class Sheet:
     """The drawing as it grows: what lies behind is drawn first."""
 
     across: Scale
+    today: float | None = None
     top: float = HEAD
     behind: list[Shape] = field(default_factory=list)
     before: list[Shape] = field(default_factory=list)
 
-    def title(self, lane: Lane, height: float) -> None:
-        """Write the lane's title, in two lines where it is long and there is room, and the note below."""
-        width = LEFT - 46
-        titles = wrapped(lane.title, width) if height >= CURVE else [shortened(lane.title, width)]
+    def title(self, lane: Lane, height: float, width: float = LEFT - 46) -> None:
+        """Write the lane's title, in two lines where it is long, and the note below; a lane holds them all."""
+        titles = wrapped(lane.title, width)
         for number, title in enumerate(titles):
             self.before.append(Words(x=12, y=self.top + 19 + 14 * number, text=title, css="ink strong"))
         if lane.note:
             y = self.top + 19 + 14 * len(titles)
             self.before.append(Words(x=12, y=y, text=shortened(lane.note, width)))
-        self.top += height
+        self.top += max(height, 28 + 14 * (len(titles) - 1 + bool(lane.note)))
         self.behind.append(Line(x1=12, y1=self.top, x2=WIDTH - 12, y2=self.top, css="lane"))
 
     def say_empty(self, lane: Lane) -> None:
-        """Write in the middle of the strip why nothing is there."""
-        self.before.append(Words(x=LEFT, y=self.top + 19, text=lane.empty))
+        """Write in the strip why nothing is there."""
+        self.before.append(Words(x=LEFT + 8, y=self.top + 19, text=lane.empty))
 
 
 def last_day_for(bars: Sequence[Bar], first: float, last: float) -> float:
@@ -168,7 +168,8 @@ def last_day_for(bars: Sequence[Bar], first: float, last: float) -> float:
 
 def draw(profile: Profile) -> Figure:
     """Return the figure: lanes from top to bottom, the axis of days below, today across all of them."""
-    sheet = Sheet(Scale(profile.first, profile.last, LEFT, RIGHT))
+    across = Scale(profile.first, profile.last, LEFT, RIGHT)
+    sheet = Sheet(across, None if profile.today is None else across(profile.today))
     for lane in profile.lanes:
         _lane(sheet, lane)
     bottom = sheet.top
@@ -329,7 +330,8 @@ def _curve(sheet: Sheet, lane: Curve) -> None:
         sheet.before.append(Circle(x=x, y=y, radius=4, css=f"point-{lane.number}", tip=reading.tip))
     if lane.last:
         _last_value(sheet, lane.last, points[-1])
-    sheet.title(lane, CURVE)
+    widest = max(text_width(tick_text(tick)) for tick in ticks)
+    sheet.title(lane, CURVE, LEFT - 28 - widest)
 
 
 def _scale_of(sheet: Sheet, ticks: Sequence[float], down: Scale) -> None:
@@ -347,7 +349,10 @@ def _band(sheet: Sheet, limits: Interval, ticks: Sequence[float], down: Scale) -
 
 
 def _last_value(sheet: Sheet, text: str, point: tuple[float, float]) -> None:
-    x, y = point
-    fits = x + 9 + text_width(text) <= WIDTH - 4
-    at, anchor = (x + 9, "start") if fits else (x - 9, "end")
+    """Write the last value right of its point, past the line of today if that would run through it."""
+    (x, y), width = point, text_width(text)
+    if sheet.today is not None and x < sheet.today <= x + 12 + width:
+        x = sheet.today
+    fits = x + 9 + width <= WIDTH - 4
+    at, anchor = (x + 9, "start") if fits else (point[0] - 9, "end")
     sheet.before.append(Words(x=at, y=max(sheet.top + 11, y - 4), text=text, css="ink strong", anchor=anchor))

@@ -120,7 +120,7 @@ class Chart:
         title = visit_title(self.dossier.patient.protocol, visit, self.language, _("Unscheduled"))
         state = _("overdue, planned") if late else visit.get_state_display().lower()
         tip = f"{title}: {state} {self.said(on)}"
-        if window and not visit.held_on:
+        if visit.window_from and visit.window_to and not visit.held_on:
             tip += ", " + _("window %(first)s to %(last)s") % {
                 "first": day_text(visit.window_from, self.language),
                 "last": day_text(visit.window_to, self.language),
@@ -136,19 +136,16 @@ class Chart:
         return lanes.Infusions(title=_("Infusions"), note=note, empty=_("none planned yet"), marks=marks)
 
     def _infusion(self, infusion: Infusion) -> lanes.Mark | None:
-        given = infusion.state == Infusion.State.GIVEN and infusion.started
-        if not given and (infusion.planned_on is None or not self.dossier.is_open):
-            return None
-        title = _("Infusion %(number)s") % {"number": infusion.number}
+        given = infusion.state == Infusion.State.GIVEN and bool(infusion.started)
         if given:
             at = Moment.from_iso(infusion.started, self.dossier.zone)
-            day, told = (
-                self.day_of(at),
-                f"{at.display(self.language)} ({day_words(int(self.day_of(at) // 1))})",
-            )
-        else:
+            day = self.day_of(at)
+            told = f"{at.display(self.language)} ({day_words(floor(day))})"
+        elif infusion.planned_on is not None and self.dossier.is_open:
             day, told = float(self.day(infusion.planned_on)), self.said(infusion.planned_on)
-        dose = self._dose(infusion)
+        else:
+            return None
+        title, dose = _("Infusion %(number)s") % {"number": infusion.number}, self._dose(infusion)
         tip = f"{title}: {infusion.get_state_display().lower()} {told}"
         if dose:
             tip += ", " + _("%(dose)s ×10⁶ cells/kg") % {"dose": dose}
@@ -274,7 +271,7 @@ class Chart:
                 continue
             where = visit.key if visit else ""
             words = display(value, item, self.language, _)
-            tip = f"{item.label.in_language(self.language)}: {words}, {where} ({day_words(int(day // 1))})"
+            tip = f"{item.label.in_language(self.language)}: {words}, {where} ({day_words(floor(day))})"
             yield lanes.Reading(day=day, value=float(number), tip=tip), value
 
     def _measured(self, form: Form, record: Record, visit: Visit | None) -> float | None:

@@ -23,7 +23,7 @@ from accounts.permissions import Permission as P
 from audit import events
 from dosing.models import Preparation
 from patients.models import Identity, Patient, Visit
-from reports.standing import today_at
+from reports.standing import OPEN_PATIENTS, today_at
 from safety.models import AdverseEvent
 from trials.calendar_words import plain
 from trials.protocol import Protocol
@@ -153,7 +153,7 @@ def _places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]
     if patients:
         rows = rows.filter(patient__in=patients).order_by("patient__number", "position")
     else:
-        begun = Q(held_on__isnull=False) | Q(window_from__lte=today)
+        begun = Q(held_on__isnull=False) | Q(window_from__lte=today, patient__state__in=OPEN_PATIENTS)
         rows = rows.filter(begun).order_by(Coalesce("held_on", "planned_on").desc(), "patient__number")
     hits = [
         hit

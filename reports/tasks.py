@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from patients.models import Patient
+from reports.days import said
 from reports.work import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Work
 from safety.clocks import span
 from safety.words import length
-from trials.calendar_words import day_text
 
 State = Patient.State
 
@@ -55,7 +55,7 @@ def overdue_visits(work: Work) -> Tile:
     """Visits whose window has passed."""
     count = work.visits_that("overdue")
     oldest = min((row["oldest"] for row in work.visits if row["oldest"]), default=None)
-    note = _("since %(day)s") % {"day": day_text(oldest)} if oldest else _("All in their windows")
+    note = _("since %(day)s") % {"day": said(oldest)} if oldest else _("All in their windows")
     name = ngettext("Overdue visit", "Overdue visits", count)
     return Tile(name, count, note, "hourglass", "late", _patients(work, "overdue"))
 

@@ -211,7 +211,7 @@ class Work:
     @cached_property
     def days_to_answer(self) -> float | None:
         """Return the median days from a question to its first answer or closing, over the latest 500."""
-        rows = history_model(Query).objects.filter(
+        rows = history_model(Query)._default_manager.filter(
             history_trial=self.trial.pk, state__in=(Query.State.ANSWERED, Query.State.CLOSED)
         )
         first = (

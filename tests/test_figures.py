@@ -138,6 +138,9 @@ READINGS = st.lists(
 ).map(lambda readings: sorted(readings, key=lambda reading: reading.day))
 
 
+TITLES = st.sampled_from(["CRP", "Oxygen saturation (SpO2)", "Activated partial thromboplastin time, ratio"])
+
+
 @st.composite
 def profiles(draw: st.DrawFn) -> lanes.Profile:
     first, last = -30, 320
@@ -150,9 +153,11 @@ def profiles(draw: st.DrawFn) -> lanes.Profile:
         today_label="today, day 64",
         lanes=[
             lanes.Visits(title="Visits", note="planned window", marks=draw(st.lists(MARKS, max_size=20))),
-            lanes.Infusions(title="Infusions", note="×10⁶ cells/kg", marks=draw(st.lists(MARKS, max_size=5))),
+            lanes.Infusions(
+                title=draw(TITLES), note="×10⁶ cells/kg", marks=draw(st.lists(MARKS, max_size=5))
+            ),
             lanes.Bars(title="Adverse events", bars=draw(st.lists(BARS, max_size=60)), more="{count} more"),
-            lanes.Curve(title="CRP", note="mg/L", readings=draw(READINGS), limits=(0, 5), last="52 H"),
+            lanes.Curve(title=draw(TITLES), note="mg/L", readings=draw(READINGS), limits=(0, 5), last="52 H"),
             lanes.Curve(title="Ferritin", note="µg/L", readings=draw(READINGS), last="335", number=2),
         ],
     )
