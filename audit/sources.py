@@ -137,11 +137,12 @@ def _where_item_changed(model: type[models.Model], rows: QuerySet[Any], item: st
     earlier = (
         rows.model._default_manager.filter(**{key: OuterRef(key), "history_id__lt": OuterRef("history_id")})
         .order_by("-history_id")
-        .annotate(told=Coalesce(value, Value("")))
+        .annotate(told=Coalesce(value, Value("", TextField())))
         .values("told")[:1]
     )
     return rows.annotate(
-        told=Coalesce(value, Value("")), told_before=Coalesce(Subquery(earlier), Value(""))
+        told=Coalesce(value, Value("", TextField())),
+        told_before=Coalesce(Subquery(earlier), Value("", TextField())),
     ).exclude(told=F("told_before"))
 
 
