@@ -7,7 +7,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
@@ -152,21 +151,18 @@ def _verb(request: TrialRequest, number: int, verb: Any) -> HttpResponse:
     return thread(request, number, do)
 
 
-@require_POST
 @trial_page(see=None, change=P.ANSWER_QUERY)
 def answer(request: TrialRequest, number: int) -> HttpResponse:
     """Answer an open query."""
     return _verb(request, number, querying.answer_query)
 
 
-@require_POST
 @trial_page(see=None, change=P.RAISE_QUERY)
 def close(request: TrialRequest, number: int) -> HttpResponse:
     """Close a query."""
     return _verb(request, number, querying.close_query)
 
 
-@require_POST
 @trial_page(see=None, change=P.RAISE_QUERY)
 def reopen(request: TrialRequest, number: int) -> HttpResponse:
     """Open a query again."""
