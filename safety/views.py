@@ -45,6 +45,13 @@ def event_address(event: AdverseEvent, name: str = "safety:event") -> str:
     return reverse(name, args=[event.patient.trial.slug, event.patient.code, event.number])
 
 
+def trail_address(event: AdverseEvent) -> str:
+    """Return the address of the event's history in the trail."""
+    table = event._meta.label_lower
+    query = {"form": table, "row": f"{table}:{event.pk}"}
+    return reverse("audit:trail", args=[event.patient.trial.slug], query=query)
+
+
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def report(request: TrialRequest, code: str) -> HttpResponse:
     """Report a new event."""
@@ -78,6 +85,7 @@ def shown(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
     may_change = request.access.may(P.REPORT_EVENT) and not event.in_error
     return {
         "facts": wording.facts(event),
+        "trail_url": trail_address(event) if request.access.may(P.SEE_TRAIL) else "",
         "findings": finding_words(event),
         "clock": reading,
         "clock_words": clock_text(reading) if reading else "",

@@ -1,6 +1,7 @@
 """An adverse event in words, in the reader's language: codes, classes, findings, clocks, days."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.utils import timezone
@@ -50,6 +51,15 @@ CLOCK_TONES = {
 }
 
 
+@dataclass(frozen=True)
+class Fact:
+    """One answer in words; `column` leads to its history, and is empty where several columns hold it."""
+
+    column: str
+    label: str
+    value: object
+
+
 class Wording:
     """The words of one trial: its own causality scale and special interests, looked up once."""
 
@@ -88,27 +98,27 @@ class Wording:
         """Return the end and the study day, or that the event is ongoing."""
         return self._dated(event.end_moment, event.patient) or _("Ongoing")
 
-    def facts(self, event: AdverseEvent) -> list[tuple[str, object]]:
-        """Return every answer of an event as label and words; what does not apply is left out."""
+    def facts(self, event: AdverseEvent) -> list[Fact]:
+        """Return every answer of an event in words; what does not apply is left out."""
         told = [
-            (_("Event"), event.term),
-            (_("Description"), event.description),
-            (_("Onset"), self.onset(event)),
-            (_("End"), self.end(event)),
-            (_("Grade"), grade_tag(event)),
-            (_("Seriousness"), lines(self.seriousness(event))),
-            (_("Causality"), self.causality(event)),
-            (_("Outcome"), event.get_outcome_display()),
-            (_("Action taken with the product"), event.get_action_taken_display()),
-            (_("Special interest"), self.interests.get(event.aesi, event.aesi)),
-            (_("Site learned of the event"), _stored(event.aware)),
-            (_("Site learned that it is serious"), _stored(event.serious_aware)),
-            (_("Report due"), self.instant(event.due_at) if event.due_at else ""),
-            (_("Reported to the sponsor"), _stored(event.reported)),
-            (_("Reason for the late report"), event.late_reason),
-            (_("Entered in error because"), event.in_error_reason),
+            Fact("term", _("Event"), event.term),
+            Fact("description", _("Description"), event.description),
+            Fact("onset", _("Onset"), self.onset(event)),
+            Fact("end", _("End"), self.end(event)),
+            Fact("grade", _("Grade"), grade_tag(event)),
+            Fact("", _("Seriousness"), ", ".join(self.seriousness(event))),
+            Fact("causality", _("Causality"), self.causality(event)),
+            Fact("outcome", _("Outcome"), event.get_outcome_display()),
+            Fact("action_taken", _("Action taken with the product"), event.get_action_taken_display()),
+            Fact("aesi", _("Special interest"), self.interests.get(event.aesi, event.aesi)),
+            Fact("aware", _("Site learned of the event"), _stored(event.aware)),
+            Fact("serious_aware", _("Site learned that it is serious"), _stored(event.serious_aware)),
+            Fact("due_at", _("Report due"), self.instant(event.due_at) if event.due_at else ""),
+            Fact("reported", _("Reported to the sponsor"), _stored(event.reported)),
+            Fact("late_reason", _("Reason for the late report"), event.late_reason),
+            Fact("in_error_reason", _("Entered in error because"), event.in_error_reason),
         ]
-        return [(label, value) for label, value in told if value]
+        return [fact for fact in told if fact.value]
 
     def _dated(self, moment: Moment | None, patient: Patient) -> str:
         if moment is None:

@@ -268,6 +268,14 @@ class TestTheEventsPage:
         assert "D1 " in by_day
         assert "min after" not in by_day
 
+    def test_the_history_of_each_answer_is_one_click_away(self, web, event):
+        """AUD-05."""
+        links = re.findall(r'class="history-link" href="([^"]+)"', web.get(page(event)).content.decode())
+        grade = next(link for link in links if link.endswith("item=grade")).replace("&amp;", "&")
+
+        assert f"row=safety.adverseevent%3A{event.pk}" in grade
+        assert web.get(grade).status_code == 200
+
     def test_reading_writes_nothing(self, web, event, django_assert_max_num_queries):
         with django_assert_max_num_queries(25) as captured:
             web.get(page(event))
