@@ -20,7 +20,7 @@ from tests import build
 
 pytestmark = pytest.mark.django_db
 
-AT_ONCE = 20
+AT_ONCE = 50
 
 
 @pytest.fixture
@@ -333,7 +333,7 @@ class TestStrata:
 
 
 class TestManyAtOnce:
-    """RND-02: fifty would do the same; twenty are enough to collide on two processors."""
+    """RND-02, REL-04: fifty investigators sign in the same second."""
 
     pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -345,12 +345,21 @@ class TestManyAtOnce:
             for person in [build.user("investigator", trial=trial)]
             for _ in range(AT_ONCE)
         ]
+        self.trial = trial
         if connection.vendor == "sqlite":
             file = tmp_path / "threads.sqlite3"
             with sqlite3.connect(file) as copy:
                 connection.connection.backup(copy)
             copy.close()
             monkeypatch.setitem(connection.settings_dict, "NAME", str(file))
+
+    def long_list(self) -> None:
+        """Make a list with a place for everybody, on a connection of this thread's own."""
+        try:
+            with acting(system="test"):
+                generate_list(trial=self.trial, by=None, size=AT_ONCE)
+        finally:
+            connections["default"].close()
 
     def allocated(self, patient: Patient) -> tuple[int, int]:
         """Return patient and position, asked for on a connection of this thread's own."""
@@ -363,6 +372,7 @@ class TestManyAtOnce:
 
     def test_everybody_gets_one_place_without_duplicate_or_gap(self):
         with ThreadPoolExecutor(AT_ONCE) as pool:
+            pool.submit(self.long_list).result()
             found = list(pool.map(self.allocated, self.patients))
 
         assert sorted(position for _patient, position in found) == list(range(1, AT_ONCE + 1))
