@@ -15,6 +15,7 @@ from accounts.roles import ROLES
 from audit.context import acting
 from dosing.administration import Bedside, Product, record_infusion, record_preparation
 from dosing.models import AllocationSlot, Infusion
+from dosing.weights import last_weight
 from patients import entry
 from patients.casebook import Casebook, forms_of
 from patients.consenting import record_capacity, record_consent
@@ -271,7 +272,6 @@ class Populator:
         if dosing is None:
             return
         on, donor = day, f"D-{self.rng.randint(10, 59)}"
-        weight = Decimal(self.rng.randint(580, 960)) / 10
         for infusion in Infusion.objects.filter(patient=patient).order_by("number"):
             if infusion.number > story.infusions or on > self.today or (on - day).days > last:
                 return
@@ -279,6 +279,8 @@ class Populator:
             end = self.moment(on, 1, 10 + self.rng.randint(0, 30))
             if end.earliest > timezone.now():
                 return
+            known = last_weight(infusion)
+            weight = known.kg.quantize(Decimal("0.1")) if known else Decimal(self.rng.randint(580, 960)) / 10
             self.give(patient, infusion, weight, start, end, donor)
             on += (
                 timedelta(days=self.rng.choice(dosing.interval_days)) if dosing.interval_days else timedelta()
@@ -305,7 +307,7 @@ class Populator:
         with self.as_role("cell_laboratory") as by:
             product = Product(
                 donor_code=donor if cells else "",
-                lot=f"{donor}-{self.rng.randint(1, 9)}" if cells else "",
+                lot=f"{donor}-{self.rng.randint(1, 9)}" if cells else f"S-{self.rng.randint(100, 999)}",
                 viable_cells=cells,
                 viability_percent=Decimal(self.rng.randint(820, 960)) / 10 if cells else None,
                 thawed=self.moment(day_of(start), 0, 10) if cells else None,
@@ -314,12 +316,12 @@ class Populator:
             )
             record_preparation(infusion=infusion, facts=product, version=0, by=by)
 
-    def cells_for(self, patient: Patient, weight: Decimal) -> Decimal:
+    def cells_for(self, patient: Patient, weight: Decimal) -> Decimal | None:
         """Return the viable cells of one infusion: near the target, none in an arm without cells."""
         rules = patient.protocol.rules
         slot = AllocationSlot.objects.filter(patient=patient).first()
         if rules.dosing is None or (slot and not rules.arm(slot.arm).cells):
-            return Decimal(0)
+            return None
         limits = rules.dosing.cells_per_kg
         share = (
             Decimal(self.rng.randint(80, 100)) / 100
