@@ -1,0 +1,144 @@
+"""A masked trial with its arms exchanged, and all that a person can be shown of it, as bytes (BLD-01 to BLD-03)."""
+
+import html
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.http import HttpResponse
+from django.test import Client
+
+from audit.testing import lifted_triggers
+from audit.trail import history_model
+from dosing.models import AllocationSlot, Preparation
+from trials.models import Trial
+
+# What may differ between two answers to the same question: tokens, and ids drawn for one request.
+DRAWN = (
+    (re.compile(rb'(name="csrfmiddlewaretoken" value=")[^"]*'), rb"\1"),
+    (re.compile(rb'("X-CSRFToken": ")[^"]*'), rb"\1"),
+    (re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), b"(id)"),
+)
+HEADERS = ("Content-Type", "Content-Disposition", "Content-Language", "Location", "HX-Trigger", "Cache-Control")
+LINK = re.compile(r'(?:href|src|hx-get)="([^"#]*)')
+
+CELLS: dict[str, Any] = {
+    "donor_code": "D-QXJ", "lot": "LOT-QXJ-1", "bag": "BAG-QXJ", "viable_cells": Decimal(56_000_000),
+    "viability_percent": Decimal("91.37"), "thawed": "2026-03-10T09:11+01:00[Europe/Madrid]",
+    "cells_per_kg": Decimal(800_000), "dose_finding": "below", "dose_deviation_reason": "Reason QXJ",
+}  # fmt: skip
+SALINE: dict[str, Any] = {
+    "donor_code": "", "lot": "SALINE-QXJ", "bag": "", "viable_cells": None, "viability_percent": None,
+    "thawed": "", "cells_per_kg": None, "dose_finding": "", "dose_deviation_reason": "",
+}  # fmt: skip
+TOLD_BY_THE_PRODUCT = (b"QXJ", b"91.37", b"56000000", b"800000", b"see_treatment")
+
+
+def swap_arms(trial: Trial) -> None:
+    """Give every place of the list the other arm and every bag the other content, in the history too."""
+    arms = [arm.code for arm in trial.rules.arms]
+    turned = [When(arm=arm, then=Value(other)) for arm, other in zip(arms, arms[1:] + arms[:1], strict=True)]
+    with lifted_triggers():
+        for slots in (AllocationSlot, history_model(AllocationSlot)):
+            slots.objects.filter(trial_id=trial.pk).update(arm=Case(*turned, default=F("arm")))
+        for products in (Preparation, history_model(Preparation)):
+            rows = products.objects.filter(patient_id__in=trial.patients.values("pk"))
+            with_cells = list(rows.exclude(viable_cells=None).values_list(products._meta.pk.name, flat=True))
+            without = list(rows.filter(viable_cells=None).values_list(products._meta.pk.name, flat=True))
+            rows.filter(pk__in=with_cells).update(**SALINE)
+            rows.filter(pk__in=without).update(**CELLS)
+
+
+def forget_products(trial: Trial) -> None:
+    """Leave no product and no place taken, as if the cell laboratory had not worked yet."""
+    with lifted_triggers():
+        for products in (history_model(Preparation), Preparation):
+            products.objects.filter(patient_id__in=trial.patients.values("pk")).delete()
+        for slots in (history_model(AllocationSlot), AllocationSlot):
+            slots.objects.filter(trial_id=trial.pk)._raw_delete("default")
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Take back everything that was stored inside: two readings start from the same rows."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def shown(response: HttpResponse) -> bytes:
+    """Return status, headers and content of an answer without what is drawn anew for each; a zip file by file."""
+    body = b"".join(response.streaming_content) if response.streaming else response.content
+    if response.get("Content-Type") == "application/zip":
+        body = _unzipped(body)
+    for pattern, kept in DRAWN:
+        body = pattern.sub(kept, body)
+    head = "".join(f"{name}: {response[name]}\n" for name in HEADERS if name in response)
+    return f"{response.status_code}\n{head}\n".encode() + body
+
+
+def _unzipped(data: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return b"\n".join(name.encode() + b"\n" + archive.read(name) for name in archive.namelist())
+
+
+def crawl(client: Client, urls: Iterable[str]) -> dict[str, bytes]:
+    """Return by address what a person is shown there."""
+    return {url: shown(client.get(url)) for url in urls}
+
+
+def walk(client: Client, start: str, *, within: str, also: Iterable[str] = ()) -> dict[str, bytes]:
+    """Follow every link from `start` and `also` inside `within`; of one page each set of parameters once."""
+    waiting, seen, found = [start, *also], set(), {}
+    while waiting:
+        url = waiting.pop(0)
+        if (shape := _shape(url)) in seen:
+            continue
+        seen.add(shape)
+        response = client.get(url)
+        found[url] = shown(response)
+        if response.get("Content-Type", "").startswith("text/html"):
+            waiting += [link for link in _links(found[url], url) if link.startswith(within)]
+    return found
+
+
+def _shape(url: str) -> tuple[str, tuple[str, ...]]:
+    parts = urlsplit(url)
+    return parts.path, tuple(sorted(parse_qs(parts.query)))
+
+
+def _links(page: bytes, at: str) -> Iterator[str]:
+    for link in LINK.findall(page.decode()):
+        address = html.unescape(link)
+        yield urlsplit(at).path + address if address.startswith("?") else address
+
+
+def differences(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, tuple[str, str]]:
+    """Return by address the first line in which two readings differ; nothing when all bytes are the same."""
+    found = {}
+    for url in {**before, **after}:
+        one, other = before.get(url, b"(not reached)"), after.get(url, b"(not reached)")
+        if one != other:
+            lines = zip(one.splitlines() + [b""], other.splitlines() + [b""], strict=False)
+            found[url] = next(
+                ((a.decode(), b.decode()) for a, b in lines if a != b), ("(length)", f"{len(one)} {len(other)}")
+            )
+    return found
+
+
+def read_both(trial: Trial, read: Callable[[], dict[str, bytes]], change: Callable[[Trial], None]) -> dict[str, Any]:
+    """Return where a reading differs once `change` was made; neither leaves anything behind."""
+    with undone():
+        before = read()
+    with undone():
+        change(trial)
+        after = read()
+    assert before, "nothing was read"
+    return differences(before, after)
