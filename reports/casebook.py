@@ -18,7 +18,7 @@ from reports.steps import Step, steps
 
 # What static/stroma.css says of the classes of a profile, in the light colours: a file stands alone.
 PAPER_STYLE = """
-text{font:12px system-ui,"Segoe UI",Arial,sans-serif;fill:#546274}.ink{fill:#15202c}.strong{font-weight:640}
+text{font:12px Arial,"Liberation Sans",Helvetica,sans-serif;fill:#546274}.ink{fill:#15202c}.strong{font-weight:640}
 .gridline{stroke:#e6eaef}.lane{stroke:#dde3ea}.axis{stroke:#74808f;fill:none}.band{fill:#dfeee5}
 .window{fill:#0b5c8e;opacity:.2}.visit-done{fill:#1a7340}.visit-late{fill:#b3261e}
 .visit-next{fill:#fff;stroke:#0b5c8e;stroke-width:1.75}.infusion{fill:#0b5c8e}.medication{fill:#667b90}

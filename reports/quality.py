@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from reports.standing import COMPLETE, DRAFT
 from reports.work import Work
 
 # Aims of the site. Data-management practice, no regulation gives a number.
@@ -52,7 +53,7 @@ def _days_to_entry(work: Work) -> Measure:
 
 
 def _complete(work: Work) -> Measure:
-    expected, done = work.forms_expected, work.required_forms("complete")
+    expected, done = work.forms_expected, work.required_forms(COMPLETE)
     percent = 100 * min(done, expected) / expected if expected else None
     now = "–" if percent is None else _("%(percent)s %%") % {"percent": f"{percent:.0f}"}
     aim = _("at least %(percent)s %%") % {"percent": LEAST_COMPLETE_PERCENT}
@@ -62,7 +63,7 @@ def _complete(work: Work) -> Measure:
 
 
 def _missing(work: Work) -> Measure:
-    expected, begun = work.forms_expected, work.required_forms("begun")
+    expected, begun = work.forms_expected, work.required_forms(DRAFT)
     percent = 100 * max(0, expected - begun) / expected if expected else None
     now = "–" if percent is None else _("%(percent)s %%") % {"percent": f"{percent:.1f}"}
     aim = _("at most %(percent)s %%") % {"percent": MOST_MISSING_PERCENT}

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from patients.models import Patient
 from reports.days import said
+from reports.standing import COMPLETE, DRAFT, VERIFIED
 from reports.work import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Work
 from safety.clocks import span
 from safety.words import length
@@ -62,11 +63,10 @@ def overdue_visits(work: Work) -> Tile:
 
 def drafts(work: Work) -> Tile:
     """Forms begun and not complete."""
-    count = sum(form.drafts for form in work.forms)
-    oldest = min((form.oldest_draft for form in work.forms if form.oldest_draft), default=None)
+    count = work.forms_at(DRAFT)
     note = _("Nothing left unfinished")
-    if oldest:
-        days = (work.now - oldest).days
+    if work.oldest_draft:
+        days = (work.now - work.oldest_draft).days
         note = ngettext("oldest: %(days)s day", "oldest: %(days)s days", days) % {"days": days}
     name = ngettext("Form to finish", "Forms to finish", count)
     return Tile(name, count, note, "file-pen-line", "draft", _patients(work, "drafts"))
@@ -91,7 +91,7 @@ def answered_queries(work: Work) -> Tile:
 
 def forms_to_sign(work: Work) -> Tile:
     """Complete forms without a valid signature."""
-    count = sum(form.unsigned for form in work.forms)
+    count = work.forms_at(COMPLETE, VERIFIED)
     name = ngettext("Form to sign", "Forms to sign", count)
     return Tile(name, count, _("complete, not signed"), "signature", "signed", _patients(work, "unsigned"))
 
@@ -106,7 +106,7 @@ def events_to_sign(work: Work) -> Tile:
 
 def forms_to_verify(work: Work) -> Tile:
     """Complete forms that were not compared with the source."""
-    count = sum(form.unverified for form in work.forms)
+    count = work.forms_at(COMPLETE)
     name = ngettext("Form to verify", "Forms to verify", count)
     return Tile(
         name,

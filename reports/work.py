@@ -21,11 +21,9 @@ from patients.models import Patient, Query, Record, Visit
 from reports.matrix import rules_by_id
 from reports.selection import reconsent_due
 from reports.standing import (
-    COMPLETE,
+    DRAFT,
     OPEN_PATIENTS,
-    SIGNED,
     STAGE,
-    VERIFIED,
     due,
     overdue,
     required_at,
@@ -42,19 +40,12 @@ RECENT = 500
 
 @dataclass(frozen=True, slots=True)
 class FormCount:
-    """Records of one form at one visit, over all patients: how many exist, and how many reached a stage."""
+    """Records of one form at one visit at one stage, over all patients."""
 
     required: bool
-    begun: int
-    complete: int
-    unverified: int
-    unsigned: int
-    oldest_draft: datetime | None
-
-    @property
-    def drafts(self) -> int:
-        """Return the records that are not complete."""
-        return self.begun - self.complete
+    stage: int
+    number: int
+    oldest: datetime
 
 
 class Work:
@@ -107,18 +98,23 @@ class Work:
 
     @cached_property
     def forms(self) -> list[FormCount]:
-        """Return the records by form and visit; a log belongs to no visit and is never required."""
+        """Return the records by form, visit and stage; a log belongs to no visit and is never required."""
         records = self._rows(Record).exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE)
-        keys = records.values_list("patient__protocol_id", "visit__code", "form")
-        complete = Q(stage__gte=COMPLETE)
-        counted = keys.annotate(
-            begun=Count("pk"),
-            complete=Count("pk", filter=complete),
-            unverified=Count("pk", filter=complete & Q(stage__lt=VERIFIED)),
-            unsigned=Count("pk", filter=complete & Q(stage__lt=SIGNED)),
-            oldest_draft=Min("created_at", filter=~complete),
-        )
-        return [FormCount(self._requires(*row[:3]), *row[3:]) for row in counted]
+        keys = records.values_list("patient__protocol_id", "visit__code", "form", "stage")
+        counted = keys.annotate(number=Count("pk"), oldest=Min("created_at"))
+        return [
+            FormCount(self._requires(protocol, visit, form), *rest)
+            for protocol, visit, form, *rest in counted
+        ]
+
+    def forms_at(self, *stages: int) -> int:
+        """Return how many forms stand at one of the stages."""
+        return sum(form.number for form in self.forms if form.stage in stages)
+
+    @property
+    def oldest_draft(self) -> datetime | None:
+        """Return since when the oldest draft waits."""
+        return min((form.oldest for form in self.forms if form.stage == DRAFT), default=None)
 
     def _requires(self, protocol: int, visit: str | None, form: str) -> bool:
         return (
@@ -133,9 +129,9 @@ class Work:
             for row in self.visits
         )
 
-    def required_forms(self, reached: str) -> int:
-        """Return how many required forms are `begun` or `complete`."""
-        return sum(getattr(form, reached) for form in self.forms if form.required)
+    def required_forms(self, at_least: int) -> int:
+        """Return how many required forms have reached a stage."""
+        return sum(form.number for form in self.forms if form.required and form.stage >= at_least)
 
     @cached_property
     def queries(self) -> dict[str, int]:
