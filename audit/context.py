@@ -126,14 +126,18 @@ def _person(user: Any, system: str, outer: Actor | None) -> dict[str, Any]:
             "user_name": user.get_username(),
             "full_name": user.get_full_name() or user.get_username(),
         }
+    label = f"system:{system}"
     if user is not None:
-        cause_id, cause = user.pk, user.get_username()
+        cause = user.pk, user.get_username(), user.get_full_name()
     elif outer is not None and outer.user_id is not None and not outer.user_name.startswith("system:"):
-        cause_id, cause = outer.user_id, outer.user_name
+        cause = outer.user_id, outer.user_name, outer.full_name
     else:
-        cause_id, cause = None, ""
-    label = f"system:{system} for {cause}" if cause else f"system:{system}"
-    return {"user_id": cause_id, "user_name": label, "full_name": label}
+        return {"user_id": None, "user_name": label, "full_name": label}
+    return {
+        "user_id": cause[0],
+        "user_name": f"{label} for {cause[1]}",
+        "full_name": f"{label} for {cause[2]}",
+    }
 
 
 @contextmanager

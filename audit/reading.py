@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.utils.dateparse import parse_datetime
 
@@ -171,9 +172,9 @@ def count(wanted: Filter, *, may: Collection[str]) -> int:
     """Return how many rows pass a filter. One statement; reads them all."""
     selects, params = list[str](), list[Any]()
     for source in sources(wanted, may=may):
-        sql, values = source.rows.order_by().values(source.key).query.sql_with_params()
-        selects.append(f"(SELECT count(*) FROM ({sql}) s)")
-        params += values
+        if compiled := _compiled(source.rows.order_by().values(source.key)):
+            selects.append(f"(SELECT count(*) FROM ({compiled[0]}) s)")
+            params += compiled[1]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {' + '.join(selects) or '0'}", params)
         return int(cursor.fetchone()[0])
@@ -207,9 +208,9 @@ def _keys(parts: list[Source], after: Place | None, size: int) -> list[Key]:
     skip = after.shown if after else 0
     selects, params = list[str](), list[Any]()
     for index, source in enumerate(parts):
-        sql, values = _ordered(source, after, size + skip).query.sql_with_params()
-        selects.append(f"SELECT {index} AS source, s.at_time, s.row_key FROM ({sql}) s")
-        params += values
+        if compiled := _compiled(_ordered(source, after, size + skip)):
+            selects.append(f"SELECT {index} AS source, s.at_time, s.row_key FROM ({compiled[0]}) s")
+            params += compiled[1]
     if not selects:
         return []
     query = f"{' UNION ALL '.join(selects)} ORDER BY 2 DESC, 1, 3 DESC LIMIT {size + skip}"
@@ -217,6 +218,15 @@ def _keys(parts: list[Source], after: Place | None, size: int) -> list[Key]:
         cursor.execute(query, params)
         rows = cursor.fetchall()
     return [(source, _utc(at), key) for source, at, key in rows[skip:]]
+
+
+def _compiled(rows: Any) -> tuple[str, list[Any]] | None:
+    """Return SQL and parameters, or None when the filter can match nothing."""
+    try:
+        sql, params = rows.query.sql_with_params()
+    except EmptyResultSet:
+        return None
+    return sql, list(params)
 
 
 def _ordered(source: Source, after: Place | None, size: int) -> Any:

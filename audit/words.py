@@ -22,6 +22,8 @@ from audit.trail import model_labelled, tracked_columns, trail_of
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 # Of interest to a reader only when nothing else changed.
 TECHNICAL = ("version", "created_at")
+# Of a signature: for machines.
+NOT_READ = ("target_id", "signer_id", "zone", "content_hash", "manifest_hash")
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,12 @@ def column_changes(
     left_out = {*but, trail.trial, trail.patient}
     fields = [column for column in tracked_columns(model) if not {column.name, column.attname} & left_out]
     return [change for column in fields for change in _field(column, old, new, reader)]
+
+
+def describe_signature(old: Any, new: Any, reader: Reader) -> list[Change]:
+    """Return who signed with which meaning, or who took the signature's worth away and why."""
+    model: Any = (new or old).instance_type
+    return column_changes(model, old, new, reader, but=("target_type", "signer_name", *NOT_READ))
 
 
 def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:

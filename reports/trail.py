@@ -52,11 +52,13 @@ class Line:
     tone: str
     role: str
     origin: str
+    item: str = ""
 
-    @property
+    @cached_property
     def changes(self) -> Sequence[Change]:
-        """Return what changed, or the details of an access event."""
-        return self.entry.changes or _details(self.entry.row)
+        """Return what changed, the item asked for first, or the details of an access event."""
+        found = self.entry.changes or _details(self.entry.row)
+        return sorted(found, key=lambda change: change.code != self.item)
 
     @property
     def first(self) -> Change | None:
@@ -125,6 +127,7 @@ class TrailPage:
             tone=TONES[entry.kind],
             role=str(ROLES[entry.role].title) if entry.role in ROLES else entry.role,
             origin=str(dict(ORIGINS).get(entry.origin, entry.origin)),
+            item=self.request.GET.get("item", ""),
         )
 
     @property

@@ -27,6 +27,13 @@ def tolerate_any_value() -> None:
             cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
 
 
+def mind_values_again() -> None:
+    """Switch check constraints on again; PostgreSQL has them back with the rollback of the test."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+
+
 def unsaved(model: type[models.Model], *, bare: bool = False) -> Any:
     """Return an instance whose every column holds a plausible value; a bare one refers only where it must."""
     return model(**{field.attname: _value(field, bare) for field in stored_columns(model)})

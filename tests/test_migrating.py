@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, migrations, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.signals import post_migrate, pre_migrate
 
-from audit import migrating, replay, seals, triggers
+from audit import leaves, migrating, replay, seals, triggers
 from audit.context import acting, current_actor
 from audit.models import AccessEvent
 from audit.triggers.tables import existing_tables
@@ -104,14 +104,16 @@ def test_a_column_that_the_database_does_not_have_yet_is_no_difference():
     assert list(replay.differences(connection, table)) == []
 
 
-def test_a_seal_made_before_a_column_was_added_still_verifies():
+def test_a_seal_made_before_a_column_was_added_still_verifies(monkeypatch):
     """MIG-01: the seal names the columns it covers."""
     trial("one")
-    seals.seal(reason="test")
-    for table in ("trials_trial", "trials_historicaltrial"):
-        change_schema(f"ALTER TABLE {table} ADD COLUMN added text DEFAULT 'later'")
+    with monkeypatch.context() as earlier:
+        columns = leaves.SealedTable.columns.fget
+        fewer = property(lambda table: [name for name in columns(table) if name != "recruiting"])
+        earlier.setattr(leaves.SealedTable, "columns", fewer)
+        seals.seal(reason="test")
 
-    assert [str(finding) for finding in findings(Tally())] == []
+    assert list(findings(Tally())) == []
 
 
 def test_migrate_acts_as_the_system_and_protects_the_tables_again_when_it_fails(monkeypatch):

@@ -26,9 +26,7 @@ from trials.models import Trial
 def _any_value(db):
     rows.tolerate_any_value()
     yield
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+    rows.mind_values_again()
 
 
 @pytest.fixture
@@ -379,7 +377,11 @@ def test_the_hash_of_a_row_can_be_recomputed_with_a_few_lines():
             ["history_id", "planned_on", "weight_kg", "started_at", "premedication", "history_date"],
             "fe9ae551",
         ),
-        ("patients_historicalrecord", ["history_id", "values", "state", "visit_id", "history_patient"], "75179f07"),
+        (
+            "patients_historicalrecord",
+            ["history_id", "values", "state", "visit_id", "history_patient"],
+            "75179f07",
+        ),
         ("accounts_historicaluser", ["history_id", "is_active", "full_name", "history_user_id"], "4f532b2b"),
     ],
 )

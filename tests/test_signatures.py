@@ -24,9 +24,7 @@ pytestmark = pytest.mark.django_db
 def _any_value(db):
     rows.tolerate_any_value()
     yield
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+    rows.mind_values_again()
 
 
 @pytest.fixture

@@ -17,9 +17,7 @@ pytestmark = pytest.mark.django_db
 def _any_value(db):
     rows.tolerate_any_value()
     yield
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+    rows.mind_values_again()
 
 
 def each_model(test):
@@ -223,7 +221,9 @@ def test_the_key_of_a_row_never_changes(model):
             raw(f'UPDATE "{model._meta.db_table}" SET id = 987654 WHERE id = %s', [row.pk])
 
 
-@pytest.mark.parametrize("model", [model for model in TRACKED if trail_of(model).final], ids=lambda m: m._meta.label)
+@pytest.mark.parametrize(
+    "model", [model for model in TRACKED if trail_of(model).final], ids=lambda m: m._meta.label
+)
 def test_what_a_final_row_holds_never_changes(model):
     """RND-03: whatever the path; only an empty column may be filled, once."""
     with someone():
