@@ -227,13 +227,28 @@ def menu(role, trial):
 @pytest.mark.parametrize(
     ("role", "places"),
     [
-        ("coordinator", ["Home", "Patients", "Adverse events", "Queries", "Audit trail", "People and roles"]),
-        ("cell_laboratory", ["Home", "Patients", "Adverse events", "Queries"]),
+        (
+            "coordinator",
+            ["Home", "Patients", "Infusions", "Adverse events", "Queries", "Audit trail", "People and roles"],
+        ),
+        ("cell_laboratory", ["Home", "Patients", "Infusions", "Adverse events", "Queries"]),
         (
             "data_manager",
-            ["Home", "Patients", "Adverse events", "Queries", "Exports", "Audit trail", "People and roles"],
+            [
+                "Home",
+                "Patients",
+                "Infusions",
+                "Adverse events",
+                "Queries",
+                "Exports",
+                "Audit trail",
+                "People and roles",
+            ],
         ),
-        ("statistician", ["Home", "Patients", "Adverse events", "Queries", "Exports", "Audit trail"]),
+        (
+            "statistician",
+            ["Home", "Patients", "Infusions", "Adverse events", "Queries", "Exports", "Audit trail"],
+        ),
     ],
 )
 def test_the_navigation_offers_what_the_role_may_open(role, places, trial):

@@ -19,6 +19,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
         (
             ("reports:home", _("Home"), "layout-dashboard"),
             ("patients:listing", _("Patients"), "users"),
+            ("dosing:listing", _("Infusions"), "syringe"),
             ("safety:listing", _("Adverse events"), "triangle-alert"),
             ("patients:queries", _("Queries"), "message-square-text"),
         ),
