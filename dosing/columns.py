@@ -11,7 +11,6 @@ from accounts.models import User
 from dosing.models import AllocationSlot, Infusion, Preparation
 from dosing.words import (
     dose_words,
-    finding_tag,
     is_overdue,
     millions,
     said_moment,
@@ -61,10 +60,7 @@ def _given() -> tuple[Column, ...]:
             name="weight_kg", label=lazy("Weight (kg)"), value=lambda row: row.weight_kg, css="num",
             text=lambda row: said_number(row.weight_kg),
         ),
-        Column(
-            name="volume_ml", label=lazy("Volume (mL)"), value=lambda row: row.volume_ml, css="num",
-            text=lambda row: said_number(row.volume_ml),
-        ),
+        Column(name="volume_ml", label=lazy("Volume (mL)"), value=lambda row: row.volume_ml, on_page=False),
         Column(name="not_given_reason", label=lazy("Not given because"), on_page=False, free_text=True,
                value=lambda row: row.not_given_reason),
     )  # fmt: skip
@@ -78,7 +74,7 @@ def _product() -> tuple[Column, ...]:
                     text=lambda product: said_number(millions(product.viable_cells)), css="num"),
         _of_product("cells_per_kg", lazy("Dose (×10⁶/kg)"), lambda product: product.cells_per_kg,
                     text=dose_words, css="num"),
-        _of_product("dose", lazy("Dose"), lambda product: product.dose_finding, text=finding_tag),
+        _of_product("dose", lazy("Dose"), lambda product: product.dose_finding, on_page=False),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from accounts.permissions import Permission as P
 from dosing.allocation import arm_of
 from dosing.dose_box import DoseBox, dose_box
 from dosing.fields import MeasureField
-from dosing.forms import PreparationForm, whole_cells
+from dosing.preparation_forms import PreparationForm, whole_cells
 from dosing.views import infusion_address, infusion_of, product_card, row_page
 
 

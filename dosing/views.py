@@ -14,10 +14,11 @@ from accounts.keeping import kept_data
 from accounts.permissions import Permission as P
 from dosing.administration import obstacle
 from dosing.dose_box import dose_box
-from dosing.forms import BedsideForm, NotGivenForm, RowForm, WeightForm
+from dosing.forms import BedsideForm, NotGivenForm, WeightForm
 from dosing.models import Infusion, Preparation
+from dosing.row_forms import RowForm
 from dosing.stale import Stale
-from dosing.words import infusion_facts, product_facts, status_tag, today_at
+from dosing.words import infusion_facts, product_facts, status_tag, today_at, window_words
 from patients.views import patient_of
 
 
@@ -95,6 +96,7 @@ def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
     context = {
         "facts": infusion_facts(row),
         "status": status_tag(row, today_at(row.patient.trial)),
+        "window": window_words(row),
         "obstacle": problem,
         "may_change": open_now and recorded,
         "may_skip": may_record and not recorded,

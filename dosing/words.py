@@ -79,9 +79,8 @@ def millions(cells: Decimal | None) -> Decimal | None:
 
 
 def infusion_facts(row: Infusion) -> list[Fact]:
-    """Return what the bedside recorded as label and words; what does not apply is left out."""
+    """Return what the bedside recorded as label and words, without what does not apply."""
     told: list[Fact] = [
-        (_("Planned"), window_words(row)),
         (_("Not given because"), row.not_given_reason),
         (_("Weight of the day"), _measure(row.weight_kg, "kg")),
         (_("Weight measured at"), said_moment(row.weight_measured)),
@@ -125,6 +124,9 @@ def _answer(code: str) -> str:
 
 
 def dose_words(product: Preparation) -> str:
-    """Return the dose in millions per kilogram, never rounded into the range; nothing without cells."""
+    """Return the dose in millions per kilogram, never rounded into the range, marked when it is outside."""
     finding = finding_of(product.patient, product.viable_cells, product.infusion.weight_kg)
-    return number_text(shown_millions(finding), get_language() or "en") if finding else ""
+    if finding is None:
+        return ""
+    number = number_text(shown_millions(finding), get_language() or "en")
+    return number if finding.position == "within" else format_html("{} {}", number, finding_tag(product))

@@ -1,0 +1,134 @@
+"""Forms on one row of the dosing room: the version shown, both values when it moved, measures with their unit."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self, cast
+
+from crispy_forms.bootstrap import AppendedText
+from crispy_forms.layout import Layout
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from dosing.fields import MeasureField
+from dosing.models import Infusion
+from patients.forms import StepForm
+
+YES_NO = [("Y", _("Yes")), ("N", _("No"))]
+SEGMENTS = "components/segments.html"
+NEVER_COMPARED = frozenset({"version", "reason"})
+
+
+class LineField(forms.CharField):
+    """One line of text."""
+
+    def __init__(self, *, max_length: int = 2000, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, **kwargs)
+        self.widget.attrs["autocomplete"] = "off"
+
+
+class YesNoField(forms.ChoiceField):
+    """Yes or no, nothing chosen beforehand."""
+
+    widget = forms.RadioSelect
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=YES_NO, **kwargs)
+
+
+class RowForm(StepForm):
+    """A form on one row as it stood when the page was made; a change of what was saved asks for a reason."""
+
+    asked_in_order: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, *args: Any, row: Infusion, **kwargs: Any) -> None:
+        self.row = row
+        self.refused: Mapping[str, Any] = {}
+        kwargs.setdefault("initial", self.stored())
+        super().__init__(*args, trial=row.patient.trial, patient=row.patient, **kwargs)
+        self.fields["version"] = forms.IntegerField(
+            label=_("Version"), widget=forms.HiddenInput, initial=self.version()
+        )
+        self.order_fields(self.asked_in_order)
+        self.arrange()
+
+    def stored(self) -> dict[str, Any]:
+        """Return what is stored, as a person would type it."""
+        return {}
+
+    def version(self) -> int:
+        """Return the version of what is stored."""
+        return self.row.version
+
+    def sections(self) -> list[Any]:
+        """Return the groups of the form."""
+        return [name for name in self.fields if name != "version"]
+
+    def arrange(self) -> None:
+        """Lay the form out; again after a refusal, which may ask for a field that was not shown before."""
+        self.helper.layout = Layout("version", *self.sections())
+
+    def add_reason(self, *, required: bool, help_text: Any = "") -> None:
+        """Ask why what was saved is changed; who did not know that it was is told so first."""
+        self.fields["reason"] = LineField(
+            label=_("Reason for the change"),
+            required=required and not self.is_stale(),
+            max_length=1000,
+            help_text=help_text,
+        )
+
+    def is_stale(self) -> bool:
+        """Tell whether this was typed on another version than what is stored now."""
+        return self.is_bound and self.data.get("version") != str(self.version())
+
+    def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
+        """Call the verb; tell whether it was done. A refusal is put beside its field."""
+        done = super().carried_out(verb, **arguments)
+        self.refused = self.errors
+        self.arrange()
+        return done
+
+    def save(self, *, by: User) -> bool:
+        """Carry out the verb of this form. Raises Stale when the row is no longer at the version shown."""
+        raise NotImplementedError
+
+    def again(self, row: Any) -> Self:
+        """Return the form with what was typed, on the row as it is stored now."""
+        around = self.around(row)
+        data = cast(QueryDict, self.data).copy()
+        data["version"] = str(type(self)(**around).version())
+        return type(self)(data, **around)
+
+    def around(self, row: Any) -> dict[str, Any]:
+        """Return what the form is made with, for the row as it is stored now."""
+        row.patient = self.row.patient
+        return {"row": row}
+
+    def differences(self) -> list[tuple[str, str, str]]:
+        """Return label, stored value and typed value of each answer in which they differ; `82,4` is `82.40`."""
+        asked = [self[name] for name in self.fields if name not in NEVER_COMPARED]
+        return [
+            (str(field.label), _in_words(field, stored), _in_words(field, field.value()))
+            for field in asked
+            if not _same(field, stored := self.initial.get(field.name) or "")
+        ]
+
+
+def measure(form: forms.Form, name: str) -> AppendedText:
+    """Return a measure laid out with its unit behind the input."""
+    return AppendedText(name, cast(MeasureField, form.fields[name]).unit)
+
+
+def _same(field: forms.BoundField, stored: str) -> bool:
+    typed = field.value() or ""
+    try:
+        return field.field.clean(typed) == field.field.clean(stored)
+    except ValidationError:
+        return typed == stored
+
+
+def _in_words(field: forms.BoundField, value: Any) -> str:
+    """Return a value of a field as the page shows it."""
+    titles = {str(code): str(title) for code, title in getattr(field.field, "choices", ())}
+    return titles.get(str(value), str(value)).strip() if value else ""
