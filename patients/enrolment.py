@@ -17,7 +17,10 @@ from patients.visiting import plan_visits, today_of
 
 
 def obstacles(patient: Patient, on: date | None = None) -> list[str]:
-    """Return in sentences what stands in the way of inclusion on a day (default: today); empty when nothing does."""
+    """Return in sentences what stands in the way of inclusion on a day; empty when nothing does.
+
+    By default that is the day the investigator signed for, else today.
+    """
     found = []
     if patient.state != Patient.State.SCREENING:
         found.append(
@@ -33,7 +36,8 @@ def obstacles(patient: Patient, on: date | None = None) -> list[str]:
         found.append(_("No investigator has signed the eligibility, or the signature no longer holds."))
     elif decision.conclusion != Conclusion.ELIGIBLE:
         found.append(_("The investigator concluded that the patient is not eligible."))
-    for finding in evaluate(patient, inclusion_on=on).obstacles:
+    day = on or (decision.inclusion_on if decision else None)
+    for finding in evaluate(patient, inclusion_on=day).obstacles:
         needs = _(" (needs %(needs)s)") % {"needs": ", ".join(finding.needs)} if finding.needs else ""
         found.append(f"{finding.id}: {finding.text} – {finding.words.lower()}{needs}")
     return found
