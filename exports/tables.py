@@ -1,10 +1,18 @@
 """Which tables an export holds and what is in their columns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import (
+    BooleanField,
+    DateTimeField,
+    DecimalField,
+    Field,
+    GeneratedField,
+    Model,
+    QuerySet,
+)
 
 from dosing.models import AllocationSlot, Infusion, Preparation
 from exports.cells import cell, harmless
@@ -30,7 +38,7 @@ class Table:
     name: str
     title: str
     columns: tuple[Column, ...]
-    rows: Callable[[], Iterator[tuple[Any, ...]]]
+    rows: Callable[[], Iterator[Sequence[Any]]]
     escaped: tuple[str, ...] = field(default=())
 
     @property
@@ -227,17 +235,40 @@ def _escaped(columns: tuple[Column, ...]) -> tuple[str, ...]:
     return tuple(column.name for column in columns if column.free_text)
 
 
-def _reader(queryset: QuerySet[Any], columns: tuple[Column, ...]) -> Callable[[], Iterator[tuple[Any, ...]]]:
-    makers = [harmless_cell if column.free_text else cell for column in columns]
+def _reader(queryset: QuerySet[Any], columns: tuple[Column, ...]) -> Callable[[], Iterator[Sequence[Any]]]:
+    """Return a reader of the rows; only columns whose values need it are converted, cell by cell."""
     sources = [column.source for column in columns]
+    converted = [
+        (index, maker)
+        for index, column in enumerate(columns)
+        if (maker := _maker(column, field_at(queryset.model, column.source))) is not None
+    ]
 
-    def rows() -> Iterator[tuple[Any, ...]]:
+    def rows() -> Iterator[Sequence[Any]]:
         for row in queryset.values_list(*sources).iterator(chunk_size=2000):
-            yield tuple([make(value) for make, value in zip(makers, row, strict=True)])
+            cells = list(row)
+            for index, make in converted:
+                value = cells[index]
+                if value is not None:
+                    cells[index] = make(value)
+            yield cells
 
     return rows
 
 
-def harmless_cell(value: Any) -> Any:
-    """Return a free-text column as a cell."""
-    return harmless(value) if value else ""
+def _maker(column: Column, field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
+    """Return how a column's values become cells; None where the csv writer writes them as they are."""
+    if column.free_text:
+        return harmless
+    if isinstance(field, BooleanField):
+        return "NY".__getitem__
+    return cell if isinstance(field, DateTimeField | DecimalField) else None
+
+
+def field_at(model: type[Model], source: str) -> "Field[Any, Any]":
+    """Return the field that a path such as `patient__code` leads to."""
+    name, _dash, rest = source.partition("__")
+    found: Any = model._meta.get_field(name)
+    if rest:
+        return field_at(found.related_model, rest)
+    return found.output_field if isinstance(found, GeneratedField) else found

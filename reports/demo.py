@@ -29,6 +29,7 @@ from patients.signing import sign_records
 from patients.visiting import hold_visit
 from safety.answers import EventAnswers
 from safety.choices import causalities
+from safety.classification import related
 from safety.models import NOT_OF_SPECIAL_INTEREST
 from safety.reporting import report_event, report_to_sponsor
 from trials.models import Trial
@@ -161,6 +162,10 @@ class Populator:
         wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.trial.zone)
         return Moment.from_datetime(wall, self.zone)
 
+    def hour(self, day: date) -> int:
+        """Return an hour of the working day; today, one that has certainly passed."""
+        return 9 if day < self.today else 0
+
     def tell(self, story: Story) -> None:
         """Take one invented patient as far as the story goes."""
         day = self.today - timedelta(days=story.days_ago)
@@ -189,7 +194,7 @@ class Populator:
         with self.as_role("coordinator") as by:
             patient = screen(trial=self.trial, screened_on=day, identity=identity, by=by)
             version = patient.protocol.rules.consent.current_version
-            given = self.moment(day, 0, 20)
+            given = self.moment(day, self.hour(day), 20)
             kind = story.consent if story.consent in patient.protocol.rules.consent.types else "patient"
             record_consent(patient=patient, type=kind, version=version, given=given, by=by)
         return patient
@@ -275,8 +280,8 @@ class Populator:
         for infusion in Infusion.objects.filter(patient=patient).order_by("number"):
             if infusion.number > story.infusions or on > self.today or (on - day).days > last:
                 return
-            start = self.moment(on, 0, 40 + infusion.number)
-            end = self.moment(on, 1, 10 + self.rng.randint(0, 30))
+            start = self.moment(on, self.hour(on), 40 + infusion.number)
+            end = self.moment(on, self.hour(on) + 1, 10 + self.rng.randint(0, 30))
             if end.earliest > timezone.now():
                 return
             known = last_weight(infusion)
@@ -293,7 +298,7 @@ class Populator:
         with self.as_role("coordinator") as by:
             facts = Bedside(
                 weight_kg=weight,
-                weight_measured=self.moment(day_of(start), 0, 30),
+                weight_measured=self.moment(day_of(start), self.hour(day_of(start)), 30),
                 started=start,
                 ended=end,
                 volume_ml=Decimal(100),
@@ -310,7 +315,7 @@ class Populator:
                 lot=f"{donor}-{self.rng.randint(1, 9)}" if cells else f"S-{self.rng.randint(100, 999)}",
                 viable_cells=cells,
                 viability_percent=Decimal(self.rng.randint(820, 960)) / 10 if cells else None,
-                thawed=self.moment(day_of(start), 0, 10) if cells else None,
+                thawed=self.moment(day_of(start), self.hour(day_of(start)), 10) if cells else None,
                 dose_deviation_reason="",
                 donor_deviation_reason="",
             )
@@ -373,8 +378,7 @@ class Populator:
         offered = [code for code, _label in causalities(rules)]
         if event.causality in offered:
             return event.causality
-        related = event.causality in {"definite", "probable", "possible"}
-        return offered[0] if related else offered[-1]
+        return next(code for code in offered if related(code) == related(event.causality))
 
     def category(self, event: Event, rules: Safety) -> str:
         """Return the protocol's category of special interest, or that there is none."""
