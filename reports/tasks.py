@@ -154,7 +154,7 @@ def to_prepare(work: Work) -> Tile:
     count = work.preparations["next"]
     note = _("within %(days)s days") % {"days": PREPARE_AHEAD_DAYS}
     name = ngettext("Infusion to prepare", "Infusions to prepare", count)
-    return Tile(name, count, note, "flask-conical", "due", _patients(work, "follow_up"))
+    return Tile(name, count, note, "flask-conical", "due", _list(work, "dosing:listing", state="planned"))
 
 
 def unrecorded_preparations(work: Work) -> Tile:
@@ -167,7 +167,7 @@ def unrecorded_preparations(work: Work) -> Tile:
         _("infusion given, product not recorded"),
         "clipboard-pen",
         "late",
-        _patients(work, "follow_up"),
+        _list(work, "dosing:listing", state="given"),
     )
 
 
