@@ -138,7 +138,9 @@ class TrailPage:
             value = self.request.GET.get(name, "")
             if value:
                 words = dict(_flat(getattr(field, "choices", ()))).get(value, value)
-                found.append(Chip(str(field.label or _("Row")), str(words), self._url(without=name)))
+                if name == "row" and self.lines:
+                    words = self.lines[0].subject.title
+                found.append(Chip(str(field.label or _("Only")), str(words), self._url(without=name)))
         return found
 
     @property
