@@ -3,7 +3,6 @@
 from typing import Any
 
 import django_filters
-from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
@@ -26,21 +25,24 @@ class PatientFilter(django_filters.FilterSet):
 class QueryFilter(django_filters.FilterSet):
     """Queries by status, origin, patient and age."""
 
-    state = django_filters.MultipleChoiceFilter(
-        label=_("Status"), choices=Query.State.choices, widget=forms.CheckboxSelectMultiple
-    )
+    state = django_filters.ChoiceFilter(label=_("Status"), choices=Query.State.choices, empty_label=_("Any"))
     origin = django_filters.ChoiceFilter(
         label=_("Raised by"), choices=Query.Origin.choices, empty_label=_("Any")
     )
     patient = django_filters.CharFilter(label=_("Patient"), field_name="patient__code", lookup_expr="iexact")
     form_code = django_filters.CharFilter(label=_("Form"), field_name="record__form")
-    unsettled = django_filters.BooleanFilter(label=_("Not closed"), method="only_unsettled")
+    unsettled = django_filters.ChoiceFilter(
+        label=_("Settled"),
+        choices=[("true", _("Not closed")), ("false", _("Closed"))],
+        empty_label=_("Any"),
+        method="only_unsettled",
+    )
 
     class Meta:
         model = Query
         fields = ["state", "origin", "patient", "form_code", "unsettled"]
 
-    def only_unsettled(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+    def only_unsettled(self, queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep what is not closed, or what is."""
         return (
             queryset.filter(state__in=Query.OPEN_STATES)

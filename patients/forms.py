@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Field, Layout
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +27,17 @@ class StepForm(forms.Form):
         self.helper.form_tag = False
         self.helper.disable_csrf = True
         self.add_fields(trial.rules.trial.site.time_zone)
+        self.helper.layout = Layout(*(self.drawn(name) for name in self.fields))
+
+    def drawn(self, name: str) -> Field:
+        """Return how a field is drawn: choices as boxes side by side, short answers in short inputs."""
+        field = self.fields[name]
+        if isinstance(field.widget, forms.RadioSelect):
+            return Field(name, template="components/segments.html")
+        if isinstance(field, DayField):
+            return Field(name, css_class="w-short")
+        narrow = isinstance(field, MomentField | forms.ChoiceField) or name in {"password", "hospital_number"}
+        return Field(name, css_class="w-mid") if narrow else Field(name)
 
     def add_fields(self, zone: str) -> None:
         """Add the fields that depend on the trial."""

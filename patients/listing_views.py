@@ -19,7 +19,7 @@ from patients.views import step
 from trials.listing import Column, Listing
 
 PATIENT_COLUMNS = (
-    Column(name="patient", label=_("Patient"), value=lambda row: row.code, sort=("number",)),
+    Column(name="patient", label=_("Patient"), value=lambda row: row.code, sort=("number",), css="code"),
     Column(
         name="status",
         label=_("Status"),
@@ -65,7 +65,7 @@ def item_label(query: Query) -> str:
 
 
 QUERY_COLUMNS = (
-    Column(name="patient", label=_("Patient"), value=lambda row: row.patient.code),
+    Column(name="patient", label=_("Patient"), value=lambda row: row.patient.code, css="code"),
     Column(name="item", label=_("Item"), value=item_label),
     Column(name="question", label=_("Question"), value=lambda row: row.text, free_text=True, css="wide"),
     Column(
