@@ -12,6 +12,7 @@ from accounts.permissions import Permission as P
 from dosing.columns import SLOT_COLUMNS, attach_products, infusion_columns
 from dosing.filters import InfusionFilter, SlotFilter
 from dosing.models import AllocationList, AllocationSlot, Infusion
+from dosing.treatment_reading import note_treatment_read
 from trials.listing import Listing
 
 
@@ -22,6 +23,8 @@ def listing(request: TrialRequest) -> HttpResponseBase:
     # Prefetched, not joined: the text of a protocol would be sent with every row.
     rows = rows.prefetch_related("patient__protocol")
     sees = request.access.sees_treatment
+    if sees:
+        note_treatment_read(request, page="infusions")
     page = Listing(
         request,
         queryset=rows,
@@ -35,12 +38,14 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         name="infusions",
         empty=lazy("No infusion is planned yet: they are planned when a patient is included."),
     )
-    return page.response("dosing/listing.html")
+    with_list = sees and request.trial.rules.allocation is not None
+    return page.response("dosing/listing.html", {"with_list": with_list})
 
 
 @trial_page(see=P.SEE_TREATMENT)
 def allocation(request: TrialRequest) -> HttpResponseBase:
     """Show how the allocation list was made, and its places with the patients who took them."""
+    note_treatment_read(request, page="allocation")
     plan = request.trial.rules.allocation
     made = AllocationList.objects.visible_to(request.user).filter(trial=request.trial).first()
     if plan is None or made is None:

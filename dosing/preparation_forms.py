@@ -3,19 +3,22 @@
 from decimal import Decimal
 from typing import Any
 
-from crispy_forms.layout import Div, Fieldset
+from crispy_forms.layout import HTML, Div, Fieldset
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as lazy
 
 from accounts.models import User
 from dosing import preparing
 from dosing.dose import MILLION
+from dosing.dose_box import DoseBox, dose_box
 from dosing.fields import MeasureField
-from dosing.models import Preparation
+from dosing.models import Infusion, Preparation
 from dosing.row_forms import LineField, RowForm, measure
 from dosing.words import millions, said_moment, said_number
 from trials.day_fields import MomentField
 from trials.protocol_design import Arm
 
+LIVE_DOSE = "{% include 'dosing/_live_dose.html' %}"
 TEXTS = ("lot", "bag", "donor_code", "dose_deviation_reason", "donor_deviation_reason")
 
 
@@ -76,9 +79,14 @@ class PreparationForm(RowForm):
         why = [Fieldset(lazy("Reason for the change"), "reason", css_class="sec")]
         return [
             Fieldset(lazy("Product"), names, css_class="sec"),
-            Fieldset(lazy("Cells"), counted, *reasons, css_class="sec"),
+            Fieldset(lazy("Cells"), counted, HTML(LIVE_DOSE), *reasons, css_class="sec"),
             *(why if "reason" in self.fields else []),
         ]
+
+    @property
+    def dose(self) -> DoseBox:
+        """Return the dose of the cells that stand in the form, typed or stored."""
+        return typed_dose(self.row, self["viable_cells"].value() or "")
 
     def around(self, row: Any) -> dict[str, Any]:
         return {"row": self.row, "product": row if row.pk else None, "arm": self.arm}
@@ -90,6 +98,15 @@ class PreparationForm(RowForm):
         facts = preparing.Product(**told)  # type: ignore[typeddict-item]
         verb = preparing.record_preparation
         return self.carried_out(verb, infusion=self.row, facts=facts, version=version, reason=reason, by=by)
+
+
+def typed_dose(row: Infusion, text: str) -> DoseBox:
+    """Return the dose of typed millions of cells; a number that cannot be read is told in a sentence."""
+    field = MeasureField(unit="×10⁶", places=6, required=False)
+    try:
+        return dose_box(row, whole_cells(field.clean(text)))
+    except ValidationError as refused:
+        return DoseBox(problem=" ".join(refused.messages))
 
 
 def whole_cells(number: Decimal | None) -> Decimal | None:

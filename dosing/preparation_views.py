@@ -1,6 +1,5 @@
 """Pages of the product of one infusion. In a masked trial no blinded role reaches them, whatever the arm."""
 
-from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import get_language
@@ -8,9 +7,8 @@ from django.utils.translation import get_language
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from dosing.allocation import arm_of
-from dosing.dose_box import DoseBox, dose_box
-from dosing.fields import MeasureField
-from dosing.preparation_forms import PreparationForm, whole_cells
+from dosing.models import Infusion
+from dosing.preparation_forms import PreparationForm, typed_dose
 from dosing.views import infusion_address, infusion_of, product_card, row_page
 
 
@@ -23,9 +21,10 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
         **product_card(request, row),
         "arm": arm.title.in_language(get_language() or "en") if arm else "",
     }
-    may_prepare = request.access.may(P.PREPARE_PRODUCT)
-    context["editing"] = may_prepare and (context["product"] is None or "change" in request.GET)
-    context["may_change"] = may_prepare and context["product"] is not None
+    may_prepare, recorded = request.access.may(P.PREPARE_PRODUCT), context["product"] is not None
+    context["skipped"] = row.state == Infusion.State.NOT_GIVEN and not recorded
+    context["editing"] = may_prepare and not context["skipped"] and (not recorded or "change" in request.GET)
+    context["may_change"] = may_prepare and recorded
     if request.method != "POST" and not context["editing"]:
         return render(
             request, "dosing/preparation.html", {"infusion": row, "patient": row.patient, **context}
@@ -44,9 +43,5 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
 def dose(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Say what dose the typed cells are. Stores nothing; an unfinished number is told in a sentence."""
     row = infusion_of(request, code, number)
-    field = MeasureField(unit="×10⁶", places=6, required=False)
-    try:
-        box = dose_box(row, whole_cells(field.clean(request.POST.get("viable_cells", ""))))
-    except ValidationError as refused:
-        box = DoseBox(problem=" ".join(refused.messages))
+    box = typed_dose(row, request.POST.get("viable_cells", ""))
     return render(request, "dosing/_dose.html", {"dose": box})

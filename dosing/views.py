@@ -18,6 +18,7 @@ from dosing.forms import BedsideForm, NotGivenForm, WeightForm
 from dosing.models import Infusion, Preparation
 from dosing.row_forms import RowForm
 from dosing.stale import Stale
+from dosing.treatment_reading import note_treatment_read
 from dosing.words import infusion_facts, product_facts, status_tag, today_at, window_words
 from patients.views import patient_of
 
@@ -99,7 +100,7 @@ def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
         "window": window_words(row),
         "obstacle": problem,
         "may_change": open_now and recorded,
-        "may_skip": may_record and not recorded,
+        "may_skip": may_record and row.state != Infusion.State.NOT_GIVEN,
         "may_weigh": open_now and not recorded,
         "editing": open_now and (not recorded or "change" in request.GET),
     }
@@ -107,7 +108,11 @@ def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
 
 
 def product_card(request: TrialRequest, row: Infusion) -> dict[str, Any]:
-    """Return product and dose box of an infusion. Only for those who may know the treatment (CEL-18)."""
+    """Return product and dose box of an infusion. Only for those who may know the treatment (CEL-18).
+
+    In a masked trial it leaves an event that it was read (AUD-08).
+    """
+    note_treatment_read(request, page="product", patient=row.patient)
     rows = Preparation.objects.visible_to(request.user).filter(infusion=row).select_related("prepared_by")
     product = rows.first()
     return {

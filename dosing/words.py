@@ -63,11 +63,16 @@ def status_tag(row: Infusion, today: date) -> str:
 
 
 def finding_tag(product: Preparation) -> str:
-    """Return where the dose lies as a word on its ground, or nothing while it is not known."""
+    """Return where the dose lies as a word on its ground, or nothing while it is not known.
+
+    A dose that went out of the range because the weight was amended waits for its reason.
+    """
     if not product.dose_finding:
         return ""
-    tone = FINDING_TONES[product.dose_finding]
-    return format_html('<span class="tag tone-{}">{}</span>', tone, product.get_dose_finding_display())
+    words = product.get_dose_finding_display()
+    if product.dose_finding != Preparation.Finding.WITHIN and not product.dose_deviation_reason:
+        words = _("%(finding)s, no reason yet") % {"finding": words}
+    return format_html('<span class="tag tone-{}">{}</span>', FINDING_TONES[product.dose_finding], words)
 
 
 def millions(cells: Decimal | None) -> Decimal | None:

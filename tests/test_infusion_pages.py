@@ -287,10 +287,14 @@ class TestAmending:
         assert (response.status_code, response.url) == (302, page(patient))
         assert stored(patient).version == 2
 
-    def test_a_given_infusion_entered_in_error_is_marked_as_not_given(self, ward, patient):
+    def test_an_infusion_recorded_in_error_is_taken_back_and_the_trail_keeps_it(self, ward, patient):
+        """AUD-03: the wrong patient's page was open."""
+        assert "Recorded in error" in text_of(ward.get(page(patient)))
+        assert "the audit trail keeps it" in text_of(ward.get(page(patient, "not-given")))
         ward.post(page(patient, "not-given"), {"reason": "Wrong patient", "version": "2"})
 
-        assert (stored(patient).state, stored(patient).weight_kg is None) == ("not_given", False)
+        assert (stored(patient).state, stored(patient).started) == ("not_given", "")
+        assert Infusion.history.filter(state="given").exists()
 
 
 class TestNotGiven:
@@ -507,6 +511,29 @@ class TestTheProduct:
         assert "Below the range" in text_of(response)
         assert "Loss at thawing" in text_of(response)
 
+    def test_a_refused_form_shows_the_dose_of_what_was_typed(self, laboratory, patient):
+        """CEL-10: without any script the person sees why a reason is asked for."""
+        response = laboratory.post(page(patient, "preparation"), product(viable_cells="122.776"))
+        assert "Dose 1.49 ×10⁶/kg" in text_of(response)
+
+    def test_a_dose_that_left_the_range_with_an_amended_weight_waits_for_its_reason(
+        self, ward, laboratory, patient, trial
+    ):
+        """CEL-10: the bedside is not asked; whoever may know the product sees it."""
+        laboratory.post(page(patient, "preparation"), product())
+        ward.post(page(patient, "weight"), weighed(weight_kg="80", version="2", reason="Scale read wrongly"))
+
+        assert "Above the range, no reason yet" in text_of(laboratory.get(page(patient, "preparation")))
+        assert "3.09 Above the range, no reason yet" in text_of(ward.get(listing(trial)))
+
+    def test_nothing_is_prepared_for_an_infusion_that_was_not_given(self, ward, laboratory, patient):
+        ward.post(page(patient, "not-given"), {"reason": "Fever", "version": "2"})
+        response = laboratory.get(page(patient, "preparation"))
+
+        assert "nothing is prepared for it" in text_of(response)
+        assert "form" not in response.context
+        assert laboratory.post(page(patient, "preparation"), product()).status_code == 422
+
     def test_another_donor_asks_for_the_reason(self, ward, laboratory, patient):
         """CEL-11."""
         laboratory.post(page(patient, "preparation"), product())
@@ -613,6 +640,26 @@ class TestTheMaskedTrial:
         assert "L-1" not in text_of(response)
         assert "Product" not in text_of(browser.get(listing(masked)))
 
+    @pytest.mark.parametrize("where", ["infusion", "preparation", "listing", "allocation"])
+    def test_reading_the_treatment_leaves_an_event_that_only_the_unblinded_read(self, masked, arms, where):
+        """AUD-08, BLD-03."""
+        address = (
+            page(arms["cells"], where)
+            if where in {"infusion", "preparation"}
+            else (reverse(f"dosing:{where}", args=[masked.slug]))
+        )
+        seen = AccessEvent.objects.filter(kind="treatment_seen")
+        build.client(build.user("monitor", trial=masked)).get(address)
+        assert not seen.exists()
+        build.client(build.user("inspector", trial=masked)).get(address)
+
+        assert [event.see for event in seen] == ["see_treatment"]
+
+    def test_the_listing_leads_the_unblinded_to_the_allocation_list(self, masked, arms):
+        for role, there in (("statistician", True), ("coordinator", False)):
+            html = build.client(build.user(role, trial=masked)).get(listing(masked)).content.decode()
+            assert ("allocation/" in html) is there
+
     def test_the_unblinded_read_how_the_list_was_made_and_who_holds_which_place(self, masked, arms):
         """RND-01."""
         browser = build.client(build.user("statistician", trial=masked))
@@ -632,7 +679,13 @@ class TestTheMaskedTrial:
         assert browser.get(address, {"taken": "no"}).context["listing"].total > 0
 
 
-class TestAllocationWithoutAList:
+class TestTheOpenTrial:
+    def test_reading_a_product_that_everybody_knows_leaves_no_event(self, ward, patient):
+        ward.get(page(patient))
+        ward.get(page(patient, "preparation"))
+
+        assert not AccessEvent.objects.filter(kind="treatment_seen").exists()
+
     def test_a_trial_that_does_not_randomise_says_so(self, ward, trial):
         response = ward.get(reverse("dosing:allocation", args=[trial.slug]))
         assert "This trial allocates nobody" in text_of(response)
