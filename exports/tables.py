@@ -271,4 +271,5 @@ def field_at(model: type[Model], source: str) -> "Field[Any, Any]":
     found: Any = model._meta.get_field(name)
     if rest:
         return field_at(found.related_model, rest)
-    return found.output_field if isinstance(found, GeneratedField) else found
+    field: Field[Any, Any] = found.output_field if isinstance(found, GeneratedField) else found
+    return field

@@ -33,7 +33,7 @@ REASONS = [
     ("other", _("Other")),
 ]
 CHOOSE = ("", _("Choose"))
-SEGMENTS = "safety/_segments.html"
+SEGMENTS = "components/segments.html"
 
 
 class EventForm(StepForm):

@@ -22,7 +22,14 @@ def test_the_worked_example_of_the_protocol():
 
 @pytest.mark.parametrize(
     ("millions", "position"),
-    [("1.49", "below"), ("1.4999999", "below"), ("1.50", "within"), ("3.00", "within"), ("3.0000001", "above"), ("3.01", "above")],
+    [
+        ("1.49", "below"),
+        ("1.4999999", "below"),
+        ("1.50", "within"),
+        ("3.00", "within"),
+        ("3.0000001", "above"),
+        ("3.01", "above"),
+    ],
 )
 def test_the_bounds_belong_to_the_range(millions, position):
     """CEL-10."""
@@ -30,7 +37,8 @@ def test_the_bounds_belong_to_the_range(millions, position):
 
 
 @pytest.mark.parametrize(
-    ("millions", "shown"), [("1.4996", "1.49"), ("3.0004", "3.01"), ("1.504", "1.50"), ("2.996", "3.00"), ("0", "0.00")]
+    ("millions", "shown"),
+    [("1.4996", "1.49"), ("3.0004", "3.01"), ("1.504", "1.50"), ("2.996", "3.00"), ("0", "0.00")],
 )
 def test_rounding_never_brings_a_dose_into_the_range(millions, shown):
     assert dose.shown_millions(dose.compare(D(millions) * dose.MILLION, **LIEGE)) == shown
@@ -67,13 +75,17 @@ def test_a_negative_number_of_cells_gives_no_dose():
         dose.cells_per_kg(D(-1), D(70))
 
 
-@pytest.mark.parametrize(("weight", "usual"), [("29.9", False), ("30", True), ("250", True), ("250.1", False)])
+@pytest.mark.parametrize(
+    ("weight", "usual"), [("29.9", False), ("30", True), ("250", True), ("250.1", False)]
+)
 def test_an_unusual_weight_asks_for_a_second_look(weight, usual):
     """CEL-09: plausibility 30 to 250 kg."""
     assert dose.is_usual_weight(D(weight)) is usual
 
 
-@pytest.mark.parametrize(("now", "much"), [("90", False), ("90.01", True), ("89.99", True), ("110", False), ("110.01", True)])
+@pytest.mark.parametrize(
+    ("now", "much"), [("90", False), ("90.01", False), ("89.99", True), ("110", False), ("110.01", True)]
+)
 def test_a_change_of_more_than_a_tenth_asks_for_confirmation(now, much):
     """CEL-09: exactly ten per cent passes."""
     assert dose.changed_too_much(D(now), D(100)) is much

@@ -23,7 +23,9 @@ def blocks_of(places):
 @given(seeds, sizes, st.integers(1, 80))
 def test_every_block_holds_the_arms_in_their_ratio(seed, block_sizes, size):
     """RND-01."""
-    places = permuted_blocks(seed=seed, stratum="", size=size, block_sizes=block_sizes, ratio={"a": 1, "b": 1})
+    places = permuted_blocks(
+        seed=seed, stratum="", size=size, block_sizes=block_sizes, ratio={"a": 1, "b": 1}
+    )
     assert len(places) >= size
     for arms in blocks_of(places).values():
         assert len(arms) in block_sizes
@@ -33,7 +35,12 @@ def test_every_block_holds_the_arms_in_their_ratio(seed, block_sizes, size):
 @given(seeds, st.integers(1, 60))
 def test_the_same_seed_gives_the_same_list_and_a_longer_one_begins_with_it(seed, size):
     short = permuted_blocks(seed=seed, stratum="A", size=size, block_sizes=[2, 4], ratio=EVEN)
-    assert short == permuted_blocks(seed=seed, stratum="A", size=size + 40, block_sizes=[4, 2], ratio=EVEN)[: len(short)]
+    assert (
+        short
+        == permuted_blocks(seed=seed, stratum="A", size=size + 40, block_sizes=[4, 2], ratio=EVEN)[
+            : len(short)
+        ]
+    )
 
 
 @given(seeds, st.integers(1, 100))
@@ -53,7 +60,8 @@ def test_an_unequal_ratio_is_kept(seed):
 
 def test_strata_have_lists_of_their_own():
     lists = [
-        [p.arm for p in permuted_blocks(seed="s", stratum=name, size=60, block_sizes=[4], ratio=EVEN)] for name in "AB"
+        [p.arm for p in permuted_blocks(seed="s", stratum=name, size=60, block_sizes=[4], ratio=EVEN)]
+        for name in "AB"
     ]
     assert lists[0] != lists[1]
 
@@ -71,9 +79,17 @@ def test_the_documented_algorithm_gives_the_documented_list():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"block_sizes": [3]}, {"block_sizes": []}, {"block_sizes": [1]}, {"seed": ""}, {"size": 0}, {"ratio": {}}]
+    "wrong",
+    [
+        {"block_sizes": [3]},
+        {"block_sizes": []},
+        {"block_sizes": [1]},
+        {"seed": ""},
+        {"size": 0},
+        {"ratio": {}},
+    ],
 )
 def test_a_list_that_cannot_be_balanced_is_refused(wrong):
     good = {"seed": "s", "stratum": "", "size": 4, "block_sizes": [2], "ratio": EVEN}
-    with pytest.raises(ValueError, match="block sizes|needs a seed"):
+    with pytest.raises(ValueError, match=r"block sizes|needs a seed"):
         permuted_blocks(**(good | wrong))
