@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, models
 from django.http import HttpRequest
 from django.utils import timezone
@@ -27,10 +28,8 @@ class Kind(models.TextChoices):
     IDENTITY_SEEN = "identity_seen", _("Identity read")
     TREATMENT_SEEN = "treatment_seen", _("Treatment read")
     EXPORTED = "exported", _("Data exported")
-    PRINTED = "printed", _("Printed")
     SIGNING_FAILED = "signing_failed", _("Signing failed")
     SIGNING_LOCKED = "signing_locked", _("Signing locked")
-    TRAIL_READ = "trail_read", _("Trail read")
     MIGRATION = "migration", _("System upgraded")
     CONFIGURATION = "configuration", _("Configuration changed")
     CLOCK = "clock", _("Clock went backwards")
@@ -68,6 +67,24 @@ def record_surely(*, kind: str, user: Any = None, detail: dict[str, Any] | None 
         context.put_off(event.save)
     else:
         event.save(force_insert=True)
+
+
+def record_configuration() -> AccessEvent | None:
+    """Store the settings that govern access and storage if they are not those recorded last (AUD-08)."""
+    now = {
+        "version": settings.VERSION,
+        "environment": settings.ENVIRONMENT,
+        "debug": settings.DEBUG,
+        "database": connection.vendor,
+        "hosts": sorted(settings.ALLOWED_HOSTS),
+        "idle seconds": settings.SESSION_IDLE_SECONDS,
+        "session seconds": settings.SESSION_COOKIE_AGE,
+        "seal file": str(settings.SEAL_FILE),
+    }
+    last = AccessEvent.objects.filter(user_id=None, kind=Kind.CONFIGURATION).order_by("-at", "-pk").first()
+    if last is not None and last.detail == now:
+        return None
+    return record(kind=Kind.CONFIGURATION, detail=now)
 
 
 def count_recent(*, kind: str, user: Any, within: timedelta) -> int:

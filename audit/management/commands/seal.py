@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit import seals
+from audit import events, seals
 from audit.context import acting
 
 
@@ -13,11 +13,18 @@ class Command(BaseCommand):
     help = "Seal the new rows of the trail and append the head to SEAL_FILE."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--reason", default="command", help="why now: daily, backup, release …")
+        parser.add_argument(
+            "--reason",
+            default="command",
+            help="why now: daily, release …; backup and restore are recorded as events",
+        )
 
     def handle(self, *args: Any, reason: str, **options: Any) -> None:
         try:
             with acting(system="seal"):
+                events.record_configuration()
+                if reason in (events.Kind.BACKUP, events.Kind.RESTORE):
+                    events.record(kind=reason)
                 made = seals.seal(reason=reason)
         except seals.SealBroken as problem:
             raise CommandError(str(problem)) from problem
