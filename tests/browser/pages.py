@@ -1,0 +1,135 @@
+"""What people do on the pages, by role and label only: sign in, choose, fill in a form of a protocol, look."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from accounts.models import User
+from tests import build
+from trials.item_words import code_words, typed
+from trials.protocol_items import Form, Item
+
+Scope = Page | Locator
+
+
+def day(on: date) -> str:
+    """Return a day as people type it."""
+    return f"{on:%d-%b-%Y}"
+
+
+def named(label: str) -> re.Pattern[str]:
+    """Return what a label reads as: with its unit, and with the mark of what is needed."""
+    return re.compile(rf"^\s*{re.escape(label)}(\s+in [^*]+)?\s*\*?\s*(needed)?\s*$")
+
+
+def field(scope: Scope, label: str) -> Locator:
+    """Return the input with a label."""
+    return scope.get_by_label(named(label))
+
+
+def group(scope: Scope, question: str) -> Locator:
+    """Return the group of boxes under a question."""
+    return scope.get_by_role("group", name=named(question))
+
+
+def choose(scope: Scope, question: str, *answers: str) -> None:
+    """Tick the answers to a question asked with boxes."""
+    for answer in answers:
+        group(scope, question).get_by_label(answer, exact=True).check()
+
+
+def sign_in(page: Page, person: User) -> None:
+    """Sign in as a person does; a person of one trial arrives there."""
+    page.goto("/accounts/login/")
+    page.get_by_label("User name").fill(person.username)
+    page.get_by_label("Password").fill(build.PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/trials/**")
+
+
+def press(page: Page, name: str) -> None:
+    """Press the button of this page with a name."""
+    page.get_by_role("main").get_by_role("button", name=re.compile(f"^{re.escape(name)}")).click()
+
+
+def follow(page: Page, name: str, *, among: str = "Patient") -> None:
+    """Follow a link of the casebook's navigation among the steps of the patient, the visits or the logs."""
+    places = page.get_by_role("navigation", name=re.compile("^Casebook of")).get_by_role("list", name=among)
+    places.get_by_role("link", name=re.compile(rf"(^|\s){re.escape(name)}(\s|$)")).first.click()
+
+
+def fill_in(page: Page, form: Form, values: Mapping[str, Any]) -> None:
+    """Type stored values into the page of a protocol form, in the order in which it asks."""
+    for item in form.items:
+        if item.name in values and not item.is_calculated:
+            _answer(page, item, values[item.name])
+
+
+def _answer(page: Page, item: Item, value: Any) -> None:
+    label = item.label.in_language("en")
+    if item.type in ("yes_no", "choice"):
+        _pick(page, label, code_words(value, item))
+        return
+    parts = typed(value, item)
+    if item.type == "partial_date":
+        _partial_date(group(page, label), parts)
+        return
+    field(page, label).fill(parts[""])
+    if item.units and parts["unit"] != item.unit:
+        page.get_by_label(f"Unit of {label}", exact=True).select_option(parts["unit"])
+
+
+def _pick(page: Page, label: str, answer: str) -> None:
+    """Choose in boxes or, for a long list, in a select."""
+    listed = page.get_by_role("combobox", name=named(label))
+    if listed.count():
+        listed.select_option(label=answer)
+    else:
+        choose(page, label, answer)
+
+
+def _partial_date(asked: Locator, parts: Mapping[str, str]) -> None:
+    asked.get_by_label("Day", exact=True).fill(parts["day"])
+    asked.get_by_label("Month", exact=True).select_option(parts["month"])
+    asked.get_by_label("Year", exact=True).fill(parts["year"])
+
+
+class Walk:
+    """Several people, each in a browser of their own, and what the browser and axe say of every page seen."""
+
+    def __init__(self, browser: Browser, base_url: str) -> None:
+        self.browser, self.base_url = browser, base_url
+        self.faults: list[str] = []
+        self.seen: dict[str, list[str]] = {}
+        self._looked: set[str] = set()
+
+    def arrive(self, person: User) -> Page:
+        """Return the page of somebody who has just signed in through the page of sign-in."""
+        context = self.browser.new_context(base_url=self.base_url, viewport={"width": 1440, "height": 900})
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", lambda said: self._heard(page, said.type, said.text))
+        page.on("pageerror", lambda fault: self._heard(page, "error", str(fault)))
+        sign_in(page, person)
+        return page
+
+    def look(self, page: Page, *, by: str = "") -> None:
+        """Run axe on a page, once for each address; keep what `by` read there."""
+        expect(page.get_by_role("main")).to_be_visible()
+        if by:
+            self.seen.setdefault(by, []).append(f"{page.url}\n{page.locator('body').inner_text()}")
+        address = page.url.partition("?")[0].partition("#")[0]
+        if address in self._looked:
+            return
+        self._looked.add(address)
+        for rule in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
+            self.faults.append(f"{address}: {rule['id']}: {[node['html'][:160] for node in rule['nodes']]}")
+
+
+    def _heard(self, page: Page, kind: str, text: str) -> None:
+        if kind in {"error", "warning"}:
+            self.faults.append(f"{page.url}: {text}")
