@@ -89,3 +89,42 @@ def test_an_unusual_weight_asks_for_a_second_look(weight, usual):
 def test_a_change_of_more_than_a_tenth_asks_for_confirmation(now, much):
     """CEL-09: exactly ten per cent passes."""
     assert dose.changed_too_much(D(now), D(100)) is much
+
+
+@pytest.mark.parametrize(
+    ("cells_given", "weight", "percent", "shown"),
+    [
+        ("110.8", "68.4", "53.9961013645", "54"),
+        ("240", "80", "100", "100"),
+        ("240.000001", "80", "100.0000004167", "101"),
+        ("119.999999", "80", "49.9999995833", "49"),
+        ("0", "80", "0", "0"),
+    ],
+)
+def test_the_share_of_the_target_is_exact_and_shown_away_from_the_range(cells_given, weight, percent, shown):
+    """The picture's 110.8 million at 68.4 kg; one cell beside a bound never reads as the bound."""
+    finding = dose.compare(dose.cells_per_kg(D(cells_given) * dose.MILLION, D(weight)), **LIEGE)
+    assert round(finding.percent_of_target, 10) == D(percent)
+    assert dose.shown_percent(finding) == shown
+
+
+@pytest.mark.parametrize(("places", "shown"), [(0, "2"), (1, "1.6"), (3, "1.620")])
+def test_as_many_decimals_are_shown_as_are_asked_for(places, shown):
+    finding = dose.compare(D("1.62") * dose.MILLION, **LIEGE)
+    assert dose.shown_millions(finding, places) == shown
+
+
+def test_the_cells_of_a_dose_and_their_volume_need_something_to_multiply_and_to_divide_by():
+    for nothing in (D(0), D(-1)):
+        with pytest.raises(dose.DoseRefused):
+            dose.required_cells(nothing, D(70))
+        with pytest.raises(dose.DoseRefused):
+            dose.concentrate_volume_ml(D("7e7"), nothing)
+    assert dose.required_cells(D("0.5"), D(70)) == 35
+    assert dose.concentrate_volume_ml(D(7), D(1)) == 7
+
+
+def test_the_example_of_the_masked_trial():
+    """Domain notes §2: 70 kg needs 70 million cells, 7 mL of concentrate at ten million per mL."""
+    needed = dose.required_cells(D("1.0e6"), D(70))
+    assert (needed, dose.concentrate_volume_ml(needed, D("10e6"))) == (D("7e7"), 7)
