@@ -133,6 +133,7 @@ class EventStepForm(StepForm):
     def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=event.version)
+        self.helper.layout.append("version")
 
 
 class StrikeOutForm(EventStepForm):
