@@ -34,7 +34,7 @@ from safety.models import NOT_OF_SPECIAL_INTEREST
 from safety.reporting import report_event, report_to_sponsor
 from trials.models import Trial
 from trials.moments import Moment
-from trials.protocol import Protocol
+from trials.protocol import Form, Protocol
 from trials.protocol_design import Safety
 from trials.simulation import Simulation, simulated_eligible, simulated_values
 
@@ -187,6 +187,15 @@ class Populator:
             patient = enrol(patient=patient, on=day, by=by)
         self.follow(patient, story, day)
 
+    def timed(self, form: Form, on: date) -> dict[str, str]:
+        """Return the times at which a form was measured: on the day of the visit."""
+        hour = self.hour(on)
+        return {
+            item.name: self.moment(on, hour, 20 + self.rng.randint(0, 39)).iso
+            for item in form.items
+            if item.type == "datetime" and item.shown_when is None
+        }
+
     def screened(self, story: Story, day: date) -> Patient:
         """Screen and take the consent."""
         number = self.rng.randint(100000, 999999)
@@ -203,8 +212,15 @@ class Populator:
         """Enter the forms of screening with answers that every criterion allows."""
         rules = patient.protocol.rules
         known = subject_of(patient, inclusion_on=day)
-        answers = simulated_eligible(rules, self.rng, known, simulation=Simulation(on=day, blank_rate=0.1))
         visit = next(visit for visit in rules.visits if visit.kind == "screening")
+        fixed = {
+            f"{code}.{name}": value
+            for code in visit.form_codes
+            if code != "eligibility"
+            for name, value in self.timed(rules.form(code), day).items()
+        }
+        how = Simulation(on=day, blank_rate=0.1, fixed=fixed)
+        answers = simulated_eligible(rules, self.rng, known, simulation=how)
         with self.as_role("coordinator"):
             row = patient.visits.get(code=visit.code)
             hold_visit(visit=row, on=day, by=self.people["coordinator"])
@@ -263,7 +279,11 @@ class Populator:
                 place = casebook.place(asked.form, visit.key)
                 odd = 0.004 if self.rng.random() < 0.3 else 0.0
                 how = Simulation(
-                    on=on, near=near.get(asked.form, {}), missing_rate=0.02, implausible_rate=odd
+                    on=on,
+                    near=near.get(asked.form, {}),
+                    fixed=self.timed(rules.form(asked.form), on),
+                    missing_rate=0.02,
+                    implausible_rate=odd,
                 )
                 values = simulated_values(
                     rules.form(asked.form), self.rng, rules, casebook.scope(place, {}), how
