@@ -261,7 +261,7 @@ class Populator:
                 and visit.code != "SCR"
                 and planned <= min(self.today, day + timedelta(days=last))
             ):
-                self.hold(patient, visit, planned, near)
+                self.hold(patient, visit, visit.held_on or planned, near)
         for event in story.events:
             self.report(patient, event, day)
         self.close(patient, story, day)
