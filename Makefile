@@ -24,11 +24,14 @@ $(VENV)/test: requirements/test.txt $(VENV)/base
 run: $(VENV)/base ## Start the training installation on http://HOST:PORT with invented patients
 	@tools/start $(BIN)
 
+# Two browsers at once are slower than one: the walks run after the rest, one by one.
+TESTS := sh -c '$(BIN)/pytest -n auto --dist worksteal -m "not browser" && $(BIN)/pytest -m browser'
+
 test: $(VENV)/test browser ## Run every test on SQLite
-	$(BIN)/pytest
+	$(TESTS)
 
 test-postgres: $(VENV)/test browser ## Run every test on a PostgreSQL server started for it
-	tools/with-postgres $(BIN)/pytest
+	tools/with-postgres $(TESTS)
 
 browser:
 	@tools/need chromium
