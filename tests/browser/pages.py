@@ -129,7 +129,6 @@ class Walk:
         for rule in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
             self.faults.append(f"{address}: {rule['id']}: {[node['html'][:160] for node in rule['nodes']]}")
 
-
     def _heard(self, page: Page, kind: str, text: str) -> None:
         if kind in {"error", "warning"}:
             self.faults.append(f"{page.url}: {text}")

@@ -22,7 +22,9 @@ from trials.simulation import Simulation, simulated_values
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 TYPED_AT_SCREENING = ("demography", "pregnancy_test", "eligibility")
-TREATMENT = re.compile(r"\b(placebo|donor|lot|viab\w+|per kg|cells/kg|D-17|L-203)\b|×10⁶|\barm\b", re.IGNORECASE)
+TREATMENT = re.compile(
+    r"\b(placebo|donor|lot|viab\w+|per kg|cells/kg|D-17|L-203)\b|×10⁶|\barm\b", re.IGNORECASE
+)
 
 
 class Way:
