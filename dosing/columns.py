@@ -8,7 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as lazy
 
 from accounts.models import User
-from dosing.models import AllocationSlot, Infusion, Preparation
+from dosing.models import Infusion, Preparation
 from dosing.words import (
     dose_words,
     is_overdue,
@@ -21,6 +21,7 @@ from dosing.words import (
 )
 from trials.listing import Column
 from trials.models import Trial
+from trials.protocol import Protocol
 
 
 def infusion_columns(trial: Trial, *, with_product: bool) -> tuple[Column, ...]:
@@ -36,8 +37,10 @@ def _planned(today: date) -> tuple[Column, ...]:
             sort=("patient_id", "number"),
         ),
         Column(name="number", label=lazy("Infusion"), value=lambda row: row.number, css="num"),
-        Column(name="window", label=lazy("Planned"), value=window_words, css="nowrap"),
-        Column(name="window_from", label=lazy("First day"), value=lambda row: row.window_from, on_page=False),
+        Column(
+            name="window_from", label=lazy("Planned"), value=lambda row: row.window_from, text=window_words,
+            css="nowrap",
+        ),
         Column(name="window_to", label=lazy("Last day"), value=lambda row: row.window_to, on_page=False),
         Column(
             name="status", label=lazy("Status"), value=lambda row: row.state,
@@ -107,22 +110,26 @@ def attach_products(rows: Sequence[Infusion], user: User) -> None:
         row.product = product  # type: ignore[attr-defined]
 
 
-SLOT_COLUMNS = (
-    Column(
-        name="stratum", label=lazy("Stratum"), value=lambda row: row.stratum, sort=("stratum", "position")
-    ),
-    Column(name="position", label=lazy("Place"), value=lambda row: row.position, css="num"),
-    Column(name="block", label=lazy("Block"), value=lambda row: row.block, css="num"),
-    Column(name="arm", label=lazy("Arm"), value=lambda row: row.arm, text=lambda row: arm_title(row)),
-    Column(
-        name="patient", label=lazy("Patient"), css="code nowrap",
-        value=lambda row: row.patient.code if row.patient else "",
-    ),
-    Column(name="taken_at", label=lazy("Taken"), value=lambda row: row.taken_at, css="nowrap"),
-)  # fmt: skip
-
-
-def arm_title(slot: AllocationSlot) -> str:
-    """Return the arm of a slot as the protocol calls it. Rows need `trial.protocol`."""
-    titles = {arm.code: arm.title.in_language(get_language() or "en") for arm in slot.trial.rules.arms}
-    return titles.get(slot.arm, slot.arm)
+def slot_columns(rules: Protocol) -> tuple[Column, ...]:
+    """Return the columns of an allocation list; the stratum only where the trial stratifies."""
+    language = get_language() or "en"
+    arms = {arm.code: arm.title.in_language(language) for arm in rules.arms}
+    stratified = rules.allocation is not None and bool(rules.allocation.strata)
+    stratum = Column(name="stratum", label=lazy("Stratum"), value=lambda row: row.stratum, on_page=stratified)
+    place = Column(
+        name="place", label=lazy("Place"), value=lambda row: row.position, sort=("stratum", "position")
+    )
+    return (
+        place,
+        stratum,
+        Column(name="block", label=lazy("Block"), value=lambda row: row.block, css="num"),
+        Column(
+            name="arm", label=lazy("Arm"), value=lambda row: row.arm,
+            text=lambda row: arms.get(row.arm, row.arm),
+        ),
+        Column(
+            name="patient", label=lazy("Patient"), css="code nowrap",
+            value=lambda row: row.patient.code if row.patient else "",
+        ),
+        Column(name="taken_at", label=lazy("Taken"), value=lambda row: row.taken_at, css="nowrap"),
+    )  # fmt: skip

@@ -9,10 +9,11 @@ from django.utils.translation import gettext_lazy as lazy
 
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
-from dosing.columns import SLOT_COLUMNS, attach_products, infusion_columns
+from dosing.columns import attach_products, infusion_columns, slot_columns
 from dosing.filters import InfusionFilter, SlotFilter
 from dosing.models import AllocationList, AllocationSlot, Infusion
 from dosing.treatment_reading import note_treatment_read
+from dosing.words import said_instant
 from trials.listing import Listing
 
 
@@ -51,14 +52,15 @@ def allocation(request: TrialRequest) -> HttpResponseBase:
     if plan is None or made is None:
         return render(request, "dosing/allocation.html", {"plan": plan})
     rows = AllocationSlot.objects.visible_to(request.user).filter(trial=request.trial)
-    rows = rows.select_related("patient").prefetch_related("trial__protocol")
     page = Listing(
         request,
-        queryset=rows,
-        columns=SLOT_COLUMNS,
-        sort="stratum",
+        queryset=rows.select_related("patient"),
+        columns=slot_columns(request.trial.rules),
+        sort="place",
         filterset=SlotFilter(request.GET, queryset=rows),
         name="allocation",
         empty=lazy("The list has no place."),
     )
-    return page.response("dosing/allocation.html", {"plan": plan, "made": made})
+    return page.response(
+        "dosing/allocation.html", {"plan": plan, "made": made, "made_at": said_instant(made)}
+    )

@@ -75,7 +75,8 @@ class PreparationForm(RowForm):
         counted = Div(
             measure(self, "viable_cells"), measure(self, "viability_percent"), css_class="field-row"
         )
-        reasons = ("dose_deviation_reason", "donor_deviation_reason")
+        with_cells = self.arm is None or self.arm.cells
+        reasons = ("dose_deviation_reason", "donor_deviation_reason") if with_cells else ()
         why = [Fieldset(lazy("Reason for the change"), "reason", css_class="sec")]
         return [
             Fieldset(lazy("Product"), names, css_class="sec"),

@@ -9,7 +9,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from dosing.dose import MILLION, shown_millions
-from dosing.models import Infusion, Preparation
+from dosing.models import AllocationList, Infusion, Preparation
 from dosing.preparing import finding_of
 from patients.models import Patient
 from trials.item_words import number_text
@@ -30,6 +30,12 @@ def said(day: date | None) -> str:
 def said_moment(stored: str) -> str:
     """Return a stored moment in the reader's language, or nothing."""
     return Moment.from_iso(stored).display(get_language() or "en") if stored else ""
+
+
+def said_instant(made: AllocationList) -> str:
+    """Return when a list was made, on the clock of the site."""
+    zone = made.trial.rules.trial.site.time_zone
+    return Moment.from_datetime(made.generated_at, zone).display(get_language() or "en")
 
 
 def said_number(number: Decimal | None) -> str:
@@ -113,7 +119,7 @@ def product_facts(product: Preparation) -> list[Fact]:
         (_("Viable cells"), _measure(millions(product.viable_cells), "×10⁶")),
         (_("Viability"), _measure(product.viability_percent, "%")),
         (_("Thawed"), said_moment(product.thawed)),
-        (_("Dose"), finding_tag(product)),
+        (_("Dose"), "" if product.dose_finding == Preparation.Finding.WITHIN else finding_tag(product)),
         (_("Reason for the dose"), product.dose_deviation_reason),
         (_("Prepared by"), product.prepared_by),
     ]
