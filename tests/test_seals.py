@@ -1,7 +1,5 @@
 """What is done to the trail behind its back is found, and the place is named (REL-07)."""
 
-import hashlib
-import json
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -10,10 +8,8 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 from django.db import connection
-from hypothesis import given
-from hypothesis import strategies as st
 
-from audit import events, leaves, merkle, seals, triggers
+from audit import events, leaves, seals, triggers
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart, Signature, TrailReview
 from audit.verification import Tally, findings
@@ -351,69 +347,6 @@ def test_a_clock_that_went_backwards_is_an_event(seal):
 
     assert AccessEvent.objects.filter(kind="clock").exists()
     assert found() == []
-
-
-def test_the_hash_of_a_row_can_be_recomputed_with_a_few_lines():
-    """docs/audit.md: SHA-256 over a zero byte and the JSON array of the row."""
-    with acting(system="test"):
-        trial = Trial.objects.create(slug="é")
-    table = next(t for t in leaves.sealed_tables() if t.name == "trials_historicaltrial")
-    entry = trial.history.get()
-    told = {
-        **{name: getattr(entry, name) for name in table.columns},
-        "history_date": f"{entry.history_date.replace(tzinfo=None).isoformat(' ', 'microseconds')}",
-    }
-    text = json.dumps(["trials_historicaltrial", *told.values()], ensure_ascii=False, separators=(",", ":"))
-    (leaf,) = leaves.leaves(table, table.columns, after=entry.history_id - 1, until=entry.history_id)
-
-    assert leaf == (entry.history_id, hashlib.sha256(b"\x00" + text.encode()).digest())
-
-
-@pytest.mark.parametrize(
-    ("name", "columns", "digest"),
-    [
-        (
-            "dosing_historicalinfusion",
-            ["history_id", "planned_on", "weight_kg", "started_at", "premedication", "history_date"],
-            "fe9ae551",
-        ),
-        (
-            "patients_historicalrecord",
-            ["history_id", "values", "state", "visit_id", "history_patient"],
-            "75179f07",
-        ),
-        ("accounts_historicaluser", ["history_id", "is_active", "full_name", "history_user_id"], "4f532b2b"),
-    ],
-)
-def test_both_databases_give_the_same_hash(name, columns, digest):
-    """AUD-07: a trail moved from SQLite to PostgreSQL still verifies. The digests are those of either engine."""
-    table = next(t for t in leaves.sealed_tables() if t.name == name)
-    row = rows.fixed_history(table.model)
-    row.save(force_insert=True)
-    ((_, leaf),) = leaves.leaves(table, columns, after=row.pk - 1, until=row.pk)
-
-    assert leaf.hex()[:8] == digest
-
-
-@given(st.lists(st.binary(max_size=4), max_size=40))
-def test_the_root_is_that_of_the_recursive_definition(contents):
-    """RFC 6962 §2.1."""
-    tree = merkle.Tree()
-    for content in contents:
-        tree.add(merkle.leaf(content))
-
-    assert tree.root() == by_definition(contents)
-
-
-def by_definition(contents):
-    if not contents:
-        return hashlib.sha256(b"").digest()
-    if len(contents) == 1:
-        return hashlib.sha256(b"\x00" + contents[0]).digest()
-    k = 1
-    while k * 2 < len(contents):
-        k *= 2
-    return hashlib.sha256(b"\x01" + by_definition(contents[:k]) + by_definition(contents[k:])).digest()
 
 
 def test_settings_that_changed_are_an_event(settings):

@@ -9,17 +9,17 @@ import pytest
 import time_machine
 from django.urls import reverse
 
-from audit import events, reading, signatures
+from audit import reading, signatures
 from audit.context import acting
-from audit.models import AccessEvent, Signature, TrailReview
+from audit.models import AccessEvent, TrailReview
 from audit.reading import Place
 from audit.sources import Filter
 from audit.trail import trail_of
 from audit.words import Reader
-from dosing.models import AllocationSlot, Infusion, Preparation
-from patients.models import Consent, Identity, Patient, Record
+from patients.models import Identity, Patient, Record
 from safety.models import AdverseEvent
 from tests import build, rows
+from tests.trail_pages import everything, lines, text_of, told, url, vitals, vitals_of_number
 
 pytestmark = pytest.mark.django_db
 EVERYTHING = frozenset({"see_identity", "see_treatment", "see_people"})
@@ -50,34 +50,6 @@ def manager(trial):
 @pytest.fixture
 def patient(trial, coordinator):
     return build.patient(trial=trial, by=coordinator, name="Jan Peeters")
-
-
-def url(trial, **filters):
-    query = "&".join(f"{name}={value}" for name, value in filters.items())
-    return f"{reverse('audit:trail', args=[trial.slug])}?{query}"
-
-
-def text_of(response) -> str:
-    main = re.search(r"<main.*?</main>", response.content.decode(), re.DOTALL)[0]
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", main))
-
-
-def lines(person, trial, **filters):
-    response = build.client(person).get(url(trial, **filters))
-    assert response.status_code == 200, text_of(response)
-    return response.context["listing"].lines
-
-
-def told(line) -> list[tuple[str, str, str]]:
-    return [(change.label, change.old, change.new) for change in line.changes]
-
-
-def vitals(patient, **values) -> Record:
-    """Return the vital signs of a patient, stored as such."""
-    with acting(system="test"):
-        return Record.objects.create(
-            patient=patient, protocol=patient.protocol, form="vitals", state="draft", values=values
-        )
 
 
 def test_a_change_shows_who_what_when_why_and_both_values_in_words(trial, patient, coordinator):
@@ -220,56 +192,10 @@ def test_pages_show_every_entry_once_also_at_the_same_instant(trial, patient, co
     assert len(seen) == 130
 
 
-def vitals_of_number(patient, number):
-    with acting(system="test"):
-        Record.objects.create(
-            patient=patient, protocol=patient.protocol, form="concomitant_medication", repeat=number,
-            state="draft", values={},
-        )  # fmt: skip
-
-
 def test_a_place_is_read_as_it_was_written():
     place = Place(datetime(2026, 3, 1, 9, 30, 0, 25, tzinfo=UTC), 3)
 
     assert Place.read(str(place)) == place
-
-
-def infusion_of(patient) -> Infusion:
-    with acting(system="test"):
-        return Infusion.objects.create(patient=patient, number=1, state="planned")
-
-
-def prepare(infusion) -> Preparation:
-    """Leave what only one arm has: a product."""
-    with acting(system="test"):
-        row = rows.unsaved(Preparation)
-        row.infusion, row.patient = infusion, infusion.patient
-        row.save(force_insert=True)
-    return row
-
-
-def sign_of(target, trial) -> None:
-    """Leave a signature on a row, as its trail shows it."""
-    with acting(system="test"):
-        row = rows.unsaved(Signature)
-        row.target_type, row.target_id, row.trial_id = target._meta.label_lower, target.pk, trial.pk
-        row.save(force_insert=True)
-
-
-def everything(trial, patient) -> None:
-    """Leave something of every kind in the trail of a trial."""
-    sign_of(prepare(infusion_of(patient)), trial)
-    vitals(patient, sbp="80")
-    with acting(system="test"):
-        consent = rows.unsaved(Consent)
-        consent.patient = patient
-        consent.save(force_insert=True)
-        slot = rows.unsaved(AllocationSlot)
-        slot.trial, slot.patient = trial, patient
-        slot.save(force_insert=True)
-        events.record(kind="treatment_seen", trial_id=trial.pk, patient_id=patient.pk, see="see_treatment")
-        events.record(kind="identity_seen", trial_id=trial.pk, patient_id=patient.pk)
-        events.record(kind="backup")
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -289,65 +215,6 @@ def test_a_page_costs_the_same_whatever_its_length(trial, coordinator, count, dj
     assert len({line.entry.source for line in response.context["listing"].lines}) >= 10
 
 
-def test_blinded_roles_see_nothing_of_the_treatment_in_the_trail(trial_masked):
-    """AUD-15, BLD-03: neither rows nor events nor signatures on them nor their tables in the filter."""
-    patient = build.patient(trial=trial_masked)
-    everything(trial_masked, patient)
-    seen, blind = (
-        {line.entry.source for line in lines(build.user(role, trial=trial_masked), trial_masked)}
-        for role in ("inspector", "monitor")
-    )
-    hidden = {"dosing.preparation", "dosing.allocationslot", "patients.identity"}
-
-    assert seen >= {"dosing.preparation", "dosing.allocationslot", "audit.signature"}
-    assert not blind & {*hidden, "audit.signature"}
-    response = build.client(build.user("investigator", trial=trial_masked)).get(url(trial_masked))
-    assert "reparation" not in text_of(response)
-    assert "llocation" not in text_of(response)
-    assert "Treatment read" not in text_of(response)
-
-
-@pytest.fixture
-def trial_masked():
-    return build.trial(build.COVID_MSV)
-
-
-def test_a_filter_cannot_reach_behind_the_blind(trial_masked):
-    """AUD-15: asked for by name, a hidden table answers as an empty one does."""
-    patient = build.patient(trial=trial_masked)
-    everything(trial_masked, patient)
-    monitor = build.user("monitor", trial=trial_masked)
-    slot = AllocationSlot.objects.get()
-
-    assert lines(monitor, trial_masked, form="dosing.allocationslot") == []
-    assert lines(monitor, trial_masked, row=f"dosing.allocationslot:{slot.pk}") == []
-    assert lines(monitor, trial_masked, item="arm", form="dosing.allocationslot") == []
-
-
-def test_the_page_is_the_same_whether_or_not_the_patient_got_cells(trial_masked):
-    """AUD-15: hidden rows leave no gap, no count, no time; not even on the next page."""
-    patient = build.patient(trial=trial_masked)
-    infusion = infusion_of(patient)
-    for number in range(60):
-        vitals_of_number(patient, number)
-    browser = build.client(build.user("monitor", trial=trial_masked))
-    first = browser.get(url(trial_masked))
-    later = first.context["listing"].next_url
-    before = [main_of(first), main_of(browser.get(later))]
-    sign_of(prepare(infusion), trial_masked)
-    with acting(system="test"):
-        for _ in range(60):
-            events.record(kind="treatment_seen", trial_id=trial_masked.pk, see="see_treatment")
-
-    assert [main_of(browser.get(address)) for address in (url(trial_masked), later)] == before
-
-
-def main_of(response) -> bytes:
-    """Return the page without the shell, whose session clock ticks, and without the token of its form."""
-    main = re.search(rb"<main.*?</main>", response.content, re.DOTALL)[0]
-    return re.sub(rb'csrfmiddlewaretoken" value="[^"]+"', b"", main)
-
-
 def test_identities_are_shown_to_those_who_may_see_them(trial, patient, coordinator):
     """PRV-01."""
     assert trail_of(Identity).see == "see_identity"
@@ -355,7 +222,8 @@ def test_identities_are_shown_to_those_who_may_see_them(trial, patient, coordina
     assert "Jan Peeters" not in text_of(build.client(build.user("monitor", trial=trial)).get(url(trial)))
 
 
-def test_the_trail_of_another_trial_is_not_shown(trial, trial_masked, coordinator):
+def test_the_trail_of_another_trial_is_not_shown(trial, coordinator):
+    trial_masked = build.trial(build.COVID_MSV)
     other = build.patient(trial=trial_masked)
     found = lines(coordinator, trial)
 
