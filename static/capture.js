@@ -25,10 +25,13 @@
       input.classList.add("is-invalid");
     }));
   }
+  /* An answer says how what was sent is understood; what was typed since stays. */
+  let sent = new FormData();
+  form.addEventListener("htmx:beforeRequest", () => { sent = new FormData(form); });
   function echo(texts) {
     Object.entries(texts).forEach(([name, text]) => {
       const input = byId(`id_${name}`);
-      if (input && input !== document.activeElement && text && input.value.trim()) input.value = text;
+      if (input && input !== document.activeElement && text && input.value === sent.get(name)) input.value = text;
     });
   }
   form.addEventListener("stroma:judged", (event) => {
@@ -66,7 +69,12 @@
     clearTimeout(timer);
     timer = setTimeout(keep, 5000);
   });
-  form.addEventListener("submit", () => {
+  form.addEventListener("submit", (event) => {
+    if (!navigator.onLine) {
+      event.preventDefault();
+      told.textContent = form.dataset.offline;
+      return;
+    }
     clearTimeout(timer);
     dirty = false;
     if (under) under.abort();

@@ -1,0 +1,162 @@
+"""What somebody typed survives: the end of the session, a second click, another tab, a closed tab, a dead line."""
+
+import re
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from playwright.sync_api import Page, expect
+
+from patients.models import Draft, Record
+from safety.models import AdverseEvent
+from tests import build
+from tests.browser.pages import choose, day, field, press
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent_after_the_test(context):
+    """A tab that closes sends what was typed: not while the tables are emptied."""
+    yield
+    context.set_offline(True)
+
+
+@pytest.fixture
+def coordinator(live_server):
+    cache.clear()
+    return build.user("coordinator", trial=build.trial())
+
+
+@pytest.fixture
+def patient(coordinator):
+    found = build.patient(trial=build.trial(), by=coordinator)
+    build.consent(found, by=coordinator)
+    return found
+
+
+@pytest.fixture
+def desk(page, patient, coordinator, enter) -> Page:
+    """The page of the coordinator, who has the vital signs of screening open."""
+    enter(coordinator)
+    page.goto(address(patient))
+    return page
+
+
+def address(patient, form: str = "vitals") -> str:
+    return f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/{form}/"
+
+
+def save_draft(page: Page) -> None:
+    page.get_by_role("button", name="Save draft").click()
+    page.wait_for_load_state()
+
+
+def test_a_form_typed_after_the_session_ended_is_there_after_signing_in_again(desk, patient, coordinator):
+    """ACC-05: zero lost data; the person comes back to the same form."""
+    field(desk, "Heart rate").fill("72")
+    field(desk, "Temperature").fill("36,7")
+    Session.objects.all().delete()
+    UserSession.objects.all().delete()
+    desk.get_by_role("button", name="Save draft").click()
+    expect(desk.get_by_text("What you typed is kept")).to_be_visible()
+    desk.get_by_label("User name").fill(coordinator.username)
+    desk.get_by_label("Password").fill(build.PASSWORD)
+    desk.get_by_role("button", name="Sign in", exact=True).click()
+    expect(field(desk, "Heart rate")).to_have_value("72")
+    expect(field(desk, "Temperature")).to_have_value(re.compile("36[.,]7"))
+    save_draft(desk)
+    assert Record.objects.get().values == {"hr": "72", "temp": "36.7"}
+
+
+def test_a_double_click_saves_a_form_once(desk):
+    """REL-12: the second click of an impatient hand changes nothing."""
+    field(desk, "Heart rate").fill("72")
+    desk.get_by_role("button", name="Save draft").dblclick()
+    expect(desk.get_by_text(re.compile("^Saved|Draft"))).not_to_have_count(0)
+    desk.wait_for_load_state()
+    expect(desk.get_by_role("heading", name="This form was changed since you opened it")).to_have_count(0)
+    expect(field(desk, "Heart rate")).to_have_value("72")
+    record = Record.objects.get()
+    assert (record.values, record.version) == ({"hr": "72"}, 1)
+
+
+def test_a_double_click_reports_an_event_once(desk, patient):
+    """SAF-01: never two events of one."""
+    desk.goto(f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/new/")
+    field(desk, "Event").fill("Headache")
+    choose(desk, "Is it still going on?", "Yes")
+    field(desk, "Onset").fill(f"{day(patient.screened_on)} 10:30")
+    choose(desk, "Grade (CTCAE 5.0)", "1 Mild")
+    choose(desk, "Is it serious? Tick all that apply", "None of these")
+    field(desk, "Outcome").select_option(label="Recovering")
+    field(desk, "Action taken with the product").select_option(label="None")
+    field(desk, "Special interest").select_option(label="Not of special interest")
+    desk.get_by_role("button", name="Save the event").dblclick()
+    expect(desk.get_by_role("heading", name="AE 1 · Headache")).to_be_visible()
+    assert AdverseEvent.objects.count() == 1
+
+
+def test_the_back_button_shows_what_was_saved(desk):
+    """REL-13: going back after saving loses nothing, and saving again does not overwrite unseen."""
+    field(desk, "Heart rate").fill("72")
+    desk.get_by_role("button", name="Save draft").click()
+    expect(desk.get_by_text("Not saved yet")).to_have_count(0)
+    desk.get_by_role("navigation", name=re.compile("^Casebook")).get_by_role(
+        "link", name=re.compile("Demography")
+    ).click()
+    field(desk, "Age at consent").wait_for()
+    desk.go_back()
+    expect(field(desk, "Heart rate")).to_have_value("72")
+    field(desk, "Heart rate").fill("74")
+    save_draft(desk)
+    expect(field(desk, "Heart rate")).to_have_value("74")
+    assert Record.objects.get().values == {"hr": "74"}
+
+
+def test_two_tabs_on_one_form_are_shown_both_values(desk, patient):
+    """DAT-11: the second to save sees what the first stored beside what was typed, then decides."""
+    other = desk.context.new_page()
+    other.goto(address(patient))
+    field(other, "Heart rate").fill("80")
+    save_draft(other)
+    field(desk, "Heart rate").fill("90")
+    save_draft(desk)
+    conflict = desk.get_by_role("region", name="This form was changed since you opened it")
+    expect(conflict).to_contain_text("80")
+    expect(conflict).to_contain_text("90")
+    assert Record.objects.get().values == {"hr": "80"}
+    expect(field(desk, "Heart rate")).to_have_value("90")
+    save_draft(desk)
+    expect(conflict).to_have_count(0)
+    assert Record.objects.get().values == {"hr": "90"}
+
+
+def test_what_was_kept_while_typing_is_there_after_the_tab_was_closed(desk, patient):
+    """REL-13: five seconds after the last key the server has it."""
+    field(desk, "Heart rate").fill("72")
+    expect(desk.get_by_text(re.compile("^Kept"))).to_be_visible(timeout=15_000)
+    context = desk.context
+    desk.close()
+    again = context.new_page()
+    again.goto(address(patient))
+    expect(again.get_by_text("did not save is shown below")).to_be_visible()
+    expect(field(again, "Heart rate")).to_have_value("72")
+    save_draft(again)
+    assert Record.objects.get().values == {"hr": "72"}
+    assert not Draft.objects.exists()
+
+
+def test_a_dead_line_keeps_the_form_on_the_screen(desk):
+    """REL-13: the hospital's network drops while saving; the same press saves when it is back."""
+    field(desk, "Heart rate").fill("72")
+    desk.context.set_offline(True)
+    press(desk, "Save draft")
+    expect(desk.get_by_text("There is no connection")).to_be_visible()
+    expect(field(desk, "Heart rate")).to_have_value("72")
+    assert not Record.objects.exists()
+    desk.context.set_offline(False)
+    save_draft(desk)
+    expect(desk.get_by_text("Not saved yet")).to_have_count(0)
+    assert Record.objects.get().values == {"hr": "72"}
