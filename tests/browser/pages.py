@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -98,13 +98,21 @@ def _partial_date(asked: Locator, parts: Mapping[str, str]) -> None:
     asked.get_by_label("Year", exact=True).fill(parts["year"])
 
 
+class Seen(NamedTuple):
+    """One page that somebody saw: its address, what was sent, what could be read."""
+
+    address: str
+    sent: str
+    read: str
+
+
 class Walk:
     """Several people, each in a browser of their own, and what the browser and axe say of every page seen."""
 
     def __init__(self, browser: Browser, base_url: str) -> None:
         self.browser, self.base_url = browser, base_url
         self.faults: list[str] = []
-        self.seen: dict[str, list[str]] = {}
+        self.seen: dict[str, list[Seen]] = {}
         self._looked: set[str] = set()
 
     def arrive(self, person: User) -> Page:
@@ -118,14 +126,16 @@ class Walk:
         return page
 
     def look(self, page: Page, *, by: str = "") -> None:
-        """Run axe on a page, once for each address; keep what `by` read there."""
+        """Run axe on a page, once for each kind of address; keep what was sent to `by` and what `by` read."""
         expect(page.get_by_role("main")).to_be_visible()
         if by:
-            self.seen.setdefault(by, []).append(f"{page.url}\n{page.locator('body').inner_text()}")
+            read = page.locator("body").inner_text()
+            self.seen.setdefault(by, []).append(Seen(page.url, page.content(), read))
         address = page.url.partition("?")[0].partition("#")[0]
-        if address in self._looked:
+        kind = re.sub(r"/\d+/", "/1/", address)
+        if kind in self._looked:
             return
-        self._looked.add(address)
+        self._looked.add(kind)
         for rule in Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]:
             self.faults.append(f"{address}: {rule['id']}: {[node['html'][:160] for node in rule['nodes']]}")
 
