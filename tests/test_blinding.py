@@ -44,7 +44,9 @@ def at(clock: str):
 
 
 def infusion_of(patient: Patient) -> Infusion:
-    return Infusion.objects.select_related("patient__trial", "patient__protocol").get(patient=patient, number=1)
+    return Infusion.objects.select_related("patient__trial", "patient__protocol").get(
+        patient=patient, number=1
+    )
 
 
 def weigh(patient: Patient, by) -> None:
@@ -88,7 +90,7 @@ def prepare(patient: Patient, by) -> None:
 
 @pytest.fixture
 def world():
-    """A masked trial with patients at every step: treated in each arm, weighed, included, eligible, screened."""
+    """A masked trial: a patient treated in each arm, one whose bag is ready, one who is only allocated."""
     trial = build.trial(build.COVID_MSV)
     staff = {role: build.user(role, trial=trial) for role in ROLES}
     with acting(system="test"):
@@ -100,37 +102,42 @@ def world():
         prepare(patient, laboratory)
         give(patient, ward)
         build.event(patient=patient, by=doctor, onset=moment("11-Mar-2026 12:00", ZONE))
-    weighed = build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
-    weigh(weighed, ward)
-    prepare(weighed, laboratory)
-    build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
+    ready = build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
+    weigh(ready, ward)
+    prepare(ready, laboratory)
     build.eligible(trial=trial, screened_on=INCLUDED, investigator=doctor)
-    build.patient(trial=trial, by=ward, screened_on=INCLUDED)
     for role in ("cell_laboratory", "statistician"):
-        _looks_at_everything(trial, build.client(staff[role]))
-    return SimpleNamespace(
-        trial=trial, staff=staff, treated=treated, home=reverse("reports:home", args=[trial.slug])
-    )
+        look_at_everything(trial, build.client(staff[role]))
+    home = reverse("reports:home", args=[trial.slug])
+    return SimpleNamespace(trial=trial, staff=staff, treated=treated, ready=ready, home=home)
 
 
-def _looks_at_everything(trial, client) -> None:
-    """Those who may know look, search and export: it leaves events in the trail."""
-    for address in ("allocation/", "infusions/?format=csv", "search/?q=LOT-QXJ", "patients/VAL-001/infusions/1/preparation/"):
-        blind.shown(client.get(f"/trials/{trial.slug}/{address}"))
-    blind.shown(client.post(f"/trials/{trial.slug}/exports/", {"purpose": "Board"}))
+def look_at_everything(trial, client) -> None:
+    """Those who may know look, search and export: the trail keeps it."""
+    home = f"/trials/{trial.slug}/"
+    bag = f"{home}patients/{trial.patients.get(number=1).code}/infusions/1/preparation/"
+    for address in (f"{home}allocation/", f"{home}infusions/?format=csv", f"{home}search/?q=LOT-QXJ", bag):
+        assert blind.shown(client.get(address)).startswith(b"200")
+    blind.shown(client.post(f"{home}exports/", {"purpose": "Board"}))
 
 
 def also(trial) -> list[str]:
-    """Addresses that no link of a blinded person leads to."""
+    """Addresses that no link of a blinded person leads to, and the visit of the infusion."""
     home = f"/trials/{trial.slug}/"
-    codes = list(trial.patients.values_list("code", flat=True))
-    guessed = [f"{home}patients/{code}/infusions/1/{page}" for code in codes for page in
-               ("", "?change=1", "weight/", "not-given/", "preparation/", "preparation/?change=1", "preparation/dose/")]  # fmt: skip
-    lists = [f"{home}{name}/?format=csv" for name in ("patients", "queries", "infusions", "adverse-events", "trail")]
-    sought = [f"{home}search/?q={text}" for text in ("LOT-QXJ", "D-QXJ", "SALINE", "placebo", "cells", "VAL-001")]
-    asked = [f"{home}trail/?form={name}" for name in ("dosing.preparation", "dosing.allocationslot", "dosing.infusion")]
-    sorts = [f"{home}infusions/?sort={name}" for name in ("dose", "donor", "lot", "cells_per_kg", "-patient")]
-    return [*guessed, *lists, *sought, *asked, *sorts, f"{home}allocation/", f"{home}allocation/?format=csv"]
+    guessed = ("infusions/1/", "infusions/1/?change=1", "infusions/1/weight/", "infusions/1/not-given/",
+               "infusions/1/preparation/", "infusions/1/preparation/?change=1", "infusions/1/preparation/dose/",
+               "visits/INF1/", "visits/INF1/vitals/", "visits/INF1/infusion_monitoring/")  # fmt: skip
+    lists = [
+        f"{name}/?format=csv" for name in ("patients", "queries", "infusions", "adverse-events", "trail")
+    ]
+    sought = [f"search/?q={text}" for text in ("LOT-QXJ", "D-QXJ", "SALINE", "placebo", "cells", "infusion")]
+    asked = [f"trail/?form=dosing.{name}" for name in ("preparation", "allocationslot", "infusion")]
+    sorts = [f"infusions/?sort={name}" for name in ("dose", "donor", "lot", "cells_per_kg", "-patient")]
+    pages = [*lists, *sought, *asked, *sorts, "allocation/", "allocation/?format=csv"]
+    codes = trial.patients.values_list("code", flat=True)
+    return [f"{home}patients/{code}/{page}" for code in codes for page in guessed] + [
+        home + page for page in pages
+    ]
 
 
 def everything(world, role: str) -> dict[str, bytes]:
@@ -141,7 +148,99 @@ def everything(world, role: str) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("role", BLINDED)
-def test_every_page_is_the_same_to_the_byte_when_the_arms_are_exchanged(world, role):
-    """BLD-01, BLD-02, BLD-03, AUD-15: pages, tables, trail, search, export and refusals."""
-    assert blind.read_both(world.trial, lambda: everything(world, role), blind.swap_arms) == {}
+def told_apart(world, role: str, change, read=everything) -> dict[str, tuple[str, str]]:
+    """Return by address what a person reads differently after a change."""
+    before, after = (
+        blind.read_after(world.trial, made, lambda: read(world, role)) for made in (blind.as_it_is, change)
+    )
+    return blind.differences(before, after)
+
+
+def words_of_the_product(pages: dict[str, bytes]) -> list[tuple[str, bytes]]:
+    """Return where anything of a product stands; a search repeats its question and is left out."""
+    read = {url: page for url, page in pages.items() if "/search/" not in url}
+    return [(url, word) for url, page in read.items() for word in blind.TOLD_BY_THE_PRODUCT if word in page]
+
+
+def test_every_page_is_the_same_to_the_byte_when_the_arms_are_exchanged(world):
+    """BLD-01, BLD-02, BLD-03, AUD-15: pages, tables, trail, search, export and refusals, for every blinded role."""
+    for role in BLINDED:
+        before = blind.read_after(world.trial, blind.as_it_is, lambda role=role: everything(world, role))
+        after = blind.read_after(world.trial, blind.swap_arms, lambda role=role: everything(world, role))
+        assert words_of_the_product(before) == [], role
+        assert blind.differences(before, after) == {}, role
+
+
+def test_every_page_is_the_same_before_the_laboratory_has_worked(world):
+    """BLD-01: neither a place of the list nor the presence of a product can be seen at the bedside."""
+    assert told_apart(world, "coordinator", blind.forget_products) == {}
+
+
+@pytest.mark.parametrize("role", UNBLINDED)
+def test_the_reading_itself_can_tell_the_arms_apart(world, role):
+    """Those who may know see another product: the tests above do look where it would show."""
+    found = set(told_apart(world, role, blind.swap_arms, read=pages_with_products))
+    assert found == set(pages_with_products(world, role))
+
+
+def pages_with_products(world, role: str) -> dict[str, bytes]:
+    client, home, code = build.client(world.staff[role]), world.home, world.treated[0].code
+    bedside_page = f"{home}patients/{code}/infusions/1/"
+    pages = ("infusions/", "infusions/?format=csv", "allocation/", "allocation/?format=csv")
+    return blind.crawl(
+        client, [bedside_page, f"{bedside_page}preparation/", *(home + page for page in pages)]
+    )
+
+
+class TestWriting:
+    """What a blinded person does is answered alike in both arms, and leaves the same behind."""
+
+    def amend(self, world, role: str) -> dict[str, bytes]:
+        """Correct the weight of every treated patient, so that a dose is computed again; then read the pages."""
+        client, found = build.client(world.staff[role]), {}
+        for patient in world.treated:
+            address = f"{world.home}patients/{patient.code}/infusions/1/"
+            told = {
+                "version": infusion_of(patient).version, "weight_kg": "72.5", "weight_measured": "10-Mar-2026 08:00",
+                "weight_confirmation": "Read again", "started": "10-Mar-2026 10:00", "ended": "10-Mar-2026 10:30",
+                "volume_ml": "100", "interrupted": "N", "premedication": "None", "tolerated": "Y",
+                "reason": "Misread",
+            }  # fmt: skip
+            found[f"POST {address}"] = blind.shown(client.post(address, told))
+            assert found[f"POST {address}"].startswith(b"302"), found[f"POST {address}"].decode()[:3000]
+            found |= blind.crawl(client, [address, f"{world.home}trail/?patient={patient.code}"])
+        return found
+
+    def test_amending_a_weight_tells_nothing_of_the_dose(self, world):
+        """BLD-03, CEL-18: a dose that leaves the range by it is the laboratory's to explain."""
+        assert told_apart(world, "coordinator", blind.swap_arms, read=self.amend) == {}
+        assert told_apart(world, "coordinator", blind.forget_products, read=self.amend) == {}
+
+    @pytest.mark.parametrize("role", BLINDED)
+    def test_a_product_cannot_be_written_or_tried_out_in_either_arm(self, world, role):
+        """SEC-01: 403 before anything is looked up, with a product and without."""
+
+        def post(world, role: str) -> dict[str, bytes]:
+            client = build.client(world.staff[role])
+            rows = [
+                f"{world.home}patients/{patient.code}/infusions/1/"
+                for patient in (*world.treated, world.ready)
+            ]
+            pages = [f"{row}preparation/{page}" for row in rows for page in ("", "dose/")]
+            return {
+                page: blind.shown(client.post(page, {"viable_cells": "70", "version": "2"})) for page in pages
+            }
+
+        with blind.undone():
+            assert {page[:3] for page in post(world, role).values()} == {b"403"}
+        assert told_apart(world, role, blind.swap_arms, read=post) == {}
+        assert told_apart(world, role, blind.forget_products, read=post) == {}
+
+
+def test_the_world_has_a_patient_treated_in_each_arm(world):
+    assert [arm_of(patient).cells for patient in world.treated] == [True, False]
+    assert Preparation.objects.count() == 3
+    with blind.undone():
+        blind.swap_arms(world.trial)
+        assert [arm_of(patient).cells for patient in world.treated] == [False, True]
+    assert [arm_of(patient).cells for patient in world.treated] == [True, False]
