@@ -7,7 +7,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.triggers import postgresql, sqlite
-from audit.triggers.tables import existing_tables
+from audit.triggers.tables import columns_by_table, existing_tables
 
 
 def install(using: str = "default") -> None:
@@ -44,13 +44,8 @@ def defects(using: str = "default") -> list[str]:
     return _pg_defects(connection)
 
 
-def _names(connection: BaseDatabaseWrapper) -> set[str]:
-    with connection.cursor() as cursor:
-        return set(connection.introspection.table_names(cursor))
-
-
 def _statements(connection: BaseDatabaseWrapper) -> list[str]:
-    tables, names = list(existing_tables(connection)), _names(connection)
+    tables, names = list(existing_tables(connection)), set(columns_by_table(connection))
     if connection.vendor == "sqlite":
         return list(sqlite.triggers(tables, names).values())
     functions, triggers = postgresql.parts(tables, names)
@@ -81,7 +76,7 @@ def sqlite_present(connection: BaseDatabaseWrapper) -> dict[str, str]:
 
 def _sqlite_defects(connection: BaseDatabaseWrapper) -> list[str]:
     present = sqlite_present(connection)
-    expected = sqlite.triggers(list(existing_tables(connection)), _names(connection))
+    expected = sqlite.triggers(list(existing_tables(connection)), set(columns_by_table(connection)))
     return sorted(name for name, sql in expected.items() if present.get(name) != sql)
 
 
@@ -106,7 +101,9 @@ def _pg_drops(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def _pg_defects(connection: BaseDatabaseWrapper) -> list[str]:
-    functions, triggers = postgresql.parts(list(existing_tables(connection)), _names(connection))
+    functions, triggers = postgresql.parts(
+        list(existing_tables(connection)), set(columns_by_table(connection))
+    )
     with connection.cursor() as cursor:
         cursor.execute(PG_PRESENT)
         present = {(table, name): rest for table, name, *rest in cursor.fetchall()}

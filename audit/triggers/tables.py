@@ -110,15 +110,32 @@ def tracked_tables() -> list[TrackedTable]:
     return [tracked_table(model) for model in tracked_models()]
 
 
+COLUMNS = {
+    "sqlite": (
+        "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
+    ),
+    "postgresql": (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    ),
+}
+
+
+def columns_by_table(connection: BaseDatabaseWrapper) -> dict[str, set[str]]:
+    """Return the columns of every table of the database. One query."""
+    found: dict[str, set[str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(COLUMNS[connection.vendor])
+        for table, column in cursor.fetchall():
+            found.setdefault(table, set()).add(column)
+    return found
+
+
 def existing_tables(connection: BaseDatabaseWrapper) -> Iterator[TrackedTable]:
     """Yield the audited tables and columns the database has: between two migrations some may be missing."""
-    with connection.cursor() as cursor:
-        names = set(connection.introspection.table_names(cursor))
-        for table in tracked_tables():
-            if {table.name, table.history} <= names:
-                live = {c.name for c in connection.introspection.get_table_description(cursor, table.name)}
-                past = {c.name for c in connection.introspection.get_table_description(cursor, table.history)}
-                yield narrowed(table, live=live, past=past)
+    columns = columns_by_table(connection)
+    for table in tracked_tables():
+        if {table.name, table.history} <= columns.keys():
+            yield narrowed(table, live=columns[table.name], past=columns[table.history])
 
 
 def narrowed(table: TrackedTable, *, live: set[str], past: set[str]) -> TrackedTable:
