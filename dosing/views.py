@@ -45,7 +45,7 @@ def row_page(
     *,
     row: Infusion,
     done: str,
-    **context: Any,
+    around: Callable[[Infusion], dict[str, Any]],
 ) -> HttpResponse:
     """Show a form on a row; on POST carry out its verb and go on, or show it again.
 
@@ -53,6 +53,7 @@ def row_page(
     saved twice by a double click is saved once.
     """
     form = make(request.POST if request.method == "POST" else kept_data(request))
+    context: dict[str, Any] = {}
     status = 200
     if request.method == "POST":
         status = 422
@@ -61,14 +62,17 @@ def row_page(
                 messages.success(request, _("Infusion %(number)d is saved.") % {"number": row.number})
                 return redirect(done)
         except Stale as stale:
-            form = form.again(stale.row)
-            context["differences"] = form.differences()
+            form, status = form.again(stale.row), 409
+            context = {"differences": form.differences(), "changed": last_change(stale.row)}
             if not context["differences"]:
                 return redirect(done)
-            context["changed"] = stale.row.history.order_by("-history_id").first() if stale.row.pk else None
-            status = 409
-    context = {"form": form, "infusion": row, "patient": row.patient, **context}
+    context |= {"form": form, "infusion": form.row, "patient": row.patient, **around(form.row)}
     return render(request, template, context, status=status)
+
+
+def last_change(row: Infusion | Preparation) -> Any:
+    """Return the last row of the trail of what is stored now, None where nothing is stored."""
+    return row.history.order_by("-history_id").first() if row.pk else None
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.RECORD_INFUSION)
@@ -84,7 +88,7 @@ def infusion(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/infusion.html",
         row=row,
         done=infusion_address(row),
-        **{**context, "editing": True},
+        around=lambda now: {**(context if now is row else shown(request, now)), "editing": True},
     )
 
 
@@ -133,7 +137,7 @@ def weight(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/weight.html",
         row=row,
         done=infusion_address(row),
-        obstacle=obstacle(row),
+        around=lambda now: {"obstacle": obstacle(now)},
     )
 
 
@@ -147,5 +151,5 @@ def not_given(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/not_given.html",
         row=row,
         done=infusion_address(row),
-        facts=infusion_facts(row),
+        around=lambda now: {"facts": infusion_facts(now)},
     )

@@ -270,6 +270,7 @@ class TestAmending:
         assert response.status_code == 409
         assert ("Volume infused (mL)", "100.00", "90") in response.context["differences"]
         assert "Ward Nurse changed it" in text_of(response)
+        assert "Save the change" in text_of(response)
         assert stored(patient).volume_ml == 100
 
     def test_sending_the_shown_conflict_again_with_a_reason_is_a_decision(self, ward, patient):
