@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -29,6 +30,8 @@ from patients.forms import (
     StepForm,
 )
 from patients.models import Identity, Patient
+from patients.visiting import today_of
+from trials.day_fields import DayField
 
 
 def patient_of(request: TrialRequest, code: str) -> Patient:
@@ -164,10 +167,12 @@ def capacity(request: TrialRequest, code: str) -> HttpResponse:
 
 
 def typed_day(request: TrialRequest, patient: Patient) -> date | None:
-    """Return the intended day of inclusion that was sent, so that the criteria shown are those judged."""
-    form = EligibilityForm(request.POST, trial=patient.trial, patient=patient)
-    form.is_valid()
-    return form.cleaned_data.get("inclusion_on")
+    """Return the intended day of inclusion that was sent or asked for, so that the criteria shown are those judged."""
+    field = DayField(zone=patient.protocol.rules.trial.site.time_zone, required=False)
+    try:
+        return field.clean((request.POST or request.GET).get("inclusion_on", ""))
+    except ValidationError:
+        return None
 
 
 @sensitive_post_parameters("password")
@@ -190,6 +195,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         lambda form: casebook_of(patient),
         patient=patient,
         evaluation=eligibility.evaluate(patient, inclusion_on=day),
+        judged_for=patient.enrolled_on or day or today_of(patient),
         decisions=eligibility.decisions(patient),
         may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
     )

@@ -9,7 +9,7 @@ from audit.context import acting
 from audit.models import AccessEvent, Signature
 from patients.models import Patient, Query, Record
 from patients.querying import raise_query
-from tests import build
+from tests import build, evidence
 
 pytestmark = pytest.mark.django_db
 
@@ -217,3 +217,15 @@ def test_a_visit_page_shows_its_forms_and_where_they_stand(liege, browser):
     assert "Complete" in page
     assert browser.get(address("visit", patient, "NOPE")).status_code == 404
     assert browser.get(address("visit", patient, "SCR-2")).status_code == 404
+
+
+def test_the_criteria_can_be_read_for_the_day_that_is_intended(liege, browser):
+    """Retrospective entry: a scan of ten days before inclusion counts, whenever it is typed in."""
+    patient = build.patient(trial=liege)
+    build.consent(patient)
+    for form, values in evidence.liege(patient.screened_on).items():
+        build.record(patient, form, values)
+    today = {f.id: f.words for f in browser.get(address("eligibility", patient)).context["evaluation"].findings}
+    asked = browser.get(address("eligibility", patient), {"inclusion_on": f"{patient.screened_on:%d/%m/%Y}"})
+    then = {f.id: f.words for f in asked.context["evaluation"].findings}
+    assert (today["I2a"], then["I2a"]) == ("Not met", "Met")
