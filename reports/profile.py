@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from dosing.dose import compare, shown_millions
 from dosing.models import Infusion
 from patients.casebook import visit_title
 from patients.models import Record, Visit
@@ -28,7 +29,6 @@ from trials.protocol_items import Form, Item
 
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
-CELLS_PER_MILLION = 1_000_000
 PAST_END = 0.25
 
 
@@ -156,9 +156,14 @@ class Chart:
 
     def _dose(self, infusion: Infusion) -> str:
         prepared = self.dossier.preparation(infusion)
-        if prepared is None or prepared.cells_per_kg is None:
+        dosing = self.rules.dosing
+        if prepared is None or prepared.cells_per_kg is None or dosing is None:
             return ""
-        return f"{prepared.cells_per_kg / CELLS_PER_MILLION:.2f}"
+        limits = dosing.cells_per_kg
+        finding = compare(
+            prepared.cells_per_kg, lowest=limits.lowest, target=limits.target, highest=limits.highest
+        )
+        return shown_millions(finding)
 
     @cached_property
     def events(self) -> lanes.Bars:

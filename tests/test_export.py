@@ -14,6 +14,7 @@ from django.urls import reverse
 from audit.context import acting
 from audit.models import AccessEvent
 from exports.cells import as_typed, harmless
+from exports.tables import COLUMNS, querysets
 from patients.models import Patient, Record
 from tests import build
 
@@ -248,3 +249,46 @@ def test_the_page_costs_the_same_with_one_and_three_patients(liege, manager, dja
         build.patient(trial=liege)
         with django_assert_max_num_queries(12):
             assert client.get(address).status_code == 200
+
+
+# What is technical: keys, the moments and versions that order saves, and what another column says in full.
+TECHNICAL = {
+    "id",
+    "trial",
+    "patient",
+    "visit",
+    "record",
+    "protocol",
+    "infusion",
+    "version",
+    "save_key",
+    "enrolled_at",
+    "given_at",
+    "started_at",
+    "ended_at",
+    "onset_earliest",
+    "onset_latest",
+    "end_earliest",
+    "end_latest",
+    "aware_at",
+    "serious_aware_at",
+    "reported_at",
+    "created_at",
+    "locked_at",
+    "recorded_by",
+    "opened_by",
+    "prepared_by",
+    "prepared_at",
+    "position",
+    "criteria",
+    "number",
+    "code",
+}
+
+
+def test_no_answer_of_a_clinical_table_is_left_out(liege):
+    """P11-02: a column added to a model belongs to the export, or is named as technical here."""
+    for name, queryset in querysets(liege, sees_treatment=True).items():
+        exported_fields = {column.source.partition("__")[0] for column in COLUMNS[name]}
+        stored = {field.name for field in queryset.model._meta.concrete_fields}
+        assert stored - exported_fields - TECHNICAL == set(), name
