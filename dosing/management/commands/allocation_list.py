@@ -1,0 +1,36 @@
+"""`manage.py allocation_list --trial SLUG`: make the allocation list before the first patient needs it.
+
+Without the command the list is made when the first patient is found eligible. Neither way tells the seed or an
+arm: those who may know read them on the page of the list.
+"""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from dosing.allocation import generate_list
+from trials.models import Trial
+
+
+class Command(BaseCommand):
+    help = "Make the allocation list of a randomised trial, once. Nothing of its content is printed."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--trial", required=True, metavar="SLUG")
+        parser.add_argument(
+            "--size", type=int, metavar="PLACES", help="places per stratum (twice the target of the protocol)"
+        )
+
+    def handle(self, *args: Any, trial: str, size: int | None, **options: Any) -> None:
+        found = Trial.objects.select_related("protocol").filter(slug=trial, protocol__isnull=False).first()
+        if found is None:
+            raise CommandError(f"There is no trial “{trial}” with a protocol. Load its protocol first.")
+        if size is not None and size < found.rules.trial.target:
+            raise CommandError(f"The list needs a place for each of the {found.rules.trial.target} patients.")
+        try:
+            made = generate_list(trial=found, by=None, size=size)
+        except ValidationError as refused:
+            raise CommandError(" ".join(refused.messages)) from refused
+        places = found.allocation_slots.count()
+        self.stdout.write(f"{found}: {places} places by {made.algorithm}. The list is final.")
