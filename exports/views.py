@@ -11,6 +11,7 @@ from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from audit.events import Kind
 from audit.models import AccessEvent
+from audit.seals import SealBroken
 from exports.exporting import export, tables_of
 
 
@@ -27,7 +28,12 @@ def index(request: TrialRequest) -> HttpResponseBase:
     """Say what an export holds and list the earlier ones; on POST send the zip."""
     form = PurposeForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method == "POST" and form.is_valid():
-        return download(request, form.cleaned_data["purpose"])
+        try:
+            return download(request, form.cleaned_data["purpose"])
+        except SealBroken as broken:
+            form.add_error(
+                None, _("Nothing was exported: %(reason)s. Call the administrator.") % {"reason": broken}
+            )
     sees_treatment = request.access.sees_treatment
     context = {
         "form": form,

@@ -11,6 +11,7 @@ from django.db.models.signals import post_migrate, pre_migrate
 from audit import leaves, migrating, replay, seals, triggers
 from audit.context import acting, current_actor
 from audit.models import AccessEvent
+from audit.trail import tracked_models
 from audit.triggers.tables import existing_tables
 from audit.verification import Tally, findings
 from tests import rows

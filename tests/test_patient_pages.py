@@ -225,7 +225,9 @@ def test_the_criteria_can_be_read_for_the_day_that_is_intended(liege, browser):
     build.consent(patient)
     for form, values in evidence.liege(patient.screened_on).items():
         build.record(patient, form, values)
-    today = {f.id: f.words for f in browser.get(address("eligibility", patient)).context["evaluation"].findings}
+    today = {
+        f.id: f.words for f in browser.get(address("eligibility", patient)).context["evaluation"].findings
+    }
     asked = browser.get(address("eligibility", patient), {"inclusion_on": f"{patient.screened_on:%d/%m/%Y}"})
     then = {f.id: f.words for f in asked.context["evaluation"].findings}
     assert (today["I2a"], then["I2a"]) == ("Not met", "Met")

@@ -23,7 +23,7 @@ def environments(folder: Path) -> dict[str, tuple[dict[str, str], dict[str, str]
         host = address.partition("host=")[2]
         subprocess.run(["createdb", "-h", host, "-U", "stroma", "plain"], check=True)
         found["PostgreSQL"] = (
-            {**stroma, "DATABASE_URL": address},
+            {**stroma, "DATABASE_URL": address, "SEAL_FILE": str(folder / "seals-postgresql.log")},
             {"PLAIN_DATABASE": "unused", "PLAIN_DATABASE_URL": plain_address, "DATABASE_URL": address},
         )
     return found

@@ -110,6 +110,8 @@ def exported(figures: Figures, server: Server) -> None:
     begun = time.perf_counter()
     answer = visitor.post("/trials/bulk/exports/", fields)
     seconds = time.perf_counter() - begun
+    if answer.status != 200:
+        raise RuntimeError(f"the export answered {answer.status}")
     size = len(answer.body) / 1e6
     figures.note(
         f"whole study with 100,000 events, 1,000,000 item values and their trail: {seconds:.1f} s, {size:.1f} MB zipped"
