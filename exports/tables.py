@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import (
     BooleanField,
     DateTimeField,
     DecimalField,
     Field,
-    GeneratedField,
     Model,
     QuerySet,
 )
@@ -276,5 +275,4 @@ def field_at(model: type[Model], source: str) -> "Field[Any, Any]":
     found: Any = model._meta.get_field(name)
     if rest:
         return field_at(found.related_model, rest)
-    field: Field[Any, Any] = found.output_field if isinstance(found, GeneratedField) else found
-    return field
+    return cast("Field[Any, Any]", getattr(found, "output_field", found))
