@@ -1,1 +1,0 @@
-from accounts.access import Access, access_to, trial_page  # noqa: F401
