@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from audit.context import acting
 from audit.models import AccessEvent
+from audit.seals import SealBroken
 from exports.cells import as_typed, harmless
 from exports.tables import COLUMNS, querysets
 from patients.models import Patient, Record
@@ -292,3 +293,16 @@ def test_no_answer_of_a_clinical_table_is_left_out(liege):
         exported_fields = {column.source.partition("__")[0] for column in COLUMNS[name]}
         stored = {field.name for field in queryset.model._meta.concrete_fields}
         assert stored - exported_fields - TECHNICAL == set(), name
+
+
+def test_a_broken_seal_stops_the_export_with_a_sentence(liege, manager, monkeypatch):
+    """AUD-07, SEC-19: nothing is exported from a trail that does not match its seals, and no error page is shown."""
+
+    def broken(*, reason: str) -> None:
+        raise SealBroken("Seal 3 is not the one in the database")
+
+    monkeypatch.setattr("audit.seals.seal", broken)
+    answer = build.client(manager).post(reverse("exports:index", args=[liege.slug]), {"purpose": "DSMB"})
+    assert answer.status_code == 422
+    assert "Nothing was exported: Seal 3" in answer.content.decode()
+    assert not AccessEvent.objects.filter(kind="exported", detail__stage="finished").exists()
