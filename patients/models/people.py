@@ -1,0 +1,153 @@
+"""Who takes part: the patient, the person behind the code, consent and the decision on eligibility."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from audit.trail import Trail
+from patients.models.visibility import OfPatient, VisibleToMembers
+from trials.models import ProtocolVersion, Trial
+from trials.moments import Moment
+
+
+class Patient(models.Model):
+    """One participant under a subject code that says nothing about the person."""
+
+    class State(models.TextChoices):
+        SCREENING = "screening", _("Screening")
+        SCREEN_FAILED = "screen_failed", _("Screen failure")
+        ENROLLED = "enrolled", _("In follow-up")
+        ENDED = "ended", _("Study ended")
+
+    class EndReason(models.TextChoices):
+        COMPLETED = "completed", _("Completed")
+        DEATH = "death", _("Death")
+        WITHDRAWAL = "withdrawal", _("Withdrawal")
+        LOST = "lost", _("Lost to follow-up")
+
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="patients")
+    protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField()
+    code = models.CharField(_("patient"), max_length=20)
+    state = models.CharField(_("status"), max_length=20, choices=State)
+    screened_on = models.DateField(_("screened on"))
+    group = models.CharField(_("group"), max_length=20, blank=True)
+    enrolled_on = models.DateField(_("included on"), null=True)
+    enrolled_at = models.DateTimeField(null=True)
+    first_infusion_on = models.DateField(_("first infusion"), null=True)
+    failed_on = models.DateField(_("screen failure on"), null=True)
+    failure_reason = models.TextField(_("reason for screen failure"), blank=True)
+    ended_on = models.DateField(_("end of study"), null=True)
+    end_reason = models.CharField(_("reason for the end"), max_length=20, choices=EndReason, blank=True)
+    end_note = models.TextField(_("note on the end"), blank=True)
+    locked_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = VisibleToMembers.as_manager()
+    history = Trail(patient="id", trial="trial_id")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "number"], name="patient_number_once_per_trial"),
+            models.UniqueConstraint(fields=["trial", "code"], name="patient_code_once_per_trial"),
+            models.CheckConstraint(
+                condition=~Q(state="enrolled") | Q(enrolled_on__isnull=False),
+                name="enrolled_patient_has_a_date",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="screen_failed") | (Q(failed_on__isnull=False) & ~Q(failure_reason="")),
+                name="screen_failure_keeps_its_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="ended") | (Q(ended_on__isnull=False) & ~Q(end_reason="")),
+                name="end_of_study_has_date_and_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Identity(models.Model):
+    """Who the patient is: apart from the clinical data, behind its own permission (PRV-01)."""
+
+    patient = models.OneToOneField(Patient, models.PROTECT, related_name="identity")
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    hospital_number = models.CharField(_("hospital number"), max_length=60, blank=True)
+    birth_date = models.CharField(_("date of birth"), max_length=10, blank=True)
+    contact = models.TextField(_("contact"), blank=True)
+
+    objects = OfPatient.as_manager()
+    history = Trail(patient="patient_id", trial="patient__trial_id", see="see_identity")
+
+
+class Consent(models.Model):
+    """A consent as it was given: by whom, which version, when."""
+
+    class Type(models.TextChoices):
+        PATIENT = "patient", _("Patient")
+        LEGAL_REPRESENTATIVE = "legal_representative", _("Legal representative")
+        IMPARTIAL_WITNESS = "impartial_witness", _("Impartial witness")
+
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="consents")
+    type = models.CharField(_("given by"), max_length=30, choices=Type)
+    version = models.CharField(_("version of the form"), max_length=40)
+    given = models.CharField(_("date and time"), max_length=60)
+    given_at = models.DateTimeField()
+    capacity_regained_on = models.DateField(_("capacity regained on"), null=True)
+    recorded_at = models.DateTimeField(default=timezone.now)
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    objects = OfPatient.as_manager()
+    history = Trail(patient="patient_id", trial="patient__trial_id")
+
+    class Meta:
+        ordering = ["given_at", "pk"]
+
+    @property
+    def given_words(self) -> str:
+        """Return the time of the consent as a person reads it."""
+        return Moment.from_iso(self.given).display(get_language() or "en")
+
+
+class EligibilityDecision(models.Model):
+    """Every criterion as it stood when an investigator decided, with the inputs that were used."""
+
+    class Conclusion(models.TextChoices):
+        ELIGIBLE = "eligible", _("Eligible")
+        NOT_ELIGIBLE = "not_eligible", _("Not eligible")
+
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="eligibility_decisions")
+    protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
+    conclusion = models.CharField(_("conclusion"), max_length=20, choices=Conclusion)
+    group = models.CharField(_("group"), max_length=20, blank=True)
+    inclusion_on = models.DateField(_("intended day of inclusion"))
+    criteria = models.JSONField()
+    decided_at = models.DateTimeField()
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+
+    objects = OfPatient.as_manager()
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        signed_content=("conclusion", "group", "inclusion_on", "criteria"),
+    )
+
+    class Meta:
+        ordering = ["decided_at", "pk"]
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return what the investigator's signature covers."""
+        return {
+            "patient": self.patient_id,
+            "protocol": self.protocol_id,
+            "conclusion": self.conclusion,
+            "group": self.group,
+            "inclusion_on": self.inclusion_on.isoformat(),
+            "criteria": self.criteria,
+        }
