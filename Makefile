@@ -17,11 +17,15 @@ $(VENV)/base: requirements/base.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
 	@touch $@
 
+$(VENV)/worker: requirements/worker.txt $(VENV)/base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/worker.txt
+	@touch $@
+
 $(VENV)/test: requirements/test.txt $(VENV)/base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
 	@touch $@
 
-run: $(VENV)/base ## Start the training installation on http://HOST:PORT with invented patients
+run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with invented patients
 	@tools/start $(BIN)
 
 # The workers must agree on the names of tests, some of which hold sets: one hash seed for all.
@@ -50,4 +54,5 @@ bench: $(VENV)/test ## Measure speed and memory beside a plain Django admin
 
 lock: ## Write the hashed requirement files again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml -o requirements/base.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra test -c requirements/base.txt pyproject.toml -o requirements/test.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra worker -c requirements/base.txt pyproject.toml -o requirements/worker.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra worker --extra test -c requirements/worker.txt pyproject.toml -o requirements/test.txt

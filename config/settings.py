@@ -64,6 +64,8 @@ INSTALLED_APPS = [
     "django_filters",
     "django_htmx",
     "lucide",
+    "django_tasks",
+    "django_tasks_db",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -122,6 +124,18 @@ SIMPLE_HISTORY_ENABLED = False
 SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 SIMPLE_HISTORY_DATE_INDEX = False
 SEAL_FILE = Path(env.text("SEAL_FILE", str(DATA_DIR / "seals.log")))
+
+# Long work (docs/deploy.md): a worker takes it from the database. Tests do it at once.
+TASKS = {
+    "default": {
+        "BACKEND": "django_tasks.backends.immediate.ImmediateBackend"
+        if ENVIRONMENT == "test"
+        else "django_tasks_db.DatabaseBackend"
+    }
+}
+# Documents that were asked for: never below STATIC_ROOT, served only by a view that checks the rights.
+DOCUMENTS_DIR = Path(env.text("DOCUMENTS_DIR", str(DATA_DIR / "documents")))
+DOCUMENTS_KEPT_HOURS = env.number("DOCUMENTS_KEPT_HOURS", 72)
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
