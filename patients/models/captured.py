@@ -180,9 +180,11 @@ class Query(models.Model):
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     closed_at = models.DateTimeField(null=True)
     closed_because = models.TextField(blank=True)
+    # Names the confirmation that raised several at once: a second click raises nothing.
+    batch = models.CharField(max_length=32, blank=True)
 
     objects = OfPatient.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id")
+    history = Trail(patient="patient_id", trial="patient__trial_id", excluded=("batch",))
 
     class Meta:
         ordering = ["opened_at", "pk"]
@@ -191,6 +193,11 @@ class Query(models.Model):
                 fields=["record", "item", "check_id"],
                 condition=Q(origin="check") & ~Q(state="closed"),
                 name="one_open_query_per_check",
+            ),
+            models.UniqueConstraint(
+                fields=["record", "item"],
+                condition=~Q(origin="check") & ~Q(state="closed"),
+                name="one_open_thread_per_item",
             ),
             models.CheckConstraint(
                 condition=Q(state="closed", closed_at__isnull=False)
