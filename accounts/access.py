@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
@@ -15,11 +17,23 @@ from accounts.models import Delegation, User
 from accounts.permissions import Permission
 from accounts.roles import ROLES, Role
 from audit import context
+from audit.prepared import Prepared
 
 if TYPE_CHECKING:
     from trials.models import Trial
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+DELEGATION = Prepared(
+    lambda user, slug, today: (
+        Delegation.objects.active(today)
+        .filter(user=user, trial__slug=slug)
+        .select_related("trial__protocol")
+        .order_by("-starts_on", "-pk")[:1]
+    ),
+    user=int,
+    slug=str,
+    today=date,
+)
 
 
 @dataclass(frozen=True)
@@ -62,13 +76,7 @@ class TrialRequest(HttpRequest):
 
 def access_to(*, user: User, slug: str) -> Access | None:
     """Return the person's access to the trial, or None when they hold no role in it. Costs one query."""
-    delegation = (
-        Delegation.objects.active()
-        .filter(user=user, trial__slug=slug)
-        .select_related("trial__protocol")
-        .order_by("-starts_on", "-pk")
-        .first()
-    )
+    delegation = DELEGATION.first(user=user.pk, slug=slug, today=timezone.now().date())
     if delegation is None:
         return None
     return Access(user=user, trial=delegation.trial, role=ROLES[delegation.role])

@@ -6,8 +6,10 @@ from datetime import date
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Delegation, User
+from audit.prepared import Prepared
 from patients.consenting import current_consent
 from patients.inputs import subject_of
 from patients.models import Consent, Patient, Record, Visit
@@ -15,6 +17,27 @@ from trials.evaluation import Scope
 from trials.models import ProtocolVersion, Trial
 from trials.protocol import Form
 from trials.protocol_design import VisitForm
+
+
+def _visits(user: int, trial: int, code: str, today: date) -> Any:
+    may_open = Delegation.objects.active(today).filter(user_id=user).values("trial_id")
+    rows = Visit.objects.filter(patient__trial=trial, patient__code=code, patient__trial__in=may_open)
+    return rows.select_related("patient")
+
+
+def _held(patient: int) -> Any:
+    latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
+    consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given")}
+    rows = Patient.objects.select_for_update(of=("self",)).select_related("trial")
+    return rows.annotate(**consent).filter(pk=patient)
+
+
+VISITS = Prepared(_visits, user=int, trial=int, code=str, today=date)
+HELD = Prepared(_held, patient=int)
+RECORDS = Prepared(lambda patient: Record.objects.filter(patient=patient).order_by("pk"), patient=int)
+MARKED_RECORDS = Prepared(
+    lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int
+)
 
 
 @dataclass(frozen=True)
@@ -68,8 +91,8 @@ class Casebook:
     @classmethod
     def opened(cls, *, user: User, trial: Trial, code: str) -> "Casebook":
         """The casebook of a patient the person may see. Raises Patient.DoesNotExist."""
-        rows = Visit.objects.visible_to(user).filter(patient__trial=trial, patient__code=code)
-        visits = list(rows.select_related("patient"))
+        today = timezone.now().date()
+        visits = VISITS.rows(user=user.pk, trial=trial.pk, code=code, today=today)
         patient = (
             visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
         )
@@ -81,8 +104,7 @@ class Casebook:
     @classmethod
     def held(cls, place: Place) -> "Casebook":
         """The casebook around a place, the patient's row locked until the transaction ends."""
-        rows = Patient.objects.select_for_update(of=("self",)).select_related("trial")
-        fresh = rows.annotate(**_consent_of("pk")).get(pk=place.patient.pk)
+        fresh = HELD.rows(patient=place.patient.pk)[0]
         _attach(fresh, fresh.trial, place.patient.protocol)
         return cls(fresh, list(place.visits), marked=False, _consent=[_consent(fresh)])
 
@@ -97,8 +119,8 @@ class Casebook:
     def records(self) -> list[Record]:
         """Every captured form, those struck out too, with their marks when `marked`. Reads once."""
         if self._records is None:
-            rows = Record.objects.filter(patient=self.patient).order_by("pk")
-            self._records = list(rows.with_marks() if self.marked else rows)
+            query = MARKED_RECORDS if self.marked else RECORDS
+            self._records = query.rows(patient=self.patient.pk)
         return self._records
 
     def place(self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None) -> Place:
@@ -179,11 +201,6 @@ def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) ->
         patient.protocol = protocol
     if protocol is not None and protocol.pk == trial.protocol_id:
         trial.protocol = protocol
-
-
-def _consent_of(path: str) -> dict[str, Subquery]:
-    latest = Consent.objects.filter(patient=OuterRef(path)).order_by("-given_at", "-pk")
-    return {name: Subquery(latest.values(name[8:])[:1]) for name in ("consent_type", "consent_given")}
 
 
 def _consent(row: Any) -> Consent | None:

@@ -7,12 +7,16 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
+from audit.prepared import Prepared
 from patients.judging import inputs_of
 from patients.models import Query, Record
 from trials.items import Finding
 from trials.protocol_items import Form
 
 State = Query.State
+OF_CHECKS = Prepared(
+    lambda record: Query.objects.filter(record=record, origin=Query.Origin.CHECK).order_by("pk"), record=int
+)
 Key = tuple[str, str]
 
 
@@ -31,9 +35,7 @@ def reconcile(
     confirmed: reasons by path, why an unusual value is right. changed: items whose value this save changed;
     a query that was settled is raised again only when one of its inputs changed since.
     """
-    rows = (
-        [] if fresh_record else Query.objects.filter(record=record, origin=Query.Origin.CHECK).order_by("pk")
-    )
+    rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
     known = {(query.item, query.check_id): query for query in rows}
     wanted = {_key(finding, form): finding for finding in soft}
     opened, answered = [], []

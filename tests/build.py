@@ -73,7 +73,7 @@ def client(person: User) -> Client:
     """Return a browser in which the person is signed in."""
     browser = Client()
     with acting(system="test"):
-        browser.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        browser.force_login(person, backend="accounts.backends.PersonBackend")
     return browser
 
 

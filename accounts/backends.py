@@ -1,0 +1,19 @@
+"""Who is signed in: read with a query that is built once, since every request asks."""
+
+from typing import Any
+
+from allauth.account.auth_backends import AuthenticationBackend
+
+from accounts.models import User
+from audit.prepared import Prepared
+
+PERSON = Prepared(lambda person: User.objects.filter(pk=person), person=int)
+
+
+class PersonBackend(AuthenticationBackend):
+    """allauth's backend; a person who was deactivated is nobody from the next request on (P11-04)."""
+
+    def get_user(self, user_id: Any) -> User | None:
+        """Return the person of a session, or None."""
+        found = PERSON.first(person=int(user_id))
+        return found if found is not None and self.user_can_authenticate(found) else None

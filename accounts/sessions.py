@@ -1,0 +1,23 @@
+"""Sessions in the database, read with a query that is built once: every request asks for its session."""
+
+from datetime import datetime
+
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from audit.prepared import Prepared
+
+ALIVE = Prepared(
+    lambda key, now: Session.objects.filter(session_key=key, expire_date__gt=now), key=str, now=datetime
+)
+
+
+class SessionStore(db.SessionStore):
+    """Django's own store in the database."""
+
+    def _get_session_from_db(self) -> Session | None:
+        found = ALIVE.first(key=self.session_key, now=timezone.now())
+        if found is None:
+            self._session_key = None
+        return found
