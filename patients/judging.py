@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from patients.answers import path
 from trials.evaluation import FormRules, ItemRules, Scope
+from trials.expression_values import BESIDE_FORMS
 from trials.items import Finding, Value, is_answered, limit_findings
 from trials.protocol_items import Form, Item
 from trials.refused import gettext_noop
@@ -29,6 +30,7 @@ class Judgement:
     hidden: items whose condition is false; undecided: items whose condition nothing decides yet.
     required: items that need an answer; unanswered: paths that need one and have none.
     waiting: undecided items that wait for an answer of another form, which nobody has given.
+    lacking: by calculated item without a value, what it still needs in words; none when the answers decide nothing.
     """
 
     values: dict[str, Value]
@@ -38,6 +40,7 @@ class Judgement:
     waiting: frozenset[str]
     unanswered: tuple[Finding, ...]
     findings: tuple[Finding, ...]
+    lacking: Mapping[str, tuple[str, ...]]
 
     @property
     def obstacles(self) -> tuple[Finding, ...]:
@@ -65,6 +68,11 @@ def judge(form: Form, rules: FormRules, scope: Scope, language: str = "en") -> J
         waiting=frozenset(waiting),
         unanswered=(*_unanswered(form, rules, scope, required), *_waiting(waiting, rules, language)),
         findings=tuple(_findings(form, rules, scope, language)),
+        lacking={
+            item.name: tuple(rules.label_of(path, language) for path in rules.lacks(item.name, scope))
+            for item in form.items
+            if item.is_calculated and item.name not in values
+        },
     )
 
 
@@ -138,7 +146,8 @@ def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]
     if item.name not in undecided or item.is_calculated:
         return ()
     elsewhere = (name for name in rules.waits_for(item.name, scope) if "." in name)
-    return tuple(n for n in elsewhere if not n.startswith("subject.") and not is_answered(scope.get(n)))
+    forms = (name for name in elsewhere if name.partition(".")[0] not in BESIDE_FORMS)
+    return tuple(name for name in forms if not is_answered(scope.get(name)))
 
 
 def _waiting(waiting: Mapping[str, tuple[str, ...]], rules: FormRules, language: str) -> Iterator[Finding]:

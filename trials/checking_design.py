@@ -2,15 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from trials.checking_shape import Problem, Written
-from trials.protocol_design import Allocation, Visit, VisitForm
+from trials.protocol_design import UNSCHEDULED, Allocation, Visit, VisitForm
 from trials.protocol_document import Protocol
 from trials.protocol_items import CHOICE_TYPES, Item
-
-UNSCHEDULED: Final = "UNS"
-"""The code of unscheduled visits: a planned visit cannot have it."""
 
 
 def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:

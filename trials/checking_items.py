@@ -7,6 +7,7 @@ from typing import Any, Final
 from trials.checking_design import repeated
 from trials.checking_shape import Problem, Written
 from trials.expression_functions import FUNCTIONS, HISTORY
+from trials.expression_values import BESIDE_FORMS
 from trials.protocol_document import Protocol
 from trials.protocol_items import CHOICE_TYPES, Form, Item, Limits
 from trials.units import UCUM
@@ -40,7 +41,7 @@ def item_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
 
 def _form(form: Form, written: Written) -> Iterator[Problem]:
     path = f"forms.{form.code}"
-    if form.code in RESERVED:
+    if form.code in RESERVED | BESIDE_FORMS:
         yield Problem(path, "this word is reserved for expressions")
     yield from repeated(path, (item.name for item in form.items))
     yield from repeated(f"{path}.checks", (check.id for check in form.checks))

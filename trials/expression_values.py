@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
@@ -25,17 +25,23 @@ class Kind(StrEnum):
     LIST = "list"
 
 
+BESIDE_FORMS: Final = frozenset({"subject", "visit", "logs"})
+"""First parts of names that are no forms."""
 MOMENTS: Final = frozenset({Kind.DAY, Kind.INSTANT})
 WORDS: Final = frozenset({Kind.TEXT, Kind.TIME})
 
 
 @dataclass(frozen=True, slots=True)
 class ItemKind:
-    """The kind of a name; ``codes`` when only these texts can occur; ``columns`` of repeating rows."""
+    """The kind of a name; ``codes`` when only these texts can occur; ``columns`` of repeating rows.
+
+    ``units`` are the units a number may be entered in, the stored one first.
+    """
 
     kind: Kind
     codes: tuple[str, ...] | None = None
     columns: Mapping[str, "ItemKind"] | None = None
+    units: tuple[str, ...] = ()
 
 
 LOGIC: Final = ItemKind(Kind.LOGIC)
@@ -45,6 +51,25 @@ TIME: Final = ItemKind(Kind.TIME)
 DAY: Final = ItemKind(Kind.DAY)
 INSTANT: Final = ItemKind(Kind.INSTANT)
 YES_NO: Final = ItemKind(Kind.TEXT, ("Y", "N"))
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of expressions, called with the values, the zone of the site and whether all are whole days.
+
+    ``takes`` are the kinds allowed at each place; with ``more`` the last may be repeated, the last ``optional``
+    may be left out. ``codes`` are the texts that a place knows. One that is ``partial`` is asked even when a
+    value is not known (it gets `ABSENT`), because the others may decide.
+    """
+
+    takes: tuple[frozenset[Kind], ...]
+    gives: ItemKind
+    apply: Callable[..., Any]
+    meaning: str
+    more: bool = False
+    optional: int = 0
+    partial: bool = False
+    codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 class _Absent:

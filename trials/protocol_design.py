@@ -21,6 +21,8 @@ Anchor = Annotated[str, StringConstraints(pattern=r"^(inclusion|screening|infusi
 ItemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 ConsentType = Literal["patient", "legal_representative", "impartial_witness"]
 WhenAsked = Literal["required", "available"]
+UNSCHEDULED = "UNS"
+"""The code of unscheduled visits: a planned visit cannot have it."""
 
 
 def _ordered(pair: tuple[int, int]) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from trials.expression_syntax import ExpressionError, Name, parse, walk
 from trials.expression_types import Names, kind_of
 from trials.expression_values import DAY, INSTANT, LOGIC, NUMBER, TEXT, TIME, YES_NO, ItemKind, Kind
+from trials.protocol_design import UNSCHEDULED
 from trials.protocol_items import Form, Item
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def kind_of_item(item: Item) -> ItemKind:
         return ItemKind(Kind.CODES, item.codes)
     if item.type == "rows":
         return ItemKind(Kind.ROWS, columns=kinds_of_items(item.columns))
+    if item.is_numeric and item.unit:
+        return ItemKind(Kind.NUMBER, units=(item.unit, *(other.unit for other in item.units)))
     return _PLAIN[item.type]
 
 
@@ -40,8 +43,8 @@ def kinds_of_items(items: Iterable[Item]) -> dict[str, ItemKind]:
 
 
 def names_everywhere(protocol: "Protocol") -> Names:
-    """``form.item`` of every form, ``subject.…`` and ``definition.…``."""
-    names = subject_names(protocol)
+    """``form.item`` of every form, ``subject.…``, ``visit.…``, ``logs.…`` and ``definition.…``."""
+    names = subject_names(protocol) | visit_names(protocol) | log_names(protocol)
     for code, form in protocol.forms.items():
         names |= {f"{code}.{name}": kind for name, kind in kinds_of_items(form.items).items()}
     return names | definition_names(protocol.definitions, names)
@@ -61,6 +64,21 @@ def subject_names(protocol: "Protocol") -> dict[str, ItemKind]:
         "subject.screened_on": DAY,
         "subject.first_infusion_on": DAY,
         "subject.group": ItemKind(Kind.TEXT, tuple(group.code for group in protocol.groups)),
+    }
+
+
+def visit_names(protocol: "Protocol") -> dict[str, ItemKind]:
+    """What is known about the visit at which a form is captured; undetermined in a log."""
+    codes = (*protocol.visit_codes, UNSCHEDULED)
+    return {"visit.code": ItemKind(Kind.TEXT, codes), "visit.on": DAY}
+
+
+def log_names(protocol: "Protocol") -> dict[str, ItemKind]:
+    """``logs.form``: the other rows of a log, to ask whether there is one, or whether all are as they should be."""
+    return {
+        f"logs.{code}": ItemKind(Kind.ROWS, columns=kinds_of_items(protocol.form(code).items))
+        for code in protocol.logs
+        if code in protocol.forms
     }
 
 
