@@ -93,6 +93,10 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
         day = on or timezone.now().date()
         return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day, user__is_active=True)
 
+    def trials_of(self, user: User, on: date | None = None) -> "models.QuerySet[Delegation, Any]":
+        """Return the keys of the trials in which the person holds a role on a day, for use in a query."""
+        return self.active(on).filter(user_id=user.pk).values("trial_id")
+
 
 class Delegation(models.Model):
     """A person holds a role in a trial between two dates (delegation log, ICH E6(R3) 2.3)."""

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import Delegation, User
-from audit.trail import Trail
+from audit.trail import Locks, Trail
 from trials.protocol import Protocol, load
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ class TrialQuerySet(models.QuerySet["Trial"]):
 
     def visible_to(self, user: User) -> "TrialQuerySet":
         """Keep trials in which the person holds a role today."""
-        held = Delegation.objects.active().filter(user_id=user.pk).values("trial_id")
-        return self.filter(pk__in=held)
+        return self.filter(pk__in=Delegation.objects.trials_of(user))
 
 
 class Trial(models.Model):
@@ -41,10 +40,11 @@ class Trial(models.Model):
         help_text="The version new patients are screened under.",
     )
     recruiting = models.BooleanField(default=True)
+    frozen_at = models.DateTimeField(null=True)
     locked_at = models.DateTimeField(null=True)
 
     objects = TrialQuerySet.as_manager()
-    history = Trail(trial="id")
+    history = Trail(trial="id", locks=Locks(level="trial", kept_in="patients.DataLock"))
 
     def __str__(self) -> str:
         return self.slug.upper()

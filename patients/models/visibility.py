@@ -4,8 +4,7 @@ from typing import Any
 
 from django.db import models
 
-from accounts.models import User
-from trials.models import Trial
+from accounts.models import Delegation, User
 
 
 class VisibleToMembers(models.QuerySet[Any]):
@@ -15,7 +14,7 @@ class VisibleToMembers(models.QuerySet[Any]):
 
     def visible_to(self, user: User) -> Any:
         """Keep rows of trials the person may open."""
-        return self.filter(**{f"{self.trial_path}__in": Trial.objects.visible_to(user)})
+        return self.filter(**{f"{self.trial_path}__in": Delegation.objects.trials_of(user)})
 
 
 class OfPatient(VisibleToMembers):
