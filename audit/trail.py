@@ -5,6 +5,7 @@ written by database triggers (`audit.triggers`), so that no write path escapes t
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -29,6 +30,37 @@ class TrailRow(models.Model):
         abstract = True
 
 
+@dataclass(frozen=True)
+class Locks:
+    """What freezes and locks a row: `frozen_at` and `locked_at`, its own and those of the rows above it.
+
+    above: relations that lead to the rows above (`"visit"`, `"patient__trial"`).
+    level: the row has the two columns itself; its name in `kept_in`, the model that keeps who froze and locked
+    what. While a row of it stands, the column cannot be emptied.
+    freezes: a freeze stops changes too; not of what goes on under a freeze (queries, marks, safety).
+    goes_on: columns that change under a freeze. unless: a text column; a row that has it filled is let through.
+    """
+
+    above: tuple[str, ...] = ()
+    level: str = ""
+    kept_in: str = ""
+    freezes: bool = True
+    goes_on: tuple[str, ...] = ()
+    unless: str = ""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Marks on single items of a row, in the model `kept_in`; a change of an item undoes them.
+
+    clears: column of the row that is emptied when a mark of this kind is undone.
+    """
+
+    kept_in: str
+    kind: str
+    clears: str
+
+
 class Trail(HistoricalRecords):
     """History declared on a model.
 
@@ -42,6 +74,9 @@ class Trail(HistoricalRecords):
     describe: dotted path of a function `(old_row, new_row, language) -> list[audit.words.Change]`.
     form, items: column that names the captured form, and the JSON column that holds its items.
     person: column with the id of the user the row is about (their own row, a delegation).
+    covered_by: relations to rows whose signature covers this row too: adding it or changing its content
+    invalidates them. covered_content: the columns meant, those of `signed_content` unless given.
+    locks, marks: what freezes and locks the row, and marks on its items that a change undoes.
     """
 
     def __init__(
@@ -59,6 +94,10 @@ class Trail(HistoricalRecords):
         form: str = "",
         items: str = "",
         person: str = "",
+        covered_by: tuple[str, ...] = (),
+        covered_content: tuple[str, ...] = (),
+        locks: Locks | None = None,
+        marks: Marks | None = None,
     ) -> None:
         self.patient = patient
         self.trial = trial
@@ -71,6 +110,10 @@ class Trail(HistoricalRecords):
         self.form = form
         self.items = items
         self.person = person
+        self.covered_by = covered_by
+        self.covered_content = covered_content or signed_content
+        self.locks = locks
+        self.marks = marks
         super().__init__(
             bases=[TrailRow],
             excluded_fields=[*excluded, *watched],

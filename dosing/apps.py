@@ -7,7 +7,7 @@ class DosingConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to what happens to patients, and tell of infusions."""
-        from dosing import allocation, milestones, planning, preparing
+        from dosing import allocation, covering, milestones, planning, preparing
         from dosing.signals import infusion_given
         from patients import signals
         from patients.milestones import providers
@@ -15,4 +15,5 @@ class DosingConfig(AppConfig):
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
         signals.patient_enrolled.connect(planning.on_patient_enrolled, dispatch_uid="dosing.planning")
         infusion_given.connect(preparing.on_infusion_given, dispatch_uid="dosing.dose")
+        signals.casebook_content.connect(covering.infusions, dispatch_uid="dosing.covering")
         providers.append(milestones.infusions_given)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import Access
 from accounts.models import User
 from accounts.roles import ROLES
-from audit.trail import Trail
+from audit.trail import Locks, Trail
 from patients.models import OfPatient, Patient, Visit
 from trials.models import Trial
 
@@ -85,6 +85,14 @@ class AllocationSlot(models.Model):
         raise TypeError("an allocation slot is never deleted")
 
 
+# What a signature on the casebook covers of an infusion; the planned days are computed.
+BEDSIDE = (
+    "number", "state", "weight_kg", "weight_measured", "weight_confirmation", "started", "ended", "volume_ml",
+    "interrupted", "interruption_reason", "premedication", "tolerated", "tolerance_note",
+    "timing_deviation_reason", "not_given_reason",
+)  # fmt: skip
+
+
 class Infusion(models.Model):
     """One infusion at the bedside: only what both arms share."""
 
@@ -118,7 +126,13 @@ class Infusion(models.Model):
     version = models.PositiveIntegerField(default=1)
 
     objects = OfPatient.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id")
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        covered_by=("patient",),
+        covered_content=BEDSIDE,
+        locks=Locks(above=("visit", "patient", "patient__trial")),
+    )
 
     class Meta:
         ordering = ["patient", "number"]
@@ -194,7 +208,12 @@ class Preparation(models.Model):
     version = models.PositiveIntegerField(default=1)
 
     objects = TreatmentQuerySet.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id", see="see_treatment")
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        see="see_treatment",
+        locks=Locks(above=("patient", "patient__trial")),
+    )
 
     class Meta:
         constraints = [

@@ -172,6 +172,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _col("reported", "Reported to the sponsor at"),
         _col("late_reason", "Reason for a late report", free_text=True),
         _col("in_error_reason", "Entered in error because", free_text=True),
+        _col("after_lock_reason", "Reported after the lock because", free_text=True),
         _col("recorded_at", "Recorded at (UTC)", "created_at"),
     ),
     "queries": (

@@ -8,3 +8,5 @@ eligibility_signed = Signal()
 patient_enrolled = Signal()
 # patient, by
 study_ended = Signal()
+# patient; each receiver returns {name: rows}: what a signature on the casebook covers of its room
+casebook_content = Signal()

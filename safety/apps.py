@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class SafetyConfig(AppConfig):
     name = "safety"
     verbose_name = "Safety"
+
+    def ready(self) -> None:
+        """Tell what a signature on the casebook covers of the adverse events."""
+        from patients import signals
+        from safety import covering
+
+        signals.casebook_content.connect(covering.events, dispatch_uid="safety.covering")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Access
 from audit.models import Signature
-from audit.trail import Trail
+from audit.trail import Locks, Trail
 from patients.models import Patient, VisibleToMembers
 from safety import clocks
 from safety.classification import (
@@ -129,6 +129,7 @@ class AdverseEvent(models.Model):
     reported_at = models.DateTimeField(null=True)
     late_reason = models.TextField(_("reason for the late report"), blank=True)
     in_error_reason = models.TextField(_("entered in error because"), blank=True)
+    after_lock_reason = models.TextField(_("reported after the lock because"), blank=True)
     version = models.PositiveIntegerField(default=1)
     save_key = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -154,6 +155,9 @@ class AdverseEvent(models.Model):
         patient="patient_id",
         trial="trial_id",
         excluded=("serious", "related", "save_key"),
+        covered_by=("patient",),
+        # A serious event is reported whatever is locked (CTR Art. 41(4)).
+        locks=Locks(above=("patient", "trial"), freezes=False, unless="after_lock_reason"),
         signed_content=(
             "term",
             "description",

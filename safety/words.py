@@ -117,6 +117,7 @@ class Wording:
             Fact("reported", _("Reported to the sponsor"), _stored(event.reported)),
             Fact("late_reason", _("Reason for the late report"), event.late_reason),
             Fact("in_error_reason", _("Entered in error because"), event.in_error_reason),
+            Fact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
         ]
         return [fact for fact in told if fact.value]
 

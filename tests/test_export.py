@@ -275,6 +275,7 @@ TECHNICAL = {
     "serious_aware_at",
     "reported_at",
     "created_at",
+    "frozen_at",
     "locked_at",
     "recorded_by",
     "opened_by",

@@ -13,8 +13,11 @@ from audit.triggers.tables import (
     FINAL_IS_FIXED,
     INVALIDATION,
     KEY_IS_FIXED,
+    LOCKED,
     NEVER_DELETED,
+    OWN_LOCKS,
     SIGNED_IS_FIXED,
+    STILL_HELD,
     UNATTRIBUTED,
     TrackedTable,
     append_only_tables,
@@ -94,6 +97,11 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[Function], 
         if table.final:
             functions.append(_final_function(table))
             found.append(Trigger(f"{PREFIX}final", table.name, "BEFORE UPDATE", "ROW", functions[-1].name))
+        if table.locks:
+            functions.append(_lock_guard(table))
+            found.append(
+                Trigger(f"{PREFIX}locked", table.name, "BEFORE INSERT OR UPDATE", "ROW", functions[-1].name)
+            )
     for name in append_only_tables():
         found += _append_only(name) if name in names else []
     if signature_table() in names:
@@ -135,21 +143,98 @@ BEGIN
   END IF;
   IF actor IS NULL THEN RAISE EXCEPTION '{UNATTRIBUTED}' {REFUSE}; END IF;
   IF TG_OP = 'DELETE' THEN {remove}; RETURN NULL; END IF;
-  {insert};{_invalidation(table)}
+  {insert};{_invalidation(table)}{_covering(table)}{_undoing(table)}
   RETURN NULL;
 END"""
     return Function(f"{PREFIX}trail_{table.name}", body)
+
+
+BECAUSE = "coalesce(nullif(actor->>'reason', ''), 'content changed')"
+
+
+def _invalidate(label: str, column: str) -> str:
+    return f"""
+    UPDATE "{signature_table()}" SET invalidated_at = clock_timestamp(), invalidated_by = actor->>'full_name',
+      invalidated_reason = {BECAUSE}
+    WHERE target_type = '{label}' AND target_id = NEW."{column}" AND invalidated_at IS NULL;"""
 
 
 def _invalidation(table: TrackedTable) -> str:
     if not table.signed:
         return ""
     return f"""
-  IF TG_OP = 'UPDATE' AND {differs(table.signed)} THEN
-    UPDATE "{signature_table()}" SET invalidated_at = clock_timestamp(), invalidated_by = actor->>'full_name',
-      invalidated_reason = coalesce(nullif(actor->>'reason', ''), 'content changed')
-    WHERE target_type = '{table.label}' AND target_id = NEW."{table.key}" AND invalidated_at IS NULL;
+  IF TG_OP = 'UPDATE' AND {differs(table.signed)} THEN{_invalidate(table.label, table.key)}
   END IF;"""
+
+
+def _covering(table: TrackedTable) -> str:
+    """Invalidate the signatures on the rows above that cover this one."""
+    if not table.covered_by:
+        return ""
+    spared = f"NEW.\"{table.locks.unless}\" = '' AND " if table.locks and table.locks.unless else ""
+    steps = "".join(_invalidate(each.label, each.column) for each in table.covered_by)
+    return f"""
+  IF {spared}(TG_OP = 'INSERT' OR {differs(table.covered)}) THEN{steps}
+  END IF;"""
+
+
+def _undoing(table: TrackedTable) -> str:
+    """Undo the marks on what changed, and empty the column that says that all of them are there."""
+    if table.marks is None:
+        return ""
+    marks = table.marks
+    before, after = (f'({row}."{marks.items}"->m.item)' for row in ("OLD", "NEW"))
+    beside = tuple(column for column in table.signed if column != marks.items)
+    item = f"m.item <> '' AND ({before}::text IS DISTINCT FROM {after}::text OR {differs(beside)})"
+    here = f'm."{marks.record}" = NEW."{table.key}" AND m.undone_at IS NULL AND (m.item = \'\' OR {item})'
+    old, new = (
+        f"CASE m.item WHEN '' THEN {row}.\"{marks.items}\" ELSE jsonb_build_object(m.item, {value}) END"
+        for row, value in (("OLD", before), ("NEW", after))
+    )
+    return f"""
+  IF TG_OP = 'UPDATE' AND {differs(table.signed)} THEN
+    UPDATE "{table.name}" SET "{marks.clears}" = NULL
+    WHERE "{table.key}" = NEW."{table.key}" AND "{marks.clears}" IS NOT NULL AND EXISTS (
+      SELECT 1 FROM "{marks.name}" m WHERE m.kind = '{marks.kind}' AND {here});
+    UPDATE "{marks.name}" m SET undone_at = clock_timestamp(), undone = jsonb_build_object(
+      'by', actor->>'full_name', 'because', {BECAUSE}, 'old', {old}, 'new', {new})
+    WHERE {here};
+  END IF;"""
+
+
+def _lock_guard(table: TrackedTable) -> Function:
+    refuse = f"RAISE EXCEPTION '{LOCKED.format(table=table.name)}' {REFUSE}"
+    closed = table.closed("OLD", own=True)
+    if table.ways_up:
+        closed += f" OR (({differs(table.ways_up)}) AND {table.closed('NEW', own=False)})"
+    marks = _mark_guard(table, refuse) if table.locks and table.locks.goes_on else ""
+    body = f"""
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF {table.closed("NEW", own=False)} THEN {refuse}; END IF;
+    RETURN NEW;
+  END IF;
+  IF {differs(table.held)} AND ({closed}) THEN {refuse}; END IF;{marks}{_holds(table)}
+  RETURN NEW;
+END"""
+    return Function(f"{PREFIX}locked_{table.name}", body)
+
+
+def _mark_guard(table: TrackedTable, refuse: str) -> str:
+    goes_on = table.locks.goes_on if table.locks else ()
+    closed = table.closed("OLD", own=True, frozen_too=False)
+    return f"\n  IF {differs(goes_on)} AND ({closed}) THEN {refuse}; END IF;"
+
+
+def _holds(table: TrackedTable) -> str:
+    if not table.lock_table:
+        return ""
+    refuse = f"RAISE EXCEPTION '{STILL_HELD.format(table=table.name)}' {REFUSE}"
+    return "".join(
+        f"\n  IF OLD.{column} IS NOT NULL AND {differs((column,))} AND {table.still_held(column)}"
+        f" THEN {refuse}; END IF;"
+        for column in OWN_LOCKS
+    )
 
 
 def _final_function(table: TrackedTable) -> Function:

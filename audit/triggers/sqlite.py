@@ -8,8 +8,11 @@ from audit.triggers.tables import (
     FINAL_IS_FIXED,
     INVALIDATION,
     KEY_IS_FIXED,
+    LOCKED,
     NEVER_DELETED,
+    OWN_LOCKS,
     SIGNED_IS_FIXED,
+    STILL_HELD,
     UNATTRIBUTED,
     TrackedTable,
     append_only_tables,
@@ -54,12 +57,15 @@ def _trail(table: TrackedTable) -> dict[str, str]:
     named = f"SELECT RAISE(ABORT, '{UNATTRIBUTED}') WHERE stroma_actor('user_name') IS NULL"
     fixed = f"SELECT RAISE(ABORT, '{KEY_IS_FIXED.format(table=table.name)}')"
     fixed += f' WHERE NEW."{table.key}" IS NOT OLD."{table.key}"'
+    insert = [named, history_copy(table, row="NEW", kind="'+'"), *_covering(table)]
     update = [named, fixed, history_copy(table, row="NEW", kind="'~'"), *_invalidation(table)]
+    update += [*_covering(table, changed=differs(table.covered)), *_undoing(table)]
     return {
-        **_trigger(table.name, "insert", "AFTER INSERT", [named, history_copy(table, row="NEW", kind="'+'")]),
+        **_trigger(table.name, "insert", "AFTER INSERT", insert),
         **_trigger(table.name, "update", "AFTER UPDATE", update, when=differs(table.compared)),
         **_deletion(table, named),
         **_final(table),
+        **_locks(table),
     }
 
 
@@ -79,17 +85,84 @@ def _final(table: TrackedTable) -> dict[str, str]:
     return _trigger(table.name, "final", "BEFORE UPDATE", refusal, when=when)
 
 
+def _locks(table: TrackedTable) -> dict[str, str]:
+    if table.locks is None:
+        return {}
+    refusal = [f"SELECT RAISE(ABORT, '{LOCKED.format(table=table.name)}')"]
+    moved = f"({differs(table.ways_up)}) AND {table.closed('NEW', own=False)}" if table.ways_up else "FALSE"
+    when = f"({differs(table.held)}) AND ({table.closed('OLD', own=True)} OR ({moved}))"
+    if table.locks.goes_on:
+        when += f" OR ({differs(table.locks.goes_on)}) AND {table.closed('OLD', own=True, frozen_too=False)}"
+    above = table.closed("NEW", own=False)
+    return {
+        **_trigger(table.name, "locked_insert", "BEFORE INSERT", refusal, when=above),
+        **_trigger(table.name, "locked", "BEFORE UPDATE", refusal, when=when),
+        **_holds(table),
+    }
+
+
+def _holds(table: TrackedTable) -> dict[str, str]:
+    if not table.lock_table:
+        return {}
+    refusal = [f"SELECT RAISE(ABORT, '{STILL_HELD.format(table=table.name)}')"]
+    held = [
+        f"(OLD.{column} IS NOT NULL AND ({differs((column,))}) AND {table.still_held(column)})"
+        for column in OWN_LOCKS
+    ]
+    return _trigger(table.name, "held", "BEFORE UPDATE", refusal, when=" OR ".join(held))
+
+
+BECAUSE = "coalesce(nullif(stroma_actor('reason'), ''), 'content changed')"
+
+
 def _invalidation(table: TrackedTable) -> list[str]:
     if not table.signed:
         return []
-    update = (
+    return [_invalidate(table.label, table.key, differs(table.signed))]
+
+
+def _covering(table: TrackedTable, changed: str = "") -> list[str]:
+    """Invalidate the signatures on the rows above that cover this one."""
+    spared = f"NEW.\"{table.locks.unless}\" = ''" if table.locks and table.locks.unless else ""
+    when = " AND ".join(f"({part})" for part in (changed, spared) if part) or "TRUE"
+    return [_invalidate(each.label, each.column, when) for each in table.covered_by]
+
+
+def _invalidate(label: str, column: str, when: str) -> str:
+    return (
         f'UPDATE "{signature_table()}" SET invalidated_at = {NOW}, '
-        "invalidated_by = stroma_actor('full_name'), "
-        "invalidated_reason = coalesce(nullif(stroma_actor('reason'), ''), 'content changed') "
-        f"WHERE target_type = '{table.label}' AND target_id = NEW.\"{table.key}\" "
-        f"AND invalidated_at IS NULL AND ({differs(table.signed)})"
+        f"invalidated_by = stroma_actor('full_name'), invalidated_reason = {BECAUSE} "
+        f"WHERE target_type = '{label}' AND target_id = NEW.\"{column}\" "
+        f"AND invalidated_at IS NULL AND ({when})"
     )
-    return [update]
+
+
+def _undoing(table: TrackedTable) -> list[str]:
+    """Undo the marks on what changed, and empty the column that says that all of them are there."""
+    if table.marks is None:
+        return []
+    marks, name = table.marks, f'"{table.marks.name}"'
+    path = f"'$.\"' || {name}.item || '\"'"
+    before, after = (f'json_extract({row}."{marks.items}", {path})' for row in ("OLD", "NEW"))
+    kinds = " IS NOT ".join(f'json_type({row}."{marks.items}", {path})' for row in ("OLD", "NEW"))
+    beside = tuple(column for column in table.signed if column != marks.items)
+    item = f"{name}.item <> '' AND ({after} COLLATE BINARY IS NOT {before} OR {kinds} OR {differs(beside)})"
+    whole = f"{name}.item = '' AND ({differs(table.signed)})"
+    here = f'{name}."{marks.record}" = NEW."{table.key}" AND {name}.undone_at IS NULL'
+    undo = f"UPDATE {name} SET undone_at = {NOW}, undone = json_object('by', stroma_actor('full_name'), "
+    undo += f"'because', {BECAUSE}, 'old', {{old}}, 'new', {{new}}) WHERE {here} AND "
+    told = (f"json_object({name}.item, {value})" for value in (before, after))
+    texts = (f'json({row}."{marks.items}")' for row in ("OLD", "NEW"))
+    clear = (
+        f'UPDATE "{table.name}" SET "{marks.clears}" = NULL WHERE "{table.key}" = NEW."{table.key}" AND '
+        f'"{marks.clears}" IS NOT NULL AND EXISTS (SELECT 1 FROM {name} WHERE {here} AND '
+        f"{name}.kind = '{marks.kind}' AND (({item}) OR ({whole})))"
+    )
+    return [
+        clear,
+        undo.format(old=next(told), new=next(told)) + f"({item})",
+        undo.format(old=next(texts), new=next(texts)) + f"({whole})",
+    ]
 
 
 def _append_only(name: str) -> dict[str, str]:

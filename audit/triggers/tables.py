@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit.trail import history_model, tracked_columns, tracked_models, trail_of
+from audit.trail import Locks, history_model, tracked_columns, tracked_models, trail_of
 
 SEALED_BESIDE = ("audit.AccessEvent", "audit.TrailReview")
 APPEND_ONLY = (*SEALED_BESIDE, "audit.Seal", "audit.SealedPart")
@@ -32,7 +32,31 @@ APPEND_ONLY_SAYS = "The trail can only be added to: {table} refuses changes and 
 NEVER_DELETED = "Rows of {table} are never deleted: mark them as entered in error instead"
 KEY_IS_FIXED = "The key of a row of {table} never changes"
 FINAL_IS_FIXED = "What a row of {table} holds never changes"
+LOCKED = "This is frozen or locked: {table} changes only after it is unlocked"
+STILL_HELD = "A freeze or lock of {table} ends by its own step, which says who and why"
 SIGNED_IS_FIXED = "A signature never changes; it can only be invalidated, once"
+
+
+OWN_LOCKS = ("frozen_at", "locked_at")
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A row above whose signatures cover this one: what a signature calls it, and the column that leads to it."""
+
+    label: str
+    column: str
+
+
+@dataclass(frozen=True)
+class MarkTable:
+    """The table of the marks on items of a row: `record` leads to the row, `items` holds the values marked."""
+
+    name: str
+    record: str
+    items: str
+    kind: str
+    clears: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +75,11 @@ class TrackedTable:
     final: bool
     patient: str
     trial: str
+    covered_by: tuple[Covered, ...] = ()
+    covered: tuple[str, ...] = ()
+    locks: Locks | None = None
+    lock_table: str = ""
+    marks: MarkTable | None = None
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -61,6 +90,39 @@ class TrackedTable:
     def settled(self) -> tuple[str, ...]:
         """Return the columns that never change once they hold a value."""
         return tuple(column for column in self.columns if column != self.key) if self.final else ()
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """Return the columns that a freeze or a lock stops; of a lock itself its own steps take care."""
+        goes_on = self.locks.goes_on if self.locks else ()
+        return tuple(c for c in self.columns if c not in (self.key, *OWN_LOCKS, *goes_on))
+
+    @property
+    def ways_up(self) -> tuple[str, ...]:
+        """Return the columns that lead to the rows above."""
+        names = dict.fromkeys(path.partition("__")[0] for path in (self.locks.above if self.locks else ()))
+        return tuple(str(getattr(self.model._meta.get_field(name), "column", "")) for name in names)
+
+    def closed(self, row: str, *, own: bool, frozen_too: bool = True) -> str:
+        """Return the condition that `row` is locked (or frozen), by itself or by a row above it."""
+        if self.locks is None:
+            return "FALSE"
+        columns = OWN_LOCKS if frozen_too and self.locks.freezes else OWN_LOCKS[1:]
+        paths = [f"{path}__{column}" for path in self.locks.above for column in columns]
+        paths += columns if own and self.locks.level else ()
+        found = " OR ".join(f"{path_sql(self.model, path, row)} IS NOT NULL" for path in paths) or "FALSE"
+        return f"({found})" + (f" AND {row}.\"{self.locks.unless}\" = ''" if self.locks.unless else "")
+
+    def still_held(self, column: str) -> str:
+        """Return the condition that a step that froze or locked the row itself still stands."""
+        level, kind = (
+            self.locks.level if self.locks else "",
+            {"frozen_at": "freeze", "locked_at": "lock"}[column],
+        )
+        return (
+            f"EXISTS (SELECT 1 FROM \"{self.lock_table}\" h WHERE h.level = '{level}' AND h.kind = '{kind}'"
+            f' AND h.{level}_id = OLD."{self.key}" AND h.released_at IS NULL)'
+        )
 
     def place(self, row: str) -> dict[str, str]:
         """Return SQL for the trial and the patient of `row` (an alias, or NEW and OLD)."""
@@ -97,7 +159,31 @@ def tracked_table(model: type[models.Model]) -> TrackedTable:
         final=trail.final,
         patient=trail.patient,
         trial=trail.trial,
+        covered_by=tuple(_covered(model, name) for name in trail.covered_by),
+        covered=_columns(model, trail.covered_content) if trail.covered_by else (),
+        locks=trail.locks,
+        lock_table=_table(trail.locks.kept_in) if trail.locks else "",
+        marks=_mark_table(model),
     )
+
+
+def _table(label: str) -> str:
+    return apps.get_model(label)._meta.db_table if label else ""
+
+
+def _covered(model: type[models.Model], name: str) -> Covered:
+    relation: Any = model._meta.get_field(name)
+    return Covered(relation.related_model._meta.label_lower, relation.column)
+
+
+def _mark_table(model: type[models.Model]) -> MarkTable | None:
+    trail = trail_of(model)
+    if trail.marks is None:
+        return None
+    kept = apps.get_model(trail.marks.kept_in)
+    record = next(str(field.column) for field in kept._meta.fields if field.related_model is model)
+    (items,) = _columns(model, (trail.items,))
+    return MarkTable(kept._meta.db_table, record, items, trail.marks.kind, trail.marks.clears)
 
 
 def _columns(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -135,7 +221,33 @@ def existing_tables(connection: BaseDatabaseWrapper) -> Iterator[TrackedTable]:
     columns = columns_by_table(connection)
     for table in tracked_tables():
         if {table.name, table.history} <= columns.keys():
-            yield narrowed(table, live=columns[table.name], past=columns[table.history])
+            yield narrowed(_settled(table, columns), live=columns[table.name], past=columns[table.history])
+
+
+def _settled(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
+    """Return the table without guards that need a table or column which is not there yet."""
+    locks, marks = table.locks, table.marks
+    if locks and not (
+        _has_locks(table, columns) and (not table.lock_table or table.lock_table in columns.keys())
+    ):
+        locks = None
+    return replace(table, locks=locks, marks=marks if marks and marks.name in columns else None)
+
+
+def _has_locks(table: TrackedTable, columns: dict[str, set[str]]) -> bool:
+    locks: Any = table.locks
+    tables = [table.model, *(_at(table.model, path) for path in locks.above)]
+    wanted = [(model._meta.db_table, set(OWN_LOCKS)) for model in tables[0 if locks.level else 1 :]]
+    if locks.unless:
+        wanted.append((table.name, {locks.unless}))
+    return all(needed <= columns.get(name, set()) for name, needed in wanted)
+
+
+def _at(model: type[models.Model], path: str) -> type[models.Model]:
+    for step in path.split("__"):
+        relation: Any = model._meta.get_field(step)
+        model = relation.related_model
+    return model
 
 
 def narrowed(table: TrackedTable, *, live: set[str], past: set[str]) -> TrackedTable:
@@ -145,6 +257,7 @@ def narrowed(table: TrackedTable, *, live: set[str], past: set[str]) -> TrackedT
         columns=tuple(column for column in table.columns if column in live and column in past),
         watched=tuple(column for column in table.watched if column in live),
         signed=tuple(column for column in table.signed if column in live),
+        covered=tuple(column for column in table.covered if column in live),
     )
 
 

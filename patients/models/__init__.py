@@ -1,20 +1,25 @@
 """Who takes part and what was captured about them."""
 
 from patients.models.captured import Draft, Query, QueryMessage, Record, RecordQuerySet, Visit
+from patients.models.locks import DataLock, UnlockRequest
+from patients.models.marks import Mark
 from patients.models.people import Consent, EligibilityDecision, Identity, Patient
 from patients.models.visibility import OfPatient, VisibleToMembers
 
 __all__ = [
     "Consent",
+    "DataLock",
     "Draft",
     "EligibilityDecision",
     "Identity",
+    "Mark",
     "OfPatient",
     "Patient",
     "Query",
     "QueryMessage",
     "Record",
     "RecordQuerySet",
+    "UnlockRequest",
     "VisibleToMembers",
     "Visit",
 ]

@@ -10,10 +10,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.models import Signature
-from audit.trail import Trail
+from audit.trail import Locks, Marks, Trail
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
 from trials.models import ProtocolVersion
+
+
+VISIT_SIGNED = ("code", "number", "state", "held_on", "missed_reason", "reason")
+RECORD_SIGNED = ("values", "state", "protocol_id")
+UNDER_RECORD = Locks(above=("record", "record__visit", "patient", "patient__trial"), freezes=False)
 
 
 class Visit(models.Model):
@@ -35,9 +40,17 @@ class Visit(models.Model):
     state = models.CharField(_("status"), max_length=10, choices=State)
     missed_reason = models.TextField(_("reason"), blank=True)
     reason = models.TextField(_("reason for an unscheduled visit"), blank=True)
+    frozen_at = models.DateTimeField(null=True)
+    locked_at = models.DateTimeField(null=True)
 
     objects = OfPatient.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id")
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        signed_content=VISIT_SIGNED,
+        covered_by=("patient",),
+        locks=Locks(above=("patient", "patient__trial"), level="visit", kept_in="patients.DataLock"),
+    )
 
     class Meta:
         ordering = ["position", "number"]
@@ -58,6 +71,16 @@ class Visit(models.Model):
     def key(self) -> str:
         """Return the visit's part of the address: `D28`, or `UNS-2` for a repeated one."""
         return self.code if self.number == 1 else f"{self.code}-{self.number}"
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return what a signature on the visit covers: its day and every form of it. Reads the forms."""
+        records = sorted(self.records.all(), key=lambda record: record.pk)
+        facts = {name: getattr(self, name) for name in VISIT_SIGNED}
+        return {
+            "patient": self.patient_id,
+            **facts,
+            "forms": [record.signed_content() for record in records],
+        }
 
 
 class RecordQuerySet(OfPatient):
@@ -91,6 +114,7 @@ class Record(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True)
     verified_at = models.DateTimeField(null=True)
+    frozen_at = models.DateTimeField(null=True)
     locked_at = models.DateTimeField(null=True)
     struck_out_reason = models.TextField(blank=True)
     save_key = models.CharField(max_length=64, blank=True)
@@ -99,7 +123,15 @@ class Record(models.Model):
     history = Trail(
         patient="patient_id",
         trial="patient__trial_id",
-        signed_content=("values", "state", "protocol_id"),
+        signed_content=RECORD_SIGNED,
+        covered_by=("visit", "patient"),
+        locks=Locks(
+            above=("visit", "patient", "patient__trial"),
+            level="record",
+            kept_in="patients.DataLock",
+            goes_on=("verified_at",),
+        ),
+        marks=Marks(kept_in="patients.Mark", kind="verification", clears="verified_at"),
         excluded=("save_key",),
         describe="patients.words.describe_record",
         form="form",
@@ -184,7 +216,7 @@ class Query(models.Model):
     batch = models.CharField(max_length=32, blank=True)
 
     objects = OfPatient.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id", excluded=("batch",))
+    history = Trail(patient="patient_id", trial="patient__trial_id", excluded=("batch",), locks=UNDER_RECORD)
 
     class Meta:
         ordering = ["opened_at", "pk"]
@@ -207,6 +239,11 @@ class Query(models.Model):
         ]
 
     @property
+    def by_check(self) -> bool:
+        """Tell whether a check asked, not a person."""
+        return self.origin == self.Origin.CHECK
+
+    @property
     def age_days(self) -> int:
         """Return for how many whole days the question has been open."""
         until: datetime = self.closed_at or timezone.now()
@@ -222,7 +259,14 @@ class QueryMessage(models.Model):
     at = models.DateTimeField(default=timezone.now)
     text = models.TextField()
 
-    history = Trail(patient="query__patient_id", trial="query__patient__trial_id")
+    history = Trail(
+        patient="query__patient_id",
+        trial="query__patient__trial_id",
+        locks=Locks(
+            above=("query__record", "query__record__visit", "query__patient", "query__patient__trial"),
+            freezes=False,
+        ),
+    )
 
     class Meta:
         ordering = ["at", "pk"]

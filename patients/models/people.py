@@ -9,10 +9,19 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from audit.trail import Trail
+from audit.trail import Locks, Trail
 from patients.models.visibility import OfPatient, VisibleToMembers
+from patients.signals import casebook_content
 from trials.models import ProtocolVersion, Trial
 from trials.moments import Moment
+
+
+PATIENT_SIGNED = (
+    "code", "protocol", "state", "screened_on", "group", "enrolled_on", "first_infusion_on", "failed_on",
+    "failure_reason", "ended_on", "end_reason", "end_note",
+)  # fmt: skip
+CONSENT_SIGNED = ("type", "version", "given", "capacity_regained_on")
+UNDER_PATIENT = Locks(above=("patient", "patient__trial"))
 
 
 class Patient(models.Model):
@@ -45,11 +54,17 @@ class Patient(models.Model):
     ended_on = models.DateField(_("end of study"), null=True)
     end_reason = models.CharField(_("reason for the end"), max_length=20, choices=EndReason, blank=True)
     end_note = models.TextField(_("note on the end"), blank=True)
+    frozen_at = models.DateTimeField(null=True)
     locked_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = VisibleToMembers.as_manager()
-    history = Trail(patient="id", trial="trial_id")
+    history = Trail(
+        patient="id",
+        trial="trial_id",
+        signed_content=PATIENT_SIGNED,
+        locks=Locks(above=("trial",), level="patient", kept_in="patients.DataLock"),
+    )
 
     class Meta:
         constraints = [
@@ -71,6 +86,20 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return what a signature on the casebook covers: the patient and all that was captured. Reads it."""
+        facts = {name: getattr(self, f"{name}_id" if name == "protocol" else name) for name in PATIENT_SIGNED}
+        visits = self.visits.order_by("pk").prefetch_related("records")
+        logs = self.records.filter(visit=None).order_by("pk")
+        told = casebook_content.send(sender=Patient, patient=self)
+        return {
+            **facts,
+            "consents": [consent.signed_content() for consent in self.consents.order_by("pk")],
+            "visits": [visit.signed_content() for visit in visits],
+            "logs": [record.signed_content() for record in logs],
+            **{name: rows for _receiver, part in told for name, rows in part.items()},
+        }
 
 
 class Identity(models.Model):
@@ -104,10 +133,20 @@ class Consent(models.Model):
     recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
 
     objects = OfPatient.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id")
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        covered_by=("patient",),
+        covered_content=CONSENT_SIGNED,
+        locks=UNDER_PATIENT,
+    )
 
     class Meta:
         ordering = ["given_at", "pk"]
+
+    def signed_content(self) -> dict[str, Any]:
+        """Return what a signature on the casebook covers of this consent."""
+        return {name: getattr(self, name) for name in CONSENT_SIGNED}
 
     @property
     def given_words(self) -> str:
@@ -136,6 +175,7 @@ class EligibilityDecision(models.Model):
         patient="patient_id",
         trial="patient__trial_id",
         signed_content=("conclusion", "group", "inclusion_on", "criteria"),
+        locks=UNDER_PATIENT,
     )
 
     class Meta:

@@ -1,0 +1,129 @@
+"""Who froze and locked what, when and why, and who let it go again."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.trail import Trail
+from patients.models.captured import Record, Visit
+from patients.models.people import Patient
+from patients.models.visibility import VisibleToMembers
+from trials.models import Trial
+
+PERSON = settings.AUTH_USER_MODEL
+
+
+class DataLock(models.Model):
+    """One freeze or lock of a form, a visit, a patient or the trial, from when it was set until it was released.
+
+    While it stands, `frozen_at` or `locked_at` of its row cannot be emptied, by whatever write. The release of
+    a lock names two persons (ACC-08).
+    """
+
+    class Level(models.TextChoices):
+        RECORD = "record", _("Form")
+        VISIT = "visit", _("Visit")
+        PATIENT = "patient", _("Patient")
+        TRIAL = "trial", _("Trial")
+
+    class Kind(models.TextChoices):
+        FREEZE = "freeze", _("Frozen")
+        LOCK = "lock", _("Locked")
+
+    level = models.CharField(_("level"), max_length=10, choices=Level)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="data_locks")
+    patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="data_locks")
+    visit = models.ForeignKey(Visit, models.PROTECT, null=True, related_name="data_locks")
+    record = models.ForeignKey(Record, models.PROTECT, null=True, related_name="data_locks")
+    set_at = models.DateTimeField(_("set at"), default=timezone.now)
+    set_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("set by"))
+    reason = models.TextField(_("reason"))
+    overridden = models.JSONField(_("points overridden"), default=dict)
+    released_at = models.DateTimeField(_("released at"), null=True)
+    released_by = models.ForeignKey(
+        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("released by")
+    )
+    asked_by = models.ForeignKey(
+        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("release asked by")
+    )
+    release_reason = models.TextField(_("reason for the release"), blank=True)
+
+    objects = VisibleToMembers.as_manager()
+    history = Trail(patient="patient_id", trial="trial_id")
+
+    class Meta:
+        ordering = ["set_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["record", "kind"],
+                condition=Q(level="record", released_at=None),
+                name="record_held_once",
+            ),
+            models.UniqueConstraint(
+                fields=["visit", "kind"], condition=Q(level="visit", released_at=None), name="visit_held_once"
+            ),
+            models.UniqueConstraint(
+                fields=["patient", "kind"],
+                condition=Q(level="patient", released_at=None),
+                name="patient_held_once",
+            ),
+            models.UniqueConstraint(
+                fields=["trial", "kind"], condition=Q(level="trial", released_at=None), name="trial_held_once"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="lock_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(released_at=None, released_by=None)
+                | (Q(released_at__isnull=False, released_by__isnull=False) & ~Q(release_reason="")),
+                name="release_has_person_and_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at=None)
+                | Q(kind="freeze")
+                | (Q(asked_by__isnull=False) & ~Q(asked_by=F("released_by"))),
+                name="unlocking_takes_two_persons",
+            ),
+        ]
+
+    @property
+    def target(self) -> Any:
+        """Return the row that is frozen or locked."""
+        return getattr(self, self.level)
+
+
+class UnlockRequest(models.Model):
+    """Somebody asks to unlock; somebody else grants or refuses it (ACC-08)."""
+
+    lock = models.ForeignKey(DataLock, models.PROTECT, related_name="requests")
+    asked_at = models.DateTimeField(_("asked at"), default=timezone.now)
+    asked_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("asked by"))
+    reason = models.TextField(_("reason"))
+    decided_at = models.DateTimeField(_("decided at"), null=True)
+    decided_by = models.ForeignKey(
+        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+    )
+    granted = models.BooleanField(_("granted"), null=True)
+    answer = models.TextField(_("answer"), blank=True)
+
+    history = Trail(patient="lock__patient_id", trial="lock__trial_id")
+
+    class Meta:
+        ordering = ["asked_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["lock"], condition=Q(decided_at=None), name="one_open_request_per_lock"
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="unlock_request_has_a_reason"),
+            models.CheckConstraint(
+                condition=Q(decided_at=None, decided_by=None, granted=None)
+                | (
+                    Q(decided_at__isnull=False, decided_by__isnull=False, granted__isnull=False)
+                    & ~Q(asked_by=F("decided_by"))
+                ),
+                name="unlock_is_decided_by_another",
+            ),
+        ]

@@ -1,0 +1,74 @@
+"""Marks on captured forms: compared with the source, or reviewed by a physician."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from audit.trail import Locks, Trail
+from patients.models.captured import Record
+from patients.models.people import Patient
+from patients.models.visibility import OfPatient
+
+
+class MarkQuerySet(OfPatient):
+    """Marks on items and forms."""
+
+    def standing(self) -> "MarkQuerySet":
+        """Keep marks that no later change has undone."""
+        return self.filter(undone_at=None)
+
+
+class Mark(models.Model):
+    """One person's mark on an item of a record, or on the whole record when `item` is empty.
+
+    A later change of the item undoes the mark in the same statement, whatever writes it (`audit.triggers`):
+    `undone` then tells who changed it, why, and the values before and after. A mark is never given again:
+    the item gets a new one.
+    """
+
+    class Kind(models.TextChoices):
+        VERIFICATION = "verification", _("Source verification")
+        REVIEW = "review", _("Medical review")
+
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="marks")
+    record = models.ForeignKey(Record, models.PROTECT, related_name="marks")
+    item = models.CharField(_("item"), max_length=80, blank=True)
+    kind = models.CharField(_("mark"), max_length=12, choices=Kind)
+    version = models.PositiveIntegerField(_("version of the form"))
+    at = models.DateTimeField(_("marked at"), default=timezone.now)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("marked by")
+    )
+    role = models.CharField(_("role"), max_length=40)
+    undone_at = models.DateTimeField(_("undone at"), null=True)
+    undone = models.JSONField(_("undone"), null=True)
+
+    objects = MarkQuerySet.as_manager()
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        final=True,
+        locks=Locks(above=("record", "record__visit", "patient", "patient__trial"), freezes=False),
+    )
+
+    class Meta:
+        ordering = ["at", "pk"]
+        indexes = [models.Index(fields=["patient", "-undone_at"], name="marks_undone")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["record", "item", "kind"], condition=Q(undone_at=None), name="one_standing_mark"
+            ),
+            models.CheckConstraint(
+                condition=Q(undone_at=None, undone=None) | Q(undone_at__isnull=False, undone__isnull=False),
+                name="undone_mark_tells_why",
+            ),
+        ]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Return who undid the mark, why, and the values before and after; empty while it stands."""
+        return self.undone or {}
