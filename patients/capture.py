@@ -58,6 +58,7 @@ class Surroundings:
     changed: frozenset[str] = frozenset()
     known: Mapping[str, Known] = field(default_factory=dict)
     calculated: Mapping[str, Value] = field(default_factory=dict)
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     more_rows: str = ""
 
 
@@ -285,6 +286,7 @@ def calculated(item: Item, around: Surroundings, language: str) -> dict[str, Any
         "item": item,
         "label": item.label.in_language(language),
         "words": display(value, item, language, _),
+        "lacking": ", ".join(around.lacking.get(item.name, ())),
         "flag": flag(value, item),
         "results": around.results.get(item.name, ()),
         "hidden": item.name in around.hidden,

@@ -161,7 +161,8 @@ class Casebook:
     def scope(self, place: Place, values: Mapping[str, Any]) -> Scope:
         """What the expressions of a form see: its answers, those of other forms, those of before.
 
-        Another form is that of the same visit, else the latest of an earlier visit, else the latest there is.
+        Another form is that of the same visit, else the latest of an earlier visit, else the latest there is;
+        `here(…)` sees those of the same visit only.
         """
         order = {visit.pk: number for number, visit in enumerate(self.ordered_visits())}
         here = order.get(place.visit.pk, len(order)) if place.visit else len(order)
@@ -179,12 +180,23 @@ class Casebook:
         previous, last = ({form: values for form, (_when, values) in each.items()} for each in (past, latest))
         return Scope(
             values,
-            {**last, **previous, **same},
+            {**last, **previous, **same, **self._beside(place)},
             subject_of(self.patient, consent=self.consent),
             form=place.form.code,
             previous=previous,
             last=last,
+            same=same,
         )
+
+    def _beside(self, place: Place) -> dict[str, dict[str, Any]]:
+        """What stands beside the forms: the visit, and the other rows of the logs."""
+        logs: dict[str, Any] = {}
+        for record in self.records:
+            in_log = record.visit_id is None and record.state != Record.State.STRUCK_OUT
+            if in_log and not place.holds(record):
+                logs.setdefault(record.form, []).append(record.values)
+        visit = {"code": place.visit.code, "on": place.day} if place.visit else {}
+        return {"visit": visit, "logs": logs}
 
 
 def _log_order(record: Record, place: Place, here: int) -> int:

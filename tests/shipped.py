@@ -46,7 +46,7 @@ def scope(known: Facts, form: str = "", earlier: Facts | None = None) -> Scope:
         code, _, name = path.partition(".")
         forms.setdefault(code, {})[name] = value
     subject, here = forms.pop("subject", {}), forms.pop(form, {})
-    return Scope(here, forms, subject, form=form, previous={form: earlier or {}})
+    return Scope(here, forms, subject, form=form, previous={form: earlier or {}}, same=forms)
 
 
 def criterion(slug: str, id: str, known: Facts) -> bool | None:

@@ -51,7 +51,7 @@ def trial_run(protocol: Protocol) -> list[Problem]:
         try:
             records[code] = sample_values(form, protocol, records)
             rules = protocol.evaluation.form(code)
-            rules.fired(Scope(records[code], records, form=code))
+            rules.fired(Scope(records[code], records, form=code, same=records))
             rules.fired(Scope())
         except (ExpressionError, TypeError, ValueError) as error:
             found.append(Problem(f"forms.{code}", f"an expression cannot be evaluated: {error}"))

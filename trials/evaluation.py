@@ -32,10 +32,11 @@ class Scope:
 
     ``form_values`` are the answers of ``form``, ``other_forms`` those of further forms by code. ``subject``
     has consent_at, consent_type, inclusion_on, screened_on, group, first_infusion_on: dates, aware datetimes,
-    texts. ``previous`` holds by form the record before this one, ``last`` by form the latest answers known.
+    texts. ``previous`` holds by form the record before this one, ``last`` by form the latest answers known,
+    ``same`` by form those of the same visit.
     """
 
-    __slots__ = ("form", "form_values", "last", "other_forms", "previous", "subject")
+    __slots__ = ("form", "form_values", "last", "other_forms", "previous", "same", "subject")
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Scope:
         form: str = "",
         previous: Mapping[str, Answers] = NOTHING,
         last: Mapping[str, Answers] = NOTHING,
+        same: Mapping[str, Answers] = NOTHING,
     ) -> None:
         self.form_values = form_values
         self.other_forms = other_forms
@@ -53,12 +55,13 @@ class Scope:
         self.form = form
         self.previous = previous
         self.last = last
+        self.same = same
 
     def get(self, name: str) -> Any:
-        """The captured value of ``item``, ``form.item``, ``subject.x``, ``previous(…)`` or ``last(…)``."""
+        """The captured value of ``item``, ``form.item``, ``subject.x``, ``previous(…)``, ``last(…)``, ``here(…)``."""
         if name.endswith(")"):
             function, _, path = name[:-1].partition("(")
-            return self._earlier(path) if function == "previous" else self._latest(path)
+            return {"previous": self._earlier, "last": self._latest, "here": self._here}[function](path)
         form, dot, item = name.partition(".")
         if not dot:
             return self.form_values.get(name)
@@ -67,7 +70,8 @@ class Scope:
     def with_values(self, values: Answers) -> "Scope":
         """The same scope with other answers in its own form."""
         others = self.other_forms, self.subject
-        return Scope(values, *others, form=self.form, previous=self.previous, last=self.last)
+        times = {"previous": self.previous, "last": self.last, "same": self.same}
+        return Scope(values, *others, form=self.form, **times)
 
     def _answers(self, form: str) -> Answers:
         return self.form_values if form == self.form else self.other_forms.get(form, NOTHING)
@@ -80,6 +84,10 @@ class Scope:
         form, item = self._split(path)
         now = self._answers(form).get(item)
         return now if is_answered(now) else self.last.get(form, NOTHING).get(item)
+
+    def _here(self, path: str) -> Any:
+        form, item = self._split(path)
+        return (self.form_values if form == self.form else self.same.get(form, NOTHING)).get(item)
 
     def _split(self, path: str) -> tuple[str, str]:
         form, dot, item = path.rpartition(".")
@@ -163,6 +171,13 @@ class ItemRules:
         condition = self._shown.get(name)
         return condition is not None and condition.evaluate(scope) is False
 
+    def lacks(self, name: str, scope: Scope) -> tuple[str, ...]:
+        """The names that a calculated item still needs; empty when it is decided, or nothing is lacking."""
+        calculation = self._calculated.get(name)
+        answer = calculation.evaluate(scope) if calculation else True
+        needs = answer.needs if isinstance(answer, Undetermined) else ()
+        return tuple(need for need in needs if not is_answered(scope.get(need)))
+
     def waits_for(self, name: str, scope: Scope) -> tuple[str, ...]:
         """The names that could decide whether the item is asked; empty when that is decided."""
         condition = self._shown.get(name)
@@ -210,8 +225,16 @@ class FormRules(ItemRules):
         self._rows: dict[str, ItemRules] = {}
 
     def label_of(self, path: str, language: str = "en") -> str:
-        """What ``form.item`` is called: the title of its form and its label."""
-        protocol, form = self._evaluation.protocol, path.partition(".")[0]
+        """What ``item``, ``form.item`` or ``here(form.item)`` is called: the title of another form and its label.
+
+        What is known beside the forms (``subject.group``) keeps its name.
+        """
+        protocol, path = self._evaluation.protocol, path.rpartition("(")[2].removesuffix(")")
+        form, dot, item = path.rpartition(".")
+        if dot and form not in protocol.forms:
+            return path
+        if not dot or form == self.form.code:
+            return self.form.item(item).label.in_language(language)
         labels = protocol.form(form).title, protocol.item(path).label
         return ": ".join(label.in_language(language) for label in labels)
 

@@ -7,28 +7,14 @@ true.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from trials import moments
-from trials.expression_values import ABSENT, LOGIC, MOMENTS, NUMBER, ItemKind, Kind
+from trials.expression_values import ABSENT, LOGIC, MOMENTS, NUMBER, Function, Kind
 from trials.moments import Moment
+from trials.score_functions import SCORE_FUNCTIONS
 
 LISTS: Final = frozenset({Kind.CODES, Kind.ROWS, Kind.LIST})
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """``takes`` are the kinds allowed at each place; with ``more`` the last may be repeated.
-
-    ``apply`` gets the values, the zone of the site and whether all arguments are whole days.
-    """
-
-    takes: tuple[frozenset[Kind], ...]
-    gives: ItemKind
-    apply: Callable[..., Any]
-    meaning: str
-    more: bool = False
 
 
 def _before(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
@@ -108,6 +94,11 @@ FUNCTIONS: Mapping[str, Function] = {
     "sqrt": Function((_NUMBERS,), NUMBER, _arithmetic(math.sqrt), "the square root"),
     "pow": Function((_NUMBERS, _NUMBERS), NUMBER, _arithmetic(math.pow), "a to the power of b"),
     "log": Function((_NUMBERS,), NUMBER, _arithmetic(math.log), "the natural logarithm"),
+    **SCORE_FUNCTIONS,
 }
-HISTORY: Final = frozenset({"previous", "last"})
+PAST: Final = frozenset({"previous", "last"})
 """``previous(item)``: the value of the record before this one; ``last(item)``: the latest value known."""
+AT_VISIT: Final = frozenset({"here", "entered_here", "unit_here"})
+"""``here(item)``: the value of the same visit only; as it was entered, and the unit it was entered in."""
+HISTORY: Final = PAST | AT_VISIT
+"""Functions of one item: which of its values is meant."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from trials.expression_functions import Function, years_range
+from trials.expression_functions import years_range
 from trials.expression_types import EQUALITIES
-from trials.expression_values import ABSENT, ItemKind, captured
+from trials.expression_values import ABSENT, NUMBER, Function, ItemKind, captured
 
 
 class Slot(Protocol):
@@ -38,6 +38,34 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class AsEntered:
+    """The number as it was entered at this visit, before it was converted."""
+
+    path: str
+    zone: str
+
+    def value(self, values: Any) -> Any:
+        raw = values.get(self.path)
+        entered = raw.get("entered", raw.get("value")) if isinstance(raw, Mapping) else raw
+        return captured(entered, NUMBER, self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class UnitEntered:
+    """The unit in which the number was entered at this visit."""
+
+    path: str
+    unit: str
+    zone: str
+
+    def value(self, values: Any) -> Any:
+        raw = values.get(self.path)
+        if captured(raw, NUMBER, self.zone) is ABSENT:
+            return ABSENT
+        return raw.get("unit", self.unit) if isinstance(raw, Mapping) else self.unit
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
     """A domain function applied to its arguments."""
 
@@ -48,7 +76,7 @@ class Applied:
 
     def value(self, values: Any) -> Any:
         known = [argument.value(values) for argument in self.arguments]
-        if any(value is ABSENT for value in known):
+        if not self.function.partial and any(value is ABSENT for value in known):
             return ABSENT
         return self.function.apply(*known, zone=self.zone, whole_days=self.whole_days)
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from trials.expression_functions import FUNCTIONS, HISTORY, LISTS
+from trials.expression_functions import FUNCTIONS, HISTORY, LISTS, PAST
 from trials.expression_syntax import (
     Binary,
     Call,
@@ -24,6 +24,7 @@ from trials.expression_syntax import (
     Unary,
 )
 from trials.expression_values import (
+    BESIDE_FORMS,
     LOGIC,
     MOMENTS,
     NUMBER,
@@ -106,17 +107,30 @@ def _call(node: Call, names: Names) -> ItemKind:
     function = FUNCTIONS.get(node.function)
     if function is None:
         raise ExpressionError(_unknown_function(node.function), node.column)
-    least = len(function.takes)
-    if len(node.arguments) < least or (len(node.arguments) > least and not function.more):
-        raise ExpressionError(f"{node.function} takes {least} value{'s' * (least > 1)}", node.column)
+    most = len(function.takes)
+    least = most - function.optional
+    if len(node.arguments) < least or (len(node.arguments) > most and not function.more):
+        wanted = f"{least} to {most}" if function.optional else f"{most}"
+        raise ExpressionError(f"{node.function} takes {wanted} value{'s' * (most > 1)}", node.column)
     for place, argument in enumerate(node.arguments):
-        allowed = function.takes[min(place, least - 1)]
+        allowed = function.takes[min(place, most - 1)]
         kind = _argument(argument, allowed, names)
         if kind not in allowed or (kind in LISTS and len(node.arguments) > 1):
             wanted = " or ".join(sorted(allowed))
             message = f"{node.function} takes {wanted}, this is {_a(ItemKind(kind))}"
             raise ExpressionError(message, argument.column)
+        if place in function.codes:
+            _codes_known(node, argument, function.codes[place], names)
     return function.gives
+
+
+def _codes_known(node: Call, argument: Node, known: tuple[str, ...], names: Names) -> None:
+    """Refuse a text that the function has no meaning for."""
+    is_written = isinstance(argument, Literal) and isinstance(argument.value, str)
+    codes = (argument.value,) if is_written else kind_of(argument, names).codes
+    if codes is None or not set(codes) <= set(known):
+        listed = ", ".join(known)
+        raise ExpressionError(f"{node.function} takes one of {listed} here", argument.column)
 
 
 def _argument(argument: Node, allowed: frozenset[Kind], names: Names) -> Kind:
@@ -149,9 +163,14 @@ def history_target(node: Call) -> Name:
 def _history(node: Call, names: Names) -> ItemKind:
     target = history_target(node)
     kind = named(target, names)
-    if target.path.startswith("subject.") or kind.kind is Kind.ROWS:
+    outside = target.path.partition(".")[0] in BESIDE_FORMS | {"definition"}
+    if outside or kind.kind is Kind.ROWS:
         raise ExpressionError(f"{node.function} takes an item of a form", target.column)
-    return kind
+    if node.function in ("here", *PAST):
+        return kind
+    if not kind.units:
+        raise ExpressionError(f"{node.function} takes an item with a unit", target.column)
+    return NUMBER if node.function == "entered_here" else ItemKind(Kind.TEXT, kind.units)
 
 
 def _method(node: Method, names: Names) -> ItemKind:

@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from trials.expression_functions import FUNCTIONS, HISTORY
-from trials.expression_slots import Applied, Constant, OverRows, RangeCompared, Reference, Slot, YearsRange
+from trials.expression_functions import AT_VISIT, FUNCTIONS, HISTORY
+from trials.expression_slots import (
+    Applied,
+    AsEntered,
+    Constant,
+    OverRows,
+    RangeCompared,
+    Reference,
+    Slot,
+    UnitEntered,
+    YearsRange,
+)
 from trials.expression_syntax import (
     Binary,
     Call,
@@ -35,6 +45,8 @@ def paths(node: Node, rows: frozenset[str] = frozenset()) -> Iterator[str]:
     match node:
         case Name(path=path) if path.partition(".")[0] not in rows:
             yield path
+        case Call(function=function) if function in AT_VISIT:
+            yield history_target(node).path
         case Call(function=function) if function in HISTORY:
             return
         case Macro(target=target, body=body, variable=variable):
@@ -102,11 +114,18 @@ class Writer:
 
     def call(self, node: Call) -> Slot:
         if node.function in HISTORY:
-            path = history_target(node).path
-            return Reference(f"{node.function}({path})", self.names[path], self.compiler.zone)
+            return self.of_item(node)
         function = FUNCTIONS[node.function]
         days = all(_kind_of_argument(argument, self.names) is Kind.DAY for argument in node.arguments)
         return Applied(function, self.arguments(node), self.compiler.zone, days)
+
+    def of_item(self, node: Call) -> Slot:
+        path, zone = history_target(node).path, self.compiler.zone
+        if node.function == "entered_here":
+            return AsEntered(f"here({path})", zone)
+        if node.function == "unit_here":
+            return UnitEntered(f"here({path})", self.names[path].units[0], zone)
+        return Reference(f"{node.function}({path})", self.names[path], zone)
 
     def arguments(self, node: Call) -> tuple[Slot, ...]:
         dates = FUNCTIONS[node.function].takes[0] <= MOMENTS

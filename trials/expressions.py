@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import cel
 
-from trials.expression_functions import HISTORY
+from trials.expression_functions import AT_VISIT, HISTORY
 from trials.expression_slots import InRow, Slot
 from trials.expression_syntax import (
     Call,
@@ -244,7 +244,8 @@ class _Compiler:
             case Name(path=path):
                 yield path
             case Call(function=function) if function in HISTORY:
-                yield f"{function}({history_target(node).path})"
+                which = "here" if function in AT_VISIT else function
+                yield f"{which}({history_target(node).path})"
             case Ternary(condition=condition, then=then, otherwise=otherwise):
                 known = self.evaluator(condition, names).value(values)
                 branch = condition if known is ABSENT else then if known else otherwise

@@ -58,7 +58,8 @@ def simulated_values(
 
 def sample_values(form: Form, protocol: Protocol, others: Mapping[str, Any]) -> Answers:
     """Answers of the declared types, drawn once whatever the checks say of them: to try expressions on."""
-    maker = _Maker(form, Random(form.code), protocol, Scope(other_forms=others), Simulation())
+    around = Scope(other_forms=others, same=others)
+    maker = _Maker(form, Random(form.code), protocol, around, Simulation())
     return maker.settled(maker.drawn(form.items))
 
 
@@ -98,6 +99,7 @@ class _Maker:
             form=form.code,
             previous=context.previous,
             last=context.last,
+            same=context.same,
         )
         self.setting = Setting(on=how.on, zone=protocol.trial.site.time_zone)
 

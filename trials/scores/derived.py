@@ -1,0 +1,94 @@
+"""What a score gives: a value, or nothing with the names of what is missing or the reason; and printed tables."""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class NotMeasured(Enum):
+    """Stands for a component that a scale allows to leave out, and that was not measured."""
+
+    NOT_MEASURED = "not measured"
+
+
+NOT_MEASURED: Final = NotMeasured.NOT_MEASURED
+
+
+@dataclass(frozen=True, slots=True)
+class Derived(Generic[T]):
+    """A derived value; without one, ``missing`` names what is lacking, or ``reason`` says why nothing fits."""
+
+    value: T | None
+    missing: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
+
+
+def lacking(*names: str) -> Derived[T]:
+    """Nothing, because these are not known."""
+    return Derived(None, missing=names)
+
+
+def refused(reason: str) -> Derived[T]:
+    """Nothing, although all is known."""
+    return Derived(None, reason=reason)
+
+
+def absent(inputs: Mapping[str, object | None]) -> tuple[str, ...]:
+    """The names of the inputs that are not known."""
+    return tuple(name for name, value in inputs.items() if value is None)
+
+
+def total(parts: Mapping[str, Derived[int]]) -> Derived[int]:
+    """The sum of the parts; nothing while one is missing, naming each that is."""
+    points = [part.value for part in parts.values() if part.value is not None]
+    if len(points) < len(parts):
+        return lacking(*(name for name, part in parts.items() if not part.is_known))
+    return Derived(sum(points))
+
+
+class Table:
+    """A printed table of points: the first row whose inequality holds, else the points of the last line.
+
+    A value between two printed bands (1.95 between 1.2–1.9 and 2.0–5.9) has not reached the upper one.
+    """
+
+    _SIGNS: Final[Mapping[str, Callable[[Decimal, Decimal], bool]]] = {
+        "<": operator.lt,
+        "<=": operator.le,
+        ">": operator.gt,
+        ">=": operator.ge,
+    }
+
+    def __init__(self, *rows: tuple[str, str, int], otherwise: int) -> None:
+        self._rows = tuple((self._SIGNS[sign], Decimal(limit), points) for sign, limit, points in rows)
+        self._otherwise = otherwise
+
+    def points(self, value: Decimal) -> int:
+        """The points of a value."""
+        for holds, limit, points in self._rows:
+            if holds(value, limit):
+                return points
+        return self._otherwise
+
+    def score(self, name: str, value: Decimal | None) -> Derived[int]:
+        """The points of a value, nothing when ``name`` is not known."""
+        return lacking(name) if value is None else Derived(self.points(value))
+
+
+def whole(name: str, value: Decimal | None, lowest: int, highest: int) -> Derived[int]:
+    """A rating given by a person: a whole number between two others."""
+    if value is None:
+        return lacking(name)
+    if value != int(value) or not lowest <= value <= highest:
+        return refused(f"{name} is a whole number from {lowest} to {highest}")
+    return Derived(int(value))
