@@ -14,6 +14,7 @@ from django.db.models import (
 )
 
 from dosing.models import AllocationSlot, Infusion, Preparation
+from exports.cell_sql import Instant, YesNo
 from exports.cells import cell, harmless
 from patients.models import Consent, EligibilityDecision, Patient, Query, Visit
 from safety.models import AdverseEvent
@@ -241,16 +242,17 @@ def _escaped(columns: tuple[Column, ...]) -> tuple[str, ...]:
 
 
 def _reader(queryset: QuerySet[Any], columns: tuple[Column, ...]) -> Callable[[], Iterator[Sequence[Any]]]:
-    """Return a reader of the rows; only columns whose values need it are converted, cell by cell."""
-    sources = [column.source for column in columns]
+    """Return a reader of the rows: times and truth values come from the database as they are written."""
+    fields = [field_at(queryset.model, column.source) for column in columns]
+    read = [_in_sql(column.source, field) for column, field in zip(columns, fields, strict=True)]
     converted = [
-        (index, maker)
-        for index, column in enumerate(columns)
-        if (maker := _maker(column, field_at(queryset.model, column.source))) is not None
+        (index, harmless if column.free_text else cell)
+        for index, (column, field) in enumerate(zip(columns, fields, strict=True))
+        if column.free_text or isinstance(field, DecimalField)
     ]
 
     def rows() -> Iterator[Sequence[Any]]:
-        for row in queryset.values_list(*sources).iterator(chunk_size=2000):
+        for row in queryset.values_list(*read).iterator(chunk_size=2000):
             cells = list(row)
             for index, make in converted:
                 value = cells[index]
@@ -261,13 +263,10 @@ def _reader(queryset: QuerySet[Any], columns: tuple[Column, ...]) -> Callable[[]
     return rows
 
 
-def _maker(column: Column, field: "Field[Any, Any]") -> Callable[[Any], Any] | None:
-    """Return how a column's values become cells; None where the csv writer writes them as they are."""
-    if column.free_text:
-        return harmless
+def _in_sql(source: str, field: "Field[Any, Any]") -> "str | Instant | YesNo":
     if isinstance(field, BooleanField):
-        return "NY".__getitem__
-    return cell if isinstance(field, DateTimeField | DecimalField) else None
+        return YesNo(source)
+    return Instant(source) if isinstance(field, DateTimeField) else source
 
 
 def field_at(model: type[Model], source: str) -> "Field[Any, Any]":
