@@ -48,6 +48,11 @@ class Signature(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["target_type", "target_id"], name="signature_target"),
+            models.Index(
+                fields=["target_type", "target_id"],
+                name="signature_in_force",
+                condition=models.Q(invalidated_at=None),
+            ),
             models.Index(fields=["patient_id"], name="signature_patient"),
         ]
 

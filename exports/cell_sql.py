@@ -1,4 +1,4 @@
-"""Cells that the database itself writes as text: a hundred thousand times cheaper there than one by one in Python."""
+"""Cells that the database itself writes as text, which takes it a third of the time that Python needs."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class YesNo(Func):
     arity = 1
     template = "(CASE WHEN %(expressions)s THEN 'Y' WHEN NOT %(expressions)s THEN 'N' END)"
 
-    def as_sql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+    def as_sql(self, compiler: Any, connection: Any, *names: Any, **context: Any) -> Any:
         """The expression stands twice, and so do its parameters."""
-        sql, parameters = super().as_sql(compiler, connection, **context)
+        sql, parameters = super().as_sql(compiler, connection, *names, **context)
         return sql, (*parameters, *parameters)
