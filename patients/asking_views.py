@@ -5,38 +5,40 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 
 from accounts.access import TrialRequest, trial_page
+from accounts.keeping import kept_data
 from accounts.permissions import Permission as P
 from patients import querying
 from patients.entry_page import EntryPage
 from patients.entry_views import located, shown
 from patients.models import Query, Record
-
-LONGEST = 4000
-ORIGINS = {"monitor": Query.Origin.MONITOR, "data_manager": Query.Origin.DATA_MANAGER}
+from patients.querying import LONGEST, ORIGINS
 
 
-@trial_page(see=None, change=P.RAISE_QUERY)
+@trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
 def ask(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
-    """Raise a query on one item of a form; what is refused is shown beside the question."""
+    """Raise a query on one item of a form; what is refused is shown beside the question, nothing typed is lost."""
     casebook, place = located(request, code, form, visit, repeat)
     record = casebook.record(place)
     if record is None or record.state == Record.State.STRUCK_OUT:
         raise Http404
-    role, item = request.access.role.code, request.POST.get("item", "")
+    sent = request.POST if request.method == "POST" else (kept_data(request) or request.POST)
+    item, text = sent.get("item", ""), sent.get("text", "")[:LONGEST]
+    page = EntryPage(request, casebook, place, may_enter=False, asked=item, said=text)
+    if request.method == "GET":
+        return shown(request, page)
     try:
         querying.raise_query(
             record=record,
             item=item,
-            text=request.POST.get("text", "")[:LONGEST],
-            origin=ORIGINS.get(role, Query.Origin.MONITOR),
+            text=text,
+            origin=ORIGINS.get(request.access.role.code, Query.Origin.MONITOR),
             by=request.user,
-            role=role,
+            role=request.access.role.code,
         )
     except ValidationError as refused:
-        page = EntryPage(
-            request, casebook, place, may_enter=False, asked=item, refusal=" ".join(refused.messages)
-        )
+        beside = "said_refused" if page.field and page.may_ask else "refusal"
+        setattr(page, beside, " ".join(refused.messages))
         return shown(request, page, 422)
-    return redirect(f"{EntryPage(request, casebook, place, may_enter=False).address}?field={item}#{item}")
+    return redirect(f"{page.address}?field={item}#{item}")

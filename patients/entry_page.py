@@ -59,6 +59,10 @@ class EntryPage:
     conflict: bool = False
     more_rows: str = ""
     asked: str = ""
+    # What was just said in the thread beside the field, in which query (0: a new one), and why it was refused.
+    said: str = ""
+    said_in: int = 0
+    said_refused: str = ""
     tools: bool = field(default=True)
 
     @cached_property
@@ -135,6 +139,7 @@ class EntryPage:
             queries=self.open_queries,
             known=known_values(self.casebook, self.place) if self.record is None else {},
             calculated=judgement.values,
+            lacking=judgement.lacking,
             more_rows=self.more_rows,
         )
         return form_for(
@@ -220,9 +225,15 @@ class EntryPage:
         return self.request.access.may(Permission.ANSWER_QUERY)
 
     @property
+    def may_close(self) -> bool:
+        """Whether this person closes and reopens queries."""
+        return self.request.access.may(Permission.RAISE_QUERY)
+
+    @property
     def may_ask(self) -> bool:
-        """Whether this person can raise a query on that item now."""
-        return self.record is not None and self.request.access.may(Permission.RAISE_QUERY)
+        """Whether this person can raise a query on that item now: one thread of a person is open at a time."""
+        asked = any(each.state != Query.State.CLOSED and not each.by_check for each in self.field_queries)
+        return self.record is not None and self.may_close and not asked
 
     @property
     def field_target(self) -> str:

@@ -66,7 +66,7 @@ def add_threads(queries: list[Query], zone: str) -> None:
         said[row.query_id].append(entry)
     for query in queries:
         opened = moment_words(query.opened_at, zone)
-        automatic = query.origin == Query.Origin.CHECK
+        automatic = query.by_check
         who = _("Automatic check") if automatic else query.opened_by.full_name
         first = [] if said[query.pk] and not automatic else [_entry(who, "", opened, query.text)]
         thread = [*first, *said[query.pk]]

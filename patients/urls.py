@@ -2,7 +2,16 @@
 
 from django.urls import include, path
 
-from patients import listing_views, signing_views, views, visit_views
+from patients import (
+    bulk_views,
+    listing_views,
+    query_views,
+    record_views,
+    signing_views,
+    thread_views,
+    views,
+    visit_views,
+)
 
 app_name = "patients"
 urlpatterns = [
@@ -20,10 +29,13 @@ urlpatterns = [
     path("patients/<str:code>/visits/<str:visit>/", visit_views.visit, name="visit"),
     path("patients/<str:code>/visits/<str:visit>/hold/", visit_views.hold, name="visit-hold"),
     path("patients/<str:code>/visits/<str:visit>/miss/", visit_views.miss, name="visit-miss"),
-    path("queries/", listing_views.queries, name="queries"),
-    path("queries/<int:number>/", listing_views.query, name="query"),
-    path("queries/<int:number>/answer/", listing_views.answer, name="query-answer"),
-    path("queries/<int:number>/close/", listing_views.close, name="query-close"),
-    path("queries/<int:number>/reopen/", listing_views.reopen, name="query-reopen"),
+    path("forms/", record_views.records, name="forms"),
+    path("forms/ask/", bulk_views.ask_about_forms, name="forms-ask"),
+    path("queries/", query_views.queries, name="queries"),
+    path("queries/close/", query_views.close_many, name="queries-close"),
+    path("queries/<int:number>/", thread_views.query, name="query"),
+    path("queries/<int:number>/answer/", thread_views.answer, name="query-answer"),
+    path("queries/<int:number>/close/", thread_views.close, name="query-close"),
+    path("queries/<int:number>/reopen/", thread_views.reopen, name="query-reopen"),
     path("", include("patients.entry_urls")),
 ]

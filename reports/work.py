@@ -3,21 +3,20 @@
 Whatever depends on the arm (preparations) is counted only for readers who may know the treatment.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from statistics import median
 from typing import Any
 
-from django.db.models import Count, DateTimeField, F, Min, Q
+from django.db.models import Count, F, Min, Q
 from django.utils import timezone
 
 from accounts.access import Access
 from accounts.models import Delegation
-from audit.trail import history_model
 from dosing.models import Infusion, Preparation
 from patients.models import Patient, Query, Record, Visit
+from patients.query_figures import days_to_answer
 from reports.matrix import rules_by_id
 from reports.selection import reconsent_due
 from reports.standing import (
@@ -206,16 +205,8 @@ class Work:
 
     @cached_property
     def days_to_answer(self) -> float | None:
-        """Return the median days from a question to its first answer or closing, over the latest 500."""
-        rows = history_model(Query)._default_manager.filter(
-            history_trial=self.trial.pk, state__in=(Query.State.ANSWERED, Query.State.CLOSED)
-        )
-        first = (
-            rows.order_by()
-            .values("id", "opened_at")
-            .annotate(first=Min("history_date", output_field=DateTimeField()))
-        )
-        return _median_days(first.order_by("-first").values_list("opened_at", "first")[:RECENT])
+        """Return the median days from a question to its first answer or closing."""
+        return days_to_answer(self.trial)
 
     @cached_property
     def days_to_entry(self) -> float | None:
@@ -237,8 +228,3 @@ class Work:
         return list(
             planned.select_related("patient").order_by(F("planned_on").asc(), "patient__number")[:most]
         )
-
-
-def _median_days(spans: Iterator[tuple[datetime, datetime]]) -> float | None:
-    days = [(end - start).total_seconds() / 86_400 for start, end in spans]
-    return float(median(days)) if days else None

@@ -8,6 +8,11 @@
   const told = document.querySelector("[data-kept]");
   const changed = (input) => ["input", "change"].forEach((name) => input.dispatchEvent(new Event(name, { bubbles: true })));
 
+  /* What a thread refuses is shown in the panel, beside what was said. */
+  byId("panel").addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.xhr.status === 422) event.detail.shouldSwap = true;
+  });
+
   const differs = byId("conflict");
   if (differs) differs.focus();
 

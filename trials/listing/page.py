@@ -219,6 +219,13 @@ class Listing:
         return self.url()
 
     @property
+    def every_url(self) -> str:
+        """Return where all rows of these filters are sent at once, or nothing."""
+        if self.selection is None or not self.selection.every:
+            return ""
+        return f"{self.selection.url}{self.url(drop=('sort',), all='1')}"
+
+    @property
     def csv_url(self) -> str:
         """Return the address of the same rows, all of them, as CSV."""
         return self.url(format="csv")

@@ -30,12 +30,16 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Rows can be ticked and sent by GET to `url` as `name=<primary key>`, if `allowed` lets them."""
+    """Rows can be ticked and sent by GET to `url` as `name=<primary key>`, if `allowed` lets them.
+
+    every: what the link is called that takes all rows of the filters at once, as `all=1` with the filters.
+    """
 
     url: str
     label: str | Promise
     name: str = "row"
     allowed: Callable[[Any], bool] = field(default=lambda row: True)
+    every: str | Promise = ""
 
 
 @dataclass(frozen=True)

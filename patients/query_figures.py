@@ -1,0 +1,71 @@
+"""How the queries of a trial stand: open, answered, the oldest, by form, days to an answer. Two statements."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from django.db.models import Count, DateTimeField, Min
+from django.utils import timezone
+
+from accounts.models import User
+from audit.trail import history_model
+from patients.models import Query
+from trials.models import Trial
+
+# The median is over the latest answers, so that it tells how the site works now.
+RECENT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFigures:
+    """The figures above the list; `oldest_days` and `days_to_answer` are None when there is nothing to tell."""
+
+    open: int
+    answered: int
+    oldest_days: int | None
+    days_to_answer: float | None
+    by_form: tuple[tuple[str, int], ...]
+
+
+def query_figures(*, user: User, trial: Trial) -> QueryFigures:
+    """Return the figures of the trial as the person may see it."""
+    rows = Query.objects.visible_to(user).filter(patient__trial=trial, state__in=Query.OPEN_STATES).order_by()
+    counted = list(
+        rows.values_list("record__form", "state").annotate(number=Count("pk"), oldest=Min("opened_at"))
+    )
+    by_form: Counter[str] = Counter()
+    by_state: Counter[str] = Counter()
+    for form, state, number, _oldest in counted:
+        by_form[form] += number
+        by_state[state] += number
+    oldest = min((since for *_rest, since in counted), default=None)
+    return QueryFigures(
+        open=by_state[Query.State.OPEN],
+        answered=by_state[Query.State.ANSWERED],
+        oldest_days=(timezone.now() - oldest).days if oldest else None,
+        days_to_answer=days_to_answer(trial),
+        by_form=tuple(by_form.most_common()),
+    )
+
+
+def days_to_answer(trial: Trial) -> float | None:
+    """Return the median days from a question to its first answer or closing, over the latest RECENT.
+
+    What a check asked and the person confirmed in the same save was never waited for and does not count.
+    """
+    rows = history_model(Query)._default_manager.filter(
+        history_trial=trial.pk, history_type="~", state__in=(Query.State.ANSWERED, Query.State.CLOSED)
+    )
+    first = (
+        rows.order_by()
+        .values("id", "opened_at")
+        .annotate(first=Min("history_date", output_field=DateTimeField()))
+    )
+    return _median_days(first.order_by("-first").values_list("opened_at", "first")[:RECENT])
+
+
+def _median_days(spans: Iterable[tuple[datetime, datetime]]) -> float | None:
+    days = [(end - start).total_seconds() / 86_400 for start, end in spans]
+    return float(median(days)) if days else None
