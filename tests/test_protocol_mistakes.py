@@ -261,3 +261,26 @@ def test_a_value_of_the_wrong_kind_gives_problems_never_an_exception(number: int
     lines = SMALL.splitlines()
     lines[number] = f"{lines[number].partition('=')[0]}= {value}"
     problems("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ('{ body = "all" }', []),
+        ('{ body = "none" }', []),
+        ('{ body = ["weight"] }', []),
+        ("{ body = [] }", ["monitoring.verify.body: needs at least one"]),
+        ('{ body = "some" }', ["monitoring.verify.body: should be 'all' or 'none'"]),
+        ('{ bodies = "all" }', ["monitoring.verify.bodies: unknown form 'bodies'"]),
+        ('{ body = ["wait"] }', ["monitoring.verify.body: unknown item 'wait'"]),
+        ('{ body = ["weight", "weight"] }', ["monitoring.verify.body.weight: stands 2 times"]),
+        (
+            '{ body = ["bmi"] }',
+            ["monitoring.verify.body: 'bmi' is calculated: there is no source to compare it with"],
+        ),
+    ],
+)
+def test_the_plan_of_verification_names_what_there_is(plan: str, told: list[str]) -> None:
+    found = [str(problem) for problem in problems(f"{SMALL}\n[monitoring]\nverify = {plan}\n")]
+    assert [said for said in found if said in told] == told
+    assert bool(found) == bool(told)

@@ -19,6 +19,7 @@ def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]
         *_visits(protocol, written),
         *(_infusions(protocol) if protocol.dosing or "dosing" not in raw else ()),
         *_items_referred_to(protocol, written),
+        *_monitoring(protocol, written),
     ]
 
 
@@ -145,6 +146,27 @@ def _items_referred_to(protocol: Protocol, written: Written) -> Iterator[Problem
     for path, reference, types in wanted:
         if reference is not None:
             yield from _reference(path, reference, types, protocol, written)
+
+
+def _monitoring(protocol: Protocol, written: Written) -> Iterator[Problem]:
+    for code, wanted in protocol.monitoring.verify.items():
+        path = f"monitoring.verify.{code}"
+        if code not in written.forms:
+            yield Problem(path, f"unknown form {code!r}")
+        elif not isinstance(wanted, str):
+            yield from repeated(path, wanted)
+            yield from _verified(path, code, wanted, protocol, written)
+
+
+def _verified(
+    path: str, form: str, names: tuple[str, ...], protocol: Protocol, written: Written
+) -> Iterator[Problem]:
+    for name in names:
+        item = _item(protocol, f"{form}.{name}")
+        if f"{form}.{name}" not in written.items:
+            yield Problem(path, f"unknown item {name!r}")
+        elif item is not None and item.is_calculated:
+            yield Problem(path, f"{name!r} is calculated: there is no source to compare it with")
 
 
 def _reference(

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from trials.protocol_items import Cel, Code, Language, Line, Name, Part, Prose, Text
+from trials.protocol_items import Cel, Code, Form, Language, Line, Name, Part, Prose, Text
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
 Anchor = Annotated[str, StringConstraints(pattern=r"^(inclusion|screening|infusion_[1-9])$")]
@@ -286,6 +286,23 @@ class Outcome(Part):
     title: Text
     window_days: Annotated[int, Field(ge=0)] | DayRange | None = None
     definition: Prose | None = None
+
+
+class Monitoring(Part):
+    """What a monitor compares with the source, form by form: every item, those listed, or none.
+
+    A form that is not named needs nothing. A calculated item has no source and never needs it.
+    """
+
+    verify: dict[Name, Literal["all", "none"] | Annotated[tuple[Name, ...], Field(min_length=1)]] = {}
+
+    def items_of(self, form: Form) -> tuple[str, ...]:
+        """The items of a form to compare with the source, in the order of the form."""
+        wanted = self.verify.get(form.code, "none")
+        if wanted == "none":
+            return ()
+        asked = (item.name for item in form.items if not item.is_calculated)
+        return tuple(name for name in asked if wanted == "all" or name in wanted)
 
 
 class Profile(Part):

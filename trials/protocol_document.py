@@ -13,6 +13,7 @@ from trials.protocol_design import (
     Criterion,
     Dosing,
     Group,
+    Monitoring,
     Outcome,
     Profile,
     Safety,
@@ -41,6 +42,7 @@ class Protocol(Part):
     safety: Safety
     outcomes: tuple[Outcome, ...] = ()
     profile: Profile = Profile()
+    monitoring: Monitoring = Monitoring()
 
     @field_validator("forms", mode="before")
     @classmethod
@@ -59,6 +61,20 @@ class Protocol(Part):
     def evaluation(self) -> Evaluation:
         """The expressions of this protocol, each compiled once."""
         return Evaluation(self)
+
+    def to_verify(self, form: str) -> tuple[str, ...]:
+        """The items of a form that a monitor compares with the source."""
+        return self._to_verify.get(form, ())
+
+    @cached_property
+    def _to_verify(self) -> Mapping[str, tuple[str, ...]]:
+        planned = {code: self.monitoring.items_of(form) for code, form in self.forms.items()}
+        return {code: items for code, items in planned.items() if items}
+
+    @property
+    def forms_to_verify(self) -> tuple[str, ...]:
+        """The forms of which a monitor compares any item with the source."""
+        return tuple(self._to_verify)
 
     @property
     def summary(self) -> str:
