@@ -1,13 +1,14 @@
 """The audit trail as a table: one line per changed field, with the value before and after (P11-02, AUD-02)."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from django.db import models
 
 from accounts.permissions import Permission
-from audit.models import AccessEvent
+from audit.models import AccessEvent, Signature
+from audit.sources import hidden_signatures
 from audit.trail import history_model, tracked_columns, tracked_models, trail_of
 from exports.cells import cell, harmless
 from exports.tables import Column, Table
@@ -47,11 +48,12 @@ def trail_table(trial: Trial, *, sees_treatment: bool) -> Table:
     """Return the trail of a trial; history of the arm only for those who may know it, identity never."""
 
     def rows() -> Iterator[tuple[Any, ...]]:
+        seen = {Permission.SEE_TREATMENT} if sees_treatment else set()
         codes = dict(Patient.objects.filter(trial=trial).values_list("pk", "code"))
         for model in tracked_models():
             needed = trail_of(model).see
-            if not needed or (needed == Permission.SEE_TREATMENT and sees_treatment):
-                yield from _changes(model, trial, codes.get)
+            if not needed or needed in seen:
+                yield from _changes(model, trial, codes.get, seen)
         yield from _events(trial, codes.get, sees_treatment=sees_treatment)
 
     escaped = tuple(column.name for column in COLUMNS if column.free_text)
@@ -59,12 +61,17 @@ def trail_table(trial: Trial, *, sees_treatment: bool) -> Table:
 
 
 def _changes(
-    model: type[models.Model], trial: Trial, code_of: Callable[[Any], str | None]
+    model: type[models.Model],
+    trial: Trial,
+    code_of: Callable[[Any], str | None],
+    seen: Collection[str],
 ) -> Iterator[tuple[Any, ...]]:
     """Yield one line per changed field, row after row in the order of their history."""
     fields = [column.attname for column in tracked_columns(model)]
     key = model._meta.pk.attname
     history = history_model(model)._default_manager.filter(history_trial=trial.pk).order_by(key, "history_id")
+    if model is Signature:
+        history = history.exclude(target_type__in=hidden_signatures(seen))
     names = ("history_date", key, "history_id", "history_type", "history_patient", *ACTOR)
     previous_key, before = None, dict[str, Any]()
     for row in history.values_list(*names, *fields).iterator(chunk_size=2000):

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trials.protocol_design import CAUSALITIES
+
 NONE_OF_THESE = "none_of_these"
-# What protocols call it: the six-level scale says not related, a binary one unrelated.
-UNRELATED_CAUSALITIES = frozenset({"unlikely", "not_related", "unrelated"})
+UNRELATED_CAUSALITIES = frozenset(code for code, related in CAUSALITIES.items() if not related)
 FATAL = "fatal"
 OVER = frozenset({"recovered", "sequelae", FATAL})
 NOT_OVER = frozenset({"recovering", "not_recovered"})

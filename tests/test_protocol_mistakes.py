@@ -46,6 +46,11 @@ MISTAKES = [
         ["allocation.ratio.sugar: unknown arm", "allocation.ratio: arm 'saline' is missing"],
     ),
     ('["body.sex"]', '["body.weight"]', ["allocation.strata: 'body.weight': a stratum is"]),
+    (
+        'causality = ["related", ',
+        'causality = ["maybe", ',
+        ["safety.causality.maybe: unknown causality: use one of certain, definite"],
+    ),
     ('code = "saline"', 'code = "cells"', ["arms.cells: stands 2 times"]),
     ('id = "E1"', 'id = "I1"', ["eligibility.I1: stands 2 times"]),
     ('present = "body', 'met = "body', ["eligibility.E1: an exclusion criterion has present"]),

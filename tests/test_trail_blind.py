@@ -7,6 +7,7 @@ import pytest
 from audit import events
 from audit.context import acting
 from dosing.models import AllocationSlot
+from exports.trail_table import trail_table
 from tests import build, rows
 from tests.trail_pages import everything, infusion_of, lines, prepare, sign_of, text_of, url, vitals_of_number
 
@@ -41,6 +42,16 @@ def test_blinded_roles_see_nothing_of_the_treatment_in_the_trail(trial_masked):
     assert "reparation" not in text_of(response)
     assert "llocation" not in text_of(response)
     assert "Treatment read" not in text_of(response)
+
+
+def test_the_exported_trail_hides_signatures_on_what_it_hides(trial_masked):
+    """AUD-15, BLD-03: a signature on a preparation tells that there was one."""
+    everything(trial_masked, build.patient(trial=trial_masked))
+    told = {
+        sees: {row[1] for row in trail_table(trial_masked, sees_treatment=sees).rows()}
+        for sees in (True, False)
+    }
+    assert told[True] - told[False] >= {"dosing.preparation", "audit.signature"}
 
 
 def test_a_filter_cannot_reach_behind_the_blind(trial_masked):

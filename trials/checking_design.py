@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from trials.checking_shape import Problem, Written
-from trials.protocol_design import UNSCHEDULED, Allocation, Visit, VisitForm
+from trials.protocol_design import CAUSALITIES, UNSCHEDULED, Allocation, Visit, VisitForm
 from trials.protocol_document import Protocol
 from trials.protocol_items import CHOICE_TYPES, Item
 
@@ -20,7 +20,16 @@ def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]
         *(_infusions(protocol) if protocol.dosing or "dosing" not in raw else ()),
         *_items_referred_to(protocol, written),
         *_monitoring(protocol, written),
+        *_causalities(protocol),
     ]
+
+
+def _causalities(protocol: Protocol) -> Iterator[Problem]:
+    """A code whose meaning nobody knows would silently count as related."""
+    for each in protocol.safety.causality:
+        if each.code not in CAUSALITIES:
+            known = ", ".join(CAUSALITIES)
+            yield Problem(f"safety.causality.{each.code}", f"unknown causality: use one of {known}")
 
 
 def repeated(path: str, codes: Iterable[str]) -> Iterator[Problem]:

@@ -268,6 +268,16 @@ def _coded(value: object) -> object:
     return value
 
 
+CAUSALITIES = {
+    "certain": True, "definite": True, "probable": True, "possible": True, "related": True,
+    "conditional": True, "unassessable": True, "unlikely": False, "unrelated": False, "not_related": False,
+}  # fmt: skip
+"""The codes a causality scale may have, and whether they count as related (ICH E2A, WHO-UMC).
+
+What nobody could classify counts as related (SAF-04): the safe side.
+"""
+
+
 class Safety(Part):
     """Grading dictionary, events of special interest, clock of a serious event (hours), follow-up (days)."""
 

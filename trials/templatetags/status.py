@@ -25,8 +25,8 @@ STATES: dict[str, tuple[str, str, str | Promise]] = {
     "locked": ("locked", "locked", _("Locked")),
     "query": ("query", "query", _("Open query")),
     "not_applicable": ("not_applicable", "none", _("Not applicable")),
-    "missed": ("not_applicable", "none", _("Missed")),
-    "struck_out": ("not_applicable", "none", _("Entered in error")),
+    "missed": ("missed", "none", _("Missed")),
+    "struck_out": ("struck_out", "none", _("Entered in error")),
 }
 LEGEND = ("not_started", "due", "overdue", "draft", "complete", "verified", "signed", "locked", "query")
 FLAGS = ("overdue", "due", "query")
