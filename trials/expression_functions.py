@@ -77,6 +77,10 @@ def _arithmetic(compute: Callable[..., float]) -> Callable[..., Any]:
     return apply
 
 
+def _first_known(*numbers: Any, zone: str, whole_days: bool) -> Any:
+    return next((number for number in numbers if number is not ABSENT), ABSENT)
+
+
 _MOMENT = frozenset(MOMENTS)
 _NUMBERS = frozenset({Kind.NUMBER})
 _COUNTED = LISTS | {Kind.LOGIC}
@@ -94,6 +98,9 @@ FUNCTIONS: Mapping[str, Function] = {
     "sqrt": Function((_NUMBERS,), NUMBER, _arithmetic(math.sqrt), "the square root"),
     "pow": Function((_NUMBERS, _NUMBERS), NUMBER, _arithmetic(math.pow), "a to the power of b"),
     "log": Function((_NUMBERS,), NUMBER, _arithmetic(math.log), "the natural logarithm"),
+    "first_known": Function(
+        (_NUMBERS,), NUMBER, _first_known, "the first number that is known", more=True, partial=True
+    ),
     **SCORE_FUNCTIONS,
 }
 PAST: Final = frozenset({"previous", "last"})
