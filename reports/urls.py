@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from reports import casebook, home, searching
+from reports import casebook, home, quality_listing, searching
 
 
 class SubjectCode(StringConverter):
@@ -19,5 +19,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("patients/<subject:code>/", casebook.casebook, name="casebook"),
     path("patients/<subject:code>/profile.svg", casebook.download, name="profile"),
+    path("quality/", quality_listing.listing, name="quality"),
+    path("quality/ask/", quality_listing.ask, name="quality-ask"),
     path("search/", searching.search, name="search"),
 ]

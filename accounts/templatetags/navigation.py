@@ -21,7 +21,9 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("patients:listing", _("Patients"), "users"),
             ("dosing:listing", _("Infusions"), "syringe"),
             ("safety:listing", _("Adverse events"), "triangle-alert"),
+            ("patients:forms", _("Forms"), "files"),
             ("patients:queries", _("Queries"), "message-square-text"),
+            ("reports:quality", _("Data quality"), "clipboard-check"),
         ),
     ),
     (

@@ -1,0 +1,141 @@
+"""What is remarkable about the data of a trial, and where it stands: the one place that decides on a flag (DAT-06)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from patients.entry_urls import record_address
+from patients.models import Patient, Query, Record, Visit
+from trials.items import Value, display, flag, is_missing
+from trials.protocol import Form, Item, Protocol
+
+NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
+KINDS: dict[str, str | Promise] = {
+    NOT_BEGUN: lazy("Form not begun"),
+    MISSING: lazy("Marked as missing"),
+    LATE: lazy("Entered late"),
+    RANGE: lazy("Out of range"),
+    CHECK: lazy("Unresolved check"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One row of the listing: what kind, where, what is noticed. `record` is None for a form not begun."""
+
+    kind: str
+    patient: Patient
+    visit: Visit | None
+    form: str
+    title: str
+    record: Record | None = None
+    item: str = ""
+    label: str = ""
+    note: str = ""
+    days: int | None = None
+
+    @property
+    def pk(self) -> str:
+        """Return what the row is called when it is ticked."""
+        return f"{self.record.pk}:{self.item}" if self.record else ""
+
+    @property
+    def askable(self) -> bool:
+        """Tell whether a query can be raised on it: it names a value that is stored."""
+        return self.record is not None and bool(self.item)
+
+    def url(self, slug: str) -> str:
+        """Return the address of the field."""
+        if self.record is not None:
+            place = record_address(self.record, slug)
+            return f"{place}?field={self.item}#{self.item}" if self.item else place
+        visit = self.visit.key if self.visit else ""
+        return reverse("patients:form", args=[slug, self.patient.code, visit, self.form])
+
+
+def outside(value: Value, item: Item) -> str:
+    """Return `low`, `high` or nothing for a stored value: the limits of the item."""
+    return flag(value, item)
+
+
+def days_to_entry(record: Record, *, zone: tzinfo, now: datetime) -> int | None:
+    """Return the days from the visit to the complete form; to now while it is not complete."""
+    if record.visit is None or record.visit.held_on is None:
+        return None
+    entered: date = (record.completed_at or now).astimezone(zone).date()
+    return (entered - record.visit.held_on).days
+
+
+def item_flags(
+    form: Form, values: dict[str, Any], *, wanted: str = ""
+) -> Iterator[tuple[str, Item, str, str]]:
+    """Yield (kind, item, label, note) of the values that are marked as missing or out of range, cells too."""
+    language = get_language() or "en"
+    for item in form.items:
+        value = values.get(item.name)
+        if value is None:
+            continue
+        for each, column, label in _cells(item, value, language):
+            if (kind := _kind(each, column)) and wanted in ("", kind):
+                yield kind, item, label, _note(kind, each, column, language)
+
+
+def _kind(value: Value, item: Item) -> str:
+    if is_missing(value):
+        return MISSING
+    return RANGE if outside(value, item) else ""
+
+
+def _cells(item: Item, value: Any, language: str) -> Iterator[tuple[Any, Item, str]]:
+    label = item.label.in_language(language)
+    if not item.columns or not isinstance(value, list):
+        yield value, item, label
+        return
+    for number, row in enumerate(value, start=1):
+        for column in item.columns:
+            yield row.get(column.name), column, f"{label} {number}, {column.label.in_language(language)}"
+
+
+def _note(kind: str, value: Value, item: Item, language: str) -> str:
+    words = display(value, item, language, _)
+    if kind == MISSING:
+        return words
+    side = _("high") if outside(value, item) == "high" else _("low")
+    return f"{words} ({side})"
+
+
+def record_flags(
+    record: Record, rules: Protocol, checks: Sequence[Query], *, late: int | None, wanted: str
+) -> list[Flag]:
+    """Return the flags of one captured form. late: days to entry when they are past the threshold."""
+    form, language = rules.form(record.form), get_language() or "en"
+    here: dict[str, Any] = {
+        "patient": record.patient,
+        "visit": record.visit,
+        "form": record.form,
+        "title": form.title.in_language(language),
+        "record": record,
+    }
+    found = []
+    if late is not None and wanted in ("", LATE):
+        found.append(Flag(kind=LATE, note=_late_words(record, late), days=late, **here))
+    if wanted in ("", MISSING, RANGE):
+        for kind, item, label, note in item_flags(form, record.values, wanted=wanted):
+            found.append(Flag(kind=kind, item=item.name, label=label, note=note, **here))
+    for query in checks:
+        label = form.item(query.item).label.in_language(language) if query.item in form else query.item
+        found.append(Flag(kind=CHECK, item=query.item, label=label, note=query.text, **here))
+    return found
+
+
+def _late_words(record: Record, days: int) -> str:
+    if record.completed_at is None:
+        return _("not complete %(days)s days after the visit") % {"days": days}
+    return _("complete %(days)s days after the visit") % {"days": days}
