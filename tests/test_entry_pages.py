@@ -531,3 +531,15 @@ def test_reading_a_form_writes_nothing(desk: Client, patient: Patient) -> None:
         desk.post(address(patient, end="check/"), {"hr": "70", "_version": "1"})
     written = [query["sql"] for query in reading if re.match(r"INSERT|UPDATE|DELETE", query["sql"])]
     assert [sql for sql in written if "django_session" not in sql] == []
+
+
+def test_the_form_of_a_visit_without_a_day_leads_to_recording_it(desk, patient):
+    """DAT-08: windows, deadlines and lateness count from the day on which the visit was held."""
+    page = desk.get(address(patient))
+    assert "The day of this visit is not recorded yet" in page.content.decode()
+    assert f'href="/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/hold/"' in page.content.decode()
+    visit = patient.visits.get(code="SCR")
+    with acting(system="test"):
+        visit.state, visit.held_on = "held", patient.screened_on
+        visit.save(update_fields=["state", "held_on"])
+    assert "is not recorded yet" not in desk.get(address(patient)).content.decode()
