@@ -14,7 +14,7 @@ from audit.context import because
 from patients import answers, check_queries
 from patients.casebook import Casebook, Place
 from patients.judging import Judgement, judge
-from patients.lifecycle import refuse_when_locked
+from patients.lifecycle import refuse_closed_place, refuse_when_closed
 from patients.models import Draft, Patient, Record
 from patients.openness import refuse_entry
 from trials.items import Value
@@ -123,10 +123,9 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     patient = (
         Patient.objects.select_for_update(of=("self",)).select_related("trial").get(pk=record.patient_id)
     )
-    refuse_when_locked(patient)
-    row = Record.objects.select_for_update(of=("self",)).get(pk=record.pk)
-    if row.locked_at:
-        raise ValidationError(_("This form is locked: nothing can be changed."))
+    refuse_when_closed(patient)
+    row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
+    refuse_closed_place(row, row.visit)
     if row.state == State.STRUCK_OUT:
         raise ValidationError(_("This form is already struck out."))
     row.state, row.struck_out_reason, row.version = State.STRUCK_OUT, reason.strip(), row.version + 1
@@ -237,8 +236,6 @@ def _stored(
     }
     if state == State.COMPLETE and current.completed_at is None:
         fresh["completed_at"] = now
-    if changed:
-        fresh["verified_at"] = None
     if not Record.objects.filter(pk=current.pk, version=current.version).update(**fresh):
         raise Stale(Record.objects.filter(pk=current.pk).first())
     for name, value in fresh.items():

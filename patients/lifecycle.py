@@ -5,7 +5,7 @@ from typing import cast
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from patients.models import Patient
+from patients.models import Patient, Record, Visit
 from trials.models import Trial
 
 State = Patient.State
@@ -32,9 +32,39 @@ def refuse_when_locked(patient: Patient) -> None:
         raise ValidationError(_("%(patient)s is locked: nothing can be changed.") % {"patient": patient.code})
 
 
+def refuse_when_closed(patient: Patient) -> None:
+    """Raise ValidationError when the patient or the trial is locked, or frozen: nothing is entered then."""
+    refuse_when_locked(patient)
+    if patient.trial.frozen_at:
+        raise ValidationError(_("The trial is frozen: nothing is entered until it is released."))
+    if patient.frozen_at:
+        raise ValidationError(
+            _("%(patient)s is frozen: nothing is entered until it is released.") % {"patient": patient.code}
+        )
+
+
+def refuse_locked_place(record: Record | None, visit: Visit | None) -> None:
+    """Raise ValidationError when a form or its visit is locked."""
+    if record is not None and record.locked_at:
+        raise ValidationError(_("This form is locked: nothing can be changed."))
+    if visit is not None and visit.locked_at:
+        raise ValidationError(_("%(visit)s is locked: nothing can be changed.") % {"visit": visit.key})
+
+
+def refuse_closed_place(record: Record | None, visit: Visit | None) -> None:
+    """Raise ValidationError when a form or its visit is locked, or frozen: nothing is entered then."""
+    refuse_locked_place(record, visit)
+    if record is not None and record.frozen_at:
+        raise ValidationError(_("This form is frozen: nothing is entered until it is released."))
+    if visit is not None and visit.frozen_at:
+        raise ValidationError(
+            _("%(visit)s is frozen: nothing is entered until it is released.") % {"visit": visit.key}
+        )
+
+
 def require(patient: Patient, *states: str, step: str) -> None:
     """Raise ValidationError unless the patient is in one of the states; `step` completes "cannot …"."""
-    refuse_when_locked(patient)
+    refuse_when_closed(patient)
     if patient.state not in states:
         raise ValidationError(
             _("%(patient)s cannot %(step)s: the status is “%(state)s”.")

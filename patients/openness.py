@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from patients.casebook import Casebook, Place, day_of
-from patients.lifecycle import refuse_when_locked
+from patients.lifecycle import refuse_closed_place, refuse_when_closed
 from patients.models import Patient, Record, Visit
 from patients.visiting import UNSCHEDULED, today_of
 from trials.moments import Moment
@@ -24,9 +24,8 @@ def obstacle(casebook: Casebook, place: Place, record: Record | None) -> str:
 def refuse_entry(casebook: Casebook, place: Place, record: Record | None) -> None:
     """Raise ValidationError unless this form can be entered or changed now."""
     patient = casebook.patient
-    refuse_when_locked(patient)
-    if record is not None and record.locked_at:
-        raise ValidationError(_("This form is locked: nothing can be changed."))
+    refuse_when_closed(patient)
+    refuse_closed_place(record, place.visit)
     if record is not None and record.state == Record.State.STRUCK_OUT and place.visit is None:
         raise ValidationError(_("This row was entered in error and struck out. Add a new row."))
     if casebook.consent is None:

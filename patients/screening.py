@@ -30,7 +30,7 @@ def screen(*, trial: Trial, screened_on: date, identity: dict[str, str], by: Use
     The code comes from the protocol's pattern and a running number: it says nothing about the person (PRV-02).
     Identity goes to its own table (PRV-01). Raises ValidationError when the trial does not recruit.
     """
-    if trial.locked_at or not trial.recruiting or trial.protocol is None:
+    if trial.locked_at or trial.frozen_at or not trial.recruiting or trial.protocol is None:
         raise ValidationError(_("This trial does not recruit at present: nobody can be screened."))
     not_in_the_future(screened_on, trial, "screened_on")
     number = next_number(trial)

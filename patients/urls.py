@@ -37,5 +37,6 @@ urlpatterns = [
     path("queries/<int:number>/answer/", thread_views.answer, name="query-answer"),
     path("queries/<int:number>/close/", thread_views.close, name="query-close"),
     path("queries/<int:number>/reopen/", thread_views.reopen, name="query-reopen"),
+    path("", include("patients.marks_urls")),
     path("", include("patients.entry_urls")),
 ]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
-from patients.lifecycle import held, require
+from patients.lifecycle import held, refuse_closed_place, require
 from patients.models import Patient, Visit
 from trials.schedule import planned_visits
 
@@ -41,8 +41,10 @@ def plan_visits(*, patient: Patient, by: User, infusions: dict[int, date] | None
         if visit is None:
             state = Visit.State.PLANNED
             fresh.append(Visit(patient=patient, code=plan.code, position=position * 10, state=state, **days))
-        elif visit.state == Visit.State.PLANNED and any(
-            getattr(visit, name) != day for name, day in days.items()
+        elif (
+            visit.state == Visit.State.PLANNED
+            and not (visit.frozen_at or visit.locked_at)
+            and any(getattr(visit, name) != day for name, day in days.items())
         ):
             for name, day in days.items():
                 setattr(visit, name, day)
@@ -63,6 +65,7 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     """Record the day on which a visit took place."""
     patient = held(visit.patient)
     require(patient, *OPEN_STATES, step=_("be seen"))
+    refuse_closed_place(None, visit)
     if on < patient.screened_on:
         raise ValidationError({"on": _("This day is before the screening.")})
     if on > today_of(patient):
@@ -77,6 +80,7 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     """Record that a visit did not take place, and why."""
     patient = held(visit.patient)
     require(patient, *OPEN_STATES, step=_("miss a visit"))
+    refuse_closed_place(None, visit)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the visit did not take place.")})
     if visit.records.exclude(state="struck_out").exists():

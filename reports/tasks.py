@@ -105,17 +105,11 @@ def events_to_sign(work: Work) -> Tile:
 
 
 def forms_to_verify(work: Work) -> Tile:
-    """Complete forms that were not compared with the source."""
-    count = work.forms_at(COMPLETE)
+    """Complete forms that the protocol wants compared with the source."""
+    count = work.forms_to_verify
     name = ngettext("Form to verify", "Forms to verify", count)
-    return Tile(
-        name,
-        count,
-        _("complete, not source verified"),
-        "list-checks",
-        "checked",
-        _patients(work, "unverified"),
-    )
+    url = _list(work, "patients:verification", waits="yes")
+    return Tile(name, count, _("complete, not source verified"), "list-checks", "checked", url)
 
 
 def reconsents(work: Work) -> Tile:

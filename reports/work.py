@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.access import Access
 from accounts.models import Delegation
 from dosing.models import Infusion, Preparation
+from patients import verifying
 from patients.models import Patient, Query, Record, Visit
 from patients.query_figures import days_to_answer
 from reports.matrix import rules_by_id
@@ -131,6 +132,11 @@ class Work:
     def required_forms(self, at_least: int) -> int:
         """Return how many required forms have reached a stage."""
         return sum(form.number for form in self.forms if form.required and form.stage >= at_least)
+
+    @cached_property
+    def forms_to_verify(self) -> int:
+        """Return how many complete forms the protocol wants compared with the source and nobody has."""
+        return verifying.waiting(self.trial).count()
 
     @cached_property
     def queries(self) -> dict[str, int]:

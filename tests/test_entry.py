@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
-from patients import drafting
+from patients import drafting, verifying
 from patients.casebook import Casebook, Place
 from patients.entry import NotComplete, ReasonNeeded, Saved, Stale, amend, complete, save_draft, strike_out
+from patients.marking import Seen
 from patients.models import Draft, Patient, Query, Record, Visit
 from tests import build
 from trials.items import NotOffered, ValueRefused
@@ -285,8 +286,11 @@ def test_a_change_undoes_the_verification(patient: Patient, nurse: User) -> None
     """DESIGN §4: marks that a later change of the same item undoes (OpenClinica OC-8157)."""
     place = at(patient, nurse)
     saved = completed(place, nurse, whole(patient))
-    with acting(system="test"):
-        Record.objects.filter(pk=saved.record.pk).update(verified_at=timezone.now())
+    monitor = build.user("monitor", trial=patient.trial)
+    seen = [Seen(saved.record.pk, 1, tuple(saved.record.values))]
+    with acting(user=monitor, role="monitor"):
+        verifying.verify(patient=patient, seen=seen, by=monitor, role="monitor")
+    assert Record.objects.get().verified_at is not None
     amended(place, nurse, {**whole(patient), "hr": "74"}, 1, "Transcription error")
     assert Record.objects.get().verified_at is None
 

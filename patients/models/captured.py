@@ -15,7 +15,6 @@ from patients.models.people import Patient
 from patients.models.visibility import OfPatient
 from trials.models import ProtocolVersion
 
-
 VISIT_SIGNED = ("code", "number", "state", "held_on", "missed_reason", "reason")
 RECORD_SIGNED = ("values", "state", "protocol_id")
 UNDER_RECORD = Locks(above=("record", "record__visit", "patient", "patient__trial"), freezes=False)

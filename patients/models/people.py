@@ -15,7 +15,6 @@ from patients.signals import casebook_content
 from trials.models import ProtocolVersion, Trial
 from trials.moments import Moment
 
-
 PATIENT_SIGNED = (
     "code", "protocol", "state", "screened_on", "group", "enrolled_on", "first_infusion_on", "failed_on",
     "failure_reason", "ended_on", "end_reason", "end_note",
