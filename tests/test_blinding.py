@@ -128,7 +128,8 @@ def also(trial) -> list[str]:
                "infusions/1/preparation/", "infusions/1/preparation/?change=1", "infusions/1/preparation/dose/",
                "visits/INF1/", "visits/INF1/vitals/", "visits/INF1/infusion_monitoring/")  # fmt: skip
     lists = [
-        f"{name}/?format=csv" for name in ("patients", "queries", "infusions", "adverse-events", "trail")
+        f"{name}/?format=csv"
+        for name in ("patients", "forms", "queries", "quality", "infusions", "adverse-events", "trail")
     ]
     sought = [f"search/?q={text}" for text in ("LOT-QXJ", "D-QXJ", "SALINE", "placebo", "cells", "infusion")]
     asked = [f"trail/?form=dosing.{name}" for name in ("preparation", "allocationslot", "infusion")]
