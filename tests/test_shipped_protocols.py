@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel
 
+from tests.agreed_limits import AGREED, BY_CODE, BY_LOINC, Agreed
 from tests.shipped import COVID_MSV, LIEGE, THIRD, calculated, path_of, protocol, rules, scope
 from trials.checking import problems
 from trials.protocol import Form, Item, Text
@@ -18,91 +19,70 @@ from trials.schedule import planned_visits
 BOTH = [LIEGE, COVID_MSV]
 ALL = [*BOTH, THIRD]
 
-# LOINC: unit, hard limits, soft limits, CDISC code, other unit, its factor
-LIMITS = {
-    "8310-5": ("Cel", "25", "45", "34", "41", "TEMP", "", ""),
-    "8867-4": ("beats/min", "20", "300", "40", "180", "HR", "", ""),
-    "9279-1": ("breaths/min", "4", "80", "8", "50", "RESP", "", ""),
-    "8480-6": ("mmHg", "40", "300", "70", "220", "SYSBP", "", ""),
-    "8462-4": ("mmHg", "20", "200", "40", "130", "DIABP", "", ""),
-    "8478-0": ("mmHg", "25", "230", "50", "150", "MAP", "", ""),
-    "59408-5": ("%", "30", "100", "70", "100", "OXYSAT", "", ""),
-    "3150-0": ("%", "21", "100", "21", "100", "FIO2", "fraction", "100"),
-    "3151-8": ("L/min", "0", "80", "0", "60", "O2FLOW", "", ""),
-    "76248-4": ("cmH2O", "0", "30", "0", "20", "PEEP", "", ""),
-    "8302-2": ("cm", "100", "250", "140", "210", "HEIGHT", "in", "2.54"),
-    "29463-7": ("kg", "25", "350", "40", "200", "WEIGHT", "lb", "0.453592"),
-    "39156-5": ("kg/m2", "10", "90", "15", "60", "BMI", "", ""),
-    "9269-2": ("score", "3", "15", "3", "15", "GCS", "", ""),
-    "2703-7": ("mmHg", "20", "700", "40", "450", "PO2", "kPa", "7.50062"),
-    "50984-4": ("mmHg", "20", "750", "40", "550", "PO2FIO2", "", ""),
-    "6690-2": ("10^9/L", "0", "500", "0.5", "60", "WBC", "/uL", "0.001"),
-    "751-8": ("10^9/L", "0", "400", "0.2", "50", "NEUT", "/uL", "0.001"),
-    "731-0": ("10^9/L", "0", "400", "0.05", "8", "LYM", "/uL", "0.001"),
-    "742-7": ("10^9/L", "0", "100", "0", "5", "MONO", "", ""),
-    "711-2": ("10^9/L", "0", "100", "0", "5", "EOS", "", ""),
-    "718-7": ("g/L", "20", "250", "50", "200", "HGB", "g/dL", "10"),
-    "4544-3": ("L/L", "0.05", "0.8", "0.15", "0.65", "HCT", "%", "0.01"),
-    "777-3": ("10^9/L", "0", "3000", "10", "1000", "PLAT", "10^3/uL", "1"),
-    "48065-7": ("ng/mL FEU", "0", "250000", "50", "40000", "DDIMER", "ug/mL FEU", "1000"),
-    "48066-5": ("ng/mL DDU", "0", "125000", "25", "20000", "DDIMER", "", ""),
-    "3255-7": ("g/L", "0.1", "20", "0.8", "12", "FIBRINO", "mg/dL", "0.01"),
-    "6301-6": ("ratio", "0.5", "20", "0.8", "8", "INR", "", ""),
-    "14979-9": ("s", "10", "300", "18", "120", "APTT", "", ""),
-    "1988-5": ("mg/L", "0", "800", "0", "500", "CRP", "mg/dL", "10"),
-    "2276-4": ("ug/L", "0", "300000", "5", "40000", "FERRITIN", "ng/mL", "1"),
-    "75241-0": ("ng/mL", "0", "1000", "0", "100", "PCT", "ug/L", "1"),
-    "2532-0": ("U/L", "20", "50000", "80", "5000", "LDH", "ukat/L", "60"),
-    "14682-9": ("umol/L", "5", "3000", "20", "1500", "CREAT", "mg/dL", "88.42"),
-    "14937-7": ("mmol/L", "0.2", "100", "1", "60", "UREAN", "mg/dL BUN", "0.357"),
-    "14631-6": ("umol/L", "0.5", "1200", "1", "500", "BILI", "mg/dL", "17.104"),
-    "1742-6": ("U/L", "0", "30000", "3", "3000", "ALT", "", ""),
-    "1920-8": ("U/L", "0", "30000", "3", "3000", "AST", "", ""),
-    "2324-2": ("U/L", "0", "10000", "3", "1500", "GGT", "", ""),
-    "6768-6": ("U/L", "0", "10000", "15", "1500", "ALP", "", ""),
-    "2823-3": ("mmol/L", "1", "12", "2.3", "7.5", "K", "", ""),
-    "2951-2": ("mmol/L", "90", "200", "115", "170", "SODIUM", "", ""),
-    "1751-7": ("g/L", "5", "80", "12", "60", "ALB", "g/dL", "10"),
-    "14749-6": ("mmol/L", "0.3", "100", "2", "40", "GLUC", "mg/dL", "0.0555"),
-    "10839-9": ("ng/mL", "0", "1000", "0", "100", "TROPONI", "ng/L", "0.001"),
-    "67151-1": ("ng/L", "0", "100000", "0", "10000", "TROPONT", "", ""),
-}
-
-VITALS, LABS = {"vitals", "respiratory_support"}, {"haematology", "biochemistry"}
-BASELINE = {"demography", "medical_history", "pregnancy_test", "eligibility"} | VITALS | LABS
-INFUSION = VITALS | LABS | {"infusion_monitoring"}
-EARLY, FULL = VITALS | {"vital_status"}, VITALS | LABS | {"vital_status"}
+VITALS, LABS = {"vitals", "respiratory_support", "ventilator"}, {"blood_gas", "haematology", "biochemistry"}
+BEDSIDE = {"vitals", "respiratory_support"}
+BLOOD = {"haematology", "biochemistry"}
+SCORES = {"circulation", "sofa", "news2", "who_cps"}
+IMAGE_SCORES = {"ct_score", "chest_xray_score"}
+IMMUNE = {"cytokines", "lymphocyte_subsets"}
+CAPACITY = {"lung_function", "walk_test"}
+HISTORY = {"demography", "medical_history", "covid_diagnosis", "pregnancy_test", "eligibility"}
+BASELINE = HISTORY | VITALS | LABS | SCORES | IMAGE_SCORES | {"chest_imaging", "virology"}
+INFUSION = VITALS | LABS | SCORES | {"infusion_monitoring"}
+EARLY = VITALS | SCORES | {"vital_status"}
+WEEK = VITALS | LABS | SCORES | IMMUNE | {"vital_status"}
+FORTNIGHT = BEDSIDE | BLOOD | SCORES | IMMUNE | {"vital_status"}
+MONTH = FORTNIGHT | IMAGE_SCORES | {"chest_imaging"}
+SECOND_MONTH = BEDSIDE | {"who_cps", "vital_status"}
+LATE = SECOND_MONTH | BLOOD | IMMUNE | CAPACITY
+HLA = {"hla_antibodies"}
 
 FERTILE = {"childbearing_potential": "Y"}
 
 # visit: anchor, day, window, forms that must be done
 LIEGE_SCHEDULE = {
     "SCR": ("screening", 0, (0, 3), BASELINE),
-    "INF1": ("inclusion", 0, (0, 2), INFUSION),
+    "INF1": ("inclusion", 0, (0, 2), INFUSION | IMMUNE),
     "D1": ("infusion_1", 1, (0, 0), EARLY),
     "D2": ("infusion_1", 2, (0, 0), EARLY),
     "INF2": ("infusion_1", 3, (0, 1), INFUSION),
     "INF3": ("infusion_2", 3, (0, 1), INFUSION),
-    "D7": ("inclusion", 7, (-1, 1), FULL),
-    "D14": ("inclusion", 14, (-1, 1), FULL | {"sars_cov_2_confirmation"}),
-    "D21": ("inclusion", 21, (-2, 2), {"vital_status"}),
-    "D28": ("inclusion", 28, (-2, 2), FULL),
-    "D60": ("inclusion", 60, (-7, 7), EARLY),
-    "D90": ("inclusion", 90, (-7, 7), FULL),
+    "D7": ("inclusion", 7, (-1, 1), WEEK),
+    "D14": ("inclusion", 14, (-1, 1), FORTNIGHT | {"sars_cov_2_confirmation"}),
+    "D21": ("inclusion", 21, (-2, 2), {"vital_status", "who_cps"}),
+    "D28": ("inclusion", 28, (-2, 2), MONTH),
+    "D60": ("inclusion", 60, (-7, 7), SECOND_MONTH),
+    "D90": ("inclusion", 90, (-7, 7), LATE),
 }
 COVID_MSV_SCHEDULE = {
     "SCR": ("screening", 0, (0, 2), BASELINE),
-    "INF1": ("inclusion", 0, (0, 1), INFUSION),
+    "INF1": ("inclusion", 0, (0, 1), INFUSION | IMMUNE | HLA),
     "D1": ("infusion_1", 1, (0, 0), EARLY),
     "D2": ("infusion_1", 2, (0, 0), EARLY),
     "D3": ("infusion_1", 3, (-1, 1), EARLY),
-    "D7": ("infusion_1", 7, (-1, 1), FULL),
-    "D14": ("infusion_1", 14, (-1, 1), FULL),
-    "D21": ("infusion_1", 21, (-2, 2), {"vital_status"}),
-    "D28": ("infusion_1", 28, (-2, 2), FULL),
-    "D60": ("infusion_1", 60, (-7, 7), EARLY),
-    "D90": ("infusion_1", 90, (-7, 7), FULL),
-    "D180": ("infusion_1", 180, (-14, 14), FULL),
+    "D7": ("infusion_1", 7, (-1, 1), WEEK),
+    "D14": ("infusion_1", 14, (-1, 1), FORTNIGHT),
+    "D21": ("infusion_1", 21, (-2, 2), {"vital_status", "who_cps"}),
+    "D28": ("infusion_1", 28, (-2, 2), MONTH | HLA),
+    "D60": ("infusion_1", 60, (-7, 7), SECOND_MONTH),
+    "D90": ("infusion_1", 90, (-7, 7), LATE | HLA),
+    "D180": ("infusion_1", 180, (-14, 14), LATE | HLA),
+}
+# What is entered where it was done anyway, by visit.
+GAS_IF_DONE = {"blood_gas"}
+AVAILABLE = {
+    "D1": BLOOD | GAS_IF_DONE | {"cytokines"},
+    "D2": BLOOD | GAS_IF_DONE | {"cytokines"},
+    "D3": BLOOD | GAS_IF_DONE | {"cytokines"},
+    "INF2": {"cytokines"},
+    "INF3": {"cytokines"},
+    "D7": {"chest_imaging", "virology"},
+    "D14": GAS_IF_DONE | {"ventilator", "chest_imaging"},
+    "D21": VITALS | LABS,
+    "D28": GAS_IF_DONE | CAPACITY | {"ventilator", "virology"},
+    "D60": BLOOD | CAPACITY,
+    "D90": {"chest_imaging"},
+    "D180": {"chest_imaging", "virology"},
 }
 
 
@@ -192,6 +172,19 @@ def test_each_visit_has_its_anchor_window_and_forms(slug, schedule):
 
 
 @pytest.mark.parametrize("slug", BOTH)
+def test_what_was_done_anyway_may_be_entered(slug):
+    scores = SCORES | IMAGE_SCORES | {"berlin", "murray"}
+    for visit in protocol(slug).visits:
+        offered = {entry.form for entry in visit.forms if entry.when == "available"} - scores
+        wanted = AVAILABLE.get(visit.code, set())
+        if slug == LIEGE and visit.code in {"INF1", "D28", "D90"}:
+            wanted = wanted | HLA
+        if slug == COVID_MSV and visit.code == "D14":
+            wanted = wanted | {"virology"}
+        assert offered == wanted, visit.code
+
+
+@pytest.mark.parametrize("slug", BOTH)
 def test_the_vital_status_is_asked_at_every_follow_up_visit(slug):
     visits = [visit for visit in protocol(slug).visits if visit.kind == "follow_up"]
     assert visits
@@ -206,28 +199,33 @@ def test_the_third_infusion_of_liege_falls_six_to_eight_days_after_the_first():
         assert ((third.window_from - first).days, (third.window_to - first).days) == days
 
 
+def agreed(item: Item) -> Agreed | None:
+    """The agreed figures of an item: by its LOINC code, else by a CDISC code that has none."""
+    return BY_LOINC.get(item.loinc or "") or BY_CODE.get(item.cdisc or "")
+
+
 @pytest.mark.parametrize("slug", BOTH)
-def test_units_limits_and_codes_are_the_agreed_figures(slug):
-    seen = set()
+def test_all_seventy_two_tests_are_asked_for_with_their_codes(slug):
+    assert len(AGREED) == 72
+    asked = {(item.cdisc, item.loinc or "") for item in items(slug)}
+    assert [each.cdisc for each in AGREED if (each.cdisc, each.loinc) not in asked] == []
+
+
+@pytest.mark.parametrize("slug", BOTH)
+def test_units_limits_and_factors_are_the_agreed_figures(slug):
+    seen = 0
     for item in items(slug):
-        if item.loinc is None:
+        figures = agreed(item)
+        assert figures or not item.loinc, item.name
+        if figures is None:
             continue
-        unit, *figures, cdisc, other, factor = LIMITS[item.loinc]
-        seen.add(item.loinc)
-        assert item.unit == unit, item.name
-        assert [*item.hard, *item.soft] == [Decimal(figure) for figure in figures], item.name
-        assert item.cdisc in (cdisc, None), item.name
-        if item.units:
-            assert [(each.unit, each.factor) for each in item.units] == [(other, Decimal(factor))], item.name
-    assert seen == set(LIMITS)
-
-
-@pytest.mark.parametrize("slug", BOTH)
-def test_another_unit_may_be_entered_wherever_one_is_agreed(slug):
-    for form in protocol(slug).forms.values():
-        for item in form.items:
-            if item.loinc and LIMITS[item.loinc][6] and not item.is_calculated:
-                assert [each.unit for each in item.units] == [LIMITS[item.loinc][6]], item.name
+        seen += 1
+        assert item.unit == figures.unit, item.name
+        assert (tuple(item.hard), tuple(item.soft)) == (figures.hard, figures.soft), item.name
+        assert item.cdisc in (figures.cdisc, None), item.name
+        other = () if item.is_calculated or figures.other is None else (figures.other,)
+        assert tuple((each.unit, each.factor) for each in item.units) == other, item.name
+    assert seen >= len(AGREED)
 
 
 @pytest.mark.parametrize("slug", BOTH)
@@ -252,19 +250,32 @@ def test_no_date_of_birth_is_asked(slug):
         ("demography", {"sex": "F", "height": "162.5", "weight": "60.5"}, {"bmi": "22.9", "pbw": "54.7"}),
         ("demography", {"height": "175", "weight": "70"}, {"bmi": "22.9"}),
         # 65 / 0.40 = 162.5
-        ("respiratory_support", {"pao2": "65", "fio2": "40"}, {"pf": "162.5"}),
+        ("blood_gas", {"pao2": "65", "fio2": "40"}, {"pf_ratio": "162.5"}),
         # 10 kPa is 75.0062 mmHg; 75.0062 / 0.21 = 357.17
         (
-            "respiratory_support",
+            "blood_gas",
             {"pao2": {"value": "75.0062", "entered": "10", "unit": "kPa"}, "fio2": "21"},
-            {"pf": "357.2"},
+            {"pf_ratio": "357.2"},
         ),
-        ("respiratory_support", {"fio2": "21"}, {}),
+        ("blood_gas", {"fio2": "21"}, {}),
+        ("vitals", {"gcs_eye": "4", "gcs_verbal": "1", "gcs_motor": "6"}, {"gcs": "11"}),
+        ("vitals", {"gcs_eye": "4", "gcs_verbal": {"missing": "NA"}, "gcs_motor": "6"}, {}),
+        # 420 / 70 = 6; 25 - 10 = 15; 420 / 15 = 28
+        (
+            "ventilator",
+            {"vt": "420", "demography.pbw": "70", "plateau": "25", "peep": "10"},
+            {"vt_per_kg": "6.0", "driving_pressure": "15.0", "compliance": "28.0"},
+        ),
+        # a plateau that equals PEEP would divide by zero
+        ("ventilator", {"vt": "420", "plateau": "10", "peep": "10"}, {"driving_pressure": "0.0"}),
+        # 600 / 400 = 1.5
+        ("lymphocyte_subsets", {"cd4": "600", "cd8": "400"}, {"cd4_cd8_ratio": "1.50"}),
+        # 2.4 / 3.2 = 0.75
+        ("lung_function", {"fev1": "2.4", "fvc": "3.2"}, {"fev1_fvc": "0.75"}),
     ],
 )
 def test_calculated_items_agree_with_the_hand(slug, form, answers, expected):
-    known = {"respiratory_support.gas_done": "Y"}
-    known |= {f"{form}.{name}": value for name, value in answers.items()}
+    known = {name if "." in name else f"{form}.{name}": value for name, value in answers.items()}
     assert calculated(slug, form, known) == expected
 
 
@@ -273,9 +284,20 @@ def test_calculated_items_agree_with_the_hand(slug, form, answers, expected):
     [
         ("respiratory_support", {"support": "IMV"}, {"peep"}, {"o2_flow"}),
         ("respiratory_support", {"support": "NIV"}, set(), {"o2_flow"}),
-        ("respiratory_support", {"support": "AIR"}, {"fio2"}, {"peep", "o2_flow", "fio2_source", "pao2"}),
+        ("respiratory_support", {"support": "AIR"}, {"fio2"}, {"peep", "o2_flow", "fio2_source"}),
         ("respiratory_support", {"support": "LOW_FLOW"}, {"o2_flow", "fio2_source"}, {"peep"}),
-        ("respiratory_support", {"gas_done": "Y"}, {"pao2", "gas_at"}, set()),
+        ("blood_gas", {"gas_done": "Y"}, {"pao2", "sampled_at", "fio2"}, set()),
+        ("blood_gas", {"gas_done": "N"}, set(), {"pao2", "sampled_at", "fio2"}),
+        ("ventilator", {"ventilated": "Y"}, {"peep", "vt", "plateau", "measured_at"}, set()),
+        ("ventilator", {"ventilated": "N"}, {"ventilated"}, {"peep", "vt", "plateau", "measured_at"}),
+        ("covid_diagnosis", {"symptoms": ["COUGH"]}, {"confirmed_by"}, {"dyspnoea_on", "specimen"}),
+        ("covid_diagnosis", {"symptoms": ["DYSPNOEA"]}, {"dyspnoea_on"}, set()),
+        ("virology", {"pcr_result": "NEG"}, {"pcr_on", "specimen"}, {"ct_value"}),
+        ("chest_imaging", {"ct_done": "Y", "xray_done": "N"}, {"ct_on", "ct_findings"}, {"xray_on"}),
+        ("support_episode", {"ongoing": "N"}, {"ended_at", "ended_because"}, set()),
+        ("support_episode", {"ongoing": "Y"}, {"started_at"}, {"ended_at"}),
+        ("vasopressor", {"agent": "VASOPRESSIN"}, {"highest_rate"}, {"highest_dose"}),
+        ("medication", {"given_for": "ADVERSE_EVENT"}, {"event_number"}, set()),
         ("biochemistry", {"ddimer_kind": "FEU"}, {"ddimer_feu"}, {"ddimer_ddu"}),
         ("biochemistry", {"ddimer_kind": "DDU"}, {"ddimer_ddu"}, {"ddimer_feu"}),
         ("biochemistry", {}, {"ddimer_kind", "crp"}, {"ddimer_ddu", "ddimer_feu", "troponin_i"}),
