@@ -25,6 +25,7 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     "hard": ("integer", "decimal"),
     "soft": ("integer", "decimal"),
     "decimals": ("decimal",),
+    "reference": ("integer", "decimal"),
     "max_length": ("text",),
     "choices": ("choice", "choices"),
     "columns": ("rows",),

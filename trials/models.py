@@ -1,11 +1,13 @@
-"""Trials and the immutable versions of their protocols."""
+"""Trials, the immutable versions of their protocols, and the reference ranges of their laboratories."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.db import models
+from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Delegation, User
 from audit.trail import Locks, Trail
@@ -91,3 +93,96 @@ class ProtocolVersion(models.Model):
     def rules(self) -> Protocol:
         """Return the parsed protocol (parsed once per process and text)."""
         return _parsed(self.sha256, self.text)
+
+
+class Laboratory(models.Model):
+    """A laboratory whose reference ranges judge the values of a trial."""
+
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="laboratories")
+    code = models.SlugField(_("code"), max_length=20)
+    name = models.CharField(_("name"), max_length=200)
+    is_default = models.BooleanField(_("measures unless a form names another"))
+
+    history = Trail(trial="trial_id", locks=Locks(above=("trial",), freezes=False))
+
+    class Meta:
+        verbose_name = _("laboratory")
+        ordering = ["-is_default", "code"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trial", "code"],
+                name="laboratory_code_once_per_trial",
+                violation_error_message=_("Another laboratory of this trial has this code."),
+            ),
+            models.UniqueConstraint(
+                fields=["trial"], condition=Q(is_default=True), name="one_default_laboratory_per_trial"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReferenceRange(models.Model):
+    """What a laboratory calls normal for one item: sex, ages, days in force (trials.reference).
+
+    Never changed in silence: a new sheet is a new period, an error is corrected with a reason.
+    """
+
+    class Sex(models.TextChoices):
+        FEMALE = "F", _("Female")
+        MALE = "M", _("Male")
+
+    laboratory = models.ForeignKey(Laboratory, models.PROTECT, related_name="ranges")
+    form = models.CharField(_("form"), max_length=60)
+    item = models.CharField(_("item"), max_length=60)
+    unit = models.CharField(_("unit"), max_length=40, blank=True)
+    sex = models.CharField(_("sex"), max_length=1, choices=Sex, blank=True)
+    age_from = models.PositiveSmallIntegerField(_("from age"))
+    age_to = models.PositiveSmallIntegerField(_("to below age"), null=True)
+    effective_from = models.DateField(_("first day in force"))
+    effective_to = models.DateField(_("last day in force"), null=True)
+    lower = models.DecimalField(_("lower bound"), max_digits=15, decimal_places=6, null=True)
+    upper = models.DecimalField(_("upper bound"), max_digits=15, decimal_places=6, null=True)
+    source = models.CharField(_("source"), max_length=200, blank=True)
+    entered_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True)
+    entered_at = models.DateTimeField(_("entered at"), default=timezone.now)
+    in_error_reason = models.TextField(_("entered in error because"), blank=True)
+
+    history = Trail(trial="laboratory__trial_id", locks=Locks(above=("laboratory__trial",), freezes=False))
+
+    class Meta:
+        verbose_name = _("reference range")
+        ordering = ["form", "item", "sex", "age_from", "effective_from", "pk"]
+        indexes = [
+            models.Index(fields=["laboratory", "form", "item", "id"], name="ranges_by_item"),
+            models.Index(fields=["laboratory", "effective_from", "id"], name="ranges_by_day"),
+        ]
+        constraints = [
+            # Overlaps are refused by the verbs under a lock of the laboratory; the same start by the database too.
+            models.UniqueConstraint(
+                fields=["laboratory", "form", "item", "sex", "age_from", "effective_from"],
+                condition=Q(in_error_reason=""),
+                name="one_range_at_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(lower__isnull=False) | Q(upper__isnull=False), name="range_has_a_bound"
+            ),
+            models.CheckConstraint(
+                condition=Q(lower=None) | Q(upper=None) | Q(lower__lte=F("upper")),
+                name="range_has_bounds_in_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(age_to=None) | Q(age_to__gt=F("age_from")), name="range_has_ages_in_order"
+            ),
+            models.CheckConstraint(
+                condition=Q(effective_to=None) | Q(effective_to__gte=F("effective_from")),
+                name="range_ends_after_it_starts",
+            ),
+            models.CheckConstraint(condition=Q(sex__in=["", "F", "M"]), name="range_sex_is_known"),
+        ]
+
+    @property
+    def path(self) -> str:
+        """Return the item as `form.item`."""
+        return f"{self.form}.{self.item}"

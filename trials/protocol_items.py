@@ -132,6 +132,7 @@ class Item(Part):
     cdisc: Line | None = None
     loinc: Annotated[str, StringConstraints(pattern=r"^\d{1,7}-\d$")] | None = None
     source: Line | None = None
+    reference: bool | None = None
     columns: tuple["Item", ...] = ()
     max_rows: Annotated[int, Field(ge=1, le=500)] | None = None
 
