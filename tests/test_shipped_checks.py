@@ -298,7 +298,7 @@ def test_every_check_can_be_violated_and_kept_and_has_a_boundary(slug, form, che
 
 @pytest.mark.parametrize(("slug", "form", "check"), CHECKS)
 def test_a_missing_value_never_turns_a_check_round(slug, form, check):
-    """DAT-02: with one of the values gone a violated check is still violated, or undetermined; and so for a kept one."""
+    """DAT-02: with one of the values gone a violated check stays violated or is undetermined; a kept one too."""
     found = examples(slug, form, check)
     for places, answer in ((found.failing, True), (found.passing, False)):
         for path in places:
