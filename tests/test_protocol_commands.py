@@ -19,8 +19,12 @@ from trials.protocol import ProtocolMistakes
 SMALL = (ROOT / "tests/protocols/small.toml").read_text(encoding="utf-8")
 
 
+AMENDMENT = '[amendment]\nreplaces = "1.0"\nreconsent = false\nsummary = { en = "More patients" }\n[[arms]]'
+
+
 def amended(text: str = SMALL, version: str = "1.1") -> str:
-    return text.replace('version = "1.0"', f'version = "{version}"', 1).replace("target = 10", "target = 12")
+    text = text.replace('version = "1.0"', f'version = "{version}"', 1).replace("target = 10", "target = 12")
+    return text.replace("[[arms]]", AMENDMENT, 1)
 
 
 @pytest.mark.parametrize("slug", [LIEGE, COVID_MSV, THIRD])

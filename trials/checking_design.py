@@ -15,6 +15,7 @@ def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]
     written = Written.in_file(raw)
     return [
         *_duplicates(protocol),
+        *_amendment(protocol),
         *_arms(protocol, written, raw),
         *_visits(protocol, written),
         *(_infusions(protocol) if protocol.dosing or "dosing" not in raw else ()),
@@ -54,6 +55,12 @@ def _duplicates(protocol: Protocol) -> Iterator[Problem]:
     yield from repeated("profile.labs", protocol.profile.labs)
     checks = [check.id for form in protocol.forms.values() for check in form.checks]
     yield from repeated("checks", checks)
+
+
+def _amendment(protocol: Protocol) -> Iterator[Problem]:
+    amendment = protocol.amendment
+    if amendment is not None and amendment.replaces == protocol.trial.version:
+        yield Problem("amendment.replaces", "this is the version of the file itself: name the one before it")
 
 
 def _arms(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:

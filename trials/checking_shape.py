@@ -119,6 +119,11 @@ _SAID: Final[Mapping[str, str]] = {
     "too_short": "needs at least one",
     "too_long": "has too many values",
     "string_too_short": "is empty",
+    "date_type": "should be a date like 2021-02-15",
+    "date_from_datetime_parsing": "should be a date like 2021-02-15",
+    "date_from_datetime_inexact": "should be a date like 2021-02-15",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
 }
 _PATTERNS: Final[Mapping[str, str]] = {
     "^[a-z][a-z0-9]*(_[a-z0-9]+)*$": "use lower-case letters, digits and single underscores, like age_years",

@@ -1,6 +1,7 @@
-"""Storing a protocol file as an immutable version of its trial."""
+"""Storing a protocol file as an immutable version of its trial, and putting the version of the day in force."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -11,12 +12,18 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
+from trials.checking_shape import Problem
 from trials.models import ProtocolVersion, Trial
-from trials.protocol import Protocol, load
+from trials.protocol import Protocol, ProtocolMistakes, load
+from trials.succession import succession_problems
 
 
 class VersionTaken(ValueError):
     """Another text is already stored under this version: an amendment needs a new version."""
+
+
+class TooEarly(ValueError):
+    """The version would be in force before the one it replaces, or before it was approved (DAT-09)."""
 
 
 def load_protocol(
@@ -24,10 +31,11 @@ def load_protocol(
 ) -> ProtocolVersion:
     """Store the TOML `text` and return its version; the same text again changes nothing.
 
-    `effective_from` is the first day it is in force, today at the site when not given. A version in force
-    today becomes the one that new patients are screened under. Acts as `by`, as `system:<name>`, or, when
-    neither is given, as whoever acts already. Raises ProtocolMistakes for an invalid text and VersionTaken
-    for a different text under a version that is stored.
+    `effective_from` is the first day it is in force; when not given, today at the site, or the day of its
+    approval when that is to come. A version in force today becomes the one that new patients are screened
+    under; patients who take part keep theirs. Acts as `by`, as `system:<name>`, or, when neither is given, as
+    whoever acts already. Raises ProtocolMistakes for an invalid text or one that does not follow the versions
+    before it, VersionTaken for a different text under a version that is stored, TooEarly.
     """
     rules = load(text)
     with acting(user=by, system=system) if by or system else nullcontext():
@@ -35,29 +43,86 @@ def load_protocol(
 
 
 @transaction.atomic
+def put_in_force(trial: Trial) -> Trial:
+    """Let new patients be screened under the newest version in force today; the trial's row stays locked."""
+    held = Trial.objects.select_for_update().get(pk=trial.pk)
+    for version in held.versions.order_by("-effective_from", "-pk"):
+        if version.effective_from <= _today(version.rules):
+            if version.pk != held.protocol_id:
+                held.protocol = version
+                held.save(update_fields=["protocol"])
+            break
+    return held
+
+
+def _today(rules: Protocol) -> date:
+    return timezone.localdate(timezone=ZoneInfo(rules.trial.site.time_zone))
+
+
+@transaction.atomic
 def _store(rules: Protocol, text: str, effective_from: date | None) -> ProtocolVersion:
     trial, _created = Trial.objects.get_or_create(slug=rules.trial.slug)
     trial = Trial.objects.select_for_update().get(pk=trial.pk)
-    today = timezone.localdate(timezone=ZoneInfo(rules.trial.site.time_zone))
-    version = _version(trial, rules.trial.version, text, effective_from or today)
-    if version.effective_from <= today and _is_newer(version, trial.protocol):
+    version = _version(trial, rules, text, effective_from)
+    if version.effective_from <= _today(rules) and _is_newer(version, trial.protocol):
         trial.protocol = version
         trial.save(update_fields=["protocol"])
     version.trial = trial
     return version
 
 
-def _version(trial: Trial, name: str, text: str, effective_from: date) -> ProtocolVersion:
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
-    stored = trial.versions.filter(version=name).first()
+def _version(trial: Trial, rules: Protocol, text: str, effective_from: date | None) -> ProtocolVersion:
+    name, sha256 = rules.trial.version, hashlib.sha256(text.encode()).hexdigest()
+    earlier = list(trial.versions.order_by("effective_from", "pk"))
+    stored = next((version for version in earlier if version.version == name), None)
     if stored is None:
-        return trial.versions.create(version=name, text=text, sha256=sha256, effective_from=effective_from)
+        _check_succession(rules, earlier)
+        day = _first_day(rules, earlier, effective_from)
+        return trial.versions.create(version=name, text=text, sha256=sha256, effective_from=day)
     if stored.sha256 != sha256:
         sentence = _(
             "Version %(version)s of %(trial)s is stored with another text: give the amendment a new version."
         )
         raise VersionTaken(sentence % {"version": name, "trial": trial})
     return stored
+
+
+def _check_succession(rules: Protocol, earlier: Sequence[ProtocolVersion]) -> None:
+    """Raise ProtocolMistakes unless the text names the version it replaces and keeps what answers rest on."""
+    found = _chain_problems(rules, earlier[-1].version if earlier else "")
+    for version in earlier:
+        found += succession_problems(version.rules, rules)
+    if found:
+        raise ProtocolMistakes(list(dict.fromkeys(found)))
+
+
+def _chain_problems(rules: Protocol, last: str) -> list[Problem]:
+    amendment = rules.amendment
+    if not last:
+        return (
+            []
+            if amendment is None
+            else [Problem("amendment.replaces", "no version is stored before this one")]
+        )
+    if amendment is None:
+        says = f"is missing: version {last} is stored, say that this one replaces it and whether patients sign again"
+        return [Problem("amendment", says)]
+    if amendment.replaces != last:
+        return [Problem("amendment.replaces", f"the version before this one is {last}")]
+    return []
+
+
+def _first_day(rules: Protocol, earlier: Sequence[ProtocolVersion], wanted: date | None) -> date:
+    approved = rules.approval.usable_from if rules.approval else date.min
+    day = wanted or max(_today(rules), approved)
+    if day < approved:
+        sentence = _("Version %(version)s is approved on %(day)s: it cannot be in force before.")
+        raise TooEarly(sentence % {"version": rules.trial.version, "day": approved.isoformat()})
+    if earlier and day < earlier[-1].effective_from:
+        sentence = _("Version %(version)s is in force from %(day)s: its amendment cannot be in force before.")
+        told = {"version": earlier[-1].version, "day": earlier[-1].effective_from.isoformat()}
+        raise TooEarly(sentence % told)
+    return day
 
 
 def _is_newer(version: ProtocolVersion, current: ProtocolVersion | None) -> bool:

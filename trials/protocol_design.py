@@ -1,5 +1,6 @@
 """What a protocol file says about the trial itself: site, arms, consent, criteria, dosing, visits, safety."""
 
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -21,6 +22,7 @@ Anchor = Annotated[str, StringConstraints(pattern=r"^(inclusion|screening|infusi
 ItemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 ConsentType = Literal["patient", "legal_representative", "impartial_witness"]
 WhenAsked = Literal["required", "available"]
+VERSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 UNSCHEDULED = "UNS"
 """The code of unscheduled visits: a planned visit cannot have it."""
 
@@ -80,7 +82,7 @@ class TrialFacts(Part):
 
     id: Line
     slug: Slug = ""
-    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=40)]
+    version: Annotated[str, StringConstraints(pattern=VERSION, max_length=40)]
     title: Text
     short_title: Line
     masking: Literal["open", "double_blind"]
@@ -143,6 +145,47 @@ class Consent(Part):
     @property
     def current_version(self) -> str:
         return self.versions[-1]
+
+
+class Amendment(Part):
+    """What an amendment follows and asks: ``replaces`` the version before it; ``reconsent`` when patients sign again."""
+
+    replaces: Annotated[str, StringConstraints(pattern=VERSION, max_length=40)]
+    reconsent: bool
+    summary: Text
+
+
+class Approver(Part):
+    """One of the persons who released a version of the forms, and when."""
+
+    name: Line
+    function: Line | None = None
+    on: date
+
+
+class Approval(Part):
+    """Who released this version (two persons, VAL-02), after which ethics approval (DAT-09), on which test evidence."""
+
+    ethics: date
+    reference: Line | None = None
+    by: Annotated[tuple[Approver, ...], Field(min_length=2)] | None = None
+    evidence: Line | None = None
+
+    @model_validator(mode="after")
+    def _two_persons_after_ethics(self) -> Self:
+        for person in self.by or ():
+            if person.on < self.ethics:
+                raise ValueError(
+                    f"{person.name} approved on {person.on}, before the ethics approval of {self.ethics}"
+                )
+        if self.by and len({person.name for person in self.by}) < 2:
+            raise ValueError("two different persons approve a version")
+        return self
+
+    @property
+    def usable_from(self) -> date:
+        """The first day on which the forms may be used."""
+        return max([self.ethics, *(person.on for person in self.by or ())])
 
 
 class Criterion(Part):

@@ -8,6 +8,8 @@ from pydantic import Field, field_validator
 from trials.evaluation import Evaluation
 from trials.protocol_design import (
     Allocation,
+    Amendment,
+    Approval,
     Arm,
     Consent,
     Criterion,
@@ -28,6 +30,8 @@ class Protocol(Part):
     """A protocol file that was read. Lookups raise KeyError for a code that the protocol does not have."""
 
     trial: TrialFacts
+    amendment: Amendment | None = None
+    approval: Approval | None = None
     arms: tuple[Arm, ...] = ()
     allocation: Allocation | None = None
     groups: tuple[Group, ...] = ()

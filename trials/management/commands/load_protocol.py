@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from trials.loading import VersionTaken, load_protocol
+from trials.loading import TooEarly, VersionTaken, load_protocol
 from trials.management.protocol_file import text_of_file
 from trials.protocol import ProtocolMistakes
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
             "--effective-from",
             type=date.fromisoformat,
             metavar="YYYY-MM-DD",
-            help="first day in force (today)",
+            help="first day in force (today, or the day of its approval)",
         )
 
     def handle(self, *args: Any, file: Path, effective_from: date | None, **options: Any) -> None:
@@ -32,6 +32,6 @@ class Command(BaseCommand):
             for problem in mistakes.problems:
                 self.stderr.write(str(problem))
             raise CommandError(f"{file.name} has mistakes: nothing was stored.") from mistakes
-        except VersionTaken as taken:
-            raise CommandError(str(taken)) from taken
+        except (VersionTaken, TooEarly) as refused:
+            raise CommandError(str(refused)) from refused
         self.stdout.write(f"{version.trial} version {version.version}, SHA-256 {version.sha256}")
