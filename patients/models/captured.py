@@ -27,8 +27,11 @@ class Visit(models.Model):
         PLANNED = "planned", _("Planned")
         HELD = "held", _("Held")
         MISSED = "missed", _("Missed")
+        CANCELLED = "cancelled", _("No longer planned")
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="visits")
+    # The version it was held under, once its patient has moved on to another.
+    protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, null=True, related_name="+")
     code = models.CharField(_("visit"), max_length=20)
     number = models.PositiveIntegerField(default=1)
     position = models.PositiveIntegerField()

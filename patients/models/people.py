@@ -40,6 +40,7 @@ class Patient(models.Model):
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="patients")
     protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
+    reconsent_version = models.CharField(_("consent to sign again"), max_length=40, blank=True)
     number = models.PositiveIntegerField()
     code = models.CharField(_("patient"), max_length=20)
     state = models.CharField(_("status"), max_length=20, choices=State)
