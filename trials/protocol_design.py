@@ -148,7 +148,7 @@ class Consent(Part):
 
 
 class Amendment(Part):
-    """What an amendment follows and asks: ``replaces`` the version before it; ``reconsent`` when patients sign again."""
+    """What an amendment follows and asks: ``replaces`` the version before it; ``reconsent``: patients sign again."""
 
     replaces: Annotated[str, StringConstraints(pattern=VERSION, max_length=40)]
     reconsent: bool
