@@ -209,6 +209,14 @@ class ItemRules:
                 values[name] = results[name] = stored(result)
         return results
 
+    def behind(self, name: str) -> set[str]:
+        """The items answered beside it that a calculated item reads, those behind other calculations included."""
+        found: set[str] = set()
+        for reference in self._calculated[name].references:
+            used = reference.removeprefix(self._prefix)
+            found |= self.behind(used) if used in self._calculated else {used}
+        return found
+
     def with_calculated(self, scope: Scope) -> dict[str, Any]:
         """The answers of the form with every calculated item worked out anew; undecided ones are absent."""
         entered = {name: value for name, value in scope.form_values.items() if name not in self._calculated}

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from trials.evaluation import NOTHING, FormRules, ItemRules, Scope, is_answered
+from trials.items import limit_findings
 from trials.protocol_document import Protocol
 from trials.protocol_items import Form, Item
 from trials.simulated_values import Setting, simulated_value
@@ -108,14 +109,22 @@ class _Maker:
         drawn = self.drawn(self.form.items)
         values = self.settled(drawn)
         for _ in range(TRIES):
-            fired = self.rules.fired(self.scope.with_values(values))
-            broken = {name for check in fired for name in self.rules.inputs(check)}
+            broken = self.broken(values)
             again = [item for item in self.form.items if item.name in broken]
             if not again:
                 break
             drawn |= self.drawn(again if self.rng.random() < 0.7 else self.form.items)
             values = self.settled(drawn)
         return values
+
+    def broken(self, values: Answers) -> set[str]:
+        """The items that a violated check reads, or a calculation whose result is out of its limits."""
+        fired = self.rules.fired(self.scope.with_values(values))
+        found = {name for check in fired for name in self.rules.inputs(check)}
+        for item in self.form.items:
+            if item.is_calculated and item.name in values and limit_findings(values[item.name], item):
+                found |= self.rules.behind(item.name)
+        return found
 
     def drawn(self, items: Iterable[Item]) -> Answers:
         """A candidate for every item that is not calculated, whether it will be asked or not."""
