@@ -15,10 +15,12 @@ from django.utils.translation import gettext as _
 
 from patients import answers
 from patients.answers import Answers
+from patients.flags import reference_words, side_words
 from trials.fields import AnswerField, RowsWidget
 from trials.item_words import unit_words
 from trials.items import Clock, Finding, Value, display, flag
 from trials.protocol_items import Form, Item, ItemGroup
+from trials.reference import Reading, is_laboratory
 
 SHORT = 40
 
@@ -60,6 +62,7 @@ class Surroundings:
     calculated: Mapping[str, Value] = field(default_factory=dict)
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     more_rows: str = ""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
 
 
 def form_for(
@@ -233,6 +236,16 @@ class BoundAnswer(forms.BoundField):
         ]
 
     @property
+    def has_reference(self) -> bool:
+        """Whether a laboratory gives reference ranges for the item."""
+        return is_laboratory(self.form.asked, self.item)
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The reference range and where the value lies, in words."""
+        return reference(self.item, self.around, self.form.language)
+
+    @property
     def confirmation(self) -> str:
         """The reason that was typed for an unusual value."""
         return self.form.data.get(f"{self.name}-confirm", "") if self.form.is_bound else ""
@@ -240,6 +253,8 @@ class BoundAnswer(forms.BoundField):
     def build_widget_attrs(self, attrs: dict[str, Any], widget: Any = None) -> dict[str, Any]:
         """Tie help and results to the input, for those who cannot see that they stand together."""
         described = [f"help-{self.name}"] if self.help_text else []
+        if self.has_reference:
+            described.append(f"reference-{self.name}")
         return {
             **attrs,
             "aria-describedby": " ".join([*described, f"result-{self.name}"]),
@@ -279,15 +294,23 @@ class Group(LayoutObject):
         return render_to_string("capture/field.html", {"field": form[item.name], "page": context.get("page")})
 
 
+def reference(item: Item, around: Surroundings, language: str) -> dict[str, str]:
+    """The reference range of an item and where its value lies, in words; empty where there is nothing to say."""
+    found = around.readings.get(item.name)
+    return {"words": reference_words(found, item, language), "side": side_words(found)}
+
+
 def calculated(item: Item, around: Surroundings, language: str) -> dict[str, Any]:
     """What the template of a calculated value needs."""
-    value = around.calculated.get(item.name)
+    value, reading = around.calculated.get(item.name), around.readings.get(item.name)
     return {
         "item": item,
         "label": item.label.in_language(language),
         "words": display(value, item, language, _),
         "lacking": ", ".join(around.lacking.get(item.name, ())),
-        "flag": flag(value, item),
+        "unfit": around.lacking.get(item.name) == (),
+        "flag": reading.flag if reading else flag(value, item),
+        "reference": reference_words(reading, item, language),
         "results": around.results.get(item.name, ()),
         "hidden": item.name in around.hidden,
     }

@@ -126,8 +126,9 @@ def _call(node: Call, names: Names) -> ItemKind:
 
 def _codes_known(node: Call, argument: Node, known: tuple[str, ...], names: Names) -> None:
     """Refuse a text that the function has no meaning for."""
-    is_written = isinstance(argument, Literal) and isinstance(argument.value, str)
-    codes = (argument.value,) if is_written else kind_of(argument, names).codes
+    codes = kind_of(argument, names).codes
+    if isinstance(argument, Literal) and isinstance(argument.value, str):
+        codes = (argument.value,)
     if codes is None or not set(codes) <= set(known):
         listed = ", ".join(known)
         raise ExpressionError(f"{node.function} takes one of {listed} here", argument.column)

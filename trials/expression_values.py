@@ -59,7 +59,8 @@ class Function:
 
     ``takes`` are the kinds allowed at each place; with ``more`` the last may be repeated, the last ``optional``
     may be left out. ``codes`` are the texts that a place knows. One that is ``partial`` is asked even when a
-    value is not known (it gets `ABSENT`), because the others may decide.
+    value is not known (it gets `ABSENT`), because the others may decide; ``lacking`` then gives the places that
+    still matter.
     """
 
     takes: tuple[frozenset[Kind], ...]
@@ -70,6 +71,7 @@ class Function:
     optional: int = 0
     partial: bool = False
     codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    lacking: Callable[..., tuple[int, ...]] | None = None
 
 
 class _Absent:

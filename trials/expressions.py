@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import cel
 
-from trials.expression_functions import AT_VISIT, HISTORY
+from trials.expression_functions import AT_VISIT, FUNCTIONS, HISTORY
 from trials.expression_slots import InRow, Slot
 from trials.expression_syntax import (
     Call,
@@ -41,6 +41,7 @@ from trials.expression_values import (
     TEXT,
     TIME,
     YES_NO,
+    Function,
     ItemKind,
     Kind,
     captured,
@@ -246,6 +247,8 @@ class _Compiler:
             case Call(function=function) if function in HISTORY:
                 which = "here" if function in AT_VISIT else function
                 yield f"{which}({history_target(node).path})"
+            case Call(function=function, arguments=arguments) if FUNCTIONS[function].lacking:
+                yield from self._lacking(FUNCTIONS[function], arguments, names, values)
             case Ternary(condition=condition, then=then, otherwise=otherwise):
                 known = self.evaluator(condition, names).value(values)
                 branch = condition if known is ABSENT else then if known else otherwise
@@ -254,6 +257,13 @@ class _Compiler:
                 yield from self._row_needs(node, names, values)
             case _:
                 yield from self._absent_below(node, names, values)
+
+    def _lacking(
+        self, function: Function, arguments: tuple[Node, ...], names: Names, values: Any
+    ) -> Iterator[str]:
+        known = [self.evaluator(part, names).value(values) for part in arguments]
+        for place in function.lacking(*known) if function.lacking else ():
+            yield from self.needs(arguments[place], names, values)
 
     def _absent_below(self, node: Node, names: Names, values: Any) -> Iterator[str]:
         absent = [part for part in children(node) if self.evaluator(part, names).value(values) is ABSENT]

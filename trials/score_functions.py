@@ -1,25 +1,39 @@
 """The scores as functions of expressions: numbers become exact decimals, what is not known stays undetermined."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from inspect import signature
 from typing import Any, Final
 
 from trials.expression_values import ABSENT, LOGIC, NUMBER, Function, ItemKind, Kind
 from trials.scores import lungs, measures, news2, sofa, who_cps
 from trials.scores.days import ventilator_free_days
-from trials.scores.derived import Derived, lacking
+from trials.scores.derived import Derived, absent, lacking
 
 _NUMBERS: Final = frozenset({Kind.NUMBER})
 _LOGIC: Final = frozenset({Kind.LOGIC})
 _TEXT: Final = frozenset({Kind.TEXT})
 _N, _C, _T = _NUMBERS, _LOGIC, _TEXT
+MOST_PARTS: Final = 5
 
 
-def _applied(compute: Callable[..., Derived[Any]]) -> Callable[..., Any]:
-    def apply(*values: Any, zone: str, whole_days: bool) -> Any:
-        return _given(compute(*map(_taken, values)).value)
+@dataclass(frozen=True, slots=True)
+class _Score:
+    """A score as a function of expressions; ``names`` are those of its places, as `Derived.missing` has them."""
 
-    return apply
+    compute: Callable[..., Derived[Any]]
+    names: tuple[str, ...]
+
+    def __call__(self, *values: Any, zone: str, whole_days: bool) -> Any:
+        return _given(self.compute(*map(_taken, values)).value)
+
+    def lacking(self, *values: Any) -> tuple[int, ...]:
+        """The places without a value that could still decide."""
+        missing = self.compute(*map(_taken, values)).missing
+        return tuple(
+            place for place, name in enumerate(self.names) if name in missing and place < len(values)
+        )
 
 
 def _taken(value: Any) -> Any:
@@ -34,12 +48,16 @@ def _given(value: Any) -> Any:
     return float(value) if isinstance(value, Decimal) or type(value) is int else value
 
 
-def _named(compute: Callable[..., Derived[Any]], *names: str) -> Callable[..., Any]:
-    """A function whose arguments have names: the places of the expression in this order."""
-    return _applied(lambda *values: compute(**dict(zip(names, values, strict=True))))
+def _applied(compute: Callable[..., Derived[Any]]) -> _Score:
+    return _Score(compute, tuple(signature(compute).parameters))
 
 
-def _of_points(compute: Callable[..., Derived[Any]], *names: str) -> Callable[..., Any]:
+def _named(compute: Callable[..., Derived[Any]], *names: str) -> _Score:
+    """A score whose arguments have names: the places of the expression in this order."""
+    return _Score(lambda *values: compute(**dict(zip(names, values, strict=True))), names)
+
+
+def _of_points(compute: Callable[..., Derived[Any]], *names: str) -> _Score:
     """The same for components that are points already."""
     return _named(lambda **parts: compute(**{name: _points(part) for name, part in parts.items()}), *names)
 
@@ -52,25 +70,42 @@ def _murray(*components: Decimal | None) -> Derived[Decimal]:
     return lungs.murray_total({str(place): _points(part) for place, part in enumerate(components)})
 
 
-def _rated(compute: Callable[[Mapping[str, Decimal | None]], Derived[int]]) -> Callable[..., Any]:
-    return _applied(lambda *parts: compute({str(place): part for place, part in enumerate(parts)}))
+def _numbered(compute: Callable[..., Derived[Any]]) -> _Score:
+    """A score of parts that have no names of their own."""
+    return _Score(compute, tuple(map(str, range(MOST_PARTS))))
 
 
-def _uncovered(*values: Any, zone: str, whole_days: bool) -> Any:
-    names = ("support", "pf_mmhg", "sf", "dialysis", "ecmo")
-    return _given(who_cps.uncovered(**dict(zip(names, map(_taken, values), strict=True))))
+def _rated(compute: Callable[[Mapping[str, Decimal | None]], Derived[int]]) -> _Score:
+    return _numbered(lambda *parts: compute({str(place): part for place, part in enumerate(parts)}))
+
+
+def _uncovered(
+    support: str | None, pf_mmhg: Decimal | None, sf: Decimal | None, dialysis: bool | None, ecmo: bool | None
+) -> Derived[bool]:
+    known = {"support": support, "pf_mmhg": pf_mmhg, "sf": sf, "dialysis": dialysis, "ecmo": ecmo}
+    found = who_cps.uncovered(support=support, pf_mmhg=pf_mmhg, sf=sf, dialysis=dialysis, ecmo=ecmo)
+    return Derived(found, missing=absent(known) if found is None else ())
 
 
 def _function(
     takes: tuple[frozenset[Kind], ...],
-    apply: Callable[..., Any],
+    score: _Score,
     meaning: str,
     *,
     gives: ItemKind = NUMBER,
     optional: int = 0,
     codes: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Function:
-    return Function(takes, gives, apply, meaning, optional=optional, partial=True, codes=codes or {})
+    return Function(
+        takes,
+        gives,
+        score,
+        meaning,
+        optional=optional,
+        partial=True,
+        codes=codes or {},
+        lacking=score.lacking,
+    )
 
 
 def _coded(codes: tuple[str, ...]) -> ItemKind:
@@ -124,7 +159,7 @@ SCORE_FUNCTIONS: Final[Mapping[str, Function]] = {
     ),
     "who_progression_uncovered": _function(
         (_T, _N, _N, _C, _C),
-        _uncovered,
+        _applied(_uncovered),
         "the scale has no category",
         gives=LOGIC,
         codes={0: who_cps.SUPPORTS},
@@ -152,7 +187,7 @@ SCORE_FUNCTIONS: Final[Mapping[str, Function]] = {
     "murray_oxygenation": _function((_N,), _applied(lungs.murray_oxygenation), "P/F in mmHg"),
     "murray_peep": _function((_N,), _applied(lungs.murray_peep), "PEEP in cmH2O"),
     "murray_compliance": _function((_N,), _applied(lungs.murray_compliance), "mL/cmH2O"),
-    "murray_total": _function((_N,) * 4, _applied(_murray), "mean of the components", optional=3),
+    "murray_total": _function((_N,) * 4, _numbered(_murray), "mean of the components", optional=3),
     "ct_severity": _function((_N,) * 5, _rated(lungs.ct_severity), "sum of five lobes"),
     "cxr_severity": _function((_N,) * 2, _rated(lungs.cxr_severity), "sum of two lungs"),
     "ventilator_free_days": _function(

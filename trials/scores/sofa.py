@@ -73,9 +73,9 @@ def cardiovascular(
     Four points are decided by one dose; mean pressure counts only without any of the medicines.
     """
     doses = {
-        "norepinephrine": _ADRENERGIC.score("", norepinephrine_ug_per_kg_min),
-        "epinephrine": _ADRENERGIC.score("", epinephrine_ug_per_kg_min),
-        "dopamine": _DOPAMINE.score("", dopamine_ug_per_kg_min),
+        "norepinephrine_ug_per_kg_min": _ADRENERGIC.score("", norepinephrine_ug_per_kg_min),
+        "epinephrine_ug_per_kg_min": _ADRENERGIC.score("", epinephrine_ug_per_kg_min),
+        "dopamine_ug_per_kg_min": _DOPAMINE.score("", dopamine_ug_per_kg_min),
         "dobutamine": lacking("") if dobutamine is None else Derived(2 if dobutamine else 0),
     }
     worst = max(dose.value or 0 for dose in doses.values())

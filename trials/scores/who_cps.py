@@ -91,7 +91,7 @@ def _ventilated(
 ) -> Derived[int]:
     organs = {"vasopressors": vasopressors, "dialysis": dialysis, "ecmo": ecmo}
     if poor is None:
-        return lacking("pf_mmhg", *absent(organs))
+        return lacking("pf_mmhg", "sf", *absent(organs))
     if poor:
         any_organ = _any(*organs.values())
         return lacking(*absent(organs)) if any_organ is None else Derived(9 if any_organ else 8)
