@@ -95,7 +95,7 @@ def _beside_the_field(request: TrialRequest, row: Query, do: Any) -> HttpRespons
     page.said_in = row.pk
     if not done:
         page.said = request.POST.get("text", "")[: querying.LONGEST]
-        page.said_refused = " ".join(sentence for each in form.errors.values() for sentence in each)
+        page.said_refused = " ".join(str(sentence) for each in form.errors.values() for sentence in each)
     return render(request, "patients/_field_panel.html", {"page": page}, status=200 if done else 422)
 
 
