@@ -18,6 +18,7 @@ from patients.answers import Answers
 from patients.capture import CaptureForm, Result, Surroundings, form_for, sentences
 from patients.casebook import Casebook, Place, visit_title
 from patients.field_history import Change, add_threads, changes_of, last_save, moment_words
+from patients.flags import place_readings
 from patients.judging import Judgement, judge
 from patients.known_values import known_values
 from patients.models import Draft, Query, Record
@@ -26,6 +27,7 @@ from patients.reading import Difference, Section, differences, sections
 from trials.items import Clock, Finding
 from trials.moments import Moment
 from trials.protocol_items import Item
+from trials.reference import Readings
 from trials.templatetags.status import STATES
 
 REASONS = {
@@ -127,6 +129,11 @@ class EntryPage:
         return found
 
     @cached_property
+    def readings(self) -> Readings:
+        """Where laboratory values lie in the reference ranges. One query on laboratory forms."""
+        return place_readings(self.casebook, self.place, self.judgement.values)
+
+    @cached_property
     def form(self) -> CaptureForm:
         """The form to render."""
         judgement = self.judgement
@@ -141,6 +148,7 @@ class EntryPage:
             calculated=judgement.values,
             lacking=judgement.lacking,
             more_rows=self.more_rows,
+            readings=self.readings,
         )
         return form_for(
             self.place.form,
@@ -325,7 +333,9 @@ class EntryPage:
     @property
     def sections(self) -> list[Section]:
         """The form in words, for those who read it."""
-        return sections(self.place.form, self.record.values if self.record else {})
+        values = self.record.values if self.record else {}
+        readings = place_readings(self.casebook, self.place, values)
+        return sections(self.place.form, values, readings=readings)
 
     @property
     def reasons(self) -> list[tuple[str, str, bool]]:

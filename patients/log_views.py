@@ -12,6 +12,7 @@ from accounts.permissions import Permission as P
 from patients import entry
 from patients.casebook import Casebook, Place
 from patients.entry_views import located
+from patients.flags import place_readings
 from patients.models import Record
 from patients.navigation import address_of, form_address, navigation, stage_of
 from patients.openness import obstacle
@@ -80,5 +81,6 @@ def strike(
         except ValidationError as refused:
             context["refusal"], status = " ".join(refused.messages), 422
     context["title"] = place.form.title.in_language(get_language() or "en")
-    context["sections"] = sections(place.form, record.values)
+    readings = place_readings(casebook, place, record.values)
+    context["sections"] = sections(place.form, record.values, readings=readings)
     return render(request, "patients/strike_out.html", context, status=status)

@@ -7,14 +7,19 @@ from typing import Any, Literal
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from patients.flags import reference_words
 from trials.item_words import unit_words
-from trials.items import Value, display, flag, is_missing
+from trials.items import Value, display, flag, is_answered, is_missing
 from trials.protocol_items import Form, Item
+from trials.reference import Reading, Readings, Side, is_laboratory
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One item in words. `flag` says low or high; a table has its `columns` and `rows`."""
+    """One item in words. `flag` says low or high; `reference` is the range that said so, or that there is none.
+
+    A table has its `columns` and `rows`.
+    """
 
     name: str
     label: str
@@ -22,6 +27,7 @@ class Line:
     flag: Literal["low", "high", ""] = ""
     missing: bool = False
     calculated: bool = False
+    reference: str = ""
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[tuple[str, str]]] = ()
 
@@ -34,20 +40,37 @@ class Section:
     lines: tuple[Line, ...]
 
 
-def sections(form: Form, values: Mapping[str, Value], language: str | None = None) -> list[Section]:
-    """The whole form in words, group by group; an item without an answer has no words."""
+def sections(
+    form: Form,
+    values: Mapping[str, Value],
+    language: str | None = None,
+    *,
+    readings: Readings | None = None,
+) -> list[Section]:
+    """The whole form in words, group by group; an item without an answer has no words.
+
+    readings: where laboratory values lie (`patients.flags`); their soft limits never speak for a range.
+    """
     language = language or get_language() or "en"
+    known = readings or {}
     return [
         Section(
             group.title.in_language(language) if group.title else "",
-            tuple(line(item, values.get(item.name), language) for item in group.items),
+            tuple(
+                line(item, values.get(item.name), language, known.get(item.name, _unread(form, item)))
+                for item in group.items
+            ),
         )
         for group in form.groups
     ]
 
 
-def line(item: Item, value: Value | None, language: str) -> Line:
-    """One item in words."""
+def _unread(form: Form, item: Item) -> Reading | None:
+    return Reading(Side.NO_VALUE) if is_laboratory(form, item) else None
+
+
+def line(item: Item, value: Value | None, language: str, reading: Reading | None = None) -> Line:
+    """One item in words; `reading` is where a laboratory value lies."""
     table: dict[str, Any] = {}
     if item.type == "rows" and isinstance(value, list):
         table["columns"] = [_heading(column, language) for column in item.columns]
@@ -62,7 +85,8 @@ def line(item: Item, value: Value | None, language: str) -> Line:
         name=item.name,
         label=item.label.in_language(language),
         words="" if table else display(value, item, language, _),
-        flag=flag(value, item),
+        flag=reading.flag if reading else flag(value, item),  # type: ignore[arg-type]
+        reference=reference_words(reading, item, language) if is_answered(value) else "",
         missing=is_missing(value),
         calculated=item.is_calculated,
         **table,

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients import drafting
-from patients.capture import calculated
+from patients.capture import calculated, reference
 from patients.entry_page import EntryPage
 from patients.entry_views import located, number_of
 from patients.field_history import moment_words
 from patients.navigation import address_of
 from trials.items import NotOffered, typed
+from trials.reference import laboratory_items
 
 ECHOED = frozenset({"date", "datetime", "time", "integer", "decimal"})
 
@@ -37,6 +38,11 @@ def check(
     around = page.form.surroundings
     context = {
         "paths": {path: page.results.get(path, ()) for path in paths_of(page)},
+        "references": {
+            item.name: reference(item, around, language)
+            for item in laboratory_items(place.form)
+            if not item.is_calculated
+        },
         "calculated": [calculated(item, around, language) for item in items if item.is_calculated],
     }
     response = render(request, "patients/_check.html", context)
