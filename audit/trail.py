@@ -161,6 +161,7 @@ def trail_of(model: type[models.Model]) -> Trail:
     return model._trail  # type: ignore[attr-defined]
 
 
+@cache
 def history_model(model: type[models.Model]) -> type[models.Model]:
     """Return the history model of a tracked model."""
     name = model._meta.simple_history_manager_attribute  # type: ignore[attr-defined]
