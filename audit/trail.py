@@ -6,6 +6,7 @@ written by database triggers (`audit.triggers`), so that no write path escapes t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.apps import apps
