@@ -13,12 +13,15 @@ from django.utils import timezone
 from accounts.access import Access
 from audit.models import Signature
 from dosing.models import Infusion, Preparation
-from patients.casebook import Casebook
+from patients.casebook import Casebook, day_of
+from patients.flags import subject_in
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from reports.standing import OPEN_PATIENTS
 from safety.models import AdverseEvent
 from safety.words import day_zero
-from trials.protocol import Protocol
+from trials.laboratories import book_of
+from trials.protocol import Form, Protocol
+from trials.reference import Book, Readings, Subject, laboratory_items
 
 
 @dataclass
@@ -76,6 +79,24 @@ class Dossier:
     def records(self) -> list[Record]:
         """Return the captured forms that were not struck out."""
         return [record for record in self.casebook.records if record.state != Record.State.STRUCK_OUT]
+
+    @cached_property
+    def ranges(self) -> Book:
+        """Return the reference ranges of the trial."""
+        return book_of(self.access.trial)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """Return what reference ranges ask of the patient."""
+        return subject_in(self.patient, self.rules, self.casebook.records)
+
+    def readings(self, form: Form, record: Record) -> Readings:
+        """Return by item where the laboratory values of a record lie; nothing for other forms."""
+        if not laboratory_items(form):
+            return {}
+        visit = next((each for each in self.casebook.visits if each.pk == record.visit_id), None)
+        day = day_of(visit) if visit else None
+        return self.ranges.read(form, record.values, subject=self.subject, day=day)
 
     @cached_property
     def events(self) -> list[AdverseEvent]:

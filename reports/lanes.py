@@ -6,6 +6,7 @@ Values and words come ready; this module only decides where everything is drawn.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 
 from reports.figures import (
     DIAMOND,
@@ -64,11 +65,12 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One measured value."""
+    """One measured value. `limits` are the bounds of the range in force then, where ranges change with time."""
 
     day: float
     value: float
     tip: str
+    limits: tuple[float | None, float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +325,7 @@ def _curve(sheet: Sheet, lane: Curve) -> None:
     _scale_of(sheet, ticks, down)
     if lane.limits:
         _band(sheet, lane.limits, ticks, down)
+    _bands(sheet, lane.readings, ticks, down)
     points = tuple((sheet.across(reading.day), down(reading.value)) for reading in lane.readings)
     if len(points) > 1:
         sheet.before.append(Path(points=points, css=f"line-{lane.number}"))
@@ -340,12 +343,28 @@ def _scale_of(sheet: Sheet, ticks: Sequence[float], down: Scale) -> None:
         sheet.before.append(Words(x=LEFT - 8, y=down(tick) + 4, text=tick_text(tick), anchor="end"))
 
 
-def _band(sheet: Sheet, limits: Interval, ticks: Sequence[float], down: Scale) -> None:
+def _band(
+    sheet: Sheet, limits: Interval, ticks: Sequence[float], down: Scale, across: Interval = (LEFT, RIGHT)
+) -> None:
     low, high = max(limits[0], ticks[0]), min(limits[1], ticks[-1])
     # A range that holds the whole scale tells nothing.
     if low < high and (low, high) != (ticks[0], ticks[-1]):
-        top, bottom = down(high), down(low)
-        sheet.behind.insert(0, Rect(x=LEFT, y=top, width=RIGHT - LEFT, height=bottom - top, css="band"))
+        (left, right), top, bottom = across, down(high), down(low)
+        sheet.behind.insert(0, Rect(x=left, y=top, width=right - left, height=bottom - top, css="band"))
+
+
+def _bands(sheet: Sheet, readings: Sequence[Reading], ticks: Sequence[float], down: Scale) -> None:
+    """Draw the range in force at each value, from half way to its neighbours; equal ones in one piece."""
+    places = [sheet.across(reading.day) for reading in readings]
+    edges = [LEFT, *((a + b) / 2 for a, b in pairwise(places)), RIGHT]
+    spans = [(reading, *ends) for reading, ends in zip(readings, pairwise(edges), strict=True)]
+    for limits, several in groupby(spans, key=lambda span: span[0].limits):
+        pieces = list(several)
+        if limits is not None:
+            low, high = (
+                ticks[end] if bound is None else bound for bound, end in zip(limits, (0, -1), strict=True)
+            )
+            _band(sheet, (low, high), ticks, down, (pieces[0][1], pieces[-1][2]))
 
 
 def _last_value(sheet: Sheet, text: str, point: tuple[float, float]) -> None:

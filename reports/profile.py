@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from dosing.dose import compare, shown_millions
 from dosing.models import Infusion
 from patients.casebook import visit_title
+from patients.flags import range_words, reference_words, side_words
 from patients.models import Record, Visit
 from reports import lanes
 from reports.dossier import Dossier
@@ -26,6 +27,8 @@ from trials.calendar_words import day_text, month_text
 from trials.items import decimal, display, flag, moment
 from trials.moments import Moment
 from trials.protocol_items import Form, Item
+from trials.reference import Reading as ReferenceReading
+from trials.reference import is_laboratory
 
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
@@ -248,27 +251,35 @@ class Chart:
     def _curve(self, path: str, number: int) -> lanes.Curve:
         code, _dot, _name = path.partition(".")
         form, item = self.rules.form(code), self.rules.item(path)
-        found = sorted(self._readings(form, item), key=lambda pair: pair[0].day)
-        limits = (float(item.soft.lowest), float(item.soft.highest)) if item.soft else None
-        last = found[-1][1] if found else None
-        mark = {"high": _(" H"), "low": _(" L")}.get(flag(last, item), "")
+        found = sorted(self._readings(form, item), key=lambda triple: triple[0].day)
+        last, lies = found[-1][1:] if found else (None, None)
+        judged = is_laboratory(form, item)
+        limits = (float(item.soft.lowest), float(item.soft.highest)) if item.soft and not judged else None
+        side = flag(last, item) if lies is None else lies.flag
+        mark = {"high": _(" H"), "low": _(" L")}.get(side, "")
         return lanes.Curve(
             title=item.label.in_language(self.language),
-            note=self._unit_and_limits(item),
+            note=self._unit_and_limits(item, lies, judged=judged),
             empty=_("no value yet"),
-            readings=[reading for reading, _value in found],
+            readings=[reading for reading, _value, _lies in found],
             limits=limits,
             last=f"{decimal(last)}{mark}" if found else "",
             number=number,
         )
 
-    def _unit_and_limits(self, item: Item) -> str:
-        expected = f"{item.soft.lowest}–{item.soft.highest}" if item.soft else ""
+    def _unit_and_limits(self, item: Item, lies: ReferenceReading | None, *, judged: bool) -> str:
+        expected = f"{item.soft.lowest}–{item.soft.highest}" if item.soft and not judged else ""
+        if lies is not None:
+            in_range = range_words(lies.low, lies.high, "", self.language) if lies.has_range else ""
+            expected = in_range or _("no reference range")
         return " · ".join(filter(None, [item.unit, expected]))
 
-    def _readings(self, form: Form, item: Item) -> Iterator[tuple[lanes.Reading, Any]]:
+    def _readings(
+        self, form: Form, item: Item
+    ) -> Iterator[tuple[lanes.Reading, Any, ReferenceReading | None]]:
         visits = {visit.pk: visit for visit in self.dossier.visits}
         for record in self.dossier.records_of(form.code):
+            lies = self.dossier.readings(form, record).get(item.name)
             value = record.values.get(item.name)
             number, visit = decimal(value), visits.get(record.visit_id or 0)
             day = self._measured(form, record, visit)
@@ -277,7 +288,9 @@ class Chart:
             where = visit.key if visit else ""
             words = display(value, item, self.language, _)
             tip = f"{item.label.in_language(self.language)}: {words}, {where} ({day_words(floor(day))})"
-            yield lanes.Reading(day=day, value=float(number), tip=tip), value
+            told = [reference_words(lies, item, self.language), side_words(lies)]
+            tip = ", ".join([tip, *filter(None, told)])
+            yield lanes.Reading(day=day, value=float(number), tip=tip, limits=_bounds(lies)), value, lies
 
     def _measured(self, form: Form, record: Record, visit: Visit | None) -> float | None:
         """Return the day of a measurement: the form's own date and time, else the day of the visit."""
@@ -309,6 +322,13 @@ class Chart:
             told += _(", worst grade %(grade)s") % {"grade": worst}
         lasts = [f"{curve.title} {curve.last}" for curve in self.curves if curve.last]
         return told + (_("; last values: %(values)s") % {"values": ", ".join(lasts)} if lasts else "")
+
+
+def _bounds(lies: ReferenceReading | None) -> tuple[float | None, float | None] | None:
+    if lies is None or not lies.has_range:
+        return None
+    low, high = (None if bound is None else float(bound) for bound in (lies.low, lies.high))
+    return low, high
 
 
 def _tips(lane: lanes.Lane) -> list[str]:
