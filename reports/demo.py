@@ -1,5 +1,6 @@
 """Invented patients in every stage, made with the same verbs as real ones, the same again from the same seed."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -9,14 +10,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import Delegation, User
-from accounts.roles import ROLES
+from accounts.models import User
 from audit.context import acting
 from dosing.administration import Bedside, Product, record_infusion, record_preparation
 from dosing.models import AllocationSlot, Infusion
 from dosing.weights import last_weight
 from patients import entry
-from patients.casebook import Casebook, forms_of
+from patients.casebook import Casebook, Place, forms_of
 from patients.consenting import record_capacity, record_consent
 from patients.eligibility import sign_eligibility
 from patients.ending import end_study
@@ -25,7 +25,8 @@ from patients.inputs import subject_of
 from patients.models import Consent, Patient, Visit
 from patients.screening import fail_screening, screen
 from patients.signing import sign_records
-from patients.visiting import hold_visit
+from patients.visiting import add_unscheduled, hold_visit
+from reports.demo_logs import Course, log_rows
 from reports.demo_stories import STORIES, Event, Story
 from safety.answers import EventAnswers
 from safety.choices import causalities
@@ -38,16 +39,10 @@ from trials.protocol import Form, Protocol
 from trials.protocol_design import Safety
 from trials.simulation import Simulation, simulated_eligible, simulated_values
 
-NAMES = {
-    "coordinator": "Claire Lambert",
-    "investigator": "Dr Etienne Louis",
-    "cell_laboratory": "Nadia Servais",
-    "monitor": "Miguel Ortega",
-    "data_manager": "Anke Peeters",
-    "statistician": "Rosa Delgado",
-    "administrator": "Paul Renard",
-    "inspector": "Ines Moreau",
-}
+OF_THE_PAST = frozenset({"medical_history", "covid_diagnosis", "pregnancy_test"})
+"""Forms of screening whose days lie before it."""
+AVAILABLE = 0.25
+"""How often a form is entered that is asked only when there is something to enter."""
 
 
 class Populator:
@@ -100,14 +95,23 @@ class Populator:
             patient = enrol(patient=patient, on=day, by=by)
         self.follow(patient, story, day)
 
-    def timed(self, form: Form, on: date) -> dict[str, str]:
-        """Return the times at which a form was measured: on the day of the visit."""
-        hour = self.hour(on)
-        return {
-            item.name: self.moment(on, hour, 20 + self.rng.randint(0, 39)).iso
-            for item in form.items
-            if item.type == "datetime" and item.shown_when is None
-        }
+    def timed(self, form: Form, on: date, position: int = 0) -> dict[str, str]:
+        """Return the times at which a form was measured: a later visit of the same day comes later."""
+        moment = self.moment(on, self.hour(on), 22 + min(3 * position, 36)).iso
+        return {item.name: moment for item in form.items if item.type == "datetime"}
+
+    def at_screening(self, form: Form, day: date) -> dict[str, str]:
+        """Return times, and the days of what is examined at screening: not those of the history."""
+        return self.timed(form, day) if form.code in OF_THE_PAST else self.dated(form, day)
+
+    def dated(self, form: Form, on: date, position: int = 0) -> dict[str, str]:
+        """Return times and days of a form of a visit, with the patient alive."""
+        days = {item.name: on.isoformat() for item in form.items if item.type == "date"}
+        return (
+            self.timed(form, on, position)
+            | days
+            | ({"status": "ALIVE"} if form.code == "vital_status" else {})
+        )
 
     def screened(self, story: Story, day: date) -> Patient:
         """Screen and take the consent."""
@@ -130,16 +134,18 @@ class Populator:
             f"{code}.{name}": value
             for code in visit.form_codes
             if code != "eligibility"
-            for name, value in self.timed(rules.form(code), day).items()
+            for name, value in self.at_screening(rules.form(code), day).items()
         }
         how = Simulation(on=day, blank_rate=0.1, fixed=fixed)
         answers = simulated_eligible(rules, self.rng, known, simulation=how)
         with self.as_role("coordinator"):
             row = patient.visits.get(code=visit.code)
             hold_visit(visit=row, on=day, by=self.people["coordinator"])
+            casebook = self.opened(patient)
             codes = [entry.form for entry in visit.forms]
             for code in codes[: len(codes) // 2] if drafts else codes:
-                self.save(patient, code, visit.code, answers[code], draft=drafts and code == codes[1])
+                place = casebook.place(code, visit.code)
+                self.save(casebook, place, answers[code], draft=drafts and code == codes[1])
 
     def failed(self, patient: Patient, day: date) -> None:
         """End screening with a reason."""
@@ -148,17 +154,19 @@ class Populator:
                 patient=patient, on=day, reason="Transferred to another hospital before inclusion", by=by
             )
 
-    def save(
-        self, patient: Patient, form: str, visit: str | None, values: dict[str, Any], *, draft: bool = False
-    ) -> None:
+    def opened(self, patient: Patient) -> Casebook:
+        """Open the casebook as the coordinator does."""
+        return Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=patient.code)
+
+    def save(self, casebook: Casebook, place: Place, values: dict[str, Any], *, draft: bool = False) -> None:
         """Enter one form; what cannot be completed as it is stays a draft, as with real people."""
         by = self.people["coordinator"]
-        place = Casebook.opened(user=by, trial=self.trial, code=patient.code).place(form, visit)
         try:
             verb = entry.save_draft if draft else entry.complete
-            verb(place=place, values=values, base_version=0, by=by)
+            saved = verb(place=place, values=values, base_version=0, by=by)
         except entry.NotComplete:
-            entry.save_draft(place=place, values=values, base_version=0, by=by)
+            saved = entry.save_draft(place=place, values=values, base_version=0, by=by)
+        casebook.records.append(saved.record)
 
     def follow(self, patient: Patient, story: Story, day: date) -> None:
         """Give the infusions, hold the visits, report the events, end the study."""
@@ -175,6 +183,7 @@ class Populator:
                 and planned <= min(self.today, day + timedelta(days=last))
             ):
                 self.hold(patient, visit, visit.held_on or planned, near)
+        self.keep_logs(patient, story, day)
         for event in story.events:
             self.report(patient, event, day)
         self.close(patient, story, day)
@@ -185,16 +194,16 @@ class Populator:
         with self.as_role("coordinator") as by:
             if visit.state != Visit.State.HELD:
                 hold_visit(visit=visit, on=on, by=by)
+            casebook = self.opened(patient)
             for asked in forms_of(patient.protocol, visit):
-                if asked.when == "available" and self.rng.random() < 0.6:
+                if asked.when == "available" and self.rng.random() > AVAILABLE:
                     continue
-                casebook = Casebook.opened(user=by, trial=self.trial, code=patient.code)
                 place = casebook.place(asked.form, visit.key)
                 odd = 0.004 if self.rng.random() < 0.3 else 0.0
                 how = Simulation(
                     on=on,
                     near=near.get(asked.form, {}),
-                    fixed=self.timed(rules.form(asked.form), on),
+                    fixed=self.dated(rules.form(asked.form), on, visit.position),
                     missing_rate=0.02,
                     implausible_rate=odd,
                 )
@@ -202,7 +211,29 @@ class Populator:
                     rules.form(asked.form), self.rng, rules, casebook.scope(place, {}), how
                 )
                 near[asked.form] = values
-                self.save(patient, asked.form, visit.key, values, draft=self.rng.random() < 0.02)
+                self.save(casebook, place, values, draft=self.rng.random() < 0.02)
+
+    def keep_logs(self, patient: Patient, story: Story, day: date) -> None:
+        """Enter episodes of support, stays, medicines and procedures; death first, because it closes them."""
+        rules = patient.protocol.rules
+        died = day + timedelta(days=story.end_day or 0) if story.ends == "death" else None
+        with self.as_role("coordinator") as by:
+            if died is not None:
+                visit = add_unscheduled(patient=patient, on=died, reason="Death", by=by)
+                casebook = self.opened(patient)
+                dead = {"status": "DEAD", "died_on": died.isoformat(), "contact_by": "RECORD"}
+                place = casebook.place("vital_status", visit.key)
+                self.save(casebook, place, dead | {"death_cause": "MULTI_ORGAN"})
+            casebook = self.opened(patient)
+            first = next(each for each in casebook.records if each.form == "respiratory_support")
+            course = Course(str(first.values.get("support")), day, self.today, died, self.moment)
+            rows = Counter[str]()
+            for form, fixed in log_rows(course):
+                rows[form] += 1
+                place = casebook.place(form, None, rows[form])
+                how = Simulation(on=day, fixed=fixed)
+                values = simulated_values(rules.form(form), self.rng, rules, casebook.scope(place, {}), how)
+                self.save(casebook, place, values)
 
     def infuse(self, patient: Patient, story: Story, day: date, last: int) -> None:
         """Give the infusions whose day has come, with their product."""
@@ -354,23 +385,3 @@ def day_of(moment: Moment) -> date:
     if moment.date is None:
         raise ValueError("a moment of the demo has a day")
     return moment.date
-
-
-def make_people(trials: list[Trial], password: str) -> dict[str, User]:
-    """Return one person per role, who holds it in every trial."""
-    people = {}
-    today = timezone.now().date()
-    for code, role in ROLES.items():
-        user = User.objects.filter(username=code).first() or User.objects.create_user(
-            code, password, full_name=NAMES[code], identity_verified_on=today, is_demo=True
-        )
-        people[code] = user
-        for trial in trials:
-            until = today + timedelta(days=60) if role.time_boxed else None
-            Delegation.objects.get_or_create(
-                user=user,
-                trial=trial,
-                role=code,
-                defaults={"starts_on": today - timedelta(days=200), "ends_on": until},
-            )
-    return people

@@ -221,7 +221,8 @@ class _Search:
         form, prefix = self.protocol.form(code), f"{code}."
         own = {path: value for path, value in self.how.fixed.items() if path.startswith(prefix)}
         how = replace(self.how, fixed={path.removeprefix(prefix): value for path, value in own.items()})
-        return _Maker(form, self.rng, self.protocol, Scope(NOTHING, records, self.subject), how)
+        scope = Scope(NOTHING, records, self.subject, same=records)
+        return _Maker(form, self.rng, self.protocol, scope, how)
 
     def _changed(self, path: str) -> dict[str, Answers]:
         """The draws with another answer at ``path``, and at times another one beside it."""
@@ -237,7 +238,7 @@ class _Search:
         records: dict[str, Answers] = {}
         score, against = 0, []
         for code, maker in self.makers.items():
-            maker.scope = Scope(NOTHING, records, self.subject, form=code)
+            maker.scope = Scope(NOTHING, records, self.subject, form=code, same=records)
             records[code] = maker.settled(drawn[code])
             broken = maker.rules.fired(maker.scope.with_values(records[code]))
             score -= len(broken)

@@ -10,7 +10,8 @@ from django.db import connection
 
 from accounts.roles import ROLES
 from audit.context import acting
-from reports.demo import Populator, make_people
+from reports.demo import Populator
+from reports.demo_people import make_people
 from trials.loading import load_protocol
 from trials.models import Trial
 
