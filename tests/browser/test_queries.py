@@ -1,0 +1,130 @@
+"""A coordinator answers what is asked, beside the value, in three clicks from home and without losing a key typed."""
+
+import re
+
+import pytest
+from django.core.cache import cache
+from playwright.sync_api import Locator, Page, expect
+
+from audit.context import acting
+from patients.models import Query, Record
+from patients.querying import raise_query
+from tests import build
+from tests.browser.pages import field
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent_after_the_test(context):
+    """A tab that closes sends what was typed: not while the tables are emptied."""
+    yield
+    context.set_offline(True)
+
+
+@pytest.fixture
+def coordinator(live_server):
+    cache.clear()
+    return build.user("coordinator", trial=build.trial())
+
+
+@pytest.fixture
+def monitor(coordinator):
+    return build.user("monitor", trial=build.trial())
+
+
+@pytest.fixture
+def query(coordinator, monitor):
+    patient = build.patient(trial=build.trial(), by=coordinator)
+    build.consent(patient, by=coordinator)
+    record = build.record(patient, "vitals", {"hr": "72"}, draft=True, by=coordinator)
+    with acting(user=monitor, role="monitor"):
+        return raise_query(
+            record=record, item="hr", text="The chart says 27.", origin="monitor", by=monitor, role="monitor"
+        )
+
+
+class Hand:
+    """Clicks, and counts them."""
+
+    def __init__(self) -> None:
+        self.clicks = 0
+
+    def click(self, target: Locator) -> None:
+        """Click once."""
+        self.clicks += 1
+        target.click()
+
+
+def test_a_query_is_answered_in_three_clicks_from_home(
+    page: Page, coordinator, query, enter, complaints, violations
+):
+    """UX: tile, row, send; the answer is typed where the cursor already stands."""
+    enter(coordinator)
+    page.goto(f"/trials/{query.patient.trial.slug}/")
+    hand = Hand()
+    hand.click(page.get_by_role("main").get_by_role("link", name=re.compile("^1 Open query")))
+    hand.click(page.get_by_role("row").get_by_role("link", name=query.patient.code))
+    expect(page.get_by_role("textbox", name="Your answer")).to_be_focused()
+    expect(field(page, "Heart rate")).to_have_value("72")
+    page.keyboard.type("Read again: 72.")
+    hand.click(page.get_by_role("button", name="Send answer"))
+    expect(page.get_by_role("complementary").get_by_text("Answered")).to_be_visible()
+    query.refresh_from_db()
+    assert query.state == "answered"
+    assert [message.text for message in query.messages.all()] == ["The chart says 27.", "Read again: 72."]
+    assert hand.clicks == 3
+    assert violations() == []
+    assert complaints == []
+
+
+def test_what_is_typed_in_the_form_stays_while_a_query_is_answered_beside_it(
+    page: Page, coordinator, query, enter
+):
+    """UX-07: neither the form nor the place on the page is left; a blank answer is refused beside it."""
+    enter(coordinator)
+    record = Record.objects.get()
+    page.goto(f"/trials/{query.patient.trial.slug}/patients/{query.patient.code}/visits/SCR/vitals/")
+    field(page, "Respiratory rate").fill("18")
+    page.get_by_role("link", name=re.compile("^1 open query on Heart rate")).click()
+    answer = page.get_by_role("textbox", name="Your answer")
+    page.get_by_role("button", name="Send answer").click()
+    expect(answer).to_have_accessible_description(re.compile("required|Write"))
+    expect(answer).to_be_focused()
+    page.keyboard.type("Read again: 72.")
+    page.get_by_role("button", name="Send answer").dblclick()
+    expect(page.get_by_role("heading", name=re.compile("^Query on"))).to_be_focused()
+    expect(page.get_by_role("complementary").get_by_text("Read again: 72.")).to_be_visible()
+    expect(field(page, "Respiratory rate")).to_have_value("18")
+    assert query.messages.count() == 2
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_text("Not saved yet")).to_have_count(0)
+    record.refresh_from_db()
+    assert record.values == {"hr": "72", "rr": "18"}
+
+
+def test_a_monitor_raises_several_from_a_listing_after_a_preview(
+    page: Page, monitor, query, coordinator, enter, complaints, violations
+):
+    """Tick, ask, look, confirm; the item that has a thread already is left out with the reason."""
+    patient = build.patient(trial=build.trial(), by=coordinator)
+    build.consent(patient, by=coordinator)
+    build.record(patient, "vitals", {"hr": "70"}, draft=True, by=coordinator)
+    enter(monitor)
+    page.goto(f"/trials/{patient.trial.slug}/forms/?form_code=vitals")
+    assert violations() == []
+    page.get_by_role("checkbox", name="Tick every row of this page").check()
+    page.get_by_role("button", name="Raise queries").click()
+    page.get_by_label("About which item").select_option(label="Heart rate")
+    page.get_by_label("Your question").fill("Measured how?")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("region", name="1 query will be raised")).to_contain_text(patient.code)
+    expect(page.get_by_role("region", name="1 row is left out")).to_contain_text("open already")
+    assert violations() == []
+    page.get_by_role("button", name="Raise 1 query").dblclick()
+    expect(page.get_by_text("1 query is raised.")).to_be_visible()
+    assert Query.objects.filter(text="Measured how?").count() == 1
+    page.get_by_role("link", name="Data quality").click()
+    expect(page.get_by_role("heading", name="Data quality", level=1)).to_be_visible()
+    assert violations() == []
+    assert complaints == []
