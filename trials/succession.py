@@ -55,6 +55,10 @@ def _same_questions(
         elif old.unit != item.unit:
             yield Problem(f"{here}.unit", _says(old.unit or "without a unit", version))
         columns = {column.name: column for column in old.columns}
+        for name in columns.keys() - {column.name for column in item.columns}:
+            yield Problem(
+                f"{here}.{name}", f"is missing and version {version} has it: the rows of a table stay whole"
+            )
         yield from _same_questions(here, columns, item.columns, version)
 
 
