@@ -1,13 +1,17 @@
 """The captured forms as tables: one per form, one per item with repeating rows, across protocol versions."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 from exports.cells import cell, harmless
 from exports.tables import Column, Table
+from patients.flags import subjects_of
 from patients.models import Record
 from trials import dictionary
+from trials.laboratories import book_of
 from trials.models import Trial
+from trials.reference import Book, Readings, Subject
 
 KEYS = (
     Column("patient", "patient__code", "Subject code"),
@@ -23,6 +27,33 @@ KEYS = (
 FOLDER = "forms/"
 ROW = Column("row", "", "Row of the repeating table")
 Layout = tuple[dictionary.Table, list[int] | None]
+# Beside the keys: what reference ranges ask of the patient and the visit.
+ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
+
+
+class Judge:
+    """Where the laboratory values of a trial lie: the ranges and the patients are read once, when first asked."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    @cached_property
+    def ranges(self) -> Book:
+        """Return the reference ranges of the trial."""
+        return book_of(self.trial)
+
+    @cached_property
+    def subjects(self) -> dict[int, Subject]:
+        """Return by patient what ranges ask of them."""
+        return subjects_of(self.trial)
+
+    def readings(self, table: dictionary.Table, values: dict[str, Any], asked: list[Any]) -> Readings:
+        """Return by item where the values of a record lie; `asked` is what `ASKED` names."""
+        if not table.judged:
+            return {}
+        patient, held_on, planned_on = asked
+        subject = self.subjects.get(patient, Subject())
+        return self.ranges.read(table.form, values, subject=subject, day=held_on or planned_on)
 
 
 def form_tables(trial: Trial) -> Iterator[Table]:
@@ -32,11 +63,12 @@ def form_tables(trial: Trial) -> Iterator[Table]:
     for version in versions:
         for table in dictionary.tables(version.rules):
             by_name.setdefault(table.name, {})[version.version] = table
+    judge = Judge(trial)
     for name, layouts in by_name.items():
-        yield _table(trial, name, layouts)
+        yield _table(judge, name, layouts)
 
 
-def _table(trial: Trial, name: str, layouts: dict[str, dictionary.Table]) -> Table:
+def _table(judge: Judge, name: str, layouts: dict[str, dictionary.Table]) -> Table:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
     keys = (*KEYS, ROW) if newest.rows_of else KEYS
@@ -44,7 +76,7 @@ def _table(trial: Trial, name: str, layouts: dict[str, dictionary.Table]) -> Tab
     title = newest.form.title.in_language("en")
     if newest.rows_of:
         title = f"{title}: {newest.rows_of.label.in_language('en')}"
-    return Table(FOLDER + name, title, (*keys, *columns), _reader(trial, layouts, columns), escaped)
+    return Table(FOLDER + name, title, (*keys, *columns), _reader(judge, layouts, columns), escaped)
 
 
 def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
@@ -52,14 +84,14 @@ def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
     found: dict[str, Column] = {}
     for table in layouts.values():
         for item in table.items:
-            for name in dictionary.columns_of(item):
+            for name in table.columns_of(item):
                 free = (item.type == "text" and name == item.name) or name.endswith("__missing_reason")
                 found.setdefault(name, Column(name, name, item.label.in_language("en"), free_text=free))
     return list(found.values())
 
 
 def _reader(
-    trial: Trial, layouts: dict[str, dictionary.Table], columns: list[Column]
+    judge: Judge, layouts: dict[str, dictionary.Table], columns: list[Column]
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
     newest = list(layouts.values())[-1]
     names = [column.name for column in columns]
@@ -70,11 +102,13 @@ def _reader(
     rows_of = newest.rows_of.name if newest.rows_of else ""
 
     def rows() -> Iterator[tuple[Any, ...]]:
-        for *keys, values in _records(trial, newest.form.code):
+        for *sources, values in _records(judge.trial, newest.form.code):
+            keys, asked = sources[: len(KEYS)], sources[len(KEYS) :]
             table, places = placed[keys[5]]
             key_cells = [cell(key) for key in keys]
+            readings = judge.readings(table, values, asked)
             for number, answers in _answers(values, rows_of):
-                cells = _spread(table.cells(answers), places, len(names))
+                cells = _spread(table.cells(answers, readings), places, len(names))
                 for index in free:
                     cells[index] = harmless(cells[index])
                 yield (*key_cells, *number, *cells)
@@ -85,7 +119,7 @@ def _reader(
 def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
     rows = Record.objects.filter(patient__trial=trial, form=form)
     rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
-    sources = [column.source for column in KEYS]
+    sources = [*(column.source for column in KEYS), *ASKED]
     return rows.values_list(*sources, "values").iterator(chunk_size=2000)
 
 

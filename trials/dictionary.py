@@ -4,7 +4,9 @@ One table for a form, and one for each of its items with repeating rows (``form_
 column, with further columns where a value has more parts: ``name__unit`` and ``name__entered`` (the unit
 chosen and the value as entered, beside the value in the item's unit), ``name__missing`` and
 ``name__missing_reason``. An item with several answers is one column per code, 1 or 0, blank while it is not
-answered (DAT-02, DAT-10).
+answered (DAT-02, DAT-10). A number of a laboratory is followed by the reference range that applied, in the
+item's unit, and where the value lies: ``name__ref_low``, ``name__ref_high`` (blank where the range is open) and
+``name__flag``: low, normal, high, or no_range where no range applied (LAB-03).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,9 +16,11 @@ from typing import Any
 
 from trials.protocol_document import Protocol
 from trials.protocol_items import Form, Item, Limits
+from trials.reference import Reading, Readings, Side, laboratory_items
 
-PARTS = ("unit", "entered", "missing", "missing_reason")
+PARTS = ("unit", "entered", "missing", "missing_reason", "ref_low", "ref_high", "flag")
 """What may follow ``name__`` beside the codes of a multiple choice."""
+REFERENCE_PARTS = PARTS[4:]
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,31 @@ class Table:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, in the order of the form."""
-        return tuple(column for item in self.items for column in columns_of(item))
+        return tuple(column for item in self.items for column in self.columns_of(item))
 
-    def cells(self, values: Mapping[str, Any]) -> list[str]:
-        """The captured ``values`` of one record or row as text, in the order of the columns."""
-        return [cell for item in self.items for cell in cells_of(item, values.get(item.name))]
+    def columns_of(self, item: Item) -> Iterator[str]:
+        """The names of the columns of one item here: a laboratory value has those of its range too."""
+        yield from columns_of(item)
+        if item.name in self.judged:
+            yield from (f"{item.name}__{part}" for part in REFERENCE_PARTS)
+
+    @cached_property
+    def judged(self) -> frozenset[str]:
+        """The items for which a laboratory gives reference ranges."""
+        items = () if self.rows_of else laboratory_items(self.form)
+        return frozenset(item.name for item in items)
+
+    def cells(self, values: Mapping[str, Any], readings: Readings | None = None) -> list[str]:
+        """The captured ``values`` of one record or row as text, in the order of the columns.
+
+        readings: by item where laboratory values lie.
+        """
+        cells = []
+        for item in self.items:
+            cells += cells_of(item, values.get(item.name))
+            if item.name in self.judged:
+                cells += _range_cells((readings or {}).get(item.name))
+        return cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +149,13 @@ def cells_of(item: Item, value: Any) -> list[str]:
     return cells
 
 
+def _range_cells(reading: Reading | None) -> list[str]:
+    if reading is None or reading.side == Side.NO_VALUE:
+        return ["", "", ""]
+    bounds = ("" if bound is None else f"{bound:f}" for bound in (reading.low, reading.high))
+    return [*bounds, str(reading.side)]
+
+
 def _chosen(item: Item, value: Any) -> list[str]:
     if not isinstance(value, list) or not value:
         return [""] * len(item.codes)
@@ -143,7 +174,7 @@ def _row(table: Table, item: Item, language: str) -> DictionaryRow:
     return DictionaryRow(
         table=table.name,
         item=item.name,
-        columns=" ".join(columns_of(item)),
+        columns=" ".join(table.columns_of(item)),
         form_title=table.form.title.in_language(language),
         label=item.label.in_language(language),
         type=item.type,
