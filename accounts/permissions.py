@@ -22,6 +22,8 @@ class Permission(StrEnum):
     ANSWER_QUERY = "answer_query"
     VERIFY = "verify"
     LOCK = "lock"
+    REQUEST_UNLOCK = "request_unlock"
+    MANAGE_RANGES = "manage_ranges"
     SEE_TRAIL = "see_trail"
     REVIEW_TRAIL = "review_trail"
     EXPORT = "export"

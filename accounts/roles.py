@@ -30,6 +30,7 @@ class Coordinator(Role):
             P.REPORT_EVENT,
             P.RECORD_INFUSION,
             P.ANSWER_QUERY,
+            P.REQUEST_UNLOCK,
             P.SEE_TRAIL,
             P.SEE_PEOPLE,
         }
@@ -61,10 +62,20 @@ class DataManager(Role):
     code = "data_manager"
     title = _("Data manager")
     description = _(
-        "Keeps the data clean: queries, review of the trail, locks, exports; enters no clinical data."
+        "Keeps the data clean: queries, review of the trail, locks, exports, reference ranges; no clinical data."
     )
     permissions = frozenset(
-        {P.SEE_TRIAL, P.RAISE_QUERY, P.LOCK, P.SEE_TRAIL, P.REVIEW_TRAIL, P.EXPORT, P.SEE_PEOPLE}
+        {
+            P.SEE_TRIAL,
+            P.RAISE_QUERY,
+            P.LOCK,
+            P.REQUEST_UNLOCK,
+            P.MANAGE_RANGES,
+            P.SEE_TRAIL,
+            P.REVIEW_TRAIL,
+            P.EXPORT,
+            P.SEE_PEOPLE,
+        }
     )
 
 
