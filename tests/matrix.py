@@ -3,6 +3,7 @@
 This table is the specification. `tests/test_access_matrix.py` holds the application against it.
 """
 
+import uuid
 from typing import Any
 
 from accounts.permissions import Permission as P
@@ -60,6 +61,9 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "patients:fail": (P.SEE_TRIAL, P.ENROL),
     "patients:end": (P.SEE_TRIAL, P.ENROL),
     "patients:sign": (P.SIGN, P.SIGN),
+    "patients:sign-visit": (P.SIGN, P.SIGN),
+    "patients:sign-casebook": (P.SIGN, P.SIGN),
+    "patients:to-sign": (P.SEE_TRIAL, None),
     "patients:visit-new": (P.SEE_TRIAL, P.ENTER_DATA),
     "patients:visit": (P.SEE_TRIAL, None),
     "patients:visit-hold": (P.SEE_TRIAL, P.ENTER_DATA),
@@ -72,6 +76,11 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "patients:query-reopen": (P.RAISE_QUERY, P.RAISE_QUERY),
     "patients:forms": (P.SEE_TRIAL, None),
     "patients:forms-ask": (P.RAISE_QUERY, P.RAISE_QUERY),
+    "patients:locks": (P.SEE_TRIAL, None),
+    "patients:lock": (P.SEE_TRIAL, P.LOCK),
+    "patients:unlock-request": (None, P.REQUEST_UNLOCK),
+    "patients:unlock-decide": (None, P.LOCK),
+    "reports:checklist": (P.SEE_TRIAL, P.LOCK),
     "patients:verification": (P.SEE_TRIAL, None),
     "patients:undone": (P.SEE_TRIAL, None),
     "patients:verify": (P.SEE_TRIAL, P.VERIFY),
@@ -101,12 +110,27 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:listing": (P.SEE_TRIAL, None),
     "safety:sign": (P.SIGN, P.SIGN),
     "safety:report": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:report-after-lock": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:event": (P.SEE_TRIAL, None),
     "safety:amend": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:sponsor": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:strike-out": (P.REPORT_EVENT, P.REPORT_EVENT),
     "exports:index": (P.EXPORT, P.EXPORT),
+    # Which document a role may ask for depends on the document: tests/test_documents.py.
+    "documents:listing": (P.SEE_TRIAL, P.SEE_TRIAL),
+    "documents:asked": (P.SEE_TRIAL, None),
+    "documents:file": (P.SEE_TRIAL, None),
     "audit:trail": (P.SEE_TRAIL, P.REVIEW_TRAIL),
+    "laboratories:index": (P.SEE_TRIAL, None),
+    "laboratories:add": (P.MANAGE_RANGES, P.MANAGE_RANGES),
+    "laboratories:ranges": (P.SEE_TRIAL, None),
+    "laboratories:change": (P.MANAGE_RANGES, P.MANAGE_RANGES),
+    "laboratories:add-range": (P.MANAGE_RANGES, P.MANAGE_RANGES),
+    "laboratories:import": (P.MANAGE_RANGES, P.MANAGE_RANGES),
+    "laboratories:template": (P.SEE_TRIAL, None),
+    "laboratories:correct": (P.MANAGE_RANGES, P.MANAGE_RANGES),
+    "laboratories:end": (P.MANAGE_RANGES, P.MANAGE_RANGES),
+    "laboratories:strike-out": (P.MANAGE_RANGES, P.MANAGE_RANGES),
     "accounts:people": (P.SEE_PEOPLE, None),
     "accounts:person": (P.SEE_PEOPLE, None),
     "accounts:add": (P.MANAGE_PEOPLE, P.MANAGE_PEOPLE),
@@ -130,6 +154,10 @@ def sample(trial: Trial, patient: Patient) -> dict[str, Any]:
         "form": "demography",
         "repeat": 1,
         "number": 1,
+        "level": "patient",
         "pk": 1,
+        "key": uuid.UUID(int=0),
+        "key": patient.pk,
         "delegation": 1,
+        "laboratory": "central",
     }

@@ -29,11 +29,18 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
     (
         _("Output"),
         (
+            ("documents:listing", _("Documents"), "file-text"),
             ("exports:index", _("Exports"), "download"),
             ("audit:trail", _("Audit trail"), "history"),
         ),
     ),
-    (_("Trial"), (("accounts:people", _("People and roles"), "id-card"),)),
+    (
+        _("Trial"),
+        (
+            ("laboratories:index", _("Laboratories"), "flask-conical"),
+            ("accounts:people", _("People and roles"), "id-card"),
+        ),
+    ),
 )
 
 

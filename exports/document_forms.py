@@ -1,0 +1,93 @@
+"""What a person asks for: a casebook, a case report form, a monitoring visit report."""
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from exports.models import Document
+from patients.models import Patient
+from trials.day_fields import DayField
+from trials.models import ProtocolVersion, Trial
+
+Kind = Document.Kind
+
+
+class DocumentForm(forms.Form):
+    """One of the forms of the page; `kind` tells which was sent."""
+
+    kind = forms.ChoiceField(widget=forms.HiddenInput)
+    kinds: tuple[Kind, ...] = ()
+
+    def __init__(self, data: Any, *, trial: Trial, **options: Any) -> None:
+        super().__init__(data, label_suffix="", **options)
+        self.trial = trial
+        self.fields["kind"].choices = [(kind.value, kind.label) for kind in self.kinds]  # type: ignore[attr-defined]
+        self.offer()
+
+    def offer(self) -> None:
+        """Fill the choices of the trial."""
+
+    def asked(self) -> dict[str, Any]:
+        """Return what is asked for, as `ask_for` takes it."""
+        told = {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
+        return {"kind": told["kind"], **{name: told[name] for name in ("patient", "protocol", "since", "until") if name in told}}
+
+
+class CasebookForm(DocumentForm):
+    """The casebook of one patient or of all."""
+
+    kinds = (Kind.CASEBOOK, Kind.CASEBOOKS)
+    patient = forms.ModelChoiceField(
+        Patient.objects.none(), to_field_name="code", label=_("Patient"), required=False, empty_label=_("All patients")
+    )
+
+    def offer(self) -> None:
+        """Offer the patients of the trial."""
+        self.fields["patient"].queryset = Patient.objects.filter(trial=self.trial).order_by("number")  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse one patient in a zip of all."""
+        told = super().clean() or {}
+        if told.get("kind") == Kind.CASEBOOKS and told.get("patient"):
+            raise forms.ValidationError(_("One PDF per patient is for all patients: choose “All patients”."))
+        return told
+
+
+class CrfForm(DocumentForm):
+    """The forms of a protocol version on paper."""
+
+    kinds = (Kind.BLANK_CRF, Kind.ANNOTATED_CRF)
+    protocol = forms.ModelChoiceField(
+        ProtocolVersion.objects.none(), to_field_name="version", label=_("Protocol version"), empty_label=None
+    )
+
+    def offer(self) -> None:
+        """Offer the versions of the trial, the newest first."""
+        field: Any = self.fields["protocol"]
+        field.queryset = self.trial.versions.order_by("-effective_from", "-pk")
+        field.label_from_instance = lambda row: row.version
+
+
+class VisitReportForm(DocumentForm):
+    """What was verified and asked in some days."""
+
+    kinds = (Kind.VISIT_REPORT,)
+    kind = forms.ChoiceField(widget=forms.HiddenInput, initial=Kind.VISIT_REPORT.value)
+    since = DayField(label=_("From"), zone="UTC")
+    until = DayField(label=_("To"), zone="UTC")
+
+    def offer(self) -> None:
+        """Read days on the clock of the site."""
+        for name in ("since", "until"):
+            self.fields[name].zone = self.trial.rules.trial.site.time_zone  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a period that ends before it begins."""
+        told = super().clean() or {}
+        if told.get("since") and told.get("until") and told["until"] < told["since"]:
+            self.add_error("until", _("The period ends before it begins."))
+        return told
+
+
+FORMS = (CasebookForm, CrfForm, VisitReportForm)

@@ -1,0 +1,87 @@
+"""Asking for documents, watching them being made, taking them away."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import BadRequest
+from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+
+from accounts.access import TrialRequest, trial_page
+from accounts.permissions import Permission as P
+from exports.asking import ask_for
+from exports.document_forms import FORMS, CasebookForm, CrfForm, DocumentForm, VisitReportForm
+from exports.making import NEEDED, register
+from exports.models import Document, documents_storage
+
+SHOWN = 30
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
+def documents(request: TrialRequest) -> HttpResponse:
+    """Offer the documents that this person may have and list those that were asked for; on POST ask for one."""
+    sent = sent_form(request) if request.method == "POST" else None
+    if sent is not None and sent.is_valid():
+        row = ask_for(access=request.access, **sent.asked())
+        return redirect("documents:asked", request.trial.slug, row.pk)
+    return render(request, "exports/documents.html", _page(request, sent), status=422 if sent else 200)
+
+
+def sent_form(request: TrialRequest) -> DocumentForm:
+    """Return the form that was sent. Raises BadRequest for a kind that no form offers."""
+    kind = request.POST.get("kind", "")
+    for form in FORMS:
+        if kind in form.kinds:
+            return form(request.POST, trial=request.trial)
+    raise BadRequest(_("There is no document of this kind."))
+
+
+def _page(request: TrialRequest, sent: DocumentForm | None) -> dict[str, Any]:
+    """Return what the page shows; an unreadable form keeps what was typed. Six queries."""
+    access = request.access
+
+    def form(which: type[DocumentForm], **initial: str) -> DocumentForm | None:
+        if not access.may(NEEDED[which.kinds[0]]):
+            return None
+        return sent if isinstance(sent, which) else which(None, trial=request.trial, initial=initial)
+
+    rows = Document.objects.readable_by(access).select_related("patient", "protocol", "asked_by", "trial")
+    return {
+        "casebook": form(CasebookForm, patient=request.GET.get("patient", "")),
+        "crf": form(CrfForm),
+        "visit_report": form(VisitReportForm),
+        "rows": list(rows[:SHOWN]),
+        "masked": request.trial.masked,
+    }
+
+
+@trial_page(see=P.SEE_TRIAL)
+def document(request: TrialRequest, key: UUID) -> HttpResponse:
+    """Show how far a document is, as a fragment to htmx; with its file when it is ready."""
+    row = readable(request, key)
+    fragment = getattr(request, "htmx", False)
+    template = "exports/_document_state.html" if fragment else "exports/document.html"
+    return render(request, template, {"document": row})
+
+
+@trial_page(see=P.SEE_TRIAL)
+def document_file(request: TrialRequest, key: UUID) -> HttpResponseBase:
+    """Send the file to those who may read it; taking it is registered (PRV-04)."""
+    row = readable(request, key)
+    if not row.is_there or not request.access.may(NEEDED[Document.Kind(row.kind)]):
+        raise Http404
+    storage = documents_storage()
+    if not storage.exists(row.file):
+        raise Http404
+    register(row, "taken", sha256=row.sha256)
+    response = FileResponse(storage.open(row.file), as_attachment=True, filename=row.download_name)
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def readable(request: TrialRequest, key: UUID) -> Document:
+    """Return a document this person may know of; any other is 404 as one that does not exist (SEC-02)."""
+    rows = Document.objects.readable_by(request.access)
+    return get_object_or_404(rows.select_related("patient", "protocol", "asked_by", "trial"), pk=key)

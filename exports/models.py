@@ -1,0 +1,135 @@
+"""Documents that were asked for: made by a task, kept for some days, read by those who may."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import Storage, storages
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.access import Access
+from accounts.permissions import Permission
+from patients.models import Patient
+from trials.models import ProtocolVersion, Trial
+
+STALLED_AFTER = timedelta(minutes=20)
+UNNOTICED_AFTER = timedelta(seconds=30)
+
+
+class DocumentQuerySet(models.QuerySet["Document"]):
+    """Documents of a trial."""
+
+    def readable_by(self, access: Access) -> "DocumentQuerySet":
+        """Keep those the person asked for, or all with the right to export; the blind stays (SEC-02, BLD-01)."""
+        rows = self.filter(trial=access.trial)
+        if not access.may(Permission.EXPORT):
+            rows = rows.filter(asked_by=access.user)
+        return rows if access.sees_treatment else rows.filter(treatment=False)
+
+
+class Document(models.Model):
+    """One document: what was asked for, how far it is, where its file is. Not study data: its making is an event."""
+
+    class Kind(models.TextChoices):
+        CASEBOOK = "casebook", _("Casebook")
+        CASEBOOKS = "casebooks", _("Casebooks, one PDF per patient")
+        BLANK_CRF = "blank_crf", _("Blank case report form")
+        ANNOTATED_CRF = "annotated_crf", _("Annotated case report form")
+        VISIT_REPORT = "visit_report", _("Monitoring visit report")
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        WORKING = "working", _("Being made")
+        READY = "ready", _("Ready")
+        FAILED = "failed", _("Not made")
+        FORGOTTEN = "forgotten", _("Deleted after its time")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="documents")
+    patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="documents")
+    protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, null=True, related_name="+")
+    kind = models.CharField(_("document"), max_length=20, choices=Kind)
+    since = models.DateField(_("from"), null=True)
+    until = models.DateField(_("to"), null=True)
+    treatment = models.BooleanField(_("holds the treatment"))
+    language = models.CharField(max_length=10)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(_("asked for"), default=timezone.now)
+    state = models.CharField(_("status"), max_length=10, choices=State, default=State.WAITING)
+    progress = models.PositiveSmallIntegerField(_("progress"), default=0)
+    touched_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    file = models.CharField(max_length=200, blank=True)
+    size = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+
+    objects = DocumentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at"]
+        indexes = [models.Index(fields=["trial", "-asked_at"], name="document_of_trial")]
+        constraints = [
+            models.CheckConstraint(condition=Q(progress__lte=100), name="document_progress_is_a_share"),
+            models.CheckConstraint(
+                condition=~Q(state="ready") | (~Q(file="") & ~Q(sha256="") & Q(finished_at__isnull=False)),
+                name="ready_document_has_a_file",
+            ),
+            models.CheckConstraint(condition=~Q(state="failed") | ~Q(error=""), name="failed_document_says_why"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def title(self) -> str:
+        """Return what the document is, with the patient or version. Reads self.patient and self.protocol."""
+        about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
+        return f"{self.get_kind_display()} {about}".strip()
+
+    @property
+    def working(self) -> bool:
+        """Tell whether the file is still to come."""
+        return self.state in {self.State.WAITING, self.State.WORKING} and not self.stalled
+
+    @property
+    def stalled(self) -> bool:
+        """Tell whether the worker that began has not been heard of for long."""
+        return self.state == self.State.WORKING and timezone.now() - self.touched_at > STALLED_AFTER
+
+    @property
+    def unnoticed(self) -> bool:
+        """Tell whether no worker has taken it up although one should have."""
+        return self.state == self.State.WAITING and timezone.now() - self.asked_at > UNNOTICED_AFTER
+
+    @property
+    def kept_until(self) -> Any:
+        """Return when the file is deleted, or None while there is none."""
+        kept = timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
+        return self.finished_at + kept if self.finished_at and self.state == self.State.READY else None
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether the file can be downloaded."""
+        return self.kept_until is not None and timezone.now() < self.kept_until
+
+    @property
+    def extension(self) -> str:
+        """Return how the file's name ends."""
+        return "zip" if self.kind == self.Kind.CASEBOOKS else "pdf"
+
+    @property
+    def download_name(self) -> str:
+        """Return the name a person gets the file under."""
+        about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
+        parts = (self.trial.slug, about.lower(), self.kind.replace("_", "-"), f"{self.asked_at:%Y%m%d-%H%M}")
+        return f"{'-'.join(part for part in parts if part)}.{self.extension}"
+
+
+def documents_storage() -> Storage:
+    """Return where the files of documents are: outside the web root, or in a bucket."""
+    return storages["documents"]

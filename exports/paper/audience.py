@@ -1,0 +1,79 @@
+"""For whom a document is made: what they may know, in which language, on which clock."""
+
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from django.utils.formats import date_format
+
+from accounts.access import Access
+from accounts.permissions import Permission
+from audit.words import Reader
+from trials.models import ProtocolVersion, Trial
+from trials.moments import Moment
+from trials.protocol import Protocol
+
+
+@dataclass
+class Audience:
+    """The readers of one document. Identities are never part of a document, whoever asks (PRV-01)."""
+
+    trial: Trial
+    may: frozenset[str]
+    language: str = "en"
+    reader: Reader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.may -= {str(Permission.SEE_IDENTITY)}
+        self.zone = self.trial.rules.trial.site.time_zone
+        self.reader = Reader(language=self.language, zone=self.zone)
+        self.reader.found[Trial] = {self.trial.pk: self.trial}
+        self.reader.found[ProtocolVersion] = {row.pk: row for row in self.trial.versions.all()}
+
+    @classmethod
+    def of(cls, access: Access, language: str = "en") -> "Audience":
+        """Return a person as the reader."""
+        return cls(access.trial, frozenset(map(str, access.permissions)), language)
+
+    @classmethod
+    def nobody(cls, trial: Trial) -> "Audience":
+        """Return a reader without a name: the blind is kept."""
+        known = {Permission.SEE_TRIAL, Permission.SEE_TRAIL}
+        return cls(trial, frozenset(map(str, known if trial.masked else {*known, Permission.SEE_TREATMENT})))
+
+    def fresh(self) -> "Audience":
+        """Return the same readers with a memory of their own: that of a patient is not kept for the next."""
+        other = copy(self)
+        other.reader = self.reader.fork()
+        return other
+
+    @property
+    def sees_treatment(self) -> bool:
+        """Tell whether product and arm may be part of the document."""
+        return str(Permission.SEE_TREATMENT) in self.may
+
+    def rules(self, protocol_id: int) -> Protocol:
+        """Return the rules that something was captured under."""
+        return self.reader.find(ProtocolVersion, protocol_id).rules
+
+    def instant(self, at: datetime | None) -> str:
+        """Return an instant on the clock of the site with its offset: `12-Mar-2021 14:05:09 +01:00`."""
+        if at is None:
+            return ""
+        local = at.astimezone(self.trial.zone)
+        return f"{local:%d}-{date_format(local, 'M')}-{local:%Y %H:%M:%S} {local.isoformat()[-6:]}"
+
+    def moment(self, stored: str) -> str:
+        """Return what was entered as a date or a time, a time with its offset."""
+        moment = Moment.from_iso(stored) if stored else None
+        if moment is None:
+            return ""
+        shown = moment.display(self.language)
+        if moment.precision != "minute":
+            return shown
+        offset = moment.iso.partition("[")[0][-6:]
+        return shown if shown.endswith(offset) else f"{shown} {offset}"
+
+    def day(self, day: date | None) -> str:
+        """Return a day in words, or nothing."""
+        return Moment.from_date(day).display(self.language) if day else ""

@@ -1,0 +1,170 @@
+"""Captured forms for paper: every item with value and unit, what changed, what was asked, who signed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from audit.models import Signature
+from audit.signatures import Standing, verify_many
+from exports.paper.audience import Audience
+from exports.paper.past import Past
+from patients.field_history import role_words
+from patients.models import Query, QueryMessage, Record
+from patients.reading import Line, sections
+from trials.items import display
+from trials.protocol_items import Form
+
+Part = dict[str, Any]
+FLAGS = {"low": "↓", "high": "↑", "": ""}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside the captured forms of one patient, by record."""
+
+    past: Mapping[int, Mapping[str, Past]]
+    queries: Mapping[int, list[Query]]
+    signatures: Mapping[tuple[str, int], list[Part]]
+
+
+def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
+    """Return one captured form."""
+    form = audience.rules(record.protocol_id).form(record.form)
+    past = beside.past.get(record.pk, {})
+    groups = [
+        {"title": section.title, "rows": [_row(line, past, form, audience) for line in section.lines]}
+        for section in sections(form, record.values, audience.language)
+    ]
+    known = {item.name for item in form.items}
+    removed = [
+        {"label": name, "value": str(value)} for name, value in record.values.items() if name not in known
+    ]
+    if removed:
+        groups.append({"title": _("Items that this version no longer asks for"), "rows": removed})
+    return {
+        "title": form.title.in_language(audience.language),
+        "code": form.code,
+        "state": str(record.get_state_display()),
+        "facts": _facts(record, audience),
+        "struck": record.struck_out_reason,
+        "changed": len(past),
+        "groups": groups,
+        "queries": [query_part(query, form, audience) for query in beside.queries.get(record.pk, [])],
+        "signatures": beside.signatures.get(("patients.record", record.pk), []),
+    }
+
+
+def _facts(record: Record, audience: Audience) -> list[tuple[str, str]]:
+    """Return when the form was entered and completed, what stands on it, and under which version."""
+    told = [
+        (_("First saved"), audience.instant(record.created_at)),
+        (_("Completed"), audience.instant(record.completed_at)),
+        (_("Verified"), audience.instant(record.verified_at)),
+        (_("Locked"), audience.instant(record.locked_at)),
+        (_("Protocol version"), audience.rules(record.protocol_id).trial.version),
+    ]
+    return [(label, words) for label, words in told if words]
+
+
+def _row(line: Line, past: Mapping[str, Past], form: Form, audience: Audience) -> Part:
+    changed = past.get(line.name)
+    row: Part = {
+        "label": line.label,
+        "value": " ".join(part for part in (line.words, FLAGS[line.flag]) if part),
+        "missing": line.missing,
+        "calculated": line.calculated,
+    }
+    if line.columns:
+        row["columns"] = list(line.columns)
+        row["table"] = [[f"{text} {FLAGS[flag]}".strip() for text, flag in cells] for cells in line.rows]
+    if changed is not None:
+        original = display(changed.original, form.item(line.name), audience.language, _)
+        row["past"] = past_part(changed, original, audience)
+    return row
+
+
+def past_part(changed: Past, original: str, audience: Audience) -> Part:
+    """Return what a changed value was at first and who changed it last."""
+    return {
+        "original": original or _("blank"),
+        "times": changed.times,
+        "last": f"{audience.instant(changed.at)}, {changed.who}",
+        "reason": changed.reason,
+    }
+
+
+def query_part(query: Query, form: Form | None, audience: Audience) -> Part:
+    """Return one query with its thread; `query.thread` holds the messages."""
+    name = query.item.partition(".")[0]
+    label = form.item(name).label.in_language(audience.language) if form and name in form else query.item
+    automatic = query.origin == Query.Origin.CHECK
+    thread = [
+        {
+            "when": audience.instant(message.at),
+            "who": f"{message.author.full_name}, {role_words(message.author_role)}",
+            "text": message.text,
+        }
+        for message in query.thread  # type: ignore[attr-defined]
+    ]
+    return {
+        "item": label,
+        "state": str(query.get_state_display()),
+        "origin": f"{query.get_origin_display()} {query.check_id}".strip(),
+        "opened": audience.instant(query.opened_at),
+        "by": _("Automatic check") if automatic else query.opened_by.full_name,
+        "text": query.text,
+        "thread": thread,
+        "closed": audience.instant(query.closed_at),
+        "because": query.closed_because,
+    }
+
+
+def queries_of(patient_ids: Sequence[int]) -> dict[int, list[Query]]:
+    """Return by record the queries with their threads. Two queries."""
+    rows = list(Query.objects.filter(patient_id__in=patient_ids).select_related("opened_by"))
+    said: dict[int, list[QueryMessage]] = {query.pk: [] for query in rows}
+    messages = QueryMessage.objects.filter(query__patient_id__in=patient_ids).select_related("author")
+    for message in messages.order_by("at", "pk"):
+        said[message.query_id].append(message)
+    found: dict[int, list[Query]] = {}
+    for query in sorted(rows, key=lambda each: (each.opened_at, each.pk)):
+        query.thread = said[query.pk]  # type: ignore[attr-defined]
+        found.setdefault(query.record_id, []).append(query)
+    return found
+
+
+def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) -> list[tuple[Signature, Part]]:
+    """Return the signatures of a patient with what each is worth, oldest first. A query per signed model."""
+    rows = Signature.objects.filter(patient_id=patient_id).exclude(target_type__in=hidden)
+    found = []
+    for signature, standing in verify_many(list(rows.order_by("signed_at", "pk"))):
+        at = signature.at_site
+        found.append(
+            (
+                signature,
+                {
+                    "name": f"{signature.printed_name} ({signature.signer_name})",
+                    "role": role_words(signature.role),
+                    "when": f"{audience.instant(signature.signed_at)}",
+                    "zone": f"{at.tzinfo}",
+                    "meaning": str(signature.get_meaning_display()),
+                    "valid": standing == Standing.VALID,
+                    "standing": str(standing.label),
+                    "invalidated": _invalidated(signature, audience),
+                },
+            )
+        )
+    return found
+
+
+def _invalidated(signature: Signature, audience: Audience) -> str:
+    if signature.invalidated_at is None:
+        return ""
+    told = (
+        audience.instant(signature.invalidated_at),
+        signature.invalidated_by,
+        signature.invalidated_reason,
+    )
+    return ", ".join(part for part in told if part)

@@ -1,0 +1,149 @@
+"""The casebook of one patient or of all, as PDF; or one PDF per patient in a zip (P11-02, CTL-03)."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import UTC
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from exports.paper import labels
+from exports.paper.audience import Audience
+from exports.paper.patient import PatientPaper
+from exports.paper.typesetting import Making, typeset
+from exports.snapshot import snapshot
+from patients.models import Patient
+from trials.models import ProtocolVersion
+
+Progress = Callable[[int], None]
+# Share of the progress bar that gathering takes; the rest is for setting the pages.
+GATHERED = 70
+
+
+def write_casebook(
+    *,
+    audience: Audience,
+    codes: list[str],
+    making: Making,
+    out: Path,
+    progress: Progress = lambda done: None,
+    most_bytes: int | None = None,
+) -> str:
+    """Write one PDF with the casebooks of these patients and return the SHA-256 of its data."""
+    return typeset(
+        template="casebook",
+        head=head(audience, codes),
+        parts=_parts(audience, codes, progress),
+        making=making,
+        out=out,
+        most_bytes=most_bytes,
+    )
+
+
+def write_casebooks(
+    *,
+    audience: Audience,
+    codes: list[str],
+    making: Making,
+    out: Path,
+    progress: Progress = lambda done: None,
+) -> str:
+    """Write a zip with one PDF per patient and a manifest; return the SHA-256 of the manifest.
+
+    Memory does not grow with the number of patients.
+    """
+    files: list[dict[str, Any]] = []
+    stamp = making.at.astimezone(UTC).timetuple()[:6]
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, TemporaryDirectory() as folder:
+        for number, code in enumerate(codes):
+            pdf = Path(folder) / "casebook.pdf"
+            sha256 = write_casebook(audience=audience, codes=[code], making=making, out=pdf)
+            name = f"{code}.pdf"
+            with pdf.open("rb") as file:
+                whole = hashlib.file_digest(file, "sha256").hexdigest()
+            archive.writestr(zipfile.ZipInfo(name, stamp), pdf.read_bytes(), zipfile.ZIP_DEFLATED)
+            files.append({"name": name, "patient": code, "data_sha256": sha256, "sha256": whole})
+            progress(100 * (number + 1) // len(codes))
+        manifest = _manifest(audience, making, files)
+        archive.writestr(zipfile.ZipInfo("manifest.json", stamp), manifest, zipfile.ZIP_DEFLATED)
+    return hashlib.sha256(manifest.encode()).hexdigest()
+
+
+def _manifest(audience: Audience, making: Making, files: list[dict[str, Any]]) -> str:
+    """Return what the copy says of itself: what, by whom, when, how to verify (CTL-03)."""
+    body = {
+        "trial": audience.trial.slug,
+        "made_at": making.at.astimezone(UTC).isoformat(timespec="seconds"),
+        "made_by": making.by,
+        "treatment_included": audience.sees_treatment,
+        "files": files,
+    }
+    return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+
+def _parts(audience: Audience, codes: list[str], progress: Progress) -> Iterator[dict[str, Any]]:
+    """Yield one patient after the other, each read as it was at one instant."""
+    for number, code in enumerate(codes):
+        with snapshot():
+            patient = Patient.objects.select_related("protocol").get(trial=audience.trial, code=code)
+            part = PatientPaper(patient, audience).content()
+        progress(GATHERED * (number + 1) // len(codes))
+        yield part
+
+
+def head(audience: Audience, codes: list[str]) -> dict[str, Any]:
+    """Return what the casebook says of itself: its cover and the words around the data."""
+    one = codes[0] if len(codes) == 1 else ""
+    return {
+        "language": audience.language,
+        "title": _("Casebook of patient %(code)s") % {"code": one} if one else _("Casebooks of all patients"),
+        "kind": _("Casebook"),
+        "trial": trial_words(audience),
+        "facts": [*trial_facts(audience), (_("Patients"), one or str(len(codes)))],
+        "notes": notes(audience),
+        "words": {name: str(words) for name, words in {**labels.COMMON, **labels.CASEBOOK}.items()},
+    }
+
+
+def trial_words(audience: Audience) -> dict[str, str]:
+    """Return what the head of every page says of the trial."""
+    facts = audience.trial.rules.trial
+    return {"id": facts.id, "title": facts.title.in_language(audience.language), "version": facts.version}
+
+
+def trial_facts(audience: Audience) -> list[tuple[str, str]]:
+    """Return what a cover says of the trial."""
+    facts = audience.trial.rules.trial
+    versions = sorted(row.version for row in audience.reader.found[ProtocolVersion].values())
+    place = ", ".join(part for part in (facts.site.name, facts.site.city, facts.site.country) if part)
+    told = (
+        (_("Trial"), facts.id),
+        (_("Sponsor"), facts.sponsor or ""),
+        (_("Site"), place),
+        (_("Protocol versions"), ", ".join(versions)),
+    )
+    return [(label, words) for label, words in told if words]
+
+
+def notes(audience: Audience) -> list[str]:
+    """Return how the copy is to be read."""
+    told = [
+        _("▲ marks what was changed since it was entered. The original value stands below it with the last change; every "
+          "change is in the audit trail at the end."),
+        _("↓ and ↑ mark a number below or above what is expected. “No entry” means that nothing was entered; a missing "
+          "value says why it is missing."),
+        _("Times with an offset are exact. Times without one are on the clock of %(zone)s.") % {"zone": audience.zone},
+        _("Identities are never part of this copy. A sign that cannot be printed stands as its number: ‹U+…›."),
+        _("The SHA-256 at the foot is that of the data printed here; that of this file is in the register of exports."),
+    ]  # fmt: skip
+    if audience.trial.masked:
+        told.append(
+            _("This copy holds the treatment: keep it from blinded people.")
+            if audience.sees_treatment
+            else _("The blind is kept: this copy holds no arm, donor, lot or dose.")
+        )
+    return told

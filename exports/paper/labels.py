@@ -1,0 +1,118 @@
+"""The words that a template prints around the data."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+COMMON: dict[str, str | Promise] = {
+    "protocol": _("Protocol version"),
+    "generated": _("Generated"),
+    "page": _("Page %(page)s of %(pages)s"),
+    "fingerprint": _("SHA-256 of the data"),
+    "made_with": _("Stroma"),
+    "contents": _("Contents"),
+    "item": _("Item"),
+    "status": _("Status"),
+}
+CASEBOOK: dict[str, str | Promise] = {
+    "casebook_of": _("Patient %(code)s"),
+    "holds": _(
+        "%(forms)s captured forms with %(values)s values, %(changed)s of them changed since entry; %(queries)s queries; "
+        "%(signatures)s signatures; %(entries)s entries of the audit trail."
+    ),
+    "originally": _("Originally:"),
+    "changed_times": _("changed %(times)s ×"),
+    "last_change": _("last"),
+    "meaning": _("Meaning:"),
+    "meaning_title": _("Meaning and validity"),
+    "query_on": _("Query on %(item)s"),
+    "closed": _("Closed"),
+    "no_entry": _("no entry"),
+    "calculated": _("(calculated)"),
+    "struck_out": _("Entered in error:"),
+    "value": _("Value"),
+    "when": _("When, who"),
+    "what": _("What, why"),
+    "change": _("Old → new"),
+    "from": _("from"),
+    "because": _("Because:"),
+    "blank": _("blank"),
+    "consent": _("Consent"),
+    "eligibility": _("Eligibility decision"),
+    "id": _("No."),
+    "kind": _("Kind"),
+    "criterion": _("Criterion"),
+    "inputs": _("Judged on"),
+    "result": _("Result"),
+    "plan": _("Visits"),
+    "visit": _("Visit"),
+    "planned": _("Planned"),
+    "window": _("Window"),
+    "held": _("Held"),
+    "reason": _("Reason"),
+    "logs": _("Logs"),
+    "infusions": _("Infusions"),
+    "product": _("Product"),
+    "events": _("Adverse events"),
+    "signatures": _("Signatures"),
+    "nothing_signed": _("Nothing was signed."),
+    "name": _("Printed name"),
+    "signed_what": _("Signed"),
+    "trail": _("Audit trail"),
+}
+CRF: dict[str, str | Promise] = {
+    "schedule": _("Schedule of forms"),
+    "form": _("Form"),
+    "schedule_note": _("● required · ○ when available. Logs, at any time:"),
+    "patient": _("Patient"),
+    "visit": _("Visit"),
+    "row": _("Row"),
+    "day": _("Date"),
+    "asked_at": _("Asked at:"),
+    "as_log": _("Log: one sheet per row"),
+    "only_if": _("Only if"),
+    "calculated_later": _("calculated on entry"),
+    "annotation": _("Annotation"),
+    "answer": _("Answer"),
+    "filled_by": _("Filled in by (name, signature, date and time)"),
+    "entered_by": _("Entered by (name, date)"),
+    "checks": _("Checks"),
+    "check": _("Check"),
+    "message": _("Message"),
+    "fires": _("Fires if"),
+    "column": _("Column"),
+}
+BLANK_NOTES = (
+    _(
+        "For the time in which the system cannot be reached. Write with a pen that does not fade; strike a mistake "
+        "through once, write the right value beside it, and add your initials, the date and the reason."
+    ),
+    _("Dates as 09-OCT-2025, times on the 24-hour clock of the site. What is unknown of a date is written UNK."),
+    _("Leave nothing open: tick why a value is missing. Enter the sheet as soon as the system answers again; it is the source."),
+)  # fmt: skip
+ANNOTATED_NOTES = (
+    _(
+        "Beside each item: its name in the data, its CDISC domain and variable, its codes, its limits, and when it is "
+        "asked. “Possible” limits cannot be passed; a value outside the “expected” ones opens a query."
+    ),
+)
+VISIT_REPORT: dict[str, str | Promise] = {
+    "overview": _("Overview"),
+    "patient": _("Patient"),
+    "status": _("Status"),
+    "verified": _("Verified"),
+    "undone": _("Verification undone"),
+    "raised": _("Queries raised"),
+    "closed": _("Queries closed"),
+    "open": _("Open queries"),
+    "unverified": _("Complete forms without verification"),
+    "of_complete": _("Not verified"),
+    "form": _("Form"),
+    "item": _("Item"),
+    "by": _("By"),
+    "at": _("When"),
+    "why": _("Changed by, why"),
+    "question": _("Question and thread"),
+    "nothing": _("Nothing in this period, nothing open."),
+    "monitor": _("Monitor (name, signature, date)"),
+    "investigator": _("Investigator (name, signature, date)"),
+}

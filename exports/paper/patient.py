@@ -1,0 +1,327 @@
+"""The casebook of one patient for paper: everything that was captured, asked, signed and changed (P11-02)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from django.utils.html import strip_tags
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from audit.sources import hidden_signatures
+from audit.words import column_changes
+from dosing.models import Infusion, Preparation
+from dosing.words import infusion_facts, millions, product_facts, said_number
+from exports.paper import past
+from exports.paper.audience import Audience
+from exports.paper.captured import Beside, Part, form_part, past_part, queries_of, signatures_of
+from exports.paper.subjects import subject_of
+from exports.paper.trail import trail_part
+from patients.casebook import forms_of, visit_title
+from patients.inputs import input_words, value_words
+from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
+from safety.models import AdverseEvent
+from safety.words import CLASS_TITLES, Wording
+
+Facts = list[tuple[str, str]]
+
+
+@dataclass
+class PatientPaper:
+    """One patient as these readers may know them. Each table is read once."""
+
+    patient: Patient
+    audience: Audience
+
+    def content(self) -> Part:
+        """Return everything that is printed of this patient."""
+        self._read_all()
+        return {
+            "code": self.patient.code,
+            "version": self.audience.rules(self.patient.protocol_id).trial.version,
+            "facts": self._facts(),
+            "past": self._past(Patient).get(self.patient.pk, []),
+            "consents": self._consents(),
+            "decisions": [self._decision(row) for row in self.decisions],
+            "plan": [self._planned(visit) for visit in self.visits],
+            "visits": [part for visit in self.visits if (part := self._visit(visit))["forms"]],
+            "logs": self._logs(),
+            "infusions": self._infusions(),
+            "events": self._events(),
+            "signatures": [part for _signature, part in self.signatures],
+            "trail": trail_part(self.patient.pk, self.audience),
+            "counts": {
+                "forms": len(self.records),
+                "values": sum(len(record.values) for record in self.records),
+                "changed": sum(len(changed) for changed in self.beside.past.values()),
+                "queries": sum(len(rows) for rows in self.beside.queries.values()),
+                "signatures": len(self.signatures),
+            },
+        }
+
+    def _read_all(self) -> None:
+        """Read what the trail and the signatures name, before they ask for it row by row."""
+        for _rows in (self.visits, self.records, self.decisions, self.infusions, self.events):
+            pass
+
+    def __post_init__(self) -> None:
+        self.audience = self.audience.fresh()
+
+    def _rows(self, model: Any, *order: str) -> list[Any]:
+        """Return the patient's rows of a model; from now on they can be named. One query."""
+        rows = list(model.objects.filter(patient=self.patient).order_by(*order, "pk"))
+        self.audience.reader.found[model] = {row.pk: row for row in rows}
+        return rows
+
+    @cached_property
+    def visits(self) -> list[Visit]:
+        """Return the visits in the order of the protocol."""
+        return self._rows(Visit, "position", "number")
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """Return every captured form, those struck out too."""
+        return self._rows(Record, "form", "repeat")
+
+    @cached_property
+    def decisions(self) -> list[EligibilityDecision]:
+        """Return every decision on eligibility."""
+        return self._rows(EligibilityDecision, "decided_at")
+
+    @cached_property
+    def infusions(self) -> list[Infusion]:
+        """Return the infusions as the bedside knows them."""
+        return self._rows(Infusion, "number")
+
+    @cached_property
+    def events(self) -> list[AdverseEvent]:
+        """Return the adverse events, those entered in error too."""
+        return self._rows(AdverseEvent, "number")
+
+    @cached_property
+    def signatures(self) -> list[Any]:
+        """Return the signatures with what they are on."""
+        audience = self.audience
+        hidden = hidden_signatures(audience.may)
+        found = signatures_of(self.patient.pk, audience, hidden)
+        for signature, part in found:
+            part["of"] = subject_of(signature.target_type, signature.target_id, audience.reader)
+        return found
+
+    @cached_property
+    def beside(self) -> Beside:
+        """Return what stands beside the captured forms."""
+        by_target: dict[tuple[str, int], list[Part]] = {}
+        for signature, part in self.signatures:
+            by_target.setdefault((signature.target_type, signature.target_id), []).append(part)
+        return Beside(past.of_items(self.patient.pk), queries_of([self.patient.pk]), by_target)
+
+    def _signed(self, row: Any) -> list[Part]:
+        return self.beside.signatures.get((row._meta.label_lower, row.pk), [])
+
+    def _facts(self) -> Facts:
+        patient, day = self.patient, self.audience.day
+        groups = {group.code: group.title for group in self.audience.rules(patient.protocol_id).groups}
+        group = groups[patient.group].in_language(self.audience.language) if patient.group in groups else ""
+        return _told(
+            (_("Status"), patient.get_state_display()),
+            (_("Group"), f"{patient.group} · {group}" if group else patient.group),
+            (_("Screened on"), day(patient.screened_on)),
+            (_("Included on"), day(patient.enrolled_on)),
+            (_("First infusion"), day(patient.first_infusion_on)),
+            (_("Screen failure on"), day(patient.failed_on)),
+            (_("Reason for screen failure"), patient.failure_reason),
+            (_("End of study"), day(patient.ended_on)),
+            (_("Reason for the end"), patient.get_end_reason_display()),
+            (_("Note on the end"), patient.end_note),
+            (_("Locked"), self.audience.instant(patient.locked_at)),
+        )
+
+    def _past(self, model: Any, *, at_once: bool = False) -> dict[int, list[Part]]:
+        """Return by row the columns that changed since they were entered, in words."""
+        return {
+            key: [self._column(model, name, each) for name, each in changed.items()]
+            for key, changed in past.of_columns(model, self.patient.pk, at_once=at_once).items()
+        }
+
+    def _column(self, model: Any, name: str, changed: past.Past) -> Part:
+        """Return one changed column with its first value, put into words as the trail does it."""
+        first = model(**{name: changed.original})
+        told = {change.code: change for change in column_changes(model, None, first, self.audience.reader)}
+        field = next(field for field in model._meta.concrete_fields if field.attname == name)
+        words = told[field.name].new if field.name in told else ""
+        return {
+            "label": str(capfirst(field.verbose_name)),
+            **past_part(changed, words, self.audience),
+        }
+
+    def _consents(self) -> list[Part]:
+        rows = Consent.objects.filter(patient=self.patient).select_related("recorded_by").order_by("given_at")
+        changed = self._past(Consent, at_once=True)
+        return [
+            {
+                "facts": _told(
+                    (_("Given by"), row.get_type_display()),
+                    (_("Version of the form"), row.version),
+                    (_("Date and time"), self.audience.moment(row.given)),
+                    (_("Capacity regained on"), self.audience.day(row.capacity_regained_on)),
+                    (_("Recorded"), f"{self.audience.instant(row.recorded_at)}, {row.recorded_by.full_name}"),
+                ),
+                "past": changed.get(row.pk, []),
+            }
+            for row in rows
+        ]
+
+    def _decision(self, row: EligibilityDecision) -> Part:
+        rules = self.audience.rules(row.protocol_id)
+        texts = {criterion.id: criterion for criterion in rules.eligibility}
+        return {
+            "facts": _told(
+                (_("Conclusion"), row.get_conclusion_display()),
+                (_("Group"), row.group),
+                (_("Intended day of inclusion"), self.audience.day(row.inclusion_on)),
+                (_("Decided"), self.audience.instant(row.decided_at)),
+                (_("Protocol version"), rules.trial.version),
+            ),
+            "criteria": [self._criterion(told, texts, rules) for told in row.criteria],
+            "signatures": self._signed(row),
+        }
+
+    def _criterion(self, told: dict[str, Any], texts: dict[str, Any], rules: Any) -> Part:
+        inclusion = told["kind"] == "inclusion"
+        results = {
+            None: _("Undetermined"),
+            True: _("Met") if inclusion else _("Absent"),
+            False: _("Not met") if inclusion else _("Present"),
+        }
+        known = texts.get(told["id"])
+        inputs = [
+            f"{input_words(rules, name)}: {value_words(rules, name, _as_judged(name, value))}"
+            for name, value in told["inputs"].items()
+            if value is not None
+        ]
+        needs = [input_words(rules, name) for name in told["needs"]]
+        return {
+            "id": told["id"],
+            "kind": _("Inclusion") if inclusion else _("Exclusion"),
+            "text": known.text.in_language(self.audience.language) if known else "",
+            "inputs": [*inputs, *([_("needs") + " " + ", ".join(needs)] if needs else [])],
+            "result": results[told["allows"]],
+        }
+
+    def _planned(self, visit: Visit) -> Part:
+        day = self.audience.day
+        window = [day(visit.window_from), day(visit.window_to)]
+        return {
+            "visit": self._title(visit),
+            "planned": day(visit.planned_on),
+            "window": " – ".join(dict.fromkeys(part for part in window if part)),
+            "held": day(visit.held_on),
+            "state": str(visit.get_state_display()),
+            "reason": visit.missed_reason or visit.reason,
+        }
+
+    def _title(self, visit: Visit) -> str:
+        version = self.audience.reader.find(type(self.patient.protocol), self.patient.protocol_id)
+        title = visit_title(version, visit, self.audience.language, _("Unscheduled visit"))
+        return title if title == visit.key else f"{visit.key} · {title}"
+
+    def _visit(self, visit: Visit) -> Part:
+        version = self.audience.reader.find(type(self.patient.protocol), self.patient.protocol_id)
+        order = {entry.form: number for number, entry in enumerate(forms_of(version, visit))}
+        here = [record for record in self.records if record.visit_id == visit.pk]
+        here.sort(key=lambda record: (order.get(record.form, len(order)), record.repeat))
+        absent = [code for code in order if code not in {record.form for record in here}]
+        titles = [version.rules.form(code).title.in_language(self.audience.language) for code in absent]
+        return {
+            "title": self._title(visit),
+            "facts": _told((_("Held on"), self.audience.day(visit.held_on)), (_("Not started"), ", ".join(titles))),
+            "past": self._visits_past.get(visit.pk, []),
+            "forms": [form_part(record, self.beside, self.audience) for record in here],
+        }  # fmt: skip
+
+    @cached_property
+    def _visits_past(self) -> dict[int, list[Part]]:
+        return self._past(Visit)
+
+    def _logs(self) -> list[Part]:
+        return [
+            form_part(record, self.beside, self.audience) | {"repeat": record.repeat}
+            for record in self.records
+            if record.visit_id is None
+        ]
+
+    def _infusions(self) -> list[Part]:
+        products = self._products()
+        changed = self._past(Infusion)
+        found = []
+        for row in self.infusions:
+            row.patient = self.patient
+            found.append(
+                {
+                    "title": _("Infusion %(number)s") % {"number": row.number},
+                    "state": str(row.get_state_display()),
+                    "facts": _told((_("Planned on"), self.audience.day(row.planned_on)), *infusion_facts(row)),
+                    "product": products.get(row.pk, []),
+                    "past": changed.get(row.pk, []),
+                    "signatures": self._signed(row),
+                }
+            )
+        return found
+
+    def _products(self) -> dict[int, Facts]:
+        """Return the product of each infusion, for readers who may know it and nobody else (CEL-18)."""
+        if not self.audience.sees_treatment:
+            return {}
+        rows = Preparation.objects.filter(patient=self.patient).select_related("prepared_by")
+        changed = self._past(Preparation)
+        return {row.infusion_id: self._product(row, changed.get(row.pk, [])) for row in rows}
+
+    def _product(self, row: Preparation, changed: Sequence[Part]) -> Facts:
+        dose = said_number(millions(row.cells_per_kg))
+        facts = _told(
+            *product_facts(row),
+            (_("Dose per kg"), f"{dose} ×10⁶/kg · {row.get_dose_finding_display()}" if dose else ""),
+            (_("Prepared"), self.audience.instant(row.prepared_at)),
+        )
+        first = _("Originally: %(value)s; %(last)s")
+        return [*facts, *((each["label"], first % {"value": each["original"], **each}) for each in changed)]
+
+    def _events(self) -> list[Part]:
+        wording = Wording(self.patient.protocol.rules)
+        changed = self._past(AdverseEvent, at_once=True)
+        found = []
+        for event in self.events:
+            event.patient = self.patient
+            facts = [
+                (fact.label, str(event.grade) if fact.column == "grade" else fact.value)
+                for fact in wording.facts(event)
+            ]
+            kind = event.classification
+            found.append(
+                {
+                    "title": f"AE {event.number} · {event.term}",
+                    "state": f"{kind.value} · {CLASS_TITLES[kind]}",
+                    "facts": _told(*facts, (_("Recorded"), self.audience.instant(event.created_at))),
+                    "past": changed.get(event.pk, []),
+                    "signatures": self._signed(event),
+                }
+            )
+        return found
+
+
+def _as_judged(name: str, value: Any) -> Any:
+    """Return a stored input as it was when it was judged: days of a subject were dates."""
+    return date.fromisoformat(value) if name.startswith("subject.") and name.endswith("_on") else value
+
+
+def _told(*facts: tuple[Any, Any]) -> Facts:
+    """Return facts as text, without those that say nothing."""
+    return [
+        (str(label), strip_tags(value) if isinstance(value, SafeString) else str(value))
+        for label, value in facts
+        if value not in (None, "")
+    ]

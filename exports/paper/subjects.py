@@ -1,0 +1,73 @@
+"""What an entry of the trail is about, in words for paper."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from audit.events import Kind
+from audit.models import AccessEvent
+from audit.reading import Entry
+from audit.trail import model_labelled
+from audit.words import Reader
+from patients.models import Query, Visit
+from trials.models import ProtocolVersion
+
+
+def subject(entry: Entry) -> str:
+    """Return what an entry is about."""
+    if entry.of is not None:
+        return _of_row(entry.of, entry.row, entry.reader)
+    if isinstance(entry.row, AccessEvent):
+        return str(Kind(entry.row.kind).label) if entry.row.kind in Kind.values else entry.row.kind
+    return _("Review of the trail")
+
+
+def subject_of(label: str, key: int, reader: Reader) -> str:
+    """Return the title of a row that was collected, by the label of its model."""
+    model = model_labelled(label)
+    row = reader.find(model, key) if model else None
+    return _of_row(model, row, reader) if row is not None else label
+
+
+def record_title(row: Any, reader: Reader) -> str:
+    """Return the title of a captured form with its visit, or its row in a log."""
+    version, visit = reader.find(ProtocolVersion, row.protocol_id), reader.find(Visit, row.visit_id)
+    form = version.rules.forms.get(row.form) if version else None
+    title = form.title.in_language(reader.language) if form else row.form
+    return f"{title} · {visit.key}" if visit else f"{title} {row.repeat}"
+
+
+def _of_row(model: Any, row: Any, reader: Reader) -> str:
+    make = MAKERS.get(model._meta.label_lower)
+    return make(row, reader) if make else str(capfirst(model._meta.verbose_name))
+
+
+def _query(row: Any, reader: Reader) -> str:
+    return _("Query on %(item)s") % {"item": row.item}
+
+
+def _message(row: Any, reader: Reader) -> str:
+    query = reader.find(Query, row.query_id)
+    return _("Message in the query on %(item)s") % {"item": query.item if query else row.query_id}
+
+
+def _signature(row: Any, reader: Reader) -> str:
+    return _("Signature on %(what)s") % {"what": subject_of(row.target_type, row.target_id, reader)}
+
+
+MAKERS: dict[str, Callable[[Any, Reader], str]] = {
+    "patients.patient": lambda row, reader: _("Patient %(code)s") % {"code": row.code},
+    "patients.consent": lambda row, reader: _("Consent %(version)s") % {"version": row.version},
+    "patients.eligibilitydecision": lambda row, reader: _("Eligibility"),
+    "patients.visit": lambda row, reader: (
+        _("Visit %(visit)s") % {"visit": Visit(code=row.code, number=row.number).key}
+    ),
+    "patients.record": record_title,
+    "patients.query": _query,
+    "patients.querymessage": _message,
+    "dosing.infusion": lambda row, reader: _("Infusion %(number)s") % {"number": row.number},
+    "safety.adverseevent": lambda row, reader: f"AE {row.number} · {row.term}",
+    "audit.signature": _signature,
+}

@@ -1,0 +1,52 @@
+"""The whole audit trail of a patient for paper, oldest first (P11-02, AUD-02)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from audit import reading
+from audit.reading import Entry
+from audit.sources import Filter
+from exports.paper.audience import Audience
+from exports.paper.subjects import subject
+from patients.field_history import role_words
+
+KINDS = {
+    "created": lambda: _("Created"), "changed": lambda: _("Changed"), "deleted": lambda: _("Deleted"),
+    "signed": lambda: _("Signed"), "unsigned": lambda: _("Signature invalidated"), "access": lambda: _("Access"),
+}  # fmt: skip
+
+
+def trail_part(patient_id: int, audience: Audience) -> list[dict[str, Any]]:
+    """Return every entry that these readers may know. Two statements for 500 entries, and one per model."""
+    return list(_entries(patient_id, audience))[::-1]
+
+
+def _entries(patient_id: int, audience: Audience) -> Iterator[dict[str, Any]]:
+    wanted = Filter(trial_id=audience.trial.pk, patient_id=patient_id)
+    for entries in reading.pages(wanted, may=audience.may, reader=audience.reader):
+        for entry in entries:
+            yield _told(entry, audience)
+
+
+def _told(entry: Entry, audience: Audience) -> dict[str, Any]:
+    who = entry.full_name if entry.full_name == entry.user_name else f"{entry.full_name} ({entry.user_name})"
+    changes = [(change.label, change.old, change.new) for change in entry.changes]
+    return {
+        "when": audience.instant(entry.at),
+        "who": who,
+        "role": role_words(entry.role),
+        "kind": KINDS[entry.kind](),
+        "subject": subject(entry),
+        "changes": changes or [(label, "", value) for label, value in _details(entry)],
+        "reason": entry.reason,
+        "origin": entry.origin,
+    }
+
+
+def _details(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Yield what an access event tells."""
+    for name, value in getattr(entry.row, "detail", {}).items():
+        if value not in (None, "", {}, []):
+            yield name.replace("_", " "), str(value)

@@ -1,0 +1,112 @@
+"""Turns data into a PDF: streams them to a file, has them set in a process of its own, gives the file back."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_SECONDS = 900
+# About 900 pages: setting takes about a megabyte of memory a page.
+MOST_BYTES = 4_000_000
+
+
+class NotPrinted(Exception):
+    """No document was made; the message tells a person why and what to do."""
+
+
+@dataclass(frozen=True)
+class Making:
+    """What a document says of its making: when and by whom, in words and as seconds for the file."""
+
+    at: datetime
+    at_words: str
+    by: str
+
+
+def typeset(
+    *,
+    template: str,
+    head: Mapping[str, Any],
+    parts: Iterable[Any],
+    making: Making,
+    out: Path,
+    most_bytes: int | None = None,
+) -> str:
+    """Write a PDF and return the SHA-256 of its data, which stands on every page.
+
+    `head` is what the document says of itself, `parts` its patients or forms, taken one by one: memory here is
+    that of one. Raises NotPrinted when the data are too many, or setting fails.
+    """
+    if find_spec("typst") is None:
+        raise NotPrinted(
+            _("The part that makes PDF is not installed here: install requirements/worker.txt.")
+        )
+    with TemporaryDirectory() as folder:
+        data = Path(folder) / "data.json"
+        with data.open("wb") as file:
+            sha256 = _stream(file, head, parts, most_bytes)
+        _set(template, data, _made(making, sha256), out)
+    return sha256
+
+
+def _stream(file: BinaryIO, head: Mapping[str, Any], parts: Iterable[Any], most: int | None) -> str:
+    """Write the data as JSON piece by piece and return their hash."""
+    digest, size = hashlib.sha256(), 0
+
+    def write(text: str) -> None:
+        nonlocal size
+        piece = text.encode("utf-8", "replace")
+        digest.update(piece)
+        size += file.write(piece)
+        if most is not None and size > most:
+            raise NotPrinted(
+                _("This would be more than one PDF can hold here. Ask for one PDF per patient instead.")
+            )
+
+    write(json.dumps(head, ensure_ascii=False, default=str)[:-1] + ', "parts": [')
+    for number, part in enumerate(parts):
+        write((",\n" if number else "\n") + json.dumps(part, ensure_ascii=False, default=str))
+    write("]}")
+    return digest.hexdigest()
+
+
+def _made(making: Making, sha256: str) -> dict[str, Any]:
+    return {
+        "at": making.at_words,
+        "by": making.by,
+        "sha256": sha256,
+        "version": settings.VERSION,
+        "timestamp": int(making.at.timestamp()),
+    }
+
+
+def _set(template: str, data: Path, made: dict[str, Any], out: Path) -> None:
+    told = data.with_name("made.json")
+    told.write_text(json.dumps(made, ensure_ascii=False), "utf-8")
+    command = [sys.executable, "-m", "exports.paper.compositor", template, str(data), str(told), str(out)]
+    try:
+        subprocess.run(  # noqa: S603 (our own module; names of files that we chose)
+            command, cwd=ROOT, check=True, capture_output=True, timeout=LONGEST_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise NotPrinted(_("Setting the document took too long. Ask for fewer patients at a time.")) from None
+    except subprocess.CalledProcessError as error:
+        with suppress(FileNotFoundError):
+            out.unlink()
+        last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise NotPrinted(
+            _("The document could not be set: %(message)s. Tell the administrator.")
+            % {"message": last[0][:300] if last else error.returncode}
+        ) from None

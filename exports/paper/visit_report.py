@@ -1,0 +1,124 @@
+"""A monitoring visit on paper: what was verified, what was asked, what is open, per patient, for some days."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from exports.paper import labels
+from exports.paper.audience import Audience
+from exports.paper.captured import queries_of, query_part
+from exports.paper.casebook import trial_facts, trial_words
+from exports.paper.subjects import record_title
+from exports.paper.typesetting import Making, typeset
+from patients.models import Mark, Patient, Query, Record, Visit
+
+Part = dict[str, Any]
+
+
+def write_visit_report(
+    *, audience: Audience, since: date | None, until: date | None, making: Making, out: Path
+) -> str:
+    """Write what happened from `since` to `until`, both days included, and return the SHA-256 of the data."""
+    last = until or making.at.astimezone(audience.trial.zone).date()
+    period = Period(audience, since or last, last)
+    return typeset(
+        template="visit_report",
+        head=_head(audience, period),
+        parts=_parts(audience, period),
+        making=making,
+        out=out,
+    )
+
+
+class Period:
+    """Whole days on the clock of the site."""
+
+    def __init__(self, audience: Audience, first: date, last: date) -> None:
+        zone = audience.trial.zone
+        self.start = datetime.combine(first, time(), tzinfo=zone)
+        self.end = datetime.combine(last + timedelta(days=1), time(), tzinfo=zone)
+        self.words = f"{audience.day(first)} – {audience.day(last)}"
+
+    def __contains__(self, at: datetime | None) -> bool:
+        return at is not None and self.start <= at < self.end
+
+
+def _head(audience: Audience, period: Period) -> Part:
+    return {
+        "language": audience.language,
+        "title": _("Monitoring visit report"),
+        "kind": _("Monitoring"),
+        "trial": trial_words(audience),
+        "facts": [*trial_facts(audience), (_("Period"), period.words)],
+        "notes": [
+            _("Verified: compared with the source and marked in this period. A mark is undone by a later change of the "
+              "item. Open queries and forms without verification are those at the time of printing."),
+            _("Times with an offset are exact. Identities are never part of this report."),
+        ],
+        "words": {name: str(each) for name, each in {**labels.COMMON, **labels.VISIT_REPORT}.items()},
+    }  # fmt: skip
+
+
+def _parts(audience: Audience, period: Period) -> Iterator[Part]:
+    """Yield one patient after the other; each costs five queries."""
+    for patient in Patient.objects.filter(trial=audience.trial).order_by("number"):
+        yield _patient(patient, audience.fresh(), period)
+
+
+def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
+    found = audience.reader.found
+    found[Visit] = {row.pk: row for row in Visit.objects.filter(patient=patient)}
+    records = {row.pk: row for row in Record.objects.filter(patient=patient).order_by("form", "repeat")}
+    marks = list(
+        Mark.objects.filter(patient=patient, kind=Mark.Kind.VERIFICATION).select_related("by").order_by("at")
+    )
+    queries = [
+        (records[key], query)
+        for key, rows in queries_of([patient.pk]).items()
+        for query in rows
+        if key in records
+    ]
+    open_now = [(record, query) for record, query in queries if query.state != Query.State.CLOSED]
+    raised = [(record, query) for record, query in queries if query.opened_at in period]
+    standing = {mark.record_id for mark in marks if mark.undone_at is None}
+    complete = [row for row in records.values() if row.state == Record.State.COMPLETE]
+    return {
+        "code": patient.code,
+        "state": str(patient.get_state_display()),
+        "verified": [_mark(mark, records, audience) for mark in marks if mark.at in period],
+        "undone": [_undone(mark, records, audience) for mark in marks if mark.undone_at in period],
+        "raised": [_query(record, query, audience) for record, query in raised],
+        "closed": sum(query.closed_at in period for _record, query in queries),
+        "open": [_query(record, query, audience) for record, query in open_now],
+        "unverified": [record_title(row, audience.reader) for row in complete if row.pk not in standing],
+        "complete": len(complete),
+    }
+
+
+def _item(record: Record, name: str, audience: Audience) -> str:
+    form = audience.rules(record.protocol_id).form(record.form)
+    own = name.partition(".")[0]
+    return form.item(own).label.in_language(audience.language) if own in form else name
+
+
+def _mark(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
+    record = records[mark.record_id]
+    return {
+        "form": record_title(record, audience.reader),
+        "item": _item(record, mark.item, audience) if mark.item else _("the whole form"),
+        "by": mark.by.full_name,
+        "at": audience.instant(mark.at),
+    }
+
+
+def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
+    told = [str(value) for name in ("by", "reason") if (value := mark.told.get(name))]
+    return {**_mark(mark, records, audience), "at": audience.instant(mark.undone_at), "why": ", ".join(told)}
+
+
+def _query(record: Record, query: Query, audience: Audience) -> Part:
+    form = audience.rules(record.protocol_id).form(record.form)
+    return {"form": record_title(record, audience.reader), **query_part(query, form, audience)}

@@ -1,0 +1,11 @@
+"""What a worker does apart from the requests (`manage.py db_worker`)."""
+
+from django_tasks import task
+
+from exports import making
+
+
+@task()
+def make_document(key: str) -> None:
+    """Make the document with this id."""
+    making.make(key)
