@@ -19,6 +19,7 @@ from trials.models import Trial
 
 ANY = _("Any")
 YES_NO = [("true", _("Yes")), ("false", _("No"))]
+NOT_CLOSED = "not_closed"
 # Whole days that a query has been open: the first and the last of each step.
 AGES: dict[str, tuple[int, int | None, str | Promise]] = {
     "0-7": (0, 7, _("0–7 days")),
@@ -120,12 +121,11 @@ class QueryFilter(OfTrialFilter):
     waiting = django_filters.ChoiceFilter(
         label=_("Waiting for"), choices=[("mine", _("Me"))], method="waiting_for_me", empty_label=_("Anybody")
     )
-    state = django_filters.ChoiceFilter(label=_("Status"), choices=Query.State.choices, empty_label=ANY)
-    unsettled = django_filters.ChoiceFilter(
-        label=_("Settled"),
-        choices=[("true", _("Not closed")), ("false", _("Closed"))],
+    state = django_filters.ChoiceFilter(
+        label=_("Status"),
+        choices=[*Query.State.choices, (NOT_CLOSED, _("Not closed"))],
+        method="of_state",
         empty_label=ANY,
-        method="only_unsettled",
     )
     age = django_filters.ChoiceFilter(
         label=_("Open for"),
@@ -143,10 +143,9 @@ class QueryFilter(OfTrialFilter):
         """Keep what waits for the reader's role."""
         return rows.filter(waiting_for(self.access))
 
-    def only_unsettled(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep what is not closed, or what is."""
-        unsettled = Q(state__in=Query.OPEN_STATES)
-        return rows.filter(unsettled if value == "true" else ~unsettled)
+    def of_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep one status, or everything that is not closed."""
+        return rows.filter(state__in=Query.OPEN_STATES if value == NOT_CLOSED else [value])
 
     def of_age(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep queries that are not closed and were raised so many whole days ago."""

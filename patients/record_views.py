@@ -29,8 +29,10 @@ COLUMNS = (
     Column(name="status", label=_("Status"), value=lambda row: row.state, sort=("state",),
            text=lambda row: row.get_state_display()),
     Column(name="held_on", label=_("Visit held"), value=lambda row: row.visit.held_on if row.visit else None),
-    Column(name="entered_at", label=_("First entered"), value=lambda row: row.created_at, sort=("created_at",)),
-    Column(name="completed_at", label=_("Complete since"), value=lambda row: row.completed_at),
+    Column(name="entered_at", label=_("First entered"), value=lambda row: row.created_at,
+           sort=("created_at",), css="nowrap"),
+    Column(name="completed_at", label=_("Complete since"), value=lambda row: row.completed_at,
+           css="nowrap"),
     Column(name="open_query", label=_("Open query"), value=lambda row: row.has_open_query),
 )  # fmt: skip
 

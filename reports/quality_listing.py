@@ -9,6 +9,8 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
@@ -19,7 +21,7 @@ from patients.bulk_querying import AT_ONCE
 from patients.bulk_views import ask_page, rows_sent
 from patients.filters import ANY, form_choices, visit_choices
 from patients.models import Record
-from reports.flags import KINDS, Flag
+from reports.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, RANGE, Flag
 from reports.quality import MOST_DAYS_TO_ENTRY
 from reports.quality_rows import Place, Reading, Wanted
 from trials.listing import Column, Listing, Selection
@@ -29,6 +31,14 @@ from trials.models import Trial
 PAGE, CSV_PART = 50, 2000
 LONGEST_DELAY = 3650
 
+TONES = {NOT_BEGUN: "none", MISSING: "draft", LATE: "late", RANGE: "due", CHECK: "query"}
+
+
+def kind_tag(kind: str) -> SafeString:
+    """Return the kind of a flag as a tag: the colour repeats what the words say."""
+    return format_html('<span class="tag tone-{}">{}</span>', TONES[kind], KINDS[kind])
+
+
 COLUMNS = (
     Column(name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code"),
     Column(
@@ -36,7 +46,7 @@ COLUMNS = (
     ),
     Column(name="form", label=lazy("Form"), value=lambda row: row.form, text=lambda row: row.title),
     Column(name="item", label=lazy("Item"), value=lambda row: row.item, text=lambda row: row.label),
-    Column(name="kind", label=lazy("Kind"), value=lambda row: row.kind, text=lambda row: KINDS[row.kind]),
+    Column(name="kind", label=lazy("Kind"), value=lambda row: row.kind, text=lambda row: kind_tag(row.kind)),
     Column(
         name="note", label=lazy("What is noticed"), value=lambda row: row.note, free_text=True, css="wide"
     ),

@@ -95,8 +95,8 @@ class TestList:
         [
             ({}, {"hr", "rr", "sbp", "dbp", "temp"}),
             ({"state": "answered"}, {"rr", "sbp", "dbp"}),
-            ({"unsettled": "true"}, {"hr", "rr", "sbp", "dbp"}),
-            ({"unsettled": "false"}, {"temp"}),
+            ({"state": "not_closed"}, {"hr", "rr", "sbp", "dbp"}),
+            ({"state": "closed"}, {"temp"}),
             ({"age": "0-7"}, {"hr"}),
             ({"age": "8-14"}, {"rr"}),
             ({"age": "15-30"}, {"sbp"}),
