@@ -30,8 +30,9 @@ from dosing.stale import Stale
 from dosing.weights import age_errors, weight_errors
 from patients.consenting import current_consent
 from patients.eligibility import decision_in_force
-from patients.lifecycle import held, require
+from patients.lifecycle import held, refuse_closed_place, require
 from patients.models import Consent, Patient, Visit
+from patients.reconsent import refuse_without_reconsent
 from patients.visiting import OPEN_STATES, hold_visit, replan
 from trials.moments import Moment
 
@@ -162,8 +163,9 @@ def obstacle(infusion: Infusion) -> str:
 
 def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
     patient = held(infusion.patient)
-    row = Infusion.objects.select_for_update(of=("self",)).get(pk=infusion.pk)
+    row = Infusion.objects.select_for_update(of=("self",)).select_related("visit").get(pk=infusion.pk)
     row.patient = patient
+    refuse_closed_place(None, row.visit)
     if row.version != version:
         raise Stale(row)
     return patient, row
@@ -174,6 +176,8 @@ def _refuse(patient: Patient, row: Infusion) -> None:
     require(patient, *TREATED, step=_("receive an infusion"))
     if current_consent(patient) is None:
         raise ValidationError(_("No consent is recorded: nothing can be given."))
+    if row.state == State.PLANNED:
+        refuse_without_reconsent(patient)
     if row.state != State.GIVEN and decision_in_force(patient) is None:
         raise ValidationError(
             _("The signature on the eligibility does not hold: an investigator signs it first.")

@@ -1,83 +1,137 @@
-"""The page on which an investigator signs the complete forms of a patient."""
+"""Pages on which an investigator signs forms, a visit or a casebook, and the list of what waits for it."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.utils.translation import get_language, ngettext
-from django.utils.translation import gettext_lazy as _
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
-from audit.models import Meaning
-from patients.casebook import visit_title
-from patients.forms import PasswordForm
+from patients import signing
 from patients.models import Patient, Record
-from patients.signing import sign_records, unsigned
+from patients.navigation import form_address
+from patients.signing_list import TO_SIGN_COLUMNS, ToSignFilter, invalidated_wholes, with_last_signature
+from patients.signing_page import SignForm, SignWholeForm, visits_to_sign
 from patients.views import casebook_of, patient_of, step
-
-
-class SignForm(PasswordForm):
-    """Which forms, with which meaning, and the password. A form is named with the version that was read."""
-
-    field_order = ["chosen", "meaning", "password"]
-    meaning = forms.ChoiceField(
-        label=_("Meaning of the signature"), choices=Meaning.choices, widget=forms.RadioSelect
-    )
-
-    def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
-        self.rows = unsigned(patient)
-        super().__init__(*args, patient=patient, **kwargs)
-
-    def add_fields(self, zone: str) -> None:
-        self.fields["chosen"] = forms.MultipleChoiceField(
-            label=_("Forms"),
-            choices=[(f"{row.pk}:{row.version}", title_of(row)) for row in self.rows],
-            widget=forms.CheckboxSelectMultiple,
-            error_messages={
-                "invalid_choice": _("A form was changed or signed since this page was opened. Read it again.")
-            },
-        )
-        self.order_fields(self.field_order)
-
-    def records(self) -> list[Record]:
-        """Return the chosen records."""
-        chosen = set(self.cleaned_data["chosen"])
-        return [row for row in self.rows if f"{row.pk}:{row.version}" in chosen]
-
-
-def title_of(record: Record) -> str:
-    """Return visit and form in words."""
-    language = get_language() or "en"
-    title = record.protocol.rules.form(record.form).title.in_language(language)
-    if record.visit is None:
-        return f"{title} {record.repeat}"
-    visit = visit_title(record.protocol, record.visit, language, str(_("Unscheduled visit")))
-    return f"{visit}: {title}"
+from patients.visit_views import address_of, visit_of
+from trials.listing import Listing
 
 
 @sensitive_post_parameters("password")
 @trial_page(see=P.SIGN, change=P.SIGN)
 def sign(request: TrialRequest, code: str) -> HttpResponse:
-    """List the complete, unsigned forms; sign the chosen ones with one password."""
+    """Show the complete, unsigned forms by visit; sign the chosen ones with one password."""
     patient = patient_of(request, code)
+    visits = visits_to_sign(signing.unsigned(patient))
 
     def do(form: SignForm) -> bool:
         records = form.records()
-        done = form.carried_out(
-            sign_records,
-            records=records,
-            meaning=form.cleaned_data["meaning"],
-            password=form.cleaned_data["password"],
-            by=request.user,
-        )
+        done = form.carried_out(signing.sign_records, records=records, by=request.user, **_told(form))
         if done:
             text = ngettext("%(count)d form is signed.", "%(count)d forms are signed.", len(records))
             messages.success(request, text % {"count": len(records)})
         return done
 
     return step(
-        request, SignForm, "patients/sign.html", do, lambda form: casebook_of(patient), patient=patient
+        request,
+        partial(SignForm, visits=visits),  # type: ignore[arg-type]
+        "patients/sign.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        number=sum(len(visit.forms) for visit in visits),
+        ticked=request.POST.getlist("chosen"),
+        reviewed=request.POST.getlist("reviewed"),
     )
+
+
+@sensitive_post_parameters("password")
+@trial_page(see=P.SIGN, change=P.SIGN)
+def sign_visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
+    """Show a whole visit and sign it."""
+    patient = patient_of(request, code)
+    row = visit_of(patient, visit)
+    row.patient = patient
+    records = signing.in_force(patient, visit=row)
+    verb = partial(signing.sign_visit, visit=row)
+    title = _("Sign the visit %(visit)s") % {"visit": row.key}
+    return _whole(request, patient, records, verb, title, address_of(row, patient))
+
+
+@sensitive_post_parameters("password")
+@trial_page(see=P.SIGN, change=P.SIGN)
+def sign_casebook(request: TrialRequest, code: str) -> HttpResponse:
+    """Show all that was captured of a patient and sign it."""
+    patient = patient_of(request, code)
+    verb = partial(signing.sign_casebook, patient=patient)
+    title = _("Sign the casebook")
+    return _whole(request, patient, signing.in_force(patient), verb, title, casebook_of(patient))
+
+
+def _whole(
+    request: TrialRequest,
+    patient: Patient,
+    records: list[Record],
+    verb: Callable[..., Any],
+    title: str,
+    after: str,
+) -> HttpResponse:
+    visits = visits_to_sign(records)
+
+    def do(form: SignWholeForm) -> bool:
+        seen = form.cleaned_data["seen"]
+        done = form.carried_out(verb, seen=seen, by=request.user, **_told(form))
+        if done:
+            messages.success(request, _("Signed, with every form in it."))
+        return done
+
+    return step(
+        request,
+        partial(SignWholeForm, visits=visits),  # type: ignore[arg-type]
+        "patients/sign_whole.html",
+        do,
+        lambda form: after,
+        patient=patient,
+        title=title,
+        back=after,
+        number=len(records),
+        drafts=[record for record in records if record.state != Record.State.COMPLETE],
+        reviewed=request.POST.getlist("reviewed"),
+    )
+
+
+def _told(form: SignForm) -> dict[str, str]:
+    return {"meaning": form.cleaned_data["meaning"], "password": form.cleaned_data["password"]}
+
+
+@trial_page(see=P.SEE_TRIAL)
+def to_sign(request: TrialRequest) -> HttpResponseBase:
+    """List the complete forms that no valid signature covers, and the visits and casebooks signed before (SIG-02)."""
+    slug, signs = request.trial.slug, request.access.may(P.SIGN)
+    rows = Record.objects.visible_to(request.user).filter(patient__trial=request.trial)
+    rows = with_last_signature(rows.filter(state=Record.State.COMPLETE).with_marks().filter(is_signed=False))
+
+    def open_row(record: Record) -> str:
+        if signs:
+            return reverse("patients:sign", args=[slug, record.patient.code])
+        return form_address(record.patient, record.form, record.visit, record.repeat, slug=slug)
+
+    listing = Listing(
+        request,
+        queryset=rows.select_related("patient", "visit", "protocol").defer("values"),
+        columns=TO_SIGN_COLUMNS,
+        sort="patient",
+        filterset=ToSignFilter(request.GET, queryset=rows),
+        row_url=open_row,
+        name="to-sign",
+        empty=_("Every complete form is signed."),
+    )
+    wholes = [] if listing.wants_csv else invalidated_wholes(request.access)
+    return listing.response("patients/to_sign.html", {"wholes": wholes, "may_sign": signs})

@@ -24,7 +24,10 @@ urlpatterns = [
     path("patients/<str:code>/enrol/", views.enrol, name="enrol"),
     path("patients/<str:code>/fail/", views.fail, name="fail"),
     path("patients/<str:code>/end/", views.end, name="end"),
+    path("to-sign/", signing_views.to_sign, name="to-sign"),
     path("patients/<str:code>/sign/", signing_views.sign, name="sign"),
+    path("patients/<str:code>/sign/casebook/", signing_views.sign_casebook, name="sign-casebook"),
+    path("patients/<str:code>/visits/<str:visit>/sign/", signing_views.sign_visit, name="sign-visit"),
     path("patients/<str:code>/visits/new/", visit_views.unscheduled, name="visit-new"),
     path("patients/<str:code>/visits/<str:visit>/", visit_views.visit, name="visit"),
     path("patients/<str:code>/visits/<str:visit>/hold/", visit_views.hold, name="visit-hold"),
@@ -38,5 +41,6 @@ urlpatterns = [
     path("queries/<int:number>/close/", thread_views.close, name="query-close"),
     path("queries/<int:number>/reopen/", thread_views.reopen, name="query-reopen"),
     path("", include("patients.marks_urls")),
+    path("", include("patients.locks_urls")),
     path("", include("patients.entry_urls")),
 ]

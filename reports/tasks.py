@@ -93,7 +93,9 @@ def forms_to_sign(work: Work) -> Tile:
     """Complete forms without a valid signature."""
     count = work.forms_at(COMPLETE, VERIFIED)
     name = ngettext("Form to sign", "Forms to sign", count)
-    return Tile(name, count, _("complete, not signed"), "signature", "signed", _patients(work, "unsigned"))
+    return Tile(
+        name, count, _("complete, not signed"), "signature", "signed", _list(work, "patients:to-sign")
+    )
 
 
 def events_to_sign(work: Work) -> Tile:

@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from reports import casebook, home, quality_listing, searching
+from reports import casebook, closing_views, home, quality_listing, searching
 
 
 class SubjectCode(StringConverter):
@@ -21,5 +21,6 @@ urlpatterns = [
     path("patients/<subject:code>/profile.svg", casebook.download, name="profile"),
     path("quality/", quality_listing.listing, name="quality"),
     path("quality/ask/", quality_listing.ask, name="quality-ask"),
+    path("lock/", closing_views.show, name="checklist"),
     path("search/", searching.search, name="search"),
 ]

@@ -78,6 +78,21 @@ class EventForm(StepForm):
         return EventAnswers(**told)  # type: ignore[typeddict-item]
 
 
+class AfterLockForm(EventForm):
+    """A serious event reported after the lock: the same questions, and why it comes now (SAF-11)."""
+
+    def add_fields(self, zone: str) -> None:
+        super().add_fields(zone)
+        self.fields["after_lock_reason"] = forms.CharField(
+            label=_("Why it is reported after the lock"),
+            max_length=2000,
+            widget=forms.Textarea(attrs={"rows": 2}),
+        )
+
+    def sections(self) -> list[Any]:
+        return [*super().sections(), Fieldset(_("After the lock"), "after_lock_reason", css_class="sec")]
+
+
 class AmendForm(EventForm):
     """The same questions with the answers given so far, and the reason for the change."""
 

@@ -31,21 +31,36 @@ class StaleEvent(Exception):
 
 @transaction.atomic
 def report_event(
-    *, patient: Patient, by: User, save_key: str = "", **answers: Unpack[EventAnswers]
+    *,
+    patient: Patient,
+    by: User,
+    save_key: str = "",
+    after_lock_reason: str = "",
+    **answers: Unpack[EventAnswers],
 ) -> AdverseEvent:
     """Store a new event under the patient's next number, and start the 24-hour clock of a serious one.
 
-    The same `save_key` twice (a double click) gives the event that the first one made. Raises ValidationError
-    with a sentence for each answer that is missing, impossible or before the consent.
+    The same `save_key` twice (a double click) gives the event that the first one made. `after_lock_reason` is
+    the controlled way in after the lock, for serious events only (SAF-11). Raises ValidationError with a
+    sentence for each answer that is missing, impossible or before the consent.
     """
     patient = held(patient)
-    refuse_when_locked(patient)
+    after_lock_reason = after_lock_reason.strip()
+    if after_lock_reason:
+        _refuse_after_lock(patient, answers)
+    else:
+        refuse_when_locked(patient)
     if save_key and (twin := patient.adverse_events.filter(save_key=save_key).first()):
         return twin
     stored = columns(patient, answers)
     last = patient.adverse_events.aggregate(last=Max("number"))["last"] or 0
     return AdverseEvent.objects.create(
-        trial_id=patient.trial_id, patient=patient, number=last + 1, save_key=save_key, **stored
+        trial_id=patient.trial_id,
+        patient=patient,
+        number=last + 1,
+        save_key=save_key,
+        after_lock_reason=after_lock_reason,
+        **stored,
     )
 
 
@@ -106,11 +121,14 @@ def review_events(
     """
     if not events:
         raise ValidationError(_("Choose at least one event."))
-    chosen = AdverseEvent.objects.select_for_update(of=("self",)).select_related("patient")
+    chosen = AdverseEvent.objects.select_for_update(of=("self",)).select_related("patient__trial")
     rows = list(chosen.filter(pk__in=[event.pk for event in events]))
     problems = [problem for row in rows if (problem := not_reviewable(row, versions.get(row.pk)))]
     if problems:
         raise ValidationError(problems)
+    for row in rows:
+        if not row.after_lock_reason:
+            refuse_when_locked(row.patient)
     zone = rows[0].trial.rules.trial.site.time_zone
     signatures.sign_many(targets=rows, meaning=meaning, password=password, by=by, zone=zone)
     return len(rows)
@@ -128,11 +146,30 @@ def not_reviewable(event: AdverseEvent, version: int | None = None) -> str:
     return ""
 
 
+def is_locked(patient: Patient) -> bool:
+    """Tell whether the patient or the trial is locked. Reads patient.trial."""
+    return bool(patient.locked_at or patient.trial.locked_at)
+
+
+def _refuse_after_lock(patient: Patient, answers: EventAnswers) -> None:
+    if not is_locked(patient):
+        raise ValidationError(_("Nothing is locked: report the event in the usual way."))
+    if NONE_OF_THESE in (answers.get("seriousness") or ()):
+        raise ValidationError(
+            {
+                "seriousness": _(
+                    "After the lock only serious events are reported: choose the criteria that apply."
+                )
+            }
+        )
+
+
 def _held_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patient]:
     """Lock the event's row. Raises StaleEvent, or ValidationError when nothing may change."""
     rows = AdverseEvent.objects.select_for_update(of=("self",))
     row = rows.select_related("patient__trial", "patient__protocol").get(pk=event.pk)
-    refuse_when_locked(row.patient)
+    if not row.after_lock_reason:
+        refuse_when_locked(row.patient)
     if row.version != version:
         raise StaleEvent(row)
     if row.in_error:

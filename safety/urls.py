@@ -11,6 +11,7 @@ urlpatterns = [
     path("adverse-events/", listing_views.listing, name="listing"),
     path("adverse-events/sign/", listing_views.sign, name="sign"),
     path("patients/<str:code>/adverse-events/new/", views.report, name="report"),
+    path("patients/<str:code>/adverse-events/after-lock/", views.report_after_lock, name="report-after-lock"),
     path(EVENT, views.event, name="event"),
     path(f"{EVENT}amend/", views.amend, name="amend"),
     path(f"{EVENT}sponsor/", views.sponsor, name="sponsor"),

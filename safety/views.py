@@ -17,7 +17,7 @@ from patients.milestones import milestones
 from patients.models import Patient
 from patients.views import patient_of, step
 from safety import reporting
-from safety.forms import AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
+from safety.forms import AfterLockForm, AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
 from safety.models import AdverseEvent
 from safety.reviews import TONES, ReviewState, attach_reviews, review_state
 from safety.timing import since
@@ -54,14 +54,28 @@ def trail_address(event: AdverseEvent) -> str:
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def report(request: TrialRequest, code: str) -> HttpResponse:
-    """Report a new event."""
+    """Report a new event; after the lock the way leads to the page that asks why it comes now."""
     patient = patient_of(request, code)
+    if request.method == "GET" and reporting.is_locked(patient):
+        return redirect("safety:report-after-lock", request.trial.slug, code)
+    return _reported(request, patient, EventForm)
+
+
+@trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
+def report_after_lock(request: TrialRequest, code: str) -> HttpResponse:
+    """Report a serious event although the patient or the trial is locked, and say why (SAF-11)."""
+    return _reported(request, patient_of(request, code), AfterLockForm)
+
+
+def _reported(request: TrialRequest, patient: Patient, form_class: type[EventForm]) -> HttpResponse:
     posted = request.POST if request.method == "POST" else kept_data(request)
     assessing = request.access.may(P.ASSESS_EVENT)
-    form = EventForm(posted, trial=request.trial, patient=patient, assessing=assessing)
+    form = form_class(posted, trial=request.trial, patient=patient, assessing=assessing)
     if request.method == "POST" and form.is_valid():
         save_key = form.cleaned_data["save_key"]
         told = {"patient": patient, "by": request.user, "save_key": save_key, **form.answers()}
+        if "after_lock_reason" in form.cleaned_data:
+            told["after_lock_reason"] = form.cleaned_data["after_lock_reason"]
         if form.carried_out(reporting.report_event, **told):
             messages.success(request, _("%(event)s is saved.") % {"event": form.result})
             return redirect(event_address(form.result))
@@ -82,7 +96,8 @@ def shown(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
     """Return what the page of an event shows beside its columns."""
     wording = Wording(event.patient.protocol.rules)
     reading = event.clock(timezone.now())
-    may_change = request.access.may(P.REPORT_EVENT) and not event.in_error
+    open_now = bool(event.after_lock_reason) or not reporting.is_locked(event.patient)
+    may_change = request.access.may(P.REPORT_EVENT) and not event.in_error and open_now
     return {
         "facts": wording.facts(event),
         "trail_url": trail_address(event) if request.access.may(P.SEE_TRAIL) else "",
