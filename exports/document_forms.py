@@ -31,7 +31,10 @@ class DocumentForm(forms.Form):
     def asked(self) -> dict[str, Any]:
         """Return what is asked for, as `ask_for` takes it."""
         told = {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
-        return {"kind": told["kind"], **{name: told[name] for name in ("patient", "protocol", "since", "until") if name in told}}
+        return {
+            "kind": told["kind"],
+            **{name: told[name] for name in ("patient", "protocol", "since", "until") if name in told},
+        }
 
 
 class CasebookForm(DocumentForm):
@@ -39,7 +42,11 @@ class CasebookForm(DocumentForm):
 
     kinds = (Kind.CASEBOOK, Kind.CASEBOOKS)
     patient = forms.ModelChoiceField(
-        Patient.objects.none(), to_field_name="code", label=_("Patient"), required=False, empty_label=_("All patients")
+        Patient.objects.none(),
+        to_field_name="code",
+        label=_("Patient"),
+        required=False,
+        empty_label=_("All patients"),
     )
 
     def offer(self) -> None:

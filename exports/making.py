@@ -79,15 +79,21 @@ def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: i
 
 
 def register(row: Document, stage: str, **told: Any) -> None:
-    """Record in the register of exports that a copy was asked for, made or taken, as its asker or taker (CTL-03)."""
-    about = {"purpose": row.title, "format": row.kind, "treatment": row.treatment}
-    events.record(
-        kind=events.Kind.EXPORTED,
-        trial_id=row.trial_id,
-        patient_id=row.patient_id,
-        detail={**about, "stage": stage, **told},
-        see=str(P.SEE_TREATMENT) if row.trial.masked and row.treatment else "",
-    )
+    """Record in the register of exports that a document was asked for, made or taken (CTL-03)."""
+    about = {"purpose": row.title, "format": row.kind, "treatment": row.treatment, "stage": stage, **told}
+    _register(row.trial, about, patient_id=row.patient_id)
+
+
+def register_copy(copy: Copy, stage: str, **told: Any) -> None:
+    """Record in the register of exports that a command made a document (CTL-03)."""
+    treatment = copy.audience.sees_treatment and copy.holds_data
+    about = {"purpose": copy.title, "format": copy.kind, "treatment": treatment, "stage": stage, **told}
+    _register(copy.audience.trial, about)
+
+
+def _register(trial: Trial, about: dict[str, Any], patient_id: int | None = None) -> None:
+    see = str(P.SEE_TREATMENT) if trial.masked and about["treatment"] else ""
+    events.record(kind=events.Kind.EXPORTED, trial_id=trial.pk, patient_id=patient_id, detail=about, see=see)
 
 
 def make(key: str) -> None:

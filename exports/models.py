@@ -79,7 +79,9 @@ class Document(models.Model):
                 condition=~Q(state="ready") | (~Q(file="") & ~Q(sha256="") & Q(finished_at__isnull=False)),
                 name="ready_document_has_a_file",
             ),
-            models.CheckConstraint(condition=~Q(state="failed") | ~Q(error=""), name="failed_document_says_why"),
+            models.CheckConstraint(
+                condition=~Q(state="failed") | ~Q(error=""), name="failed_document_says_why"
+            ),
         ]
 
     def __str__(self) -> str:

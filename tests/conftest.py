@@ -42,6 +42,15 @@ def _own_seal_file(settings, tmp_path_factory):
     settings.SEAL_FILE = tmp_path_factory.getbasetemp() / f"seals-{uuid4().hex}.log"
 
 
+@pytest.fixture(autouse=True)
+def _own_documents_folder(settings, tmp_path_factory):
+    """The files of a test's documents go to a folder of that test run."""
+    folder = tmp_path_factory.getbasetemp() / "documents"
+    documents = settings.STORAGES["documents"]
+    options = {**documents["OPTIONS"], "location": folder}
+    settings.STORAGES = {**settings.STORAGES, "documents": {**documents, "OPTIONS": options}}
+
+
 @pytest.fixture
 def as_test(db):
     """Act as the test process, for arranging data directly."""

@@ -75,7 +75,9 @@ def _readable(told: Any, missing: dict[int, str]) -> Any:
 def without_glyph(signs: Iterable[str]) -> set[str]:
     """Return the signs that no font of the compositor has."""
     unusual = {sign for sign in signs if ord(sign) > 0x17F}
-    missing = {sign for sign in signs if unicodedata.category(sign) in ("Cc", "Cs", "Co") and sign not in "\n\t"}
+    missing = {
+        sign for sign in signs if unicodedata.category(sign) in ("Cc", "Cs", "Co") and sign not in "\n\t"
+    }
     return missing | _refused(sorted(unusual - missing))
 
 

@@ -66,7 +66,9 @@ class _Words:
                 word = JOINED[operator]()
                 return f"{self._side(node.left, operator)} {word} {self._side(node.right, operator)}"
             case Binary(operator=operator) if operator in COMPARED:
-                return f"{self.phrase(node.left)} {COMPARED[operator]()} {self._answer(node.right, node.left)}"
+                return (
+                    f"{self.phrase(node.left)} {COMPARED[operator]()} {self._answer(node.right, node.left)}"
+                )
             case Binary():
                 sign = SIGNS.get(node.operator, node.operator)
                 return f"({self.phrase(node.left)} {sign} {self.phrase(node.right)})"
@@ -121,7 +123,11 @@ class _Words:
 
     def _answer(self, node: Node, about: Node | None) -> str:
         """Return what a name is compared with: a code by its label, a number with its unit."""
-        item = self._item(about.path) if isinstance(about, Name) and not about.path.startswith("subject.") else None
+        item = (
+            self._item(about.path)
+            if isinstance(about, Name) and not about.path.startswith("subject.")
+            else None
+        )
         if isinstance(node, ListOf):
             return ", ".join(self._answer(each, about) for each in node.items)
         if not isinstance(node, Literal):

@@ -101,7 +101,10 @@ def _checks(form: Form, rules: Protocol, language: str) -> list[tuple[str, str, 
 def item_part(item: Item, form: Form, rules: Protocol, language: str, annotated: bool) -> Part:
     """Return one question as it is asked on paper, with its annotation when asked for."""
     choices = [
-        (code, _(YES_NO_WORDS[code]) if item.type == "yes_no" else item.choice(code).label.in_language(language))
+        (
+            code,
+            _(YES_NO_WORDS[code]) if item.type == "yes_no" else item.choice(code).label.in_language(language),
+        )
         for code in item.codes
     ]
     return {
@@ -127,7 +130,10 @@ def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[t
         (_("CDISC"), " ".join(part for part in (form.cdisc_domain, item.cdisc) if part)),
         (_("LOINC"), item.loinc or ""),
         (_("Type"), item.type.replace("_", " ")),
-        (_("Units"), ", ".join([item.unit or "", *(each.unit for each in item.units)]) if item.units else item.unit),
+        (
+            _("Units"),
+            ", ".join([item.unit or "", *(each.unit for each in item.units)]) if item.units else item.unit,
+        ),
         (_("Codes"), ", ".join(item.codes)),
         (_("Possible"), f"{item.hard.lowest:f} – {item.hard.highest:f}" if item.hard else ""),
         (_("Expected"), f"{item.soft.lowest:f} – {item.soft.highest:f}" if item.soft else ""),

@@ -264,7 +264,9 @@ class PatientPaper:
                 {
                     "title": _("Infusion %(number)s") % {"number": row.number},
                     "state": str(row.get_state_display()),
-                    "facts": _told((_("Planned on"), self.audience.day(row.planned_on)), *infusion_facts(row)),
+                    "facts": _told(
+                        (_("Planned on"), self.audience.day(row.planned_on)), *infusion_facts(row)
+                    ),
                     "product": products.get(row.pk, []),
                     "past": changed.get(row.pk, []),
                     "signatures": self._signed(row),

@@ -50,9 +50,7 @@ def typeset(
     that of one. Raises NotPrinted when the data are too many, or setting fails.
     """
     if find_spec("typst") is None:
-        raise NotPrinted(
-            _("The part that makes PDF is not installed here: install requirements/worker.txt.")
-        )
+        raise NotPrinted(_("The part that makes PDF is not installed here: install requirements/worker.txt."))
     with TemporaryDirectory() as folder:
         data = Path(folder) / "data.json"
         with data.open("wb") as file:

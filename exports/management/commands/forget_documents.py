@@ -1,0 +1,18 @@
+"""`manage.py forget_documents`: run daily."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from audit.context import acting
+from exports.making import forget
+
+
+class Command(BaseCommand):
+    help = "Delete the files of documents whose time is over (DOCUMENTS_KEPT_HOURS); give up what stalled."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with acting(system="documents"):
+            forgotten, stalled = forget(now=timezone.now())
+        self.stdout.write(f"{forgotten} deleted, {stalled} given up")

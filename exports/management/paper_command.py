@@ -1,0 +1,74 @@
+"""What the commands that write a document share: for whom, with which rights, sealed and registered."""
+
+import hashlib
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.access import access_to
+from accounts.models import User, normal_username
+from accounts.permissions import Permission
+from audit import seals
+from audit.context import acting
+from exports.making import Copy, register_copy, write
+from exports.paper.audience import Audience
+from exports.paper.typesetting import NotPrinted
+from trials.models import Trial
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asks for what of which trial."""
+
+    trial: Trial
+    user: User | None
+    audience: Audience
+    out: Path
+
+    @property
+    def by(self) -> str:
+        """Return who made it, as the document says."""
+        return f"{self.user.full_name} ({self.user.get_username()})" if self.user else "system:documents"
+
+
+class PaperCommand(BaseCommand):
+    """A command that writes one document."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--trial", required=True, help="slug of the trial, for instance nct04445454")
+        parser.add_argument("--out", required=True, type=Path, help="the file to write; must not exist")
+        parser.add_argument(
+            "--user", help="with the rights and in the name of this person; without it the blind is kept"
+        )
+
+    def asked(self, options: dict[str, Any]) -> Asked:
+        """Return who asks. Raises CommandError for an unknown trial, a person without the right, a file that exists."""
+        trial = Trial.objects.select_related("protocol").filter(slug=options["trial"]).first()
+        if trial is None:
+            known = ", ".join(Trial.objects.values_list("slug", flat=True)) or "none; run load_protocol first"
+            raise CommandError(f"No trial {options['trial']}. Known: {known}")
+        if options["out"].exists():
+            raise CommandError(f"{options['out']} exists already: choose another name")
+        if not options["user"]:
+            return Asked(trial, None, Audience.nobody(trial), options["out"])
+        user = User.objects.filter(username=normal_username(options["user"]), is_active=True).first()
+        access = access_to(user=user, slug=trial.slug) if user else None
+        if user is None or access is None or not access.may(Permission.SEE_TRAIL):
+            raise CommandError(f"{options['user']} may not have documents of {trial.slug}")
+        return Asked(trial, user, Audience.of(access), options["out"])
+
+    def write(self, asked: Asked, copy: Copy) -> None:
+        """Write the document and register it, as the person or the system."""
+        with acting(user=asked.user, system="documents"):
+            try:
+                seals.seal(reason="document")
+                data_sha256 = write(copy, asked.out)
+            except (NotPrinted, seals.SealBroken) as refused:
+                raise CommandError(str(refused)) from refused
+            with asked.out.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            register_copy(copy, "finished", sha256=sha256, data_sha256=data_sha256)
+        self.stdout.write(f"{asked.out}: {asked.out.stat().st_size} bytes, SHA-256 {sha256}")
