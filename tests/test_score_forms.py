@@ -298,7 +298,7 @@ def test_the_page_says_what_an_empty_total_needs(patient: Patient) -> None:
     words = text_of(page)
     assert "Consciousness · calculated not known yet: needs Vital signs: ACVPU" in words
     assert "NEWS2, 0 to 20 · calculated not known yet: needs SpO2, Consciousness" in words
-    assert "Temperature · calculated 1 points" in words
+    assert "Temperature · calculated 1" in words
 
 
 def test_the_page_says_when_no_value_fits(patient: Patient) -> None:
@@ -321,7 +321,7 @@ def test_the_words_follow_what_is_typed(patient: Patient) -> None:
     typed = text_of(desk.post(f"{address}check/", {"spo2_scale": "1"}))
     assert "not known yet: needs Scale for SpO2" in blank
     assert "not known yet" not in typed
-    assert "11 points" in typed
+    assert "3 2 2 1 2 0 1 11 High" in typed
 
 
 def text_of(response: Any) -> str:
