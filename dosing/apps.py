@@ -14,6 +14,7 @@ class DosingConfig(AppConfig):
 
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
         signals.patient_enrolled.connect(planning.on_patient_enrolled, dispatch_uid="dosing.planning")
+        signals.patient_moved.connect(planning.on_patient_moved, dispatch_uid="dosing.planning.moved")
         infusion_given.connect(preparing.on_infusion_given, dispatch_uid="dosing.dose")
         signals.casebook_content.connect(covering.infusions, dispatch_uid="dosing.covering")
         providers.append(milestones.infusions_given)

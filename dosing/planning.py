@@ -161,3 +161,26 @@ def _overlap(other: Infusion) -> str:
 def on_patient_enrolled(sender: Any, *, patient: Patient, by: User, **kwargs: Any) -> None:
     """Plan the infusions inside the transaction of the inclusion."""
     plan_infusions(patient=patient, by=by)
+
+
+def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **kwargs: Any) -> None:
+    """Plan the infusions by the version to which the patient was moved, unless they have begun."""
+    dosing = patient.protocol.rules.dosing
+    rows = list(Infusion.objects.select_for_update().filter(patient=patient).order_by("number"))
+    if patient.enrolled_on is None or dosing is None:
+        return
+    if any(row.state != State.PLANNED or row.weight_kg is not None for row in rows):
+        return
+    with acting(user=by, system="schedule", reason=reason):
+        for row in rows[dosing.infusions :]:
+            row.state, row.not_given_reason = State.NOT_GIVEN, _not_planned(patient)
+            row.save(update_fields=["state", "not_given_reason"])
+        Infusion.objects.bulk_create(
+            Infusion(patient=patient, number=number, state=State.PLANNED, visit=_visit(patient, number))
+            for number in range(len(rows) + 1, dosing.infusions + 1)
+        )
+    plan_again(patient, by)
+
+
+def _not_planned(patient: Patient) -> str:
+    return _("Version %(version)s of the protocol does not plan it.") % {"version": patient.protocol.version}

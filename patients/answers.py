@@ -101,7 +101,7 @@ def _check(item: Item, value: Value) -> None:
         return
     asked = _as_text(item) if item.type == "rows" else item
     try:
-        read_again = parse(typed(value, asked), asked, Clock(_zone_of(value)))
+        read_again = parse(typed(value, asked), asked, Clock(zone_of(value)))
     except (AttributeError, KeyError, TypeError):
         # A number where text is stored, a list where one value is: not a shape that `typed` can show.
         read_again = None
@@ -120,7 +120,7 @@ def _check_row(item: Item, row: Mapping[str, Value]) -> None:
             _check(column, cell)
 
 
-def _zone_of(value: Value) -> str:
+def zone_of(value: Value) -> str:
     """The zone named in a stored date-time."""
     return value.partition("[")[2].rstrip("]") or "UTC" if isinstance(value, str) and "[" in value else "UTC"
 

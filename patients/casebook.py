@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
@@ -13,10 +13,11 @@ from audit.prepared import Prepared
 from patients.consenting import current_consent
 from patients.inputs import subject_of
 from patients.models import Consent, Patient, Record, Visit
+from patients.reconsent import version_to_sign
 from trials.evaluation import Scope
 from trials.models import ProtocolVersion, Trial
 from trials.protocol import Form
-from trials.protocol_design import VisitForm
+from trials.protocol_design import UNSCHEDULED, VisitForm
 
 
 def _visits(user: int, trial: int, code: str, today: date) -> Any:
@@ -27,7 +28,7 @@ def _visits(user: int, trial: int, code: str, today: date) -> Any:
 
 def _held(patient: int) -> Any:
     latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
-    consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given")}
+    consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}
     rows = Patient.objects.select_for_update(of=("self",)).select_related("trial")
     return rows.annotate(**consent).filter(pk=patient)
 
@@ -87,6 +88,7 @@ class Casebook:
     marked: bool = True
     _records: list[Record] | None = field(default=None, repr=False)
     _consent: list[Consent | None] = field(default_factory=list, repr=False)
+    _versions: dict[int, ProtocolVersion] = field(default_factory=dict, repr=False)
 
     @classmethod
     def opened(cls, *, user: User, trial: Trial, code: str) -> "Casebook":
@@ -97,16 +99,20 @@ class Casebook:
             visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
         )
         _attach(patient, trial, trial.protocol)
+        casebook = cls(patient, visits)
         for visit in visits:
             visit.patient = patient
-        return cls(patient, visits)
+            if visit.protocol_id:
+                visit.protocol = casebook.version(visit.protocol_id)
+        return casebook
 
     @classmethod
     def held(cls, place: Place) -> "Casebook":
         """The casebook around a place, the patient's row locked until the transaction ends."""
         fresh = HELD.rows(patient=place.patient.pk)[0]
         _attach(fresh, fresh.trial, place.patient.protocol)
-        return cls(fresh, list(place.visits), marked=False, _consent=[_consent(fresh)])
+        versions = {place.protocol.pk: place.protocol}
+        return cls(fresh, list(place.visits), False, _consent=[_consent(fresh)], _versions=versions)
 
     @property
     def consent(self) -> Consent | None:
@@ -123,18 +129,57 @@ class Casebook:
             self._records = query.rows(patient=self.patient.pk)
         return self._records
 
+    def version(self, pk: int) -> ProtocolVersion:
+        """The version with that key; costs a query, once, when it is not the patient's own."""
+        if pk == self.patient.protocol_id:
+            return self.patient.protocol
+        if pk not in self._versions:
+            rows = ProtocolVersion.objects.filter(trial=self.patient.trial_id)
+            self._versions.update({version.pk: version for version in rows})
+        return self._versions[pk]
+
+    def version_for(self, form: str, visit: Visit | None, record: Record | None) -> ProtocolVersion:
+        """The version under which a form is entered now: the patient's, unless that does not have the form.
+
+        While the patient has to sign again, what was captured stays under its own.
+        """
+        own = self.patient.protocol
+        if record is not None and record.state == Record.State.STRUCK_OUT:
+            record = None
+        if record is not None and (
+            form not in own.rules.forms or version_to_sign(self.patient, self.consent)
+        ):
+            return self.version(record.protocol_id)
+        if form not in own.rules.forms and visit is not None and visit.protocol_id:
+            return self.version(visit.protocol_id)
+        return own
+
+    def _waits_for_consent(self) -> bool:
+        wanted = self.patient.reconsent_version
+        return bool(wanted and version_to_sign(self.patient, self.consent))
+
     def place(self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None) -> Place:
         """The place of a form. Raises LookupError when the protocol or the patient has no such place."""
-        version = protocol or self.patient.protocol
-        rules = version.rules
-        if visit_key is None:
-            if form not in rules.logs or repeat < 1:
-                raise LookupError(form)
-            return Place(self.patient, tuple(self.visits), None, version, rules.form(form), repeat)
-        visit = self.visit(visit_key)
-        if form not in {entry.form for entry in forms_of(version, visit)} or repeat != 1:
+        visit = self.visit(visit_key) if visit_key is not None else None
+        if repeat < 1 or (visit is not None and repeat != 1):
             raise LookupError(form)
-        return Place(self.patient, tuple(self.visits), visit, version, rules.form(form))
+        version = protocol or self.version_for(form, visit, self._moved_on(form, visit, repeat))
+        if not _asks(version, form, visit) and not self._begun(form, visit, repeat):
+            raise LookupError(form)
+        return Place(self.patient, tuple(self.visits), visit, version, version.rules.form(form), repeat)
+
+    def _moved_on(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
+        """The record of a place, where the patient's version alone does not say how it is entered."""
+        patient = self.patient
+        if form in patient.protocol.rules.forms and not patient.reconsent_version:
+            return None
+        return self._begun(form, visit, repeat)
+
+    def _begun(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
+        here = (visit.pk, 1) if visit else (None, repeat)
+        rows = [r for r in self.records if r.form == form and (r.visit_id, 1 if visit else r.repeat) == here]
+        in_force = [record for record in rows if record.state != Record.State.STRUCK_OUT]
+        return next(iter(in_force or rows[-1:]), None)
 
     def visit(self, key: str) -> Visit:
         """The visit called `D28` or `UNS-2`. Raises LookupError."""
@@ -217,21 +262,37 @@ def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) ->
 
 def _consent(row: Any) -> Consent | None:
     """The consent in force as a value: what the expressions ask of it."""
-    return Consent(type=row.consent_type, given=row.consent_given) if row.consent_given else None
+    if not row.consent_given:
+        return None
+    return Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
-    """The forms that the protocol asks for at a visit."""
-    rules = protocol.rules
+    """The forms asked for at a visit: by the version it was held under, else by this one."""
+    rules = version_at(protocol, visit).rules
     try:
         return rules.visit(visit.code).forms
     except KeyError:
-        return rules.unscheduled.forms
+        return rules.unscheduled.forms if visit.code == UNSCHEDULED else ()
+
+
+def version_at(protocol: ProtocolVersion, visit: Visit) -> ProtocolVersion:
+    """The version a visit was held under, or this one. Reads visit.protocol when it is another."""
+    kept = visit.protocol_id is not None and visit.protocol_id != protocol.pk
+    return cast(ProtocolVersion, visit.protocol) if kept else protocol
+
+
+def _asks(version: ProtocolVersion, form: str, visit: Visit | None) -> bool:
+    if form not in version.rules.forms:
+        return False
+    if visit is None:
+        return form in version.rules.logs
+    return form in {entry.form for entry in forms_of(version, visit)}
 
 
 def visit_title(protocol: ProtocolVersion, visit: Visit, language: str, unscheduled: str) -> str:
     """The title of a visit as the protocol has it, or the word for an unscheduled one with its number."""
     try:
-        return protocol.rules.visit(visit.code).title.in_language(language)
+        return version_at(protocol, visit).rules.visit(visit.code).title.in_language(language)
     except KeyError:
-        return f"{unscheduled} {visit.number}"
+        return f"{unscheduled} {visit.number}" if visit.code == UNSCHEDULED else visit.key

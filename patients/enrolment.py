@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from patients import signals
+from patients import reconsent, signals
 from patients.consenting import current_consent
 from patients.eligibility import Conclusion, decision_in_force, evaluate
 from patients.lifecycle import held, move, require
@@ -31,11 +31,15 @@ def obstacles(patient: Patient, on: date | None = None) -> list[str]:
     consent = current_consent(patient)
     if consent is None:
         found.append(_("No consent is recorded."))
+    if again := reconsent.sentence(patient, consent):
+        found.append(again)
     decision = decision_in_force(patient)
     if decision is None:
         found.append(_("No investigator has signed the eligibility, or the signature no longer holds."))
     elif decision.conclusion != Conclusion.ELIGIBLE:
         found.append(_("The investigator concluded that the patient is not eligible."))
+    elif decision.protocol_id != patient.protocol_id:
+        found.append(_("The eligibility was signed under another version of the protocol: sign it again."))
     day = on or (decision.inclusion_on if decision else None)
     for finding in evaluate(patient, inclusion_on=day).obstacles:
         needs = _(" (needs %(needs)s)") % {"needs": ", ".join(finding.needs)} if finding.needs else ""

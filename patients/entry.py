@@ -1,7 +1,7 @@
 """Entering a form: draft, complete, amended with a reason, struck out. The only place that writes records."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import because
 from patients import answers, check_queries
+from patients.carrying import retired
 from patients.casebook import Casebook, Place
 from patients.judging import Judgement, judge
 from patients.lifecycle import refuse_closed_place, refuse_when_closed
@@ -142,13 +143,14 @@ def _save(save: _Save, state: str, reason: str | None = None) -> Saved:
         return Saved(record, False, casebook)
     refuse_entry(casebook, save.place, record)
     current = record if record is not None and record.state != State.STRUCK_OUT else None
-    _refuse_stale(save, casebook.patient, current)
+    _refuse_stale(save, casebook, current)
     _refuse_wrong_verb(current, state, reason)
     judgement = _judged(save, casebook, state)
-    changed = _changed(current, judgement.values)
+    values = {**retired(current.values if current else {}, save.place.form), **judgement.values}
+    changed = _changed(current, values)
     if reason == "" and changed:
         raise ReasonNeeded
-    return _written(save, casebook, current, judgement, state, changed)
+    return _written(save, casebook, current, replace(judgement, values=values), state, changed)
 
 
 def _judged(save: _Save, casebook: Casebook, state: str) -> Judgement:
@@ -190,10 +192,10 @@ def _written(
     return Saved(stored, is_change, casebook, len(judgement.soft))
 
 
-def _refuse_stale(save: _Save, patient: Patient, current: Record | None) -> None:
+def _refuse_stale(save: _Save, casebook: Casebook, current: Record | None) -> None:
     version = current.version if current else 0
-    read_under = current.protocol_id if current else patient.protocol_id
-    if save.base_version != version or save.place.protocol.pk != read_under:
+    read_under = casebook.version_for(save.place.form.code, save.place.visit, current)
+    if save.base_version != version or save.place.protocol.pk != read_under.pk:
         raise Stale(current)
 
 
@@ -234,6 +236,8 @@ def _stored(
         "version": current.version + 1,
         "save_key": save.key,
     }
+    if current.protocol_id != save.place.protocol.pk:
+        fresh["protocol"] = save.place.protocol
     if state == State.COMPLETE and current.completed_at is None:
         fresh["completed_at"] = now
     if not Record.objects.filter(pk=current.pk, version=current.version).update(**fresh):

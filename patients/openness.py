@@ -5,7 +5,8 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from patients.casebook import Casebook, Place, day_of
+from patients import reconsent
+from patients.casebook import Casebook, Place, day_of, forms_of, version_at
 from patients.lifecycle import refuse_closed_place, refuse_when_closed
 from patients.models import Patient, Record, Visit
 from patients.visiting import UNSCHEDULED, today_of
@@ -32,14 +33,38 @@ def refuse_entry(casebook: Casebook, place: Place, record: Record | None) -> Non
         raise ValidationError(
             _("No consent is recorded for %(patient)s: record the consent first.") % {"patient": patient.code}
         )
+    if record is None or record.state != Record.State.COMPLETE:
+        _refuse_until_signed_again(patient, casebook)
     if record is not None and record.state != Record.State.STRUCK_OUT:
         return
+    _refuse_what_is_not_asked(patient, place)
     if patient.state == Patient.State.SCREEN_FAILED:
         raise ValidationError(
             _("%(patient)s failed screening: no new form is entered.") % {"patient": patient.code}
         )
     if place.visit is not None:
         _refuse_visit(patient, place, place.visit)
+
+
+def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
+    """What is complete may be corrected; new data wait for the consent that an amendment asks for."""
+    if words := reconsent.sentence(patient, casebook.consent):
+        raise ValidationError(words)
+
+
+def _refuse_what_is_not_asked(patient: Patient, place: Place) -> None:
+    rules, form = patient.protocol.rules, place.form.code
+    if place.visit is None:
+        asked = form in rules.logs
+    elif place.visit.state == Visit.State.CANCELLED:
+        asked = False
+    else:
+        asked = form in {entry.form for entry in forms_of(patient.protocol, place.visit)}
+    if not asked:
+        text = _(
+            "Version %(version)s of the protocol does not ask for this form here: nothing new is entered."
+        )
+        raise ValidationError(text % {"version": patient.protocol.version})
 
 
 def _refuse_visit(patient: Patient, place: Place, visit: Visit) -> None:
@@ -60,7 +85,8 @@ def _refuse_visit(patient: Patient, place: Place, visit: Visit) -> None:
 def _belongs_to_screening(place: Place, visit: Visit) -> bool:
     if visit.code == UNSCHEDULED:
         return True
-    return place.patient.protocol.rules.visit(visit.code).kind == "screening"
+    rules = version_at(place.patient.protocol, visit).rules
+    return any(each.code == visit.code and each.kind == "screening" for each in rules.visits)
 
 
 def _refuse_future(patient: Patient, visit: Visit) -> None:

@@ -12,6 +12,7 @@ from audit.context import because
 from patients.lifecycle import held, move, next_number, require
 from patients.models import Identity, Patient
 from patients.visiting import plan_visits
+from trials.loading import put_in_force
 from trials.models import Trial
 
 IDENTITY_FIELDS = ("name", "hospital_number", "birth_date", "contact")
@@ -30,6 +31,7 @@ def screen(*, trial: Trial, screened_on: date, identity: dict[str, str], by: Use
     The code comes from the protocol's pattern and a running number: it says nothing about the person (PRV-02).
     Identity goes to its own table (PRV-01). Raises ValidationError when the trial does not recruit.
     """
+    trial = put_in_force(trial)
     if trial.locked_at or trial.frozen_at or not trial.recruiting or trial.protocol is None:
         raise ValidationError(_("This trial does not recruit at present: nobody can be screened."))
     not_in_the_future(screened_on, trial, "screened_on")

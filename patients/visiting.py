@@ -12,6 +12,7 @@ from accounts.models import User
 from audit.context import acting
 from patients.lifecycle import held, refuse_closed_place, require
 from patients.models import Patient, Visit
+from patients.reconsent import refuse_without_reconsent
 from trials.schedule import planned_visits
 
 UNSCHEDULED = "UNS"
@@ -66,13 +67,22 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     patient = held(visit.patient)
     require(patient, *OPEN_STATES, step=_("be seen"))
     refuse_closed_place(None, visit)
+    _refuse_cancelled(visit)
+    refuse_without_reconsent(patient)
     if on < patient.screened_on:
         raise ValidationError({"on": _("This day is before the screening.")})
     if on > today_of(patient):
         raise ValidationError({"on": _("This day has not come yet. Check the year.")})
     visit.state, visit.held_on, visit.missed_reason = Visit.State.HELD, on, ""
-    visit.save(update_fields=["state", "held_on", "missed_reason"])
+    visit.protocol_id = visit.protocol_id or patient.protocol_id
+    visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
     return visit
+
+
+def _refuse_cancelled(visit: Visit) -> None:
+    if visit.state == Visit.State.CANCELLED:
+        text = _("%(visit)s is not planned any more. Add an unscheduled visit if the patient was seen.")
+        raise ValidationError(text % {"visit": visit.key})
 
 
 @transaction.atomic
@@ -81,12 +91,14 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     patient = held(visit.patient)
     require(patient, *OPEN_STATES, step=_("miss a visit"))
     refuse_closed_place(None, visit)
+    _refuse_cancelled(visit)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the visit did not take place.")})
     if visit.records.exclude(state="struck_out").exists():
         raise ValidationError(_("This visit has forms with data: it took place."))
     visit.state, visit.held_on, visit.missed_reason = Visit.State.MISSED, None, reason.strip()
-    visit.save(update_fields=["state", "held_on", "missed_reason"])
+    visit.protocol_id = visit.protocol_id or patient.protocol_id
+    visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
     return visit
 
 
@@ -95,6 +107,7 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
     """Add a visit that the protocol does not plan."""
     patient = held(patient)
     require(patient, *OPEN_STATES, step=_("have an unscheduled visit"))
+    refuse_without_reconsent(patient)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the patient was seen.")})
     if not patient.screened_on <= on <= today_of(patient):
@@ -102,6 +115,7 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
     last = patient.visits.filter(code=UNSCHEDULED).aggregate(last=Max("number"))["last"] or 0
     return Visit.objects.create(
         patient=patient,
+        protocol_id=patient.protocol_id,
         code=UNSCHEDULED,
         number=last + 1,
         position=9000 + last,

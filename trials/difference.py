@@ -139,7 +139,7 @@ def _listed(table: str, rows: Sequence[Mapping[str, Any]], models: Sequence[Any]
     key = LISTED[table]
     yield Part(table, table, table, {"order": Order(tuple(str(row[key]) for row in rows))})
     for row, model in zip(rows, models, strict=True):
-        title: Text | str = getattr(model, "title", None) or getattr(model, "text", "")
+        title: Any = getattr(model, "title", None) or getattr(model, "text", "")
         yield Part(f"{table}.{row[key]}", table, title, dict(_properties("", _but(row, key))))
 
 
