@@ -30,11 +30,7 @@ class DocumentForm(forms.Form):
 
     def asked(self) -> dict[str, Any]:
         """Return what is asked for, as `ask_for` takes it."""
-        told = {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
-        return {
-            "kind": told["kind"],
-            **{name: told[name] for name in ("patient", "protocol", "since", "until") if name in told},
-        }
+        return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
 
 
 class CasebookForm(DocumentForm):

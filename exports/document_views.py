@@ -58,18 +58,18 @@ def _page(request: TrialRequest, sent: DocumentForm | None) -> dict[str, Any]:
 
 
 @trial_page(see=P.SEE_TRIAL)
-def document(request: TrialRequest, key: UUID) -> HttpResponse:
+def asked(request: TrialRequest, document: UUID) -> HttpResponse:
     """Show how far a document is, as a fragment to htmx; with its file when it is ready."""
-    row = readable(request, key)
+    row = readable(request, document)
     fragment = getattr(request, "htmx", False)
     template = "exports/_document_state.html" if fragment else "exports/document.html"
     return render(request, template, {"document": row})
 
 
 @trial_page(see=P.SEE_TRIAL)
-def document_file(request: TrialRequest, key: UUID) -> HttpResponseBase:
+def document_file(request: TrialRequest, document: UUID) -> HttpResponseBase:
     """Send the file to those who may read it; taking it is registered (PRV-04)."""
-    row = readable(request, key)
+    row = readable(request, document)
     if not row.is_there or not request.access.may(NEEDED[Document.Kind(row.kind)]):
         raise Http404
     storage = documents_storage()

@@ -156,7 +156,7 @@ def sample(trial: Trial, patient: Patient) -> dict[str, Any]:
         "number": 1,
         "level": "patient",
         "pk": 1,
-        "key": uuid.UUID(int=0),
+        "document": uuid.UUID(int=0),
         "key": patient.pk,
         "delegation": 1,
         "laboratory": "central",

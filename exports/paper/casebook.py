@@ -132,8 +132,8 @@ def trial_facts(audience: Audience) -> list[tuple[str, str]]:
 def notes(audience: Audience) -> list[str]:
     """Return how the copy is to be read."""
     told = [
-        _("▲ marks what was changed since it was entered. The original value stands below it with the last change; every "
-          "change is in the audit trail at the end."),
+        _("▲ marks what was changed since it was entered. The original value stands below it with the last change; "
+          "every change is in the audit trail at the end."),
         _("↓ and ↑ mark a number below or above what is expected. “No entry” means that nothing was entered; a missing "
           "value says why it is missing."),
         _("Times with an offset are exact. Times without one are on the clock of %(zone)s.") % {"zone": audience.zone},

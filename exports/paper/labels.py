@@ -16,8 +16,8 @@ COMMON: dict[str, str | Promise] = {
 CASEBOOK: dict[str, str | Promise] = {
     "casebook_of": _("Patient %(code)s"),
     "holds": _(
-        "%(forms)s captured forms with %(values)s values, %(changed)s of them changed since entry; %(queries)s queries; "
-        "%(signatures)s signatures; %(entries)s entries of the audit trail."
+        "%(forms)s captured forms with %(values)s values, %(changed)s of them changed since entry; "
+        "%(queries)s queries; %(signatures)s signatures; %(entries)s entries of the audit trail."
     ),
     "originally": _("Originally:"),
     "changed_times": _("changed %(times)s ×"),
@@ -87,7 +87,7 @@ BLANK_NOTES = (
         "through once, write the right value beside it, and add your initials, the date and the reason."
     ),
     _("Dates as 09-OCT-2025, times on the 24-hour clock of the site. What is unknown of a date is written UNK."),
-    _("Leave nothing open: tick why a value is missing. Enter the sheet as soon as the system answers again; it is the source."),
+    _("Leave nothing open: tick why a value is missing. Enter the sheet when the system answers again; it is the source."),
 )  # fmt: skip
 ANNOTATED_NOTES = (
     _(

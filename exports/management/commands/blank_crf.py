@@ -1,12 +1,12 @@
-"""`manage.py blank_crf --trial nct04445454 --out FILE.pdf [--annotated] [--version 1.0]`"""
+"""`manage.py blank_crf --trial nct04445454 --out FILE.pdf [--annotated] [--protocol 1.0]`"""
 
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
 
-from exports.management.paper_command import PaperCommand
 from exports.making import Copy
+from exports.management.paper_command import PaperCommand
 from exports.models import Document
 
 

@@ -4,8 +4,8 @@ from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
-from exports.management.paper_command import PaperCommand
 from exports.making import Copy, codes_of
+from exports.management.paper_command import PaperCommand
 from exports.models import Document
 
 
