@@ -13,7 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from patients import answers
+from patients import answers, not_done
 from patients.answers import Answers
 from patients.flags import reference_words, side_words
 from trials.fields import AnswerField, RowsWidget
@@ -63,6 +63,8 @@ class Surroundings:
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     more_rows: str = ""
     readings: Mapping[str, Reading] = field(default_factory=dict)
+    said_of_group: Mapping[int, str] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
 
 def form_for(
@@ -193,6 +195,11 @@ class BoundAnswer(forms.BoundField):
         return self.name in self.around.hidden
 
     @property
+    def is_taken(self) -> bool:
+        """Whether the stored value was chosen instead of what stands in the inputs."""
+        return self.name in self.around.taken
+
+    @property
     def is_undecided(self) -> bool:
         """Whether the other answers do not decide yet if the item is asked."""
         return self.name in self.around.undecided
@@ -280,8 +287,9 @@ class Group(LayoutObject):
             "capture/group.html",
             {
                 "title": self.group.title.in_language(form.language) if self.group.title else "",
-                "number": self.number,
+                **group_tools(form, self.group, self.number),
                 "parts": parts,
+                "page": context.get("page"),
                 "hidden": all(item.name in around.hidden for item in self.group.items),
             },
         )
@@ -300,11 +308,23 @@ def reference(item: Item, around: Surroundings, language: str) -> dict[str, str]
     return {"words": reference_words(found, item, language), "side": side_words(found)}
 
 
+def group_tools(form: CaptureForm, group: ItemGroup, number: int) -> dict[str, Any]:
+    """What the template of a group's own button needs: what it marked, what is told of it."""
+    return {
+        "number": number,
+        "can_mark": not_done.can_mark(group),
+        "marked": not_done.marked_in(group, form.data if isinstance(form.data, QueryDict) else None),
+        "said": form.surroundings.said_of_group.get(number, ""),
+        "named": group.title.in_language(form.language) if group.title else "",
+    }
+
+
 def calculated(item: Item, around: Surroundings, language: str) -> dict[str, Any]:
     """What the template of a calculated value needs."""
     value, reading = around.calculated.get(item.name), around.readings.get(item.name)
     return {
         "item": item,
+        "is_wide": not item.is_numeric,
         "label": item.label.in_language(language),
         "words": display(value, item, language, _),
         "lacking": ", ".join(around.lacking.get(item.name, ())),

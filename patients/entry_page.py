@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,17 +13,21 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import TrialRequest
 from accounts.permissions import Permission
-from patients import answers
+from patients import answers, settling
 from patients.answers import Answers
 from patients.capture import CaptureForm, Result, Surroundings, form_for, sentences
+from patients.carrying import asked, carried
 from patients.casebook import Casebook, Place, visit_title
 from patients.field_history import Change, add_threads, changes_of, last_save, moment_words
 from patients.flags import place_readings
 from patients.judging import Judgement, judge
 from patients.known_values import known_values
 from patients.models import Draft, Query, Record
-from patients.navigation import ADVANCE, Navigation, address_of, navigation, stage_of
-from patients.reading import Difference, Section, differences, sections
+from patients.navigation import ADVANCE, Navigation, address_of, navigation, stage_at
+from patients.outdated import outdated_items
+from patients.reading import Difference, Line, Section, differences
+from patients.reconsent import version_to_sign
+from patients.retired import Passage, all_sections, forms_before, item_in, not_asked, passage
 from trials.items import Clock, Finding
 from trials.moments import Moment
 from trials.protocol_items import Item
@@ -59,7 +63,14 @@ class EntryPage:
     reason_refused: str = ""
     restored: Draft | None = None
     conflict: bool = False
+    # What was typed on a page of an earlier version and is not asked any more.
+    left_out: Sequence[Line] = ()
     more_rows: str = ""
+    # The group that was just marked as not done, and what is told of it.
+    acted: int = -1
+    said_of_group: str = ""
+    # Whether the row is entered in the list of its log.
+    listed: bool = False
     asked: str = ""
     # What was just said in the thread beside the field, in which query (0: a new one), and why it was refused.
     said: str = ""
@@ -79,7 +90,8 @@ class EntryPage:
         here = [record for record in self.casebook.records if self.place.holds(record)]
         struck = [record for record in here if record.state == Record.State.STRUCK_OUT]
         for record in struck:
-            record.sections = sections(self.place.form, record.values)  # type: ignore[attr-defined]
+            form = self.casebook.version(record.protocol_id).rules.form(record.form)
+            record.sections = all_sections(self.casebook, form, record.values)  # type: ignore[attr-defined]
         return struck
 
     @property
@@ -102,12 +114,53 @@ class EntryPage:
         """The name of this rendered form: it is saved once."""
         return uuid.uuid4().hex
 
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The values as they are stored, those of items that are not asked any more too."""
+        return self.record.values if self.record else {}
+
     @cached_property
-    def answers(self) -> Answers:
+    def stored(self) -> Mapping[str, Any]:
+        """The values that are stored, as this version of the form takes them."""
+        if self.record is None:
+            return {}
+        if self.record.protocol_id != self.place.protocol.pk:
+            return carried(self.record.values, self.place.form).values
+        return asked(self.record.values, self.place.form)
+
+    @cached_property
+    def passage(self) -> Passage | None:
+        """What editing changes beside the answers, when the form was captured under an earlier version."""
+        return passage(self.casebook, self.place, self.record) if self.record and self.editable else None
+
+    @cached_property
+    def no_longer_asked(self) -> list[Line]:
+        """The values of items that this version of the form does not ask any more."""
+        before = forms_before(self.casebook, self.place.form, self.values)
+        return not_asked(self.place.form, self.values, before, get_language() or "en")
+
+    @property
+    def consent_wanted(self) -> bool:
+        """Whether the form is closed until a consent is recorded."""
+        consent = self.casebook.consent
+        return consent is None or bool(version_to_sign(self.casebook.patient, consent))
+
+    @cached_property
+    def typed(self) -> Answers:
         """What was typed, or what is stored."""
         if self.data is None:
-            return Answers(values=dict(self.record.values) if self.record else {})
+            return Answers(values=dict(self.stored))
         return answers.read(self.place.form, dict(self.data.lists()), clock_of(self.place))
+
+    @cached_property
+    def choices(self) -> Mapping[str, str]:
+        """Which of two values was chosen by item, where somebody else saved meanwhile."""
+        return settling.chosen(self.place.form, self.data)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What was typed, with the stored value where that was chosen."""
+        return settling.settled(self.typed, self.stored, self.choices) if self.choices else self.typed
 
     @cached_property
     def judgement(self) -> Judgement:
@@ -126,7 +179,18 @@ class EntryPage:
         for path, each in sentences((*self.unanswered, *self.judgement.findings)).items():
             sent = self.answers.sent_path(path)
             found[sent] = (*found.get(sent, ()), *each)
+        for path in self.taken:
+            found[path] = (*found.get(path, ()), Result("notice", gettext("The stored value is taken.")))
+        if self.data is None and self.record is not None:
+            for item in outdated_items(self.place.form, self.stored, self.judgement.values):
+                told = gettext("Other forms have changed since this was saved: save this form again.")
+                found[item.name] = (*found.get(item.name, ()), Result("warning", told))
         return found
+
+    @property
+    def taken(self) -> list[str]:
+        """The items of which the stored value was chosen."""
+        return sorted(name for name, choice in self.choices.items() if choice == settling.STORED)
 
     @cached_property
     def readings(self) -> Readings:
@@ -149,10 +213,12 @@ class EntryPage:
             lacking=judgement.lacking,
             more_rows=self.more_rows,
             readings=self.readings,
+            said_of_group={self.acted: self.said_of_group},
+            taken=frozenset(self.taken),
         )
         return form_for(
             self.place.form,
-            values=self.record.values if self.record else {},
+            values=self.stored,
             data=self.data,
             clock=clock_of(self.place),
             language=get_language() or "en",
@@ -176,20 +242,27 @@ class EntryPage:
 
     def _label(self, path: str) -> str:
         name, _dash, cell = path.partition("-")
-        item, language = self.place.form.item(name), get_language() or "en"
-        label = item.label.in_language(language)
-        if not cell:
+        item, language = self._item(name), get_language() or "en"
+        label = item.label.in_language(language) if item else name
+        if not cell or item is None:
             return label
         row, _dash, column = cell.partition("-")
         return f"{label} {int(row) + 1}, {item.column(column).label.in_language(language)}"
 
+    def _item(self, name: str) -> Item | None:
+        """The item, also one that this version of the form does not ask any more."""
+        form = self.place.form
+        return item_in([form], name) or item_in(forms_before(self.casebook, form, {name: None}), name)
+
     @property
     def attempted(self) -> bool:
         """Whether the form was sent to be saved."""
-        return self.request.method == "POST" and not self.more_rows
+        return self.request.method == "POST" and not self.more_rows and self.acted < 0
 
     def _target(self, path: str) -> str:
         name, dash, _rest = path.partition("-")
+        if name not in self.place.form:
+            return name
         if dash or self.place.form.item(name).is_calculated:
             return f"id_{path}" if dash else name
         return self.form[name].first_id
@@ -213,7 +286,7 @@ class EntryPage:
     def field(self) -> Item | None:
         """The item whose queries and history were asked for (`?field=sbp`)."""
         name = self.asked or self.request.GET.get("field", "")
-        return self.place.form.item(name) if name in self.place.form else None
+        return self._item(name) if name in self.place.form or name in self.values else None
 
     @property
     def field_label(self) -> str:
@@ -296,7 +369,7 @@ class EntryPage:
     @property
     def steps(self) -> list[dict[str, Any]]:
         """The lifecycle with where this form stands."""
-        stage = stage_of(self.record)
+        stage = stage_at(self.record, self.place.visit, self.casebook.patient)
         here = ADVANCE.index(stage) if stage in ADVANCE else -1
         return [
             {
@@ -323,19 +396,29 @@ class EntryPage:
         """When what was typed was kept."""
         return moment_words(self.restored.saved_at, self.zone) if self.restored else ""
 
+    def _differences(self, values: Mapping[str, Any], read: Answers, *, calculated: bool) -> list[Difference]:
+        raw = {path: self.data.get(path, "") for path in read.refused if self.data is not None}
+        return differences(self.place.form, self.stored, values, raw, calculated=calculated)
+
     @property
-    def conflicts(self) -> list[Difference]:
-        """What is stored beside what was typed, where they differ."""
-        raw = {path: self.data.get(path, "") for path in self.answers.refused if self.data is not None}
-        stored = self.record.values if self.record else {}
-        return differences(self.place.form, stored, self.answers.values, raw)
+    def conflicts(self) -> list[tuple[Difference, str]]:
+        """What is stored beside what was typed, where they differ, and what was chosen."""
+        found = self._differences(self.typed.values, self.typed, calculated=False)
+        return [(each, self.choices.get(each.name, "")) for each in found]
+
+    @property
+    def changes(self) -> list[Difference]:
+        """What saving would change in a complete form, calculated values too."""
+        if not self.is_complete or self.data is None:
+            return []
+        return self._differences(self.judgement.values, self.answers, calculated=True)
 
     @property
     def sections(self) -> list[Section]:
         """The form in words, for those who read it."""
         values = self.record.values if self.record else {}
         readings = place_readings(self.casebook, self.place, values)
-        return sections(self.place.form, values, readings=readings)
+        return all_sections(self.casebook, self.place.form, values, readings=readings)
 
     @property
     def reasons(self) -> list[tuple[str, str, bool]]:

@@ -1,5 +1,6 @@
 """The page of a captured form: opened, saved, refused with everything that was typed."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -12,12 +13,13 @@ from django.utils.translation import gettext as _
 from accounts.access import TrialRequest, trial_page
 from accounts.keeping import kept_data
 from accounts.permissions import Permission as P
-from patients import drafting, entry
+from patients import drafting, entry, not_done, settling
 from patients.casebook import Casebook, Place
-from patients.entry_page import REASONS, EntryPage
+from patients.entry_page import REASONS, EntryPage, clock_of
 from patients.models import Patient, Record
 from patients.navigation import address_of, next_address
 from patients.openness import obstacle
+from patients.retired import refitted
 from trials.items import NotOffered, ValueRefused
 from trials.models import ProtocolVersion
 
@@ -41,7 +43,10 @@ def protocol_of(request: TrialRequest, casebook: Casebook) -> ProtocolVersion | 
     sent = number_of(request, "_protocol", casebook.patient.protocol_id)
     if sent == casebook.patient.protocol_id:
         return None
-    return ProtocolVersion.objects.filter(pk=sent, trial=request.trial).first()
+    version = ProtocolVersion.objects.filter(pk=sent, trial=request.trial).first()
+    if version is None:
+        raise BadRequest(_("The form was changed on its way. Open it again."))
+    return version
 
 
 def number_of(request: TrialRequest, name: str, default: int = 0) -> int:
@@ -50,6 +55,15 @@ def number_of(request: TrialRequest, name: str, default: int = 0) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise BadRequest(_("The form was changed on its way. Open it again."))
     return int(text)
+
+
+def base_version(page: EntryPage) -> int:
+    """Return the version that a sent page was made from; one that never was is answered with 400."""
+    sent = number_of(page.request, "_version")
+    here = [record.version for record in page.casebook.records if page.place.holds(record)]
+    if sent > max(here, default=0):
+        raise BadRequest(_("The form was changed on its way. Open it again."))
+    return sent
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
@@ -69,18 +83,26 @@ def form(
 def opened_page(request: TrialRequest, casebook: Casebook, place: Place) -> EntryPage:
     """Return the page as it is opened: stored values, or what this person typed before and did not save."""
     record = casebook.record(place)
-    if record is not None and record.protocol_id != place.protocol.pk:
-        place = casebook.place(
-            place.form.code, place.visit.key if place.visit else None, place.repeat, record.protocol
-        )
     may_enter = request.access.may(P.ENTER_DATA)
     closed = obstacle(casebook, place, record) if may_enter else ""
     page = EntryPage(request, casebook, place, may_enter, closed)
+    if page.record and not page.editable and page.record.protocol_id != place.protocol.pk:
+        page.place = place_under(casebook, place, casebook.version(page.record.protocol_id))
     if page.editable:
         page.data, page.restored = typed_before(request, place, record)
+        if page.data is not None:
+            page.data, page.left_out = refitted(casebook, place, page.data, clock_of(place))
         base = page.data.get("_version", "") if page.data is not None else ""
         page.conflict = page.data is not None and base != str(page.version)
+        if page.data is not None and page.conflict:
+            page.data = settling.asked_anew(page.data)
+        page.conflict = page.conflict or settling.is_settling(page.data)
     return page
+
+
+def place_under(casebook: Casebook, place: Place, version: ProtocolVersion) -> Place:
+    """Return the same place, read under another version of the protocol. Raises LookupError where it has none."""
+    return casebook.place(place.form.code, place.visit.key if place.visit else None, place.repeat, version)
 
 
 def typed_before(request: TrialRequest, place: Place, record: Record | None) -> tuple[Any, Any]:
@@ -113,45 +135,75 @@ def shown(request: TrialRequest, page: EntryPage, status: int = 200) -> HttpResp
 def save(request: TrialRequest, casebook: Casebook, place: Place) -> HttpResponse:
     """Read what was sent and call the verb; what is refused is shown with everything that was typed."""
     page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
+    page.conflict = settling.is_settling(request.POST)
     action = request.POST.get("_action", "draft")
-    if action.startswith("add-"):
-        page.more_rows = action.removeprefix("add-")
-        return answered(request, page, 200)
     try:
-        answers = page.answers
-        if answers.refused:
-            return answered(request, page, 422)
-        saved = verb(request, place, answers, action)
+        if not_done.is_marking(action):
+            return answered(request, marked(page, action)[0], 200)
+        if action.startswith("add-"):
+            page.more_rows = action.removeprefix("add-")
+            return answered(request, page, 200)
+        if saved := stored(page, action):
+            return done(request, place, saved, action)
     except NotOffered as unknown:
         raise BadRequest(unknown.sentence(_)) from unknown
-    except ValueRefused as refused:
-        page.refusal = refused.sentence(_)
+    except entry.Stale:
+        base_version(page)
+        return conflict(request, place)
+    if base_version(page) == page.version:
+        drafting.keep_draft(place=place, posted=request.POST, base_version=page.version, by=request.user)
+    return answered(request, page, 422)
+
+
+def stored(page: EntryPage, action: str) -> entry.Saved | None:
+    """Store what was typed; when it is refused, say so on the page and return None."""
+    if settling.unsettled(page.place.form, page.request.POST):
+        page.refusal = _("Choose one of the two values for each item that differs. Nothing is saved yet.")
+        return None
+    if page.answers.refused:
+        return None
+    try:
+        return verb(page, action)
     except entry.NotComplete:
         page.unanswered = page.judgement.unanswered
     except entry.ReasonNeeded:
         page.reason_refused = _("Say why this complete form is changed.")
-    except entry.Stale:
-        return conflict(request, place)
+    except NotOffered:
+        raise
+    except ValueRefused as refused:
+        page.refusal = refused.sentence(_)
     except ValidationError as refused:
         page.refusal = " ".join(refused.messages)
-    else:
-        return done(request, place, saved, action)
-    return answered(request, page, 422)
+    return None
+
+
+def marked(page: EntryPage, action: str) -> tuple[EntryPage, dict[str, str]]:
+    """Return the page with a group marked as not done, or those marks taken back, and what changes in it."""
+    judgement = page.judgement
+    done = not_done.carried_out(
+        action,
+        form=page.place.form,
+        data=page.request.POST,
+        read=page.answers,
+        not_asked=judgement.hidden | judgement.undecided,
+    )
+    return replace(page, data=done.data, acted=done.group, said_of_group=done.said), done.put
 
 
 def answered(request: TrialRequest, page: EntryPage, status: int) -> HttpResponse:
     """Show the form as it was sent; never under the version of somebody who saved meanwhile."""
-    if number_of(request, "_version") != page.version:
+    if base_version(page) != page.version:
         return conflict(request, page.place)
     return shown(request, page, status)
 
 
-def verb(request: TrialRequest, place: Place, answers: Any, action: str) -> entry.Saved:
+def verb(page: EntryPage, action: str) -> entry.Saved:
     """Call the verb that the state of the form and the button ask for."""
+    request, answers = page.request, page.answers
     if action not in ("draft", "next"):
         raise BadRequest(_("The form was changed on its way. Open it again."))
     arguments: dict[str, Any] = {
-        "place": place,
+        "place": page.place,
         "values": answers.values,
         "confirmed": answers.confirmations,
         "base_version": number_of(request, "_version"),
@@ -184,8 +236,13 @@ def conflict(request: TrialRequest, place: Place) -> HttpResponse:
     """Show both versions of a form that somebody else saved meanwhile, with what was typed kept."""
     casebook = Casebook.opened(user=request.user, trial=request.trial, code=place.patient.code)
     record = casebook.record(place)
-    version = record.protocol if record else casebook.patient.protocol
-    place = casebook.place(place.form.code, place.visit.key if place.visit else None, place.repeat, version)
-    page = EntryPage(request, casebook, place, may_enter=True, data=request.POST, conflict=True)
+    version = casebook.version_for(place.form.code, place.visit, record)
+    try:
+        place = place_under(casebook, place, version)
+    except LookupError:  # the version in force has no such form: what was typed is shown as it was asked
+        place = place_under(casebook, place, place.protocol)
+    page = EntryPage(request, casebook, place, may_enter=True, conflict=True)
+    fresh = settling.asked_anew(request.POST)
+    page.data, page.left_out = refitted(casebook, place, fresh, clock_of(place))
     page.closed = obstacle(casebook, place, record)
     return shown(request, page, 409)

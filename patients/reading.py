@@ -109,7 +109,12 @@ class Difference:
 
 
 def differences(
-    form: Form, stored: Mapping[str, Value], typed: Mapping[str, Value], raw: Mapping[str, str]
+    form: Form,
+    stored: Mapping[str, Value],
+    typed: Mapping[str, Value],
+    raw: Mapping[str, str],
+    *,
+    calculated: bool = False,
 ) -> list[Difference]:
     """The items that differ between what is stored and what was typed; `raw` for what could not be read."""
     language = get_language() or "en"
@@ -121,5 +126,6 @@ def differences(
             typed=raw.get(item.name) or display(typed.get(item.name), item, language, _) or _("blank"),
         )
         for item in form.items
-        if not item.is_calculated and (item.name in raw or stored.get(item.name) != typed.get(item.name))
+        if (calculated or not item.is_calculated)
+        and (item.name in raw or stored.get(item.name) != typed.get(item.name))
     ]

@@ -1,6 +1,8 @@
 """What the page of a form asks while a person types: what the rules say, and to keep what is typed."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse, JsonResponse
@@ -10,13 +12,15 @@ from django.utils.translation import gettext as _
 
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
-from patients import drafting
-from patients.capture import calculated, reference
+from patients import drafting, not_done
+from patients.answers import path
+from patients.capture import calculated, group_tools, reference
 from patients.entry_page import EntryPage
-from patients.entry_views import located, number_of
+from patients.entry_views import base_version, located, marked
 from patients.field_history import moment_words
 from patients.navigation import address_of
-from trials.items import NotOffered, typed
+from trials.item_words import converted_words, typed
+from trials.items import NotOffered
 from trials.reference import laboratory_items
 
 ECHOED = frozenset({"date", "datetime", "time", "integer", "decimal"})
@@ -26,42 +30,76 @@ ECHOED = frozenset({"date", "datetime", "time", "integer", "decimal"})
 def check(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
-    """Say what the rules say of what is typed so far. Stores nothing."""
+    """Say what the rules say of what is typed so far, or mark a group. Stores nothing."""
     casebook, place = located(request, code, form, visit, repeat)
     page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
+    put: dict[str, str] = {}
     try:
-        judgement = page.judgement
+        if not_done.is_marking(action := request.POST.get("_action", "")):
+            page, put = marked(page, action)
+        told = {**judged(page), "put": put}
     except NotOffered as unknown:
         raise BadRequest(unknown.sentence(_)) from unknown
+    response = render(request, "patients/_check.html", said(page))
+    response["HX-Trigger"] = json.dumps({"stroma:judged": told})
+    return response
+
+
+def judged(page: EntryPage) -> dict[str, Any]:
+    """Return what the script of the page changes around the inputs, by item."""
+    judgement, answers = page.judgement, page.answers
+    echoed = [item for item in page.place.form.items if item.type in ECHOED and item.name in answers.values]
     language = get_language() or "en"
-    items = place.form.items
-    around = page.form.surroundings
-    context = {
-        "paths": {path: page.results.get(path, ()) for path in paths_of(page)},
-        "references": {
-            item.name: reference(item, around, language)
-            for item in laboratory_items(place.form)
-            if not item.is_calculated
-        },
-        "calculated": [calculated(item, around, language) for item in items if item.is_calculated],
-    }
-    response = render(request, "patients/_check.html", context)
-    told = {
+    return {
         "hidden": sorted(judgement.hidden),
         "undecided": sorted(judgement.undecided - judgement.waiting),
         "required": sorted(judgement.required),
-        "soft": sorted(page.answers.sent_path(finding.item) for finding in judgement.soft),
+        "soft": sorted(answers.sent_path(finding.item) for finding in judgement.soft),
         "invalid": sorted(
             path for path, results in page.results.items() if any(each.blocks for each in results)
         ),
+        "taken": page.taken,
         "echo": {
-            item.name: typed(page.answers.values[item.name], item, language).get("", "")
-            for item in items
-            if item.type in ECHOED and item.name in page.answers.values
+            item.name: typed(answers.values[item.name], item, language).get("", "")
+            for item in echoed
+            if item.name not in page.taken
         },
     }
-    response["HX-Trigger"] = json.dumps({"stroma:judged": told})
-    return response
+
+
+def said(page: EntryPage) -> dict[str, Any]:
+    """Return what is written beside the fields."""
+    language, form = get_language() or "en", page.place.form
+    around = page.form.surroundings
+    acted = group_tools(page.form, form.groups[page.acted], page.acted) if page.acted >= 0 else None
+    return {
+        "page": page,
+        "paths": {path: page.results.get(path, ()) for path in paths_of(page)},
+        "references": {
+            item.name: reference(item, around, language)
+            for item in laboratory_items(form)
+            if not item.is_calculated
+        },
+        "calculated": [calculated(item, around, language) for item in form.items if item.is_calculated],
+        "converted": dict(conversions(page, language)),
+        "group": acted,
+    }
+
+
+def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
+    """Yield by path what a number typed in another unit is in the item's own; empty where nothing is."""
+    values = page.typed.values
+    for item in page.place.form.items:
+        if item.units and not item.is_calculated:
+            yield item.name, converted_words(values.get(item.name), item, language)
+        if item.type == "rows":
+            rows = values.get(item.name)
+            stored = rows if isinstance(rows, list) else []
+            sent = page.typed.rows.get(item.name, [])
+            for column in (column for column in item.columns if column.units and not column.is_calculated):
+                for number, cells in zip(sent, stored, strict=False):
+                    words = converted_words(cells.get(column.name), column, language)
+                    yield path(item.name, number, column.name), words
 
 
 def paths_of(page: EntryPage) -> list[str]:
@@ -74,9 +112,14 @@ def paths_of(page: EntryPage) -> list[str]:
 def keep(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> JsonResponse:
-    """Keep what is typed so far."""
-    _casebook, place = located(request, code, form, visit, repeat)
-    base = number_of(request, "_version")
+    """Keep what is typed so far, as it is typed. What no page sends is kept nowhere."""
+    casebook, place = located(request, code, form, visit, repeat)
+    page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
+    try:
+        page.answers  # noqa: B018  reads what was typed
+    except NotOffered as unknown:
+        raise BadRequest(unknown.sentence(_)) from unknown
+    base = base_version(page)
     draft = drafting.keep_draft(place=place, posted=request.POST, base_version=base, by=request.user)
     zone = place.protocol.rules.trial.site.time_zone
     return JsonResponse({"kept": _("Kept %(when)s") % {"when": moment_words(draft.saved_at, zone)}})

@@ -50,7 +50,10 @@ def whole(patient: Patient) -> dict[str, Any]:
         "hr": "72",
         "rr": "18",
         "spo2": "96",
-        "gcs": "15",
+        "acvpu": "A",
+        "gcs_eye": "4",
+        "gcs_verbal": "5",
+        "gcs_motor": "6",
         **BLOOD_PRESSURE,
     }
 
@@ -109,8 +112,8 @@ def test_a_form_is_complete_when_all_that_is_needed_is_answered(patient: Patient
 
 def test_a_missing_code_answers_an_item(patient: Patient, nurse: User) -> None:
     """DAT-02: not done is an answer, blank is none."""
-    values = {**whole(patient), "gcs": {"missing": "NA", "reason": "sedated"}}
-    assert completed(at(patient, nurse), nurse, values).record.values["gcs"] == {
+    values = {**whole(patient), "gcs_eye": {"missing": "NA", "reason": "sedated"}}
+    assert completed(at(patient, nurse), nurse, values).record.values["gcs_eye"] == {
         "missing": "NA",
         "reason": "sedated",
     }

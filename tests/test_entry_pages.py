@@ -26,7 +26,10 @@ WHOLE = {
     "hr": "72",
     "rr": "18",
     "spo2": "96",
-    "gcs": "15",
+    "acvpu": "A",
+    "gcs_eye": "4",
+    "gcs_verbal": "5",
+    "gcs_motor": "6",
     "sbp": "124",
     "dbp": "76",
 }
@@ -143,9 +146,59 @@ def test_a_conflict_shows_both_values_and_keeps_what_was_typed(
     assert "Temperature Stored blank You typed warm" in said
     assert "Respiratory rate Stored" not in said
     assert 'name="hr" value="72"' in response.content.decode()
-    again = {**hidden(response), "hr": "72", "rr": "18", "_action": "draft"}
-    assert desk.post(address(patient), again).status_code == 302
-    assert Record.objects.get().values["hr"] == "72"
+
+
+def conflicting(
+    desk: Client, patient: Patient, trial: Trial, sent: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """What the page of a conflict sends back when nothing is chosen, and the page."""
+    control = opened(desk, patient)
+    save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "90", "rr": "18"})
+    response = desk.post(address(patient), {**control, **sent})
+    page = response.content.decode()
+    differs = re.findall(r'name="_differs" value="([^"]*)"', page)
+    return {**hidden(response), **sent, "_differs": differs, "_action": "draft"}, page
+
+
+def test_in_a_conflict_one_value_is_chosen_for_each_item(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    """DAT-11: the colleague's value, or one's own; never one of them unseen."""
+    sent, page = conflicting(desk, patient, trial, {"hr": "72", "rr": "20", "temp": "36,7"})
+    assert sent["_differs"] == ["temp", "hr", "rr"]
+    assert not re.search(r'name="_choose-\w+"[^>]*checked', page)
+    chosen = {"_choose-hr": "stored", "_choose-temp": "mine"}
+    halfway = desk.post(address(patient), {**sent, **chosen})
+    assert halfway.status_code == 422
+    assert "Choose one of the two values for each item that differs." in words(halfway)
+    assert 'name="_choose-hr" value="stored" checked' in halfway.content.decode()
+    assert Record.objects.get().values == {"hr": "90", "rr": "18"}
+    assert desk.post(address(patient), {**sent, **chosen, "_choose-rr": "mine"}).status_code == 302
+    assert Record.objects.get().values == {"hr": "90", "rr": "20", "temp": "36.7"}
+
+
+def test_choosing_the_stored_value_passes_over_a_slip_of_the_hand(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    sent, _page = conflicting(desk, patient, trial, {"hr": "fast", "rr": "18"})
+    assert desk.post(address(patient), {**sent, "_choose-hr": "mine"}).status_code == 422
+    told = desk.post(address(patient, end="check/"), {**sent, "_choose-hr": "stored"})
+    assert "The stored value is taken." in words(told)
+    judged = json.loads(told["HX-Trigger"])["stroma:judged"]
+    assert (judged["taken"], judged["invalid"], "hr" in judged["echo"]) == (["hr"], [], False)
+    assert desk.post(address(patient), {**sent, "_choose-hr": "stored"}).status_code == 302
+    assert Record.objects.get().values["hr"] == "90"
+
+
+def test_a_third_save_asks_again(desk: Client, patient: Patient, trial: Trial) -> None:
+    """DAT-11: a choice between two values says nothing about a third."""
+    sent, _page = conflicting(desk, patient, trial, {"hr": "72", "rr": "18"})
+    save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "95", "rr": "18"})
+    again = desk.post(address(patient), {**sent, "_choose-hr": "mine"})
+    assert again.status_code == 409
+    assert "Heart rate Stored 95 beats/min You typed 72 beats/min" in words(again)
+    assert " checked" not in again.content.decode().partition('id="conflict"')[2].partition("</section>")[0]
+    assert Record.objects.get().values["hr"] == "95"
 
 
 def test_a_refused_page_never_takes_over_the_version_of_a_colleague(
@@ -222,7 +275,14 @@ def test_an_unusual_value_is_saved_asked_about_and_can_be_confirmed(desk: Client
         {"map": "92"},
         {"_version": "one"},
         {"_version": "-1"},
+        {"_version": "7"},
         {"_protocol": "x"},
+        {"_protocol": "999999"},
+        {"_choose-hr": "both"},
+        {"_choose-colour": "mine"},
+        {"series-0-hr": "1"},
+        {"_action": "not-done-99"},
+        {"_action": "not-done-x"},
         {"_action": "delete"},
         {"weight-unit": "stone", "weight": "12"},
         {"hr": ["1", "2"]},
@@ -235,14 +295,17 @@ def test_a_request_that_no_page_makes_is_refused_and_stores_nothing(
     control = opened(desk, patient)
     response = desk.post(address(patient), {**control, "sbp": "124", "dbp": "76", **sent})
     assert response.status_code == 400
+    kept = desk.post(address(patient, end="keep/"), {**control, "sbp": "124", **sent})
+    assert kept.status_code == (200 if "_action" in sent else 400)
     assert not Record.objects.exists()
+    assert "_action" in sent or not Draft.objects.exists()
 
 
 def test_a_version_of_another_trial_is_not_a_protocol_of_this_one(desk: Client, patient: Patient) -> None:
     other = build.trial(build.COVID_MSV)
     control = {**opened(desk, patient), "_protocol": str(other.protocol_id)}
-    assert desk.post(address(patient), {**control, "hr": "72"}).status_code in (302, 409)
-    assert not Record.objects.exclude(protocol=patient.protocol_id).exists()
+    assert desk.post(address(patient), {**control, "hr": "72"}).status_code == 400
+    assert not Record.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -537,9 +600,59 @@ def test_the_form_of_a_visit_without_a_day_leads_to_recording_it(desk, patient):
     """DAT-08: windows, deadlines and lateness count from the day on which the visit was held."""
     page = desk.get(address(patient))
     assert "The day of this visit is not recorded yet" in page.content.decode()
-    assert f'href="/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/hold/"' in page.content.decode()
+    assert (
+        f'href="/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/hold/"'
+        in page.content.decode()
+    )
     visit = patient.visits.get(code="SCR")
     with acting(system="test"):
         visit.state, visit.held_on = "held", patient.screened_on
         visit.save(update_fields=["state", "held_on"])
     assert "is not recorded yet" not in desk.get(address(patient)).content.decode()
+
+
+def test_what_cannot_be_read_is_refused_and_kept_as_it_was_typed(desk: Client, patient: Patient) -> None:
+    """DAT-06: neither a slip nor an impossible value completes a form; both are there when it is opened again."""
+    for slip in ({"temp": "warm"}, {"temp": "46"}, {"hr": "12345678901234567890"}):
+        assert save(desk, patient, {**WHOLE, **slip}, "next").status_code == 422
+        assert not Record.objects.exists()
+        again = desk.get(address(patient))
+        (name, text), *_rest = slip.items()
+        assert "and did not save is shown below" in words(again)
+        assert f'name="{name}" value="{text}"' in again.content.decode()
+    assert save(desk, patient, {**WHOLE, "temp": "46"}).status_code == 302
+    assert not Draft.objects.exists()
+
+
+def test_a_value_in_another_unit_is_shown_in_both(desk: Client, patient: Patient) -> None:
+    """DAT-10: the conversion is exact, and the number that was typed stays as it was typed."""
+    where = {"form": "biochemistry"}
+    control = opened(desk, patient, **where)
+    typed = {"crp": "7,05", "crp-unit": "mg/dL", "creatinine": "80"}
+    told = desk.post(address(patient, end="check/", **where), {**control, **typed}).content.decode()
+    assert '<output id="converted-crp" hx-swap-oob="innerHTML">= 70.50 mg/L</output>' in told
+    assert '<output id="converted-creatinine" hx-swap-oob="innerHTML"></output>' in told
+    page = save(desk, patient, {**typed, "sodium": "x"}, **where).content.decode()
+    assert 'for="id_crp">= 70.50 mg/L</output>' in page
+    save(desk, patient, typed, **where)
+    assert 'name="crp" value="7.05"' in desk.get(address(patient, **where)).content.decode()
+    reader = build.client(build.user("monitor", trial=patient.trial))
+    assert "C-reactive protein 7.05 mg/dL (70.50 mg/L)" in words(reader.get(address(patient, **where)))
+
+
+def test_the_reason_for_a_change_stands_below_what_is_changed(desk: Client, patient: Patient) -> None:
+    """AUD-04: old and new value of each item, calculated ones too, before anything is saved."""
+    save(desk, patient, WHOLE, "next")
+    assert "What is changed" not in words(desk.get(address(patient)))
+    page = desk.get(address(patient)).content.decode()
+    assert "Nothing is changed yet." in page
+    control = opened(desk, patient)
+    changed = {**WHOLE, "sbp": "136", "hr": "fast"}
+    told = words(desk.post(address(patient, end="check/"), {**control, **changed}))
+    assert "Heart rate: old value 72 beats/min → new value fast" in told
+    assert "Systolic: old value 124 mmHg → new value 136 mmHg" in told
+    assert "Mean, from the two: old value 92.0 mmHg → new value 96.0 mmHg" in told
+    assert "Temperature: old value" not in told
+    refused = words(desk.post(address(patient), {**control, **WHOLE, "sbp": "136", "_action": "draft"}))
+    assert "Systolic: old value 124 mmHg → new value 136 mmHg" in refused
+    assert "Say why this complete form is changed." in refused

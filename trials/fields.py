@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from trials import items
 from trials.calendar_words import month_text
-from trials.item_words import MISSING_WORDS, code_words, unit_words
+from trials.item_words import MISSING_WORDS, code_words, converted_words, unit_words
 from trials.items import Clock, ValueRefused
 from trials.moments import AmbiguousTime
 from trials.protocol_items import Item
@@ -97,6 +97,7 @@ class AnswerWidget(forms.Widget):
             "options": self._options(text),
             "unit": unit_words(self.item.unit) if self.item.unit else "",
             "units": self._units(parts),
+            "converted": self._converted(parts),
             "label": self.item.label.in_language(self.language),
             "months": self._months(parts) if self.item.type == "partial_date" else (),
             "offsets": self._offsets(parts) if self.item.type == "datetime" else (),
@@ -127,6 +128,18 @@ class AnswerWidget(forms.Widget):
             return []
         units = [self.item.unit or "", *(each.unit for each in self.item.units)]
         return [(unit, unit_words(unit), unit == parts.get("unit")) for unit in units]
+
+    def _converted(self, parts: Parts) -> str:
+        """The number in the item's own unit, when it was typed in another."""
+        if not self.item.units or parts.get("unit") in (None, "", self.item.unit):
+            return ""
+        try:
+            answer = items.parse(
+                {part: parts.get(part) or "" for part in ("", "unit")}, self.item, self.clock
+            )
+        except ValueRefused:
+            return ""
+        return converted_words(answer, self.item, self.language)
 
     def _months(self, parts: Parts) -> list[tuple[str, str, bool]]:
         chosen = (

@@ -108,6 +108,13 @@ def _number_words(value: Value, item: Item, language: str) -> str:
     return f"{entered} ({_with_unit(value['value'], item.unit, language)})"
 
 
+def converted_words(value: Value | None, item: Item, language: str = "en") -> str:
+    """What a number typed in another unit is in the item's own: `125.0 g/L`; "" when nothing was converted."""
+    if not isinstance(value, Mapping) or value.get("unit") in (None, item.unit):
+        return ""
+    return _with_unit(value["value"], item.unit, language)
+
+
 def _with_unit(number: str, unit: str | None, language: str) -> str:
     text = number_text(number, language)
     return f"{text} {unit_words(unit)}" if unit else text
