@@ -57,7 +57,6 @@ def queries_of(request: TrialRequest) -> Any:
 def queries(request: TrialRequest) -> HttpResponseBase:
     """List the queries of the trial; who closes them ticks those whose answer settles them."""
     rows, slug, access = queries_of(request), request.trial.slug, request.access
-    speaks = access.may(P.ANSWER_QUERY) or access.may(P.RAISE_QUERY)
     selection = Selection(
         url=reverse("patients:queries-close", args=[slug]),
         label=lazy("Close the ticked queries"),
@@ -71,7 +70,7 @@ def queries(request: TrialRequest) -> HttpResponseBase:
         columns=COLUMNS,
         sort="opened_at",
         filterset=QueryFilter(request.GET, queryset=rows, access=access),
-        row_url=lambda row: opened_from_list(row, slug, speaks=speaks),
+        row_url=lambda row: opened_from_list(row, slug, answers=access.may(P.ANSWER_QUERY)),
         prepare=with_patients,
         selection=selection if access.may(P.RAISE_QUERY) else None,
         name="queries",
@@ -100,10 +99,11 @@ def with_patients(rows: Sequence[Query]) -> None:
         row.record.patient = row.patient
 
 
-def opened_from_list(row: Query, slug: str, *, speaks: bool) -> str:
-    """Return where a row leads: to its field, and there into the answer for those who may write in the thread."""
-    writes = speaks and row.state != Query.State.CLOSED
-    return field_address(row, slug, at=f"answer-{row.pk}" if writes else "")
+def opened_from_list(row: Query, slug: str, *, answers: bool) -> str:
+    """Return where a row leads: to its field, and into the answer beside it for those who give one."""
+    return field_address(
+        row, slug, at=f"answer-{row.pk}" if answers and row.state == Query.State.OPEN else ""
+    )
 
 
 @trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)

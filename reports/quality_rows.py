@@ -22,12 +22,13 @@ from django.utils.translation import gettext as _
 from accounts.access import Access
 from patients.filters import of_patient
 from patients.models import Query, Record, Visit
-from reports.flags import CHECK, LATE, MISSING, NOT_BEGUN, Flag, days_to_entry, record_flags
+from reports.flags import CHECK, LATE, MISSING, NOT_BEGUN, RANGE, Flag, days_to_entry, record_flags
 from reports.matrix import rules_by_id
 from reports.standing import overdue, required_at, today_at
 from trials.protocol import Protocol
 
-VISITS, RECORDS = 200, 400
+# How many visits and forms one page looks at; a value out of range is found only by reading its form.
+VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 2000
 TOKEN = re.compile(r"([vr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
 OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPEN_STATES)
 
@@ -75,7 +76,7 @@ class Reading:
     now: datetime = field(default_factory=timezone.now)
 
     def page(
-        self, place: Place, most: int, *, visits: int = VISITS, records: int = RECORDS
+        self, place: Place, most: int, *, visits: int = VISITS, records: int = 0
     ) -> tuple[list[Flag], Place | None]:
         """Return about `most` flags after a place, and where they go on: None when there is nothing more."""
         found: list[Flag] = []
@@ -88,6 +89,7 @@ class Reading:
         if self.wanted.kind == NOT_BEGUN:
             return found, None
         start = place if place.part == "r" else Place("r")
+        records = records or (RECORDS_FOR_RANGE if self.wanted.kind == RANGE else RECORDS)
         end, more = _taken(found, self._records(start, records), most, records)
         return found, end if more else None
 

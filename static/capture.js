@@ -16,6 +16,14 @@
   const differs = byId("conflict");
   if (differs) differs.focus();
 
+  /* Sent to the answer of a thread: its field comes into view beside it, where there is room for both. */
+  const asked = location.hash.startsWith("#answer-") && byId(new URLSearchParams(location.search).get("field"));
+  const beside = byId("panel").parentElement;
+  if (asked && getComputedStyle(beside).position === "sticky") {
+    asked.scrollIntoView({ block: "center" });
+    beside.scrollTop = 0;
+  }
+
   /* What the rules say (header HX-Trigger): shown and hidden items, needed ones, errors, values as understood. */
   form.classList.add("live");
   function invalid(wrong) {

@@ -228,3 +228,20 @@ def test_a_data_manager_asks_about_what_the_list_shows(trial, patient):
     assert sent["Location"] == f"/trials/{trial.slug}/quality/"
     query = Query.objects.get(origin="data_manager")
     assert (query.item, query.text, query.opened_by) == ("hr", "Please complete", person)
+
+
+def test_a_page_that_found_nothing_so_far_says_that_there_is_more_to_look_through(
+    trial, patient, monkeypatch
+):
+    """The cost of a page is bounded: a rare flag is found a few thousand forms further on."""
+    monkeypatch.setattr("reports.quality_rows.RECORDS_FOR_RANGE", 2)
+    with acting(system="test"):
+        Record.objects.update(values={"hr": "72"})
+    many(trial, build.patient(trial=trial), 4)
+    desk, place = build.client(build.user("monitor", trial=trial)), f"/trials/{trial.slug}/quality/"
+    with acting(system="test"):
+        Record.objects.filter(visit__number=1).update(values={"hr": "72"})
+    first = desk.get(f"{place}?kind=range")
+    assert "Look further" in first.content.decode()
+    further = desk.get(f"{place}{first.context['listing'].next_url}")
+    assert [row.object.item for row in further.context["listing"].rows] == ["temp", "temp"]

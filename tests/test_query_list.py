@@ -154,7 +154,7 @@ class TestList:
 
     def test_a_row_leads_to_the_answer_beside_its_field_for_those_who_write_there(self, people, trial: Trial):
         query = Query.objects.get(item="hr")
-        for role, end in (("coordinator", f"#answer-{query.pk}"), ("statistician", "#hr")):
+        for role, end in (("coordinator", f"#answer-{query.pk}"), ("monitor", "#hr")):
             page = build.client(people[role]).get(
                 reverse("patients:queries", args=[trial.slug]), {"state": "open"}
             )
