@@ -216,7 +216,7 @@ class Chart:
     def _log(self, form: Form) -> lanes.Bars:
         bars = [bar for record in self.dossier.records_of(form.code) if (bar := self._medicine(form, record))]
         return lanes.Bars(
-            title=_("Medication"),
+            title=form.title.in_language(self.language),
             empty=_("none recorded"),
             bars=bars,
             more=_("{count} more in the data table"),

@@ -20,6 +20,7 @@ from patients.models import Patient, Record
 from tests import build
 
 pytestmark = pytest.mark.django_db
+csv.field_size_limit(1_000_000)  # the trail holds the text of the protocol file in one field
 TRICKY = [
     "00420",
     "1,5",
@@ -96,7 +97,7 @@ def test_captured_values_missing_codes_and_units_have_their_own_columns(liege, m
             "hr": "96",
             "rr": "24",
             "spo2": "91",
-            "gcs": "15",
+            "gcs_motor": "6",
             "sbp": "131",
             "dbp": "78",
             "weight": {"value": "81.646560", "entered": "180", "unit": "lb"},

@@ -165,7 +165,8 @@ def test_a_cell_leads_to_the_first_form_that_is_not_complete(trial, as_test):
 
 def test_a_cell_says_how_many_forms_are_complete(trial):
     patient = cohort.patients(trial, 1)[0]
-    assert "8 of 8 forms" in rows_of(trial)[patient.code]["SCR"].of
+    asked = len(trial.rules.visit("SCR").forms)
+    assert f"{asked} of {asked} forms" in rows_of(trial)[patient.code]["SCR"].of
 
 
 def test_every_cell_leads_to_a_page(trial):
@@ -434,7 +435,8 @@ def test_a_form_that_is_missing_from_a_held_visit_counts(trial, as_test):
     before = work_of(trial).forms_expected
     visit = patient.visits.get(code="D90")
     Visit.objects.filter(pk=visit.pk).update(state="held", held_on=visit.planned_on)
-    assert work_of(trial).forms_expected == before + 5
+    asked = sum(entry.when == "required" for entry in trial.rules.visit("D90").forms)
+    assert work_of(trial).forms_expected == before + asked
     assert measured(trial)["Required forms missing"][1] is False
     assert measured(trial)["Required forms complete"][1] is False
 

@@ -250,24 +250,28 @@ def test_no_date_of_birth_is_asked(slug):
         ("demography", {"sex": "F", "height": "162.5", "weight": "60.5"}, {"bmi": "22.9", "pbw": "54.7"}),
         ("demography", {"height": "175", "weight": "70"}, {"bmi": "22.9"}),
         # 65 / 0.40 = 162.5
-        ("blood_gas", {"pao2": "65", "fio2": "40"}, {"pf_ratio": "162.5"}),
+        ("blood_gas", {"gas_done": "Y", "pao2": "65", "fio2": "40"}, {"pf_ratio": "162.5"}),
         # 10 kPa is 75.0062 mmHg; 75.0062 / 0.21 = 357.17
         (
             "blood_gas",
-            {"pao2": {"value": "75.0062", "entered": "10", "unit": "kPa"}, "fio2": "21"},
+            {"gas_done": "Y", "pao2": {"value": "75.0062", "entered": "10", "unit": "kPa"}, "fio2": "21"},
             {"pf_ratio": "357.2"},
         ),
-        ("blood_gas", {"fio2": "21"}, {}),
+        ("blood_gas", {"gas_done": "Y", "fio2": "21"}, {}),
         ("vitals", {"gcs_eye": "4", "gcs_verbal": "1", "gcs_motor": "6"}, {"gcs": "11"}),
         ("vitals", {"gcs_eye": "4", "gcs_verbal": {"missing": "NA"}, "gcs_motor": "6"}, {}),
         # 420 / 70 = 6; 25 - 10 = 15; 420 / 15 = 28
         (
             "ventilator",
-            {"vt": "420", "demography.pbw": "70", "plateau": "25", "peep": "10"},
+            {"ventilated": "Y", "vt": "420", "demography.pbw": "70", "plateau": "25", "peep": "10"},
             {"vt_per_kg": "6.0", "driving_pressure": "15.0", "compliance": "28.0"},
         ),
         # a plateau that equals PEEP would divide by zero
-        ("ventilator", {"vt": "420", "plateau": "10", "peep": "10"}, {"driving_pressure": "0.0"}),
+        (
+            "ventilator",
+            {"ventilated": "Y", "vt": "420", "plateau": "10", "peep": "10"},
+            {"driving_pressure": "0.0"},
+        ),
         # 600 / 400 = 1.5
         ("lymphocyte_subsets", {"cd4": "600", "cd8": "400"}, {"cd4_cd8_ratio": "1.50"}),
         # 2.4 / 3.2 = 0.75
