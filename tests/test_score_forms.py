@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from audit.context import acting
+from patients import entry
 from patients.casebook import Casebook
 from patients.judging import judge
 from patients.models import Patient
+from patients.outdated import outdated
 from tests import build
 from tests.shipped import COVID_MSV, LIEGE, calculated, fired, rules, scope
 
@@ -322,6 +325,24 @@ def test_the_words_follow_what_is_typed(patient: Patient) -> None:
     assert "not known yet: needs Scale for SpO2" in blank
     assert "not known yet" not in typed
     assert "3 2 2 1 2 0 1 11 High" in typed
+
+
+def test_a_score_says_when_the_forms_it_was_read_from_have_changed(patient: Patient) -> None:
+    """A stored score is not rewritten behind the back of who saved it: it asks to be saved again."""
+    nurse = build.user("coordinator", trial=patient.trial)
+    build.record(patient, "vitals", {**VITALS, "acvpu": "A"}, draft=True, by=nurse)
+    build.record(patient, "respiratory_support", SUPPORT, draft=True, by=nurse)
+    build.record(patient, "news2", {"spo2_scale": "1"}, by=nurse)
+    assert list(outdated(opened(patient))) == []
+    book = opened(patient)
+    with acting(user=nurse, role="coordinator"):
+        values = {**VITALS, "acvpu": "A", "rr": "18"}
+        entry.save_draft(place=book.place("vitals", "SCR"), values=values, base_version=1, by=nurse)
+    found = {each.item.name: (each.stored, each.now) for each in outdated(opened(patient))}
+    assert found == {"respiration": ("3", "0"), "total": ("11", "8")}
+    address = f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/news2/"
+    page = text_of(build.client(nurse).get(address))
+    assert page.count("Other forms have changed since this was saved: save this form again.") == 2
 
 
 def text_of(response: Any) -> str:
