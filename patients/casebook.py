@@ -134,9 +134,13 @@ class Casebook:
         if pk == self.patient.protocol_id:
             return self.patient.protocol
         if pk not in self._versions:
-            rows = ProtocolVersion.objects.filter(trial=self.patient.trial_id)
-            self._versions.update({version.pk: version for version in rows})
+            self._versions = {version.pk: version for version in self.versions()}
         return self._versions[pk]
+
+    def versions(self) -> list[ProtocolVersion]:
+        """Every version of the trial's protocol, the newest first. One query."""
+        rows = ProtocolVersion.objects.filter(trial=self.patient.trial_id)
+        return list(rows.order_by("-effective_from", "-pk"))
 
     def version_for(self, form: str, visit: Visit | None, record: Record | None) -> ProtocolVersion:
         """The version under which a form is entered now: the patient's, unless that does not have the form.
@@ -193,6 +197,21 @@ class Casebook:
         here = [record for record in self.records if place.holds(record)]
         in_force = [record for record in here if record.state != Record.State.STRUCK_OUT]
         return next(iter(in_force or here[-1:]), None)
+
+    def forms_at(self, visit: Visit) -> list[VisitForm]:
+        """The forms of a visit: those asked for, then those that have an entry and are not asked any more."""
+        cancelled = visit.state == Visit.State.CANCELLED
+        entries = [] if cancelled else list(forms_of(self.patient.protocol, visit))
+        known = {entry.form for entry in entries}
+        rows = [record for record in self.records if record.visit_id == visit.pk and record.form not in known]
+        begun = dict.fromkeys(record.form for record in rows if record.state != Record.State.STRUCK_OUT)
+        return [*entries, *(VisitForm(form=form, when="available") for form in begun)]
+
+    def logs(self) -> list[str]:
+        """The logs that the protocol has, then those with entries that it does not have any more."""
+        asked = self.patient.protocol.rules.logs
+        begun = (record.form for record in self.records if record.visit_id is None)
+        return list(dict.fromkeys([*asked, *begun]))
 
     def ordered_visits(self) -> list[Visit]:
         """The visits in the order in which they take place; one without a date stays behind its forerunner."""

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from patients.casebook import Casebook, Place, day_of, forms_of, visit_title
+from patients.casebook import Casebook, Place, day_of, visit_title
 from patients.models import Patient, Record, Visit
 from patients.visiting import today_of
 from trials.moments import Moment
@@ -81,6 +81,13 @@ def stage_of(record: Record | None) -> str:
     return str(record.state)
 
 
+def stage_at(record: Record | None, visit: Visit | None, patient: Patient) -> str:
+    """Where a record stands when what is above it is locked too. Reads patient.trial."""
+    above = patient.locked_at or patient.trial.locked_at or (visit is not None and visit.locked_at)
+    stage = stage_of(record)
+    return "locked" if above and stage != "not_started" else stage
+
+
 def navigation(casebook: Casebook, place: Place | None = None) -> Navigation:
     """The casebook's navigation with the place of this page marked."""
     today = today_of(casebook.patient)
@@ -110,7 +117,7 @@ def _visit(casebook: Casebook, visit: Visit, place: Place | None, today: date) -
 
 
 def _urgent(patient: Patient, visit: Visit, today: date) -> tuple[str, ...]:
-    if patient.state not in OPEN or visit.state == Visit.State.MISSED:
+    if patient.state not in OPEN or visit.state in (Visit.State.MISSED, Visit.State.CANCELLED):
         return ()
     if visit.state == Visit.State.HELD:
         return ("due",)
@@ -123,6 +130,8 @@ def _visit_state(patient: Patient, visit: Visit, forms: Iterable[FormLink]) -> s
     if visit.state == Visit.State.MISSED:
         return "missed"
     begun = [form for form in forms if form.state != "not_started"]
+    if visit.state == Visit.State.CANCELLED and not begun:
+        return "not_applicable"
     if not begun:
         ahead = visit.state == Visit.State.PLANNED and patient.state not in OPEN
         return "not_applicable" if ahead else "not_started"
@@ -134,17 +143,17 @@ def _visit_state(patient: Patient, visit: Visit, forms: Iterable[FormLink]) -> s
 def _forms(
     casebook: Casebook, visit: Visit, place: Place | None, urgent: tuple[str, ...]
 ) -> Iterable[FormLink]:
-    patient, rules = casebook.patient, casebook.patient.protocol.rules
+    patient = casebook.patient
     at_visit = [record for record in casebook.records if record.visit_id == visit.pk]
     by_form = {record.form: record for record in at_visit if record.state != Record.State.STRUCK_OUT}
-    for entry in forms_of(patient.protocol, visit):
+    for entry in casebook.forms_at(visit):
         record = by_form.get(entry.form)
-        state = stage_of(record)
+        state = stage_at(record, visit, patient)
         needed = entry.when == "required"
         waiting = urgent if needed and state in ("not_started", "draft") else ()
         yield FormLink(
             code=entry.form,
-            title=rules.form(entry.form).title.in_language(get_language() or "en"),
+            title=_title(casebook, entry.form, visit, record),
             url=form_address(patient, entry.form, visit),
             state=state,
             flags=(*waiting, *(("query",) if getattr(record, "has_open_query", False) else ())),
@@ -153,14 +162,21 @@ def _forms(
         )
 
 
+def _title(casebook: Casebook, form: str, visit: Visit | None, record: Record | None) -> str:
+    version = casebook.version_for(form, visit, record)
+    if form not in version.rules.forms and record is not None:
+        version = casebook.version(record.protocol_id)
+    return version.rules.form(form).title.in_language(get_language() or "en")
+
+
 def _logs(casebook: Casebook, place: Place | None) -> Iterable[LogLink]:
-    patient, rules = casebook.patient, casebook.patient.protocol.rules
-    for code in rules.logs:
+    patient = casebook.patient
+    for code in casebook.logs():
         rows = [record for record in casebook.records if record.form == code and record.visit_id is None]
         in_force = [record for record in rows if record.state != Record.State.STRUCK_OUT]
         yield LogLink(
             code=code,
-            title=rules.form(code).title.in_language(get_language() or "en"),
+            title=_title(casebook, code, None, next(iter(rows), None)),
             url=reverse("patients:logs", args=[patient.trial.slug, patient.code, code]),
             rows=len(in_force),
             queries=sum(bool(getattr(record, "has_open_query", False)) for record in in_force),

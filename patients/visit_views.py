@@ -1,7 +1,6 @@
 """Pages of a visit: its forms, held, missed, unscheduled."""
 
 import re
-from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -12,9 +11,10 @@ from django.utils.translation import gettext as _
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients import visiting
-from patients.casebook import forms_of, visit_title
+from patients.casebook import Casebook, visit_title
 from patients.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
 from patients.models import Patient, Record, Visit
+from patients.navigation import stage_at
 from patients.views import casebook_of, patient_of, step
 
 KEY = re.compile(r"([A-Za-z0-9]+)(?:-([1-9][0-9]{0,3}))?", re.ASCII)
@@ -50,29 +50,19 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
 
 
 def entries_of(patient: Patient, visit: Visit) -> list[dict[str, object]]:
-    """Return the forms that the protocol asks for at this visit with where each stands."""
-    rows = visit.records.with_marks().exclude(state=Record.State.STRUCK_OUT)
-    records = {record.form: record for record in rows}
-    rules, language = patient.protocol.rules, get_language() or "en"
+    """Return the forms of this visit with where each stands."""
+    casebook, language = Casebook(patient, [visit]), get_language() or "en"
     found = []
-    for entry in forms_of(patient.protocol, visit):
-        form, record = rules.form(entry.form), records.get(entry.form)
-        state, flags = standing(record)
+    for entry in casebook.forms_at(visit):
+        rows = [
+            record for record in casebook.records if (record.visit_id, record.form) == (visit.pk, entry.form)
+        ]
+        record = next((each for each in rows if each.state != Record.State.STRUCK_OUT), None)
+        form = casebook.version_for(entry.form, visit, record).rules.form(entry.form)
+        state, flags = stage_at(record, visit, patient), "query" if record and record.has_open_query else ""
         title = form.title.in_language(language)
         found.append({"form": form, "title": title, "when": entry.when, "state": state, "flags": flags})
     return found
-
-
-def standing(record: Any) -> tuple[str, str]:
-    """Return the state of the lifecycle and the flags of a record that has its marks."""
-    if record is None:
-        return "not_started", ""
-    flags = "query" if record.has_open_query else ""
-    if record.locked_at:
-        return "locked", flags
-    if record.is_signed:
-        return "signed", flags
-    return ("verified" if record.verified_at else record.state), flags
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)

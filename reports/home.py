@@ -14,7 +14,7 @@ from accounts.permissions import Permission as P
 from patients.models import Patient, Visit
 from reports import event_grades, quality, recruitment, selection, tasks
 from reports.days import briefly
-from reports.matrix import COLUMNS, Row, columns_of, matrix, page_of
+from reports.matrix import COLUMNS, Row, columns_of, matrix, page_of, visits_of
 from reports.work import Work
 
 MOST_SHORTCUTS = 12
@@ -66,11 +66,12 @@ def _greeting(work: Work) -> str:
 def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
     """Return the matrix of the patients asked for: `show` selects, `page` and `visits` turn the pages."""
     chosen = selection.chosen(request.GET.get("show", ""))
-    page, strips = _positive(request.GET.get("page")), -(-len(work.trial.rules.visits) // COLUMNS)
+    visits = visits_of(work.trial.rules, work.earlier_rules)
+    page, strips = _positive(request.GET.get("page")), -(-len(visits) // COLUMNS)
     strip = min(_positive(request.GET.get("visits")), strips)
     everyone = Patient.objects.visible_to(work.user).filter(trial=work.trial)
     patients, more = page_of(chosen.narrow(everyone, work.today), page)
-    columns = columns_of(work.trial.rules, (strip - 1) * COLUMNS)
+    columns = columns_of(visits, (strip - 1) * COLUMNS)
     return {
         "chosen": chosen,
         "by_status": selection.BY_STATUS,

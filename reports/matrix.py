@@ -15,10 +15,12 @@ from accounts.access import Access
 from patients.models import Patient, Query, Record, Visit
 from reports.standing import (
     COMPLETE,
+    LOCKED,
     MISSED,
     NOT_APPLICABLE,
     OPEN_PATIENTS,
     STAGE,
+    STAGES,
     first_unfinished,
     forms_at,
     nominal_day,
@@ -28,6 +30,7 @@ from reports.standing import (
 )
 from trials.models import ProtocolVersion, Trial
 from trials.protocol import Protocol, VisitForm
+from trials.protocol import Visit as ProtocolVisit
 
 ROWS, COLUMNS = 50, 12
 
@@ -70,6 +73,8 @@ class VisitRow:
     code: str
     state: str
     window: tuple[date | None, date | None]
+    locked: bool
+    protocol_id: int | None
 
 
 def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
@@ -88,11 +93,26 @@ def page_of(patients: QuerySet[Any], number: int) -> tuple[list[Patient], bool]:
     return rows[:ROWS], len(rows) > ROWS
 
 
-def columns_of(rules: Protocol, first: int = 0) -> list[Column]:
-    """Return up to twelve visits of the protocol, from the one at position `first`."""
+def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[Protocol, ProtocolVisit]]:
+    """Return the visits of the newest version, with those of others where they stood, each with its protocol."""
+    found = [(newest, visit) for visit in newest.visits]
+    for rules in others:
+        place = 0
+        for visit in rules.visits:
+            codes = [each.code for _rules, each in found]
+            if visit.code in codes:
+                place = codes.index(visit.code) + 1
+            else:
+                found.insert(place, (rules, visit))
+                place += 1
+    return found
+
+
+def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0) -> list[Column]:
+    """Return up to twelve of the visits, from the one at position `first`."""
     language = get_language() or "en"
     found = []
-    for visit in rules.visits[first : first + COLUMNS]:
+    for rules, visit in visits[first : first + COLUMNS]:
         day = nominal_day(rules, visit)
         text = "" if day is None or visit.code == f"D{day}" else f"D{day}".replace("-", "−")
         found.append(Column(visit.code, visit.title.in_language(language), text))
@@ -105,20 +125,23 @@ def matrix(
     """Return a row for each patient with a cell for each column."""
     ids = [patient.pk for patient in patients]
     codes = [column.code for column in columns]
-    rules = rules_by_id(access.trial, {patient.protocol_id for patient in patients})
+    visits = _visits(access, ids, codes)
+    used = {visit.protocol_id for visit in visits.values() if visit.protocol_id}
+    rules = rules_by_id(access.trial, used | {patient.protocol_id for patient in patients})
     plans = {pk: {code: _Plan.of(each, code) for code in codes} for pk, each in rules.items()}
     known = _Known(
-        visits=_visits(access, ids, codes),
+        visits=visits,
         stages=_stages(access, ids),
         asked=_asked(access, ids),
         today=today,
         words=_("%(place)s, %(done)s of %(all)s forms"),
+        trial_locked=access.trial.locked_at is not None,
     )
     base = reverse("patients:listing", args=[access.trial.slug])
     rows = []
     for patient in patients:
-        url, plan = f"{base}{patient.code}/", plans[patient.protocol_id]
-        cells = [_cell(patient, code, url, plan[code], known) for code in codes]
+        url = f"{base}{patient.code}/"
+        cells = [_cell(patient, code, url, plans, known) for code in codes]
         rows.append(Row(patient, url, note_of(patient), cells))
     return rows
 
@@ -132,10 +155,10 @@ def note_of(patient: Patient) -> str:
 
 def _visits(access: Access, ids: list[int], codes: list[str]) -> dict[tuple[int, str], VisitRow]:
     rows = Visit.objects.visible_to(access.user).filter(patient__in=ids, number=1, code__in=codes)
-    fields = ("pk", "patient_id", "code", "state", "window_from", "window_to")
+    fields = ("pk", "patient_id", "code", "state", "window_from", "window_to", "locked_at", "protocol_id")
     return {
-        (patient, code): VisitRow(pk, patient, code, state, (first, last))
-        for pk, patient, code, state, first, last in rows.order_by().values_list(*fields)
+        (patient, code): VisitRow(pk, patient, code, state, (first, last), locked is not None, version)
+        for pk, patient, code, state, first, last, locked, version in rows.order_by().values_list(*fields)
     }
 
 
@@ -179,12 +202,16 @@ class _Known:
     asked: set[int]
     today: date
     words: str
+    trial_locked: bool
 
 
-def _cell(patient: Patient, code: str, base: str, plan: _Plan, known: _Known) -> Cell:
+def _cell(
+    patient: Patient, code: str, base: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known
+) -> Cell:
     visit = known.visits.get((patient.pk, code))
     if visit is None:
         return Cell(NOT_APPLICABLE, (), f"{patient.code} {code}", base)
+    plan = plans[visit.protocol_id or patient.protocol_id][code]
     stages = known.stages.get(visit.pk, {})
     state, flags = visit_standing(
         state=visit.state,
@@ -193,6 +220,8 @@ def _cell(patient: Patient, code: str, base: str, plan: _Plan, known: _Known) ->
         open_patient=patient.state in OPEN_PATIENTS,
         today=known.today,
     )
+    if stages and (visit.locked or patient.locked_at or known.trial_locked):
+        state, flags = STAGES[LOCKED], []
     if visit.pk in known.asked:
         flags = [*flags, "query"]
     form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first

@@ -116,9 +116,9 @@ class Reading:
         records = Record.objects.filter(visit__in=visits).exclude(state=Record.State.STRUCK_OUT)
         for visit, form in records.values_list("visit_id", "form") if visits else ():
             begun[visit].add(form)
-        rules = self._rules({visit.patient.protocol_id for visit in visits})
+        rules = self._rules({visit.protocol_id or visit.patient.protocol_id for visit in visits})
         for visit in visits:
-            told = rules[visit.patient.protocol_id]
+            told = rules[visit.protocol_id or visit.patient.protocol_id]
             yield Place("v", visit.patient_id, visit.pk), self._not_begun(visit, told, begun[visit.pk])
 
     def _not_begun(self, visit: Visit, rules: Protocol, begun: set[str]) -> list[Flag]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -50,13 +50,16 @@ def _with_query(*states: str) -> Narrow:
 
 
 def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
-    """Keep patients who can decide again and whose consent in force was given by somebody else."""
+    """Keep patients who can decide again after somebody else consented, or whom an amendment asks to sign again."""
     latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
     known = patients.filter(state__in=OPEN_PATIENTS).annotate(
         consent_type=Subquery(latest.values("type")[:1]),
         capacity=Subquery(latest.values("capacity_regained_on")[:1]),
+        consent_version=Subquery(latest.values("version")[:1]),
     )
-    return known.filter(capacity__isnull=False).exclude(consent_type=Consent.Type.PATIENT)
+    confirmed = ~Q(consent_type=Consent.Type.PATIENT) & Q(capacity__isnull=False)
+    amended = ~Q(reconsent_version="") & ~Q(consent_version=F("reconsent_version"))
+    return known.filter(confirmed | amended)
 
 
 def _with_infusion_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:

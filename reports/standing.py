@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audit.models import Signature
@@ -33,6 +34,10 @@ STAGE = Case(
     default=Value(DRAFT),
     output_field=IntegerField(),
 )
+
+
+# The version that says which forms a visit has: the one it was held under, else the patient's.
+VERSION_OF_VISIT = Coalesce("protocol_id", "patient__protocol_id")
 
 
 def today_at(trial: Trial) -> date:
@@ -98,6 +103,8 @@ def visit_standing(
     """
     if state == Visit.State.MISSED:
         return MISSED, []
+    if state == Visit.State.CANCELLED:
+        return NOT_APPLICABLE, []
     if state == Visit.State.HELD:
         return begun, ["due"] if open_patient and begun in UNFINISHED else []
     if not open_patient:

@@ -115,13 +115,13 @@ def forms_to_verify(work: Work) -> Tile:
 
 
 def reconsents(work: Work) -> Tile:
-    """Patients who can decide again."""
+    """Patients who have to consent again: because they can decide again, or because of an amendment."""
     count = work.reconsents
     name = ngettext("New consent due", "New consents due", count)
     return Tile(
         name,
         count,
-        _("the patient can decide again"),
+        _("able to decide again, or an amendment"),
         "user-round-check",
         "draft",
         _patients(work, "reconsent"),

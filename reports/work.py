@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from django.db.models import Count, F, Min, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.access import Access
@@ -24,6 +25,7 @@ from reports.standing import (
     DRAFT,
     OPEN_PATIENTS,
     STAGE,
+    VERSION_OF_VISIT,
     due,
     overdue,
     required_at,
@@ -78,7 +80,7 @@ class Work:
     def visits(self) -> list[dict[str, Any]]:
         """Return for each visit of the protocol: overdue, due, expected (held or past), oldest overdue."""
         late, now = overdue(self.today), due(self.today)
-        rows = self._rows(Visit).values("patient__protocol_id", "code")
+        rows = self._rows(Visit).values("code", version=VERSION_OF_VISIT)
         return list(
             rows.annotate(
                 overdue=Count("pk", filter=late),
@@ -94,13 +96,19 @@ class Work:
 
     @cached_property
     def _rules(self) -> dict[int, Protocol]:
-        return rules_by_id(self.trial, {row["patient__protocol_id"] for row in self.visits})
+        return rules_by_id(self.trial, {row["version"] for row in self.visits})
+
+    @property
+    def earlier_rules(self) -> list[Protocol]:
+        """Return the other versions of the protocol that visits of patients belong to."""
+        return [rules for pk, rules in self._rules.items() if pk != self.trial.protocol_id]
 
     @cached_property
     def forms(self) -> list[FormCount]:
         """Return the records by form, visit and stage; a log belongs to no visit and is never required."""
         records = self._rows(Record).exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE)
-        keys = records.values_list("patient__protocol_id", "visit__code", "form", "stage")
+        version = Coalesce("visit__protocol_id", "patient__protocol_id")
+        keys = records.values_list(version, "visit__code", "form", "stage")
         counted = keys.annotate(number=Count("pk"), oldest=Min("created_at"))
         return [
             FormCount(self._requires(protocol, visit, form), *rest)
@@ -125,7 +133,7 @@ class Work:
     def forms_expected(self) -> int:
         """Return how many required forms the visits so far should have."""
         return sum(
-            row["expected"] * len(required_at(self._rules[row["patient__protocol_id"]], row["code"]))
+            row["expected"] * len(required_at(self._rules[row["version"]], row["code"]))
             for row in self.visits
         )
 
@@ -169,7 +177,7 @@ class Work:
 
     @cached_property
     def reconsents(self) -> int:
-        """Return how many patients can decide again and have not confirmed the consent themselves."""
+        """Return how many patients have to consent again: by themselves, or to an amendment."""
         return reconsent_due(self._rows(Patient, "trial"), self.today).count()
 
     @cached_property

@@ -20,7 +20,7 @@ from patients import ending, visiting
 from patients.models import Consent, Patient, Query, Record, Visit
 from patients.navigation import stage_of
 from reports import event_grades, quality, recruitment
-from reports.matrix import columns_of, matrix
+from reports.matrix import columns_of, matrix, visits_of
 from reports.standing import STAGE, STAGES, first_unfinished, visit_stage, visit_standing
 from reports.tasks import TILES
 from reports.work import Work
@@ -65,7 +65,7 @@ def work_of(trial, role="coordinator") -> Work:
 def rows_of(trial):
     access = work_of(trial).access
     found = list(Patient.objects.filter(trial=trial).order_by("number"))
-    columns = columns_of(trial.rules)
+    columns = columns_of(visits_of(trial.rules))
     rows = matrix(access=access, patients=found, columns=columns, today=build.today(found[0]))
     return {row.patient.code: dict(zip([c.code for c in columns], row.cells, strict=True)) for row in rows}
 
