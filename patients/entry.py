@@ -139,15 +139,21 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
 def _save(save: _Save, state: str, reason: str | None = None) -> Saved:
     casebook = Casebook.held(save.place)
     record = casebook.record(save.place)
-    if record is not None and save.key and record.save_key == save.key:
-        return Saved(record, False, casebook)
     refuse_entry(casebook, save.place, record)
     current = record if record is not None and record.state != State.STRUCK_OUT else None
+    saved_last = current is not None and bool(save.key) and current.save_key == save.key
+    if current is not None and saved_last:
+        # This very page saved last: a second click repeats it, what was typed since goes on from there.
+        save = replace(save, base_version=current.version)
     _refuse_stale(save, casebook, current)
-    _refuse_wrong_verb(current, state, reason)
+    if not saved_last:
+        _refuse_wrong_verb(current, state, reason)
     judgement = _judged(save, casebook, state)
     values = {**retired(current.values if current else {}, save.place.form), **judgement.values}
     changed = _changed(current, values)
+    if current is not None and saved_last and current.state == state and not changed:
+        return Saved(current, False, casebook)
+    _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
         raise ReasonNeeded
     return _written(save, casebook, current, replace(judgement, values=values), state, changed)

@@ -252,6 +252,31 @@ def test_the_same_rendered_form_is_saved_once(patient: Patient, nurse: User) -> 
     assert Record.objects.get().version == 1
 
 
+def test_what_was_typed_after_the_first_press_is_not_taken_for_a_double_click(
+    patient: Patient, nurse: User
+) -> None:
+    """REL-13: one rendered form sent twice, the second time with more: both are stored, and no conflict."""
+    place = at(patient, nurse)
+    draft(place, nurse, {"hr": "72"}, key="one")
+    more = draft(place, nurse, {"hr": "72", "rr": "18"}, key="one")
+    assert (more.changed, more.record.values) == (True, {"hr": "72", "rr": "18"})
+    saved = completed(place, nurse, whole(patient), key="one")
+    assert (saved.record.state, saved.record.version) == ("complete", 3)
+    with pytest.raises(ValidationError):
+        completed(place, nurse, {**whole(patient), "hr": "80"}, key="one")
+    with acting(user=nurse, role="coordinator"):
+        amend(
+            place=place,
+            values={**whole(patient), "hr": "80"},
+            base_version=3,
+            reason="Typing error",
+            by=nurse,
+            key="x",
+        )
+    with pytest.raises(Stale):
+        draft(place, nurse, {"hr": "99"}, key="one")
+
+
 def test_saving_what_is_stored_changes_nothing(patient: Patient, nurse: User) -> None:
     place = at(patient, nurse)
     draft(place, nurse, {"hr": "72"})
