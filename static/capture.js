@@ -20,8 +20,10 @@
   const asked = location.hash.startsWith("#answer-") && byId(new URLSearchParams(location.search).get("field"));
   const beside = byId("panel").parentElement;
   if (asked && getComputedStyle(beside).position === "sticky") {
-    asked.scrollIntoView({ block: "center" });
-    beside.scrollTop = 0;
+    addEventListener("load", () => setTimeout(() => {
+      asked.scrollIntoView({ block: "center" });
+      beside.scrollTop = 0;
+    }));
   }
 
   /* What the rules say (header HX-Trigger): shown and hidden items, needed ones, errors, values as understood. */
