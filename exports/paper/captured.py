@@ -106,7 +106,7 @@ def query_part(query: Query, form: Form | None, audience: Audience) -> Part:
             "who": f"{message.author.full_name}, {role_words(message.author_role)}",
             "text": message.text,
         }
-        for message in query.thread  # type: ignore[attr-defined]
+        for message in query.thread[_repeats(query) :]  # type: ignore[attr-defined]
     ]
     return {
         "item": label,
@@ -119,6 +119,12 @@ def query_part(query: Query, form: Form | None, audience: Audience) -> Part:
         "closed": audience.instant(query.closed_at),
         "because": query.closed_because,
     }
+
+
+def _repeats(query: Query) -> int:
+    """Return how many messages at the start of the thread only repeat the question."""
+    thread = query.thread  # type: ignore[attr-defined]
+    return int(bool(thread) and thread[0].text == query.text and thread[0].author_id == query.opened_by_id)
 
 
 def queries_of(patient_ids: Sequence[int]) -> dict[int, list[Query]]:

@@ -1,0 +1,337 @@
+"""The casebook on paper holds everything, marks what changed, and is a document that software can read aloud."""
+
+import io
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from audit import signatures
+from audit.context import acting
+from audit.models import Signature
+from audit.trail import history_model
+from exports.paper import compositor
+from exports.paper.audience import Audience
+from exports.paper.casebook import head
+from exports.paper.patient import PatientPaper
+from patients import entry, querying
+from patients.casebook import Casebook
+from patients.models import Query, QueryMessage, Record
+from tests import build
+from tests.paper import Paper
+from trials.items import display
+
+pytestmark = pytest.mark.django_db
+TRICKY = (
+    '#eval("1+1")', "*bold* _under_ `code`", "] ) } $x^2$ @label <tag>", "\\ \\u{41} #{x}", "= heading", "- item\n+ item",
+    "=1+1", "“quoted” – em—dash", "Müller Ñandú Œuvre", "مرحبا", "a/b//c /* comment */ // end", "https://example.org/x?a=1",
+)  # fmt: skip
+
+
+def book(trial, tmp_path: Path, **options) -> Paper:
+    """Return the casebook as the command writes it."""
+    out = tmp_path / f"{len(list(tmp_path.iterdir()))}.pdf"
+    call_command("casebook", trial=trial.slug, out=out, stdout=io.StringIO(), **options)
+    return Paper(out)
+
+
+@pytest.fixture
+def liege():
+    return build.trial(build.LIEGE)
+
+
+@pytest.fixture
+def doctor(liege):
+    return build.user("investigator", trial=liege)
+
+
+def amend(record: Record, by, reason: str, **values) -> None:
+    """Change items of a complete form with a reason, as a person does."""
+    opened = Casebook.opened(user=by, trial=record.patient.trial, code=record.patient.code)
+    place = opened.place(record.form, record.visit.key if record.visit else None, record.repeat)
+    fresh = Record.objects.get(pk=record.pk)
+    with acting(user=by, role="coordinator"):
+        entry.amend(
+            place=place, values={**fresh.values, **values}, base_version=fresh.version, reason=reason, by=by
+        )
+
+
+@pytest.fixture
+def patient(liege, doctor):
+    """A patient with everything: forms, a changed item, a query with its thread, signatures, an event, infusions."""
+    found = build.enrolled(trial=liege, investigator=doctor)
+    record = Record.objects.get(patient=found, form="demography")
+    with acting(user=doctor, role="investigator"):
+        signatures.sign_many(
+            targets=list(Record.objects.filter(patient=found)), meaning="review", password=build.PASSWORD, by=doctor,
+            zone="Europe/Brussels",
+        )  # fmt: skip
+    amend(record, doctor, "Transcription error: see chart", height="165.5")
+    monitor = build.user("monitor", trial=liege)
+    with acting(user=monitor, role="monitor"):
+        query = querying.raise_query(record=record, item="weight", text="Is this the weight of the day?",
+                                     origin="monitor", by=monitor, role="monitor")  # fmt: skip
+    with acting(user=doctor, role="investigator"):
+        querying.answer_query(query=query, text="Yes, measured at eight", by=doctor, role="investigator")
+    build.event(patient=found, by=doctor, term="Headache after lunch", description="Went away by itself")
+    return found
+
+
+def test_every_value_old_value_reason_and_signature_is_printed(liege, patient, tmp_path):
+    """P11-02, P11-13, AUD-02: round trip from the database to the words on paper."""
+    paper = book(liege, tmp_path, patient=patient.code)
+    rules, checked = patient.protocol.rules, 0
+    for record in Record.objects.filter(patient=patient):
+        for name, value in record.values.items():
+            item = rules.form(record.form).item(name)
+            if item.type != "rows":
+                words = display(value, item)
+                assert paper.holds(words), (record.form, name, words)
+                checked += 1
+    assert checked > 20
+    for row in history_model(Record)._default_manager.filter(history_patient=patient.pk):
+        form = rules.form(row.form)
+        for name, value in row.values.items():
+            assert form.item(name).type == "rows" or paper.holds(display(value, form.item(name)))
+        assert paper.holds(row.history_change_reason or "")
+        assert paper.holds(row.history_full_name)
+    for signature in Signature.objects.filter(patient_id=patient.pk):
+        at = signature.at_site
+        for words in (signature.printed_name, f"{at:%d-%b-%Y %H:%M:%S} {at.isoformat()[-6:]}", "Review"):
+            assert paper.holds(words)
+    for query in Query.objects.filter(patient=patient):
+        assert paper.holds(query.text)
+    for message in QueryMessage.objects.filter(query__patient=patient):
+        assert paper.holds(message.text)
+    for words in ("Headache after lunch", "Went away by itself", "Invalidated by a later change"):
+        assert paper.holds(words)
+
+
+def test_what_changed_since_entry_is_marked_with_its_original(liege, doctor, patient):
+    """Annex 11 §8.2: the item, its first value, how often and by whom it changed; nothing else is marked."""
+    part = PatientPaper(patient, Audience.nobody(liege)).content()
+    forms = [form for visit in part["visits"] for form in visit["forms"]]
+    marked = [(row["label"], row["value"], row["past"]) for form in forms for group in form["groups"]
+              for row in group["rows"] if "past" in row]  # fmt: skip
+    labels = [label for label, _value, _past in marked]
+    assert labels[:1] == ["Height"]
+    assert {"Body mass index", "Predicted body weight"} >= set(labels[1:])
+    _label, value, past = marked[0]
+    assert value.startswith("165.5 cm")
+    assert past["original"] == display(
+        first_value(patient, "demography", "height"), item(patient, "demography", "height")
+    )
+    assert (past["times"], past["reason"]) == (1, "Transcription error: see chart")
+    assert doctor.full_name in past["last"]
+
+
+def item(patient, form: str, name: str):
+    return patient.protocol.rules.form(form).item(name)
+
+
+def first_value(patient, form: str, name: str):
+    rows = (
+        history_model(Record)
+        ._default_manager.filter(history_patient=patient.pk, form=form)
+        .order_by("history_id")
+    )
+    return rows.first().values[name]
+
+
+def test_a_value_that_was_blank_when_the_form_was_complete_is_marked(liege, doctor):
+    """Annex 11 §8.2: filled afterwards is changed too, and it says that it was blank."""
+    found = build.enrolled(trial=liege, investigator=doctor)
+    record = Record.objects.get(patient=found, form="demography")
+    with acting(user=doctor, role="investigator", reason="arranging"):
+        values = dict(record.values)
+        weight = values.pop("weight")
+        Record.objects.filter(pk=record.pk).update(values=values)
+        Record.objects.filter(pk=record.pk).update(values={**values, "weight": weight})
+    part = PatientPaper(found, Audience.nobody(liege)).content()
+    rows = [row for visit in part["visits"] for form in visit["forms"] for group in form["groups"]
+            for row in group["rows"] if row["label"] == "Weight at screening"]  # fmt: skip
+    assert rows[0]["past"]["times"] == 2
+
+
+def test_every_page_says_whose_it_is_and_which_of_how_many(liege, patient, tmp_path):
+    """P11-02, CTL-03: trial, subject, version, page x of y, when, by whom and the hash of the data."""
+    person = build.user("data_manager", trial=liege)
+    paper = book(liege, tmp_path, patient=patient.code, user=person.get_username())
+    count = len(paper.pages)
+    assert count > 5
+    for number, page in enumerate(paper.pages, start=1):
+        assert f"Page {number} of {count}" in page
+        for words in ("NCT04445454", "Protocol version 1.0", person.full_name, "SHA-256 of the data"):
+            assert words in page, (number, words)
+        assert patient.code in page or number <= 2
+
+
+def test_the_document_is_tagged_and_has_title_and_language(liege, patient, tmp_path):
+    """PDF/UA-1: software that reads aloud finds headings, tables with their heads, the title and the language."""
+    paper = book(liege, tmp_path, patient=patient.code)
+    assert paper.root["/Lang"] == "en"
+    assert paper.root["/MarkInfo"]["/Marked"]
+    assert paper.root["/ViewerPreferences"]["/DisplayDocTitle"]
+    assert paper.reader.metadata.title == f"NCT04445454: Casebook of patient {patient.code}"
+    assert b"pdfuaid:part>1<" in paper.root["/Metadata"].get_data()
+    tags = paper.structure()
+    assert {"/H1", "/H2", "/H3", "/Table", "/TH", "/TD"} <= set(tags)
+
+
+def test_the_same_data_give_the_same_bytes(liege, patient, tmp_path):
+    """REL-09: nothing is drawn anew; fonts come with the compositor."""
+    content = {**head(Audience.nobody(liege), [patient.code]), "parts": []}
+    content["parts"] = [PatientPaper(patient, Audience.nobody(liege)).content()]
+    plain = json.loads(json.dumps(content, default=str))
+    made = {"at": "now", "by": "me", "sha256": "0" * 64, "version": "0", "timestamp": 1_700_000_000}
+    assert compositor.pdf("casebook", plain, made) == compositor.pdf("casebook", plain, made)
+
+
+class TestText:
+    @pytest.fixture
+    def told(self, liege, doctor, tmp_path):
+        def told(text: str) -> Paper:
+            found = build.patient(trial=liege)
+            build.event(patient=found, by=doctor, description=text)
+            return book(liege, tmp_path, patient=found.code)
+
+        return told
+
+    def test_text_is_never_markup(self, told):
+        """SEC-15: what looks like a command of the template, an expression or a comment comes out as typed."""
+        paper = told("\n".join(TRICKY))
+        missing = [text for text in TRICKY if text != "مرحبا" and not paper.holds(text)]
+        assert missing == []
+        # The letters of Arabic come in the order of the page or of reading; each is there.
+        assert all(letter in "".join(paper.pages) for letter in "مرحبا")
+
+    def test_a_sign_without_a_letterform_stands_as_its_number(self, told):
+        """Nothing is left out in silence, and no document fails because of a sign."""
+        paper = told("happy 😀, cell 細, tab\tend")
+        for words in ("happy ‹U+1F600›", "cell ‹U+7D30›", "tab end"):
+            assert paper.holds(words)
+
+    def test_very_long_text_is_broken_and_not_cut_off(self, told):
+        word = "W" * 800 + "Z"
+        paper = told(f"{word} end of it")
+        assert paper.holds(f"{word} end of it")
+
+    def test_names_and_reasons_are_not_markup_either(self, liege, tmp_path):
+        """Stored markup in a person's name reaches every foot and head."""
+        person = build.user("data_manager", trial=liege, full_name='#read("/etc/passwd") *O’Neil* [x]')
+        found = build.patient(trial=liege, by=person)
+        paper = book(liege, tmp_path, patient=found.code, user=person.get_username())
+        assert paper.holds("Generated")
+        assert all("*O’Neil*[x]" in page.replace(" ", "") for page in paper.pages)
+
+
+class TestBlind:
+    @pytest.fixture
+    def masked(self):
+        return build.trial(build.COVID_MSV)
+
+    def test_without_a_name_the_blind_is_kept(self, masked, tmp_path):
+        """BLD-01: a command that names nobody prints no product, and the paper says so."""
+        found = build.enrolled(trial=masked)
+        paper = book(masked, tmp_path, patient=found.code)
+        assert paper.holds("The blind is kept: this copy holds no arm, donor, lot or dose.")
+        assert not paper.holds("This copy holds the treatment")
+
+    def test_identities_are_never_printed_even_for_those_who_see_them(self, liege, tmp_path):
+        """PRV-01: not in the facts and not in the trail."""
+        found = build.patient(trial=liege, name="Perceval Quatremarre", hospital_number="HN-77-QQ")
+        person = build.user("inspector", trial=liege)
+        paper = book(liege, tmp_path, patient=found.code, user=person.get_username())
+        assert not paper.holds("Quatremarre")
+        assert not paper.holds("HN-77-QQ")
+
+
+def cost(patient, trial) -> int:
+    audience = Audience.nobody(trial)
+    with CaptureQueriesContext(connection) as queries:
+        PatientPaper(patient, audience).content()
+    return len(queries)
+
+
+def test_gathering_costs_the_same_however_much_was_captured(liege, doctor):
+    """The number of statements depends on the tables, not on their rows."""
+    found = build.enrolled(trial=liege, investigator=doctor)
+    for _each in range(2):
+        build.event(patient=found, by=doctor)
+    few = cost(found, liege)
+    for repeat in range(1, 6):
+        record = Record.objects.filter(patient=found, form="demography").get()
+        amend(record, doctor, "Again", height=f"16{repeat}.5")
+        build.event(patient=found, by=doctor)
+    assert cost(found, liege) == few
+    assert few <= 28
+
+
+def test_memory_does_not_grow_with_the_patients_of_a_trial(liege, doctor):
+    """One patient is read after the other, and forgotten: what is kept between them is the trial alone."""
+    audience = Audience.nobody(liege)
+    before = {model: len(rows) for model, rows in audience.reader.found.items()}
+    for _each in range(3):
+        found = build.patient(trial=liege, by=doctor)
+        PatientPaper(found, audience).content()
+    assert {model: len(rows) for model, rows in audience.reader.found.items()} == before
+
+
+class TestCrf:
+    def printed(self, trial, folder: Path, *, annotated: bool) -> Paper:
+        out = folder / "crf.pdf"
+        call_command("blank_crf", trial=trial.slug, out=out, annotated=annotated, stdout=io.StringIO())
+        return Paper(out)
+
+    @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
+    def test_every_question_of_the_protocol_is_on_the_blank_form(self, slug, tmp_path):
+        """BKP-02: label, choices and unit of every item; and no code that only a machine needs."""
+        trial = build.trial(slug)
+        paper = self.printed(trial, tmp_path, annotated=False)
+        for form in trial.rules.forms.values():
+            assert paper.holds(form.title.in_language("en"))
+            for each in form.items:
+                assert paper.holds(each.label.in_language("en")), (form.code, each.name)
+                for choice in () if each.is_calculated else each.choices:
+                    assert paper.holds(choice.label.in_language("en"))
+
+    @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
+    def test_the_annotated_form_tells_names_codes_limits_and_conditions(self, slug, tmp_path):
+        """Issue 3: the annotation stands beside every item."""
+        trial = build.trial(slug)
+        paper = self.printed(trial, tmp_path, annotated=True)
+        for form in trial.rules.forms.values():
+            for each in (item for one in form.items for item in (one, *one.columns)):
+                assert paper.holds(each.name), each.name
+                assert paper.holds(each.cdisc or "")
+                assert paper.holds(", ".join(choice.code for choice in each.choices))
+                if each.hard:
+                    assert paper.holds(f"Possible: {each.hard.lowest:f} – {each.hard.highest:f}")
+        assert paper.holds("Asked if: “Woman of childbearing potential” is “Yes”")
+
+    def test_the_forms_are_those_of_the_version_asked_for(self, tmp_path):
+        trial = build.trial(build.LIEGE)
+        with pytest.raises(Exception, match="no such protocol version"):
+            call_command("blank_crf", trial=trial.slug, out=tmp_path / "none.pdf", protocol="9.9")
+
+
+def test_a_visit_report_tells_what_was_asked_in_the_period_and_what_is_open(liege, patient, tmp_path):
+    """Issue 3, monitoring: a query raised today is in today's report and, still open, in that of last month."""
+    today = timezone.now().date()
+
+    def report(first, last) -> Paper:
+        out = tmp_path / f"{first}.pdf"
+        call_command("visit_report", f"--since={first}", f"--until={last}", trial=liege.slug, out=out,
+                     stdout=io.StringIO())  # fmt: skip
+        return Paper(out)
+
+    now, earlier = report(today, today), report(today - timedelta(days=40), today - timedelta(days=20))
+    assert now.holds("Is this the weight of the day?")
+    assert now.holds("Queries raised")
+    assert earlier.text.count("Isthistheweightoftheday?") == 1
+    assert now.text.count("Isthistheweightoftheday?") == 2
