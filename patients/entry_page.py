@@ -105,6 +105,11 @@ class EntryPage:
         return self.record is not None and self.record.state == Record.State.COMPLETE
 
     @property
+    def has_tables(self) -> bool:
+        """Whether the form has repeating rows."""
+        return any(item.type == "rows" for item in self.place.form.items)
+
+    @property
     def version(self) -> int:
         """The version this page shows."""
         return self.record.version if self.record else 0

@@ -208,5 +208,5 @@ def next_address(casebook: Casebook, place: Place) -> str:
     here = next((number for number, form in enumerate(forms) if form.current), -1)
     for form in [*forms[here + 1 :], *forms[:here]]:
         if form.state in ("not_started", "draft"):
-            return form.url
+            return f"{form.url}#entry"
     return reverse("reports:casebook", args=[patient.trial.slug, patient.code])

@@ -133,12 +133,10 @@ class Since:
 
 def changes_since_signature(records: Sequence[Record]) -> dict[int, list[Since]]:
     """Return by form what changed since its last signature; a form never signed is not there. Two queries."""
-    last: dict[int, Any] = {}
     rows = Signature.objects.filter(
         target_type="patients.record", target_id__in=[record.pk for record in records]
     )
-    for target, at in rows.order_by("signed_at").values_list("target_id", "signed_at"):
-        last[target] = at
+    last = dict(rows.order_by("signed_at").values_list("target_id", "signed_at"))
     by_record = {record.pk: record for record in records if record.pk in last}
     found: dict[int, list[Since]] = {key: [] for key in by_record}
     before: dict[int, Any] = {}

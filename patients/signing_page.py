@@ -1,4 +1,4 @@
-"""What an investigator sees before signing: the content, what changed since the last signature, open queries (SIG-04)."""
+"""What an investigator sees before signing: content, changes since the last signature, open queries (SIG-04)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

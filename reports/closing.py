@@ -157,10 +157,8 @@ def events_unreported(standing: Standing) -> Counts:
 
 def criteria(standing: Standing) -> Counts:
     """Criteria of included patients that nothing decides yet. Costs two queries for each patient who has such."""
-    latest: dict[int, Any] = {}
     rows = standing.rows(EligibilityDecision).filter(patient__enrolled_on__isnull=False)
-    for patient, told in rows.order_by("decided_at", "pk").values_list("patient_id", "criteria"):
-        latest[patient] = told
+    latest = dict(rows.order_by("decided_at", "pk").values_list("patient_id", "criteria"))
     found = {}
     for patient in standing.patients:
         if any(each["allows"] is None for each in latest.get(patient.pk, ())):
@@ -204,7 +202,8 @@ POINTS = (
     Point("unsigned", _("Forms unsigned or changed since"), unsigned, "patients:to-sign", "", False),
     Point("casebooks", _("Casebooks unsigned or changed since"), casebooks, "patients:sign-casebook"),
     Point("events_unsigned", _("Adverse events not signed"), events_unsigned, "safety:listing", "signed=no", False),
-    Point("events_unreported", _("Serious events not reported"), events_unreported, "safety:listing", "clock=open", False),
+    Point("events_unreported", _("Serious events not reported"), events_unreported, "safety:listing",
+          "clock=open", False),
     Point("criteria", _("Criteria not decided"), criteria, "patients:eligibility"),
     Point("calculations", _("Calculations without a result"), calculations, CASEBOOK, blocking=False),
     Point("missing_items", _("Items marked as missing"), missing_items, CASEBOOK, blocking=False),

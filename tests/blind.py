@@ -1,5 +1,6 @@
 """A masked trial with its arms exchanged, and all that a person can be shown of it, as bytes (BLD-01 to BLD-03)."""
 
+import hashlib
 import html
 import io
 import re
@@ -16,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Value, When
 from django.http import HttpResponse
 from django.test import Client
+from pypdf import PdfReader
 
 from audit.testing import lifted_triggers
 from audit.trail import history_model
@@ -27,6 +29,7 @@ DRAWN = (
     (re.compile(rb'(name="csrfmiddlewaretoken" value=")[^"]*'), rb"\1"),
     (re.compile(rb'("X-CSRFToken": ")[^"]*'), rb"\1"),
     (re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])"), b"(id)"),
+    (re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), b"(key)"),
     # In the manifest: the hash of a file whose rows hold such ids; the rows themselves are compared.
     (re.compile(rb'("sha256": ")[^"]*'), rb"\1"),
 )
@@ -42,6 +45,7 @@ HEADERS = (
 ALIKE = (
     (re.compile(r"/patients/[^/]+/visits/[^/]+/"), "/patients/*/visits/*/"),
     (re.compile(r"/patients/[^/]+/logs/"), "/patients/*/logs/"),
+    (re.compile(r"/locks/(record|visit|patient)/[0-9]+/"), r"/locks/\1/*/"),
     (re.compile(r"\bfield=.*"), ""),
 )
 LINK = re.compile(r'(?:href|src|hx-get)="([^"#]*)')
@@ -99,6 +103,8 @@ def shown(response: HttpResponse) -> bytes:
     body = b"".join(response.streaming_content) if response.streaming else response.content
     if response.get("Content-Type") == "application/zip":
         body = _unzipped(body)
+    if response.get("Content-Type") == "application/pdf":
+        body = _read(body)
     for pattern, kept in DRAWN:
         body = pattern.sub(kept, body)
     head = "".join(f"{name}: {response[name]}\n" for name in HEADERS if name in response)
@@ -108,6 +114,12 @@ def shown(response: HttpResponse) -> bytes:
 def _unzipped(data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return b"\n".join(name.encode() + b"\n" + archive.read(name) for name in archive.namelist())
+
+
+def _read(data: bytes) -> bytes:
+    """Return the text of a PDF and the hash of all its bytes: one tells what differs, the other that nothing does."""
+    text = "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
+    return f"{text}\n{hashlib.sha512(data).hexdigest()}".encode()
 
 
 def without_times(page: bytes) -> bytes:

@@ -147,6 +147,7 @@ def test_forms_are_signed_from_one_list_with_one_password(liege, browser):
     rows = list(Record.objects.filter(patient=patient))
     sent = {
         "chosen": [f"{row.pk}:{row.version}" for row in rows],
+        "reviewed": ["SCR"],
         "meaning": "responsibility",
         "password": build.PASSWORD,
     }

@@ -224,16 +224,18 @@ def menu(role, trial):
     return re.findall(r'<span class="label">([^<]+)</span>', page)
 
 
-WORK = ["Home", "Patients", "Infusions", "Adverse events", "Forms", "Queries", "Data quality"]
+WORK = ["Home", "Patients", "Infusions", "Adverse events", "Forms", "Queries", "Source verification"]
+WORK += ["To sign", "Data quality", "Documents"]
+TRIAL = ["Laboratories", "People and roles", "Database lock"]
 
 
 @pytest.mark.parametrize(
     ("role", "places"),
     [
-        ("coordinator", [*WORK, "Audit trail", "People and roles"]),
-        ("cell_laboratory", WORK),
-        ("data_manager", [*WORK, "Exports", "Audit trail", "People and roles"]),
-        ("statistician", [*WORK, "Exports", "Audit trail"]),
+        ("coordinator", [*WORK, "Audit trail", *TRIAL]),
+        ("cell_laboratory", [*WORK, "Laboratories", "Database lock"]),
+        ("data_manager", [*WORK, "Exports", "Audit trail", *TRIAL]),
+        ("statistician", [*WORK, "Exports", "Audit trail", "Laboratories", "Database lock"]),
     ],
 )
 def test_the_navigation_offers_what_the_role_may_open(role, places, trial):

@@ -23,6 +23,8 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
             ("safety:listing", _("Adverse events"), "triangle-alert"),
             ("patients:forms", _("Forms"), "files"),
             ("patients:queries", _("Queries"), "message-square-text"),
+            ("patients:verification", _("Source verification"), "list-checks"),
+            ("patients:to-sign", _("To sign"), "signature"),
             ("reports:quality", _("Data quality"), "clipboard-check"),
         ),
     ),
@@ -39,6 +41,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
         (
             ("laboratories:index", _("Laboratories"), "flask-conical"),
             ("accounts:people", _("People and roles"), "id-card"),
+            ("reports:checklist", _("Database lock"), "lock"),
         ),
     ),
 )
