@@ -129,7 +129,8 @@ class RangeRefused(ValidationError):
 @transaction.atomic
 def add_ranges(*, laboratory: Laboratory, several: Iterable[Facts], by: User | None) -> list[ReferenceRange]:
     """Store ranges, all or none. Raises RangeRefused for the first that cannot be."""
-    held = Laboratory.objects.select_for_update().select_related("trial__protocol").get(pk=laboratory.pk)
+    rows = Laboratory.objects.select_for_update(of=("self",)).select_related("trial__protocol")
+    held = rows.get(pk=laboratory.pk)
     known: dict[str, list[ReferenceRange]] = {}
     for row in held.ranges.filter(in_error_reason="").select_related("laboratory"):
         known.setdefault(row.path, []).append(row)

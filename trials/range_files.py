@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -65,7 +66,7 @@ def template(trial: Trial) -> Iterator[str]:
     return csv_lines([list(HEADER), *([path, item.unit or "", *blank] for path, item in items.items())])
 
 
-def _mistakes(line: int, errors: dict[str, list[str]]) -> list[Mistake]:
+def _mistakes(line: int, errors: Mapping[str, Any]) -> list[Mistake]:
     names = {"path": "item", "__all__": ""}
     return [
         Mistake(line, names.get(name, name), str(sentence))

@@ -12,6 +12,7 @@ from accounts.roles import ROLES
 from audit.context import acting
 from reports.demo import Populator
 from reports.demo_people import make_people
+from reports.demo_ranges import example_laboratory
 from trials.loading import load_protocol
 from trials.models import Trial
 
@@ -39,6 +40,8 @@ class Command(BaseCommand):
                     for path in sorted(PROTOCOLS.glob("*.toml"))
                 ]
                 people = make_people(trials, password)
+                for trial in trials:
+                    example_laboratory(trial)
             for trial in trials:
                 Populator(trial, people, password, options["seed"]).populate()
         elif not options["if_empty"]:
