@@ -106,7 +106,7 @@ def standing(target: Target, kind: str) -> DataLock | None:
     return DataLock.objects.filter(level=level, kind=kind, released_at=None, **{level: target.pk}).first()
 
 
-def level_of(target: Target) -> str:
+def level_of(target: Target) -> DataLock.Level:
     """Return the level of a row."""
     return {Record: Level.RECORD, Visit: Level.VISIT, Patient: Level.PATIENT, Trial: Level.TRIAL}[
         type(target)
@@ -191,7 +191,7 @@ def _refuse_below_a_lock(row: Any) -> None:
 
 def _refuse_unfinished(row: Any) -> None:
     level = level_of(row)
-    mine = {"pk": row.pk} if level == Level.RECORD else {level: row.pk}
+    mine: dict[str, Any] = {"pk": row.pk} if level == Level.RECORD else {level.value: row.pk}
     drafts = Record.objects.filter(state=Record.State.DRAFT, **mine).count()
     if drafts:
         raise ValidationError(

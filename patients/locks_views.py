@@ -104,12 +104,17 @@ def decide_unlock(request: TrialRequest, number: int) -> HttpResponse:
     )
     row = get_object_or_404(rows, pk=number)
     target = target_of(request, row.lock.level, row.lock.target.pk)
-    verbs = {"grant": locking.grant_unlock, "refuse": locking.refuse_unlock}
+    verbs: dict[str, Callable[..., Any]] = {
+        "grant": locking.grant_unlock,
+        "refuse": locking.refuse_unlock,
+    }
 
-    def with_request(verb: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda target, reason, by: verb(request=row, answer=reason, by=by)
+    return _carry_out(request, target, {name: _on(row, verb) for name, verb in verbs.items()})
 
-    return _carry_out(request, target, {name: with_request(verb) for name, verb in verbs.items()})
+
+def _on(row: UnlockRequest, verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the verb on a request, called as the steps on a target are."""
+    return lambda target, reason, by: verb(request=row, answer=reason, by=by)
 
 
 def _carry_out(request: TrialRequest, target: Any, verbs: dict[str, Callable[..., Any]]) -> HttpResponse:

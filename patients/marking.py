@@ -3,11 +3,12 @@
 The two kinds have modules of their own: `patients.verifying` and `patients.reviewing`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -79,7 +80,7 @@ def withdraw(*, record: Record, kind: str, reason: str, by: User) -> int:
     return int(done)
 
 
-def of_patient(patient: Patient, kind: str) -> "Iterable[Mark]":
+def of_patient(patient: Patient, kind: str) -> "QuerySet[Mark]":
     """Return the marks that stand on a patient's forms."""
     return Mark.objects.filter(patient=patient, kind=kind).standing()
 

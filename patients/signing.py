@@ -101,7 +101,7 @@ def _sign_forms(
         raise ValidationError(_("A form was added or struck out while you read: look at it again."))
     for record in records:
         _refuse(record, seen)
-    if waiting := [record for record in records if not record.is_signed]:
+    if waiting := [record for record in records if not getattr(record, "is_signed", False)]:
         zone = patient.protocol.rules.trial.site.time_zone
         signatures.sign_many(targets=waiting, meaning=meaning, password=password, by=by, zone=zone)
 

@@ -110,7 +110,7 @@ def invalidated_wholes(access: Access) -> list[Fallen]:
     visits = Visit.objects.in_bulk([s.target_id for s in fallen if s.target_type == "patients.visit"])
     patients = Patient.objects.visible_to(access.user).in_bulk([s.patient_id for s in fallen])
     found = [_fallen(signature, patients, visits, access.trial.slug) for signature in fallen]
-    return sorted(found, key=lambda each: each.signature.invalidated_at, reverse=True)
+    return sorted(found, key=lambda each: str(each.signature.invalidated_at), reverse=True)
 
 
 def _fallen(signature: Signature, patients: Any, visits: Any, slug: str) -> Fallen:

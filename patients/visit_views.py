@@ -59,7 +59,10 @@ def entries_of(patient: Patient, visit: Visit) -> list[dict[str, object]]:
         ]
         record = next((each for each in rows if each.state != Record.State.STRUCK_OUT), None)
         form = casebook.version_for(entry.form, visit, record).rules.form(entry.form)
-        state, flags = stage_at(record, visit, patient), "query" if record and record.has_open_query else ""
+        state, flags = (
+            stage_at(record, visit, patient),
+            "query" if getattr(record, "has_open_query", False) else "",
+        )
         title = form.title.in_language(language)
         found.append({"form": form, "title": title, "when": entry.when, "state": state, "flags": flags})
     return found

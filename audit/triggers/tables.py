@@ -228,7 +228,7 @@ def _settled(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
     """Return the table without guards that need a table or column which is not there yet."""
     locks, marks = table.locks, table.marks
     if locks and not (
-        _has_locks(table, columns) and (not table.lock_table or table.lock_table in columns.keys())
+        _has_locks(table, columns) and (not table.lock_table or table.lock_table in columns)
     ):
         locks = None
     return replace(table, locks=locks, marks=marks if marks and marks.name in columns else None)

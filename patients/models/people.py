@@ -92,7 +92,7 @@ class Patient(models.Model):
         facts = {name: getattr(self, f"{name}_id" if name == "protocol" else name) for name in PATIENT_SIGNED}
         visits = self.visits.order_by("pk").prefetch_related("records")
         logs = self.records.filter(visit=None).order_by("pk")
-        told = casebook_content.send(sender=Patient, patient=self)
+        told: list[tuple[Any, Any]] = casebook_content.send(sender=Patient, patient=self)
         return {
             **facts,
             "consents": [consent.signed_content() for consent in self.consents.order_by("pk")],
