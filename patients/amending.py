@@ -62,7 +62,6 @@ class Moving:
 def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[Moving]:
     """Return what a move would do to each patient. Six queries, whatever their number; writes nothing.
 
-    The patients come with their trial.
     """
     if not patients:
         return []
@@ -72,7 +71,7 @@ def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[Moving]:
     days, consents = _infusions(patients), _consents(patients)
     found = []
     for patient in patients:
-        patient.protocol = versions[patient.protocol_id]
+        patient.trial, patient.protocol = to.trial, versions[patient.protocol_id]
         told = visit_changes(
             patient, to.rules, visits[patient.pk], begun=begun, infusions=days.get(patient.pk, {})
         )
@@ -92,7 +91,7 @@ def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: U
         raise ValidationError({"reason": _("Say why these patients are moved.")})
     if not patients or len(patients) > AT_ONCE:
         raise ValidationError(_("Choose between one and %(most)s patients.") % {"most": AT_ONCE})
-    put_in_force(to.trial)
+    to.trial = put_in_force(to.trial)
     rows = _held(patients, to.trial)
     _refuse_moved_meanwhile(patients, rows)
     moving = preview(rows, to)
@@ -131,7 +130,7 @@ def obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVers
 
 
 def _held(patients: Sequence[Patient], trial: Trial) -> list[Patient]:
-    rows = Patient.objects.select_for_update(of=("self",)).select_related("trial")
+    rows = Patient.objects.select_for_update()
     return list(rows.filter(pk__in=[patient.pk for patient in patients], trial=trial).order_by("pk"))
 
 
