@@ -68,7 +68,7 @@ class Chart:
 
     def profile(self) -> Profile:
         """Return the figure with its table."""
-        strips = [self.visits, self.infusions, self.events, *self.medication, *self.curves]
+        strips = [self.visits, self.infusions, self.events, *self.logs, *self.curves]
         first, last = self._range(strips)
         today = self.today if self.dossier.is_open and first <= self.today <= last else None
         drawn = lanes.draw(
@@ -208,13 +208,14 @@ class Chart:
         return float(self.day(ended) if ended else self.today)
 
     @cached_property
-    def medication(self) -> list[lanes.Bars]:
-        """One lane for each log of concomitant medication that the protocol keeps."""
-        forms = [self.rules.form(code) for code in self.rules.logs]
-        return [self._log(form) for form in forms if form.cdisc_domain == MEDICATION_DOMAIN]
+    def logs(self) -> list[lanes.Bars]:
+        """One lane for each log that the protocol draws: those it names, else those of medication."""
+        named = self.rules.profile.logs
+        forms = [self.rules.form(code) for code in named or self.rules.logs]
+        return [self._log(form) for form in forms if named or form.cdisc_domain == MEDICATION_DOMAIN]
 
     def _log(self, form: Form) -> lanes.Bars:
-        bars = [bar for record in self.dossier.records_of(form.code) if (bar := self._medicine(form, record))]
+        bars = [bar for record in self.dossier.records_of(form.code) if (bar := self._episode(form, record))]
         return lanes.Bars(
             title=form.title.in_language(self.language),
             empty=_("none recorded"),
@@ -222,14 +223,16 @@ class Chart:
             more=_("{count} more in the data table"),
         )
 
-    def _medicine(self, form: Form, record: Record) -> lanes.Bar | None:
+    def _episode(self, form: Form, record: Record) -> lanes.Bar | None:
         """Read a row by the CDISC names of its items, so that any protocol's log is understood."""
         values = {item.cdisc: (item, record.values.get(item.name)) for item in form.items if item.cdisc}
-        name = self._words(values, "CMTRT")
+        domain = form.cdisc_domain or ""
+        name = self._words(values, f"{domain}TRT") or self._words(values, f"{domain}TERM")
         if not name:
             return None
-        label = " ".join(filter(None, [name, self._words(values, "CMDOSE"), self._words(values, "CMDOSU")]))
-        begin, stop = (self._moment(values, each) for each in ("CMSTDTC", "CMENDTC"))
+        dose = (self._words(values, f"{domain}{part}") for part in ("DOSE", "DOSU"))
+        label = " ".join(filter(None, [name, *dose]))
+        begin, stop = (self._moment(values, f"{domain}{part}") for part in ("STDTC", "ENDTC"))
         start = self.day_of(begin) if begin else float(self.day(self.dossier.patient.screened_on))
         end = self.day_of(stop, last=True) if stop else self._until()
         since = begin.display(self.language) if begin else _("unknown start")

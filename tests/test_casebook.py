@@ -202,7 +202,7 @@ def test_a_screen_failure_has_no_step_left(trial, as_test):
 
 def lane(patient: Patient, title: str, role: str = "coordinator") -> lanes.Lane:
     chart = Chart(dossier_of(patient, role))
-    found = [chart.visits, chart.infusions, chart.events, *chart.medication, *chart.curves]
+    found = [chart.visits, chart.infusions, chart.events, *chart.logs, *chart.curves]
     return next(each for each in found if each.title == title)
 
 

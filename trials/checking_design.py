@@ -53,6 +53,7 @@ def _duplicates(protocol: Protocol) -> Iterator[Problem]:
     yield from repeated("trial.site.languages", protocol.trial.site.languages)
     yield from repeated("logs", protocol.logs)
     yield from repeated("profile.labs", protocol.profile.labs)
+    yield from repeated("profile.logs", protocol.profile.logs)
     checks = [check.id for form in protocol.forms.values() for check in form.checks]
     yield from repeated("checks", checks)
 
@@ -152,6 +153,7 @@ def _items_referred_to(protocol: Protocol, written: Written) -> Iterator[Problem
         ("profile.age", profile.age, numeric),
         ("profile.sex", profile.sex, frozenset(choice)),
         ("profile.weight", profile.weight, numeric),
+        ("profile.died_on", profile.died_on, frozenset({"date"})),
         *(("profile.labs", path, numeric) for path in profile.labs),
     ]
     if protocol.dosing:
@@ -159,6 +161,9 @@ def _items_referred_to(protocol: Protocol, written: Written) -> Iterator[Problem
         weight = _item(protocol, protocol.dosing.weight_item)
         if weight and weight.is_numeric and weight.unit != "kg":
             yield Problem("dosing.weight_item", "the weight must be in kg")
+    for code in profile.logs:
+        if code not in protocol.logs:
+            yield Problem("profile.logs", f"{code!r} is no log of this protocol")
     for path, reference, types in wanted:
         if reference is not None:
             yield from _reference(path, reference, types, protocol, written)

@@ -359,9 +359,11 @@ class Monitoring(Part):
 
 
 class Profile(Part):
-    """The items that the patient's profile shows."""
+    """The items that the patient's profile shows; ``died_on`` is the day the end of study must agree with."""
 
     age: ItemPath | None = None
     sex: ItemPath | None = None
     weight: ItemPath | None = None
+    died_on: ItemPath | None = None
     labs: tuple[ItemPath, ...] = ()
+    logs: tuple[Name, ...] = ()
