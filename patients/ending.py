@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from patients import signals
 from patients.lifecycle import held, move, require
-from patients.models import Patient, Visit
+from patients.models import Patient, Record, Visit
 from patients.visiting import today_of
 
 
@@ -27,6 +27,7 @@ def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -
         raise ValidationError({"reason": _("Choose why the study ended.")})
     if reason == Patient.EndReason.COMPLETED:
         _check_all_visits_settled(patient)
+    _check_death(patient, on, reason)
     if reason == Patient.EndReason.WITHDRAWAL and not note.strip():
         raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
     move(patient, Patient.State.ENDED, step=step)
@@ -41,6 +42,27 @@ def _check_day(patient: Patient, on: date) -> None:
         raise ValidationError({"on": _("This day has not come yet. Check the year.")})
     if patient.enrolled_on and on < patient.enrolled_on:
         raise ValidationError({"on": _("The study cannot end before the inclusion.")})
+
+
+def _check_death(patient: Patient, on: date, reason: str) -> None:
+    """The end of study agrees with the date of death that a form holds (DAT-08). At most one query."""
+    died = _died_on(patient)
+    if died is None:
+        return
+    if reason != Patient.EndReason.DEATH:
+        raise ValidationError({"reason": _("A form says that the patient died on %(day)s.") % {"day": died}})
+    if died != on.isoformat():
+        raise ValidationError({"on": _("A form says that the patient died on %(day)s.") % {"day": died}})
+
+
+def _died_on(patient: Patient) -> str | None:
+    path = patient.protocol.rules.profile.died_on
+    if path is None:
+        return None
+    form, _dot, item = path.partition(".")
+    rows = patient.records.filter(form=form).exclude(state=Record.State.STRUCK_OUT).order_by("-pk")
+    known = (values.get(item) for values in rows.values_list("values", flat=True))
+    return next((value for value in known if isinstance(value, str)), None)
 
 
 def _check_all_visits_settled(patient: Patient) -> None:
