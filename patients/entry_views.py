@@ -16,6 +16,7 @@ from accounts.permissions import Permission as P
 from patients import drafting, entry, not_done, settling
 from patients.casebook import Casebook, Place
 from patients.entry_page import REASONS, EntryPage, clock_of
+from patients.log_page import following_row, log_context, row_address
 from patients.models import Patient, Record
 from patients.navigation import address_of, next_address
 from patients.openness import obstacle
@@ -127,7 +128,10 @@ def shown(request: TrialRequest, page: EntryPage, status: int = 200) -> HttpResp
     except NotOffered as unknown:
         if request.method == "POST":
             raise BadRequest(unknown.sentence(_)) from unknown
-        page = EntryPage(request, page.casebook, page.place, page.may_enter, page.closed)
+        page = replace(page, data=None, restored=None, conflict=False)
+    if page.listed and page.editable:
+        context = log_context(request, page.casebook, page.place, page)
+        return render(request, "patients/log.html", context, status=status)
     context = {"page": page, "patient": page.casebook.patient, "form": page.form if page.editable else None}
     return render(request, "patients/form.html", context, status=status)
 
@@ -135,7 +139,7 @@ def shown(request: TrialRequest, page: EntryPage, status: int = 200) -> HttpResp
 def save(request: TrialRequest, casebook: Casebook, place: Place) -> HttpResponse:
     """Read what was sent and call the verb; what is refused is shown with everything that was typed."""
     page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
-    page.conflict = settling.is_settling(request.POST)
+    page.conflict, page.listed = settling.is_settling(request.POST), "_listed" in request.POST
     action = request.POST.get("_action", "draft")
     try:
         if not_done.is_marking(action):
@@ -149,10 +153,24 @@ def save(request: TrialRequest, casebook: Casebook, place: Place) -> HttpRespons
         raise BadRequest(unknown.sentence(_)) from unknown
     except entry.Stale:
         base_version(page)
-        return conflict(request, place)
-    if base_version(page) == page.version:
+        return beside(page, action) or conflict(request, place)
+    if is_current(page):
         drafting.keep_draft(place=place, posted=request.POST, base_version=page.version, by=request.user)
     return answered(request, page, 422)
+
+
+def beside(page: EntryPage, action: str) -> HttpResponse | None:
+    """Store a new row of a log below the one that a colleague began meanwhile: neither is lost."""
+    if page.place.visit is not None or number_of(page.request, "_version"):
+        return None
+    casebook = Casebook.opened(user=page.request.user, trial=page.request.trial, code=page.place.patient.code)
+    number = following_row(casebook, page.place)
+    fresh = replace(page, casebook=casebook, place=replace(page.place, repeat=number))
+    saved = stored(fresh, action)
+    if saved is None:
+        return shown(page.request, fresh, 422)
+    drafting.discard(place=page.place, user=page.request.user)
+    return done(page.request, fresh.place, saved, action)
 
 
 def stored(page: EntryPage, action: str) -> entry.Saved | None:
@@ -192,9 +210,13 @@ def marked(page: EntryPage, action: str) -> tuple[EntryPage, dict[str, str]]:
 
 def answered(request: TrialRequest, page: EntryPage, status: int) -> HttpResponse:
     """Show the form as it was sent; never under the version of somebody who saved meanwhile."""
-    if base_version(page) != page.version:
-        return conflict(request, page.place)
-    return shown(request, page, status)
+    return shown(request, page, status) if is_current(page) else conflict(request, page.place)
+
+
+def is_current(page: EntryPage) -> bool:
+    """Tell whether nobody saved this form since the page was made, but this page itself."""
+    by_itself = page.record is not None and page.record.save_key == page.request.POST.get("_key")
+    return by_itself or base_version(page) == page.version
 
 
 def verb(page: EntryPage, action: str) -> entry.Saved:
@@ -225,11 +247,13 @@ def reason_of(request: TrialRequest) -> str:
 
 def done(request: TrialRequest, place: Place, saved: entry.Saved, action: str) -> HttpResponse:
     """Go on to the next form, or back to this one."""
+    listed = "_listed" in request.POST
     if action == "next":
         title = place.form.title.in_language(get_language() or "en")
         messages.success(request, _("%(form)s is saved.") % {"form": title})
-        return redirect(next_address(saved.casebook, place))
-    return redirect(address_of(place))
+        following = following_row(saved.casebook, place) if listed else 0
+        return redirect(row_address(place, following) if listed else next_address(saved.casebook, place))
+    return redirect(row_address(place, place.repeat) if listed else address_of(place))
 
 
 def conflict(request: TrialRequest, place: Place) -> HttpResponse:
@@ -242,6 +266,7 @@ def conflict(request: TrialRequest, place: Place) -> HttpResponse:
     except LookupError:  # the version in force has no such form: what was typed is shown as it was asked
         place = place_under(casebook, place, place.protocol)
     page = EntryPage(request, casebook, place, may_enter=True, conflict=True)
+    page.listed = "_listed" in request.POST
     fresh = settling.asked_anew(request.POST)
     page.data, page.left_out = refitted(casebook, place, fresh, clock_of(place))
     page.closed = obstacle(casebook, place, record)

@@ -10,57 +10,24 @@ from django.utils.translation import get_language
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients import entry
-from patients.casebook import Casebook, Place
-from patients.entry_views import located
+from patients.entry_views import located, opened_page, shown
 from patients.flags import place_readings
-from patients.models import Record
-from patients.navigation import address_of, form_address, navigation, stage_of
-from patients.openness import obstacle
-from patients.reading import line, sections
-from trials.protocol_items import Item
-
-LINES = 5
+from patients.log_page import log_context
+from patients.navigation import address_of
+from patients.reading import sections
 
 
 @trial_page(see=P.SEE_TRIAL)
 def logs(request: TrialRequest, code: str, form: str) -> HttpResponse:
-    """List the rows of a log."""
+    """List the rows of a log; `?row=4` opens a row for entry in the list."""
     casebook, place = located(request, code, form, None, 1)
-    rows = log_rows(casebook, place)
-    items = [item for item in place.form.items if item.type != "rows"][:LINES]
-    language = get_language() or "en"
-    following = 1 + max((record.repeat for record in rows), default=0)
-    context = {
-        "patient": casebook.patient,
-        "title": place.form.title.in_language(language),
-        "navigation": navigation(casebook, place),
-        "columns": [item.label.in_language(language) for item in items],
-        "rows": [log_row(casebook, record, items, language) for record in rows],
-        "new_url": form_address(casebook.patient, form, None, following),
-        "closed": obstacle(casebook, place, None),
-        "may_enter": request.access.may(P.ENTER_DATA),
-    }
-    return render(request, "patients/log.html", context)
-
-
-def log_rows(casebook: Casebook, place: Place) -> list[Record]:
-    """Return the rows of a log in their order, those struck out too."""
-    rows = [
-        record for record in casebook.records if record.form == place.form.code and record.visit_id is None
-    ]
-    return sorted(rows, key=lambda record: record.repeat)
-
-
-def log_row(casebook: Casebook, record: Record, items: list[Item], language: str) -> dict[str, Any]:
-    """Return one row as the list shows it."""
-    struck = record.state == Record.State.STRUCK_OUT
-    return {
-        "record": record,
-        "state": "struck_out" if struck else stage_of(record),
-        "flags": ["query"] if getattr(record, "has_open_query", False) else [],
-        "lines": [line(item, record.values.get(item.name), language) for item in items],
-        "url": form_address(casebook.patient, record.form, None, record.repeat),
-    }
+    asked = request.GET.get("row", "")
+    if not (asked.isascii() and asked.isdigit() and 0 < len(asked) < 6):
+        return render(request, "patients/log.html", log_context(request, casebook, place))
+    _casebook, row = located(request, code, form, None, int(asked))
+    page = opened_page(request, casebook, row)
+    page.listed = True
+    return shown(request, page) if page.editable else redirect(address_of(row))
 
 
 @trial_page(see=P.ENTER_DATA, change=P.ENTER_DATA)

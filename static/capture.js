@@ -9,7 +9,8 @@
   const changed = (input) => ["input", "change"].forEach((name) => input.dispatchEvent(new Event(name, { bubbles: true })));
 
   /* What a thread refuses is shown in the panel, beside what was said. */
-  byId("panel").addEventListener("htmx:beforeSwap", (event) => {
+  const panel = byId("panel");
+  if (panel) panel.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.xhr.status === 422) event.detail.shouldSwap = true;
   });
 
@@ -18,7 +19,7 @@
 
   /* Sent to the answer of a thread: its field comes into view beside it, where there is room for both. */
   const asked = location.hash.startsWith("#answer-") && byId(new URLSearchParams(location.search).get("field"));
-  const beside = byId("panel").parentElement;
+  const beside = panel && panel.parentElement;
   if (asked && getComputedStyle(beside).position === "sticky") {
     addEventListener("load", () => setTimeout(() => {
       asked.scrollIntoView({ block: "center" });
@@ -43,6 +44,16 @@
   /* An answer says how what was sent is understood; what was typed since stays. */
   let sent = new FormData();
   form.addEventListener("htmx:beforeRequest", () => { sent = new FormData(form); });
+  function put(texts) {
+    const now = new FormData(form);
+    Object.entries(texts).forEach(([name, text]) => {
+      const input = form.elements[name], item = name.split("-")[0];
+      if (String(now.get(item)) !== String(sent.get(item))) return;
+      input.value = text;
+      input.closest("details").open = Boolean(text);
+    });
+    if (Object.keys(texts).length) form.dispatchEvent(new Event("input", { bubbles: true }));
+  }
   function echo(texts) {
     Object.entries(texts).forEach(([name, text]) => {
       const input = byId(`id_${name}`);
@@ -50,14 +61,16 @@
     });
   }
   form.addEventListener("stroma:judged", (event) => {
-    const { hidden, undecided, required, soft, invalid: wrong, echo: texts } = event.detail;
+    const { hidden, undecided, required, soft, taken, invalid: wrong, echo: texts, put: marks } = event.detail;
     all("[data-item]").forEach((item) => {
       item.hidden = hidden.includes(item.id);
       item.toggleAttribute("data-undecided", undecided.includes(item.id));
+      item.toggleAttribute("data-taken", taken.includes(item.id));
     });
     all(".required[id]").forEach((mark) => { mark.hidden = !required.includes(mark.id.slice("required-".length)); });
     all(".confirm").forEach((place) => { place.hidden = !soft.includes(place.id.slice("confirm-".length)); });
     invalid(new Set(wrong));
+    put(marks);
     echo(texts);
   });
 
@@ -97,7 +110,7 @@
   addEventListener("pagehide", () => { if (dirty) navigator.sendBeacon(form.dataset.keep, new FormData(form)); });
 
   /* Buttons that only work here, so they are hidden in the page as it is sent. */
-  function put(id, text) {
+  function fillIn(id, text) {
     const input = byId(id);
     input.value = text;
     changed(input);
@@ -105,39 +118,37 @@
   }
   all("[data-fill], [data-now]").forEach((button) => { button.hidden = false; });
 
-  /* One more row: the last one again, empty, under the next number. */
-  function addRow(table) {
-    const rows = all("tbody tr", table), row = rows[rows.length - 1].cloneNode(true), number = rows.length;
-    if (table.dataset.most && number >= Number(table.dataset.most)) return;
-    const renumber = (text) => text.replace(new RegExp(`(${table.dataset.rows})-\\d+`, "g"), `$1-${number}`);
-    all("[name], [id], [aria-describedby]", row).forEach((node) => {
-      ["name", "id", "aria-describedby", "aria-label"].forEach((key) => {
-        if (node.hasAttribute(key)) node.setAttribute(key, renumber(node.getAttribute(key)));
-      });
-      if (node.hasAttribute("aria-label")) {
-        node.setAttribute("aria-label", node.getAttribute("aria-label").replace(/\d+(?=\D*$)/, number + 1));
-      }
-      if (/checkbox|radio/.test(node.type)) node.checked = false;
-      else if (node.matches("input, select, textarea")) node.value = "";
-      node.removeAttribute("aria-invalid");
-      node.classList.remove("is-invalid");
-    });
-    all(".results", row).forEach((place) => { place.textContent = ""; });
-    row.cells[0].textContent = number + 1;
-    row.cells[row.cells.length - 1].textContent = "";
-    rows[rows.length - 1].after(row);
-    row.querySelector("input, select").focus();
-  }
-
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-fill], [data-now], [data-add-row], [data-panel]");
+    const button = event.target.closest("[data-fill], [data-now], [data-panel]");
     if (!button) return;
-    const { fill, value, now, addRow: table } = button.dataset;
-    if (fill) return put(fill, value).focus();
-    if (now) return put(now, "n");
+    const { fill, value, now } = button.dataset;
+    if (fill) return fillIn(fill, value).focus();
+    if (now) return fillIn(now, "n");
     event.preventDefault();
-    if (table) return addRow(form.querySelector(`[data-rows="${table}"]`));
     history.replaceState(null, "", button.getAttribute("href"));
     htmx.ajax("GET", button.getAttribute("href").split("#")[0], "#panel").then(() => byId("panel").scrollIntoView({ block: "nearest" }));
   });
+
+  /* One Tab from answer to answer: what stands beside a field is one key away instead. */
+  const BESIDE = { F2: ".field-tools a", F4: "select.unit", F8: ".why-missing > summary" };
+  Object.entries(BESIDE).forEach(([key, selector]) => all(selector).forEach((node) => {
+    node.tabIndex = -1;
+    node.setAttribute("aria-keyshortcuts", key);
+  }));
+  form.addEventListener("keydown", (event) => {
+    const selector = BESIDE[event.key], item = selector && event.target.closest("[data-item]");
+    if (!item || event.ctrlKey || event.altKey || event.metaKey) return;
+    const target = (event.key !== "F2" && event.target.closest("td") || item).querySelector(selector);
+    if (!target) return;
+    event.preventDefault();
+    if (event.key === "F2") return target.click();
+    if (event.key === "F8") target.parentElement.open = true;
+    (event.key === "F8" ? target.parentElement.querySelector("select") : target).focus();
+  });
+
+  /* Sent to the form itself, as after saving the one before: typing begins at once. */
+  if (location.hash === "#entry" && !differs) {
+    const first = all(".answer input, .answer select, .answer textarea").find((input) => input.offsetParent);
+    if (first) first.focus();
+  }
 })();

@@ -96,7 +96,7 @@ def test_a_nurse_saves_a_draft_and_sees_it_again(desk: Client, patient: Patient)
 def test_save_and_next_completes_and_goes_to_the_next_unfinished_form(desk: Client, patient: Patient) -> None:
     response = save(desk, patient, WHOLE, "next")
     assert response.status_code == 302
-    assert response["Location"] == address(patient, "respiratory_support")
+    assert response["Location"] == f"{address(patient, 'respiratory_support')}#entry"
     record = Record.objects.get()
     assert record.state == "complete"
     assert record.values["measured_at"].startswith(f"{patient.screened_on}T09:05")
@@ -485,7 +485,7 @@ def test_a_log_lists_its_rows_and_takes_a_new_one(desk: Client, patient: Patient
     assert desk.post(f"{log}1/", {**control, "_action": "draft"}).status_code == 302
     page = desk.get(log).content.decode()
     assert f'href="{log}1/"' in page
-    assert f'href="{log}2/"' in page
+    assert f'href="{log}?row=2#entry"' in page
 
 
 def test_a_monitor_raises_a_query_beside_the_value_and_the_nurse_answers_there(
@@ -656,3 +656,54 @@ def test_the_reason_for_a_change_stands_below_what_is_changed(desk: Client, pati
     refused = words(desk.post(address(patient), {**control, **WHOLE, "sbp": "136", "_action": "draft"}))
     assert "Systolic: old value 124 mmHg → new value 136 mmHg" in refused
     assert "Say why this complete form is changed." in refused
+
+
+def in_list(desk: Client, patient: Patient, row: int, values: dict[str, Any], action: str) -> HttpResponse:
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    control = hidden(desk.get(f"{log}?row={row}"))
+    return desk.post(f"{log}{row}/", {**control, **values, "_action": action})
+
+
+def test_rows_of_a_log_are_entered_in_its_list(desk: Client, patient: Patient) -> None:
+    """One after the other without leaving the list: saved, refused and kept there, with or without scripts."""
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    first = in_list(desk, patient, 1, {}, "draft")
+    assert first["Location"] == f"{log}?row=1#entry"
+    assert Record.objects.get().state == "draft"
+    moments = ("date", "datetime")
+    name = next(each.name for each in patient.protocol.rules.form("deviation").items if each.type in moments)
+    refused = in_list(desk, patient, 1, {name: "not a day"}, "next")
+    page = refused.content.decode()
+    assert refused.status_code == 422
+    assert '<h2 id="log-title">' in page
+    assert 'value="not a day"' in page
+    with acting(system="test"):
+        Record.objects.update(state="struck_out", struck_out_reason="Wrong patient")
+    second = in_list(desk, patient, 2, {}, "draft")
+    assert second["Location"] == f"{log}?row=2#entry"
+    shown = desk.get(f"{log}?row=2")
+    assert "Entered in error" in words(shown) or "Struck out" in words(shown)
+    assert 'name="_listed" value="1"' in shown.content.decode()
+
+
+def test_a_row_that_two_people_begin_at_once_becomes_two(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    """REL-13: both recorded the next deviation; neither has to choose."""
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    mine = hidden(desk.get(f"{log}?row=1"))
+    colleague = build.client(build.user("investigator", trial=trial))
+    item = next(item for item in patient.protocol.rules.form("deviation").items if item.type == "text")
+    in_list(colleague, patient, 1, {item.name: "The colleague's"}, "draft")
+    response = desk.post(f"{log}1/", {**mine, item.name: "My own", "_action": "draft"})
+    assert response["Location"] == f"{log}?row=2#entry"
+    found = {record.repeat: record.values[item.name] for record in Record.objects.all()}
+    assert found == {1: "The colleague's", 2: "My own"}
+
+
+def test_a_reader_is_led_to_the_row_itself(desk: Client, patient: Patient, trial: Trial) -> None:
+    in_list(desk, patient, 1, {}, "draft")
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    monitor = build.client(build.user("monitor", trial=trial))
+    assert monitor.get(f"{log}?row=1")["Location"] == f"{log}1/"
+    assert monitor.get(f"{log}?row=x").status_code == 200

@@ -230,7 +230,8 @@ class RowsWidget(AnswerWidget):
             }
             html = field.widget.render(path, answer, attrs)
             cells.append({"path": path, "html": html, "results": results, "reason": answer.get("reason")})
-        return {"number": number, "cells": cells, "filled": bool(stored)}
+        removed = f"{name}-{number}-remove" in parts.get("sent", {})
+        return {"number": number, "cells": cells, "removed": removed}
 
     results: Mapping[str, Any] = {}
 
