@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from patients.entry_urls import record_address
+from patients.flags import reference_words
 from patients.models import Patient, Query, Record, Visit
 from trials.items import Value, display, flag, is_missing
-from trials.protocol import Form, Item, Protocol
+from trials.protocol import Form, Item
+from trials.reference import Reading, Readings, Side, is_laboratory
 
 NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
 KINDS: dict[str, str | Promise] = {
@@ -60,9 +62,12 @@ class Flag:
         return reverse("patients:form", args=[slug, self.patient.code, visit, self.form])
 
 
-def outside(value: Value, item: Item) -> str:
-    """Return `low`, `high` or nothing for a stored value: the limits of the item."""
-    return flag(value, item)
+def outside(value: Value, item: Item, reading: Reading | None = None) -> str:
+    """Return `low`, `high` or nothing for a stored value: by the reference range, else by the limits of the item.
+
+    reading: where a laboratory value lies; its soft limits never speak for a range (LAB-03).
+    """
+    return reading.flag if reading else flag(value, item)
 
 
 def days_to_entry(record: Record, *, zone: tzinfo, now: datetime) -> int | None:
@@ -74,7 +79,7 @@ def days_to_entry(record: Record, *, zone: tzinfo, now: datetime) -> int | None:
 
 
 def item_flags(
-    form: Form, values: dict[str, Any], *, wanted: str = ""
+    form: Form, values: dict[str, Any], readings: Readings, *, wanted: str = ""
 ) -> Iterator[tuple[str, Item, str, str]]:
     """Yield (kind, item, label, note) of the values that are marked as missing or out of range, cells too."""
     language = get_language() or "en"
@@ -82,15 +87,12 @@ def item_flags(
         value = values.get(item.name)
         if value is None:
             continue
+        unread = Reading(Side.NO_VALUE) if is_laboratory(form, item) else None
+        reading = readings.get(item.name, unread)
         for each, column, label in _cells(item, value, language):
-            if (kind := _kind(each, column)) and wanted in ("", kind):
-                yield kind, item, label, _note(kind, each, column, language)
-
-
-def _kind(value: Value, item: Item) -> str:
-    if is_missing(value):
-        return MISSING
-    return RANGE if outside(value, item) else ""
+            kind, note = _noticed(each, column, reading, language)
+            if kind and wanted in ("", kind):
+                yield kind, item, label, note
 
 
 def _cells(item: Item, value: Any, language: str) -> Iterator[tuple[Any, Item, str]]:
@@ -103,19 +105,21 @@ def _cells(item: Item, value: Any, language: str) -> Iterator[tuple[Any, Item, s
             yield row.get(column.name), column, f"{label} {number}, {column.label.in_language(language)}"
 
 
-def _note(kind: str, value: Value, item: Item, language: str) -> str:
-    words = display(value, item, language, _)
-    if kind == MISSING:
-        return words
-    side = _("high") if outside(value, item) == "high" else _("low")
-    return f"{words} ({side})"
+def _noticed(value: Value, item: Item, reading: Reading | None, language: str) -> tuple[str, str]:
+    if is_missing(value):
+        return MISSING, display(value, item, language, _)
+    side = outside(value, item, reading)
+    if not side:
+        return "", ""
+    told = [_("high") if side == "high" else _("low"), reference_words(reading, item, language)]
+    return RANGE, f"{display(value, item, language, _)} ({'; '.join(part for part in told if part)})"
 
 
 def record_flags(
-    record: Record, rules: Protocol, checks: Sequence[Query], *, late: int | None, wanted: str
+    record: Record, readings: Readings, checks: Sequence[Query], *, late: int | None, wanted: str
 ) -> list[Flag]:
     """Return the flags of one captured form. late: days to entry when they are past the threshold."""
-    form, language = rules.form(record.form), get_language() or "en"
+    form, language = record.protocol.rules.form(record.form), get_language() or "en"
     here: dict[str, Any] = {
         "patient": record.patient,
         "visit": record.visit,
@@ -127,7 +131,7 @@ def record_flags(
     if late is not None and wanted in ("", LATE):
         found.append(Flag(kind=LATE, note=_late_words(record, late), days=late, **here))
     if wanted in ("", MISSING, RANGE):
-        for kind, item, label, note in item_flags(form, record.values, wanted=wanted):
+        for kind, item, label, note in item_flags(form, record.values, readings, wanted=wanted):
             found.append(Flag(kind=kind, item=item.name, label=label, note=note, **here))
     for query in checks:
         label = form.item(query.item).label.in_language(language) if query.item in form else query.item

@@ -21,14 +21,17 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Access
 from patients.filters import of_patient
+from patients.flags import readings_of
 from patients.models import Query, Record, Visit
 from reports.flags import CHECK, LATE, MISSING, NOT_BEGUN, RANGE, Flag, days_to_entry, record_flags
 from reports.matrix import rules_by_id
 from reports.standing import overdue, required_at, today_at
+from trials.models import ProtocolVersion
 from trials.protocol import Protocol
+from trials.reference import Readings
 
 # How many visits and forms one page looks at; a value out of range is found only by reading its form.
-VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 2000
+VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 1500
 TOKEN = re.compile(r"([vr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
 OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPEN_STATES)
 
@@ -145,14 +148,14 @@ class Reading:
             rows = rows.filter(visit__code=self.wanted.visit)
         rows = rows.exclude(state=Record.State.STRUCK_OUT).select_related("patient", "visit")
         records = list(rows[:most])
-        checks = self._checks(records)
-        rules, zone = self._rules({record.protocol_id for record in records}), self.access.trial.zone
+        self._attach(records)
+        checks, readings, zone = self._checks(records), self._readings(records), self.access.trial.zone
         for record in records:
             days = days_to_entry(record, zone=zone, now=self.now)
             late = days if days is not None and days > self.wanted.days else None
             flags = record_flags(
                 record,
-                rules[record.protocol_id],
+                readings.get(record.pk, {}),
                 checks.get(record.pk, ()),
                 late=late,
                 wanted=self.wanted.kind,
@@ -170,6 +173,19 @@ class Reading:
             latest = entered - timedelta(days=self.wanted.days)
             return rows.annotate(entered_on=entered).filter(visit__held_on__lt=latest)
         return rows
+
+    def _attach(self, records: Sequence[Record]) -> None:
+        """Give the records their protocol; costs a query only for earlier versions: their text is long."""
+        trial = self.access.trial
+        versions = {trial.protocol_id: trial.protocol} if trial.protocol else {}
+        if earlier := {record.protocol_id for record in records} - versions.keys():
+            versions.update(ProtocolVersion.objects.in_bulk(earlier))
+        for record in records:
+            record.protocol = versions[record.protocol_id]
+
+    def _readings(self, records: Sequence[Record]) -> dict[int, Readings]:
+        wanted = records and self.wanted.kind in ("", RANGE)
+        return readings_of(self.access.trial, records) if wanted else {}
 
     def _checks(self, records: Sequence[Record]) -> dict[int, list[Query]]:
         found: dict[int, list[Query]] = defaultdict(list)

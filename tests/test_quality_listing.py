@@ -2,7 +2,8 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection
@@ -15,6 +16,7 @@ from patients.visiting import hold_visit
 from reports.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, RANGE
 from reports.standing import required_at
 from tests import build
+from trials.laboratories import Facts, add_laboratory, add_range
 
 pytestmark = pytest.mark.django_db
 
@@ -245,3 +247,19 @@ def test_a_page_that_found_nothing_so_far_says_that_there_is_more_to_look_throug
     assert "Look further" in first.content.decode()
     further = desk.get(f"{place}{first.context['listing'].next_url}")
     assert [row.object.item for row in further.context["listing"].rows] == ["temp", "temp"]
+
+
+def test_a_laboratory_value_is_judged_by_its_reference_range_and_never_by_its_soft_limits(
+    trial, patient, nurse
+):
+    """LAB-03: without a range nothing is out of it; with one the row tells the range."""
+    build.record(patient, "biochemistry", {"crp": "12.0"}, draft=True, by=nurse)
+    assert listed(trial, kind=RANGE, form_code="biochemistry") == []
+    told = {"form": "biochemistry", "item": "crp", "unit": "mg/L", "upper": Decimal(5)}
+    with acting(system="test"):
+        laboratory = add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
+        add_range(laboratory=laboratory, facts=Facts(**told, effective_from=date(2020, 1, 1)), by=None)
+    (row,) = listed(trial, kind=RANGE, form_code="biochemistry")
+    assert row.item == "crp"
+    assert "high" in row.note
+    assert "Reference ≤ 5 mg/L" in row.note
