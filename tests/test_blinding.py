@@ -149,6 +149,17 @@ def everything(world, role: str) -> dict[str, bytes]:
     return found
 
 
+def on_paper(world, role: str) -> dict[str, bytes]:
+    """Return the documents of all patients as they are asked for and taken on the pages, and the pages themselves."""
+    client, found = build.client(world.staff[role]), {}
+    for kind in ("casebook", "visit_report"):
+        told = {"kind": kind, "since": "01-Mar-2026", "until": "30-Mar-2026"}
+        address = client.post(f"{world.home}documents/", told)["Location"]
+        found |= {kind: blind.shown(client.get(address)), f"{kind}.pdf": blind.shown(client.get(f"{address}file/"))}
+        assert found[f"{kind}.pdf"].startswith(b"200"), found[kind].decode()
+    return {**found, "list": blind.shown(client.get(f"{world.home}documents/"))}
+
+
 def told_apart(world, role: str, change, read=everything) -> dict[str, tuple[str, str]]:
     """Return by address what a person reads differently after a change."""
     before, after = (
@@ -170,6 +181,22 @@ def test_every_page_is_the_same_to_the_byte_when_the_arms_are_exchanged(world):
         after = blind.read_after(world.trial, blind.swap_arms, lambda role=role: everything(world, role))
         assert words_of_the_product(before) == [], role
         assert blind.differences(before, after) == {}, role
+
+
+def test_documents_are_the_same_to_the_byte_when_the_arms_are_exchanged(world):
+    """BLD-01, BLD-02, BLD-03: the casebook with its trail and the visit report, as text and as bytes."""
+    for role in BLINDED:
+        before = blind.read_after(world.trial, blind.as_it_is, lambda role=role: on_paper(world, role))
+        after = blind.read_after(world.trial, blind.swap_arms, lambda role=role: on_paper(world, role))
+        assert words_of_the_product(before) == [], role
+        assert b"Infusion 1" in before["casebook.pdf"]
+        assert blind.differences(before, after) == {}, role
+
+
+def test_the_paper_of_those_who_may_know_tells_the_arms_apart(world):
+    """The test above looks where it would show."""
+    read = blind.read_after(world.trial, blind.as_it_is, lambda: on_paper(world, "statistician"))
+    assert b"LOT-QXJ-1" in read["casebook.pdf"]
 
 
 def test_every_page_is_the_same_before_the_laboratory_has_worked(world):
