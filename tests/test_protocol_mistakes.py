@@ -138,6 +138,11 @@ MISTAKES = [
     ),
     (
         "soft = [35, 180]",
+        "soft = [35, 180], typical = [30, 90]",
+        ["forms.body.weight.typical: [30, 90] reaches outside [35, 180]"],
+    ),
+    (
+        "soft = [35, 180]",
         "soft = [10, 180]",
         ["forms.body.weight.soft: [10, 180] reaches outside hard [20, 300]"],
     ),

@@ -24,6 +24,7 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     "units": ("integer", "decimal"),
     "hard": ("integer", "decimal"),
     "soft": ("integer", "decimal"),
+    "typical": ("integer", "decimal"),
     "decimals": ("decimal",),
     "reference": ("integer", "decimal"),
     "max_length": ("text",),
@@ -102,7 +103,7 @@ def _units(path: str, item: Item) -> Iterator[Problem]:
 
 
 def _limits(path: str, item: Item) -> Iterator[Problem]:
-    for key, limits in (("hard", item.hard), ("soft", item.soft)):
+    for key, limits in (("hard", item.hard), ("soft", item.soft), ("typical", item.typical)):
         if limits is None:
             continue
         if not limits.lowest < limits.highest:
@@ -111,6 +112,9 @@ def _limits(path: str, item: Item) -> Iterator[Problem]:
             yield Problem(f"{path}.{key}", f"whole numbers are limited by whole numbers: {_range(limits)}")
     if item.hard and item.soft and not all(item.hard.contains(limit) for limit in item.soft):
         yield Problem(f"{path}.soft", f"{_range(item.soft)} reaches outside hard {_range(item.hard)}")
+    expected = item.soft or item.hard
+    if item.typical and expected and not all(expected.contains(limit) for limit in item.typical):
+        yield Problem(f"{path}.typical", f"{_range(item.typical)} reaches outside {_range(expected)}")
 
 
 def _range(limits: Limits) -> str:

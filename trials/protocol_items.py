@@ -121,6 +121,7 @@ class Item(Part):
     units: tuple[AlternativeUnit, ...] = ()
     hard: Limits | None = None
     soft: Limits | None = None
+    typical: Limits | None = None
     decimals: Annotated[int, Field(ge=0, le=9)] | None = None
     max_length: Annotated[int, Field(ge=1, le=10_000)] | None = None
     choices: tuple[Choice, ...] = ()

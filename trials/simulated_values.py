@@ -1,4 +1,7 @@
-"""One plausible value for one item: inside the soft limits, as `trials.items.parse` would store it."""
+"""One plausible value for one item: inside the soft limits, as `trials.items.parse` would store it.
+
+The first value lies in the typical range where the protocol gives one; the next ones stay near it.
+"""
 
 import math
 from collections.abc import Mapping
@@ -53,7 +56,7 @@ def _number(item: Item, rng: Random, setting: Setting) -> Any:
         odd = _outside(item, item.soft, rng)
         if odd is not None:
             return _written(odd, item)
-    number = _clamped(_drawn(limits, rng, _near(setting.near)), limits, _places(item))
+    number = _clamped(_drawn(item.typical or limits, rng, _near(setting.near)), limits, _places(item))
     if item.units and item.type == "decimal" and rng.random() < IN_OTHER_UNIT:
         return _in_other_unit(number, limits, item, rng) or _written(number, item)
     return _written(number, item)
