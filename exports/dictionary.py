@@ -7,17 +7,22 @@ from exports.tables import COLUMNS, TITLES, Column, Table, querysets
 from trials import dictionary
 from trials.models import Trial
 
+VERSIONS = "protocol_versions"
+"""The column that says which versions of the protocol ask an item just so."""
+
 
 def dictionary_table(trial: Trial, *, sees_treatment: bool) -> Table:
     """Return the dictionary of an export as a table of its own."""
-    columns = tuple(Column(name, name, name.replace("_", " ").capitalize()) for name in dictionary.HEADER)
+    header = (*dictionary.HEADER, VERSIONS)
+    columns = tuple(Column(name, name, name.replace("_", " ").capitalize()) for name in header)
 
     def rows() -> Iterator[tuple[str, ...]]:
         for name in querysets(trial, sees_treatment=sees_treatment):
             for column in COLUMNS[name]:
                 yield _row(name, column)
-        for item in dictionary.rows(trial.rules):
-            yield (FOLDER + item.table, *item.as_text()[1:])
+        versions = trial.versions.order_by("effective_from", "pk")
+        for item, asked_by in dictionary.rows_of_versions(version.rules for version in versions):
+            yield (FOLDER + item.table, *item.as_text()[1:], asked_by)
 
     return Table("data_dictionary", "Data dictionary", columns, rows)
 
@@ -31,4 +36,4 @@ def _row(table: str, column: Column) -> tuple[str, ...]:
         "label": column.label,
         "type": "text" if column.free_text else "",
     }
-    return tuple(known.get(name, "") for name in dictionary.HEADER)
+    return tuple(known.get(name, "") for name in (*dictionary.HEADER, VERSIONS))

@@ -1,6 +1,7 @@
 """The captured forms as tables: one per form, one per item with repeating rows, across protocol versions."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -100,20 +101,45 @@ def _reader(
     }
     free = [index for index, column in enumerate(columns) if column.free_text]
     rows_of = newest.rows_of.name if newest.rows_of else ""
+    kept = _kept(layouts, names)
+    last: Layout = (newest, _places(newest, names))
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for *sources, values in _records(judge.trial, newest.form.code):
             keys, asked = sources[: len(KEYS)], sources[len(KEYS) :]
-            table, places = placed[keys[5]]
+            table, places = placed.get(keys[5], last)
             key_cells = [cell(key) for key in keys]
             readings = judge.readings(table, values, asked)
             for number, answers in _answers(values, rows_of):
                 cells = _spread(table.cells(answers, readings), places, len(names))
+                for name in answers.keys() & kept.keys() - table.names:
+                    _fill(cells, kept[name], answers)
                 for index in free:
                     cells[index] = harmless(cells[index])
                 yield (*key_cells, *number, *cells)
 
     return rows
+
+
+def _kept(
+    layouts: dict[str, dictionary.Table], names: list[str]
+) -> dict[str, tuple[dictionary.Table, list[int]]]:
+    """Return by item its columns alone, as the newest version that asks it has them.
+
+    A record that was edited under a later version keeps the values of items that are not asked any more.
+    """
+    found = {}
+    for table in layouts.values():
+        for item in table.items:
+            alone = replace(table, items=(item,))
+            found[item.name] = alone, [names.index(name) for name in alone.columns]
+    return found
+
+
+def _fill(cells: list[str], kept: tuple[dictionary.Table, list[int]], answers: dict[str, Any]) -> None:
+    table, places = kept
+    for place, text in zip(places, table.cells(answers), strict=True):
+        cells[place] = text
 
 
 def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:

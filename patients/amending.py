@@ -67,11 +67,12 @@ def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[Moving]:
         return []
     chain = chain_of(to.trial)
     versions = {version.pk: version for version in chain}
+    for patient in patients:
+        patient.trial, patient.protocol = to.trial, versions[patient.protocol_id]
     visits, begun = _visits(patients), _begun(patients)
     days, consents = _infusions(patients), _consents(patients)
     found = []
     for patient in patients:
-        patient.trial, patient.protocol = to.trial, versions[patient.protocol_id]
         told = visit_changes(
             patient, to.rules, visits[patient.pk], begun=begun, infusions=days.get(patient.pk, {})
         )

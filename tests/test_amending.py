@@ -12,6 +12,7 @@ from accounts.models import User
 from audit import signatures
 from audit.context import acting
 from dosing.models import Infusion
+from exports.exporting import tables_of
 from patients import entry
 from patients.amending import move, preview
 from patients.casebook import Casebook
@@ -450,3 +451,36 @@ def test_who_is_screened_under_the_new_version_follows_it(trial, doctor):
         patient = screen(trial=Trial.objects.get(), screened_on=NOW.date(), identity={}, by=doctor)
     assert patient.protocol.version == "1.1"
     assert patient.reconsent_version == ""
+
+
+class TestExport:
+    def test_the_columns_of_all_versions_stay_and_nothing_captured_is_lost(self, patient, amended, doctor, manager):
+        """CSV before and after: the same values; items of either version have their column."""
+        build.record(patient, "falls", {"how": "On ice"}, visit=None, by=doctor)
+        before = exported(patient.trial, "forms/vitals")
+        walk.moved(patient, amended, by=manager)
+        assert exported(patient.trial, "forms/vitals") == before
+        sign_again(patient, doctor)
+        record = Record.objects.get(patient=patient, form="vitals", visit__code="D7")
+        amend(record, doctor, {"pulse": "70", "spo2": "97"})
+        after = {row["visit"]: row for row in exported(patient.trial, "forms/vitals")}
+        told = [after["D7"][name] for name in ("protocol_version", "pulse", "steps", "mood", "spo2")]
+        assert told == ["1.1", "70", "4000", "", "97"]
+        untouched = [after["SCR"][name] for name in ("protocol_version", "pulse", "steps", "mood", "spo2")]
+        assert untouched == ["1.0", "72", "4000", "MIXED", ""]
+        assert exported(patient.trial, "forms/falls")[0]["how"] == "On ice"
+
+    def test_the_data_dictionary_says_which_version_asks_what(self, patient, amended):
+        rows = [row for row in exported(patient.trial, "data_dictionary") if row["table"] == "forms/vitals"]
+        assert [(row["item"], row["protocol_versions"]) for row in rows] == [
+            ("pulse", "1.0; 1.1"),
+            ("steps", "1.0"),
+            ("mood", "1.0"),
+            ("mood", "1.1"),
+            ("spo2", "1.1"),
+        ]
+
+
+def exported(trial: Trial, name: str) -> list[dict[str, str]]:
+    found = next(each for each in tables_of(trial, sees_treatment=True) if each.name == name)
+    return [dict(zip(found.header, map(str, row), strict=True)) for row in found.rows()]

@@ -6,7 +6,8 @@ chosen and the value as entered, beside the value in the item's unit), ``name__m
 ``name__missing_reason``. An item with several answers is one column per code, 1 or 0, blank while it is not
 answered (DAT-02, DAT-10). A number of a laboratory is followed by the reference range that applied, in the
 item's unit, and where the value lies: ``name__ref_low``, ``name__ref_high`` (blank where the range is open) and
-``name__flag``: low, normal, high, or no_range where no range applied (LAB-03).
+``name__flag``: low, normal, high, or no_range where no range applied (LAB-03). A file is its original name, its
+place in the archive (``name__file``), its hash (``name__sha256``) and its size (``name__bytes``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,13 +15,27 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
+from trials.file_kinds import EXTENSIONS
 from trials.protocol_document import Protocol
 from trials.protocol_items import Form, Item, Limits
 from trials.reference import Reading, Readings, Side, laboratory_items
 
-PARTS = ("unit", "entered", "missing", "missing_reason", "ref_low", "ref_high", "flag")
+PARTS = (
+    "unit",
+    "entered",
+    "missing",
+    "missing_reason",
+    "ref_low",
+    "ref_high",
+    "flag",
+    "file",
+    "sha256",
+    "bytes",
+)
 """What may follow ``name__`` beside the codes of a multiple choice."""
-REFERENCE_PARTS = PARTS[4:]
+REFERENCE_PARTS = PARTS[4:7]
+FILE_PARTS = PARTS[7:]
+FILE_FOLDER = "files/"
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,11 @@ class Table:
         yield from columns_of(item)
         if item.name in self.judged:
             yield from (f"{item.name}__{part}" for part in REFERENCE_PARTS)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the items."""
+        return frozenset(item.name for item in self.items)
 
     @cached_property
     def judged(self) -> frozenset[str]:
@@ -118,6 +138,19 @@ def rows(protocol: Protocol, language: str = "en") -> list[DictionaryRow]:
     return [_row(table, item, language) for table in tables(protocol) for item in table.items]
 
 
+def rows_of_versions(protocols: Iterable[Protocol], language: str = "en") -> list[tuple[DictionaryRow, str]]:
+    """The data dictionary of several versions, the oldest first: each row with the versions that say it so."""
+    found: dict[tuple[str, str], dict[DictionaryRow, list[str]]] = {}
+    order: dict[str, None] = {}
+    for protocol in protocols:
+        for row in rows(protocol, language):
+            order.setdefault(row.table)
+            found.setdefault((row.table, row.item), {}).setdefault(row, []).append(protocol.trial.version)
+    told = [(row, _joined(versions)) for each in found.values() for row, versions in each.items()]
+    places = list(order)
+    return sorted(told, key=lambda pair: places.index(pair[0].table))
+
+
 def columns_of(item: Item) -> Iterator[str]:
     """The names of the columns of one item; none for repeating rows, which are a table."""
     if item.type == "rows":
@@ -126,6 +159,8 @@ def columns_of(item: Item) -> Iterator[str]:
         yield from (f"{item.name}__{code}" for code in item.codes)
     else:
         yield item.name
+    if item.type == "file":
+        yield from (f"{item.name}__{part}" for part in FILE_PARTS)
     if item.units:
         yield f"{item.name}__unit"
         yield f"{item.name}__entered"
@@ -139,11 +174,17 @@ def cells_of(item: Item, value: Any) -> list[str]:
     if item.type == "rows":
         return []
     parts = value if isinstance(value, Mapping) else {}
-    plain = parts.get("value") if parts else value
+    plain = parts.get("name" if item.type == "file" else "value") if parts else value
     cells = _chosen(item, plain) if item.type == "choices" else [_text(plain)]
     if item.units:
         answered = bool(cells[0])
         cells += [parts.get("unit", item.unit or "" if answered else ""), parts.get("entered", cells[0])]
+    if item.type == "file":
+        cells += [
+            file_path(parts) if "file" in parts else "",
+            parts.get("sha256", ""),
+            _text(parts.get("size")),
+        ]
     if _may_be_missing(item):
         cells += [parts.get("missing", ""), parts.get("reason", "")]
     return cells
@@ -154,6 +195,11 @@ def _range_cells(reading: Reading | None) -> list[str]:
         return ["", "", ""]
     bounds = ("" if bound is None else f"{bound:f}" for bound in (reading.low, reading.high))
     return [*bounds, str(reading.side)]
+
+
+def file_path(value: Mapping[str, Any]) -> str:
+    """Where an attached file stands in the archive of an export."""
+    return f"{FILE_FOLDER}{value['file']}.{EXTENSIONS[value['kind']]}"
 
 
 def _chosen(item: Item, value: Any) -> list[str]:
