@@ -57,6 +57,8 @@ def keep(*, request: HttpRequest, user: User) -> str:
         if name not in NEVER_KEPT and "password" not in name
         for value in values
     ]
+    # A file is not kept, but its name is: the page says that it must be chosen again.
+    fields += [[name, file.name] for name, file in request.FILES.items()]
     kept = KeptPost.objects.create(
         token=secrets.token_urlsafe(32),
         user=user,

@@ -8,6 +8,7 @@ class Permission(StrEnum):
 
     SEE_TRIAL = "see_trial"
     SEE_IDENTITY = "see_identity"
+    SEE_FILES = "see_files"
     SCREEN = "screen"
     ENTER_DATA = "enter_data"
     SIGN_ELIGIBILITY = "sign_eligibility"
@@ -24,6 +25,7 @@ class Permission(StrEnum):
     LOCK = "lock"
     REQUEST_UNLOCK = "request_unlock"
     MANAGE_RANGES = "manage_ranges"
+    APPLY_AMENDMENT = "apply_amendment"
     SEE_TRAIL = "see_trail"
     REVIEW_TRAIL = "review_trail"
     EXPORT = "export"

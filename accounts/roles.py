@@ -23,6 +23,7 @@ class Coordinator(Role):
     permissions = frozenset(
         {
             P.SEE_TRIAL,
+            P.SEE_FILES,
             P.SEE_IDENTITY,
             P.SCREEN,
             P.ENTER_DATA,
@@ -55,7 +56,7 @@ class Monitor(Role):
     code = "monitor"
     title = _("Monitor")
     description = _("Reads everything blinded, compares it with the source, raises and closes queries.")
-    permissions = frozenset({P.SEE_TRIAL, P.RAISE_QUERY, P.VERIFY, P.SEE_TRAIL, P.SEE_PEOPLE})
+    permissions = frozenset({P.SEE_TRIAL, P.SEE_FILES, P.RAISE_QUERY, P.VERIFY, P.SEE_TRAIL, P.SEE_PEOPLE})
 
 
 class DataManager(Role):
@@ -67,10 +68,12 @@ class DataManager(Role):
     permissions = frozenset(
         {
             P.SEE_TRIAL,
+            P.SEE_FILES,
             P.RAISE_QUERY,
             P.LOCK,
             P.REQUEST_UNLOCK,
             P.MANAGE_RANGES,
+            P.APPLY_AMENDMENT,
             P.SEE_TRAIL,
             P.REVIEW_TRAIL,
             P.EXPORT,
@@ -100,7 +103,16 @@ class Inspector(Role):
         "Reads everything, the trail and the identities included, for a limited time; changes nothing."
     )
     permissions = frozenset(
-        {P.SEE_TRIAL, P.SEE_IDENTITY, P.SEE_TREATMENT, P.SEE_TRAIL, P.REVIEW_TRAIL, P.EXPORT, P.SEE_PEOPLE}
+        {
+            P.SEE_TRIAL,
+            P.SEE_FILES,
+            P.SEE_IDENTITY,
+            P.SEE_TREATMENT,
+            P.SEE_TRAIL,
+            P.REVIEW_TRAIL,
+            P.EXPORT,
+            P.SEE_PEOPLE,
+        }
     )
     time_boxed = True
 

@@ -26,6 +26,7 @@ class Kind(models.TextChoices):
     FACTOR_CHANGED = "factor_changed", _("Second factor changed")
     DENIED = "denied", _("Refused: permission missing")
     IDENTITY_SEEN = "identity_seen", _("Identity read")
+    FILE_SEEN = "file_seen", _("Attached file read")
     TREATMENT_SEEN = "treatment_seen", _("Treatment read")
     EXPORTED = "exported", _("Data exported")
     SIGNING_FAILED = "signing_failed", _("Signing failed")

@@ -223,6 +223,19 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", bootstrap_wrapper.get_bootstrap_dir())]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Files attached to forms: no address leads here, only a view that checks the rights.
+    "attachments": {
+        "BACKEND": "django.core.files.storage.InMemoryStorage"
+        if ENVIRONMENT == "test"
+        else "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {}
+        if ENVIRONMENT == "test"
+        else {
+            "location": env.text("ATTACHMENTS_DIR", str(DATA_DIR / "attachments")),
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "documents": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": DOCUMENTS_DIR, "file_permissions_mode": 0o600},

@@ -197,6 +197,16 @@ class EntryPage:
         """The items of which the stored value was chosen."""
         return sorted(name for name, choice in self.choices.items() if choice == settling.STORED)
 
+    @property
+    def has_files(self) -> bool:
+        """Whether the form takes files."""
+        return any(item.type == "file" for item in self.place.form.items)
+
+    @property
+    def may_see_files(self) -> bool:
+        """Whether this person opens attached files."""
+        return self.request.access.may(Permission.SEE_FILES)
+
     @cached_property
     def readings(self) -> Readings:
         """Where laboratory values lie in the reference ranges. One query on laboratory forms."""

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from patients import asking_views, entry_views, log_views, typing_views
+from patients import asking_views, entry_views, file_views, log_views, typing_views
 from patients.models import Record
 from patients.navigation import form_address
 
@@ -18,6 +18,7 @@ PAGES = (
 )
 
 urlpatterns: list[URLPattern] = [
+    path("patients/<str:code>/files/<str:attachment>/", file_views.file, name="file"),
     path("patients/<str:code>/logs/<str:form>/", log_views.logs, name="logs"),
     *(path(f"{AT_VISIT}{end}", view, name=f"form{suffix}") for end, view, suffix in PAGES),
     *(path(f"{IN_LOG}{end}", view, name=f"log{suffix}") for end, view, suffix in PAGES),

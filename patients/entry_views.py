@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.access import TrialRequest, trial_page
 from accounts.keeping import kept_data
 from accounts.permissions import Permission as P
-from patients import drafting, entry, not_done, settling
+from patients import attaching, drafting, entry, not_done, settling
 from patients.casebook import Casebook, Place
 from patients.entry_page import REASONS, EntryPage, clock_of
 from patients.log_page import following_row, log_context, row_address
@@ -32,9 +32,12 @@ def located(
     try:
         casebook = Casebook.opened(user=request.user, trial=request.trial, code=code)
         version = protocol_of(request, casebook)
-        return casebook, casebook.place(form, visit, repeat, version)
+        place = casebook.place(form, visit, repeat, version)
     except (Patient.DoesNotExist, LookupError) as missing:
         raise Http404 from missing
+    if request.method == "POST":
+        attaching.receive(request, casebook, place)
+    return casebook, place
 
 
 def protocol_of(request: TrialRequest, casebook: Casebook) -> ProtocolVersion | None:
@@ -112,7 +115,7 @@ def typed_before(request: TrialRequest, place: Place, record: Record | None) -> 
     A draft that arrived after its own form had been saved is passed over.
     """
     if (kept := kept_data(request)) is not None:
-        return kept, None
+        return attaching.known(kept, place, was_kept=True), None
     draft = drafting.draft_of(place=place, user=request.user)
     if draft is None:
         return None, None

@@ -28,6 +28,7 @@ class Line:
     missing: bool = False
     calculated: bool = False
     reference: str = ""
+    file: Mapping[str, Any] | None = None
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[tuple[str, str]]] = ()
 
@@ -89,6 +90,7 @@ def line(item: Item, value: Value | None, language: str, reading: Reading | None
         reference=reference_words(reading, item, language) if is_answered(value) else "",
         missing=is_missing(value),
         calculated=item.is_calculated,
+        file=value if item.type == "file" and isinstance(value, Mapping) and "file" in value else None,
         **table,
     )
 

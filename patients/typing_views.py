@@ -14,12 +14,13 @@ from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients import drafting, not_done
 from patients.answers import path
+from patients.attaching import file_items
 from patients.capture import calculated, group_tools, reference
 from patients.entry_page import EntryPage
 from patients.entry_views import base_version, located, marked
 from patients.field_history import moment_words
 from patients.navigation import address_of
-from trials.item_words import converted_words, typed
+from trials.item_words import converted_words, file_words, typed
 from trials.items import NotOffered
 from trials.reference import laboratory_items
 
@@ -122,7 +123,20 @@ def keep(
     base = base_version(page)
     draft = drafting.keep_draft(place=place, posted=request.POST, base_version=base, by=request.user)
     zone = place.protocol.rules.trial.site.time_zone
-    return JsonResponse({"kept": _("Kept %(when)s") % {"when": moment_words(draft.saved_at, zone)}})
+    told = {"kept": _("Kept %(when)s") % {"when": moment_words(draft.saved_at, zone)}}
+    return JsonResponse({**told, "files": _files(page)} if page.has_files else told)
+
+
+def _files(page: EntryPage) -> dict[str, dict[str, str]]:
+    """Return by item the file that is kept, or why the one that was sent is not."""
+    found = {}
+    for item in file_items(page.place.form):
+        value, refused = page.answers.values.get(item.name), page.answers.refused.get(item.name)
+        if refused is not None:
+            found[item.name] = {"refused": refused.sentence(_)}
+        elif value and "file" in value:
+            found[item.name] = {"key": value["file"], "words": f"{value['name']} ({file_words(value)})"}
+    return found
 
 
 @trial_page(see=None, change=P.ENTER_DATA)

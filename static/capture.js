@@ -76,6 +76,20 @@
 
   /* Kept on the server five seconds after a change; nothing stays in the browser. */
   let timer = 0, dirty = false, under = null;
+  /* A file is sent at once; from then on the page holds its key, and the form may be refused or the session end. */
+  function attached(name, file) {
+    const input = byId(`id_${name}-upload`), line = document.createElement("p");
+    if (!input.files.length) return;
+    input.value = "";
+    input.classList.toggle("is-invalid", Boolean(file.refused));
+    line.className = "error";
+    line.textContent = file.refused || "";
+    byId(`result-${name}`).replaceChildren(...(file.refused ? [line] : []));
+    if (file.refused) return;
+    byId(`id_${name}`).value = file.key;
+    byId(`file-${name}`).textContent = file.words;
+  }
+  form.addEventListener("change", (event) => { if (event.target.dataset.file) keep(); });
   async function keep() {
     clearTimeout(timer);
     dirty = false;
@@ -86,7 +100,9 @@
       });
       if (answer.status === 401) document.dispatchEvent(new Event("session-ended"));
       if (!answer.ok) throw new Error(answer.status);
-      told.textContent = (await answer.json()).kept;
+      const kept = await answer.json();
+      told.textContent = kept.kept;
+      Object.entries(kept.files || {}).forEach(([name, file]) => attached(name, file));
       if (!dirty) form.dispatchEvent(new Event("saved"));
     } catch (failed) {
       if (failed.name !== "AbortError") { dirty = true; timer = setTimeout(keep, 15000); }
@@ -107,6 +123,7 @@
     dirty = false;
     if (under) under.abort();
   });
+  document.addEventListener("session-again", () => { if (dirty) keep(); });
   addEventListener("pagehide", () => { if (dirty) navigator.sendBeacon(form.dataset.keep, new FormData(form)); });
 
   /* Buttons that only work here, so they are hidden in the page as it is sent. */

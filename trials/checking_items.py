@@ -27,6 +27,8 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     "typical": ("integer", "decimal"),
     "decimals": ("decimal",),
     "reference": ("integer", "decimal"),
+    "kinds": ("file",),
+    "max_mb": ("file",),
     "max_length": ("text",),
     "choices": ("choice", "choices"),
     "columns": ("rows",),
@@ -68,6 +70,7 @@ def _item(path: str, item: Item) -> Iterator[Problem]:
         yield Problem(f"{path}.choices", "is required")
     if item.type == "rows" and not item.columns:
         yield Problem(f"{path}.columns", "is required")
+    yield from repeated(f"{path}.kinds", item.kinds)
     yield from repeated(f"{path}.choices", item.codes)
     yield from repeated(f"{path}.missing", item.missing)
     if item.loinc is not None and not _is_loinc(item.loinc):
@@ -80,8 +83,8 @@ def _columns(path: str, item: Item, form: Form) -> Iterator[Problem]:
     yield from repeated(f"{path}.columns", (column.name for column in item.columns))
     for column in item.columns:
         place = f"{path}.columns.{column.name}"
-        if column.type == "rows":
-            yield Problem(f"{place}.type", "rows inside rows do not exist")
+        if column.type in ("rows", "file"):
+            yield Problem(f"{place}.type", f"{column.type} inside rows do not exist")
         if column.name in form:
             yield Problem(place, "the form has an item of this name")
         yield from _item(place, column)

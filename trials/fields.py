@@ -4,6 +4,7 @@ The widget knows the parts of an input (value, unit, day, month, …) and leaves
 values go in and come out in their stored form. Templates: templates/capture/.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from trials import items
 from trials.calendar_words import month_text
-from trials.item_words import MISSING_WORDS, code_words, converted_words, unit_words
+from trials.file_kinds import KIND_WORDS
+from trials.item_words import MISSING_WORDS, code_words, converted_words, file_words, unit_words
 from trials.items import Clock, ValueRefused
 from trials.moments import AmbiguousTime
 from trials.protocol_items import Item
@@ -29,11 +31,13 @@ TEMPLATES = {
     "time": "capture/moment.html",
     "partial_date": "capture/partial_date.html",
     "choices": "capture/checkboxes.html",
+    "file": "capture/file.html",
 }
 FIRST_INPUT = {
     "capture/segments.html": "_0",
     "capture/checkboxes.html": "_0",
     "capture/partial_date.html": "-day",
+    "capture/file.html": "-upload",
 }
 PART_NAMES = ("unit", "missing", "reason", "day", "month", "year", "offset")
 
@@ -103,6 +107,19 @@ class AnswerWidget(forms.Widget):
             "offsets": self._offsets(parts) if self.item.type == "datetime" else (),
             "place": self.clock.zone.rpartition("/")[2].replace("_", " "),
             "in_cell": self.in_cell,
+            **(self._file(text) if self.item.type == "file" else {}),
+        }
+
+    def _file(self, text: str) -> dict[str, Any]:
+        """The file that is there, what may come in its place; after a refusal the one before stays."""
+        told = json.loads(text) if text.startswith("{") else None
+        there = told["before"] if told and "refused" in told else told
+        endings = {"pdf": (".pdf",), "jpeg": (".jpg", ".jpeg"), "png": (".png",)}
+        return {
+            "file": there,
+            "file_words": file_words(there) if there else "",
+            "kinds": ", ".join(KIND_WORDS[kind] for kind in self.item.kinds),
+            "accept": ",".join(ending for kind in self.item.kinds for ending in endings[kind]),
         }
 
     def _joined(self, parts: Parts) -> str:

@@ -4,11 +4,13 @@
 codes and yes/no pass through `translate`.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from trials.file_kinds import KIND_WORDS, size_words
 from trials.moments import Moment
 from trials.protocol_items import Item
 from trials.refused import gettext_noop
@@ -46,6 +48,8 @@ def typed(value: Value | None, item: Item, language: str = "en") -> dict[str, An
         return {"": number_text(entered, language), "unit": unit}
     if item.type == "choices":
         return {"": list(value)}
+    if item.type == "file":
+        return {"": json.dumps(value, sort_keys=True)}
     if item.type == "partial_date":
         moment = Moment.from_iso(value)
         day, month = (f"{part:02}" if part else "UNK" for part in (moment.day, moment.month))
@@ -73,6 +77,8 @@ def display(value: Value | None, item: Item, language: str = "en", translate: Tr
     if is_missing(value):
         words = translate(MISSING_WORDS[value["missing"]])
         return f"{words}: {value['reason']}" if value.get("reason") else words
+    if item.type == "file":
+        return f"{value['name']} ({file_words(value)}, SHA-256 {value['sha256']})"
     if item.type == "rows":
         return "; ".join(row_words(row, item, language, translate) for row in value)
     if item.type in ("choice", "choices", "yes_no"):
@@ -83,6 +89,11 @@ def display(value: Value | None, item: Item, language: str = "en", translate: Tr
     if item.type in ("integer", "decimal"):
         return _number_words(value, item, language)
     return str(value)
+
+
+def file_words(value: Mapping[str, Any]) -> str:
+    """Kind and size of an attached file: `PDF, 120 kB`."""
+    return f"{KIND_WORDS[value['kind']]}, {size_words(value['size'])}"
 
 
 def row_words(row: Mapping[str, Value], item: Item, language: str = "en", translate: Translate = str) -> str:

@@ -5,6 +5,7 @@ zeros, a date its precision, a value entered in another unit its original (DAT-1
 no binary fraction is ever made here. No Django.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,7 @@ CANONICAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
 CLOCK = re.compile(r"(\d{1,2}) ?[:h.]? ?(\d{2})", re.ASCII)
 SHORTCUT_TYPES = frozenset({"integer", "decimal", "date", "partial_date", "datetime", "time"})
 VALUE_PARTS = ("", "day", "month", "year")
+FILE_PARTS = frozenset({"file", "name", "kind", "size", "sha256"})
 UNKNOWN = frozenset({"unk", "un", "uk", "?", "??", "xx"})
 
 
@@ -274,8 +276,27 @@ def _parse_time(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str
     return f"{int(matched[1]):02}:{matched[2]}"
 
 
+def _parse_file(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> dict[str, Any] | None:
+    """A file as the server tells of it (`patients.attaching`), never as it was sent; or why it was refused."""
+    text = _text(parts)
+    if not text:
+        return None
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=text)
+    if "refused" in told:
+        raise ValueRefused(told["refused"], **told["parameters"])
+    if told.keys() != FILE_PARTS:
+        raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=text)
+    return dict(told)
+
+
 PARSERS = {
     "text": _parse_text,
+    "file": _parse_file,
     "integer": _parse_number,
     "decimal": _parse_number,
     "choice": _parse_choice,

@@ -21,11 +21,12 @@ from pydantic import (
 
 ItemType = Literal[
     "integer", "decimal", "text", "choice", "choices", "yes_no",
-    "date", "partial_date", "time", "datetime", "rows",
+    "date", "partial_date", "time", "datetime", "rows", "file",
 ]  # fmt: skip
 NUMERIC_TYPES: frozenset[str] = frozenset({"integer", "decimal"})
 MOMENT_TYPES: frozenset[str] = frozenset({"date", "partial_date", "datetime"})
 CHOICE_TYPES: frozenset[str] = frozenset({"choice", "choices"})
+FileKind = Literal["pdf", "jpeg", "png"]
 MissingCode = Literal["ND", "UNK", "NA", "ASKU"]
 DEFAULT_MISSING: tuple[MissingCode, ...] = ("ND", "UNK", "NA")
 DEFAULT_CALCULATED_DECIMALS = 2
@@ -134,6 +135,8 @@ class Item(Part):
     loinc: Annotated[str, StringConstraints(pattern=r"^\d{1,7}-\d$")] | None = None
     source: Line | None = None
     reference: bool | None = None
+    kinds: Annotated[tuple[FileKind, ...], Field(min_length=1)] = ("pdf", "jpeg", "png")
+    max_mb: Annotated[int, Field(ge=1, le=25)] = 10
     columns: tuple["Item", ...] = ()
     max_rows: Annotated[int, Field(ge=1, le=500)] | None = None
 

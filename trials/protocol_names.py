@@ -21,6 +21,7 @@ _PLAIN: Mapping[str, ItemKind] = {
     "partial_date": DAY,
     "time": TIME,
     "datetime": INSTANT,
+    "file": TEXT,
 }
 
 

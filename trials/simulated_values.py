@@ -166,7 +166,15 @@ def _datetime(item: Item, rng: Random, setting: Setting) -> str:
 
 
 _PRECISE = Context(prec=60)
+
+
+def _file(item: Item, rng: Random, setting: Setting) -> Any:
+    """No file is invented: the item stays blank, or says so."""
+    return {"missing": item.missing[0]} if item.missing and item.required else None
+
+
 _MAKERS = {
+    "file": _file,
     "integer": _number,
     "decimal": _number,
     "text": _text,

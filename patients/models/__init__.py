@@ -1,5 +1,6 @@
 """Who takes part and what was captured about them."""
 
+from patients.models.attachments import Attachment
 from patients.models.captured import Draft, Query, QueryMessage, Record, RecordQuerySet, Visit
 from patients.models.locks import DataLock, UnlockRequest
 from patients.models.marks import Mark
@@ -7,6 +8,7 @@ from patients.models.people import Consent, EligibilityDecision, Identity, Patie
 from patients.models.visibility import OfPatient, VisibleToMembers
 
 __all__ = [
+    "Attachment",
     "Consent",
     "DataLock",
     "Draft",

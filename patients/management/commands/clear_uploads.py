@@ -1,0 +1,23 @@
+"""`manage.py clear_uploads`: delete files that were sent with forms nobody ever saved."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from audit.context import acting
+from patients.attaching import clear
+
+
+class Command(BaseCommand):
+    help = "Delete files that no form ever held. What a form holds or held is never deleted."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--days", type=int, default=7, help="older than this many days (7)")
+
+    def handle(self, *args: Any, days: int, **options: Any) -> None:
+        with acting(system="clear_uploads", reason="Sent with a form that was never saved"):
+            gone, strays = clear(before=timezone.now() - timedelta(days=max(1, days)))
+        self.stdout.write(f"{gone} files that no form ever held and {strays} without a row deleted")
