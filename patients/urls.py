@@ -5,6 +5,7 @@ from django.urls import include, path
 from patients import (
     bulk_views,
     listing_views,
+    protocol_views,
     query_views,
     record_views,
     signing_views,
@@ -32,6 +33,9 @@ urlpatterns = [
     path("patients/<str:code>/visits/<str:visit>/", visit_views.visit, name="visit"),
     path("patients/<str:code>/visits/<str:visit>/hold/", visit_views.hold, name="visit-hold"),
     path("patients/<str:code>/visits/<str:visit>/miss/", visit_views.miss, name="visit-miss"),
+    path("protocol/", protocol_views.versions, name="protocol"),
+    path("protocol/<str:new>/patients/", protocol_views.move_patients, name="protocol-move"),
+    path("protocol/<str:old>/<str:new>/", protocol_views.compared, name="protocol-difference"),
     path("forms/", record_views.records, name="forms"),
     path("forms/ask/", bulk_views.ask_about_forms, name="forms-ask"),
     path("queries/", query_views.queries, name="queries"),

@@ -39,6 +39,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
     (
         _("Trial"),
         (
+            ("patients:protocol", _("Protocol"), "scroll-text"),
             ("laboratories:index", _("Laboratories"), "flask-conical"),
             ("accounts:people", _("People and roles"), "id-card"),
             ("reports:checklist", _("Database lock"), "lock"),

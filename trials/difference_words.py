@@ -1,0 +1,146 @@
+"""The parts and properties of a protocol as a person reads them in a difference."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from trials.difference import Change, Detail
+
+# Which tables of the file stand under which heading, in the order shown.
+SECTIONS: tuple[tuple[str, str | Promise, tuple[str, ...]], ...] = (
+    ("version", lazy("The trial and this version"), ("trial", "amendment", "approval")),
+    ("consent", lazy("Consent"), ("consent",)),
+    ("eligibility", lazy("Eligibility"), ("eligibility", "definitions", "groups")),
+    ("dosing", lazy("Dosing"), ("dosing", "arms", "allocation")),
+    ("visits", lazy("Visits"), ("visits", "unscheduled", "logs")),
+    ("forms", lazy("Forms"), ("forms",)),
+    ("items", lazy("Items"), ("items",)),
+    ("checks", lazy("Checks"), ("checks",)),
+    ("safety", lazy("Safety"), ("safety",)),
+    ("outcomes", lazy("Outcomes"), ("outcomes",)),
+    ("others", lazy("Other"), ()),
+)
+KINDS: dict[str, tuple[str | Promise, str]] = {
+    "added": (lazy("Added"), "done"),
+    "removed": (lazy("Removed"), "late"),
+    "moved": (lazy("Moved"), "due"),
+    "changed": (lazy("Changed"), "draft"),
+}
+PROPERTIES: dict[str, str | Promise] = {
+    "anchor": lazy("counted from"),
+    "calculate": lazy("calculated as"),
+    "cells_per_kg": lazy("cells per kg"),
+    "checks": lazy("order of the checks"),
+    "choices": lazy("answer"),
+    "columns": lazy("column"),
+    "ctcae": lazy("grading dictionary (CTCAE)"),
+    "day": lazy("day"),
+    "decimals": lazy("decimals"),
+    "forms": lazy("form"),
+    "group": lazy("group"),
+    "hard": lazy("possible range"),
+    "help": lazy("help"),
+    "label": lazy("label"),
+    "max_length": lazy("longest text"),
+    "message": lazy("message"),
+    "met": lazy("met when"),
+    "missing": lazy("missing codes"),
+    "order": lazy("order"),
+    "present": lazy("present when"),
+    "reconsent": lazy("consent again"),
+    "required": lazy("required"),
+    "required_when": lazy("required when"),
+    "severity": lazy("severity"),
+    "shown_when": lazy("asked when"),
+    "soft": lazy("expected range"),
+    "text": lazy("text"),
+    "title": lazy("title"),
+    "type": lazy("type"),
+    "unit": lazy("unit"),
+    "units": lazy("other unit"),
+    "versions": lazy("versions"),
+    "violated": lazy("fires when"),
+    "when": lazy("when"),
+    "window": lazy("window (days)"),
+}
+TOLD_FIRST = ("type", "unit", "anchor", "day", "window", "severity", "violated", "met", "present")
+
+
+@dataclass(frozen=True, slots=True)
+class DetailLine:
+    """One property in words."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """One part in words: what happened to it, what it is called, where it stands in the file."""
+
+    kind: str
+    kind_words: str
+    tone: str
+    title: str
+    path: str
+    details: tuple[DetailLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSection:
+    """The changes under one heading."""
+
+    name: str
+    title: str
+    lines: tuple[ChangeLine, ...]
+
+
+def in_sections(changes: Iterable[Change]) -> list[ChangeSection]:
+    """Return the changes in words, by heading; headings without a change are left out."""
+    known = {table: name for name, _title, tables in SECTIONS for table in tables}
+    by_name: dict[str, list[ChangeLine]] = {}
+    for change in changes:
+        by_name.setdefault(known.get(change.section, "others"), []).append(_line(change))
+    return [
+        ChangeSection(name, str(title), tuple(by_name[name]))
+        for name, title, _tables in SECTIONS
+        if name in by_name
+    ]
+
+
+def _line(change: Change) -> ChangeLine:
+    words, tone = KINDS[change.kind]
+    details = [DetailLine(_property(each.name), each.before, each.after) for each in _told(change)]
+    return ChangeLine(change.kind, str(words), tone, title_of(change), change.path, tuple(details))
+
+
+def _told(change: Change) -> Iterable[Detail]:
+    """Of a part that came or went the file tells the rest."""
+    if change.kind not in ("added", "removed"):
+        return change.details
+    by_name = {each.name: each for each in change.details}
+    return [by_name[name] for name in TOLD_FIRST if name in by_name]
+
+
+def title_of(change: Change) -> str:
+    """Return what a part is called."""
+    if not isinstance(change.title, str):
+        return change.title.in_language(get_language() or "en")
+    known = {table: str(title) for _name, title, tables in SECTIONS for table in tables}
+    return known.get(change.path, change.title)
+
+
+def _property(name: str) -> str:
+    """Return a property in words: `choices.F.label.fr` as “answer F, label (fr)”."""
+    words: list[str] = []
+    for part in name.split("."):
+        if len(part) == 2 and part.islower() and words:
+            words[-1] = _("%(property)s (%(language)s)") % {"property": words[-1], "language": part}
+        else:
+            words.append(str(PROPERTIES.get(part, part.replace("_", " ") if part.islower() else part)))
+    return ", ".join(words)
