@@ -46,12 +46,10 @@ class SessionLimitsMiddleware:
         if _needs_nobody(request):
             return self.get_response(request)
         if not request.user.is_authenticated:
-            return (
-                self._keep_and_ask(request, "closed") if _has_owner(request) else self.get_response(request)
-            )
+            return self._not_signed_in(request)
         if reason := session_limits.ended(request.session):
             return self._end(request, reason)
-        if request.method not in SAFE or request.path != reverse("account_session"):
+        if not _asked_by_the_page(request):
             session_limits.touch(request.session)
         if request.user.must_change_password and not _needed_for_a_new_password(request.path):
             return HttpResponseRedirect(reverse("account_change_password"))
@@ -61,13 +59,17 @@ class SessionLimitsMiddleware:
             add_never_cache_headers(response)
         return response
 
+    def _not_signed_in(self, request: HttpRequest) -> HttpResponseBase:
+        """A form that was open when the session ended elsewhere: kept, or told to ask for the password."""
+        if request.method != "POST" or keeping.OWNER_FIELD not in request.POST:
+            return self.get_response(request)
+        return _told("closed") if _wants_no_page(request) else self._keep_and_ask(request, "closed")
+
     def _end(self, request: HttpRequest, reason: str) -> HttpResponseBase:
         request.session_ended = reason  # type: ignore[attr-defined]
         logout(request)
         if _wants_no_page(request):
-            answer = JsonResponse({"left": 0, "ended": reason}, status=401)
-            answer["HX-Trigger"] = "session-ended"
-            return answer
+            return _told(reason)
         if _has_owner(request):
             return self._keep_and_ask(request, reason)
         return HttpResponseRedirect(keeping.sign_in_address(request.get_full_path(), reason))
@@ -79,6 +81,19 @@ class SessionLimitsMiddleware:
         return HttpResponseRedirect(
             keeping.sign_in_address(keeping.keep(request=request, user=owner), reason)
         )
+
+
+def _asked_by_the_page(request: HttpRequest) -> bool:
+    """A page that asks how long the session lasts, or how far a document is, does not tell that a person is there."""
+    if request.method not in SAFE:
+        return False
+    return request.path == reverse("account_session") or request.headers.get("HX-Trigger") == "document-state"
+
+
+def _told(reason: str) -> HttpResponseBase:
+    answer = JsonResponse({"left": 0, "ended": reason}, status=401)
+    answer["HX-Trigger"] = "session-ended"
+    return answer
 
 
 def _needs_nobody(request: HttpRequest) -> bool:

@@ -91,6 +91,8 @@ class Document(models.Model):
     def title(self) -> str:
         """Return what the document is, with the patient or version. Reads self.patient and self.protocol."""
         about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
+        if self.kind == self.Kind.CASEBOOK and not about:
+            return str(_("Casebook of all patients"))
         return f"{self.get_kind_display()} {about}".strip()
 
     @property

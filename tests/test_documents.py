@@ -211,6 +211,22 @@ class TestProgress:
         assert "hx-trigger" not in done
         assert reverse("documents:file", args=[liege.slug, row.pk]) in done
 
+    def test_watching_does_not_keep_a_session_alive(self, liege, patient, settings):
+        """ACC-05: the page asks by itself; a person who left is signed out all the same."""
+        person = build.user("monitor", trial=liege)
+        row = ask(person, liege, patient=patient.code)
+        client, page = build.client(person), reverse("documents:asked", args=[liege.slug, row.pk])
+        begun = timezone.now()
+        with time_machine.travel(begun, tick=False) as clock:
+            assert client.get(page).status_code == 200
+            for _minute in range(settings.SESSION_IDLE_SECONDS // 60 - 1):
+                clock.shift(timedelta(minutes=1))
+                asked = client.get(page, headers={"HX-Request": "true", "HX-Trigger": "document-state"})
+                assert asked.status_code == 200
+            clock.shift(timedelta(minutes=1))
+            asked = client.get(page, headers={"HX-Request": "true", "HX-Trigger": "document-state"})
+        assert (asked.status_code, asked["HX-Trigger"]) == (401, "session-ended")
+
     def test_progress_only_grows_and_ends_with_the_file(self, liege, patient, monkeypatch):
         told = []
         wrapped = making._teller
