@@ -6,10 +6,11 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import TrialRequest, trial_page
@@ -104,7 +105,7 @@ def compared(request: TrialRequest, old: str, new: str) -> HttpResponse:
         "after": after,
         "summary": amendment.summary.in_language(get_language() or "en") if amendment else "",
         "approval": after.rules.approval,
-        "sections": in_sections(impact.changes),
+        "parts": in_sections(impact.changes),
         "impact": impact,
         "most": AT_ONCE,
         "may_move": request.access.may(P.APPLY_AMENDMENT),
@@ -150,15 +151,19 @@ def candidates(request: TrialRequest, to: ProtocolVersion) -> list[Moving]:
 
 
 def seen_of(request: TrialRequest) -> list[Patient]:
-    """Return the patients that were ticked, each on the version that the page showed."""
-    sent = request.POST if request.method == "POST" else request.GET
-    pairs = [text.partition(":") for text in sent.getlist("patient")]
-    seen = {code: version for code, _colon, version in pairs}
-    rows = Patient.objects.visible_to(request.user).filter(trial=request.trial, code__in=list(seen)[:AT_ONCE])
+    """Return the patients that were ticked, each on the version that the page showed; 400 for what no page sends."""
+    seen = {}
+    for text in request.POST.getlist("patient"):
+        code, _colon, version = text.rpartition(":")
+        if not (code and version.isascii() and version.isdigit() and len(version) < 19):
+            raise BadRequest(gettext("The form was changed on its way. Open it again."))
+        seen[code] = int(version)
+    rows = Patient.objects.visible_to(request.user).filter(trial=request.trial, code__in=seen)
     found: list[Any] = list(rows.order_by("number"))
+    if len(found) != len(seen):
+        raise BadRequest(gettext("The form was changed on its way. Open it again."))
     for patient in found:
-        if seen[patient.code].isascii() and seen[patient.code].isdigit() and len(seen[patient.code]) < 19:
-            patient.protocol_id = int(seen[patient.code])
+        patient.protocol_id = seen[patient.code]
     return found
 
 

@@ -67,6 +67,9 @@ PROPERTIES: dict[str, str | Promise] = {
     "when": lazy("when"),
     "window": lazy("window (days)"),
 }
+# Properties whose elements have a name: “answer F”.
+NAMED = frozenset({"choices", "columns", "forms", "units"})
+WHOLE = frozenset({"amendment", "approval", "definitions", "logs", "dosing"})
 TOLD_FIRST = ("type", "unit", "anchor", "day", "window", "severity", "violated", "met", "present")
 
 
@@ -121,7 +124,7 @@ def _line(change: Change) -> ChangeLine:
 
 def _told(change: Change) -> Iterable[Detail]:
     """Of a part that came or went the file tells the rest."""
-    if change.kind not in ("added", "removed"):
+    if change.kind not in ("added", "removed") or change.section in WHOLE:
         return change.details
     by_name = {each.name: each for each in change.details}
     return [by_name[name] for name in TOLD_FIRST if name in by_name]
@@ -138,9 +141,11 @@ def title_of(change: Change) -> str:
 def _property(name: str) -> str:
     """Return a property in words: `choices.F.label.fr` as “answer F, label (fr)”."""
     words: list[str] = []
-    for part in name.split("."):
+    for place, part in enumerate(name.split(".")):
         if len(part) == 2 and part.islower() and words:
             words[-1] = _("%(property)s (%(language)s)") % {"property": words[-1], "language": part}
+        elif place == 1 and name.partition(".")[0] in NAMED:
+            words[-1] = f"{words[-1]} {part}"
         else:
-            words.append(str(PROPERTIES.get(part, part.replace("_", " ") if part.islower() else part)))
+            words.append(str(PROPERTIES.get(part, part.replace("_", " "))))
     return ", ".join(words)
