@@ -3,7 +3,7 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -45,6 +45,7 @@ class FileSummary:
     size: int
 
 
+Attached = tuple[str, bytes]
 LastFile = Callable[[list[FileSummary]], tuple[str, str]]
 
 
@@ -56,14 +57,22 @@ class Archive:
     files: list[FileSummary] = field(default_factory=list)
     sha256: str = ""
 
-    def stream(self, tables: Iterator[Table], last: LastFile) -> Iterator[bytes]:
-        """Yield the bytes of the archive: one file per table, then what `last` makes of the summaries."""
+    def stream(
+        self, tables: Iterator[Table], last: LastFile, attached: Iterable[Attached] = ()
+    ) -> Iterator[bytes]:
+        """Yield the bytes of the archive: one file per table, the attached files, then what `last` makes of all."""
         pipe, whole = _Pipe(), hashlib.sha256()
         with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for table in tables:
                 for piece in self._add(archive, pipe, table):
                     whole.update(piece)
                     yield piece
+            for name, content in attached:
+                archive.writestr(self._entry(name), content)
+                self.files.append(FileSummary(name, 0, hashlib.sha256(content).hexdigest(), len(content)))
+                piece = pipe.take()
+                whole.update(piece)
+                yield piece
             name, data = last(self.files)
             archive.writestr(self._entry(name), data)
         piece = pipe.take()

@@ -1,6 +1,7 @@
 """The export of a study: sealed, consistent, streamed, and registered with its hash (PRV-04)."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.utils import timezone
@@ -16,6 +17,9 @@ from exports.manifest import manifest
 from exports.snapshot import snapshot
 from exports.tables import Table, study_tables
 from exports.trail_table import trail_table
+from patients.attaching import Damaged, content, file_items
+from patients.models import Attachment, Record
+from trials.dictionary import file_path
 from trials.models import Trial
 
 
@@ -28,13 +32,19 @@ def tables_of(trial: Trial, *, sees_treatment: bool) -> Iterator[Table]:
 
 
 def export(
-    *, trial: Trial, purpose: str, sees_treatment: bool, by: User | None, label: str
+    *,
+    trial: Trial,
+    purpose: str,
+    sees_treatment: bool,
+    by: User | None,
+    label: str,
+    sees_files: bool = False,
 ) -> Iterator[bytes]:
-    """Seal the trail, register the start, and return the bytes of the zip.
+    """Seal the trail, register the start, and return the bytes of the zip, with the attached files if they may.
 
     When the last byte was taken, row counts and hash are registered too.
     """
-    detail = {"purpose": purpose, "format": "csv", "treatment": sees_treatment}
+    detail = {"purpose": purpose, "format": "csv", "treatment": sees_treatment, "files": sees_files}
     events.record(
         kind=events.Kind.EXPORTED,
         user=by,
@@ -63,13 +73,33 @@ def _pieces(
         trial=trial, by=label, purpose=detail["purpose"], at=at, unblinded=sees_treatment, tables=seen
     )
     with snapshot():
-        yield from archive.stream(watched(), last)
+        yield from archive.stream(watched(), last, attached_files(trial) if detail["files"] else ())
     finished = {**detail, "stage": "finished", "sha256": archive.sha256}
     finished["rows"] = {file.name: file.rows for file in archive.files}
     with resuming(actor):
         events.record(
             kind=events.Kind.EXPORTED, user=by, trial_id=trial.pk, detail=finished, see=_see(trial, detail)
         )
+
+
+def attached_files(trial: Trial) -> Iterator[tuple[str, bytes]]:
+    """Yield place in the archive and bytes of every file that a form holds now. A damaged one is left out."""
+    asked = {
+        (form.code, item.name): item
+        for version in trial.versions.all()
+        for form in version.rules.forms.values()
+        for item in file_items(form)
+    }
+    rows = Record.objects.filter(patient__trial=trial, form__in={form for form, _item in asked})
+    held: dict[str, str] = {}
+    for form, values in rows.order_by("pk").values_list("form", "values").iterator(chunk_size=2000):
+        for name, value in values.items():
+            if (form, name) in asked and "file" in (value or {}):
+                held[value["file"]] = file_path(value)
+    for row in Attachment.objects.filter(patient__trial=trial).order_by("pk").iterator():
+        if row.key in held:
+            with suppress(Damaged):
+                yield held[row.key], content(row)
 
 
 def _see(trial: Trial, detail: dict[str, Any]) -> str:

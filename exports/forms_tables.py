@@ -86,7 +86,9 @@ def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
     for table in layouts.values():
         for item in table.items:
             for name in table.columns_of(item):
-                free = (item.type == "text" and name == item.name) or name.endswith("__missing_reason")
+                free = (item.type in ("text", "file") and name == item.name) or name.endswith(
+                    "__missing_reason"
+                )
                 found.setdefault(name, Column(name, name, item.label.in_language("en"), free_text=free))
     return list(found.values())
 

@@ -14,6 +14,8 @@ NOTES = {
     "empty": "an empty cell means that nothing was entered; a missing value has its code in the column “…__missing”",
     "free_text": "in the columns listed under “escaped” one leading apostrophe guards a spreadsheet against a formula:"
     " drop it to get the text as it was typed; no other column is changed",
+    "files": "a file attached to a form stands under its name in the column “…__file”, with its hash; files are left"
+    " out of an export by somebody who may not read them, and one that is damaged is never sent",
     "times": "instants are UTC; dates and times as they were entered are ISO 8601 prefixes or RFC 9557 with the zone",
 }
 

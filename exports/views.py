@@ -61,6 +61,7 @@ def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHtt
         trial=trial,
         purpose=purpose,
         sees_treatment=request.access.sees_treatment,
+        sees_files=request.access.may(P.SEE_FILES),
         by=request.user,
         label=request.user.full_name,
     )

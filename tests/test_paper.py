@@ -28,8 +28,9 @@ from trials.items import display
 
 pytestmark = pytest.mark.django_db
 TRICKY = (
-    '#eval("1+1")', "*bold* _under_ `code`", "] ) } $x^2$ @label <tag>", "\\ \\u{41} #{x}", "= heading", "- item\n+ item",
-    "=1+1", "“quoted” – em—dash", "Müller Ñandú Œuvre", "مرحبا", "a/b//c /* comment */ // end", "https://example.org/x?a=1",
+    '#eval("1+1")', "*bold* _under_ `code`", "] ) } $x^2$ @label <tag>", "\\ \\u{41} #{x}", "= heading",
+    "- item\n+ item", "=1+1", "“quoted” – em—dash", "Müller Ñandú Œuvre", "مرحبا", "a/b//c /* comment */ // end",
+    "https://example.org/x?a=1",
 )  # fmt: skip
 
 

@@ -136,7 +136,7 @@ def queries_of(patient_ids: Sequence[int]) -> dict[int, list[Query]]:
         said[message.query_id].append(message)
     found: dict[int, list[Query]] = {}
     for query in sorted(rows, key=lambda each: (each.opened_at, each.pk)):
-        query.thread = said[query.pk]  # type: ignore[attr-defined]
+        query.thread = said[query.pk]
         found.setdefault(query.record_id, []).append(query)
     return found
 

@@ -1,6 +1,6 @@
 """What was entered first, of everything that was changed since (Annex 11 §8.2)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -66,7 +66,7 @@ def of_columns(
     return found
 
 
-def _by_key(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
+def _by_key(rows: Iterator[Any]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
     """Yield the states of one row after the other, without its key."""
     key, lives = None, list[tuple[Any, ...]]()
     for row in rows:
@@ -79,7 +79,7 @@ def _by_key(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[int, list[tuple[A
         yield key, lives
 
 
-def _changed(states: list[tuple[bool, Mapping[str, Any], tuple[Any, ...]]]) -> dict[str, Past]:
+def _changed(states: Sequence[tuple[bool, Mapping[str, Any], tuple[Any, ...]]]) -> dict[str, Past]:
     """Return what changed in a sequence of (was the form complete, values, who and when)."""
     first: dict[str, Any] = {}
     changed: dict[str, Past] = {}

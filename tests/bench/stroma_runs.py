@@ -7,6 +7,7 @@ import sys
 import time
 import uuid
 
+from tests.bench import paper
 from tests.bench.client import Visitor, csrf_token, hidden_fields
 from tests.bench.figures import Figures, Series
 from tests.bench.fill import PASSWORD
@@ -44,6 +45,7 @@ def run(figures: Figures, environment: dict[str, str], *, saves: int) -> None:
             figures.series[name] = read(server, visitor, path, statements[path])
     with serving("config.wsgi", environment) as server:
         exported(figures, server)
+    paper.printed(figures, environment)
     figures.note(f"check {command_seconds(environment, 'check'):.1f} s")
     figures.note_lines(rows_per_second(environment))
 

@@ -22,7 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=["csv"], default="csv")
         parser.add_argument("--out", required=True, type=Path, help="the zip file to write; must not exist")
         parser.add_argument(
-            "--user", help="export with the rights of this person; without it the blind is kept"
+            "--user",
+            help="export with the rights of this person; without it the blind is kept and attached files stay",
         )
         parser.add_argument("--purpose", default="command line")
 
@@ -34,12 +35,13 @@ class Command(BaseCommand):
         out: Path = options["out"]
         if out.exists():
             raise CommandError(f"{out} exists already: choose another name")
-        user, sees_treatment = self._rights(options["user"], trial)
+        user, sees_treatment, sees_files = self._rights(options["user"], trial)
         with acting(user=user, system="export"):
             pieces = export(
                 trial=trial,
                 purpose=options["purpose"],
                 sees_treatment=sees_treatment,
+                sees_files=sees_files,
                 by=user,
                 label=user.full_name if user else "system:export",
             )
@@ -47,11 +49,11 @@ class Command(BaseCommand):
                 file.writelines(pieces)
         self.stdout.write(f"{out}: {out.stat().st_size} bytes")
 
-    def _rights(self, username: str | None, trial: Trial) -> tuple[User | None, bool]:
+    def _rights(self, username: str | None, trial: Trial) -> tuple[User | None, bool, bool]:
         if not username:
-            return None, not trial.masked
+            return None, not trial.masked, False
         user = User.objects.filter(username=normal_username(username), is_active=True).first()
         access = access_to(user=user, slug=trial.slug) if user else None
         if user is None or access is None or not access.may(Permission.EXPORT):
             raise CommandError(f"{username} may not export {trial.slug}")
-        return user, access.sees_treatment
+        return user, access.sees_treatment, access.may(Permission.SEE_FILES)
