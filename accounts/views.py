@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -63,10 +64,15 @@ def language(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def session(request: HttpRequest) -> HttpResponse:
-    """Tell how many seconds the session lasts; a POST says that the person is there."""
+    """Tell how many seconds the session of whom lasts; a POST says that the person is there.
+
+    The token is for the forms of a page that stayed open while its reader signed in again.
+    """
+    token = get_token(request)
     if not request.user.is_authenticated:
-        return JsonResponse({"left": 0}, status=401)
-    return JsonResponse({"left": session_limits.seconds_left(request.session)})
+        return JsonResponse({"left": 0, "token": token}, status=401)
+    left = session_limits.seconds_left(request.session)
+    return JsonResponse({"left": left, "user": request.user.get_username(), "token": token})
 
 
 @require_POST

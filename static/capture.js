@@ -123,7 +123,7 @@
     dirty = false;
     if (under) under.abort();
   });
-  document.addEventListener("session-again", () => { if (dirty) keep(); });
+  document.addEventListener("session-again", () => { form.dispatchEvent(new Event("change")); if (dirty) keep(); });
   addEventListener("pagehide", () => { if (dirty) navigator.sendBeacon(form.dataset.keep, new FormData(form)); });
 
   /* Buttons that only work here, so they are hidden in the page as it is sent. */
@@ -147,18 +147,19 @@
   });
 
   /* One Tab from answer to answer: what stands beside a field is one key away instead. */
-  const BESIDE = { F2: ".field-tools a", F4: "select.unit", F8: ".why-missing > summary" };
+  const BESIDE = { F2: ".field-tools a", F4: "select.unit", F8: ".why-missing > summary", F9: ".group-tools button" };
   Object.entries(BESIDE).forEach(([key, selector]) => all(selector).forEach((node) => {
     node.tabIndex = -1;
     node.setAttribute("aria-keyshortcuts", key);
   }));
   form.addEventListener("keydown", (event) => {
-    const selector = BESIDE[event.key], item = selector && event.target.closest("[data-item]");
-    if (!item || event.ctrlKey || event.altKey || event.metaKey) return;
-    const target = (event.key !== "F2" && event.target.closest("td") || item).querySelector(selector);
+    const selector = BESIDE[event.key];
+    if (!selector || event.ctrlKey || event.altKey || event.metaKey) return;
+    const within = { F2: "[data-item]", F9: ".sec" }[event.key] || "td, [data-item]";
+    const place = event.target.closest(within), target = place && place.querySelector(selector);
     if (!target) return;
     event.preventDefault();
-    if (event.key === "F2") return target.click();
+    if (event.key === "F2" || event.key === "F9") return target.click();
     if (event.key === "F8") target.parentElement.open = true;
     (event.key === "F8" ? target.parentElement.querySelector("select") : target).focus();
   });
@@ -166,6 +167,8 @@
   /* Sent to the form itself, as after saving the one before: typing begins at once. */
   if (location.hash === "#entry" && !differs) {
     const first = all(".answer input, .answer select, .answer textarea").find((input) => input.offsetParent);
+    // The browser would go to the fragment once more, and take the focus away.
+    history.replaceState(null, "", location.pathname + location.search);
     if (first) first.focus();
   }
 })();

@@ -143,10 +143,38 @@
       ends = Date.now() + seconds * 1000;
       timer = setTimeout(check, Math.max(1, seconds - before) * 1000);
     };
+    /* Seconds left. A new token, as after signing in again, goes into every form: not under another person's name. */
     async function ask(method) {
       const csrf = one("[name=csrfmiddlewaretoken]", dialog).value;
       const answer = await fetch(url, { method, headers: { Accept: "application/json", "X-CSRFToken": csrf } });
-      return answer.ok ? (await answer.json()).left : 0;
+      const { left, token, user = "" } = await answer.json();
+      if (user && user !== dialog.dataset.user) return 0;
+      if (token) {
+        all("[name=csrfmiddlewaretoken]").forEach((input) => { input.value = token; });
+        document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": token }));
+      }
+      return left;
+    }
+    async function signIn(event) {
+      event.preventDefault();
+      const form = event.target, password = form.elements.password, told = one("[role=alert]", form);
+      const send = () => fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "XMLHttpRequest" } });
+      await ask("GET");
+      const said = await send().then((answer) => answer.json()).catch(() => ({}));
+      const seconds = await ask("GET");
+      password.value = "";
+      if (!seconds) {
+        const { errors = [], fields = {} } = said.form || {};
+        told.textContent = [...errors, ...Object.values(fields).flatMap((field) => field.errors)].join(" ") || form.dataset.more;
+        return password.focus();
+      }
+      told.textContent = "";
+      dialog.close();
+      dialog.classList.remove("cover");
+      one("form", dialog).remove();
+      state("running");
+      later(seconds);
+      document.dispatchEvent(new Event("session-again"));
     }
     function tick() {
       const seconds = Math.max(0, Math.round((ends - Date.now()) / 1000));
@@ -154,11 +182,28 @@
       if (seconds) timer = setTimeout(tick, 1000);
       else check();
     }
+    function state(now) {
+      all("[data-while]", dialog).forEach((node) => { node.hidden = node.dataset.while !== now; });
+    }
+    /* Only now: no page has a field for a password that it does not ask for. */
+    function signInForm() {
+      one("div", dialog).append(one("template", dialog).content.cloneNode(true));
+      one("form", dialog).addEventListener("submit", signIn);
+      one("[data-again]", dialog).addEventListener("click", (event) => {
+        const form = unsaved();
+        if (!form) return;
+        event.preventDefault();
+        dialog.close();
+        form.requestSubmit(one("[data-save]", form) || undefined);
+      });
+    }
     function over() {
       clearTimeout(timer);
       dialog.classList.add("cover");
-      all("[data-while]", dialog).forEach((node) => { node.hidden = node.dataset.while !== "over"; });
+      state("over");
+      if (!one("form", dialog)) signInForm();
       if (!dialog.open) dialog.showModal();
+      one("[name=password]", dialog).focus();
     }
     async function check() {
       let seconds;
@@ -175,13 +220,6 @@
       if (!seconds) return over();
       dialog.close();
       later(seconds);
-    });
-    one("[data-again]", dialog).addEventListener("click", (event) => {
-      const form = unsaved();
-      if (!form) return;
-      event.preventDefault();
-      dialog.close();
-      form.requestSubmit(one("[data-save]", form) || undefined);
     });
     dialog.addEventListener("cancel", (event) => { if (dialog.classList.contains("cover")) event.preventDefault(); });
     document.addEventListener("session-ended", over);

@@ -186,8 +186,8 @@ def test_asking_how_long_the_session_lasts_does_not_prolong_it_but_saying_so_doe
         browser = build.client(person)
         browser.get("/accounts/profile/")
         clock.shift(timedelta(minutes=10))
-        assert browser.get("/accounts/session/").json() == {"left": 300}
-        assert browser.post("/accounts/session/").json() == {"left": 900}
+        assert browser.get("/accounts/session/").json()["left"] == 300
+        assert browser.post("/accounts/session/").json()["left"] == 900
         clock.shift(timedelta(minutes=16))
         assert browser.get("/accounts/session/", headers={"accept": "application/json"}).status_code == 401
 
@@ -200,6 +200,39 @@ def test_a_fragment_asked_after_the_end_gets_401_and_leaves_the_page_alone(perso
         answer = browser.post(new_role_page(trial), headers={"hx-request": "true"})
     assert answer.status_code == 401
     assert answer["HX-Trigger"] == "session-ended"
+
+
+def test_the_page_that_stayed_open_signs_in_in_place(person, trial):
+    """ACC-05: asked for the password by the dialog, through the same sign-in; then its forms have a new token."""
+    with time_machine.travel("2026-03-02 09:00Z", tick=False) as clock:
+        browser = build.client(person)
+        browser.get("/accounts/profile/")
+        clock.shift(timedelta(minutes=16))
+        wanted = {"accept": "application/json"}
+        assert browser.get("/accounts/session/", headers=wanted).json()["left"] == 0
+        ended = browser.get("/accounts/session/", headers=wanted)
+        assert (ended.status_code, ended.json()["left"]) == (401, 0)
+        script = {"x-requested-with": "XMLHttpRequest", "x-csrftoken": ended.json()["token"]}
+        wrong = {"login": person.username, "password": "not this one"}
+        refused = browser.post("/accounts/login/", wrong, headers=script)
+        assert refused.status_code == 400
+        assert "is not right" in str(refused.json()["form"])
+        assert AccessEvent.objects.filter(kind="sign_in_failed", user_id=person.pk).count() == 1
+        answer = browser.post("/accounts/login/", {**wrong, "password": build.PASSWORD}, headers=script)
+        assert answer.status_code == 200
+        fresh = browser.get("/accounts/session/").json()
+        assert (fresh["left"], fresh["user"]) == (900, person.username)
+        assert fresh["token"] != ended.json()["token"]
+
+
+def test_a_form_kept_while_typing_asks_for_the_password_when_the_session_ended_elsewhere(person, trial):
+    """A page that is left open while its session is closed in another window is told so, not led away."""
+    browser = build.client(person)
+    browser.logout()
+    sent = {"form_owner": keeping.owner_value(person)}
+    answer = browser.post(new_role_page(trial), sent, headers={"accept": "application/json"})
+    assert (answer.status_code, answer["HX-Trigger"]) == (401, "session-ended")
+    assert not KeptPost.objects.exists()
 
 
 def form_left_open(administrator, trial):

@@ -57,8 +57,7 @@ def test_a_form_typed_after_the_session_ended_is_there_after_signing_in_again(de
     """ACC-05: zero lost data; the person comes back to the same form."""
     field(desk, "Heart rate").fill("72")
     field(desk, "Temperature").fill("36,7")
-    Session.objects.all().delete()
-    UserSession.objects.all().delete()
+    end_sessions()
     desk.get_by_role("button", name="Save draft").click()
     expect(desk.get_by_text("What you typed is kept")).to_be_visible()
     desk.get_by_label("User name").fill(coordinator.username)
@@ -68,6 +67,48 @@ def test_a_form_typed_after_the_session_ended_is_there_after_signing_in_again(de
     expect(field(desk, "Temperature")).to_have_value(re.compile("36[.,]7"))
     save_draft(desk)
     assert Record.objects.get().values == {"hr": "72", "temp": "36.7"}
+
+
+def end_sessions() -> None:
+    Session.objects.all().delete()
+    UserSession.objects.all().delete()
+
+
+def test_the_password_is_asked_on_the_page_and_the_form_goes_on(desk, patient):
+    """ACC-05: the session ends in the middle of a form: nothing moves, not even the caret, and saving works."""
+    field(desk, "Heart rate").fill("72")
+    end_sessions()
+    field(desk, "Temperature").focus()
+    desk.keyboard.type("36,7")
+    asked = desk.get_by_role("dialog", name="You were signed out")
+    expect(asked.get_by_label("Password")).to_be_focused(timeout=15_000)
+    desk.keyboard.type("not my password")
+    desk.keyboard.press("Enter")
+    expect(asked.get_by_role("alert")).to_contain_text("is not right")
+    desk.keyboard.type(build.PASSWORD)
+    with desk.expect_response("**/check/") as told:
+        desk.keyboard.press("Enter")
+    assert told.value.status == 200
+    expect(asked).to_be_hidden()
+    expect(field(desk, "Temperature")).to_be_focused()
+    expect(desk.get_by_text(re.compile("^Kept"))).to_be_visible(timeout=15_000)
+    desk.keyboard.press("Control+s")
+    expect(desk.get_by_text("Not saved yet")).to_have_count(0)
+    assert Record.objects.get().values == {"hr": "72", "temp": "36.7"}
+
+
+def test_another_person_who_signed_in_meanwhile_does_not_save_under_the_first_name(desk, patient, base_url):
+    """AUD-01: a page belongs to the person it was given to."""
+    field(desk, "Heart rate").fill("72")
+    other = build.user("investigator", trial=patient.trial)
+    key = build.client(other).session.session_key
+    desk.context.add_cookies([{"name": "sessionid", "value": key, "url": base_url}])
+    desk.evaluate("document.dispatchEvent(new Event('session-ended'))")
+    asked = desk.get_by_role("dialog", name="You were signed out")
+    asked.get_by_label("Password").fill(build.PASSWORD)
+    desk.keyboard.press("Enter")
+    expect(asked.get_by_role("alert")).to_contain_text("sign in on the page for that")
+    assert not Record.objects.exists()
 
 
 def test_a_double_click_saves_a_form_once(desk):
@@ -128,9 +169,43 @@ def test_two_tabs_on_one_form_are_shown_both_values(desk, patient):
     expect(conflict).to_contain_text("90")
     assert Record.objects.get().values == {"hr": "80"}
     expect(field(desk, "Heart rate")).to_have_value("90")
+    conflict.get_by_role("radio", name="You typed").check()
     save_draft(desk)
     expect(conflict).to_have_count(0)
     assert Record.objects.get().values == {"hr": "90"}
+
+
+def test_two_people_on_one_form_lose_nothing_and_choose_by_keyboard(desk, patient, browser, base_url):
+    """DAT-11: the colleague's temperature, one's own heart rate; the choice needs no mouse."""
+    colleague = build.client(build.user("investigator", trial=patient.trial)).session.session_key
+    context = browser.new_context(base_url=base_url)
+    context.add_cookies([{"name": "sessionid", "value": colleague, "url": base_url}])
+    other = context.new_page()
+    other.goto(address(patient))
+    field(other, "Heart rate").fill("80")
+    field(other, "Temperature").fill("38,1")
+    save_draft(other)
+    context.set_offline(True)
+    field(desk, "Heart rate").fill("90")
+    field(desk, "Temperature").fill("37,1")
+    save_draft(desk)
+    conflict = desk.get_by_role("region", name="This form was changed since you opened it")
+    expect(conflict).to_be_focused()
+    desk.keyboard.press("Control+s")
+    expect(desk.get_by_text("Choose one of the two values")).to_be_visible()
+    with desk.expect_response("**/check/"):
+        for key in ("Tab", "Tab", "Space", "Tab", "Tab", "ArrowRight"):
+            desk.keyboard.press(key)
+    expect(
+        conflict.get_by_role("group", name="Temperature").get_by_role("radio", name="Stored")
+    ).to_be_checked()
+    mine = conflict.get_by_role("group", name="Heart rate").get_by_role("radio", name="You typed")
+    expect(mine).to_be_checked()
+    expect(desk.get_by_text("The stored value is taken.")).to_be_visible()
+    desk.keyboard.press("Control+s")
+    expect(conflict).to_have_count(0)
+    assert Record.objects.get().values == {"temp": "38.1", "hr": "90"}
+    context.close()
 
 
 def test_what_was_kept_while_typing_is_there_after_the_tab_was_closed(desk, patient):

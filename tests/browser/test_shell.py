@@ -143,7 +143,7 @@ def test_when_the_session_has_ended_the_page_is_covered(page: Page, trial, admin
     Session.objects.all().delete()
     stay.click()
     expect(page.get_by_role("heading", name="You were signed out")).to_be_visible()
-    expect(page.get_by_role("link", name="Sign in again")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_label("Password")).to_be_focused()
 
 
 def test_nothing_typed_is_lost_when_the_session_ended_meanwhile(page: Page, trial, administrator):
