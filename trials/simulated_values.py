@@ -33,6 +33,10 @@ YES = 0.25
 """How often a question is answered with yes: most ask for something unwanted."""
 KEPT = 0.85
 """How many answers repeat the earlier one."""
+STEADY = ("kg", "cm")
+"""What is measured in these changes by about a hundredth between visits."""
+PULLED = 0.3
+"""How far a value goes back towards the middle of the typical range from one visit to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,18 @@ def _number(item: Item, rng: Random, setting: Setting) -> Any:
         odd = _outside(item, item.soft, rng)
         if odd is not None:
             return _written(odd, item)
-    number = _clamped(_drawn(item.typical or limits, rng, _near(setting.near)), limits, _places(item))
+    number = _clamped(_drawn(item, limits, rng, _near(setting.near)), limits, _places(item))
     if item.units and item.type == "decimal" and rng.random() < IN_OTHER_UNIT:
         return _in_other_unit(number, limits, item, rng) or _written(number, item)
     return _written(number, item)
 
 
-def _drawn(limits: Limits, rng: Random, near: float | None) -> float:
-    low, high = float(limits.lowest), float(limits.highest)
+def _drawn(item: Item, limits: Limits, rng: Random, near: float | None) -> float:
+    low, high = map(float, item.typical or limits)
+    if near is not None and item.unit in STEADY:
+        return rng.gauss(near, 0.01 * near)
+    if near is not None and item.typical:
+        return rng.gauss(near + PULLED * ((low + high) / 2 - near), 0.15 * (high - low))
     if near is not None:
         return rng.gauss(near, 0.08 * max(abs(near), (high - low) / 50))
     if low > 0 and high / low >= WIDE:
