@@ -139,7 +139,8 @@ class Inputs(HTMLParser):
                 if "checked" in found:
                     self.selected.append(found["name"] or "")
                     self.sent.append((found["name"] or "", found.get("value") or ""))
-            else:
+            # A file travels beside the text of a form: tests/test_attachments.py.
+            elif found.get("type") != "file":
                 self.sent.append((found["name"] or "", found.get("value") or ""))
         if tag == "select":
             self._select, self._first, self._chosen = found["name"] or "", None, None
