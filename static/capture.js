@@ -152,6 +152,7 @@
     node.tabIndex = -1;
     node.setAttribute("aria-keyshortcuts", key);
   }));
+  all("[data-now]").forEach((button) => { button.tabIndex = -1; });
   form.addEventListener("keydown", (event) => {
     const selector = BESIDE[event.key];
     if (!selector || event.ctrlKey || event.altKey || event.metaKey) return;
