@@ -32,7 +32,8 @@ def show(request: TrialRequest) -> HttpResponse:
     context = {
         "points": [(each, each.point.url(request.trial.slug)) for each in counted],
         "blocks": [_asked(request, each, errors) for each in counted if each.blocks],
-        "rows": _rows(counted, patients, request.trial.slug),
+        "columns": [each.point.title for each in counted if each.total],
+        "rows": _rows([each for each in counted if each.total], patients, request.trial.slug),
         "may_lock": request.access.may(P.LOCK) and not request.trial.locked_at,
         "errors": errors,
         "reason": request.POST.get("reason", ""),

@@ -15,13 +15,14 @@ from audit.context import acting
 from dosing.administration import Bedside, Product, record_infusion, record_preparation
 from dosing.models import AllocationSlot, Infusion
 from dosing.weights import last_weight
-from patients import entry
+from patients import entry, verifying
 from patients.casebook import Casebook, Place, forms_of
 from patients.consenting import record_capacity, record_consent
 from patients.eligibility import sign_eligibility
 from patients.ending import end_study
 from patients.enrolment import enrol
 from patients.inputs import subject_of
+from patients.marking import Seen
 from patients.models import Consent, Patient, Visit
 from patients.screening import fail_screening, screen
 from patients.signing import sign_records
@@ -361,11 +362,20 @@ class Populator:
                         patient=patient, regained_on=day + timedelta(days=story.capacity_day), by=by
                     )
         if story.signed:
+            self.verify(patient)
             with self.as_role("investigator") as by:
                 rows = list(patient.records.filter(state="complete").order_by("pk")[:30])
                 sign_records(records=rows, meaning="responsibility", password=self.password, by=by)
         if story.ends:
             self.end(patient, story, day)
+
+    def verify(self, patient: Patient) -> None:
+        """Compare the first forms of a patient with the source, as the protocol plans it."""
+        rows = patient.records.filter(state="complete").select_related("protocol").order_by("pk")[:10]
+        seen = [Seen(row.pk, row.version, items) for row in rows if (items := verifying.to_verify(row, ()))]
+        if seen:
+            with self.as_role("monitor") as by:
+                verifying.verify(patient=patient, seen=seen, by=by, role="monitor")
 
     def end(self, patient: Patient, story: Story, day: date) -> None:
         """End the study; a visit that cannot take place any more stays planned."""
