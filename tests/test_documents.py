@@ -256,8 +256,9 @@ class TestProgress:
         assert cost() == first
 
 
+@pytest.mark.django_db(transaction=True)
 class TestWorker:
-    """With the database backend, as in production."""
+    """With the database backend, as in production: a worker opens and closes its own connection."""
 
     @pytest.fixture(autouse=True)
     def _in_the_database(self, settings):
