@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 AIMS = {
     "save a 30-item form": "≥ 1.5 × plain saves/s, ≤ 12 statements, ≤ 15 ms CPU",
+    "live answer, 72 items": "≤ 50 ms CPU: skip logic, calculations, limits and checks of the whole form",
     "casebook, 20 visits": "≤ 15 queries, ≤ 60 ms",
     "home, 50 patients": "≤ 20 queries, ≤ 100 ms",
     "listing of 100,000 events": "≤ 100 ms, same queries as at 100",

@@ -15,6 +15,7 @@ from tests.bench.servers import ROOT, Server, serving
 
 PATIENT = "/trials/bench/patients/BEN-0001/"
 FORM = f"{PATIENT}visits/D126/measures/"
+WIDE = f"{PATIENT}visits/SCR/wide/"
 PAGES = {
     "casebook, 20 visits": PATIENT,
     "home, 50 patients": "/trials/bench/",
@@ -41,6 +42,7 @@ def run(figures: Figures, environment: dict[str, str], *, saves: int) -> None:
     with serving("config.wsgi", environment) as server:
         visitor = signed_in(server, "coordinator")
         figures.series["save a 30-item form"] = saved(server, visitor, saves, statements["save"])
+        figures.series["live answer, 72 items"] = asked(server, visitor)
         for name, path in PAGES.items():
             figures.series[name] = read(server, visitor, path, statements[path])
     with serving("config.wsgi", environment) as server:
@@ -89,6 +91,23 @@ def saved(server: Server, visitor: Visitor, times: int, statements: int) -> Seri
         if number >= 20:
             seconds.append(answer.seconds)
     return Series(seconds, server.cpu_seconds() - before, statements)
+
+
+def asked(server: Server, visitor: Visitor) -> Series:
+    """Ask what the rules say of sixty typed and twelve calculated values, as after each change of a field."""
+    hidden = hidden_fields(visitor.get(WIDE).text)
+    seconds, before = [], 0.0
+    for number in range(TIMES + 5):
+        if number == 5:
+            before = server.cpu_seconds()
+        typed = [(f"w{index:02}", f"{400 + index * 3},{number:02}") for index in range(1, 61)]
+        units = [(f"w{index:02}-unit", "mg/dL") for index in range(5, 61, 5)]
+        answer = visitor.post(f"{WIDE}check/", [*hidden, *typed, *units])
+        if answer.status != 200 or "value-s12" not in answer.text:
+            raise RuntimeError(f"the live answer was {answer.status}")
+        if number >= 5:
+            seconds.append(answer.seconds)
+    return Series(seconds, server.cpu_seconds() - before)
 
 
 def read(server: Server, visitor: Visitor, path: str, statements: int) -> Series:
