@@ -160,11 +160,11 @@ def _write(patient: Patient, before: ProtocolVersion, changes: Sequence[VisitCha
             told = {"patient": patient, "code": change.code, "position": change.position}
             fresh.append(Visit(**told, state=Visit.State.PLANNED, **days))
             continue
-        wanted = {"position": change.position, **days}
+        wanted: dict[str, Any] = {"position": change.position, **days}
         if change.kind == "added":
-            wanted["state"] = Visit.State.PLANNED
+            wanted |= {"state": Visit.State.PLANNED, "protocol_id": None}
         elif change.kind == "cancelled":
-            wanted["state"] = Visit.State.CANCELLED
+            wanted |= {"state": Visit.State.CANCELLED, "protocol_id": before.pk}
         elif change.kind == "kept" and change.plan is None:
             wanted["protocol_id"] = change.visit.protocol_id or before.pk
         _update(change.visit, wanted)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients.amending import AT_ONCE, Moving, chain_of, move, preview
+from patients.field_history import moment_words
 from patients.forms import StepForm
 from patients.impact import Impact, on_versions
 from patients.models import Patient
@@ -34,6 +35,7 @@ class VersionLine:
     effective: str
     in_force: bool
     to_come: bool
+    loaded: str
     loaded_by: str
     patients: Sequence[Patient]
 
@@ -84,6 +86,7 @@ def lines(request: TrialRequest) -> list[VersionLine]:
             effective=Moment.from_date(version.effective_from).display(get_language() or "en"),
             in_force=version is current,
             to_come=version.effective_from > today,
+            loaded=moment_words(version.loaded_at, str(request.trial.zone)),
             loaded_by=loaded.get(version.pk, ""),
             patients=on[version.pk],
         )

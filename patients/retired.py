@@ -75,7 +75,8 @@ def passage(casebook: Casebook, place: Place, record: Record) -> Passage | None:
               for kind in ("added", "changed")}  # fmt: skip
     unfit = dict.fromkeys(path.partition("-")[0] for path in carried(record.values, place.form).unfit)
     again = tuple(line(old.item(name), record.values[name], language) for name in unfit if name in old)
-    return Passage(before.version, place.protocol.version, titles["added"], titles["changed"], again)
+    changed = tuple(title for title in titles["changed"] if title not in {each.label for each in again})
+    return Passage(before.version, place.protocol.version, titles["added"], changed, again)
 
 
 def _title(title: Any, language: str) -> str:

@@ -294,7 +294,7 @@ class TestWhatWasCaptured:
         assert [form.code for form in by_key["D7"].forms] == ["vitals", "diary"]
         assert [form.code for form in by_key["D28"].forms] == ["vitals"]
         assert by_key["D60"].state == "not_applicable"
-        assert by_key["D60"].title == "D60"
+        assert by_key["D60"].title == "Day 60"
         assert [(log.code, log.rows) for log in found.logs] == [("notes", 0), ("falls", 1)]
 
     def test_a_record_moves_when_it_is_edited_and_keeps_what_is_not_asked(

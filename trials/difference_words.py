@@ -24,6 +24,25 @@ SECTIONS: tuple[tuple[str, str | Promise, tuple[str, ...]], ...] = (
     ("outcomes", lazy("Outcomes"), ("outcomes",)),
     ("others", lazy("Other"), ()),
 )
+TABLES: dict[str, str | Promise] = {
+    "allocation": lazy("Allocation"),
+    "amendment": lazy("Amendment"),
+    "approval": lazy("Approval"),
+    "arms": lazy("Arms"),
+    "consent": lazy("Consent"),
+    "dosing": lazy("Dosing"),
+    "eligibility": lazy("Criteria"),
+    "forms": lazy("Forms"),
+    "groups": lazy("Groups"),
+    "logs": lazy("Logs"),
+    "monitoring": lazy("Source verification"),
+    "outcomes": lazy("Outcomes"),
+    "profile": lazy("Patient profile"),
+    "safety": lazy("Safety"),
+    "trial": lazy("Trial"),
+    "unscheduled": lazy("Unscheduled visits"),
+    "visits": lazy("Visits"),
+}
 KINDS: dict[str, tuple[str | Promise, str]] = {
     "added": (lazy("Added"), "done"),
     "removed": (lazy("Removed"), "late"),
@@ -134,12 +153,13 @@ def title_of(change: Change) -> str:
     """Return what a part is called."""
     if not isinstance(change.title, str):
         return change.title.in_language(get_language() or "en")
-    known = {table: str(title) for _name, title, tables in SECTIONS for table in tables}
-    return known.get(change.path, change.title)
+    return str(TABLES.get(change.path, change.title))
 
 
 def _property(name: str) -> str:
     """Return a property in words: `choices.F.label.fr` as “answer F, label (fr)”."""
+    if name.startswith("by."):
+        return ", ".join(name.removeprefix("by.").rsplit(".", 1))
     words: list[str] = []
     for place, part in enumerate(name.split(".")):
         if len(part) == 2 and part.islower() and words:
