@@ -167,8 +167,9 @@ def clear(*, before: datetime) -> tuple[int, int]:
 
 
 def _is_held(row: Attachment) -> bool:
-    past = history_model(Record).objects.filter(patient_id=row.patient_id, form=row.form)
-    values = (each.get(row.item) for each in past.values_list("values", flat=True).iterator())
+    history: Any = history_model(Record)
+    past = history.objects.filter(patient_id=row.patient_id, form=row.form).values_list("values", flat=True)
+    values = (each.get(row.item) for each in past.iterator())
     if any(isinstance(value, dict) and value.get("file") == row.key for value in values):
         return True
     drafts = Draft.objects.filter(patient=row.patient_id).values_list("payload", flat=True)

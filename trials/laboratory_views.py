@@ -112,7 +112,7 @@ COLUMNS = (
         css="nowrap",
     ),
     Column(name="effective_to", label=lazy("Last day"), value=lambda row: row.effective_to, css="nowrap"),
-    Column(name="source", label=lazy("Source"), value=lambda row: row.source, free_text=True),
+    Column(name="source", label=lazy("Source"), value=lambda row: row.source, free_text=True, css="wide"),
     Column(
         name="in_error", label=lazy("Entered in error"), value=lambda row: row.in_error_reason, free_text=True
     ),
