@@ -53,6 +53,11 @@ def all_sections(casebook: Casebook, form: Form, values: Mapping[str, Value], **
     return [*sections(form, values, **more), *([Section(_("No longer asked"), tuple(left))] if left else [])]
 
 
+def record_sections(record: Record) -> list[Section]:
+    """Return a captured form in words, whole. Reads record.protocol; the other versions only where items went."""
+    return all_sections(Casebook(record.patient, []), record.protocol.rules.form(record.form), record.values)
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """What a person is told who edits a form that was captured under an earlier version."""

@@ -15,8 +15,9 @@ from patients.forms import PasswordForm
 from patients.marks_page import where
 from patients.models import Query, Record
 from patients.navigation import form_address
-from patients.reading import Section, sections
+from patients.reading import Section
 from patients.record_views import form_title
+from patients.retired import record_sections
 from patients.signing import Since, changes_since_signature
 
 LOGS = "logs"
@@ -67,7 +68,7 @@ def _form(record: Record, changes: list[Since] | None, queries: list[Query]) -> 
         title=title if record.visit else f"{title} {record.repeat}",
         url=form_address(record.patient, record.form, record.visit, record.repeat),
         value=f"{record.pk}:{record.version}",
-        sections=sections(record.protocol.rules.form(record.form), record.values),
+        sections=record_sections(record),
         changes=changes,
         queries=queries,
     )

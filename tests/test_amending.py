@@ -1,5 +1,6 @@
 """Amendments: patients are moved by an explicit, audited step; what was captured stays what it was (DAT-09, P11-11)."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -395,7 +396,10 @@ class TestConsent:
                 place=casebook.place("notes"), values={"note": "x"}, base_version=0, by=doctor
             ),
         ):
-            with pytest.raises(ValidationError, match=r"version 2\.0"), acting(user=doctor, role="coordinator"):
+            with (
+                pytest.raises(ValidationError, match=r"version 2\.0"),
+                acting(user=doctor, role="coordinator"),
+            ):
                 verb()
         with acting(user=doctor, role="coordinator"):
             miss_visit(visit=row, reason="At home", by=doctor)
@@ -453,8 +457,48 @@ def test_who_is_screened_under_the_new_version_follows_it(trial, doctor):
     assert patient.reconsent_version == ""
 
 
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")
+@pytest.mark.django_db(transaction=True)
+def test_two_moves_at_the_same_moment_are_one():
+    """Whoever comes second waits for the first, and is told; no visit is planned twice."""
+    trial = walk.trial()
+    doctor, people = (
+        build.user("investigator", trial=trial),
+        [build.user("data_manager", trial=trial) for _ in "ab"],
+    )
+    patient = walk.enrolled(trial, by=doctor, on=INCLUDED)
+    amended, ready, told = walk.amendment(), threading.Barrier(2), []
+
+    def work(person: User) -> None:
+        try:
+            seen, to = (
+                Patient.objects.get(pk=patient.pk),
+                ProtocolVersion.objects.select_related("trial").get(pk=amended.pk),
+            )
+            ready.wait(20)
+            with acting(user=person, role="data_manager"):
+                move(patients=[seen], to=to, reason="Amendment", by=person)
+            told.append("moved")
+        except ValidationError as refused:
+            told.append(" ".join(refused.messages))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(person,)) for person in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(told)[0].startswith("Somebody moved W-01 meanwhile")
+    assert sorted(told)[1:] == ["moved"]
+    assert Visit.objects.filter(patient=patient, code="D14").count() == 1
+    assert Patient.history.filter(id=patient.pk, history_change_reason="Amendment").count() == 1
+
+
 class TestExport:
-    def test_the_columns_of_all_versions_stay_and_nothing_captured_is_lost(self, patient, amended, doctor, manager):
+    def test_the_columns_of_all_versions_stay_and_nothing_captured_is_lost(
+        self, patient, amended, doctor, manager
+    ):
         """CSV before and after: the same values; items of either version have their column."""
         build.record(patient, "falls", {"how": "On ice"}, visit=None, by=doctor)
         before = exported(patient.trial, "forms/vitals")
