@@ -78,13 +78,12 @@
   let timer = 0, dirty = false, under = null;
   /* A file is sent at once; from then on the page holds its key, and the form may be refused or the session end. */
   function attached(name, file) {
-    const input = byId(`id_${name}-upload`), line = document.createElement("p");
+    const input = byId(`id_${name}-upload`), refused = byId(`refused-${name}`);
     if (!input.files.length) return;
     input.value = "";
     input.classList.toggle("is-invalid", Boolean(file.refused));
-    line.className = "error";
-    line.textContent = file.refused || "";
-    byId(`result-${name}`).replaceChildren(...(file.refused ? [line] : []));
+    refused.textContent = file.refused || "";
+    refused.hidden = !file.refused;
     if (file.refused) return;
     byId(`id_${name}`).value = file.key;
     byId(`file-${name}`).textContent = file.words;
