@@ -39,7 +39,7 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
     ]
     known = {item.name for item in form.items}
     removed = [
-        {"label": name, "value": str(value)} for name, value in record.values.items() if name not in known
+        _removed(name, value, past, audience) for name, value in record.values.items() if name not in known
     ]
     if removed:
         groups.append({"title": _("Items that this version no longer asks for"), "rows": removed})
@@ -82,6 +82,14 @@ def _row(line: Line, past: Mapping[str, Past], form: Form, audience: Audience) -
     if changed is not None:
         original = display(changed.original, form.item(line.name), audience.language, _)
         row["past"] = past_part(changed, original, audience)
+    return row
+
+
+def _removed(name: str, value: Any, past: Mapping[str, Past], audience: Audience) -> Part:
+    """Return a value whose item the version does not know any more, as it is stored."""
+    row: Part = {"label": name, "value": str(value)}
+    if name in past:
+        row["past"] = past_part(past[name], str(past[name].original or ""), audience)
     return row
 
 
