@@ -18,9 +18,11 @@ from dosing.administration import Bedside, record_infusion, record_weight
 from dosing.allocation import arm_of, generate_list
 from dosing.models import Infusion, Preparation
 from dosing.preparing import Product, record_preparation
+from patients.amending import move
 from patients.models import Patient
 from tests import blind, build
 from tests.build import moment
+from trials.loading import load_protocol
 
 pytestmark = pytest.mark.django_db
 
@@ -106,10 +108,21 @@ def world():
     weigh(ready, ward)
     prepare(ready, laboratory)
     build.eligible(trial=trial, screened_on=INCLUDED, investigator=doctor)
+    amend(trial, treated[1], staff["data_manager"])
     for role in ("cell_laboratory", "statistician"):
         look_at_everything(trial, build.client(staff[role]))
     home = reverse("reports:home", args=[trial.slug])
     return SimpleNamespace(trial=trial, staff=staff, treated=treated, ready=ready, home=home)
+
+
+def amend(trial, patient: Patient, by) -> None:
+    """Load an amendment and move a treated patient to it: its pages tell nothing of the arms either."""
+    text = build.protocol_text(build.COVID_MSV).replace('version = "1.0"', 'version = "1.1"', 1)
+    said = '\n[amendment]\nreplaces = "1.0"\nreconsent = true\nsummary = { en = "Nothing but its number" }\n'
+    with acting(system="test"):
+        version = load_protocol(text=text + said, effective_from=INCLUDED)
+    with acting(user=by, role="data_manager", origin="web"):
+        move(patients=[Patient.objects.get(pk=patient.pk)], to=version, reason="Amendment", by=by)
 
 
 def look_at_everything(trial, client) -> None:
@@ -155,7 +168,10 @@ def on_paper(world, role: str) -> dict[str, bytes]:
     for kind in ("casebook", "visit_report"):
         told = {"kind": kind, "since": "01-Mar-2026", "until": "30-Mar-2026"}
         address = client.post(f"{world.home}documents/", told)["Location"]
-        found |= {kind: blind.shown(client.get(address)), f"{kind}.pdf": blind.shown(client.get(f"{address}file/"))}
+        found |= {
+            kind: blind.shown(client.get(address)),
+            f"{kind}.pdf": blind.shown(client.get(f"{address}file/")),
+        }
         assert found[f"{kind}.pdf"].startswith(b"200"), found[kind].decode()
     return {**found, "list": blind.shown(client.get(f"{world.home}documents/"))}
 
