@@ -29,13 +29,23 @@
     cells(row)[0].focus();
   }
 
-  /* Enter goes on to the next cell, past the last one to a new row; Ctrl Delete takes the row away, or back. */
+  /* What follows a table: where the work goes on when no row is begun. */
+  function leave(table) {
+    const after = all("input, select, textarea, button:not([data-add-row])", form).find((node) => (
+      node.offsetParent && node.tabIndex >= 0 && table.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING
+    ));
+    if (after) after.focus();
+  }
+  /* Enter goes on to the next cell, past the last one to a new row, out of the table where a row would begin empty;
+     Ctrl Delete takes the row away, or back. */
   function goOn(table, row, input) {
     const line = cells(row), next = line[line.indexOf(input) + 1];
+    if (input === line[0] && line.every((cell) => !cell.value)) return leave(table);
     if (next) return next.focus();
     if (row.nextElementSibling) return cells(row.nextElementSibling)[0].focus();
     addRow(table);
   }
+  all("[name$=-remove]", form).forEach((box) => { box.tabIndex = -1; });
   form.addEventListener("keydown", (event) => {
     const row = event.target.closest("table[data-rows] tbody tr");
     if (!row || event.altKey || event.metaKey) return;
