@@ -9,9 +9,11 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from audit import context, events
 from audit.context import Actor
+from audit.triggers.tables import REFUSED_BY_LOCK
 
 
 class ActorMiddleware:
@@ -31,8 +33,11 @@ class ActorMiddleware:
         response.headers["X-Request-ID"] = actor.request_id
         return response
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        """Record that a permission was missing (AUD-08); Django answers with 403."""
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Record that a permission was missing (AUD-08): Django answers with 403.
+
+        What was locked while a page was open, the database refuses: 409 with a sentence that says so.
+        """
         if isinstance(exception, PermissionDenied):
             trial = getattr(request, "trial", None)
             events.record(
@@ -41,6 +46,9 @@ class ActorMiddleware:
                 detail={"method": request.method, "path": request.path, "message": str(exception)},
                 request=request,
             )
+        if isinstance(exception, DatabaseError) and REFUSED_BY_LOCK in str(exception):
+            return render(request, "409.html", status=409)
+        return None
 
 
 def actor_of(request: HttpRequest) -> Actor:

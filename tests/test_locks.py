@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.http import HttpResponse
+from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
 from accounts.roles import ROLES
 from audit.context import acting
+from audit.middleware import ActorMiddleware
 from dosing.models import Infusion
 from patients import consenting, entry, locking, querying, verifying, visiting
 from patients.casebook import Casebook
@@ -170,6 +173,20 @@ def test_the_database_refuses_a_change_of_a_form_on_every_write_path(kind, level
     refused(lambda: Record.objects.filter(pk=row.pk).update(state="struck_out", struck_out_reason="x"))
     refused(lambda: raw('UPDATE patients_record SET "values" = %s WHERE id = %s', [json.dumps({}), row.pk]))
     assert Record.objects.get(pk=record.pk).values["age"] == "55"
+
+
+def test_a_lock_set_in_the_instant_of_a_save_is_told_in_a_sentence(record, manager, nurse):
+    """P11-06: what only the database could see answers 409, never 500."""
+    hold("lock", "record", record, manager)
+    with pytest.raises(DatabaseError) as refusal, transaction.atomic(), acting(user=nurse):
+        Record.objects.filter(pk=record.pk).update(values={"age": "56"})
+    request = RequestFactory().post("/")
+    request.user = nurse
+    answer = ActorMiddleware(lambda request: HttpResponse()).process_exception(request, refusal.value)
+    assert answer is not None
+    assert answer.status_code == 409
+    assert "frozen or locked meanwhile" in answer.content.decode()
+    assert ActorMiddleware(HttpResponse).process_exception(request, DatabaseError("disk full")) is None
 
 
 def raw(sql: str, params: list[Any]) -> None:

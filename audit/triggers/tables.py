@@ -32,7 +32,8 @@ APPEND_ONLY_SAYS = "The trail can only be added to: {table} refuses changes and 
 NEVER_DELETED = "Rows of {table} are never deleted: mark them as entered in error instead"
 KEY_IS_FIXED = "The key of a row of {table} never changes"
 FINAL_IS_FIXED = "What a row of {table} holds never changes"
-LOCKED = "This is frozen or locked: {table} changes only after it is unlocked"
+REFUSED_BY_LOCK = "This is frozen or locked"
+LOCKED = REFUSED_BY_LOCK + ": {table} changes only after it is unlocked"
 STILL_HELD = "A freeze or lock of {table} ends by its own step, which says who and why"
 SIGNED_IS_FIXED = "A signature never changes; it can only be invalidated, once"
 
@@ -227,9 +228,7 @@ def existing_tables(connection: BaseDatabaseWrapper) -> Iterator[TrackedTable]:
 def _settled(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
     """Return the table without guards that need a table or column which is not there yet."""
     locks, marks = table.locks, table.marks
-    if locks and not (
-        _has_locks(table, columns) and (not table.lock_table or table.lock_table in columns)
-    ):
+    if locks and not (_has_locks(table, columns) and (not table.lock_table or table.lock_table in columns)):
         locks = None
     return replace(table, locks=locks, marks=marks if marks and marks.name in columns else None)
 
