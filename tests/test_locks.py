@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.http import HttpResponse
@@ -181,7 +182,7 @@ def test_a_lock_set_in_the_instant_of_a_save_is_told_in_a_sentence(record, manag
     with pytest.raises(DatabaseError) as refusal, transaction.atomic(), acting(user=nurse):
         Record.objects.filter(pk=record.pk).update(values={"age": "56"})
     request = RequestFactory().post("/")
-    request.user = nurse
+    request.user = AnonymousUser()
     answer = ActorMiddleware(lambda request: HttpResponse()).process_exception(request, refusal.value)
     assert answer is not None
     assert answer.status_code == 409
