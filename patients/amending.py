@@ -60,9 +60,7 @@ class Moving:
 
 
 def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[Moving]:
-    """Return what a move would do to each patient. Six queries, whatever their number; writes nothing.
-
-    """
+    """Return what a move would do to each patient. Six queries, whatever their number; writes nothing."""
     if not patients:
         return []
     chain = chain_of(to.trial)

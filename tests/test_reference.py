@@ -108,7 +108,9 @@ def test_the_range_in_force_on_the_day_of_the_sample_applies() -> None:
     """LAB-03: effective dates, the first and the last day included."""
     old = made(effective_from=date(2025, 1, 1), effective_to=date(2025, 12, 31), lower=Decimal(120))
     new = made()
-    found = {on: find(old, new, on=date.fromisoformat(on)) for on in ("2025-12-31", "2026-01-01", "2024-12-31")}
+    found = {
+        on: find(old, new, on=date.fromisoformat(on)) for on in ("2025-12-31", "2026-01-01", "2024-12-31")
+    }
     assert found == {"2025-12-31": old, "2026-01-01": new, "2024-12-31": None}
     assert find(old, new, on=None) is None
 

@@ -298,7 +298,9 @@ def test_a_table_is_filled_without_the_mouse_while_the_server_answers(page: Page
         page.keyboard.press("Enter")
     expect(rows).to_have_count(before + 2)
     page.keyboard.press("Enter")
-    assert page.locator(":focus").evaluate("node => node.closest('table') === null && node.form.id === 'entry'")
+    assert page.locator(":focus").evaluate(
+        "node => node.closest('table') === null && node.form.id === 'entry'"
+    )
 
 
 def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, coordinator, enter):
