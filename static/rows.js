@@ -32,7 +32,7 @@
   /* What follows a table: where the work goes on when no row is begun. */
   function leave(table) {
     const after = all("input, select, textarea, button:not([data-add-row])", form).find((node) => (
-      node.checkVisibility() && node.tabIndex >= 0 && table.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING
+      node.checkVisibility() && node.tabIndex >= 0 && !table.contains(node) && table.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING
     ));
     if (after) after.focus();
   }
