@@ -58,7 +58,7 @@ def keep(*, request: HttpRequest, user: User) -> str:
         for value in values
     ]
     # A file is not kept, but its name is: the page says that it must be chosen again.
-    fields += [[name, file.name] for name, file in request.FILES.items()]
+    fields += [[name, str(file.name)] for name, files in request.FILES.lists() for file in files]
     kept = KeptPost.objects.create(
         token=secrets.token_urlsafe(32),
         user=user,

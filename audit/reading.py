@@ -185,7 +185,7 @@ def history_of(target: Any, item: str | None = None, *, reader: Reader) -> list[
 
     One query, and one per model that the rows refer to. Entries keep only the changes of the item.
     """
-    model = type(target)
+    model: type[models.Model] = type(target)
     rows: list[Any] = list(
         history_model(model)
         ._default_manager.filter(**{model._meta.pk.name: target.pk})
