@@ -60,8 +60,14 @@
       if (input && input !== document.activeElement && text && input.value === sent.get(name)) input.value = text;
     });
   }
+  /* Tab ran ahead to the buttons while the answer was on its way: back to what is asked now. */
+  function goBack(item) {
+    const input = item && item.querySelector(".answer input, .answer select, .answer textarea");
+    if (input && document.activeElement.closest(".save-bar")) input.focus();
+  }
   form.addEventListener("stroma:judged", (event) => {
     const { hidden, undecided, required, soft, taken, invalid: wrong, echo: texts, put: marks } = event.detail;
+    const asked = all("[data-item]").filter((item) => item.checkVisibility());
     all("[data-item]").forEach((item) => {
       item.hidden = hidden.includes(item.id);
       item.toggleAttribute("data-undecided", undecided.includes(item.id));
@@ -72,6 +78,7 @@
     invalid(new Set(wrong));
     put(marks);
     echo(texts);
+    goBack(all("[data-item]").find((item) => item.checkVisibility() && !asked.includes(item)));
   });
 
   /* Kept on the server five seconds after a change; nothing stays in the browser. */

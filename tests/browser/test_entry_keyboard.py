@@ -323,6 +323,15 @@ def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, coor
     assert Record.objects.filter(form="proning", state="complete").count() == 2
 
 
+def test_a_quick_tab_does_not_run_past_what_an_answer_asks_for(page: Page, patient, coordinator, enter):
+    """UX-07: the answer that shows more questions is on its way while Tab is already pressed."""
+    enter(coordinator)
+    page.goto(f"{address(patient, 'ventilator')}#entry")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    expect(field(page, "Date and time")).to_be_focused()
+
+
 def test_any_form_of_a_patient_is_two_clicks_away(page: Page, patient, coordinator, enter):
     """Issue 3: a visit, then its form; a form of the same visit and a log are one."""
     enter(coordinator)
