@@ -264,6 +264,7 @@ TECHNICAL = {
     "infusion",
     "version",
     "save_key",
+    "batch",
     "enrolled_at",
     "given_at",
     "started_at",

@@ -34,6 +34,8 @@ GLYPHS = {
     "draft",
     "complete",
     "verified",
+    "missed",
+    "struck_out",
     "signed",
     "locked",
     "query",
@@ -206,7 +208,7 @@ def test_every_icon_a_template_names_exists():
     assert {pair for pair in named if pair[1] not in known} == set()
 
 
-@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "429", "500"])
+@pytest.mark.parametrize("name", ["400", "403", "403_csrf", "404", "409", "429", "500"])
 def test_error_pages_need_no_request(name):
     """SEC-19: the page of a fault must not fail itself."""
     html = render_to_string(f"{name}.html")
@@ -226,16 +228,16 @@ def menu(role, trial):
 
 WORK = ["Home", "Patients", "Infusions", "Adverse events", "Forms", "Queries", "Source verification"]
 WORK += ["To sign", "Data quality", "Documents"]
-TRIAL = ["Laboratories", "People and roles", "Database lock"]
+TRIAL = ["Protocol", "Laboratories", "People and roles", "Database lock"]
 
 
 @pytest.mark.parametrize(
     ("role", "places"),
     [
         ("coordinator", [*WORK, "Audit trail", *TRIAL]),
-        ("cell_laboratory", [*WORK, "Laboratories", "Database lock"]),
+        ("cell_laboratory", [*WORK, "Protocol", "Laboratories", "Database lock"]),
         ("data_manager", [*WORK, "Exports", "Audit trail", *TRIAL]),
-        ("statistician", [*WORK, "Exports", "Audit trail", "Laboratories", "Database lock"]),
+        ("statistician", [*WORK, "Exports", "Audit trail", "Protocol", "Laboratories", "Database lock"]),
     ],
 )
 def test_the_navigation_offers_what_the_role_may_open(role, places, trial):
