@@ -60,10 +60,14 @@
       if (input && input !== document.activeElement && text && input.value === sent.get(name)) input.value = text;
     });
   }
-  /* Tab ran ahead to the buttons while the answer was on its way: back to what is asked now. */
+  /* Tab ran past a question that the answer on its way asks for: back to it, unless something was typed since. */
+  let tabbed = null;
+  form.addEventListener("keydown", (event) => { tabbed = event.key === "Tab" && !event.shiftKey ? tabbed || event.target : null; });
+  form.addEventListener("pointerdown", () => { tabbed = null; });
+  const follows = (first, second) => first.compareDocumentPosition(second) & Node.DOCUMENT_POSITION_FOLLOWING;
   function goBack(item) {
     const input = item && item.querySelector(".answer input, .answer select, .answer textarea");
-    if (input && document.activeElement.closest(".save-bar")) input.focus();
+    if (input && tabbed && follows(tabbed, input) && follows(input, document.activeElement)) input.focus();
   }
   form.addEventListener("stroma:judged", (event) => {
     const { hidden, undecided, required, soft, taken, invalid: wrong, echo: texts, put: marks } = event.detail;

@@ -330,6 +330,12 @@ def test_a_quick_tab_does_not_run_past_what_an_answer_asks_for(page: Page, patie
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
     expect(field(page, "Date and time")).to_be_focused()
+    page.goto(address(patient, "biochemistry"))
+    kind = group(page, "D-dimer reported in").get_by_role("radio").first
+    kind.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    expect(field(page, "D-dimer (FEU)")).to_be_focused()
 
 
 def test_any_form_of_a_patient_is_two_clicks_away(page: Page, patient, coordinator, enter):
