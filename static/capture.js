@@ -52,7 +52,7 @@
       input.value = text;
       input.closest("details").open = Boolean(text);
     });
-    if (Object.keys(texts).length) form.dispatchEvent(new Event("input", { bubbles: true }));
+    if (Object.keys(texts).length) changed(form);
   }
   function echo(texts) {
     Object.entries(texts).forEach(([name, text]) => {
