@@ -11,28 +11,25 @@ from django.http import QueryDict
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import TrialRequest
 from accounts.permissions import Permission
 from patients import answers, settling
 from patients.answers import Answers
 from patients.capture import CaptureForm, Result, Surroundings, form_for, sentences
 from patients.carrying import asked, carried
-from patients.casebook import Casebook, Place, visit_title
-from patients.field_history import Change, add_threads, changes_of, last_save, moment_words
+from patients.casebook import Place
+from patients.field_history import Change, add_threads, changes_of, moment_words
 from patients.flags import place_readings
+from patients.form_place import FormPlace
 from patients.judging import Judgement, judge
 from patients.known_values import known_values
-from patients.models import Draft, Query, Record
-from patients.navigation import ADVANCE, Navigation, address_of, navigation, stage_at
+from patients.models import Draft, Query
 from patients.outdated import outdated_items
 from patients.reading import Difference, Line, Section, differences
 from patients.reconsent import version_to_sign
 from patients.retired import Passage, all_sections, forms_before, item_in, not_asked, passage
 from trials.items import Clock, Finding
-from trials.moments import Moment
 from trials.protocol_items import Item
 from trials.reference import Readings
-from trials.templatetags.status import STATES
 
 REASONS = {
     "transcription": _("Transcription error"),
@@ -49,12 +46,9 @@ def clock_of(place: Place) -> Clock:
 
 
 @dataclass
-class EntryPage:
+class EntryPage(FormPlace):
     """One form of one patient, as this person sees it now."""
 
-    request: TrialRequest
-    casebook: Casebook
-    place: Place
     may_enter: bool
     closed: str = ""
     data: QueryDict | None = None
@@ -78,41 +72,10 @@ class EntryPage:
     said_refused: str = ""
     tools: bool = field(default=True)
 
-    @cached_property
-    def record(self) -> Record | None:
-        """The record in force; one that was struck out is only shown."""
-        record = self.casebook.record(self.place)
-        return None if record is not None and record.state == Record.State.STRUCK_OUT else record
-
-    @cached_property
-    def struck_out(self) -> list[Record]:
-        """Earlier entries here that were struck out."""
-        here = [record for record in self.casebook.records if self.place.holds(record)]
-        struck = [record for record in here if record.state == Record.State.STRUCK_OUT]
-        for record in struck:
-            form = self.casebook.version(record.protocol_id).rules.form(record.form)
-            record.sections = all_sections(self.casebook, form, record.values)  # type: ignore[attr-defined]
-        return struck
-
     @property
     def editable(self) -> bool:
         """Whether this person can enter the form now."""
         return self.may_enter and not self.closed
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether a change needs a reason."""
-        return self.record is not None and self.record.state == Record.State.COMPLETE
-
-    @property
-    def has_tables(self) -> bool:
-        """Whether the form has repeating rows."""
-        return any(item.type == "rows" for item in self.place.form.items)
-
-    @property
-    def version(self) -> int:
-        """The version this page shows."""
-        return self.record.version if self.record else 0
 
     @cached_property
     def key(self) -> str:
@@ -342,69 +305,6 @@ class EntryPage:
         if self.record is None or self.field is None:
             return []
         return changes_of(self.record, self.field, self.zone)
-
-    @property
-    def zone(self) -> str:
-        """The zone of the site."""
-        return self.place.protocol.rules.trial.site.time_zone
-
-    @property
-    def title(self) -> str:
-        """The title of the form."""
-        return self.place.form.title.in_language(get_language() or "en")
-
-    @property
-    def where(self) -> str:
-        """The visit, or the row of the log."""
-        if self.place.visit is None:
-            return gettext("Row %(number)s") % {"number": self.place.repeat}
-        return visit_title(
-            self.place.protocol, self.place.visit, get_language() or "en", gettext("Unscheduled visit")
-        )
-
-    @property
-    def day_words(self) -> str:
-        """The day of the visit: held, or planned."""
-        visit = self.place.visit
-        if visit is None or self.place.day is None:
-            return ""
-        day = Moment.from_date(self.place.day).display(get_language() or "en")
-        return day if visit.held_on else gettext("planned %(day)s") % {"day": day}
-
-    @property
-    def address(self) -> str:
-        """The address of this form."""
-        return address_of(self.place)
-
-    @cached_property
-    def navigation(self) -> Navigation:
-        """Every place of the casebook."""
-        return navigation(self.casebook, self.place)
-
-    @property
-    def steps(self) -> list[dict[str, Any]]:
-        """The lifecycle with where this form stands."""
-        stage = stage_at(self.record, self.place.visit, self.casebook.patient)
-        here = ADVANCE.index(stage) if stage in ADVANCE else -1
-        return [
-            {
-                "state": state,
-                "words": STATES[state][2],
-                "tone": STATES[state][1],
-                "past": number < here,
-                "current": number == here,
-            }
-            for number, state in enumerate(ADVANCE)
-        ]
-
-    @cached_property
-    def saved(self) -> str:
-        """When and by whom this form was last saved. One query."""
-        if self.record is None:
-            return ""
-        at, who = last_save(self.record)
-        words = {"when": moment_words(at, self.zone), "who": who}
-        return gettext("Saved %(when)s by %(who)s") % words if who else words["when"]
 
     @property
     def restored_at(self) -> str:
