@@ -1,7 +1,7 @@
 """What still stands in the way of the database lock, counted by patient; and the lock itself.
 
 Blocking points stop the lock unless somebody says for each why the trial is locked all the same; the others
-are told. Each count is one query over the trial, however many patients there are.
+are told. Each count is one query over the trial, that of outdated scores four, however many patients there are.
 """
 
 from collections import Counter
@@ -24,6 +24,7 @@ from dosing.models import Infusion
 from patients import locking, verifying
 from patients.eligibility import evaluate
 from patients.models import DataLock, EligibilityDecision, Patient, Query, Record, Visit
+from patients.outdated import outdated_by_patient
 from reports.standing import OPEN_PATIENTS, required_at, today_at
 from safety.models import AdverseEvent
 from trials.items import is_missing
@@ -190,6 +191,11 @@ def missing_items(standing: Standing) -> Counts:
     return found
 
 
+def outdated(standing: Standing) -> Counts:
+    """Calculated values whose sources changed after they were stored. Judges every form that has such."""
+    return outdated_by_patient(standing.trial)
+
+
 CASEBOOK = "reports:casebook"
 POINTS = (
     Point("in_study", _("Patients still in the study"), in_study, CASEBOOK),
@@ -206,6 +212,8 @@ POINTS = (
           "clock=open", False),
     Point("criteria", _("Criteria not decided"), criteria, "patients:eligibility"),
     Point("calculations", _("Calculations without a result"), calculations, CASEBOOK, blocking=False),
+    Point("outdated", _("Calculated values older than what they are calculated from"), outdated, "reports:quality",
+          "kind=outdated", False, blocking=False),
     Point("missing_items", _("Items marked as missing"), missing_items, CASEBOOK, blocking=False),
 )  # fmt: skip
 

@@ -14,17 +14,20 @@ from django.utils.translation import gettext_lazy as lazy
 from patients.entry_urls import record_address
 from patients.flags import reference_words
 from patients.models import Patient, Query, Record, Visit
+from patients.outdated import Outdated
 from trials.items import Value, display, flag, is_missing
 from trials.protocol import Form, Item
 from trials.reference import Reading, Readings, Side, is_laboratory
 
 NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
+OUTDATED = "outdated"
 KINDS: dict[str, str | Promise] = {
     NOT_BEGUN: lazy("Form not begun"),
     MISSING: lazy("Marked as missing"),
     LATE: lazy("Entered late"),
     RANGE: lazy("Out of range"),
     CHECK: lazy("Unresolved check"),
+    OUTDATED: lazy("Calculated before a change"),
 }
 
 
@@ -116,7 +119,13 @@ def _noticed(value: Value, item: Item, reading: Reading | None, language: str) -
 
 
 def record_flags(
-    record: Record, readings: Readings, checks: Sequence[Query], *, late: int | None, wanted: str
+    record: Record,
+    readings: Readings,
+    checks: Sequence[Query],
+    outdated: Sequence[Outdated],
+    *,
+    late: int | None,
+    wanted: str,
 ) -> list[Flag]:
     """Return the flags of one captured form. late: days to entry when they are past the threshold."""
     form, language = record.protocol.rules.form(record.form), get_language() or "en"
@@ -136,7 +145,18 @@ def record_flags(
     for query in checks:
         label = form.item(query.item).label.in_language(language) if query.item in form else query.item
         found.append(Flag(kind=CHECK, item=query.item, label=label, note=query.text, **here))
+    for each in outdated:
+        label, note = each.item.label.in_language(language), _outdated_words(each, language)
+        found.append(Flag(kind=OUTDATED, item=each.item.name, label=label, note=note, **here))
     return found
+
+
+def _outdated_words(found: Outdated, language: str) -> str:
+    stored, now = (
+        display(value, found.item, language, _) or _("nothing") for value in (found.stored, found.now)
+    )
+    told = {"stored": stored, "now": now}
+    return _("stored: %(stored)s; the answers give %(now)s now: save the form again") % told
 
 
 def _late_words(record: Record, days: int) -> str:

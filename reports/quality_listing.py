@@ -21,7 +21,7 @@ from patients.bulk_querying import AT_ONCE
 from patients.bulk_views import ask_page, rows_sent
 from patients.filters import ANY, form_choices, visit_choices
 from patients.models import Record
-from reports.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, RANGE, Flag
+from reports.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag
 from reports.quality import MOST_DAYS_TO_ENTRY
 from reports.quality_rows import Place, Reading, Wanted
 from trials.listing import Column, Listing, Selection
@@ -31,7 +31,7 @@ from trials.models import Trial
 PAGE, CSV_PART = 50, 2000
 LONGEST_DELAY = 3650
 
-TONES = {NOT_BEGUN: "none", MISSING: "draft", LATE: "late", RANGE: "due", CHECK: "query"}
+TONES = {NOT_BEGUN: "none", MISSING: "draft", LATE: "late", RANGE: "due", CHECK: "query", OUTDATED: "draft"}
 
 
 def kind_tag(kind: str) -> SafeString:
@@ -172,13 +172,13 @@ def listing_of(request: TrialRequest) -> QualityListing:
         row_url=lambda row: row.url(slug),
         selection=selection if request.access.may(P.RAISE_QUERY) else None,
         name="data-quality",
-        empty=lazy("Nothing is missing, late, out of range or unresolved."),
+        empty=lazy("Nothing is missing, late, out of range, unresolved or outdated."),
     )
 
 
 @trial_page(see=P.SEE_TRIAL)
 def listing(request: TrialRequest) -> HttpResponseBase:
-    """List what is missing, late, out of range or unresolved."""
+    """List what is missing, late, out of range, unresolved or outdated."""
     return listing_of(request).response("reports/quality.html", {"days": MOST_DAYS_TO_ENTRY})
 
 

@@ -23,7 +23,8 @@ from accounts.access import Access
 from patients.filters import of_patient
 from patients.flags import readings_of
 from patients.models import Query, Record, Visit
-from reports.flags import CHECK, LATE, MISSING, NOT_BEGUN, RANGE, Flag, days_to_entry, record_flags
+from patients.outdated import Outdated, forms_from_elsewhere, outdated_of
+from reports.flags import CHECK, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag, days_to_entry, record_flags
 from reports.matrix import rules_by_id
 from reports.standing import overdue, required_at, today_at
 from trials.models import ProtocolVersion
@@ -150,6 +151,7 @@ class Reading:
         records = list(rows[:most])
         self._attach(records)
         checks, readings, zone = self._checks(records), self._readings(records), self.access.trial.zone
+        outdated = self._outdated(records)
         for record in records:
             days = days_to_entry(record, zone=zone, now=self.now)
             late = days if days is not None and days > self.wanted.days else None
@@ -157,6 +159,7 @@ class Reading:
                 record,
                 readings.get(record.pk, {}),
                 checks.get(record.pk, ()),
+                outdated.get(record.pk, ()),
                 late=late,
                 wanted=self.wanted.kind,
             )
@@ -172,6 +175,8 @@ class Reading:
             entered = TruncDate(Coalesce("completed_at", self.now), tzinfo=self.access.trial.zone)
             latest = entered - timedelta(days=self.wanted.days)
             return rows.annotate(entered_on=entered).filter(visit__held_on__lt=latest)
+        if self.wanted.kind == OUTDATED:
+            return rows.filter(form__in=forms_from_elsewhere(self.access.trial), visit__isnull=False)
         return rows
 
     def _attach(self, records: Sequence[Record]) -> None:
@@ -186,6 +191,10 @@ class Reading:
     def _readings(self, records: Sequence[Record]) -> dict[int, Readings]:
         wanted = records and self.wanted.kind in ("", RANGE)
         return readings_of(self.access.trial, records) if wanted else {}
+
+    def _outdated(self, records: Sequence[Record]) -> dict[int, list[Outdated]]:
+        wanted = records and self.wanted.kind in ("", OUTDATED)
+        return outdated_of(self.access.trial, records) if wanted else {}
 
     def _checks(self, records: Sequence[Record]) -> dict[int, list[Query]]:
         found: dict[int, list[Query]] = defaultdict(list)

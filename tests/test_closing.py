@@ -11,7 +11,7 @@ from accounts.access import access_to
 from accounts.models import User
 from audit.context import acting
 from patients import querying
-from patients.models import DataLock, Patient
+from patients.models import DataLock, Patient, Record
 from reports import closing
 from tests import build
 from trials.models import Trial
@@ -73,6 +73,20 @@ def test_each_point_is_counted_by_patient(trial, manager, patient):
     }.items():
         assert found[code] == {patient.pk: number}, code
     assert found["casebooks"] == {}
+
+
+def test_a_score_older_than_its_source_is_told_and_blocks_nothing(trial, manager, patient):
+    """DAT-08: the lock names what disagrees; a stored score is its signer's."""
+    build.record(patient, "vitals", {"rr": "18"}, draft=True)
+    build.record(patient, "news2", {"spo2_scale": "1"}, draft=True)
+    assert counted(trial, manager)["outdated"] == {}
+    with acting(system="test"):
+        Record.objects.filter(form="vitals").update(values={"rr": "26"})
+    points, _patients = closing.checklist(access_to(user=manager, slug=trial.slug))
+    (point,) = (each for each in points if each.point.code == "outdated")
+    assert (dict(point.by_patient), point.blocks) == ({patient.pk: 1}, False)
+    page = build.client(manager).get(point.point.url(trial.slug, patient.code))
+    assert [row.object.item for row in page.context["listing"].rows] == ["respiration"]
 
 
 def test_required_forms_of_a_held_visit_are_missing_until_begun(trial, manager, patient):
@@ -145,5 +159,5 @@ def test_the_checklist_costs_the_same_with_one_and_three(trial, manager, number,
         build.record(patient, "demography", DEMOGRAPHY)
     web, page = build.client(manager), reverse("reports:checklist", args=[trial.slug])
     web.get(page)
-    with django_assert_num_queries(19):
+    with django_assert_num_queries(23):
         assert web.get(page).status_code == 200

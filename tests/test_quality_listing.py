@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.context import acting
 from patients.models import Query, Record, Visit
 from patients.visiting import hold_visit
-from reports.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, RANGE
+from reports.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE
 from reports.standing import required_at
 from tests import build
 from trials.laboratories import Facts, add_laboratory, add_range
@@ -100,8 +100,8 @@ def test_a_form_that_was_completed_long_after_the_visit_is_late(trial, patient):
     (row,) = listed(trial, kind=LATE, days=4)
     assert (row.days, "5 days after the visit" in row.note) == (5, True)
     assert listed(trial, kind=LATE, days=5) == []
-    assert kinds(listed(trial, days=4)) == set(KINDS)
-    assert kinds(listed(trial, days=5)) == set(KINDS) - {LATE}
+    assert kinds(listed(trial, days=4)) == set(KINDS) - {OUTDATED}
+    assert kinds(listed(trial, days=5)) == set(KINDS) - {LATE, OUTDATED}
 
 
 def test_a_draft_of_a_visit_long_past_is_late_while_it_is_not_complete(trial, patient):
@@ -144,7 +144,7 @@ def test_an_address_that_no_link_makes_is_refused(trial, query):
     )
 
 
-def many(trial, patient, number: int) -> None:
+def many(trial, patient, number: int, *, form: str = "vitals", values=ODD) -> None:
     """Copy the odd form to as many rows of unscheduled visits."""
     with acting(system="test"):
         visits = Visit.objects.bulk_create(
@@ -164,9 +164,9 @@ def many(trial, patient, number: int) -> None:
                 patient=patient,
                 visit=visit,
                 protocol=patient.protocol,
-                form="vitals",
+                form=form,
                 state="draft",
-                values=ODD,
+                values=values,
             )
             for visit in visits
         )
@@ -197,6 +197,39 @@ def test_a_page_costs_the_same_statements_with_one_form_and_with_hundreds(trial,
     assert costs == sorted(costs, reverse=True), "a page that is full sooner asks less"
     assert not query or len(set(costs)) == 1
     assert max(costs) <= 15
+
+
+def test_a_score_older_than_its_source_is_listed_until_its_form_is_saved_again(trial, patient, nurse):
+    """DAT-06: a stored score whose source changed leads to its field; nothing is listed before the change."""
+    build.record(patient, "news2", {"spo2_scale": "1"}, draft=True, by=nurse)
+    assert listed(trial, kind=OUTDATED) == []
+    with acting(system="test"):
+        Record.objects.filter(form="vitals").update(values={**ODD, "rr": "26"})
+    (row,) = listed(trial, kind=OUTDATED)
+    assert (row.form, row.item) == ("news2", "respiration")
+    assert row.note == "stored: 0; the answers give 3 now: save the form again"
+    assert row.url(trial.slug).endswith("/visits/SCR/news2/?field=respiration#respiration")
+    assert OUTDATED in kinds(listed(trial))
+    with acting(system="test"):
+        saved = {"spo2_scale": "1", "respiration": "3", "temperature": "2"}
+        Record.objects.filter(form="news2").update(values=saved)
+    assert listed(trial, kind=OUTDATED) == []
+
+
+@pytest.mark.parametrize("query", ["?after=r.0.0", "?kind=outdated"])
+def test_outdated_scores_cost_the_same_statements_for_one_patient_and_for_several(trial, patient, query):
+    desk, place = build.client(build.user("monitor", trial=trial)), f"/trials/{trial.slug}/quality/{query}"
+    old, costs = {"spo2_scale": "1", "respiration": "3"}, []
+    many(trial, patient, 1, form="news2", values=old)
+    for more in (0, 2):
+        for _each in range(more):
+            many(trial, build.patient(trial=trial), 2, form="news2", values=old)
+        with CaptureQueriesContext(connection) as told:
+            page = desk.get(place)
+        found = [row.object for row in page.context["listing"].rows if row.object.kind == OUTDATED]
+        assert len(found) == 1 + 2 * more
+        costs.append(len(told))
+    assert costs[0] == costs[1] <= 17
 
 
 def test_the_csv_holds_every_row_of_the_filters(trial, patient):

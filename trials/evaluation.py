@@ -274,6 +274,13 @@ class FormRules(ItemRules):
         return frozenset(name for each in expressions for name in each.references if "." in name)
 
     @cached_property
+    def calculates_from_elsewhere(self) -> bool:
+        """Whether a calculated value may change although no answer of the form does."""
+        expressions = [*self._shown.values(), *self._calculated.values()] if self._calculated else []
+        names = {name for each in expressions for name in each.references | each.previous | each.last}
+        return any("." in name and not name.startswith(self._prefix) for name in names)
+
+    @cached_property
     def history(self) -> frozenset[str]:
         """Every name whose earlier values the form's rules read with ``previous`` or ``last``."""
         expressions = [*self._shown.values(), *self._required.values(), *self._calculated.values()]
