@@ -9,7 +9,7 @@ from typing import Any
 # What a spreadsheet takes for a formula when a cell begins with it (SEC-15).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 MARKED = (*FORMULA, "'")
-CHUNK_ROWS = 2000
+CHUNK_ROWS = 500
 
 
 def harmless(text: str) -> str:

@@ -92,7 +92,7 @@ def attached_files(trial: Trial) -> Iterator[tuple[str, bytes]]:
     }
     rows = Record.objects.filter(patient__trial=trial, form__in={form for form, _item in asked})
     held: dict[str, str] = {}
-    for form, values in rows.order_by("pk").values_list("form", "values").iterator(chunk_size=2000):
+    for form, values in rows.order_by("pk").values_list("form", "values").iterator(chunk_size=200):
         for name, value in values.items():
             if (form, name) in asked and "file" in (value or {}):
                 held[value["file"]] = file_path(value)

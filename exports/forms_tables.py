@@ -148,7 +148,7 @@ def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
     rows = Record.objects.filter(patient__trial=trial, form=form)
     rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
     sources = [*(column.source for column in KEYS), *ASKED]
-    return rows.values_list(*sources, "values").iterator(chunk_size=2000)
+    return rows.values_list(*sources, "values").iterator(chunk_size=200)
 
 
 def _answers(values: dict[str, Any], rows_of: str) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:

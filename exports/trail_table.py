@@ -74,7 +74,7 @@ def _changes(
         history = history.exclude(target_type__in=hidden_signatures(seen))
     names = ("history_date", key, "history_id", "history_type", "history_patient", *ACTOR)
     previous_key, before = None, dict[str, Any]()
-    for row in history.values_list(*names, *fields).iterator(chunk_size=2000):
+    for row in history.values_list(*names, *fields).iterator(chunk_size=500):
         at, own_key, number, kind, patient = row[:5]
         if own_key != previous_key:
             previous_key, before = own_key, {}
