@@ -22,7 +22,7 @@ from patients.flags import place_readings
 from patients.form_place import FormPlace
 from patients.judging import Judgement, judge
 from patients.known_values import known_values
-from patients.models import Draft, Query
+from patients.models import Draft, Patient, Query, Visit
 from patients.outdated import outdated_items
 from patients.reading import Difference, Line, Section, differences
 from patients.reconsent import version_to_sign
@@ -112,6 +112,13 @@ class EntryPage(FormPlace):
         """Whether the form is closed until a consent is recorded."""
         consent = self.casebook.consent
         return consent is None or bool(version_to_sign(self.casebook.patient, consent))
+
+    @property
+    def day_wanted(self) -> bool:
+        """Whether the form is closed until the day of its visit is recorded."""
+        visit, patient = self.place.visit, self.place.patient
+        open_states = (Visit.State.PLANNED, Visit.State.MISSED)
+        return patient.state == Patient.State.ENROLLED and visit is not None and visit.state in open_states
 
     @cached_property
     def typed(self) -> Answers:

@@ -6,12 +6,13 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.access import TrialRequest, trial_page
+from accounts.access import Access, TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients.models import Patient
-from reports.closing import Counted, checklist, lock_trial
+from reports.closing import CASEBOOK, Counted, checklist, lock_trial
 
 LONGEST = 2000
 
@@ -33,7 +34,7 @@ def show(request: TrialRequest) -> HttpResponse:
         "points": [(each, each.point.url(request.trial.slug)) for each in counted],
         "blocks": [_asked(request, each, errors) for each in counted if each.blocks],
         "columns": [each.point.title for each in counted if each.total],
-        "rows": _rows([each for each in counted if each.total], patients, request.trial.slug),
+        "rows": _rows([each for each in counted if each.total], patients, request.access),
         "may_lock": request.access.may(P.LOCK) and not request.trial.locked_at,
         "errors": errors,
         "reason": request.POST.get("reason", ""),
@@ -61,14 +62,19 @@ def _asked(request: TrialRequest, each: Counted, errors: dict[str, list[str]]) -
     }
 
 
-def _rows(counted: list[Counted], patients: list[Patient], slug: str) -> list[tuple[Patient, list[Any]]]:
+def _rows(counted: list[Counted], patients: list[Patient], access: Access) -> list[tuple[Patient, list[Any]]]:
     """Return the patients for whom anything stands, with (number, address) for each point."""
     found = []
     for patient in patients:
         numbers = [each.by_patient.get(patient.pk, 0) for each in counted]
         if any(numbers):
-            cells = [
-                (n, each.point.url(slug, patient.code)) for n, each in zip(numbers, counted, strict=True)
-            ]
+            cells = [(n, _behind(each, patient, access)) for n, each in zip(numbers, counted, strict=True)]
             found.append((patient, cells))
     return found
+
+
+def _behind(each: Counted, patient: Patient, access: Access) -> str:
+    """Return where a number leads. Who may not sign is led to the casebook that waits for a signature."""
+    if each.point.page == "patients:sign-casebook" and not access.may(P.SIGN):
+        return reverse(CASEBOOK, args=[access.trial.slug, patient.code])
+    return each.point.url(access.trial.slug, patient.code)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models.functions import Coalesce
@@ -57,7 +58,7 @@ def header(patient: Patient, access: Access) -> Header:
     values = _latest_values(patient, rules)
     facts = [
         (_("Age, sex"), _told(rules, values, rules.profile.age, rules.profile.sex)),
-        (_("Weight"), _told(rules, values, rules.profile.weight)),
+        (_("Weight"), _weight(rules, values)),
         (_("First infusion"), _day(patient.first_infusion_on)),
         (_("Study day"), _study_day(patient, rules, access.trial)),
         (_("Lot"), _lots(patient) if access.sees_treatment else ""),
@@ -88,6 +89,16 @@ def _told(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
     language = get_language() or "en"
     answers = [display(values[path], rules.item(path), language, _) for path in paths if path in values]
     return ", ".join(answers)
+
+
+def _weight(rules: Protocol, values: dict[str, Any]) -> str:
+    """Return the weight in the unit of the protocol: what a conversion leaves behind the comma is not measured."""
+    path = rules.profile.weight
+    weight = values.get(path or "")
+    if path and isinstance(weight, dict) and "entered" in weight:
+        rounded = str(Decimal(weight["value"]).quantize(Decimal("0.01")))
+        return display(rounded, rules.item(path), get_language() or "en", _)
+    return _told(rules, values, path)
 
 
 def _day(day: date | None) -> str:
