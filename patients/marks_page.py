@@ -11,12 +11,15 @@ from django.utils.translation import gettext as _
 from patients import verifying
 from patients.casebook import visit_title
 from patients.field_history import moment_words
+from patients.flags import readings_of
 from patients.marking import WHOLE, Seen
 from patients.models import Mark, Patient, Record
 from patients.navigation import form_address
-from patients.reading import Line, Section, line, sections
+from patients.reading import Line, Section, line
+from patients.retired import record_sections
 from trials.items import display
 from trials.protocol_items import Form
+from trials.reference import Readings
 
 ALL = "*"
 MOST = 4000
@@ -96,10 +99,11 @@ def verification_blocks(patient: Patient, visit: str = "") -> list[VisitBlock]:
 
 
 def review_blocks(patient: Patient, reviewed: Mapping[int, Mark], visit: str = "") -> list[VisitBlock]:
-    """Return by visit the forms without a medical review, with their content. Two queries."""
+    """Return by visit the forms without a medical review, with their content. Four queries."""
     undone = last_undone(patient, Mark.Kind.REVIEW)
     records = [record for record in complete_records(patient, visit) if record.pk not in reviewed]
-    return _by_visit([(record, _to_review(record, undone)) for record in records])
+    readings = readings_of(patient.trial, records) if records else {}
+    return _by_visit([(record, _to_review(record, undone, readings.get(record.pk))) for record in records])
 
 
 def last_undone(patient: Patient, kind: str) -> Mapping[tuple[int, str], Mark]:
@@ -124,10 +128,11 @@ def _to_verify(record: Record, standing: set[str], undone: Mapping[tuple[int, st
     return _block(record, ALL if names else WHOLE, lines, len(standing))
 
 
-def _to_review(record: Record, undone: Mapping[tuple[int, str], Mark]) -> FormBlock:
-    form = record.protocol.rules.form(record.form)
+def _to_review(
+    record: Record, undone: Mapping[tuple[int, str], Mark], readings: Readings | None
+) -> FormBlock:
     told = in_words(undone.get((record.pk, WHOLE)), record)
-    return _block(record, WHOLE, (), 0, tuple(sections(form, record.values)), told)
+    return _block(record, WHOLE, (), 0, tuple(record_sections(record, readings)), told)
 
 
 def _block(

@@ -17,6 +17,7 @@ from trials.difference import form_difference
 from trials.items import Clock, Value
 from trials.models import ProtocolVersion
 from trials.protocol_items import Form, Item
+from trials.reference import Readings
 
 
 def forms_before(casebook: Casebook, form: Form, values: Mapping[str, Any]) -> list[Form]:
@@ -53,9 +54,10 @@ def all_sections(casebook: Casebook, form: Form, values: Mapping[str, Value], **
     return [*sections(form, values, **more), *([Section(_("No longer asked"), tuple(left))] if left else [])]
 
 
-def record_sections(record: Record) -> list[Section]:
+def record_sections(record: Record, readings: Readings | None = None) -> list[Section]:
     """Return a captured form in words, whole. Reads record.protocol; the other versions only where items went."""
-    return all_sections(Casebook(record.patient, []), record.protocol.rules.form(record.form), record.values)
+    form = record.protocol.rules.form(record.form)
+    return all_sections(Casebook(record.patient, []), form, record.values, readings=readings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,17 @@ class Audience:
         """Tell whether product and arm may be part of the document."""
         return str(Permission.SEE_TREATMENT) in self.may
 
+    @property
+    def sees_files(self) -> bool:
+        """Tell whether attached files may be told by more than their name."""
+        return str(Permission.SEE_FILES) in self.may
+
+    @property
+    def versions(self) -> list[ProtocolVersion]:
+        """Return every version of the protocol, the newest first. Reads nothing."""
+        rows = self.reader.found[ProtocolVersion].values()
+        return sorted(rows, key=lambda row: (row.effective_from, row.pk), reverse=True)
+
     def rules(self, protocol_id: int) -> Protocol:
         """Return the rules that something was captured under."""
         return self.reader.find(ProtocolVersion, protocol_id).rules

@@ -13,8 +13,11 @@ from exports.paper.past import Past
 from patients.field_history import role_words
 from patients.models import Query, QueryMessage, Record
 from patients.reading import Line, sections
+from patients.retired import forms_in, item_in, not_asked
+from trials.item_words import file_words
 from trials.items import display
-from trials.protocol_items import Form
+from trials.protocol_items import Form, Item
+from trials.reference import Readings
 
 Part = dict[str, Any]
 FLAGS = {"low": "↓", "high": "↑", "": ""}
@@ -25,6 +28,7 @@ class Beside:
     """What stands beside the captured forms of one patient, by record."""
 
     past: Mapping[int, Mapping[str, Past]]
+    readings: Mapping[int, Readings]
     queries: Mapping[int, list[Query]]
     signatures: Mapping[tuple[str, int], list[Part]]
 
@@ -34,14 +38,12 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
     form = audience.rules(record.protocol_id).form(record.form)
     past = beside.past.get(record.pk, {})
     groups = [
-        {"title": section.title, "rows": [_row(line, past, form, audience) for line in section.lines]}
-        for section in sections(form, record.values, audience.language)
+        {"title": section.title, "rows": [_row(line, past, [form], audience) for line in section.lines]}
+        for section in sections(
+            form, record.values, audience.language, readings=beside.readings.get(record.pk)
+        )
     ]
-    known = {item.name for item in form.items}
-    removed = [
-        _removed(name, value, past, audience) for name, value in record.values.items() if name not in known
-    ]
-    if removed:
+    if removed := _removed(record, form, past, audience):
         groups.append({"title": _("Items that this version no longer asks for"), "rows": removed})
     return {
         "title": form.title.in_language(audience.language),
@@ -68,29 +70,52 @@ def _facts(record: Record, audience: Audience) -> list[tuple[str, str]]:
     return [(label, words) for label, words in told if words]
 
 
-def _row(line: Line, past: Mapping[str, Past], form: Form, audience: Audience) -> Part:
+def _row(line: Line, past: Mapping[str, Past], forms: Sequence[Form], audience: Audience) -> Part:
+    """Return one item; `forms` are the versions of its form that may know it, the best first."""
     changed = past.get(line.name)
     row: Part = {
         "label": line.label,
         "value": " ".join(part for part in (line.words, FLAGS[line.flag]) if part),
+        "note": line.reference,
         "missing": line.missing,
         "calculated": line.calculated,
     }
+    if line.file is not None and audience.sees_files:
+        row |= {
+            "value": f"{line.file['name']} ({file_words(line.file)})",
+            "note": f"SHA-256 {line.file['sha256']}",
+        }
+    elif line.file is not None:
+        row["value"] = _("Attached file")
     if line.columns:
         row["columns"] = list(line.columns)
         row["table"] = [[f"{text} {FLAGS[flag]}".strip() for text, flag in cells] for cells in line.rows]
     if changed is not None:
-        original = display(changed.original, form.item(line.name), audience.language, _)
-        row["past"] = past_part(changed, original, audience)
+        row["past"] = past_part(changed, _original(changed, item_in(forms, line.name), audience), audience)
     return row
 
 
-def _removed(name: str, value: Any, past: Mapping[str, Past], audience: Audience) -> Part:
-    """Return a value whose item the version does not know any more, as it is stored."""
-    row: Part = {"label": name, "value": str(value)}
-    if name in past:
-        row["past"] = past_part(past[name], str(past[name].original or ""), audience)
-    return row
+def _original(changed: Past, item: Item | None, audience: Audience) -> str:
+    if item is None:
+        return str(changed.original or "")
+    if item.type == "file" and changed.original and not audience.sees_files:
+        return _("Attached file")
+    return display(changed.original, item, audience.language, _)
+
+
+def _removed(record: Record, form: Form, past: Mapping[str, Past], audience: Audience) -> list[Part]:
+    """Return the values of items that the form does not ask any more, in the words of the version that did."""
+    if all(name in form for name in record.values):
+        return []
+    before = forms_in(audience.versions, form.code)
+    lines = not_asked(form, record.values, before, audience.language)
+    told = {line.name for line in lines}
+    unknown = [
+        Line(name, name, str(value))
+        for name, value in record.values.items()
+        if name not in form and name not in told
+    ]
+    return [_row(line, past, before, audience) for line in (*lines, *unknown)]
 
 
 def past_part(changed: Past, original: str, audience: Audience) -> Part:

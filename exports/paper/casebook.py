@@ -134,7 +134,8 @@ def notes(audience: Audience) -> list[str]:
     told = [
         _("▲ marks what was changed since it was entered. The original value stands below it with the last change; "
           "every change is in the audit trail at the end."),
-        _("↓ and ↑ mark a number below or above what is expected. “No entry” means that nothing was entered; a missing "
+        _("↓ and ↑ mark a number below or above what is expected; a laboratory value stands beside the reference range "
+          "that was in force. “No entry” means that nothing was entered; a missing "
           "value says why it is missing."),
         _("Times with an offset are exact. Times without one are on the clock of %(zone)s.") % {"zone": audience.zone},
         _("Identities are never part of this copy. A sign that cannot be printed stands as its number: ‹U+…›."),

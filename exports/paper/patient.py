@@ -21,10 +21,13 @@ from exports.paper.captured import Beside, Part, form_part, past_part, queries_o
 from exports.paper.subjects import subject_of
 from exports.paper.trail import trail_part
 from patients.casebook import forms_of, visit_title
+from patients.flags import readings_of
 from patients.inputs import input_words, value_words
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from safety.models import AdverseEvent
 from safety.words import CLASS_TITLES, Wording
+from trials.models import ProtocolVersion
+from trials.reference import Readings
 
 Facts = list[tuple[str, str]]
 
@@ -117,7 +120,16 @@ class PatientPaper:
         by_target: dict[tuple[str, int], list[Part]] = {}
         for signature, part in self.signatures:
             by_target.setdefault((signature.target_type, signature.target_id), []).append(part)
-        return Beside(past.of_items(self.patient.pk), queries_of([self.patient.pk]), by_target)
+        queries = queries_of([self.patient.pk])
+        return Beside(past.of_items(self.patient.pk), self._readings(), queries, by_target)
+
+    def _readings(self) -> dict[int, Readings]:
+        """Return by record where laboratory values lie, of forms struck out too. Two queries."""
+        visits = {visit.pk: visit for visit in self.visits}
+        for record in self.records:
+            record.visit = visits.get(record.visit_id or 0)
+            record.protocol = self.audience.reader.find(ProtocolVersion, record.protocol_id)
+        return readings_of(self.audience.trial, self.records)
 
     def _signed(self, row: Any) -> list[Part]:
         return self.beside.signatures.get((row._meta.label_lower, row.pk), [])
@@ -235,7 +247,8 @@ class PatientPaper:
         here = [record for record in self.records if record.visit_id == visit.pk]
         here.sort(key=lambda record: (order.get(record.form, len(order)), record.repeat))
         absent = [code for code in order if code not in {record.form for record in here}]
-        titles = [version.rules.form(code).title.in_language(self.audience.language) for code in absent]
+        rules = self.audience.rules(visit.protocol_id or self.patient.protocol_id)
+        titles = [rules.form(code).title.in_language(self.audience.language) for code in absent]
         return {
             "title": self._title(visit),
             "facts": _told((_("Held on"), self.audience.day(visit.held_on)), (_("Not started"), ", ".join(titles))),
