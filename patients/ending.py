@@ -46,7 +46,7 @@ def _check_day(patient: Patient, on: date) -> None:
 
 def _check_death(patient: Patient, on: date, reason: str) -> None:
     """The end of study agrees with the date of death that a form holds (DAT-08). At most one query."""
-    died = _died_on(patient)
+    died = died_on(patient)
     if died is None:
         return
     if reason != Patient.EndReason.DEATH:
@@ -55,7 +55,8 @@ def _check_death(patient: Patient, on: date, reason: str) -> None:
         raise ValidationError({"on": _("A form says that the patient died on %(day)s.") % {"day": died}})
 
 
-def _died_on(patient: Patient) -> str | None:
+def died_on(patient: Patient) -> str | None:
+    """Return the date of death that a form holds, None when there is none. At most one query."""
     path = patient.protocol.rules.profile.died_on
     if path is None:
         return None

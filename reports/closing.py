@@ -25,6 +25,7 @@ from patients import locking, verifying
 from patients.eligibility import evaluate
 from patients.models import DataLock, EligibilityDecision, Patient, Query, Record, Visit
 from patients.outdated import outdated_by_patient
+from reports.deaths import deaths_disagreeing
 from reports.standing import OPEN_PATIENTS, required_at, today_at
 from safety.models import AdverseEvent
 from trials.items import is_missing
@@ -196,6 +197,11 @@ def outdated(standing: Standing) -> Counts:
     return outdated_by_patient(standing.trial)
 
 
+def deaths(standing: Standing) -> Counts:
+    """Deaths without a fatal event, or with one that ended on another day. Two queries."""
+    return deaths_disagreeing(standing.trial)
+
+
 CASEBOOK = "reports:casebook"
 POINTS = (
     Point("in_study", _("Patients still in the study"), in_study, CASEBOOK),
@@ -212,6 +218,7 @@ POINTS = (
           "clock=open", False),
     Point("criteria", _("Criteria not decided"), criteria, "patients:eligibility"),
     Point("calculations", _("Calculations without a result"), calculations, CASEBOOK, blocking=False),
+    Point("deaths", _("Deaths without a fatal event of that day"), deaths, CASEBOOK, blocking=False),
     Point("outdated", _("Calculated values older than what they are calculated from"), outdated, "reports:quality",
           "kind=outdated", False, blocking=False),
     Point("missing_items", _("Items marked as missing"), missing_items, CASEBOOK, blocking=False),

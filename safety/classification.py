@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trials.moments import Moment, before
 from trials.protocol_design import CAUSALITIES
 
 NONE_OF_THESE = "none_of_these"
@@ -111,6 +112,11 @@ def findings(answers: Answers) -> tuple[Finding, ...]:
     if _outcome_disagrees(answers):
         found.append(Finding.OUTCOME_DISAGREES_WITH_ONGOING)
     return tuple(found)
+
+
+def death_differs(outcome: str, end: Moment | None, died: Moment) -> bool:
+    """Return whether a fatal event ended for sure on another day than the patient died (DAT-08)."""
+    return outcome == FATAL and end is not None and bool(before(end, died) or before(died, end))
 
 
 def signs_of_death(answers: Answers) -> dict[str, bool]:

@@ -12,9 +12,10 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from patients.ending import died_on
 from patients.models import Patient
 from safety import choices
-from safety.classification import Class, Finding
+from safety.classification import FATAL, Class, Finding, death_differs
 from safety.clocks import Reading, Span, Stage
 from safety.models import AdverseEvent
 from safety.timing import Since
@@ -200,8 +201,18 @@ def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | 
 
 
 def finding_words(event: AdverseEvent) -> list[str]:
-    """Return what does not fit together, as sentences."""
-    return [str(FINDINGS[finding]) for finding in event.findings]
+    """Return what does not fit together, as sentences. A fatal event that has ended costs one query."""
+    return [*(str(FINDINGS[finding]) for finding in event.findings), *_death_words(event)]
+
+
+def _death_words(event: AdverseEvent) -> list[str]:
+    if event.in_error or event.outcome != FATAL or event.end_moment is None:
+        return []
+    died = died_on(event.patient)
+    day = Moment.from_iso(died, event.patient.protocol.rules.trial.site.time_zone) if died else None
+    if day is None or not death_differs(event.outcome, event.end_moment, day):
+        return []
+    return [_("A form says that the patient died on %(day)s: a fatal event ends on that day.") % {"day": day}]
 
 
 def since_text(since: Since) -> str:

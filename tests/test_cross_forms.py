@@ -5,14 +5,18 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
 from patients import ending, entry
 from patients.casebook import Casebook
 from patients.models import Patient, Query, Record, Visit
+from reports.deaths import deaths_disagreeing
+from safety.models import AdverseEvent
 from tests import build
 from trials.models import Trial
+from trials.moments import Moment
 
 pytestmark = pytest.mark.django_db
 
@@ -98,3 +102,32 @@ def test_the_study_ends_on_the_day_of_death(patient: Patient, nurse: User) -> No
     with acting(user=nurse, role="coordinator"):
         ended = ending.end_study(patient=patient, on=on, reason="death", note="", by=nurse)
     assert (ended.end_reason, ended.ended_on) == ("death", on)
+
+
+def fatal(patient: Patient, day: int, **more: Any) -> AdverseEvent:
+    """A fatal event that ended some days after the inclusion."""
+    end = Moment.from_date(patient.enrolled_on + timedelta(days=day))
+    told = {"seriousness": frozenset({"results_in_death"}), "grade": 5, "outcome": "fatal", "ongoing": "N"}
+    aware = Moment.from_datetime(timezone.now(), "Europe/Brussels")
+    onset = Moment.from_date(patient.enrolled_on)
+    return build.event(patient=patient, onset=onset, end=end, aware=aware, **told, **more)
+
+
+@pytest.mark.parametrize(("day", "told"), [(1, True), (2, False), (3, True)])
+def test_a_fatal_event_ends_on_the_day_of_death(patient: Patient, nurse: User, day: int, told: bool) -> None:
+    """DAT-08: one day before and one day after disagree, the day itself does not."""
+    dead(patient, nurse)
+    event = fatal(patient, day)
+    page = build.client(nurse).get(
+        f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/{event.number}/"
+    )
+    assert page.status_code == 200
+    assert ("a fatal event ends on that day" in page.content.decode()) is told
+    assert deaths_disagreeing(patient.trial) == ({patient.pk: 1} if told else {})
+
+
+def test_a_death_without_a_fatal_event_is_told(patient: Patient, nurse: User) -> None:
+    """DAT-08: until somebody reports the event that ended in death."""
+    assert deaths_disagreeing(patient.trial) == {}
+    dead(patient, nurse)
+    assert deaths_disagreeing(patient.trial) == {patient.pk: 1}
