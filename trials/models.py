@@ -87,7 +87,7 @@ class ProtocolVersion(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.trial_id} {self.version}"
+        return self.version
 
     @property
     def rules(self) -> Protocol:

@@ -16,8 +16,8 @@ COMMON: dict[str, str | Promise] = {
 CASEBOOK: dict[str, str | Promise] = {
     "casebook_of": _("Patient %(code)s"),
     "holds": _(
-        "%(forms)s captured forms with %(values)s values, %(changed)s of them changed since entry; "
-        "%(queries)s queries; %(signatures)s signatures; %(entries)s entries of the audit trail."
+        "Captured forms: %(forms)s. Values: %(values)s, of them changed since entry: %(changed)s. "
+        "Queries: %(queries)s. Signatures: %(signatures)s. Entries of the audit trail: %(entries)s."
     ),
     "originally": _("Originally:"),
     "changed_times": _("changed %(times)s ×"),
