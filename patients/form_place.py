@@ -10,8 +10,9 @@ from accounts.access import TrialRequest
 from patients.casebook import Casebook, Place, visit_title
 from patients.field_history import last_save, moment_words
 from patients.models import Record
-from patients.navigation import ADVANCE, Navigation, address_of, navigation, stage_at
+from patients.navigation import Navigation, address_of, navigation, stage_at
 from patients.retired import all_sections
+from patients.standing import STAGES
 from trials.moments import Moment
 from trials.templatetags.status import STATES
 
@@ -97,7 +98,7 @@ class FormPlace:
     def steps(self) -> list[dict[str, Any]]:
         """The lifecycle with where this form stands."""
         stage = stage_at(self.record, self.place.visit, self.casebook.patient)
-        here = ADVANCE.index(stage) if stage in ADVANCE else -1
+        here = STAGES.index(stage) if stage in STAGES else -1
         return [
             {
                 "state": state,
@@ -106,7 +107,7 @@ class FormPlace:
                 "past": number < here,
                 "current": number == here,
             }
-            for number, state in enumerate(ADVANCE)
+            for number, state in enumerate(STAGES)
         ]
 
     @cached_property

@@ -1,7 +1,7 @@
 """The casebook as a list of places: visits with their forms, and logs, each with where it stands."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.urls import reverse
@@ -10,11 +10,9 @@ from django.utils.translation import gettext as _
 
 from patients.casebook import Casebook, Place, day_of, visit_title
 from patients.models import Patient, Record, Visit
+from patients.standing import NOT_STARTED, OPEN_PATIENTS, STAGES, UNFINISHED, visit_stage, visit_standing
 from patients.visiting import today_of
 from trials.moments import Moment
-
-OPEN = (Patient.State.SCREENING, Patient.State.ENROLLED)
-ADVANCE = ("draft", "complete", "verified", "signed", "locked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,67 +95,50 @@ def navigation(casebook: Casebook, place: Place | None = None) -> Navigation:
 
 def _visit(casebook: Casebook, visit: Visit, place: Place | None, today: date) -> VisitLink:
     current = place is not None and place.visit is not None and place.visit.pk == visit.pk
-    urgent = _urgent(casebook.patient, visit, today)
-    forms = tuple(_forms(casebook, visit, place if current else None, urgent))
-    state = _visit_state(casebook.patient, visit, forms)
-    if visit.state == Visit.State.HELD and state not in ("not_started", "draft"):
-        urgent = ()
+    forms = tuple(_forms(casebook, visit, place if current else None))
+    state, urgent = visit_standing(
+        state=visit.state,
+        window=(visit.window_from, visit.window_to),
+        begun=visit_stage(
+            [form.code for form in forms if form.needed],
+            {form.code: STAGES.index(form.state) for form in forms if form.state != NOT_STARTED},
+        ),
+        open_patient=casebook.patient.state in OPEN_PATIENTS,
+        today=today,
+    )
     day = day_of(visit)
+    asked = ["query"] if any("query" in form.flags for form in forms) else []
     return VisitLink(
         key=visit.key,
         title=visit_title(casebook.patient.protocol, visit, get_language() or "en", _("Unscheduled visit")),
         when=Moment.from_date(day).display(get_language() or "en") if day else "",
         state=state,
-        flags=tuple(
-            dict.fromkeys([*urgent, *(flag for form in forms for flag in form.flags if flag == "query")])
-        ),
-        forms=forms,
+        flags=(*urgent, *asked),
+        forms=tuple(_waiting(form, urgent) for form in forms),
         current=current,
     )
 
 
-def _urgent(patient: Patient, visit: Visit, today: date) -> tuple[str, ...]:
-    if patient.state not in OPEN or visit.state in (Visit.State.MISSED, Visit.State.CANCELLED):
-        return ()
-    if visit.state == Visit.State.HELD:
-        return ("due",)
-    if visit.window_to is not None and visit.window_to < today:
-        return ("overdue",)
-    return ("due",) if visit.window_from is not None and visit.window_from <= today else ()
+def _waiting(form: FormLink, urgent: Sequence[str]) -> FormLink:
+    """What waits at a visit are its required forms that are not complete."""
+    waits = form.needed and form.state in UNFINISHED
+    return replace(form, flags=(*urgent, *form.flags)) if waits else form
 
 
-def _visit_state(patient: Patient, visit: Visit, forms: Iterable[FormLink]) -> str:
-    if visit.state == Visit.State.MISSED:
-        return "missed"
-    begun = [form for form in forms if form.state != "not_started"]
-    if visit.state == Visit.State.CANCELLED and not begun:
-        return "not_applicable"
-    if not begun:
-        ahead = visit.state == Visit.State.PLANNED and patient.state not in OPEN
-        return "not_applicable" if ahead else "not_started"
-    if any(form.needed and form.state == "not_started" for form in forms):
-        return "draft"
-    return min((form.state for form in begun), key=ADVANCE.index)
-
-
-def _forms(
-    casebook: Casebook, visit: Visit, place: Place | None, urgent: tuple[str, ...]
-) -> Iterable[FormLink]:
+def _forms(casebook: Casebook, visit: Visit, place: Place | None) -> Iterable[FormLink]:
     patient = casebook.patient
     at_visit = [record for record in casebook.records if record.visit_id == visit.pk]
     by_form = {record.form: record for record in at_visit if record.state != Record.State.STRUCK_OUT}
     for entry in casebook.forms_at(visit):
         record = by_form.get(entry.form)
         state = stage_at(record, visit, patient)
-        needed = entry.when == "required"
-        waiting = urgent if needed and state in ("not_started", "draft") else ()
         yield FormLink(
             code=entry.form,
             title=_title(casebook, entry.form, visit, record),
             url=form_address(patient, entry.form, visit),
             state=state,
-            flags=(*waiting, *(("query",) if getattr(record, "has_open_query", False) else ())),
-            needed=needed,
+            flags=("query",) if getattr(record, "has_open_query", False) else (),
+            needed=entry.when == "required",
             current=place is not None and place.form.code == entry.form,
         )
 
@@ -204,7 +185,7 @@ def next_address(casebook: Casebook, place: Place) -> str:
     patient = casebook.patient
     if place.visit is None:
         return reverse("patients:logs", args=[patient.trial.slug, patient.code, place.form.code])
-    forms = list(_forms(casebook, place.visit, place, ()))
+    forms = list(_forms(casebook, place.visit, place))
     here = next((number for number, form in enumerate(forms) if form.current), -1)
     for form in [*forms[here + 1 :], *forms[:here]]:
         if form.state in ("not_started", "draft"):

@@ -11,9 +11,9 @@ from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from patients.navigation import FormLink, Navigation, VisitLink
 from patients.navigation import navigation as places
+from patients.standing import COMPLETE, MISSED, NOT_APPLICABLE, NOT_STARTED, STAGES, UNFINISHED, VERIFIED
 from reports.dossier import Dossier
 from reports.profile import BY_DATE, BY_DAY, Chart
-from reports.standing import COMPLETE, MISSED, NOT_APPLICABLE, NOT_STARTED, STAGES, UNFINISHED, VERIFIED
 from reports.steps import Step, steps
 
 # What static/stroma.css says of the classes of a profile, in the light colours: a file stands alone.

@@ -25,8 +25,8 @@ from patients import locking, verifying
 from patients.eligibility import evaluate
 from patients.models import DataLock, EligibilityDecision, Patient, Query, Record, Visit
 from patients.outdated import outdated_by_patient
+from patients.standing import OPEN_PATIENTS, required_at, today_at
 from reports.deaths import deaths_disagreeing
-from reports.standing import OPEN_PATIENTS, required_at, today_at
 from safety.models import AdverseEvent
 from trials.items import is_missing
 from trials.protocol import Protocol

@@ -16,7 +16,7 @@ from dosing.models import Infusion, Preparation
 from patients.casebook import Casebook, day_of
 from patients.flags import subject_in
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
-from reports.standing import OPEN_PATIENTS
+from patients.standing import OPEN_PATIENTS
 from safety.models import AdverseEvent
 from safety.words import day_zero
 from trials.laboratories import book_of

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Access
 from patients.models import Patient, Query, Record, Visit
-from reports.standing import (
+from patients.standing import (
     COMPLETE,
     LOCKED,
     MISSED,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from reports.standing import COMPLETE, DRAFT
+from patients.standing import COMPLETE, DRAFT
 from reports.work import Work
 
 # Aims of the site. Data-management practice, no regulation gives a number.

@@ -24,9 +24,9 @@ from patients.filters import of_patient
 from patients.flags import readings_of
 from patients.models import Query, Record, Visit
 from patients.outdated import Outdated, forms_from_elsewhere, outdated_of
+from patients.standing import overdue, required_at, today_at
 from reports.flags import CHECK, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag, days_to_entry, record_flags
 from reports.matrix import rules_by_id
-from reports.standing import overdue, required_at, today_at
 from trials.models import ProtocolVersion
 from trials.protocol import Protocol
 from trials.reference import Readings

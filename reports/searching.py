@@ -23,7 +23,7 @@ from accounts.permissions import Permission as P
 from audit import events
 from dosing.models import Preparation
 from patients.models import Identity, Patient, Visit
-from reports.standing import OPEN_PATIENTS, today_at
+from patients.standing import OPEN_PATIENTS, today_at
 from safety.models import AdverseEvent
 from trials.calendar_words import plain
 from trials.protocol import Protocol

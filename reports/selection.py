@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dosing.models import Infusion
 from patients.models import Consent, Patient, Query, Record, Visit
-from reports.standing import COMPLETE, DRAFT, OPEN_PATIENTS, SIGNED, STAGE, VERIFIED, overdue
+from patients.standing import COMPLETE, DRAFT, OPEN_PATIENTS, SIGNED, STAGE, VERIFIED, overdue
 
 Narrow = Callable[[QuerySet[Any], date], QuerySet[Any]]
 State = Patient.State

@@ -9,9 +9,9 @@ from django.utils.translation import ngettext
 from dosing.models import Infusion
 from patients import eligibility
 from patients.models import Consent, EligibilityDecision, Patient
+from patients.standing import NOT_APPLICABLE, NOT_STARTED
 from reports.days import said
 from reports.dossier import Dossier
-from reports.standing import NOT_APPLICABLE, NOT_STARTED
 
 State = Patient.State
 DONE, SIGNED = "complete", "signed"

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from patients.models import Patient
+from patients.standing import COMPLETE, DRAFT, VERIFIED
 from reports.days import said
-from reports.standing import COMPLETE, DRAFT, VERIFIED
 from reports.work import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Work
 from safety.clocks import span
 from safety.words import length

@@ -19,9 +19,7 @@ from dosing.models import Infusion, Preparation
 from patients import verifying
 from patients.models import Patient, Query, Record, Visit
 from patients.query_figures import days_to_answer
-from reports.matrix import rules_by_id
-from reports.selection import reconsent_due
-from reports.standing import (
+from patients.standing import (
     DRAFT,
     OPEN_PATIENTS,
     STAGE,
@@ -31,6 +29,8 @@ from reports.standing import (
     required_at,
     today_at,
 )
+from reports.matrix import rules_by_id
+from reports.selection import reconsent_due
 from safety.models import AdverseEvent
 from trials.protocol import Protocol
 

@@ -19,9 +19,9 @@ from dosing.models import AllocationSlot, Infusion, Preparation
 from patients import ending, visiting
 from patients.models import Consent, Patient, Query, Record, Visit
 from patients.navigation import stage_of
+from patients.standing import STAGE, STAGES, first_unfinished, visit_stage, visit_standing
 from reports import event_grades, quality, recruitment
 from reports.matrix import columns_of, matrix, visits_of
-from reports.standing import STAGE, STAGES, first_unfinished, visit_stage, visit_standing
 from reports.tasks import TILES
 from reports.work import Work
 from tests import build, cohort

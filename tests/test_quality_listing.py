@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from audit.context import acting
 from patients.models import Query, Record, Visit
+from patients.standing import required_at
 from patients.visiting import hold_visit
 from reports.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE
-from reports.standing import required_at
 from tests import build
 from trials.laboratories import Facts, add_laboratory, add_range
 

@@ -104,7 +104,7 @@ def visit_standing(
     if state == Visit.State.MISSED:
         return MISSED, []
     if state == Visit.State.CANCELLED:
-        return NOT_APPLICABLE, []
+        return (NOT_APPLICABLE if begun == NOT_STARTED else begun), []
     if state == Visit.State.HELD:
         return begun, ["due"] if open_patient and begun in UNFINISHED else []
     if not open_patient:
