@@ -11,6 +11,7 @@ from patients import signals
 from patients.lifecycle import held, move, require
 from patients.models import Patient, Record, Visit
 from patients.visiting import today_of
+from trials.moments import Moment
 
 
 @transaction.atomic
@@ -49,10 +50,11 @@ def _check_death(patient: Patient, on: date, reason: str) -> None:
     died = died_on(patient)
     if died is None:
         return
+    said = _("A form says that the patient died on %(day)s.") % {"day": Moment.from_iso(died).display()}
     if reason != Patient.EndReason.DEATH:
-        raise ValidationError({"reason": _("A form says that the patient died on %(day)s.") % {"day": died}})
+        raise ValidationError({"reason": said})
     if died != on.isoformat():
-        raise ValidationError({"on": _("A form says that the patient died on %(day)s.") % {"day": died}})
+        raise ValidationError({"on": said})
 
 
 def died_on(patient: Patient) -> str | None:

@@ -329,6 +329,12 @@ class EntryPage(FormPlace):
         return [(each, self.choices.get(each.name, "")) for each in found]
 
     @property
+    def lists_changes(self) -> bool:
+        """Whether the page that was sent has the list of changes: it was opened when the form was complete."""
+        sent = self.data.get("_state") if self.data is not None else ""
+        return self.is_complete and sent == "complete"
+
+    @property
     def changes(self) -> list[Difference]:
         """What saving would change in a complete form, calculated values too."""
         if not self.is_complete or self.data is None:

@@ -16,7 +16,7 @@ from patients.casebook import Casebook
 from patients.models import Patient, Visit
 from patients.visiting import miss_visit
 from tests import build, evidence
-from tests.browser.pages import Walk, choose, day, field, fill_in, follow, named, press
+from tests.browser.pages import Walk, choose, day, field, fill_in, follow, press
 from trials.simulation import Simulation, simulated_values
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -56,7 +56,8 @@ class Way:
         page.goto(self.casebook)
         page.get_by_role("main").get_by_role("link", name=re.compile("^Sign [0-9]+ forms")).click()
         self.look("investigator")
-        for box in page.get_by_role("group", name=named("Forms")).get_by_role("checkbox").all():
+        ticks = re.compile("^(Tick every form of|I reviewed the content of) ")
+        for box in page.get_by_role("main").get_by_role("checkbox", name=ticks).all():
             box.check()
         choose(page, "Meaning of the signature", "Approval")
         page.get_by_label("Your password").fill(build.PASSWORD)
@@ -84,11 +85,11 @@ class Way:
         self.look(role)
         return page
 
-    def simulated(self, form: str, visit: str, on: date) -> dict:
-        """Return plausible answers to a form at a visit."""
+    def simulated(self, form: str, visit: str, on: date, **fixed: str) -> dict:
+        """Return plausible answers to a form at a visit; `fixed` are answers that stand."""
         opened = Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=self.patient.code)
         scope = opened.scope(opened.place(form, visit), {})
-        how = Simulation(on=on, blank_rate=0)
+        how = Simulation(on=on, blank_rate=0, fixed=fixed)
         return simulated_values(self.rules.form(form), self.rng, self.rules, scope, how)
 
     def screened(self) -> None:
@@ -212,7 +213,8 @@ class Way:
         self.enter("INF1", "vitals", self.vitals())
         self.unscheduled()
         last = Visit.objects.get(patient=self.patient, code=self.rules.visits[-1].code)
-        self.enter(last.code, "vital_status", self.simulated("vital_status", last.code, last.planned_on))
+        alive = self.simulated("vital_status", last.code, last.planned_on, status="ALIVE")
+        self.enter(last.code, "vital_status", alive)
         self.held(last)
         self.missed()
 
