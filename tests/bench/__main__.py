@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import plain_runs, stroma_runs
+from tests.bench import pairs, plain_runs, stroma_runs
 from tests.bench.figures import Figures, printed
 from tests.bench.servers import ROOT
 
@@ -43,8 +43,9 @@ def measure(engine: str, stroma: dict[str, str], plain: dict[str, str]) -> Figur
     figures = Figures(engine)
     figures.note_lines(filled("stroma", stroma))
     filled("plain", plain)
-    stroma_runs.run(figures, stroma, saves=SAVES)
-    plain_runs.run(figures, plain, saves=SAVES)
+    pairs.run(figures, stroma, plain, saves=SAVES)
+    stroma_runs.run(figures, stroma)
+    plain_runs.run(figures, plain)
     return figures
 
 

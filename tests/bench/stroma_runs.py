@@ -36,12 +36,11 @@ def signed_in(server: Server, role: str) -> Visitor:
     return visitor
 
 
-def run(figures: Figures, environment: dict[str, str], *, saves: int) -> None:
-    """Measure saving, the pages, the export and the commands."""
+def run(figures: Figures, environment: dict[str, str]) -> None:
+    """Measure the pages, the export and the commands."""
     statements = counted(environment)
     with serving("config.wsgi", environment) as server:
         visitor = signed_in(server, "coordinator")
-        figures.series["save a 30-item form"] = saved(server, visitor, saves, statements["save"])
         figures.series["live answer, 72 items"] = asked(server, visitor)
         for name, path in PAGES.items():
             figures.series[name] = read(server, visitor, path, statements[path])
