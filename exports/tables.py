@@ -228,7 +228,8 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
             "patient__number", "infusion__number"
         )
         if trial.rules.allocation is not None:
-            rows["allocation"] = AllocationSlot.objects.filter(trial=trial).order_by("stratum", "position")
+            taken = AllocationSlot.objects.filter(trial=trial, patient__isnull=False)
+            rows["allocation"] = taken.order_by("stratum", "position")
     return rows
 
 

@@ -11,8 +11,10 @@ from django.db import IntegrityError, connection, connections, transaction
 
 from audit.context import acting
 from dosing.allocation import allocate, generate_list, strata_of, stratum_of
+from dosing.columns import slot_columns
 from dosing.models import AllocationList, AllocationSlot
 from dosing.randomisation import ALGORITHM, permuted_blocks
+from exports.tables import querysets
 from patients.eligibility import sign_eligibility
 from patients.enrolment import enrol
 from patients.models import EligibilityDecision, Patient
@@ -383,3 +385,16 @@ class TestManyAtOnce:
             found = set(pool.map(self.allocated, self.patients[:1] * AT_ONCE))
 
         assert found == {(self.patients[0].pk, 1)}
+
+
+def test_a_place_nobody_took_tells_its_arm_to_nobody():
+    """RND-01: who knows the next arm could choose the patient for it; unblinded roles too, listed and exported."""
+    trial = build.trial(build.COVID_MSV)
+    with acting(system="test"):
+        generate_list(trial=trial, by=None, seed="7")
+    columns = {column.name: column for column in slot_columns(trial.rules)}
+    free = list(AllocationSlot.objects.filter(trial=trial))
+    assert free
+    assert {columns["arm"].value(slot) for slot in free} == {""}
+    assert {columns["arm"].text(slot) for slot in free} == {"–"}
+    assert querysets(trial, sees_treatment=True)["allocation"].count() == 0
