@@ -9,9 +9,10 @@ from django.urls import reverse
 
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
+from patients.models import Record
 from patients.navigation import FormLink, Navigation, VisitLink
 from patients.navigation import navigation as places
-from patients.standing import COMPLETE, MISSED, NOT_APPLICABLE, NOT_STARTED, STAGES, UNFINISHED, VERIFIED
+from patients.standing import COMPLETE, MISSED, NOT_APPLICABLE, NOT_STARTED, STAGES, UNFINISHED
 from reports.dossier import Dossier
 from reports.profile import BY_DATE, BY_DAY, Chart
 from reports.steps import Step, steps
@@ -65,7 +66,7 @@ def casebook(request: TrialRequest, code: str) -> HttpResponse:
         "complete": complete,
         "expected": expected,
         "may_add_visit": access.may(P.ENTER_DATA) and dossier.is_open,
-        "to_sign": _to_sign(left.places.visits) if access.may(P.SIGN) else 0,
+        "to_sign": _to_sign(dossier.casebook.records) if access.may(P.SIGN) else 0,
     }
     return render(request, "reports/casebook.html", context)
 
@@ -97,9 +98,12 @@ def _to_work_on(visits: Sequence[VisitLink]) -> VisitLink | None:
     return next(urgent, None) or next((visit for visit in waiting if visit.state != NOT_STARTED), None)
 
 
-def _to_sign(visits: Sequence[VisitLink]) -> int:
-    """Return how many complete forms of visits wait for a signature."""
-    return sum(form.state in (STAGES[COMPLETE], STAGES[VERIFIED]) for visit in visits for form in visit.forms)
+def _to_sign(records: Sequence[Record]) -> int:
+    """Return how many complete forms wait for a signature, rows of logs too: those of the page that signs."""
+    return sum(
+        record.state == Record.State.COMPLETE and not getattr(record, "is_signed", False)
+        for record in records
+    )
 
 
 def progress(visits: Sequence[VisitLink]) -> tuple[int, int]:

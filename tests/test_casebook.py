@@ -271,6 +271,19 @@ def test_the_medication_log_is_drawn_from_its_partial_dates(trial, as_test):
     assert f"UNK-{patient.screened_on:%b}".upper() in bar.tip.upper()
 
 
+def test_the_casebook_counts_the_forms_that_its_signing_page_offers(trial, as_test):
+    """SIG-04: rows of logs are signed as forms of visits are."""
+    patient = cohort.patients(trial, 1)[0]
+    for number, state in enumerate(("complete", "complete", "draft"), start=1):
+        Record.objects.create(
+            patient=patient, visit=None, protocol=patient.protocol, form="medication", repeat=number,
+            state=state, values={"name": "Dexamethasone"},
+        )  # fmt: skip
+    told = int(re.search(r"Sign (\d+) forms", page(patient, "investigator"))[1])
+    offered = build.client(build.user("investigator", trial=trial)).get(f"{address(patient)}sign/")
+    assert told == offered.content.decode().count('name="chosen"') > 2
+
+
 def test_the_table_tells_every_mark_of_the_figure(trial):
     patient = cohort.patients(trial, 1)[0]
     profile = Chart(dossier_of(patient)).profile()
