@@ -62,7 +62,7 @@
   }
   /* Tab ran past a question that the answer on its way asks for: back to it, unless something was typed since. */
   let tabbed = null;
-  form.addEventListener("keydown", (event) => { tabbed = event.key === "Tab" && !event.shiftKey ? tabbed || event.target : null; });
+  form.addEventListener("keydown", (event) => { tabbed = ["Tab", "Enter"].includes(event.key) && !event.shiftKey && !event.ctrlKey ? tabbed || event.target : null; });
   form.addEventListener("pointerdown", () => { tabbed = null; });
   const follows = (first, second) => first.compareDocumentPosition(second) & Node.DOCUMENT_POSITION_FOLLOWING;
   function goBack(item) {
@@ -132,6 +132,9 @@
     clearTimeout(timer);
     dirty = false;
     if (under) under.abort();
+    // A saved draft comes back where one was.
+    const { id } = document.activeElement;
+    form.action = form.action.split("#")[0] + (id && event.submitter?.matches("[data-save]") ? `#at-${id}` : "");
   });
   document.addEventListener("session-again", () => { form.dispatchEvent(new Event("change")); if (dirty) keep(); });
   addEventListener("pagehide", () => { if (dirty) navigator.sendBeacon(form.dataset.keep, new FormData(form)); });
@@ -153,7 +156,12 @@
     if (now) return fillIn(now, "n");
     event.preventDefault();
     history.replaceState(null, "", button.getAttribute("href"));
-    htmx.ajax("GET", button.getAttribute("href").split("#")[0], "#panel").then(() => byId("panel").scrollIntoView({ block: "nearest" }));
+    const before = button.getBoundingClientRect().top;
+    htmx.ajax("GET", button.getAttribute("href").split("#")[0], "#panel").then(() => {
+      // The panel takes room beside the form: the field stays where it was. On a phone the panel is below it.
+      if (getComputedStyle(panel.parentElement).position === "sticky") scrollBy(0, button.getBoundingClientRect().top - before);
+      else panel.scrollIntoView({ block: "nearest" });
+    });
   });
 
   /* One Tab from answer to answer: what stands beside a field is one key away instead. */
@@ -174,12 +182,4 @@
     if (event.key === "F8") target.parentElement.open = true;
     (event.key === "F8" ? target.parentElement.querySelector("select") : target).focus();
   });
-
-  /* Sent to the form itself, as after saving the one before: typing begins at once. */
-  if (location.hash === "#entry" && !differs) {
-    const first = all(".answer input, .answer select, .answer textarea").find((input) => input.offsetParent);
-    // The browser would go to the fragment once more, and take the focus away.
-    history.replaceState(null, "", location.pathname + location.search);
-    if (first) first.focus();
-  }
 })();

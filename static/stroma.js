@@ -27,7 +27,6 @@
       place(tip, mark, figure);
     };
     const hide = () => { tip.hidden = true; };
-    const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
     marks.forEach((mark, index) => {
       mark.tabIndex = index ? -1 : 0;
       if (!mark.hasAttribute("role")) mark.setAttribute("role", mark.tagName === "a" ? "link" : "img");
@@ -39,7 +38,7 @@
       mark.addEventListener("keydown", (event) => {
         if (event.key === "Escape") return hide();
         const last = marks.length - 1;
-        const next = event.key === "Home" ? 0 : event.key === "End" ? last : (index + steps[event.key] + marks.length) % marks.length;
+        const next = event.key === "Home" ? 0 : event.key === "End" ? last : (index + STEPS[event.key] + marks.length) % marks.length;
         if (Number.isNaN(next)) return;
         event.preventDefault();
         mark.tabIndex = -1;
@@ -47,6 +46,69 @@
         marks[next].focus();
       });
     });
+  }
+
+  /* A question answered with boxes is one stop. Arrows move within it, the first letter or digit of an answer finds it,
+     Delete takes the choice back; "Clear" is for the mouse, nobody comes past it with the arrows. */
+  const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  const answers = (boxes) => all("input:not([type=hidden], [value=''])", boxes);
+  const say = (input) => ["input", "change"].forEach((name) => input.dispatchEvent(new Event(name, { bubbles: true })));
+  function oneStop(boxes, here) {
+    answers(boxes).forEach((box) => { if (box.type === "checkbox") box.tabIndex = box === here ? 0 : -1; });
+  }
+  function found(boxes, box, key) {
+    const list = answers(boxes), at = list.indexOf(box), step = STEPS[key];
+    if (step) return list[(at + step + list.length) % list.length];
+    const begins = (text) => text.trim().toLowerCase().startsWith(key.toLowerCase());
+    const round = [...list.slice(at + 1), ...list.slice(0, at + 1)];
+    if (key.length === 1 && key !== " ") return round.find((each) => begins(each.labels[0].textContent)) || round.find((each) => begins(each.value));
+  }
+  function amongBoxes(event) {
+    const box = event.target, boxes = box.matches("[type=radio], [type=checkbox]") && box.closest(".seg");
+    if (!boxes || event.ctrlKey || event.altKey || event.metaKey) return;
+    const next = found(boxes, box, event.key), taken = event.key === "Delete" && box.type === "radio" && box.checked;
+    if (!next && !taken) return;
+    event.preventDefault();
+    if (next) next.focus();
+    if (next && next.type === "checkbox") return oneStop(boxes, next);
+    if (next && next.checked) return;
+    (next || box).checked = Boolean(next);
+    say(next || box);
+  }
+
+  /* Enter goes on in a form that is entered, as Tab does: half of it is never sent by a slip. */
+  function goOn(event) {
+    const here = event.target, form = here.form;
+    if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.defaultPrevented || !form || !form.matches(".entry")) return;
+    if (!here.matches("select, input:not([type=file], [type=submit], [type=button], [type=password])")) return;
+    event.preventDefault();
+    const stops = all("input:not([type=hidden]), select, textarea, button, summary, [href]", form);
+    const open = stops.filter((stop) => stop === here || stop.tabIndex >= 0 && !stop.disabled && stop.checkVisibility());
+    const boxes = here.closest(".seg"), next = open.slice(open.indexOf(here) + 1).find((stop) => !boxes || !boxes.contains(stop));
+    if (!next) return;
+    const chosen = next.type === "radio" && one(":checked", next.closest(".seg"));
+    (chosen || next).focus();
+    if (next.type === "text") next.select();
+  }
+
+  /* Typing begins at once where a page is made for one form; not where that would scroll past what is to be read. */
+  const first = (form) => all("input:not([type=hidden]), select, textarea", form).find((input) => input.tabIndex >= 0 && input.checkVisibility());
+  const inView = (input) => { const { top, bottom } = input.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; };
+  function begin() {
+    const { hash, pathname, search } = location, sent = hash === "#entry", back = hash.startsWith("#at-");
+    const form = one(sent ? "#entry" : "form[data-begin]");
+    const input = back ? document.getElementById(hash.slice(4)) : form && first(form);
+    // The browser would go to the fragment once more, and take the focus away.
+    if (sent || back) history.replaceState(null, "", pathname + search);
+    if (!sent && !back && document.getElementById(hash.slice(1)) || document.activeElement !== document.body) return;
+    if (all("[autofocus]").some((node) => node.checkVisibility())) return;
+    if (input && (sent || back || inView(input))) input.focus();
+  }
+  function skip(event) {
+    const link = event.target.closest("a.skip"), target = link && one(link.hash);
+    if (!target) return;
+    event.preventDefault();
+    (target.matches("form") && first(target) || target).focus();
   }
 
   /* A button with data-table="id" shows and hides the figures' data table. */
@@ -97,8 +159,8 @@
   }
   const unsaved = () => one("form[data-guard][data-changed]");
 
-  /* A select or radio group with data-submit sends its form when changed. */
-  const autoSubmit = (event) => event.target.matches("[data-submit]") && event.target.form.requestSubmit();
+  /* A select or radio group with data-submit sends its form when changed, not at each arrow key on the way. */
+  const autoSubmit = (event) => event.target.matches("[data-submit]:not(:focus-visible)") && event.target.form.requestSubmit();
 
   function shortcuts(event) {
     const command = event.ctrlKey || event.metaKey;
@@ -112,6 +174,7 @@
       const search = all("[data-search]").find((node) => node.offsetParent);
       if (search) { event.preventDefault(); search.focus(); search.select(); }
     }
+    if (event.key === "Enter" && event.target.matches(".error-summary")) one("a", event.target)?.click();
     if (event.key === "Escape") {
       const menu = one("details.menu[open]");
       if (menu) { menu.open = false; one("summary", menu).focus(); }
@@ -230,18 +293,21 @@
     all("figure.fig", root).forEach(describe);
     all("table:has([data-select-all])", root).forEach(count);
     all("form[data-guard]", root).forEach(guard);
+    all(".seg", root).forEach((boxes) => oneStop(boxes, answers(boxes)[0]));
   }
   document.addEventListener("DOMContentLoaded", () => {
     prepare(document);
     const session = one("dialog[data-session]"), summary = one(".error-summary");
     if (session) watchSession(session);
     if (summary) summary.focus();
+    begin();
   });
   document.addEventListener("htmx:load", (event) => { if (event.target !== document.body) prepare(event.target); });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-table]");
     if (button) toggleTable(button);
     if (event.target.closest("[data-print]")) print();
+    skip(event);
     closeMenus(event);
     openRow(event);
   });
@@ -259,5 +325,7 @@
     if (!event.defaultPrevented) delete event.target.dataset.changed;
   });
   document.addEventListener("keydown", shortcuts);
+  document.addEventListener("keydown", amongBoxes);
+  document.addEventListener("keydown", goOn);
   addEventListener("beforeunload", (event) => { if (unsaved()) event.preventDefault(); });
 })();
