@@ -62,6 +62,20 @@ class Marks:
     clears: str
 
 
+@dataclass(frozen=True)
+class Concealed:
+    """Columns that the trail keeps and does not tell: `words` (English, translated on pages) stand in their place.
+
+    until: a column, of the row as it stands now or of one above (`"trial__locked_at"`), that is filled when
+    they may be told. may: the permission of those who are told.
+    """
+
+    columns: tuple[str, ...]
+    words: str
+    until: str = ""
+    may: str = ""
+
+
 class Trail(HistoricalRecords):
     """History declared on a model.
 
@@ -78,6 +92,7 @@ class Trail(HistoricalRecords):
     covered_by: relations to rows whose signature covers this row too: adding it or changing its content
     invalidates them. covered_content: the columns meant, those of `signed_content` unless given.
     locks, marks: what freezes and locks the row, and marks on its items that a change undoes.
+    concealed: columns that not everybody who reads the history is told, or nobody yet.
     """
 
     def __init__(
@@ -99,6 +114,7 @@ class Trail(HistoricalRecords):
         covered_content: tuple[str, ...] = (),
         locks: Locks | None = None,
         marks: Marks | None = None,
+        concealed: Concealed | None = None,
     ) -> None:
         self.patient = patient
         self.trial = trial
@@ -115,6 +131,7 @@ class Trail(HistoricalRecords):
         self.covered_content = covered_content or signed_content
         self.locks = locks
         self.marks = marks
+        self.concealed = concealed
         super().__init__(
             bases=[TrailRow],
             excluded_fields=[*excluded, *watched],

@@ -6,7 +6,7 @@ the columns speak: names of choices, dates on the clock of the site, names of th
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from audit.concealing import hidden_columns, keys_to_ask, told_rows
 from audit.trail import model_labelled, tracked_columns, trail_of
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -38,14 +39,22 @@ class Change:
 
 @dataclass
 class Reader:
-    """For whom changes are put into words: language, clock of the site, and the rows that others refer to."""
+    """For whom changes are put into words: language, clock of the site, and the rows that others refer to.
+
+    may: the permissions of the reader. told: by model the keys of the rows that conceal nothing any more.
+    """
 
     language: str
     zone: str
     found: dict[type[models.Model], dict[Any, Any]] = field(default_factory=dict)
+    may: Collection[str] = ()
+    told: dict[type[models.Model], set[Any]] = field(default_factory=dict)
 
     def collect(self, rows: Iterable[Any]) -> None:
-        """Read every row that these refer to. One query per model referred to."""
+        """Read every row that these refer to. One query per model referred to, one per model that conceals."""
+        rows = list(rows)
+        for model, keys in keys_to_ask(rows).items():
+            self.told[model] = self.told.get(model, set()) | told_rows(model, keys)
         wanted: dict[type[models.Model], set[Any]] = {}
         for row in rows:
             for to, key in _references(row):
@@ -56,7 +65,8 @@ class Reader:
 
     def fork(self) -> "Reader":
         """Return a reader who knows the same rows and keeps what it collects to itself."""
-        return Reader(self.language, self.zone, {model: dict(rows) for model, rows in self.found.items()})
+        found = {model: dict(rows) for model, rows in self.found.items()}
+        return Reader(self.language, self.zone, found, self.may)
 
     def find(self, model: type[models.Model], key: Any) -> Any:
         """Return a row that was collected, or None."""
@@ -88,7 +98,19 @@ def column_changes(
     trail = trail_of(model)
     left_out = {*but, trail.trial, trail.patient}
     fields = [column for column in tracked_columns(model) if not {column.name, column.attname} & left_out]
-    return [change for column in fields for change in _field(column, old, new, reader)]
+    told = [change for column in fields for change in _field(column, old, new, reader)]
+    return _without_concealed(model, told, getattr(new or old, model._meta.pk.attname, None), reader)
+
+
+def _without_concealed(
+    model: type[models.Model], told: list[Change], key: Any, reader: Reader
+) -> list[Change]:
+    hidden = hidden_columns(model, key, may=reader.may, told=reader.told.get(model, ()))
+    return [_concealed(change, hidden.get(change.code.partition(".")[0], "")) for change in told]
+
+
+def _concealed(change: Change, words: str) -> Change:
+    return replace(change, old=change.old and _(words), new=change.new and _(words)) if words else change
 
 
 def describe_signature(old: Any, new: Any, reader: Reader) -> list[Change]:

@@ -113,7 +113,7 @@ def attach_products(rows: Sequence[Infusion], user: User) -> None:
 def slot_columns(rules: Protocol) -> tuple[Column, ...]:
     """Return the columns of an allocation list; the stratum only where the trial stratifies.
 
-    The arm of a place is shown once it was taken: who knew the next one could choose the patient (RND-01).
+    Arm and block of a place are shown once it was taken: who knew the next arm could choose the patient (RND-01).
     """
     language = get_language() or "en"
     arms = {arm.code: arm.title.in_language(language) for arm in rules.arms}
@@ -125,7 +125,10 @@ def slot_columns(rules: Protocol) -> tuple[Column, ...]:
     return (
         place,
         stratum,
-        Column(name="block", label=lazy("Block"), value=lambda row: row.block, css="num"),
+        Column(
+            name="block", label=lazy("Block"), value=lambda row: row.block if row.patient_id else "", css="num",
+            text=lambda row: row.block if row.patient_id else "–",
+        ),
         Column(
             name="arm", label=lazy("Arm"), value=lambda row: row.arm if row.patient_id else "",
             text=lambda row: arms.get(row.arm, row.arm) if row.patient_id else "–",

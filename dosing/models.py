@@ -7,11 +7,12 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts.access import Access
 from accounts.models import User
 from accounts.roles import ROLES
-from audit.trail import Locks, Trail
+from audit.trail import Concealed, Locks, Trail
 from patients.models import OfPatient, Patient, Visit
 from trials.models import Trial
 
@@ -43,7 +44,10 @@ class SlotQuerySet(TreatmentQuerySet):
 
 
 class AllocationList(models.Model):
-    """How the slots of a trial were generated: enough to generate them again (RND-01)."""
+    """How the slots of a trial were generated: enough to generate them again (RND-01).
+
+    Who knew the seed knew the arms of all who come: it is told once the trial is locked.
+    """
 
     trial = models.OneToOneField(Trial, models.PROTECT, related_name="allocation_list")
     algorithm = models.CharField(max_length=60)
@@ -53,11 +57,23 @@ class AllocationList(models.Model):
     generated_at = models.DateTimeField(default=timezone.now)
 
     objects = SlotQuerySet.as_manager()
-    history = Trail(trial="trial_id", see="see_treatment", final=True)
+    history = Trail(
+        trial="trial_id",
+        see="see_treatment",
+        final=True,
+        concealed=Concealed(
+            columns=("seed",),
+            until="trial__locked_at",
+            words=gettext_noop("concealed until the trial is locked"),
+        ),
+    )
 
 
 class AllocationSlot(models.Model):
-    """One place of the allocation list. Taken once, never edited (RND-03)."""
+    """One place of the allocation list. Taken once, never edited (RND-03).
+
+    Nobody is told the arm of a free place, nor its block: where a block ends, its last arms can be told (RND-02).
+    """
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="allocation_slots")
     stratum = models.CharField(max_length=200, blank=True)
@@ -68,7 +84,17 @@ class AllocationSlot(models.Model):
     taken_at = models.DateTimeField(null=True)
 
     objects = SlotQuerySet.as_manager()
-    history = Trail(patient="patient_id", trial="trial_id", see="see_treatment", final=True)
+    history = Trail(
+        patient="patient_id",
+        trial="trial_id",
+        see="see_treatment",
+        final=True,
+        concealed=Concealed(
+            columns=("arm", "block"),
+            until="patient",
+            words=gettext_noop("concealed until the place is taken"),
+        ),
+    )
 
     class Meta:
         ordering = ["stratum", "position"]

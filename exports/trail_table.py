@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 
 from accounts.permissions import Permission
+from audit.concealing import hidden_columns, told_rows
 from audit.models import AccessEvent, Signature
 from audit.sources import hidden_signatures
 from audit.trail import history_model, tracked_columns, tracked_models, trail_of
@@ -70,20 +71,24 @@ def _changes(
     fields = [column.attname for column in tracked_columns(model)]
     key = model._meta.pk.attname
     history = history_model(model)._default_manager.filter(history_trial=trial.pk).order_by(key, "history_id")
+    concealed = trail_of(model).concealed
+    told = told_rows(model) if concealed and concealed.until else ()
     if model is Signature:
         history = history.exclude(target_type__in=hidden_signatures(seen))
     names = ("history_date", key, "history_id", "history_type", "history_patient", *ACTOR)
-    previous_key, before = None, dict[str, Any]()
+    previous_key, before, hidden = None, dict[str, Any](), dict[str, str]()
     for row in history.values_list(*names, *fields).iterator(chunk_size=500):
         at, own_key, number, kind, patient = row[:5]
         if own_key != previous_key:
             previous_key, before = own_key, {}
+            hidden = dict(hidden_columns(model, own_key, may=seen, told=told))
         after = flat(dict(zip(fields, row[len(names) :], strict=True)))
         user, full_name, role, reason, origin, request, address = row[5 : len(names)]
         head = (cell(at), model._meta.label_lower, own_key, number, kind, code_of(patient) or "")
         who = (user, harmless(full_name), role, harmless(reason or ""), origin, request, address)
         for name, old, new in differences(before, {} if kind == "-" else after):
-            yield (*head, *who, name, harmless(old), harmless(new))
+            words = hidden.get(name)
+            yield (*head, *who, name, *(harmless(words if words and text else text) for text in (old, new)))
         before = after
 
 

@@ -85,6 +85,7 @@ class TrailPage:
         )
         self.form = TrailForm(request.GET, trial=self.trial, people=self.people, may=self.may)
         self.reader = reader_of(self.trial, self.people)
+        self.reader.may = self.may
 
     @property
     def valid(self) -> bool:

@@ -670,13 +670,14 @@ class TestTheMaskedTrial:
 
         for words in (
             "permuted-blocks-1",
-            made.seed,
+            "concealed until the trial is locked",
             "2, 4",
             "MSV-allo",
             "Placebo",
             *(each.code for each in arms.values()),
         ):
             assert words in shown
+        assert made.seed not in shown
         assert browser.get(address, {"taken": "no"}).context["listing"].total > 0
 
 

@@ -26,7 +26,7 @@ class Audience:
     def __post_init__(self) -> None:
         self.may -= {str(Permission.SEE_IDENTITY)}
         self.zone = self.trial.rules.trial.site.time_zone
-        self.reader = Reader(language=self.language, zone=self.zone)
+        self.reader = Reader(language=self.language, zone=self.zone, may=self.may)
         self.reader.found[Trial] = {self.trial.pk: self.trial}
         self.reader.found[ProtocolVersion] = {row.pk: row for row in self.trial.versions.all()}
 

@@ -1,7 +1,7 @@
 """`manage.py allocation_list --trial SLUG`: make the allocation list before the first patient needs it.
 
 Without the command the list is made when the first patient is found eligible. Neither way tells the seed or an
-arm: those who may know read them on the page of the list.
+arm: who may know the treatment reads the arm of a place once it is taken, the seed once the trial is locked.
 """
 
 from typing import Any
