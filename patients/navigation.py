@@ -181,13 +181,26 @@ def address_of(place: Place) -> str:
 
 
 def next_address(casebook: Casebook, place: Place) -> str:
-    """Where the work goes on: the next unfinished form of the visit, the log, or the casebook."""
+    """Where the work goes on: the next form that the visit still needs, else its page; after a row, its log."""
     patient = casebook.patient
     if place.visit is None:
         return reverse("patients:logs", args=[patient.trial.slug, patient.code, place.form.code])
     forms = list(_forms(casebook, place.visit, place))
     here = next((number for number, form in enumerate(forms) if form.current), -1)
     for form in [*forms[here + 1 :], *forms[:here]]:
-        if form.state in ("not_started", "draft"):
+        if form.state == "draft" or (form.needed and form.state == NOT_STARTED):
             return f"{form.url}#entry"
-    return reverse("reports:casebook", args=[patient.trial.slug, patient.code])
+    return onward_from(place.visit, patient)
+
+
+def onward_from(visit: Visit, patient: Patient) -> str:
+    """The page of a visit, at what is to be done next."""
+    return f"{reverse('patients:visit', args=[patient.trial.slug, patient.code, visit.key])}#next"
+
+
+def visit_after(casebook: Casebook, visit: Visit) -> Visit | None:
+    """The next visit that has taken place, or should have."""
+    rows, today = casebook.ordered_visits(), today_of(casebook.patient)
+    later = rows[1 + next(number for number, row in enumerate(rows) if row.pk == visit.pk) :]
+    begun = (row for row in later if (day_of(row) or date.max) <= today)
+    return next((row for row in begun if row.state in (Visit.State.PLANNED, Visit.State.HELD)), None)

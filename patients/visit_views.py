@@ -1,6 +1,7 @@
 """Pages of a visit: its forms, held, missed, unscheduled."""
 
 import re
+from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -14,7 +15,8 @@ from patients import visiting
 from patients.casebook import Casebook, visit_title
 from patients.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
 from patients.models import Patient, Record, Visit
-from patients.navigation import stage_at
+from patients.navigation import onward_from, stage_at, visit_after
+from patients.standing import UNFINISHED
 from patients.views import casebook_of, patient_of, step
 
 KEY = re.compile(r"([A-Za-z0-9]+)(?:-([1-9][0-9]{0,3}))?", re.ASCII)
@@ -28,30 +30,50 @@ def visit_of(patient: Patient, key: str) -> Visit:
     return get_object_or_404(Visit, patient=patient, code=matched[1], number=int(matched[2] or 1))
 
 
+@trial_page(see=P.SEE_TRIAL)
+def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
+    """Show one visit: when it is planned, what happened, which forms it has."""
+    try:
+        casebook = Casebook.opened(user=request.user, trial=request.trial, code=code)
+    except Patient.DoesNotExist as missing:
+        raise Http404 from missing
+    patient, row = casebook.patient, visit_of(casebook.patient, visit)
+    forms, after = entries_of(casebook, row), visit_after(casebook, row)
+    may_enter = request.access.may(P.ENTER_DATA) and patient.state in visiting.OPEN_STATES
+    context = {
+        "patient": patient,
+        "visit": row,
+        "visit_title": title_of(row, patient),
+        "forms": forms,
+        "onward": onward(row, patient, forms) if may_enter else "",
+        "after": after,
+        "after_title": title_of(after, patient) if after else "",
+        "may_enter": may_enter,
+    }
+    return render(request, "patients/visit.html", context)
+
+
+def onward(visit: Visit, patient: Patient, forms: list[dict[str, Any]]) -> str:
+    """Return what is to be done next at a visit: `hold`, the code of a form, or nothing."""
+    if patient.state == Patient.State.ENROLLED and visit.state in (Visit.State.PLANNED, Visit.State.MISSED):
+        return "hold"
+    waiting = (form for form in forms if form["when"] == "required" and form["state"] in UNFINISHED)
+    return next((form["form"].code for form in waiting), "")
+
+
 def address_of(visit: Visit, patient: Patient) -> str:
     """Return the address of the visit's page."""
     return reverse("patients:visit", args=[patient.trial.slug, patient.code, visit.key])
 
 
-@trial_page(see=P.SEE_TRIAL)
-def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
-    """Show one visit: when it is planned, what happened, which forms it has."""
-    patient = patient_of(request, code)
-    row = visit_of(patient, visit)
-    context = {
-        "patient": patient,
-        "visit": row,
-        "visit_title": visit_title(patient.protocol, row, get_language() or "en", _("Unscheduled visit")),
-        "forms": entries_of(patient, row),
-        "may_enter": request.access.may(P.ENTER_DATA),
-        "patient_open": patient.state in visiting.OPEN_STATES,
-    }
-    return render(request, "patients/visit.html", context)
+def title_of(visit: Visit, patient: Patient) -> str:
+    """Return what a visit is called."""
+    return visit_title(patient.protocol, visit, get_language() or "en", _("Unscheduled visit"))
 
 
-def entries_of(patient: Patient, visit: Visit) -> list[dict[str, object]]:
+def entries_of(casebook: Casebook, visit: Visit) -> list[dict[str, Any]]:
     """Return the forms of this visit with where each stands."""
-    casebook, language = Casebook(patient, [visit]), get_language() or "en"
+    patient, language = casebook.patient, get_language() or "en"
     found = []
     for entry in casebook.forms_at(visit):
         rows = [
@@ -82,7 +104,7 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         HoldVisitForm,
         "patients/visit_hold.html",
         do,
-        lambda form: address_of(row, patient),
+        lambda form: onward_from(row, patient),
         patient=patient,
         visit=row,
     )
@@ -123,6 +145,6 @@ def unscheduled(request: TrialRequest, code: str) -> HttpResponse:
         UnscheduledForm,
         "patients/visit_new.html",
         do,
-        lambda form: address_of(form.result, patient),
+        lambda form: onward_from(form.result, patient),
         patient=patient,
     )
