@@ -17,12 +17,13 @@ from patients import answers, not_done
 from patients.answers import Answers
 from patients.flags import reference_words, side_words
 from trials.fields import AnswerField, RowsWidget
-from trials.item_words import unit_words
+from trials.item_words import code_words, unit_words
 from trials.items import Clock, Finding, Value, display, flag
 from trials.protocol_items import Form, Item, ItemGroup
 from trials.reference import Reading, is_laboratory
 
-SHORT = 40
+# Characters that fit beside another field; a box to tick is as wide as five.
+SHORT, SHORT_CHOICE, BOX = 40, 17, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +174,17 @@ class BoundAnswer(forms.BoundField):
     @property
     def is_wide(self) -> bool:
         """Whether the field takes the whole width of the form."""
+        if self.item.type in ("choice", "yes_no") and self.is_group:
+            return sum(len(words) + BOX for words in self._choices) > SHORT_CHOICE
         short = (
-            self.item.type in ("integer", "decimal", "date", "time") or (self.item.max_length or 200) <= SHORT
+            self.item.type in ("integer", "decimal", "date", "time", "choice")
+            or (self.item.max_length or 200) <= SHORT
         )
-        return self.is_group or self.item.type == "choice" or not short
+        return self.is_group or not short
+
+    @property
+    def _choices(self) -> list[str]:
+        return [code_words(code, self.item, self.form.language, _) for code in self.item.codes]
 
     @property
     def can_be_soft(self) -> bool:
