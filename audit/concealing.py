@@ -5,34 +5,41 @@ from typing import Any
 
 from django.db import models
 
-from audit.trail import trail_of
+from audit.trail import Concealed, trail_of
+
+NOTHING = Concealed()
 
 
 def keys_to_ask(rows: Iterable[Any]) -> dict[type[models.Model], set[Any]]:
     """Return by model the keys of history rows with columns that are told only once another one is filled."""
-    found: dict[type[models.Model], set[Any]] = {}
+    wanted: dict[type[models.Model], set[Any]] = {}
     for row in rows:
         model = getattr(row, "instance_type", None)
-        if model is not None and (hidden := trail_of(model).concealed) is not None and hidden.until:
-            found.setdefault(model, set()).add(getattr(row, model._meta.pk.attname))
-    return found
+        if model is not None and (found := trail_of(model).concealed) is not None and found.until:
+            wanted.setdefault(model, set()).add(getattr(row, model._meta.pk.attname))
+    return wanted
 
 
 def told_rows(model: type[models.Model], keys: Collection[Any] | None = None) -> set[Any]:
-    """Return the keys (of all rows, or of these) whose concealed columns may be told by now. One query."""
-    hidden = trail_of(model).concealed
-    rows = model._base_manager.filter(**{f"{hidden.until}__isnull": False} if hidden else {})
+    """Return the keys (of all rows, or of these) that conceal nothing any more. One query."""
+    found = trail_of(model).concealed
+    rows = model._base_manager.filter(**{f"{found.until}__isnull": False} if found else {})
     return set((rows if keys is None else rows.filter(pk__in=keys)).values_list("pk", flat=True))
 
 
-def hidden_columns(
-    model: type[models.Model], key: Any, *, may: Collection[str], told: Collection[Any]
-) -> Mapping[str, str]:
-    """Return the columns of a row that this reader is not told, with the words that stand in their place.
+def hidden(model: type[models.Model], key: Any, *, may: Collection[str], told: Collection[Any]) -> Concealed:
+    """Return what of a row this reader is not told. `told`: the keys of the rows that may be told by now."""
+    found = trail_of(model).concealed
+    if found is None or (found.may and found.may in may) or (found.until and key in told):
+        return NOTHING
+    return found
 
-    told: the keys whose columns may be told by now.
-    """
-    hidden = trail_of(model).concealed
-    if hidden is None or (hidden.may and hidden.may in may) or (hidden.until and key in told):
-        return {}
-    return dict.fromkeys(hidden.columns, hidden.words)
+
+def without(value: Any, parts: Collection[str]) -> Any:
+    """Return a JSON value without these entries of each object that has all of them."""
+    if parts and isinstance(value, Mapping):
+        leave = parts if all(part in value for part in parts) else ()
+        return {name: without(inner, parts) for name, inner in value.items() if name not in leave}
+    if parts and isinstance(value, list):
+        return [without(inner, parts) for inner in value]
+    return value

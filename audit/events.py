@@ -1,5 +1,6 @@
 """What happens without changing a row: signing in, being refused, reading identities, exporting (AUD-08)."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -56,6 +57,14 @@ def record(
     event = _event(kind, user, trial_id, patient_id, detail, request, see)
     event.save(force_insert=True)
     return event
+
+
+def told(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any]:
+    """Return the details of an event that a reader with these permissions is told: no hash of a file unread."""
+    detail: dict[str, Any] = event.detail
+    if event.kind == Kind.FILE_SEEN and "see_files" not in may:
+        return {name: value for name, value in detail.items() if name != "sha256"}
+    return detail
 
 
 def record_surely(*, kind: str, user: Any = None, detail: dict[str, Any] | None = None) -> None:

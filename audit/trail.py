@@ -64,14 +64,17 @@ class Marks:
 
 @dataclass(frozen=True)
 class Concealed:
-    """Columns that the trail keeps and does not tell: `words` (English, translated on pages) stand in their place.
+    """What the trail keeps and does not tell.
 
+    columns: `words` (English, translated on pages) stand in their place. parts: entries of JSON objects, left out
+    of each object that has all of them.
     until: a column, of the row as it stands now or of one above (`"trial__locked_at"`), that is filled when
     they may be told. may: the permission of those who are told.
     """
 
-    columns: tuple[str, ...]
-    words: str
+    columns: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    words: str = ""
     until: str = ""
     may: str = ""
 
@@ -92,7 +95,7 @@ class Trail(HistoricalRecords):
     covered_by: relations to rows whose signature covers this row too: adding it or changing its content
     invalidates them. covered_content: the columns meant, those of `signed_content` unless given.
     locks, marks: what freezes and locks the row, and marks on its items that a change undoes.
-    concealed: columns that not everybody who reads the history is told, or nobody yet.
+    concealed: what not everybody who reads the history is told, or nobody yet.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ the columns speak: names of choices, dates on the clock of the site, names of th
 
 import json
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,8 +17,8 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from audit.concealing import hidden_columns, keys_to_ask, told_rows
-from audit.trail import model_labelled, tracked_columns, trail_of
+from audit.concealing import NOTHING, hidden, keys_to_ask, told_rows, without
+from audit.trail import Concealed, model_labelled, tracked_columns, trail_of
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 # Of interest to a reader only when nothing else changed.
@@ -98,19 +98,9 @@ def column_changes(
     trail = trail_of(model)
     left_out = {*but, trail.trial, trail.patient}
     fields = [column for column in tracked_columns(model) if not {column.name, column.attname} & left_out]
-    told = [change for column in fields for change in _field(column, old, new, reader)]
-    return _without_concealed(model, told, getattr(new or old, model._meta.pk.attname, None), reader)
-
-
-def _without_concealed(
-    model: type[models.Model], told: list[Change], key: Any, reader: Reader
-) -> list[Change]:
-    hidden = hidden_columns(model, key, may=reader.may, told=reader.told.get(model, ()))
-    return [_concealed(change, hidden.get(change.code.partition(".")[0], "")) for change in told]
-
-
-def _concealed(change: Change, words: str) -> Change:
-    return replace(change, old=change.old and _(words), new=change.new and _(words)) if words else change
+    key = getattr(new or old, model._meta.pk.attname, None)
+    kept = hidden(model, key, may=reader.may, told=reader.told.get(model, ()))
+    return [change for column in fields for change in _field(column, old, new, reader, kept)]
 
 
 def describe_signature(old: Any, new: Any, reader: Reader) -> list[Change]:
@@ -135,17 +125,20 @@ def _unseen(model: type[models.Model]) -> Change:
     return Change(",".join(field.name for field in watched), capfirst(label), "", _("changed (not shown)"))
 
 
-def _field(field: Any, old: Any, new: Any, reader: Reader) -> Iterator[Change]:
+def _field(field: Any, old: Any, new: Any, reader: Reader, kept: Concealed = NOTHING) -> Iterator[Change]:
     if field.primary_key:
         return
     before, after = (None if row is None else getattr(row, field.attname) for row in (old, new))
     if before == after or (before in EMPTY and after in EMPTY):
         return
     label = str(capfirst(field.verbose_name))
-    if isinstance(field, models.JSONField) and (_parts(before) or _parts(after)):
-        yield from _keys(field.name, label, _parts(before), _parts(after))
+    told = [without(value, kept.parts) for value in (before, after)]
+    if field.name in kept.columns:
+        yield Change(field.name, label, *("" if value in EMPTY else _(kept.words) for value in told))
+    elif isinstance(field, models.JSONField) and any(map(_parts, told)):
+        yield from _keys(field.name, label, *map(_parts, told))
     else:
-        yield Change(field.name, label, in_words(field, before, reader), in_words(field, after, reader))
+        yield Change(field.name, label, *(in_words(field, value, reader) for value in told))
 
 
 def _parts(value: Any) -> dict[str, Any]:

@@ -23,11 +23,11 @@ from trials.dictionary import file_path
 from trials.models import Trial
 
 
-def tables_of(trial: Trial, *, sees_treatment: bool) -> Iterator[Table]:
+def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[Table]:
     """Yield every table of the export, in the order of the archive."""
     yield from study_tables(trial, sees_treatment=sees_treatment)
-    yield from form_tables(trial)
-    yield trail_table(trial, sees_treatment=sees_treatment)
+    yield from form_tables(trial, sees_files=sees_files)
+    yield trail_table(trial, sees_treatment=sees_treatment, sees_files=sees_files)
     yield dictionary_table(trial, sees_treatment=sees_treatment)
 
 
@@ -62,10 +62,10 @@ def _pieces(
     """Write the archive. Runs while the answer is sent, after the request: the actor is taken along."""
     at = timezone.now()
     archive, seen = Archive(written_at=at), list[Table]()
-    sees_treatment = bool(detail["treatment"])
+    sees_treatment, sees_files = bool(detail["treatment"]), bool(detail["files"])
 
     def watched() -> Iterator[Table]:
-        for table in tables_of(trial, sees_treatment=sees_treatment):
+        for table in tables_of(trial, sees_treatment=sees_treatment, sees_files=sees_files):
             seen.append(table)
             yield table
 
@@ -73,7 +73,7 @@ def _pieces(
         trial=trial, by=label, purpose=detail["purpose"], at=at, unblinded=sees_treatment, tables=seen
     )
     with snapshot():
-        yield from archive.stream(watched(), last, attached_files(trial) if detail["files"] else ())
+        yield from archive.stream(watched(), last, attached_files(trial) if sees_files else ())
     finished = {**detail, "stage": "finished", "sha256": archive.sha256}
     finished["rows"] = {file.name: file.rows for file in archive.files}
     with resuming(actor):

@@ -1,14 +1,16 @@
 """The captured forms as tables: one per form, one per item with repeating rows, across protocol versions."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
+from audit.concealing import without
 from exports.cells import cell, harmless
 from exports.tables import Column, Table
 from patients.flags import subjects_of
 from patients.models import Record
+from patients.models.attachments import OF_FILES
 from trials import dictionary
 from trials.laboratories import book_of
 from trials.models import Trial
@@ -57,8 +59,11 @@ class Judge:
         return self.ranges.read(table.form, values, subject=subject, day=held_on or planned_on)
 
 
-def form_tables(trial: Trial) -> Iterator[Table]:
-    """Yield the tables of every form. Columns of items that an amendment removed stay. One query for versions."""
+def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[Table]:
+    """Yield the tables of every form. Columns of items that an amendment removed stay. One query for versions.
+
+    Of a file only those who may read it are told the hash and where it lies.
+    """
     versions = list(trial.versions.order_by("effective_from", "pk"))
     by_name: dict[str, dict[str, dictionary.Table]] = {}
     for version in versions:
@@ -66,10 +71,10 @@ def form_tables(trial: Trial) -> Iterator[Table]:
             by_name.setdefault(table.name, {})[version.version] = table
     judge = Judge(trial)
     for name, layouts in by_name.items():
-        yield _table(judge, name, layouts)
+        yield _table(judge, name, layouts, () if sees_files else OF_FILES.parts)
 
 
-def _table(judge: Judge, name: str, layouts: dict[str, dictionary.Table]) -> Table:
+def _table(judge: Judge, name: str, layouts: dict[str, dictionary.Table], hidden: Collection[str]) -> Table:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
     keys = (*KEYS, ROW) if newest.rows_of else KEYS
@@ -77,7 +82,7 @@ def _table(judge: Judge, name: str, layouts: dict[str, dictionary.Table]) -> Tab
     title = newest.form.title.in_language("en")
     if newest.rows_of:
         title = f"{title}: {newest.rows_of.label.in_language('en')}"
-    return Table(FOLDER + name, title, (*keys, *columns), _reader(judge, layouts, columns), escaped)
+    return Table(FOLDER + name, title, (*keys, *columns), _reader(judge, layouts, columns, hidden), escaped)
 
 
 def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
@@ -94,7 +99,7 @@ def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
 
 
 def _reader(
-    judge: Judge, layouts: dict[str, dictionary.Table], columns: list[Column]
+    judge: Judge, layouts: dict[str, dictionary.Table], columns: list[Column], hidden: Collection[str]
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
     newest = list(layouts.values())[-1]
     names = [column.name for column in columns]
@@ -105,6 +110,8 @@ def _reader(
     rows_of = newest.rows_of.name if newest.rows_of else ""
     kept = _kept(layouts, names)
     last: Layout = (newest, _places(newest, names))
+    files = any(item.type == "file" for table in layouts.values() for item in table.items)
+    hidden = hidden if files else ()
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for *sources, values in _records(judge.trial, newest.form.code):
@@ -112,7 +119,7 @@ def _reader(
             table, places = placed.get(keys[5], last)
             key_cells = [cell(key) for key in keys]
             readings = judge.readings(table, values, asked)
-            for number, answers in _answers(values, rows_of):
+            for number, answers in _answers(without(values, hidden), rows_of):
                 cells = _spread(table.cells(answers, readings), places, len(names))
                 for name in answers.keys() & kept.keys() - table.names:
                     _fill(cells, kept[name], answers)

@@ -7,10 +7,11 @@ from typing import Any
 from django.db import models
 
 from accounts.permissions import Permission
-from audit.concealing import hidden_columns, told_rows
+from audit import events
+from audit.concealing import NOTHING, hidden, told_rows, without
 from audit.models import AccessEvent, Signature
 from audit.sources import hidden_signatures
-from audit.trail import history_model, tracked_columns, tracked_models, trail_of
+from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
 from exports.cells import cell, harmless
 from exports.tables import Column, Table
 from patients.models import Patient
@@ -45,17 +46,21 @@ ACTOR = (
 )
 
 
-def trail_table(trial: Trial, *, sees_treatment: bool) -> Table:
-    """Return the trail of a trial; history of the arm only for those who may know it, identity never."""
+def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Table:
+    """Return the trail of a trial; history of the arm only for those who may know it, identity never.
+
+    The hashes of attached files are told to those who may read files.
+    """
 
     def rows() -> Iterator[tuple[Any, ...]]:
         seen = {Permission.SEE_TREATMENT} if sees_treatment else set()
+        seen |= {Permission.SEE_FILES} if sees_files else set()
         codes = dict(Patient.objects.filter(trial=trial).values_list("pk", "code"))
         for model in tracked_models():
             needed = trail_of(model).see
             if not needed or needed in seen:
                 yield from _changes(model, trial, codes.get, seen)
-        yield from _events(trial, codes.get, sees_treatment=sees_treatment)
+        yield from _events(trial, codes.get, seen)
 
     escaped = tuple(column.name for column in COLUMNS if column.free_text)
     return Table("audit_trail", "Audit trail", COLUMNS, rows, escaped)
@@ -76,38 +81,43 @@ def _changes(
     if model is Signature:
         history = history.exclude(target_type__in=hidden_signatures(seen))
     names = ("history_date", key, "history_id", "history_type", "history_patient", *ACTOR)
-    previous_key, before, hidden = None, dict[str, Any](), dict[str, str]()
+    previous_key, before, kept = None, dict[str, Any](), NOTHING
     for row in history.values_list(*names, *fields).iterator(chunk_size=500):
         at, own_key, number, kind, patient = row[:5]
         if own_key != previous_key:
             previous_key, before = own_key, {}
-            hidden = dict(hidden_columns(model, own_key, may=seen, told=told))
+            kept = hidden(model, own_key, may=seen, told=told)
         after = flat(dict(zip(fields, row[len(names) :], strict=True)))
         user, full_name, role, reason, origin, request, address = row[5 : len(names)]
         head = (cell(at), model._meta.label_lower, own_key, number, kind, code_of(patient) or "")
         who = (user, harmless(full_name), role, harmless(reason or ""), origin, request, address)
         for name, old, new in differences(before, {} if kind == "-" else after):
-            words = hidden.get(name)
-            yield (*head, *who, name, *(harmless(words if words and text else text) for text in (old, new)))
+            yield (*head, *who, name, *(_shown(name, value, kept) for value in (old, new)))
         before = after
 
 
-def flat(columns: dict[str, Any]) -> dict[str, str]:
-    """Return columns as text; an object of captured values becomes one entry per item, `values.sbp`."""
-    found: dict[str, str] = {}
+def _shown(name: str, value: Any, kept: Concealed) -> str:
+    """Return a value as text, or what stands in its place."""
+    text = _text(without(value, kept.parts))
+    return harmless(kept.words if text and name in kept.columns else text)
+
+
+def flat(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return columns by name; an object of captured values becomes one entry per item, `values.sbp`."""
+    found: dict[str, Any] = {}
     for name, value in columns.items():
         if isinstance(value, dict):
-            found |= {f"{name}.{item}": _text(inner) for item, inner in value.items()}
+            found |= {f"{name}.{item}": inner for item, inner in value.items()}
         else:
-            found[name] = _text(value)
+            found[name] = value
     return found
 
 
-def differences(before: dict[str, str], after: dict[str, str]) -> Iterator[tuple[str, str, str]]:
-    """Yield field, old and new text of what differs, in the order of the columns."""
+def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield field, old and new value of what differs as text, in the order of the columns."""
     for name in {**before, **after}:
-        old, new = before.get(name, ""), after.get(name, "")
-        if old != new:
+        old, new = before.get(name), after.get(name)
+        if old is not new and _text(old) != _text(new):
             yield name, old, new
 
 
@@ -118,12 +128,12 @@ def _text(value: Any) -> str:
 
 
 def _events(
-    trial: Trial, code_of: Callable[[Any], str | None], *, sees_treatment: bool
+    trial: Trial, code_of: Callable[[Any], str | None], seen: Collection[str]
 ) -> Iterator[tuple[Any, ...]]:
-    events = AccessEvent.objects.filter(trial_id=trial.pk).order_by("at", "pk")
-    if not sees_treatment:
-        events = events.filter(see="")
-    for event in events.iterator(chunk_size=2000):
+    rows = AccessEvent.objects.filter(trial_id=trial.pk).order_by("at", "pk")
+    if Permission.SEE_TREATMENT not in seen:
+        rows = rows.filter(see="")
+    for event in rows.iterator(chunk_size=2000):
         head = (cell(event.at), "access", event.pk, event.pk, "!", code_of(event.patient_id) or "")
         who = (
             event.user_name,
@@ -134,4 +144,4 @@ def _events(
             event.request,
             event.address,
         )
-        yield (*head, *who, event.kind, "", harmless(_text(event.detail)))
+        yield (*head, *who, event.kind, "", harmless(_text(events.told(event, may=seen))))

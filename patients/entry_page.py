@@ -311,7 +311,7 @@ class EntryPage(FormPlace):
         """The history of that item."""
         if self.record is None or self.field is None:
             return []
-        return changes_of(self.record, self.field, self.zone)
+        return changes_of(self.record, self.field, self.zone, files=self.may_see_files)
 
     @property
     def restored_at(self) -> str:

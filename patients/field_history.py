@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.roles import ROLES
 from patients.models import Query, QueryMessage, Record
+from trials.item_words import exact
 from trials.items import display
 from trials.moments import Moment
 from trials.protocol_items import Item
@@ -34,8 +35,10 @@ class Change:
     new: str
 
 
-def changes_of(record: Record, item: Item, zone: str) -> list[Change]:
-    """The changes of an item, newest first. One query."""
+def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) -> list[Change]:
+    """The changes of an item, newest first; of a file its hash only for those who may read files. One query."""
+    words = exact if files else display
+    language = get_language() or "en"
     changes: list[Change] = []
     before: Any = None
     for values, at, who, role, reason, _origin in record.history.order_by("history_id").values_list(*COLUMNS):
@@ -47,8 +50,8 @@ def changes_of(record: Record, item: Item, zone: str) -> list[Change]:
                     who=who,
                     role=role_words(role),
                     reason=reason or "",
-                    old=_words(before, item),
-                    new=_words(value, item),
+                    old=words(before, item, language, _),
+                    new=words(value, item, language, _),
                 )
             )
         before = value
@@ -94,7 +97,3 @@ def moment_words(at: Any, zone: str) -> str:
 def role_words(role: str) -> str:
     """The title of a role as the trail wrote it."""
     return str(ROLES[role].title) if role in ROLES else role
-
-
-def _words(value: Any, item: Item) -> str:
-    return display(value, item, get_language() or "en", _)

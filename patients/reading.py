@@ -32,6 +32,11 @@ class Line:
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[tuple[str, str]]] = ()
 
+    @property
+    def exact(self) -> str:
+        """Return the words, of a file with its hash: for those who may read files."""
+        return f"{self.words[:-1]}, SHA-256 {self.file['sha256']})" if self.file else self.words
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -57,13 +62,18 @@ def sections(
     return [
         Section(
             group.title.in_language(language) if group.title else "",
-            tuple(
-                line(item, values.get(item.name), language, known.get(item.name, _unread(form, item)))
-                for item in group.items
-            ),
+            tuple(asked_line(form, item.name, values, language, known) for item in group.items),
         )
         for group in form.groups
     ]
+
+
+def asked_line(
+    form: Form, name: str, values: Mapping[str, Value], language: str, readings: Readings
+) -> Line:
+    """One item of a form in words; a laboratory value is never judged by its soft limits."""
+    item = form.item(name)
+    return line(item, values.get(name), language, readings.get(name, _unread(form, item)))
 
 
 def _unread(form: Form, item: Item) -> Reading | None:

@@ -19,7 +19,7 @@ from audit.models import Signature
 from audit.trail import history_model
 from patients.lifecycle import held, refuse_locked_place, refuse_when_locked
 from patients.models import Patient, Record, Visit
-from trials.items import display
+from trials.item_words import exact
 
 Versions = Mapping[int, int]
 
@@ -154,8 +154,8 @@ def _differences(record: Record, old: Any, new: Any, who: str, reason: str) -> l
     return [
         Since(
             label=item.label.in_language(language),
-            old=display(old.get(item.name), item, language, _),
-            new=display(new.get(item.name), item, language, _),
+            old=exact(old.get(item.name), item, language, _),
+            new=exact(new.get(item.name), item, language, _),
             who=who,
             reason=reason,
         )

@@ -5,8 +5,12 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from accounts.permissions import Permission
+from audit.concealing import without
 from audit.words import Change, Reader, column_changes
 from patients.models import Record
+from patients.models.attachments import OF_FILES
+from trials.item_words import exact
 from trials.items import display
 from trials.models import ProtocolVersion
 from trials.protocol_items import Form, Item
@@ -58,4 +62,5 @@ def _names(form: Form | None, *values: Mapping[str, Any]) -> list[str]:
 def _words(value: Any, item: Item | None, reader: Reader) -> str:
     if value is None:
         return ""
-    return display(value, item, reader.language, _) if item else str(value)
+    words = exact if Permission.SEE_FILES in reader.may else display
+    return words(value, item, reader.language, _) if item else str(without(value, OF_FILES.parts))

@@ -20,7 +20,7 @@ from accounts.models import User
 from accounts.permissions import Permission as P
 from accounts.roles import ROLES
 from audit import events, reading
-from audit.models import TrailReview
+from audit.models import AccessEvent, TrailReview
 from audit.reading import Entry, Place
 from audit.words import Change, Reader, moment
 from patients.models import Patient
@@ -57,7 +57,7 @@ class Line:
     @cached_property
     def changes(self) -> Sequence[Change]:
         """Return what changed, the item asked for first, or the details of an access event."""
-        found = self.entry.changes or _details(self.entry.row)
+        found = self.entry.changes or _details(self.entry.row, self.entry.reader)
         return sorted(found, key=lambda change: change.code != self.item)
 
     @property
@@ -276,7 +276,7 @@ EVENT_WORDS = {
 }  # fmt: skip
 
 
-def _details(row: Any) -> list[Change]:
+def _details(row: Any, reader: Reader) -> list[Change]:
     """Return what an access event or a review tells, as lines with a label and a text."""
     if isinstance(row, TrailReview):
         words = ", ".join(f"{label}: {value}" for label, value in row.filters.get("words", {}).items())
@@ -285,7 +285,8 @@ def _details(row: Any) -> list[Change]:
             Change("rows", _("Entries"), "", str(row.rows_seen)),
             Change("conclusion", _("Conclusion"), "", row.conclusion),
         ]
-    told = {key: _plain(value) for key, value in getattr(row, "detail", {}).items()}
+    detail = events.told(row, may=reader.may) if isinstance(row, AccessEvent) else {}
+    told = {key: _plain(value) for key, value in detail.items()}
     return [Change(key, str(EVENT_WORDS.get(key, key)), "", text) for key, text in told.items() if text]
 
 

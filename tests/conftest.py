@@ -3,11 +3,15 @@
 from uuid import uuid4
 
 import pytest
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 from hypothesis import settings
 
+from accounts.models import User
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
+from patients.models import Patient
+from tests import build
+from trials.models import Trial
 
 # A property is right or wrong however busy the machine is.
 settings.register_profile("stroma", deadline=None)
@@ -56,3 +60,35 @@ def as_test(db):
     """Act as the test process, for arranging data directly."""
     with acting(system="test", reason="arranging a test"):
         yield
+
+
+@pytest.fixture
+def trial(db: None) -> Trial:
+    """The open trial in Liège."""
+    return build.trial()
+
+
+@pytest.fixture
+def nurse(trial: Trial) -> User:
+    """A coordinator, who enters data."""
+    return build.user("coordinator", trial=trial)
+
+
+@pytest.fixture
+def manager(trial: Trial) -> User:
+    """A data manager."""
+    return build.user("data_manager", trial=trial)
+
+
+@pytest.fixture
+def patient(trial: Trial, nurse: User) -> Patient:
+    """A patient in screening who has consented."""
+    patient = build.patient(trial=trial, by=nurse)
+    build.consent(patient, by=nurse)
+    return patient
+
+
+@pytest.fixture
+def desk(nurse: User) -> Client:
+    """The coordinator's browser."""
+    return build.client(nurse)

@@ -1,10 +1,9 @@
-"""Files attached to forms, over HTTP: taken in, kept, replaced, sent to those who may read them (SEC-13, SEC-02)."""
+"""Files attached to forms, over HTTP: taken in, kept, replaced, cleared (SEC-13, SEC-02)."""
 
 import hashlib
 import io
 import json
 import re
-import zipfile
 from datetime import timedelta
 from typing import Any
 
@@ -17,80 +16,19 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.permissions import Permission
-from accounts.roles import ROLES
 from audit.context import acting
-from audit.models import AccessEvent
 from audit.trail import history_model
 from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
 from tests import build
+from tests.attached import SCAN, address, held, hidden, opened, save, sent, upload
 from tests.file_samples import archive, jpeg, pdf, png
-from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
-
-SCAN = {"ct_done": "Y"}
-
-
-@pytest.fixture
-def trial() -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def nurse(trial):
-    return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture
-def patient(trial, nurse) -> Patient:
-    patient = build.patient(trial=trial, by=nurse)
-    build.consent(patient, by=nurse)
-    return patient
-
-
-@pytest.fixture
-def desk(nurse) -> Client:
-    return build.client(nurse)
-
-
-def address(patient: Patient, end: str = "") -> str:
-    return f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/chest_imaging/{end}"
-
-
-def hidden(page: str) -> dict[str, str]:
-    found = dict(re.findall(r'<input type="hidden" name="(_\w+|form_owner)" value="([^"]*)">', page))
-    key = re.search(r'name="ct_report" id="id_ct_report" value="(\w*)"', page)
-    assert key is not None
-    return {**found, "ct_report": key[1]}
-
-
-def opened(desk: Client, patient: Patient) -> dict[str, str]:
-    return hidden(desk.get(address(patient)).content.decode())
-
-
-def upload(data: bytes = b"", name: str = "report.pdf") -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, data or pdf(), "application/octet-stream")
-
-
-def save(desk: Client, patient: Patient, file: Any = None, **told: Any) -> Any:
-    files = {"ct_report-upload": file} if file is not None else {}
-    control = opened(desk, patient)
-    return desk.post(address(patient), {**control, **SCAN, "_action": "draft", **files, **told})
 
 
 def words(response: Any) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
-
-
-def held() -> dict[str, Any]:
-    value: dict[str, Any] = Record.objects.get(form="chest_imaging").values["ct_report"]
-    return value
-
-
-def sent(desk: Client, patient: Patient) -> str:
-    return f"/trials/{patient.trial.slug}/patients/{patient.code}/files/{held()['file']}/"
 
 
 class TestTakenIn:
@@ -337,119 +275,3 @@ class TestCleared:
         with time_machine.travel(timezone.now() + timedelta(days=8)):
             call_command("clear_uploads")
         assert not storage.exists("0" * 32)
-
-
-class TestRead:
-    @pytest.mark.parametrize("role", sorted(ROLES))
-    def test_only_those_who_may_read_files_get_one_and_every_look_is_recorded(
-        self, desk, patient, trial, role
-    ):
-        """AUD-08: a scan may name the patient."""
-        save(desk, patient, upload())
-        reader = build.user(role, trial=trial)
-        may = Permission.SEE_FILES in ROLES[role].permissions
-        browser = build.client(reader)
-        answer = browser.get(sent(desk, patient))
-        assert answer.status_code == (200 if may else 403)
-        seen = AccessEvent.objects.filter(kind="file_seen", user_id=reader.pk)
-        assert [(each.patient_id, each.detail["file"]) for each in seen] == (
-            [(patient.pk, "report.pdf")] if may else []
-        )
-        page = browser.get(address(patient)).content.decode()
-        assert (f'href="{sent(desk, patient)}"' in page) is (
-            may and role not in ("coordinator", "investigator")
-        )
-
-    def test_a_file_of_another_trial_or_patient_is_not_there(self, desk, patient, trial, nurse):
-        """SEC-02: an id in the address of somebody else's patient or trial is 404."""
-        save(desk, patient, upload())
-        there = sent(desk, patient)
-        other = build.patient(trial=trial, by=nurse)
-        assert desk.get(there.replace(patient.code, other.code)).status_code == 404
-        foreign = build.trial(build.COVID_MSV)
-        stranger = build.client(build.user("investigator", trial=foreign))
-        assert stranger.get(there).status_code == 404
-        assert stranger.get(there.replace(trial.slug, foreign.slug)).status_code == 404
-        assert desk.get(there.replace(held()["file"], "f" * 32)).status_code == 404
-        assert Client().get(there).status_code == 302
-
-    def test_the_key_of_another_patient_attaches_nothing(self, desk, patient, trial, nurse):
-        """SEC-02: ids in the body too."""
-        save(desk, patient, upload())
-        other = build.patient(trial=trial, by=nurse)
-        build.consent(other, by=nurse)
-        control = {**opened(desk, other), "ct_report": held()["file"]}
-        for end in ("", "keep/", "check/"):
-            answer = desk.post(address(other, end), {**control, **SCAN, "_action": "draft"})
-            assert answer.status_code == 400, end
-        assert not Record.objects.filter(patient=other).exists()
-
-    def test_what_a_browser_says_of_a_file_is_not_believed(self, desk, patient):
-        save(desk, patient, upload())
-        forged = json.dumps({**held(), "name": "forged.pdf", "sha256": "0" * 64})
-        for text in (forged, "{}", "[]", "x", '{"refused": "%s", "parameters": {}}', held()["file"].upper()):
-            told = {**opened(desk, patient), **SCAN, "_action": "draft", "ct_report": text}
-            assert desk.post(address(patient), told).status_code == 400, text
-        assert held()["name"] == "report.pdf"
-
-    def test_the_name_of_a_file_input_sent_as_text_is_nothing(self, desk, patient):
-        """htmx asks about the form without its files."""
-        control = opened(desk, patient)
-        told = {**control, **SCAN, "ct_report-upload": "[object File]", "_action": "draft"}
-        assert desk.post(address(patient, "check/"), told).status_code == 200
-        assert desk.post(address(patient), told).status_code == 302
-        assert "ct_report" not in Record.objects.get().values
-
-
-class TestExported:
-    def taken(self, role: str, trial: Trial) -> zipfile.ZipFile:
-        browser = build.client(build.user(role, trial=trial))
-        answer = browser.post(f"/trials/{trial.slug}/exports/", {"purpose": "files"})
-        return zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
-
-    def test_files_are_in_the_export_with_their_hash(self, desk, patient, trial):
-        save(desk, patient, upload())
-        archive = self.taken("data_manager", trial)
-        place = f"files/{held()['file']}.pdf"
-        assert archive.read(place) == pdf()
-        manifest = {each["name"]: each for each in json.loads(archive.read("manifest.json"))["files"]}
-        assert manifest[place]["sha256"] == held()["sha256"]
-        table = archive.read("forms/chest_imaging.csv").decode()
-        assert f",report.pdf,{place},{held()['sha256']},{len(pdf())}" in table
-
-    def test_who_may_not_read_files_takes_none_along(self, desk, patient, trial):
-        save(desk, patient, upload())
-        names = self.taken("statistician", trial).namelist()
-        assert not [name for name in names if name.startswith("files/")]
-        assert "forms/chest_imaging.csv" in names
-
-    def test_a_file_that_was_taken_away_is_not_exported(self, desk, patient, trial):
-        save(desk, patient, upload())
-        save(desk, patient, **{"ct_report-clear": "1"})
-        assert not [
-            name for name in self.taken("data_manager", trial).namelist() if name.startswith("files/")
-        ]
-
-
-def test_pages_and_files_tell_a_blinded_reader_the_same_in_both_arms():
-    """BLD-01: captured files belong to forms that both arms share; nothing around them depends on the arm."""
-    from dosing.allocation import generate_list
-    from tests import blind
-
-    trial = build.trial(build.COVID_MSV)
-    with acting(system="test"):
-        generate_list(trial=trial, by=None, seed="known")
-    doctor = build.user("investigator", trial=trial)
-    patient = build.enrolled(trial=trial, investigator=doctor)
-    desk = build.client(doctor)
-    assert save(desk, patient, upload()).status_code == 302
-    monitor = build.client(build.user("monitor", trial=trial))
-    addresses = [address(patient), address(patient) + "?field=ct_report", sent(desk, patient)]
-
-    def read() -> dict[str, bytes]:
-        return blind.crawl(monitor, addresses)
-
-    before = blind.read_after(trial, blind.as_it_is, read)
-    after = blind.read_after(trial, blind.swap_arms, read)
-    assert blind.differences(before, after) == {}
-    assert all(page.startswith(b"200") for page in before.values())

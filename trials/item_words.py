@@ -78,7 +78,7 @@ def display(value: Value | None, item: Item, language: str = "en", translate: Tr
         words = translate(MISSING_WORDS[value["missing"]])
         return f"{words}: {value['reason']}" if value.get("reason") else words
     if item.type == "file":
-        return f"{value['name']} ({file_words(value)}, SHA-256 {value['sha256']})"
+        return f"{value['name']} ({file_words(value)})"
     if item.type == "rows":
         return "; ".join(row_words(row, item, language, translate) for row in value)
     if item.type in ("choice", "choices", "yes_no"):
@@ -89,6 +89,14 @@ def display(value: Value | None, item: Item, language: str = "en", translate: Tr
     if item.type in ("integer", "decimal"):
         return _number_words(value, item, language)
     return str(value)
+
+
+def exact(value: Value | None, item: Item, language: str = "en", translate: Translate = str) -> str:
+    """A stored value in words, of a file its hash too: for those who may read files."""
+    words = display(value, item, language, translate)
+    if item.type != "file" or not isinstance(value, Mapping) or "sha256" not in value:
+        return words
+    return f"{words[:-1]}, SHA-256 {value['sha256']})"
 
 
 def file_words(value: Mapping[str, Any]) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from audit import reading
+from audit import events, reading
+from audit.models import AccessEvent
 from audit.reading import Entry
 from audit.sources import Filter
 from exports.paper.audience import Audience
@@ -47,6 +48,7 @@ def _told(entry: Entry, audience: Audience) -> dict[str, Any]:
 
 def _details(entry: Entry) -> Iterator[tuple[str, str]]:
     """Yield what an access event tells."""
-    for name, value in getattr(entry.row, "detail", {}).items():
+    detail = events.told(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
+    for name, value in detail.items():
         if value not in (None, "", {}, []):
             yield name.replace("_", " "), str(value)

@@ -6,10 +6,14 @@ from django.core.files.storage import Storage, storages
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
-from audit.trail import Trail
+from audit.trail import Concealed, Trail
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
+
+# Where the bytes lie and their hash: in the value of an item, which tells the name, kind and size to everybody.
+OF_FILES = Concealed(parts=("file", "sha256"), may="see_files")
 
 
 def attachment_storage() -> Storage:
@@ -35,7 +39,17 @@ class Attachment(models.Model):
     uploaded_at = models.DateTimeField(_("sent at"), default=timezone.now)
 
     objects = OfPatient.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id", final=True, deletable=True)
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        final=True,
+        deletable=True,
+        concealed=Concealed(
+            columns=("key", "sha256"),
+            words=gettext_noop("told to those who may read files"),
+            may="see_files",
+        ),
+    )
 
     class Meta:
         verbose_name = _("attached file")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.models import Signature
 from audit.trail import Locks, Marks, Trail
+from patients.models.attachments import OF_FILES
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
 from trials.models import ProtocolVersion
@@ -136,6 +137,7 @@ class Record(models.Model):
         marks=Marks(kept_in="patients.Mark", kind="verification", clears="verified_at"),
         excluded=("save_key",),
         describe="patients.words.describe_record",
+        concealed=OF_FILES,
         form="form",
         items="values",
     )

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.trail import Locks, Trail
+from patients.models.attachments import OF_FILES
 from patients.models.captured import Record
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
@@ -53,6 +54,7 @@ class Mark(models.Model):
         trial="patient__trial_id",
         final=True,
         locks=Locks(above=("record", "record__visit", "patient", "patient__trial"), freezes=False),
+        concealed=OF_FILES,
     )
 
     class Meta:
