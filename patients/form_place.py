@@ -1,6 +1,6 @@
 """Where a form stands: its visit or row, its lifecycle, and the way from it to the rest of the casebook."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.utils.translation import get_language, gettext
 from accounts.access import TrialRequest
 from patients.casebook import Casebook, Place, visit_title
 from patients.field_history import last_save, moment_words
+from patients.flags import place_readings
 from patients.models import Record
 from patients.navigation import Navigation, address_of, navigation, stage_at
 from patients.retired import all_sections
@@ -37,8 +38,11 @@ class FormPlace:
         here = [record for record in self.casebook.records if self.place.holds(record)]
         struck = [record for record in here if record.state == Record.State.STRUCK_OUT]
         for record in struck:
-            form = self.casebook.version(record.protocol_id).rules.form(record.form)
-            record.sections = all_sections(self.casebook, form, record.values)  # type: ignore[attr-defined]
+            version = self.casebook.version(record.protocol_id)
+            there = replace(self.place, protocol=version, form=version.rules.form(record.form))
+            readings = place_readings(self.casebook, there, record.values)
+            told = all_sections(self.casebook, there.form, record.values, readings=readings)
+            record.sections = told  # type: ignore[attr-defined]
         return struck
 
     @property

@@ -15,7 +15,7 @@ from patients.flags import readings_of
 from patients.marking import WHOLE, Seen
 from patients.models import Mark, Patient, Record
 from patients.navigation import form_address
-from patients.reading import Line, Section, line
+from patients.reading import Line, Section, asked_line
 from patients.retired import record_sections
 from trials.items import display
 from trials.protocol_items import Form
@@ -86,15 +86,17 @@ def _place(record: Record) -> tuple[Any, ...]:
 
 
 def verification_blocks(patient: Patient, visit: str = "") -> list[VisitBlock]:
-    """Return by visit the forms with items to compare with the source. Three queries."""
+    """Return by visit the forms with items to compare with the source. Five queries."""
     standing, undone = verifying.standing_items(patient), last_undone(patient, Mark.Kind.VERIFICATION)
     waiting = [
         record
         for record in complete_records(patient, visit)
         if record.verified_at is None and verifying.planned(record)
     ]
+    readings = readings_of(patient.trial, waiting) if waiting else {}
     return _by_visit(
-        (record, _to_verify(record, standing.get(record.pk, set()), undone)) for record in waiting
+        (record, _to_verify(record, standing.get(record.pk, set()), undone, readings.get(record.pk, {})))
+        for record in waiting
     )
 
 
@@ -114,13 +116,15 @@ def last_undone(patient: Patient, kind: str) -> Mapping[tuple[int, str], Mark]:
     return {(mark.record_id, mark.item): mark for mark in rows}
 
 
-def _to_verify(record: Record, standing: set[str], undone: Mapping[tuple[int, str], Mark]) -> FormBlock:
+def _to_verify(
+    record: Record, standing: set[str], undone: Mapping[tuple[int, str], Mark], readings: Readings
+) -> FormBlock:
     form, names = record.protocol.rules.form(record.form), verifying.to_verify(record, standing)
     language = get_language() or "en"
     lines = tuple(
         ItemLine(
             f"{record.pk}:{record.version}:{name}",
-            line(form.item(name), record.values.get(name), language),
+            asked_line(form, name, record.values, language, readings),
             in_words(undone.get((record.pk, name)) or undone.get((record.pk, WHOLE)), record, name),
         )
         for name in names

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.models import Meaning
 from patients.forms import PasswordForm
+from patients.flags import readings_of
 from patients.marks_page import where
 from patients.models import Query, Record
 from patients.navigation import form_address
@@ -49,26 +50,45 @@ class VisitToSign:
     title: str
     forms: list[FormToSign]
 
+    @property
+    def changed(self) -> int:
+        """Return how many forms were changed since they were signed."""
+        return sum(bool(form.changes) for form in self.forms)
+
+    @property
+    def asked(self) -> int:
+        """Return how many queries are open."""
+        return sum(len(form.queries) for form in self.forms)
+
+    @property
+    def signed(self) -> int:
+        """Return how many forms carry a valid signature."""
+        return sum(form.signed for form in self.forms)
+
 
 def visits_to_sign(records: Sequence[Record]) -> list[VisitToSign]:
-    """Return the forms by visit with all that is read before signing. Three queries."""
+    """Return the forms by visit with all that is read before signing. Five queries; reads record.patient.trial."""
     changes, queries = changes_since_signature(records), _open_queries(records)
+    readings = readings_of(records[0].patient.trial, records) if records else {}
     found: dict[str, VisitToSign] = {}
     for record in records:
         key = record.visit.key if record.visit else LOGS
         block = found.setdefault(key, VisitToSign(key, where(record), []))
-        block.forms.append(_form(record, changes.get(record.pk), queries.get(record.pk, [])))
+        sections = record_sections(record, readings.get(record.pk))
+        block.forms.append(_form(record, sections, changes.get(record.pk), queries.get(record.pk, [])))
     return list(found.values())
 
 
-def _form(record: Record, changes: list[Since] | None, queries: list[Query]) -> FormToSign:
+def _form(
+    record: Record, sections: list[Section], changes: list[Since] | None, queries: list[Query]
+) -> FormToSign:
     title = form_title(record)
     return FormToSign(
         record=record,
         title=title if record.visit else f"{title} {record.repeat}",
         url=form_address(record.patient, record.form, record.visit, record.repeat),
         value=f"{record.pk}:{record.version}",
-        sections=record_sections(record),
+        sections=sections,
         changes=changes,
         queries=queries,
     )

@@ -92,7 +92,7 @@
   }
 
   /* Typing begins at once where a page is made for one form; not where that would scroll past what is to be read. */
-  const first = (form) => all("input:not([type=hidden]), select, textarea", form).find((input) => input.tabIndex >= 0 && input.checkVisibility());
+  const first = (form) => all("input:not([type=hidden]), select, textarea, [data-save-next]", form).find((input) => input.tabIndex >= 0 && input.checkVisibility());
   const inView = (input) => { const { top, bottom } = input.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; };
   function begin() {
     const { hash, pathname, search } = location, sent = hash === "#entry", back = hash.startsWith("#at-");
@@ -174,7 +174,7 @@
       const search = all("[data-search]").find((node) => node.offsetParent);
       if (search) { event.preventDefault(); search.focus(); search.select(); }
     }
-    if (event.key === "Enter" && event.target.matches(".error-summary")) one("a", event.target)?.click();
+    if (event.key === "Enter" && event.target.matches(".error-summary")) { event.preventDefault(); one("a", event.target)?.click(); }
     if (event.key === "Escape") {
       const menu = one("details.menu[open]");
       if (menu) { menu.open = false; one("summary", menu).focus(); }
@@ -291,7 +291,7 @@
 
   function prepare(root) {
     all("figure.fig", root).forEach(describe);
-    all("table:has([data-select-all])", root).forEach(count);
+    all(":is(table, [data-ticks]):has([data-select-all])", root).forEach(count);
     all("form[data-guard]", root).forEach(guard);
     all(".seg", root).forEach((boxes) => oneStop(boxes, answers(boxes)[0]));
   }
@@ -312,7 +312,7 @@
     openRow(event);
   });
   document.addEventListener("change", (event) => {
-    const table = event.target.closest("table");
+    const table = event.target.closest("[data-ticks], table:has([data-select-all])");
     if (event.target.matches("[data-select-all]")) {
       all("tbody input[type=checkbox]:not(:disabled)", table).forEach((box) => { box.checked = event.target.checked; });
     }
