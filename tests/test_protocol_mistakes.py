@@ -237,6 +237,21 @@ def test_an_item_of_the_wrong_shape_is_not_told_as_unknown_elsewhere() -> None:
     assert found == ["forms.body.weight.type: should be " + found[0].partition("should be ")[2]]
 
 
+def test_a_mistake_in_the_dosing_does_not_hide_an_unknown_weight() -> None:
+    """DAT-09: a part that is set aside for its shape is still held against the other tables."""
+    text = SMALL.replace("interval_days = [3, 4]", "interval_days = [4, 3]").replace(
+        'weight_item = "body.weight"', 'weight_item = "body.weigth"'
+    )
+    assert [problem.path for problem in problems(text)] == ["dosing.interval_days", "dosing.weight_item"]
+
+
+def test_a_visit_of_the_wrong_shape_is_not_told_as_unknown_in_expressions() -> None:
+    """One slip in a visit gives one problem, not one for each check that names the visit."""
+    path = ROOT / "trials/protocols/nct04445454.toml"
+    text = path.read_text(encoding="utf-8").replace('anchor = "inclusion"\n', 'anchor = "inclusionn"\n', 1)
+    assert [problem.path for problem in problems(text)] == ["visits.INF1.anchor"]
+
+
 def test_a_mistake_of_toml_is_told_with_its_line() -> None:
     (problem,) = problems("[trial]\nid = \n")
     assert problem.path == "line 2, column 6"

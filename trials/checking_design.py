@@ -18,8 +18,8 @@ def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]
         *_amendment(protocol),
         *_arms(protocol, written, raw),
         *_visits(protocol, written),
-        *(_infusions(protocol) if protocol.dosing or "dosing" not in raw else ()),
-        *_items_referred_to(protocol, written),
+        *(_infusions(protocol, raw) if protocol.dosing or "dosing" not in raw else ()),
+        *_items_referred_to(protocol, written, raw),
         *_monitoring(protocol, written),
         *_causalities(protocol),
     ]
@@ -122,11 +122,14 @@ def _forms(path: str, forms: tuple[VisitForm, ...], written: Written) -> Iterato
             yield Problem(path, f"unknown form {entry.form!r}")
 
 
-def _infusions(protocol: Protocol) -> Iterator[Problem]:
+def _infusions(protocol: Protocol, raw: Mapping[str, Any]) -> Iterator[Problem]:
     planned = protocol.dosing.infusions if protocol.dosing else 0
     for visit in protocol.visits:
         yield from _infusion_of(visit, planned)
-    given = Counter(visit.infusion for visit in protocol.visits if visit.infusion)
+    visits = raw.get("visits")
+    written = [visit for visit in visits if isinstance(visit, dict)] if isinstance(visits, list) else []
+    numbers = [visit.get("infusion") for visit in written]
+    given = Counter(number for number in numbers if isinstance(number, int))
     for number in range(1, planned + 1):
         if given[number] != 1:
             yield Problem("visits", f"infusion {number} needs one visit, it has {given[number]}")
@@ -146,7 +149,16 @@ def _infusion_of(visit: Visit, planned: int) -> Iterator[Problem]:
         yield Problem(f"visits.{visit.code}.anchor", "an infusion is counted from an earlier one")
 
 
-def _items_referred_to(protocol: Protocol, written: Written) -> Iterator[Problem]:
+def _weight_item(protocol: Protocol, raw: Mapping[str, Any]) -> str:
+    """The item that gives the weight, also when something else in `dosing` has the wrong shape."""
+    if protocol.dosing:
+        return protocol.dosing.weight_item
+    dosing = raw.get("dosing")
+    told = dosing.get("weight_item") if isinstance(dosing, dict) else None
+    return told if isinstance(told, str) and "." in told else ""
+
+
+def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:
     profile = protocol.profile
     numeric, choice = frozenset({"integer", "decimal"}), CHOICE_TYPES | {"yes_no"}
     wanted: list[tuple[str, str | None, frozenset[str]]] = [
@@ -156,9 +168,9 @@ def _items_referred_to(protocol: Protocol, written: Written) -> Iterator[Problem
         ("profile.died_on", profile.died_on, frozenset({"date"})),
         *(("profile.labs", path, numeric) for path in profile.labs),
     ]
-    if protocol.dosing:
-        wanted.append(("dosing.weight_item", protocol.dosing.weight_item, numeric))
-        weight = _item(protocol, protocol.dosing.weight_item)
+    if weighed := _weight_item(protocol, raw):
+        wanted.append(("dosing.weight_item", weighed, numeric))
+        weight = _item(protocol, weighed)
         if weight and weight.is_numeric and weight.unit != "kg":
             yield Problem("dosing.weight_item", "the weight must be in kg")
     for code in profile.logs:

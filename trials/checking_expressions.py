@@ -8,7 +8,7 @@ from trials.checking_shape import Problem, Written
 from trials.evaluation import Scope
 from trials.expression_syntax import ExpressionError, Name, parse, walk
 from trials.expression_types import Names
-from trials.expression_values import LOGIC, ItemKind
+from trials.expression_values import LOGIC, TEXT, ItemKind
 from trials.expression_writing import paths
 from trials.expressions import check_expression
 from trials.protocol_document import Protocol
@@ -35,7 +35,7 @@ def expression_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Prob
     set_aside = Written.in_file(raw).items - {
         f"{form.code}.{item.name}" for form in protocol.forms.values() for item in form.items
     }
-    stated = list(_stated(protocol))
+    stated = list(_stated(protocol, _codes_set_aside(protocol, raw)))
     found = [problem for each in stated for problem in _mistakes(each, set_aside)]
     return found + list(_circles(protocol))
 
@@ -64,8 +64,17 @@ def trial_run(protocol: Protocol) -> list[Problem]:
     return found
 
 
-def _stated(protocol: Protocol) -> Iterator[Stated]:
-    names = names_everywhere(protocol)
+def _codes_set_aside(protocol: Protocol, raw: Mapping[str, Any]) -> Names:
+    """Names whose codes cannot be told, because a part that makes one of them has the wrong shape."""
+    told = {"visit.code": ("visits", len(protocol.visits)), "subject.group": ("groups", len(protocol.groups))}
+    written = {name: raw.get(table) for name, (table, _count) in told.items()}
+    return {
+        name: TEXT for name, rows in written.items() if isinstance(rows, list) and len(rows) != told[name][1]
+    }
+
+
+def _stated(protocol: Protocol, unknown: Names) -> Iterator[Stated]:
+    names = {**names_everywhere(protocol), **unknown}
     for name, source in protocol.definitions.items():
         yield Stated(f"definitions.{name}", source, names, gives=None)
     for group in protocol.groups:
