@@ -63,6 +63,30 @@ class Marks:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """Rows of which no two may reach the same: alike in `same`, one of the spans must keep them apart.
+
+    under: the relation whose row is held while one is written, so that two writers do not meet.
+    shared: text columns in which a blank stands for every value. through: spans, (first, last) columns, whose last is
+    part of them; below: spans whose end is not. An empty end is open. unless: a text column; a row that has it
+    filled reaches nothing.
+    """
+
+    under: str
+    same: tuple[str, ...]
+    shared: tuple[str, ...] = ()
+    through: tuple[tuple[str, str], ...] = ()
+    below: tuple[tuple[str, str], ...] = ()
+    unless: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return every field that decides how far a row reaches."""
+        spans = [name for span in (*self.through, *self.below) for name in span]
+        return (*self.same, *self.shared, *spans, *([self.unless] if self.unless else []))
+
+
+@dataclass(frozen=True)
 class Concealed:
     """What the trail keeps and does not tell.
 
@@ -96,6 +120,7 @@ class Trail(HistoricalRecords):
     invalidates them. covered_content: the columns meant, those of `signed_content` unless given.
     locks, marks: what freezes and locks the row, and marks on its items that a change undoes.
     concealed: what not everybody who reads the history is told, or nobody yet.
+    apart: no two rows may reach the same.
     """
 
     def __init__(
@@ -118,6 +143,7 @@ class Trail(HistoricalRecords):
         locks: Locks | None = None,
         marks: Marks | None = None,
         concealed: Concealed | None = None,
+        apart: Apart | None = None,
     ) -> None:
         self.patient = patient
         self.trial = trial
@@ -135,6 +161,7 @@ class Trail(HistoricalRecords):
         self.locks = locks
         self.marks = marks
         self.concealed = concealed
+        self.apart = apart
         super().__init__(
             bases=[TrailRow],
             excluded_fields=[*excluded, *watched],

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Delegation, User
-from audit.trail import Locks, Trail
+from audit.trail import Apart, Locks, Trail
 from trials.protocol import Protocol, load
 
 if TYPE_CHECKING:
@@ -149,7 +149,18 @@ class ReferenceRange(models.Model):
     entered_at = models.DateTimeField(_("entered at"), default=timezone.now)
     in_error_reason = models.TextField(_("entered in error because"), blank=True)
 
-    history = Trail(trial="laboratory__trial_id", locks=Locks(above=("laboratory__trial",), freezes=False))
+    history = Trail(
+        trial="laboratory__trial_id",
+        locks=Locks(above=("laboratory__trial",), freezes=False),
+        apart=Apart(
+            under="laboratory",
+            same=("laboratory", "form", "item"),
+            shared=("sex",),
+            through=(("effective_from", "effective_to"),),
+            below=(("age_from", "age_to"),),
+            unless="in_error_reason",
+        ),
+    )
 
     class Meta:
         verbose_name = _("reference range")
@@ -159,7 +170,7 @@ class ReferenceRange(models.Model):
             models.Index(fields=["laboratory", "effective_from", "id"], name="ranges_by_day"),
         ]
         constraints = [
-            # Overlaps are refused by the verbs under a lock of the laboratory; the same start by the database too.
+            # Any other overlap is refused by the trigger of `apart`.
             models.UniqueConstraint(
                 fields=["laboratory", "form", "item", "sex", "age_from", "effective_from"],
                 condition=Q(in_error_reason=""),

@@ -6,6 +6,7 @@ equality of 1.0 and 1.00 inside JSON can hide a change.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
@@ -15,6 +16,7 @@ from audit.triggers.tables import (
     KEY_IS_FIXED,
     LOCKED,
     NEVER_DELETED,
+    NOT_APART,
     OWN_LOCKS,
     SIGNED_IS_FIXED,
     STILL_HELD,
@@ -102,6 +104,10 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[Function], 
             found.append(
                 Trigger(f"{PREFIX}locked", table.name, "BEFORE INSERT OR UPDATE", "ROW", functions[-1].name)
             )
+        if table.apart:
+            functions.append(_apart_function(table))
+            event = "AFTER INSERT OR UPDATE"
+            found.append(Trigger(f"{PREFIX}apart", table.name, event, "ROW", functions[-1].name))
     for name in append_only_tables():
         found += _append_only(name) if name in names else []
     if signature_table() in names:
@@ -245,6 +251,22 @@ BEGIN
   RETURN NEW;
 END"""
     return Function(f"{PREFIX}final_{table.name}", body)
+
+
+def _apart_function(table: TrackedTable) -> Function:
+    """Return the guard; the row above is held first, and the others are read after whoever held it is done."""
+    relation: Any = table.model._meta.get_field(table.apart.under if table.apart else "")
+    above, key = relation.related_model._meta.db_table, relation.related_model._meta.pk.column
+    body = f"""
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF NOT ({differs(table.reach)}) THEN RETURN NULL; END IF;
+  END IF;
+  PERFORM 1 FROM "{above}" WHERE "{key}" = NEW."{relation.column}" FOR NO KEY UPDATE;
+  IF {table.meets} THEN RAISE EXCEPTION '{NOT_APART.format(table=table.name)}' {REFUSE}; END IF;
+  RETURN NULL;
+END"""
+    return Function(f"{PREFIX}apart_{table.name}", body)
 
 
 def _trail_triggers(table: TrackedTable) -> list[Trigger]:

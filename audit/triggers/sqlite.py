@@ -10,6 +10,7 @@ from audit.triggers.tables import (
     KEY_IS_FIXED,
     LOCKED,
     NEVER_DELETED,
+    NOT_APART,
     OWN_LOCKS,
     SIGNED_IS_FIXED,
     STILL_HELD,
@@ -66,6 +67,7 @@ def _trail(table: TrackedTable) -> dict[str, str]:
         **_deletion(table, named),
         **_final(table),
         **_locks(table),
+        **_apart(table),
     }
 
 
@@ -83,6 +85,17 @@ def _final(table: TrackedTable) -> dict[str, str]:
     refusal = [f"SELECT RAISE(ABORT, '{FINAL_IS_FIXED.format(table=table.name)}')"]
     when = " OR ".join(f'(OLD."{name}" IS NOT NULL AND ({differs((name,))}))' for name in table.settled)
     return _trigger(table.name, "final", "BEFORE UPDATE", refusal, when=when)
+
+
+def _apart(table: TrackedTable) -> dict[str, str]:
+    if table.apart is None:
+        return {}
+    refusal = [f"SELECT RAISE(ABORT, '{NOT_APART.format(table=table.name)}')"]
+    moved = f"({differs(table.reach)}) AND {table.meets}"
+    return {
+        **_trigger(table.name, "apart_insert", "AFTER INSERT", refusal, when=table.meets),
+        **_trigger(table.name, "apart", "AFTER UPDATE", refusal, when=moved),
+    }
 
 
 def _locks(table: TrackedTable) -> dict[str, str]:

@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit.trail import Locks, history_model, tracked_columns, tracked_models, trail_of
+from audit.trail import Apart, Locks, history_model, tracked_columns, tracked_models, trail_of
 
 SEALED_BESIDE = ("audit.AccessEvent", "audit.TrailReview")
 APPEND_ONLY = (*SEALED_BESIDE, "audit.Seal", "audit.SealedPart")
@@ -35,6 +35,7 @@ FINAL_IS_FIXED = "What a row of {table} holds never changes"
 REFUSED_BY_LOCK = "This is frozen or locked"
 LOCKED = REFUSED_BY_LOCK + ": {table} changes only after it is unlocked"
 STILL_HELD = "A freeze or lock of {table} ends by its own step, which says who and why"
+NOT_APART = "Two rows of {table} reach the same: end or correct the other one first"
 SIGNED_IS_FIXED = "A signature never changes; it can only be invalidated, once"
 
 
@@ -81,6 +82,7 @@ class TrackedTable:
     locks: Locks | None = None
     lock_table: str = ""
     marks: MarkTable | None = None
+    apart: Apart | None = None
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -125,6 +127,31 @@ class TrackedTable:
             f' AND h.{level}_id = OLD."{self.key}" AND h.released_at IS NULL)'
         )
 
+    @property
+    def reach(self) -> tuple[str, ...]:
+        """Return the columns that decide how far a row reaches."""
+        return _columns(self.model, self.apart.columns) if self.apart else ()
+
+    @property
+    def meets(self) -> str:
+        """Return the condition that NEW reaches what another row reaches."""
+        return f'EXISTS (SELECT 1 FROM "{self.name}" o WHERE {" AND ".join(self._meeting())})'
+
+    def _meeting(self) -> Iterator[str]:
+        apart: Any = self.apart
+        yield f'o."{self.key}" <> NEW."{self.key}"'
+        for column in _columns(self.model, apart.same):
+            yield f'o."{column}" = NEW."{column}"'
+        for column in _columns(self.model, apart.shared):
+            yield f'(o."{column}" = \'\' OR NEW."{column}" = \'\' OR o."{column}" = NEW."{column}")'
+        spans = [(span, "<=") for span in apart.through] + [(span, "<") for span in apart.below]
+        for span, before in spans:
+            first, last = _columns(self.model, span)
+            for one, other in (("o", "NEW"), ("NEW", "o")):
+                yield f'({one}."{last}" IS NULL OR {other}."{first}" {before} {one}."{last}")'
+        for row in ("o", "NEW") if apart.unless else ():
+            yield f"{row}.\"{apart.unless}\" = ''"
+
     def place(self, row: str) -> dict[str, str]:
         """Return SQL for the trial and the patient of `row` (an alias, or NEW and OLD)."""
         paths = {"history_trial": self.trial, "history_patient": self.patient}
@@ -165,6 +192,7 @@ def tracked_table(model: type[models.Model]) -> TrackedTable:
         locks=trail.locks,
         lock_table=_table(trail.locks.kept_in) if trail.locks else "",
         marks=_mark_table(model),
+        apart=trail.apart,
     )
 
 
@@ -230,7 +258,8 @@ def _settled(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
     locks, marks = table.locks, table.marks
     if locks and not (_has_locks(table, columns) and (not table.lock_table or table.lock_table in columns)):
         locks = None
-    return replace(table, locks=locks, marks=marks if marks and marks.name in columns else None)
+    apart = table.apart if set(table.reach) <= columns[table.name] else None
+    return replace(table, locks=locks, marks=marks if marks and marks.name in columns else None, apart=apart)
 
 
 def _has_locks(table: TrackedTable, columns: dict[str, set[str]]) -> bool:
