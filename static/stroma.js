@@ -169,7 +169,7 @@
       if (button) { event.preventDefault(); button.click(); }
     };
     if (command && !event.shiftKey && !event.altKey && event.key.toLowerCase() === "s") return press("[data-save]");
-    if (command && event.key === "Enter") return press("[data-save-next]");
+    if (command && event.key === "Enter") return press(one("[data-save-next]") ? "[data-save-next]" : "[data-save]");
     if (event.key === "/" && !command && !event.altKey && !typing(event.target)) {
       const search = all("[data-search]").find((node) => node.offsetParent);
       if (search) { event.preventDefault(); search.focus(); search.select(); }
