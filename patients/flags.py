@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from patients.casebook import Casebook, Place, day_of
 from patients.models import Patient, Record
-from trials.item_words import number_text, unit_words
+from trials.item_words import number_text, with_unit
 from trials.items import decimal
 from trials.laboratories import book_of
 from trials.models import Trial
@@ -101,7 +101,7 @@ def range_words(low: Decimal | None, high: Decimal | None, unit: str, language: 
     low_text, high_text = ("" if bound is None else bound_words(bound, language) for bound in (low, high))
     open_text = f"≥ {low_text}" if low_text else f"≤ {high_text}"
     words = f"{low_text}–{high_text}" if low_text and high_text else open_text
-    return f"{words} {unit_words(unit)}" if unit else words
+    return with_unit(words, unit)
 
 
 def bound_words(bound: Decimal, language: str) -> str:

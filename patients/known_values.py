@@ -1,6 +1,7 @@
 """Values that another form already holds: offered beside an empty field, never filled in (DAT-01)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -8,7 +9,8 @@ from django.utils.translation import gettext as _
 from patients.capture import Known
 from patients.casebook import Casebook, Place, day_of
 from patients.models import Record
-from trials.items import decimal, display, is_missing, typed
+from trials.item_words import shown_number
+from trials.items import display, is_missing, typed
 from trials.moments import Moment
 from trials.protocol_items import Item
 
@@ -50,10 +52,9 @@ def _same_question(casebook: Casebook, form: str, item: Item) -> bool:
     return (other.type, other.unit) == (item.type, item.unit)
 
 
-def _known(casebook: Casebook, record: Record, item: Item, value: object) -> Known:
+def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> Known:
     language = get_language() or "en"
-    number = decimal(value)
-    plain = f"{number:f}" if number is not None else value
+    plain = shown_number(value["value"], value["entered"], item) if isinstance(value, Mapping) else value
     visit = next(visit for visit in casebook.visits if visit.pk == record.visit_id)
     day = day_of(visit)
     source = casebook.patient.protocol.rules.form(record.form).title.in_language(language)

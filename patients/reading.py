@@ -8,7 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.flags import reference_words
-from trials.item_words import unit_words
+from trials.item_words import headed
 from trials.items import Value, display, flag, is_answered, is_missing
 from trials.protocol_items import Form, Item
 from trials.reference import Reading, Readings, Side, is_laboratory
@@ -68,9 +68,7 @@ def sections(
     ]
 
 
-def asked_line(
-    form: Form, name: str, values: Mapping[str, Value], language: str, readings: Readings
-) -> Line:
+def asked_line(form: Form, name: str, values: Mapping[str, Value], language: str, readings: Readings) -> Line:
     """One item of a form in words; a laboratory value is never judged by its soft limits."""
     item = form.item(name)
     return line(item, values.get(name), language, readings.get(name, _unread(form, item)))
@@ -84,7 +82,9 @@ def line(item: Item, value: Value | None, language: str, reading: Reading | None
     """One item in words; `reading` is where a laboratory value lies."""
     table: dict[str, Any] = {}
     if item.type == "rows" and isinstance(value, list):
-        table["columns"] = [_heading(column, language) for column in item.columns]
+        table["columns"] = [
+            headed(column.label.in_language(language), column.unit) for column in item.columns
+        ]
         table["rows"] = [
             [
                 (display(row.get(column.name), column, language, _), flag(row.get(column.name), column))
@@ -103,11 +103,6 @@ def line(item: Item, value: Value | None, language: str, reading: Reading | None
         file=value if item.type == "file" and isinstance(value, Mapping) and "file" in value else None,
         **table,
     )
-
-
-def _heading(item: Item, language: str) -> str:
-    label = item.label.in_language(language)
-    return f"{label} ({unit_words(item.unit)})" if item.unit else label
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.models import Meaning
-from patients.forms import PasswordForm
 from patients.flags import readings_of
+from patients.forms import PasswordForm
 from patients.marks_page import where
 from patients.models import Query, Record
 from patients.navigation import form_address

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db.models.functions import Coalesce
@@ -16,7 +15,7 @@ from dosing.models import Preparation
 from patients.models import Consent, Patient, Record
 from safety import words
 from safety.models import AdverseEvent
-from trials.item_words import display
+from trials.item_words import display, own_unit_words
 from trials.models import Trial
 from trials.moments import Moment
 from trials.protocol import Protocol
@@ -96,8 +95,7 @@ def _weight(rules: Protocol, values: dict[str, Any]) -> str:
     path = rules.profile.weight
     weight = values.get(path or "")
     if path and isinstance(weight, dict) and "entered" in weight:
-        rounded = str(Decimal(weight["value"]).quantize(Decimal("0.01")))
-        return display(rounded, rules.item(path), get_language() or "en", _)
+        return own_unit_words(weight, rules.item(path), get_language() or "en")
     return _told(rules, values, path)
 
 

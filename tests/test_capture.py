@@ -362,7 +362,7 @@ def test_a_form_reads_in_words() -> None:
     words = {line.name: line.words for line in section.lines}
     assert words == {
         "count": "7",
-        "hb": "12.5 g/dL (125.0 g/L)",
+        "hb": "12.5 g/dL (125 g/L)",
         "weight": "Not done: no scale",
         "word": "007 ",
         "story": "two\nlines <script>",

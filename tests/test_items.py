@@ -88,10 +88,41 @@ def test_another_unit_is_converted_exactly_and_the_original_kept() -> None:
     stored = parse({"": "12,5", "unit": "g/dL"}, HAEMOGLOBIN)
     assert stored == {"value": "125.0", "entered": "12.5", "unit": "g/dL"}
     assert decimal(stored) == Decimal("125.0")
-    assert display(stored, HAEMOGLOBIN) == "12.5 g/dL (125.0 g/L)"
-    assert display(stored, HAEMOGLOBIN, "fr") == "12,5 g/dL (125,0 g/L)"
+    assert display(stored, HAEMOGLOBIN) == "12.5 g/dL (125 g/L)"
+    assert display(stored, HAEMOGLOBIN, "fr") == "12,5 g/dL (125 g/L)"
     assert parse({"": "7.755", "unit": "mmol/L"}, HAEMOGLOBIN)["value"] == "124.964070"
     assert parse({"": "98.6", "unit": "°F"}, TEMPERATURE)["value"] == "37.000416"
+
+
+@pytest.mark.parametrize(
+    ("number", "entered", "decimals", "shown"),
+    [
+        ("81.7372784", "180.2", 2, "81.74"),
+        ("81.7372784", "180.2", None, "81.74"),
+        ("7.06146", "19.78", 2, "7.06"),
+        ("17.000", "1.700", 2, "17.00"),
+        ("1228", "1228", 1, "1228"),
+        ("2.26796", "5", None, "2.27"),
+        ("124.964070", "7.755", None, "125.0"),
+        ("0.00042", "0.42", 2, "0.00042"),
+        ("0.0004217", "0.4217", 2, "0.0004217"),
+        ("0.00042179", "0.4", 2, "0.000422"),
+        ("0.000", "0.0", 2, "0.00"),
+        ("-2.6666", "27.2", 1, "-2.7"),
+        ("123456789012345678.25", "1", 1, "123456789012345678.3"),
+    ],
+)
+def test_a_conversion_is_read_with_the_decimals_of_its_item(number, entered, decimals, shown) -> None:
+    """What is stored stays exact; a small number keeps three digits instead of becoming none."""
+    item = Item(name="x", type="decimal", label={"en": "X"}, unit="kg", decimals=decimals)
+    assert item_words.shown_number(number, entered, item) == shown
+
+
+@pytest.mark.parametrize("unit", ["score", "count", "ratio", "pH"])
+def test_no_unit_follows_the_number_of_a_score(unit: str) -> None:
+    item = Item(name="x", type="decimal", label={"en": "X"}, unit=unit)
+    assert display("7.41", item) == "7.41"
+    assert item_words.headed("X", unit) == "X"
 
 
 def test_the_items_own_unit_stores_the_plain_number() -> None:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from trials import items
 from trials.calendar_words import month_text
 from trials.file_kinds import KIND_WORDS
-from trials.item_words import MISSING_WORDS, code_words, converted_words, file_words, unit_words
+from trials.item_words import MISSING_WORDS, code_words, converted_words, file_words, headed, unit_words
 from trials.items import Clock, ValueRefused
 from trials.moments import AmbiguousTime
 from trials.protocol_items import Item
@@ -144,7 +144,7 @@ class AnswerWidget(forms.Widget):
         if not self.item.units:
             return []
         units = [self.item.unit or "", *(each.unit for each in self.item.units)]
-        return [(unit, unit_words(unit), unit == parts.get("unit")) for unit in units]
+        return [(unit, unit_words(unit) or unit, unit == parts.get("unit")) for unit in units]
 
     def _converted(self, parts: Parts) -> str:
         """The number in the item's own unit, when it was typed in another."""
@@ -204,7 +204,10 @@ class RowsWidget(AnswerWidget):
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Rows of cells, each with its own widget, its label and what is said about it."""
         parts = value if isinstance(value, Parts) else Parts()
-        columns = [(column, _with_unit(column, self.language)) for column in self.item.columns]
+        columns = [
+            (column, headed(column.label.in_language(self.language), None if column.units else column.unit))
+            for column in self.item.columns
+        ]
         rows = [self._row(name, number, parts, columns) for number in range(self._length(name, parts))]
         return {
             "name": name,
@@ -251,11 +254,6 @@ class RowsWidget(AnswerWidget):
         return {"number": number, "cells": cells, "removed": removed}
 
     results: Mapping[str, Any] = {}
-
-
-def _with_unit(item: Item, language: str) -> str:
-    label = item.label.in_language(language)
-    return f"{label} ({unit_words(item.unit)})" if item.unit and not item.units else label
 
 
 def _parts_of(path: str, sent: Mapping[str, list[str]]) -> dict[str, Any]:

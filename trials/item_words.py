@@ -7,6 +7,7 @@ codes and yes/no pass through `translate`.
 import json
 import re
 from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +27,10 @@ MISSING_WORDS = {
     "ASKU": gettext_noop("Asked but unknown"),
 }
 PRINTED = {"Cel": "°C", "degF": "°F"}
+# Items of these units have a number and no unit: their label says what is counted.
+DIMENSIONLESS = frozenset({"score", "count", "ratio", "pH"})
+FEWEST_DIGITS = 3
+_HALF_UP = Context(prec=400, rounding=ROUND_HALF_UP)
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 YES_NO_WORDS = {"Y": gettext_noop("Yes"), "N": gettext_noop("No")}
 
@@ -71,7 +76,7 @@ def _moment_text(value: str, item: Item, language: str) -> str:
 
 
 def display(value: Value | None, item: Item, language: str = "en", translate: Translate = str) -> str:
-    """A stored value in words: `12.5 g/dL (125.0 g/L)`, `UNK-JAN-2021`, `Not done: no sample`, or ""."""
+    """A stored value in words: `12.5 g/dL (125 g/L)`, `UNK-JAN-2021`, `Not done: no sample`, or ""."""
     if value is None or value == []:
         return ""
     if is_missing(value):
@@ -123,25 +128,64 @@ def code_words(code: str, item: Item, language: str = "en", translate: Translate
 def _number_words(value: Value, item: Item, language: str) -> str:
     if not isinstance(value, Mapping):
         return _with_unit(value, item.unit, language)
-    entered = _with_unit(value["entered"], value["unit"], language)
-    return f"{entered} ({_with_unit(value['value'], item.unit, language)})"
+    return (
+        f"{_with_unit(value['entered'], value['unit'], language)} ({own_unit_words(value, item, language)})"
+    )
 
 
 def converted_words(value: Value | None, item: Item, language: str = "en") -> str:
-    """What a number typed in another unit is in the item's own: `125.0 g/L`; "" when nothing was converted."""
+    """What a number typed in another unit is in the item's own: `125 g/L`; "" when nothing was converted."""
     if not isinstance(value, Mapping) or value.get("unit") in (None, item.unit):
         return ""
-    return _with_unit(value["value"], item.unit, language)
+    return own_unit_words(value, item, language)
+
+
+def own_unit_words(value: Value, item: Item, language: str = "en") -> str:
+    """A number in the item's own unit, whatever unit it was typed in: `81.74 kg` for `180.2 lb`."""
+    number = value if not isinstance(value, Mapping) else shown_number(value["value"], value["entered"], item)
+    return _with_unit(number, item.unit, language)
+
+
+def shown_number(number: str, entered: str, item: Item) -> str:
+    """A converted number as it is read; what is stored stays exact.
+
+    It has as many decimals as the item declares, else as many significant digits as were typed, three at least.
+    """
+    exact = Decimal(number)
+    wanted = item.decimal_places
+    if wanted is None or (exact and not _rounded(exact, wanted)):
+        digits = max(len(Decimal(entered).as_tuple().digits), FEWEST_DIGITS)
+        wanted = max(digits - exact.adjusted() - 1, 0)
+    if -exact.as_tuple().exponent <= wanted:  # type: ignore[operator]
+        return number
+    return f"{_rounded(exact, wanted):f}"
+
+
+def _rounded(number: Decimal, places: int) -> Decimal:
+    return number.quantize(Decimal(1).scaleb(-places), context=_HALF_UP)
 
 
 def _with_unit(number: str, unit: str | None, language: str) -> str:
-    text = number_text(number, language)
-    return f"{text} {unit_words(unit)}" if unit else text
+    return with_unit(number_text(number, language), unit)
+
+
+def with_unit(words: str, unit: str | None) -> str:
+    """A number in words with its unit; nothing follows the number of a score, a count or a ratio."""
+    printed = unit_words(unit or "")
+    return f"{words} {printed}" if printed else words
+
+
+def headed(label: str, unit: str | None) -> str:
+    """A label with the unit, for the heading of a column."""
+    printed = unit_words(unit or "")
+    return f"{label} ({printed})" if printed else label
 
 
 @lru_cache(maxsize=512)
 def unit_words(unit: str) -> str:
-    """A unit as it is printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`. Only for reading."""
+    """A unit as it is printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`, none of `score`. Only for reading."""
+    if unit in DIMENSIONLESS:
+        return ""
     if unit in PRINTED:
         return PRINTED[unit]
     raised = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(RAISED), unit)

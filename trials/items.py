@@ -15,7 +15,7 @@ from decimal import Context, Decimal
 from typing import Any, Literal
 
 from trials.calendar_words import plain
-from trials.item_words import Translate, Value, display, is_missing, typed, unit_words
+from trials.item_words import Translate, Value, display, is_missing, typed, unit_words, with_unit
 from trials.moments import Moment, parse_moment
 from trials.protocol_items import Item
 from trials.refused import ValueRefused, gettext_noop
@@ -340,7 +340,7 @@ def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[F
         ),
     ):
         if limits is not None and not limits.contains(number):
-            unit = f" {unit_words(item.unit)}" if item.unit else ""
+            unit = with_unit("", item.unit)
             parameters = {"lowest": limits.lowest, "highest": limits.highest, "unit": unit}
             return (Finding(path or item.name, f"{severity}_limit", severity, template, parameters),)  # type: ignore[arg-type]
     return ()

@@ -18,7 +18,7 @@ from trials.expression_syntax import (
     Unary,
     parse,
 )
-from trials.item_words import code_words, unit_words
+from trials.item_words import code_words, with_unit
 from trials.protocol import Form, Item, Protocol
 
 COMPARED: dict[str, Callable[[], str]] = {
@@ -137,4 +137,4 @@ class _Words:
         if isinstance(node.value, bool):
             return str(node.value).lower()
         number = f"{node.value:g}"
-        return f"{number} {unit_words(item.unit)}" if item and item.unit else number
+        return with_unit(number, item.unit if item else None)
