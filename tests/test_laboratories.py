@@ -17,6 +17,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.context import acting
 from audit.trail import history_model
+from patients import entry
 from patients.casebook import Casebook
 from patients.flags import flag_of, readings_of
 from patients.models import Patient, Record
@@ -82,6 +83,16 @@ def treated(trial: Trial) -> Patient:
     build.record(found, "demography", {"age": "54", "sex": "M", "height": "178", "weight": "82.4"})
     build.record(found, "biochemistry", {"crp": "12.0", "alt": "30"}, draft=True)
     return found
+
+
+def all_missing_but(trial: Trial, **values: Any) -> dict[str, Any]:
+    """A complete biochemistry of which nothing but these values was done."""
+    items = [item for item in trial.rules.form("biochemistry").items if not item.is_calculated]
+    return {
+        "sampled_at": "2026-03-01T09:00+01:00",
+        **{item.name: {"missing": "ND"} for item in items if item.missing},
+        **values,
+    }
 
 
 class TestKeeping:
@@ -389,6 +400,27 @@ class TestShown:
         page = words(monitor.get(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/"))
         assert "12.0 mg/L high Reference ≤ 5 mg/L" in page
         assert "30 U/L No reference range" in page
+
+    @pytest.mark.parametrize(("role", "page"), [("investigator", "sign"), ("monitor", "verify")])
+    def test_who_signs_or_verifies_a_value_sees_the_range_too(self, trial, laboratory, role, page):
+        given(laboratory)
+        patient = build.patient(trial=trial, screened_on=date(2026, 3, 1))
+        build.consent(patient)
+        build.record(patient, "biochemistry", all_missing_but(trial, crp="12.0"))
+        browser = build.client(build.user(role, trial=trial))
+        shown = words(browser.get(f"/trials/{trial.slug}/patients/{patient.code}/{page}/"))
+        assert "12.0 mg/L high Reference ≤ 5 mg/L" in shown
+
+    def test_a_form_that_was_struck_out_tells_its_range_too(self, trial, laboratory):
+        given(laboratory)
+        patient, nurse = treated(trial), build.user("coordinator", trial=trial)
+        with acting(user=nurse, role="coordinator"):
+            record = Record.objects.get(patient=patient, form="biochemistry")
+            entry.strike_out(record=record, reason="Another patient", by=nurse)
+        browser = build.client(nurse)
+        page = browser.get(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/")
+        assert "Entered in error: Another patient" in words(page)
+        assert "12.0 mg/L high Reference ≤ 5 mg/L" in words(page)
 
     @pytest.mark.parametrize("ranges", [1, 3])
     def test_a_form_costs_one_statement_more_whatever_the_number_of_ranges(self, trial, laboratory, ranges):
