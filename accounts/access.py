@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trials.models import Trial
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+OFFERED = SAFE | {"POST"}
 DELEGATION = Prepared(
     lambda user, slug, today: (
         Delegation.objects.active(today)
@@ -103,7 +104,7 @@ def trial_page(
                 raise Http404
             request.access, request.trial = access, access.trial  # type: ignore[attr-defined]
             context.set_role(access.role.code)
-            if needed is None:
+            if needed is None or request.method not in OFFERED:
                 return HttpResponseNotAllowed(["GET", "HEAD"] if see else ["POST"])
             if not access.may(needed):
                 raise PermissionDenied(

@@ -83,7 +83,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
         rows = UserSession.objects.filter(user_id=request.user.pk).exclude(
             session_key=request.session.session_key
         )
-        get_object_or_404(rows, pk=int(pk) if pk.isdecimal() else 0).end()
+        get_object_or_404(rows, pk=int(pk) if pk.isascii() and pk.isdigit() and len(pk) < 19 else 0).end()
     else:
         delegating.end_sessions(user=cast(User, request.user), but=request.session.session_key or "")
     messages.success(request, _("The session was ended."))

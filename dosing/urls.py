@@ -4,7 +4,7 @@ from django.urls import path
 
 from dosing import listing_views, preparation_views, views
 
-INFUSION = "patients/<str:code>/infusions/<int:number>/"
+INFUSION = "patients/<str:code>/infusions/<number:number>/"
 
 app_name = "dosing"
 urlpatterns = [

@@ -18,6 +18,7 @@ CONFIRM, REMOVE = "confirm", "remove"
 PLAIN = frozenset({"csrfmiddlewaretoken", "form_owner", "kept"})
 MOST_ROWS = 200
 LONGEST_REASON = 500
+UNSTORABLE = gettext_noop("This text holds a sign that cannot be stored: type it again.")
 
 Posted = Mapping[str, list[str]]
 Cells = dict[int, dict[str, dict[str, list[str]]]]
@@ -136,6 +137,7 @@ def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
         head, *rest = name.split("-")
         if head not in form:
             if name.startswith("_") or name in PLAIN:
+                _refuse_unkept(name, texts)
                 continue
             raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name)
         item = form.item(head)
@@ -148,11 +150,19 @@ def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
     return found
 
 
+def _refuse_unkept(name: str, texts: list[str]) -> None:
+    """Raise NotOffered for a NUL in what stands beside the answers: no page sends one, no database takes it."""
+    if any("\0" in text for text in (name, *texts)):
+        raise NotOffered(UNSTORABLE)
+
+
 def _confirm(item: Item, where: str, rest: list[str], texts: list[str], answers: Answers) -> None:
     if rest:
         _cell(item, rest)
     reason = texts[-1].strip()
-    if len(reason) > LONGEST_REASON:
+    if "\0" in reason:
+        answers.refused[where] = ValueRefused(UNSTORABLE)
+    elif len(reason) > LONGEST_REASON:
         answers.refused[where] = ValueRefused(
             gettext_noop("Keep the reason under %(longest)s characters."), longest=500
         )
@@ -180,7 +190,7 @@ def _place(item: Item, sent: _Sent, rest: list[str], texts: list[str]) -> None:
 
 
 def _row(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) >= MOST_ROWS:
+    if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) >= MOST_ROWS:
         raise NotOffered(gettext_noop("The form has no row “%(row)s”."), row=text)
     return int(text)
 
@@ -245,5 +255,5 @@ def sent_rows(item: Item, posted: Posted) -> int:
 def _row_numbers(item: Item, posted: Iterable[str]) -> Iterator[int]:
     for name in posted:
         head, *rest = name.split("-")
-        if head == item.name and rest and rest[0].isascii() and rest[0].isdigit():
+        if head == item.name and rest and rest[0].isascii() and rest[0].isdigit() and len(rest[0]) < 19:
             yield min(int(rest[0]), MOST_ROWS - 1)

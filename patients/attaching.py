@@ -83,6 +83,8 @@ def known(sent: QueryDict, place: Place, *, was_kept: bool = False) -> QueryDict
 def _values(place: Place, keys: dict[str, str]) -> dict[str, str]:
     if not keys:
         return {}
+    if any("\0" in key for key in keys.values()):
+        raise BadRequest(_("This file does not belong here. Open the form again."))
     rows = Attachment.objects.filter(patient=place.patient, form=place.form.code, key__in=keys.values())
     found = {(row.item, row.key): json.dumps(row.value, sort_keys=True) for row in rows}
     try:

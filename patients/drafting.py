@@ -11,7 +11,9 @@ from patients.models import Draft
 
 def keep_draft(*, place: Place, posted: QueryDict, base_version: int, by: User) -> Draft:
     """Keep what is typed, in place of what was kept before. One statement."""
-    fields = [[name, text] for name, texts in posted.lists() if name not in PLAIN for text in texts]
+    fields = [
+        [_kept(name), _kept(text)] for name, texts in posted.lists() if name not in PLAIN for text in texts
+    ]
     draft = Draft(
         user=by,
         patient=place.patient,
@@ -27,6 +29,11 @@ def keep_draft(*, place: Place, posted: QueryDict, base_version: int, by: User) 
         update_fields=["payload", "base_version", "saved_at"],
     )
     return draft
+
+
+def _kept(text: str) -> str:
+    """What is kept of a text: all of it but NUL, which no database takes and no form accepts."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def draft_of(*, place: Place, user: User) -> Draft | None:

@@ -7,7 +7,7 @@ from patients.models import Record
 from patients.navigation import form_address
 
 AT_VISIT = "patients/<str:code>/visits/<str:visit>/<str:form>/"
-IN_LOG = "patients/<str:code>/logs/<str:form>/<int:repeat>/"
+IN_LOG = "patients/<str:code>/logs/<str:form>/<number:repeat>/"
 PAGES = (
     ("", entry_views.form, ""),
     ("check/", typing_views.check, "-check"),

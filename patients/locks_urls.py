@@ -6,7 +6,7 @@ from patients import locks_views
 
 urlpatterns = [
     path("locks/", locks_views.locks, name="locks"),
-    path("locks/requests/<int:number>/", locks_views.decide_unlock, name="unlock-decide"),
-    path("locks/<str:level>/<int:key>/", locks_views.lock, name="lock"),
-    path("locks/<str:level>/<int:key>/request/", locks_views.request_unlock, name="unlock-request"),
+    path("locks/requests/<number:number>/", locks_views.decide_unlock, name="unlock-decide"),
+    path("locks/<str:level>/<number:key>/", locks_views.lock, name="lock"),
+    path("locks/<str:level>/<number:key>/request/", locks_views.request_unlock, name="unlock-request"),
 ]

@@ -54,7 +54,7 @@ def carried_out(
     Never touches an answer, however it is typed. Raises BadRequest for a group the form does not have.
     """
     number = action.removeprefix(MARK).removeprefix(UNDO)
-    if not (number.isascii() and number.isdigit()) or int(number) >= len(form.groups):
+    if number not in map(str, range(len(form.groups))):
         raise BadRequest(_("The form was changed on its way. Open it again."))
     group = form.groups[int(number)]
     if action.startswith(UNDO):

@@ -93,11 +93,11 @@ def _title(title: Any, language: str) -> str:
 def refitted(casebook: Casebook, place: Place, data: QueryDict, clock: Clock) -> tuple[QueryDict, list[Line]]:
     """Return what was typed on a page of another version as this one takes it, and in words what it does not take."""
     made = data.get("_protocol", "")
-    if not made.isdigit() or int(made) == place.protocol.pk:
+    if not made.isascii() or not made.isdigit() or made == str(place.protocol.pk):
         return data, []
     try:
         old = casebook.version(int(made)).rules.form(place.form.code)
-    except KeyError:
+    except (KeyError, ValueError):
         return data, []
     kept = QueryDict(mutable=True)
     for name, texts in fitting(place.form, data.lists(), clock):

@@ -4,7 +4,7 @@ from django.urls import path
 
 from safety import listing_views, views
 
-EVENT = "patients/<str:code>/adverse-events/<int:number>/"
+EVENT = "patients/<str:code>/adverse-events/<number:number>/"
 
 app_name = "safety"
 urlpatterns = [

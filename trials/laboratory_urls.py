@@ -13,7 +13,7 @@ urlpatterns = [
     path("at/<slug:laboratory>/add/", views.add_range, name="add-range"),
     path("at/<slug:laboratory>/import/", views.load, name="import"),
     path("at/<slug:laboratory>/template.csv", views.template_file, name="template"),
-    path("at/<slug:laboratory>/<int:pk>/", views.correct, name="correct"),
-    path("at/<slug:laboratory>/<int:pk>/end/", views.end, name="end"),
-    path("at/<slug:laboratory>/<int:pk>/strike-out/", views.strike_out, name="strike-out"),
+    path("at/<slug:laboratory>/<number:pk>/", views.correct, name="correct"),
+    path("at/<slug:laboratory>/<number:pk>/end/", views.end, name="end"),
+    path("at/<slug:laboratory>/<number:pk>/strike-out/", views.strike_out, name="strike-out"),
 ]
