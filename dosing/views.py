@@ -98,7 +98,9 @@ def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
     problem = obstacle(row) if may_record else ""
     open_now = may_record and not problem
     recorded = row.state != Infusion.State.PLANNED
+    visits = row.patient.protocol.rules.visits
     context = {
+        "visit": next((visit.code for visit in visits if visit.infusion == row.number), ""),
         "facts": infusion_facts(row),
         "status": status_tag(row, today_at(row.patient.trial)),
         "window": window_words(row),

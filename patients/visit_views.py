@@ -44,6 +44,7 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         "patient": patient,
         "visit": row,
         "visit_title": title_of(row, patient),
+        "infusion": infusion_of(row, patient),
         "forms": forms,
         "onward": onward(row, patient, forms) if may_enter else "",
         "after": after,
@@ -51,6 +52,12 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         "may_enter": may_enter,
     }
     return render(request, "patients/visit.html", context)
+
+
+def infusion_of(visit: Visit, patient: Patient) -> int | None:
+    """Return the number of the infusion that is given at a visit."""
+    planned = {each.code: each.infusion for each in patient.protocol.rules.visits}
+    return planned.get(visit.code) if patient.enrolled_on else None
 
 
 def onward(visit: Visit, patient: Patient, forms: list[dict[str, Any]]) -> str:
