@@ -89,7 +89,7 @@ def all_missing_but(trial: Trial, **values: Any) -> dict[str, Any]:
     """A complete biochemistry of which nothing but these values was done."""
     items = [item for item in trial.rules.form("biochemistry").items if not item.is_calculated]
     return {
-        "sampled_at": "2026-03-01T09:00+01:00",
+        "sampled_at": "2026-03-01T09:00+01:00[Europe/Brussels]",
         **{item.name: {"missing": "ND"} for item in items if item.missing},
         **values,
     }
