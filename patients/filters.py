@@ -30,14 +30,19 @@ AGES: dict[str, tuple[int, int | None, str | Promise]] = {
 
 
 def form_choices(trial: Trial) -> list[tuple[str, str]]:
-    """Return the forms of the protocol in force with their titles."""
+    """Return the forms of the protocol with their titles, those in force first, then those of other versions."""
     language = get_language() or "en"
-    return [(code, form.title.in_language(language)) for code, form in trial.rules.forms.items()]
+    titles: dict[str, str] = {}
+    for rules in trial.all_rules.values():
+        for code, form in rules.forms.items():
+            titles.setdefault(code, form.title.in_language(language))
+    return list(titles.items())
 
 
 def visit_choices(trial: Trial) -> list[tuple[str, str]]:
-    """Return the visits of the protocol in force, and the unscheduled ones."""
-    return [*((visit.code, visit.code) for visit in trial.rules.visits), (UNSCHEDULED, UNSCHEDULED)]
+    """Return the visits of the protocol, in force and of other versions, and the unscheduled ones."""
+    codes = dict.fromkeys(visit.code for rules in trial.all_rules.values() for visit in rules.visits)
+    return [*((code, code) for code in codes), (UNSCHEDULED, UNSCHEDULED)]
 
 
 def of_patient(trial: Trial, typed: str) -> QuerySet[Patient]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,23 +21,13 @@ from accounts.access import Access, TrialRequest, trial_page
 from accounts.permissions import Permission as P
 from audit import events
 from dosing.models import Preparation
-from patients.models import Identity, Patient, Visit
-from patients.standing import OPEN_PATIENTS, today_at
+from patients.models import Identity, Patient
+from reports.search_places import MOST, Hit, casebook_url, places
 from safety.models import AdverseEvent
 from trials.calendar_words import plain
-from trials.protocol import Protocol
+from trials.models import Trial
 
-MOST = 20
 LONGEST = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One result: where it leads, what it is, and what to know about it."""
-
-    url: str
-    name: str
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +92,15 @@ def cleaned(text: str) -> str:
 def find(access: Access, text: str) -> Results:
     """Return what the text names. Words that are part of a subject code narrow the rest to those patients."""
     words = text.split()
-    codes = [word for word in words if _looks_like_code(access.trial.rules, word)]
+    codes = [word for word in words if _looks_like_code(access.trial, word)]
     patients = list(_patients(access).filter(_any_code(codes)).order_by("number")[:MOST]) if codes else []
     named = [word for word in codes if any(word.casefold() in each.code.casefold() for each in patients)]
     rest = " ".join(word for word in words if word not in named)
     return Results(
         patients=[
-            Hit(_casebook(access, each), each.code, str(each.get_state_display())) for each in patients
+            Hit(casebook_url(access, each), each.code, str(each.get_state_display())) for each in patients
         ],
-        places=_places(access, rest, patients),
+        places=places(access, rest, patients),
         events=_events(access, rest, patients),
         products=_products(access, text),
     )
@@ -121,11 +110,11 @@ def _patients(access: Access) -> Any:
     return Patient.objects.visible_to(access.user).filter(trial=access.trial)
 
 
-def _looks_like_code(rules: Protocol, word: str) -> bool:
+def _looks_like_code(trial: Trial, word: str) -> bool:
     """Tell whether a word can be a part of a subject code: it has a digit, or it is how the codes begin."""
-    if any(plain(word) == plain(visit.code) for visit in rules.visits):
+    if any(plain(word) == plain(visit.code) for rules in trial.all_rules.values() for visit in rules.visits):
         return False
-    beginning = rules.trial.subject_code.split("{")[0].rstrip("-_").casefold()
+    beginning = trial.rules.trial.subject_code.split("{")[0].rstrip("-_").casefold()
     return any(sign.isdigit() for sign in word) or word.rstrip("-_").casefold() == beginning
 
 
@@ -134,67 +123,6 @@ def _any_code(words: Sequence[str]) -> Q:
     for word in words:
         found |= Q(code__icontains=word)
     return found
-
-
-def _casebook(access: Access, patient: Patient) -> str:
-    return reverse("reports:casebook", args=[access.trial.slug, patient.code])
-
-
-def _places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
-    """Return visits, or their forms, that the words name: of the patients named, else the latest ones."""
-    rules = access.trial.rules
-    forms, codes = _named(rules, text)
-    if not forms and not codes:
-        return []
-    asked = {visit.code: [form for form in visit.form_codes if form in forms] for visit in rules.visits}
-    wanted = [code for code in asked if (not codes or code in codes) and (not forms or asked[code])]
-    rows = Visit.objects.visible_to(access.user).filter(patient__trial=access.trial, code__in=wanted)
-    today = today_at(access.trial)
-    if patients:
-        rows = rows.filter(patient__in=patients).order_by("patient__number", "position")
-    else:
-        begun = Q(held_on__isnull=False) | Q(window_from__lte=today, patient__state__in=OPEN_PATIENTS)
-        rows = rows.filter(begun).order_by(Coalesce("held_on", "planned_on").desc(), "patient__number")
-    hits = [
-        hit
-        for visit in rows.select_related("patient")[:MOST]
-        for hit in _hits(access, visit, asked[visit.code])
-    ]
-    return hits[:MOST]
-
-
-def _named(rules: Protocol, text: str) -> tuple[set[str], set[str]]:
-    """Return the forms and visits whose code or title holds the words, in any of the languages."""
-    words = plain(text).split()
-    if not words:
-        return set(), set()
-    visits = {visit.code for visit in rules.visits if plain(visit.code) in words}
-    rest = [word for word in words if word not in {plain(code) for code in visits}]
-    if not visits:
-        visits = {visit.code for visit in rules.visits if _holds([*visit.title.root.values()], words)}
-    forms = {
-        code for code, form in rules.forms.items() if rest and _holds([*form.title.root.values(), code], rest)
-    }
-    if rest and not forms and visits and rest != words:
-        return set(), set()
-    return forms, visits if not forms or rest != words else set()
-
-
-def _holds(titles: Sequence[str], words: Sequence[str]) -> bool:
-    return any(all(word in plain(title) for word in words) for title in titles)
-
-
-def _hits(access: Access, visit: Visit, forms: Sequence[str]) -> list[Hit]:
-    rules, language = access.trial.rules, get_language() or "en"
-    url = f"{_casebook(access, visit.patient)}visits/{visit.key}/"
-    title = rules.visit(visit.code).title.in_language(language)
-    name = f"{visit.patient.code} {visit.key}"
-    if not forms:
-        return [Hit(url, name, f"{title}, {visit.get_state_display().lower()}")]
-    return [
-        Hit(f"{url}{form}/", f"{name} – {rules.form(form).title.in_language(language)}", title)
-        for form in forms
-    ]
 
 
 def _events(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
@@ -223,7 +151,7 @@ def _products(access: Access, text: str) -> list[Hit]:
     rows = rows.filter(Q(lot__icontains=text) | Q(donor_code__icontains=text))
     return [
         Hit(
-            f"{_casebook(access, row.patient)}infusions/{row.infusion.number}/preparation/",
+            f"{casebook_url(access, row.patient)}infusions/{row.infusion.number}/preparation/",
             _("%(code)s infusion %(number)s") % {"code": row.patient.code, "number": row.infusion.number},
             " · ".join(filter(None, [row.lot, row.donor_code])),
         )

@@ -15,6 +15,7 @@ from accounts import roles
 from accounts.models import User
 from audit.sources import Filter
 from audit.trail import tracked_columns, tracked_models, trail_of
+from patients.filters import form_choices
 from patients.models import Patient
 from trials.day_fields import DayField
 from trials.models import Trial
@@ -85,20 +86,19 @@ class TrailForm(forms.Form):
         self.fields[name].choices = [*choices, *extra]  # type: ignore[attr-defined]
 
     def _forms(self, may: Collection[str]) -> list[Any]:
-        language = get_language() or "en"
-        captured = [(code, form.title.in_language(language)) for code, form in self.trial.rules.forms.items()]
         tables = [
             (model._meta.label_lower, capfirst(model._meta.verbose_name))
             for model in tracked_models()
             if trail_of(model).see in {"", *may} and not trail_of(model).form
         ]
-        return [(_("Forms"), captured), (_("Tables"), tables)]
+        return [(_("Forms"), form_choices(self.trial)), (_("Tables"), tables)]
 
     def _items(self, form: str) -> list[tuple[str, Any]]:
         language = get_language() or "en"
-        if form in self.trial.rules.forms:
-            items = self.trial.rules.forms[form].items
-            return [(item.name, item.label.in_language(language)) for item in items]
+        if versions := [rules.forms[form] for rules in self.trial.all_rules.values() if form in rules.forms]:
+            items = {item.name: item for version in versions[::-1] for item in version.items}
+            names = dict.fromkeys(item.name for version in versions for item in version.items)
+            return [(name, items[name].label.in_language(language)) for name in names]
         model = next((model for model in tracked_models() if model._meta.label_lower == form), None)
         columns = tracked_columns(model) if model else []
         return [(field.name, capfirst(field.verbose_name)) for field in columns if not field.primary_key]
