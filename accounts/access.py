@@ -29,6 +29,7 @@ DELEGATION = Prepared(
         Delegation.objects.active(today)
         .filter(user=user, trial__slug=slug)
         .select_related("trial__protocol")
+        .defer("trial__protocol__text")
         .order_by("-starts_on", "-pk")[:1]
     ),
     user=int,

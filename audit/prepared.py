@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
-from django.db.models.query import get_related_populators
+from django.db.models.base import ModelState
+from django.db.models.signals import post_init, pre_init
 
 M = TypeVar("M", bound=models.Model)
 
@@ -30,11 +31,14 @@ class Prepared(Generic[M]):
     """A query of one model whose SQL is built once per connection.
 
     `build` gets the values by name and returns the queryset; `kinds` says of which type each value is:
-    int, str, date or datetime. Raises ValueError when a value does not reach the SQL as it is.
+    int, str, date or datetime. `joined_once`: what is joined is the same in every row, and one object for all.
+    Raises ValueError when a value does not reach the SQL as it is.
     """
 
-    def __init__(self, build: Callable[..., "models.QuerySet[M]"], **kinds: type) -> None:
-        self._build = build
+    def __init__(
+        self, build: Callable[..., "models.QuerySet[M]"], *, joined_once: bool = False, **kinds: type
+    ) -> None:
+        self._build, self._joined_once = build, joined_once
         self._examples = {name: _EXAMPLES[kind](place) for place, (name, kind) in enumerate(kinds.items())}
         self._built: WeakKeyDictionary[Any, _Statement] = WeakKeyDictionary()
 
@@ -43,9 +47,9 @@ class Prepared(Generic[M]):
         connection = connections[DEFAULT_DB_ALIAS]
         statement = self._built.get(connection)
         if statement is None:
-            statement = self._built[connection] = _Statement(
-                self._build(**self._examples), self._examples, connection
-            )
+            queryset = self._build(**self._examples)
+            statement = _Statement(queryset, self._examples, connection, joined_once=self._joined_once)
+            self._built[connection] = statement
         return statement.rows(values)
 
     def first(self, **values: Any) -> M | None:
@@ -54,23 +58,20 @@ class Prepared(Generic[M]):
 
 
 class _Statement:
-    """The SQL of a query on one connection, and how its rows become objects (as `ModelIterable` does)."""
+    """The SQL of a query on one connection, and how its rows become objects."""
 
-    def __init__(self, queryset: Any, examples: Mapping[str, Any], connection: Any) -> None:
+    def __init__(
+        self, queryset: Any, examples: Mapping[str, Any], connection: Any, *, joined_once: bool
+    ) -> None:
         compiler = queryset.query.get_compiler(connection=connection)
         self.sql, parameters = compiler.as_sql(with_col_aliases=False)
-        self.connection, self.alias = connection, connection.alias
+        self.connection, self.joined_once = connection, joined_once
         self.parameters = [_named(each, examples, connection) for each in parameters]
         if missing := examples.keys() - {name for name, _fixed in self.parameters if name}:
             raise ValueError(f"The query does not use {', '.join(sorted(missing))} as it is.")
-        self.compiler = compiler
-        self.converters = compiler.get_converters([each[0] for each in compiler.select[: compiler.col_count]])
-        info = compiler.klass_info
-        self.model = info["model"]
-        self.start, self.end = info["select_fields"][0], info["select_fields"][-1] + 1
-        self.names = [each[0].target.attname for each in compiler.select[self.start : self.end]]
-        self.related = get_related_populators(info, compiler.select, self.alias)  # type: ignore[call-arg]
-        self.annotations = tuple((compiler.annotation_col_map or {}).items())
+        self.part = _Part(compiler.klass_info, compiler, connection)
+        places = (compiler.annotation_col_map or {}).items()
+        self.annotations = [(name, place, _converters(compiler, connection, place)) for name, place in places]
 
     def rows(self, values: Mapping[str, Any]) -> list[Any]:
         bound = {name: _adapted(value, self.connection) for name, value in values.items()}
@@ -78,17 +79,71 @@ class _Statement:
         with self.connection.cursor() as cursor:
             cursor.execute(self.sql, parameters)
             found = cursor.fetchall()
-        if self.converters:
-            found = list(self.compiler.apply_converters(found, self.converters))
-        return [self._object(row) for row in found]
+        objects: list[Any] = []
+        for row in found:
+            made = self.part.made(row)
+            self.part.join(row, made, objects[0] if objects and self.joined_once else None)
+            for name, place, converters in self.annotations:
+                setattr(made, name, _converted(row[place], converters))
+            objects.append(made)
+        return objects
 
-    def _object(self, row: Any) -> Any:
-        made = self.model.from_db(self.alias, self.names, row[self.start : self.end])
-        for populator in self.related:
-            populator.populate(row, made)
-        for name, column in self.annotations:
-            setattr(made, name, row[column])
+
+class _Part:
+    """The columns of a row that make one object, and the objects joined to it.
+
+    The object is filled as a model does it from a row; without the signals of its construction when nobody listens.
+    """
+
+    def __init__(self, info: Any, compiler: Any, connection: Any) -> None:
+        self.model, self.alias = info["model"], connection.alias
+        places = range(info["select_fields"][0], info["select_fields"][-1] + 1)
+        self.columns = [
+            (compiler.select[place][0].target.attname, place, _converters(compiler, connection, place))
+            for place in places
+        ]
+        self.key = next(place for name, place, _each in self.columns if name == self.model._meta.pk.attname)
+        signalled = any(signal.has_listeners(self.model) for signal in (pre_init, post_init))
+        self.plain = not signalled and self.model.__init__ is models.Model.__init__
+        self.joined = [
+            (_Part(each, compiler, connection), each["local_setter"], each["remote_setter"], each["field"])
+            for each in info.get("related_klass_infos", [])
+        ]
+
+    def made(self, row: Any) -> Any:
+        values = {name: _converted(row[place], converters) for name, place, converters in self.columns}
+        if not self.plain:
+            return self.model.from_db(self.alias, list(values), list(values.values()))
+        made = self.model.__new__(self.model)
+        made._state = ModelState()
+        made._state.adding, made._state.db = False, self.alias
+        made.__dict__.update(values)
         return made
+
+    def join(self, row: Any, made: Any, first: Any) -> None:
+        """Join what stands beside; what the first object has already, when the rows share it."""
+        for part, set_here, set_there, field in self.joined:
+            if first is not None:
+                set_here(made, field.get_cached_value(first))
+                continue
+            other = None if row[part.key] is None else part.made(row)
+            set_here(made, other)
+            if other is not None:
+                set_there(other, made)
+                part.join(row, other, None)
+
+
+def _converters(compiler: Any, connection: Any, place: int) -> list[tuple[Any, Any, Any]]:
+    found = compiler.get_converters([compiler.select[place][0]])
+    return [(each, expression, connection) for each_, expression in found.values() for each in each_]
+
+
+def _converted(value: Any, converters: list[tuple[Any, Any, Any]]) -> Any:
+    """Return a value as its field gives it; a database's null is None in every field."""
+    if value is not None:
+        for convert, expression, connection in converters:
+            value = convert(value, expression, connection)
+    return value
 
 
 def _adapted(value: Any, connection: Any) -> Any:

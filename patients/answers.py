@@ -63,9 +63,17 @@ class _Sent:
     removed: set[int] = field(default_factory=set)
 
 
+class ReadValues(dict[str, Value]):
+    """Values that `read` made from what was typed into one form: `check` knows them to be stored values of it."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form = form
+
+
 def read(form: Form, posted: Posted, clock: Clock) -> Answers:
     """Read every item of the form. Raises NotOffered when an input, code or unit is not one of ours."""
-    answers = Answers()
+    answers = Answers(values=ReadValues(form))
     for name, sent in _sent(form, posted, answers).items():
         item = form.item(name)
         try:
@@ -84,6 +92,8 @@ def read(form: Form, posted: Posted, clock: Clock) -> Answers:
 
 def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
     """The stored values without what is calculated. Raises ValueRefused for one that its item cannot have."""
+    if isinstance(values, ReadValues) and values.form is form:
+        return dict(values)
     kept = {}
     for name, value in values.items():
         if name not in form:

@@ -1,11 +1,14 @@
 """One patient's visits and captured forms, fetched together, and what expressions see of them."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, cast
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Case, F, OuterRef, Q, Subquery, TextField, Value, When
+from django.db.models.functions import Cast, Concat, StrIndex
 from django.utils import timezone
 
 from accounts.models import Delegation, User
@@ -33,9 +36,17 @@ def _held(patient: int) -> Any:
     return rows.annotate(**consent).filter(pk=patient)
 
 
-VISITS = Prepared(_visits, user=int, trial=int, code=str, today=date)
+def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
+    """Every record; the values only of the forms named in `forms` (`,vitals,blood,`) and of the one at the visit."""
+    named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
+    rows = Record.objects.filter(patient=patient).alias(named=named).defer("values").order_by("pk")
+    wanted = Case(When(Q(named__gt=0) | Q(form=form, visit=visit), then=F("values")))
+    return rows.annotate(read=Cast(wanted, TextField()))
+
+
+VISITS = Prepared(_visits, joined_once=True, user=int, trial=int, code=str, today=date)
 HELD = Prepared(_held, patient=int)
-RECORDS = Prepared(lambda patient: Record.objects.filter(patient=patient).order_by("pk"), patient=int)
+RECORDS = Prepared(_read_for, patient=int, forms=str, form=str, visit=int)
 MARKED_RECORDS = Prepared(
     lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int
 )
@@ -65,6 +76,11 @@ class Place:
         """The day of the visit: held, or else planned."""
         return day_of(self.visit) if self.visit else None
 
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The forms whose captured answers the rules of the form read."""
+        return self.protocol.rules.evaluation.form(self.form.code).reads
+
     def holds(self, record: Record) -> bool:
         """Tell whether the record was captured here; at a visit it may be one that was struck out since."""
         if record.form != self.form.code:
@@ -85,7 +101,8 @@ class Casebook:
 
     patient: Patient
     visits: list[Visit]
-    marked: bool = True
+    # The place around which it was read: then records have no marks, and only the values that its rules read.
+    around: Place | None = None
     _records: list[Record] | None = field(default=None, repr=False)
     _consent: list[Consent | None] = field(default_factory=list, repr=False)
     _versions: dict[int, ProtocolVersion] = field(default_factory=dict, repr=False)
@@ -112,7 +129,7 @@ class Casebook:
         fresh = HELD.rows(patient=place.patient.pk)[0]
         _attach(fresh, fresh.trial, place.patient.protocol)
         versions = {place.protocol.pk: place.protocol}
-        return cls(fresh, list(place.visits), False, _consent=[_consent(fresh)], _versions=versions)
+        return cls(fresh, list(place.visits), place, _consent=[_consent(fresh)], _versions=versions)
 
     @property
     def consent(self) -> Consent | None:
@@ -123,10 +140,11 @@ class Casebook:
 
     @property
     def records(self) -> list[Record]:
-        """Every captured form, those struck out too, with their marks when `marked`. Reads once."""
+        """Every captured form, those struck out too, with their marks unless around a place. Reads once."""
+        if self._records is None and self.around is None:
+            self._records = MARKED_RECORDS.rows(patient=self.patient.pk)
         if self._records is None:
-            query = MARKED_RECORDS if self.marked else RECORDS
-            self._records = query.rows(patient=self.patient.pk)
+            self._records = _read_around(cast(Place, self.around))
         return self._records
 
     def version(self, pk: int) -> ProtocolVersion:
@@ -230,21 +248,23 @@ class Casebook:
         """
         order = {visit.pk: number for number, visit in enumerate(self.ordered_visits())}
         here = order.get(place.visit.pk, len(order)) if place.visit else len(order)
-        past: dict[str, tuple[int, Any]] = {}
-        latest: dict[str, tuple[int, Any]] = {}
+        past: dict[str, tuple[int, Record]] = {}
+        latest: dict[str, tuple[int, Record]] = {}
         for record in self.records:
             if record.state == Record.State.STRUCK_OUT or place.holds(record):
                 continue
             when = order.get(record.visit_id, -1) if record.visit_id else _log_order(record, place, here)
             for found, wanted in ((past, when < here), (latest, True)):
-                if wanted and when >= found.get(record.form, (-2, None))[0]:
-                    found[record.form] = when, record.values
+                if wanted and (record.form not in found or when >= found[record.form][0]):
+                    found[record.form] = when, record
         here_now = [record for record in self.records if place.visit and record.visit_id == place.visit.pk]
-        same = {r.form: r.values for r in here_now if r.state != Record.State.STRUCK_OUT}
-        previous, last = ({form: values for form, (_when, values) in each.items()} for each in (past, latest))
+        same = ValuesOf({r.form: r for r in here_now if r.state != Record.State.STRUCK_OUT})
+        previous, last = (
+            ValuesOf({form: record for form, (_when, record) in each.items()}) for each in (past, latest)
+        )
         return Scope(
             values,
-            {**last, **previous, **same, **self._beside(place)},
+            ValuesOf({**last.found, **previous.found, **same.found}, self._beside(place)),
             subject_of(self.patient, consent=self.consent),
             form=place.form.code,
             previous=previous,
@@ -252,15 +272,53 @@ class Casebook:
             same=same,
         )
 
-    def _beside(self, place: Place) -> dict[str, dict[str, Any]]:
+    def _beside(self, place: Place) -> dict[str, Mapping[str, Any]]:
         """What stands beside the forms: the visit, and the other rows of the logs."""
-        logs: dict[str, Any] = {}
+        logs: dict[str, list[Record]] = {}
         for record in self.records:
             in_log = record.visit_id is None and record.state != Record.State.STRUCK_OUT
             if in_log and not place.holds(record):
-                logs.setdefault(record.form, []).append(record.values)
+                logs.setdefault(record.form, []).append(record)
         visit = {"code": place.visit.code, "on": place.day} if place.visit else {}
-        return {"visit": visit, "logs": logs}
+        return {"visit": visit, "logs": ValuesOf(logs)}
+
+
+def _read_around(place: Place) -> list[Record]:
+    """Every record of the patient; values that the rules of the place do not read are left in the database."""
+    forms = ",".join(["", *sorted(place.reads if place.visit else place.reads | {place.form.code}), ""])
+    visit = place.visit.pk if place.visit else 0
+    rows = RECORDS.rows(patient=place.patient.pk, forms=forms, form=place.form.code, visit=visit)
+    for record in rows:
+        if place.holds(record):
+            record.values = _values_of(record)
+    return rows
+
+
+def _values_of(record: Record) -> dict[str, Any]:
+    """The values of a record; those that came as text are read when they are asked for."""
+    text = vars(record).pop("read", None)
+    if text is not None:
+        record.values = json.loads(text)
+    return record.values
+
+
+class ValuesOf(Mapping[str, Any]):
+    """The values of records by form, taken out when an expression asks for them; and what stands `beside`."""
+
+    def __init__(self, found: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> None:
+        self.found, self.beside = found, beside or {}
+
+    def __getitem__(self, form: str) -> Any:
+        if form in self.beside:
+            return self.beside[form]
+        found = self.found[form]
+        return [_values_of(each) for each in found] if isinstance(found, list) else _values_of(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.found, **self.beside})
+
+    def __len__(self) -> int:
+        return len({**self.found, **self.beside})
 
 
 def _log_order(record: Record, place: Place, here: int) -> int:

@@ -4,9 +4,12 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.models import User
+from audit.prepared_changes import PreparedDelete
 from patients.answers import PLAIN
 from patients.casebook import Place
 from patients.models import Draft
+
+FORGOTTEN = PreparedDelete(Draft, where=("user", "patient", "place"))
 
 
 def keep_draft(*, place: Place, posted: QueryDict, base_version: int, by: User) -> Draft:
@@ -51,4 +54,4 @@ def typed_in(draft: Draft) -> QueryDict:
 
 def discard(*, place: Place, user: User) -> None:
     """Forget what was typed and not saved."""
-    Draft.objects.filter(user=user, patient=place.patient, place=place.key).delete()
+    FORGOTTEN.run(user=user.pk, patient=place.patient.pk, place=place.key)

@@ -11,17 +11,23 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import because
-from patients import answers, check_queries
+from audit.prepared_changes import PreparedUpdate
+from patients import answers, check_queries, drafting
 from patients.carrying import retired
 from patients.casebook import Casebook, Place
 from patients.judging import Judgement, judge
 from patients.lifecycle import refuse_closed_place, refuse_when_closed
-from patients.models import Draft, Patient, Record
+from patients.models import Patient, Record
 from patients.openness import refuse_entry
 from trials.items import Value
 
 State = Record.State
 Values = Mapping[str, Value]
+WRITTEN = PreparedUpdate(
+    Record,
+    sets=("values", "state", "version", "save_key", "protocol", "completed_at"),
+    where=("pk", "version"),
+)
 
 
 class NotComplete(Exception):
@@ -192,7 +198,7 @@ def _written(
         fresh_record=current is None,
         by=save.by,
     )
-    Draft.objects.filter(user=save.by, patient=save.place.patient, place=save.place.key).delete()
+    drafting.discard(place=save.place, user=save.by)
     if current is None:
         casebook.records.append(stored)
     return Saved(stored, is_change, casebook, len(judgement.soft))
@@ -241,13 +247,13 @@ def _stored(
         "state": state,
         "version": current.version + 1,
         "save_key": save.key,
+        "protocol": save.place.protocol.pk,
+        "completed_at": now if state == State.COMPLETE and not current.completed_at else current.completed_at,
     }
-    if current.protocol_id != save.place.protocol.pk:
-        fresh["protocol"] = save.place.protocol
-    if state == State.COMPLETE and current.completed_at is None:
-        fresh["completed_at"] = now
-    if not Record.objects.filter(pk=current.pk, version=current.version).update(**fresh):
+    if not WRITTEN.run(to=fresh, where={"pk": current.pk, "version": current.version}):
         raise Stale(Record.objects.filter(pk=current.pk).first())
+    current.protocol = save.place.protocol
+    del fresh["protocol"]
     for name, value in fresh.items():
         setattr(current, name, value)
     return current

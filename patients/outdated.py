@@ -83,7 +83,8 @@ def casebooks_of(trial: Trial, patients: Iterable[int]) -> dict[int, Casebook]:
         patient.trial, patient.protocol = trial, versions[patient.protocol_id]
         records = sorted(patient.records.all(), key=lambda record: record.pk)
         consent = [current_consent(patient)]
-        found[patient.pk] = Casebook(patient, list(patient.visits.all()), False, records, consent, versions)
+        visits = list(patient.visits.all())
+        found[patient.pk] = Casebook(patient, visits, _records=records, _consent=consent, _versions=versions)
     return found
 
 

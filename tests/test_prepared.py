@@ -75,3 +75,30 @@ def test_a_query_is_built_once_for_a_connection():
     person, prepared = build.user(), Prepared(build_it, pk=int)
     assert [prepared.first(pk=person.pk) for _each in range(3)] == [person] * 3
     assert len(asked) == 1
+
+
+def test_rows_that_share_what_is_joined_share_one_object(django_assert_num_queries):
+    trial = build.trial()
+    for _each in range(3):
+        build.patient(trial=trial)
+    rows = Prepared(
+        lambda trial: Patient.objects.filter(trial=trial).select_related("protocol").order_by("pk"),
+        joined_once=True,
+        trial=int,
+    )
+    with django_assert_num_queries(1):
+        found = rows.rows(trial=trial.pk)
+        protocols = {id(each.protocol) for each in found}
+    assert len(found) == 3
+    assert len(protocols) == 1
+    assert found[2].protocol == trial.protocol
+
+
+def test_a_field_left_out_is_read_when_it_is_asked_for(django_assert_num_queries):
+    patient = build.patient(trial=build.trial())
+    build.consent(patient)
+    record = build.record(patient, "demography", {"sex": "F"}, draft=True)
+    light = Prepared(lambda pk: Record.objects.filter(pk=pk).defer("values"), pk=int).first(pk=record.pk)
+    assert light.get_deferred_fields() == {"values"}
+    with django_assert_num_queries(1):
+        assert light.values["sex"] == "F"

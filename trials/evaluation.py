@@ -161,6 +161,11 @@ class ItemRules:
                 place(name)
         return ordered
 
+    @property
+    def expressions(self) -> list[Expression]:
+        """Everything that is asked of the answers: conditions, calculations."""
+        return [*self._shown.values(), *self._required.values(), *self._calculated.values()]
+
     def is_shown(self, name: str, scope: Scope) -> bool:
         """Whether the item is asked: it has no condition, or its condition is true."""
         condition = self._shown.get(name)
@@ -246,6 +251,11 @@ class FormRules(ItemRules):
         labels = protocol.form(form).title, protocol.item(path).label
         return ": ".join(label.in_language(language) for label in labels)
 
+    @property
+    def expressions(self) -> list[Expression]:
+        """Everything that is asked of the answers: conditions, calculations, checks."""
+        return [*super().expressions, *(violated for _check, violated in self._checks)]
+
     def fired(self, scope: Scope) -> list[Check]:
         """The checks that the answers violate, in the order of the file."""
         return [check for check, violated in self._checks if violated.evaluate(scope) is True]
@@ -269,9 +279,19 @@ class FormRules(ItemRules):
     @cached_property
     def references(self) -> frozenset[str]:
         """Every name of other forms and of the subject that the form's rules read."""
-        expressions = [*self._shown.values(), *self._required.values(), *self._calculated.values()]
-        expressions += [violated for _check, violated in self._checks]
-        return frozenset(name for each in expressions for name in each.references if "." in name)
+        return frozenset(name for each in self.expressions for name in each.references if "." in name)
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The forms whose captured answers the rules read; this one when they read its earlier entries."""
+        rules: list[ItemRules] = [self, *(self.row(item.name) for item in self.items if item.type == "rows")]
+        found: set[str] = set()
+        for expression in (each for part in rules for each in part.expressions):
+            now = expression.references | expression.previous | expression.last
+            found |= {_form_of(name) for name in now if "." in name}
+            if expression.previous | expression.last:
+                found.add(self.form.code)
+        return frozenset(found & self._evaluation.protocol.forms.keys())
 
     @cached_property
     def calculates_from_elsewhere(self) -> bool:
@@ -283,9 +303,7 @@ class FormRules(ItemRules):
     @cached_property
     def history(self) -> frozenset[str]:
         """Every name whose earlier values the form's rules read with ``previous`` or ``last``."""
-        expressions = [*self._shown.values(), *self._required.values(), *self._calculated.values()]
-        expressions += [violated for _check, violated in self._checks]
-        return frozenset(name for each in expressions for name in each.previous | each.last)
+        return frozenset(name for each in self.expressions for name in each.previous | each.last)
 
 
 class Evaluation:
@@ -351,6 +369,12 @@ class Evaluation:
             if isinstance(answer, Undetermined):
                 needs += answer.needs
         return Undetermined(tuple(dict.fromkeys(needs))) if needs else None
+
+
+def _form_of(name: str) -> str:
+    """The form of `form.item`, and of `logs.form`."""
+    form, _dot, rest = name.partition(".")
+    return rest.partition(".")[0] if form == "logs" else form
 
 
 def _result(criterion: Criterion, expression: Expression, scope: Scope) -> CriterionResult:

@@ -1,6 +1,6 @@
 """Trials, the immutable versions of their protocols, and the reference ranges of their laboratories."""
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,15 +17,8 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 
-@lru_cache(maxsize=64)
-def _parsed(sha256: str, text: str) -> Protocol:
-    return load(text)
-
-
-@lru_cache(maxsize=64)
-def _stored(pk: int, sha256: str) -> Protocol:
-    """Return the rules of a version, whose text never changes and is read once per process."""
-    return ProtocolVersion.objects.get(pk=pk).rules
+_MOST_PARSED = 64
+_parsed: dict[str, Protocol] = {}
 
 
 class TrialQuerySet(models.QuerySet["Trial"]):
@@ -67,10 +60,9 @@ class Trial(models.Model):
     @cached_property
     def all_rules(self) -> dict[int, Protocol]:
         """Return the rules of every version by its key: in force, then the others, the newest first. One query."""
-        rules = self.rules
-        rows = self.versions.order_by("-effective_from", "-pk").values_list("pk", "sha256")
-        first = {pk: rules for pk, _sha256 in rows if pk == self.protocol_id}
-        return first | {pk: _stored(pk, sha256) for pk, sha256 in rows if pk not in first}
+        rows = list(self.versions.order_by("-effective_from", "-pk").defer("text"))
+        in_force = {version.pk: self.rules for version in rows if version.pk == self.protocol_id}
+        return in_force | {version.pk: version.rules for version in rows if version.pk not in in_force}
 
     @property
     def masked(self) -> bool:
@@ -105,8 +97,13 @@ class ProtocolVersion(models.Model):
 
     @property
     def rules(self) -> Protocol:
-        """Return the parsed protocol (parsed once per process and text)."""
-        return _parsed(self.sha256, self.text)
+        """Return the parsed protocol: parsed once per process, and the text is read only for that."""
+        known = _parsed.get(self.sha256)
+        if known is None:
+            if len(_parsed) >= _MOST_PARSED:
+                _parsed.pop(next(iter(_parsed)))
+            known = _parsed[self.sha256] = load(self.text)
+        return known
 
 
 class Laboratory(models.Model):

@@ -69,6 +69,8 @@ def serving(application: str, environment: dict[str, str]) -> Iterator[Server]:
         "2",
         "--timeout",
         "300",
+        "--keep-alive",
+        "60",
         "--log-level",
         "warning",
         "--preload",

@@ -48,6 +48,9 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"].startswith("audit."):
     DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+if not os.environ.get("PLAIN_KEEPS_CONNECTIONS"):
+    # As `startproject` leaves it: a connection for each request. The journal and the waiting stay as in Stroma.
+    DATABASES["default"] |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 STATIC_URL = "static/"

@@ -1,0 +1,90 @@
+"""Changes that every save makes, their SQL built once: an update or a deletion of rows found by equality.
+
+    SAVED = PreparedUpdate(Record, sets=("values", "version"), where=("pk", "version"))
+    rows = SAVED.run(to={"values": {"weight": "82.4"}, "version": 4}, where={"pk": 17, "version": 3})
+
+They do what `QuerySet.update` and `QuerySet.delete` do of one model: no signals, and the triggers of the trail see
+the rows that change.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+from django.db.models.deletion import Collector
+
+
+class _Change:
+    """A statement with its conditions; the fields in the order of their parameters."""
+
+    def __init__(self, model: type[models.Model], where: Sequence[str]) -> None:
+        self._model = model
+        self._where = {name: _field(model, name) for name in where}
+        self._built: dict[str, str] = {}
+
+    def _run(self, sets: list[Any], where: Mapping[str, Any]) -> int:
+        if where.keys() != self._where.keys():
+            raise ValueError(f"Give {', '.join(self._where)}.")
+        connection = connections[DEFAULT_DB_ALIAS]
+        parameters = [
+            *sets,
+            *(_prepared(each, where[name], connection) for name, each in self._where.items()),
+        ]
+        sql = self._built.get(connection.vendor)
+        if sql is None:
+            sql = self._built[connection.vendor] = self._sql(connection.ops.quote_name)
+        with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.rowcount
+
+    def _sql(self, quoted: Any) -> str:
+        raise NotImplementedError
+
+    def _conditions(self, quoted: Any) -> str:
+        return " AND ".join(f"{quoted(field.column)} = %s" for field in self._where.values())
+
+
+class PreparedUpdate(_Change):
+    """Sets fields of the rows whose other fields have given values (never null)."""
+
+    def __init__(self, model: type[models.Model], *, sets: Sequence[str], where: Sequence[str]) -> None:
+        super().__init__(model, where)
+        self._sets = {name: _field(model, name) for name in sets}
+
+    def run(self, *, to: Mapping[str, Any], where: Mapping[str, Any]) -> int:
+        """Write the values and return the number of rows. One statement. Foreign keys are given as keys."""
+        if to.keys() != self._sets.keys():
+            raise ValueError(f"Give {', '.join(self._sets)}.")
+        connection = connections[DEFAULT_DB_ALIAS]
+        return self._run([_prepared(each, to[name], connection) for name, each in self._sets.items()], where)
+
+    def _sql(self, quoted: Any) -> str:
+        sets = ", ".join(f"{quoted(field.column)} = %s" for field in self._sets.values())
+        return f"UPDATE {quoted(self._model._meta.db_table)} SET {sets} WHERE {self._conditions(quoted)}"
+
+
+class PreparedDelete(_Change):
+    """Deletes the rows whose fields have given values. Raises ValueError for rows that others refer to."""
+
+    def __init__(self, model: type[models.Model], *, where: Sequence[str]) -> None:
+        super().__init__(model, where)
+
+    def run(self, **where: Any) -> int:
+        """Delete the rows and return their number. One statement."""
+        return self._run([], where)
+
+    def _sql(self, quoted: Any) -> str:
+        if not Collector(DEFAULT_DB_ALIAS).can_fast_delete(self._model._default_manager.all()):
+            raise ValueError(f"Deleting {self._model._meta.label} concerns other rows: use the queryset.")
+        return f"DELETE FROM {quoted(self._model._meta.db_table)} WHERE {self._conditions(quoted)}"
+
+
+def _field(model: type[models.Model], name: str) -> Any:
+    field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    if hasattr(field, "get_placeholder"):
+        raise ValueError(f"{name} is not written as it is.")
+    return field
+
+
+def _prepared(field: Any, value: Any, connection: Any) -> Any:
+    return field.get_db_prep_save(value, connection)
