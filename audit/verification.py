@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from django.conf import settings
 from django.db import connections
 
 from audit import replay, seals, signatures, triggers
@@ -16,6 +17,10 @@ from audit.merkle import Tree
 from audit.models import Seal, SealedPart, Signature
 from audit.triggers.tables import tracked_tables
 
+NO_ANCHOR = (
+    "nothing outside the database tells whether the chain was made anew. "
+    "Put the kept copy of the file back; `manage.py seal` would write what the database says now"
+)
 PAGE = 500
 PARTS = 20
 
@@ -61,10 +66,12 @@ def _chain(tally: Tally) -> Iterator[Finding]:
     except seals.SealBroken as broken:
         yield Finding("file of the heads", str(broken))
         return
-    head = ""
+    if not lines and Seal.objects.exists():
+        yield Finding("file of the heads", f"{settings.SEAL_FILE} is missing or empty: {NO_ANCHOR}")
+    head, newest = "", max(lines, default=0)
     for number, one in enumerate(Seal.objects.order_by("number").iterator(PAGE), start=1):
         tally.seals = number
-        if problem := _seal_problem(one, number, head, lines.pop(one.number, None), tally):
+        if problem := _seal_problem(one, number, head, lines.pop(one.number, None), newest, tally):
             yield Finding(f"seal {one.number}", problem)
             return
         head = one.head
@@ -74,9 +81,12 @@ def _chain(tally: Tally) -> Iterator[Finding]:
         )
 
 
-def _seal_problem(one: Seal, number: int, head: str, line: str | None, tally: Tally) -> str:
+def _seal_problem(one: Seal, number: int, head: str, line: str | None, newest: int, tally: Tally) -> str:
+    """Return what is wrong with a seal; `newest` is the last that the file of the heads has."""
     if one.number != number:
         return f"seal {number} before it is gone"
+    if line is None and number < newest:
+        return "is missing from the file of the heads, which has later ones"
     if line is None:
         tally.notes.append(f"Seal {number} is not in the file of the heads yet; the next seal adds it")
     elif line != seals.file_line(one):

@@ -10,7 +10,7 @@ from django.test import Client
 
 from patients.models import Draft, Patient, Record
 from tests import build
-from tests.test_entry_pages import address, hidden, opened, save, words
+from tests.entry_pages import address, hidden, opened, save, words
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from accounts.keeping import owner_value
 from accounts.models import User
 from patients.models import Draft, Patient, Record
 from tests import build
-from tests.test_entry_pages import address, opened, words
+from tests.entry_pages import address, opened, words
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db

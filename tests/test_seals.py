@@ -315,14 +315,32 @@ def test_a_file_that_lacks_a_seal_is_caught_up(seal, settings):
     """Another machine made it, or this one stopped between the commit and the file."""
     trials("one")
     seal()
+    trials("two")
+    seal()
     kept = Path(settings.SEAL_FILE).read_text()
-    Path(settings.SEAL_FILE).unlink()
+    Path(settings.SEAL_FILE).write_text(kept.splitlines(keepends=True)[0])
     tally = Tally()
     assert list(findings(tally)) == []
-    assert tally.notes == ["Seal 1 is not in the file of the heads yet; the next seal adds it"]
+    assert tally.notes == ["Seal 2 is not in the file of the heads yet; the next seal adds it"]
     seals.catch_up_file()
 
     assert Path(settings.SEAL_FILE).read_text() == kept
+
+
+def test_a_file_that_was_emptied_or_lost_a_line_is_a_finding(seal, settings):
+    """AUD-07: without the heads outside, a chain that was made anew would pass."""
+    for slug in ("one", "two", "three"):
+        trials(slug)
+        seal()
+    path = Path(settings.SEAL_FILE)
+    first, _second, third = path.read_text().splitlines(keepends=True)
+
+    path.write_text(first + third)
+    assert found() == ["seal 2: is missing from the file of the heads, which has later ones"]
+    path.write_text("")
+    assert [each.partition(" is missing")[0] for each in found()] == [f"file of the heads: {path}"]
+    path.unlink()
+    assert len(found()) == 1
 
 
 def test_many_rows_take_several_parts_and_seals(seal, monkeypatch):

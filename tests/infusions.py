@@ -1,0 +1,56 @@
+"""Infusions at the bedside and their product, as a browser sends and shows them."""
+
+import re
+from datetime import UTC, date, datetime
+
+from django.urls import reverse
+
+from dosing.models import Infusion
+
+NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
+INCLUDED = date(2026, 3, 10)
+FIRST, SECOND = "10-Mar-2026", "13-Mar-2026"
+
+
+def page(patient, name: str = "infusion", number: int = 1) -> str:
+    return reverse(f"dosing:{name}", args=[patient.trial.slug, patient.code, number])
+
+
+def listing(trial) -> str:
+    return reverse("dosing:listing", args=[trial.slug])
+
+
+def weighed(day: str = FIRST, **changed) -> dict:
+    return {"weight_kg": "82,4", "weight_measured": f"{day} 08:00", "version": "1", **changed}
+
+
+def bedside(day: str = FIRST, **changed) -> dict:
+    """Return what a nurse types of an infusion from ten to eleven."""
+    typed = {
+        "started": f"{day} 10:00", "ended": f"{day} 11:00", "volume_ml": "100", "interrupted": "N",
+        "interruption_reason": "", "premedication": "Paracetamol 1 g", "timing_deviation_reason": "",
+    }  # fmt: skip
+    return weighed(day) | typed | changed
+
+
+def product(**changed) -> dict:
+    """Return what the laboratory types: three million cells per kilogram at 82.4 kg."""
+    return {
+        "lot": "L-1", "bag": "", "donor_code": "D-17", "thawed": f"{FIRST} 09:00", "viable_cells": "247.2",
+        "viability_percent": "91,5", "dose_deviation_reason": "", "donor_deviation_reason": "", "version": "0",
+        **changed,
+    }  # fmt: skip
+
+
+def stored(patient, number: int = 1) -> Infusion:
+    return Infusion.objects.get(patient=patient, number=number)
+
+
+def text_of(response) -> str:
+    """Return what a person reads: no markup, blanks collapsed."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def errors_of(response) -> dict[str, str]:
+    assert response.status_code == 422
+    return {name: " ".join(errors) for name, errors in response.context["form"].errors.items()}
