@@ -1,0 +1,14 @@
+"""Patients of the invented trial WALK before and after its amendment."""
+
+from datetime import UTC, date, datetime
+
+from accounts.models import User
+from patients.models import Patient
+from tests import build
+
+NOW = datetime(2021, 3, 20, 10, 0, tzinfo=UTC)
+INCLUDED = date(2021, 3, 10)
+
+
+def sign_again(patient: Patient, by: User) -> None:
+    build.consent(Patient.objects.get(pk=patient.pk), given=build.moment("20-Mar-2021 09:00"), by=by)
