@@ -8,7 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.flags import reference_words
-from trials.item_words import headed
+from trials.item_words import headed, number_text
 from trials.items import Value, display, flag, is_answered, is_missing
 from trials.protocol_items import Form, Item
 from trials.reference import Reading, Readings, Side, is_laboratory
@@ -87,7 +87,7 @@ def line(item: Item, value: Value | None, language: str, reading: Reading | None
         ]
         table["rows"] = [
             [
-                (display(row.get(column.name), column, language, _), flag(row.get(column.name), column))
+                (_cell(row.get(column.name), column, language), flag(row.get(column.name), column))
                 for column in item.columns
             ]
             for row in value
@@ -103,6 +103,13 @@ def line(item: Item, value: Value | None, language: str, reading: Reading | None
         file=value if item.type == "file" and isinstance(value, Mapping) and "file" in value else None,
         **table,
     )
+
+
+def _cell(value: Value | None, column: Item, language: str) -> str:
+    """The words of a cell; the heading of its column tells the unit."""
+    if column.is_numeric and isinstance(value, str):
+        return number_text(value, language)
+    return display(value, column, language, _)
 
 
 @dataclass(frozen=True, slots=True)

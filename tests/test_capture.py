@@ -380,7 +380,7 @@ def test_a_form_reads_in_words() -> None:
     table = section.lines[-1]
     assert table.columns == ["Point", "Time", "Systolic (mmHg)", "Onset"]
     assert [[cell for cell, _flag in row] for row in table.rows] == [
-        ["Choice T0", "10:20", "124 mmHg", "UNK-UNK-2021"],
+        ["Choice T0", "10:20", "124", "UNK-UNK-2021"],
         ["Unknown", "Not done: clock broken", "", "05-Jan-2021"],
     ]
 

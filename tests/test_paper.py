@@ -15,13 +15,16 @@ from audit import signatures
 from audit.context import acting
 from audit.models import Signature
 from audit.trail import history_model
+from dosing.models import Infusion
 from exports.paper import compositor
 from exports.paper.audience import Audience
 from exports.paper.casebook import head
 from exports.paper.patient import PatientPaper
-from patients import entry, querying
+from patients import entry, querying, reviewing, verifying
 from patients.casebook import Casebook
+from patients.marking import WHOLE, Seen
 from patients.models import Query, QueryMessage, Record
+from safety.models import AdverseEvent
 from tests import build
 from tests.paper import Paper
 from trials.items import display
@@ -166,6 +169,58 @@ def test_a_value_that_was_blank_when_the_form_was_complete_is_marked(liege, doct
     rows = [row for visit in part["visits"] for form in visit["forms"] for group in form["groups"]
             for row in group["rows"] if row["label"] == "Weight at screening"]  # fmt: skip
     assert rows[0]["past"]["times"] == 2
+
+
+def test_what_was_verified_or_reviewed_is_told_beside_it(liege, patient, tmp_path):
+    """DESIGN §4: until a later change undoes the mark."""
+    record = Record.objects.get(patient=patient, form="demography")
+    monitor = build.user("monitor", trial=liege)
+    doctor = build.user("investigator", trial=liege)
+    with acting(user=monitor, role="monitor"):
+        seen = [Seen(record.pk, record.version, ("age", "height"))]
+        verifying.verify(patient=patient, seen=seen, by=monitor, role="monitor")
+    with acting(user=doctor, role="investigator"):
+        seen = [Seen(record.pk, record.version, (WHOLE,))]
+        reviewing.review(patient=patient, seen=seen, by=doctor, role="investigator")
+    form = demography(liege, patient)
+    assert [row["label"] for row in form["groups"][0]["rows"] if row["verified"]] == [
+        "Age at consent",
+        "Height",
+    ]
+    assert dict(form["facts"])["Reviewed"].endswith(doctor.full_name)
+    assert book(liege, tmp_path, patient=patient.code).holds("✓")
+    amend(record, doctor, "Read again", height="166")
+    form = demography(liege, patient)
+    assert [row["label"] for row in form["groups"][0]["rows"] if row["verified"]] == ["Age at consent"]
+    assert "Reviewed" not in dict(form["facts"])
+
+
+def demography(trial, patient):
+    """Return the form on paper."""
+    part = PatientPaper(patient, Audience.nobody(trial)).content()
+    return next(form for form in part["visits"][0]["forms"] if form["code"] == "demography")
+
+
+def test_the_change_of_an_event_or_infusion_stands_beside_its_fact(liege, doctor, patient):
+    """Annex 11 §8.2: the infusion in its visit, every first value below the value."""
+    with acting(user=doctor, role="investigator", reason="heard wrong"):
+        AdverseEvent.objects.filter(patient=patient).update(term="Migraine after lunch")
+        Infusion.objects.filter(patient=patient, number=1).update(premedication="Paracetamol")
+        Infusion.objects.filter(patient=patient, number=1).update(premedication="Paracetamol 1 g")
+    part = PatientPaper(patient, Audience.nobody(liege)).content()
+    assert part["infusions"] == []
+    (visit,) = (visit for visit in part["visits"] if visit["title"].startswith("INF1"))
+    changed = {
+        label: (value, past["original"])
+        for each in (*visit["infusions"], *part["events"])
+        for label, value, past in each["facts"]
+        if past
+    }
+    assert changed == {
+        "Event": ("Migraine after lunch", "Headache after lunch"),
+        "Premedication": ("Paracetamol 1 g", "Paracetamol"),
+    }
+    assert [each["past"] for each in (*visit["infusions"], *part["events"])] == [[], []]
 
 
 def test_every_page_says_whose_it_is_and_which_of_how_many(liege, patient, tmp_path):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from audit.models import Signature
 from audit.signatures import Standing, verify_many
 from exports.paper.audience import Audience
+from exports.paper.marks import Marks
 from exports.paper.past import Past
 from patients.field_history import role_words
 from patients.models import Query, QueryMessage, Record
@@ -31,14 +32,21 @@ class Beside:
     readings: Mapping[int, Readings]
     queries: Mapping[int, list[Query]]
     signatures: Mapping[tuple[str, int], list[Part]]
+    marks: Mapping[int, Marks]
 
 
 def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
     """Return one captured form."""
     form = audience.rules(record.protocol_id).form(record.form)
-    past = beside.past.get(record.pk, {})
+    past, marks = beside.past.get(record.pk, {}), beside.marks.get(record.pk, Marks())
     groups = [
-        {"title": section.title, "rows": [_row(line, past, [form], audience) for line in section.lines]}
+        {
+            "title": section.title,
+            "rows": [
+                _row(line, past, [form], audience) | {"verified": marks.covers(line.name)}
+                for line in section.lines
+            ],
+        }
         for section in sections(
             form, record.values, audience.language, readings=beside.readings.get(record.pk)
         )
@@ -49,7 +57,7 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
         "title": form.title.in_language(audience.language),
         "code": form.code,
         "state": str(record.get_state_display()),
-        "facts": _facts(record, audience),
+        "facts": _facts(record, marks, audience),
         "struck": record.struck_out_reason,
         "changed": len(past),
         "groups": groups,
@@ -58,12 +66,13 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
     }
 
 
-def _facts(record: Record, audience: Audience) -> list[tuple[str, str]]:
+def _facts(record: Record, marks: Marks, audience: Audience) -> list[tuple[str, str]]:
     """Return when the form was entered and completed, what stands on it, and under which version."""
     told = [
         (_("First saved"), audience.instant(record.created_at)),
         (_("Completed"), audience.instant(record.completed_at)),
-        (_("Verified"), audience.instant(record.verified_at)),
+        (_("Verified"), marks.verified if record.verified_at else ""),
+        (_("Reviewed"), marks.reviewed),
         (_("Locked"), audience.instant(record.locked_at)),
         (_("Protocol version"), audience.rules(record.protocol_id).trial.version),
     ]

@@ -137,6 +137,7 @@ def notes(audience: Audience) -> list[str]:
         _("↓ and ↑ mark a number below or above what is expected; a laboratory value stands beside the reference range "
           "that was in force. “No entry” means that nothing was entered; a missing "
           "value says why it is missing."),
+        _("✓ marks an item that was compared with its source and not changed since."),
         _("Times with an offset are exact. Times without one are on the clock of %(zone)s.") % {"zone": audience.zone},
         _("Identities are never part of this copy. A sign that cannot be printed stands as its number: ‹U+…›."),
         _("The SHA-256 at the foot is that of the data printed here; that of this file is in the register of exports."),

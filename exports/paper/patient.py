@@ -1,6 +1,6 @@
 """The casebook of one patient for paper: everything that was captured, asked, signed and changed (P11-02)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -18,6 +18,7 @@ from dosing.words import infusion_facts, millions, product_facts, said_number
 from exports.paper import past
 from exports.paper.audience import Audience
 from exports.paper.captured import Beside, Part, form_part, past_part, queries_of, signatures_of
+from exports.paper.marks import marks_of
 from exports.paper.subjects import subject_of
 from exports.paper.trail import trail_part
 from patients.casebook import forms_of, visit_title
@@ -45,14 +46,15 @@ class PatientPaper:
         return {
             "code": self.patient.code,
             "version": self.audience.rules(self.patient.protocol_id).trial.version,
-            "facts": self._facts(),
-            "past": self._past(Patient).get(self.patient.pk, []),
+            **_beside(self._facts(), self._past(Patient).get(self.patient.pk, [])),
             "consents": self._consents(),
             "decisions": [self._decision(row) for row in self.decisions],
             "plan": [self._planned(visit) for visit in self.visits],
-            "visits": [part for visit in self.visits if (part := self._visit(visit))["forms"]],
+            "visits": [
+                part for visit in self.visits if (part := self._visit(visit))["forms"] or part["infusions"]
+            ],
             "logs": self._logs(),
-            "infusions": self._infusions(),
+            "infusions": self._infusions_at.get(None, []),
             "events": self._events(),
             "signatures": [part for _signature, part in self.signatures],
             "trail": trail_part(self.patient.pk, self.audience),
@@ -121,7 +123,8 @@ class PatientPaper:
         for signature, part in self.signatures:
             by_target.setdefault((signature.target_type, signature.target_id), []).append(part)
         queries = queries_of([self.patient.pk])
-        return Beside(past.of_items(self.patient.pk), self._readings(), queries, by_target)
+        marks = marks_of(self.patient.pk, self.audience)
+        return Beside(past.of_items(self.patient.pk), self._readings(), queries, by_target, marks)
 
     def _readings(self) -> dict[int, Readings]:
         """Return by record where laboratory values lie, of forms struck out too. Two queries."""
@@ -166,6 +169,7 @@ class PatientPaper:
         field = next(field for field in model._meta.concrete_fields if field.attname == name)
         words = told[field.name].new if field.name in told else ""
         return {
+            "column": name,
             "label": str(capfirst(field.verbose_name)),
             **past_part(changed, words, self.audience),
         }
@@ -174,16 +178,16 @@ class PatientPaper:
         rows = Consent.objects.filter(patient=self.patient).select_related("recorded_by").order_by("given_at")
         changed = self._past(Consent, at_once=True)
         return [
-            {
-                "facts": _told(
+            _beside(
+                _told(
                     (_("Given by"), row.get_type_display()),
                     (_("Version of the form"), row.version),
                     (_("Date and time"), self.audience.moment(row.given)),
                     (_("Capacity regained on"), self.audience.day(row.capacity_regained_on)),
                     (_("Recorded"), f"{self.audience.instant(row.recorded_at)}, {row.recorded_by.full_name}"),
                 ),
-                "past": changed.get(row.pk, []),
-            }
+                changed.get(row.pk, []),
+            )
             for row in rows
         ]
 
@@ -251,9 +255,12 @@ class PatientPaper:
         titles = [rules.form(code).title.in_language(self.audience.language) for code in absent]
         return {
             "title": self._title(visit),
-            "facts": _told((_("Held on"), self.audience.day(visit.held_on)), (_("Not started"), ", ".join(titles))),
-            "past": self._visits_past.get(visit.pk, []),
+            **_beside(
+                _told((_("Held on"), self.audience.day(visit.held_on)), (_("Not started"), ", ".join(titles))),
+                self._visits_past.get(visit.pk, []),
+            ),
             "forms": [form_part(record, self.beside, self.audience) for record in here],
+            "infusions": self._infusions_at.get(visit.pk, []),
         }  # fmt: skip
 
     @cached_property
@@ -267,27 +274,27 @@ class PatientPaper:
             if record.visit_id is None
         ]
 
-    def _infusions(self) -> list[Part]:
+    @cached_property
+    def _infusions_at(self) -> dict[int | None, list[Part]]:
+        """Return by visit its infusions."""
         products = self._products()
         changed = self._past(Infusion)
-        found = []
+        found: dict[int | None, list[Part]] = {}
         for row in self.infusions:
             row.patient = self.patient
-            found.append(
+            facts = _told((_("Planned on"), self.audience.day(row.planned_on)), *infusion_facts(row))
+            found.setdefault(row.visit_id, []).append(
                 {
                     "title": _("Infusion %(number)s") % {"number": row.number},
                     "state": str(row.get_state_display()),
-                    "facts": _told(
-                        (_("Planned on"), self.audience.day(row.planned_on)), *infusion_facts(row)
-                    ),
-                    "product": products.get(row.pk, []),
-                    "past": changed.get(row.pk, []),
+                    "product": products.get(row.pk, {"facts": [], "past": []}),
+                    **_beside(facts, changed.get(row.pk, [])),
                     "signatures": self._signed(row),
                 }
             )
         return found
 
-    def _products(self) -> dict[int, Facts]:
+    def _products(self) -> dict[int, Part]:
         """Return the product of each infusion, for readers who may know it and nobody else (CEL-18)."""
         if not self.audience.sees_treatment:
             return {}
@@ -295,15 +302,14 @@ class PatientPaper:
         changed = self._past(Preparation)
         return {row.infusion_id: self._product(row, changed.get(row.pk, [])) for row in rows}
 
-    def _product(self, row: Preparation, changed: Sequence[Part]) -> Facts:
+    def _product(self, row: Preparation, changed: Sequence[Part]) -> Part:
         dose = said_number(millions(row.cells_per_kg))
         facts = _told(
             *product_facts(row),
             (_("Dose per kg"), f"{dose} ×10⁶/kg · {row.get_dose_finding_display()}" if dose else ""),
             (_("Prepared"), self.audience.instant(row.prepared_at)),
         )
-        first = _("Originally: %(value)s; %(last)s")
-        return [*facts, *((each["label"], first % {"value": each["original"], **each}) for each in changed)]
+        return _beside(facts, changed)
 
     def _events(self) -> list[Part]:
         wording = Wording(self.patient.protocol.rules)
@@ -311,17 +317,18 @@ class PatientPaper:
         found = []
         for event in self.events:
             event.patient = self.patient
+            told = wording.facts(event)
             facts = [
-                (fact.label, str(event.grade) if fact.column == "grade" else fact.value)
-                for fact in wording.facts(event)
+                (fact.label, str(event.grade) if fact.column == "grade" else fact.value) for fact in told
             ]
+            recorded = (_("Recorded"), self.audience.instant(event.created_at))
+            labels = {fact.column: str(fact.label) for fact in told if fact.column}
             kind = event.classification
             found.append(
                 {
                     "title": f"AE {event.number} · {event.term}",
                     "state": f"{kind.value} · {CLASS_TITLES[kind]}",
-                    "facts": _told(*facts, (_("Recorded"), self.audience.instant(event.created_at))),
-                    "past": changed.get(event.pk, []),
+                    **_beside(_told(*facts, recorded), changed.get(event.pk, []), labels),
                     "signatures": self._signed(event),
                 }
             )
@@ -331,6 +338,17 @@ class PatientPaper:
 def _as_judged(name: str, value: Any) -> Any:
     """Return a stored input as it was when it was judged: days of a subject were dates."""
     return date.fromisoformat(value) if name.startswith("subject.") and name.endswith("_on") else value
+
+
+def _beside(facts: Facts, changes: Sequence[Part], labels: Mapping[str, str] | None = None) -> Part:
+    """Return the facts, each with the change of its column; apart the changes of what no fact tells.
+
+    labels: by column what its fact is called, where that is not the name of the column.
+    """
+    known = labels or {}
+    of_label = {known.get(change["column"], change["label"]): change for change in changes}
+    told = [(label, value, of_label.pop(label, None)) for label, value in facts]
+    return {"facts": told, "past": list(of_label.values())}
 
 
 def _told(*facts: tuple[Any, Any]) -> Facts:
