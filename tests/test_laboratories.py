@@ -1,46 +1,22 @@
-"""Laboratories and their reference ranges: kept by data managers, shown wherever a value is (LAB-03)."""
+"""Laboratories and their reference ranges: added, ended, corrected, never overlapping (LAB-03)."""
 
-import csv
-import io
-import re
-import zipfile
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import CommandError, call_command
-from django.db import IntegrityError, connection, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import IntegrityError, transaction
 
 from audit.context import acting
 from audit.trail import history_model
-from patients import entry
-from patients.casebook import Casebook
-from patients.flags import flag_of, readings_of
-from patients.models import Patient, Record
-from reports.demo_ranges import example_laboratory
 from tests import build
+from tests.ranges import START, address, facts, given, words
 from trials import laboratories
-from trials.laboratories import Facts, add_laboratory, add_range
-from trials.models import Laboratory, ReferenceRange, Trial
-from trials.range_files import FileRefused, import_ranges, template
+from trials.laboratories import add_laboratory
+from trials.models import Laboratory, ReferenceRange
 
 pytestmark = pytest.mark.django_db
-
-START = date(2020, 1, 1)
-
-
-@pytest.fixture
-def trial() -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def manager(trial):
-    return build.user("data_manager", trial=trial)
 
 
 @pytest.fixture
@@ -49,50 +25,12 @@ def laboratory(trial) -> Laboratory:
         return add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
 
 
-def facts(path: str = "biochemistry.crp", **told: Any) -> Facts:
-    form, _dot, item = path.partition(".")
-    known = {"unit": "mg/L", "upper": Decimal(5), "effective_from": START}
-    return Facts(form=form, item=item, **{**known, **told})
-
-
-def given(laboratory: Laboratory, path: str = "biochemistry.crp", **told: Any) -> ReferenceRange:
-    with acting(system="test"):
-        return add_range(laboratory=laboratory, facts=facts(path, **told), by=None)
-
-
-def address(trial: Trial, end: str = "") -> str:
-    return f"/trials/{trial.slug}/laboratories/{end}"
-
-
 def sent(**told: Any) -> dict[str, Any]:
     known = {
         "path": "biochemistry.crp", "unit": "", "sex": "", "age_from": "", "age_to": "", "lower": "",
         "upper": "5,0", "effective_from": "01-Jan-2026", "effective_to": "", "source": "Handbook 7",
     }  # fmt: skip
     return {**known, **told}
-
-
-def words(response: Any) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
-
-
-def treated(trial: Trial) -> Patient:
-    """A man of 54 with a CRP of 12 and one of 3."""
-    found = build.patient(trial=trial, screened_on=date(2026, 3, 1))
-    build.consent(found)
-    build.record(found, "demography", {"age": "54", "sex": "M", "height": "178", "weight": "82.4"})
-    build.record(found, "biochemistry", {"crp": "12.0", "alt": "30"}, draft=True)
-    return found
-
-
-def all_missing_but(trial: Trial, **values: Any) -> dict[str, Any]:
-    """A complete biochemistry of which nothing but these values was done."""
-    items = [item for item in trial.rules.form("biochemistry").items if not item.is_calculated]
-    return {
-        "sampled_at": "2026-03-01T09:00+01:00[Europe/Brussels]",
-        **{item.name: {"missing": "ND"} for item in items if item.missing},
-        **values,
-    }
 
 
 class TestKeeping:
@@ -261,274 +199,6 @@ class TestKeeping:
         assert night.is_default
 
 
-class TestFiles:
-    HEADER = "item,unit,sex,age_from,age_to,lower,upper,effective_from,effective_to,source\n"
-
-    def load(self, laboratory: Laboratory, text: str | bytes) -> tuple[int, int]:
-        data = text if isinstance(text, bytes) else text.encode()
-        with acting(system="test"):
-            return import_ranges(laboratory=laboratory, data=data, by=None)
-
-    def refused(self, laboratory: Laboratory, text: str | bytes) -> list[tuple[int, str, str]]:
-        with pytest.raises(FileRefused) as caught:
-            self.load(laboratory, text)
-        assert not ReferenceRange.objects.exists()
-        return [(each.line, each.column, each.sentence) for each in caught.value.mistakes]
-
-    def test_a_file_is_stored_whole(self, laboratory):
-        lines = "biochemistry.crp,mg/L,,,,,5,2026-01-01,,Handbook\n"
-        lines += "haematology.haemoglobin,g/dL,M,18,,13.0,17.5,2026-01-01,,\n"
-        assert self.load(laboratory, self.HEADER + lines) == (2, 0)
-        row = ReferenceRange.objects.get(item="haemoglobin")
-        assert (row.sex, row.age_from, row.lower, row.unit) == ("M", 18, Decimal("13"), "g/dL")
-
-    def test_a_sheet_of_a_country_with_decimal_commas_is_read(self, laboratory):
-        text = (
-            "\ufeffitem;unit;lower;upper;effective_from\nbiochemistry.potassium;mmol/L;3,5;5,0;01/01/2026\n"
-        )
-        assert self.load(laboratory, text) == (1, 0)
-        assert ReferenceRange.objects.get().lower == Decimal("3.5")
-
-    def test_the_template_with_one_line_filled_in_is_taken(self, trial, laboratory):
-        blank = "".join(template(trial))
-        filled = blank.replace("biochemistry.crp,mg/L,,,,,,,,", "biochemistry.crp,mg/L,,,,,5,2026-01-01,,")
-        assert filled != blank
-        made, left = self.load(laboratory, filled)
-        assert (made, left) == (1, blank.count("\n") - 2)
-
-    def test_one_wrong_line_and_nothing_is_stored(self, laboratory):
-        """The whole file is refused, each mistake with its line and a sentence."""
-        lines = (
-            "biochemistry.crp,mg/L,,,,,5,2026-01-01,,\n"
-            "biochemistry.alt,U/L,X,,,7,55,2026-01-01,,\n"
-            "biochemistry.nonsense,U/L,,,,7,55,2026-01-01,,\n"
-            "biochemistry.ast,U/L,,,,8,forty,2026-13-01,,\n"
-        )
-        found = self.refused(laboratory, self.HEADER + lines)
-        assert [(line, column) for line, column, _sentence in found] == [
-            (3, "sex"),
-            (4, "item"),
-            (5, "upper"),
-            (5, "effective_from"),
-        ]
-        assert "“forty” is not a number" in found[2][2]
-
-    def test_a_line_that_overlaps_another_of_the_file_is_named(self, laboratory):
-        lines = "biochemistry.crp,mg/L,,,,,5,2026-01-01,,\nbiochemistry.crp,mg/L,M,,,,6,2026-01-01,,\n"
-        ((line, column, sentence),) = self.refused(laboratory, self.HEADER + lines)
-        assert (line, column) == (3, "effective_from")
-        assert "overlaps" in sentence
-
-    @pytest.mark.parametrize(
-        ("data", "sentence"),
-        [
-            (b"", "The first line must name the columns"),
-            (b"name,low,high\n", "The first line must name the columns"),
-            (b"item,lower,upper,effective_from\n", "No line of the file gives a range"),
-            (b"item,lower,upper,effective_from\ncrp,1\n", "has 2 columns instead of 4"),
-            (b'item,lower,upper,effective_from\n"crp,1,2,3', "cannot be read as CSV"),
-            (b"item,lower,upper,effective_from\ncr\xe9,1,2,2026-01-01\n", "is not UTF-8"),
-            (b"item\0lower", "This is not a text file"),
-            (b"x" * 1_000_001, "larger than 1 MB"),
-        ],
-    )
-    def test_what_is_no_such_file_says_so(self, laboratory, data, sentence):
-        (mistake,) = self.refused(laboratory, data)
-        assert sentence in mistake[2]
-
-    def test_the_page_lists_the_mistakes(self, trial, manager, laboratory):
-        browser = build.client(manager)
-        data = (self.HEADER + "biochemistry.crp,mg/L,,,,,five,2026-01-01,,\n").encode()
-        page = browser.post(address(trial, "at/central/import/"), {"file": SimpleUploadedFile("r.csv", data)})
-        assert page.status_code == 422
-        assert "2 upper “five” is not a number" in words(page)
-        nothing = browser.post(address(trial, "at/central/import/"), {})
-        assert nothing.status_code == 422
-        right = (self.HEADER + "biochemistry.crp,mg/L,,,,,5,2026-01-01,,\n").encode()
-        done = browser.post(
-            address(trial, "at/central/import/"), {"file": SimpleUploadedFile("r.csv", right)}, follow=True
-        )
-        assert "1 ranges are added; 0 lines were left blank." in words(done)
-
-    def test_the_command_loads_a_file_or_says_what_is_wrong(self, trial, laboratory, tmp_path, capsys):
-        file = tmp_path / "ranges.csv"
-        file.write_text(self.HEADER + "biochemistry.crp,mg/L,,,,,five,2026-01-01,,\n", encoding="utf-8")
-        where = {"trial": trial.slug, "laboratory": "central"}
-        with pytest.raises(CommandError, match="nothing was stored"):
-            call_command("load_ranges", file, **where)
-        assert "line 2 upper: “five” is not a number" in capsys.readouterr().err
-        file.write_text(self.HEADER + "biochemistry.crp,mg/L,,,,,5,2026-01-01,,\n", encoding="utf-8")
-        call_command("load_ranges", file, **where)
-        assert "1 ranges added" in capsys.readouterr().out
-        trail = history_model(ReferenceRange).objects.get()
-        assert trail.history_user_name == "system:load_ranges"
-        with pytest.raises(CommandError, match=r"Known: .*central"):
-            call_command("load_ranges", file, trial=trial.slug, laboratory="nowhere")
-
-
-class TestShown:
-    def test_a_form_shows_the_range_and_where_the_value_lies(self, trial, laboratory):
-        """Words beside the field, not colour alone; a missing range says so and is never normal (LAB-03)."""
-        given(laboratory)
-        patient = treated(trial)
-        nurse = build.client(build.user("coordinator", trial=trial))
-        page = nurse.get(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/")
-        body = page.content.decode()
-        shown = re.findall(r'id="reference-(\w+)"[^>]*>(.*?)</p>', body, re.DOTALL)
-        told = {name: " ".join(re.sub(r"<[^>]+>", " ", text).split()) for name, text in shown}
-        assert told["crp"] == "Reference ≤ 5 mg/L high"
-        assert told["alt"] == "No reference range"
-        assert told["ast"] == ""
-        assert 'aria-describedby="reference-crp result-crp"' in body
-
-    def test_the_flag_follows_while_a_person_types(self, trial, laboratory):
-        given(laboratory)
-        patient = treated(trial)
-        nurse = build.client(build.user("coordinator", trial=trial))
-        check = f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/check/"
-        typed = {"crp": "0,4", "crp-unit": "mg/dL", "alt": "20", "_version": "1"}
-        answer = nurse.post(check, typed).content.decode()
-        place = re.search(r'id="reference-crp"[^>]*>(.*?)</p>', answer, re.DOTALL)
-        assert place is not None
-        assert place[1].strip() == "Reference ≤ 5 mg/L"
-        assert "high" in nurse.post(check, {**typed, "crp": "0,51"}).content.decode()
-
-    def test_a_reader_sees_the_range_too(self, trial, laboratory):
-        given(laboratory)
-        patient = treated(trial)
-        monitor = build.client(build.user("monitor", trial=trial))
-        page = words(monitor.get(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/"))
-        assert "12.0 mg/L high Reference ≤ 5 mg/L" in page
-        assert "30 U/L No reference range" in page
-
-    @pytest.mark.parametrize(("role", "page"), [("investigator", "sign"), ("monitor", "verify")])
-    def test_who_signs_or_verifies_a_value_sees_the_range_too(self, trial, laboratory, role, page):
-        given(laboratory)
-        patient = build.patient(trial=trial, screened_on=date(2026, 3, 1))
-        build.consent(patient)
-        build.record(patient, "biochemistry", all_missing_but(trial, crp="12.0"))
-        browser = build.client(build.user(role, trial=trial))
-        shown = words(browser.get(f"/trials/{trial.slug}/patients/{patient.code}/{page}/"))
-        assert "12.0 mg/L high Reference ≤ 5 mg/L" in shown
-
-    def test_a_form_that_was_struck_out_tells_its_range_too(self, trial, laboratory):
-        given(laboratory)
-        patient, nurse = treated(trial), build.user("coordinator", trial=trial)
-        with acting(user=nurse, role="coordinator"):
-            record = Record.objects.get(patient=patient, form="biochemistry")
-            entry.strike_out(record=record, reason="Another patient", by=nurse)
-        browser = build.client(nurse)
-        page = browser.get(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/")
-        assert "Entered in error: Another patient" in words(page)
-        assert "12.0 mg/L high Reference ≤ 5 mg/L" in words(page)
-
-    @pytest.mark.parametrize("ranges", [1, 3])
-    def test_a_form_costs_one_statement_more_whatever_the_number_of_ranges(self, trial, laboratory, ranges):
-        patient = build.enrolled(trial=trial, on=date(2026, 3, 1))
-        nurse = build.client(build.user("coordinator", trial=trial))
-        costs = {}
-        for form in ("vitals", "biochemistry"):
-            for year in range(ranges):
-                if form == "biochemistry":
-                    given(laboratory, effective_from=START + timedelta(days=400 * year))
-            build.record(patient, form, {}, visit="INF1", draft=True)
-            with CaptureQueriesContext(connection) as counted:
-                nurse.get(f"/trials/{trial.slug}/patients/{patient.code}/visits/INF1/{form}/")
-            costs[form] = len(counted)
-        assert costs["biochemistry"] - costs["vitals"] == 1
-
-    def test_the_ranges_of_another_trial_judge_nothing_here(self, trial, laboratory):
-        other = build.trial(build.COVID_MSV)
-        with acting(system="test"):
-            theirs = add_laboratory(trial=other, code="central", name="Theirs", by=None)
-        given(theirs, "inflammation.crp" if "inflammation" in other.rules.forms else "biochemistry.crp")
-        assert laboratories.book_of(trial).ranges == {}
-        stranger = build.client(build.user("data_manager", trial=other))
-        row = given(laboratory)
-        assert stranger.get(address(trial, "at/central/")).status_code == 404
-        assert stranger.get(address(other, f"at/central/{row.pk}/")).status_code == 404
-        assert stranger.post(address(other, f"at/central/{row.pk}/end/"), {}).status_code == 404
-
-    def test_many_records_are_judged_in_two_statements(self, trial, laboratory):
-        """One function for listings: nothing is asked per row."""
-        given(laboratory)
-        for count in (1, 3):
-            for _more in range(count):
-                treated(trial)
-            rows = list(
-                Record.objects.filter(form="biochemistry").select_related("visit", "patient", "protocol")
-            )
-            with CaptureQueriesContext(connection) as counted:
-                found = readings_of(trial, rows)
-            assert len(counted) == 2
-            assert {flag_of(readings, "crp") for readings in found.values()} == {"high"}
-            assert {flag_of(readings, "alt") for readings in found.values()} == {"no_range"}
-            assert {flag_of(readings, "ast") for readings in found.values()} == {""}
-
-    def test_a_record_that_was_struck_out_says_nothing_of_sex_and_age(self, trial, laboratory):
-        given(laboratory, sex="M")
-        patient = treated(trial)
-        opened = Casebook.opened(user=build.user("monitor", trial=trial), trial=trial, code=patient.code)
-        demography = next(record for record in opened.records if record.form == "demography")
-        rows = Record.objects.filter(form="biochemistry").select_related("visit", "patient", "protocol")
-        assert [flag_of(each, "crp") for each in readings_of(trial, rows).values()] == ["high"]
-        with acting(system="test"):
-            from patients.entry import strike_out
-
-            strike_out(record=demography, reason="Other patient", by=build.user("coordinator", trial=trial))
-        assert [flag_of(each, "crp") for each in readings_of(trial, rows).values()] == ["no_range"]
-
-    def test_the_profile_draws_the_range_in_force_at_each_value(self, trial, laboratory):
-        from reports.profile import Chart
-        from tests.test_casebook import dossier_of
-
-        given(laboratory, lower=Decimal(1))
-        patient, day = build.enrolled(trial=trial, on=date(2026, 3, 1)), date(2026, 3, 1)
-        build.record(patient, "biochemistry", {"crp": "0.4"}, draft=True)
-        given(laboratory, upper=Decimal(20), effective_from=day + timedelta(days=2))
-        build.record(patient, "biochemistry", {"crp": "30"}, visit="D7", draft=True)
-        with acting(system="test"):
-            patient.visits.filter(code="SCR").update(held_on=day, state="held")
-            patient.visits.filter(code="D7").update(held_on=day + timedelta(days=7), state="held")
-        (curve, *_others) = Chart(dossier_of(patient)).curves
-        assert [reading.limits for reading in curve.readings] == [(1.0, 5.0), (None, 20.0)]
-        assert curve.readings[0].tip.endswith(", Reference 1–5 mg/L, low")
-        assert curve.last == "30 H"
-        bands = [
-            shape for shape in Chart(dossier_of(patient)).profile().figure.shapes if _css(shape) == "band"
-        ]
-        assert len(bands) == 2
-
-    def test_the_export_tells_range_and_flag(self, trial, laboratory, manager):
-        given(laboratory)
-        treated(trial)
-        answer = build.client(manager).post(f"/trials/{trial.slug}/exports/", {"purpose": "ranges"})
-        with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as archive:
-            text = archive.read("forms/biochemistry.csv").decode()
-            dictionary = archive.read("data_dictionary.csv").decode()
-        (row,) = csv.DictReader(io.StringIO(text))
-        told = {
-            name: row[name] for name in row if re.fullmatch(r"(crp|alt|ast)__(ref_low|ref_high|flag)", name)
-        }
-        assert told == {
-            "crp__ref_low": "", "crp__ref_high": "5", "crp__flag": "high",
-            "alt__ref_low": "", "alt__ref_high": "", "alt__flag": "no_range",
-            "ast__ref_low": "", "ast__ref_high": "", "ast__flag": "",
-        }  # fmt: skip
-        assert "crp__ref_low crp__ref_high crp__flag" in dictionary
-
-    @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
-    def test_the_demo_knows_most_items_and_says_that_it_is_an_example(self, slug):
-        trial = build.trial(slug)
-        with acting(system="test"):
-            example_laboratory(trial)
-        book, items = laboratories.book_of(trial), laboratories.items_with_ranges(trial.rules)
-        assert len(book.ranges) / len(items) > 0.8
-        assert all(
-            "Example value" in source for source in ReferenceRange.objects.values_list("source", flat=True)
-        )
-
-
 @pytest.mark.parametrize("number", [1, 3])
 def test_the_list_of_ranges_costs_the_same_whatever_its_length(
     trial, manager, laboratory, number, django_assert_num_queries
@@ -542,7 +212,3 @@ def test_the_list_of_ranges_costs_the_same_whatever_its_length(
     assert page.content.decode().count("biochemistry.crp</") == number
     with django_assert_num_queries(4):
         browser.get(address(trial))
-
-
-def _css(shape: Any) -> str:
-    return getattr(shape, "css", "")
