@@ -225,7 +225,7 @@ def test_identity_is_in_no_export(liege, manager):
 def test_the_command_writes_the_same_archive(liege, tmp_path, capsys):
     build.enrolled(trial=liege)
     out = tmp_path / "study.zip"
-    call_command("export", "--trial", liege.slug, "--format", "csv", "--out", str(out))
+    call_command("export", "--trial", liege.slug.upper(), "--format", "csv", "--out", str(out))
     archive = zipfile.ZipFile(out)
     assert len(table(archive, "patients")) == 1
     assert json.loads(archive.read("manifest.json"))["exported_by"] == "system:export"
@@ -237,6 +237,7 @@ def test_the_command_writes_the_same_archive(liege, tmp_path, capsys):
         ({"--trial": "nct00000000"}, "No trial"),
         ({"--user": "nobody"}, "may not export"),
         ({"--out": "."}, "exists already"),
+        ({"--out": "/no/such/folder/x.zip"}, "There is no folder"),
     ],
 )
 def test_the_command_says_what_is_wrong(liege, tmp_path, change, sentence):

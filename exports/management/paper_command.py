@@ -14,6 +14,7 @@ from accounts.permissions import Permission
 from audit import seals
 from audit.context import acting
 from exports.making import Copy, register_copy, write
+from exports.management.told import refuse_unless_new, trial_named
 from exports.paper.audience import Audience
 from exports.paper.typesetting import NotPrinted
 from trials.models import Trial
@@ -46,12 +47,8 @@ class PaperCommand(BaseCommand):
 
     def asked(self, options: dict[str, Any]) -> Asked:
         """Return who asks. Raises CommandError for an unknown trial, a person without the right, a file that exists."""
-        trial = Trial.objects.select_related("protocol").filter(slug=options["trial"]).first()
-        if trial is None:
-            known = ", ".join(Trial.objects.values_list("slug", flat=True)) or "none; run load_protocol first"
-            raise CommandError(f"No trial {options['trial']}. Known: {known}")
-        if options["out"].exists():
-            raise CommandError(f"{options['out']} exists already: choose another name")
+        trial = trial_named(options["trial"])
+        refuse_unless_new(options["out"])
         if not options["user"]:
             return Asked(trial, None, Audience.nobody(trial), options["out"])
         user = User.objects.filter(username=normal_username(options["user"]), is_active=True).first()

@@ -11,6 +11,7 @@ from accounts.models import User, normal_username
 from accounts.permissions import Permission
 from audit.context import acting
 from exports.exporting import export
+from exports.management.told import refuse_unless_new, trial_named
 from trials.models import Trial
 
 
@@ -28,13 +29,9 @@ class Command(BaseCommand):
         parser.add_argument("--purpose", default="command line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        trial = Trial.objects.select_related("protocol").filter(slug=options["trial"]).first()
-        if trial is None:
-            known = ", ".join(Trial.objects.values_list("slug", flat=True)) or "none; run load_protocol first"
-            raise CommandError(f"No trial {options['trial']}. Known: {known}")
+        trial = trial_named(options["trial"])
         out: Path = options["out"]
-        if out.exists():
-            raise CommandError(f"{out} exists already: choose another name")
+        refuse_unless_new(out)
         user, sees_treatment, sees_files = self._rights(options["user"], trial)
         with acting(user=user, system="export"):
             pieces = export(

@@ -1,0 +1,24 @@
+"""What the commands that write a file are told: of which trial, and where to."""
+
+from pathlib import Path
+
+from django.core.management.base import CommandError
+
+from trials.models import Trial
+
+
+def trial_named(name: str) -> Trial:
+    """Return the trial with this slug or registry number. Raises CommandError that names those there are."""
+    trial = Trial.objects.select_related("protocol").filter(slug=name.lower()).first()
+    if trial is None:
+        known = ", ".join(Trial.objects.values_list("slug", flat=True)) or "none; run load_protocol first"
+        raise CommandError(f"No trial {name}. Known: {known}")
+    return trial
+
+
+def refuse_unless_new(out: Path) -> None:
+    """Raise CommandError unless the file can be made."""
+    if out.exists():
+        raise CommandError(f"{out} exists already: choose another name")
+    if not out.parent.is_dir():
+        raise CommandError(f"There is no folder {out.parent}: make it first, or choose another place")
