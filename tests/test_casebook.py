@@ -20,7 +20,7 @@ from reports.casebook import PAPER_STYLE, navigation, progress
 from reports.dossier import Dossier
 from reports.profile import BY_DATE, Chart
 from tests import build, cohort
-from tests.test_home import rows_of
+from tests.home import rows_of
 
 pytestmark = pytest.mark.django_db
 

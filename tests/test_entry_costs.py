@@ -1,4 +1,4 @@
-"""What opening and saving a form costs in statements (REL-04)."""
+"""What opening and saving a form costs in statements."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Expressions answer true, false or undetermined: a blank never means no (DESIGN 2)."""
+"""Expressions answer true, false or undetermined: a blank never means no."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""A serious adverse event comes in after the lock, with the reason why so late (SAF)."""
+"""A serious adverse event comes in after the lock, with the reason why so late."""
 
 from datetime import timedelta
 
