@@ -28,6 +28,10 @@
     rows[rows.length - 1].after(row);
     cells(row)[0].focus();
   }
+  function arrive(cell) {
+    cell.focus();
+    if (cell.type === "text") cell.select();
+  }
 
   /* What follows a table: where the work goes on when no row is begun. */
   function leave(table) {
@@ -41,8 +45,8 @@
   function goOn(table, row, input) {
     const line = cells(row), next = line[line.indexOf(input) + 1];
     if (input === line[0] && line.every((cell) => !cell.value)) return leave(table);
-    if (next) return next.focus();
-    if (row.nextElementSibling) return cells(row.nextElementSibling)[0].focus();
+    if (next) return arrive(next);
+    if (row.nextElementSibling) return arrive(cells(row.nextElementSibling)[0]);
     addRow(table);
   }
   all("[name$=-remove]", form).forEach((box) => { box.tabIndex = -1; });

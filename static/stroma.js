@@ -76,6 +76,12 @@
     say(next || box);
   }
 
+  /* As Tab arrives: what is typed next replaces what stood there. */
+  function arrive(input) {
+    input.focus();
+    if (input.type === "text") input.select();
+  }
+
   /* Enter goes on in a form that is entered, as Tab does: half of it is never sent by a slip. */
   function goOn(event) {
     const here = event.target, form = here.form;
@@ -86,9 +92,7 @@
     const open = stops.filter((stop) => stop === here || stop.tabIndex >= 0 && !stop.disabled && stop.checkVisibility());
     const boxes = here.closest(".seg"), next = open.slice(open.indexOf(here) + 1).find((stop) => !boxes || !boxes.contains(stop));
     if (!next) return;
-    const chosen = next.type === "radio" && one(":checked", next.closest(".seg"));
-    (chosen || next).focus();
-    if (next.type === "text") next.select();
+    arrive(next.type === "radio" && one(":checked", next.closest(".seg")) || next);
   }
 
   /* Typing begins at once where a page is made for one form; not where that would scroll past what is to be read. */
@@ -102,13 +106,15 @@
     if (sent || back) history.replaceState(null, "", pathname + search);
     if (!sent && !back && document.getElementById(hash.slice(1)) || document.activeElement !== document.body) return;
     if (all("[autofocus]").some((node) => node.checkVisibility())) return;
-    if (input && (sent || back || inView(input))) input.focus();
+    if (!input || !sent && !back && !inView(input)) return;
+    arrive(input);
+    if (back && input.type === "text") input.setSelectionRange(input.value.length, input.value.length);
   }
   function skip(event) {
-    const link = event.target.closest("a.skip"), target = link && one(link.hash);
-    if (!target) return;
+    const link = event.target.closest("a.skip, .error-summary a"), target = link && link.hash && document.getElementById(link.hash.slice(1));
+    if (!target || !target.matches("form, main, input, select, textarea")) return;
     event.preventDefault();
-    (target.matches("form") && first(target) || target).focus();
+    arrive(target.matches("form") && first(target) || target);
   }
 
   /* A button with data-table="id" shows and hides the figures' data table. */
