@@ -351,3 +351,8 @@ class TestCommands:
         call_command("visit_report", f"--since={days['since']}", f"--until={days['until']}", trial=liege.slug,
                      out=tmp_path / "c.pdf", stdout=io.StringIO())  # fmt: skip
         assert [file.read_bytes()[:5] for file in sorted(tmp_path.iterdir())] == [b"%PDF-"] * 3
+
+    def test_the_command_refuses_a_period_that_ends_before_it_begins(self, liege, tmp_path):
+        with pytest.raises(CommandError, match="--until is before --since"):
+            call_command("visit_report", "--since=2026-01-31", "--until=2026-01-01", trial=liege.slug,
+                         out=tmp_path / "c.pdf")  # fmt: skip

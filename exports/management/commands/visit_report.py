@@ -4,6 +4,8 @@ from argparse import ArgumentParser
 from datetime import date
 from typing import Any
 
+from django.core.management.base import CommandError
+
 from exports.making import Copy, codes_of
 from exports.management.paper_command import PaperCommand
 from exports.models import Document
@@ -18,6 +20,8 @@ class Command(PaperCommand):
         parser.add_argument("--until", required=True, type=date.fromisoformat, help="last day, 2026-11-05")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["until"] < options["since"]:
+            raise CommandError("--until is before --since: give the first day, then the last")
         asked = self.asked(options)
         kind = Document.Kind.VISIT_REPORT
         days = {"since": options["since"], "until": options["until"]}
