@@ -24,7 +24,8 @@ from trials.item_words import converted_words, file_words, typed
 from trials.items import NotOffered
 from trials.reference import laboratory_items
 
-ECHOED = frozenset({"date", "datetime", "time", "integer", "decimal"})
+ECHOED = frozenset({"date", "partial_date", "datetime", "time", "integer", "decimal"})
+NOT_ECHOED = frozenset({"unit", "missing", "reason"})
 
 
 @trial_page(see=None, change=P.ENTER_DATA)
@@ -61,9 +62,11 @@ def judged(page: EntryPage) -> dict[str, Any]:
         ),
         "taken": page.taken,
         "echo": {
-            item.name: typed(answers.values[item.name], item, language).get("", "")
+            f"{item.name}-{part}" if part else item.name: text
             for item in echoed
             if item.name not in page.taken
+            for part, text in typed(answers.values[item.name], item, language).items()
+            if part not in NOT_ECHOED
         },
     }
 

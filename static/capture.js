@@ -57,7 +57,8 @@
   function echo(texts) {
     Object.entries(texts).forEach(([name, text]) => {
       const input = byId(`id_${name}`);
-      if (input && input !== document.activeElement && text && input.value === sent.get(name)) input.value = text;
+      const idle = input && (input !== document.activeElement || !input.value);
+      if (idle && text && input.value === sent.get(name)) input.value = text;
     });
   }
   /* Tab ran past a question that the answer on its way asks for: back to it, unless something was typed since. */

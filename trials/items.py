@@ -209,7 +209,8 @@ def _parse_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str
 
 def _parse_partial_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
     day, month, year = (_text(parts, name).strip() for name in ("day", "month", "year"))
-    text = _joined(day, month, year) if day or month or year else _text(parts)
+    whole = not (month or year or re.fullmatch(r"\d{0,2}", day, re.ASCII) or day.casefold() in UNKNOWN)
+    text = _joined(day, month, year) if (day or month or year) and not whole else day or _text(parts)
     moment = _moment(text, parts, clock)
     if moment is not None and moment.precision == "minute":
         raise ValueRefused(gettext_noop("Type the date without a time."))
