@@ -117,12 +117,17 @@ class Walk:
 
     def arrive(self, person: User) -> Page:
         """Return the page of somebody who has just signed in through the page of sign-in."""
+        page = self.open()
+        sign_in(page, person)
+        return page
+
+    def open(self) -> Page:
+        """Return an empty page in a browser of its own."""
         context = self.browser.new_context(base_url=self.base_url, viewport={"width": 1440, "height": 900})
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("console", lambda said: self._heard(page, said.type, said.text))
         page.on("pageerror", lambda fault: self._heard(page, "error", str(fault)))
-        sign_in(page, person)
         return page
 
     def look(self, page: Page, *, by: str = "") -> None:
