@@ -1,0 +1,11 @@
+"""A person whose writes are attributed, and the trail of them."""
+
+import pytest
+
+from accounts.models import User
+
+postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'")
+
+
+def person(name: str, **fields) -> User:
+    return User.objects.create_user(name, None, full_name=name.title(), **fields)
