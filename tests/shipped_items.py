@@ -1,0 +1,5 @@
+"""The items of the shipped protocols."""
+
+from tests.shipped import COVID_MSV, LIEGE
+
+BOTH = [LIEGE, COVID_MSV]
