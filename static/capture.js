@@ -10,9 +10,19 @@
 
   /* What a thread refuses is shown in the panel, beside what was said. */
   const panel = byId("panel");
-  if (panel) panel.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status === 422) event.detail.shouldSwap = true;
-  });
+  let from = null;
+  if (panel) {
+    panel.addEventListener("htmx:beforeSwap", (event) => {
+      if (event.detail.xhr.status === 422) event.detail.shouldSwap = true;
+    });
+    /* The key that led into the panel, or Escape, leads back. */
+    panel.tabIndex = -1;
+    panel.addEventListener("keydown", (event) => {
+      if (!from || event.key !== "F2" && event.key !== "Escape") return;
+      event.preventDefault();
+      from.focus();
+    });
+  }
 
   const differs = byId("conflict");
   if (differs) differs.focus();
@@ -147,7 +157,11 @@
     changed(input);
     return input;
   }
-  all("[data-fill], [data-now]").forEach((button) => { button.hidden = false; });
+  all("[data-now]").forEach((button) => { button.hidden = false; });
+  /* What is known from elsewhere is offered until something is answered: it never replaces an answer by a slip. */
+  const offers = () => all("[data-fill]").forEach((button) => { button.hidden = Boolean(byId(button.dataset.fill).value); });
+  form.addEventListener("input", offers);
+  offers();
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-fill], [data-now], [data-panel]");
@@ -156,12 +170,14 @@
     if (fill) return fillIn(fill, value).focus();
     if (now) return fillIn(now, "n");
     event.preventDefault();
+    if (event.isTrusted) from = null;
     history.replaceState(null, "", button.getAttribute("href"));
     const before = button.getBoundingClientRect().top;
     htmx.ajax("GET", button.getAttribute("href").split("#")[0], "#panel").then(() => {
       // The panel takes room beside the form: the field stays where it was. On a phone the panel is below it.
       if (getComputedStyle(panel.parentElement).position === "sticky") scrollBy(0, button.getBoundingClientRect().top - before);
       else panel.scrollIntoView({ block: "nearest" });
+      if (from) (panel.querySelector("textarea") || panel).focus();
     });
   });
 
@@ -179,6 +195,7 @@
     const place = event.target.closest(within), target = place && place.querySelector(selector);
     if (!target) return;
     event.preventDefault();
+    if (event.key === "F2") from = event.target;
     if (event.key === "F2" || event.key === "F9") return target.click();
     if (event.key === "F8") target.parentElement.open = true;
     (event.key === "F8" ? target.parentElement.querySelector("select") : target).focus();

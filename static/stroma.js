@@ -88,7 +88,7 @@
     if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.defaultPrevented || !form || !form.matches(".entry")) return;
     if (!here.matches("select, input:not([type=file], [type=submit], [type=button], [type=password])")) return;
     event.preventDefault();
-    const stops = all("input:not([type=hidden]), select, textarea, button, summary, [href]", form);
+    const stops = all("input:not([type=hidden]), select, textarea, .save-bar .btn-primary", form);
     const open = stops.filter((stop) => stop === here || stop.tabIndex >= 0 && !stop.disabled && stop.checkVisibility());
     const boxes = here.closest(".seg"), next = open.slice(open.indexOf(here) + 1).find((stop) => !boxes || !boxes.contains(stop));
     if (!next) return;
