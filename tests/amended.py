@@ -4,10 +4,20 @@ from datetime import UTC, date, datetime
 
 from accounts.models import User
 from patients.models import Patient
-from tests import build
+from tests import build, walk
+from trials.models import Trial
 
 NOW = datetime(2021, 3, 20, 10, 0, tzinfo=UTC)
 INCLUDED = date(2021, 3, 10)
+
+
+def captured(trial: Trial, *, by: User) -> Patient:
+    """Return a patient included under version 1.0, with forms of screening and day 7."""
+    patient = walk.enrolled(trial, by=by, on=INCLUDED)
+    for code in ("SCR", "D7"):
+        walk.held(patient, code, by=by)
+        walk.vitals(patient, code, by=by)
+    return patient
 
 
 def sign_again(patient: Patient, by: User) -> None:

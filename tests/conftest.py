@@ -75,6 +75,12 @@ def nurse(trial: Trial) -> User:
 
 
 @pytest.fixture
+def doctor(trial: Trial) -> User:
+    """An investigator, who signs."""
+    return build.user("investigator", trial=trial)
+
+
+@pytest.fixture
 def manager(trial: Trial) -> User:
     """A data manager."""
     return build.user("data_manager", trial=trial)

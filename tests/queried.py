@@ -8,6 +8,8 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from patients.models import Query, Record
+from tests import build
+from trials.models import Trial
 
 
 def make(record: Record, by: User, item: str, *, days: int = 0, **fields: Any) -> Query:
@@ -20,3 +22,9 @@ def make(record: Record, by: User, item: str, *, days: int = 0, **fields: Any) -
         return Query.objects.create(
             patient=record.patient, record=record, item=item, opened_by=by, opened_at=opened, **told
         )
+
+
+def people_of(trial: Trial) -> dict[str, User]:
+    """Return by role the people of a trial who ask, answer or read."""
+    roles = ("coordinator", "investigator", "monitor", "data_manager", "statistician")
+    return {role: build.user(role, trial=trial) for role in roles}

@@ -14,6 +14,7 @@ from trials.protocol import Protocol, load
 
 ROOT = Path(__file__).resolve().parent.parent
 LIEGE, COVID_MSV, THIRD = "nct04445454", "nct04361942", "third"
+BOTH = [LIEGE, COVID_MSV]
 Facts = Mapping[str, Any]
 
 

@@ -17,7 +17,7 @@ from patients.signing import sign_records
 from patients.visiting import add_unscheduled, hold_visit, miss_visit
 from reports.selection import reconsent_due
 from tests import build, walk
-from tests.amended import INCLUDED, NOW, sign_again
+from tests.amended import NOW, captured, sign_again
 from trials.loading import load_protocol
 from trials.models import ProtocolVersion, Trial
 
@@ -36,18 +36,9 @@ def trial(db: None) -> Trial:
 
 
 @pytest.fixture
-def doctor(trial: Trial) -> User:
-    return build.user("investigator", trial=trial)
-
-
-@pytest.fixture
 def patient(trial: Trial, doctor: User) -> Patient:
     """A patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
-    patient = walk.enrolled(trial, by=doctor, on=INCLUDED)
-    for code in ("SCR", "D7"):
-        walk.held(patient, code, by=doctor)
-        walk.vitals(patient, code, by=doctor)
-    return patient
+    return captured(trial, by=doctor)
 
 
 @pytest.fixture

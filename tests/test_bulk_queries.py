@@ -17,7 +17,7 @@ from patients import querying
 from patients.bulk_querying import AT_ONCE
 from patients.models import Patient, Query, QueryMessage, Record, Visit
 from tests import build
-from tests.queried import make
+from tests.queried import make, people_of
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -25,8 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def people(trial: Trial) -> dict[str, User]:
-    roles = ("coordinator", "investigator", "monitor", "data_manager", "statistician")
-    return {role: build.user(role, trial=trial) for role in roles}
+    return people_of(trial)
 
 
 @pytest.fixture

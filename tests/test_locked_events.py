@@ -14,7 +14,6 @@ from safety.models import AdverseEvent
 from safety.reporting import amend_event, report_to_sponsor
 from tests import build
 from tests.held import DEMOGRAPHY, hold, refused
-from trials.models import Trial
 from trials.moments import Moment
 
 pytestmark = pytest.mark.django_db
@@ -27,11 +26,6 @@ def record(patient: Patient, nurse: User) -> Record:
 
 def hours_ago(hours: int) -> Moment:
     return Moment.from_datetime(timezone.now() - timedelta(hours=hours), "Europe/Brussels")
-
-
-@pytest.fixture
-def doctor(trial: Trial) -> User:
-    return build.user("investigator", trial=trial)
 
 
 @pytest.mark.parametrize("level", ["patient", "trial"])

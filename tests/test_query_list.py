@@ -14,7 +14,7 @@ from patients import querying
 from patients.models import Patient, Query, Record
 from patients.query_figures import query_figures
 from tests import build
-from tests.queried import make
+from tests.queried import make, people_of
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def people(trial: Trial) -> dict[str, User]:
-    roles = ("coordinator", "investigator", "monitor", "data_manager", "statistician")
-    return {role: build.user(role, trial=trial) for role in roles}
+    return people_of(trial)
 
 
 @pytest.fixture

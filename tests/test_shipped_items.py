@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.agreed_limits import AGREED, BY_CODE, BY_LOINC, Agreed
-from tests.shipped import LIEGE, calculated, protocol, rules, scope
-from tests.shipped_items import BOTH
+from tests.shipped import BOTH, LIEGE, calculated, protocol, rules, scope
 from trials.protocol import Form, Item
 
 FERTILE = {"childbearing_potential": "Y"}

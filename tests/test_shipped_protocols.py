@@ -9,8 +9,7 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel
 
-from tests.shipped import COVID_MSV, LIEGE, THIRD, path_of, protocol, rules, scope
-from tests.shipped_items import BOTH
+from tests.shipped import BOTH, COVID_MSV, LIEGE, THIRD, path_of, protocol, rules, scope
 from trials.checking import problems
 from trials.protocol import Text
 

@@ -4,8 +4,7 @@ from datetime import date
 
 import pytest
 
-from tests.shipped import COVID_MSV, LIEGE, protocol
-from tests.shipped_items import BOTH
+from tests.shipped import BOTH, COVID_MSV, LIEGE, protocol
 from trials.schedule import planned_visits
 
 VITALS, LABS = {"vitals", "respiratory_support", "ventilator"}, {"blood_gas", "haematology", "biochemistry"}
