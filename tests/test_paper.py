@@ -1,15 +1,10 @@
-"""The casebook on paper holds everything, marks what changed, and is a document that software can read aloud."""
+"""The casebook on paper: every value, change, signature and mark of a patient, within the blind (P11-02)."""
 
-import io
 import json
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from audit import signatures
 from audit.context import acting
@@ -20,28 +15,15 @@ from exports.paper import compositor
 from exports.paper.audience import Audience
 from exports.paper.casebook import head
 from exports.paper.patient import PatientPaper
-from patients import entry, querying, reviewing, verifying
-from patients.casebook import Casebook
+from patients import querying, reviewing, verifying
 from patients.marking import WHOLE, Seen
 from patients.models import Query, QueryMessage, Record
 from safety.models import AdverseEvent
 from tests import build
-from tests.paper import Paper
+from tests.casebooks import amend, book, demography, item
 from trials.items import display
 
 pytestmark = pytest.mark.django_db
-TRICKY = (
-    '#eval("1+1")', "*bold* _under_ `code`", "] ) } $x^2$ @label <tag>", "\\ \\u{41} #{x}", "= heading",
-    "- item\n+ item", "=1+1", "“quoted” – em—dash", "Müller Ñandú Œuvre", "مرحبا", "a/b//c /* comment */ // end",
-    "https://example.org/x?a=1",
-)  # fmt: skip
-
-
-def book(trial, tmp_path: Path, **options) -> Paper:
-    """Return the casebook as the command writes it."""
-    out = tmp_path / f"{len(list(tmp_path.iterdir()))}.pdf"
-    call_command("casebook", trial=trial.slug, out=out, stdout=io.StringIO(), **options)
-    return Paper(out)
 
 
 @pytest.fixture
@@ -52,17 +34,6 @@ def liege():
 @pytest.fixture
 def doctor(liege):
     return build.user("investigator", trial=liege)
-
-
-def amend(record: Record, by, reason: str, **values) -> None:
-    """Change items of a complete form with a reason, as a person does."""
-    opened = Casebook.opened(user=by, trial=record.patient.trial, code=record.patient.code)
-    place = opened.place(record.form, record.visit.key if record.visit else None, record.repeat)
-    fresh = Record.objects.get(pk=record.pk)
-    with acting(user=by, role="coordinator"):
-        entry.amend(
-            place=place, values={**fresh.values, **values}, base_version=fresh.version, reason=reason, by=by
-        )
 
 
 @pytest.fixture
@@ -143,10 +114,6 @@ def test_what_changed_since_entry_is_marked_with_its_original(liege, doctor, pat
     assert doctor.full_name in past["last"]
 
 
-def item(patient, form: str, name: str):
-    return patient.protocol.rules.form(form).item(name)
-
-
 def first_value(patient, form: str, name: str):
     rows = (
         history_model(Record)
@@ -193,12 +160,6 @@ def test_what_was_verified_or_reviewed_is_told_beside_it(liege, patient, tmp_pat
     form = demography(liege, patient)
     assert [row["label"] for row in form["groups"][0]["rows"] if row["verified"]] == ["Age at consent"]
     assert "Reviewed" not in dict(form["facts"])
-
-
-def demography(trial, patient):
-    """Return the form on paper."""
-    part = PatientPaper(patient, Audience.nobody(trial)).content()
-    return next(form for form in part["visits"][0]["forms"] if form["code"] == "demography")
 
 
 def test_the_change_of_an_event_or_infusion_stands_beside_its_fact(liege, doctor, patient):
@@ -257,44 +218,6 @@ def test_the_same_data_give_the_same_bytes(liege, patient, tmp_path):
     assert compositor.pdf("casebook", plain, made) == compositor.pdf("casebook", plain, made)
 
 
-class TestText:
-    @pytest.fixture
-    def told(self, liege, doctor, tmp_path):
-        def told(text: str) -> Paper:
-            found = build.patient(trial=liege)
-            build.event(patient=found, by=doctor, description=text)
-            return book(liege, tmp_path, patient=found.code)
-
-        return told
-
-    def test_text_is_never_markup(self, told):
-        """SEC-15: what looks like a command of the template, an expression or a comment comes out as typed."""
-        paper = told("\n".join(TRICKY))
-        missing = [text for text in TRICKY if text != "مرحبا" and not paper.holds(text)]
-        assert missing == []
-        # The letters of Arabic come in the order of the page or of reading; each is there.
-        assert all(letter in "".join(paper.pages) for letter in "مرحبا")
-
-    def test_a_sign_without_a_letterform_stands_as_its_number(self, told):
-        """Nothing is left out in silence, and no document fails because of a sign."""
-        paper = told("happy 😀, cell 細, tab\tend")
-        for words in ("happy ‹U+1F600›", "cell ‹U+7D30›", "tab end"):
-            assert paper.holds(words)
-
-    def test_very_long_text_is_broken_and_not_cut_off(self, told):
-        word = "W" * 800 + "Z"
-        paper = told(f"{word} end of it")
-        assert paper.holds(f"{word} end of it")
-
-    def test_names_and_reasons_are_not_markup_either(self, liege, tmp_path):
-        """Stored markup in a person's name reaches every foot and head."""
-        person = build.user("data_manager", trial=liege, full_name='#read("/etc/passwd") *O’Neil* [x]')
-        found = build.patient(trial=liege, by=person)
-        paper = book(liege, tmp_path, patient=found.code, user=person.get_username())
-        assert paper.holds("Generated")
-        assert all("*O’Neil*[x]" in page.replace(" ", "") for page in paper.pages)
-
-
 class TestBlind:
     @pytest.fixture
     def masked(self):
@@ -345,58 +268,3 @@ def test_memory_does_not_grow_with_the_patients_of_a_trial(liege, doctor):
         found = build.patient(trial=liege, by=doctor)
         PatientPaper(found, audience).content()
     assert {model: len(rows) for model, rows in audience.reader.found.items()} == before
-
-
-class TestCrf:
-    def printed(self, trial, folder: Path, *, annotated: bool) -> Paper:
-        out = folder / "crf.pdf"
-        call_command("blank_crf", trial=trial.slug, out=out, annotated=annotated, stdout=io.StringIO())
-        return Paper(out)
-
-    @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
-    def test_every_question_of_the_protocol_is_on_the_blank_form(self, slug, tmp_path):
-        """BKP-02: label, choices and unit of every item; and no code that only a machine needs."""
-        trial = build.trial(slug)
-        paper = self.printed(trial, tmp_path, annotated=False)
-        for form in trial.rules.forms.values():
-            assert paper.holds(form.title.in_language("en"))
-            for each in form.items:
-                assert paper.holds(each.label.in_language("en")), (form.code, each.name)
-                for choice in () if each.is_calculated else each.choices:
-                    assert paper.holds(choice.label.in_language("en"))
-
-    @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
-    def test_the_annotated_form_tells_names_codes_limits_and_conditions(self, slug, tmp_path):
-        """Issue 3: the annotation stands beside every item."""
-        trial = build.trial(slug)
-        paper = self.printed(trial, tmp_path, annotated=True)
-        for form in trial.rules.forms.values():
-            for each in (item for one in form.items for item in (one, *one.columns)):
-                assert paper.holds(each.name), each.name
-                assert paper.holds(each.cdisc or "")
-                assert all(paper.holds(choice.code) for choice in each.choices)
-                if each.hard:
-                    assert paper.holds(f"Possible: {each.hard.lowest:f} – {each.hard.highest:f}")
-        assert paper.holds("Asked if: “Woman of childbearing potential” is “Yes”")
-
-    def test_the_forms_are_those_of_the_version_asked_for(self, tmp_path):
-        trial = build.trial(build.LIEGE)
-        with pytest.raises(Exception, match="no such protocol version"):
-            call_command("blank_crf", trial=trial.slug, out=tmp_path / "none.pdf", protocol="9.9")
-
-
-def test_a_visit_report_tells_what_was_asked_in_the_period_and_what_is_open(liege, patient, tmp_path):
-    """Issue 3, monitoring: a query raised today is in today's report and, still open, in that of last month."""
-    today = timezone.now().date()
-
-    def report(first, last) -> Paper:
-        out = tmp_path / f"{first}.pdf"
-        call_command("visit_report", f"--since={first}", f"--until={last}", trial=liege.slug, out=out,
-                     stdout=io.StringIO())  # fmt: skip
-        return Paper(out)
-
-    now, earlier = report(today, today), report(today - timedelta(days=40), today - timedelta(days=20))
-    assert now.holds("Is this the weight of the day?")
-    assert now.holds("Queries raised")
-    assert earlier.text.count("Isthistheweightoftheday?") == 1
-    assert now.text.count("Isthistheweightoftheday?") == 2
