@@ -13,6 +13,7 @@ from tests import build
 
 # Playwright keeps an event loop in the thread of the tests, which Django takes for asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+SHOTS = os.environ.get("SHOTS", "")
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
@@ -59,3 +60,26 @@ def violations(page: Page) -> Callable[[], list[tuple[str, list[str]]]]:
         return [(rule["id"], [node["html"][:160] for node in rule["nodes"]]) for rule in rules]
 
     return found
+
+
+@pytest.fixture
+def looked_at(page: Page, violations: Callable[[], list[Any]]) -> Callable[[str], None]:
+    """Return a function that looks at a page wide and narrow, light and dark: axe is silent, nothing stands out.
+
+    Pictures are kept in the folder SHOTS, when one is named.
+    """
+
+    def look(name: str) -> None:
+        for width, theme in ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark")):
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
+            page.set_viewport_size({"width": width, "height": 900})
+            if SHOTS:
+                page.screenshot(path=f"{SHOTS}/{name}-{width}-{theme}.png", full_page=True)
+            if (width, theme) in ((1440, "light"), (390, "dark")):
+                assert violations() == [], (name, width, theme)
+        page.set_viewport_size({"width": 320, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 1280, "height": 900})
+
+    return look

@@ -1,18 +1,16 @@
 """A data manager applies an amendment in the browser; a coordinator enters the first form under it."""
 
-import os
 import re
 
 import pytest
 from django.core.cache import cache
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from patients.models import Patient, Record
 from tests import build, walk
 from tests.browser.pages import field, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-SHOTS = os.environ.get("SHOTS", "")
 
 
 @pytest.fixture(autouse=True)
@@ -43,34 +41,24 @@ def patient(trial, doctor) -> Patient:
     return found
 
 
-def shot(page: Page, name: str) -> None:
-    """Keep pictures of a page where they are asked for: wide and narrow, light and dark."""
-    for width, theme in ((1440, "light"), (390, "light"), (1440, "dark"), (390, "dark")) if SHOTS else ():
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.set_viewport_size({"width": width, "height": 900})
-        page.screenshot(path=f"{SHOTS}/{name}-{width}-{theme}.png", full_page=True)
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1280, "height": 900})
-
-
 def test_the_amendment_is_read_applied_and_worked_with(
-    page, enter, trial, doctor, patient, complaints, violations
+    page, enter, trial, doctor, patient, complaints, looked_at
 ):
     """DAT-09: what changes is told before the step; WCAG 2.2 on every page of it, at both widths and themes."""
     enter(build.user("data_manager", trial=trial))
     page.goto(f"/trials/{trial.slug}/")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Protocol").click()
     expect(page.get_by_role("heading", name="Version 1.1")).to_be_visible()
-    looked_at(page, violations, "versions")
+    looked_at("versions")
     page.get_by_role("link", name="Changes since 1.0").click()
     expect(page.get_by_role("heading", name="What it means for the patients")).to_be_visible()
-    looked_at(page, violations, "difference")
+    looked_at("difference")
     page.get_by_role("main").get_by_role("link", name="Move patients").click()
     page.get_by_role("checkbox", name="Tick every patient").check()
     press(page, "Move the ticked patients")
     expect(page.get_by_role("alert").first).to_contain_text("One thing needs your attention")
     expect(page.get_by_role("checkbox", name=f"Move {patient.code}")).to_be_checked()
-    looked_at(page, violations, "move")
+    looked_at("move")
     field(page, "Reason for the move").fill("Approved by the ethics committee")
     press(page, "Move the ticked patients")
     expect(page.get_by_text("1 patient is on version 1.1 now.")).to_be_visible()
@@ -80,11 +68,11 @@ def test_the_amendment_is_read_applied_and_worked_with(
     expect(page.get_by_text("has to sign version 2.0")).to_be_visible()
     page.get_by_role("link", name="Record the consent").click()
     expect(page.get_by_role("heading", name="Record a consent")).to_be_visible()
-    looked_at(page, violations, "consent")
+    looked_at("consent")
     build.consent(Patient.objects.get(pk=patient.pk), given=build.moment(now_words()), by=doctor)
     page.goto(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/vitals/")
     expect(page.get_by_text("captured under version 1.0")).to_be_visible()
-    looked_at(page, violations, "form")
+    looked_at("form")
     field(page, "Oxygen saturation").fill("97")
     page.get_by_role("combobox", name="Reason").select_option(label="Transcription error")
     press(page, "Save the change")
@@ -104,16 +92,3 @@ def now_words() -> str:
 
     now = timezone.now().astimezone(ZoneInfo("Europe/Brussels")) - timedelta(minutes=1)
     return f"{now:%d-%b-%Y %H:%M}"
-
-
-def looked_at(page: Page, violations, name: str) -> None:
-    """Hear what axe says, wide and narrow, light and dark; nothing stands out of a narrow page."""
-    shot(page, name)
-    for width, theme in ((1440, "light"), (390, "dark")):
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.set_viewport_size({"width": width, "height": 900})
-        assert violations() == [], (name, width, theme)
-    page.set_viewport_size({"width": 320, "height": 900})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320, name
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 1280, "height": 900})

@@ -1,0 +1,121 @@
+"""Forms are frozen and locked in the browser, unlocked by two people; the checklist leads to what stands in the way."""
+
+import pytest
+from django.core.cache import cache
+from playwright.sync_api import Page, expect
+
+from patients.models import Record
+from tests import build
+from tests.browser.pages import field, press
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent_after_the_test(context):
+    """A tab that closes sends what was typed: not while the tables are emptied."""
+    yield
+    context.set_offline(True)
+
+
+@pytest.fixture
+def trial(live_server):
+    cache.clear()
+    return build.trial()
+
+
+@pytest.fixture
+def record(trial):
+    found = build.patient(trial=trial)
+    build.consent(found)
+    return build.record(found, "demography", DEMOGRAPHY)
+
+
+def form_of(record: Record) -> str:
+    patient = record.patient
+    return f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/{record.form}/"
+
+
+def test_a_form_is_frozen_locked_and_unlocked_by_two_people(
+    page: Page, trial, record, enter, complaints, looked_at
+):
+    """P11-06, ACC-08: whoever asks to unlock does not grant it."""
+    first, second = (build.user("data_manager", trial=trial) for _ in range(2))
+    nurse = build.user("coordinator", trial=trial)
+    enter(first)
+    page.goto(form_of(record))
+    page.get_by_role("link", name="Freeze and lock this form").click()
+    looked_at("lock-open")
+    press(page, "Freeze")
+    expect(page.get_by_role("alert").first).to_contain_text("Nothing was done")
+    looked_at("lock-refused")
+    field(page, "Why entry stops; queries and marks go on").fill("Interim analysis")
+    press(page, "Freeze")
+    expect(page.get_by_text("is frozen: entry stops")).to_be_visible()
+    looked_at("lock-frozen")
+
+    enter(nurse)
+    page.goto(form_of(record))
+    expect(page.get_by_role("textbox", name="Age at consent")).to_have_count(0)
+    looked_at("form-frozen")
+
+    enter(first)
+    page.goto(form_of(record))
+    page.get_by_role("link", name="Freeze and lock this form").click()
+    field(page, "Why entry goes on").fill("The analysis is done")
+    press(page, "Release the freeze")
+    expect(page.get_by_text("is released: entry goes on")).to_be_visible()
+    field(page, "Why nothing changes any more").fill("All is clean")
+    press(page, "Lock")
+    expect(page.get_by_role("status").filter(has_text="is locked.")).to_be_visible()
+    field(page, "Why it must be unlocked").fill("A late answer from the ward")
+    press(page, "Ask to unlock")
+    expect(page.get_by_text("You asked: a second person decides.")).to_be_visible()
+    expect(page.get_by_role("button", name="Unlock")).to_have_count(0)
+    looked_at("lock-asked")
+
+    enter(second)
+    page.reload()
+    looked_at("lock-to-decide")
+    field(page, "Note").fill("Seen with the ward")
+    press(page, "Unlock")
+    expect(page.get_by_role("status").filter(has_text="is unlocked.")).to_be_visible()
+
+    enter(nurse)
+    page.goto(form_of(record))
+    expect(page.get_by_role("textbox", name="Age at consent")).to_be_visible()
+    assert [said for said in complaints if "422" not in said] == []
+
+
+def test_the_checklist_leads_to_what_stands_in_the_way_and_the_trial_is_locked(
+    page: Page, trial, record, enter, complaints, looked_at
+):
+    """SIG-03: every point that blocks is settled, or its reason is kept with the lock."""
+    manager = build.user("data_manager", trial=trial)
+    enter(manager)
+    page.goto(f"/trials/{trial.slug}/locks/")
+    looked_at("locks")
+    page.get_by_role("main").get_by_role("link", name="Checklist").first.click()
+    expect(page.get_by_role("heading", name="Database lock")).to_be_visible()
+    looked_at("checklist")
+    standing = page.get_by_role("region", name="In the whole trial").get_by_role("link")
+    places = [link.get_attribute("href") for link in standing.all()]
+    assert places
+    for place in places:
+        page.goto(place)
+        expect(page.get_by_role("main").get_by_role("table").first).to_be_visible()
+
+    page.goto(f"/trials/{trial.slug}/lock/")
+    press(page, "Lock the trial")
+    expect(page.get_by_role("alert").first).to_contain_text("The trial was not locked")
+    looked_at("checklist-refused")
+    lock = page.get_by_role("region", name="Lock the trial")
+    for told in lock.get_by_role("textbox").all():
+        told.fill("The sponsor stopped the trial")
+    press(page, "Lock the trial")
+    expect(page.get_by_text("The trial is locked.").first).to_be_visible()
+    looked_at("trial-locked")
+    page.goto(form_of(record))
+    expect(page.get_by_role("textbox", name="Age at consent")).to_have_count(0)
+    assert [said for said in complaints if "422" not in said] == []

@@ -1,0 +1,113 @@
+"""A monitor verifies forms in bulk; a later change undoes the mark of that item alone, and the page says why."""
+
+import re
+
+import pytest
+from django.core.cache import cache
+from playwright.sync_api import Page, expect
+
+from patients.models import Mark, Record
+from tests import build
+from tests.browser.pages import choose, field, press
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent_after_the_test(context):
+    """A tab that closes sends what was typed: not while the tables are emptied."""
+    yield
+    context.set_offline(True)
+
+
+@pytest.fixture
+def trial(live_server):
+    cache.clear()
+    return build.trial()
+
+
+@pytest.fixture
+def record(trial):
+    found = build.patient(trial=trial)
+    build.consent(found)
+    return build.record(found, "demography", DEMOGRAPHY)
+
+
+def pages_of(record: Record) -> str:
+    return f"/trials/{record.patient.trial.slug}/patients/{record.patient.code}/"
+
+
+def change_weight(page: Page, record: Record) -> None:
+    """Correct the weight as a coordinator does."""
+    page.goto(f"{pages_of(record)}visits/SCR/demography/")
+    field(page, "Weight at screening").fill("80")
+    page.keyboard.press("Tab")
+    changes = page.get_by_role("list", name="What is changed")
+    expect(changes).to_contain_text("80 kg")
+    page.get_by_role("combobox", name="Reason").select_option(label="Transcription error")
+    press(page, "Save the change")
+    expect(changes).to_contain_text("Nothing is changed yet.")
+
+
+def test_a_visit_is_verified_at_once_and_a_change_undoes_one_item(
+    page: Page, trial, record, enter, complaints, looked_at
+):
+    """DESIGN §4: the mark of the item that changed is undone, those beside it stand."""
+    monitor, nurse = build.user("monitor", trial=trial), build.user("coordinator", trial=trial)
+    enter(monitor)
+    page.goto(f"/trials/{trial.slug}/verification/")
+    looked_at("verification")
+    page.get_by_role("link", name=record.patient.code).first.click()
+    looked_at("verify")
+    press(page, "Mark the ticked as verified")
+    expect(page.get_by_role("alert").first).to_be_visible()
+    page.get_by_role("checkbox", name=re.compile("^Tick everything of ")).check()
+    press(page, "Mark the ticked as verified")
+    expect(page.get_by_text("Nothing waits for verification here.")).to_be_visible()
+    expect(page.get_by_role("region", name="Verified forms")).to_contain_text("Demography")
+    looked_at("verified")
+    assert Mark.objects.standing().count() == 4
+
+    enter(nurse)
+    change_weight(page, record)
+
+    enter(monitor)
+    page.goto(f"{pages_of(record)}verify/")
+    row = page.get_by_role("row", name=re.compile("^(Tick )?Weight at screening"))
+    expect(row).to_contain_text("Mark undone")
+    expect(row).to_contain_text(nurse.full_name)
+    expect(page.get_by_role("checkbox", name=re.compile("^Tick Height"))).to_have_count(0)
+    looked_at("verify-undone")
+    page.get_by_role("link", name="Marks undone").click()
+    expect(page.get_by_role("table")).to_contain_text("Weight at screening")
+    looked_at("undone")
+    assert [said for said in complaints if "422" not in said] == []
+
+
+def test_a_form_is_signed_beside_what_changed_since(page: Page, trial, record, enter, complaints, looked_at):
+    """SIG-04: the signature stays in view; a visit is folded until something in it was changed or asked."""
+    doctor, nurse = build.user("investigator", trial=trial), build.user("coordinator", trial=trial)
+    enter(doctor)
+    page.goto(f"{pages_of(record)}sign/")
+    for box in page.get_by_role("checkbox", name=re.compile("^(Tick every form of|I reviewed) ")).all():
+        box.check()
+    expect(page.get_by_role("checkbox", name="Demography")).to_be_checked()
+    looked_at("sign")
+    choose(page, "Meaning of the signature", "Review")
+    field(page, "Your password").fill(build.PASSWORD)
+    press(page, "Sign the chosen forms")
+    expect(page.get_by_role("status").filter(has_text="1 form is signed.")).to_be_visible()
+
+    enter(nurse)
+    change_weight(page, record)
+
+    enter(doctor)
+    page.goto(f"{pages_of(record)}sign/")
+    expect(page.get_by_text("1 changed since it was signed")).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("Demography"))).to_contain_text("70 kg → 80 kg")
+    page.set_viewport_size({"width": 1440, "height": 500})
+    page.mouse.wheel(0, 4000)
+    expect(page.get_by_role("button", name="Sign the chosen forms")).to_be_in_viewport()
+    looked_at("sign-changed")
+    assert complaints == []
