@@ -131,6 +131,15 @@ def test_the_trail_of_an_export_tells_no_place_that_is_free(trial, taken, role):
     assert not [name for name in archive.namelist() if b"QXJ" in archive.read(name)]
 
 
+@pytest.mark.parametrize("role", READERS)
+def test_the_block_sizes_in_the_protocol_file_are_told_to_the_unblinded_alone(trial, role):
+    """RND-02: who knew where a block ends could tell its last arms from the others."""
+    answer = build.client(build.user(role, trial=trial)).get(url(trial, format="csv"))
+    content = b"".join(answer.streaming_content).decode()
+    assert ("block_sizes = [2, 4]" in content) is (role in UNBLINDED)
+    assert ("told to those who may know the treatment" in content) is (role in BLINDED)
+
+
 def test_the_history_of_a_place_conceals_what_the_page_conceals(trial, taken):
     """RND-01."""
     free = AllocationSlot.objects.filter(patient=None).first()

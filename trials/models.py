@@ -8,9 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Delegation, User
-from audit.trail import Apart, Locks, Trail
+from audit.trail import Apart, Concealed, Locks, Trail
 from trials.protocol import Protocol, load
 
 if TYPE_CHECKING:
@@ -85,7 +86,16 @@ class ProtocolVersion(models.Model):
     effective_from = models.DateField()
     loaded_at = models.DateTimeField(default=timezone.now)
 
-    history = Trail(trial="trial_id")
+    history = Trail(
+        trial="trial_id",
+        concealed=Concealed(
+            columns=("text",),
+            may="see_treatment",
+            words=gettext_noop(
+                "the file, told to those who may know the treatment: it holds the block sizes"
+            ),
+        ),
+    )
 
     class Meta:
         constraints = [
