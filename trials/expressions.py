@@ -8,11 +8,12 @@ absent when undecided.
 """
 
 import decimal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Protocol
-
-import cel
 
 from trials.expression_functions import AT_VISIT, FUNCTIONS, HISTORY
 from trials.expression_slots import InRow, Slot
@@ -47,6 +48,10 @@ from trials.expression_values import (
     captured,
 )
 from trials.expression_writing import Writer, history_paths, paths
+
+# The package would import its command line and all that draws a terminal: 9 MB for every worker, and never used.
+sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
+cel: Any = import_module("cel")
 
 __all__ = [
     "DAY",
