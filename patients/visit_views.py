@@ -17,7 +17,7 @@ from patients.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledFo
 from patients.models import Patient, Record, Visit
 from patients.navigation import onward_from, stage_at, visit_after
 from patients.standing import UNFINISHED
-from patients.views import casebook_of, patient_of, step
+from patients.views import patient_of, step
 
 KEY = re.compile(r"([A-Za-z0-9]+)(?:-([1-9][0-9]{0,3}))?", re.ASCII)
 
@@ -62,7 +62,9 @@ def infusion_of(visit: Visit, patient: Patient) -> int | None:
 
 def onward(visit: Visit, patient: Patient, forms: list[dict[str, Any]]) -> str:
     """Return what is to be done next at a visit: `hold`, the code of a form, or nothing."""
-    if patient.state == Patient.State.ENROLLED and visit.state in (Visit.State.PLANNED, Visit.State.MISSED):
+    if visit.state == Visit.State.MISSED:
+        return ""
+    if patient.state == Patient.State.ENROLLED and visit.state == Visit.State.PLANNED:
         return "hold"
     waiting = (form for form in forms if form["when"] == "required" and form["state"] in UNFINISHED)
     return next((form["form"].code for form in waiting), "")
@@ -131,7 +133,7 @@ def miss(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         MissVisitForm,
         "patients/visit_miss.html",
         do,
-        lambda form: casebook_of(patient),
+        lambda form: onward_from(row, patient),
         patient=patient,
         visit=row,
     )

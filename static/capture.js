@@ -80,8 +80,14 @@
     const input = item && item.querySelector(".answer input, .answer select, .answer textarea");
     if (input && tabbed && follows(tabbed, input) && follows(input, document.activeElement)) input.focus();
   }
+  /* Tab ran onto a question that the answer on its way takes back: on to the next. */
+  function goOn(here) {
+    if (!form.contains(here) || here.checkVisibility()) return;
+    const next = all("input:not([type=hidden]), select, textarea, button").find((node) => follows(here, node) && node.tabIndex >= 0 && node.checkVisibility());
+    if (next) next.focus();
+  }
   form.addEventListener("stroma:judged", (event) => {
-    const { hidden, undecided, required, soft, taken, invalid: wrong, echo: texts, put: marks } = event.detail;
+    const here = document.activeElement, { hidden, undecided, required, soft, taken, invalid: wrong, echo: texts, put: marks } = event.detail;
     const asked = all("[data-item]").filter((item) => item.checkVisibility());
     all("[data-item]").forEach((item) => {
       item.hidden = hidden.includes(item.id);
@@ -90,6 +96,7 @@
     });
     all(".required[id]").forEach((mark) => { mark.hidden = !required.includes(mark.id.slice("required-".length)); });
     all(".confirm").forEach((place) => { place.hidden = !soft.includes(place.id.slice("confirm-".length)); });
+    goOn(here);
     invalid(new Set(wrong));
     put(marks);
     echo(texts);

@@ -56,7 +56,8 @@ def save_draft(page: Page) -> None:
 def test_a_form_typed_after_the_session_ended_is_there_after_signing_in_again(desk, patient, coordinator):
     """ACC-05: zero lost data; the person comes back to the same form."""
     field(desk, "Heart rate").fill("72")
-    field(desk, "Temperature").fill("36,7")
+    with desk.expect_response("**/check/"):
+        field(desk, "Temperature").fill("36,7")
     end_sessions()
     desk.get_by_role("button", name="Save draft").click()
     expect(desk.get_by_text("What you typed is kept")).to_be_visible()
@@ -77,8 +78,9 @@ def end_sessions() -> None:
 def test_the_password_is_asked_on_the_page_and_the_form_goes_on(desk, patient):
     """ACC-05: the session ends in the middle of a form: nothing moves, not even the caret, and saving works."""
     field(desk, "Heart rate").fill("72")
+    with desk.expect_response("**/check/"):
+        field(desk, "Temperature").focus()
     end_sessions()
-    field(desk, "Temperature").focus()
     desk.keyboard.type("36,7")
     asked = desk.get_by_role("dialog", name="You were signed out")
     expect(asked.get_by_label("Password")).to_be_focused(timeout=15_000)

@@ -224,7 +224,7 @@ class Way:
         self.look("coordinator")
         field(page, "Held on").fill(day(visit.planned_on))
         press(page, "Record the visit")
-        page.wait_for_url(f"**/visits/{visit.key}/")
+        page.wait_for_url(f"**/visits/{visit.key}/#next")
 
     def unscheduled(self) -> None:
         """Add a visit that was not planned."""
