@@ -306,6 +306,8 @@
     const session = one("dialog[data-session]"), summary = one(".error-summary");
     if (session) watchSession(session);
     if (summary) summary.focus();
+    const here = one(".casebook [aria-current=page]"), places = here && here.closest(".casebook");
+    if (here) places.scrollTop = here.offsetTop - places.clientHeight / 2;
     begin();
   });
   document.addEventListener("htmx:load", (event) => { if (event.target !== document.body) prepare(event.target); });
