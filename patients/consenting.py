@@ -18,7 +18,10 @@ OPEN_STATES = (Patient.State.SCREENING, Patient.State.ENROLLED)
 
 @transaction.atomic
 def record_consent(*, patient: Patient, type: str, version: str, given: Moment, by: User) -> Consent:
-    """Store a consent. Raises ValidationError for an unknown type or version, or a time that has not come."""
+    """Store a consent; the same again (a double click) is the one that is there.
+
+    Raises ValidationError for an unknown type or version, or a time that has not come.
+    """
     patient = held(patient)
     require(patient, *OPEN_STATES, step=_("consent"))
     rules = patient.protocol.rules.consent
@@ -30,9 +33,14 @@ def record_consent(*, patient: Patient, type: str, version: str, given: Moment, 
         raise ValidationError({"given": _("Enter the day and the time of the consent.")})
     if given.earliest > timezone.now():
         raise ValidationError({"given": _("This time has not come yet. Check the date.")})
-    return Consent.objects.create(
-        patient=patient, type=type, version=version, given=given.iso, given_at=given.earliest, recorded_by=by
+    consent, _made = Consent.objects.get_or_create(
+        patient=patient,
+        type=type,
+        version=version,
+        given=given.iso,
+        defaults={"given_at": given.earliest, "recorded_by": by},
     )
+    return consent
 
 
 @transaction.atomic

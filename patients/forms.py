@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Field, Layout
@@ -70,8 +71,11 @@ class ScreeningForm(StepForm):
     contact = forms.CharField(label=_("Contact"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
 
     def add_fields(self, zone: str) -> None:
+        self.fields["save_key"] = forms.CharField(
+            required=False, max_length=64, widget=forms.HiddenInput, initial=lambda: uuid4().hex
+        )
         self.fields["screened_on"] = DayField(label=_("Day of screening"), zone=zone)
-        self.order_fields(["screened_on", "name", "hospital_number", "birth_date", "contact"])
+        self.order_fields(["save_key", "screened_on", "name", "hospital_number", "birth_date", "contact"])
         for name in ("name", "hospital_number", "birth_date", "contact"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 

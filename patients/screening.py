@@ -25,17 +25,22 @@ def not_in_the_future(day: date, trial: Trial, field: str) -> None:
 
 
 @transaction.atomic
-def screen(*, trial: Trial, screened_on: date, identity: dict[str, str], by: User) -> Patient:
+def screen(
+    *, trial: Trial, screened_on: date, identity: dict[str, str], by: User, save_key: str = ""
+) -> Patient:
     """Store a new patient in screening with the visits that are planned from screening.
 
-    The code comes from the protocol's pattern and a running number: it says nothing about the person (PRV-02).
-    Identity goes to its own table (PRV-01). Raises ValidationError when the trial does not recruit.
+    The same `save_key` twice (a double click) gives the patient that the first one made: a subject code is
+    never given back. The code comes from the protocol's pattern and a running number: it says nothing about the
+    person (PRV-02). Identity goes to its own table (PRV-01). Raises ValidationError when the trial does not recruit.
     """
     trial = put_in_force(trial)
     if trial.locked_at or trial.frozen_at or not trial.recruiting or trial.protocol is None:
         raise ValidationError(_("This trial does not recruit at present: nobody can be screened."))
     not_in_the_future(screened_on, trial, "screened_on")
     number = next_number(trial)
+    if save_key and (twin := trial.patients.filter(save_key=save_key).first()):
+        return twin
     patient = Patient.objects.create(
         trial=trial,
         protocol=trial.protocol,
@@ -43,6 +48,7 @@ def screen(*, trial: Trial, screened_on: date, identity: dict[str, str], by: Use
         code=trial.rules.trial.subject_code.format(number=number),
         state=Patient.State.SCREENING,
         screened_on=screened_on,
+        save_key=save_key,
     )
     Identity.objects.create(patient=patient, **{name: identity.get(name, "") for name in IDENTITY_FIELDS})
     plan_visits(patient=patient, by=by)

@@ -77,6 +77,7 @@ def screen(request: TrialRequest) -> HttpResponse:
             screened_on=form.cleaned_data["screened_on"],
             identity=form.identity(),
             by=request.user,
+            save_key=form.cleaned_data["save_key"],
         )
 
     return step(request, ScreeningForm, "patients/screen.html", do, lambda form: casebook_of(form.result))

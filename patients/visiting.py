@@ -104,7 +104,7 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
 
 @transaction.atomic
 def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
-    """Add a visit that the protocol does not plan."""
+    """Add a visit that the protocol does not plan; the same day with the same reason again is that visit."""
     patient = held(patient)
     require(patient, *OPEN_STATES, step=_("have an unscheduled visit"))
     refuse_without_reconsent(patient)
@@ -112,7 +112,10 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
         raise ValidationError({"reason": _("Say why the patient was seen.")})
     if not patient.screened_on <= on <= today_of(patient):
         raise ValidationError({"on": _("The day must be between the screening and today.")})
-    last = patient.visits.filter(code=UNSCHEDULED).aggregate(last=Max("number"))["last"] or 0
+    there = patient.visits.filter(code=UNSCHEDULED)
+    if twin := there.filter(planned_on=on, reason=reason.strip()).first():
+        return twin
+    last = there.aggregate(last=Max("number"))["last"] or 0
     return Visit.objects.create(
         patient=patient,
         protocol_id=patient.protocol_id,

@@ -57,11 +57,13 @@ class Patient(models.Model):
     frozen_at = models.DateTimeField(null=True)
     locked_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
+    save_key = models.CharField(max_length=64, blank=True)
 
     objects = VisibleToMembers.as_manager()
     history = Trail(
         patient="id",
         trial="trial_id",
+        excluded=("save_key",),
         signed_content=PATIENT_SIGNED,
         locks=Locks(above=("trial",), level="patient", kept_in="patients.DataLock"),
     )
@@ -70,6 +72,9 @@ class Patient(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["trial", "number"], name="patient_number_once_per_trial"),
             models.UniqueConstraint(fields=["trial", "code"], name="patient_code_once_per_trial"),
+            models.UniqueConstraint(
+                fields=["trial", "save_key"], condition=~Q(save_key=""), name="patient_screened_once"
+            ),
             models.CheckConstraint(
                 condition=~Q(state="enrolled") | Q(enrolled_on__isnull=False),
                 name="enrolled_patient_has_a_date",
