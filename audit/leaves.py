@@ -17,7 +17,7 @@ from audit import merkle
 from audit.trail import history_model, tracked_models
 from audit.triggers.tables import SEALED_BESIDE
 
-FETCH = 2000
+FETCH = 250
 
 
 @dataclass(frozen=True)

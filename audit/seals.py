@@ -23,7 +23,7 @@ from audit.models import Seal, SealedPart
 
 # Rows under one part (a tampered part narrows the search to so many) and under one seal (how long it takes).
 PART_ROWS = 2048
-SEAL_ROWS = 20 * PART_ROWS
+SEAL_ROWS = 5 * PART_ROWS
 PREFIX_BYTES = 16
 LOCK_TRIES = 50
 LOCK_PAUSE_SECONDS = 0.05
