@@ -163,5 +163,5 @@ def known_weight(row: Infusion) -> SafeString | str:
     known = last_weight(row)
     if known is None:
         return ""
-    words = _("Last known: %(kg)s kg (%(source)s)") % {"kg": said_number(known.kg), "source": known.source}
+    words = _("Last known: %(kg)s kg (%(source)s)") % {"kg": known.shown, "source": known.source}
     return format_html('<span class="known">{}</span>', words)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
 from dosing.models import Infusion
+from dosing.words import said_number
 from patients.casebook import day_of
 from patients.models import Patient, Record
 from trials.items import decimal
@@ -24,6 +25,12 @@ class KnownWeight:
     kg: Decimal
     on: date
     source: str
+
+    @property
+    def shown(self) -> str:
+        """The weight as it is read: what a conversion from pounds leaves behind two decimals is not measured."""
+        hundredths = self.kg.quantize(Decimal("0.01"))
+        return said_number(self.kg if self.kg == hundredths else hundredths)
 
 
 def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | None:
@@ -79,7 +86,7 @@ def _doubt(infusion: Infusion, kg: Decimal, measured: Moment) -> str:
     last = last_weight(infusion, measured.date)
     if last is not None and changed_too_much(kg, last.kg):
         text = _("The weight was %(last)s kg (%(source)s). If %(now)s kg is right, say how you made sure.")
-        return text % {"last": f"{last.kg:f}", "source": last.source, "now": f"{kg:f}"}
+        return text % {"last": last.shown, "source": last.source, "now": f"{kg:f}"}
     if not is_usual_weight(kg):
         return _("%(now)s kg is unusual. If it is right, say how you made sure.") % {"now": f"{kg:f}"}
     return ""

@@ -24,6 +24,7 @@ from reports.figures import Figure, day_ticks
 from safety.models import AdverseEvent
 from safety.words import day as day_words
 from trials.calendar_words import day_text, month_text
+from trials.item_words import own_number, unit_words
 from trials.items import decimal, display, flag, moment
 from trials.moments import Moment
 from trials.protocol_items import Form, Item
@@ -266,7 +267,7 @@ class Chart:
             empty=_("no value yet"),
             readings=[reading for reading, _value, _lies in found],
             limits=limits,
-            last=f"{decimal(last)}{mark}" if found else "",
+            last=f"{own_number(last, item, self.language)}{mark}" if found else "",
             number=number,
         )
 
@@ -275,7 +276,7 @@ class Chart:
         if lies is not None:
             in_range = range_words(lies.low, lies.high, "", self.language) if lies.has_range else ""
             expected = in_range or _("no reference range")
-        return " · ".join(filter(None, [item.unit, expected]))
+        return " · ".join(filter(None, [unit_words(item.unit or ""), expected]))
 
     def _readings(
         self, form: Form, item: Item

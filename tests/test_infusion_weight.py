@@ -7,6 +7,7 @@ import time_machine
 
 from audit.context import acting
 from dosing.administration import record_weight
+from dosing.weights import KnownWeight
 from tests import build
 from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, refused, stored
 from tests.build import moment
@@ -56,6 +57,10 @@ class TestWeight:
         facts = on("10-Mar-2026", weight_kg=Decimal(kg), weight_confirmation="weighed twice")
         told = refused(give, patient, FIRST, facts, coordinator)
         assert told == {"weight_kg": ["A weight lies between 25 and 350 kg. Weigh again."]}
+
+    @pytest.mark.parametrize(("kg", "shown"), [("81.7372784", "81.74"), ("82.4", "82.4"), ("82.40", "82.40")])
+    def test_a_weight_in_pounds_is_offered_with_two_decimals(self, kg, shown):
+        assert KnownWeight(Decimal(kg), NOW.date(), "Demography").shown == shown
 
     def test_a_weight_is_never_rounded(self, patient, coordinator):
         """DAT-10."""

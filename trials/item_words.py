@@ -142,8 +142,13 @@ def converted_words(value: Value | None, item: Item, language: str = "en") -> st
 
 def own_unit_words(value: Value, item: Item, language: str = "en") -> str:
     """A number in the item's own unit, whatever unit it was typed in: `81.74 kg` for `180.2 lb`."""
-    number = value if not isinstance(value, Mapping) else shown_number(value["value"], value["entered"], item)
-    return _with_unit(number, item.unit, language)
+    return with_unit(own_number(value, item, language), item.unit)
+
+
+def own_number(value: Value, item: Item, language: str = "en") -> str:
+    """That number without the unit: `81.74`."""
+    plain = value if not isinstance(value, Mapping) else shown_number(value["value"], value["entered"], item)
+    return number_text(plain, language)
 
 
 def shown_number(number: str, entered: str, item: Item) -> str:
