@@ -95,6 +95,7 @@ class Way:
         field(page, "Name").fill("Invented Person")
         field(page, "Hospital number").fill("0042-7")
         press(page, "Screen the patient")
+        page.wait_for_url(re.compile(r"/patients/[A-Z]+-[0-9]+/"))
         expect(page.get_by_role("heading", name=self.patient.code)).to_be_visible()
         self.look("coordinator")
         follow(page, "Consent")
@@ -247,7 +248,7 @@ class Way:
         self.look("coordinator")
         field(page, "Reason").fill("The patient was at home")
         press(page, "Record as missed")
-        page.wait_for_url(f"**{self.casebook}")
+        page.wait_for_url(f"**/visits/{waiting[0].key}/#next")
         for visit in waiting[1:]:
             with acting(user=by, role="coordinator"):
                 miss_visit(visit=visit, reason="The patient was at home", by=by)
