@@ -23,7 +23,7 @@ from trials.protocol_items import Form, Item, ItemGroup
 from trials.reference import Reading, is_laboratory
 
 # Characters that fit beside another field; a box to tick is as wide as five.
-SHORT, SHORT_CHOICE, BOX = 40, 17, 5
+SHORT, SHORT_CHOICE, BOX = 40, 20, 5
 
 
 @dataclass(frozen=True, slots=True)
