@@ -1,0 +1,59 @@
+"""A form of many short items fits a screen, and Tab goes through it in the order in which it is read."""
+
+import pytest
+from django.core.cache import cache
+from playwright.sync_api import Page, expect
+
+from tests import build
+from tests.browser.pages import field
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+# Where each item that is asked stands: distance from the top and the left, and height.
+PLACES = """() => [...document.querySelectorAll("#entry [data-item]")].filter((item) => item.checkVisibility())
+    .map((item) => item.getBoundingClientRect())
+    .map((box) => [Math.round(box.top), Math.round(box.left), box.height])"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent_after_the_test(context):
+    """A tab that closes sends what was typed: not while the tables are emptied."""
+    yield
+    context.set_offline(True)
+
+
+@pytest.fixture
+def biochemistry(live_server, page: Page, enter) -> Page:
+    cache.clear()
+    nurse = build.user("coordinator", trial=build.trial())
+    patient = build.patient(trial=build.trial(), by=nurse)
+    build.consent(patient, by=nurse)
+    enter(nurse)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/")
+    return page
+
+
+@pytest.mark.parametrize("width", [390, 1100, 1440, 1920])
+def test_items_are_read_row_by_row_in_the_order_of_tab(biochemistry: Page, width):
+    """WCAG 2.4.3: also where two or three stand beside each other."""
+    biochemistry.set_viewport_size({"width": width, "height": 900})
+    places = biochemistry.evaluate(PLACES)
+    assert len(places) > 20
+    assert places == sorted(places, key=lambda place: place[:2])
+    assert biochemistry.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_an_item_is_one_line_of_44_pixels(biochemistry: Page):
+    """Issue 3: one screen per form where the content allows."""
+    assert max(height for _top, _left, height in biochemistry.evaluate(PLACES)) <= 44
+    assert biochemistry.locator("#entry").bounding_box()["height"] <= 900
+
+
+def test_a_field_stays_where_it_is_when_its_history_opens_beside_it(biochemistry: Page):
+    field(biochemistry, "Albumin").fill("34")
+    opened = biochemistry.get_by_role("link", name="History of Albumin")
+    opened.scroll_into_view_if_needed()
+    before = opened.bounding_box()["y"]
+    opened.click()
+    expect(biochemistry.get_by_role("heading", name="History of “Albumin”")).to_be_in_viewport()
+    assert abs(opened.bounding_box()["y"] - before) <= 2
