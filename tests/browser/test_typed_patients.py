@@ -1,0 +1,367 @@
+"""A patient of each shipped trial is typed, from screening to the end of the study, by people without a mouse.
+
+Visits in the middle are missed, for the sake of time; with TYPE_EVERY_VISIT in the environment each is entered.
+"""
+
+import os
+from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
+from random import Random
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from patients.casebook import Casebook, forms_of
+from patients.inputs import subject_of
+from patients.models import Patient, Record, Visit
+from reports.demo import Populator
+from reports.demo_logs import Course, log_rows
+from tests import build
+from tests.browser.pages import Walk, day
+from tests.browser.typist import Typist
+from trials.simulation import Simulation, simulated_eligible, simulated_values
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))
+IF_AVAILABLE = 0.2
+"""How often a form is entered that is asked only when there is something to enter."""
+# A practised typist of numbers: the median of clinical keystroke-level models is 0.28 s a key.
+SECONDS_A_KEY = 0.28
+
+
+class Typing:
+    """The way of one patient; each person has a browser and a keyboard."""
+
+    def __init__(self, walk: Walk, slug: str, days_ago: int) -> None:
+        self.walk, self.trial = walk, build.trial(slug)
+        self.rules, self.rng = self.trial.rules, Random(slug)
+        roles = ("coordinator", "investigator", "cell_laboratory")
+        self.people = {role: build.user(role, trial=self.trial) for role in roles}
+        self.invented = Populator(self.trial, self.people, build.PASSWORD, seed=1)
+        self.start = self.invented.today - timedelta(days=days_ago)
+        self.hands: dict[str, Typist] = {}
+        self.typed: dict[tuple[str, str], dict[str, Any]] = {}
+        self.near: dict[str, dict[str, Any]] = {}
+
+    def by(self, role: str) -> Typist:
+        """Return the keyboard of a role; the person signs in when it is needed first."""
+        if role not in self.hands:
+            page = self.walk.open()
+            hands = self.hands[role] = Typist(page, self.trial.zone)
+            page.goto("/accounts/login/")
+            hands.type(self.people[role].username)
+            hands.press("Tab")
+            hands.type(build.PASSWORD)
+            hands.away("Enter")
+        return self.hands[role]
+
+    def open_casebook(self, role: str) -> Typist:
+        """Open the casebook by the search."""
+        hands = self.by(role)
+        hands.press("/")
+        hands.type(self.patient.code)
+        hands.away("Enter")
+        if "/search/" in hands.page.url:
+            hands.follow(self.patient.code)
+        return hands
+
+    @property
+    def patient(self) -> Patient:
+        """Return the patient as stored now."""
+        return Patient.objects.get(trial=self.trial)
+
+    def title(self, infusion: int) -> str:
+        """Return what the visit of an infusion is called."""
+        return next(each for each in self.rules.visits if each.infusion == infusion).title.in_language("en")
+
+    def screened(self) -> None:
+        """Screen the patient and record the consent."""
+        hands = self.by("coordinator")
+        hands.follow("Screen a patient")
+        hands.type(day(self.start))
+        hands.write(name="Invented Person", hospital_number="0042-7")
+        hands.away("Enter")
+        hands.follow("Consent")
+        hands.choose("Patient")
+        hands.to("version")
+        hands.press("End")
+        hands.write(given=f"{day(self.start)} 8:05")
+        hands.away("Enter")
+
+    def screening_entered(self) -> None:
+        """Enter every form of screening, with answers that every criterion allows."""
+        hands, visit = self.by("coordinator"), self.patient.visits.get(code="SCR")
+        hands.follow("Screening")
+        visit = self.held(visit)
+        fixed = {
+            f"{code}.{name}": value
+            for code in self.rules.visit("SCR").form_codes
+            if code != "eligibility"
+            for name, value in self.invented.at_screening(self.rules.form(code), self.start).items()
+        }
+        how = Simulation(on=self.start, blank_rate=0.1, fixed=fixed)
+        known = subject_of(self.patient, inclusion_on=self.start)
+        answers = simulated_eligible(self.rules, self.rng, known, simulation=how)
+        self.forms(visit, {code: one_line(values) for code, values in answers.items()})
+
+    def held(self, visit: Visit) -> Visit:
+        """Record on which day the visit took place; go on to its first form."""
+        hands = self.by("coordinator")
+        if not hands.here():
+            hands.to("Visit held")
+        hands.away("Enter")
+        hands.type(day(visit.planned_on or self.start))
+        hands.away("Enter")
+        hands.away("Enter")
+        return Visit.objects.get(pk=visit.pk)
+
+    def forms(self, visit: Visit, answers: dict[str, dict[str, Any]] | None = None) -> None:
+        """Enter the forms of a visit one after the other, as each page leads to the next."""
+        hands = self.by("coordinator")
+        while (code := hands.page.url.split("/")[-2]) != visit.key:
+            values = answers[code] if answers else self.answers(code, visit)
+            hands.enter(self.rules.form(code), values, visit.held_on, visit=visit.key)
+            self.typed[visit.key, code] = values
+
+    def answers(self, form: str, visit: Visit) -> dict[str, Any]:
+        """Return plausible answers to a form of a visit, near to those of the visit before."""
+        opened = Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=self.patient.code)
+        asked, on = self.rules.form(form), visit.held_on or self.start
+        how = Simulation(
+            on=on,
+            near=self.near.get(form, {}),
+            fixed=self.invented.dated(asked, on, visit.position),
+            missing_rate=0.03,
+            implausible_rate=0.02,
+        )
+        scope = opened.scope(opened.place(form, visit.key), {})
+        self.near[form] = simulated_values(asked, self.rng, self.rules, scope, how)
+        return one_line(self.near[form])
+
+    def decided(self) -> None:
+        """The investigator signs the eligibility; the coordinator includes the patient."""
+        hands = self.open_casebook("investigator")
+        hands.follow("Eligibility")
+        hands.write(**{"Judged as if included": day(self.start)})
+        hands.away("Enter")
+        hands.press("Tab", "Enter")
+        hands.write(**{"Intended day of inclusion": day(self.start)})
+        hands.press("Tab")
+        hands.choose("Eligible")
+        hands.write(password=build.PASSWORD)
+        hands.away("Enter")
+        hands = self.open_casebook("coordinator")
+        hands.follow("Inclusion")
+        hands.type(day(self.start))
+        hands.away("Enter")
+
+    def followed(self) -> None:
+        """Every visit after screening, as the page of each leads on to the next."""
+        hands = self.open_casebook("coordinator")
+        hands.follow(self.title(1))
+        plans = [plan for plan in self.rules.visits if plan.kind != "screening"]
+        for plan in plans:
+            visit = self.patient.visits.get(code=plan.code)
+            if plan.infusion or plan in (plans[1], plans[-1]) or EVERY_VISIT:
+                self.visited(self.held(visit), plan.infusion)
+            else:
+                hands.to("Visit missed")
+                hands.away("Enter")
+                hands.type("The patient was at home")
+                hands.away("Control+Enter")
+            if plan is not plans[-1]:
+                assert hands.stop().text.startswith("Next visit: ")
+                hands.away("Enter")
+
+    def visited(self, visit: Visit, infusion: int | None) -> None:
+        """Enter the forms of a visit, some that need not be, and what was infused."""
+        hands = self.by("coordinator")
+        self.forms(visit)
+        for asked in forms_of(self.patient.protocol, visit):
+            if asked.when == "available" and self.rng.random() < IF_AVAILABLE:
+                hands.to(self.rules.form(asked.form).title.in_language("en"), key="Shift+Tab")
+                hands.away("Enter")
+                self.forms(visit)
+        if infusion:
+            self.infused(visit, infusion)
+
+    def infused(self, visit: Visit, number: int) -> None:
+        """From the page of the visit: what happened at the bedside, then what was in the bag; and back."""
+        hands, on = self.by("coordinator"), day(visit.held_on)
+        hands.to("The infusion at the bedside", key="Shift+Tab")
+        hands.away("Enter")
+        hands.type(self.weight.replace(".", ","))
+        times = {"weight_measured": "12:00", "started": "14:00", "ended": "14:40"}
+        hands.write(**{name: f"{on} {clock}" for name, clock in times.items()}, volume_ml="100")
+        hands.to("interrupted")
+        hands.choose("No")
+        hands.write(premedication="none")
+        hands.press("Enter")
+        hands.choose("Yes")
+        hands.away("Control+Enter")
+        self.prepared(number, on)
+        hands.follow("Forms of this visit")
+
+    def prepared(self, number: int, on: str) -> None:
+        """The cell laboratory records the product; in an arm without cells there are none."""
+        hands = self.open_casebook("cell_laboratory")
+        hands.follow(self.title(number))
+        hands.follow("The infusion at the bedside")
+        hands.follow("Open the product")
+        cells = "Placebo" not in hands.page.get_by_role("main").inner_text()
+        if cells:
+            hands.write(**{"Donor code": "D-17"})
+        hands.write(Lot=f"L-203-{number}")
+        if cells:
+            answers = {
+                "Thawed at": f"{on} 13:30",
+                "Viable cells given": self.million_cells(),
+                "Viability": "93,5",
+            }
+            hands.write(**answers)
+        hands.away("Control+Enter")
+
+    @property
+    def weight(self) -> str:
+        """Return the weight that was typed last."""
+        return [each["weight"] for each in self.typed.values() if isinstance(each.get("weight"), str)][-1]
+
+    def million_cells(self) -> str:
+        """Return the cells of the target dose for the weight of the day, in millions."""
+        dose = Decimal(self.rules.dosing.cells_per_kg.target) * Decimal(self.weight) / 1_000_000
+        return str(dose.quantize(Decimal(1), ROUND_FLOOR))
+
+    def logged(self) -> None:
+        """Begin the logs that have something to tell, each with one row."""
+        support = self.typed["SCR", "respiratory_support"]["support"]
+        course = Course(support, self.start, self.start + timedelta(days=30), None, self.invented.moment)
+        for code, fixed in dict(reversed(list(log_rows(course)))).items():
+            hands = self.open_casebook("coordinator")
+            opened = Casebook.opened(
+                user=self.people["coordinator"], trial=self.trial, code=self.patient.code
+            )
+            form, scope = self.rules.form(code), opened.scope(opened.place(code, None, 1), {})
+            how = Simulation(on=self.start, fixed=fixed)
+            values = one_line(simulated_values(form, self.rng, self.rules, scope, how))
+            hands.follow(form.title.in_language("en"))
+            hands.follow("Add a row")
+            hands.enter(form, values, None, visit="log")
+            self.typed["log", code] = values
+            hands.to("Only the list", key="Shift+Tab")
+            hands.away("Enter")
+
+    def reported(self) -> None:
+        """Report an adverse event."""
+        hands = self.open_casebook("coordinator")
+        hands.follow("Adverse event")
+        hands.type("Headache")
+        hands.press("Enter")
+        hands.choose("No")
+        began = self.start + timedelta(days=5)
+        hands.write(onset=f"{day(began)} 10:30", end=day(began + timedelta(days=1)))
+        hands.to("grade")
+        hands.choose("2 Moderate")
+        hands.to("seriousness")
+        hands.choose("None of these")
+        hands.press("Space")
+        for name, answer in (
+            ("outcome", "Recovered"),
+            ("action_taken", "None"),
+            ("aesi", "Not of special interest"),
+        ):
+            hands.to(name)
+            hands.choose(answer)
+        hands.away("Control+Enter")
+
+    def ended(self) -> None:
+        """End the study as completed."""
+        hands = self.open_casebook("coordinator")
+        hands.follow("End of study")
+        hands.type(day(self.start + timedelta(days=self.rules.trial.follow_up_days)))
+        hands.press("Tab")
+        hands.choose("Completed")
+        hands.away("Enter")
+
+    def signed(self) -> None:
+        """The investigator signs every complete form with one password."""
+        hands = self.open_casebook("investigator")
+        hands.follow("Sign")
+        hands.press("Tab", "Enter", "Tab")
+        while (stop := hands.stop()).type != "password":
+            if stop.text.startswith(("Tick every form of", "I reviewed the content of")):
+                hands.press("Space")
+            if stop.name == "meaning":
+                hands.choose("Approval")
+            hands.press("Tab")
+        hands.type(build.PASSWORD)
+        hands.away("Enter")
+
+
+def one_line(value: Any) -> Any:
+    """Return answers without a line break: an input of one line takes none."""
+    if isinstance(value, dict):
+        return {name: one_line(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [one_line(each) for each in value]
+    return value.replace("\n", " ") if isinstance(value, str) else value
+
+
+@pytest.fixture
+def walk(browser, base_url, live_server):
+    cache.clear()
+    found = Walk(browser, base_url)
+    yield found
+    for context in browser.contexts:
+        context.close()
+
+
+@pytest.mark.parametrize(("slug", "days_ago"), [(build.LIEGE, 100), (build.COVID_MSV, 200)])
+def test_a_patient_is_typed_without_a_mouse(walk, slug, days_ago):
+    """WCAG 2.1.1, 2.4.7, 2.4.11: what is typed is stored and complete; the focus is never lost, nor out of sight."""
+    way = Typing(walk, slug, days_ago)
+    way.screened()
+    way.screening_entered()
+    way.decided()
+    way.followed()
+    way.logged()
+    way.reported()
+    way.ended()
+    way.signed()
+    told(way)
+    for (visit, form), values in way.typed.items():
+        asked = {item.name for item in way.rules.form(form).items if not item.is_calculated}
+        where = {"visit": None} if visit == "log" else {"visit__code": visit}
+        record = Record.objects.get(patient=way.patient, form=form, state="complete", **where)
+        assert {name: value for name, value in record.values.items() if name in asked} == values, (
+            visit,
+            form,
+        )
+    assert way.patient.state == "ended"
+    assert not Record.objects.filter(patient=way.patient).exclude(
+        pk__in=[sign.pk for sign in signed_records(way)]
+    )
+    assert [each for each in way.by("coordinator").entered if each.tabs_before] == []
+    assert [fault for hands in way.hands.values() for fault in hands.faults] == []
+    # htmx says so when a question is asked again before it is answered.
+    assert [fault for fault in walk.faults if "htmx:" not in fault] == []
+
+
+def signed_records(way: Typing) -> list[Record]:
+    """Return the forms of the patient that carry a valid signature."""
+    return [record for record in Record.objects.filter(patient=way.patient).with_marks() if record.is_signed]
+
+
+def told(way: Typing) -> None:
+    """Print what it cost."""
+    entered = way.by("coordinator").entered
+    keys, seconds = sum(each.keys for each in entered), sum(each.seconds for each in entered)
+    print(f"{way.trial.slug}: {len(entered)} forms, {keys} keys, machine {seconds:.0f} s", end=", ")
+    print(
+        f"by hand {keys * SECONDS_A_KEY / 60:.0f} min; all people {sum(each.keys for each in way.hands.values())} keys"
+    )
+    for each in sorted(entered, key=lambda each: -each.keys)[:8]:
+        print(
+            f"  {each.visit} {each.form}: {each.keys} keys, {each.tabs_before} Tabs before, {each.seconds:.1f} s"
+        )

@@ -1,0 +1,308 @@
+"""A person who works with the keyboard alone: Tab, a look at where the focus is, the answer, on.
+
+Nothing here clicks, fills in or sets the focus. Every key is counted, and at every stop it is checked that a
+person would see where the focus is.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from playwright.sync_api import Error, Page
+
+from tests import build
+from trials.item_words import code_words, is_missing, typed, unit_words
+from trials.items import SHORTCUT_TYPES
+from trials.moments import Moment
+from trials.protocol_items import Form, Item
+
+LOOK = """() => {
+  const node = document.activeElement;
+  if (!node || node === document.body) return null;
+  const text = (found) => found ? (found.innerText || found.textContent).replace(/\\s+/g, " ").trim() : "";
+  const label = node.labels && node.labels[0], box = node.getBoundingClientRect();
+  const ring = [node, ...(label ? [label] : [])].some((each) => {
+    const style = getComputedStyle(each);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  });
+  const [x, y] = [box.left + Math.min(box.width / 2, 12), box.top + Math.min(box.height / 2, 12)];
+  const top = document.elementFromPoint(x, y), open = top && (node.contains(top) || label && label.contains(top));
+  const exempt = node.id === "main" || node.closest("svg");
+  return {
+    tag: node.tagName.toLowerCase(), type: node.type || "", name: node.name || "", value: node.value || "",
+    text: node.getAttribute("aria-label") || text(label) || text(node), chosen: Boolean(node.checked),
+    form: node.form ? node.form.id || "step" : "", wrong: node.matches(".error-summary, .error-summary *"),
+    options: [...node.options || []].map((option) => option.text.trim()), at: node.selectedIndex ?? 0,
+    hidden: exempt ? "" : !ring ? "without a ring" : !open ? "covered or out of sight" : "",
+  };
+}"""
+# A mark that the next page does not have; that page has begun once it is gone.
+LEAVING, ARRIVED = "window.leaving = true", "!window.leaving && document.readyState === 'complete'"
+ANSWERED = "!document.querySelector('.htmx-request')"
+DOUBTED = """[...document.querySelectorAll('.confirm:not([hidden]) input')]
+  .filter((input) => input.checkVisibility() && !input.value).map((input) => input.name)"""
+STRAY = "addEventListener('pointerdown', () => console.error('a mouse was used'), true)"
+DELAY = 130  # ms: the page asks the server a tenth of a second after an answer
+SAVING = ("draft", "next")
+PARTS = ("missing", "reason", "unit", "confirm")
+
+
+class Stop(NamedTuple):
+    """Where the focus is; `hidden` says why a person would not see it."""
+
+    tag: str
+    type: str
+    name: str
+    value: str
+    text: str
+    chosen: bool
+    form: str
+    wrong: bool
+    options: list[str]
+    at: int
+    hidden: str
+
+
+class Entered(NamedTuple):
+    """What one form cost: keys, Tabs before its first field, seconds of the machine."""
+
+    visit: str
+    form: str
+    keys: int
+    tabs_before: int
+    seconds: float
+
+
+class Keyboard:
+    """One person at one keyboard."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.keys, self.last = page, 0, ""
+        self.faults: list[str] = []
+        page.add_init_script(STRAY)
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other."""
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.keys += len(keys)
+
+    def type(self, text: str) -> None:
+        """Type a text as it is written."""
+        self.page.keyboard.type(text)
+        self.keys += len(text)
+
+    def here(self) -> Stop | None:
+        """Look where the focus is; note a stop that a person would not see."""
+        found = self.page.evaluate(LOOK)
+        if found is None:
+            return None
+        stop = Stop(**found)
+        self.last = f"{stop.name} {stop.text} {stop.value}"
+        if stop.hidden:
+            self.faults.append(f"{self.page.url}: {stop.hidden}: {stop.tag} {stop.name} {stop.text[:60]}")
+        return stop
+
+    def stop(self) -> Stop:
+        """Look where the focus is; it must not be lost."""
+        found = self.here()
+        assert found is not None, f"{self.page.url}: the focus is lost after {self.last}"
+        return found
+
+    def to(self, name: str, *, key: str = "Tab", within: int = 90) -> Stop:
+        """Go on to what is called so, in the words of the page or by the name of the input."""
+        wanted = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
+        for _ in range(within):
+            self.press(key)
+            found = self.here()
+            if found and found.tag != "main" and (found.name == name or wanted.search(found.text)):
+                return found
+        raise AssertionError(f"{self.page.url}: {name} is not reached within {within} strokes of {key}")
+
+    def write(self, **answers: str) -> None:
+        """Type answers into inputs of these names, as Tab comes past them."""
+        for name, text in answers.items():
+            self.to(name)
+            self.type(text)
+
+    def away(self, *keys: str) -> Stop | None:
+        """Press keys that lead to another page; look where the focus is on it."""
+        self.page.evaluate(LEAVING)
+        self.press(*keys)
+        self.until(ARRIVED)
+        return self.here()
+
+    def until(self, holds: str) -> None:
+        """Wait for a state of the page, or of the one that it gives way to."""
+        for _ in range(1500):
+            try:
+                if self.page.evaluate(holds):
+                    return
+            except Error as gone:
+                if "Execution context was destroyed" not in gone.message:
+                    raise
+            self.page.wait_for_timeout(10)
+        raise AssertionError(f"{self.page.url}: in vain for {holds}")
+
+    def follow(self, name: str) -> Stop | None:
+        """Skip the navigation of the page, go to a link or button and use it."""
+        self.press("Tab", "Enter")
+        self.to(name)
+        return self.away("Enter")
+
+    def settle(self) -> None:
+        """Wait until the server has answered what was typed, as hands do that are slower than it."""
+        self.page.wait_for_timeout(DELAY)
+        self.until(ANSWERED)
+
+    def choose(self, answer: str) -> None:
+        """Choose in a list, or among boxes, by the first letters; in a list else with the arrows."""
+        stop, first = self.stop(), answer.split()[0].lower()
+        if stop.tag != "select":
+            return self.letter(answer)
+        if first.isascii() and sum(text.lower().startswith(first) for text in stop.options) == 1:
+            return self.type(first)
+        steps = stop.options.index(answer) - stop.at
+        return self.press(*["ArrowDown" if steps > 0 else "ArrowUp"] * abs(steps))
+
+    def letter(self, answer: str) -> None:
+        """Press the first letter of an answer until it is the one."""
+        for _ in range(12):
+            self.press(answer[0].lower())
+            stop = self.stop()
+            if stop.text == answer and (stop.chosen or stop.type == "checkbox"):
+                return
+        raise AssertionError(f"{self.page.url}: {answer} is not found by its first letter")
+
+
+class Typist(Keyboard):
+    """Enters forms of the protocol."""
+
+    def __init__(self, page: Page, zone: ZoneInfo) -> None:
+        super().__init__(page)
+        self.zone = zone
+        self.entered: list[Entered] = []
+
+    def enter(self, form: Form, values: Mapping[str, Any], day: date | None, *, visit: str) -> None:
+        """Type the answers to a form that is open, say why what is doubted is right, complete it."""
+        begun, keys = time.perf_counter(), self.keys
+        before = self.into_the_form()
+        self.through(form, values, day)
+        self.confirm()
+        stop = self.away("Control+Enter")
+        assert not (stop and stop.wrong), f"{self.page.url}: {stop.text}"
+        seconds = time.perf_counter() - begun
+        self.entered.append(Entered(visit, form.code, self.keys - keys, before, seconds))
+
+    def into_the_form(self) -> int:
+        """Go to the first field; return how many Tabs that took."""
+        for tabs in range(60):
+            stop = self.here()
+            if stop and stop.form == "entry":
+                return tabs
+            self.press("Tab")
+        raise AssertionError(f"{self.page.url}: the form is not reached")
+
+    def through(self, form: Form, values: Mapping[str, Any], day: date | None) -> None:
+        """Answer what is asked, one stop after the other, until the buttons that save."""
+        shows = " ".join(item.shown_when or "" for item in form.items)
+        while (stop := self.stop()).form == "entry" and stop.value not in SAVING:
+            name, _dash, part = stop.name.partition("-")
+            key = "Tab"
+            if name in form and part not in PARTS:
+                key = self.answer(stop, form.item(name), part, values.get(name), day)
+            self.press(key)
+            if (name and re.search(rf"\b{name}\b", shows)) or self.stop().value in SAVING:
+                self.settle()
+
+    def answer(self, stop: Stop, item: Item, part: str, value: Any, day: date | None) -> str:
+        """Answer one item, at the stop of one of its parts; return the key that goes on."""
+        if item.type == "rows":
+            return self.cell(stop, item, part, value or [], day)
+        if value is None or item.type == "file":
+            return "Tab"
+        if is_missing(value):
+            self.missing(item, value["missing"])
+        elif item.type in ("choice", "yes_no"):
+            self.choose(code_words(value, item))
+        elif item.type == "choices":
+            self.tick(item, value)
+        elif item.type == "partial_date":
+            self.partial(stop, part, value)
+        else:
+            self.type(self.text(item, value, day))
+            if isinstance(value, Mapping):
+                self.press("F4")
+                self.choose(unit_words(value["unit"]))
+        return "Tab"
+
+    def missing(self, item: Item, code: str) -> None:
+        """Say that there is no value: in its place where that is no answer, else by the key for it."""
+        if item.type in SHORTCUT_TYPES - {"partial_date"}:
+            self.type(code.lower())
+        else:
+            self.press("F8", "ArrowDown", *["ArrowDown"] * item.missing.index(code))
+
+    def tick(self, item: Item, codes: list[str]) -> None:
+        """Tick several boxes: the arrows move among them."""
+        at = 0
+        for position in sorted(item.codes.index(code) for code in codes):
+            self.press(*["ArrowDown"] * (position - at), "Space")
+            at = position
+
+    def partial(self, stop: Stop, part: str, value: str) -> None:
+        """Type a date of which all is known as a whole, another one part by part."""
+        if len(value) == 10 and part == "day":
+            self.type(f"{date.fromisoformat(value):%d%b%Y}".lower())
+        elif len(value) < 10:
+            given = typed(value, Item(name="when", type="partial_date", label={"en": "When"}))[part]
+            if part == "month" and given.isdigit():
+                self.press(*["ArrowDown"] * (len(stop.options) - 13 + int(given) - stop.at))
+            else:
+                self.type(given)
+
+    def cell(self, stop: Stop, item: Item, part: str, rows: list[Mapping[str, Any]], day: date | None) -> str:
+        """Fill in a cell of a table; return the key that goes on, in an empty row out of the table."""
+        number, _dash, name = part.partition("-")
+        if not number.isdigit():
+            return "Tab"
+        value = rows[int(number)].get(name) if int(number) < len(rows) else None
+        if value is None:
+            return "Enter"
+        column = item.column(name)
+        if column.type in ("choice", "yes_no"):
+            codes = [*column.codes, *column.missing]
+            self.choose(stop.options[1 + codes.index(value["missing"] if is_missing(value) else value)])
+        else:
+            self.type(value["missing"].lower() if is_missing(value) else self.text(column, value, day))
+        return "Enter"
+
+    def text(self, item: Item, value: Any, day: date | None) -> str:
+        """Return what a hurried person types for a stored value."""
+        if item.type in ("date", "datetime"):
+            return self.moment(Moment.from_iso(value), item, day)
+        if item.type in ("integer", "decimal"):
+            return str(typed(value, item)[""]).replace(".", ",")
+        return str(value)
+
+    def moment(self, moment: Moment, item: Item, day: date | None) -> str:
+        """Return a day by its letter, or short; and the time."""
+        on, today = moment.date, build.timezone.now().astimezone(self.zone).date()
+        assert on is not None
+        letters = {today: "t", today - timedelta(days=1): "y", day: "v"}
+        short = letters.get(on) or f"{on:%d%b%y}".lower().lstrip("0")
+        if item.type == "date":
+            return short
+        return f"{short} unk" if moment.hour is None else f"{short} {moment.hour}:{moment.minute:02}"
+
+    def confirm(self) -> None:
+        """Say of each unusual value why it is right, going back from the last one."""
+        doubted = self.page.evaluate(DOUBTED)
+        for name in reversed(doubted):
+            self.to(name, key="Shift+Tab")
+            self.type("seen again")
+        if doubted:
+            self.settle()
