@@ -169,7 +169,10 @@ def beside(page: EntryPage, action: str) -> HttpResponse | None:
     casebook = Casebook.opened(user=page.request.user, trial=page.request.trial, code=page.place.patient.code)
     number = following_row(casebook, page.place)
     fresh = replace(page, casebook=casebook, place=replace(page.place, repeat=number))
-    saved = stored(fresh, action)
+    try:
+        saved = stored(fresh, action)
+    except entry.Stale:  # the page was made under another version of the protocol
+        return None
     if saved is None:
         return shown(page.request, fresh, 422)
     drafting.discard(place=page.place, user=page.request.user)

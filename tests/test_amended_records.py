@@ -18,6 +18,7 @@ from patients.visiting import add_unscheduled, hold_visit, miss_visit
 from reports.selection import reconsent_due
 from tests import build, walk
 from tests.amended import NOW, captured, sign_again
+from tests.entry_pages import hidden
 from trials.loading import load_protocol
 from trials.models import ProtocolVersion, Trial
 
@@ -156,6 +157,22 @@ class TestWhatWasCaptured:
         with pytest.raises(entry.Stale), acting(user=doctor, role="coordinator"):
             entry.save_draft(place=place, values={"pulse": "60"}, base_version=0, by=doctor)
         assert not Record.objects.filter(visit__code="INF1").exists()
+
+    def test_a_row_that_was_being_typed_when_the_patient_moved_is_shown_again(
+        self, patient, amended, doctor, manager
+    ):
+        """DAT-11: a new row of a log made under the version before is no server error, and is not lost."""
+        desk = build.client(doctor)
+        address = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/notes/1/"
+        typed = {**hidden(desk.get(address)), "note": "Slept well", "_action": "draft"}
+        walk.moved(patient, amended, by=manager)
+        sign_again(patient, doctor)
+        answer = desk.post(address, typed)
+        assert answer.status_code == 409
+        assert "Slept well" in answer.content.decode()
+        assert not Record.objects.filter(form="notes").exists()
+        assert desk.post(address, {**typed, **hidden(answer)}).status_code == 302
+        assert Record.objects.get(form="notes").protocol == amended
 
     def test_a_query_on_an_item_that_went_stays_open(self, patient, amended, doctor, manager):
         record = Record.objects.get(patient=patient, form="vitals", visit__code="D7")
