@@ -171,7 +171,8 @@ class TestWhatWasCaptured:
         assert answer.status_code == 409
         assert "Slept well" in answer.content.decode()
         assert not Record.objects.filter(form="notes").exists()
-        assert desk.post(address, {**typed, **hidden(answer)}).status_code == 302
+        chosen = {**typed, **hidden(answer), "_choose-note": "mine"}
+        assert desk.post(address, chosen).status_code == 302
         assert Record.objects.get(form="notes").protocol == amended
 
     def test_a_query_on_an_item_that_went_stays_open(self, patient, amended, doctor, manager):
