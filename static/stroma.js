@@ -310,6 +310,13 @@
     if (here) places.scrollTop = here.offsetTop - places.clientHeight / 2;
     begin();
   });
+  /* Sent to what is next on a page: its top is shown too, where there is room for both. */
+  addEventListener("load", () => setTimeout(() => {
+    const next = document.activeElement;
+    if (location.hash !== "#next" || next.id !== "next") return;
+    scrollTo(0, 0);
+    next.scrollIntoView({ block: "nearest" });
+  }));
   document.addEventListener("htmx:load", (event) => { if (event.target !== document.body) prepare(event.target); });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-table]");
