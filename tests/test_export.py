@@ -5,18 +5,20 @@ import hashlib
 import io
 import json
 import zipfile
+from datetime import datetime
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.urls import reverse
 
-from audit.context import acting
+from audit.context import acting, set_user
 from audit.models import AccessEvent
 from audit.seals import SealBroken
 from exports.cells import as_typed, harmless
 from exports.tables import COLUMNS, querysets
-from patients.models import Patient, Record
+from patients.models import Patient, Query, Record
+from patients.querying import raise_query
 from tests import build
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +181,41 @@ def test_the_trail_tells_old_and_new_value_with_who_and_why(liege, manager):
         "coordinator",
         "Misread the chart",
     )
+
+
+def test_a_line_of_the_exported_trail_says_where_it_belongs_and_what_its_codes_mean(liege, manager):
+    """AUD-02: subject, visit, form, repeat, label, value raw and decoded, time in UTC and at the site."""
+    patient = build.eligible(trial=liege)
+    record = Record.objects.get(patient=patient, form="demography")
+    with acting(user=manager):
+        set_user(manager, session="4f2a")
+        record.values = {**record.values, "sex": "F", "height": {"missing": "ND"}}
+        record.save()
+        asked = raise_query(
+            record=record,
+            item="height",
+            text="Was it measured?",
+            origin=Query.Origin.DATA_MANAGER,
+            by=manager,
+            role="data_manager",
+        )
+    rows = [row for row in table(exported(manager, liege), "audit_trail") if row["patient"] == patient.code]
+    sex, height = (
+        next(row for row in rows if row["field"] == f"values.{name}" and row["session"])
+        for name in ("sex", "height")
+    )
+    place = {"visit": "SCR", "form": "demography", "repeat": "1"}
+    assert place.items() <= sex.items()
+    assert (sex["label"], sex["new"], sex["new_words"]) == ("Sex at birth", "F", "Female")
+    assert (height["old"], height["old_words"], height["new_words"]) == ("178", "", "Not done")
+    assert (sex["session"], sex["at"][-1]) == ("4f2a", "Z")
+    at_site = datetime.fromisoformat(sex["site_time"])
+    assert at_site == datetime.fromisoformat(sex["at"])
+    assert at_site.utcoffset() == at_site.astimezone(liege.zone).utcoffset()
+    question = next(row for row in rows if (row["table"], row["row"]) == ("patients.query", str(asked.pk)))
+    assert place.items() <= question.items()
+    state = next(row for row in rows if row["field"] == "state" and row["table"] == "patients.query")
+    assert (state["new"], state["new_words"]) == ("open", "Open")
 
 
 def test_an_export_is_registered_with_its_purpose_and_hash(liege, manager):
