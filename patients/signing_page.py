@@ -51,6 +51,11 @@ class VisitToSign:
     forms: list[FormToSign]
 
     @property
+    def drafts(self) -> int:
+        """Return how many forms are not complete."""
+        return sum(form.record.state != Record.State.COMPLETE for form in self.forms)
+
+    @property
     def changed(self) -> int:
         """Return how many forms were changed since they were signed."""
         return sum(bool(form.changes) for form in self.forms)
