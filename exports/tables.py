@@ -16,7 +16,7 @@ from django.db.models import (
 from dosing.models import AllocationSlot, Infusion, Preparation
 from exports.cell_sql import Instant, YesNo
 from exports.cells import cell, harmless
-from patients.models import Consent, EligibilityDecision, Patient, Query, Visit
+from patients.models import Consent, EligibilityDecision, Patient, Query, QueryMessage, Visit
 from safety.models import AdverseEvent
 from trials.models import Trial
 
@@ -180,6 +180,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     ),
     "queries": (
         PATIENT,
+        _col("query", "Number of the query", "id"),
         _col("visit", "Visit", "record__visit__code"),
         _col("form", "Form", "record__form"),
         _col("repeat", "Row of a log", "record__repeat"),
@@ -192,6 +193,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _col("closed_at", "Closed at (UTC)"),
         _col("closed_because", "Closed because", free_text=True),
     ),
+    "query_messages": (
+        _col("patient", "Subject code", "query__patient__code"),
+        _col("query", "Number of the query", "query_id"),
+        _col("at", "Said at (UTC)"),
+        _col("said_by", "Said by", "author__full_name", free_text=True),
+        _col("role", "Role at that time", "author_role"),
+        _col("text", "What was said", free_text=True),
+    ),
 }
 TITLES = {
     "patients": "Patients",
@@ -203,6 +212,7 @@ TITLES = {
     "allocation": "Allocation list",
     "adverse_events": "Adverse events",
     "queries": "Queries",
+    "query_messages": "What was said in the threads of the queries",
 }
 
 
@@ -222,6 +232,9 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
         "queries": Query.objects.filter(patient__trial=trial).order_by("patient__number", "opened_at", "pk"),
+        "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
+            "query__patient__number", "query_id", "at", "pk"
+        ),
     }
     if sees_treatment:
         rows["preparations"] = Preparation.objects.filter(patient__trial=trial).order_by(

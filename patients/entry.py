@@ -19,7 +19,8 @@ from patients.judging import Judgement, judge
 from patients.lifecycle import refuse_closed_place, refuse_when_closed
 from patients.models import Patient, Record
 from patients.openness import refuse_entry
-from trials.items import Value
+from trials.items import NotOffered, Value
+from trials.refused import gettext_noop
 
 State = Record.State
 Values = Mapping[str, Value]
@@ -260,7 +261,14 @@ def _stored(
 
 
 def _free_number(casebook: Casebook, place: Place) -> int:
-    """A log row has its number; at a visit a form struck out keeps its own and the next takes another."""
+    """A log row has its number, at most one above the last; at a visit a form struck out keeps its own."""
     if place.visit is None:
+        last = max((r.repeat for r in casebook.records if _in_log(r, place)), default=0)
+        if place.repeat > last + 1:
+            raise NotOffered(gettext_noop("The form has no row “%(row)s”."), row=str(place.repeat))
         return place.repeat
     return 1 + max((record.repeat for record in casebook.records if place.holds(record)), default=0)
+
+
+def _in_log(record: Record, place: Place) -> bool:
+    return record.visit_id is None and record.form == place.form.code

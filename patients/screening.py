@@ -32,7 +32,8 @@ def screen(
 
     The same `save_key` twice (a double click) gives the patient that the first one made: a subject code is
     never given back. The code comes from the protocol's pattern and a running number: it says nothing about the
-    person (PRV-02). Identity goes to its own table (PRV-01). Raises ValidationError when the trial does not recruit.
+    person (PRV-02). Identity goes to its own table (PRV-01). Raises ValidationError when the trial does not recruit,
+    and for a hospital number that is in the trial already, unless that patient failed screening.
     """
     trial = put_in_force(trial)
     if trial.locked_at or trial.frozen_at or not trial.recruiting or trial.protocol is None:
@@ -41,6 +42,7 @@ def screen(
     number = next_number(trial)
     if save_key and (twin := trial.patients.filter(save_key=save_key).first()):
         return twin
+    _refuse_known(trial, identity.get("hospital_number", ""))
     patient = Patient.objects.create(
         trial=trial,
         protocol=trial.protocol,
@@ -53,6 +55,17 @@ def screen(
     Identity.objects.create(patient=patient, **{name: identity.get(name, "") for name in IDENTITY_FIELDS})
     plan_visits(patient=patient, by=by)
     return patient
+
+
+def _refuse_known(trial: Trial, hospital_number: str) -> None:
+    """One person is in a trial once; who failed screening may be screened again."""
+    if not hospital_number.strip():
+        return
+    rows = Identity.objects.filter(patient__trial=trial, hospital_number__iexact=hospital_number.strip())
+    known = rows.exclude(patient__state=Patient.State.SCREEN_FAILED).select_related("patient").first()
+    if known is not None:
+        text = _("%(patient)s has this hospital number: a person is in the trial once.")
+        raise ValidationError({"hospital_number": text % {"patient": known.patient.code}})
 
 
 @transaction.atomic

@@ -74,3 +74,13 @@ def test_a_reader_is_led_to_the_row_itself(desk: Client, patient: Patient, trial
     monitor = build.client(build.user("monitor", trial=trial))
     assert monitor.get(f"{log}?row=1")["Location"] == f"{log}1/"
     assert monitor.get(f"{log}?row=x").status_code == 200
+
+
+def test_a_row_is_begun_only_as_the_next_one(desk: Client, patient: Patient) -> None:
+    """An address that no page leads to: refused in words, nothing stored, and the next row is the first."""
+    log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
+    refused = desk.post(f"{log}7/", {**hidden(desk.get(f"{log}1/")), "_action": "draft"})
+    assert refused.status_code == 400
+    assert not Record.objects.exists()
+    assert in_list(desk, patient, 1, {}, "draft").status_code == 302
+    assert Record.objects.get().repeat == 1

@@ -18,7 +18,7 @@ from audit.seals import SealBroken
 from exports.cells import as_typed, harmless
 from exports.tables import COLUMNS, querysets
 from patients.models import Patient, Query, Record
-from patients.querying import raise_query
+from patients.querying import answer_query, raise_query
 from tests import build
 
 pytestmark = pytest.mark.django_db
@@ -216,6 +216,29 @@ def test_a_line_of_the_exported_trail_says_where_it_belongs_and_what_its_codes_m
     assert place.items() <= question.items()
     state = next(row for row in rows if row["field"] == "state" and row["table"] == "patients.query")
     assert (state["new"], state["new_words"]) == ("open", "Open")
+
+
+def test_the_threads_of_queries_are_exported_with_who_said_what(liege, manager):
+    patient = build.eligible(trial=liege)
+    record = Record.objects.get(patient=patient, form="demography")
+    nurse = build.user("coordinator", trial=liege)
+    with acting(user=manager):
+        asked = raise_query(
+            record=record,
+            item="height",
+            text="Was it measured?",
+            origin=Query.Origin.DATA_MANAGER,
+            by=manager,
+            role="data_manager",
+        )
+    with acting(user=nurse):
+        answer_query(query=asked, text="=Yes, standing", by=nurse, role="coordinator")
+    archive = exported(manager, liege)
+    number = next(row["query"] for row in table(archive, "queries") if row["item"] == "height")
+    said = [row for row in table(archive, "query_messages") if row["query"] == number]
+    assert said[-1]["patient"] == patient.code
+    assert (said[-1]["said_by"], said[-1]["role"]) == (nurse.full_name, "coordinator")
+    assert as_typed(said[-1]["text"]) == "=Yes, standing"
 
 
 def test_an_export_is_registered_with_its_purpose_and_hash(liege, manager):
