@@ -35,6 +35,7 @@ class Kind(models.TextChoices):
     MIGRATION = "migration", _("System upgraded")
     CONFIGURATION = "configuration", _("Configuration changed")
     CLOCK = "clock", _("Clock went backwards")
+    SEAL_FILE = "seal_file", _("File of the seals written anew")
     BACKUP = "backup", _("Backup made")
     RESTORE = "restore", _("Restored from backup")
 

@@ -145,14 +145,22 @@ def file_line(one: Seal) -> str:
 
 
 def catch_up_file() -> None:
-    """Append the seals that the file does not have yet: another machine made them, or this one stopped."""
+    """Append the seals that the file does not have yet: another machine made them, or this one stopped.
+
+    A file that has none of them although there are some was lost or emptied: the trail keeps that it was.
+    """
     lines = read_file()
     last = max(lines, default=0)
     if last:
         known = Seal.objects.filter(number=last).first()
         if known is None or file_line(known) != lines[last]:
             raise SealBroken(f"Seal {last} of {settings.SEAL_FILE} is not the one in the database")
-    append_to_file([file_line(one) for one in Seal.objects.filter(number__gt=last).order_by("number")])
+    missing = [file_line(one) for one in Seal.objects.filter(number__gt=last).order_by("number")]
+    if missing and not last:
+        events.record(
+            kind=events.Kind.SEAL_FILE, detail={"seals": len(missing), "file": str(settings.SEAL_FILE)}
+        )
+    append_to_file(missing)
 
 
 def read_file() -> dict[int, str]:

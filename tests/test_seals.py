@@ -343,6 +343,22 @@ def test_a_file_that_was_emptied_or_lost_a_line_is_a_finding(seal, settings):
     assert len(found()) == 1
 
 
+def test_a_file_written_anew_is_an_event(seal, settings):
+    """AUD-07, AUD-08: who empties the file cannot have it filled again in silence."""
+    for slug in ("one", "two"):
+        trials(slug)
+        seal()
+    path = Path(settings.SEAL_FILE)
+    kept = path.read_text()
+    assert not AccessEvent.objects.filter(kind="seal_file").exists()
+
+    path.write_text("")
+    with acting(system="test"):
+        seals.catch_up_file()
+    assert path.read_text() == kept
+    assert AccessEvent.objects.get(kind="seal_file").detail == {"seals": 2, "file": str(path)}
+
+
 def test_many_rows_take_several_parts_and_seals(seal, monkeypatch):
     monkeypatch.setattr(seals, "PART_ROWS", 3)
     monkeypatch.setattr(seals, "SEAL_ROWS", 7)
