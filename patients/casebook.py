@@ -176,10 +176,6 @@ class Casebook:
             return self.version(visit.protocol_id)
         return own
 
-    def _waits_for_consent(self) -> bool:
-        wanted = self.patient.reconsent_version
-        return bool(wanted and version_to_sign(self.patient, self.consent))
-
     def place(self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None) -> Place:
         """The place of a form. Raises LookupError when the protocol or the patient has no such place."""
         visit = self.visit(visit_key) if visit_key is not None else None
