@@ -102,6 +102,11 @@
     echo(texts);
     goBack(all("[data-item]").find((item) => item.checkVisibility() && !asked.includes(item)));
   });
+  /* What an answer opens above must not push the field where one types under the bar. */
+  form.addEventListener("htmx:afterRequest", () => {
+    const here = document.activeElement;
+    if (form.contains(here)) here.scrollIntoView({ block: "nearest" });
+  });
 
   /* Kept on the server five seconds after a change; nothing stays in the browser. */
   let timer = 0, dirty = false, under = null;

@@ -13,6 +13,10 @@ PLACES = """() => [...document.querySelectorAll("#entry [data-item]")].filter((i
     .map((item) => item.getBoundingClientRect())
     .map((box) => [Math.round(box.top), Math.round(box.left), box.height])"""
 
+# How far the focused control reaches below the upper edge of the bar with the buttons.
+BELOW_THE_BAR = """() => document.activeElement.getBoundingClientRect().bottom
+    - document.querySelector(".save-bar").getBoundingClientRect().top"""
+
 
 @pytest.fixture(autouse=True)
 def _nothing_sent_after_the_test(context):
@@ -57,3 +61,15 @@ def test_a_field_stays_where_it_is_when_its_history_opens_beside_it(biochemistry
     opened.click()
     expect(biochemistry.get_by_role("heading", name="History of “Albumin”")).to_be_in_viewport()
     assert abs(opened.bounding_box()["y"] - before) <= 2
+
+
+def test_what_an_answer_opens_does_not_push_the_next_field_under_the_bar(biochemistry: Page):
+    """WCAG 2.4.11: the field where one types stays in sight when sentences open above it."""
+    biochemistry.set_viewport_size({"width": 390, "height": 600})
+    field(biochemistry, "Albumin").focus()
+    biochemistry.keyboard.type("70")
+    biochemistry.keyboard.press("Tab")
+    expect(biochemistry.locator("#result-albumin")).not_to_be_empty()
+    biochemistry.wait_for_timeout(200)
+    below = biochemistry.evaluate(BELOW_THE_BAR)
+    assert below <= 0
