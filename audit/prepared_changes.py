@@ -7,6 +7,7 @@ They do what `QuerySet.update` and `QuerySet.delete` do of one model: no signals
 the rows that change.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models.deletion import Collector
 
 
-class _Change:
+class _Change(ABC):
     """A statement with its conditions; the fields in the order of their parameters."""
 
     def __init__(self, model: type[models.Model], where: Sequence[str]) -> None:
@@ -37,8 +38,9 @@ class _Change:
             cursor.execute(sql, parameters)
             return cursor.rowcount
 
+    @abstractmethod
     def _sql(self, quoted: Any) -> str:
-        raise NotImplementedError
+        """Return the statement, names put in the quotes of the engine."""
 
     def _conditions(self, quoted: Any) -> str:
         return " AND ".join(f"{quoted(field.column)} = %s" for field in self._where.values())

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
-from django.utils.translation import gettext
+from django.utils.translation import gettext, override
 
+from audit.events import Kind
 from patients.models import Patient, Record, Visit
 from trials.item_words import MISSING_WORDS, code_words, is_missing
 from trials.models import Trial
@@ -76,13 +77,20 @@ class Places:
         _column, _dot, name = field.partition(".")
         item = self.item(row["protocol_id"], row["form"], name) if model is Record and name else None
         if item is None:
-            return str(_choices(model).get(field, {}).get(value, "")) if isinstance(value, str) else ""
+            return _choices(model).get(field, {}).get(value, "") if isinstance(value, str) else ""
         if is_missing(value):
-            return gettext(MISSING_WORDS[value["missing"]])
+            return english(MISSING_WORDS[value["missing"]])
         if item.type not in CODED:
             return ""
         codes: Collection[str] = value if isinstance(value, list) else [value]
-        return "; ".join(code_words(code, item, "en", gettext) for code in codes)
+        return "; ".join(code_words(code, item, "en", english) for code in codes)
+
+
+@lru_cache(maxsize=512)
+def english(text: str) -> str:
+    """Return a text in English: an export does not depend on the language of the person who takes it."""
+    with override("en"):
+        return gettext(text)
 
 
 @lru_cache(maxsize=2048)
@@ -92,11 +100,20 @@ def column_label(model: type[models.Model], column: str) -> str:
         field = model._meta.get_field(column.removesuffix("_id") if column != "_id" else column)
     except FieldDoesNotExist:
         return column
-    return str(getattr(field, "verbose_name", column))
+    with override("en"):
+        return str(getattr(field, "verbose_name", column))
 
 
 @lru_cache(maxsize=256)
-def _choices(model: type[models.Model]) -> dict[str, dict[Any, Any]]:
+def _choices(model: type[models.Model]) -> dict[str, dict[Any, str]]:
     """Return the words of the codes of every column that has a fixed list of them."""
     fields = [field for field in model._meta.concrete_fields if field.choices]
-    return {field.attname: dict(field.flatchoices) for field in fields}
+    with override("en"):
+        return {each.attname: {code: str(words) for code, words in each.flatchoices} for each in fields}
+
+
+@lru_cache(maxsize=64)
+def event_label(kind: str) -> str:
+    """Return what a kind of event is called."""
+    with override("en"):
+        return str(Kind(kind).label)

@@ -16,7 +16,7 @@ from audit.sources import hidden_signatures
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
 from exports.cells import cell, harmless
 from exports.tables import Column, Table
-from exports.trail_places import Places
+from exports.trail_places import Places, event_label
 from trials.models import Trial
 
 CHUNK = 500
@@ -178,4 +178,4 @@ def _events(trial: Trial, places: Places, seen: Collection[str]) -> Iterator[tup
             event.address,
         )
         told = harmless(_text(events.told(event, may=seen)))
-        yield (*head, *who, event.kind, str(events.Kind(event.kind).label), "", told, "", "")
+        yield (*head, *who, event.kind, event_label(event.kind), "", told, "", "")

@@ -227,6 +227,11 @@ class Casebook:
         begun = (record.form for record in self.records if record.visit_id is None)
         return list(dict.fromkeys([*asked, *begun]))
 
+    def following_row(self, form: str) -> int:
+        """The number of the next new row of a log."""
+        rows = (r.repeat for r in self.records if r.form == form and r.visit_id is None)
+        return 1 + max(rows, default=0)
+
     def ordered_visits(self) -> list[Visit]:
         """The visits in the order in which they take place; one without a date stays behind its forerunner."""
         days: dict[int, date] = {}

@@ -263,12 +263,7 @@ def _stored(
 def _free_number(casebook: Casebook, place: Place) -> int:
     """A log row has its number, at most one above the last; at a visit a form struck out keeps its own."""
     if place.visit is None:
-        last = max((r.repeat for r in casebook.records if _in_log(r, place)), default=0)
-        if place.repeat > last + 1:
+        if place.repeat > casebook.following_row(place.form.code):
             raise NotOffered(gettext_noop("The form has no row “%(row)s”."), row=str(place.repeat))
         return place.repeat
     return 1 + max((record.repeat for record in casebook.records if place.holds(record)), default=0)
-
-
-def _in_log(record: Record, place: Place) -> bool:
-    return record.visit_id is None and record.form == place.form.code

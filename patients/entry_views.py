@@ -16,7 +16,7 @@ from accounts.permissions import Permission as P
 from patients import attaching, drafting, entry, not_done, settling
 from patients.casebook import Casebook, Place
 from patients.entry_page import REASONS, EntryPage, clock_of
-from patients.log_page import following_row, log_context, row_address
+from patients.log_page import log_context, row_address
 from patients.models import Patient, Record
 from patients.navigation import address_of, next_address
 from patients.openness import obstacle
@@ -85,7 +85,12 @@ def form(
 
 
 def opened_page(request: TrialRequest, casebook: Casebook, place: Place) -> EntryPage:
-    """Return the page as it is opened: stored values, or what this person typed before and did not save."""
+    """Return the page as it is opened: stored values, or what this person typed before and did not save.
+
+    A row of a log is begun as the next one only: any later number is answered with 404.
+    """
+    if place.visit is None and place.repeat > casebook.following_row(place.form.code):
+        raise Http404
     record = casebook.record(place)
     may_enter = request.access.may(P.ENTER_DATA)
     closed = obstacle(casebook, place, record) if may_enter else ""
@@ -167,7 +172,7 @@ def beside(page: EntryPage, action: str) -> HttpResponse | None:
     if page.place.visit is not None or number_of(page.request, "_version"):
         return None
     casebook = Casebook.opened(user=page.request.user, trial=page.request.trial, code=page.place.patient.code)
-    number = following_row(casebook, page.place)
+    number = casebook.following_row(page.place.form.code)
     fresh = replace(page, casebook=casebook, place=replace(page.place, repeat=number))
     try:
         saved = stored(fresh, action)
@@ -257,7 +262,7 @@ def done(request: TrialRequest, place: Place, saved: entry.Saved, action: str) -
     if action == "next":
         title = place.form.title.in_language(get_language() or "en")
         messages.success(request, _("%(form)s is saved.") % {"form": title})
-        following = following_row(saved.casebook, place) if listed else 0
+        following = saved.casebook.following_row(place.form.code) if listed else 0
         return redirect(row_address(place, following) if listed else next_address(saved.casebook, place))
     return redirect(row_address(place, place.repeat) if listed else address_of(place))
 

@@ -31,7 +31,7 @@ def log_context(
         "navigation": navigation(casebook, place),
         "columns": [item.label.in_language(language) for item in items],
         "rows": [log_row(casebook, record, items, language) for record in rows],
-        "new_url": row_address(place, following_row(casebook, place)),
+        "new_url": row_address(place, casebook.following_row(place.form.code)),
         "log_url": log_address(place),
         "closed": obstacle(casebook, place, None),
         "may_enter": request.access.may(P.ENTER_DATA),
@@ -46,11 +46,6 @@ def log_records(casebook: Casebook, place: Place) -> list[Record]:
         record for record in casebook.records if record.form == place.form.code and record.visit_id is None
     ]
     return sorted(rows, key=lambda record: record.repeat)
-
-
-def following_row(casebook: Casebook, place: Place) -> int:
-    """Return the number of the next new row."""
-    return 1 + max((record.repeat for record in log_records(casebook, place)), default=0)
 
 
 def log_row(casebook: Casebook, record: Record, items: list[Item], language: str) -> dict[str, Any]:

@@ -57,12 +57,13 @@ def screen(
     return patient
 
 
-def _refuse_known(trial: Trial, hospital_number: str) -> None:
+def _refuse_known(trial: Trial, hospital_number: str, *, but: Patient | None = None) -> None:
     """One person is in a trial once; who failed screening may be screened again."""
     if not hospital_number.strip():
         return
     rows = Identity.objects.filter(patient__trial=trial, hospital_number__iexact=hospital_number.strip())
-    known = rows.exclude(patient__state=Patient.State.SCREEN_FAILED).select_related("patient").first()
+    others = rows.exclude(patient__state=Patient.State.SCREEN_FAILED).exclude(patient=but)
+    known = others.select_related("patient").first()
     if known is not None:
         text = _("%(patient)s has this hospital number: a person is in the trial once.")
         raise ValidationError({"hospital_number": text % {"patient": known.patient.code}})
@@ -70,9 +71,11 @@ def _refuse_known(trial: Trial, hospital_number: str) -> None:
 
 @transaction.atomic
 def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str, by: User) -> None:
-    """Change identifying data. A reason is needed (AUD-04)."""
+    """Change identifying data. A reason is needed (AUD-04), and a hospital number that nobody else has."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
+    Trial.objects.select_for_update(of=("self",)).get(pk=patient.trial_id)
+    _refuse_known(patient.trial, identity.get("hospital_number", ""), but=patient)
     row = Identity.objects.select_for_update().get(patient=patient)
     for name in IDENTITY_FIELDS:
         setattr(row, name, identity.get(name, ""))

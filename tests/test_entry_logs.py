@@ -81,6 +81,7 @@ def test_a_row_is_begun_only_as_the_next_one(desk: Client, patient: Patient) -> 
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
     refused = desk.post(f"{log}7/", {**hidden(desk.get(f"{log}1/")), "_action": "draft"})
     assert refused.status_code == 400
+    assert desk.get(f"{log}7/").status_code == desk.get(f"{log}?row=7").status_code == 404
     assert not Record.objects.exists()
     assert in_list(desk, patient, 1, {}, "draft").status_code == 302
     assert Record.objects.get().repeat == 1

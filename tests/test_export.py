@@ -11,12 +11,15 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.urls import reverse
+from django.utils.translation import gettext, override
 
 from audit.context import acting, set_user
 from audit.models import AccessEvent
 from audit.seals import SealBroken
 from exports.cells import as_typed, harmless
 from exports.tables import COLUMNS, querysets
+from exports.trail_table import COLUMNS as COLUMNS_OF_TRAIL
+from exports.trail_table import trail_table
 from patients.models import Patient, Query, Record
 from patients.querying import answer_query, raise_query
 from tests import build
@@ -216,6 +219,19 @@ def test_a_line_of_the_exported_trail_says_where_it_belongs_and_what_its_codes_m
     assert place.items() <= question.items()
     state = next(row for row in rows if row["field"] == "state" and row["table"] == "patients.query")
     assert (state["new"], state["new_words"]) == ("open", "Open")
+
+
+def test_an_export_speaks_english_whoever_takes_it(liege):
+    """Others read the file than the person who took it; Django itself knows "Yes" in French."""
+    build.eligible(trial=liege)
+    with override("fr"):
+        assert str(gettext("Yes")) == "Oui"
+        rows = list(trail_table(liege, sees_treatment=True).rows())
+    field, new, words = (
+        [column.name for column in COLUMNS_OF_TRAIL].index(name) for name in ("field", "new", "new_words")
+    )
+    told = {row[words] for row in rows if row[field].startswith("values.") and row[new] == "Y"}
+    assert told == {"Yes"}
 
 
 def test_the_threads_of_queries_are_exported_with_who_said_what(liege, manager):

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from audit.context import acting
-from patients.models import Patient
+from patients.models import Identity, Patient
 from patients.screening import fail_screening
 from tests import build
 from trials.models import Trial
@@ -48,3 +48,18 @@ def test_patients_without_a_number_and_those_of_another_trial_are_not_compared(
     assert screened(desk, trial, hospital_number="") == 302
     assert screened(desk, trial, hospital_number="") == 302
     assert screened(desk, trial) == 302
+
+
+def test_a_number_that_another_patient_has_is_refused_when_an_identity_is_corrected(trial: Trial) -> None:
+    """PRV-01: the own number may stay."""
+    known = build.patient(trial=trial, hospital_number="H-0042")
+    other = build.patient(trial=trial, hospital_number="H-0043")
+    web = build.client(build.user("coordinator", trial=trial))
+    address = f"/trials/{trial.slug}/patients/{other.code}/identity/"
+    refused = web.post(address, {"hospital_number": "h-0042", "name": "Jeanne", "reason": "Misread"})
+    assert refused.status_code == 422
+    assert f"{known.code} has this hospital number" in refused.content.decode()
+    assert Identity.objects.get(patient=other).hospital_number == "H-0043"
+    kept = web.post(address, {"hospital_number": "H-0043", "name": "Jeanne", "reason": "Name was missing"})
+    assert kept.status_code == 302
+    assert Identity.objects.get(patient=other).name == "Jeanne"
