@@ -5,12 +5,14 @@ from pathlib import Path
 
 from django.core.management import call_command
 
+from audit import signatures
 from audit.context import acting
 from exports.paper.audience import Audience
 from exports.paper.patient import PatientPaper
-from patients import entry
+from patients import entry, querying
 from patients.casebook import Casebook
 from patients.models import Record
+from tests import build
 from tests.paper import Paper
 
 
@@ -40,3 +42,25 @@ def demography(trial, patient):
     """Return the form on paper."""
     part = PatientPaper(patient, Audience.nobody(trial)).content()
     return next(form for form in part["visits"][0]["forms"] if form["code"] == "demography")
+
+
+def full_patient(trial, doctor):
+    """Return a patient with forms, a changed item, a query with its thread, signatures, an event, infusions."""
+    found = build.enrolled(trial=trial, investigator=doctor)
+    record = Record.objects.get(patient=found, form="demography")
+    with acting(user=doctor, role="investigator"):
+        signatures.sign_many(
+            targets=list(Record.objects.filter(patient=found)), meaning="review", password=build.PASSWORD, by=doctor,
+            zone="Europe/Brussels",
+        )  # fmt: skip
+    amend(record, doctor, "Transcription error: see chart", height="165.5")
+    monitor = build.user("monitor", trial=trial)
+    with acting(user=monitor, role="monitor"):
+        query = querying.raise_query(record=record, item="weight", text="Is this the weight of the day?",
+                                     origin="monitor", by=monitor, role="monitor")  # fmt: skip
+    with acting(user=doctor, role="investigator"):
+        querying.answer_query(query=query, text="Yes, measured at eight", by=doctor, role="investigator")
+    rows = [{"time_point": "START", "temp": "37.85"}, {"time_point": "END", "hr": "81"}]
+    build.record(found, "infusion_monitoring", {"series": rows}, visit="INF1", draft=True, by=doctor)
+    build.event(patient=found, by=doctor, term="Headache after lunch", description="Went away by itself")
+    return found

@@ -1,8 +1,10 @@
 """Fixtures every test may use. Builders are in tests/build.py."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.test import Client, TransactionTestCase
 from hypothesis import settings
 
@@ -11,6 +13,7 @@ from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
 from patients.models import Patient
 from tests import build
+from tests.bedside import NOW
 from trials.models import Trial
 
 # A property is right or wrong however busy the machine is.
@@ -98,3 +101,35 @@ def patient(trial: Trial, nurse: User) -> Patient:
 def desk(nurse: User) -> Client:
     """The coordinator's browser."""
     return build.client(nurse)
+
+
+@pytest.fixture
+def known_day() -> Iterator[None]:
+    """It is the thirtieth of March 2026: patients included on the tenth may have had every infusion."""
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+@pytest.fixture
+def coordinator(trial: Trial) -> User:
+    """A coordinator at the bedside."""
+    return build.user("coordinator", trial=trial)
+
+
+@pytest.fixture
+def coordinator_acts(coordinator: User) -> Iterator[None]:
+    """What the verbs do is done by the coordinator, on the web."""
+    with acting(user=coordinator, role="coordinator", origin="web"):
+        yield
+
+
+@pytest.fixture
+def ward(trial: Trial, known_day: None) -> Client:
+    """The browser of a nurse on the ward."""
+    return build.client(build.user("coordinator", trial=trial, full_name="Ward Nurse"))
+
+
+@pytest.fixture
+def laboratory(trial: Trial, known_day: None) -> Client:
+    """The browser of the cell laboratory."""
+    return build.client(build.user("cell_laboratory", trial=trial, full_name="Cell Worker"))

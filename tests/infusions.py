@@ -1,14 +1,11 @@
 """Infusions at the bedside and their product, as a browser sends and shows them."""
 
 import re
-from datetime import UTC, date, datetime
 
 from django.urls import reverse
 
 from dosing.models import Infusion
 
-NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
-INCLUDED = date(2026, 3, 10)
 FIRST, SECOND = "10-Mar-2026", "13-Mar-2026"
 
 

@@ -8,12 +8,8 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from audit import signatures
-from audit.context import acting
-from patients import querying
-from patients.models import Record
 from tests import build
-from tests.casebooks import amend
+from tests.casebooks import full_patient
 from tests.paper import Paper
 
 pytestmark = pytest.mark.django_db
@@ -31,25 +27,7 @@ def doctor(liege):
 
 @pytest.fixture
 def patient(liege, doctor):
-    """A patient with everything: forms, a changed item, a query with its thread, signatures, an event, infusions."""
-    found = build.enrolled(trial=liege, investigator=doctor)
-    record = Record.objects.get(patient=found, form="demography")
-    with acting(user=doctor, role="investigator"):
-        signatures.sign_many(
-            targets=list(Record.objects.filter(patient=found)), meaning="review", password=build.PASSWORD, by=doctor,
-            zone="Europe/Brussels",
-        )  # fmt: skip
-    amend(record, doctor, "Transcription error: see chart", height="165.5")
-    monitor = build.user("monitor", trial=liege)
-    with acting(user=monitor, role="monitor"):
-        query = querying.raise_query(record=record, item="weight", text="Is this the weight of the day?",
-                                     origin="monitor", by=monitor, role="monitor")  # fmt: skip
-    with acting(user=doctor, role="investigator"):
-        querying.answer_query(query=query, text="Yes, measured at eight", by=doctor, role="investigator")
-    rows = [{"time_point": "START", "temp": "37.85"}, {"time_point": "END", "hr": "81"}]
-    build.record(found, "infusion_monitoring", {"series": rows}, visit="INF1", draft=True, by=doctor)
-    build.event(patient=found, by=doctor, term="Headache after lunch", description="Went away by itself")
-    return found
+    return full_patient(liege, doctor)
 
 
 class TestCrf:

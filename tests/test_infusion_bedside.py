@@ -4,41 +4,18 @@ import re
 from decimal import Decimal
 
 import pytest
-import time_machine
 
 from dosing.models import Infusion
 from tests import build
-from tests.infusions import (
-    FIRST,
-    INCLUDED,
-    NOW,
-    SECOND,
-    bedside,
-    errors_of,
-    listing,
-    page,
-    stored,
-    text_of,
-    weighed,
-)
+from tests.bedside import INCLUDED
+from tests.infusions import FIRST, SECOND, bedside, errors_of, listing, page, stored, text_of, weighed
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
 
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
-
-
-@pytest.fixture
-def ward(trial):
-    return build.client(build.user("coordinator", trial=trial, full_name="Ward Nurse"))
 
 
 class TestTheBedsideForm:

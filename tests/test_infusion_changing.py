@@ -4,10 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.db import IntegrityError, transaction
 
-from audit.context import acting
 from dosing.administration import mark_not_given, record_infusion
 from dosing.models import Infusion
 from dosing.stale import Stale
@@ -16,29 +14,12 @@ from tests import build
 from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, refused, stored
 from tests.build import moment
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "coordinator_acts")]
 
 
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
-
-
-@pytest.fixture
-def coordinator(trial):
-    return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture(autouse=True)
-def _coordinator_acts(coordinator):
-    with acting(user=coordinator, role="coordinator", origin="web"):
-        yield
 
 
 class TestAnswers:

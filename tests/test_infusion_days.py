@@ -5,35 +5,17 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import time_machine
 
-from audit.context import acting
 from patients.models import Patient
 from tests import build
-from tests.bedside import FIRST, INCLUDED, NOW, SECOND, THIRD, give, on, refused, stored
+from tests.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, refused, stored
 from tests.build import moment
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "coordinator_acts")]
 
 
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
-
-
-@pytest.fixture
-def coordinator(trial):
-    return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture(autouse=True)
-def _coordinator_acts(coordinator):
-    with acting(user=coordinator, role="coordinator", origin="web"):
-        yield
 
 
 class TestTimes:

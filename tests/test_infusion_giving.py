@@ -4,11 +4,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit.context import acting
 from dosing import administration
 from dosing.administration import Bedside, obstacle, record_infusion
 from dosing.models import Infusion
@@ -21,29 +19,12 @@ from tests import build
 from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, refused, stored
 from tests.build import moment
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "coordinator_acts")]
 
 
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
-
-
-@pytest.fixture
-def coordinator(trial):
-    return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture(autouse=True)
-def _coordinator_acts(coordinator):
-    with acting(user=coordinator, role="coordinator", origin="web"):
-        yield
 
 
 class TestGiving:

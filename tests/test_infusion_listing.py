@@ -12,25 +12,15 @@ from audit.models import AccessEvent
 from dosing.administration import mark_not_given
 from patients.ending import end_study
 from tests import build, cohort
-from tests.infusions import INCLUDED, NOW, bedside, listing, page, stored, text_of
+from tests.bedside import INCLUDED
+from tests.infusions import bedside, listing, page, stored, text_of
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
 
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
-
-
-@pytest.fixture
-def ward(trial):
-    return build.client(build.user("coordinator", trial=trial, full_name="Ward Nurse"))
 
 
 class TestTheListing:

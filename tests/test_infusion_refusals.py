@@ -1,40 +1,24 @@
 """What is refused at the bedside, and to whom: order, end of study, roles, other trials."""
 
 import pytest
-import time_machine
 from django.urls import reverse
 
 from audit.context import acting
 from dosing.models import Preparation
 from patients.ending import end_study
 from tests import build
-from tests.infusions import INCLUDED, NOW, SECOND, bedside, listing, page, product, stored, text_of
+from tests.bedside import INCLUDED
+from tests.infusions import SECOND, bedside, listing, page, product, stored, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
 WRITERS = ("coordinator", "investigator")
 READERS = ("cell_laboratory", "monitor", "data_manager", "statistician", "administrator", "inspector")
 
 
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
-
-
-@pytest.fixture
-def ward(trial):
-    return build.client(build.user("coordinator", trial=trial, full_name="Ward Nurse"))
-
-
-@pytest.fixture
-def laboratory(trial):
-    return build.client(build.user("cell_laboratory", trial=trial, full_name="Cell Worker"))
 
 
 class TestWhatIsRefused:

@@ -6,7 +6,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from audit import signatures
 from audit.context import acting
 from audit.models import Signature
 from audit.trail import history_model
@@ -15,12 +14,12 @@ from exports.paper import compositor
 from exports.paper.audience import Audience
 from exports.paper.casebook import head
 from exports.paper.patient import PatientPaper
-from patients import querying, reviewing, verifying
+from patients import reviewing, verifying
 from patients.marking import WHOLE, Seen
 from patients.models import Query, QueryMessage, Record
 from safety.models import AdverseEvent
 from tests import build
-from tests.casebooks import amend, book, demography, item
+from tests.casebooks import amend, book, demography, full_patient, item
 from trials.items import display
 
 pytestmark = pytest.mark.django_db
@@ -38,25 +37,7 @@ def doctor(liege):
 
 @pytest.fixture
 def patient(liege, doctor):
-    """A patient with everything: forms, a changed item, a query with its thread, signatures, an event, infusions."""
-    found = build.enrolled(trial=liege, investigator=doctor)
-    record = Record.objects.get(patient=found, form="demography")
-    with acting(user=doctor, role="investigator"):
-        signatures.sign_many(
-            targets=list(Record.objects.filter(patient=found)), meaning="review", password=build.PASSWORD, by=doctor,
-            zone="Europe/Brussels",
-        )  # fmt: skip
-    amend(record, doctor, "Transcription error: see chart", height="165.5")
-    monitor = build.user("monitor", trial=liege)
-    with acting(user=monitor, role="monitor"):
-        query = querying.raise_query(record=record, item="weight", text="Is this the weight of the day?",
-                                     origin="monitor", by=monitor, role="monitor")  # fmt: skip
-    with acting(user=doctor, role="investigator"):
-        querying.answer_query(query=query, text="Yes, measured at eight", by=doctor, role="investigator")
-    rows = [{"time_point": "START", "temp": "37.85"}, {"time_point": "END", "hr": "81"}]
-    build.record(found, "infusion_monitoring", {"series": rows}, visit="INF1", draft=True, by=doctor)
-    build.event(patient=found, by=doctor, term="Headache after lunch", description="Went away by itself")
-    return found
+    return full_patient(liege, doctor)
 
 
 def cells(item, rows) -> list[str]:

@@ -3,45 +3,18 @@
 import re
 
 import pytest
-import time_machine
 
 from dosing.models import Preparation
 from tests import build
-from tests.infusions import (
-    INCLUDED,
-    NOW,
-    SECOND,
-    bedside,
-    errors_of,
-    listing,
-    page,
-    product,
-    text_of,
-    weighed,
-)
+from tests.bedside import INCLUDED
+from tests.infusions import SECOND, bedside, errors_of, listing, page, product, text_of, weighed
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
 
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
-
-
-@pytest.fixture
-def ward(trial):
-    return build.client(build.user("coordinator", trial=trial, full_name="Ward Nurse"))
-
-
-@pytest.fixture
-def laboratory(trial):
-    return build.client(build.user("cell_laboratory", trial=trial, full_name="Cell Worker"))
 
 
 class TestTheProduct:

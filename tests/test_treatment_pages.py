@@ -1,31 +1,20 @@
 """Who sees product and allocation on the pages of infusions, in a masked and in an open trial (BLD-01, RND-01)."""
 
 import pytest
-import time_machine
 from django.urls import reverse
 
 from audit.models import AccessEvent
 from dosing.models import AllocationList, AllocationSlot, Preparation
 from tests import build
-from tests.infusions import INCLUDED, NOW, errors_of, listing, page, product, text_of, weighed
+from tests.bedside import INCLUDED
+from tests.infusions import errors_of, listing, page, product, text_of, weighed
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
 
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
-
-
-@pytest.fixture
-def ward(trial):
-    return build.client(build.user("coordinator", trial=trial, full_name="Ward Nurse"))
 
 
 class TestTheMaskedTrial:

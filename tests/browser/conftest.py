@@ -1,13 +1,13 @@
 """A real Chromium against the live server. Locate by role and label: each walk tests accessibility too."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connections
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 from accounts.models import User
 from tests import build
@@ -24,6 +24,13 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
     default = connections.databases["default"]
     if default["ENGINE"].endswith("sqlite3"):
         default["TEST"]["NAME"] = str(tmp_path_factory.mktemp("walks") / "stroma.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_sent_after_the_test(context: BrowserContext) -> Iterator[None]:
+    """A tab that closes sends what was typed: not while the tables are emptied."""
+    yield
+    context.set_offline(True)
 
 
 @pytest.fixture(scope="session")

@@ -29,13 +29,6 @@ SIGNS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _nothing_sent_after_the_test(context):
-    """A tab that closes sends what was typed: not while the tables are emptied."""
-    yield
-    context.set_offline(True)
-
-
 @pytest.fixture
 def coordinator(live_server):
     cache.clear()

@@ -13,13 +13,6 @@ from tests.browser.pages import field, group
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_sent_after_the_test(context):
-    """A tab that closes sends what was typed: not while the tables are emptied."""
-    yield
-    context.set_offline(True)
-
-
 @pytest.fixture
 def patient(live_server):
     cache.clear()

@@ -14,13 +14,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
 
 
-@pytest.fixture(autouse=True)
-def _nothing_sent_after_the_test(context):
-    """A tab that closes sends what was typed: not while the tables are emptied."""
-    yield
-    context.set_offline(True)
-
-
 @pytest.fixture
 def trial(live_server):
     cache.clear()

@@ -16,13 +16,6 @@ from tests.browser.pages import choose, day, field, press
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_sent_after_the_test(context):
-    """A tab that closes sends what was typed: not while the tables are emptied."""
-    yield
-    context.set_offline(True)
-
-
 @pytest.fixture
 def coordinator(live_server):
     cache.clear()

@@ -18,13 +18,6 @@ BELOW_THE_BAR = """() => document.activeElement.getBoundingClientRect().bottom
     - document.querySelector(".save-bar").getBoundingClientRect().top"""
 
 
-@pytest.fixture(autouse=True)
-def _nothing_sent_after_the_test(context):
-    """A tab that closes sends what was typed: not while the tables are emptied."""
-    yield
-    context.set_offline(True)
-
-
 @pytest.fixture
 def biochemistry(live_server, page: Page, enter) -> Page:
     cache.clear()
