@@ -1,10 +1,10 @@
 """A nurse fills the score forms with the keyboard: the points follow, what is lacking is said, nothing is a barrier."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from patients.models import Record
@@ -12,13 +12,6 @@ from tests import build
 from tests.test_score_forms import SUPPORT, VITALS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(autouse=True)
-def _nothing_sent_after_the_test(context: BrowserContext) -> Iterator[None]:
-    """A tab that closes sends what was typed: not while the tables are emptied."""
-    yield
-    context.set_offline(True)
 
 
 def test_the_total_follows_the_scale_and_another_category_asks_why(
