@@ -33,14 +33,10 @@ def record_consent(*, patient: Patient, type: str, version: str, given: Moment, 
         raise ValidationError({"given": _("Enter the day and the time of the consent.")})
     if given.earliest > timezone.now():
         raise ValidationError({"given": _("This time has not come yet. Check the date.")})
-    consent, _made = Consent.objects.get_or_create(
-        patient=patient,
-        type=type,
-        version=version,
-        given=given.iso,
-        defaults={"given_at": given.earliest, "recorded_by": by},
+    same = Consent.objects.filter(patient=patient, type=type, version=version, given=given.iso).first()
+    return same or Consent.objects.create(
+        patient=patient, type=type, version=version, given=given.iso, given_at=given.earliest, recorded_by=by
     )
-    return consent
 
 
 @transaction.atomic
