@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.core.cache import cache
 from django.db import connections
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, Page
 
 from accounts.models import User
 from tests import build
+from tests.browser.pages import Walk
 
 # Playwright keeps an event loop in the thread of the tests, which Django takes for asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -27,10 +29,12 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 
 @pytest.fixture(autouse=True)
-def _nothing_sent_after_the_test(context: BrowserContext) -> Iterator[None]:
+def _nothing_sent_after_the_test(browser: Browser) -> Iterator[None]:
     """A tab that closes sends what was typed: not while the tables are emptied."""
     yield
-    context.set_offline(True)
+    for context in browser.contexts:
+        context.set_offline(True)
+        context.close()
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +60,13 @@ def enter(page: Page, base_url: str) -> Callable[[User], Page]:
         return page
 
     return arrive
+
+
+@pytest.fixture
+def walk(browser: Browser, base_url: str) -> Walk:
+    """Return a walk on which several people each have a browser of their own."""
+    cache.clear()
+    return Walk(browser, base_url)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from patients.casebook import Casebook, forms_of
 from patients.inputs import subject_of
@@ -306,15 +305,6 @@ def one_line(value: Any) -> Any:
     if isinstance(value, list):
         return [one_line(each) for each in value]
     return value.replace("\n", " ") if isinstance(value, str) else value
-
-
-@pytest.fixture
-def walk(browser, base_url, live_server):
-    cache.clear()
-    found = Walk(browser, base_url)
-    yield found
-    for context in browser.contexts:
-        context.close()
 
 
 @pytest.mark.parametrize(("slug", "days_ago"), [(build.LIEGE, 100), (build.COVID_MSV, 200)])

@@ -3,10 +3,8 @@
 import re
 
 import pytest
-from django.core.cache import cache
 
 from tests import build
-from tests.browser.pages import Walk
 from tests.browser.way import Way, went
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -14,15 +12,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 TREATMENT = re.compile(r"\b(placebo|donor|lot|arm|viab\w+|per kg|cells/kg)\b|×10⁶", re.IGNORECASE)
 PRODUCT = re.compile(r"D-17|L-203|placebo", re.IGNORECASE)
 PLACES = ("", "adverse-events/", "queries/", "infusions/", "trail/", "people/", "search/?q=VAL")
-
-
-@pytest.fixture
-def walk(browser, base_url, live_server):
-    cache.clear()
-    found = Walk(browser, base_url)
-    yield found
-    for context in browser.contexts:
-        context.close()
 
 
 def test_a_patient_of_liege_goes_from_screening_to_the_export(walk):
