@@ -7,7 +7,8 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect, JsonResponse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -44,7 +45,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     """Choose the theme: kept in the profile, and in a cookie for the sign-in page."""
     chosen = request.POST.get("theme", "")
     if chosen not in THEMES:
-        return HttpResponseBadRequest(_("There is no such theme."))
+        raise BadRequest(_("There is no such theme."))
     if request.user.is_authenticated:
         preferences.choose_theme(user=request.user, theme=chosen)
     return _with_cookie(_back(request), THEME_COOKIE, chosen)
@@ -55,7 +56,7 @@ def language(request: HttpRequest) -> HttpResponse:
     """Choose the language: kept in the profile, and in a cookie for the sign-in page."""
     chosen = request.POST.get("language", "")
     if chosen not in dict(settings.LANGUAGES):
-        return HttpResponseBadRequest(_("There is no such language."))
+        raise BadRequest(_("There is no such language."))
     if request.user.is_authenticated:
         preferences.choose_language(user=request.user, language=chosen)
     return _with_cookie(_back(request), settings.LANGUAGE_COOKIE_NAME, chosen)

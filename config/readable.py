@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 Responder = Callable[[HttpRequest], HttpResponseBase]
 
@@ -22,10 +24,16 @@ class ReadableMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         encoding = request.encoding
         if encoding is not None and codecs.lookup(encoding).name != "utf-8":
-            raise BadRequest(f"text in UTF-8 was expected, not in {encoding}")
+            raise BadRequest(_("Text in UTF-8 was expected, not in %(encoding)s.") % {"encoding": encoding})
         if "\0" in request.path_info:
-            raise BadRequest("an address holds no NUL")
+            raise BadRequest(_("An address holds no NUL character."))
         response = self.get_response(request)
         if response.status_code == 405 and isinstance(response, HttpResponse) and not response.content:
             response.content = render_to_string("405.html").encode()
         return response
+
+
+def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400 with the sentence of the page that refused; what Django itself found wrong is not told."""
+    told = exception if type(exception) is BadRequest else ""
+    return render(request, "400.html", {"exception": told}, status=400)

@@ -5,6 +5,8 @@ from django.views.generic import RedirectView
 
 from config.health import healthz
 
+handler400 = "config.readable.not_understood"
+
 trial_pages = [
     path("", include("reports.urls")),
     path("", include("patients.urls")),

@@ -3,7 +3,6 @@
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.http import content_disposition_header
-from django.utils.translation import gettext as _
 
 from accounts.access import TrialRequest, trial_page
 from accounts.permissions import Permission as P
@@ -25,8 +24,7 @@ def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
     try:
         data = content(row)
     except Damaged:
-        text = _("The stored file is no longer what was stored. Call the administrator.")
-        return render(request, "400.html", {"exception": text}, status=409)
+        return render(request, "patients/file_damaged.html", status=409)
     detail = {"file": row.name, "form": row.form, "item": row.item, "sha256": row.sha256}
     told = {"trial_id": request.trial.pk, "patient_id": row.patient_id, "detail": detail}
     events.record(kind=events.Kind.FILE_SEEN, request=request, **told)

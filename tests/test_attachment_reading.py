@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 import time_machine
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
@@ -17,8 +18,10 @@ from exports.paper.audience import Audience
 from exports.paper.trail import trail_part
 from exports.trail_table import trail_table
 from patients.models import Attachment, Mark, Record
+from patients.models.attachments import attachment_storage
 from tests import blind, build
 from tests.attached import SCAN, address, held, opened, save, sent, upload
+from tests.entry_pages import words
 from tests.file_samples import pdf
 from trials.models import Trial
 
@@ -45,6 +48,21 @@ class TestRead:
         assert (f'href="{sent(desk, patient)}"' in page) is (
             may and role not in ("coordinator", "investigator")
         )
+
+    @pytest.mark.parametrize("harm", ["changed", "gone"])
+    def test_a_file_that_is_no_longer_what_was_stored_is_not_given_out(self, desk, patient, harm):
+        """SEC-13: its hash was kept; nobody is shown another scan in its place."""
+        save(desk, patient, upload())
+        there = sent(desk, patient)
+        key, storage = Attachment.objects.get().key, attachment_storage()
+        storage.delete(key)
+        if harm == "changed":
+            storage.save(key, ContentFile(pdf() + b"%"))
+        answer = desk.get(there)
+        assert answer.status_code == 409
+        assert "This file is not given out" in words(answer)
+        assert "must be restored from a backup" in words(answer)
+        assert not AccessEvent.objects.filter(kind="file_seen").exists()
 
     def test_a_file_of_another_trial_or_patient_is_not_there(self, desk, patient, trial, nurse):
         """SEC-02: an id in the address of somebody else's patient or trial is 404."""

@@ -59,6 +59,38 @@ def test_a_request_that_no_page_makes_is_refused_and_stores_nothing(
     assert "_action" in sent or not Draft.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ({"colour": "red"}, "The form has no item “colour”."),
+        ({"map": "92"}, "“map” is calculated and cannot be typed."),
+        ({"hr-unit": "stone", "hr": "70"}, "The unit “stone” cannot be chosen here."),
+        ({"temp-missing": "LOST"}, "“LOST” cannot be chosen here."),
+        ({"_version": "7"}, "The form was changed on its way. Open it again."),
+        ({"x" * 900: "1"}, "The form has no item “xxx"),
+    ],
+)
+def test_what_was_refused_is_said_with_what_to_do(
+    desk: Client, patient: Patient, sent: dict[str, str], told: str
+) -> None:
+    """DAT-04: an unknown item, code, unit or version is named on the page that answers 400."""
+    response = desk.post(address(patient), {**opened(desk, patient), "_action": "draft", **sent})
+    assert response.status_code == 400
+    page = words(response)
+    assert told in page
+    assert "Nothing was saved. Go back and try again." in page
+    assert len(page) < 800
+
+
+def test_what_the_framework_found_wrong_is_not_told(desk: Client, patient: Patient) -> None:
+    """Its sentences are for developers and may name what is inside."""
+    many = {f"item{number}": "1" for number in range(3000)}
+    response = desk.post(address(patient), {**opened(desk, patient), **many})
+    assert response.status_code == 400
+    assert "Something in the address or in what was sent is not valid." in words(response)
+    assert not Record.objects.exists()
+
+
 def test_a_version_of_another_trial_is_not_a_protocol_of_this_one(desk: Client, patient: Patient) -> None:
     other = build.trial(build.COVID_MSV)
     control = {**opened(desk, patient), "_protocol": str(other.protocol_id)}

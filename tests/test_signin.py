@@ -242,7 +242,9 @@ def test_theme_and_language_are_remembered_without_leaving_history(person):
     assert answer.url == "/trials/"
     assert 'data-bs-theme="dark"' in browser.get("/accounts/profile/").content.decode()
     assert person.history.filter(history_type="~").count() == 0
-    assert browser.post("/accounts/theme/", {"theme": "<script>"}).status_code == 400
+    answer = browser.post("/accounts/theme/", {"theme": "<script>"})
+    assert answer.status_code == 400
+    assert "There is no such theme." in answer.content.decode()
     assert browser.post("/accounts/language/", {"language": "xx"}).status_code == 400
 
 
