@@ -3,9 +3,6 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-import pytest
-from django.core.exceptions import ValidationError
-
 from dosing.administration import Bedside, record_infusion
 from dosing.models import Infusion
 from patients.models import Patient
@@ -42,10 +39,3 @@ def stored(patient: Patient, number: int) -> Infusion:
 def give(patient: Patient, number: int, facts: Bedside, by, **options) -> Infusion:
     row = stored(patient, number)
     return record_infusion(infusion=row, facts=facts, version=row.version, by=by, **options)
-
-
-def refused(verb, *arguments, **options) -> dict[str, list[str]]:
-    with pytest.raises(ValidationError) as refusal:
-        verb(*arguments, **options)
-    error = refusal.value
-    return error.message_dict if hasattr(error, "error_dict") else {"": error.messages}

@@ -84,6 +84,19 @@ def doctor(trial: Trial) -> User:
 
 
 @pytest.fixture
+def doctor_acts(doctor: User) -> Iterator[None]:
+    """What the verbs do is done by the investigator, on the web."""
+    with acting(user=doctor, role="investigator", origin="web"):
+        yield
+
+
+@pytest.fixture
+def web(doctor: User) -> Client:
+    """The investigator's browser."""
+    return build.client(doctor)
+
+
+@pytest.fixture
 def manager(trial: Trial) -> User:
     """A data manager."""
     return build.user("data_manager", trial=trial)

@@ -15,30 +15,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def trial():
-    return build.trial()
-
-
-@pytest.fixture
-def patient(trial):
-    patient = build.patient(trial=trial)
-    build.consent(patient)
-    return patient
-
-
-@pytest.fixture
-def investigator(trial):
-    return build.user("investigator", trial=trial)
-
-
-@pytest.fixture
-def web(investigator):
-    return build.client(investigator)
-
-
-@pytest.fixture
-def event(patient, investigator):
-    return build.event(patient=patient, by=investigator)
+def event(patient, doctor):
+    return build.event(patient=patient, by=doctor)
 
 
 class TestAmending:
@@ -102,11 +80,11 @@ class TestAmending:
         assert event.due_at == moment(f"{day(patient, 6)} 17:00").earliest
 
     def test_the_slower_of_two_people_sees_both_values_and_nothing_is_overwritten(
-        self, web, event, patient, investigator
+        self, web, event, patient, doctor
     ):
         """DAT-11."""
-        with acting(user=investigator, role="investigator"):
-            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=investigator)
+        with acting(user=doctor, role="investigator"):
+            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
         posted = self.amended(event, patient, grade="3", term="High fever")
         response = web.post(page(event, "amend"), posted)
         event.refresh_from_db()
@@ -116,13 +94,13 @@ class TestAmending:
         assert (event.grade, event.term, event.version) == (4, "Fever", 2)
         assert re.search(r"Stored now 4 Life-threatening You typed 3 Severe", shown)
         assert re.search(r"Stored now Fever You typed High fever", shown)
-        assert investigator.full_name in shown
+        assert doctor.full_name in shown
         assert response.context["form"]["version"].value() == "2"
 
-    def test_after_looking_the_slower_person_can_decide(self, web, event, patient, investigator):
+    def test_after_looking_the_slower_person_can_decide(self, web, event, patient, doctor):
         """DAT-11: the answer sent again rests on the version that was shown."""
-        with acting(user=investigator, role="investigator"):
-            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=investigator)
+        with acting(user=doctor, role="investigator"):
+            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
         again = self.amended(event, patient, grade="3", version="2")
 
         assert web.post(page(event, "amend"), again).status_code == 302
@@ -175,9 +153,9 @@ class TestClosingSteps:
         assert "Review and sign" not in shown
         assert "Entered in error" in text_of(web.get(listing(trial)))
 
-    def test_a_step_on_an_event_that_changed_meanwhile_is_refused(self, web, event, investigator):
-        with acting(user=investigator, role="investigator"):
-            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=investigator)
+    def test_a_step_on_an_event_that_changed_meanwhile_is_refused(self, web, event, doctor):
+        with acting(user=doctor, role="investigator"):
+            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
         response = web.post(page(event, "strike-out"), {"reason": "Twice", "version": "1"})
 
         assert response.status_code == 422

@@ -15,32 +15,9 @@ from safety.words import Wording
 from tests import build
 from tests.build import moment
 from tests.event_forms import text_of
+from tests.reported import IN_HOSPITAL
 
 pytestmark = pytest.mark.django_db
-
-IN_HOSPITAL = frozenset({"hospitalisation"})
-
-
-@pytest.fixture
-def trial():
-    return build.trial()
-
-
-@pytest.fixture
-def patient(trial):
-    patient = build.patient(trial=trial)
-    build.consent(patient)
-    return patient
-
-
-@pytest.fixture
-def investigator(trial):
-    return build.user("investigator", trial=trial)
-
-
-@pytest.fixture
-def web(investigator):
-    return build.client(investigator)
 
 
 @pytest.fixture
@@ -70,7 +47,7 @@ def rows_of(response) -> list[dict[str, str]]:
 
 class TestListing:
     @pytest.fixture(autouse=True)
-    def _events(self, patient, investigator):
+    def _events(self, patient, doctor):
         build.event(patient=patient, term="Rash", grade=1, causality="unlikely")
         build.event(
             patient=patient, term="Fever", grade=3, causality="possible", ongoing="N", outcome="recovered",
@@ -78,8 +55,8 @@ class TestListing:
         )  # fmt: skip
         serious(patient, term="Pneumonia", grade=4, causality="", aesi="INFECTION_BACTERIAL")
         wrong = build.event(patient=patient, term="Mix-up", grade=2)
-        with acting(user=investigator):
-            mark_entered_in_error(event=wrong, reason="Twice", version=1, by=investigator)
+        with acting(user=doctor):
+            mark_entered_in_error(event=wrong, reason="Twice", version=1, by=doctor)
 
     @pytest.mark.parametrize(
         ("query", "found"),
@@ -207,7 +184,7 @@ class TestSigning:
         assert "Cough" in shown
         assert "Fever" not in shown
 
-    def test_one_password_signs_each_of_them(self, web, signing, events, investigator, listing):
+    def test_one_password_signs_each_of_them(self, web, signing, events, doctor, listing):
         """SIG-01, P11-13."""
         response = web.post(signing, self.posted(events), follow=True)
         signatures = Signature.objects.order_by("target_id")
@@ -215,7 +192,7 @@ class TestSigning:
         assert response.redirect_chain == [(listing, 302)]
         assert [signature.target_id for signature in signatures] == [event.pk for event in events]
         assert {signature.meaning for signature in signatures} == {Meaning.REVIEW}
-        assert {signature.printed_name for signature in signatures} == {investigator.full_name}
+        assert {signature.printed_name for signature in signatures} == {doctor.full_name}
         assert {signature.zone for signature in signatures} == {"Europe/Brussels"}
         assert terms(web.get(f"{listing}?signed=no")) == []
 
@@ -240,12 +217,12 @@ class TestSigning:
         assert not Signature.objects.exists()
 
     def test_an_event_that_changed_since_it_was_shown_is_not_signed_nor_are_the_others(
-        self, web, signing, events, investigator
+        self, web, signing, events, doctor
     ):
         """SIG-04: only what was before the eyes."""
         posted = self.posted(events)
-        with acting(user=investigator):
-            amend_event(event=events[1], changes={"grade": 3}, reason="Seen", version=1, by=investigator)
+        with acting(user=doctor):
+            amend_event(event=events[1], changes={"grade": 3}, reason="Seen", version=1, by=doctor)
         response = web.post(signing, posted)
 
         assert response.status_code == 422
@@ -263,24 +240,24 @@ class TestSigning:
         assert not Signature.objects.exists()
 
     def test_a_later_change_invalidates_the_signature_and_the_event_waits_again(
-        self, web, signing, events, investigator, listing
+        self, web, signing, events, doctor, listing
     ):
         """SIG-02."""
         web.post(signing, self.posted(events))
-        with acting(user=investigator, reason="Seen"):
-            amend_event(event=events[0], changes={"grade": 3}, reason="Seen", version=1, by=investigator)
+        with acting(user=doctor, reason="Seen"):
+            amend_event(event=events[0], changes={"grade": 3}, reason="Seen", version=1, by=doctor)
 
         assert Signature.objects.get(target_id=events[0].pk).invalidated_at is not None
         assert terms(web.get(f"{listing}?signed=no")) == ["Rash"]
         assert "Invalidated" in text_of(web.get(f"{listing}?signed=no"))
 
-    def test_stopping_the_clock_is_a_change_of_what_was_signed(self, web, signing, patient, investigator):
+    def test_stopping_the_clock_is_a_change_of_what_was_signed(self, web, signing, patient, doctor):
         """SIG-02."""
         event = serious(patient)
         web.post(signing, self.posted([event]))
-        with acting(user=investigator):
+        with acting(user=doctor):
             at = build.moment(f"{patient.screened_on:%d-%b-%Y} 21:00")
-            report_to_sponsor(event=event, at=at, version=1, by=investigator)
+            report_to_sponsor(event=event, at=at, version=1, by=doctor)
 
         assert Signature.objects.get(target_id=event.pk).invalidated_at is not None
 

@@ -17,30 +17,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def trial():
-    return build.trial()
-
-
-@pytest.fixture
-def patient(trial):
-    patient = build.patient(trial=trial)
-    build.consent(patient)
-    return patient
-
-
-@pytest.fixture
-def investigator(trial):
-    return build.user("investigator", trial=trial)
-
-
-@pytest.fixture
-def web(investigator):
-    return build.client(investigator)
-
-
-@pytest.fixture
-def event(patient, investigator):
-    return build.event(patient=patient, by=investigator)
+def event(patient, doctor):
+    return build.event(patient=patient, by=doctor)
 
 
 class TestReporting:

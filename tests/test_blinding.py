@@ -3,12 +3,10 @@
 Everything below is read twice, as it is and with the arms exchanged, and must be the same to the byte.
 """
 
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
-import time_machine
 from django.urls import reverse
 
 from accounts.permissions import Permission
@@ -21,13 +19,12 @@ from dosing.preparing import Product, record_preparation
 from patients.amending import move
 from patients.models import Patient
 from tests import blind, build
+from tests.bedside import INCLUDED, stored
 from tests.build import moment
 from trials.loading import load_protocol
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
-NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
-INCLUDED = date(2026, 3, 10)
 ZONE = "Europe/Madrid"
 # With this seed the first patient receives cells and the second one saline.
 SEED = "known"
@@ -35,20 +32,12 @@ BLINDED = sorted(code for code, role in ROLES.items() if Permission.SEE_TREATMEN
 UNBLINDED = ["cell_laboratory", "inspector", "statistician"]
 
 
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
 def at(clock: str):
     return moment(f"10-Mar-2026 {clock}", ZONE)
 
 
 def infusion_of(patient: Patient) -> Infusion:
-    return Infusion.objects.select_related("patient__trial", "patient__protocol").get(
-        patient=patient, number=1
-    )
+    return stored(patient, 1)
 
 
 def weigh(patient: Patient, by) -> None:

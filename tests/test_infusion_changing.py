@@ -11,8 +11,9 @@ from dosing.models import Infusion
 from dosing.stale import Stale
 from patients.models import Patient
 from tests import build
-from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, refused, stored
+from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
 from tests.build import moment
+from tests.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "coordinator_acts")]
 

@@ -7,8 +7,9 @@ import time_machine
 
 from patients.models import Patient
 from tests import build
-from tests.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, refused, stored
+from tests.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
 from tests.build import moment
+from tests.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "coordinator_acts")]
 

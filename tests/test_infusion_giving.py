@@ -16,8 +16,9 @@ from patients.ending import end_study
 from patients.milestones import milestones
 from patients.models import Patient
 from tests import build
-from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, refused, stored
+from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
 from tests.build import moment
+from tests.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "coordinator_acts")]
 

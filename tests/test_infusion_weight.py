@@ -7,8 +7,9 @@ import pytest
 from dosing.administration import record_weight
 from dosing.weights import KnownWeight
 from tests import build
-from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, refused, stored
+from tests.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
 from tests.build import moment
+from tests.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "coordinator_acts")]
 

@@ -1,11 +1,8 @@
 """What was in the bag: the dose compared with the protocol, one donor, nothing that does not belong to the arm."""
 
-from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-import time_machine
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from audit.context import acting
@@ -16,26 +13,15 @@ from dosing.preparing import Product, record_preparation
 from dosing.stale import Stale
 from patients.models import Patient
 from tests import build
+from tests.bedside import INCLUDED, stored
 from tests.build import moment
+from tests.refusals import refused
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "laboratory_acts")]
 
-NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
-INCLUDED = date(2026, 3, 10)
 DAYS = {1: "10-Mar-2026", 2: "13-Mar-2026", 3: "16-Mar-2026"}
 KG = Decimal("80")
 BLINDED = ["coordinator", "investigator", "monitor", "data_manager", "administrator"]
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture
-def trial():
-    return build.trial()
 
 
 @pytest.fixture
@@ -44,7 +30,7 @@ def masked():
 
 
 @pytest.fixture
-def patient(trial):
+def patient(trial, known_day):
     return build.enrolled(trial=trial, on=INCLUDED)
 
 
@@ -53,16 +39,10 @@ def laboratory(trial):
     return build.user("cell_laboratory", trial=trial)
 
 
-@pytest.fixture(autouse=True)
-def _the_laboratory_acts(laboratory):
+@pytest.fixture
+def laboratory_acts(laboratory):
     with acting(user=laboratory, role="cell_laboratory", origin="web"):
         yield
-
-
-def stored(patient: Patient, number: int = 1) -> Infusion:
-    return Infusion.objects.select_related("patient__trial", "patient__protocol").get(
-        patient=patient, number=number
-    )
 
 
 def give(patient: Patient, number: int = 1, kg: Decimal = KG, reason: str = "", by=None) -> Infusion:
@@ -81,6 +61,12 @@ def give(patient: Patient, number: int = 1, kg: Decimal = KG, reason: str = "", 
         timing_deviation_reason="",
     )
     return record_infusion(infusion=row, facts=facts, version=row.version, by=by, reason=reason)
+
+
+def weigh(patient: Patient, by) -> None:
+    """Record the weight of the day of the first infusion, nothing else."""
+    measured = moment("10-Mar-2026 08:00")
+    record_weight(infusion=stored(patient, 1), weight_kg=KG, weight_measured=measured, version=1, by=by)
 
 
 def bag(**changed) -> Product:
@@ -109,13 +95,6 @@ def prepare(
     return record_preparation(
         infusion=stored(patient, number), facts=facts, version=version, by=by, reason=reason
     )
-
-
-def refused(verb, *arguments, **options) -> dict[str, list[str]]:
-    with pytest.raises(ValidationError) as refusal:
-        verb(*arguments, **options)
-    error = refusal.value
-    return error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
 
 
 def millions_per_kg(text: str) -> Decimal:
@@ -163,13 +142,7 @@ class TestTheDose:
         assert told == {"": ["The weight of the day is not recorded yet: the dose needs it. Ask the ward."]}
 
     def test_the_product_can_be_recorded_once_the_patient_is_weighed(self, patient, laboratory):
-        record_weight(
-            infusion=stored(patient),
-            weight_kg=KG,
-            weight_measured=moment("10-Mar-2026 08:00"),
-            version=1,
-            by=laboratory,
-        )
+        weigh(patient, laboratory)
         assert prepare(patient, 1, bag(), laboratory).cells_per_kg == 2_500_000
 
     def test_another_weight_computes_the_dose_again_in_the_name_of_the_system(self, patient, laboratory):
@@ -220,18 +193,12 @@ class TestTheBag:
             assert list(refused(prepare, patient, 1, facts, laboratory)) == ["thawed"]
 
     def test_a_thaw_to_come_is_refused(self, patient, laboratory):
-        record_weight(
-            infusion=stored(patient),
-            weight_kg=KG,
-            weight_measured=moment("10-Mar-2026 08:00"),
-            version=1,
-            by=laboratory,
-        )
+        weigh(patient, laboratory)
         told = refused(prepare, patient, 1, bag(thawed=moment("30-Mar-2026 12:01")), laboratory)
         assert told == {"thawed": ["This time has not come yet. Check the date."]}
 
     def test_nothing_is_prepared_for_an_infusion_that_was_not_given(self, patient, laboratory):
-        mark_not_given(infusion=stored(patient), reason="unstable", version=1, by=laboratory)
+        mark_not_given(infusion=stored(patient, 1), reason="unstable", version=1, by=laboratory)
         assert "nothing is prepared" in refused(prepare, patient, 1, bag(), laboratory)[""][0]
 
     def test_nothing_is_prepared_in_screening(self, trial, laboratory):
@@ -245,7 +212,7 @@ class TestOneDonor:
     """CEL-11: in Liège infusions two and three come from the donor of the first; another one is a hard stop."""
 
     @pytest.fixture(autouse=True)
-    def _two_infusions(self, patient, laboratory):
+    def _two_infusions(self, patient, laboratory, laboratory_acts):
         give(patient, 1)
         give(patient, 2)
         prepare(patient, 1, bag(donor_code="D-17"), laboratory)

@@ -3,104 +3,39 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import time_machine
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from audit.context import acting
 from safety.classification import Class, Finding
 from safety.models import AdverseEvent
-from safety.reporting import (
-    StaleEvent,
-    amend_event,
-    mark_entered_in_error,
-    report_event,
-)
+from safety.reporting import StaleEvent, amend_event, mark_entered_in_error, report_event
 from tests import build
+from tests.bedside import NOW
 from tests.build import moment
+from tests.refusals import refused
+from tests.reported import IN_HOSPITAL, NOT_SERIOUS, amend, consented, serious, told
 
-pytestmark = pytest.mark.django_db
-
-NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
-NOT_SERIOUS = frozenset({"none_of_these"})
-IN_HOSPITAL = frozenset({"hospitalisation"})
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "doctor_acts")]
 
 
 @pytest.fixture
-def trial():
-    return build.trial()
-
-
-@pytest.fixture
-def patient(trial):
-    patient = build.patient(trial=trial, screened_on=NOW.date() - timedelta(days=20))
-    build.consent(patient, given=moment("10-Mar-2026 09:00"))
-    return patient
-
-
-@pytest.fixture
-def investigator(trial):
-    return build.user("investigator", trial=trial)
-
-
-@pytest.fixture(autouse=True)
-def _investigator_acts(investigator):
-    with acting(user=investigator, role="investigator", origin="web"):
-        yield
-
-
-def told(**answers) -> dict:
-    return {
-        "term": "Fever",
-        "onset": moment("12-Mar-2026 18:30"),
-        "ongoing": "N",
-        "end": moment("13-Mar-2026"),
-        "grade": 2,
-        "seriousness": NOT_SERIOUS,
-        "causality": "possible",
-        "outcome": "recovered",
-        "action_taken": "none",
-        "aesi": "none",
-        **answers,
-    }
-
-
-def serious(**answers) -> dict:
-    return told(seriousness=IN_HOSPITAL, aware=moment("28-Mar-2026 14:00"), **answers)
-
-
-def refusal(verb, **arguments) -> dict[str, list[str]]:
-    with pytest.raises(ValidationError) as refused:
-        verb(**arguments)
-    return (
-        refused.value.message_dict if hasattr(refused.value, "error_dict") else {"": refused.value.messages}
-    )
-
-
-def amend(event, investigator, reason="New information", **changes):
-    return amend_event(event=event, changes=changes, reason=reason, version=event.version, by=investigator)
+def patient(trial, known_day):
+    return consented(trial)
 
 
 class TestReporting:
-    def test_events_of_a_patient_are_numbered_from_one(self, trial, patient, investigator):
+    def test_events_of_a_patient_are_numbered_from_one(self, trial, patient, doctor):
         other = build.patient(trial=trial)
         build.consent(other)
-        numbers = [report_event(patient=patient, by=investigator, **told()).number for _ in range(3)]
+        numbers = [report_event(patient=patient, by=doctor, **told()).number for _ in range(3)]
 
         assert numbers == [1, 2, 3]
         assert build.event(patient=other).number == 1
 
-    def test_what_was_said_is_stored_as_said(self, patient, investigator):
+    def test_what_was_said_is_stored_as_said(self, patient, doctor):
         """DAT-10: verbatim term, onset with zone, partial end; no part invented."""
         event = report_event(
             patient=patient,
-            by=investigator,
+            by=doctor,
             **told(term="  Fièvre = 39,5 °C ", onset=moment("12-Mar-2026 18:30"), end=moment("mar 2026")),
         )
         event.refresh_from_db()
@@ -123,11 +58,11 @@ class TestReporting:
         ],
     )
     def test_the_stored_row_is_classified_as_its_answers_are(
-        self, patient, investigator, seriousness, causality, expected
+        self, patient, doctor, seriousness, causality, expected
     ):
         """DESIGN §6: derived by the database and by the arithmetic alike."""
         answers = serious(causality=causality) if seriousness == IN_HOSPITAL else told(causality=causality)
-        event = report_event(patient=patient, by=investigator, **answers)
+        event = report_event(patient=patient, by=doctor, **answers)
         event.refresh_from_db()
 
         assert event.classification is expected
@@ -137,16 +72,16 @@ class TestReporting:
     @pytest.mark.parametrize(
         "name", ["term", "onset", "ongoing", "grade", "seriousness", "outcome", "action_taken", "aesi"]
     )
-    def test_a_blank_answer_is_refused_and_never_taken_for_no(self, patient, investigator, name):
+    def test_a_blank_answer_is_refused_and_never_taken_for_no(self, patient, doctor, name):
         """SAF-01, DAT-02."""
         answers = told()
         del answers[name]
-        assert name in refusal(report_event, patient=patient, by=investigator, **answers)
+        assert name in refused(report_event, patient=patient, by=doctor, **answers)
         assert not AdverseEvent.objects.exists()
 
-    def test_only_the_causality_may_wait_for_the_investigator(self, patient, investigator):
+    def test_only_the_causality_may_wait_for_the_investigator(self, patient, doctor):
         """SAF-04: until then the event counts as related and says so."""
-        event = report_event(patient=patient, by=investigator, **told(causality=""))
+        event = report_event(patient=patient, by=doctor, **told(causality=""))
 
         assert event.findings == (Finding.CAUSALITY_MISSING,)
 
@@ -165,31 +100,31 @@ class TestReporting:
             ("seriousness", frozenset({"severe"})),
         ],
     )
-    def test_an_answer_that_was_not_offered_is_refused(self, patient, investigator, name, value):
-        assert name in refusal(report_event, patient=patient, by=investigator, **told(**{name: value}))
+    def test_an_answer_that_was_not_offered_is_refused(self, patient, doctor, name, value):
+        assert name in refused(report_event, patient=patient, by=doctor, **told(**{name: value}))
 
-    def test_a_double_click_saves_once(self, patient, investigator):
+    def test_a_double_click_saves_once(self, patient, doctor):
         """REL-13."""
-        first = report_event(patient=patient, by=investigator, save_key="one form", **told())
-        second = report_event(patient=patient, by=investigator, save_key="one form", **told())
+        first = report_event(patient=patient, by=doctor, save_key="one form", **told())
+        second = report_event(patient=patient, by=doctor, save_key="one form", **told())
 
         assert first == second
         assert AdverseEvent.objects.count() == 1
 
-    def test_a_locked_patient_gets_no_new_event(self, patient, investigator):
+    def test_a_locked_patient_gets_no_new_event(self, patient, doctor):
         """P11-06."""
         patient.locked_at = NOW
         patient.save(update_fields=["locked_at"])
 
-        assert "locked" in refusal(report_event, patient=patient, by=investigator, **told())[""][0]
+        assert "locked" in refused(report_event, patient=patient, by=doctor, **told())[""][0]
 
 
 class TestOrderInTime:
     """DAT-08, TIM: refused only when no day that a partial date may mean could be right."""
 
-    def test_without_a_consent_nothing_is_recorded(self, trial, investigator):
+    def test_without_a_consent_nothing_is_recorded(self, trial, doctor):
         nobody = build.patient(trial=trial, screened_on=NOW.date() - timedelta(days=5))
-        assert "consent" in refusal(report_event, patient=nobody, by=investigator, **told())["onset"][0]
+        assert "consent" in refused(report_event, patient=nobody, by=doctor, **told())["onset"][0]
 
     @pytest.mark.parametrize(
         ("onset", "taken"),
@@ -204,14 +139,13 @@ class TestOrderInTime:
             ("2025", False),
         ],
     )
-    def test_an_event_begins_after_the_consent_as_far_as_is_known(self, patient, investigator, onset, taken):
+    def test_an_event_begins_after_the_consent_as_far_as_is_known(self, patient, doctor, onset, taken):
         answers = told(onset=moment(onset), ongoing="Y", end=None, outcome="recovering")
         if taken:
-            assert report_event(patient=patient, by=investigator, **answers).number == 1
+            assert report_event(patient=patient, by=doctor, **answers).number == 1
         else:
             assert (
-                "medical history"
-                in refusal(report_event, patient=patient, by=investigator, **answers)["onset"][0]
+                "medical history" in refused(report_event, patient=patient, by=doctor, **answers)["onset"][0]
             )
 
     @pytest.mark.parametrize(
@@ -228,113 +162,106 @@ class TestOrderInTime:
             ("mar 2026", "2026", True),
         ],
     )
-    def test_the_end_is_not_before_the_onset_as_far_as_is_known(
-        self, patient, investigator, onset, end, taken
-    ):
+    def test_the_end_is_not_before_the_onset_as_far_as_is_known(self, patient, doctor, onset, end, taken):
         answers = told(onset=moment(onset), end=moment(end))
         if taken:
-            assert report_event(patient=patient, by=investigator, **answers).end == moment(end).iso
+            assert report_event(patient=patient, by=doctor, **answers).end == moment(end).iso
         else:
             assert (
-                "before the onset"
-                in refusal(report_event, patient=patient, by=investigator, **answers)["end"][0]
+                "before the onset" in refused(report_event, patient=patient, by=doctor, **answers)["end"][0]
             )
 
-    def test_an_ongoing_event_has_no_end_and_one_that_is_over_has(self, patient, investigator):
+    def test_an_ongoing_event_has_no_end_and_one_that_is_over_has(self, patient, doctor):
         still = told(ongoing="Y", end=moment("13-Mar-2026"))
         over = told(ongoing="N", end=None)
 
-        assert "end" in refusal(report_event, patient=patient, by=investigator, **still)
-        assert "a year is enough" in refusal(report_event, patient=patient, by=investigator, **over)["end"][0]
+        assert "end" in refused(report_event, patient=patient, by=doctor, **still)
+        assert "a year is enough" in refused(report_event, patient=patient, by=doctor, **over)["end"][0]
 
     @pytest.mark.parametrize("name", ["onset", "end", "aware"])
-    def test_nothing_happened_in_the_future(self, patient, investigator, name):
+    def test_nothing_happened_in_the_future(self, patient, doctor, name):
         answers = (
             serious(**{name: moment("30-Mar-2026 12:01")})
             if name != "aware"
             else {**serious(), "aware": moment("30-Mar-2026 12:01")}
         )
-        assert "not come yet" in refusal(report_event, patient=patient, by=investigator, **answers)[name][0]
+        assert "not come yet" in refused(report_event, patient=patient, by=doctor, **answers)[name][0]
 
 
 class TestAmending:
-    def test_a_change_keeps_who_when_why_and_the_old_value(self, patient, investigator):
+    def test_a_change_keeps_who_when_why_and_the_old_value(self, patient, doctor):
         """AUD-02, AUD-04."""
-        event = report_event(patient=patient, by=investigator, **told())
-        amend(event, investigator, reason="Correction of an entry error", grade=3)
+        event = report_event(patient=patient, by=doctor, **told())
+        amend(event, doctor, reason="Correction of an entry error", grade=3)
         last, first = event.history.order_by("-history_id")
 
         assert (first.grade, last.grade) == (2, 3)
         assert last.history_change_reason == "Correction of an entry error"
-        assert (last.history_full_name, last.history_role) == (investigator.full_name, "investigator")
+        assert (last.history_full_name, last.history_role) == (doctor.full_name, "investigator")
 
     @pytest.mark.parametrize("reason", ["", "  \n"])
-    def test_a_change_without_a_reason_is_refused(self, patient, investigator, reason):
+    def test_a_change_without_a_reason_is_refused(self, patient, doctor, reason):
         """AUD-04."""
-        event = report_event(patient=patient, by=investigator, **told())
-        refused = refusal(
-            amend_event, event=event, changes={"grade": 3}, reason=reason, version=1, by=investigator
-        )
+        event = report_event(patient=patient, by=doctor, **told())
+        answer = refused(amend_event, event=event, changes={"grade": 3}, reason=reason, version=1, by=doctor)
         event.refresh_from_db()
 
-        assert list(refused) == ["reason"]
+        assert list(answer) == ["reason"]
         assert event.grade == 2
 
-    def test_the_slower_of_two_people_is_told_and_nothing_is_overwritten(self, patient, investigator):
+    def test_the_slower_of_two_people_is_told_and_nothing_is_overwritten(self, patient, doctor):
         """DAT-11."""
-        event = report_event(patient=patient, by=investigator, **told())
-        amend(event, investigator, grade=3)
+        event = report_event(patient=patient, by=doctor, **told())
+        amend(event, doctor, grade=3)
 
         with pytest.raises(StaleEvent) as stale:
-            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=investigator)
+            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
         assert stale.value.event.grade == 3
 
-    def test_the_rules_hold_for_a_change_as_for_a_report(self, patient, investigator):
-        event = report_event(patient=patient, by=investigator, **told())
-        refused = refusal(
+    def test_the_rules_hold_for_a_change_as_for_a_report(self, patient, doctor):
+        event = report_event(patient=patient, by=doctor, **told())
+        answer = refused(
             amend_event,
             event=event,
             changes={"end": moment("11-Mar-2026")},
             reason="Seen",
             version=1,
-            by=investigator,
+            by=doctor,
         )
-        assert list(refused) == ["end"]
+        assert list(answer) == ["end"]
 
-    def test_a_change_that_changes_nothing_is_refused(self, patient, investigator):
-        event = report_event(patient=patient, by=investigator, **told())
-        refused = refusal(amend_event, event=event, changes=told(), reason="Seen", version=1, by=investigator)
-        assert "Nothing was changed" in refused[""][0]
+    def test_a_change_that_changes_nothing_is_refused(self, patient, doctor):
+        event = report_event(patient=patient, by=doctor, **told())
+        answer = refused(amend_event, event=event, changes=told(), reason="Seen", version=1, by=doctor)
+        assert "Nothing was changed" in answer[""][0]
 
 
 class TestEnteredInError:
-    def test_the_event_stays_with_its_reason_and_counts_no_more(self, patient, investigator):
+    def test_the_event_stays_with_its_reason_and_counts_no_more(self, patient, doctor):
         """SAF-09."""
-        event = report_event(patient=patient, by=investigator, **serious())
-        event = mark_entered_in_error(event=event, reason="Other patient", version=1, by=investigator)
+        event = report_event(patient=patient, by=doctor, **serious())
+        event = mark_entered_in_error(event=event, reason="Other patient", version=1, by=doctor)
 
         assert list(AdverseEvent.objects.all()) == [event]
         assert not AdverseEvent.objects.standing().exists()
         assert event.clock() is None
         assert event.findings == ()
 
-    def test_it_cannot_be_changed_any_more(self, patient, investigator):
-        event = report_event(patient=patient, by=investigator, **told())
-        event = mark_entered_in_error(event=event, reason="Twice", version=1, by=investigator)
-        refused = refusal(
-            amend_event, event=event, changes={"grade": 1}, reason="Seen", version=2, by=investigator
-        )
-        assert "entered in error" in refused[""][0]
+    def test_it_cannot_be_changed_any_more(self, patient, doctor):
+        event = report_event(patient=patient, by=doctor, **told())
+        event = mark_entered_in_error(event=event, reason="Twice", version=1, by=doctor)
+        answer = refused(amend_event, event=event, changes={"grade": 1}, reason="Seen", version=2, by=doctor)
+        assert "entered in error" in answer[""][0]
 
-    def test_its_number_is_not_used_again(self, patient, investigator):
-        event = report_event(patient=patient, by=investigator, **told())
-        mark_entered_in_error(event=event, reason="Twice", version=1, by=investigator)
+    def test_its_number_is_not_used_again(self, patient, doctor):
+        event = report_event(patient=patient, by=doctor, **told())
+        mark_entered_in_error(event=event, reason="Twice", version=1, by=doctor)
 
-        assert report_event(patient=patient, by=investigator, **told()).number == 2
+        assert report_event(patient=patient, by=doctor, **told()).number == 2
 
-    def test_an_adverse_event_is_never_deleted(self, patient, investigator):
+    def test_an_adverse_event_is_never_deleted(self, patient, doctor):
         """SAF-09: the database refuses, whatever the way."""
-        event = report_event(patient=patient, by=investigator, **told())
+        event = report_event(patient=patient, by=doctor, **told())
 
         with pytest.raises(Exception, match=r"(?i)delet|struck|error"), transaction.atomic():
             event.delete()
@@ -355,8 +282,8 @@ class TestEnteredInError:
     ],
     ids=str,
 )
-def test_the_database_refuses_a_contradiction_by_any_write_path(patient, investigator, change):
-    event = report_event(patient=patient, by=investigator, **told())
+def test_the_database_refuses_a_contradiction_by_any_write_path(patient, doctor, change):
+    event = report_event(patient=patient, by=doctor, **told())
 
     with pytest.raises(IntegrityError), transaction.atomic():
         AdverseEvent.objects.filter(pk=event.pk).update(**change)
@@ -371,8 +298,6 @@ def test_the_database_refuses_a_contradiction_by_any_write_path(patient, investi
         ({"outcome": "not_recovered"}, Finding.OUTCOME_DISAGREES_WITH_ONGOING),
     ],
 )
-def test_answers_that_do_not_fit_each_other_are_asked_about_not_refused(
-    patient, investigator, answers, found
-):
+def test_answers_that_do_not_fit_each_other_are_asked_about_not_refused(patient, doctor, answers, found):
     """SAF-02."""
-    assert found in report_event(patient=patient, by=investigator, **told(**answers)).findings
+    assert found in report_event(patient=patient, by=doctor, **told(**answers)).findings
