@@ -1,13 +1,12 @@
 """Patients of the invented trial WALK before and after its amendment."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 from accounts.models import User
 from patients.models import Patient
 from tests import build, walk
 from trials.models import Trial
 
-NOW = datetime(2021, 3, 20, 10, 0, tzinfo=UTC)
 INCLUDED = date(2021, 3, 10)
 
 

@@ -12,9 +12,9 @@ from accounts.models import User
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
 from patients.models import Patient
-from tests import build
+from tests import build, walk
 from tests.bedside import NOW
-from trials.models import Trial
+from trials.models import ProtocolVersion, Trial
 
 # A property is right or wrong however busy the machine is.
 settings.register_profile("stroma", deadline=None)
@@ -72,6 +72,13 @@ def trial(db: None) -> Trial:
 
 
 @pytest.fixture
+def walking(db: None) -> Iterator[Trial]:
+    """The invented trial WALK on the twentieth of March 2021, under its first version."""
+    with time_machine.travel(walk.NOW, tick=False):
+        yield walk.trial()
+
+
+@pytest.fixture
 def nurse(trial: Trial) -> User:
     """A coordinator, who enters data."""
     return build.user("coordinator", trial=trial)
@@ -108,6 +115,12 @@ def patient(trial: Trial, nurse: User) -> Patient:
     patient = build.patient(trial=trial, by=nurse)
     build.consent(patient, by=nurse)
     return patient
+
+
+@pytest.fixture
+def amended(patient: Patient) -> ProtocolVersion:
+    """Version 1.1 of WALK, loaded after the patient was included."""
+    return walk.amendment()
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """What an amendment dropped is still found and filtered by: records of it exist (DAT-09)."""
 
-from datetime import UTC, date, datetime
-
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -16,30 +13,23 @@ from patients.models import Patient, Query, Record
 from patients.screening import screen
 from reports.searching import find
 from tests import build, walk
+from tests.amended import INCLUDED
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
 
-NOW = datetime(2021, 3, 20, 10, 0, tzinfo=UTC)
 SEARCHED = ("diary", "falls", "walk", "D28", "D60", "D7 diary")
 
 
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
+@pytest.fixture
+def trial(walking: Trial) -> Trial:
+    return walking
 
 
 @pytest.fixture
-def trial(db: None) -> Trial:
-    return walk.trial()
-
-
-@pytest.fixture
-def patient(trial: Trial, nurse: User) -> Patient:
+def patient(trial: Trial, doctor: User, nurse: User) -> Patient:
     """Included under version 1.0, with the diary of day 7 and a fall: version 1.1 asks for neither."""
-    doctor = build.user("investigator", trial=trial)
-    patient = walk.enrolled(trial, by=doctor, on=date(2021, 3, 10))
+    patient = walk.enrolled(trial, by=doctor, on=INCLUDED)
     walk.held(patient, "D7", by=doctor)
     build.record(patient, "diary", {}, visit="D7", draft=True, by=nurse)
     build.record(patient, "falls", {"how": "On ice"}, visit=None, by=nurse)
@@ -110,7 +100,7 @@ def test_a_form_that_came_is_found_only_where_it_is_asked(amended, patient, nurs
     """The visit on day 7 was held under version 1.0, which has no walk."""
     assert places(amended, "walk") == []
     with acting(user=nurse, role="coordinator"):
-        screen(trial=amended, screened_on=NOW.date(), identity={}, by=nurse)
+        screen(trial=amended, screened_on=walk.NOW.date(), identity={}, by=nurse)
     assert places(amended, "intake") == ["W-02 SCR – Intake", f"{patient.code} SCR – Intake"]
 
 

@@ -1,7 +1,6 @@
 """After an amendment: what was captured stays what it was, and the consent comes first (DAT-09, P11-11)."""
 
 import pytest
-import time_machine
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
@@ -17,7 +16,7 @@ from patients.signing import sign_records
 from patients.visiting import add_unscheduled, hold_visit, miss_visit
 from reports.selection import reconsent_due
 from tests import build, walk
-from tests.amended import NOW, captured, sign_again
+from tests.amended import captured, sign_again
 from tests.entry_pages import hidden
 from trials.loading import load_protocol
 from trials.models import ProtocolVersion, Trial
@@ -25,27 +24,15 @@ from trials.models import ProtocolVersion, Trial
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
 @pytest.fixture
-def trial(db: None) -> Trial:
-    return walk.trial()
+def trial(walking: Trial) -> Trial:
+    return walking
 
 
 @pytest.fixture
 def patient(trial: Trial, doctor: User) -> Patient:
     """A patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
     return captured(trial, by=doctor)
-
-
-@pytest.fixture
-def amended(patient: Patient) -> ProtocolVersion:
-    """Version 1.1, loaded after the patient was included."""
-    return walk.amendment()
 
 
 def opened(patient: Patient, by: User) -> Casebook:
@@ -142,7 +129,7 @@ class TestWhatWasCaptured:
             pytest.raises(ValidationError, match="unscheduled visit"),
             acting(user=doctor, role="coordinator"),
         ):
-            hold_visit(visit=Visit.objects.get(patient=patient, code="D60"), on=NOW.date(), by=doctor)
+            hold_visit(visit=Visit.objects.get(patient=patient, code="D60"), on=walk.NOW.date(), by=doctor)
 
     def test_a_past_visit_is_not_short_of_forms_that_came_later(self, patient, amended, doctor, manager):
         """Visits held stay as they were: version 1.1 asks for a walk on day 7, this patient's day 7 is over."""
@@ -197,8 +184,8 @@ class TestConsent:
         assert "version 2.0 of the consent form" in obstacle(casebook, casebook.place("vitals", "INF1"), None)
         row = Visit.objects.get(patient=patient, code="INF1")
         for verb in (
-            lambda: hold_visit(visit=row, on=NOW.date(), by=doctor),
-            lambda: add_unscheduled(patient=patient, on=NOW.date(), reason="Fall", by=doctor),
+            lambda: hold_visit(visit=row, on=walk.NOW.date(), by=doctor),
+            lambda: add_unscheduled(patient=patient, on=walk.NOW.date(), reason="Fall", by=doctor),
             lambda: entry.save_draft(
                 place=casebook.place("notes"), values={"note": "x"}, base_version=0, by=doctor
             ),
@@ -210,7 +197,7 @@ class TestConsent:
                 verb()
         with acting(user=doctor, role="coordinator"):
             miss_visit(visit=row, reason="At home", by=doctor)
-        assert list(reconsent_due(Patient.objects.all(), NOW.date())) == [patient]
+        assert list(reconsent_due(Patient.objects.all(), walk.NOW.date())) == [patient]
 
     def test_entry_goes_on_once_it_is_signed(self, patient, amended, doctor, manager):
         walk.moved(patient, amended, by=manager)
@@ -224,9 +211,9 @@ class TestConsent:
                 "by": doctor,
             }
             record_consent(patient=Patient.objects.get(pk=patient.pk), **old)
-        assert list(reconsent_due(Patient.objects.all(), NOW.date())) == [patient]
+        assert list(reconsent_due(Patient.objects.all(), walk.NOW.date())) == [patient]
         sign_again(patient, doctor)
-        assert not reconsent_due(Patient.objects.all(), NOW.date()).exists()
+        assert not reconsent_due(Patient.objects.all(), walk.NOW.date()).exists()
         assert build.record(patient, "notes", {"note": "x"}, visit=None, by=doctor).protocol == amended
 
     def test_what_is_complete_may_be_corrected_meanwhile_and_stays_under_its_version(

@@ -17,7 +17,7 @@ from patients.ending import end_study
 from patients.models import Patient, Visit
 from patients.screening import fail_screening, screen
 from tests import build, walk
-from tests.amended import INCLUDED, NOW, captured, sign_again
+from tests.amended import INCLUDED, captured, sign_again
 from trials.loading import TooEarly, load_protocol
 from trials.models import ProtocolVersion, Trial
 from trials.protocol import ProtocolMistakes
@@ -25,27 +25,15 @@ from trials.protocol import ProtocolMistakes
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
 @pytest.fixture
-def trial(db: None) -> Trial:
-    return walk.trial()
+def trial(walking: Trial) -> Trial:
+    return walking
 
 
 @pytest.fixture
 def patient(trial: Trial, doctor: User) -> Patient:
     """A patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
     return captured(trial, by=doctor)
-
-
-@pytest.fixture
-def amended(patient: Patient) -> ProtocolVersion:
-    """Version 1.1, loaded after the patient was included."""
-    return walk.amendment()
 
 
 def visits(patient: Patient) -> dict[str, tuple[str, date | None]]:
@@ -60,9 +48,9 @@ class TestLoading:
         assert build.patient(trial=patient.trial).protocol == amended
 
     def test_a_version_to_come_is_used_from_its_day_on(self, trial, doctor):
-        later = walk.amendment(NOW.date() + timedelta(days=3))
+        later = walk.amendment(walk.NOW.date() + timedelta(days=3))
         assert build.patient(trial=trial, by=doctor).protocol.version == "1.0"
-        with time_machine.travel(NOW + timedelta(days=3)):
+        with time_machine.travel(walk.NOW + timedelta(days=3)):
             assert build.patient(trial=Trial.objects.get(), by=doctor).protocol == later
 
     def test_a_version_is_not_used_before_its_approval(self, trial):
@@ -160,11 +148,11 @@ class TestMoving:
         )
         with acting(system="test"):
             Patient.objects.update(protocol=trial.versions.get(version="1.0"))
-            Patient.objects.filter(pk=locked.pk).update(locked_at=NOW)
-            Patient.objects.filter(pk=frozen.pk).update(frozen_at=NOW)
+            Patient.objects.filter(pk=locked.pk).update(locked_at=walk.NOW)
+            Patient.objects.filter(pk=frozen.pk).update(frozen_at=walk.NOW)
         with acting(user=doctor, role="investigator"):
-            fail_screening(patient=failed, on=NOW.date(), reason="Too old", by=doctor)
-            end_study(patient=ended, on=NOW.date(), reason="withdrawal", note="All", by=doctor)
+            fail_screening(patient=failed, on=walk.NOW.date(), reason="Too old", by=doctor)
+            end_study(patient=ended, on=walk.NOW.date(), reason="withdrawal", note="All", by=doctor)
         walk.moved(done, amended, by=manager)
         chosen = list(Patient.objects.order_by("pk"))
         with pytest.raises(ValidationError) as refused, acting(user=manager, role="data_manager"):
@@ -183,7 +171,7 @@ class TestMoving:
             .replace('replaces = "1.0"', 'replaces = "1.1"')
         )
         with acting(system="test"):
-            coming = load_protocol(text=later, effective_from=NOW.date() + timedelta(days=1))
+            coming = load_protocol(text=later, effective_from=walk.NOW.date() + timedelta(days=1))
         with pytest.raises(ValidationError, match="not in force yet"):
             walk.moved(patient, coming, by=manager)
 
@@ -232,16 +220,15 @@ class TestMoving:
 def test_who_is_screened_under_the_new_version_follows_it(trial, doctor):
     walk.amendment()
     with acting(user=doctor, role="coordinator"):
-        patient = screen(trial=Trial.objects.get(), screened_on=NOW.date(), identity={}, by=doctor)
+        patient = screen(trial=Trial.objects.get(), screened_on=walk.NOW.date(), identity={}, by=doctor)
     assert patient.protocol.version == "1.1"
     assert patient.reconsent_version == ""
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")
 @pytest.mark.django_db(transaction=True)
-def test_two_moves_at_the_same_moment_are_one():
+def test_two_moves_at_the_same_moment_are_one(trial):
     """Whoever comes second waits for the first, and is told; no visit is planned twice."""
-    trial = walk.trial()
     doctor, people = (
         build.user("investigator", trial=trial),
         [build.user("data_manager", trial=trial) for _ in "ab"],

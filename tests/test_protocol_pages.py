@@ -1,6 +1,5 @@
 """The pages of the protocol and what an amendment does to the pages of forms: nothing typed is lost (DAT-09)."""
 
-from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -15,33 +14,15 @@ from accounts.permissions import Permission
 from accounts.roles import ROLES
 from patients.models import Draft, Patient, Record
 from tests import build, walk
+from tests.amended import INCLUDED, sign_again
 from trials.models import ProtocolVersion, Trial
 
 pytestmark = pytest.mark.django_db
 
-NOW = datetime(2021, 3, 20, 10, 0, tzinfo=UTC)
-INCLUDED = date(2021, 3, 10)
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    with time_machine.travel(NOW, tick=False):
-        yield
-
 
 @pytest.fixture
-def trial(db: None) -> Trial:
-    return walk.trial()
-
-
-@pytest.fixture
-def doctor(trial: Trial) -> User:
-    return build.user("investigator", trial=trial)
-
-
-@pytest.fixture
-def manager(trial: Trial) -> User:
-    return build.user("data_manager", trial=trial)
+def trial(walking: Trial) -> Trial:
+    return walking
 
 
 @pytest.fixture
@@ -50,11 +31,6 @@ def patient(trial: Trial, doctor: User) -> Patient:
     walk.held(patient, "D7", by=doctor)
     walk.vitals(patient, "D7", by=doctor)
     return patient
-
-
-@pytest.fixture
-def amended(patient: Patient) -> ProtocolVersion:
-    return walk.amendment()
 
 
 def page(name: str, *args: Any) -> str:
@@ -69,10 +45,6 @@ def posted(client: Client, patient: Patient, visit: str, version: ProtocolVersio
 
 def first(patient: Patient) -> ProtocolVersion:
     return ProtocolVersion.objects.get(trial=patient.trial, version="1.0")
-
-
-def sign_again(patient: Patient, by: User) -> None:
-    build.consent(Patient.objects.get(pk=patient.pk), given=build.moment("20-Mar-2021 09:00"), by=by)
 
 
 class TestVersions:
@@ -119,7 +91,7 @@ class TestVersions:
                 statuses = [client.get(address).status_code for address in addresses]
             assert statuses == [200, 200, 200]
             counts.append(len(queries))
-            with time_machine.travel(NOW, tick=False):
+            with time_machine.travel(walk.NOW, tick=False):
                 for _each in range(2):
                     clone(patient, trial)
         assert counts[0] == counts[1] <= 45

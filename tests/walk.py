@@ -1,6 +1,6 @@
 """The invented trial WALK and its amendment: patients under version 1.0, and the move to 1.1."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from accounts.models import User
@@ -15,6 +15,7 @@ from trials.loading import load_protocol
 from trials.models import ProtocolVersion, Trial
 
 IN_FORCE = date(2021, 3, 1)
+NOW = datetime(2021, 3, 20, 10, 0, tzinfo=UTC)
 VITALS = {"pulse": "72", "steps": "4000", "mood": "MIXED"}
 
 
