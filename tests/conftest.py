@@ -11,9 +11,10 @@ from hypothesis import settings
 from accounts.models import User
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
-from patients.models import Patient
+from patients.models import Patient, Record
 from tests import build, walk
 from tests.bedside import NOW
+from tests.entering import DEMOGRAPHY
 from trials.models import ProtocolVersion, Trial
 
 # A property is right or wrong however busy the machine is.
@@ -115,6 +116,12 @@ def patient(trial: Trial, nurse: User) -> Patient:
     patient = build.patient(trial=trial, by=nurse)
     build.consent(patient, by=nurse)
     return patient
+
+
+@pytest.fixture
+def record(patient: Patient, nurse: User) -> Record:
+    """The demography of the patient, complete."""
+    return build.record(patient, "demography", DEMOGRAPHY, by=nurse)
 
 
 @pytest.fixture

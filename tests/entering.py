@@ -12,6 +12,7 @@ from patients.entry import Saved, save_draft
 from patients.models import Patient, Visit
 
 BLOOD_PRESSURE = {"sbp": "124", "dbp": "76"}
+DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
 
 
 def at(patient: Patient, by: User, form: str = "vitals", visit: str | None = "SCR", repeat: int = 1) -> Place:

@@ -10,8 +10,8 @@ from audit.context import acting
 from patients import entry, locking
 from patients.casebook import Casebook
 from patients.models import DataLock, Record
+from tests.entering import DEMOGRAPHY
 
-DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
 LEVELS = ("record", "visit", "patient", "trial")
 
 

@@ -27,11 +27,6 @@ pytestmark = pytest.mark.django_db
 STYLE = (Path(__file__).resolve().parent.parent / "static" / "stroma.css").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def trial():
-    return build.trial()
-
-
 def address(patient: Patient) -> str:
     return f"/trials/{patient.trial.slug}/patients/{patient.code}/"
 

@@ -11,32 +11,14 @@ from accounts.access import access_to
 from accounts.models import User
 from audit.context import acting
 from patients import querying
-from patients.models import DataLock, Patient, Record
+from patients.models import DataLock, Record
 from reports import closing
 from tests import build
+from tests.entering import DEMOGRAPHY
 from trials.models import Trial
 from trials.moments import Moment
 
 pytestmark = pytest.mark.django_db
-
-DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
-
-
-@pytest.fixture
-def trial(db) -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def manager(trial: Trial) -> User:
-    return build.user("data_manager", trial=trial)
-
-
-@pytest.fixture
-def patient(trial: Trial) -> Patient:
-    patient = build.patient(trial=trial)
-    build.consent(patient)
-    return patient
 
 
 def counted(trial: Trial, manager: User) -> dict[str, dict[int, int]]:

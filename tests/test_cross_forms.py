@@ -22,16 +22,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def trial(db: None) -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def nurse(trial: Trial) -> User:
-    return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture
 def patient(trial: Trial) -> Patient:
     return build.enrolled(trial=trial)
 

@@ -1,7 +1,6 @@
 """While a person types: drafts are kept and given back, the page asks the server what follows from the answers."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from audit.context import acting
-from patients.models import Draft, Patient, Query, Record, Visit
+from patients.models import Draft, Patient, Query, Record
 from tests import build
+from tests.entering import included
 from tests.entry_pages import address, opened, save, words
 from trials.models import Trial
 
@@ -137,12 +136,3 @@ def test_more_rows_are_asked_for_without_saving(desk: Client, patient: Patient) 
     assert 'name="series-0-hr" value="72"' in page
     assert 'name="series-4-hr"' in page
     assert not Record.objects.exists()
-
-
-def included(patient: Patient) -> None:
-    day = patient.screened_on + timedelta(days=1)
-    with acting(system="test"):
-        Patient.objects.filter(pk=patient.pk).update(
-            state="enrolled", enrolled_on=day, enrolled_at=timezone.now()
-        )
-        Visit.objects.filter(patient=patient).update(window_from=day, planned_on=day, window_to=day)

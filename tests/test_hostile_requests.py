@@ -7,39 +7,15 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.keeping import owner_value
-from accounts.models import User
-from patients.models import Draft, Patient, Record
+from patients.models import Draft, Record
 from tests import build
 from tests.entry_pages import address, opened, words
-from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
 
 MULTIPART = b"--b\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n--b--\r\n"
 BEYOND = "9" * 40
 DIGITS = "9" * 5000
-
-
-@pytest.fixture
-def trial(db: None) -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def nurse(trial: Trial) -> User:
-    return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture
-def patient(trial: Trial, nurse: User) -> Patient:
-    patient = build.patient(trial=trial, by=nurse)
-    build.consent(patient, by=nurse)
-    return patient
-
-
-@pytest.fixture
-def desk(nurse: User) -> Client:
-    return build.client(nurse)
 
 
 @pytest.mark.parametrize("charset", ["unicode_escape", "idna", "undefined", "hex", "utf-16", "latin-1"])

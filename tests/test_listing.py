@@ -42,11 +42,6 @@ class Filter(django_filters.FilterSet):
 
 
 @pytest.fixture
-def trial():
-    return build.trial()
-
-
-@pytest.fixture
 def patient(trial):
     return build.patient(trial=trial)
 

@@ -4,9 +4,10 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import User
-from patients.models import DataLock, Patient, Record, UnlockRequest
+from patients.models import DataLock, UnlockRequest
 from tests import build
-from tests.held import DEMOGRAPHY, hold
+from tests.entering import DEMOGRAPHY
+from tests.held import hold
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -15,11 +16,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def second(trial: Trial) -> User:
     return build.user("data_manager", trial=trial)
-
-
-@pytest.fixture
-def record(patient: Patient, nurse: User) -> Record:
-    return build.record(patient, "demography", DEMOGRAPHY, by=nurse)
 
 
 def test_a_data_manager_freezes_locks_and_another_unlocks_from_the_pages(

@@ -7,21 +7,15 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import User
 from audit.context import acting
-from patients.models import Patient, Record
+from patients.models import Patient
 from safety.models import AdverseEvent
 from safety.reporting import amend_event, report_to_sponsor
 from tests import build
-from tests.held import DEMOGRAPHY, hold, refused
+from tests.held import hold, refused
 from trials.moments import Moment
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def record(patient: Patient, nurse: User) -> Record:
-    return build.record(patient, "demography", DEMOGRAPHY, by=nurse)
 
 
 def hours_ago(hours: int) -> Moment:

@@ -20,15 +20,10 @@ from patients.marking import Seen
 from patients.models import Consent, Mark, Patient, Query, Record, Visit
 from safety.models import AdverseEvent
 from tests import build
-from tests.held import DEMOGRAPHY, LEVELS, enter, hold, refused, target
+from tests.held import LEVELS, enter, hold, refused, target
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def record(patient: Patient, nurse: User) -> Record:
-    return build.record(patient, "demography", DEMOGRAPHY, by=nurse)
 
 
 def held_by_both(test):

@@ -3,25 +3,13 @@
 import re
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from audit.context import acting
 from patients.models import Consent, Identity, Patient, Visit
 from tests import build
-from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def trial(db: None) -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def desk(trial: Trial) -> Client:
-    return build.client(build.user("coordinator", trial=trial))
 
 
 def key_of(page: str) -> str:

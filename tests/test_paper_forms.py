@@ -27,18 +27,6 @@ from trials.models import Trial
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def trial() -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def patient(trial: Trial) -> Patient:
-    patient = build.patient(trial=trial)
-    build.consent(patient)
-    return patient
-
-
 def printed(patient: Patient, audience: Audience | None = None) -> dict[tuple[str, str], dict[str, Any]]:
     """By form and label, what a casebook prints."""
     part = PatientPaper(patient, audience or Audience.nobody(patient.trial)).content()

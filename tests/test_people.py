@@ -18,11 +18,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def trial():
-    return build.trial()
-
-
-@pytest.fixture
 def administrator(trial):
     return build.user("administrator", trial=trial)
 

@@ -24,16 +24,6 @@ ODD = {"temp": "41.5", "hr": {"missing": "ND", "reason": "Cuff broken"}, "rr": "
 
 
 @pytest.fixture
-def trial():
-    return build.trial()
-
-
-@pytest.fixture
-def nurse(trial):
-    return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture
 def patient(trial, nurse):
     """A patient whose screening visit was held, with one form begun and out of the ordinary."""
     found = build.patient(trial=trial, by=nurse)

@@ -22,11 +22,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def trial() -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
 def nurse(trial: Trial) -> User:
     return build.user("coordinator", trial=trial, full_name="Nora Nurse")
 
@@ -34,13 +29,6 @@ def nurse(trial: Trial) -> User:
 @pytest.fixture
 def monitor(trial: Trial) -> User:
     return build.user("monitor", trial=trial, full_name="Marta Ortega")
-
-
-@pytest.fixture
-def patient(trial: Trial, nurse: User) -> Patient:
-    patient = build.patient(trial=trial, by=nurse)
-    build.consent(patient, by=nurse)
-    return patient
 
 
 @pytest.fixture

@@ -15,11 +15,6 @@ pytestmark = pytest.mark.django_db
 SEARCH = f"/trials/{build.LIEGE}/search/"
 
 
-@pytest.fixture
-def trial():
-    return build.trial()
-
-
 def found(text: str, trial, role: str = "coordinator"):
     access = access_to(user=build.user(role, trial=trial), slug=trial.slug)
     assert access is not None

@@ -216,11 +216,6 @@ def test_error_pages_need_no_request(name):
     assert "To my trials" in html
 
 
-@pytest.fixture
-def trial(db):
-    return build.trial()
-
-
 def menu(role, trial):
     page = build.client(build.user(role, trial=trial)).get(f"/trials/{trial.slug}/").content.decode()
     return re.findall(r'<span class="label">([^<]+)</span>', page)

@@ -19,35 +19,17 @@ from patients.casebook import Casebook
 from patients.models import Consent, Patient, Record, Visit
 from safety.models import AdverseEvent
 from tests import build
+from tests.entering import DEMOGRAPHY
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
 
-DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
-
 
 @pytest.fixture
-def trial(db) -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def doctor(trial: Trial) -> User:
-    return build.user("investigator", trial=trial)
-
-
-@pytest.fixture
-def patient(trial: Trial) -> Patient:
-    patient = build.patient(trial=trial)
-    build.consent(patient)
-    return patient
-
-
-@pytest.fixture
-def record(patient: Patient) -> Record:
-    found = build.record(patient, "demography", DEMOGRAPHY)
+def record(record: Record, patient: Patient) -> Record:
+    """The demography of the patient, whose screening visit was held."""
     held(patient)
-    return found
+    return record
 
 
 def held(patient: Patient) -> Visit:

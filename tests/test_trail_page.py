@@ -33,18 +33,8 @@ def _any_value(db):
 
 
 @pytest.fixture
-def trial():
-    return build.trial()
-
-
-@pytest.fixture
 def coordinator(trial):
     return build.user("coordinator", trial=trial, full_name="Claire Lambert")
-
-
-@pytest.fixture
-def manager(trial):
-    return build.user("data_manager", trial=trial)
 
 
 @pytest.fixture

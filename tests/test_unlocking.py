@@ -9,9 +9,9 @@ from accounts.models import User
 from accounts.roles import ROLES
 from audit.context import acting
 from patients import locking, querying
-from patients.models import DataLock, Patient, Record, UnlockRequest, Visit
+from patients.models import DataLock, Record, UnlockRequest, Visit
 from tests import build
-from tests.held import DEMOGRAPHY, LEVELS, enter, hold, target
+from tests.held import LEVELS, enter, hold, target
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -20,11 +20,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def second(trial: Trial) -> User:
     return build.user("data_manager", trial=trial)
-
-
-@pytest.fixture
-def record(patient: Patient, nurse: User) -> Record:
-    return build.record(patient, "demography", DEMOGRAPHY, by=nurse)
 
 
 def test_the_release_of_a_lock_names_two_persons_in_the_database_too(record, manager):

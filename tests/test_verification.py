@@ -13,36 +13,19 @@ from audit.context import acting
 from patients import entry, reviewing, verifying
 from patients.casebook import Casebook
 from patients.marking import WHOLE, Seen
-from patients.models import Mark, Patient, Record
+from patients.models import Mark, Record
 from tests import build
+from tests.entering import DEMOGRAPHY
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
 
-DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
 PLANNED = ("age", "sex", "height", "weight")
-
-
-@pytest.fixture
-def trial(db) -> Trial:
-    return build.trial()
-
-
-@pytest.fixture
-def patient(trial: Trial) -> Patient:
-    patient = build.patient(trial=trial)
-    build.consent(patient)
-    return patient
 
 
 @pytest.fixture
 def monitor(trial: Trial) -> User:
     return build.user("monitor", trial=trial)
-
-
-@pytest.fixture
-def record(patient: Patient) -> Record:
-    return build.record(patient, "demography", DEMOGRAPHY)
 
 
 def verify(record: Record, by: User, *items: str, version: int | None = None) -> int:
