@@ -12,7 +12,7 @@ from accounts.models import User
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
 from patients.models import Patient, Record
-from tests import build, walk
+from tests import build, rows, walk
 from tests.bedside import NOW
 from tests.entering import DEMOGRAPHY
 from trials.models import ProtocolVersion, Trial
@@ -67,6 +67,14 @@ def as_test(db):
 
 
 @pytest.fixture
+def any_value(db: None) -> Iterator[None]:
+    """Rows may hold any value: only the trail is tested."""
+    rows.tolerate_any_value()
+    yield
+    rows.mind_values_again()
+
+
+@pytest.fixture
 def trial(db: None) -> Trial:
     """The open trial in Liège."""
     return build.trial()
@@ -108,6 +116,13 @@ def web(doctor: User) -> Client:
 def manager(trial: Trial) -> User:
     """A data manager."""
     return build.user("data_manager", trial=trial)
+
+
+@pytest.fixture
+def people(trial: Trial) -> dict[str, User]:
+    """By role, those who ask, answer or read queries."""
+    roles = ("coordinator", "investigator", "monitor", "data_manager", "statistician")
+    return {role: build.user(role, trial=trial) for role in roles}
 
 
 @pytest.fixture

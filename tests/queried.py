@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
-from patients.models import Query, Record
+from patients.models import Patient, Query, Record
 from tests import build
 from trials.models import Trial
 
@@ -24,7 +24,13 @@ def make(record: Record, by: User, item: str, *, days: int = 0, **fields: Any) -
         )
 
 
-def people_of(trial: Trial) -> dict[str, User]:
-    """Return by role the people of a trial who ask, answer or read."""
-    roles = ("coordinator", "investigator", "monitor", "data_manager", "statistician")
-    return {role: build.user(role, trial=trial) for role in roles}
+def begun(patient: Patient, by: User, **values: Any) -> Record:
+    """Return vital signs that were begun."""
+    return build.record(patient, "vitals", values, draft=True, by=by)
+
+
+def begun_elsewhere(trial: Trial, by: User) -> Record:
+    """Return vital signs that were begun for another patient."""
+    patient = build.patient(trial=trial, by=by)
+    build.consent(patient, by=by)
+    return begun(patient, by, hr="70")

@@ -17,27 +17,15 @@ from patients import querying
 from patients.bulk_querying import AT_ONCE
 from patients.models import Patient, Query, QueryMessage, Record, Visit
 from tests import build
-from tests.queried import make, people_of
+from tests.queried import begun, begun_elsewhere, make
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def people(trial: Trial) -> dict[str, User]:
-    return people_of(trial)
-
-
-@pytest.fixture
-def patient(trial: Trial, people: dict[str, User]) -> Patient:
-    patient = build.patient(trial=trial, by=people["coordinator"])
-    build.consent(patient, by=people["coordinator"])
-    return patient
-
-
-@pytest.fixture
-def record(patient: Patient, people: dict[str, User]) -> Record:
-    return build.record(patient, "vitals", {"hr": "72", "rr": "18"}, draft=True, by=people["coordinator"])
+def record(patient: Patient, nurse: User) -> Record:
+    return begun(patient, nurse, hr="72", rr="18")
 
 
 class TestAsking:
@@ -45,12 +33,7 @@ class TestAsking:
 
     @pytest.fixture
     def records(self, record: Record, trial: Trial, people) -> list[Record]:
-        others = []
-        for _each in range(2):
-            patient = build.patient(trial=trial, by=people["coordinator"])
-            build.consent(patient, by=people["coordinator"])
-            others.append(build.record(patient, "vitals", {"hr": "70"}, draft=True, by=people["coordinator"]))
-        return [record, *others]
+        return [record, *(begun_elsewhere(trial, people["coordinator"]) for _each in range(2))]
 
     @pytest.fixture
     def desk(self, people) -> Client:

@@ -14,27 +14,15 @@ from patients import querying
 from patients.models import Patient, Query, Record
 from patients.query_figures import query_figures
 from tests import build
-from tests.queried import make, people_of
+from tests.queried import begun, begun_elsewhere, make
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def people(trial: Trial) -> dict[str, User]:
-    return people_of(trial)
-
-
-@pytest.fixture
-def patient(trial: Trial, people: dict[str, User]) -> Patient:
-    patient = build.patient(trial=trial, by=people["coordinator"])
-    build.consent(patient, by=people["coordinator"])
-    return patient
-
-
-@pytest.fixture
-def record(patient: Patient, people: dict[str, User]) -> Record:
-    return build.record(patient, "vitals", {"hr": "72", "rr": "18"}, draft=True, by=people["coordinator"])
+def record(patient: Patient, nurse: User) -> Record:
+    return begun(patient, nurse, hr="72", rr="18")
 
 
 def listed(person: User, trial: Trial, **query: str) -> set[str]:
@@ -155,9 +143,7 @@ def test_the_listings_cost_the_same_with_one_row_and_with_three(record, people, 
     desk.get(reverse(name, args=[trial.slug]))
     for item in ("hr", "rr", "temp"):
         make(record, people["monitor"], item)
-        other = build.patient(trial=trial, by=people["coordinator"])
-        build.consent(other, by=people["coordinator"])
-        build.record(other, "vitals", {"hr": "70"}, draft=True, by=people["coordinator"])
+        begun_elsewhere(trial, people["coordinator"])
         with CaptureQueriesContext(connection) as told:
             assert desk.get(reverse(name, args=[trial.slug])).status_code == 200
         costs.append(len(told))

@@ -17,12 +17,7 @@ from patients.models import Record
 from tests import build, rows
 from trials.models import Trial
 
-
-@pytest.fixture(autouse=True)
-def _any_value(db):
-    rows.tolerate_any_value()
-    yield
-    rows.mind_values_again()
+pytestmark = pytest.mark.usefixtures("any_value")
 
 
 @pytest.fixture

@@ -17,14 +17,7 @@ from patients.models import Record
 from tests import build, rows
 
 SIGNED = [model for model in tracked_models() if trail_of(model).signed_content]
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _any_value(db):
-    rows.tolerate_any_value()
-    yield
-    rows.mind_values_again()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
 
 
 @pytest.fixture

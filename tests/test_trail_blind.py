@@ -8,18 +8,11 @@ from audit import events
 from audit.context import acting
 from dosing.models import AllocationSlot
 from exports.trail_table import COLUMNS, trail_table
-from tests import build, rows
+from tests import build
 from tests.trail_pages import everything, infusion_of, lines, prepare, sign_of, text_of, url, vitals_of_number
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
 TABLE = [column.name for column in COLUMNS].index("table")
-
-
-@pytest.fixture(autouse=True)
-def _any_value(db):
-    rows.tolerate_any_value()
-    yield
-    rows.mind_values_again()
 
 
 @pytest.fixture

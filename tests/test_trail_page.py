@@ -18,18 +18,11 @@ from audit.trail import trail_of
 from audit.words import Reader
 from patients.models import Identity, Patient, Record
 from safety.models import AdverseEvent
-from tests import build, rows
+from tests import build
 from tests.trail_pages import everything, lines, text_of, told, url, vitals, vitals_of_number
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
 EVERYTHING = frozenset({"see_identity", "see_treatment", "see_people"})
-
-
-@pytest.fixture(autouse=True)
-def _any_value(db):
-    rows.tolerate_any_value()
-    yield
-    rows.mind_values_again()
 
 
 @pytest.fixture

@@ -10,14 +10,7 @@ from audit.triggers.tables import append_only_tables, tracked_table
 from tests import rows
 
 TRACKED = list(tracked_models())
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _any_value(db):
-    rows.tolerate_any_value()
-    yield
-    rows.mind_values_again()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
 
 
 def each_model(test):
