@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.core.cache import cache
 from django.test import Client, TransactionTestCase
 from hypothesis import settings
 
@@ -67,6 +68,12 @@ def as_test(db):
 
 
 @pytest.fixture
+def nothing_counted() -> None:
+    """No attempt to sign in is remembered from another test."""
+    cache.clear()
+
+
+@pytest.fixture
 def any_value(db: None) -> Iterator[None]:
     """Rows may hold any value: only the trail is tested."""
     rows.tolerate_any_value()
@@ -123,6 +130,12 @@ def people(trial: Trial) -> dict[str, User]:
     """By role, those who ask, answer or read queries."""
     roles = ("coordinator", "investigator", "monitor", "data_manager", "statistician")
     return {role: build.user(role, trial=trial) for role in roles}
+
+
+@pytest.fixture
+def administrator(trial: Trial) -> User:
+    """An administrator, who gives and ends roles."""
+    return build.user("administrator", trial=trial)
 
 
 @pytest.fixture

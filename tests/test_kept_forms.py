@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.test import Client
 
 from accounts import keeping
@@ -13,22 +12,12 @@ from audit.context import acting
 from tests import build
 from tests.signing_in import LOGIN, new_role_page, sign_in
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _no_attempts_counted():
-    cache.clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_counted")]
 
 
 @pytest.fixture
 def person(trial):
     return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture
-def administrator(trial):
-    return build.user("administrator", trial=trial)
 
 
 def form_left_open(administrator, trial):

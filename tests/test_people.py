@@ -18,11 +18,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def administrator(trial):
-    return build.user("administrator", trial=trial)
-
-
-@pytest.fixture
 def acts(administrator):
     with acting(user=administrator, role="administrator"):
         yield administrator

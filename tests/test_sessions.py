@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.core.cache import cache
 
 from accounts import keeping
 from accounts.models import KeptPost
@@ -12,12 +11,7 @@ from audit.models import AccessEvent
 from tests import build
 from tests.signing_in import LOGIN, kinds, new_role_page, people_page
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _no_attempts_counted():
-    cache.clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_counted")]
 
 
 @pytest.fixture

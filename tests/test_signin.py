@@ -18,22 +18,12 @@ from audit.models import AccessEvent
 from tests import build
 from tests.signing_in import LOGIN, OWN_PASSWORD, kinds, people_page, sign_in
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _no_attempts_counted():
-    cache.clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_counted")]
 
 
 @pytest.fixture
 def person(trial):
     return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture
-def administrator(trial):
-    return build.user("administrator", trial=trial)
 
 
 def test_signing_in_leads_to_the_trials_and_is_recorded_with_its_method(person):
