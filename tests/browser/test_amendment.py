@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import expect
 
 from patients.models import Patient, Record
@@ -14,14 +13,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def trial(live_server):
-    cache.clear()
+def trial(db):
     return walk.trial()
-
-
-@pytest.fixture
-def doctor(trial):
-    return build.user("investigator", trial=trial)
 
 
 @pytest.fixture

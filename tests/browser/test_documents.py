@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -14,12 +13,6 @@ from tests import build
 from tests.browser.pages import field, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def patient(live_server):
-    cache.clear()
-    return build.patient(trial=build.trial())
 
 
 def test_a_casebook_is_asked_for_watched_taken_and_deleted_after_its_time(

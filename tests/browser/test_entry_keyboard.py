@@ -5,15 +5,19 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Locator, Page, expect
 
 from patients.casebook import forms_of
 from patients.models import Record
 from tests import build, evidence
 from tests.browser.pages import day, field, group, sign_in
+from tests.entry_pages import address
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nothing_counted"),
+]
 
 SIGNS = {
     "Date and time": "v 9:05",
@@ -29,26 +33,9 @@ SIGNS = {
 }
 
 
-@pytest.fixture
-def coordinator(live_server):
-    cache.clear()
-    return build.user("coordinator", trial=build.trial())
-
-
-@pytest.fixture
-def patient(coordinator):
-    found = build.patient(trial=build.trial(), by=coordinator)
-    build.consent(found, by=coordinator)
-    return found
-
-
-def address(patient, form: str = "vitals") -> str:
-    return f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/{form}/"
-
-
-def test_typing_begins_at_once(page: Page, patient, coordinator, enter):
+def test_typing_begins_at_once(page: Page, patient, nurse, enter):
     """WCAG 2.4.1: a form that is opened waits in its first field; from anywhere else a link leads into it."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     expect(field(page, "Date and time")).to_be_focused()
     page.reload()
@@ -72,9 +59,9 @@ KEYS = ("v 9:05", "36,7", "72", "18", "96", " ", "4", "5", "6", "124", "76")
 SECONDS_A_KEY = 0.28
 
 
-def test_vital_signs_take_less_than_half_a_minute_and_no_mouse(page: Page, patient, coordinator, enter):
+def test_vital_signs_take_less_than_half_a_minute_and_no_mouse(page: Page, patient, nurse, enter):
     """Issue 3: from the form before, one Tab from answer to answer, to the form after."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(f"{address(patient)}#entry")
     expect(field(page, "Date and time")).to_be_focused()
     begun, keys = time.perf_counter(), 0
@@ -93,9 +80,9 @@ def test_vital_signs_take_less_than_half_a_minute_and_no_mouse(page: Page, patie
     assert page.locator(":focus").evaluate("node => node.closest('form.entry') !== null")
 
 
-def test_vital_signs_are_completed_with_the_keyboard_alone(page: Page, patient, coordinator, enter):
+def test_vital_signs_are_completed_with_the_keyboard_alone(page: Page, patient, nurse, enter):
     """DAT-03: Tab, a decimal comma, the day of the visit, Ctrl S, Ctrl Enter."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     for label, text in SIGNS.items():
         if label == "Glasgow: eyes":
@@ -116,9 +103,9 @@ def test_vital_signs_are_completed_with_the_keyboard_alone(page: Page, patient, 
     assert record.state == "complete"
 
 
-def test_boxes_are_chosen_with_the_arrow_keys(page: Page, patient, coordinator, enter):
+def test_boxes_are_chosen_with_the_arrow_keys(page: Page, patient, nurse, enter):
     """WCAG 2.1.1: a question with boxes is one stop, the arrows move within it."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient, "demography"))
     tab_to(page, field(page, "Age at consent"))
     page.keyboard.type("54")
@@ -135,9 +122,9 @@ def test_boxes_are_chosen_with_the_arrow_keys(page: Page, patient, coordinator, 
 
 
 @pytest.mark.parametrize(("key", "before"), [("t", 0), ("y", 1)])
-def test_one_letter_is_a_day(page: Page, patient, coordinator, enter, key, before):
+def test_one_letter_is_a_day(page: Page, patient, nurse, enter, key, before):
     """DAT-03: t is today, y yesterday; the field shows the day that was understood."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient, "eligibility"))
     scan = field(page, "Chest scan")
     tab_to(page, scan)
@@ -147,9 +134,9 @@ def test_one_letter_is_a_day(page: Page, patient, coordinator, enter, key, befor
     expect(scan).to_have_value(re.compile(expected, re.IGNORECASE))
 
 
-def test_the_server_answers_while_one_goes_on_typing(page: Page, patient, coordinator, enter):
+def test_the_server_answers_while_one_goes_on_typing(page: Page, patient, nurse, enter):
     """UX-07: the calculated value appears, and neither the focus nor the caret moves."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     field(page, "Systolic").focus()
     page.keyboard.type("124")
@@ -167,9 +154,9 @@ def test_the_server_answers_while_one_goes_on_typing(page: Page, patient, coordi
     expect(typing).to_have_value("105")
 
 
-def test_what_is_impossible_is_said_beside_the_field_at_once(page: Page, patient, coordinator, enter):
+def test_what_is_impossible_is_said_beside_the_field_at_once(page: Page, patient, nurse, enter):
     """DAT-06: the sentence is tied to the input, so that it is also heard."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     temperature = field(page, "Temperature")
     tab_to(page, temperature)
@@ -183,10 +170,10 @@ def test_what_is_impossible_is_said_beside_the_field_at_once(page: Page, patient
 
 
 def test_an_answer_of_the_server_never_replaces_what_was_typed_after_the_question(
-    page: Page, patient, coordinator, enter
+    page: Page, patient, nurse, enter
 ):
     """REL-13: on a slow line the answer to the first value arrives when the second is already there."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     held = []
     page.route("**/check/", lambda route: held.append(route), times=1)
@@ -204,9 +191,9 @@ def test_an_answer_of_the_server_never_replaces_what_was_typed_after_the_questio
     assert Record.objects.get().values == {"hr": "80"}
 
 
-def test_a_group_is_marked_not_done_and_back_without_the_mouse(page: Page, patient, coordinator, enter):
+def test_a_group_is_marked_not_done_and_back_without_the_mouse(page: Page, patient, nurse, enter):
     """DAT-02: one key on its button; the focus stays, what was typed stays, and it can be taken back."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     heart = field(page, "Heart rate")
     heart.focus()
@@ -225,11 +212,9 @@ def test_a_group_is_marked_not_done_and_back_without_the_mouse(page: Page, patie
     expect(page.get_by_label("Why it is missing").locator("visible=true")).to_have_count(0)
 
 
-def test_a_unit_is_switched_beside_the_number_and_the_conversion_is_shown(
-    page: Page, patient, coordinator, enter
-):
+def test_a_unit_is_switched_beside_the_number_and_the_conversion_is_shown(page: Page, patient, nurse, enter):
     """DAT-10: F4 leads to the unit; the number that was typed stays; nothing is rounded."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient, "biochemistry"))
     protein = field(page, "C-reactive protein")
     protein.focus()
@@ -246,9 +231,9 @@ def test_a_unit_is_switched_beside_the_number_and_the_conversion_is_shown(
     expect(protein).to_have_value(re.compile("^7[.,]05$"))
 
 
-def test_a_code_is_given_in_any_field_by_one_key(page: Page, patient, coordinator, enter):
+def test_a_code_is_given_in_any_field_by_one_key(page: Page, patient, nurse, enter):
     """DAT-02: where letters are an answer, F8 asks why there is none; Tab goes on to the next question."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     group(page, "ACVPU").get_by_label("Alert").focus()
     page.keyboard.press("F8")
@@ -260,10 +245,10 @@ def test_a_code_is_given_in_any_field_by_one_key(page: Page, patient, coordinato
     assert Record.objects.get().values == {"acvpu": {"missing": "ND"}}
 
 
-def test_a_table_is_filled_without_the_mouse_while_the_server_answers(page: Page, coordinator, enter):
+def test_a_table_is_filled_without_the_mouse_while_the_server_answers(page: Page, nurse, enter):
     """DAT-03: Enter from cell to cell and to a new row; the answer of the server moves neither focus nor caret."""
     included = build.enrolled(trial=build.trial())
-    enter(coordinator)
+    enter(nurse)
     where = f"/trials/{included.trial.slug}/patients/{included.code}/visits/INF1/infusion_monitoring/"
     page.goto(where)
     table = page.get_by_role("table").last
@@ -298,9 +283,9 @@ def test_a_table_is_filled_without_the_mouse_while_the_server_answers(page: Page
     )
 
 
-def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, coordinator, enter):
+def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, nurse, enter):
     """DAT-03: a row opens in the list, Ctrl Enter saves it and opens the next, the hands stay on the keys."""
-    enter(coordinator)
+    enter(nurse)
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/proning/"
     page.goto(log)
     page.get_by_role("link", name="Add a row").focus()
@@ -318,9 +303,9 @@ def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, coor
     assert Record.objects.filter(form="proning", state="complete").count() == 2
 
 
-def test_a_quick_tab_does_not_run_past_what_an_answer_asks_for(page: Page, patient, coordinator, enter):
+def test_a_quick_tab_does_not_run_past_what_an_answer_asks_for(page: Page, patient, nurse, enter):
     """UX-07: the answer that shows more questions is on its way while Tab is already pressed."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(f"{address(patient, 'ventilator')}#entry")
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
@@ -333,9 +318,9 @@ def test_a_quick_tab_does_not_run_past_what_an_answer_asks_for(page: Page, patie
     expect(field(page, "D-dimer (FEU)")).to_be_focused()
 
 
-def test_any_form_of_a_patient_is_two_clicks_away(page: Page, patient, coordinator, enter):
+def test_any_form_of_a_patient_is_two_clicks_away(page: Page, patient, nurse, enter):
     """Issue 3: a visit, then its form; a form of the same visit and a log are one."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     most = 0
     places = page.get_by_role("navigation", name=re.compile("^Casebook of"))
@@ -353,11 +338,11 @@ def test_any_form_of_a_patient_is_two_clicks_away(page: Page, patient, coordinat
     assert most <= 2
 
 
-def test_everything_works_without_scripts(browser, base_url, patient, coordinator):
+def test_everything_works_without_scripts(browser, base_url, patient, nurse):
     """UX-11: entry, a draft, an error beside its field, completing; nothing typed is lost."""
     context = browser.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()
-    sign_in(page, coordinator)
+    sign_in(page, nurse)
     page.goto(address(patient))
     for label, text in {**SIGNS, "Temperature": "warm"}.items():
         field(page, label).fill(text)
@@ -378,11 +363,11 @@ def test_everything_works_without_scripts(browser, base_url, patient, coordinato
     context.close()
 
 
-def test_without_scripts_a_missing_answer_is_named_and_led_to(browser, base_url, patient, coordinator):
+def test_without_scripts_a_missing_answer_is_named_and_led_to(browser, base_url, patient, nurse):
     """DAT-02: complete only with an answer, or why there is none, to every question."""
     context = browser.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()
-    sign_in(page, coordinator)
+    sign_in(page, nurse)
     page.goto(address(patient, "demography"))
     told = evidence.OF[patient.trial.slug](patient.screened_on)["demography"]
     field(page, "Age at consent").fill(told["age"])

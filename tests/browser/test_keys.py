@@ -3,31 +3,23 @@
 import re
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from patients.models import Record
 from tests import build
 from tests.browser.pages import field, group
+from tests.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def patient(live_server):
-    cache.clear()
-    return build.patient(trial=build.trial())
-
-
-@pytest.fixture
-def desk(page, patient, enter):
+def desk(page, patient, nurse, enter):
     """Return a function that opens a form of screening as the coordinator does."""
-    coordinator = build.user("coordinator", trial=patient.trial)
-    build.consent(patient, by=coordinator)
-    enter(coordinator)
+    enter(nurse)
 
     def opened(form: str) -> Page:
-        page.goto(f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/{form}/")
+        page.goto(address(patient, form))
         return page
 
     return opened

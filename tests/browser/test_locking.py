@@ -1,33 +1,18 @@
 """Forms are frozen and locked in the browser, unlocked by two people; the checklist leads to what stands in the way."""
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from patients.models import Record
 from tests import build
 from tests.browser.pages import field, press
+from tests.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
-
-
-@pytest.fixture
-def trial(live_server):
-    cache.clear()
-    return build.trial()
-
-
-@pytest.fixture
-def record(trial):
-    found = build.patient(trial=trial)
-    build.consent(found)
-    return build.record(found, "demography", DEMOGRAPHY)
 
 
 def form_of(record: Record) -> str:
-    patient = record.patient
-    return f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/{record.form}/"
+    return address(record.patient, record.form)
 
 
 def test_a_form_is_frozen_locked_and_unlocked_by_two_people(

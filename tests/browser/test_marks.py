@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from patients.models import Mark, Record
@@ -11,20 +10,6 @@ from tests import build
 from tests.browser.pages import choose, field, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
-
-
-@pytest.fixture
-def trial(live_server):
-    cache.clear()
-    return build.trial()
-
-
-@pytest.fixture
-def record(trial):
-    found = build.patient(trial=trial)
-    build.consent(found)
-    return build.record(found, "demography", DEMOGRAPHY)
 
 
 def pages_of(record: Record) -> str:

@@ -5,40 +5,27 @@ import re
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from patients.models import Draft, Record
 from safety.models import AdverseEvent
 from tests import build
 from tests.browser.pages import choose, day, field, press
+from tests.entry_pages import address
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def coordinator(live_server):
-    cache.clear()
-    return build.user("coordinator", trial=build.trial())
-
-
-@pytest.fixture
-def patient(coordinator):
-    found = build.patient(trial=build.trial(), by=coordinator)
-    build.consent(found, by=coordinator)
-    return found
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nothing_counted"),
+]
 
 
 @pytest.fixture
-def desk(page, patient, coordinator, enter) -> Page:
+def desk(page, patient, nurse, enter) -> Page:
     """The page of the coordinator, who has the vital signs of screening open."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(address(patient))
     return page
-
-
-def address(patient, form: str = "vitals") -> str:
-    return f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/{form}/"
 
 
 def save_draft(page: Page) -> None:
@@ -46,7 +33,7 @@ def save_draft(page: Page) -> None:
     page.wait_for_load_state()
 
 
-def test_a_form_typed_after_the_session_ended_is_there_after_signing_in_again(desk, patient, coordinator):
+def test_a_form_typed_after_the_session_ended_is_there_after_signing_in_again(desk, patient, nurse):
     """ACC-05: zero lost data; the person comes back to the same form."""
     field(desk, "Heart rate").fill("72")
     with desk.expect_response("**/check/"):
@@ -54,7 +41,7 @@ def test_a_form_typed_after_the_session_ended_is_there_after_signing_in_again(de
     end_sessions()
     desk.get_by_role("button", name="Save draft").click()
     expect(desk.get_by_text("What you typed is kept")).to_be_visible()
-    desk.get_by_label("User name").fill(coordinator.username)
+    desk.get_by_label("User name").fill(nurse.username)
     desk.get_by_label("Password").fill(build.PASSWORD)
     desk.get_by_role("button", name="Sign in", exact=True).click()
     expect(field(desk, "Heart rate")).to_have_value("72")

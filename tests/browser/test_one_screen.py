@@ -1,11 +1,10 @@
 """A form of many short items fits a screen, and Tab goes through it in the order in which it is read."""
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
-from tests import build
 from tests.browser.pages import field
+from tests.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # Where each item that is asked stands: distance from the top and the left, and height.
@@ -19,14 +18,10 @@ BELOW_THE_BAR = """() => document.activeElement.getBoundingClientRect().bottom
 
 
 @pytest.fixture
-def biochemistry(live_server, page: Page, enter) -> Page:
-    cache.clear()
-    nurse = build.user("coordinator", trial=build.trial())
-    patient = build.patient(trial=build.trial(), by=nurse)
-    build.consent(patient, by=nurse)
+def biochemistry(page: Page, patient, nurse, enter) -> Page:
     enter(nurse)
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.goto(f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/")
+    page.goto(address(patient, "biochemistry"))
     return page
 
 

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Locator, Page, expect
 
 from audit.context import acting
@@ -11,26 +10,19 @@ from patients.models import Query, Record
 from patients.querying import raise_query
 from tests import build
 from tests.browser.pages import field
+from tests.queried import begun, begun_elsewhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def coordinator(live_server):
-    cache.clear()
-    return build.user("coordinator", trial=build.trial())
+def monitor(trial):
+    return build.user("monitor", trial=trial)
 
 
 @pytest.fixture
-def monitor(coordinator):
-    return build.user("monitor", trial=build.trial())
-
-
-@pytest.fixture
-def query(coordinator, monitor):
-    patient = build.patient(trial=build.trial(), by=coordinator)
-    build.consent(patient, by=coordinator)
-    record = build.record(patient, "vitals", {"hr": "72"}, draft=True, by=coordinator)
+def query(patient, nurse, monitor):
+    record = begun(patient, nurse, hr="72")
     with acting(user=monitor, role="monitor"):
         return raise_query(
             record=record, item="hr", text="The chart says 27.", origin="monitor", by=monitor, role="monitor"
@@ -50,10 +42,10 @@ class Hand:
 
 
 def test_a_query_is_answered_in_three_clicks_from_home(
-    page: Page, coordinator, query, enter, complaints, violations
+    page: Page, nurse, query, enter, complaints, violations
 ):
     """UX: tile, row, send; the answer is typed where the cursor already stands."""
-    enter(coordinator)
+    enter(nurse)
     page.goto(f"/trials/{query.patient.trial.slug}/")
     hand = Hand()
     hand.click(page.get_by_role("main").get_by_role("link", name=re.compile("^1 Open query")))
@@ -71,11 +63,9 @@ def test_a_query_is_answered_in_three_clicks_from_home(
     assert complaints == []
 
 
-def test_what_is_typed_in_the_form_stays_while_a_query_is_answered_beside_it(
-    page: Page, coordinator, query, enter
-):
+def test_what_is_typed_in_the_form_stays_while_a_query_is_answered_beside_it(page: Page, nurse, query, enter):
     """UX-07: neither the form nor the place on the page is left; a blank answer is refused beside it."""
-    enter(coordinator)
+    enter(nurse)
     record = Record.objects.get()
     page.goto(f"/trials/{query.patient.trial.slug}/patients/{query.patient.code}/visits/SCR/vitals/")
     field(page, "Respiratory rate").fill("18")
@@ -97,21 +87,19 @@ def test_what_is_typed_in_the_form_stays_while_a_query_is_answered_beside_it(
 
 
 def test_a_monitor_raises_several_from_a_listing_after_a_preview(
-    page: Page, monitor, query, coordinator, enter, complaints, violations
+    page: Page, monitor, query, nurse, enter, complaints, violations
 ):
     """Tick, ask, look, confirm; the item that has a thread already is left out with the reason."""
-    patient = build.patient(trial=build.trial(), by=coordinator)
-    build.consent(patient, by=coordinator)
-    build.record(patient, "vitals", {"hr": "70"}, draft=True, by=coordinator)
+    other = begun_elsewhere(query.patient.trial, nurse).patient
     enter(monitor)
-    page.goto(f"/trials/{patient.trial.slug}/forms/?form_code=vitals")
+    page.goto(f"/trials/{other.trial.slug}/forms/?form_code=vitals")
     assert violations() == []
     page.get_by_role("checkbox", name="Tick every row of this page").check()
     page.get_by_role("button", name="Raise queries").click()
     page.get_by_label("About which item").select_option(label="Heart rate")
     page.get_by_label("Your question").fill("Measured how?")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_role("region", name="1 query will be raised")).to_contain_text(patient.code)
+    expect(page.get_by_role("region", name="1 query will be raised")).to_contain_text(other.code)
     expect(page.get_by_role("region", name="1 row is left out")).to_contain_text("open already")
     assert violations() == []
     page.get_by_role("button", name="Raise 1 query").dblclick()

@@ -5,34 +5,18 @@ import re
 import pytest
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from tests import build
+from tests.browser.pages import sign_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nothing_counted"),
+]
 PHONE = {"width": 390, "height": 844}
 SIZES = {"desk": {"width": 1440, "height": 900}, "phone": PHONE}
-
-
-@pytest.fixture
-def trial(live_server):
-    cache.clear()
-    return build.trial()
-
-
-@pytest.fixture
-def administrator(trial):
-    return build.user("administrator", trial=trial)
-
-
-def sign_in(page: Page, person):
-    """Sign in as a person does."""
-    page.goto("/accounts/login/")
-    page.get_by_label("User name").fill(person.username)
-    page.get_by_label("Password").fill(build.PASSWORD)
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/trials/**")
 
 
 def sideways(page: Page):
