@@ -1,12 +1,14 @@
 """A real Chromium against the live server. Locate by role and label: each walk tests accessibility too."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.core.cache import cache
+from django.core.servers.basehttp import ThreadedWSGIServer
 from django.db import connections
 from playwright.sync_api import Browser, Page
 
@@ -17,6 +19,7 @@ from tests.browser.pages import Walk
 # Playwright keeps an event loop in the thread of the tests, which Django takes for asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 SHOTS = os.environ.get("SHOTS", "")
+ANSWERED_WITHIN = 20
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
@@ -30,11 +33,15 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 @pytest.fixture(autouse=True)
 def _nothing_sent_after_the_test(browser: Browser) -> Iterator[None]:
-    """A tab that closes sends what was typed: not while the tables are emptied."""
+    """A tab that closes sends what was typed; the tables are emptied when everything is answered."""
     yield
     for context in browser.contexts:
         context.set_offline(True)
         context.close()
+    for answering in threading.enumerate():
+        if ThreadedWSGIServer.process_request_thread.__name__ in answering.name:
+            answering.join(timeout=ANSWERED_WITHIN)
+            assert not answering.is_alive(), f"{answering.name} still answers after {ANSWERED_WITHIN} s"
 
 
 @pytest.fixture(scope="session")
