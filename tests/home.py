@@ -3,6 +3,9 @@
 import re
 from datetime import date
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
 from accounts.access import access_to
 from patients.models import Patient
 from reports.matrix import columns_of, matrix, visits_of
@@ -11,6 +14,13 @@ from tests import build
 
 TODAY = date(2021, 3, 10)
 HOME = f"/trials/{build.LIEGE}/"
+
+
+def queries_of(browser, url=HOME) -> int:
+    """Return how many statements a page takes."""
+    with CaptureQueriesContext(connection) as captured:
+        assert browser.get(url).status_code == 200
+        return len(captured)
 
 
 def get(url, trial, role="coordinator"):

@@ -20,7 +20,7 @@ from reports.casebook import PAPER_STYLE, navigation, progress
 from reports.dossier import Dossier
 from reports.profile import BY_DATE, Chart
 from tests import build, cohort
-from tests.home import rows_of
+from tests.home import queries_of, rows_of
 
 pytestmark = pytest.mark.django_db
 
@@ -67,12 +67,6 @@ def test_a_casebook_of_twenty_visits_takes_at_most_fifteen_queries(trial):
             )
     assert patient.visits.count() == 20
     assert queries_of(browser, address(patient)) == few <= 15
-
-
-def queries_of(browser, url) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        assert browser.get(url).status_code == 200
-        return len(captured)
 
 
 def test_reading_a_casebook_writes_nothing(trial):

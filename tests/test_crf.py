@@ -16,18 +16,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def liege():
-    return build.trial(build.LIEGE)
-
-
-@pytest.fixture
-def doctor(liege):
-    return build.user("investigator", trial=liege)
-
-
-@pytest.fixture
-def patient(liege, doctor):
-    return full_patient(liege, doctor)
+def patient(trial, doctor):
+    return full_patient(trial, doctor)
 
 
 class TestCrf:
@@ -62,19 +52,18 @@ class TestCrf:
                     assert paper.holds(f"Possible: {each.hard.lowest:f} – {each.hard.highest:f}")
         assert paper.holds("Asked if: “Woman of childbearing potential” is “Yes”")
 
-    def test_the_forms_are_those_of_the_version_asked_for(self, tmp_path):
-        trial = build.trial(build.LIEGE)
+    def test_the_forms_are_those_of_the_version_asked_for(self, trial, tmp_path):
         with pytest.raises(Exception, match="no such protocol version"):
             call_command("blank_crf", trial=trial.slug, out=tmp_path / "none.pdf", protocol="9.9")
 
 
-def test_a_visit_report_tells_what_was_asked_in_the_period_and_what_is_open(liege, patient, tmp_path):
+def test_a_visit_report_tells_what_was_asked_in_the_period_and_what_is_open(trial, patient, tmp_path):
     """Issue 3, monitoring: a query raised today is in today's report and, still open, in that of last month."""
     today = timezone.now().date()
 
     def report(first, last) -> Paper:
         out = tmp_path / f"{first}.pdf"
-        call_command("visit_report", f"--since={first}", f"--until={last}", trial=liege.slug, out=out,
+        call_command("visit_report", f"--since={first}", f"--until={last}", trial=trial.slug, out=out,
                      stdout=io.StringIO())  # fmt: skip
         return Paper(out)
 

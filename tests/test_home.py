@@ -11,15 +11,9 @@ from patients.models import Consent
 from reports.tasks import TILES
 from reports.work import Work
 from tests import build, cohort
-from tests.home import HOME, TODAY, get, page, shown
+from tests.home import HOME, TODAY, get, page, queries_of, shown
 
 pytestmark = pytest.mark.django_db
-
-
-def queries_of(browser, url=HOME) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        assert browser.get(url).status_code == 200
-        return len(captured)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_patients(trial):

@@ -15,23 +15,13 @@ TRICKY = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def liege():
-    return build.trial(build.LIEGE)
-
-
-@pytest.fixture
-def doctor(liege):
-    return build.user("investigator", trial=liege)
-
-
 class TestText:
     @pytest.fixture
-    def told(self, liege, doctor, tmp_path):
+    def told(self, trial, doctor, tmp_path):
         def told(text: str) -> Paper:
-            found = build.patient(trial=liege)
+            found = build.patient(trial=trial)
             build.event(patient=found, by=doctor, description=text)
-            return book(liege, tmp_path, patient=found.code)
+            return book(trial, tmp_path, patient=found.code)
 
         return told
 
@@ -54,10 +44,10 @@ class TestText:
         paper = told(f"{word} end of it")
         assert paper.holds(f"{word} end of it")
 
-    def test_names_and_reasons_are_not_markup_either(self, liege, tmp_path):
+    def test_names_and_reasons_are_not_markup_either(self, trial, tmp_path):
         """Stored markup in a person's name reaches every foot and head."""
-        person = build.user("data_manager", trial=liege, full_name='#read("/etc/passwd") *O’Neil* [x]')
-        found = build.patient(trial=liege, by=person)
-        paper = book(liege, tmp_path, patient=found.code, user=person.get_username())
+        person = build.user("data_manager", trial=trial, full_name='#read("/etc/passwd") *O’Neil* [x]')
+        found = build.patient(trial=trial, by=person)
+        paper = book(trial, tmp_path, patient=found.code, user=person.get_username())
         assert paper.holds("Generated")
         assert all("*O’Neil*[x]" in page.replace(" ", "") for page in paper.pages)
