@@ -14,7 +14,8 @@ from patients.entry import NotComplete, ReasonNeeded, Saved, Stale, amend, compl
 from patients.marking import Seen
 from patients.models import Draft, Patient, Query, Record
 from tests import build
-from tests.entering import BLOOD_PRESSURE, at, draft
+from tests.entering import at, draft
+from tests.entry_pages import WHOLE
 from trials.items import NotOffered, ValueRefused
 
 pytestmark = pytest.mark.django_db
@@ -23,18 +24,7 @@ pytestmark = pytest.mark.django_db
 def whole(patient: Patient) -> dict[str, Any]:
     """Vital signs that answer all that is needed, nothing unusual."""
     measured = f"{patient.screened_on}T09:00{'+02:00' if is_summer(patient.screened_on) else '+01:00'}"
-    return {
-        "measured_at": f"{measured}[Europe/Brussels]",
-        "temp": "36.70",
-        "hr": "72",
-        "rr": "18",
-        "spo2": "96",
-        "acvpu": "A",
-        "gcs_eye": "4",
-        "gcs_verbal": "5",
-        "gcs_motor": "6",
-        **BLOOD_PRESSURE,
-    }
+    return {**WHOLE, "measured_at": f"{measured}[Europe/Brussels]", "temp": "36.70"}
 
 
 def is_summer(day: date) -> bool:

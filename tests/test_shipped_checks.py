@@ -41,6 +41,8 @@ ONSET = {"symptom_onset_on": "2021-03-02"}
 NO_OTHERS = {"lymphocytes": "0", "monocytes": "0", "eosinophils": "0", "basophils": "0"}
 OPEN_IMV = {"logs.support_episode": [{"kind": "IMV", "ongoing": "Y"}]}
 ASSESSED = {"assessed_at": clock(14, "10:00")}
+INFUSED_ON_16 = {"visit.code": "INF1", "visit.on": "2021-03-16"}
+DAY_7_ON_16 = {"visit.code": "D7", "visit.on": "2021-03-16"}
 
 BOTH: list[Row] = [
     ("medical_history", "MH01", {"hospital_admitted_on": "2021-03-01"} | ONSET, True),
@@ -88,36 +90,11 @@ BOTH: list[Row] = [
     ("blood_gas", "BG02", {"ph": "7.4", "paco2": "40", "bicarbonate": "28.6"}, True),
     ("blood_gas", "BG03", {"respiratory_support.support": "AIR", "fio2": "40"}, True),
     ("blood_gas", "BG03", {"respiratory_support.support": "AIR", "fio2": "21"}, False),
-    (
-        "blood_gas",
-        "BG06",
-        {"visit.code": "INF1", "visit.on": "2021-03-16", "sampled_at": clock(17, "08:00")},
-        True,
-    ),
-    (
-        "blood_gas",
-        "BG06",
-        {"visit.code": "INF1", "visit.on": "2021-03-16", "sampled_at": clock(16, "20:00")},
-        False,
-    ),
-    (
-        "blood_gas",
-        "BG06",
-        {"visit.code": "INF1", "visit.on": "2021-03-16", "sampled_at": clock(15, "00:00")},
-        False,
-    ),
-    (
-        "blood_gas",
-        "BG06",
-        {"visit.code": "INF1", "visit.on": "2021-03-16", "sampled_at": clock(14, "23:59")},
-        True,
-    ),
-    (
-        "blood_gas",
-        "BG06",
-        {"visit.code": "D7", "visit.on": "2021-03-16", "sampled_at": clock(17, "08:00")},
-        False,
-    ),
+    ("blood_gas", "BG06", INFUSED_ON_16 | {"sampled_at": clock(17, "08:00")}, True),
+    ("blood_gas", "BG06", INFUSED_ON_16 | {"sampled_at": clock(16, "20:00")}, False),
+    ("blood_gas", "BG06", INFUSED_ON_16 | {"sampled_at": clock(15, "00:00")}, False),
+    ("blood_gas", "BG06", INFUSED_ON_16 | {"sampled_at": clock(14, "23:59")}, True),
+    ("blood_gas", "BG06", DAY_7_ON_16 | {"sampled_at": clock(17, "08:00")}, False),
     ("ventilator", "VT01", {"ventilated": "N", "respiratory_support.support": "IMV"}, True),
     ("ventilator", "VT01", {"ventilated": "Y", "respiratory_support.support": "NIV"}, True),
     ("ventilator", "VT01", {"ventilated": "Y", "respiratory_support.support": "IMV"}, False),
