@@ -68,7 +68,7 @@ def as_test(db):
 
 
 @pytest.fixture
-def nothing_counted() -> None:
+def nothing_counted(db: None) -> None:
     """No attempt to sign in is remembered from another test."""
     cache.clear()
 
@@ -101,6 +101,13 @@ def nurse(trial: Trial) -> User:
 
 
 @pytest.fixture
+def nurse_acts(nurse: User) -> Iterator[None]:
+    """What the verbs do is done by the coordinator, on the web."""
+    with acting(user=nurse, role="coordinator", origin="web"):
+        yield
+
+
+@pytest.fixture
 def doctor(trial: Trial) -> User:
     """An investigator, who signs."""
     return build.user("investigator", trial=trial)
@@ -111,12 +118,6 @@ def doctor_acts(doctor: User) -> Iterator[None]:
     """What the verbs do is done by the investigator, on the web."""
     with acting(user=doctor, role="investigator", origin="web"):
         yield
-
-
-@pytest.fixture
-def web(doctor: User) -> Client:
-    """The investigator's browser."""
-    return build.client(doctor)
 
 
 @pytest.fixture
@@ -165,22 +166,15 @@ def desk(nurse: User) -> Client:
 
 
 @pytest.fixture
+def web(doctor: User) -> Client:
+    """The investigator's browser."""
+    return build.client(doctor)
+
+
+@pytest.fixture
 def known_day() -> Iterator[None]:
     """It is the thirtieth of March 2026: patients included on the tenth may have had every infusion."""
     with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture
-def coordinator(trial: Trial) -> User:
-    """A coordinator at the bedside."""
-    return build.user("coordinator", trial=trial)
-
-
-@pytest.fixture
-def coordinator_acts(coordinator: User) -> Iterator[None]:
-    """What the verbs do is done by the coordinator, on the web."""
-    with acting(user=coordinator, role="coordinator", origin="web"):
         yield
 
 

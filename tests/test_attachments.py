@@ -5,7 +5,6 @@ import io
 import json
 import re
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import time_machine
@@ -22,13 +21,10 @@ from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
 from tests import build
 from tests.attached import SCAN, address, held, hidden, opened, save, sent, upload
+from tests.entry_pages import words
 from tests.file_samples import archive, jpeg, pdf, png
 
 pytestmark = pytest.mark.django_db
-
-
-def words(response: Any) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
 class TestTakenIn:

@@ -11,7 +11,8 @@ from django.db import IntegrityError, transaction
 from audit.context import acting
 from audit.trail import history_model
 from tests import build
-from tests.ranges import START, address, facts, given, words
+from tests.entry_pages import words
+from tests.ranges import START, address, central, facts, given
 from trials import laboratories
 from trials.laboratories import add_laboratory
 from trials.models import Laboratory, ReferenceRange
@@ -21,8 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def laboratory(trial) -> Laboratory:
-    with acting(system="test"):
-        return add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
+    return central(trial)
 
 
 def sent(**told: Any) -> dict[str, Any]:

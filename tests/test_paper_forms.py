@@ -1,7 +1,6 @@
 """Captured forms on paper: reference ranges, items that are not asked any more, attached files, rows."""
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from patients.casebook import Casebook
 from patients.models import Patient, Record
 from tests import build, walk
 from tests.file_samples import pdf
-from trials.laboratories import Facts, add_laboratory, add_range
+from tests.ranges import central, given
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -42,10 +41,7 @@ def test_a_laboratory_value_carries_its_reference_range_and_flag(
     """LAB-03: the range in force speaks, the soft limits of the item never do."""
     build.record(patient, "biochemistry", {"crp": crp}, draft=True)
     assert printed(patient)["biochemistry", "C-reactive protein"]["note"] == "No reference range"
-    told = {"form": "biochemistry", "item": "crp", "unit": "mg/L", "upper": Decimal(5)}
-    with acting(system="test"):
-        laboratory = add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
-        add_range(laboratory=laboratory, facts=Facts(**told, effective_from=date(2020, 1, 1)), by=None)
+    given(central(trial))
     row = printed(patient)["biochemistry", "C-reactive protein"]
     assert (row["value"], row["note"]) == (f"{crp} mg/L {flag}".strip(), "Reference ≤ 5 mg/L")
 

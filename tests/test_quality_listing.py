@@ -2,8 +2,7 @@
 
 import csv
 import io
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -16,7 +15,7 @@ from patients.standing import required_at
 from patients.visiting import hold_visit
 from reports.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE
 from tests import build
-from trials.laboratories import Facts, add_laboratory, add_range
+from tests.ranges import central, given
 
 pytestmark = pytest.mark.django_db
 
@@ -278,10 +277,7 @@ def test_a_laboratory_value_is_judged_by_its_reference_range_and_never_by_its_so
     """LAB-03: without a range nothing is out of it; with one the row tells the range."""
     build.record(patient, "biochemistry", {"crp": "12.0"}, draft=True, by=nurse)
     assert listed(trial, kind=RANGE, form_code="biochemistry") == []
-    told = {"form": "biochemistry", "item": "crp", "unit": "mg/L", "upper": Decimal(5)}
-    with acting(system="test"):
-        laboratory = add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
-        add_range(laboratory=laboratory, facts=Facts(**told, effective_from=date(2020, 1, 1)), by=None)
+    given(central(trial))
     (row,) = listed(trial, kind=RANGE, form_code="biochemistry")
     assert row.item == "crp"
     assert "high" in row.note

@@ -16,6 +16,7 @@ from patients import entry, querying
 from patients.casebook import Casebook, Place
 from patients.models import Draft, Patient, Query, QueryMessage, Record
 from tests import build
+from tests.entry_pages import words
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -48,10 +49,6 @@ def field(record: Record, end: str = "") -> str:
 
 def verb(query: Query, name: str) -> str:
     return f"/trials/{query.patient.trial.slug}/queries/{query.pk}/{name}/"
-
-
-def words(response: Any) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())
 
 
 def test_one_thread_of_a_person_is_open_per_item(record: Record, monitor: User, trial: Trial):

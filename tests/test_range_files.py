@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from audit.context import acting
 from audit.trail import history_model
 from tests import build
-from tests.ranges import address, words
-from trials.laboratories import add_laboratory
+from tests.entry_pages import words
+from tests.ranges import address, central
 from trials.models import Laboratory, ReferenceRange
 from trials.range_files import FileRefused, import_ranges, template
 
@@ -19,8 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def laboratory(trial) -> Laboratory:
-    with acting(system="test"):
-        return add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
+    return central(trial)
 
 
 class TestFiles:

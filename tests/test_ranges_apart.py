@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, connections, transaction
 
 from audit.context import acting
 from audit.triggers import defects
+from tests.ranges import central
 from trials.laboratories import add_laboratory, range_of
 from trials.models import Laboratory, ReferenceRange, Trial
 
@@ -29,8 +30,7 @@ HELD: dict[str, Any] = {
 
 @pytest.fixture
 def laboratory(trial: Trial) -> Laboratory:
-    with acting(system="test"):
-        return add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
+    return central(trial)
 
 
 def unsaved(laboratory: Laboratory, **told: Any) -> ReferenceRange:

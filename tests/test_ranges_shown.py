@@ -19,7 +19,8 @@ from patients.flags import flag_of, readings_of
 from patients.models import Patient, Record
 from reports.demo_ranges import example_laboratory
 from tests import build
-from tests.ranges import START, address, given, words
+from tests.entry_pages import words
+from tests.ranges import START, address, central, given
 from trials import laboratories
 from trials.laboratories import add_laboratory
 from trials.models import Laboratory, ReferenceRange, Trial
@@ -29,8 +30,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def laboratory(trial) -> Laboratory:
-    with acting(system="test"):
-        return add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
+    return central(trial)
 
 
 def treated(trial: Trial) -> Patient:

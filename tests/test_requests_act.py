@@ -8,15 +8,11 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from accounts.models import User
 from audit import events
 from audit.context import acting, current_actor, set_role
 from audit.middleware import ActorMiddleware
 from audit.models import AccessEvent
-
-
-def person(name: str, **fields) -> User:
-    return User.objects.create_user(name, None, full_name=name.title(), **fields)
+from tests.writing import person
 
 
 class Session:

@@ -3,7 +3,6 @@
 The worked examples give 12, 11 and 3.0; nothing of another visit is used; what is missing is said in words.
 """
 
-import re
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from patients.judging import judge
 from patients.models import Patient
 from patients.outdated import outdated
 from tests import build
+from tests.entry_pages import words
 from tests.shipped import COVID_MSV, LIEGE, calculated, fired, rules, scope
 
 BOTH = pytest.mark.parametrize("slug", [LIEGE, COVID_MSV])
@@ -347,5 +347,4 @@ def test_a_score_says_when_the_forms_it_was_read_from_have_changed(patient: Pati
 
 def text_of(response: Any) -> str:
     assert response.status_code == 200
-    bare = re.sub(r"<(script|style|svg).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.DOTALL)
-    return " ".join(bare.split())
+    return words(response)
