@@ -191,6 +191,33 @@ def test_an_answer_of_the_server_never_replaces_what_was_typed_after_the_questio
     assert Record.objects.get().values == {"hr": "80"}
 
 
+def test_a_slow_server_is_asked_one_thing_at_a_time_and_the_console_is_silent(
+    page: Page, patient, nurse, enter, complaints
+):
+    """UX-07: who types faster than the server answers gets the newest answer; nothing is broken off."""
+    enter(nurse)
+    page.goto(address(patient))
+    held = []
+    page.route("**/check/", lambda route: held.append(route), times=1)
+    with page.expect_request("**/check/"):
+        field(page, "Systolic").fill("124")
+        page.keyboard.press("Tab")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/check/") else None)
+    for label, value in (("Diastolic", "76"), ("Temperature", "36,7"), ("Heart rate", "72")):
+        field(page, label).fill(value)
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(200)
+    assert asked == []
+    with page.expect_request("**/check/") as last:
+        held[0].continue_()
+    sent = last.value.post_data or ""
+    assert all(text in sent for text in ("sbp=124", "dbp=76", "temp=36%2C7", "hr=72"))
+    expect(page.get_by_role("status", name=re.compile("Mean, from the two"))).to_contain_text("92.0")
+    assert len(asked) == 1
+    assert complaints == []
+
+
 def test_a_group_is_marked_not_done_and_back_without_the_mouse(page: Page, patient, nurse, enter):
     """DAT-02: one key on its button; the focus stays, what was typed stays, and it can be taken back."""
     enter(nurse)
