@@ -30,12 +30,14 @@ run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with 
 
 # The workers must agree on the names of tests, some of which hold sets: one hash seed for all.
 # Two browsers at once are slower than one: the walks run after the rest, one by one.
-TESTS := env PYTHONHASHSEED=0 sh -c '$(BIN)/pytest -n auto --dist worksteal -m "not browser" && $(BIN)/pytest -m browser'
+TESTS = env PYTHONHASHSEED=0 sh -c '$(BIN)/pytest -n auto --dist worksteal -m "not browser" && $(BIN)/pytest -m "$(WALKS)"'
+test: WALKS := browser
+test-postgres: WALKS := browser and not keyboard
 
 test: $(VENV)/test browser ## Run every test on SQLite
 	$(TESTS)
 
-test-postgres: $(VENV)/test browser ## Run every test on a PostgreSQL server started for it
+test-postgres: $(VENV)/test browser ## Run them on a PostgreSQL server started for it, but for how a page answers to keys
 	tools/with-postgres $(TESTS)
 
 browser:

@@ -15,6 +15,7 @@ from tests.entry_pages import address
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.keyboard,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("nothing_counted"),
 ]

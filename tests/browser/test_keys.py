@@ -10,7 +10,7 @@ from tests import build
 from tests.browser.pages import field, group
 from tests.entry_pages import address
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.browser.pages import Walk, day
 from tests.browser.typist import Typist
 from trials.simulation import Simulation, simulated_eligible, simulated_values
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 
 EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))
 IF_AVAILABLE = 0.2
