@@ -75,6 +75,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "config.compressing.CompressedPagesMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.readable.ReadableMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
