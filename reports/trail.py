@@ -61,6 +61,11 @@ class Line:
         return sorted(found, key=lambda change: change.code != self.item)
 
     @property
+    def is_new(self) -> bool:
+        """Return whether nothing stood here before: every value is the first one."""
+        return self.entry.kind == "created"
+
+    @property
     def first(self) -> Change | None:
         """Return the change that the row shows before it is opened."""
         return self.changes[0] if self.changes else None
