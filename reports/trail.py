@@ -61,9 +61,9 @@ class Line:
         return sorted(found, key=lambda change: change.code != self.item)
 
     @property
-    def is_new(self) -> bool:
-        """Return whether nothing stood here before: every value is the first one."""
-        return self.entry.kind == "created"
+    def changes_nothing(self) -> bool:
+        """Return whether nothing stood here before: the values of a new row, the details of an access event."""
+        return self.entry.kind in ("created", "access")
 
     @property
     def first(self) -> Change | None:
