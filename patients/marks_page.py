@@ -66,6 +66,13 @@ class VisitBlock:
     title: str
     forms: tuple[FormBlock, ...]
 
+    @property
+    def undone(self) -> int:
+        """Return how many marks of the visit a later change took away."""
+        told = [form.undone for form in self.forms]
+        told += [line.undone for form in self.forms for line in form.lines]
+        return len(list(filter(None, told)))
+
 
 def complete_records(patient: Patient, visit: str = "") -> list[Record]:
     """Return the complete forms of a patient, or of one visit of it, in their order. One query."""

@@ -1,6 +1,7 @@
 """Source verification and medical review: marked in bulk, undone by any later change, listed with old and new."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from patients import entry, reviewing, verifying
 from patients.casebook import Casebook
 from patients.marking import WHOLE, Seen
 from patients.models import Mark, Record
-from tests import build
+from tests import build, cohort
 from tests.entering import DEMOGRAPHY
 from trials.models import Trial
 
@@ -275,6 +276,33 @@ def test_the_page_says_what_was_undone_with_old_and_new(record, monitor, trial, 
         assert "read again" in text
         assert "70 kg" in text
         assert "80 kg" in text
+
+
+def folded(page: str) -> dict[str, bool]:
+    """Return the visits of a page of marks, in their order, each with whether it is open."""
+    heads = re.findall(r'<details( open)?>\s*<summary class="card-head"><h2[^>]*>([^<]+)</h2>', page)
+    return {title: bool(opened) for opened, title in heads}
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "items"),
+    [("verify", verifying.verify, ("spo2",)), ("review", reviewing.review, (WHOLE,))],
+)
+def test_visits_are_folded_after_the_first_but_where_a_mark_was_undone(trial, doctor, name, mark, items):
+    """A whole casebook is one screen; what a change undid is seen at once, with how much it is."""
+    (patient,) = cohort.patients(trial, 1)
+    web, page = build.client(doctor), address(name, trial, patient.code)
+    shown = folded(web.get(page).content.decode())
+    assert list(shown.values()) == [True] + [False] * (len(shown) - 1)
+    record = Record.objects.filter(patient=patient, form="vitals").latest("visit__position")
+    title = trial.rules.visit(record.visit.code).title.in_language("en")
+    with acting(user=doctor, role="investigator"):
+        mark(patient=patient, seen=[Seen(record.pk, record.version, items)], by=doctor, role="investigator")
+    with acting(user=doctor, reason="read again"):
+        by_update(record, changed(record, spo2="90"))
+    answer = web.get(page).content.decode()
+    assert [each for each, opened in folded(answer).items() if opened] == [next(iter(shown)), title]
+    assert "1 mark undone" in answer
 
 
 @pytest.mark.parametrize("bad", ["x", "1:2", "1:x:age", "١:1:age", "9" * 30 + ":1:age"])
