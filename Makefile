@@ -28,9 +28,8 @@ $(VENV)/test: requirements/test.txt $(VENV)/base
 run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with invented patients
 	@tools/start $(BIN)
 
-# The workers must agree on the names of tests, some of which hold sets: one hash seed for all.
 # Two browsers at once are slower than one: the walks run after the rest, one by one.
-TESTS = env PYTHONHASHSEED=0 sh -c '$(BIN)/pytest -n auto --dist worksteal -m "not browser" && $(BIN)/pytest -m "$(WALKS)"'
+TESTS = sh -c '$(BIN)/pytest -n auto --dist worksteal -m "not browser" && $(BIN)/pytest -m "$(WALKS)"'
 test: WALKS := browser
 test-postgres: WALKS := browser and not keyboard
 

@@ -99,7 +99,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("filters", "sources"), FILTERS, ids=str)
+@pytest.mark.parametrize(("filters", "sources"), FILTERS, ids=[str(filters) for filters, _sources in FILTERS])
 def test_each_filter_keeps_what_it_says(trial, patient, coordinator, filters, sources):
     """AUD-11."""
     vitals(patient, sbp="80")
