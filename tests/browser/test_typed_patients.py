@@ -47,13 +47,13 @@ class Typing:
     def by(self, role: str) -> Typist:
         """Return the keyboard of a role; the person signs in when it is needed first."""
         if role not in self.hands:
-            page = self.walk.open()
-            hands = self.hands[role] = Typist(page, self.trial.zone)
-            page.goto("/accounts/login/")
+            hands = self.hands[role] = Typist(self.walk.open(), self.trial.zone)
+            hands.goto("/accounts/login/")
             hands.type(self.people[role].username)
             hands.press("Tab")
             hands.type(build.PASSWORD)
             hands.away("Enter")
+            assert "/trials/" in hands.page.url, f"{role} is not signed in"
         return self.hands[role]
 
     def open_casebook(self, role: str) -> Typist:

@@ -39,8 +39,10 @@ LOOK = """() => {
     hidden: exempt ? "" : !ring ? "without a ring" : !open ? "covered or out of sight" : "",
   };
 }"""
-# A mark that the next page does not have; that page has begun once it is gone.
-LEAVING, ARRIVED = "window.leaving = true", "!window.leaving && document.readyState === 'complete'"
+# A mark that the next page does not have; that page has begun once it is gone, and the browser has set the focus.
+LEAVING = "window.leaving = true"
+ARRIVED = """!window.leaving && document.readyState === "complete" && (document.activeElement !== document.body
+  || ![...document.querySelectorAll("[autofocus]")].some((node) => node.checkVisibility()))"""
 ANSWERED = "!document.querySelector('.htmx-request')"
 DOUBTED = """[...document.querySelectorAll('.confirm:not([hidden]) input')]
   .filter((input) => input.checkVisibility() && !input.value).map((input) => input.name)"""
@@ -127,6 +129,11 @@ class Keyboard:
         for name, text in answers.items():
             self.to(name)
             self.type(text)
+
+    def goto(self, address: str) -> None:
+        """Open an address, as by a bookmark."""
+        self.page.goto(address)
+        self.until(ARRIVED)
 
     def away(self, *keys: str) -> Stop | None:
         """Press keys that lead to another page; look where the focus is on it."""
