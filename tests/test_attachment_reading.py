@@ -202,6 +202,19 @@ def test_hash_and_place_of_a_file_are_told_to_those_who_may_read_files(desk, pat
         assert ("told to those who may read files" in text) is not may
 
 
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_page_of_review_tells_the_hash_to_those_who_may_read_files(desk, patient, trial, role):
+    """SEC-13: what the form holds is shown to everybody, which bytes it is only to readers of files."""
+    save(desk, patient, upload())
+    with acting(system="test"):
+        Record.objects.filter(form="chest_imaging").update(state="complete")
+    page = build.client(build.user(role, trial=trial)).get(
+        f"/trials/{trial.slug}/patients/{patient.code}/review/"
+    )
+    assert "report.pdf" in words(page)
+    assert (held()["sha256"] in words(page)) is (Permission.SEE_FILES in ROLES[role].permissions)
+
+
 def test_a_hash_that_is_not_told_still_shows_that_the_file_was_replaced(desk, patient, trial):
     """AUD-02: another file of the same name and size leaves its entry."""
     for content in ("one", "two"):
