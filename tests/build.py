@@ -25,7 +25,7 @@ from safety.models import AdverseEvent
 from safety.reporting import report_event
 from tests import evidence
 from trials.loading import load_protocol
-from trials.models import Trial
+from trials.models import ProtocolVersion, Trial
 from trials.moments import Moment, parse_moment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,10 +41,20 @@ def protocol_text(slug: str) -> str:
     return (folder / f"{slug}.toml").read_text(encoding="utf-8")
 
 
+def version(text: str, *, effective_from: date = date(2020, 5, 1)) -> ProtocolVersion:
+    """Return a protocol version that this process has read already.
+
+    A process reads each text once: so the number of queries of a page does not depend on the tests before.
+    """
+    with acting(system="test"):
+        loaded = load_protocol(text=text, effective_from=effective_from)
+    assert loaded.rules
+    return loaded
+
+
 def trial(slug: str = LIEGE) -> Trial:
     """Return the trial with its protocol loaded."""
-    with acting(system="test"):
-        return load_protocol(text=protocol_text(slug), effective_from=date(2020, 5, 1)).trial
+    return version(protocol_text(slug)).trial
 
 
 def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any) -> User:

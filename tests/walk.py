@@ -11,7 +11,6 @@ from patients.enrolment import enrol
 from patients.models import Patient, Record, Visit
 from patients.visiting import hold_visit
 from tests import build
-from trials.loading import load_protocol
 from trials.models import ProtocolVersion, Trial
 
 IN_FORCE = date(2021, 3, 1)
@@ -26,14 +25,12 @@ def text(version: str) -> str:
 
 def trial() -> Trial:
     """Return the trial under its first version."""
-    with acting(system="test"):
-        return load_protocol(text=text("1.0"), effective_from=date(2020, 5, 1)).trial
+    return build.version(text("1.0")).trial
 
 
 def amendment(effective_from: date = IN_FORCE) -> ProtocolVersion:
     """Return version 1.1, loaded."""
-    with acting(system="test"):
-        return load_protocol(text=text("1.1"), effective_from=effective_from)
+    return build.version(text("1.1"), effective_from=effective_from)
 
 
 def enrolled(trial: Trial, *, by: User, on: date | None = None) -> Patient:
