@@ -62,6 +62,16 @@ def follow(page: Page, name: str, *, among: str = "Patient") -> None:
     places.get_by_role("link", name=re.compile(rf"(^|\s){re.escape(name)}(\s|$)")).first.click()
 
 
+def tab_to(page: Page, target: Locator) -> None:
+    """Press Tab until the target has the focus."""
+    expect(target).to_be_visible()
+    for _ in range(80):
+        if target.evaluate("node => node === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab never reaches {target}")
+
+
 def fill_in(page: Page, form: Form, values: Mapping[str, Any]) -> None:
     """Type stored values into the page of a protocol form, in the order in which it asks."""
     for item in form.items:
