@@ -71,7 +71,7 @@ class VisitBlock:
         """Return how many marks of the visit a later change took away."""
         told = [form.undone for form in self.forms]
         told += [line.undone for form in self.forms for line in form.lines]
-        return len(list(filter(None, told)))
+        return sum(each is not None for each in told)
 
 
 def complete_records(patient: Patient, visit: str = "") -> list[Record]:
