@@ -61,7 +61,7 @@ class Line:
         return sorted(found, key=lambda change: change.code != self.item)
 
     @property
-    def changes_nothing(self) -> bool:
+    def nothing_before(self) -> bool:
         """Return whether nothing stood here before: the values of a new row, the details of an access event."""
         return self.entry.kind in ("created", "access")
 

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from tests import build, cohort
+from tests import cohort
 from tests.home import HOME
 
 pytestmark = pytest.mark.django_db
@@ -12,11 +12,6 @@ pytestmark = pytest.mark.django_db
 TAKES = {"Accept-Encoding": "gzip, br"}
 A_REPEATED_VISIT = 25_000
 """Bytes of a page whose style and scripts the browser has (budget of the screens)."""
-
-
-@pytest.fixture
-def desk(trial, nurse):
-    return build.client(nurse)
 
 
 def test_home_with_fifty_patients_is_within_the_weight_of_a_repeated_visit(trial, desk):
