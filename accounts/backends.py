@@ -5,7 +5,7 @@ from typing import Any
 from allauth.account.auth_backends import AuthenticationBackend
 
 from accounts.models import User
-from audit.prepared import Prepared
+from audit.compiled_queries import Prepared
 
 PERSON = Prepared(lambda person: User.objects.filter(pk=person), person=int)
 

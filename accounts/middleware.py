@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 
-from accounts import keeping, session_limits
+from accounts import kept_forms, session_limits
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 Responder = Callable[[HttpRequest], HttpResponseBase]
@@ -54,14 +54,14 @@ class SessionLimitsMiddleware:
         if request.user.must_change_password and not _needed_for_a_new_password(request.path):
             return HttpResponseRedirect(reverse("account_change_password"))
         response = self.get_response(request)
-        keeping.forget_saved(request, response)
+        kept_forms.forget_saved(request, response)
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
         return response
 
     def _not_signed_in(self, request: HttpRequest) -> HttpResponseBase:
         """A form that was open when the session ended elsewhere: kept, or told to ask for the password."""
-        if request.method != "POST" or keeping.OWNER_FIELD not in request.POST:
+        if request.method != "POST" or kept_forms.OWNER_FIELD not in request.POST:
             return self.get_response(request)
         return _told("closed") if _wants_no_page(request) else self._keep_and_ask(request, "closed")
 
@@ -72,14 +72,14 @@ class SessionLimitsMiddleware:
             return _told(reason)
         if _has_owner(request):
             return self._keep_and_ask(request, reason)
-        return HttpResponseRedirect(keeping.sign_in_address(request.get_full_path(), reason))
+        return HttpResponseRedirect(kept_forms.sign_in_address(request.get_full_path(), reason))
 
     def _keep_and_ask(self, request: HttpRequest, reason: str) -> HttpResponseBase:
-        owner = keeping.owner_of(request)
+        owner = kept_forms.owner_of(request)
         if owner is None:
-            return HttpResponseRedirect(keeping.sign_in_address(request.get_full_path(), reason))
+            return HttpResponseRedirect(kept_forms.sign_in_address(request.get_full_path(), reason))
         return HttpResponseRedirect(
-            keeping.sign_in_address(keeping.keep(request=request, user=owner), reason)
+            kept_forms.sign_in_address(kept_forms.keep(request=request, user=owner), reason)
         )
 
 
@@ -102,7 +102,7 @@ def _needs_nobody(request: HttpRequest) -> bool:
 
 
 def _has_owner(request: HttpRequest) -> bool:
-    return request.method == "POST" and not _wants_no_page(request) and keeping.OWNER_FIELD in request.POST
+    return request.method == "POST" and not _wants_no_page(request) and kept_forms.OWNER_FIELD in request.POST
 
 
 def _wants_no_page(request: HttpRequest) -> bool:

@@ -1,17 +1,14 @@
-"""People who use the system, what they may do in which trial, and what they typed when their session ended."""
+"""People who use the system, and what they typed when their session ended."""
 
 import unicodedata
-from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import roles
 from audit.trail import Trail
 
 
@@ -83,53 +80,6 @@ class User(AbstractBaseUser):
         """Return up to two letters for the avatar."""
         parts = [part for part in self.full_name.replace("-", " ").split() if part]
         return "".join(part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)).upper()
-
-
-class DelegationQuerySet(models.QuerySet["Delegation"]):
-    """The delegation log."""
-
-    def active(self, on: date | None = None) -> "DelegationQuerySet":
-        """Keep delegations in force on a day (default: today, UTC)."""
-        day = on or timezone.now().date()
-        return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day, user__is_active=True)
-
-    def trials_of(self, user: User, on: date | None = None) -> "models.QuerySet[Delegation, Any]":
-        """Return the keys of the trials in which the person holds a role on a day, for use in a query."""
-        return self.active(on).filter(user_id=user.pk).values("trial_id")
-
-
-class Delegation(models.Model):
-    """A person holds a role in a trial between two dates (delegation log, ICH E6(R3) 2.3)."""
-
-    user = models.ForeignKey(User, models.PROTECT, related_name="delegations")
-    trial = models.ForeignKey("trials.Trial", models.PROTECT, related_name="delegations")
-    role = models.CharField(_("role"), max_length=40, choices=roles.CHOICES)
-    starts_on = models.DateField(_("from"))
-    ends_on = models.DateField(_("until"), null=True, blank=True)
-    granted_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True)
-
-    objects = DelegationQuerySet.as_manager()
-    history = Trail(trial="trial_id")
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
-                name="delegation_ends_after_it_starts",
-                violation_error_message=_("The last day must not be before the first day."),
-            ),
-            models.CheckConstraint(
-                condition=~Q(role="inspector") | Q(ends_on__isnull=False),
-                name="inspector_is_time_boxed",
-                violation_error_message=_("An inspector's access needs a last day."),
-            ),
-            models.UniqueConstraint(
-                fields=["user", "trial"],
-                condition=Q(ends_on=None),
-                name="one_open_delegation_per_trial",
-                violation_error_message=_("This person already holds a role in this trial. End it first."),
-            ),
-        ]
 
 
 class KeptPost(models.Model):

@@ -2,8 +2,11 @@
 
 import time
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
+
+from accounts.models import User
 
 BEGAN = "began"
 SEEN = "seen"
@@ -39,3 +42,9 @@ def seconds_left(session: SessionBase) -> int:
     idle = session.get(SEEN, now) + settings.SESSION_IDLE_SECONDS - now
     lifetime = session.get(BEGAN, now) + settings.SESSION_COOKIE_AGE - now
     return max(0, int(min(idle, lifetime)))
+
+
+def end_sessions(*, user: User, but: str = "") -> None:
+    """End the sessions of a person, except the one with the key `but`."""
+    for session in UserSession.objects.filter(user=user).exclude(session_key=but):
+        session.end()

@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import delegating, keeping, preferences, session_limits
+from accounts import kept_forms, preferences, session_limits
 from accounts.context import THEME_COOKIE, THEMES
-from accounts.models import Delegation, User
+from accounts.models import User
 
 YEAR_SECONDS = 365 * 24 * 3600
 
@@ -31,7 +31,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     factors = Authenticator.objects.filter(user=user)
     context = {
-        "delegations": Delegation.objects.active().filter(user=user).select_related("trial__protocol"),
+        "delegations": user.delegations.active().select_related("trial__protocol"),
         "totp": factors.filter(type=Authenticator.Type.TOTP).first(),
         "passkeys": factors.filter(type=Authenticator.Type.WEBAUTHN).count(),
         "sessions": UserSession.objects.filter(user=user).order_by("-created_at"),
@@ -86,7 +86,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
         )
         get_object_or_404(rows, pk=int(pk) if pk.isascii() and pk.isdigit() and len(pk) < 19 else 0).end()
     else:
-        delegating.end_sessions(user=cast(User, request.user), but=request.session.session_key or "")
+        session_limits.end_sessions(user=cast(User, request.user), but=request.session.session_key or "")
     messages.success(request, _("The session was ended."))
     return redirect("account_profile")
 
@@ -96,10 +96,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
     Nothing is carried out: the person sees what they typed and sends it again.
     """
-    owner = keeping.owner_of(request) if request.method == "POST" else None
+    owner = kept_forms.owner_of(request) if request.method == "POST" else None
     if owner is not None and owner == request.user:
         messages.warning(request, _("You signed in again meanwhile. Check what you typed and save it again."))
-        return HttpResponseRedirect(keeping.keep(request=request, user=owner))
+        return HttpResponseRedirect(kept_forms.keep(request=request, user=owner))
     return render(request, "403_csrf.html", status=403)
 
 

@@ -43,7 +43,7 @@ class Signature(models.Model):
     invalidated_by = models.CharField(_("invalidated by"), max_length=200, blank=True)
     invalidated_reason = models.TextField(_("invalidated because"), blank=True)
 
-    history = Trail(patient="patient_id", trial="trial_id", describe="audit.words.describe_signature")
+    history = Trail(patient="patient_id", trial="trial_id", describe="audit.change_labels.describe_signature")
 
     class Meta:
         indexes = [

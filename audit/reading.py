@@ -15,11 +15,11 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.utils.dateparse import parse_datetime
 
-from audit import snapshots, words
+from audit import change_labels, snapshots
+from audit.change_labels import Change, Reader
 from audit.models import AccessEvent, TrailReview
 from audit.sources import Filter, Source, sources
 from audit.trail import history_model
-from audit.words import Change, Reader
 
 PAGE_SIZE = 50
 STREAM_SIZE = 500
@@ -52,8 +52,8 @@ class Entry:
         if self.of is None:
             return []
         if self.row.history_type == "-":
-            return words.changes(self.of, self.row, None, self.reader)
-        return words.changes(self.of, self._same_life, self.row, self.reader)
+            return change_labels.changes(self.of, self.row, None, self.reader)
+        return change_labels.changes(self.of, self._same_life, self.row, self.reader)
 
     @property
     def _same_life(self) -> Any:

@@ -18,8 +18,8 @@ from django.utils import timezone
 
 from audit import events, merkle
 from audit.canonical import canonical, sha256
-from audit.leaves import SealedTable, leaves, sealed_tables
 from audit.models import Seal, SealedPart
+from audit.sealed_rows import SealedTable, leaves, sealed_tables
 
 # Rows under one part (a tampered part narrows the search to so many) and under one seal (how long it takes).
 PART_ROWS = 2048

@@ -113,7 +113,7 @@ class Trail(HistoricalRecords):
     watched: columns whose change leaves a row although their content is not copied (password hashes).
     deletable: clinical rows are never deleted; only technical ones may be.
     final: a column that holds a value never changes again; an empty one (NULL) may be filled, once.
-    describe: dotted path of a function `(old_row, new_row, language) -> list[audit.words.Change]`.
+    describe: dotted path of a function `(old_row, new_row, language) -> list[audit.change_labels.Change]`.
     form, items: column that names the captured form, and the JSON column that holds its items.
     person: column with the id of the user the row is about (their own row, a delegation).
     covered_by: relations to rows whose signature covers this row too: adding it or changing its content

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.db import connections
 
 from audit import replay, seals, signatures, triggers
-from audit.leaves import SealedTable, leaves, sealed_tables
 from audit.merkle import Tree
 from audit.models import Seal, SealedPart, Signature
+from audit.sealed_rows import SealedTable, leaves, sealed_tables
 from audit.triggers.tables import tracked_tables
 
 NO_ANCHOR = (

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "safety",
     "reports",
     "exports",
+    "demo",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -14,9 +14,9 @@ trial_pages = [
     path("", include("safety.urls")),
     path("exports/", include("exports.urls")),
     path("documents/", include("exports.document_urls")),
-    path("trail/", include("reports.trail_urls")),
-    path("laboratories/", include("trials.laboratory_urls")),
-    path("people/", include("accounts.people_urls")),
+    path("trail/", include("reports.audit_trail.urls")),
+    path("laboratories/", include("trials.laboratories.urls")),
+    path("people/", include("trials.people.urls")),
 ]
 
 urlpatterns = [

@@ -1,7 +1,7 @@
 """Infusions at the bedside: the weight of the day, what was given and when, or why nothing was given.
 
 Only what both arms share: no verb here reads or writes the product of a masked trial. Whoever must follow
-an infusion (the dose in `dosing.preparing`, other rooms) listens to `dosing.signals.infusion_given`.
+an infusion (the dose in `dosing.product`, other rooms) listens to `dosing.signals.infusion_given`.
 """
 
 from decimal import Decimal
@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import because
+from dosing.conflicts import Stale
 from dosing.models import Infusion
-from dosing.planning import (
+from dosing.product import Product, record_preparation
+from dosing.schedule import (
     given_days,
     given_on,
     order_errors,
@@ -24,17 +26,15 @@ from dosing.planning import (
     refuse_before_the_one_before,
     timing_errors,
 )
-from dosing.preparing import Product, record_preparation
 from dosing.signals import infusion_given
-from dosing.stale import Stale
 from dosing.weights import age_errors, weight_errors
-from patients.consenting import current_consent
-from patients.eligibility import decision_in_force
-from patients.lifecycle import held, refuse_closed_place, require
 from patients.models import Consent, Patient, Visit
-from patients.reconsent import refuse_without_reconsent
-from patients.visiting import OPEN_STATES, hold_visit, replan
-from trials.moments import Moment
+from patients.participation.consent import current_consent
+from patients.participation.eligibility import decision_in_force
+from patients.participation.lifecycle import held, refuse_closed_place, require
+from patients.participation.reconsent import refuse_without_reconsent
+from patients.participation.visits import OPEN_STATES, hold_visit, replan
+from protocol.values.moments import Moment
 
 __all__ = [
     "Bedside",

@@ -18,11 +18,11 @@ from accounts.models import User
 from audit.context import acting
 from dosing.models import AllocationList, AllocationSlot
 from dosing.randomisation import ALGORITHM, permuted_blocks
-from patients.inputs import input_words, latest_complete
 from patients.models import Patient
+from patients.participation.eligibility_data import input_words, latest_complete
+from protocol.document.design import Arm
+from protocol.document.document import Protocol
 from trials.models import Trial
-from trials.protocol import Protocol
-from trials.protocol_design import Arm
 
 # Places per stratum beyond the target: whole blocks, replacements, and patients who leave before treatment.
 RESERVE = 2

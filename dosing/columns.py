@@ -8,8 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as lazy
 
 from accounts.models import User
-from dosing.models import Infusion, Preparation
-from dosing.words import (
+from dosing.labels import (
     dose_words,
     is_overdue,
     millions,
@@ -19,9 +18,10 @@ from dosing.words import (
     today_at,
     window_words,
 )
+from dosing.models import Infusion, Preparation
+from protocol.document.document import Protocol
 from trials.listing import Column
 from trials.models import Trial
-from trials.protocol import Protocol
 
 
 def infusion_columns(trial: Trial, *, with_product: bool) -> tuple[Column, ...]:

@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 
 from dosing.allocation import arm_of
 from dosing.dose import MILLION, required_cells, shown_millions, shown_percent
+from dosing.labels import FINDING_TONES, millions, said_number
 from dosing.models import Infusion
-from dosing.preparing import compared
-from dosing.words import FINDING_TONES, millions, said_number
-from trials.item_words import number_text
-from trials.protocol_design import Dosing
+from dosing.product import compared
+from protocol.document.design import Dosing
+from protocol.values.labels import number_text
 
 
 @dataclass(frozen=True, slots=True)

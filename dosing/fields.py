@@ -6,8 +6,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
-from trials.items import canonical
-from trials.refused import ValueRefused
+from protocol.values.parsing import canonical
+from protocol.values.refusals import ValueRefused
 
 
 class MeasureField(forms.CharField):

@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as lazy
 from accounts.models import User
 from dosing import administration
 from dosing.fields import MeasureField
+from dosing.labels import said_moment, said_number
 from dosing.models import Infusion
 from dosing.row_forms import SEGMENTS, LineField, RowForm, YesNoField, measure
 from dosing.weights import last_weight
-from dosing.words import said_moment, said_number
-from trials.day_fields import MomentField
+from trials.date_fields import MomentField
 
 State = Infusion.State
 

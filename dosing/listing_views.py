@@ -7,14 +7,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as lazy
 
-from accounts.access import TrialRequest, trial_page
-from accounts.permissions import Permission as P
 from dosing.columns import attach_products, infusion_columns, slot_columns
 from dosing.filters import InfusionFilter, SlotFilter
+from dosing.labels import said_instant
 from dosing.models import AllocationList, AllocationSlot, Infusion
-from dosing.treatment_reading import note_treatment_read
-from dosing.words import said_instant
+from dosing.treatment_access import note_treatment_read
+from trials.access import TrialRequest, trial_page
 from trials.listing import Listing
+from trials.permissions import Permission as P
 
 
 @trial_page(see=P.SEE_TRIAL)

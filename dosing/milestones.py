@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from django.utils.translation import gettext as _
 
 from dosing.models import Infusion
-from patients.milestones import Milestone
 from patients.models import Patient
-from trials.moments import Moment
+from patients.participation.milestones import Milestone
+from protocol.values.moments import Moment
 
 
 def infusions_given(patients: Sequence[Patient]) -> Iterator[Milestone]:

@@ -9,12 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from accounts.access import Access
 from accounts.models import User
-from accounts.roles import ROLES
 from audit.trail import Concealed, Locks, Trail
 from patients.models import OfPatient, Patient, Visit
+from trials.access import Access
 from trials.models import Trial
+from trials.roles import ROLES
 
 
 class TreatmentQuerySet(OfPatient):

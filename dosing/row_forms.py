@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from dosing.fields import MeasureField
 from dosing.models import Infusion
-from patients.forms import StepForm
+from patients.participation.forms import StepForm
 
 YES_NO = [("Y", _("Yes")), ("N", _("No"))]
 SEGMENTS = "components/segments.html"

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dosing import listing_views, preparation_views, views
+from dosing import listing_views, product_views, views
 
 INFUSION = "patients/<str:code>/infusions/<number:number>/"
 
@@ -13,6 +13,6 @@ urlpatterns = [
     path(INFUSION, views.infusion, name="infusion"),
     path(f"{INFUSION}weight/", views.weight, name="weight"),
     path(f"{INFUSION}not-given/", views.not_given, name="not-given"),
-    path(f"{INFUSION}preparation/", preparation_views.preparation, name="preparation"),
-    path(f"{INFUSION}preparation/dose/", preparation_views.dose, name="dose"),
+    path(f"{INFUSION}preparation/", product_views.preparation, name="preparation"),
+    path(f"{INFUSION}preparation/dose/", product_views.dose, name="dose"),
 ]

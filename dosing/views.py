@@ -9,18 +9,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.access import TrialRequest, trial_page
-from accounts.keeping import kept_data
-from accounts.permissions import Permission as P
+from accounts.kept_forms import kept_data
 from dosing.administration import obstacle
+from dosing.conflicts import Stale
 from dosing.dose_box import dose_box
 from dosing.forms import BedsideForm, NotGivenForm, WeightForm
+from dosing.labels import infusion_facts, product_facts, status_tag, today_at, window_words
 from dosing.models import Infusion, Preparation
 from dosing.row_forms import RowForm
-from dosing.stale import Stale
-from dosing.treatment_reading import note_treatment_read
-from dosing.words import infusion_facts, product_facts, status_tag, today_at, window_words
-from patients.views import patient_of
+from dosing.treatment_access import note_treatment_read
+from patients.views.steps import patient_of
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
 
 
 def infusion_of(request: TrialRequest, code: str, number: int) -> Infusion:

@@ -10,12 +10,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
+from dosing.labels import said_number
 from dosing.models import Infusion
-from dosing.words import said_number
-from patients.casebook import day_of
+from patients.casebook.casebook import day_of
 from patients.models import Patient, Record
-from trials.items import decimal
-from trials.moments import Moment
+from protocol.values.moments import Moment
+from protocol.values.parsing import decimal
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exports.models import Document
 from patients.models import Patient
-from trials.day_fields import DayField
+from trials.date_fields import DayField
 from trials.models import ProtocolVersion, Trial
 
 Kind = Document.Kind

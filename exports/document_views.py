@@ -9,12 +9,12 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 
-from accounts.access import TrialRequest, trial_page
-from accounts.permissions import Permission as P
-from exports.asking import ask_for
 from exports.document_forms import FORMS, CasebookForm, CrfForm, DocumentForm, VisitReportForm
-from exports.making import NEEDED, register
+from exports.document_requests import ask_for
+from exports.documents import NEEDED, register
 from exports.models import Document, documents_storage
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
 
 SHOWN = 30
 

@@ -7,20 +7,20 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.permissions import Permission
 from audit import events, seals
 from audit.context import Actor, current_actor, resuming
-from exports.archive import Archive
-from exports.dictionary import dictionary_table
-from exports.forms_tables import form_tables
-from exports.manifest import manifest
-from exports.snapshot import snapshot
-from exports.tables import Table, study_tables
-from exports.trail_table import trail_table
-from patients.attaching import Damaged, content, file_items
+from exports.tables.archive import Archive
+from exports.tables.dictionary import dictionary_table
+from exports.tables.forms import form_tables
+from exports.tables.manifest import manifest
+from exports.tables.snapshot import snapshot
+from exports.tables.study import Table, study_tables
+from exports.tables.trail import trail_table
+from patients.entry.attachments import Damaged, content, file_items
 from patients.models import Attachment, Record
-from trials.dictionary import file_path
+from protocol.checking.dictionary import file_path
 from trials.models import Trial
+from trials.permissions import Permission
 
 
 def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[Table]:

@@ -11,10 +11,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import Access
-from accounts.permissions import Permission
 from patients.models import Patient
+from trials.access import Access
 from trials.models import ProtocolVersion, Trial
+from trials.permissions import Permission
 
 STALLED_AFTER = timedelta(minutes=20)
 UNNOTICED_AFTER = timedelta(seconds=30)

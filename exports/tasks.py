@@ -2,10 +2,10 @@
 
 from django_tasks import task
 
-from exports import making
+from exports import documents
 
 
 @task()
 def make_document(key: str) -> None:
     """Make the document with this id."""
-    making.make(key)
+    documents.make(key)

@@ -7,12 +7,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import TrialRequest, trial_page
-from accounts.permissions import Permission as P
 from audit.events import Kind
 from audit.models import AccessEvent
 from audit.seals import SealBroken
 from exports.exporting import export, tables_of
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
 
 
 class PurposeForm(forms.Form):

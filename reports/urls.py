@@ -3,7 +3,11 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from reports import casebook, closing_views, home, quality_listing, searching
+from reports.casebook import views as casebook_views
+from reports.closing import views as closing_views
+from reports.home import views as home_views
+from reports.quality import listing
+from reports.search import views as search_views
 
 
 class SubjectCode(StringConverter):
@@ -16,11 +20,11 @@ register_converter(SubjectCode, "subject")
 
 app_name = "reports"
 urlpatterns = [
-    path("", home.home, name="home"),
-    path("patients/<subject:code>/", casebook.casebook, name="casebook"),
-    path("patients/<subject:code>/profile.svg", casebook.download, name="profile"),
-    path("quality/", quality_listing.listing, name="quality"),
-    path("quality/ask/", quality_listing.ask, name="quality-ask"),
+    path("", home_views.home, name="home"),
+    path("patients/<subject:code>/", casebook_views.casebook, name="casebook"),
+    path("patients/<subject:code>/profile.svg", casebook_views.download, name="profile"),
+    path("quality/", listing.listing, name="quality"),
+    path("quality/ask/", listing.ask, name="quality-ask"),
     path("lock/", closing_views.show, name="checklist"),
-    path("search/", searching.search, name="search"),
+    path("search/", search_views.search, name="search"),
 ]

@@ -8,6 +8,6 @@ class SafetyConfig(AppConfig):
     def ready(self) -> None:
         """Tell what a signature on the casebook covers of the adverse events."""
         from patients import signals
-        from safety import covering
+        from safety import signature_scope
 
-        signals.casebook_content.connect(covering.events, dispatch_uid="safety.covering")
+        signals.casebook_content.connect(signature_scope.events, dispatch_uid="safety.signature_scope")

@@ -3,9 +3,9 @@
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from protocol.document.document import Protocol
 from safety.classification import NONE_OF_THESE
 from safety.models import CRITERIA, NOT_OF_SPECIAL_INTEREST, AdverseEvent
-from trials.protocol import Protocol
 
 Choices = list[tuple[str, str]]
 

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from trials.moments import Moment, before
-from trials.protocol_design import CAUSALITIES
+from protocol.document.design import CAUSALITIES
+from protocol.values.moments import Moment, before
 
 NONE_OF_THESE = "none_of_these"
 UNRELATED_CAUSALITIES = frozenset(code for code, related in CAUSALITIES.items() if not related)

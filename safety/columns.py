@@ -4,37 +4,37 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from safety import words
+from safety import labels
 from safety.models import AdverseEvent
 from safety.reviews import TONES, review_state
 from trials.listing import Column
 
 
-def event_columns(wording: words.Wording) -> tuple[Column, ...]:
+def event_columns(wording: labels.Wording) -> tuple[Column, ...]:
     """Return the columns in the words of one trial. Rows need `patient` and `attach_reviews`."""
     return (*_what(wording), *_how_bad(), *_when(wording), *_standing())
 
 
-def _what(wording: words.Wording) -> tuple[Column, ...]:
+def _what(wording: labels.Wording) -> tuple[Column, ...]:
     return (
         Column(name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
                sort=("patient_id", "number")),
         Column(name="number", label=lazy("No."), value=lambda row: row.number, css="num"),
         Column(name="term", label=lazy("Event"), value=lambda row: row.term, free_text=True,
-               text=lambda row: words.lines(_event(wording, row))),
+               text=lambda row: labels.lines(_event(wording, row))),
         Column(name="aesi", label=lazy("Special interest"), value=lambda row: row.aesi, on_page=False),
     )  # fmt: skip
 
 
-def _event(wording: words.Wording, row: AdverseEvent) -> list[str]:
+def _event(wording: labels.Wording, row: AdverseEvent) -> list[str]:
     interest, wrong = wording.interest(row), _("Entered in error") if row.in_error else ""
-    marks = [words.tag(tone, text) for tone, text in (("checked", interest), ("late", wrong)) if text]
+    marks = [labels.tag(tone, text) for tone, text in (("checked", interest), ("late", wrong)) if text]
     return [row.term, *marks]
 
 
 def _how_bad() -> tuple[Column, ...]:
     return (
-        Column(name="grade", label=lazy("Grade"), value=lambda row: row.grade, text=words.grade_tag,
+        Column(name="grade", label=lazy("Grade"), value=lambda row: row.grade, text=labels.grade_tag,
                css="nowrap", sort=("grade",)),
         Column(name="serious", label=lazy("Serious"), value=lambda row: row.serious),
         Column(name="seriousness", label=lazy("Seriousness criteria"), on_page=False,
@@ -42,14 +42,14 @@ def _how_bad() -> tuple[Column, ...]:
         Column(name="related", label=lazy("Related"), value=lambda row: row.related),
         Column(name="causality", label=lazy("Causality"), value=lambda row: row.causality, on_page=False),
         Column(name="class", label=lazy("Class"), value=lambda row: row.classification.value,
-               text=words.class_tag),
+               text=labels.class_tag),
     )  # fmt: skip
 
 
-def _when(wording: words.Wording) -> tuple[Column, ...]:
+def _when(wording: labels.Wording) -> tuple[Column, ...]:
     return (
         Column(name="onset", label=lazy("Onset – end"), value=lambda row: row.onset, css="nowrap",
-               text=lambda row: words.lines([wording.onset(row), f"– {wording.end(row)}"]),
+               text=lambda row: labels.lines([wording.onset(row), f"– {wording.end(row)}"]),
                sort=("onset_earliest",)),
         Column(name="onset_day", label=lazy("Study day of onset"), on_page=False,
                value=lambda row: wording.study_day(row.onset_moment, row.patient)),
@@ -65,7 +65,7 @@ def _standing() -> tuple[Column, ...]:
     return (
         Column(name="review", label=lazy("Review"), value=lambda row: review_state(row).value, text=_review),
         Column(name="clock", label=lazy("Report"), value=_stage,
-               text=lambda row: words.clock_tag(row, now)),
+               text=lambda row: labels.clock_tag(row, now)),
         Column(name="due_at", label=lazy("Report due"), value=lambda row: row.due_at, on_page=False),
         Column(name="reported", label=lazy("Reported"), value=lambda row: row.reported, on_page=False),
         Column(name="in_error", label=lazy("Entered in error"), value=lambda row: row.in_error_reason,
@@ -77,7 +77,7 @@ def _review(row: AdverseEvent) -> object:
     if row.in_error:
         return ""
     state = review_state(row)
-    return words.tag(TONES[state], state.label)
+    return labels.tag(TONES[state], state.label)
 
 
 def _stage(row: AdverseEvent) -> str:

@@ -9,11 +9,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from patients.models import Patient
+from protocol.values.moments import Moment
 from safety import choices
 from safety.models import AdverseEvent, AdverseEventQuerySet
-from trials.day_fields import DayField
+from trials.date_fields import DayField
 from trials.models import Trial
-from trials.moments import Moment
 
 YES_NO = [("yes", _("Yes")), ("no", _("No"))]
 CLOCKS = [("open", _("Report due")), ("overdue", _("Overdue")), ("reported", _("Reported"))]

@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.models import Meaning
-from patients.forms import PasswordForm, StepForm
+from patients.participation.forms import PasswordForm, StepForm
+from protocol.document.document import Protocol
+from protocol.values.moments import Moment
 from safety import choices, reporting
-from safety.answers import EventAnswers, answers_of
+from safety.event_checks import EventAnswers, answers_of
 from safety.models import AdverseEvent
-from trials.day_fields import MomentField
-from trials.moments import Moment
-from trials.protocol import Protocol
+from trials.date_fields import MomentField
 
 ANY_PRECISION = ("year", "month", "day", "minute")
 GRADES = [

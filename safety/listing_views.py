@@ -13,16 +13,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.access import TrialRequest, trial_page
-from accounts.permissions import Permission as P
 from safety import reporting
 from safety.columns import event_columns
 from safety.filters import AdverseEventFilter
 from safety.forms import ReviewForm
+from safety.labels import Wording, counted, finding_words
 from safety.models import AdverseEvent
 from safety.reviews import TONES, attach_reviews, review_state
-from safety.words import Wording, counted, finding_words
+from trials.access import TrialRequest, trial_page
 from trials.listing import Listing, Selection
+from trials.permissions import Permission as P
 
 AT_ONCE = 100
 

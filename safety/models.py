@@ -10,10 +10,10 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.access import Access
 from audit.models import Signature
 from audit.trail import Locks, Trail
 from patients.models import Patient, VisibleToMembers
+from protocol.values.moments import Moment
 from safety import clocks
 from safety.classification import (
     NONE_OF_THESE,
@@ -25,8 +25,8 @@ from safety.classification import (
     classify,
     findings,
 )
+from trials.access import Access
 from trials.models import Trial
-from trials.moments import Moment
 
 NOT_OF_SPECIAL_INTEREST = "none"
 # As plain text: a migration must not name an enumeration of ours.

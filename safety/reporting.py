@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit import signatures
 from audit.context import because
-from patients.lifecycle import held, refuse_when_locked
 from patients.models import Patient
-from safety.answers import EventAnswers, answers_of, columns, placed
+from patients.participation.lifecycle import held, refuse_when_locked
+from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
+from safety.event_checks import EventAnswers, answers_of, columns, placed
 from safety.models import AdverseEvent
-from trials.moments import Moment, before
 
 
 class StaleEvent(Exception):

@@ -5,7 +5,7 @@ Both ends are moments of any precision; what is not known stays an interval (SAF
 
 from dataclasses import dataclass
 
-from trials.moments import Moment, before, days_between, minutes_between
+from protocol.values.moments import Moment, before, days_between, minutes_between
 
 
 @dataclass(frozen=True, slots=True)

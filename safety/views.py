@@ -10,18 +10,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.access import TrialRequest, trial_page
-from accounts.keeping import kept_data
-from accounts.permissions import Permission as P
-from patients.milestones import milestones
+from accounts.kept_forms import kept_data
 from patients.models import Patient
-from patients.views import patient_of, step
+from patients.participation.milestones import milestones
+from patients.views.steps import patient_of, step
 from safety import reporting
 from safety.forms import AfterLockForm, AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
-from safety.models import AdverseEvent
-from safety.reviews import TONES, ReviewState, attach_reviews, review_state
-from safety.timing import since
-from safety.words import (
+from safety.labels import (
     CLASS_TITLES,
     CLOCK_TONES,
     Wording,
@@ -31,6 +26,11 @@ from safety.words import (
     grade_tag,
     since_text,
 )
+from safety.models import AdverseEvent
+from safety.reviews import TONES, ReviewState, attach_reviews, review_state
+from safety.timing import since
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
 
 
 def event_of(request: TrialRequest, patient: Patient, number: int) -> AdverseEvent:

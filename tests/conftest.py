@@ -1,4 +1,4 @@
-"""Fixtures every test may use. Builders are in tests/build.py."""
+"""Fixtures every test may use. Builders are in tests/support/build.py."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -13,9 +13,9 @@ from accounts.models import User
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
 from patients.models import Patient, Record
-from tests import build, rows, walk
-from tests.bedside import NOW
-from tests.entering import DEMOGRAPHY
+from tests.support import build, rows, walk
+from tests.support.bedside import NOW
+from tests.support.entering import DEMOGRAPHY
 from trials.models import ProtocolVersion, Trial
 
 # A property is right or wrong however busy the machine is.

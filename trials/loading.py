@@ -12,10 +12,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
-from trials.checking_shape import Problem
+from protocol.checking.loading import load
+from protocol.checking.mistakes import ProtocolMistakes
+from protocol.checking.shape import Problem
+from protocol.checking.succession import succession_problems
+from protocol.document.document import Protocol
 from trials.models import ProtocolVersion, Trial
-from trials.protocol import Protocol, ProtocolMistakes, load
-from trials.succession import succession_problems
 
 
 class VersionTaken(ValueError):

@@ -1,7 +1,8 @@
 """Trials, the immutable versions of their protocols, and the reference ranges of their laboratories."""
 
+from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.db import models
@@ -10,9 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from accounts.models import Delegation, User
+from accounts.models import User
 from audit.trail import Apart, Concealed, Locks, Trail
-from trials.protocol import Protocol, load
+from protocol.checking.loading import load
+from protocol.document.document import Protocol
+from trials import roles
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -20,6 +23,53 @@ if TYPE_CHECKING:
 
 _MOST_PARSED = 64
 _parsed: dict[str, Protocol] = {}
+
+
+class DelegationQuerySet(models.QuerySet["Delegation"]):
+    """The delegation log."""
+
+    def active(self, on: date | None = None) -> "DelegationQuerySet":
+        """Keep delegations in force on a day (default: today, UTC)."""
+        day = on or timezone.now().date()
+        return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day, user__is_active=True)
+
+    def trials_of(self, user: User, on: date | None = None) -> "models.QuerySet[Delegation, Any]":
+        """Return the keys of the trials in which the person holds a role on a day, for use in a query."""
+        return self.active(on).filter(user_id=user.pk).values("trial_id")
+
+
+class Delegation(models.Model):
+    """A person holds a role in a trial between two dates (delegation log, ICH E6(R3) 2.3)."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="delegations")
+    trial = models.ForeignKey("Trial", models.PROTECT, related_name="delegations")
+    role = models.CharField(_("role"), max_length=40, choices=roles.CHOICES)
+    starts_on = models.DateField(_("from"))
+    ends_on = models.DateField(_("until"), null=True, blank=True)
+    granted_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True)
+
+    objects = DelegationQuerySet.as_manager()
+    history = Trail(trial="trial_id")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
+                name="delegation_ends_after_it_starts",
+                violation_error_message=_("The last day must not be before the first day."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(role="inspector") | Q(ends_on__isnull=False),
+                name="inspector_is_time_boxed",
+                violation_error_message=_("An inspector's access needs a last day."),
+            ),
+            models.UniqueConstraint(
+                fields=["user", "trial"],
+                condition=Q(ends_on=None),
+                name="one_open_delegation_per_trial",
+                violation_error_message=_("This person already holds a role in this trial. End it first."),
+            ),
+        ]
 
 
 class TrialQuerySet(models.QuerySet["Trial"]):
@@ -145,7 +195,7 @@ class Laboratory(models.Model):
 
 
 class ReferenceRange(models.Model):
-    """What a laboratory calls normal for one item: sex, ages, days in force (trials.reference).
+    """What a laboratory calls normal for one item: sex, ages, days in force (protocol.values.reference_ranges).
 
     Never changed in silence: a new sheet is a new period, an error is corrected with a reason.
     """

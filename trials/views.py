@@ -6,8 +6,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 
-from accounts.models import Delegation
-from accounts.roles import ROLES
+from trials.models import Delegation
+from trials.roles import ROLES
 
 
 @never_cache

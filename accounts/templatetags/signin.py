@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import keeping, session_limits
+from accounts import kept_forms, session_limits
 
 register = template.Library()
 
@@ -16,12 +16,14 @@ def form_owner(context: dict[str, Any]) -> SafeString:
     """Return the hidden fields of every data form by which what is typed survives the end of the session."""
     request = context["request"]
     owner = format_html(
-        '<input type="hidden" name="{}" value="{}">', keeping.OWNER_FIELD, keeping.owner_value(request.user)
+        '<input type="hidden" name="{}" value="{}">',
+        kept_forms.OWNER_FIELD,
+        kept_forms.owner_value(request.user),
     )
-    token = request.GET.get(keeping.KEPT_FIELD) or request.POST.get(keeping.KEPT_FIELD)
+    token = request.GET.get(kept_forms.KEPT_FIELD) or request.POST.get(kept_forms.KEPT_FIELD)
     if not token:
         return owner
-    return owner + format_html('<input type="hidden" name="{}" value="{}">', keeping.KEPT_FIELD, token)
+    return owner + format_html('<input type="hidden" name="{}" value="{}">', kept_forms.KEPT_FIELD, token)
 
 
 @register.simple_tag(takes_context=True)

@@ -8,16 +8,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.access import access_to
 from accounts.models import User, normal_username
-from accounts.permissions import Permission
 from audit import seals
 from audit.context import acting
-from exports.making import Copy, register_copy, write
+from exports.documents import Copy, register_copy, write
 from exports.management.told import refuse_unless_new, trial_named
 from exports.paper.audience import Audience
 from exports.paper.typesetting import NotPrinted
+from trials.access import access_to
 from trials.models import Trial
+from trials.permissions import Permission
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from datetime import date, datetime
 
 from django.utils.formats import date_format
 
-from accounts.access import Access
-from accounts.permissions import Permission
-from audit.words import Reader
+from audit.change_labels import Reader
+from protocol.document.document import Protocol
+from protocol.values.moments import Moment
+from trials.access import Access
 from trials.models import ProtocolVersion, Trial
-from trials.moments import Moment
-from trials.protocol import Protocol
+from trials.permissions import Permission
 
 
 @dataclass

@@ -11,14 +11,14 @@ from audit.signatures import Standing, verify_many
 from exports.paper.audience import Audience
 from exports.paper.marks import Marks
 from exports.paper.past import Past
-from patients.field_history import role_words
+from patients.casebook.form_versions import forms_in, item_in, not_asked
+from patients.casebook.item_history import role_words
+from patients.casebook.read_form import Line, sections
 from patients.models import Query, QueryMessage, Record
-from patients.reading import Line, sections
-from patients.retired import forms_in, item_in, not_asked
-from trials.item_words import file_words
-from trials.items import display
-from trials.protocol_items import Form, Item
-from trials.reference import Readings
+from protocol.document.items import Form, Item
+from protocol.values.labels import file_words
+from protocol.values.parsing import display
+from protocol.values.reference_ranges import Readings
 
 Part = dict[str, Any]
 FLAGS = {"low": "↓", "high": "↑", "": ""}

@@ -15,7 +15,7 @@ from exports.paper import labels
 from exports.paper.audience import Audience
 from exports.paper.patient import PatientPaper
 from exports.paper.typesetting import Making, typeset
-from exports.snapshot import snapshot
+from exports.tables.snapshot import snapshot
 from patients.models import Patient
 from trials.models import ProtocolVersion
 

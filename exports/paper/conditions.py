@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from patients.inputs import subject_words
-from trials.expression_syntax import (
+from patients.participation.eligibility_data import subject_words
+from protocol.document.document import Protocol
+from protocol.document.items import Form, Item
+from protocol.expressions.syntax import (
     Binary,
     Call,
     ExpressionError,
@@ -18,8 +20,7 @@ from trials.expression_syntax import (
     Unary,
     parse,
 )
-from trials.item_words import code_words, with_unit
-from trials.protocol import Form, Item, Protocol
+from protocol.values.labels import code_words, with_unit
 
 COMPARED: dict[str, Callable[[], str]] = {
     "==": lambda: _("is"), "!=": lambda: _("is not"), "<": lambda: _("is below"), "<=": lambda: _("is at most"),

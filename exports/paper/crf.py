@@ -11,9 +11,10 @@ from exports.paper.audience import Audience
 from exports.paper.casebook import trial_facts, trial_words
 from exports.paper.conditions import in_words
 from exports.paper.typesetting import Making, typeset
-from trials.item_words import MISSING_WORDS, YES_NO_WORDS, unit_words
+from protocol.document.document import Protocol
+from protocol.document.items import Form, Item
+from protocol.values.labels import MISSING_WORDS, YES_NO_WORDS, unit_words
 from trials.models import ProtocolVersion
-from trials.protocol import Form, Item, Protocol
 
 EMPTY_ROWS = 6
 Part = dict[str, Any]

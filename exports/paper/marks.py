@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from exports.paper.audience import Audience
-from patients.marking import WHOLE
 from patients.models import Mark
+from patients.review.marks import WHOLE
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import models
 
+from audit.change_labels import EMPTY
 from audit.trail import history_model, tracked_columns
-from audit.words import EMPTY
 from patients.models import Record
 
 HEAD = ("history_date", "history_full_name", "history_change_reason")

@@ -11,24 +11,24 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from audit.change_labels import column_changes
 from audit.sources import hidden_signatures
-from audit.words import column_changes
+from dosing.labels import infusion_facts, millions, product_facts, said_number
 from dosing.models import Infusion, Preparation
-from dosing.words import infusion_facts, millions, product_facts, said_number
 from exports.paper import past
 from exports.paper.audience import Audience
 from exports.paper.captured import Beside, Part, form_part, past_part, queries_of, signatures_of
 from exports.paper.marks import marks_of
 from exports.paper.subjects import subject_of
 from exports.paper.trail import trail_part
-from patients.casebook import forms_of, visit_title
-from patients.flags import readings_of
-from patients.inputs import input_words, value_words
+from patients.casebook.casebook import forms_of, visit_title
+from patients.casebook.range_flags import readings_of
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
+from patients.participation.eligibility_data import input_words, value_words
+from protocol.values.reference_ranges import Readings
+from safety.labels import CLASS_TITLES, Wording
 from safety.models import AdverseEvent
-from safety.words import CLASS_TITLES, Wording
 from trials.models import ProtocolVersion
-from trials.reference import Readings
 
 Facts = list[tuple[str, str]]
 

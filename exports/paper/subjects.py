@@ -6,11 +6,11 @@ from typing import Any
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from audit.change_labels import Reader
 from audit.events import Kind
 from audit.models import AccessEvent
 from audit.reading import Entry
 from audit.trail import model_labelled
-from audit.words import Reader
 from patients.models import Query, Visit
 from trials.models import ProtocolVersion
 

@@ -11,7 +11,7 @@ from audit.reading import Entry
 from audit.sources import Filter
 from exports.paper.audience import Audience
 from exports.paper.subjects import subject
-from patients.field_history import role_words
+from patients.casebook.item_history import role_words
 
 KINDS = {
     "created": lambda: _("Created"), "changed": lambda: _("Changed"), "deleted": lambda: _("Deleted"),

@@ -136,7 +136,7 @@ class Record(models.Model):
         ),
         marks=Marks(kept_in="patients.Mark", kind="verification", clears="verified_at"),
         excluded=("save_key",),
-        describe="patients.words.describe_record",
+        describe="patients.casebook.record_changes.describe_record",
         concealed=OF_FILES,
         form="form",
         items="values",

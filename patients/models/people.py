@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.trail import Locks, Trail
 from patients.models.visibility import OfPatient, VisibleToMembers
 from patients.signals import casebook_content
+from protocol.values.moments import Moment
 from trials.models import ProtocolVersion, Trial
-from trials.moments import Moment
 
 PATIENT_SIGNED = (
     "code", "protocol", "state", "screened_on", "group", "enrolled_on", "first_infusion_on", "failed_on",

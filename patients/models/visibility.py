@@ -4,7 +4,8 @@ from typing import Any
 
 from django.db import models
 
-from accounts.models import Delegation, User
+from accounts.models import User
+from trials.models import Delegation
 
 
 class VisibleToMembers(models.QuerySet[Any]):

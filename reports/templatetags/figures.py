@@ -3,7 +3,7 @@
 from django import template
 from django.utils.safestring import SafeString, mark_safe
 
-from reports.figures import Figure
+from reports.figures.shapes import Figure
 
 register = template.Library()
 

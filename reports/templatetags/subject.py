@@ -5,9 +5,9 @@ from typing import Any
 from django import template
 from django.urls import reverse
 
-from accounts.permissions import Permission
 from patients.models import Patient
-from reports.subject import header
+from reports.casebook.subject import header
+from trials.permissions import Permission
 
 register = template.Library()
 

@@ -41,7 +41,7 @@ def measured() -> dict[str, float]:
     from pypdf import PdfReader
 
     from accounts.models import User
-    from exports.making import Copy, write
+    from exports.documents import Copy, write
     from exports.paper.audience import Audience
     from trials.models import Trial
 

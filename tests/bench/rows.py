@@ -14,9 +14,9 @@ def main() -> None:
     import django
 
     django.setup()
-    from exports.cells import csv_chunks
-    from exports.forms_tables import form_tables
-    from exports.tables import study_tables
+    from exports.tables.cells import csv_chunks
+    from exports.tables.forms import form_tables
+    from exports.tables.study import study_tables
     from safety.models import AdverseEvent
     from trials.models import Trial
 

@@ -9,17 +9,17 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Delegation, User
+from accounts.models import User
 from audit.context import acting
-from patients.consenting import record_consent
-from patients.eligibility import sign_eligibility
-from patients.enrolment import enrol
 from patients.models import Patient, Record, Visit
-from patients.screening import screen
+from patients.participation.consent import record_consent
+from patients.participation.eligibility import sign_eligibility
+from patients.participation.enrolment import enrol
+from patients.participation.screening import screen
+from protocol.values.moments import Moment
 from safety.models import CRITERIA, AdverseEvent
 from trials.loading import load_protocol
-from trials.models import Trial
-from trials.moments import Moment
+from trials.models import Delegation, Trial
 
 PROTOCOL = Path(__file__).with_name("study.toml")
 ITEMS = 30

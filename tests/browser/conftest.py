@@ -13,8 +13,8 @@ from django.db import connections
 from playwright.sync_api import Browser, Page
 
 from accounts.models import User
-from tests import build
 from tests.browser.pages import Walk
+from tests.support import build
 
 # Playwright keeps an event loop in the thread of the tests, which Django takes for asynchronous code.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")

@@ -9,9 +9,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from accounts.models import User
-from tests import build
-from trials.item_words import code_words, typed
-from trials.protocol_items import Form, Item
+from protocol.document.items import Form, Item
+from protocol.values.labels import code_words, typed
+from tests.support import build
 
 Scope = Page | Locator
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from patients.models import Patient, Record
-from tests import build, walk
 from tests.browser.pages import field, press
+from tests.support import build, walk
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -7,10 +7,10 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from exports.making import forget
+from exports.documents import forget
 from exports.models import Document
-from tests import build
 from tests.browser.pages import field, press
+from tests.support import build
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from patients.casebook import forms_of
+from patients.casebook.casebook import forms_of
 from patients.models import Record
-from tests import build, evidence
 from tests.browser.pages import day, field, group, sign_in, tab_to
-from tests.entry_pages import address
+from tests.support import build, evidence
+from tests.support.entry_pages import address
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from patients.models import Record
 from tests.browser.pages import field, group, tab_to
-from tests.entry_pages import address
+from tests.support.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 

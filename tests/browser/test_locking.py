@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from patients.models import Record
-from tests import build
 from tests.browser.pages import field, press
-from tests.entry_pages import address
+from tests.support import build
+from tests.support.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

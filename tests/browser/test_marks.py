@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from patients.models import Mark, Record
-from tests import build
 from tests.browser.pages import choose, field, press
+from tests.support import build
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

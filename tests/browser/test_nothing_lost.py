@@ -9,9 +9,9 @@ from playwright.sync_api import Page, expect
 
 from patients.models import Draft, Record
 from safety.models import AdverseEvent
-from tests import build
 from tests.browser.pages import choose, day, field, press
-from tests.entry_pages import address
+from tests.support import build
+from tests.support.entry_pages import address
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,10 +7,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from audit.context import acting
 from patients.models import Query, Record
-from patients.querying import raise_query
-from tests import build
+from patients.queries.threads import raise_query
 from tests.browser.pages import field
-from tests.queried import begun, begun_elsewhere
+from tests.support import build
+from tests.support.queried import begun, begun_elsewhere
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

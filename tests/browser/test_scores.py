@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from patients.models import Record
-from tests import build
-from tests.test_score_forms import SUPPORT, VITALS
+from tests.patients.casebook.test_score_forms import SUPPORT, VITALS
+from tests.support import build
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -7,8 +7,8 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
-from tests import build
 from tests.browser.pages import sign_in
+from tests.support import build
 
 pytestmark = [
     pytest.mark.browser,

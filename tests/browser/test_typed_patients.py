@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from patients.casebook import Casebook, forms_of
-from patients.inputs import subject_of
+from demo.logs import Course, log_rows
+from demo.patients import Populator
+from patients.casebook.casebook import Casebook, forms_of
 from patients.models import Patient, Record, Visit
-from reports.demo import Populator
-from reports.demo_logs import Course, log_rows
-from tests import build
+from patients.participation.eligibility_data import subject_of
+from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
 from tests.browser.pages import Walk, day
 from tests.browser.typist import Typist
-from trials.simulation import Simulation, simulated_eligible, simulated_values
+from tests.support import build
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 

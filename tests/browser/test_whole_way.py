@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests import build
 from tests.browser.way import Way, went
+from tests.support import build
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from playwright.sync_api import Error, Page
 
-from tests import build
-from trials.item_words import code_words, is_missing, typed, unit_words
-from trials.items import SHORTCUT_TYPES
-from trials.moments import Moment
-from trials.protocol_items import Form, Item
+from protocol.document.items import Form, Item
+from protocol.values.labels import code_words, is_missing, typed, unit_words
+from protocol.values.moments import Moment
+from protocol.values.parsing import SHORTCUT_TYPES
+from tests.support import build
 
 LOOK = """() => {
   const node = document.activeElement;

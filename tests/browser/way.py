@@ -10,12 +10,12 @@ from zipfile import ZipFile
 from playwright.sync_api import Page, expect
 
 from audit.context import acting
-from patients.casebook import Casebook
+from patients.casebook.casebook import Casebook
 from patients.models import Patient, Visit
-from patients.visiting import miss_visit
-from tests import build, evidence
+from patients.participation.visits import miss_visit
+from protocol.simulation.answers import Simulation, simulated_values
 from tests.browser.pages import Walk, choose, day, field, fill_in, follow, press
-from trials.simulation import Simulation, simulated_values
+from tests.support import build, evidence
 
 TYPED_AT_SCREENING = ("demography", "pregnancy_test", "eligibility")
 

@@ -17,11 +17,11 @@ from django.utils.translation import gettext as _
 from django_filters import FilterSet
 
 from audit import events
+from protocol.values.moments import Moment
 from trials.listing.keys import Key, after_key, before_key, key_of, read_key, write_key
 from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Cell, Chip, Column, Heading, Row, Selection
 from trials.models import Trial
-from trials.moments import Moment
 
 PAGE_SIZE = 50
 COUNTED_UP_TO = 1000

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from exports.making import Copy, codes_of
+from exports.documents import Copy, codes_of
 from exports.management.paper_command import PaperCommand
 from exports.models import Document
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.access import access_to
 from accounts.models import User, normal_username
-from accounts.permissions import Permission
 from audit.context import acting
 from exports.exporting import export
 from exports.management.told import refuse_unless_new, trial_named
+from trials.access import access_to
 from trials.models import Trial
+from trials.permissions import Permission
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from audit.context import acting
-from exports.making import forget
+from exports.documents import forget
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from audit.context import acting
-from patients.attaching import clear
+from patients.entry.attachments import clear
 
 
 class Command(BaseCommand):

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from protocol.checking.loading import load
+from protocol.checking.mistakes import problems
 from trials.management.protocol_file import text_of_file
-from trials.protocol import load, problems
 
 
 class Command(BaseCommand):

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from protocol.checking.mistakes import ProtocolMistakes
 from trials.loading import TooEarly, VersionTaken, load_protocol
 from trials.management.protocol_file import text_of_file
-from trials.protocol import ProtocolMistakes
 
 
 class Command(BaseCommand):

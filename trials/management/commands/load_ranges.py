@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.context import acting
+from trials.laboratories.range_files import FileRefused, import_ranges
 from trials.models import Laboratory
-from trials.range_files import FileRefused, import_ranges
 
 
 class Command(BaseCommand):

@@ -1,0 +1,81 @@
+"""The logs of an invented patient: episodes of support, stays, medicines and procedures with dates that agree."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from protocol.values.moments import Moment
+
+Row = tuple[str, dict[str, Any]]
+"""A form kept as a log, and the answers that are not left to chance."""
+EPISODE_OF = {"LOW_FLOW": "OXYGEN", "HIGH_FLOW": "HFNO", "NIV": "NIV", "IMV": "IMV"}
+MEDICINES = (
+    ("Dexamethasone", "STEROID", "COVID19", "6", "mg", "INTRAVENOUS", -2, 8),
+    ("Enoxaparin", "ANTICOAGULANT", "PROPHYLAXIS", "40", "mg", "SUBCUTANEOUS", -2, 20),
+    ("Amoxicillin and clavulanic acid", "ANTIBACTERIAL", "COVID19", "1", "g", "INTRAVENOUS", -1, 6),
+)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is known of one patient: the support at screening, the days of inclusion, today and death."""
+
+    support: str
+    included: date
+    today: date
+    died: date | None
+    at: Callable[[date, int], Moment]
+
+    def span(self, first: int, last: int, *, clock: bool = True) -> dict[str, Any]:
+        """The start and the end of something, in days from inclusion; death or today may come first."""
+        start, end = (self.included + timedelta(days=days) for days in (first, last))
+        names = ("started_at", "ended_at") if clock else ("started_on", "ended_on")
+        shown = (lambda day, hour: self.at(day, hour).iso) if clock else (lambda day, hour: day.isoformat())
+        if self.died is not None and self.died <= end:
+            return {names[0]: shown(start, 8), "ongoing": "N", names[1]: shown(self.died, 4)}
+        if end >= self.today:
+            return {names[0]: shown(start, 8), "ongoing": "Y"}
+        return {names[0]: shown(start, 8), "ongoing": "N", names[1]: shown(end, 11)}
+
+    def ends_with(self, last: int) -> bool:
+        """Whether the patient died before something that would have lasted so long."""
+        return self.died is not None and self.died <= self.included + timedelta(days=last)
+
+
+def log_rows(course: Course) -> Iterator[Row]:
+    """The rows of the logs of one patient, the oldest first."""
+    yield (
+        "stay",
+        {"kind": "HOSPITAL", "discharged_to": "DEATH" if course.ends_with(17) else "HOME"}
+        | course.span(-3, 17),
+    )
+    yield (
+        "stay",
+        {"kind": "ICU", "discharged_to": "DEATH" if course.ends_with(9) else "WARD"} | course.span(-1, 9),
+    )
+    yield from _support(course)
+    for name, category, given_for, dose, unit, route, first, last in MEDICINES:
+        fixed = {"name": name, "category": category, "given_for": given_for, "dose": dose, "dose_unit": unit}
+        told = {"route": route, "frequency": "daily", "indication": "COVID-19"}
+        yield "medication", fixed | told | course.span(first, last, clock=False)
+
+
+def _support(course: Course) -> Iterator[Row]:
+    before = {"kind": "OXYGEN", "ended_because": "ESCALATED"} | course.span(-3, -1)
+    kind = EPISODE_OF.get(course.support, "OXYGEN")
+    if kind == "OXYGEN":
+        yield "support_episode", {"kind": kind, "ended_because": _why(course, 8)} | course.span(-3, 8)
+        return
+    yield "support_episode", before
+    yield "support_episode", {"kind": kind, "ended_because": _why(course, 7)} | course.span(-1, 7)
+    if kind == "IMV":
+        began = course.at(course.included - timedelta(days=1), 8).iso
+        yield "procedure", {"kind": "INTUBATION", "performed_at": began, "indication": "Respiratory failure"}
+        yield "proning", {"awake": "N"} | course.span(0, 1)
+        dose = {"agent": "NOREPINEPHRINE", "highest_dose": "0.120"}
+        yield "vasopressor", dose | course.span(-1, 3)
+
+
+def _why(course: Course, last: int) -> str:
+    return "DEATH" if course.ends_with(last) else "WEANED"

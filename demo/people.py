@@ -1,0 +1,40 @@
+"""The people of a training installation: one for each role."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts.models import User
+from trials.models import Delegation, Trial
+from trials.roles import ROLES
+
+NAMES = {
+    "coordinator": "Claire Lambert",
+    "investigator": "Dr Etienne Louis",
+    "cell_laboratory": "Nadia Servais",
+    "monitor": "Miguel Ortega",
+    "data_manager": "Anke Peeters",
+    "statistician": "Rosa Delgado",
+    "administrator": "Paul Renard",
+    "inspector": "Ines Moreau",
+}
+
+
+def make_people(trials: list[Trial], password: str) -> dict[str, User]:
+    """Return one person per role, who holds it in every trial."""
+    people = {}
+    today = timezone.now().date()
+    for code, role in ROLES.items():
+        user = User.objects.filter(username=code).first() or User.objects.create_user(
+            code, password, full_name=NAMES[code], identity_verified_on=today, is_demo=True
+        )
+        people[code] = user
+        for trial in trials:
+            until = today + timedelta(days=60) if role.time_boxed else None
+            Delegation.objects.get_or_create(
+                user=user,
+                trial=trial,
+                role=code,
+                defaults={"starts_on": today - timedelta(days=200), "ends_on": until},
+            )
+    return people

@@ -1,0 +1,143 @@
+"""Infusions and products in words, in the reader's language: days, numbers with units, status, dose."""
+
+from datetime import date
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from dosing.dose import MILLION, shown_millions
+from dosing.models import AllocationList, Infusion, Preparation
+from dosing.product import finding_of
+from patients.models import Patient
+from protocol.values.labels import number_text
+from protocol.values.moments import Moment
+from trials.models import Trial
+
+Fact = tuple[str, object]
+
+TONES = {Infusion.State.PLANNED: "none", Infusion.State.GIVEN: "done", Infusion.State.NOT_GIVEN: "locked"}
+FINDING_TONES = {"below": "late", "within": "done", "above": "late"}
+
+
+def said(day: date | None) -> str:
+    """Return a day with month letters in the reader's language, or nothing."""
+    return Moment.from_date(day).display(get_language() or "en") if day else ""
+
+
+def said_moment(stored: str) -> str:
+    """Return a stored moment in the reader's language, or nothing."""
+    return Moment.from_iso(stored).display(get_language() or "en") if stored else ""
+
+
+def said_instant(made: AllocationList) -> str:
+    """Return when a list was made, on the clock of the site."""
+    zone = made.trial.rules.trial.site.time_zone
+    return Moment.from_datetime(made.generated_at, zone).display(get_language() or "en")
+
+
+def said_number(number: Decimal | None) -> str:
+    """Return a number with the separator of the reader's language, or nothing."""
+    return number_text(f"{number:f}", get_language() or "en") if number is not None else ""
+
+
+def window_words(row: Infusion) -> str:
+    """Return the days on which the protocol allows an infusion, or nothing while they are not known."""
+    first, last = said(row.window_from), said(row.window_to)
+    return first if first == last else f"{first} – {last}"
+
+
+def is_overdue(row: Infusion, today: date) -> bool:
+    """Tell whether a planned infusion of a patient in follow-up was due before today at the site."""
+    waiting = row.state == Infusion.State.PLANNED and row.patient.state == Patient.State.ENROLLED
+    return waiting and row.window_to is not None and row.window_to < today
+
+
+def today_at(trial: Trial) -> date:
+    """Return today on the clock of the site."""
+    return timezone.now().astimezone(trial.zone).date()
+
+
+def status_tag(row: Infusion, today: date) -> str:
+    """Return the status as a word on its ground, `Overdue` instead of `Planned` when its days have passed."""
+    if is_overdue(row, today):
+        return format_html('<span class="tag tone-late">{}</span>', _("Overdue"))
+    tone = TONES[Infusion.State(row.state)]
+    return format_html('<span class="tag tone-{}">{}</span>', tone, row.get_state_display())
+
+
+def finding_tag(product: Preparation) -> str:
+    """Return where the dose lies as a word on its ground, or nothing while it is not known.
+
+    A dose that went out of the range because the weight was amended waits for its reason.
+    """
+    if not product.dose_finding:
+        return ""
+    words = product.get_dose_finding_display()
+    if product.dose_finding != Preparation.Finding.WITHIN and not product.dose_deviation_reason:
+        words = _("%(finding)s, no reason yet") % {"finding": words}
+    return format_html('<span class="tag tone-{}">{}</span>', FINDING_TONES[product.dose_finding], words)
+
+
+def millions(cells: Decimal | None) -> Decimal | None:
+    """Return whole cells in millions, without trailing zeros."""
+    if cells is None:
+        return None
+    shown = (cells / MILLION).normalize()
+    return shown.quantize(Decimal(1)) if shown == shown.to_integral_value() else shown
+
+
+def infusion_facts(row: Infusion) -> list[Fact]:
+    """Return what the bedside recorded as label and words, without what does not apply."""
+    told: list[Fact] = [
+        (_("Not given because"), row.not_given_reason),
+        (_("Weight of the day"), _measure(row.weight_kg, "kg")),
+        (_("Weight measured at"), said_moment(row.weight_measured)),
+        (_("The weight is right because"), row.weight_confirmation),
+        (_("Start"), said_moment(row.started)),
+        (_("End"), said_moment(row.ended)),
+        (_("Volume infused"), _measure(row.volume_ml, "mL")),
+        (_("Interrupted"), _answer(row.interrupted)),
+        (_("Reason for the interruption"), row.interruption_reason),
+        (_("Premedication"), row.premedication),
+        (_("Well tolerated"), _answer(row.tolerated)),
+        (_("What was not tolerated"), row.tolerance_note),
+        (_("Reason for the timing"), row.timing_deviation_reason),
+    ]
+    return [(label, value) for label, value in told if value]
+
+
+def product_facts(product: Preparation) -> list[Fact]:
+    """Return what the cell laboratory recorded as label and words. Only for those who may know it."""
+    told: list[Fact] = [
+        (_("Donor"), product.donor_code),
+        (_("Reason for another donor"), product.donor_deviation_reason),
+        (_("Lot"), product.lot),
+        (_("Bags"), product.bag),
+        (_("Viable cells"), _measure(millions(product.viable_cells), "×10⁶")),
+        (_("Viability"), _measure(product.viability_percent, "%")),
+        (_("Thawed"), said_moment(product.thawed)),
+        (_("Dose"), "" if product.dose_finding == Preparation.Finding.WITHIN else finding_tag(product)),
+        (_("Reason for the dose"), product.dose_deviation_reason),
+        (_("Prepared by"), product.prepared_by),
+    ]
+    return [(label, value) for label, value in told if value]
+
+
+def _measure(number: Decimal | None, unit: str) -> str:
+    return f"{said_number(number)} {unit}" if number is not None else ""
+
+
+def _answer(code: str) -> str:
+    return {"Y": _("Yes"), "N": _("No")}.get(code, "")
+
+
+def dose_words(product: Preparation) -> str:
+    """Return the dose in millions per kilogram, never rounded into the range, marked when it is outside."""
+    finding = finding_of(product.patient, product.viable_cells, product.infusion.weight_kg)
+    if finding is None:
+        return ""
+    number = number_text(shown_millions(finding), get_language() or "en")
+    return number if finding.position == "within" else format_html("{} {}", number, finding_tag(product))

@@ -1,0 +1,205 @@
+"""What was in the bag: recorded by the cell laboratory, apart from the bedside, the dose compared with the protocol."""
+
+from decimal import Decimal
+from typing import Any, NotRequired, TypedDict
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import acting, because
+from dosing.allocation import arm_of
+from dosing.conflicts import Stale
+from dosing.dose import DoseFinding, cells_per_kg, compare
+from dosing.models import Infusion, Preparation
+from patients.models import Patient
+from patients.participation.lifecycle import held, require
+from protocol.document.design import Dosing
+from protocol.values.moments import Moment
+
+MOST_CELLS = Decimal(10) ** 12
+PRODUCT_FIELDS = ("donor_code", "lot", "bag", "viable_cells", "viability_percent", "thawed")
+
+
+class Product(TypedDict):
+    """What the cell laboratory records: cells in whole cells (not millions), viability in per cent."""
+
+    donor_code: str
+    lot: str
+    bag: NotRequired[str]
+    viable_cells: Decimal | None
+    viability_percent: Decimal | None
+    thawed: Moment | None
+    dose_deviation_reason: str
+    donor_deviation_reason: str
+
+
+@transaction.atomic
+def record_preparation(
+    *, infusion: Infusion, facts: Product, version: int, by: User, reason: str = ""
+) -> Preparation:
+    """Record what was in the bag; the dose per kilogram follows from the weight of the day.
+
+    version: of the preparation the person saw, 0 when there was none. Raises Stale when it is not the current one;
+    ValidationError for a missing weight, facts that do not belong to the arm, a dose outside the range or another
+    donor without its reason (each a deviation), a thaw after the start, a change without a reason.
+    """
+    patient, row, product = _held(infusion, version)
+    require(patient, Patient.State.ENROLLED, Patient.State.ENDED, step=_("receive a product"))
+    if product is not None and not reason.strip():
+        raise ValidationError({"reason": _("Say why this is changed.")})
+    if row.weight_kg is None:
+        raise ValidationError(
+            _("The weight of the day is not recorded yet: the dose needs it. Ask the ward.")
+        )
+    told = _stripped(facts)
+    finding = finding_of(patient, told["viable_cells"], row.weight_kg)
+    _check(patient, row, told, finding)
+    product = product or Preparation(infusion=row, patient=patient, prepared_by=by, version=0)
+    _fill(product, told, finding, elsewhere=other_donor(patient, row, told["donor_code"]) is not None)
+    with because(reason.strip()):
+        product.save()
+    return product
+
+
+def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion, Preparation | None]:
+    patient = held(infusion.patient)
+    row = Infusion.objects.select_for_update(of=("self",)).get(pk=infusion.pk)
+    row.patient = patient
+    product = Preparation.objects.select_for_update(of=("self",)).filter(infusion=row).first()
+    if (product.version if product else 0) != version:
+        raise Stale(product or Preparation(infusion=row, patient=patient, version=0))
+    if row.state == Infusion.State.NOT_GIVEN and product is None:
+        raise ValidationError(_("This infusion was not given: nothing is prepared for it."))
+    return patient, row, product
+
+
+def _stripped(facts: Product) -> dict[str, Any]:
+    told: dict[str, Any] = {"bag": "", **facts}
+    return {name: value.strip() if isinstance(value, str) else value for name, value in told.items()}
+
+
+def finding_of(
+    patient: Patient, viable_cells: Decimal | None, weight_kg: Decimal | None
+) -> DoseFinding | None:
+    """Return the dose compared with the protocol, or None without cells or while the weight is not known.
+
+    Raises DoseRefused for a weight that no patient has.
+    """
+    dosing = patient.protocol.rules.dosing
+    if dosing is None or viable_cells is None or viable_cells <= 0 or weight_kg is None:
+        return None
+    return compared(dosing, viable_cells, weight_kg)
+
+
+def compared(dosing: Dosing, viable_cells: Decimal, weight_kg: Decimal) -> DoseFinding:
+    """Return the dose of these cells at this weight, compared with the protocol's range."""
+    limits = dosing.cells_per_kg
+    dose = cells_per_kg(viable_cells, weight_kg)
+    return compare(dose, lowest=limits.lowest, target=limits.target, highest=limits.highest)
+
+
+def _fill(
+    product: Preparation, told: dict[str, Any], finding: DoseFinding | None, *, elsewhere: bool
+) -> None:
+    for name in PRODUCT_FIELDS:
+        setattr(product, name, told[name])
+    product.thawed = told["thawed"].iso if told["thawed"] else ""
+    outside = finding is not None and finding.position != "within"
+    product.dose_deviation_reason = told["dose_deviation_reason"] if outside else ""
+    product.donor_deviation_reason = told["donor_deviation_reason"] if elsewhere else ""
+    _set_dose(product, finding)
+    product.version += 1
+
+
+def _set_dose(product: Preparation, finding: DoseFinding | None) -> None:
+    product.cells_per_kg = finding.cells_per_kg.quantize(Decimal("0.01")) if finding else None
+    product.dose_finding = finding.position if finding else ""
+
+
+def _check(patient: Patient, row: Infusion, told: dict[str, Any], finding: DoseFinding | None) -> None:
+    arm = arm_of(patient)
+    if arm is None:
+        raise ValidationError(_("This patient has no place on the allocation list: nothing can be prepared."))
+    errors = _with_cells(patient, row, told, finding) if arm.cells else _without_cells(told)
+    errors |= {"lot": _("Enter the lot.")} if not told["lot"] else {}
+    if errors:
+        raise ValidationError(errors)
+
+
+def _without_cells(told: dict[str, Any]) -> dict[str, Any]:
+    names = [name for name in ("donor_code", "viable_cells", "viability_percent", "thawed") if told[name]]
+    return {name: _("This patient receives no cells: leave it empty.") for name in names}
+
+
+def _with_cells(
+    patient: Patient, row: Infusion, told: dict[str, Any], finding: DoseFinding | None
+) -> dict[str, Any]:
+    errors: dict[str, Any] = {}
+    if not told["donor_code"]:
+        errors["donor_code"] = _("Enter the donor's code.")
+    elif not told["donor_deviation_reason"] and (elsewhere := other_donor(patient, row, told["donor_code"])):
+        text = _("Infusion %(number)d came from donor %(donor)s: the protocol asks for the same donor.")
+        errors["donor_code"] = text % {"number": elsewhere[0], "donor": elsewhere[1]}
+        errors["donor_deviation_reason"] = _("Say why another donor was used: this is a deviation.")
+    if finding is not None and finding.position != "within" and not told["dose_deviation_reason"]:
+        errors["dose_deviation_reason"] = _(
+            "The dose is outside the protocol's range. Say why: this is a deviation."
+        )
+    return errors | _measures(told) | _thaw(row, told["thawed"])
+
+
+def _measures(told: dict[str, Any]) -> dict[str, str]:
+    cells, percent = told["viable_cells"], told["viability_percent"]
+    errors = {}
+    if cells is None or cells <= 0:
+        errors["viable_cells"] = _("Enter the viable cells that were given.")
+    elif cells != round(cells) or cells > MOST_CELLS:
+        errors["viable_cells"] = _("This is not a number of cells: type millions, with at most six decimals.")
+    if percent is not None and not 0 <= percent <= 100:
+        errors["viability_percent"] = _("Viability lies between 0 and 100 %.")
+    return errors
+
+
+def _thaw(row: Infusion, thawed: Moment | None) -> dict[str, str]:
+    if thawed is None:
+        return {}
+    if thawed.earliest > timezone.now():
+        return {"thawed": _("This time has not come yet. Check the date.")}
+    if row.started_at is not None and thawed.earliest > row.started_at:
+        return {"thawed": _("The product was thawed after the infusion began: check both times.")}
+    return {}
+
+
+def other_donor(patient: Patient, row: Infusion, donor: str) -> tuple[int, str] | None:
+    """Return number and donor of the first other infusion that came from another donor, where the protocol asks
+    for the same one (CEL-11). An infusion whose own donor is explained as a deviation does not count."""
+    dosing = patient.protocol.rules.dosing
+    if dosing is None or not dosing.same_donor or not donor:
+        return None
+    others = Preparation.objects.filter(patient=patient, donor_deviation_reason="").exclude(infusion=row)
+    others = others.exclude(donor_code="").order_by("infusion__number")
+    for number, other in others.values_list("infusion__number", "donor_code"):
+        if other.casefold() != donor.casefold():
+            return number, other
+    return None
+
+
+def on_infusion_given(sender: Any, *, infusion: Infusion, by: User, **kwargs: Any) -> None:
+    """Compute the dose of a product again when the weight of the day was amended (AUD-10).
+
+    The bedside does not learn of it; a dose that is now outside the range waits for its reason in the laboratory.
+    """
+    product = Preparation.objects.filter(infusion=infusion).first()
+    if product is None:
+        return
+    finding = finding_of(infusion.patient, product.viable_cells, infusion.weight_kg)
+    before = (product.cells_per_kg, product.dose_finding)
+    _set_dose(product, finding)
+    if (product.cells_per_kg, product.dose_finding) == before:
+        return
+    product.version += 1
+    with acting(user=by, system="dose"):
+        product.save(update_fields=["cells_per_kg", "dose_finding", "version"])

@@ -1,0 +1,115 @@
+"""The form of the product. Only on pages of those who may know the treatment. No input has a default (DAT-01)."""
+
+from decimal import Decimal
+from typing import Any
+
+from crispy_forms.layout import HTML, Div, Fieldset
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as lazy
+
+from accounts.models import User
+from dosing import product as preparing
+from dosing.dose import MILLION
+from dosing.dose_box import DoseBox, dose_box
+from dosing.fields import MeasureField
+from dosing.labels import millions, said_moment, said_number
+from dosing.models import Infusion, Preparation
+from dosing.row_forms import LineField, RowForm, measure
+from protocol.document.design import Arm
+from trials.date_fields import MomentField
+
+LIVE_DOSE = "{% include 'dosing/_live_dose.html' %}"
+TEXTS = ("lot", "bag", "donor_code", "dose_deviation_reason", "donor_deviation_reason")
+
+
+class PreparationForm(RowForm):
+    """What was in the bag; in an arm without cells the cells stay empty or zero."""
+
+    asked_in_order = (
+        "lot", "bag", "donor_code", "thawed", "viable_cells", "viability_percent", "dose_deviation_reason",
+        "donor_deviation_reason",
+    )  # fmt: skip
+
+    lot = LineField(label=lazy("Lot"), max_length=60)
+    bag = LineField(label=lazy("Bags"), required=False, max_length=200)
+    donor_code = LineField(label=lazy("Donor code"), max_length=60)
+    viable_cells = MeasureField(label=lazy("Viable cells given (×10⁶)"), unit="×10⁶", places=6)
+    viability_percent = MeasureField(label=lazy("Viability (%)"), unit="%", places=2, required=False)
+    dose_deviation_reason = LineField(
+        label=lazy("Reason for the dose"),
+        required=False,
+        help_text=lazy("When the dose is outside the range of the protocol: this is a deviation."),
+    )
+    donor_deviation_reason = LineField(
+        label=lazy("Reason for another donor"),
+        required=False,
+        help_text=lazy("When the donor is not that of the earlier infusions: this is a deviation."),
+    )
+
+    def __init__(self, *args: Any, product: Preparation | None, arm: Arm | None, **kwargs: Any) -> None:
+        self.product, self.arm = product, arm
+        super().__init__(*args, **kwargs)
+
+    def stored(self) -> dict[str, Any]:
+        product = self.product
+        if product is None:
+            return {}
+        return {name: getattr(product, name) for name in TEXTS} | {
+            "viable_cells": said_number(millions(product.viable_cells)),
+            "viability_percent": said_number(product.viability_percent),
+            "thawed": said_moment(product.thawed),
+        }
+
+    def version(self) -> int:
+        return self.product.version if self.product else 0
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["thawed"] = MomentField(label=lazy("Thawed at"), zone=zone, required=False)
+        for name in ("donor_code", "viable_cells"):
+            self.fields[name].required = self.arm is None or self.arm.cells
+        if self.product is not None:
+            self.add_reason(required=True)
+
+    def sections(self) -> list[Any]:
+        names = Div("lot", "bag", "donor_code", "thawed", css_class="field-row")
+        counted = Div(
+            measure(self, "viable_cells"), measure(self, "viability_percent"), css_class="field-row"
+        )
+        with_cells = self.arm is None or self.arm.cells
+        reasons = ("dose_deviation_reason", "donor_deviation_reason") if with_cells else ()
+        why = [Fieldset(lazy("Reason for the change"), "reason", css_class="sec")]
+        return [
+            Fieldset(lazy("Product"), names, css_class="sec"),
+            Fieldset(lazy("Cells"), counted, HTML(LIVE_DOSE), *reasons, css_class="sec"),
+            *(why if "reason" in self.fields else []),
+        ]
+
+    @property
+    def dose(self) -> DoseBox:
+        """Return the dose of the cells that stand in the form, typed or stored."""
+        return typed_dose(self.row, self["viable_cells"].value() or "")
+
+    def around(self, row: Any) -> dict[str, Any]:
+        return {"row": self.row, "product": row if row.pk else None, "arm": self.arm}
+
+    def save(self, *, by: User) -> bool:
+        told = dict(self.cleaned_data)
+        version, reason = told.pop("version"), told.pop("reason", "")
+        told["viable_cells"] = whole_cells(told["viable_cells"])
+        facts = preparing.Product(**told)  # type: ignore[typeddict-item]
+        verb = preparing.record_preparation
+        return self.carried_out(verb, infusion=self.row, facts=facts, version=version, reason=reason, by=by)
+
+
+def typed_dose(row: Infusion, text: str) -> DoseBox:
+    """Return the dose of typed millions of cells; a number that cannot be read is told in a sentence."""
+    field = MeasureField(unit="×10⁶", places=6, required=False)
+    try:
+        return dose_box(row, whole_cells(field.clean(text)))
+    except ValidationError as refused:
+        return DoseBox(problem=" ".join(refused.messages))
+
+
+def whole_cells(number: Decimal | None) -> Decimal | None:
+    """Return millions as cells, exactly."""
+    return number * MILLION if number is not None else None

@@ -1,0 +1,47 @@
+"""Pages of the product of one infusion. In a masked trial no blinded role reaches them, whatever the arm."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import get_language
+
+from dosing.allocation import arm_of
+from dosing.models import Infusion
+from dosing.product_forms import PreparationForm, typed_dose
+from dosing.views import infusion_address, infusion_of, product_card, row_page
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+
+@trial_page(see=P.SEE_TREATMENT, change=P.PREPARE_PRODUCT)
+def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
+    """Show the product of an infusion with its dose; the cell laboratory records or amends it."""
+    row = infusion_of(request, code, number)
+    arm = arm_of(row.patient)
+    context = {
+        **product_card(request, row),
+        "arm": arm.title.in_language(get_language() or "en") if arm else "",
+    }
+    may_prepare, recorded = request.access.may(P.PREPARE_PRODUCT), context["product"] is not None
+    context["skipped"] = row.state == Infusion.State.NOT_GIVEN and not recorded
+    context["editing"] = may_prepare and not context["skipped"] and (not recorded or "change" in request.GET)
+    context["may_change"] = may_prepare and recorded
+    if request.method != "POST" and not context["editing"]:
+        return render(
+            request, "dosing/preparation.html", {"infusion": row, "patient": row.patient, **context}
+        )
+    return row_page(
+        request,
+        lambda data: PreparationForm(data, row=row, product=context["product"], arm=arm),
+        "dosing/preparation.html",
+        row=row,
+        done=infusion_address(row, "dosing:preparation"),
+        around=lambda _row: {**context, "editing": True},
+    )
+
+
+@trial_page(see=None, change=P.PREPARE_PRODUCT)
+def dose(request: TrialRequest, code: str, number: int) -> HttpResponse:
+    """Say what dose the typed cells are. Stores nothing; an unfinished number is told in a sentence."""
+    row = infusion_of(request, code, number)
+    box = typed_dose(row, request.POST.get("viable_cells", ""))
+    return render(request, "dosing/_dose.html", {"dose": box})

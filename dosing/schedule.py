@@ -1,0 +1,186 @@
+"""When infusions are due: planned from the day of inclusion, moved when the one before was given."""
+
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import acting
+from dosing.models import Infusion
+from patients.models import Patient, Visit
+from protocol.document.design import Dosing
+from protocol.document.schedule import first_infusion_window, infusion_window
+from protocol.values.moments import Moment
+
+State = Infusion.State
+Days = tuple[date, date]
+
+
+def plan_infusions(*, patient: Patient, by: User) -> None:
+    """Plan every infusion of the protocol from the day of inclusion; each one follows the one before."""
+    dosing = patient.protocol.rules.dosing
+    if dosing is None:
+        return
+    with acting(user=by, system="schedule"):
+        Infusion.objects.bulk_create(
+            Infusion(patient=patient, number=number, state=State.PLANNED, visit=_visit(patient, number))
+            for number in range(1, dosing.infusions + 1)
+        )
+    plan_again(patient, by)
+
+
+def _visit(patient: Patient, number: int) -> Visit | None:
+    try:
+        code = patient.protocol.rules.infusion_visit(number).code
+    except KeyError:
+        return None
+    return patient.visits.filter(code=code, number=1).first()
+
+
+def plan_again(patient: Patient, by: User) -> None:
+    """Move the windows of the infusions that are still planned, after what was given."""
+    with acting(user=by, system="schedule"):
+        for row, window in windows(patient):
+            if row.state == State.PLANNED and (row.window_from, row.window_to) != window:
+                row.planned_on, (row.window_from, row.window_to) = window[0], window
+                row.save(update_fields=["planned_on", "window_from", "window_to"])
+
+
+def windows(patient: Patient) -> list[tuple[Infusion, Days]]:
+    """Return the infusions in their order, each with the days the protocol allows for it. One query.
+
+    After an infusion that was given the days are counted from it, else from the days planned.
+    """
+    dosing = patient.protocol.rules.dosing
+    if dosing is None or patient.enrolled_on is None:
+        return []
+    allowed = first_infusion_window(dosing, patient.enrolled_on)
+    found = []
+    for row in Infusion.objects.filter(patient=patient).order_by("number"):
+        found.append((row, allowed))
+        allowed = _next(dosing, allowed, given_on(row, patient))
+    return found
+
+
+def _next(dosing: Dosing, allowed: Days, given: date | None) -> Days:
+    if dosing.interval_days is None:
+        return allowed
+    if given is not None:
+        return infusion_window(dosing, given)
+    return infusion_window(dosing, allowed[0])[0], infusion_window(dosing, allowed[1])[1]
+
+
+def given_on(infusion: Infusion, patient: Patient) -> date | None:
+    """Return the day on which an infusion was given, on the clock of the site."""
+    if infusion.state != State.GIVEN or infusion.started_at is None:
+        return None
+    return infusion.started_at.astimezone(patient.trial.zone).date()
+
+
+def given_days(patient: Patient) -> dict[int, date]:
+    """Return by number the days of the infusions that were given. One query."""
+    rows = Infusion.objects.filter(patient=patient, state=State.GIVEN)
+    return {row.number: day for row in rows if (day := given_on(row, patient)) is not None}
+
+
+def timing_errors(patient: Patient, row: Infusion, day: date, reason: str) -> dict[str, str]:
+    """Return what the protocol's days say of giving this infusion on a day; a reason makes it a deviation.
+
+    A day that puts an infusion given later outside its own days is refused until that one has its reason.
+    """
+    dosing = patient.protocol.rules.dosing
+    if dosing is None:
+        return {}
+    for other, allowed in windows(patient):
+        if other.number == row.number and not reason and not allowed[0] <= day <= allowed[1]:
+            return {"timing_deviation_reason": _outside(day, allowed)}
+        if other.number == row.number + 1 and (problem := _breaks(dosing, patient, other, day)):
+            return {"started": problem}
+    return {}
+
+
+def _outside(day: date, allowed: Days) -> str:
+    text = _(
+        "The protocol allows %(first)s to %(last)s. Say why it was given on %(day)s: this is a deviation."
+    )
+    return text % {"first": _said(allowed[0]), "last": _said(allowed[1]), "day": _said(day)}
+
+
+def _breaks(dosing: Dosing, patient: Patient, following: Infusion, day: date) -> str:
+    """Return why the infusion after this one would not fit any more, or nothing."""
+    given = given_on(following, patient)
+    if given is None or following.timing_deviation_reason or dosing.interval_days is None:
+        return ""
+    first, last = infusion_window(dosing, day)
+    if first <= given <= last:
+        return ""
+    text = _(
+        "Infusion %(number)d, on %(day)s, would be outside %(first)s to %(last)s: give its reason first."
+    )
+    told = {"number": following.number, "day": _said(given), "first": _said(first), "last": _said(last)}
+    return text % told
+
+
+def _said(day: date) -> str:
+    return Moment.from_date(day).display(get_language() or "en")
+
+
+def refuse_before_the_one_before(row: Infusion) -> None:
+    """Raise ValidationError while an earlier infusion is neither given nor marked as not given."""
+    earlier = Infusion.objects.filter(patient=row.patient_id, number__lt=row.number, state=State.PLANNED)
+    waiting = earlier.order_by("number").first()
+    if waiting is not None:
+        raise ValidationError(
+            _("Infusion %(number)d is still planned: record it first.") % {"number": waiting.number}
+        )
+
+
+def order_errors(row: Infusion, started: Moment, ended: Moment) -> dict[str, str]:
+    """Return which infusion this one would overlap or overtake."""
+    given = Infusion.objects.filter(patient=row.patient_id, state=State.GIVEN).exclude(pk=row.pk)
+    for other in given:
+        if other.started_at is None or other.ended_at is None:
+            continue
+        if other.number < row.number and other.ended_at > started.earliest:
+            return {"started": _overlap(other)}
+        if other.number > row.number and other.started_at < ended.earliest:
+            return {"ended": _overlap(other)}
+    return {}
+
+
+def _overlap(other: Infusion) -> str:
+    text = _("Infusion %(number)d was given from %(start)s to %(end)s: the order does not fit.")
+    language = get_language() or "en"
+    start, end = (Moment.from_iso(at).display(language) for at in (other.started, other.ended))
+    return text % {"number": other.number, "start": start, "end": end}
+
+
+def on_patient_enrolled(sender: Any, *, patient: Patient, by: User, **kwargs: Any) -> None:
+    """Plan the infusions inside the transaction of the inclusion."""
+    plan_infusions(patient=patient, by=by)
+
+
+def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **kwargs: Any) -> None:
+    """Plan the infusions by the version to which the patient was moved, unless they have begun."""
+    dosing = patient.protocol.rules.dosing
+    rows = list(Infusion.objects.select_for_update().filter(patient=patient).order_by("number"))
+    if patient.enrolled_on is None or dosing is None:
+        return
+    if any(row.state != State.PLANNED or row.weight_kg is not None for row in rows):
+        return
+    with acting(user=by, system="schedule", reason=reason):
+        for row in rows[dosing.infusions :]:
+            row.state, row.not_given_reason = State.NOT_GIVEN, _not_planned(patient)
+            row.save(update_fields=["state", "not_given_reason"])
+        Infusion.objects.bulk_create(
+            Infusion(patient=patient, number=number, state=State.PLANNED, visit=_visit(patient, number))
+            for number in range(len(rows) + 1, dosing.infusions + 1)
+        )
+    plan_again(patient, by)
+
+
+def _not_planned(patient: Patient) -> str:
+    return _("Version %(version)s of the protocol does not plan it.") % {"version": patient.protocol.version}

@@ -1,0 +1,198 @@
+"""Making a document that was asked for: acted for the person, sealed, registered with its hash (CTL-03)."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.conf import settings
+from django.core.files import File
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from audit import events, seals
+from audit.context import acting, set_role
+from audit.seals import SealBroken
+from exports.models import STALLED_AFTER, Document, documents_storage
+from exports.paper.audience import Audience
+from exports.paper.casebook import write_casebook, write_casebooks
+from exports.paper.crf import write_crf
+from exports.paper.typesetting import MOST_BYTES, Making, NotPrinted
+from exports.paper.visit_report import write_visit_report
+from trials.access import Access, access_to
+from trials.models import ProtocolVersion, Trial
+from trials.permissions import Permission as P
+
+Kind, State = Document.Kind, Document.State
+# What a person must be allowed to read on pages to have it on paper.
+NEEDED = {
+    Kind.CASEBOOK: P.SEE_TRAIL,
+    Kind.CASEBOOKS: P.SEE_TRAIL,
+    Kind.BLANK_CRF: P.SEE_TRIAL,
+    Kind.ANNOTATED_CRF: P.SEE_TRIAL,
+    Kind.VISIT_REPORT: P.SEE_TRAIL,
+}
+
+
+HOLDS_DATA = {Kind.CASEBOOK, Kind.CASEBOOKS, Kind.VISIT_REPORT}
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What is copied: which document of which patients, for whom; `by` and `title` are in words."""
+
+    kind: str
+    audience: Audience
+    codes: list[str]
+    by: str
+    title: str
+    protocol: ProtocolVersion | None = None
+    since: date | None = None
+    until: date | None = None
+
+    @property
+    def holds_data(self) -> bool:
+        """Tell whether anything of patients is in it."""
+        return self.kind in HOLDS_DATA
+
+
+def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: int | None = None) -> str:
+    """Write the file and return the SHA-256 of its data. Raises NotPrinted."""
+    at = timezone.now()
+    making = Making(at=at, at_words=copy.audience.instant(at), by=copy.by)
+    told: dict[str, Any] = {"audience": copy.audience, "making": making, "out": out}
+    match copy.kind:
+        case Kind.CASEBOOK:
+            return write_casebook(codes=copy.codes, progress=progress, most_bytes=most, **told)
+        case Kind.CASEBOOKS:
+            return write_casebooks(codes=copy.codes, progress=progress, **told)
+        case Kind.BLANK_CRF | Kind.ANNOTATED_CRF:
+            return write_crf(protocol=copy.protocol, annotated=copy.kind == Kind.ANNOTATED_CRF, **told)
+        case Kind.VISIT_REPORT:
+            return write_visit_report(since=copy.since, until=copy.until, **told)
+    raise ValueError(f"Unknown kind of document: {copy.kind}")
+
+
+def register(row: Document, stage: str, **told: Any) -> None:
+    """Record in the register of exports that a document was asked for, made or taken (CTL-03)."""
+    about = {"purpose": row.title, "format": row.kind, "treatment": row.treatment, "stage": stage, **told}
+    _register(row.trial, about, patient_id=row.patient_id)
+
+
+def register_copy(copy: Copy, stage: str, **told: Any) -> None:
+    """Record in the register of exports that a command made a document (CTL-03)."""
+    treatment = copy.audience.sees_treatment and copy.holds_data
+    about = {"purpose": copy.title, "format": copy.kind, "treatment": treatment, "stage": stage, **told}
+    _register(copy.audience.trial, about)
+
+
+def _register(trial: Trial, about: dict[str, Any], patient_id: int | None = None) -> None:
+    see = str(P.SEE_TREATMENT) if trial.masked and about["treatment"] else ""
+    events.record(kind=events.Kind.EXPORTED, trial_id=trial.pk, patient_id=patient_id, detail=about, see=see)
+
+
+def make(key: str) -> None:
+    """Make the document with this id, as the person who asked for it and with the rights they have now.
+
+    Whatever goes wrong is told on its page. Does nothing when it was made already or is being made.
+    """
+    row = Document.objects.select_related("trial__protocol", "patient", "protocol", "asked_by").get(pk=key)
+    if not _begin(row):
+        return
+    with (
+        acting(user=row.asked_by, system="documents", role="", origin="task"),
+        translation.override(row.language),
+    ):
+        try:
+            _make(row)
+        except (NotPrinted, SealBroken) as refused:
+            _fail(row, str(refused))
+        except Exception:
+            _fail(row, _("Something went wrong while this was made. The administrator finds it in the log."))
+            raise
+
+
+def _begin(row: Document) -> bool:
+    taken = Document.objects.filter(pk=row.pk, state=State.WAITING)
+    return bool(taken.update(state=State.WORKING, touched_at=timezone.now(), progress=1))
+
+
+def _make(row: Document) -> None:
+    access = access_to(user=row.asked_by, slug=row.trial.slug)
+    if access is None or not row.asked_by.is_active or not access.may(NEEDED[Kind(row.kind)]):
+        raise NotPrinted(_("The person who asked for this has no right to it any more."))
+    set_role(access.role.code)
+    copy = copy_of(row, access)
+    seals.seal(reason="document")
+    with TemporaryDirectory() as folder:
+        out = Path(folder) / f"document.{row.extension}"
+        data_sha256 = write(copy, out, _teller(row), MOST_BYTES)
+        with out.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            name = documents_storage().save(f"{row.trial.slug}/{row.pk}.{row.extension}", File(file))
+        _finish(row, copy, name, out.stat().st_size, sha256, data_sha256)
+
+
+def copy_of(row: Document, access: Access) -> Copy:
+    """Return what is copied for a document, blinded as its asker is now. One query when it is all patients."""
+    codes = [row.patient.code] if row.patient else codes_of(row.trial)
+    return Copy(
+        kind=row.kind,
+        audience=Audience.of(access, row.language),
+        codes=codes,
+        by=f"{row.asked_by.full_name} ({row.asked_by.get_username()})",
+        title=row.title,
+        protocol=row.protocol,
+        since=row.since,
+        until=row.until,
+    )
+
+
+def codes_of(trial: Trial) -> list[str]:
+    """Return the subject codes of a trial in their order."""
+    return list(trial.patients.order_by("number").values_list("code", flat=True))
+
+
+def _teller(row: Document) -> Progress:
+    """Return how progress is told: outside every transaction, at most once per per cent."""
+    told = [0]
+
+    def tell(done: int) -> None:
+        if done > told[0]:
+            told[0] = done
+            Document.objects.filter(pk=row.pk).update(progress=min(done, 99), touched_at=timezone.now())
+
+    return tell
+
+
+@transaction.atomic
+def _finish(row: Document, copy: Copy, name: str, size: int, sha256: str, data_sha256: str) -> None:
+    now = timezone.now()
+    row.state, row.progress, row.file, row.size, row.sha256 = State.READY, 100, name, size, sha256
+    row.treatment = copy.audience.sees_treatment and copy.holds_data
+    row.finished_at = row.touched_at = now
+    row.save()
+    register(row, "finished", sha256=sha256, data_sha256=data_sha256)
+
+
+def _fail(row: Document, error: str) -> None:
+    Document.objects.filter(pk=row.pk).update(
+        state=State.FAILED, error=error, finished_at=timezone.now(), touched_at=timezone.now()
+    )
+
+
+def forget(*, now: datetime) -> tuple[int, int]:
+    """Delete the files whose time is over and give up what stalled; return how many of each."""
+    old = now - timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
+    storage, forgotten = documents_storage(), 0
+    for row in Document.objects.filter(state=State.READY, finished_at__lte=old):
+        storage.delete(row.file)
+        forgotten += Document.objects.filter(pk=row.pk).update(state=State.FORGOTTEN, touched_at=now)
+    stalled = Document.objects.filter(state=State.WORKING, touched_at__lte=now - STALLED_AFTER)
+    error = _("The worker stopped before this was finished. Ask for it again.")
+    return forgotten, stalled.update(state=State.FAILED, error=error, finished_at=now, touched_at=now)

@@ -1,0 +1,98 @@
+"""A zip file that is sent while it is written: memory does not grow with the number of rows."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from exports.tables.cells import csv_chunks
+from exports.tables.study import Table
+
+
+class _Pipe(io.RawIOBase):
+    """What the zip writer writes to: keeps only what was not sent yet."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        self.parts.append(bytes(data))
+        self.position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.position
+
+    def take(self) -> bytes:
+        data = b"".join(self.parts)
+        self.parts.clear()
+        return data
+
+
+@dataclass
+class FileSummary:
+    """What the manifest says of one file."""
+
+    name: str
+    rows: int
+    sha256: str
+    size: int
+
+
+Attached = tuple[str, bytes]
+LastFile = Callable[[list[FileSummary]], tuple[str, str]]
+
+
+@dataclass
+class Archive:
+    """A zip in the making; `files` fills while it is read, `sha256` is that of the whole archive at the end."""
+
+    written_at: datetime
+    files: list[FileSummary] = field(default_factory=list)
+    sha256: str = ""
+
+    def stream(
+        self, tables: Iterator[Table], last: LastFile, attached: Iterable[Attached] = ()
+    ) -> Iterator[bytes]:
+        """Yield the bytes of the archive: one file per table, the attached files, then what `last` makes of all."""
+        pipe, whole = _Pipe(), hashlib.sha256()
+        with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for table in tables:
+                for piece in self._add(archive, pipe, table):
+                    whole.update(piece)
+                    yield piece
+            for name, content in attached:
+                archive.writestr(self._entry(name), content)
+                self.files.append(FileSummary(name, 0, hashlib.sha256(content).hexdigest(), len(content)))
+                piece = pipe.take()
+                whole.update(piece)
+                yield piece
+            name, data = last(self.files)
+            archive.writestr(self._entry(name), data)
+        piece = pipe.take()
+        whole.update(piece)
+        self.sha256 = whole.hexdigest()
+        yield piece
+
+    def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, table: Table) -> Iterator[bytes]:
+        digest, count, size = hashlib.sha256(), [0], 0
+        with archive.open(self._entry(table.file), "w", force_zip64=True) as entry:
+            for chunk in csv_chunks(table.header, table.rows(), count):
+                digest.update(chunk)
+                size += len(chunk)
+                entry.write(chunk)
+                if pipe.parts:
+                    yield pipe.take()
+        self.files.append(FileSummary(table.file, count[0], digest.hexdigest(), size))
+
+    def _entry(self, name: str) -> zipfile.ZipInfo:
+        entry = zipfile.ZipInfo(name, self.written_at.astimezone(UTC).timetuple()[:6])
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        entry.external_attr = 0o600 << 16
+        return entry

@@ -1,0 +1,39 @@
+"""The data dictionary: every column of every file, those of the protocol's forms with unit, limits and codes."""
+
+from collections.abc import Iterator
+
+from exports.tables.forms import FOLDER
+from exports.tables.study import COLUMNS, TITLES, Column, Table, querysets
+from protocol.checking import dictionary
+from trials.models import Trial
+
+VERSIONS = "protocol_versions"
+"""The column that says which versions of the protocol ask an item just so."""
+
+
+def dictionary_table(trial: Trial, *, sees_treatment: bool) -> Table:
+    """Return the dictionary of an export as a table of its own."""
+    header = (*dictionary.HEADER, VERSIONS)
+    columns = tuple(Column(name, name, name.replace("_", " ").capitalize()) for name in header)
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for name in querysets(trial, sees_treatment=sees_treatment):
+            for column in COLUMNS[name]:
+                yield _row(name, column)
+        versions = trial.versions.order_by("effective_from", "pk")
+        for item, asked_by in dictionary.rows_of_versions(version.rules for version in versions):
+            yield (FOLDER + item.table, *item.as_text()[1:], asked_by)
+
+    return Table("data_dictionary", "Data dictionary", columns, rows)
+
+
+def _row(table: str, column: Column) -> tuple[str, ...]:
+    known = {
+        "table": table,
+        "item": column.name,
+        "columns": column.name,
+        "form_title": TITLES[table],
+        "label": column.label,
+        "type": "text" if column.free_text else "",
+    }
+    return tuple(known.get(name, "") for name in (*dictionary.HEADER, VERSIONS))

@@ -1,0 +1,182 @@
+"""The captured forms as tables: one per form, one per item with repeating rows, across protocol versions."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from audit.concealing import without
+from exports.tables.cells import cell, harmless
+from exports.tables.study import Column, Table
+from patients.casebook.range_flags import subjects_of
+from patients.models import Record
+from patients.models.attachments import OF_FILES
+from protocol.checking import dictionary
+from protocol.values.reference_ranges import Book, Readings, Subject
+from trials.laboratories.ranges import book_of
+from trials.models import Trial
+
+KEYS = (
+    Column("patient", "patient__code", "Subject code"),
+    Column("visit", "visit__code", "Visit"),
+    Column("visit_number", "visit__number", "Number of an unscheduled visit"),
+    Column("repeat", "repeat", "Row of a log"),
+    Column("status", "state", "Status of the form"),
+    Column("protocol_version", "protocol__version", "Protocol version it was captured under"),
+    Column("entered_at", "created_at", "First saved at (UTC)"),
+    Column("completed_at", "completed_at", "Completed at (UTC)"),
+)
+# A protocol may call a form as it likes; in a folder of their own its tables never meet those of the study.
+FOLDER = "forms/"
+ROW = Column("row", "", "Row of the repeating table")
+Layout = tuple[dictionary.Table, list[int] | None]
+# Beside the keys: what reference ranges ask of the patient and the visit.
+ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
+
+
+class Judge:
+    """Where the laboratory values of a trial lie: the ranges and the patients are read once, when first asked."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    @cached_property
+    def ranges(self) -> Book:
+        """Return the reference ranges of the trial."""
+        return book_of(self.trial)
+
+    @cached_property
+    def subjects(self) -> dict[int, Subject]:
+        """Return by patient what ranges ask of them."""
+        return subjects_of(self.trial)
+
+    def readings(self, table: dictionary.Table, values: dict[str, Any], asked: list[Any]) -> Readings:
+        """Return by item where the values of a record lie; `asked` is what `ASKED` names."""
+        if not table.judged:
+            return {}
+        patient, held_on, planned_on = asked
+        subject = self.subjects.get(patient, Subject())
+        return self.ranges.read(table.form, values, subject=subject, day=held_on or planned_on)
+
+
+def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[Table]:
+    """Yield the tables of every form. Columns of items that an amendment removed stay. One query for versions.
+
+    Of a file only those who may read it are told the hash and where it lies.
+    """
+    versions = list(trial.versions.order_by("effective_from", "pk"))
+    by_name: dict[str, dict[str, dictionary.Table]] = {}
+    for version in versions:
+        for table in dictionary.tables(version.rules):
+            by_name.setdefault(table.name, {})[version.version] = table
+    judge = Judge(trial)
+    for name, layouts in by_name.items():
+        yield _table(judge, name, layouts, () if sees_files else OF_FILES.parts)
+
+
+def _table(judge: Judge, name: str, layouts: dict[str, dictionary.Table], hidden: Collection[str]) -> Table:
+    newest = list(layouts.values())[-1]
+    columns = _columns(layouts)
+    keys = (*KEYS, ROW) if newest.rows_of else KEYS
+    escaped = tuple(column.name for column in columns if column.free_text)
+    title = newest.form.title.in_language("en")
+    if newest.rows_of:
+        title = f"{title}: {newest.rows_of.label.in_language('en')}"
+    return Table(FOLDER + name, title, (*keys, *columns), _reader(judge, layouts, columns, hidden), escaped)
+
+
+def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
+    """Return the columns of all versions, each once, in the order in which they appeared."""
+    found: dict[str, Column] = {}
+    for table in layouts.values():
+        for item in table.items:
+            for name in table.columns_of(item):
+                free = (item.type in ("text", "file") and name == item.name) or name.endswith(
+                    "__missing_reason"
+                )
+                found.setdefault(name, Column(name, name, item.label.in_language("en"), free_text=free))
+    return list(found.values())
+
+
+def _reader(
+    judge: Judge, layouts: dict[str, dictionary.Table], columns: list[Column], hidden: Collection[str]
+) -> Callable[[], Iterator[tuple[Any, ...]]]:
+    newest = list(layouts.values())[-1]
+    names = [column.name for column in columns]
+    placed: dict[str, Layout] = {
+        version: (table, _places(table, names)) for version, table in layouts.items()
+    }
+    free = [index for index, column in enumerate(columns) if column.free_text]
+    rows_of = newest.rows_of.name if newest.rows_of else ""
+    kept = _kept(layouts, names)
+    last: Layout = (newest, _places(newest, names))
+    files = any(item.type == "file" for table in layouts.values() for item in table.items)
+    hidden = hidden if files else ()
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for *sources, values in _records(judge.trial, newest.form.code):
+            keys, asked = sources[: len(KEYS)], sources[len(KEYS) :]
+            table, places = placed.get(keys[5], last)
+            key_cells = [cell(key) for key in keys]
+            readings = judge.readings(table, values, asked)
+            for number, answers in _answers(without(values, hidden), rows_of):
+                cells = _spread(table.cells(answers, readings), places, len(names))
+                for name in answers.keys() & kept.keys() - table.names:
+                    _fill(cells, kept[name], answers)
+                for index in free:
+                    cells[index] = harmless(cells[index])
+                yield (*key_cells, *number, *cells)
+
+    return rows
+
+
+def _kept(
+    layouts: dict[str, dictionary.Table], names: list[str]
+) -> dict[str, tuple[dictionary.Table, list[int]]]:
+    """Return by item its columns alone, as the newest version that asks it has them.
+
+    A record that was edited under a later version keeps the values of items that are not asked any more.
+    """
+    found = {}
+    for table in layouts.values():
+        for item in table.items:
+            alone = replace(table, items=(item,))
+            found[item.name] = alone, [names.index(name) for name in alone.columns]
+    return found
+
+
+def _fill(cells: list[str], kept: tuple[dictionary.Table, list[int]], answers: dict[str, Any]) -> None:
+    table, places = kept
+    for place, text in zip(places, table.cells(answers), strict=True):
+        cells[place] = text
+
+
+def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
+    rows = Record.objects.filter(patient__trial=trial, form=form)
+    rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
+    sources = [*(column.source for column in KEYS), *ASKED]
+    return rows.values_list(*sources, "values").iterator(chunk_size=200)
+
+
+def _answers(values: dict[str, Any], rows_of: str) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
+    if not rows_of:
+        yield (), values
+        return
+    repeated = values.get(rows_of)
+    for number, row in enumerate(repeated if isinstance(repeated, list) else [], start=1):
+        yield (number,), row
+
+
+def _places(table: dictionary.Table, names: list[str]) -> list[int] | None:
+    """Return where each column of a version stands among all columns; None when it is the same order."""
+    own = list(table.columns)
+    return None if own == names else [names.index(name) for name in own]
+
+
+def _spread(cells: list[str], places: list[int] | None, width: int) -> list[str]:
+    if places is None:
+        return cells
+    wide = [""] * width
+    for place, text in zip(places, cells, strict=True):
+        wide[place] = text
+    return wide

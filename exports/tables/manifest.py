@@ -1,0 +1,53 @@
+"""What an export says of itself: who, when, which protocol, which files with how many rows and which hash."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from exports.tables.archive import FileSummary, LastFile
+from exports.tables.study import Table
+from trials.models import Trial
+
+NAME = "manifest.json"
+NOTES = {
+    "encoding": "UTF-8, RFC 4180, first line holds the column names",
+    "empty": "an empty cell means that nothing was entered; a missing value has its code in the column “…__missing”",
+    "free_text": "in the columns listed under “escaped” one leading apostrophe guards a spreadsheet against a formula:"
+    " drop it to get the text as it was typed; no other column is changed",
+    "files": "a file attached to a form stands under its name in the column “…__file”, with its hash; files are left"
+    " out of an export by somebody who may not read them, and one that is damaged is never sent",
+    "times": "instants are UTC; dates and times as they were entered are ISO 8601 prefixes or RFC 9557 with the zone",
+}
+
+
+def manifest(
+    *, trial: Trial, by: str, purpose: str, at: datetime, unblinded: bool, tables: list[Table]
+) -> LastFile:
+    """Return the maker of the manifest; `tables` may still be filling while the archive is written."""
+
+    def make(files: list[FileSummary]) -> tuple[str, str]:
+        escaped = {table.file: list(table.escaped) for table in tables}
+        version = trial.protocol
+        body: dict[str, Any] = {
+            "trial": trial.slug,
+            "protocol_version": version.version if version else "",
+            "protocol_sha256": version.sha256 if version else "",
+            "exported_at": at.astimezone(UTC).isoformat(timespec="seconds"),
+            "exported_by": by,
+            "purpose": purpose,
+            "treatment_included": unblinded,
+            "notes": NOTES,
+            "files": [
+                {
+                    "name": file.name,
+                    "rows": file.rows,
+                    "bytes": file.size,
+                    "sha256": file.sha256,
+                    "escaped": escaped.get(file.name, []),
+                }
+                for file in files
+            ],
+        }
+        return NAME, json.dumps(body, indent=2, ensure_ascii=False) + "\n"
+
+    return make

@@ -1,0 +1,294 @@
+"""Which tables an export holds and what is in their columns."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django.db.models import (
+    BooleanField,
+    DateTimeField,
+    DecimalField,
+    Field,
+    Model,
+    QuerySet,
+)
+
+from dosing.models import AllocationSlot, Infusion, Preparation
+from exports.tables.cell_sql import Instant, YesNo
+from exports.tables.cells import cell, harmless
+from patients.models import Consent, EligibilityDecision, Patient, Query, QueryMessage, Visit
+from safety.models import AdverseEvent
+from trials.models import Trial
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, where its value is, what it holds, and whether it is text typed by people."""
+
+    name: str
+    source: str
+    label: str
+    free_text: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One file: its columns and a function that reads its rows one after the other."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: Callable[[], Iterator[Sequence[Any]]]
+    escaped: tuple[str, ...] = field(default=())
+
+    @property
+    def file(self) -> str:
+        """Return the name of the file in the archive."""
+        return f"{self.name}.csv"
+
+    @property
+    def header(self) -> list[str]:
+        """Return the column names."""
+        return [column.name for column in self.columns]
+
+
+def _col(name: str, label: str, source: str = "", *, free_text: bool = False) -> Column:
+    return Column(name=name, source=source or name, label=label, free_text=free_text)
+
+
+PATIENT = _col("patient", "Subject code", "patient__code")
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "patients": (
+        _col("patient", "Subject code", "code"),
+        _col("status", "Status", "state"),
+        _col("protocol_version", "Protocol version", "protocol__version"),
+        _col("reconsent_version", "Version of the consent form to sign again"),
+        _col("screened_on", "Day of screening"),
+        _col("group", "Group"),
+        _col("included_on", "Day of inclusion", "enrolled_on"),
+        _col("first_infusion_on", "Day of the first infusion"),
+        _col("screen_failure_on", "Day of screen failure", "failed_on"),
+        _col("screen_failure_reason", "Reason for screen failure", "failure_reason", free_text=True),
+        _col("study_ended_on", "End of study", "ended_on"),
+        _col("end_reason", "Reason for the end of study"),
+        _col("end_note", "Note on the end of study", free_text=True),
+    ),
+    "consents": (
+        PATIENT,
+        _col("given_by", "Consent given by", "type"),
+        _col("version", "Version of the consent form"),
+        _col("given", "Date and time of consent"),
+        _col("capacity_regained_on", "Day on which the patient could decide again"),
+        _col("recorded_at", "Recorded at (UTC)"),
+    ),
+    "eligibility": (
+        PATIENT,
+        _col("decided_at", "Decided at (UTC)"),
+        _col("decided_by", "Decided by", "decided_by__full_name", free_text=True),
+        _col("inclusion_on", "Intended day of inclusion"),
+        _col("conclusion", "Conclusion"),
+        _col("group", "Group"),
+        _col("protocol_version", "Protocol version", "protocol__version"),
+    ),
+    "visits": (
+        PATIENT,
+        _col("visit", "Visit", "code"),
+        _col("number", "Number of an unscheduled visit"),
+        _col("status", "Status", "state"),
+        _col("protocol_version", "Protocol version it was held under", "protocol__version"),
+        _col("planned_on", "Planned day"),
+        _col("window_from", "First day of the window"),
+        _col("window_to", "Last day of the window"),
+        _col("held_on", "Day of the visit"),
+        _col("missed_reason", "Reason for a missed visit", free_text=True),
+        _col("reason", "Reason for an unscheduled visit", free_text=True),
+    ),
+    "infusions": (
+        PATIENT,
+        _col("infusion", "Infusion number", "number"),
+        _col("status", "Status", "state"),
+        _col("planned_on", "Planned day"),
+        _col("window_from", "First day of the window"),
+        _col("window_to", "Last day of the window"),
+        _col("weight_kg", "Weight of the day (kg)"),
+        _col("weight_measured", "Weight measured at"),
+        _col("weight_confirmation", "How an unlikely weight was made sure of", free_text=True),
+        _col("started", "Start"),
+        _col("ended", "End"),
+        _col("volume_ml", "Volume infused (mL)"),
+        _col("interrupted", "Interrupted (Y/N)"),
+        _col("interruption_reason", "Reason for the interruption", free_text=True),
+        _col("premedication", "Premedication", free_text=True),
+        _col("tolerated", "Well tolerated (Y/N)"),
+        _col("tolerance_note", "What was not tolerated", free_text=True),
+        _col("timing_deviation_reason", "Reason for the timing", free_text=True),
+        _col("not_given_reason", "Reason it was not given", free_text=True),
+    ),
+    "preparations": (
+        PATIENT,
+        _col("infusion", "Infusion number", "infusion__number"),
+        _col("donor_code", "Donor code", free_text=True),
+        _col("lot", "Lot", free_text=True),
+        _col("bag", "Bags", free_text=True),
+        _col("viable_cells", "Viable cells given"),
+        _col("viability_percent", "Viability (%)"),
+        _col("thawed", "Thawed at"),
+        _col("cells_per_kg", "Viable cells per kg"),
+        _col("dose_finding", "Dose compared with the protocol"),
+        _col("dose_deviation_reason", "Reason for the dose", free_text=True),
+        _col("donor_deviation_reason", "Reason for another donor", free_text=True),
+    ),
+    "allocation": (
+        _col("stratum", "Stratum", free_text=True),
+        _col("position", "Position in the list"),
+        _col("block", "Block"),
+        _col("arm", "Arm"),
+        PATIENT,
+        _col("taken_at", "Taken at (UTC)"),
+    ),
+    "adverse_events": (
+        PATIENT,
+        _col("number", "Number"),
+        _col("term", "Term as reported", free_text=True),
+        _col("description", "Description", free_text=True),
+        _col("onset", "Onset (ISO 8601 prefix, or date and time with zone)"),
+        _col("ongoing", "Ongoing (Y/N)"),
+        _col("end", "End"),
+        _col("grade", "CTCAE grade"),
+        _col("serious", "Serious (derived)"),
+        _col("results_in_death", "Results in death"),
+        _col("life_threatening", "Life-threatening"),
+        _col("hospitalisation", "Hospitalisation or prolongation"),
+        _col("disability", "Persistent disability"),
+        _col("congenital_anomaly", "Congenital anomaly"),
+        _col("medically_important", "Other medically important"),
+        _col("none_of_these", "None of the six criteria (explicit)"),
+        _col("causality", "Causality (investigator)"),
+        _col("related", "Related (derived; missing counts as related)"),
+        _col("outcome", "Outcome"),
+        _col("action_taken", "Action taken with the product"),
+        _col("aesi", "Category of special interest"),
+        _col("aware", "Site aware at"),
+        _col("serious_aware", "Site aware that it is serious at"),
+        _col("due_at", "Report to the sponsor due at (UTC)"),
+        _col("reported", "Reported to the sponsor at"),
+        _col("late_reason", "Reason for a late report", free_text=True),
+        _col("in_error_reason", "Entered in error because", free_text=True),
+        _col("after_lock_reason", "Reported after the lock because", free_text=True),
+        _col("recorded_at", "Recorded at (UTC)", "created_at"),
+    ),
+    "queries": (
+        PATIENT,
+        _col("query", "Number of the query", "id"),
+        _col("visit", "Visit", "record__visit__code"),
+        _col("form", "Form", "record__form"),
+        _col("repeat", "Row of a log", "record__repeat"),
+        _col("item", "Item"),
+        _col("status", "Status", "state"),
+        _col("raised_by", "Raised by", "origin"),
+        _col("check", "Check", "check_id"),
+        _col("question", "Question", "text", free_text=True),
+        _col("opened_at", "Opened at (UTC)"),
+        _col("closed_at", "Closed at (UTC)"),
+        _col("closed_because", "Closed because", free_text=True),
+    ),
+    "query_messages": (
+        _col("patient", "Subject code", "query__patient__code"),
+        _col("query", "Number of the query", "query_id"),
+        _col("at", "Said at (UTC)"),
+        _col("said_by", "Said by", "author__full_name", free_text=True),
+        _col("role", "Role at that time", "author_role"),
+        _col("text", "What was said", free_text=True),
+    ),
+}
+TITLES = {
+    "patients": "Patients",
+    "consents": "Consents",
+    "eligibility": "Decisions on eligibility",
+    "visits": "Visits",
+    "infusions": "Infusions",
+    "preparations": "Products of the infusions",
+    "allocation": "Allocation list",
+    "adverse_events": "Adverse events",
+    "queries": "Queries",
+    "query_messages": "What was said in the threads of the queries",
+}
+
+
+def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]:
+    """Return the rows of each table of the study; what depends on the arm only for those who may know it."""
+    rows: dict[str, QuerySet[Any]] = {
+        "patients": Patient.objects.filter(trial=trial).order_by("number"),
+        "consents": Consent.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "given_at", "pk"
+        ),
+        "eligibility": EligibilityDecision.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "decided_at", "pk"
+        ),
+        "visits": Visit.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "position", "number"
+        ),
+        "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
+        "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
+        "queries": Query.objects.filter(patient__trial=trial).order_by("patient__number", "opened_at", "pk"),
+        "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
+            "query__patient__number", "query_id", "at", "pk"
+        ),
+    }
+    if sees_treatment:
+        rows["preparations"] = Preparation.objects.filter(patient__trial=trial).order_by(
+            "patient__number", "infusion__number"
+        )
+        if trial.rules.allocation is not None:
+            taken = AllocationSlot.objects.filter(trial=trial, patient__isnull=False)
+            rows["allocation"] = taken.order_by("stratum", "position")
+    return rows
+
+
+def study_tables(trial: Trial, *, sees_treatment: bool) -> Iterator[Table]:
+    """Yield the tables that every trial has."""
+    for name, queryset in querysets(trial, sees_treatment=sees_treatment).items():
+        columns = COLUMNS[name]
+        yield Table(name, TITLES[name], columns, _reader(queryset, columns), _escaped(columns))
+
+
+def _escaped(columns: tuple[Column, ...]) -> tuple[str, ...]:
+    return tuple(column.name for column in columns if column.free_text)
+
+
+def _reader(queryset: QuerySet[Any], columns: tuple[Column, ...]) -> Callable[[], Iterator[Sequence[Any]]]:
+    """Return a reader of the rows: times and truth values come from the database as they are written."""
+    fields = [field_at(queryset.model, column.source) for column in columns]
+    read = [_in_sql(column.source, field) for column, field in zip(columns, fields, strict=True)]
+    converted = [
+        (index, harmless if column.free_text else cell)
+        for index, (column, field) in enumerate(zip(columns, fields, strict=True))
+        if column.free_text or isinstance(field, DecimalField)
+    ]
+
+    def rows() -> Iterator[Sequence[Any]]:
+        for row in queryset.values_list(*read).iterator(chunk_size=2000):
+            cells = list(row)
+            for index, make in converted:
+                value = cells[index]
+                if value is not None:
+                    cells[index] = make(value)
+            yield cells
+
+    return rows
+
+
+def _in_sql(source: str, field: "Field[Any, Any]") -> "str | Instant | YesNo":
+    if isinstance(field, BooleanField):
+        return YesNo(source)
+    return Instant(source) if isinstance(field, DateTimeField) else source
+
+
+def field_at(model: type[Model], source: str) -> "Field[Any, Any]":
+    """Return the field that a path such as `patient__code` leads to."""
+    name, _dash, rest = source.partition("__")
+    found: Any = model._meta.get_field(name)
+    if rest:
+        return field_at(found.related_model, rest)
+    return cast("Field[Any, Any]", getattr(found, "output_field", found))

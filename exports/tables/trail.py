@@ -1,0 +1,181 @@
+"""The audit trail as a table: one line per changed field, with the value before and after (P11-02, AUD-02)."""
+
+import json
+from collections.abc import Collection, Iterator
+from datetime import datetime, tzinfo
+from itertools import islice
+from typing import Any
+
+from django.db import models
+
+from audit import events
+from audit.concealing import NOTHING, hidden, told_rows, without
+from audit.models import AccessEvent, Signature
+from audit.sources import hidden_signatures
+from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
+from exports.tables.cells import cell, harmless
+from exports.tables.study import Column, Table
+from exports.tables.trail_labels import Places, event_label
+from trials.models import Trial
+from trials.permissions import Permission
+
+CHUNK = 500
+COLUMNS = (
+    Column("at", "", "When (UTC)"),
+    Column("site_time", "", "When, on the clock of the site"),
+    Column("table", "", "Table"),
+    Column("row", "", "Key of the row"),
+    Column("sequence", "", "Number of the change in its table"),
+    Column("kind", "", "+ created, ~ changed, - deleted, ! access event"),
+    Column("patient", "", "Subject code"),
+    Column("visit", "", "Visit"),
+    Column("form", "", "Form"),
+    Column("repeat", "", "Number of the entry of the form"),
+    Column("user", "", "User name"),
+    Column("full_name", "", "Full name at that time", free_text=True),
+    Column("role", "", "Role at that time"),
+    Column("reason", "", "Reason", free_text=True),
+    Column("origin", "", "Where the change came from"),
+    Column("request", "", "Request"),
+    Column("session", "", "Session, as a fingerprint"),
+    Column("address", "", "Network address"),
+    Column("field", "", "Field, or kind of access"),
+    Column("label", "", "What the field is called"),
+    Column("old", "", "Value before", free_text=True),
+    Column("new", "", "Value after", free_text=True),
+    Column("old_words", "", "Value before in words, where it is a code"),
+    Column("new_words", "", "Value after in words, where it is a code"),
+)
+ACTOR = (
+    "history_user_name",
+    "history_full_name",
+    "history_role",
+    "history_change_reason",
+    "history_origin",
+    "history_request",
+    "history_session",
+    "history_address",
+)
+
+
+def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Table:
+    """Return the trail of a trial; history of the arm only for those who may know it, identity never.
+
+    The hashes of attached files are told to those who may read files.
+    """
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        seen = {Permission.SEE_TREATMENT} if sees_treatment else set()
+        seen |= {Permission.SEE_FILES} if sees_files else set()
+        places = Places(trial)
+        for model in tracked_models():
+            needed = trail_of(model).see
+            if not needed or needed in seen:
+                yield from _changes(model, trial, places, seen)
+        yield from _events(trial, places, seen)
+
+    escaped = tuple(column.name for column in COLUMNS if column.free_text)
+    return Table("audit_trail", "Audit trail", COLUMNS, rows, escaped)
+
+
+def _changes(
+    model: type[models.Model], trial: Trial, places: Places, seen: Collection[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield one line per changed field, row after row in the order of their history."""
+    fields = [column.attname for column in tracked_columns(model)]
+    key = model._meta.pk.attname
+    history = history_model(model)._default_manager.filter(history_trial=trial.pk).order_by(key, "history_id")
+    concealed = trail_of(model).concealed
+    told = told_rows(model) if concealed and concealed.until else ()
+    if model is Signature:
+        history = history.exclude(target_type__in=hidden_signatures(seen))
+    names = ("history_date", key, "history_id", "history_type", "history_patient", *ACTOR)
+    zone = trial.zone
+    previous_key, before, kept = None, dict[str, Any](), NOTHING
+    rows = history.values_list(*names, *fields).iterator(chunk_size=CHUNK)
+    for row in (
+        _with_places(rows, len(names) + fields.index("record_id"), places) if "record_id" in fields else rows
+    ):
+        at, own_key, number, kind, patient = row[:5]
+        if own_key != previous_key:
+            previous_key, before = own_key, {}
+            kept = hidden(model, own_key, may=seen, told=told)
+        columns = dict(zip(fields, row[len(names) :], strict=True))
+        after = flat(columns)
+        user, full_name, role, reason, *traced = row[5 : len(names)]
+        where = places.where(model, columns, patient)
+        head = (cell(at), site_time(at, zone), model._meta.label_lower, own_key, number, kind, *where)
+        who = (user, harmless(full_name), role, harmless(reason or ""), *traced)
+        for name, old, new in differences(before, {} if kind == "-" else after):
+            shown = [_shown(name, value, kept) for value in (old, new)]
+            words = [
+                places.decoded(model, columns, name, value) if name not in kept.columns else ""
+                for value in (old, new)
+            ]
+            yield (*head, *who, name, places.label(model, columns, name), *shown, *words)
+        before = after
+
+
+def _with_places(rows: Iterator[Any], at: int, places: Places) -> Iterator[Any]:
+    """Pass rows on, after the forms that some of them belong to were read together."""
+    while part := list(islice(rows, CHUNK)):
+        places.expect(row[at] for row in part)
+        yield from part
+
+
+def site_time(at: datetime, zone: tzinfo) -> str:
+    """Return an instant on the clock of the site, with its distance from UTC."""
+    return at.astimezone(zone).isoformat(timespec="microseconds")
+
+
+def _shown(name: str, value: Any, kept: Concealed) -> str:
+    """Return a value as text, or what stands in its place."""
+    text = _text(without(value, kept.parts))
+    return harmless(kept.words if text and name in kept.columns else text)
+
+
+def flat(columns: dict[str, Any]) -> dict[str, Any]:
+    """Return columns by name; an object of captured values becomes one entry per item, `values.sbp`."""
+    found: dict[str, Any] = {}
+    for name, value in columns.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{item}": inner for item, inner in value.items()}
+        else:
+            found[name] = value
+    return found
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield field, old and new value of what differs as text, in the order of the columns."""
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if old is not new and _text(old) != _text(new):
+            yield name, old, new
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return str(cell(value))
+
+
+def _events(trial: Trial, places: Places, seen: Collection[str]) -> Iterator[tuple[Any, ...]]:
+    rows = AccessEvent.objects.filter(trial_id=trial.pk).order_by("at", "pk")
+    if Permission.SEE_TREATMENT not in seen:
+        rows = rows.filter(see="")
+    zone = trial.zone
+    for event in rows.iterator(chunk_size=2000):
+        times = cell(event.at), site_time(event.at, zone)
+        head = (*times, "access", event.pk, event.pk, "!", places.subject(event.patient_id), "", "", "")
+        who = (
+            event.user_name,
+            harmless(event.full_name),
+            event.role,
+            "",
+            event.origin,
+            event.request,
+            event.session,
+            event.address,
+        )
+        told = harmless(_text(events.told(event, may=seen)))
+        yield (*head, *who, event.kind, event_label(event.kind), "", told, "", "")

@@ -1,0 +1,119 @@
+"""Where a row of the trail belongs, and what its fields are called: subject, visit, form, repeat, labels (AUD-02)."""
+
+from collections.abc import Collection, Iterable
+from functools import lru_cache
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.utils.translation import gettext, override
+
+from audit.events import Kind
+from patients.models import Patient, Record, Visit
+from protocol.document.items import Item
+from protocol.values.labels import MISSING_WORDS, code_words, is_missing
+from trials.models import Trial
+
+CODED = frozenset({"choice", "choices", "yes_no"})
+Where = tuple[str, str, str, Any]
+"""Subject code, visit, form, and number of the entry."""
+
+
+class Places:
+    """The subjects and visits of one trial, and the items of every version of its protocol."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._codes = dict(Patient.objects.filter(trial=trial).values_list("pk", "code"))
+        visits = Visit.objects.filter(patient__trial=trial).only("code", "number")
+        self._visits = {visit.pk: visit.key for visit in visits}
+        self._rules = trial.all_rules
+        self._records: dict[int, tuple[Any, str, int]] = {}
+        self.item = lru_cache(maxsize=None)(self._item)
+
+    def subject(self, patient: int | None) -> str:
+        """Return the code of a subject, empty for none."""
+        return self._codes.get(patient, "") if patient else ""
+
+    def expect(self, records: Iterable[int | None]) -> None:
+        """Read where some records belong, in place of those of before. One query when there are any."""
+        wanted = {pk for pk in records if pk}
+        rows = Record.objects.filter(pk__in=wanted) if wanted else Record.objects.none()
+        self._records = {
+            pk: (visit, form, repeat)
+            for pk, visit, form, repeat in rows.values_list("pk", "visit_id", "form", "repeat")
+        }
+
+    def where(self, model: type[models.Model], row: dict[str, Any], patient: int | None) -> Where:
+        """Return subject, visit, form and number of a row of a tracked table, given its columns."""
+        subject = self.subject(patient)
+        if model is Record:
+            return subject, self._visits.get(row["visit_id"], ""), row["form"], row["repeat"]
+        if row.get("record_id") in self._records:
+            visit, form, repeat = self._records[row["record_id"]]
+            return subject, self._visits.get(visit, ""), form, repeat
+        visit = row["id"] if model is Visit else row.get("visit_id")
+        return subject, self._visits.get(visit, "") if visit else "", "", ""
+
+    def _item(self, version: int, form: str, name: str) -> Item | None:
+        """Return an item of a form of one version, else of any other that has it."""
+        first = self._rules.get(version)
+        for rules in (*([first] if first else []), *self._rules.values()):
+            if form in rules.forms and name in rules.form(form):
+                return rules.form(form).item(name)
+        return None
+
+    def label(self, model: type[models.Model], row: dict[str, Any], field: str) -> str:
+        """Return what a field is called: an item by its protocol, a column by its model."""
+        column, _dot, name = field.partition(".")
+        if model is Record and name:
+            item = self.item(row["protocol_id"], row["form"], name)
+            return item.label.in_language("en") if item else ""
+        return f"{column_label(model, column)}: {name}" if name else column_label(model, column)
+
+    def decoded(self, model: type[models.Model], row: dict[str, Any], field: str, value: Any) -> str:
+        """Return a coded value in words; empty where the value says itself what it is."""
+        if not value:
+            return ""
+        _column, _dot, name = field.partition(".")
+        item = self.item(row["protocol_id"], row["form"], name) if model is Record and name else None
+        if item is None:
+            return _choices(model).get(field, {}).get(value, "") if isinstance(value, str) else ""
+        if is_missing(value):
+            return english(MISSING_WORDS[value["missing"]])
+        if item.type not in CODED:
+            return ""
+        codes: Collection[str] = value if isinstance(value, list) else [value]
+        return "; ".join(code_words(code, item, "en", english) for code in codes)
+
+
+@lru_cache(maxsize=512)
+def english(text: str) -> str:
+    """Return a text in English: an export does not depend on the language of the person who takes it."""
+    with override("en"):
+        return gettext(text)
+
+
+@lru_cache(maxsize=2048)
+def column_label(model: type[models.Model], column: str) -> str:
+    """Return what a column is called, or its own name."""
+    try:
+        field = model._meta.get_field(column.removesuffix("_id") if column != "_id" else column)
+    except FieldDoesNotExist:
+        return column
+    with override("en"):
+        return str(getattr(field, "verbose_name", column))
+
+
+@lru_cache(maxsize=256)
+def _choices(model: type[models.Model]) -> dict[str, dict[Any, str]]:
+    """Return the words of the codes of every column that has a fixed list of them."""
+    fields = [field for field in model._meta.concrete_fields if field.choices]
+    with override("en"):
+        return {each.attname: {code: str(words) for code, words in each.flatchoices} for each in fields}
+
+
+@lru_cache(maxsize=64)
+def event_label(kind: str) -> str:
+    """Return what a kind of event is called."""
+    with override("en"):
+        return str(Kind(kind).label)

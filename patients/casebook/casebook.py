@@ -1,0 +1,376 @@
+"""One patient's visits and captured forms, fetched together, and what expressions see of them."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any, cast
+
+from django.db.models import Case, F, OuterRef, Q, Subquery, TextField, Value, When
+from django.db.models.functions import Cast, Concat, StrIndex
+from django.utils import timezone
+
+from accounts.models import User
+from audit.compiled_queries import Prepared
+from patients.models import Consent, Patient, Record, Visit
+from patients.participation.consent import current_consent
+from patients.participation.eligibility_data import subject_of
+from patients.participation.reconsent import version_to_sign
+from protocol.document.design import UNSCHEDULED, VisitForm
+from protocol.document.items import Form
+from protocol.expressions.rules import Scope, rules_of
+from trials.models import Delegation, ProtocolVersion, Trial
+
+
+def _visits(user: int, trial: int, code: str, today: date) -> Any:
+    may_open = Delegation.objects.active(today).filter(user_id=user).values("trial_id")
+    rows = Visit.objects.filter(patient__trial=trial, patient__code=code, patient__trial__in=may_open)
+    return rows.select_related("patient")
+
+
+def _held(patient: int) -> Any:
+    latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
+    consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}
+    rows = Patient.objects.select_for_update(of=("self",)).select_related("trial")
+    return rows.annotate(**consent).filter(pk=patient)
+
+
+def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
+    """Every record; the values only of the forms named in `forms` (`,vitals,blood,`) and of the one at the visit."""
+    named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
+    rows = Record.objects.filter(patient=patient).alias(named=named).defer("values").order_by("pk")
+    wanted = Case(When(Q(named__gt=0) | Q(form=form, visit=visit), then=F("values")))
+    return rows.annotate(read=Cast(wanted, TextField()))
+
+
+VISITS = Prepared(_visits, joined_once=True, user=int, trial=int, code=str, today=date)
+HELD = Prepared(_held, patient=int)
+RECORDS = Prepared(_read_for, patient=int, forms=str, form=str, visit=int)
+MARKED_RECORDS = Prepared(
+    lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a form is captured: a visit, or a numbered row of a log; read under one version of the protocol.
+
+    `visits` are all visits of the patient, so that nothing of them is read twice.
+    """
+
+    patient: Patient
+    visits: tuple[Visit, ...]
+    visit: Visit | None
+    protocol: ProtocolVersion
+    form: Form
+    repeat: int = 1
+
+    @property
+    def key(self) -> str:
+        """A short name of the place, unique for the patient."""
+        return f"{self.visit.key}/{self.form.code}" if self.visit else f"{self.form.code}/{self.repeat}"
+
+    @property
+    def day(self) -> date | None:
+        """The day of the visit: held, or else planned."""
+        return day_of(self.visit) if self.visit else None
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The forms whose captured answers the rules of the form read."""
+        return rules_of(self.protocol.rules).form(self.form.code).reads
+
+    def holds(self, record: Record) -> bool:
+        """Tell whether the record was captured here; at a visit it may be one that was struck out since."""
+        if record.form != self.form.code:
+            return False
+        if self.visit is None:
+            return record.visit_id is None and record.repeat == self.repeat
+        return record.visit_id == self.visit.pk
+
+
+def day_of(visit: Visit) -> date | None:
+    """The day on which a visit took or takes place, as far as it is known."""
+    return visit.held_on or visit.planned_on
+
+
+@dataclass
+class Casebook:
+    """A patient with the visits, in one query; records are read when they are asked for, in another."""
+
+    patient: Patient
+    visits: list[Visit]
+    # The place around which it was read: then records have no marks, and only the values that its rules read.
+    around: Place | None = None
+    _records: list[Record] | None = field(default=None, repr=False)
+    _consent: list[Consent | None] = field(default_factory=list, repr=False)
+    _versions: dict[int, ProtocolVersion] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def opened(cls, *, user: User, trial: Trial, code: str) -> "Casebook":
+        """The casebook of a patient the person may see. Raises Patient.DoesNotExist."""
+        today = timezone.now().date()
+        visits = VISITS.rows(user=user.pk, trial=trial.pk, code=code, today=today)
+        patient = (
+            visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
+        )
+        _attach(patient, trial, trial.protocol)
+        casebook = cls(patient, visits)
+        for visit in visits:
+            visit.patient = patient
+            if visit.protocol_id:
+                visit.protocol = casebook.version(visit.protocol_id)
+        return casebook
+
+    @classmethod
+    def held(cls, place: Place) -> "Casebook":
+        """The casebook around a place, the patient's row locked until the transaction ends."""
+        fresh = HELD.rows(patient=place.patient.pk)[0]
+        _attach(fresh, fresh.trial, place.patient.protocol)
+        versions = {place.protocol.pk: place.protocol}
+        return cls(fresh, list(place.visits), place, _consent=[_consent(fresh)], _versions=versions)
+
+    @property
+    def consent(self) -> Consent | None:
+        """The consent in force. Reads once."""
+        if not self._consent:
+            self._consent.append(current_consent(self.patient))
+        return self._consent[0]
+
+    @property
+    def records(self) -> list[Record]:
+        """Every captured form, those struck out too, with their marks unless around a place. Reads once."""
+        if self._records is None and self.around is None:
+            self._records = MARKED_RECORDS.rows(patient=self.patient.pk)
+        if self._records is None:
+            self._records = _read_around(cast(Place, self.around))
+        return self._records
+
+    def version(self, pk: int) -> ProtocolVersion:
+        """The version with that key; costs a query, once, when it is not the patient's own."""
+        if pk == self.patient.protocol_id:
+            return self.patient.protocol
+        if pk not in self._versions:
+            self._versions = {version.pk: version for version in self.versions()}
+        return self._versions[pk]
+
+    def versions(self) -> list[ProtocolVersion]:
+        """Every version of the trial's protocol, the newest first. One query."""
+        rows = ProtocolVersion.objects.filter(trial=self.patient.trial_id)
+        return list(rows.order_by("-effective_from", "-pk"))
+
+    def version_for(self, form: str, visit: Visit | None, record: Record | None) -> ProtocolVersion:
+        """The version under which a form is entered now: the patient's, unless that does not have the form.
+
+        While the patient has to sign again, what was captured stays under its own.
+        """
+        own = self.patient.protocol
+        if record is not None and record.state == Record.State.STRUCK_OUT:
+            record = None
+        if record is not None and (
+            form not in own.rules.forms or version_to_sign(self.patient, self.consent)
+        ):
+            return self.version(record.protocol_id)
+        if form not in own.rules.forms and visit is not None and visit.protocol_id:
+            return self.version(visit.protocol_id)
+        return own
+
+    def place(self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None) -> Place:
+        """The place of a form. Raises LookupError when the protocol or the patient has no such place."""
+        visit = self.visit(visit_key) if visit_key is not None else None
+        if repeat < 1 or (visit is not None and repeat != 1):
+            raise LookupError(form)
+        version = protocol or self.version_for(form, visit, self._moved_on(form, visit, repeat))
+        if not _asks(version, form, visit) and not self._begun(form, visit, repeat):
+            raise LookupError(form)
+        return Place(self.patient, tuple(self.visits), visit, version, version.rules.form(form), repeat)
+
+    def _moved_on(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
+        """The record of a place, where the patient's version alone does not say how it is entered."""
+        patient = self.patient
+        if form in patient.protocol.rules.forms and not patient.reconsent_version:
+            return None
+        return self._begun(form, visit, repeat)
+
+    def _begun(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
+        here = (visit.pk, 1) if visit else (None, repeat)
+        rows = [r for r in self.records if r.form == form and (r.visit_id, 1 if visit else r.repeat) == here]
+        in_force = [record for record in rows if record.state != Record.State.STRUCK_OUT]
+        return next(iter(in_force or rows[-1:]), None)
+
+    def visit(self, key: str) -> Visit:
+        """The visit called `D28` or `UNS-2`. Raises LookupError."""
+        for visit in self.visits:
+            if visit.key == key:
+                return visit
+        raise LookupError(key)
+
+    def record(self, place: Place) -> Record | None:
+        """The record of a place: the one in force, else the last struck out, None before the first save."""
+        here = [record for record in self.records if place.holds(record)]
+        in_force = [record for record in here if record.state != Record.State.STRUCK_OUT]
+        return next(iter(in_force or here[-1:]), None)
+
+    def forms_at(self, visit: Visit) -> list[VisitForm]:
+        """The forms of a visit: those asked for, then those that have an entry and are not asked any more."""
+        cancelled = visit.state == Visit.State.CANCELLED
+        entries = [] if cancelled else list(forms_of(self.patient.protocol, visit))
+        known = {entry.form for entry in entries}
+        rows = [record for record in self.records if record.visit_id == visit.pk and record.form not in known]
+        begun = dict.fromkeys(record.form for record in rows if record.state != Record.State.STRUCK_OUT)
+        return [*entries, *(VisitForm(form=form, when="available") for form in begun)]
+
+    def logs(self) -> list[str]:
+        """The logs that the protocol has, then those with entries that it does not have any more."""
+        asked = self.patient.protocol.rules.logs
+        begun = (record.form for record in self.records if record.visit_id is None)
+        return list(dict.fromkeys([*asked, *begun]))
+
+    def following_row(self, form: str) -> int:
+        """The number of the next new row of a log."""
+        rows = (r.repeat for r in self.records if r.form == form and r.visit_id is None)
+        return 1 + max(rows, default=0)
+
+    def ordered_visits(self) -> list[Visit]:
+        """The visits in the order in which they take place; one without a date stays behind its forerunner."""
+        days: dict[int, date] = {}
+        latest = date.min
+        for visit in sorted(self.visits, key=lambda visit: (visit.position, visit.number)):
+            latest = day_of(visit) or latest
+            days[visit.pk] = latest
+        return sorted(self.visits, key=lambda visit: (days[visit.pk], visit.position, visit.number))
+
+    def scope(self, place: Place, values: Mapping[str, Any]) -> Scope:
+        """What the expressions of a form see: its answers, those of other forms, those of before.
+
+        Another form is that of the same visit, else the latest of an earlier visit, else the latest there is;
+        `here(…)` sees those of the same visit only.
+        """
+        order = {visit.pk: number for number, visit in enumerate(self.ordered_visits())}
+        here = order.get(place.visit.pk, len(order)) if place.visit else len(order)
+        past: dict[str, tuple[int, Record]] = {}
+        latest: dict[str, tuple[int, Record]] = {}
+        for record in self.records:
+            if record.state == Record.State.STRUCK_OUT or place.holds(record):
+                continue
+            when = order.get(record.visit_id, -1) if record.visit_id else _log_order(record, place, here)
+            for found, wanted in ((past, when < here), (latest, True)):
+                if wanted and (record.form not in found or when >= found[record.form][0]):
+                    found[record.form] = when, record
+        here_now = [record for record in self.records if place.visit and record.visit_id == place.visit.pk]
+        same = ValuesOf({r.form: r for r in here_now if r.state != Record.State.STRUCK_OUT})
+        previous, last = (
+            ValuesOf({form: record for form, (_when, record) in each.items()}) for each in (past, latest)
+        )
+        return Scope(
+            values,
+            ValuesOf({**last.found, **previous.found, **same.found}, self._beside(place)),
+            subject_of(self.patient, consent=self.consent),
+            form=place.form.code,
+            previous=previous,
+            last=last,
+            same=same,
+        )
+
+    def _beside(self, place: Place) -> dict[str, Mapping[str, Any]]:
+        """What stands beside the forms: the visit, and the other rows of the logs."""
+        logs: dict[str, list[Record]] = {}
+        for record in self.records:
+            in_log = record.visit_id is None and record.state != Record.State.STRUCK_OUT
+            if in_log and not place.holds(record):
+                logs.setdefault(record.form, []).append(record)
+        visit = {"code": place.visit.code, "on": place.day} if place.visit else {}
+        return {"visit": visit, "logs": ValuesOf(logs)}
+
+
+def _read_around(place: Place) -> list[Record]:
+    """Every record of the patient; values that the rules of the place do not read are left in the database."""
+    forms = ",".join(["", *sorted(place.reads if place.visit else place.reads | {place.form.code}), ""])
+    visit = place.visit.pk if place.visit else 0
+    rows = RECORDS.rows(patient=place.patient.pk, forms=forms, form=place.form.code, visit=visit)
+    for record in rows:
+        if place.holds(record):
+            record.values = _values_of(record)
+    return rows
+
+
+def _values_of(record: Record) -> dict[str, Any]:
+    """The values of a record; those that came as text are read when they are asked for."""
+    text = vars(record).pop("read", None)
+    if text is not None:
+        record.values = json.loads(text)
+    return record.values
+
+
+class ValuesOf(Mapping[str, Any]):
+    """The values of records by form, taken out when an expression asks for them; and what stands `beside`."""
+
+    def __init__(self, found: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> None:
+        self.found, self.beside = found, beside or {}
+
+    def __getitem__(self, form: str) -> Any:
+        if form in self.beside:
+            return self.beside[form]
+        found = self.found[form]
+        return [_values_of(each) for each in found] if isinstance(found, list) else _values_of(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.found, **self.beside})
+
+    def __len__(self) -> int:
+        return len({**self.found, **self.beside})
+
+
+def _log_order(record: Record, place: Place, here: int) -> int:
+    """Rows of the same log come in their order before this one; other logs belong to no visit."""
+    if place.visit is None and record.form == place.form.code:
+        return here - 1 if record.repeat < place.repeat else here
+    return -1
+
+
+def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) -> None:
+    """Give the patient what is already read: the text of a protocol is too long to read it twice."""
+    patient.trial = trial
+    if protocol is not None and protocol.pk == patient.protocol_id:
+        patient.protocol = protocol
+    if protocol is not None and protocol.pk == trial.protocol_id:
+        trial.protocol = protocol
+
+
+def _consent(row: Any) -> Consent | None:
+    """The consent in force as a value: what the expressions ask of it."""
+    if not row.consent_given:
+        return None
+    return Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)
+
+
+def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
+    """The forms asked for at a visit: by the version it was held under, else by this one."""
+    rules = version_at(protocol, visit).rules
+    try:
+        return rules.visit(visit.code).forms
+    except KeyError:
+        return rules.unscheduled.forms if visit.code == UNSCHEDULED else ()
+
+
+def version_at(protocol: ProtocolVersion, visit: Visit) -> ProtocolVersion:
+    """The version a visit was held under, or this one. Reads visit.protocol when it is another."""
+    kept = visit.protocol_id is not None and visit.protocol_id != protocol.pk
+    return cast(ProtocolVersion, visit.protocol) if kept else protocol
+
+
+def _asks(version: ProtocolVersion, form: str, visit: Visit | None) -> bool:
+    if form not in version.rules.forms:
+        return False
+    if visit is None:
+        return form in version.rules.logs
+    return form in {entry.form for entry in forms_of(version, visit)}
+
+
+def visit_title(protocol: ProtocolVersion, visit: Visit, language: str, unscheduled: str) -> str:
+    """The title of a visit as the protocol has it, or the word for an unscheduled one with its number."""
+    try:
+        return version_at(protocol, visit).rules.visit(visit.code).title.in_language(language)
+    except KeyError:
+        return f"{unscheduled} {visit.number}" if visit.code == UNSCHEDULED else visit.key

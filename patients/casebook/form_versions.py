@@ -1,0 +1,55 @@
+"""Across versions of a form: items that are not asked any more, and pages that were made before an amendment."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.casebook.casebook import Casebook
+from patients.casebook.read_form import Line, Section, line, sections
+from patients.models import Record
+from protocol.document.items import Form, Item
+from protocol.values.parsing import Value
+from protocol.values.reference_ranges import Readings
+from trials.models import ProtocolVersion
+
+
+def forms_before(casebook: Casebook, form: Form, values: Mapping[str, Any]) -> list[Form]:
+    """Return the other versions of a form, the newest first, when the values have items that it does not ask."""
+    if all(name in form for name in values):
+        return []
+    return forms_in(casebook.versions(), form.code)
+
+
+def forms_in(versions: Iterable[ProtocolVersion], code: str) -> list[Form]:
+    """Return a form as each of the versions has it."""
+    return [version.rules.form(code) for version in versions if code in version.rules.forms]
+
+
+def item_in(forms: Iterable[Form], name: str) -> Item | None:
+    """Return an item as the first of the forms has it."""
+    return next((form.item(name) for form in forms if name in form), None)
+
+
+def not_asked(form: Form, values: Mapping[str, Value], before: Sequence[Form], language: str) -> list[Line]:
+    """Return in words the values of items that the form does not ask any more."""
+    found = []
+    for name, value in values.items():
+        item = None if name in form else item_in(before, name)
+        if item is not None:
+            found.append(line(item, value, language))
+    return found
+
+
+def all_sections(casebook: Casebook, form: Form, values: Mapping[str, Value], **more: Any) -> list[Section]:
+    """Return a form in words with the values of items that it does not ask any more under a heading of their own."""
+    language = get_language() or "en"
+    left = not_asked(form, values, forms_before(casebook, form, values), language)
+    return [*sections(form, values, **more), *([Section(_("No longer asked"), tuple(left))] if left else [])]
+
+
+def record_sections(record: Record, readings: Readings | None = None) -> list[Section]:
+    """Return a captured form in words, whole. Reads record.protocol; the other versions only where items went."""
+    form = record.protocol.rules.form(record.form)
+    return all_sections(Casebook(record.patient, []), form, record.values, readings=readings)

@@ -1,0 +1,75 @@
+"""Values that another form already holds: offered beside an empty field, never filled in (DAT-01)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.casebook.casebook import Casebook, Place, day_of
+from patients.models import Record
+from protocol.document.items import Item
+from protocol.values.labels import shown_number
+from protocol.values.moments import Moment
+from protocol.values.parsing import display, is_missing, typed
+
+OFFERED = frozenset({"integer", "decimal", "date"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A value that is known from elsewhere: offered, never filled in."""
+
+    text: str
+    words: str
+    source: str
+
+
+def known_values(casebook: Casebook, place: Place) -> dict[str, Known]:
+    """By item, the latest answer to the same question (name, type, unit) in another form up to this visit."""
+    found: dict[str, Known] = {}
+    for record in _earlier(casebook, place):
+        form = record.form
+        for item in place.form.items:
+            if item.type in OFFERED and not item.is_calculated and item.name not in found:
+                value = record.values.get(item.name)
+                if value is not None and not is_missing(value) and _same_question(casebook, form, item):
+                    found[item.name] = _known(casebook, record, item, value)
+    return found
+
+
+def _earlier(casebook: Casebook, place: Place) -> Iterable[Record]:
+    """Records of other forms of this and earlier visits, the latest first."""
+    order = {visit.pk: number for number, visit in enumerate(casebook.ordered_visits())}
+    here = order.get(place.visit.pk, -1) if place.visit else -1
+    fit = [
+        record
+        for record in casebook.records
+        if record.form != place.form.code
+        and record.state != Record.State.STRUCK_OUT
+        and 0 <= order.get(record.visit_id or 0, -1) <= here
+    ]
+    return sorted(fit, key=lambda record: order[record.visit_id or 0], reverse=True)
+
+
+def _same_question(casebook: Casebook, form: str, item: Item) -> bool:
+    try:
+        other = casebook.patient.protocol.rules.form(form).item(item.name)
+    except KeyError:
+        return False
+    return (other.type, other.unit) == (item.type, item.unit)
+
+
+def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> Known:
+    language = get_language() or "en"
+    plain = shown_number(value["value"], value["entered"], item) if isinstance(value, Mapping) else value
+    visit = next(visit for visit in casebook.visits if visit.pk == record.visit_id)
+    day = day_of(visit)
+    source = casebook.patient.protocol.rules.form(record.form).title.in_language(language)
+    when = Moment.from_date(day).display(language) if day else visit.key
+    return Known(
+        text=typed(plain, item, language)[""],
+        words=display(plain, item, language, _),
+        source=f"{source}, {when}",
+    )

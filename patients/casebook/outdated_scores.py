@@ -1,0 +1,103 @@
+"""Calculated values that were stored before another form of the visit changed: shown, listed, never rewritten silently.
+
+A score belongs to who saved it: it is worked out anew when its form is saved again, and until then it says so.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from patients.casebook.casebook import Casebook, Place
+from patients.casebook.edit_checks import judge
+from patients.models import Patient, Record
+from patients.participation.consent import current_consent
+from protocol.document.items import Form, Item
+from protocol.expressions.rules import rules_of
+from trials.models import ProtocolVersion, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """One calculated item of a record: what is stored, and what the answers give now (None: nothing)."""
+
+    record: Record
+    item: Item
+    stored: Any
+    now: Any
+
+
+def outdated_items(form: Form, stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[Item]:
+    """The calculated items whose stored value is not the one that the answers give now."""
+    return [item for item in form.items if item.is_calculated and stored.get(item.name) != now.get(item.name)]
+
+
+def outdated(casebook: Casebook) -> Iterator[Outdated]:
+    """Every outdated value of a patient's records at visits, each read under its own protocol version."""
+    for record in casebook.records:
+        yield from _of_record(casebook, record)
+
+
+def _of_record(casebook: Casebook, record: Record) -> Iterator[Outdated]:
+    visit = next((visit for visit in casebook.visits if visit.pk == record.visit_id), None)
+    if record.state == Record.State.STRUCK_OUT or visit is None:
+        return
+    version = casebook.version(record.protocol_id)
+    form, rules = version.rules.form(record.form), rules_of(version.rules).form(record.form)
+    if rules.calculates_from_elsewhere:
+        place = Place(casebook.patient, tuple(casebook.visits), visit, version, form)
+        now = judge(form, rules, casebook.scope(place, record.values)).values
+        for item in outdated_items(form, record.values, now):
+            yield Outdated(record, item, record.values.get(item.name), now.get(item.name))
+
+
+def outdated_of(trial: Trial, records: Iterable[Record]) -> dict[int, list[Outdated]]:
+    """Return by key of the record its outdated values. At most five queries, whatever the number of records.
+
+    Reads record.protocol. Costs nothing when no form of them calculates from another.
+    """
+    rows = [row for row in records if row.visit_id and _from_elsewhere(row.protocol, row.form)]
+    known = casebooks_of(trial, {row.patient_id for row in rows}) if rows else {}
+    found = {row.pk: list(_of_record(known[row.patient_id], row)) for row in rows}
+    return {key: values for key, values in found.items() if values}
+
+
+def outdated_by_patient(trial: Trial) -> dict[int, int]:
+    """Return by patient how many values are outdated. At most five queries over the trial."""
+    patients = Patient.objects.filter(trial=trial).order_by().values_list("pk", flat=True)
+    return {pk: sum(1 for _each in outdated(book)) for pk, book in casebooks_of(trial, patients).items()}
+
+
+def forms_from_elsewhere(trial: Trial) -> set[str]:
+    """The forms that in any version of the protocol calculate from what is not in them. One query."""
+    versions = ProtocolVersion.objects.filter(trial=trial)
+    return {code for row in versions for code in row.rules.forms if _from_elsewhere(row, code)}
+
+
+def casebooks_of(trial: Trial, patients: Iterable[int]) -> dict[int, Casebook]:
+    """Return by patient what is read of some patients of a trial, not to be written. At most five queries."""
+    rows = list(
+        Patient.objects.filter(trial=trial, pk__in=patients).prefetch_related("consents", "visits", "records")
+    )
+    versions = _versions(trial, rows)
+    found = {}
+    for patient in rows:
+        patient.trial, patient.protocol = trial, versions[patient.protocol_id]
+        records = sorted(patient.records.all(), key=lambda record: record.pk)
+        consent = [current_consent(patient)]
+        visits = list(patient.visits.all())
+        found[patient.pk] = Casebook(patient, visits, _records=records, _consent=consent, _versions=versions)
+    return found
+
+
+def _versions(trial: Trial, patients: Iterable[Patient]) -> dict[int, ProtocolVersion]:
+    """Return the versions that are needed; costs a query only for others than the trial's: their text is long."""
+    known = {trial.protocol_id: trial.protocol} if trial.protocol_id and trial.protocol else {}
+    wanted = {row.protocol_id for row in patients}
+    wanted |= {record.protocol_id for row in patients for record in row.records.all()}
+    if earlier := wanted - known.keys():
+        known |= ProtocolVersion.objects.in_bulk(earlier)
+    return known
+
+
+def _from_elsewhere(version: ProtocolVersion, form: str) -> bool:
+    return rules_of(version.rules).form(form).calculates_from_elsewhere

@@ -1,0 +1,116 @@
+"""Where the laboratory values of captured forms lie in the reference ranges, and how a page says it (LAB-03)."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from patients.casebook.casebook import Casebook, Place, day_of
+from patients.models import Patient, Record
+from protocol.document.document import Protocol
+from protocol.document.items import Item
+from protocol.values.labels import number_text, with_unit
+from protocol.values.parsing import decimal
+from protocol.values.reference_ranges import Book, Reading, Readings, Side, Subject, laboratory_items
+from trials.laboratories.ranges import book_of
+from trials.models import Trial
+
+
+def place_readings(casebook: Casebook, place: Place, values: Mapping[str, Any]) -> Readings:
+    """Return by item where the values of a form lie; nothing for a form without laboratory items. One query."""
+    if not laboratory_items(place.form):
+        return {}
+    subject = subject_in(casebook.patient, place.protocol.rules, casebook.records)
+    book = book_of(casebook.patient.trial, place.form.code)
+    return book.read(place.form, values, subject=subject, day=place.day)
+
+
+def readings_of(trial: Trial, records: Iterable[Record]) -> dict[int, Readings]:
+    """Return by key of the record where its values lie. Two queries, whatever the number of records.
+
+    Reads record.visit, record.patient and record.protocol.
+    """
+    rows = list(records)
+    book = book_of(trial)
+    subjects = subjects_of(trial, {row.patient_id for row in rows})
+    return {row.pk: record_readings(row, book, subjects.get(row.patient_id, Subject())) for row in rows}
+
+
+def record_readings(record: Record, book: Book, subject: Subject) -> Readings:
+    """Return by item where the values of one record lie. Reads record.visit and record.protocol."""
+    form = record.protocol.rules.form(record.form)
+    day = day_of(record.visit) if record.visit else None
+    return book.read(form, record.values, subject=subject, day=day)
+
+
+def flag_of(readings: Readings, name: str) -> str:
+    """Return `low`, `normal`, `high` or `no_range` for an item; nothing where it has no number."""
+    reading = readings.get(name)
+    return str(reading.side) if reading else ""
+
+
+def subject_in(patient: Patient, rules: Protocol, records: Iterable[Record]) -> Subject:
+    """Return sex and age as they were captured last. The age is counted from the day of screening."""
+    standing = (record for record in records if record.state != Record.State.STRUCK_OUT)
+    return _subject(rules, patient.screened_on, {record.form: record.values for record in standing})
+
+
+def subjects_of(trial: Trial, patients: Iterable[int] | None = None) -> dict[int, Subject]:
+    """Return by patient sex and age as they were captured last. One query."""
+    rules = trial.rules
+    rows = Record.objects.filter(patient__trial=trial, form__in=_forms(rules))
+    if patients is not None:
+        rows = rows.filter(patient__in=patients)
+    found: dict[int, tuple[date, dict[str, Any]]] = {}
+    standing = rows.exclude(state=Record.State.STRUCK_OUT).order_by("pk")
+    for patient, day, form, values in standing.values_list(
+        "patient", "patient__screened_on", "form", "values"
+    ):
+        found.setdefault(patient, (day, {}))[1][form] = values
+    return {patient: _subject(rules, day, forms) for patient, (day, forms) in found.items()}
+
+
+def _forms(rules: Protocol) -> set[str]:
+    return {path.partition(".")[0] for path in (rules.profile.age, rules.profile.sex) if path}
+
+
+def _subject(rules: Protocol, day: date, forms: Mapping[str, Mapping[str, Any]]) -> Subject:
+    sex, age = (_answer(forms, path) for path in (rules.profile.sex, rules.profile.age))
+    years = decimal(age)
+    return Subject(sex if isinstance(sex, str) else "", None if years is None else int(years), day)
+
+
+def _answer(forms: Mapping[str, Mapping[str, Any]], path: str | None) -> Any:
+    form, _dot, item = (path or "").partition(".")
+    return forms.get(form, {}).get(item)
+
+
+def reference_words(reading: Reading | None, item: Item, language: str) -> str:
+    """Return the range in words, that there is none, or nothing where neither is to be said."""
+    if reading is None:
+        return ""
+    if not reading.has_range:
+        return _("No reference range") if reading.side == Side.NO_RANGE else ""
+    told = {"range": range_words(reading.low, reading.high, item.unit or "", language)}
+    return _("Reference %(range)s") % told
+
+
+def range_words(low: Decimal | None, high: Decimal | None, unit: str, language: str) -> str:
+    """Return two bounds, of which one may be open, with the unit: `3.5–10.5 10⁹/L`, `≤ 5 mg/L`."""
+    low_text, high_text = ("" if bound is None else bound_words(bound, language) for bound in (low, high))
+    open_text = f"≥ {low_text}" if low_text else f"≤ {high_text}"
+    words = f"{low_text}–{high_text}" if low_text and high_text else open_text
+    return with_unit(words, unit)
+
+
+def bound_words(bound: Decimal, language: str) -> str:
+    """Return a bound without trailing zeros, with the separator of the language."""
+    return number_text(f"{bound.normalize():f}", language)
+
+
+def side_words(reading: Reading | None) -> str:
+    """Return `high` or `low` in words, nothing otherwise."""
+    flag = reading.flag if reading else ""
+    return {"high": _("high"), "low": _("low")}.get(flag, "")

@@ -1,0 +1,66 @@
+"""A change of a captured form in words, item by item, for the trail (AUD-02, AUD-05)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from audit.change_labels import Change, Reader, column_changes
+from audit.concealing import without
+from patients.models import Record
+from patients.models.attachments import OF_FILES
+from protocol.document.items import Form, Item
+from protocol.values.labels import exact
+from protocol.values.parsing import display
+from trials.models import ProtocolVersion
+from trials.permissions import Permission
+
+# Shown by the items, by the entry itself, or of no interest to a reader.
+NOT_TOLD = ("values", "patient", "visit", "form", "repeat", "version", "created_at")
+
+
+def describe_record(old: Any, new: Any, reader: Reader) -> list[Change]:
+    """Return the items of a form that differ between two states of it, then its status and marks.
+
+    Labels and choices are those of the protocol version each state was captured under (P11-11).
+    """
+    told = list(_items(old, new, reader))
+    return [*told, *column_changes(Record, old, new, reader, but=NOT_TOLD)]
+
+
+def _items(old: Any, new: Any, reader: Reader) -> Iterator[Change]:
+    before, after = _values(old), _values(new)
+    was, now = _form(old, reader), _form(new, reader)
+    for name in _names(now or was, before, after):
+        if before.get(name) == after.get(name):
+            continue
+        item = _item(now, name) or _item(was, name)
+        label = item.label.in_language(reader.language) if item else name
+        earlier = _words(before.get(name), _item(was, name) or item, reader)
+        yield Change(name, label, earlier, _words(after.get(name), item, reader))
+
+
+def _values(row: Any) -> Mapping[str, Any]:
+    return row.values if row is not None else {}
+
+
+def _form(row: Any, reader: Reader) -> Form | None:
+    version = reader.find(ProtocolVersion, row.protocol_id) if row is not None else None
+    return version.rules.forms.get(row.form) if version else None
+
+
+def _item(form: Form | None, name: str) -> Item | None:
+    return next((item for item in form.items if item.name == name), None) if form else None
+
+
+def _names(form: Form | None, *values: Mapping[str, Any]) -> list[str]:
+    """Return the items in the order of the form, then those the form does not know."""
+    known = [item.name for item in form.items] if form else []
+    return list(dict.fromkeys([*known, *(name for each in values for name in each)]))
+
+
+def _words(value: Any, item: Item | None, reader: Reader) -> str:
+    if value is None:
+        return ""
+    words = exact if Permission.SEE_FILES in reader.may else display
+    return words(value, item, reader.language, _) if item else str(without(value, OF_FILES.parts))

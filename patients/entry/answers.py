@@ -1,0 +1,259 @@
+"""What a person sent with a form, read into stored values (no Django: a form is a mapping of lists of text).
+
+The name of an input is the item, or the item and a part: `weight`, `weight-unit`, `weight-missing`. Cells of
+repeating rows carry row and column: `vitals-0-sbp`. A name or a code that no page makes is told apart from a
+slip of the hand (`NotOffered`), because then the request was not made by our page.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.document.items import Form, Item, path
+from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
+from protocol.values.refusals import gettext_noop
+
+PARTS = frozenset({"", "unit", "missing", "reason", "day", "month", "year", "offset"})
+CONFIRM, REMOVE = "confirm", "remove"
+PLAIN = frozenset({"csrfmiddlewaretoken", "form_owner", "kept"})
+MOST_ROWS = 200
+LONGEST_REASON = 500
+UNSTORABLE = gettext_noop("This text holds a sign that cannot be stored: type it again.")
+
+Posted = Mapping[str, list[str]]
+Cells = dict[int, dict[str, dict[str, list[str]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Stored values of what could be read; refusals and confirmations by path (`sbp`, `vitals-0-sbp`).
+
+    `rows` gives the number under which each kept row was sent: empty rows between them are left out.
+    """
+
+    values: dict[str, Value] = field(default_factory=dict)
+    refused: dict[str, ValueRefused] = field(default_factory=dict)
+    confirmed: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def confirmations(self) -> dict[str, str]:
+        """The reasons for unusual values by the path under which the values are stored."""
+        return {self._stored_path(sent): reason for sent, reason in self.confirmed.items()}
+
+    def _stored_path(self, sent: str) -> str:
+        item, _dash, cell = sent.partition("-")
+        row, _dash, column = cell.partition("-")
+        kept = self.rows.get(item, [])
+        return path(item, kept.index(int(row)), column) if column and int(row) in kept else sent
+
+    def sent_path(self, stored: str) -> str:
+        """The path under which a stored path was sent."""
+        item, _dash, cell = stored.partition("-")
+        row, _dash, column = cell.partition("-")
+        return path(item, self.rows[item][int(row)], column) if column and item in self.rows else stored
+
+
+@dataclass(slots=True)
+class _Sent:
+    """The inputs of one item: its parts, or its rows."""
+
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    rows: Cells = field(default_factory=dict)
+    removed: set[int] = field(default_factory=set)
+
+
+class ReadValues(dict[str, Value]):
+    """Values that `read` made from what was typed into one form: `check` knows them to be stored values of it."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form = form
+
+
+def read(form: Form, posted: Posted, clock: Clock) -> Answers:
+    """Read every item of the form. Raises NotOffered when an input, code or unit is not one of ours."""
+    answers = Answers(values=ReadValues(form))
+    for name, sent in _sent(form, posted, answers).items():
+        item = form.item(name)
+        try:
+            value = (
+                _rows(item, sent, clock, answers) if item.type == "rows" else parse(sent.parts, item, clock)
+            )
+        except NotOffered:
+            raise
+        except ValueRefused as refused:
+            answers.refused[name] = refused
+            continue
+        if is_answered(value):
+            answers.values[name] = value
+    return answers
+
+
+def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The stored values without what is calculated. Raises ValueRefused for one that its item cannot have."""
+    if isinstance(values, ReadValues) and values.form is form:
+        return dict(values)
+    kept = {}
+    for name, value in values.items():
+        if name not in form:
+            raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name)
+        item = form.item(name)
+        if not item.is_calculated and is_answered(value):
+            _check(item, value)
+            kept[name] = value
+    return kept
+
+
+def _check(item: Item, value: Value) -> None:
+    if item.type == "rows" and isinstance(value, list):
+        for row in value:
+            _check_row(item, row)
+        return
+    asked = _as_text(item) if item.type == "rows" else item
+    try:
+        read_again = parse(typed(value, asked), asked, Clock(zone_of(value)))
+    except (AttributeError, KeyError, TypeError):
+        # A number where text is stored, a list where one value is: not a shape that `typed` can show.
+        read_again = None
+    if read_again != value:
+        sentence = gettext_noop("“%(value)s” is not a stored value of %(item)s.")
+        raise ValueRefused(sentence, value=value, item=item.name)
+
+
+def _check_row(item: Item, row: Mapping[str, Value]) -> None:
+    for name, cell in row.items():
+        try:
+            column = item.column(name)
+        except KeyError:
+            raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name) from None
+        if not column.is_calculated:
+            _check(column, cell)
+
+
+def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
+    found: dict[str, _Sent] = {}
+    for name, texts in posted.items():
+        head, *rest = name.split("-")
+        if head not in form:
+            if name.startswith("_") or name in PLAIN:
+                _refuse_unkept(name, texts)
+                continue
+            raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name)
+        item = form.item(head)
+        if item.is_calculated:
+            raise NotOffered(gettext_noop("“%(name)s” is calculated and cannot be typed."), name=name)
+        if rest and rest[-1] == CONFIRM:
+            _confirm(item, name.removesuffix(f"-{CONFIRM}"), rest[:-1], texts, answers)
+            continue
+        _place(item, found.setdefault(head, _Sent()), rest, texts)
+    return found
+
+
+def _refuse_unkept(name: str, texts: list[str]) -> None:
+    """Raise NotOffered for a NUL in what stands beside the answers: no page sends one, no database takes it."""
+    if any("\0" in text for text in (name, *texts)):
+        raise NotOffered(UNSTORABLE)
+
+
+def _confirm(item: Item, where: str, rest: list[str], texts: list[str], answers: Answers) -> None:
+    if rest:
+        _cell(item, rest)
+    reason = texts[-1].strip()
+    if "\0" in reason:
+        answers.refused[where] = ValueRefused(UNSTORABLE)
+    elif len(reason) > LONGEST_REASON:
+        answers.refused[where] = ValueRefused(
+            gettext_noop("Keep the reason under %(longest)s characters."), longest=500
+        )
+    elif reason:
+        answers.confirmed[where] = reason
+
+
+def _place(item: Item, sent: _Sent, rest: list[str], texts: list[str]) -> None:
+    if item.type != "rows":
+        part = rest[0] if rest else ""
+        if len(rest) > 1 or part not in PARTS:
+            raise NotOffered(
+                gettext_noop("The form has no item “%(name)s”."), name="-".join([item.name, *rest])
+            )
+        sent.parts[part] = texts
+        return
+    if len(rest) == 2 and rest[1] == REMOVE:
+        sent.removed.add(_row(rest[0]))
+        return
+    if len(rest) == 1 and rest[0] in ("missing", "reason"):
+        sent.parts[rest[0]] = texts
+        return
+    row, column, part = _cell(item, rest)
+    sent.rows.setdefault(row, {}).setdefault(column, {})[part] = texts
+
+
+def _row(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 19) or int(text) >= MOST_ROWS:
+        raise NotOffered(gettext_noop("The form has no row “%(row)s”."), row=text)
+    return int(text)
+
+
+def _cell(item: Item, rest: list[str]) -> tuple[int, str, str]:
+    known = {column.name for column in item.columns}
+    if len(rest) not in (2, 3) or rest[1] not in known or (rest[2:] and rest[2] not in PARTS):
+        raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name="-".join([item.name, *rest]))
+    return _row(rest[0]), rest[1], rest[2] if len(rest) == 3 else ""
+
+
+def _rows(item: Item, sent: _Sent, clock: Clock, answers: Answers) -> Value | None:
+    """The filled rows in their order; a row that is empty or marked for removal is left out.
+
+    Refusals keep the number of the row as it was sent, so that they are shown beside it.
+    """
+    found, numbers = [], []
+    refused_before = len(answers.refused)
+    for number in sorted(sent.rows.keys() - sent.removed):
+        values = dict(_row_values(item, number, sent.rows[number], clock, answers))
+        if values:
+            found.append(values)
+            numbers.append(number)
+    answers.rows[item.name] = numbers
+    if sent.parts:
+        why = parse(sent.parts, _as_text(item), clock)
+        if why is not None and (found or len(answers.refused) > refused_before):
+            raise ValueRefused(gettext_noop("Give either the rows or why they are missing, not both."))
+        if why is not None:
+            return why
+    if item.max_rows is not None and len(found) > item.max_rows:
+        raise ValueRefused(gettext_noop("At most %(most)s rows are kept."), most=item.max_rows)
+    return found or None
+
+
+def _as_text(item: Item) -> Item:
+    return item.model_copy(update={"type": "text"})
+
+
+def _row_values(
+    item: Item, number: int, cells: Mapping[str, Any], clock: Clock, answers: Answers
+) -> Iterator[tuple[str, Value]]:
+    for column in item.columns:
+        if column.name not in cells:
+            continue
+        try:
+            value = parse(cells[column.name], column, clock)
+        except NotOffered:
+            raise
+        except ValueRefused as refused:
+            answers.refused[path(item.name, number, column.name)] = refused
+            continue
+        if is_answered(value):
+            yield column.name, value
+
+
+def sent_rows(item: Item, posted: Posted) -> int:
+    """How many rows of the item were sent: one more than the highest row number."""
+    return 1 + max(_row_numbers(item, posted), default=-1)
+
+
+def _row_numbers(item: Item, posted: Iterable[str]) -> Iterator[int]:
+    for name in posted:
+        head, *rest = name.split("-")
+        if head == item.name and rest and rest[0].isascii() and rest[0].isdigit() and len(rest[0]) < 19:
+            yield min(int(rest[0]), MOST_ROWS - 1)

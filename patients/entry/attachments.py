@@ -1,0 +1,191 @@
+"""Files attached to items: taken in with a form, kept although the form is refused, told apart by content (SEC-13).
+
+An input `<item>-upload` carries a new file, `<item>` the key of the one that is there, `<item>-clear` takes it away.
+`receive` stores what came and puts what the server knows of each file in place of its key, so that everything after
+it reads files like any other value. A key of another patient, form or item is no key.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import BadRequest
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.trail import history_model
+from patients.casebook.casebook import Casebook, Place
+from patients.entry.entry_guard import obstacle
+from patients.models import Attachment, Draft, Patient, Record
+from patients.models.attachments import attachment_storage
+from protocol.document.items import Form, Item
+from protocol.values.file_kinds import clean_name, kind_of
+from protocol.values.refusals import ValueRefused, gettext_noop
+
+UPLOAD, CLEAR = "upload", "clear"
+TOO_LARGE = gettext_noop(
+    "The file has %(size)s MB: at most %(most)s MB are taken. Scan it with fewer points."
+)
+NOT_KEPT = gettext_noop("“%(name)s” was not kept when the session ended: choose the file again.")
+
+
+def file_items(form: Form) -> list[Item]:
+    """Return the items of a form that are files."""
+    return [item for item in form.items if item.type == "file"]
+
+
+def receive(request: HttpRequest, casebook: Casebook, place: Place) -> None:
+    """Store the files that came with a form and put what is known of each in `request.POST`. 400 for a foreign key."""
+    items = file_items(place.form)
+    if not items:
+        return
+    if request.FILES.keys() - {f"{item.name}-{UPLOAD}" for item in items}:
+        raise BadRequest(_("The form was changed on its way. Open it again."))
+    if request.FILES and obstacle(casebook, place, casebook.record(place)):
+        request.FILES.clear()
+    posted = known(request.POST, place)
+    for item in items:
+        upload = request.FILES.get(f"{item.name}-{UPLOAD}")
+        if upload is not None:
+            posted[item.name] = _taken(upload, item, place, request.user, posted.get(item.name, ""))  # type: ignore[arg-type]
+    request.POST = posted  # type: ignore[assignment]
+
+
+def known(sent: QueryDict, place: Place, *, was_kept: bool = False) -> QueryDict:
+    """Return what was sent, each key replaced by what is known of its file. One query when there are keys.
+
+    was_kept: it was kept when a session ended, of a new file only the name.
+    """
+    items, told = file_items(place.form), sent.copy()
+    if not items:
+        return sent
+    keys = {}
+    for item in items:
+        lost = told.pop(f"{item.name}-{UPLOAD}", None) if was_kept else None
+        told.pop(f"{item.name}-{UPLOAD}", None)
+        cleared = told.pop(f"{item.name}-{CLEAR}", None)
+        key = "" if cleared else told.get(item.name, "")
+        told[item.name] = _refused(ValueRefused(NOT_KEPT, name=lost[-1]), "") if lost and lost[-1] else ""
+        if key and not told[item.name]:
+            keys[item.name] = key
+    for name, value in _values(place, keys).items():
+        told[name] = value
+    return told
+
+
+def _values(place: Place, keys: dict[str, str]) -> dict[str, str]:
+    if not keys:
+        return {}
+    if any("\0" in key for key in keys.values()):
+        raise BadRequest(_("This file does not belong here. Open the form again."))
+    rows = Attachment.objects.filter(patient=place.patient, form=place.form.code, key__in=keys.values())
+    found = {(row.item, row.key): json.dumps(row.value, sort_keys=True) for row in rows}
+    try:
+        return {name: found[name, key] for name, key in keys.items()}
+    except KeyError as unknown:
+        raise BadRequest(_("This file does not belong here. Open the form again.")) from unknown
+
+
+def _taken(upload: UploadedFile, item: Item, place: Place, by: User, before: str) -> str:
+    """Return what is known of a file that was taken, or why it was not, beside the one that was there before."""
+    try:
+        row = store(upload=upload, item=item, patient=place.patient, form=place.form.code, by=by)
+    except ValueRefused as refused:
+        return _refused(refused, before)
+    return json.dumps(row.value, sort_keys=True)
+
+
+def _refused(refused: ValueRefused, before: str) -> str:
+    told = {"refused": refused.template, "parameters": refused.parameters}
+    return json.dumps({**told, "before": json.loads(before) if before else None})
+
+
+def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: User) -> Attachment:
+    """Keep a file for an item; the same file again is the one that is there. Raises ValueRefused.
+
+    The bytes go to the storage under a random name before the row is written.
+    """
+    size, most = upload.size or 0, item.max_mb * 1_000_000
+    if size > most:
+        raise ValueRefused(TOO_LARGE, size=f"{size / 1_000_000:.1f}", most=item.max_mb)
+    data = upload.read(most + 1)
+    kind = kind_of(data, item.kinds)
+    facts: dict[str, Any] = {
+        "patient": patient,
+        "form": form,
+        "item": item.name,
+        "name": clean_name(upload.name or "", kind),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    if (there := Attachment.objects.filter(**facts).first()) is not None:
+        return there
+    key, storage = secrets.token_hex(16), attachment_storage()
+    storage.save(key, ContentFile(data))
+    try:
+        with transaction.atomic():
+            return Attachment.objects.create(**facts, key=key, kind=kind, size=len(data), uploaded_by=by)
+    except IntegrityError:
+        storage.delete(key)
+        return Attachment.objects.get(**facts)
+
+
+class Damaged(Exception):
+    """A stored file that is not what was stored."""
+
+
+def content(row: Attachment) -> bytes:
+    """Return the bytes of a file. Raises Damaged when they are gone or do not have its hash."""
+    try:
+        with row.open() as file:
+            data: bytes = file.read()
+    except OSError as error:
+        raise Damaged(row.key) from error
+    if hashlib.sha256(data).hexdigest() != row.sha256:
+        raise Damaged(row.key)
+    return data
+
+
+def clear(*, before: datetime) -> tuple[int, int]:
+    """Delete files sent before a moment that no form ever held and no draft holds; return how many.
+
+    What a record holds or held stays for good, struck out or replaced. The second number counts what the storage
+    held without a row: what a crash left.
+    """
+    gone = 0
+    for row in Attachment.objects.filter(uploaded_at__lt=before).order_by("pk"):
+        if not _is_held(row):
+            with transaction.atomic():
+                row.delete()
+            attachment_storage().delete(row.key)
+            gone += 1
+    return gone, sum(_strays(before))
+
+
+def _is_held(row: Attachment) -> bool:
+    history: Any = history_model(Record)
+    past = history.objects.filter(patient_id=row.patient_id, form=row.form).values_list("values", flat=True)
+    values = (each.get(row.item) for each in past.iterator())
+    if any(isinstance(value, dict) and value.get("file") == row.key for value in values):
+        return True
+    drafts = Draft.objects.filter(patient=row.patient_id).values_list("payload", flat=True)
+    return any(row.key in str(text) for payload in drafts for _name, text in payload)
+
+
+def _strays(before: datetime) -> Iterator[int]:
+    storage = attachment_storage()
+    try:
+        _folders, names = storage.listdir("")
+    except FileNotFoundError:
+        return
+    kept = set(Attachment.objects.values_list("key", flat=True))
+    for name in names:
+        if name not in kept and storage.get_modified_time(name) < before:
+            storage.delete(name)
+            yield 1

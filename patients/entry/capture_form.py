@@ -1,0 +1,346 @@
+"""Any form of a protocol as a crispy form: fields by type, groups as fieldsets, results beside each field."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Layout, LayoutObject
+from django import forms
+from django.http import QueryDict
+from django.template.loader import render_to_string
+from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from patients.casebook.known_values import Known
+from patients.casebook.range_flags import reference_words, side_words
+from patients.entry import answers, not_done
+from patients.entry.answers import Answers
+from patients.entry.fields import AnswerField, RowsWidget
+from protocol.document.items import Form, Item, ItemGroup
+from protocol.values.labels import code_words, unit_words
+from protocol.values.parsing import Clock, Finding, Value, display, flag
+from protocol.values.reference_ranges import Reading, is_laboratory
+
+# Characters that fit beside another field; a box to tick is as wide as five.
+SHORT, SHORT_CHOICE, BOX = 40, 20, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One sentence beside a field: an error, a warning or a notice. An error blocks completing."""
+
+    tone: str
+    sentence: str
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the form cannot be completed with it."""
+        return self.tone == "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a page knows beside the values: what is said, asked, open and known, by item or path."""
+
+    results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
+    soft: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    undecided: frozenset[str] = frozenset()
+    required: frozenset[str] | None = None
+    queries: Mapping[str, int] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
+    known: Mapping[str, Known] = field(default_factory=dict)
+    calculated: Mapping[str, Value] = field(default_factory=dict)
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    more_rows: str = ""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    said_of_group: Mapping[int, str] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
+
+
+def form_for(
+    form: Form,
+    *,
+    values: Mapping[str, Value] | None = None,
+    data: QueryDict | None = None,
+    clock: Clock | None = None,
+    language: str = "en",
+    surroundings: Surroundings | None = None,
+) -> "CaptureForm":
+    """The crispy form of a protocol form, showing stored `values` or what was typed (`data`)."""
+    return CaptureForm(
+        form,
+        clock=clock or Clock(),
+        language=language,
+        surroundings=surroundings or Surroundings(),
+        data=data,
+        initial=dict(values or {}),
+    )
+
+
+class CaptureForm(forms.Form):
+    """The items of a protocol form as fields; `answers` are the stored values of what was sent."""
+
+    def __init__(
+        self, form: Form, *, clock: Clock, language: str, surroundings: Surroundings, **kwargs: Any
+    ) -> None:
+        super().__init__(label_suffix="", **kwargs)
+        self.bound: dict[str, BoundAnswer] = {}
+        self.asked, self.clock, self.language, self.surroundings = form, clock, language, surroundings
+        for item in form.items:
+            if not item.is_calculated:
+                self.fields[item.name] = self._field(item)
+        self.helper = FormHelper()
+        self.helper.form_tag = self.helper.include_media = False
+        self.helper.disable_csrf = True
+        self.helper.form_show_errors = False
+        self.helper.field_template = "capture/field.html"
+        self.helper.layout = Layout(*(Group(group, number) for number, group in enumerate(form.groups)))
+
+    def _field(self, item: Item) -> AnswerField:
+        made = AnswerField(item, clock=self.clock, language=self.language)
+        if isinstance(made.widget, RowsWidget):
+            made.widget.results = self.surroundings.results
+            made.widget.growing = self.surroundings.more_rows == item.name
+        return made
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What was sent, read once. Raises NotOffered for what no page offers."""
+        sent = dict(self.data.lists()) if isinstance(self.data, QueryDict) else {}
+        return answers.read(self.asked, sent, self.clock)
+
+    def full_clean(self) -> None:
+        """Read every item once; a refusal stands beside its item."""
+        self._errors = forms.utils.ErrorDict()
+        if not self.is_bound:
+            return
+        self.cleaned_data = dict(self.answers.values)
+        for where, refused in self.answers.refused.items():
+            self._errors.setdefault(where.partition("-")[0], self.error_class()).append(refused.sentence(_))
+
+    def __getitem__(self, name: str) -> "BoundAnswer":
+        """The bound field of an item."""
+        if name not in self.bound:
+            self.bound[name] = BoundAnswer(self, self.fields[name], name)
+        return self.bound[name]
+
+
+class BoundAnswer(forms.BoundField):
+    """A field of a capture form with what stands beside it."""
+
+    form: CaptureForm
+
+    @property
+    def item(self) -> Item:
+        """The item of the protocol."""
+        return self.field.item  # type: ignore[attr-defined]
+
+    @property
+    def around(self) -> Surroundings:
+        """What the page knows beside the values."""
+        return self.form.surroundings
+
+    @cached_property
+    def results(self) -> tuple[Result, ...]:
+        """The sentences beside the field."""
+        return tuple(self.around.results.get(self.name, ()))
+
+    @property
+    def is_invalid(self) -> bool:
+        """Whether an error stands beside the field."""
+        return any(result.blocks for result in self.results)
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the field needs a legend instead of a label."""
+        return bool(self.field.widget.is_group)
+
+    @property
+    def unit(self) -> str:
+        """The unit as it is printed, when there is only one."""
+        return unit_words(self.item.unit) if self.item.unit and not self.item.units else ""
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the field takes the whole width of the form."""
+        if self.item.type in ("choice", "yes_no") and self.is_group:
+            return sum(len(words) + BOX for words in self._choices) > SHORT_CHOICE
+        short = (
+            self.item.type in ("integer", "decimal", "date", "time", "choice")
+            or (self.item.max_length or 200) <= SHORT
+        )
+        return self.is_group or not short
+
+    @property
+    def _choices(self) -> list[str]:
+        return [code_words(code, self.item, self.form.language, _) for code in self.item.codes]
+
+    @property
+    def can_be_soft(self) -> bool:
+        """Whether something may be found unusual about the item, so that a place for a reason is needed."""
+        checked = any(check.severity == "soft" for check in self.form.asked.checks_on(self.name))
+        return checked or self.item.soft is not None
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether the value is unusual and may be confirmed with a reason."""
+        return self.name in self.around.soft
+
+    @property
+    def is_hidden_now(self) -> bool:
+        """Whether the item is not asked, given the other answers."""
+        return self.name in self.around.hidden
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether the stored value was chosen instead of what stands in the inputs."""
+        return self.name in self.around.taken
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the other answers do not decide yet if the item is asked."""
+        return self.name in self.around.undecided
+
+    @property
+    def is_required(self) -> bool:
+        """Whether the form is complete only with an answer here."""
+        required = self.around.required
+        return (
+            self.item.required and not self.item.required_when if required is None else self.name in required
+        )
+
+    @property
+    def first_id(self) -> str:
+        """The id of the first input: where the error summary leads."""
+        return f"id_{self.name}{self.field.widget.first_suffix}"
+
+    @property
+    def open_queries(self) -> int:
+        """How many queries are open on the item."""
+        return self.around.queries.get(self.name, 0)
+
+    @property
+    def known(self) -> Known | None:
+        """A value known from elsewhere."""
+        return self.around.known.get(self.name)
+
+    @cached_property
+    def parts(self) -> Mapping[str, Any]:
+        """What the inputs show."""
+        value: Mapping[str, Any] = self.value()
+        return value
+
+    @property
+    def missing_options(self) -> list[tuple[str, str, bool]]:
+        """The missing codes that may be chosen, in words."""
+        chosen = self.parts.get("missing")
+        return [
+            (code, display({"missing": code}, self.item, translate=_), code == chosen)
+            for code in self.item.missing
+        ]
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether a laboratory gives reference ranges for the item."""
+        return is_laboratory(self.form.asked, self.item)
+
+    @property
+    def reference(self) -> dict[str, str]:
+        """The reference range and where the value lies, in words."""
+        return reference(self.item, self.around, self.form.language)
+
+    @property
+    def confirmation(self) -> str:
+        """The reason that was typed for an unusual value."""
+        return self.form.data.get(f"{self.name}-confirm", "") if self.form.is_bound else ""
+
+    def build_widget_attrs(self, attrs: dict[str, Any], widget: Any = None) -> dict[str, Any]:
+        """Tie help and results to the input, for those who cannot see that they stand together."""
+        described = [f"help-{self.name}"] if self.help_text else []
+        if self.has_reference:
+            described.append(f"reference-{self.name}")
+        return {
+            **attrs,
+            "aria-describedby": " ".join([*described, f"result-{self.name}"]),
+            "aria-invalid": "true" if self.is_invalid else None,
+            "aria-required": "true" if self.is_required and not self.is_group else None,
+        }
+
+
+class Group(LayoutObject):
+    """The items of one group in a fieldset, calculated ones as results; the title is plain text."""
+
+    def __init__(self, group: ItemGroup, number: int) -> None:
+        self.group, self.number = group, number
+        self.fields = [item.name for item in group.items if not item.is_calculated]
+
+    def render(
+        self, form: CaptureForm, context: Any, template_pack: str = "bootstrap5", **kwargs: Any
+    ) -> SafeString:
+        """Render the fieldset."""
+        around = form.surroundings
+        parts = [self._part(form, item, context) for item in self.group.items]
+        return render_to_string(
+            "capture/group.html",
+            {
+                "title": self.group.title.in_language(form.language) if self.group.title else "",
+                **group_tools(form, self.group, self.number),
+                "parts": parts,
+                "page": context.get("page"),
+                "hidden": all(item.name in around.hidden for item in self.group.items),
+            },
+        )
+
+    def _part(self, form: CaptureForm, item: Item, context: Any) -> str:
+        if item.is_calculated:
+            return render_to_string(
+                "capture/calculated.html", calculated(item, form.surroundings, form.language)
+            )
+        return render_to_string("capture/field.html", {"field": form[item.name], "page": context.get("page")})
+
+
+def reference(item: Item, around: Surroundings, language: str) -> dict[str, str]:
+    """The reference range of an item and where its value lies, in words; empty where there is nothing to say."""
+    found = around.readings.get(item.name)
+    return {"words": reference_words(found, item, language), "side": side_words(found)}
+
+
+def group_tools(form: CaptureForm, group: ItemGroup, number: int) -> dict[str, Any]:
+    """What the template of a group's own button needs: what it marked, what is told of it."""
+    return {
+        "number": number,
+        "can_mark": not_done.can_mark(group),
+        "marked": not_done.marked_in(group, form.data if isinstance(form.data, QueryDict) else None),
+        "said": form.surroundings.said_of_group.get(number, ""),
+        "named": group.title.in_language(form.language) if group.title else "",
+    }
+
+
+def calculated(item: Item, around: Surroundings, language: str) -> dict[str, Any]:
+    """What the template of a calculated value needs."""
+    value, reading = around.calculated.get(item.name), around.readings.get(item.name)
+    return {
+        "item": item,
+        "is_wide": not item.is_numeric,
+        "label": item.label.in_language(language),
+        "words": display(value, item, language, _),
+        "lacking": ", ".join(around.lacking.get(item.name, ())),
+        "unfit": around.lacking.get(item.name) == (),
+        "flag": reading.flag if reading else flag(value, item),
+        "reference": reference_words(reading, item, language),
+        "results": around.results.get(item.name, ()),
+        "hidden": item.name in around.hidden,
+    }
+
+
+def sentences(findings: Iterable[Finding]) -> dict[str, tuple[Result, ...]]:
+    """The sentences of findings by path, errors first."""
+    tones = {"hard": "error", "soft": "warning", "notice": "notice"}
+    found: dict[str, tuple[Result, ...]] = {}
+    for finding in sorted(findings, key=lambda each: list(tones).index(each.severity)):
+        result = Result(tones[finding.severity], finding.sentence(_))
+        found[finding.item] = (*found.get(finding.item, ()), result)
+    return found

@@ -1,0 +1,105 @@
+"""Queries that a check raises by itself: opened for an unlikely value, closed when corrected or confirmed."""
+
+from collections.abc import Mapping
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.compiled_queries import Prepared
+from audit.context import acting
+from patients.casebook.edit_checks import inputs_of
+from patients.models import Query, Record
+from protocol.document.items import Form
+from protocol.values.parsing import Finding
+
+State = Query.State
+OF_CHECKS = Prepared(
+    lambda record: Query.objects.filter(record=record, origin=Query.Origin.CHECK).order_by("pk"), record=int
+)
+Key = tuple[str, str]
+
+
+def reconcile(
+    *,
+    record: Record,
+    form: Form,
+    soft: tuple[Finding, ...],
+    confirmed: Mapping[str, str],
+    changed: frozenset[str],
+    fresh_record: bool,
+    by: User,
+) -> None:
+    """Bring the queries of the checks in line with what the checks say now.
+
+    confirmed: reasons by path, why an unusual value is right. changed: items whose value this save changed;
+    a query that was settled is raised again only when one of its inputs changed since.
+    """
+    rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
+    known = {(query.item, query.check_id): query for query in rows}
+    wanted = {_key(finding, form): finding for finding in soft}
+    opened, answered = [], []
+    for key, finding in wanted.items():
+        query, reason = known.get(key), confirmed.get(finding.item, "")
+        if query is None or (query.state == State.CLOSED and changed & set(inputs_of(finding, form))):
+            opened.append(_query(record, key, finding, reason, by))
+        elif query.state != State.CLOSED and reason:
+            answered.append(_closed(query, reason))
+    corrected = [
+        _closed(query, _("The value was corrected."))
+        for key, query in known.items()
+        if query.state != State.CLOSED and key not in wanted
+    ]
+    _write(opened, answered, corrected, by)
+
+
+def _write(opened: list[Query], answered: list[Query], corrected: list[Query], by: User) -> None:
+    closing = ["state", "closed_at", "closed_because"]
+    if answered:
+        Query.objects.bulk_update(answered, closing)
+    with acting(user=by, system="checks"):
+        if opened:
+            Query.objects.bulk_create(opened)
+        if corrected:
+            Query.objects.bulk_update(corrected, closing)
+
+
+def _key(finding: Finding, form: Form) -> Key:
+    """The item and the check; a cell is told by its row and column in the check, its item is the table."""
+    item, _dash, cell = finding.item.partition("-")
+    if not cell:
+        return item, finding.check
+    row, _dash, column = cell.partition("-")
+    names = [each.name for each in form.item(item).columns]
+    return item, f"{finding.check}@{int(row) + 1}.{names.index(column) + 1}"
+
+
+def _query(record: Record, key: Key, finding: Finding, reason: str, by: User) -> Query:
+    now = timezone.now()
+    return Query(
+        patient_id=record.patient_id,
+        record=record,
+        item=key[0],
+        check_id=key[1],
+        origin=Query.Origin.CHECK,
+        state=State.CLOSED if reason else State.OPEN,
+        text=finding.sentence(_),
+        opened_at=now,
+        opened_by=by,
+        closed_at=now if reason else None,
+        closed_because=reason,
+    )
+
+
+def _closed(query: Query, reason: str) -> Query:
+    query.state, query.closed_at, query.closed_because = State.CLOSED, timezone.now(), reason
+    return query
+
+
+def close_all(*, record: Record, because: str) -> None:
+    """Close every open query of a record that was struck out."""
+    open_ones = [
+        _closed(query, because) for query in Query.objects.filter(record=record).exclude(state=State.CLOSED)
+    ]
+    if open_ones:
+        Query.objects.bulk_update(open_ones, ["state", "closed_at", "closed_because"])

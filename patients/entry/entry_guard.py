@@ -1,0 +1,101 @@
+"""Whether a form may be entered now, and if not, the sentence that says what is missing (P11-06)."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from patients.casebook.casebook import Casebook, Place, day_of, forms_of, version_at
+from patients.models import Patient, Record, Visit
+from patients.participation import reconsent
+from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
+from patients.participation.visits import UNSCHEDULED, today_of
+from protocol.values.moments import Moment
+
+
+def obstacle(casebook: Casebook, place: Place, record: Record | None) -> str:
+    """The sentence why nothing can be entered, empty when the form is open."""
+    try:
+        refuse_entry(casebook, place, record)
+    except ValidationError as refused:
+        return " ".join(refused.messages)
+    return ""
+
+
+def refuse_entry(casebook: Casebook, place: Place, record: Record | None) -> None:
+    """Raise ValidationError unless this form can be entered or changed now."""
+    patient = casebook.patient
+    refuse_when_closed(patient)
+    refuse_closed_place(record, place.visit)
+    if record is not None and record.state == Record.State.STRUCK_OUT and place.visit is None:
+        raise ValidationError(_("This row was entered in error and struck out. Add a new row."))
+    if casebook.consent is None:
+        raise ValidationError(
+            _("No consent is recorded for %(patient)s: record the consent first.") % {"patient": patient.code}
+        )
+    if record is None or record.state != Record.State.COMPLETE:
+        _refuse_until_signed_again(patient, casebook)
+    if record is not None and record.state != Record.State.STRUCK_OUT:
+        return
+    _refuse_what_is_not_asked(patient, place)
+    if patient.state == Patient.State.SCREEN_FAILED:
+        raise ValidationError(
+            _("%(patient)s failed screening: no new form is entered.") % {"patient": patient.code}
+        )
+    if place.visit is not None:
+        _refuse_visit(patient, place, place.visit)
+
+
+def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
+    """What is complete may be corrected; new data wait for the consent that an amendment asks for."""
+    if words := reconsent.sentence(patient, casebook.consent):
+        raise ValidationError(words)
+
+
+def _refuse_what_is_not_asked(patient: Patient, place: Place) -> None:
+    rules, form = patient.protocol.rules, place.form.code
+    if place.visit is None:
+        asked = form in rules.logs
+    elif place.visit.state == Visit.State.CANCELLED:
+        asked = False
+    else:
+        asked = form in {entry.form for entry in forms_of(patient.protocol, place.visit)}
+    if not asked:
+        text = _(
+            "Version %(version)s of the protocol does not ask for this form here: nothing new is entered."
+        )
+        raise ValidationError(text % {"version": patient.protocol.version})
+
+
+def _refuse_visit(patient: Patient, place: Place, visit: Visit) -> None:
+    names = {"patient": patient.code, "visit": visit.key}
+    if visit.state == Visit.State.MISSED:
+        raise ValidationError(_("%(visit)s was missed: record the day on which it was held first.") % names)
+    if patient.state == Patient.State.SCREENING and not _belongs_to_screening(place, visit):
+        raise ValidationError(_("%(visit)s comes after inclusion: include %(patient)s first.") % names)
+    day = day_of(visit)
+    if patient.state == Patient.State.ENDED and (day is None or day > (patient.ended_on or date.min)):
+        raise ValidationError(
+            _("%(visit)s comes after the end of the study: nothing is collected any more.") % names
+        )
+    if visit.state == Visit.State.PLANNED:
+        _refuse_future(patient, visit)
+
+
+def _belongs_to_screening(place: Place, visit: Visit) -> bool:
+    if visit.code == UNSCHEDULED:
+        return True
+    rules = version_at(place.patient.protocol, visit).rules
+    return any(each.code == visit.code and each.kind == "screening" for each in rules.visits)
+
+
+def _refuse_future(patient: Patient, visit: Visit) -> None:
+    if visit.window_from is None:
+        raise ValidationError(
+            _("%(visit)s has no date yet. Record the day on which it was held.") % {"visit": visit.key}
+        )
+    if visit.window_from > today_of(patient):
+        raise ValidationError(
+            _("%(visit)s opens on %(day)s. If the patient came earlier, record the day on which it was held.")
+            % {"visit": visit.key, "day": Moment.from_date(visit.window_from).display()}
+        )

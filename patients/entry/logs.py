@@ -1,0 +1,71 @@
+"""The list of a log, with a row that is entered in it."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import get_language
+
+from patients.casebook.casebook import Casebook, Place
+from patients.casebook.navigation import form_address, navigation, stage_of
+from patients.casebook.read_form import line
+from patients.entry.entry_guard import obstacle
+from patients.entry.page import EntryPage
+from patients.models import Record
+from protocol.document.items import Item
+from trials.access import TrialRequest
+from trials.permissions import Permission as P
+
+LINES = 5
+
+
+def log_context(
+    request: TrialRequest, casebook: Casebook, place: Place, page: EntryPage | None = None
+) -> dict[str, Any]:
+    """Return what the list of a log shows; `page` is the row that is entered in it."""
+    items = [item for item in place.form.items if item.type != "rows"][:LINES]
+    language = get_language() or "en"
+    rows = [record for record in log_records(casebook, place) if page is None or record != page.record]
+    return {
+        "patient": casebook.patient,
+        "title": place.form.title.in_language(language),
+        "navigation": navigation(casebook, place),
+        "columns": [item.label.in_language(language) for item in items],
+        "rows": [log_row(casebook, record, items, language) for record in rows],
+        "new_url": row_address(place, casebook.following_row(place.form.code)),
+        "log_url": log_address(place),
+        "closed": obstacle(casebook, place, None),
+        "may_enter": request.access.may(P.ENTER_DATA),
+        "page": page,
+        "form": page.form if page else None,
+    }
+
+
+def log_records(casebook: Casebook, place: Place) -> list[Record]:
+    """Return the rows of a log in their order, those struck out too."""
+    rows = [
+        record for record in casebook.records if record.form == place.form.code and record.visit_id is None
+    ]
+    return sorted(rows, key=lambda record: record.repeat)
+
+
+def log_row(casebook: Casebook, record: Record, items: list[Item], language: str) -> dict[str, Any]:
+    """Return one row as the list shows it."""
+    struck = record.state == Record.State.STRUCK_OUT
+    return {
+        "record": record,
+        "state": "struck_out" if struck else stage_of(record),
+        "flags": ["query"] if getattr(record, "has_open_query", False) else [],
+        "lines": [line(item, record.values.get(item.name), language) for item in items],
+        "url": form_address(casebook.patient, record.form, None, record.repeat),
+    }
+
+
+def log_address(place: Place) -> str:
+    """Return the address of the list of a log."""
+    patient = place.patient
+    return reverse("patients:logs", args=[patient.trial.slug, patient.code, place.form.code])
+
+
+def row_address(place: Place, number: int) -> str:
+    """Return the address of the list with one row open for entry."""
+    return f"{log_address(place)}?row={number}#entry"

@@ -1,0 +1,172 @@
+"""Answers carried from one version of a form to another: what fits, what has to be answered again, what is kept.
+
+Values of items that the form does not ask any more stay with the record (DAT-09); they are read, never typed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import get_language
+
+from patients.casebook.casebook import Casebook, Place
+from patients.casebook.read_form import Line, line
+from patients.entry import answers
+from patients.entry.answers import PLAIN
+from patients.models import Record
+from protocol.checking.differences import form_difference
+from protocol.document.items import Form, Item, path
+from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
+
+Posted = Mapping[str, list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The answers that fit the form; `unfit` are paths whose old answer cannot be given any more."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+    unfit: tuple[str, ...] = ()
+
+
+def retired(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
+    """The values of items that the form does not ask."""
+    return {name: value for name, value in values.items() if name not in form}
+
+
+def asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
+    """The values of items that the form asks."""
+    return {name: value for name, value in values.items() if name in form}
+
+
+def carried(values: Mapping[str, Value], form: Form) -> Carried:
+    """The answers as this version of the form takes them."""
+    kept: dict[str, Value] = {}
+    unfit: list[str] = []
+    for item in form.items:
+        value = values.get(item.name)
+        if value is None or item.is_calculated:
+            continue
+        if item.type == "rows" and isinstance(value, list):
+            kept[item.name] = [_row(item, number, row, unfit) for number, row in enumerate(value)]
+        elif (taken := _taken(item, value)) is not None:
+            kept[item.name] = taken
+        else:
+            unfit.append(item.name)
+    return Carried(kept, tuple(unfit))
+
+
+def _row(item: Item, number: int, row: Mapping[str, Value], unfit: list[str]) -> dict[str, Value]:
+    kept = {}
+    for column in item.columns:
+        if (value := row.get(column.name)) is None or column.is_calculated:
+            continue
+        if (taken := _taken(column, value)) is not None:
+            kept[column.name] = taken
+        else:
+            unfit.append(path(item.name, number, column.name))
+    return kept
+
+
+def _taken(item: Item, value: Value) -> Value | None:
+    """The value as if it were typed into this item; None when the item does not take it."""
+    plain = item.model_copy(update={"type": "text"}) if item.type == "rows" else item
+    try:
+        found: Value | None = parse(typed(value, plain), plain, Clock(zone_of(value)))
+    except (NotOffered, ValueRefused, AttributeError, KeyError, TypeError):
+        return None
+    return found if is_answered(found) else None
+
+
+def fitting(
+    form: Form, posted: Iterable[tuple[str, Sequence[str]]], clock: Clock
+) -> list[tuple[str, Sequence[str]]]:
+    """The inputs of a page made under another version that this form has, with answers that it offers."""
+    kept = [(name, texts) for name, texts in posted if _is_input(name, form)]
+    refused = {item.name for item in form.items if not _offers(item, kept, clock)}
+    return [(name, texts) for name, texts in kept if name.split("-")[0] not in refused]
+
+
+def _is_input(name: str, form: Form) -> bool:
+    head, *rest = name.split("-")
+    if head not in form:
+        return name.startswith("_") or name in PLAIN
+    item = form.item(head)
+    columns = {column.name for column in item.columns}
+    return not item.is_calculated and not (len(rest) > 1 and rest[1] not in columns | {"remove"})
+
+
+def _offers(item: Item, kept: Iterable[tuple[str, Sequence[str]]], clock: Clock) -> bool:
+    if item.is_calculated or item.type == "rows":
+        return True
+    parts: dict[str, Any] = {}
+    for name, texts in kept:
+        head, _dash, part = name.partition("-")
+        if head == item.name and part != "confirm":
+            parts[part] = list(texts)
+    try:
+        parse(parts, item, clock)
+    except NotOffered:
+        return False
+    except ValueRefused:
+        return True
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What a person is told who edits a form that was captured under an earlier version."""
+
+    before: str
+    after: str
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    again: tuple[Line, ...]
+
+
+def passage(casebook: Casebook, place: Place, record: Record) -> Passage | None:
+    """Return what editing a record changes beside the answers; None when it stays under its version."""
+    if record.protocol_id == place.protocol.pk:
+        return None
+    before, language = casebook.version(record.protocol_id), get_language() or "en"
+    old = before.rules.form(record.form)
+    changes = [each for each in form_difference(old, place.form) if each.section == "items"]
+    titles = {kind: tuple(_title(each.title, language) for each in changes if each.kind == kind)
+              for kind in ("added", "changed")}  # fmt: skip
+    unfit = dict.fromkeys(path.partition("-")[0] for path in carried(record.values, place.form).unfit)
+    again = tuple(line(old.item(name), record.values[name], language) for name in unfit if name in old)
+    changed = tuple(title for title in titles["changed"] if title not in {each.label for each in again})
+    return Passage(before.version, place.protocol.version, titles["added"], changed, again)
+
+
+def _title(title: Any, language: str) -> str:
+    return title if isinstance(title, str) else str(title.in_language(language))
+
+
+def refitted(casebook: Casebook, place: Place, data: QueryDict, clock: Clock) -> tuple[QueryDict, list[Line]]:
+    """Return what was typed on a page of another version as this one takes it, and in words what it does not take."""
+    made = data.get("_protocol", "")
+    if not made.isascii() or not made.isdigit() or made == str(place.protocol.pk):
+        return data, []
+    try:
+        old = casebook.version(int(made)).rules.form(place.form.code)
+    except (KeyError, ValueError):
+        return data, []
+    kept = QueryDict(mutable=True)
+    for name, texts in fitting(place.form, data.lists(), clock):
+        kept.setlist(name, list(texts))
+    return kept, _left_out(old, data, kept, clock)
+
+
+def _left_out(old: Form, data: QueryDict, kept: QueryDict, clock: Clock) -> list[Line]:
+    language, read = get_language() or "en", answers.read(old, dict(data.lists()), clock)
+    heads = {name.split("-")[0] for name in kept}
+    lines = [
+        line(old.item(name), value, language) for name, value in read.values.items() if name not in heads
+    ]
+    refused = [name for name in read.refused if name.partition("-")[0] not in heads]
+    return lines + [
+        Line(name, old.item(name.partition("-")[0]).label.in_language(language), data.get(name, ""))
+        for name in refused
+    ]

@@ -1,0 +1,153 @@
+"""What a new version of the protocol means for the patients on an earlier one: read, never written."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Count, Q
+from django.utils.translation import get_language
+
+from accounts.models import User
+from audit.models import Signature
+from patients.models import Draft, Patient, Record
+from patients.participation.amendments import AT_ONCE, Moving, preview
+from patients.participation.visits import OPEN_STATES
+from protocol.checking.differences import Change, difference
+from trials.models import ProtocolVersion
+
+MOST_ITEMS = 200
+# What of an item can change without touching a value that is there.
+HARMLESS = frozenset({"label", "help", "order", "source", "cdisc", "loinc", "group"})
+
+
+@dataclass(frozen=True, slots=True)
+class ItemImpact:
+    """An item that was removed or changed, and how many forms and patients hold a value of it."""
+
+    form: str
+    name: str
+    title: str
+    removed: bool
+    records: int
+    patients: int
+
+
+class Impact:
+    """What the move from one version to another would do, for one reader."""
+
+    def __init__(self, user: User, before: ProtocolVersion, after: ProtocolVersion) -> None:
+        self.user, self.before, self.after = user, before, after
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """Return what the versions say differently."""
+        return difference(self.before.rules, self.after.rules)
+
+    @cached_property
+    def patients(self) -> list[Patient]:
+        """Return the patients on the earlier version, as many as are looked at at once."""
+        rows = Patient.objects.visible_to(self.user).filter(protocol=self.before.pk)
+        return list(rows.order_by("number")[:AT_ONCE])
+
+    @cached_property
+    def moving(self) -> list[Moving]:
+        """Return what the move does to each patient who takes part."""
+        return preview([patient for patient in self.patients if patient.state in OPEN_STATES], self.after)
+
+    @property
+    def staying(self) -> int:
+        """Return how many patients keep the earlier version because they take part no more."""
+        return len(self.patients) - len(self.moving)
+
+    @property
+    def to_sign(self) -> list[Moving]:
+        """Return the patients who would have to sign again."""
+        return [each for each in self.moving if each.sign]
+
+    @property
+    def visits(self) -> list[tuple[str, int, int, int]]:
+        """Return by visit how many patients would have it added, moved, cancelled."""
+        found: dict[str, Counter[str]] = {}
+        for each in self.moving:
+            for change in each.visits:
+                if change.kind != "kept":
+                    found.setdefault(change.code, Counter())[change.kind] += 1
+        return [(code, each["added"], each["moved"], each["cancelled"]) for code, each in found.items()]
+
+    @cached_property
+    def items(self) -> list[ItemImpact]:
+        """Return the removed and changed items of which values are captured. One query."""
+        touched = [(form, name, change) for change in self.changes for form, name in _item_of(change)][
+            :MOST_ITEMS
+        ]
+        wanted: dict[str, Any] = {}
+        for number, (form, name, _change) in enumerate(touched):
+            held = Q(form=form, values__has_key=name)
+            wanted[f"r{number}"] = Count("pk", filter=held)
+            wanted[f"p{number}"] = Count("patient", filter=held, distinct=True)
+        told = self._records().aggregate(**wanted) if wanted else {}
+        return [
+            ItemImpact(
+                form, name, _title(change), change.kind == "removed", told[f"r{number}"], told[f"p{number}"]
+            )
+            for number, (form, name, change) in enumerate(touched)
+            if told[f"r{number}"]
+        ]
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        """Return the forms that differ, those that went too."""
+        paths = (change.path.split(".") for change in self.changes if change.path.startswith("forms."))
+        return frozenset(path[1] for path in paths if path[1] in self.before.rules.forms)
+
+    @cached_property
+    def casebook_signatures(self) -> int:
+        """Return how many signatures on whole casebooks the move would invalidate."""
+        signed = Signature.objects.filter(target_type=Patient._meta.label_lower, invalidated_at=None)
+        return signed.filter(target_id__in=[each.patient.pk for each in self.moving]).count()
+
+    @cached_property
+    def form_signatures(self) -> int:
+        """Return how many signed forms differ: their signatures hold until the form is edited."""
+        records = self._records().filter(form__in=self.forms).values("pk")
+        signed = Signature.objects.filter(target_type=Record._meta.label_lower, invalidated_at=None)
+        return signed.filter(target_id__in=records).values("target_id").distinct().count()
+
+    @cached_property
+    def drafts(self) -> int:
+        """Return how many forms are begun and not complete."""
+        return self._records().filter(state=Record.State.DRAFT).count()
+
+    @cached_property
+    def typing(self) -> int:
+        """Return how many pages hold something typed and not saved."""
+        return Draft.objects.filter(patient__in=[patient.pk for patient in self.patients]).count()
+
+    def _records(self) -> Any:
+        rows = Record.objects.visible_to(self.user).filter(protocol=self.before.pk)
+        return rows.exclude(state=Record.State.STRUCK_OUT).order_by()
+
+
+def _item_of(change: Change) -> Iterable[tuple[str, str]]:
+    """The form and the item of a change that touches values."""
+    if change.section != "items" or change.kind not in ("removed", "changed"):
+        return
+    if change.kind == "removed" or {each.name.partition(".")[0] for each in change.details} - HARMLESS:
+        _forms, form, name = change.path.split(".")
+        yield form, name
+
+
+def _title(change: Change) -> str:
+    title = change.title
+    return title if isinstance(title, str) else str(title.in_language(get_language() or "en"))
+
+
+def on_versions(user: User, versions: Sequence[ProtocolVersion]) -> dict[int, list[Patient]]:
+    """Return the patients on each version. One query."""
+    found: dict[int, list[Patient]] = {version.pk: [] for version in versions}
+    rows = Patient.objects.visible_to(user).filter(protocol__in=found)
+    for patient in rows.order_by("number"):
+        found[patient.protocol_id].append(patient)
+    return found

@@ -1,0 +1,225 @@
+"""Moving patients to another version of the protocol: an explicit step that tells first what it changes (DAT-09).
+
+What was captured stays under its version until it is edited. Visits to come are planned by the new version; the
+rooms above follow with what is theirs.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import acting, because
+from patients import signals
+from patients.models import Consent, Patient, Record, Visit
+from patients.participation.lifecycle import refuse_when_closed
+from patients.participation.milestones import milestones
+from patients.participation.visit_plan import VisitChange, visit_changes
+from patients.participation.visits import OPEN_STATES, today_of
+from trials.loading import put_in_force
+from trials.models import ProtocolVersion, Trial
+
+AT_ONCE = 200
+DAYS = ("planned_on", "window_from", "window_to")
+
+
+@dataclass(frozen=True)
+class Moving:
+    """What a move does to one patient. `obstacle` says why it cannot be; `sign` is the consent to sign again."""
+
+    patient: Patient
+    to: ProtocolVersion
+    obstacle: str
+    sign: str
+    visits: tuple[VisitChange, ...]
+
+    def visits_that(self, kind: str) -> list[VisitChange]:
+        """Return the visits that are added, moved, cancelled or kept."""
+        return [change for change in self.visits if change.kind == kind]
+
+    @property
+    def added(self) -> list[VisitChange]:
+        """Return the visits that are planned anew."""
+        return self.visits_that("added")
+
+    @property
+    def moved(self) -> list[VisitChange]:
+        """Return the visits that are planned on other days."""
+        return self.visits_that("moved")
+
+    @property
+    def cancelled(self) -> list[VisitChange]:
+        """Return the visits that are no longer planned."""
+        return self.visits_that("cancelled")
+
+
+def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[Moving]:
+    """Return what a move would do to each patient. Six queries, whatever their number; writes nothing."""
+    if not patients:
+        return []
+    chain = chain_of(to.trial)
+    versions = {version.pk: version for version in chain}
+    for patient in patients:
+        patient.trial, patient.protocol = to.trial, versions[patient.protocol_id]
+    visits, begun = _visits(patients), _begun(patients)
+    days, consents = _infusions(patients), _consents(patients)
+    found = []
+    for patient in patients:
+        told = visit_changes(
+            patient, to.rules, visits[patient.pk], begun=begun, infusions=days.get(patient.pk, {})
+        )
+        sign = _to_sign(patient, to, chain, consents.get(patient.pk))
+        found.append(Moving(patient, to, obstacle(patient, to, chain), sign, tuple(told)))
+    return found
+
+
+@transaction.atomic
+def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: User) -> list[Moving]:
+    """Move patients to a version: all of them, or none.
+
+    Each of `patients` is as the person saw it: one who was moved meanwhile is refused. Raises ValidationError
+    without a reason, for nobody or more than AT_ONCE, and with the obstacle of each patient who cannot be moved.
+    """
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why these patients are moved.")})
+    if not patients or len(patients) > AT_ONCE:
+        raise ValidationError(_("Choose between one and %(most)s patients.") % {"most": AT_ONCE})
+    to.trial = put_in_force(to.trial)
+    rows = _held(patients, to.trial)
+    _refuse_moved_meanwhile(patients, rows)
+    moving = preview(rows, to)
+    if refused := [each.obstacle for each in moving if each.obstacle]:
+        raise ValidationError(refused)
+    with because(reason.strip()):
+        for each in moving:
+            _carry_out(each, reason.strip(), by)
+    return moving
+
+
+def chain_of(trial: Trial) -> list[ProtocolVersion]:
+    """Return the versions of a trial, each after the one it replaces. One query."""
+    return list(trial.versions.order_by("effective_from", "pk"))
+
+
+def obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVersion]) -> str:
+    """Return in a sentence why a patient cannot be moved to a version, empty when it can be."""
+    try:
+        refuse_when_closed(patient)
+    except ValidationError as refused:
+        return " ".join(refused.messages)
+    order = [version.pk for version in chain]
+    told = {"patient": patient.code, "version": to.version, "state": patient.get_state_display()}
+    if to.pk not in order:
+        return _("%(version)s is not a version of this trial.") % told
+    if patient.state not in OPEN_STATES:
+        return _("%(patient)s cannot be moved: the status is “%(state)s”.") % told
+    if order.index(to.pk) == order.index(patient.protocol_id):
+        return _("%(patient)s is on version %(version)s already.") % told
+    if order.index(to.pk) < order.index(patient.protocol_id):
+        return _("%(patient)s is on a later version than %(version)s: nobody is moved back.") % told
+    if to.effective_from > today_of(patient):
+        return _("Version %(version)s is not in force yet.") % told
+    return ""
+
+
+def _held(patients: Sequence[Patient], trial: Trial) -> list[Patient]:
+    rows = Patient.objects.select_for_update()
+    return list(rows.filter(pk__in=[patient.pk for patient in patients], trial=trial).order_by("pk"))
+
+
+def _refuse_moved_meanwhile(seen: Iterable[Patient], rows: Sequence[Patient]) -> None:
+    now = {row.pk: row.protocol_id for row in rows}
+    moved = [patient.code for patient in seen if now.get(patient.pk) != patient.protocol_id]
+    if moved:
+        text = _("Somebody moved %(patients)s meanwhile: look at the list again.")
+        raise ValidationError(text % {"patients": ", ".join(moved)})
+
+
+def _carry_out(moving: Moving, reason: str, by: User) -> None:
+    patient, before = moving.patient, moving.patient.protocol
+    patient.protocol, patient.reconsent_version = moving.to, moving.sign
+    patient.save(update_fields=["protocol", "reconsent_version"])
+    with acting(user=by, system="schedule", reason=reason):
+        _write(patient, before, moving.visits)
+    signals.patient_moved.send(sender=Patient, patient=patient, before=before, reason=reason, by=by)
+
+
+def _write(patient: Patient, before: ProtocolVersion, changes: Sequence[VisitChange]) -> None:
+    fresh: list[Visit] = []
+    for change in changes:
+        days: dict[str, Any] = {name: getattr(change.plan, name) for name in DAYS} if change.plan else {}
+        if change.visit is None:
+            told = {"patient": patient, "code": change.code, "position": change.position}
+            fresh.append(Visit(**told, state=Visit.State.PLANNED, **days))
+            continue
+        wanted: dict[str, Any] = {"position": change.position, **days}
+        if change.kind == "added":
+            wanted |= {"state": Visit.State.PLANNED, "protocol_id": None}
+        elif change.kind == "cancelled":
+            wanted |= {"state": Visit.State.CANCELLED, "protocol_id": before.pk}
+        elif change.kind == "kept" and change.plan is None:
+            wanted["protocol_id"] = change.visit.protocol_id or before.pk
+        _update(change.visit, wanted)
+    Visit.objects.bulk_create(fresh)
+
+
+def _update(visit: Visit, wanted: Mapping[str, Any]) -> None:
+    """Write what differs; a visit that is frozen or locked stays as it is."""
+    changed = {name: value for name, value in wanted.items() if getattr(visit, name) != value}
+    if changed and not (visit.frozen_at or visit.locked_at):
+        for name, value in changed.items():
+            setattr(visit, name, value)
+        visit.save(update_fields=list(changed))
+
+
+def _to_sign(
+    patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVersion], consent: Consent | None
+) -> str:
+    """Return the version of the consent form to sign after the move, empty when the consent in force will do."""
+    order = [version.pk for version in chain]
+    if to.pk not in order or consent is None:
+        return ""
+    passed = chain[order.index(patient.protocol_id) + 1 : order.index(to.pk) + 1]
+    asked = any(version.rules.amendment and version.rules.amendment.reconsent for version in passed)
+    waiting = patient.reconsent_version and consent.version != patient.reconsent_version
+    current = to.rules.consent.current_version
+    return current if (asked or waiting) and consent.version != current else ""
+
+
+def _visits(patients: Sequence[Patient]) -> Mapping[int, list[Visit]]:
+    found: dict[int, list[Visit]] = defaultdict(list)
+    for visit in Visit.objects.filter(patient__in=patients).order_by("position", "number"):
+        found[visit.patient_id].append(visit)
+    return found
+
+
+def _begun(patients: Sequence[Patient]) -> set[int]:
+    records = Record.objects.filter(patient__in=patients, visit__isnull=False)
+    return set(
+        records.exclude(state=Record.State.STRUCK_OUT)
+        .order_by()
+        .values_list("visit_id", flat=True)
+        .distinct()
+    )
+
+
+def _infusions(patients: Sequence[Patient]) -> dict[int, dict[int, date]]:
+    """Return by patient the days of the infusions given, on the clock of the site."""
+    told, found = milestones(patients), {}
+    for patient in patients:
+        given = [each for each in told[patient.pk] if each.kind == "infusion"]
+        zone = patient.trial.zone
+        found[patient.pk] = {each.number: each.at.earliest.astimezone(zone).date() for each in given}
+    return found
+
+
+def _consents(patients: Sequence[Patient]) -> dict[int, Consent]:
+    """Return the consent in force of each patient."""
+    rows = Consent.objects.filter(patient__in=patients).order_by("given_at", "pk")
+    return {consent.patient_id: consent for consent in rows}

@@ -1,0 +1,69 @@
+"""Consent: who gave it, on which version of the form, when; and its confirmation by the patient."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from patients.models import Consent, Patient
+from patients.participation.lifecycle import held, require
+from patients.participation.screening import not_in_the_future
+from protocol.values.moments import Moment
+
+OPEN_STATES = (Patient.State.SCREENING, Patient.State.ENROLLED)
+
+
+@transaction.atomic
+def record_consent(*, patient: Patient, type: str, version: str, given: Moment, by: User) -> Consent:
+    """Store a consent; the same again (a double click) is the one that is there.
+
+    Raises ValidationError for an unknown type or version, or a time that has not come.
+    """
+    patient = held(patient)
+    require(patient, *OPEN_STATES, step=_("consent"))
+    rules = patient.protocol.rules.consent
+    if type not in rules.types:
+        raise ValidationError({"type": _("This protocol does not accept a consent of this kind.")})
+    if version not in rules.versions:
+        raise ValidationError({"version": _("This protocol knows no such version of the consent form.")})
+    if given.precision != "minute":
+        raise ValidationError({"given": _("Enter the day and the time of the consent.")})
+    if given.earliest > timezone.now():
+        raise ValidationError({"given": _("This time has not come yet. Check the date.")})
+    same = Consent.objects.filter(patient=patient, type=type, version=version, given=given.iso).first()
+    return same or Consent.objects.create(
+        patient=patient, type=type, version=version, given=given.iso, given_at=given.earliest, recorded_by=by
+    )
+
+
+@transaction.atomic
+def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent:
+    """Note that the patient can decide again: a consent given by somebody else must now be confirmed."""
+    patient = held(patient)
+    require(patient, *OPEN_STATES, step=_("regain capacity"))
+    not_in_the_future(regained_on, patient.trial, "regained_on")
+    consent = current_consent(patient)
+    if consent is None or consent.type == Consent.Type.PATIENT:
+        raise ValidationError(_("The consent in force was given by the patient: nothing needs confirming."))
+    if regained_on < consent.given_at.astimezone(patient.trial.zone).date():
+        raise ValidationError({"regained_on": _("This day is before the consent that needs confirming.")})
+    consent.capacity_regained_on = regained_on
+    consent.save(update_fields=["capacity_regained_on"])
+    return consent
+
+
+def current_consent(patient: Patient) -> Consent | None:
+    """Return the latest consent. Reads the prefetched consents when there are any."""
+    consents = sorted(patient.consents.all(), key=lambda consent: (consent.given_at, consent.pk))
+    return consents[-1] if consents else None
+
+
+def reconsent_due_since(patient: Patient) -> date | None:
+    """Return since when the patient's own consent is due, or None."""
+    consent = current_consent(patient)
+    if consent is None or consent.type == Consent.Type.PATIENT:
+        return None
+    return consent.capacity_regained_on

@@ -1,0 +1,77 @@
+"""The end of study: completed, death, withdrawal, lost to follow-up."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from patients import signals
+from patients.models import Patient, Record, Visit
+from patients.participation.lifecycle import held, move, require
+from patients.participation.visits import today_of
+from protocol.values.moments import Moment
+
+
+@transaction.atomic
+def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -> Patient:
+    """Record that the patient left the study. Data until then are kept, later collection is refused (PRV-03).
+
+    Completing needs the last planned visit to be held or missed with a reason.
+    """
+    patient = held(patient)
+    step = _("end the study")
+    require(patient, Patient.State.ENROLLED, step=step)
+    _check_day(patient, on)
+    if reason not in Patient.EndReason.values:
+        raise ValidationError({"reason": _("Choose why the study ended.")})
+    if reason == Patient.EndReason.COMPLETED:
+        _check_all_visits_settled(patient)
+    _check_death(patient, on, reason)
+    if reason == Patient.EndReason.WITHDRAWAL and not note.strip():
+        raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
+    move(patient, Patient.State.ENDED, step=step)
+    patient.ended_on, patient.end_reason, patient.end_note = on, reason, note.strip()
+    patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
+    signals.study_ended.send(sender=Patient, patient=patient, by=by)
+    return patient
+
+
+def _check_day(patient: Patient, on: date) -> None:
+    if on > today_of(patient):
+        raise ValidationError({"on": _("This day has not come yet. Check the year.")})
+    if patient.enrolled_on and on < patient.enrolled_on:
+        raise ValidationError({"on": _("The study cannot end before the inclusion.")})
+
+
+def _check_death(patient: Patient, on: date, reason: str) -> None:
+    """The end of study agrees with the date of death that a form holds (DAT-08). At most one query."""
+    died = died_on(patient)
+    if died is None:
+        return
+    said = _("A form says that the patient died on %(day)s.") % {"day": Moment.from_iso(died).display()}
+    if reason != Patient.EndReason.DEATH:
+        raise ValidationError({"reason": said})
+    if died != on.isoformat():
+        raise ValidationError({"on": said})
+
+
+def died_on(patient: Patient) -> str | None:
+    """Return the date of death that a form holds, None when there is none. At most one query."""
+    path = patient.protocol.rules.profile.died_on
+    if path is None:
+        return None
+    form, _dot, item = path.partition(".")
+    rows = patient.records.filter(form=form).exclude(state=Record.State.STRUCK_OUT).order_by("-pk")
+    known = (values.get(item) for values in rows.values_list("values", flat=True))
+    return next((value for value in known if isinstance(value, str)), None)
+
+
+def _check_all_visits_settled(patient: Patient) -> None:
+    waiting = [visit.code for visit in patient.visits.filter(state=Visit.State.PLANNED)]
+    if waiting:
+        raise ValidationError(
+            _("These visits are neither held nor missed: %(visits)s. Settle them first.")
+            % {"visits": ", ".join(waiting)}
+        )

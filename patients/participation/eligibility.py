@@ -1,0 +1,243 @@
+"""Eligibility: every criterion with the inputs it was judged on, concluded and signed by an investigator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit import signatures
+from audit.models import Meaning, Signature
+from patients import signals
+from patients.models import EligibilityDecision, Patient
+from patients.participation.consent import current_consent
+from patients.participation.eligibility_data import input_words, latest_complete, subject_of, value_words
+from patients.participation.lifecycle import held, require
+from patients.participation.visits import today_of
+from protocol.expressions.compiled import Undetermined
+from protocol.expressions.rules import CriterionResult, Scope, rules_of
+
+Conclusion = EligibilityDecision.Conclusion
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One criterion as a person reads it."""
+
+    result: CriterionResult
+    text: str
+    inputs: list[dict[str, str]]
+    needs: list[str]
+    deferred_until: date | None
+
+    @property
+    def id(self) -> str:
+        """Return the criterion's id in the protocol."""
+        return self.result.criterion.id
+
+    @property
+    def kind_words(self) -> str:
+        """Return inclusion or exclusion in words."""
+        return _("Inclusion") if self.result.criterion.kind == "inclusion" else _("Exclusion")
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether the protocol lets the criterion be decided later."""
+        return self.result.criterion.is_deferred and self.result.allows is not True
+
+    @property
+    def forbids(self) -> bool:
+        """Tell whether the patient cannot be included because of this criterion."""
+        return self.result.allows is not True and not self.result.criterion.is_deferred
+
+    @property
+    def words(self) -> str:
+        """Return the result in words: what it means for the patient, not only true or false."""
+        if self.result.allows is None:
+            return _("Undetermined")
+        if self.result.criterion.kind == "inclusion":
+            return _("Met") if self.result.allows else _("Not met")
+        return _("Absent") if self.result.allows else _("Present")
+
+    @property
+    def css(self) -> str:
+        """Return the class of the tag: shape and word say it first, colour second."""
+        if self.result.allows is None:
+            return "tone-draft"
+        return "tone-done" if self.result.allows else ("tone-draft" if self.waits else "tone-late")
+
+    def as_stored(self) -> dict[str, Any]:
+        """Return what the decision keeps of this criterion."""
+        return {
+            "id": self.id,
+            "kind": self.result.criterion.kind,
+            "allows": self.result.allows,
+            "needs": list(self.result.needs),
+            "inputs": {name: plain(value) for name, value in self.result.inputs.items()},
+            "deferred_until": self.deferred_until.isoformat() if self.deferred_until else None,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All criteria at one moment, and the group the patient belongs to."""
+
+    findings: list[Finding]
+    group: str
+    group_title: str
+    group_needs: list[str]
+
+    @property
+    def obstacles(self) -> list[Finding]:
+        """Return the criteria that stand in the way."""
+        return [finding for finding in self.findings if finding.forbids]
+
+    @property
+    def summary(self) -> str:
+        """Return how many criteria allow the inclusion."""
+        allowing = sum(finding.result.allows is True for finding in self.findings)
+        return _("%(allowing)d of %(all)d criteria allow inclusion") % {
+            "allowing": allowing,
+            "all": len(self.findings),
+        }
+
+
+def plain(value: Any) -> Any:
+    """Return a captured or derived value as JSON."""
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def evaluate(patient: Patient, *, inclusion_on: date | None = None) -> Evaluation:
+    """Judge every criterion on the complete records, as if the patient were included on `inclusion_on` (or today).
+
+    Costs two queries: records and consents.
+    """
+    rules = patient.protocol.rules
+    day = patient.enrolled_on or inclusion_on or today_of(patient)
+    records = latest_complete(patient)
+    scope = Scope(other_forms=records, subject=subject_of(patient, inclusion_on=day), last=records)
+    group = rules_of(rules).group(scope)
+    known = None if isinstance(group, Undetermined) else group
+    findings = [_finding(patient, result, day) for result in rules_of(rules).criteria(scope)]
+    language = get_language() or "en"
+    return Evaluation(
+        findings=findings,
+        group=known.code if known else "",
+        group_title=known.title.in_language(language) if known else "",
+        group_needs=[input_words(rules, name) for name in group.needs]
+        if isinstance(group, Undetermined)
+        else [],
+    )
+
+
+def _finding(patient: Patient, result: CriterionResult, day: date) -> Finding:
+    rules, criterion = patient.protocol.rules, result.criterion
+    inputs: Mapping[str, Any] = result.inputs
+    return Finding(
+        result=result,
+        text=criterion.text.in_language(get_language() or "en"),
+        inputs=[
+            {"label": input_words(rules, name), "value": words}
+            for name, value in inputs.items()
+            if (words := value_words(rules, name, value))
+        ],
+        needs=[input_words(rules, name) for name in result.needs],
+        deferred_until=day + timedelta(days=criterion.deferred_days)
+        if criterion.deferred_days and result.allows is not True
+        else None,
+    )
+
+
+def decisions(patient: Patient) -> list[EligibilityDecision]:
+    """Return the decisions, newest first, each with its `signature`."""
+    rows = list(patient.eligibility_decisions.select_related("decided_by").order_by("-decided_at", "-pk"))
+    signed = {
+        signature.target_id: signature
+        for signature in Signature.objects.filter(
+            target_type="patients.eligibilitydecision", target_id__in=[row.pk for row in rows]
+        )
+    }
+    for row in rows:
+        row.signature = signed.get(row.pk)
+    return rows
+
+
+@transaction.atomic
+def sign_eligibility(
+    *, patient: Patient, conclusion: str, inclusion_on: date, password: str, by: User
+) -> EligibilityDecision:
+    """Store the investigator's conclusion with every criterion and its inputs, and sign it.
+
+    Criteria that count days from inclusion are judged for `inclusion_on`, the day on which the patient is to be
+    included; inclusion on another day judges them again.
+    Concluding “eligible” needs a consent and no criterion in the way. Raises ValidationError beside the field.
+    Sends `eligibility_signed` inside the transaction: a randomised trial allocates now.
+    """
+    patient = held(patient)
+    require(patient, Patient.State.SCREENING, step=_("be judged for eligibility"))
+    if conclusion not in Conclusion.values:
+        raise ValidationError({"conclusion": _("Choose eligible or not eligible.")})
+    if inclusion_on < patient.screened_on:
+        raise ValidationError({"inclusion_on": _("The inclusion cannot be before the screening.")})
+    evaluation = evaluate(patient, inclusion_on=inclusion_on)
+    if conclusion == Conclusion.ELIGIBLE:
+        _refuse_unless_eligible(patient, evaluation)
+    decision = EligibilityDecision.objects.create(
+        patient=patient,
+        protocol=patient.protocol,
+        conclusion=conclusion,
+        group=evaluation.group,
+        inclusion_on=inclusion_on,
+        criteria=[finding.as_stored() for finding in evaluation.findings],
+        decided_at=timezone.now(),
+        decided_by=by,
+    )
+    signatures.sign(
+        target=decision,
+        meaning=Meaning.APPROVAL,
+        password=password,
+        by=by,
+        zone=patient.protocol.rules.trial.site.time_zone,
+    )
+    if conclusion == Conclusion.ELIGIBLE:
+        signals.eligibility_signed.send(sender=Patient, patient=patient, decision=decision, by=by)
+    return decision
+
+
+def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:
+    if current_consent(patient) is None:
+        raise ValidationError(_("There is no consent yet: record it before judging eligibility."))
+    if evaluation.obstacles:
+        ids = ", ".join(finding.id for finding in evaluation.obstacles)
+        raise ValidationError(
+            {
+                "conclusion": ngettext(
+                    "This criterion does not allow inclusion: %(ids)s.",
+                    "These criteria do not allow inclusion: %(ids)s.",
+                    len(evaluation.obstacles),
+                )
+                % {"ids": ids}
+            }
+        )
+    if patient.protocol.rules.groups and not evaluation.group:
+        needs = ", ".join(evaluation.group_needs) or _("the inputs of the groups")
+        raise ValidationError(
+            {"conclusion": _("The group is not determined yet. It needs: %(needs)s.") % {"needs": needs}}
+        )
+
+
+def decision_in_force(patient: Patient) -> EligibilityDecision | None:
+    """Return the latest decision if its signature still holds."""
+    decision = patient.eligibility_decisions.order_by("-decided_at", "-pk").first()
+    if decision is None:
+        return None
+    valid = Signature.objects.filter(
+        target_type="patients.eligibilitydecision", target_id=decision.pk, invalidated_at=None
+    ).exists()
+    return decision if valid else None

@@ -1,0 +1,82 @@
+"""What is known about a patient for the protocol's expressions, and how its names and values read in words."""
+
+from datetime import date, datetime
+from typing import Any
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.models import Consent, Patient, Record
+from patients.participation.consent import current_consent
+from protocol.document.document import Protocol
+from protocol.values.moments import Moment
+from protocol.values.parsing import display
+
+
+def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
+    """Return by form the values of the latest complete record. One query."""
+    rows = (
+        Record.objects.filter(patient=patient, state=Record.State.COMPLETE)
+        .order_by("visit__position", "visit__number", "repeat", "pk")
+        .values_list("form", "values")
+    )
+    return dict(rows)
+
+
+def subject_of(
+    patient: Patient, *, inclusion_on: date | None = None, consent: Consent | None = None
+) -> dict[str, Any]:
+    """Return `subject.…`: what every trial knows about a patient. Unknown names are absent.
+
+    Reads the consent in force unless it is given: one query.
+    """
+    consent = consent or current_consent(patient)
+    known = {
+        "consent_at": consent.given if consent else None,
+        "consent_type": consent.type if consent else None,
+        "inclusion_on": patient.enrolled_on or inclusion_on,
+        "screened_on": patient.screened_on,
+        "first_infusion_on": patient.first_infusion_on,
+        "group": patient.group or None,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def input_words(rules: Protocol, name: str) -> str:
+    """Return what an input is called: the item's label, or the subject's fact."""
+    form, _dot, item = name.partition(".")
+    if form == "subject":
+        return subject_words().get(item, item)
+    return rules.item(name).label.in_language(get_language() or "en")
+
+
+def subject_words() -> dict[str, str]:
+    """Return the facts of a subject in words."""
+    return {
+        "consent_at": _("Consent given on"),
+        "consent_type": _("Consent given by"),
+        "inclusion_on": _("Day of inclusion"),
+        "screened_on": _("Day of screening"),
+        "first_infusion_on": _("First infusion"),
+        "group": _("Group"),
+    }
+
+
+def value_words(rules: Protocol, name: str, value: Any) -> str:
+    """Return an input's value as a person reads it, empty when there is none."""
+    if value is None:
+        return ""
+    language = get_language() or "en"
+    if name.startswith("subject."):
+        return _subject_value(name.removeprefix("subject."), value, language)
+    return display(value, rules.item(name), language)
+
+
+def _subject_value(name: str, value: Any, language: str) -> str:
+    if name == "consent_type":
+        return str(Consent.Type(value).label)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return Moment.from_date(value).display(language)
+    if name == "consent_at":
+        return Moment.from_iso(str(value)).display(language)
+    return str(value)

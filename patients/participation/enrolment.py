@@ -1,0 +1,81 @@
+"""Inclusion: only when consent precedes it and every criterion allows it."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from patients import signals
+from patients.models import Patient
+from patients.participation import reconsent
+from patients.participation.consent import current_consent
+from patients.participation.eligibility import Conclusion, decision_in_force, evaluate
+from patients.participation.lifecycle import held, move, require
+from patients.participation.visits import plan_visits, today_of
+
+
+def obstacles(patient: Patient, on: date | None = None) -> list[str]:
+    """Return in sentences what stands in the way of inclusion on a day; empty when nothing does.
+
+    By default that is the day the investigator signed for, else today.
+    """
+    found = []
+    if patient.state != Patient.State.SCREENING:
+        found.append(
+            _("The patient is not in screening: the status is “%(state)s”.")
+            % {"state": patient.get_state_display()}
+        )
+        return found
+    consent = current_consent(patient)
+    if consent is None:
+        found.append(_("No consent is recorded."))
+    if again := reconsent.sentence(patient, consent):
+        found.append(again)
+    decision = decision_in_force(patient)
+    if decision is None:
+        found.append(_("No investigator has signed the eligibility, or the signature no longer holds."))
+    elif decision.conclusion != Conclusion.ELIGIBLE:
+        found.append(_("The investigator concluded that the patient is not eligible."))
+    elif decision.protocol_id != patient.protocol_id:
+        found.append(_("The eligibility was signed under another version of the protocol: sign it again."))
+    day = on or (decision.inclusion_on if decision else None)
+    for finding in evaluate(patient, inclusion_on=day).obstacles:
+        needs = _(" (needs %(needs)s)") % {"needs": ", ".join(finding.needs)} if finding.needs else ""
+        found.append(f"{finding.id}: {finding.text} – {finding.words.lower()}{needs}")
+    return found
+
+
+@transaction.atomic
+def enrol(*, patient: Patient, on: date, by: User) -> Patient:
+    """Include the patient on a day and plan the visits; the rooms above plan the infusions.
+
+    Raises ValidationError with every obstacle, for a day before the consent or the screening, or to come.
+    """
+    patient = held(patient)
+    step = _("be included")
+    require(patient, Patient.State.SCREENING, step=step)
+    found = obstacles(patient, on)
+    if found:
+        raise ValidationError(found)
+    _check_day(patient, on)
+    decision = decision_in_force(patient)
+    move(patient, Patient.State.ENROLLED, step=step)
+    patient.enrolled_on, patient.enrolled_at = on, timezone.now()
+    patient.group = decision.group if decision else ""
+    patient.save(update_fields=["state", "enrolled_on", "enrolled_at", "group"])
+    plan_visits(patient=patient, by=by)
+    signals.patient_enrolled.send(sender=Patient, patient=patient, by=by)
+    return patient
+
+
+def _check_day(patient: Patient, on: date) -> None:
+    if on > today_of(patient):
+        raise ValidationError({"on": _("This day has not come yet. Check the year.")})
+    if on < patient.screened_on:
+        raise ValidationError({"on": _("The inclusion cannot be before the screening.")})
+    consent = current_consent(patient)
+    if consent is not None and on < consent.given_at.astimezone(patient.trial.zone).date():
+        raise ValidationError({"on": _("The inclusion cannot be before the consent.")})

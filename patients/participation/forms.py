@@ -1,0 +1,213 @@
+"""The forms of a patient's way through the trial. No clinical input has a default (DAT-01)."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Field, Layout
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from patients.models import Consent, Patient
+from trials.date_fields import DayField, MomentField
+from trials.models import Trial
+
+
+class StepForm(forms.Form):
+    """A form that ends in one verb: what the verb refuses is shown beside the field it names."""
+
+    required_css_class = "required"
+
+    def __init__(self, *args: Any, trial: Trial, patient: Patient | None = None, **kwargs: Any) -> None:
+        self.trial, self.patient = trial, patient
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.disable_csrf = True
+        self.add_fields(trial.rules.trial.site.time_zone)
+        self.helper.layout = Layout(*(self.drawn(name) for name in self.fields))
+
+    def drawn(self, name: str) -> Field:
+        """Return how a field is drawn: choices as boxes side by side, short answers in short inputs."""
+        field = self.fields[name]
+        if isinstance(field.widget, forms.RadioSelect):
+            return Field(name, template="components/segments.html")
+        if isinstance(field, DayField):
+            return Field(name, css_class="w-short")
+        narrow = isinstance(field, MomentField | forms.ChoiceField) or name in {"password", "hospital_number"}
+        return Field(name, css_class="w-mid") if narrow else Field(name)
+
+    def add_fields(self, zone: str) -> None:
+        """Add the fields that depend on the trial."""
+
+    def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
+        """Call the verb; tell whether it was done. A refusal is put beside its field."""
+        try:
+            self.result = verb(**arguments)
+        except ValidationError as refusal:
+            if hasattr(refusal, "error_dict"):
+                for name, errors in refusal.error_dict.items():
+                    self.add_error(name if name in self.fields else None, errors)
+            else:
+                self.add_error(None, refusal)
+            return False
+        return True
+
+
+class ScreeningForm(StepForm):
+    """A new patient: the day of screening and who the person is."""
+
+    name = forms.CharField(label=_("Name"), max_length=200, required=False)
+    hospital_number = forms.CharField(label=_("Hospital number"), max_length=60, required=False)
+    birth_date = forms.CharField(
+        label=_("Date of birth"),
+        max_length=10,
+        required=False,
+        help_text=_("As in the hospital record; kept apart."),
+    )
+    contact = forms.CharField(label=_("Contact"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["save_key"] = forms.CharField(
+            required=False, max_length=64, widget=forms.HiddenInput, initial=lambda: uuid4().hex
+        )
+        self.fields["screened_on"] = DayField(label=_("Day of screening"), zone=zone)
+        self.order_fields(["save_key", "screened_on", "name", "hospital_number", "birth_date", "contact"])
+        for name in ("name", "hospital_number", "birth_date", "contact"):
+            self.fields[name].widget.attrs["autocomplete"] = "off"
+
+    def identity(self) -> dict[str, str]:
+        """Return what goes to the identity table."""
+        return {
+            name: self.cleaned_data[name] for name in ("name", "hospital_number", "birth_date", "contact")
+        }
+
+
+class IdentityForm(ScreeningForm):
+    """A correction of the identity, with its reason."""
+
+    reason = forms.CharField(label=_("Reason for the change"), max_length=500)
+
+    def add_fields(self, zone: str) -> None:
+        """Identity alone: the day of screening does not change here."""
+
+
+class ConsentForm(StepForm):
+    """One consent."""
+
+    def add_fields(self, zone: str) -> None:
+        rules = (self.patient.protocol.rules if self.patient else self.trial.rules).consent
+        labels = dict(Consent.Type.choices)
+        self.fields["type"] = forms.ChoiceField(
+            label=_("Given by"),
+            choices=[(code, labels[code]) for code in rules.types],
+            widget=forms.RadioSelect,
+        )
+        self.fields["version"] = forms.ChoiceField(
+            label=_("Version of the form"), choices=[("", _("Choose")), *((v, v) for v in rules.versions)]
+        )
+        self.fields["given"] = MomentField(label=_("Given on"), zone=zone)
+
+
+class CapacityForm(StepForm):
+    """The patient can decide again."""
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["regained_on"] = DayField(label=_("Capacity regained on"), zone=zone)
+
+
+class PasswordForm(StepForm):
+    """A signature: the password is asked on the form itself."""
+
+    password = forms.CharField(
+        label=_("Your password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text=_("Entering it signs with your name, the time and the meaning shown."),
+    )
+
+
+class EligibilityForm(PasswordForm):
+    """The investigator's decision on eligibility."""
+
+    conclusion = forms.ChoiceField(
+        label=_("Your conclusion"),
+        choices=[("eligible", _("Eligible")), ("not_eligible", _("Not eligible"))],
+        widget=forms.RadioSelect,
+    )
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["inclusion_on"] = DayField(
+            label=_("Intended day of inclusion"),
+            zone=zone,
+            help_text=_("Criteria that count days from inclusion are judged for this day."),
+        )
+        self.order_fields(["inclusion_on", "conclusion", "password"])
+
+
+class EnrolForm(StepForm):
+    """Inclusion."""
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["on"] = DayField(label=_("Day of inclusion"), zone=zone)
+
+
+class FailForm(StepForm):
+    """Screening ends without inclusion."""
+
+    reason = forms.CharField(label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["on"] = DayField(label=_("Day of the decision"), zone=zone)
+        self.order_fields(["on", "reason"])
+
+
+class EndForm(StepForm):
+    """End of study."""
+
+    reason = forms.ChoiceField(
+        label=_("The study ended by"), choices=Patient.EndReason.choices, widget=forms.RadioSelect
+    )
+    note = forms.CharField(
+        label=_("Note"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=2000,
+        help_text=_("For a withdrawal: from what the patient withdrew, in the patient's words."),
+    )
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["on"] = DayField(label=_("Day of the end of study"), zone=zone)
+        self.order_fields(["on", "reason", "note"])
+
+
+class HoldVisitForm(StepForm):
+    """A visit took place."""
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["on"] = DayField(label=_("Held on"), zone=zone)
+
+
+class MissVisitForm(StepForm):
+    """A visit did not take place."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class UnscheduledForm(StepForm):
+    """A visit that is not planned."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["on"] = DayField(label=_("Held on"), zone=zone)
+        self.order_fields(["on", "reason"])
+
+
+class QueryTextForm(StepForm):
+    """One entry of a query's thread."""
+
+    text = forms.CharField(label=_("Your words"), max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))

@@ -1,0 +1,134 @@
+"""Visits: planned from the protocol, held, missed, or unscheduled."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import acting
+from patients.models import Patient, Visit
+from patients.participation.lifecycle import held, refuse_closed_place, require
+from patients.participation.reconsent import refuse_without_reconsent
+from protocol.document.schedule import planned_visits
+
+UNSCHEDULED = "UNS"
+OPEN_STATES = (Patient.State.SCREENING, Patient.State.ENROLLED)
+
+
+def anchors_of(patient: Patient, infusions: dict[int, date] | None = None) -> dict[str, date]:
+    """Return the days from which visits are counted, as far as they are known."""
+    known = {"screening": patient.screened_on, "inclusion": patient.enrolled_on}
+    known["infusion_1"] = patient.first_infusion_on
+    known.update({f"infusion_{number}": day for number, day in (infusions or {}).items()})
+    return {name: day for name, day in known.items() if day is not None}
+
+
+@transaction.atomic
+def plan_visits(*, patient: Patient, by: User, infusions: dict[int, date] | None = None) -> None:
+    """Make or move the visits that the protocol plans; held and missed visits stay as they are.
+
+    The computation is the system's, asked for by `by` (AUD-10). `infusions` gives the days of infusions given.
+    """
+    rules = patient.protocol.rules
+    present = {visit.code: visit for visit in patient.visits.filter(number=1)}
+    fresh, moved = [], []
+    for position, plan in enumerate(planned_visits(rules, anchors_of(patient, infusions)), start=1):
+        visit = present.get(plan.code)
+        days = {"planned_on": plan.planned_on, "window_from": plan.window_from, "window_to": plan.window_to}
+        if visit is None:
+            state = Visit.State.PLANNED
+            fresh.append(Visit(patient=patient, code=plan.code, position=position * 10, state=state, **days))
+        elif (
+            visit.state == Visit.State.PLANNED
+            and not (visit.frozen_at or visit.locked_at)
+            and any(getattr(visit, name) != day for name, day in days.items())
+        ):
+            for name, day in days.items():
+                setattr(visit, name, day)
+            moved.append(visit)
+    with acting(user=by, system="schedule"):
+        Visit.objects.bulk_create(fresh)
+        if moved:
+            Visit.objects.bulk_update(moved, ["planned_on", "window_from", "window_to"])
+
+
+def replan(patient: Patient, by: User, infusions: dict[int, date] | None = None) -> None:
+    """Plan again after a new anchor became known."""
+    plan_visits(patient=patient, by=by, infusions=infusions)
+
+
+@transaction.atomic
+def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
+    """Record the day on which a visit took place."""
+    patient = held(visit.patient)
+    require(patient, *OPEN_STATES, step=_("be seen"))
+    refuse_closed_place(None, visit)
+    _refuse_cancelled(visit)
+    refuse_without_reconsent(patient)
+    if on < patient.screened_on:
+        raise ValidationError({"on": _("This day is before the screening.")})
+    if on > today_of(patient):
+        raise ValidationError({"on": _("This day has not come yet. Check the year.")})
+    visit.state, visit.held_on, visit.missed_reason = Visit.State.HELD, on, ""
+    visit.protocol_id = visit.protocol_id or patient.protocol_id
+    visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
+    return visit
+
+
+def _refuse_cancelled(visit: Visit) -> None:
+    if visit.state == Visit.State.CANCELLED:
+        text = _("%(visit)s is not planned any more. Add an unscheduled visit if the patient was seen.")
+        raise ValidationError(text % {"visit": visit.key})
+
+
+@transaction.atomic
+def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
+    """Record that a visit did not take place, and why."""
+    patient = held(visit.patient)
+    require(patient, *OPEN_STATES, step=_("miss a visit"))
+    refuse_closed_place(None, visit)
+    _refuse_cancelled(visit)
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the visit did not take place.")})
+    if visit.records.exclude(state="struck_out").exists():
+        raise ValidationError(_("This visit has forms with data: it took place."))
+    visit.state, visit.held_on, visit.missed_reason = Visit.State.MISSED, None, reason.strip()
+    visit.protocol_id = visit.protocol_id or patient.protocol_id
+    visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
+    return visit
+
+
+@transaction.atomic
+def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
+    """Add a visit that the protocol does not plan; the same day with the same reason again is that visit."""
+    patient = held(patient)
+    require(patient, *OPEN_STATES, step=_("have an unscheduled visit"))
+    refuse_without_reconsent(patient)
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the patient was seen.")})
+    if not patient.screened_on <= on <= today_of(patient):
+        raise ValidationError({"on": _("The day must be between the screening and today.")})
+    there = patient.visits.filter(code=UNSCHEDULED)
+    if twin := there.filter(planned_on=on, reason=reason.strip()).first():
+        return twin
+    last = there.aggregate(last=Max("number"))["last"] or 0
+    return Visit.objects.create(
+        patient=patient,
+        protocol_id=patient.protocol_id,
+        code=UNSCHEDULED,
+        number=last + 1,
+        position=9000 + last,
+        planned_on=on,
+        held_on=on,
+        state=Visit.State.HELD,
+        reason=reason.strip(),
+    )
+
+
+def today_of(patient: Patient) -> date:
+    """Return today on the clock of the site."""
+    return timezone.now().astimezone(patient.trial.zone).date()

@@ -1,0 +1,148 @@
+"""Many queries in one step: raised with one question, or closed with one sentence. All or nothing, and once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from patients.models import Patient, Query, QueryMessage, Record
+from patients.queries.threads import refuse_to_ask, refuse_when_held, worded
+
+AT_ONCE = 200
+State = Query.State
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One item to ask about. The record comes with its patient, trial, visit and protocol."""
+
+    record: Record
+    item: str
+
+
+def obstacles(targets: Sequence[Target]) -> dict[Target, str]:
+    """Return why a query cannot be raised, for those on which it cannot. One query, whatever their number."""
+    rows = Query.objects.filter(
+        record__in={target.record.pk for target in targets}, state__in=Query.OPEN_STATES
+    )
+    asked = set(rows.values_list("record_id", "item")) if targets else set()
+    found = {target: _obstacle(target, asked) for target in targets}
+    return {target: why for target, why in found.items() if why}
+
+
+def _obstacle(target: Target, asked: set[tuple[int, str]]) -> str:
+    try:
+        refuse_to_ask(target.record)
+    except ValidationError as refused:
+        return " ".join(refused.messages)
+    if target.item not in target.record.protocol.rules.form(target.record.form):
+        return _("This form has no such item.")
+    if (target.record.pk, target.item) in asked:
+        return _("A query on this item is open already.")
+    return ""
+
+
+@transaction.atomic
+def raise_queries(
+    *, targets: Iterable[tuple[int, str]], text: str, origin: str, by: User, role: str, batch: str
+) -> list[Query]:
+    """Ask the same about several items, given as (record, item); what cannot be asked is left out.
+
+    batch: names the confirmation; confirming it again returns what it raised the first time.
+    Raises ValidationError for no words, no target or more than AT_ONCE.
+    """
+    words, chosen = worded(text), dict.fromkeys(targets)
+    if not chosen:
+        raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
+    refuse_too_many(len(chosen))
+    records = _held({record for record, _item in chosen})
+    if already := list(Query.objects.filter(opened_by=by, batch=batch)):
+        return already
+    wanted = [Target(records[record], item) for record, item in chosen if record in records]
+    left_out = obstacles(wanted)
+    rows = Query.objects.bulk_create(
+        Query(
+            patient_id=target.record.patient_id,
+            record=target.record,
+            item=target.item,
+            origin=origin,
+            state=State.OPEN,
+            text=words,
+            opened_by=by,
+            batch=batch,
+        )
+        for target in wanted
+        if target not in left_out
+    )
+    _say_all(rows, words, by=by, role=role)
+    return list(rows)
+
+
+def refuse_too_many(number: int) -> None:
+    """Raise ValidationError for more than are done at once."""
+    if number > AT_ONCE:
+        raise ValidationError(
+            _("At most %(most)s at once: narrow the filter, or tick fewer rows.") % {"most": AT_ONCE}
+        )
+
+
+def _held(pks: set[int]) -> dict[int, Record]:
+    """Return the records, their patients' rows locked: two confirmations come one after the other."""
+    patients = Record.objects.filter(pk__in=pks).values("patient_id")
+    list(Patient.objects.select_for_update().filter(pk__in=patients).order_by("pk").values_list("pk"))
+    rows = Record.objects.filter(pk__in=pks).select_related("patient__trial", "visit", "protocol")
+    return {record.pk: record for record in rows}
+
+
+def with_last_message(rows: Iterable[int]) -> dict[int, int]:
+    """Return the number of the last message by query: what a person saw of the thread."""
+    found = QueryMessage.objects.filter(query__in=rows).order_by().values("query_id")
+    return dict(found.annotate(last=Max("pk")).values_list("query_id", "last"))
+
+
+def not_closable(query: Query) -> str:
+    """Return why a query is not closed with others, empty when it can be: only an answer settles it."""
+    try:
+        refuse_when_held(query.record)
+    except ValidationError as refused:
+        return " ".join(refused.messages)
+    if query.state == State.OPEN:
+        return _("Nobody has answered yet.")
+    return _("It is closed already.") if query.state == State.CLOSED else ""
+
+
+@transaction.atomic
+def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) -> list[Query]:
+    """Close answered queries with the same words; `seen` gives the last message that was read of each.
+
+    What is not answered any more, or was written to since, is left out; what these words of this person have
+    closed already counts as done. Raises ValidationError for no words, no query or more than AT_ONCE.
+    """
+    words = worded(text)
+    if not seen:
+        raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
+    refuse_too_many(len(seen))
+    rows = Query.objects.select_for_update(of=("self",)).filter(pk__in=seen).order_by("pk")
+    queries = list(rows.select_related("record__patient__trial", "record__visit"))
+    last = with_last_message(seen)
+    closing = [
+        query for query in queries if last.get(query.pk, 0) == seen[query.pk] and not not_closable(query)
+    ]
+    for query in closing:
+        query.state, query.closed_at, query.closed_because = State.CLOSED, timezone.now(), words
+    Query.objects.bulk_update(closing, ["state", "closed_at", "closed_because"])
+    _say_all(closing, words, by=by, role=role)
+    mine = QueryMessage.objects.filter(query__in=seen, author=by, text=words, query__state=State.CLOSED)
+    done = set(mine.values_list("query_id", flat=True))
+    return [query for query in queries if query.pk in done]
+
+
+def _say_all(queries: Iterable[Query], text: str, *, by: User, role: str) -> None:
+    QueryMessage.objects.bulk_create(
+        QueryMessage(query=query, author=by, author_role=role, text=text) for query in queries
+    )

@@ -1,0 +1,160 @@
+"""Filters of the listings of patients, captured forms and queries."""
+
+from datetime import timedelta
+from typing import Any
+
+import django_filters
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from patients.models import Patient, Query, Record
+from patients.participation.visits import UNSCHEDULED
+from patients.queries.threads import ORIGINS
+from trials.access import Access
+from trials.models import Trial
+from trials.permissions import Permission as P
+
+ANY = _("Any")
+YES_NO = [("true", _("Yes")), ("false", _("No"))]
+NOT_CLOSED = "not_closed"
+# Whole days that a query has been open: the first and the last of each step.
+AGES: dict[str, tuple[int, int | None, str | Promise]] = {
+    "0-7": (0, 7, _("0–7 days")),
+    "8-14": (8, 14, _("8–14 days")),
+    "15-30": (15, 30, _("15–30 days")),
+    "31": (31, None, _("more than 30 days")),
+}
+
+
+def form_choices(trial: Trial) -> list[tuple[str, str]]:
+    """Return the forms of the protocol with their titles, those in force first, then those of other versions."""
+    language = get_language() or "en"
+    titles: dict[str, str] = {}
+    for rules in trial.all_rules.values():
+        for code, form in rules.forms.items():
+            titles.setdefault(code, form.title.in_language(language))
+    return list(titles.items())
+
+
+def visit_choices(trial: Trial) -> list[tuple[str, str]]:
+    """Return the visits of the protocol, in force and of other versions, and the unscheduled ones."""
+    codes = dict.fromkeys(visit.code for rules in trial.all_rules.values() for visit in rules.visits)
+    return [*((code, code) for code in codes), (UNSCHEDULED, UNSCHEDULED)]
+
+
+def of_patient(trial: Trial, typed: str) -> QuerySet[Patient]:
+    """Return the patients of the trial whose code contains what was typed."""
+    found: QuerySet[Patient] = Patient.objects.filter(trial=trial, code__icontains=typed)
+    return found
+
+
+def waiting_for(access: Access) -> Q:
+    """Return the queries that wait for a role: those who answer have the open ones, those who ask the answers.
+
+    What a check asked is closed by whoever may close; what a role asked waits for that role, not for one person.
+    """
+    if access.may(P.ANSWER_QUERY):
+        return Q(state=Query.State.OPEN)
+    if not access.may(P.RAISE_QUERY):
+        return Q(pk__in=())
+    asked = (Query.Origin.CHECK, ORIGINS.get(access.role.code, Query.Origin.MONITOR))
+    return Q(state=Query.State.ANSWERED, origin__in=asked)
+
+
+class PatientFilter(django_filters.FilterSet):
+    """Patients by status, group and code."""
+
+    state = django_filters.ChoiceFilter(label=_("Status"), choices=Patient.State.choices, empty_label=ANY)
+    code = django_filters.CharFilter(label=_("Patient"), lookup_expr="icontains")
+
+    class Meta:
+        model = Patient
+        fields = ["state", "code"]
+
+
+class OfTrialFilter(django_filters.FilterSet):
+    """What listings of captured things share: the patient and the form."""
+
+    patient = django_filters.CharFilter(label=_("Patient"), method="by_patient", max_length=20)
+    form_code = django_filters.ChoiceFilter(label=_("Form"), method="by_form", empty_label=ANY)
+    form_path = "form"
+
+    class Meta:
+        model = Record
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, access: Access, **kwargs: Any) -> None:
+        self.access, self.trial = access, access.trial
+        super().__init__(*args, **kwargs)
+        self.filters["form_code"].extra["choices"] = form_choices(self.trial)
+
+    def by_patient(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep patients whose code contains what was typed."""
+        return rows.filter(patient__in=of_patient(self.trial, value))
+
+    def by_form(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep one form."""
+        return rows.filter(**{self.form_path: value})
+
+
+class RecordFilter(OfTrialFilter):
+    """Captured forms by patient, visit, form, status and open queries."""
+
+    visit = django_filters.ChoiceFilter(label=_("Visit"), field_name="visit__code", empty_label=ANY)
+    state = django_filters.ChoiceFilter(label=_("Status"), choices=Record.State.choices, empty_label=ANY)
+    queried = django_filters.ChoiceFilter(
+        label=_("Open query"), choices=YES_NO, method="with_query", empty_label=ANY
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filters["visit"].extra["choices"] = visit_choices(self.trial)
+
+    def with_query(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep forms about which something is asked, or nothing."""
+        asked = Exists(Query.objects.filter(record=OuterRef("pk"), state__in=Query.OPEN_STATES))
+        return rows.filter(asked if value == "true" else ~asked)
+
+
+class QueryFilter(OfTrialFilter):
+    """Queries by whom they wait for, status, age, form, patient and who asked."""
+
+    form_path = "record__form"
+    waiting = django_filters.ChoiceFilter(
+        label=_("Waiting for"), choices=[("mine", _("Me"))], method="waiting_for_me", empty_label=_("Anybody")
+    )
+    state = django_filters.ChoiceFilter(
+        label=_("Status"),
+        choices=[*Query.State.choices, (NOT_CLOSED, _("Not closed"))],
+        method="of_state",
+        empty_label=ANY,
+    )
+    age = django_filters.ChoiceFilter(
+        label=_("Open for"),
+        choices=[(code, label) for code, (_first, _last, label) in AGES.items()],
+        method="of_age",
+        empty_label=ANY,
+    )
+    origin = django_filters.ChoiceFilter(label=_("Raised by"), choices=Query.Origin.choices, empty_label=ANY)
+
+    class Meta:
+        model = Query
+        fields: list[str] = []
+
+    def waiting_for_me(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep what waits for the reader's role."""
+        return rows.filter(waiting_for(self.access))
+
+    def of_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep one status, or everything that is not closed."""
+        return rows.filter(state__in=Query.OPEN_STATES if value == NOT_CLOSED else [value])
+
+    def of_age(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Keep queries that are not closed and were raised so many whole days ago."""
+        first, last, _label = AGES[value]
+        now = timezone.now()
+        rows = rows.filter(state__in=Query.OPEN_STATES, opened_at__lte=now - timedelta(days=first))
+        return rows if last is None else rows.filter(opened_at__gt=now - timedelta(days=last + 1))

@@ -1,0 +1,142 @@
+"""Queries: one thread per item. Open, answered, closed, reopened; raised by a check, a monitor or a data manager."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from patients.models import Query, QueryMessage, Record
+from patients.participation.lifecycle import held, refuse_when_locked
+
+State = Query.State
+Origin = Query.Origin
+
+TRANSITIONS: dict[str, frozenset[str]] = {
+    State.OPEN: frozenset({State.ANSWERED, State.CLOSED}),
+    State.ANSWERED: frozenset({State.OPEN, State.CLOSED}),
+    State.CLOSED: frozenset({State.OPEN}),
+}
+# Who asks in which role; any other role that may ask counts as monitoring.
+ORIGINS = {"monitor": Origin.MONITOR, "data_manager": Origin.DATA_MANAGER}
+LONGEST = 4000
+
+
+def worded(text: str) -> str:
+    """Return what somebody wants to say without the blanks around it. Raises ValidationError for nothing."""
+    if not text.strip():
+        raise ValidationError({"text": _("Write what you want to say.")})
+    return text.strip()
+
+
+def refuse_when_held(record: Record) -> None:
+    """Raise ValidationError when the trial, the patient, the visit or the form is locked."""
+    refuse_when_locked(record.patient)
+    if record.locked_at or (record.visit is not None and record.visit.locked_at):
+        raise ValidationError(_("This form is locked: nothing can be changed."))
+
+
+def refuse_to_ask(record: Record) -> None:
+    """Raise ValidationError when nothing can be asked about a form: locked, or entered in error."""
+    refuse_when_held(record)
+    if record.state == Record.State.STRUCK_OUT:
+        raise ValidationError(_("This form was entered in error and struck out."))
+
+
+@transaction.atomic
+def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, role: str) -> Query:
+    """Ask about one item of a record. Raises ValidationError for an item the form does not have.
+
+    One person's thread is open per item at a time; asking the same again in the same words asks once.
+    """
+    refuse_to_ask(record)
+    if item not in record.protocol.rules.form(record.form):
+        raise ValidationError({"item": _("This form has no such item.")})
+    words = worded(text)
+    held(record.patient)
+    thread = _open_thread(record.pk, item)
+    if thread is not None:
+        if thread.text == words and thread.opened_by_id == by.pk:
+            return thread
+        raise ValidationError({"text": _("A query on this item is open already: go on in its thread.")})
+    query = Query.objects.create(
+        patient=record.patient,
+        record=record,
+        item=item,
+        origin=origin,
+        state=State.OPEN,
+        text=words,
+        opened_by=by,
+    )
+    _say(query, words, by=by, role=role)
+    return query
+
+
+@transaction.atomic
+def answer_query(*, query: Query, text: str, by: User, role: str) -> Query:
+    """Answer an open query; it waits then for the person who asked."""
+    return _carry_on(query, State.ANSWERED, text, by=by, role=role)
+
+
+@transaction.atomic
+def close_query(*, query: Query, text: str, by: User, role: str) -> Query:
+    """Close a query with what settled it."""
+    return _carry_on(query, State.CLOSED, text, by=by, role=role)
+
+
+@transaction.atomic
+def reopen_query(*, query: Query, text: str, by: User, role: str) -> Query:
+    """Open a query again that was answered or closed without being settled."""
+    return _carry_on(query, State.OPEN, text, by=by, role=role)
+
+
+def _carry_on(query: Query, to: str, text: str, *, by: User, role: str) -> Query:
+    """Move the thread on with what is said; the second of two clicks finds it said and changes nothing."""
+    words = worded(text)
+    query.record.patient = held(query.patient)
+    refuse_when_held(query.record)
+    row: Query = Query.objects.select_for_update().get(pk=query.pk)
+    if row.state == to and _said_last(row, words, by):
+        return row
+    _refuse_step(row, to)
+    _say(row, words, by=by, role=role)
+    row.state = to
+    row.closed_at = timezone.now() if to == State.CLOSED else None
+    row.closed_because = words if to == State.CLOSED else ""
+    row.save(update_fields=["state", "closed_at", "closed_because"])
+    return row
+
+
+def _refuse_step(row: Query, to: str) -> None:
+    if to not in TRANSITIONS[row.state]:
+        raise ValidationError(
+            _("This query is already %(state)s. Look at the thread again.")
+            % {"state": State(row.state).label.lower()}
+        )
+    if row.state == State.CLOSED and _taken(row):
+        raise ValidationError(
+            _("Another query on this item is open by now: go on there, so that one thread stays.")
+        )
+
+
+def _taken(row: Query) -> bool:
+    """Tell whether the place of a closed query, one open thread per item or check, is taken by another."""
+    if row.origin != Origin.CHECK:
+        return _open_thread(row.record_id, row.item) is not None
+    others = Query.objects.filter(record_id=row.record_id, item=row.item, check_id=row.check_id)
+    return bool(others.filter(origin=Origin.CHECK, state__in=Query.OPEN_STATES).exists())
+
+
+def _open_thread(record: int, item: str) -> Query | None:
+    rows = Query.objects.filter(record_id=record, item=item, state__in=Query.OPEN_STATES)
+    found: Query | None = rows.exclude(origin=Origin.CHECK).first()
+    return found
+
+
+def _said_last(row: Query, words: str, by: User) -> bool:
+    last = row.messages.order_by("-at", "-pk").first()
+    return last is not None and (last.author_id, last.text) == (by.pk, words)
+
+
+def _say(query: Query, text: str, *, by: User, role: str) -> None:
+    QueryMessage.objects.create(query=query, author=by, author_role=role, text=text)

@@ -1,0 +1,228 @@
+"""Freeze, lock and unlock of a form, a visit, a patient or the trial.
+
+A freeze stops entry while queries and marks go on; a lock stops everything. Both also stand in the database:
+`Trail(locks=…)` of each table refuses the write, whatever makes it. Unlocking takes two persons (ACC-08).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import because
+from patients.models import DataLock, Patient, Query, Record, UnlockRequest, Visit
+from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
+from trials.models import Trial
+
+Level, Kind = DataLock.Level, DataLock.Kind
+Target = Record | Visit | Patient | Trial
+COLUMNS = {Kind.FREEZE: "frozen_at", Kind.LOCK: "locked_at"}
+
+
+@transaction.atomic
+def freeze(*, target: Target, reason: str, by: User) -> DataLock:
+    """Stop entry; queries and marks go on. Raises ValidationError without a reason, or when it is held already."""
+    row = _held(target)
+    if row.locked_at or row.frozen_at:
+        raise ValidationError(_("This is frozen or locked already."))
+    return _set(row, Kind.FREEZE, reason, by=by)
+
+
+@transaction.atomic
+def lock(*, target: Record | Visit | Patient, reason: str, by: User) -> DataLock:
+    """Stop every change. Raises ValidationError without a reason, with drafts or with open queries."""
+    row = _held(target)
+    if row.locked_at:
+        raise ValidationError(_("This is locked already."))
+    _refuse_unfinished(row)
+    return _set(row, Kind.LOCK, reason, by=by)
+
+
+@transaction.atomic
+def lock_trial(
+    *, trial: Trial, reason: str, standing: Mapping[str, int], overridden: Mapping[str, str], by: User
+) -> DataLock:
+    """Lock the database. `standing` are the points that block it with their numbers
+    (counted by `reports.closing.checklist`).
+
+    Each needs its reason in `overridden`, which is kept with the lock. Raises ValidationError otherwise.
+    """
+    row = _held(trial)
+    if row.locked_at:
+        raise ValidationError(_("This is locked already."))
+    missing = [point for point in standing if not overridden.get(point, "").strip()]
+    if missing:
+        sentence = _("This still stands in the way: settle it, or say why the trial is locked all the same.")
+        raise ValidationError({f"override-{point}": sentence for point in missing})
+    kept = {point: {"count": count, "reason": overridden[point].strip()} for point, count in standing.items()}
+    return _set(row, Kind.LOCK, reason, by=by, overridden=kept)
+
+
+@transaction.atomic
+def release_freeze(*, target: Target, reason: str, by: User) -> DataLock:
+    """Let entry go on. One person is enough: nothing was final."""
+    row = _held(target)
+    found = standing(row, Kind.FREEZE)
+    if found is None:
+        raise ValidationError(_("This is not frozen."))
+    return _release(found, row, reason=_given(reason), asked_by=by, by=by)
+
+
+@transaction.atomic
+def request_unlock(*, target: Target, reason: str, by: User) -> UnlockRequest:
+    """Ask to unlock: somebody else decides."""
+    row = _held(target)
+    found = standing(row, Kind.LOCK)
+    if found is None:
+        raise ValidationError(_("This is not locked."))
+    if found.requests.filter(decided_at=None).exists():
+        raise ValidationError(_("Somebody has asked for this already: the request waits for its decision."))
+    with because(reason.strip()):
+        return UnlockRequest.objects.create(lock=found, asked_by=by, reason=_given(reason))
+
+
+@transaction.atomic
+def grant_unlock(*, request: UnlockRequest, by: User, answer: str = "") -> DataLock:
+    """Unlock what somebody else asked for (ACC-08)."""
+    found = _open_request(request, by)
+    row = _held(found.lock.target)
+    _decide(found, granted=True, answer=answer, by=by)
+    return _release(found.lock, row, reason=found.reason, asked_by=found.asked_by, by=by)
+
+
+@transaction.atomic
+def refuse_unlock(*, request: UnlockRequest, answer: str, by: User) -> UnlockRequest:
+    """Refuse to unlock, with the reason."""
+    found = _open_request(request, by)
+    return _decide(found, granted=False, answer=_given(answer, "answer"), by=by)
+
+
+def standing(target: Target, kind: str) -> DataLock | None:
+    """Return what holds the row itself, or None. One query."""
+    level = level_of(target)
+    return DataLock.objects.filter(level=level, kind=kind, released_at=None, **{level: target.pk}).first()
+
+
+def level_of(target: Target) -> DataLock.Level:
+    """Return the level of a row."""
+    return {Record: Level.RECORD, Visit: Level.VISIT, Patient: Level.PATIENT, Trial: Level.TRIAL}[
+        type(target)
+    ]
+
+
+def patient_of(target: Target) -> Patient | None:
+    """Return the patient a row belongs to; None for the trial."""
+    match target:
+        case Patient():
+            return target
+        case Trial():
+            return None
+        case _:
+            return target.patient
+
+
+def hold_trial(trial: Trial) -> Trial:
+    """Keep everybody who writes in the trial waiting until the transaction ends."""
+    row = Trial.objects.select_for_update(of=("self",)).get(pk=trial.pk)
+    list(Patient.objects.select_for_update().filter(trial=row).order_by("pk").values_list("pk"))
+    return row
+
+
+def _held(target: Any) -> Any:
+    """Read the row as it is now, with everybody who could be writing below it kept waiting."""
+    patient = patient_of(target)
+    if patient is None:
+        return hold_trial(target)
+    fresh = held(patient)
+    if isinstance(target, Patient):
+        return fresh
+    row = type(target)._default_manager.select_for_update(of=("self",)).get(pk=target.pk)
+    row.patient = fresh
+    return row
+
+
+def _set(row: Any, kind: str, reason: str, *, by: User, **more: Any) -> DataLock:
+    reason = _given(reason)
+    _refuse_below_a_lock(row)
+    now = timezone.now()
+    with because(reason):
+        setattr(row, COLUMNS[Kind(kind)], now)
+        row.save(update_fields=[COLUMNS[Kind(kind)]])
+        return DataLock.objects.create(kind=kind, reason=reason, set_at=now, set_by=by, **_place(row), **more)
+
+
+def _place(row: Any) -> dict[str, Any]:
+    """Return the level and the rows above as the columns of a lock."""
+    patient = patient_of(row)
+    visit = row.visit if isinstance(row, Record) else row if isinstance(row, Visit) else None
+    return {
+        "level": level_of(row),
+        "trial": patient.trial if patient else row,
+        "patient": patient,
+        "visit": visit,
+        "record": row if isinstance(row, Record) else None,
+    }
+
+
+def _release(found: DataLock, row: Any, *, reason: str, asked_by: User, by: User) -> DataLock:
+    _refuse_below_a_lock(row)
+    found.released_at, found.released_by, found.asked_by = timezone.now(), by, asked_by
+    found.release_reason = reason
+    column = COLUMNS[Kind(found.kind)]
+    with because(reason):
+        found.save(update_fields=["released_at", "released_by", "asked_by", "release_reason"])
+        setattr(row, column, None)
+        row.save(update_fields=[column])
+    return found
+
+
+def _refuse_below_a_lock(row: Any) -> None:
+    """Nothing changes below a lock, not even a lock: the outer one goes first."""
+    if isinstance(row, Record | Visit):
+        refuse_when_locked(row.patient)
+    elif isinstance(row, Patient) and row.trial.locked_at:
+        raise ValidationError(_("The trial is locked: nothing can be changed any more."))
+    if isinstance(row, Record):
+        refuse_locked_place(None, row.visit)
+
+
+def _refuse_unfinished(row: Any) -> None:
+    level = level_of(row)
+    mine: dict[str, Any] = {"pk": row.pk} if level == Level.RECORD else {level.value: row.pk}
+    drafts = Record.objects.filter(state=Record.State.DRAFT, **mine).count()
+    if drafts:
+        raise ValidationError(
+            _("%(number)d draft must be completed or struck out first.") % {"number": drafts}
+        )
+    path = {Level.RECORD: "record", Level.VISIT: "record__visit", Level.PATIENT: "patient"}[Level(level)]
+    queries = Query.objects.filter(state__in=Query.OPEN_STATES, **{path: row.pk}).count()
+    if queries:
+        raise ValidationError(_("%(number)d query is not closed yet.") % {"number": queries})
+
+
+def _open_request(request: UnlockRequest, by: User) -> UnlockRequest:
+    rows = UnlockRequest.objects.select_for_update(of=("self",)).select_related("lock", "asked_by")
+    found = rows.get(pk=request.pk)
+    if found.decided_at:
+        raise ValidationError(_("This request is decided already."))
+    if found.asked_by_id == by.pk:
+        raise ValidationError(_("You asked for this: a second person decides."))
+    return found
+
+
+def _decide(found: UnlockRequest, *, granted: bool, answer: str, by: User) -> UnlockRequest:
+    found.decided_at, found.decided_by, found.granted = timezone.now(), by, granted
+    found.answer = answer.strip()
+    with because(found.answer or found.reason):
+        found.save(update_fields=["decided_at", "decided_by", "granted", "answer"])
+    return found
+
+
+def _given(reason: str, field: str = "reason") -> str:
+    if not reason.strip():
+        raise ValidationError({field: _("Say why.")})
+    return reason.strip()

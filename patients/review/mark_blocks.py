@@ -1,0 +1,234 @@
+"""What a page of marks shows: per visit the forms, their items to compare with the source, and what was undone."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import BadRequest
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.casebook.casebook import visit_title
+from patients.casebook.form_versions import record_sections
+from patients.casebook.item_history import moment_words
+from patients.casebook.navigation import form_address
+from patients.casebook.range_flags import readings_of
+from patients.casebook.read_form import Line, Section, asked_line
+from patients.models import Mark, Patient, Record
+from patients.review import source_verification
+from patients.review.marks import WHOLE, Seen
+from protocol.document.items import Form
+from protocol.values.parsing import display
+from protocol.values.reference_ranges import Readings
+
+ALL = "*"
+MOST = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Why a mark does not stand any more, in words: who changed the item, when, why, from what to what."""
+
+    when: str
+    who: str
+    reason: str
+    changes: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLine:
+    """One item to tick: `value` is what the box sends, `line` the value in words."""
+
+    value: str
+    line: Line | None
+    undone: Undone | None
+
+
+@dataclass(frozen=True, slots=True)
+class FormBlock:
+    """One form with what is left to tick; `standing` items carry the mark already."""
+
+    record: Record
+    title: str
+    url: str
+    value: str
+    lines: tuple[ItemLine, ...]
+    standing: int
+    sections: tuple[Section, ...] = ()
+    undone: Undone | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitBlock:
+    """The forms of one visit, or the rows of the logs."""
+
+    key: str
+    title: str
+    forms: tuple[FormBlock, ...]
+
+    @property
+    def undone(self) -> int:
+        """Return how many marks of the visit a later change took away."""
+        told = [form.undone for form in self.forms]
+        told += [line.undone for form in self.forms for line in form.lines]
+        return sum(each is not None for each in told)
+
+
+def complete_records(patient: Patient, visit: str = "") -> list[Record]:
+    """Return the complete forms of a patient, or of one visit of it, in their order. One query."""
+    rows = Record.objects.filter(patient=patient, state=Record.State.COMPLETE).select_related(
+        "visit", "protocol"
+    )
+    found = sorted(rows, key=_place)
+    for record in found:
+        record.patient = patient
+    return [record for record in found if not visit or (record.visit and record.visit.key == visit)]
+
+
+def _place(record: Record) -> tuple[Any, ...]:
+    visit = record.visit
+    at = (visit.position, visit.number) if visit else (99_999, 0)
+    order = list(record.protocol.rules.forms)
+    return (*at, order.index(record.form) if record.form in order else len(order), record.repeat)
+
+
+def verification_blocks(patient: Patient, visit: str = "") -> list[VisitBlock]:
+    """Return by visit the forms with items to compare with the source. Five queries."""
+    standing, undone = (
+        source_verification.standing_items(patient),
+        last_undone(patient, Mark.Kind.VERIFICATION),
+    )
+    waiting = [
+        record
+        for record in complete_records(patient, visit)
+        if record.verified_at is None and source_verification.planned(record)
+    ]
+    readings = readings_of(patient.trial, waiting) if waiting else {}
+    return _by_visit(
+        (record, _to_verify(record, standing.get(record.pk, set()), undone, readings.get(record.pk, {})))
+        for record in waiting
+    )
+
+
+def review_blocks(patient: Patient, reviewed: Mapping[int, Mark], visit: str = "") -> list[VisitBlock]:
+    """Return by visit the forms without a medical review, with their content. Four queries."""
+    undone = last_undone(patient, Mark.Kind.REVIEW)
+    records = [record for record in complete_records(patient, visit) if record.pk not in reviewed]
+    readings = readings_of(patient.trial, records) if records else {}
+    return _by_visit([(record, _to_review(record, undone, readings.get(record.pk))) for record in records])
+
+
+def last_undone(patient: Patient, kind: str) -> Mapping[tuple[int, str], Mark]:
+    """Return by record and item the mark that a change undid last. One query."""
+    rows = Mark.objects.filter(patient=patient, kind=kind, undone_at__isnull=False).order_by(
+        "undone_at", "pk"
+    )
+    return {(mark.record_id, mark.item): mark for mark in rows}
+
+
+def _to_verify(
+    record: Record, standing: set[str], undone: Mapping[tuple[int, str], Mark], readings: Readings
+) -> FormBlock:
+    form, names = record.protocol.rules.form(record.form), source_verification.to_verify(record, standing)
+    language = get_language() or "en"
+    lines = tuple(
+        ItemLine(
+            f"{record.pk}:{record.version}:{name}",
+            asked_line(form, name, record.values, language, readings),
+            in_words(undone.get((record.pk, name)) or undone.get((record.pk, WHOLE)), record, name),
+        )
+        for name in names
+    )
+    return _block(record, ALL if names else WHOLE, lines, len(standing))
+
+
+def _to_review(
+    record: Record, undone: Mapping[tuple[int, str], Mark], readings: Readings | None
+) -> FormBlock:
+    told = in_words(undone.get((record.pk, WHOLE)), record)
+    return _block(record, WHOLE, (), 0, tuple(record_sections(record, readings)), told)
+
+
+def _block(
+    record: Record,
+    item: str,
+    lines: tuple[ItemLine, ...],
+    standing: int,
+    content: tuple[Section, ...] = (),
+    undone: Undone | None = None,
+) -> FormBlock:
+    title = record.protocol.rules.form(record.form).title.in_language(get_language() or "en")
+    if record.visit is None:
+        title = f"{title} {record.repeat}"
+    url = form_address(record.patient, record.form, record.visit, record.repeat)
+    return FormBlock(
+        record, title, url, f"{record.pk}:{record.version}:{item}", lines, standing, content, undone
+    )
+
+
+def _by_visit(blocks: Iterable[tuple[Record, FormBlock]]) -> list[VisitBlock]:
+    found: dict[str, list[FormBlock]] = {}
+    titles: dict[str, str] = {}
+    for record, block in blocks:
+        key = record.visit.key if record.visit else ""
+        titles[key] = where(record)
+        found.setdefault(key, []).append(block)
+    return [VisitBlock(key, titles[key], tuple(forms)) for key, forms in found.items()]
+
+
+def where(record: Record) -> str:
+    """Return the visit of a record in words."""
+    if record.visit is None:
+        return _("Running logs")
+    return visit_title(record.protocol, record.visit, get_language() or "en", _("Unscheduled visit"))
+
+
+def in_words(mark: Mark | None, record: Record, item: str = "") -> Undone | None:
+    """Return why a mark was undone in words; of a whole form only the change of `item` when one is asked for."""
+    if mark is None or mark.undone_at is None:
+        return None
+    form, zone = record.protocol.rules.form(record.form), record.protocol.rules.trial.site.time_zone
+    changes = _changes(mark, form)
+    if item and changes:
+        label = form.item(item).label.in_language(get_language() or "en")
+        changes = tuple(change for change in changes if change[0] == label)
+        if not changes:
+            return None
+    told = mark.told
+    return Undone(moment_words(mark.undone_at, zone), told.get("by", ""), told.get("because", ""), changes)
+
+
+def _changes(mark: Mark, form: Form) -> tuple[tuple[str, str, str], ...]:
+    """Return label, old and new value of the items that the change concerned."""
+    old, new, language = mark.told.get("old") or {}, mark.told.get("new") or {}, get_language() or "en"
+    return tuple(
+        (
+            item.label.in_language(language),
+            display(old.get(item.name), item, language, _),
+            display(new.get(item.name), item, language, _),
+        )
+        for item in form.items
+        if old.get(item.name) != new.get(item.name)
+    )
+
+
+def seen_in(values: Iterable[str], blocks: Iterable[VisitBlock]) -> list[Seen]:
+    """Read what was ticked (`record:version:item`, `*` for all items shown). Raises BadRequest for anything else."""
+    shown = {block.record.pk: block for visit in blocks for block in visit.forms}
+    chosen: dict[tuple[int, int], list[str]] = {}
+    for value in list(values)[:MOST]:
+        record, version, item = _parts(value)
+        items = [item]
+        if item == ALL:
+            items = [line.value.split(":", 2)[2] for line in shown[record].lines] if record in shown else []
+        chosen.setdefault((record, version), []).extend(items)
+    return [Seen(record, version, tuple(items)) for (record, version), items in chosen.items()]
+
+
+def _parts(value: str) -> tuple[int, int, str]:
+    record, _colon, rest = value.partition(":")
+    version, colon, item = rest.partition(":")
+    plain = all(part.isascii() and part.isdigit() and len(part) < 19 for part in (record, version))
+    if not plain or not colon:
+        raise BadRequest(_("This page sends no such tick. Open the page again."))
+    return int(record), int(version), item

@@ -1,0 +1,109 @@
+"""Marks on captured forms: given in bulk, withdrawn with a reason, undone by any later change of what was marked.
+
+The two kinds have modules of their own: `patients.review.source_verification` and `patients.review.medical_review`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import because
+from patients.models import Mark, Patient, Record
+from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
+
+WHOLE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a person ticked: a record at the version that was read, and items of it (`WHOLE` for the form)."""
+
+    record: int
+    version: int
+    items: tuple[str, ...]
+
+
+@transaction.atomic
+def mark(*, patient: Patient, seen: Sequence[Seen], kind: str, by: User, role: str) -> list[Record]:
+    """Mark items of complete forms of one patient; what is marked already stays as it is.
+
+    Returns the records. Raises ValidationError for nothing ticked, for a form that is locked, not complete or
+    changed since it was read, for an unknown item: then nothing is marked.
+    """
+    if not any(each.items for each in seen):
+        raise ValidationError(_("Tick at least one item."))
+    patient = held(patient)
+    refuse_when_locked(patient)
+    records = _read(patient, seen)
+    standing = set(of_patient(patient, kind).values_list("record_id", "item"))
+    fresh = [
+        Mark(
+            patient=patient,
+            record=records[each.record],
+            item=item,
+            kind=kind,
+            version=each.version,
+            by=by,
+            role=role,
+        )
+        for each in seen
+        for item in dict.fromkeys(each.items)
+        if (each.record, item) not in standing
+    ]
+    Mark.objects.bulk_create(fresh)
+    return list(records.values())
+
+
+@transaction.atomic
+def withdraw(*, record: Record, kind: str, reason: str, by: User) -> int:
+    """Take back the marks of one kind on a form, with the reason; tells how many. They stay in the history."""
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the mark is withdrawn.")})
+    refuse_when_locked(held(record.patient))
+    row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
+    refuse_locked_place(row, row.visit)
+    told = {"by": by.full_name, "because": reason.strip(), "old": {}, "new": {}}
+    with because(reason.strip()):
+        done = (
+            Mark.objects.filter(record=row, kind=kind)
+            .standing()
+            .update(undone_at=timezone.now(), undone=told)
+        )
+    if not done:
+        raise ValidationError(_("No mark stands on this form: there is nothing to withdraw."))
+    return int(done)
+
+
+def of_patient(patient: Patient, kind: str) -> "QuerySet[Mark]":
+    """Return the marks that stand on a patient's forms."""
+    return Mark.objects.filter(patient=patient, kind=kind).standing()
+
+
+def _read(patient: Patient, seen: Sequence[Seen]) -> Mapping[int, Record]:
+    """Read and lock the records. Raises ValidationError for one that cannot be marked as it was seen."""
+    rows = Record.objects.select_for_update(of=("self",)).select_related("visit", "protocol")
+    records = {row.pk: row for row in rows.filter(patient=patient, pk__in=[each.record for each in seen])}
+    for each in seen:
+        record = records.get(each.record)
+        if record is None:
+            raise ValidationError(_("This patient has no such form."))
+        _refuse(record, each)
+    return records
+
+
+def _refuse(record: Record, seen: Seen) -> None:
+    form = record.protocol.rules.form(record.form)
+    named = {"form": form.title.in_language("en")}
+    refuse_locked_place(record, record.visit)
+    if record.state != Record.State.COMPLETE:
+        raise ValidationError(_("%(form)s is not complete: it cannot be marked yet.") % named)
+    if record.version != seen.version:
+        raise ValidationError(_("%(form)s was changed while you read it: look at it again.") % named)
+    if any(item != WHOLE and item not in form for item in seen.items):
+        raise ValidationError(_("%(form)s has no such item.") % named)

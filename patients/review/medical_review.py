@@ -1,0 +1,26 @@
+"""Medical review: an investigator marks forms as reviewed; a later change of a form undoes it."""
+
+from collections.abc import Mapping, Sequence
+
+from accounts.models import User
+from patients.models import Mark, Patient, Record
+from patients.review import marks
+from patients.review.marks import Seen
+
+KIND = Mark.Kind.REVIEW
+
+
+def review(*, patient: Patient, seen: Sequence[Seen], by: User, role: str) -> int:
+    """Mark complete forms as medically reviewed; tells how many."""
+    return len(marks.mark(patient=patient, seen=seen, kind=KIND, by=by, role=role))
+
+
+def withdraw(*, record: Record, reason: str, by: User) -> int:
+    """Take the review of a form back, with the reason."""
+    return marks.withdraw(record=record, kind=KIND, reason=reason, by=by)
+
+
+def reviews(patient: Patient) -> Mapping[int, Mark]:
+    """Return by record the review that stands. One query."""
+    rows = Mark.objects.filter(patient=patient, kind=KIND).standing().select_related("by")
+    return {mark.record_id: mark for mark in rows}

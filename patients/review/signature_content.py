@@ -1,0 +1,186 @@
+"""What an investigator sees before signing: content, changes since the last signature, open queries (SIG-04)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crispy_forms.layout import Layout
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit.models import Meaning
+from patients.casebook.form_versions import record_sections
+from patients.casebook.navigation import form_address
+from patients.casebook.range_flags import readings_of
+from patients.casebook.read_form import Section, form_title
+from patients.models import Query, Record
+from patients.participation.forms import PasswordForm
+from patients.review.mark_blocks import where
+from patients.review.signatures import Since, changes_since_signature
+
+LOGS = "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class FormToSign:
+    """One form: its content, its changes since the last signature (None when it was never signed), its queries."""
+
+    record: Record
+    title: str
+    url: str
+    value: str
+    sections: list[Section]
+    changes: list[Since] | None
+    queries: list[Query]
+
+    @property
+    def signed(self) -> bool:
+        """Tell whether a valid signature is on the form."""
+        return bool(getattr(self.record, "is_signed", False))
+
+
+@dataclass(frozen=True, slots=True)
+class VisitToSign:
+    """The forms of one visit, or the rows of the logs; `key` names the tick that they were reviewed."""
+
+    key: str
+    title: str
+    forms: list[FormToSign]
+
+    @property
+    def drafts(self) -> int:
+        """Return how many forms are not complete."""
+        return sum(form.record.state != Record.State.COMPLETE for form in self.forms)
+
+    @property
+    def changed(self) -> int:
+        """Return how many forms were changed since they were signed."""
+        return sum(bool(form.changes) for form in self.forms)
+
+    @property
+    def asked(self) -> int:
+        """Return how many queries are open."""
+        return sum(len(form.queries) for form in self.forms)
+
+    @property
+    def signed(self) -> int:
+        """Return how many forms carry a valid signature."""
+        return sum(form.signed for form in self.forms)
+
+
+def visits_to_sign(records: Sequence[Record]) -> list[VisitToSign]:
+    """Return the forms by visit with all that is read before signing. Five queries; reads record.patient.trial."""
+    changes, queries = changes_since_signature(records), _open_queries(records)
+    readings = readings_of(records[0].patient.trial, records) if records else {}
+    found: dict[str, VisitToSign] = {}
+    for record in records:
+        key = record.visit.key if record.visit else LOGS
+        block = found.setdefault(key, VisitToSign(key, where(record), []))
+        sections = record_sections(record, readings.get(record.pk))
+        block.forms.append(_form(record, sections, changes.get(record.pk), queries.get(record.pk, [])))
+    return list(found.values())
+
+
+def _form(
+    record: Record, sections: list[Section], changes: list[Since] | None, queries: list[Query]
+) -> FormToSign:
+    title = form_title(record)
+    return FormToSign(
+        record=record,
+        title=title if record.visit else f"{title} {record.repeat}",
+        url=form_address(record.patient, record.form, record.visit, record.repeat),
+        value=f"{record.pk}:{record.version}",
+        sections=sections,
+        changes=changes,
+        queries=queries,
+    )
+
+
+def _open_queries(records: Sequence[Record]) -> dict[int, list[Query]]:
+    found: dict[int, list[Query]] = {}
+    rows = Query.objects.filter(record__in=records, state__in=Query.OPEN_STATES)
+    for query in rows:
+        found.setdefault(query.record_id, []).append(query)
+    return found
+
+
+class SignForm(PasswordForm):
+    """Which forms, that their content was reviewed, the meaning and the password.
+
+    A form is named with the version that was read; each visit of a chosen form is ticked as reviewed.
+    """
+
+    meaning = forms.ChoiceField(
+        label=gettext_lazy("Meaning of the signature"), choices=Meaning.choices, widget=forms.RadioSelect
+    )
+
+    def __init__(self, *args: Any, visits: Sequence[VisitToSign], **kwargs: Any) -> None:
+        self.visits = visits
+        super().__init__(*args, **kwargs)
+        self.helper.layout = Layout(*(self.drawn(name) for name in ("meaning", "password")))
+
+    def add_fields(self, zone: str) -> None:
+        self.fields["chosen"] = forms.MultipleChoiceField(
+            label=gettext_lazy("Forms"),
+            choices=[(form.value, form.title) for visit in self.visits for form in visit.forms],
+            error_messages={
+                "invalid_choice": gettext_lazy(
+                    "A form was changed or signed since this page was opened. Read it again."
+                )
+            },
+        )
+        self.fields["reviewed"] = forms.MultipleChoiceField(
+            label=gettext_lazy("Content reviewed"),
+            choices=[(visit.key, visit.title) for visit in self.visits],
+            required=False,
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a signature on a visit whose content nobody says to have reviewed (SIG-04)."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        missing = [
+            visit.title for visit in self.signed_visits() if visit.key not in cleaned.get("reviewed", ())
+        ]
+        if missing:
+            sentence = _("Tick that you reviewed the content: %(visits)s.")
+            self.add_error("reviewed", sentence % {"visits": ", ".join(missing)})
+        return cleaned
+
+    def signed_visits(self) -> Iterable[VisitToSign]:
+        """Return the visits of the chosen forms."""
+        chosen = set(self.cleaned_data.get("chosen", ()))
+        return [visit for visit in self.visits if any(form.value in chosen for form in visit.forms)]
+
+    def records(self) -> list[Record]:
+        """Return the chosen records."""
+        chosen = set(self.cleaned_data["chosen"])
+        return [form.record for visit in self.visits for form in visit.forms if form.value in chosen]
+
+
+class SignWholeForm(SignForm):
+    """A whole visit or casebook: every form in it, as it was read."""
+
+    def add_fields(self, zone: str) -> None:
+        super().add_fields(zone)
+        self.fields["chosen"].required = False
+        self.fields["seen"] = forms.CharField(
+            required=False, widget=forms.HiddenInput, initial=self.fingerprint
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Return the forms and versions that this page shows."""
+        return ",".join(form.value for visit in self.visits for form in visit.forms)
+
+    def signed_visits(self) -> Iterable[VisitToSign]:
+        return self.visits
+
+    def clean_seen(self) -> dict[int, int]:
+        """Return the versions that were read by form."""
+        try:
+            pairs = (part.split(":") for part in self.cleaned_data["seen"].split(",") if part)
+            return {int(record): int(version) for record, version in pairs}
+        except ValueError:
+            raise ValidationError(_("Open this page again: what it sent cannot be read.")) from None

@@ -1,0 +1,164 @@
+"""An investigator signs captured forms, a visit or a casebook: one password for all of it (SIG-01).
+
+A signature on a visit or a casebook also signs each form in it that carries no valid signature. So a later
+change puts back on the list what was changed, with its visit and its casebook, and nothing else (SIG-02).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit import signatures
+from audit.models import Signature
+from audit.trail import history_model
+from patients.models import Patient, Record, Visit
+from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
+from protocol.values.labels import exact
+
+Versions = Mapping[int, int]
+
+
+def unsigned(patient: Patient) -> list[Record]:
+    """Return the complete forms that no valid signature covers, with their marks, in the order of the visits."""
+    return in_force(patient, state=Record.State.COMPLETE, is_signed=False)
+
+
+def in_force(patient: Patient, **only: Any) -> list[Record]:
+    """Return the forms that are not struck out, with their marks, in the order of the visits. One query."""
+    rows = Record.objects.filter(patient=patient).exclude(state=Record.State.STRUCK_OUT).with_marks()
+    found = list(rows.filter(**only).select_related("visit", "protocol"))
+    for record in found:
+        record.patient = patient
+    return sorted(found, key=_place)
+
+
+def _place(record: Record) -> tuple[Any, ...]:
+    visit = record.visit
+    at = (visit.position, visit.number) if visit else (99_999, 0)
+    return (*at, record.form, record.repeat)
+
+
+@transaction.atomic
+def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: User) -> list[Signature]:
+    """Sign complete forms with one password: all of them, or none.
+
+    Raises ValidationError for a form that is locked, not complete or changed since, and for a wrong password.
+    """
+    if not records:
+        raise ValidationError(_("Choose at least one form."))
+    seen = {record.pk: record.version for record in records}
+    rows = list(
+        Record.objects.select_for_update(of=("self",))
+        .select_related("protocol", "visit", "patient__trial")
+        .filter(pk__in=list(seen))
+    )
+    for row in rows:
+        refuse_when_locked(row.patient)
+        refuse_locked_place(row, row.visit)
+        _refuse(row, seen)
+    zone = rows[0].protocol.rules.trial.site.time_zone
+    return signatures.sign_many(targets=rows, meaning=meaning, password=password, by=by, zone=zone)
+
+
+@transaction.atomic
+def sign_visit(*, visit: Visit, seen: Versions, meaning: str, password: str, by: User) -> Signature:
+    """Sign a visit: its day and every form of it. `seen` are the versions of the forms that were read.
+
+    Raises ValidationError for a visit that was not held, with a form that is not complete or was changed since.
+    """
+    patient = held(visit.patient)
+    refuse_when_locked(patient)
+    row = Visit.objects.select_for_update(of=("self",)).get(pk=visit.pk)
+    refuse_locked_place(None, row)
+    if row.state != Visit.State.HELD:
+        raise ValidationError(_("A visit is signed after it was held."))
+    _sign_forms(patient, in_force(patient, visit=row), seen, meaning, password, by)
+    return _sign(row, patient, meaning, password, by)
+
+
+@transaction.atomic
+def sign_casebook(*, patient: Patient, seen: Versions, meaning: str, password: str, by: User) -> Signature:
+    """Sign everything that was captured of a patient. `seen` are the versions of the forms that were read.
+
+    Raises ValidationError when a form is not complete or was changed since.
+    """
+    patient = held(patient)
+    refuse_when_locked(patient)
+    _sign_forms(patient, in_force(patient), seen, meaning, password, by)
+    return _sign(patient, patient, meaning, password, by)
+
+
+def _sign_forms(
+    patient: Patient, records: list[Record], seen: Versions, meaning: str, password: str, by: User
+) -> None:
+    if {record.pk for record in records} != set(seen):
+        raise ValidationError(_("A form was added or struck out while you read: look at it again."))
+    for record in records:
+        _refuse(record, seen)
+    if waiting := [record for record in records if not getattr(record, "is_signed", False)]:
+        zone = patient.protocol.rules.trial.site.time_zone
+        signatures.sign_many(targets=waiting, meaning=meaning, password=password, by=by, zone=zone)
+
+
+def _sign(target: Visit | Patient, patient: Patient, meaning: str, password: str, by: User) -> Signature:
+    zone = patient.protocol.rules.trial.site.time_zone
+    return signatures.sign(target=target, meaning=meaning, password=password, by=by, zone=zone)
+
+
+def _refuse(record: Record, seen: Versions) -> None:
+    if record.state != Record.State.COMPLETE:
+        raise ValidationError(
+            _("A form that is not complete cannot be signed: %(form)s.") % {"form": record.form}
+        )
+    if record.version != seen.get(record.pk):
+        raise ValidationError(_("A form was changed while you read it: %(form)s.") % {"form": record.form})
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """One item that changed after a form was signed last: who, why, and the values before and after."""
+
+    label: str
+    old: str
+    new: str
+    who: str
+    reason: str
+
+
+def changes_since_signature(records: Sequence[Record]) -> dict[int, list[Since]]:
+    """Return by form what changed since its last signature; a form never signed is not there. Two queries."""
+    rows = Signature.objects.filter(
+        target_type="patients.record", target_id__in=[record.pk for record in records]
+    )
+    last = dict(rows.order_by("signed_at").values_list("target_id", "signed_at"))
+    by_record = {record.pk: record for record in records if record.pk in last}
+    found: dict[int, list[Since]] = {key: [] for key in by_record}
+    before: dict[int, Any] = {}
+    columns = ("id", "values", "history_date", "history_full_name", "history_change_reason")
+    past = history_model(Record)._default_manager.filter(id__in=list(by_record))
+    for key, values, at, who, reason in past.order_by("history_id").values_list(*columns):
+        if at > last[key]:
+            found[key] += _differences(by_record[key], before.get(key, {}), values, who, reason or "")
+        before[key] = values
+    return found
+
+
+def _differences(record: Record, old: Any, new: Any, who: str, reason: str) -> list[Since]:
+    language = get_language() or "en"
+    return [
+        Since(
+            label=item.label.in_language(language),
+            old=exact(old.get(item.name), item, language, _),
+            new=exact(new.get(item.name), item, language, _),
+            who=who,
+            reason=reason,
+        )
+        for item in record.protocol.rules.form(record.form).items
+        if old.get(item.name) != new.get(item.name)
+    ]

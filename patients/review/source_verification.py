@@ -1,0 +1,89 @@
+"""Source data verification: a monitor compares items with their source, as the protocol plans it (DESIGN §4)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.models import User
+from patients.models import Mark, Patient, Record
+from patients.review import marks
+from patients.review.marks import WHOLE, Seen
+from trials.models import ProtocolVersion, Trial
+
+KIND = Mark.Kind.VERIFICATION
+
+
+@transaction.atomic
+def verify(*, patient: Patient, seen: Sequence[Seen], by: User, role: str) -> int:
+    """Mark items as compared with their source; tells how many forms are verified by it as the protocol plans.
+
+    Blank items that the plan names are marked with the last answered one: a value entered there later is new.
+    """
+    records = marks.mark(patient=patient, seen=seen, kind=KIND, by=by, role=role)
+    standing = standing_items(patient)
+    versions = {each.record: each.version for each in seen}
+    blanks = []
+    done = [record for record in records if not to_verify(record, standing.get(record.pk, ()))]
+    for record in done:
+        left = set(planned(record)) - set(standing.get(record.pk, ()))
+        blank = () if WHOLE in standing.get(record.pk, ()) else sorted(left)
+        if blank:
+            blanks.append(Seen(record.pk, versions[record.pk], tuple(blank)))
+    if blanks:
+        marks.mark(patient=patient, seen=blanks, kind=KIND, by=by, role=role)
+    ids = [record.pk for record in done if record.verified_at is None]
+    return Record.objects.filter(pk__in=ids).update(verified_at=timezone.now())
+
+
+@transaction.atomic
+def withdraw(*, record: Record, reason: str, by: User) -> int:
+    """Take the verification of a form back, with the reason."""
+    done = marks.withdraw(record=record, kind=KIND, reason=reason, by=by)
+    Record.objects.filter(pk=record.pk).exclude(verified_at=None).update(verified_at=None)
+    return done
+
+
+def planned(record: Record) -> tuple[str, ...]:
+    """Return the items that the protocol wants compared with the source. Reads record.protocol."""
+    return record.protocol.rules.to_verify(record.form)
+
+
+def to_verify(record: Record, standing: Iterable[str]) -> tuple[str, ...]:
+    """Return the planned and answered items that no standing mark covers."""
+    marked = set(standing)
+    if WHOLE in marked:
+        return ()
+    return tuple(name for name in planned(record) if name in record.values and name not in marked)
+
+
+def standing_items(patient: Patient) -> Mapping[int, set[str]]:
+    """Return by record the items that are verified. One query."""
+    found: dict[int, set[str]] = {}
+    for record, item in marks.of_patient(patient, KIND).values_list("record_id", "item"):
+        found.setdefault(record, set()).add(item)
+    return found
+
+
+def waiting(trial: Trial) -> "QuerySet[Record]":
+    """Return the complete forms that the plan wants verified and nobody has. Costs a query for the versions."""
+    plans = Q(pk__in=())
+    for version in versions_of(trial):
+        plans |= Q(protocol_id=version.pk, form__in=version.rules.forms_to_verify)
+    return Record.objects.filter(plans, patient__trial=trial, state=Record.State.COMPLETE, verified_at=None)
+
+
+def count_of(rows: "QuerySet[Any]") -> Coalesce:
+    """Return for each patient how many of the rows are the patient's, as an annotation."""
+    mine = (
+        rows.order_by().filter(patient=OuterRef("pk")).values("patient").annotate(n=Count("pk")).values("n")
+    )
+    return Coalesce(Subquery(mine), 0)
+
+
+def versions_of(trial: Trial) -> list[ProtocolVersion]:
+    """Return the versions of the protocol under which forms may have been captured. One query."""
+    return list(ProtocolVersion.objects.filter(trial=trial).order_by("pk"))

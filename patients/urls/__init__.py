@@ -1,0 +1,40 @@
+"""Addresses of the patients room."""
+
+from django.urls import include, path
+
+from patients.views import bulk, patients, protocol, queries, records, signing, steps, threads, visits
+
+app_name = "patients"
+urlpatterns = [
+    path("patients/", patients.patients, name="listing"),
+    path("patients/screen/", steps.screen, name="screen"),
+    path("patients/<str:code>/identity/", steps.identity, name="identity"),
+    path("patients/<str:code>/consent/", steps.consent, name="consent"),
+    path("patients/<str:code>/consent/capacity/", steps.capacity, name="capacity"),
+    path("patients/<str:code>/eligibility/", steps.decide, name="eligibility"),
+    path("patients/<str:code>/enrol/", steps.enrol, name="enrol"),
+    path("patients/<str:code>/fail/", steps.fail, name="fail"),
+    path("patients/<str:code>/end/", steps.end, name="end"),
+    path("to-sign/", signing.to_sign, name="to-sign"),
+    path("patients/<str:code>/sign/", signing.sign, name="sign"),
+    path("patients/<str:code>/sign/casebook/", signing.sign_casebook, name="sign-casebook"),
+    path("patients/<str:code>/visits/<str:visit>/sign/", signing.sign_visit, name="sign-visit"),
+    path("patients/<str:code>/visits/new/", visits.unscheduled, name="visit-new"),
+    path("patients/<str:code>/visits/<str:visit>/", visits.visit, name="visit"),
+    path("patients/<str:code>/visits/<str:visit>/hold/", visits.hold, name="visit-hold"),
+    path("patients/<str:code>/visits/<str:visit>/miss/", visits.miss, name="visit-miss"),
+    path("protocol/", protocol.versions, name="protocol"),
+    path("protocol/<str:new>/patients/", protocol.move_patients, name="protocol-move"),
+    path("protocol/<str:old>/<str:new>/", protocol.compared, name="protocol-difference"),
+    path("forms/", records.records, name="forms"),
+    path("forms/ask/", bulk.ask_about_forms, name="forms-ask"),
+    path("queries/", queries.queries, name="queries"),
+    path("queries/close/", queries.close_many, name="queries-close"),
+    path("queries/<number:number>/", threads.query, name="query"),
+    path("queries/<number:number>/answer/", threads.answer, name="query-answer"),
+    path("queries/<number:number>/close/", threads.close, name="query-close"),
+    path("queries/<number:number>/reopen/", threads.reopen, name="query-reopen"),
+    path("", include("patients.urls.marks")),
+    path("", include("patients.urls.locks")),
+    path("", include("patients.urls.entry")),
+]

@@ -1,0 +1,195 @@
+"""Asking about many items at once: choose the rows in a listing, see what will be raised, confirm."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from patients.casebook.read_form import form_title
+from patients.models import Query, Record
+from patients.participation.forms import StepForm
+from patients.queries import bulk
+from patients.queries.bulk import AT_ONCE, Target
+from patients.queries.filters import RecordFilter
+from patients.queries.threads import LONGEST, ORIGINS
+from patients.views.records import records_of
+from protocol.values.parsing import display
+from trials.access import TrialRequest, trial_page
+from trials.listing.selection import items_of
+from trials.permissions import Permission as P
+
+Chosen = Sequence[tuple[int, str]]
+
+
+class AskForm(StepForm):
+    """The question; and the item, for rows that are whole forms."""
+
+    text = forms.CharField(
+        label=lazy("Your question"), max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def __init__(self, *args: Any, items: Sequence[tuple[str, Any]] = (), **kwargs: Any) -> None:
+        self.items = items
+        super().__init__(*args, **kwargs)
+
+    def add_fields(self, zone: str) -> None:
+        """Ask for the item only when a chosen row does not name one."""
+        if self.items:
+            choices = [("", _("Choose")), *self.items]
+            self.fields["item"] = forms.ChoiceField(label=lazy("About which item"), choices=choices)
+            self.order_fields(["item", "text"])
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of the preview: what is asked about, as it stands now; `obstacle` says why it is left out."""
+
+    target: Target
+    item: str
+    value: str
+    obstacle: str = ""
+
+    @property
+    def token(self) -> str:
+        """Return the row as a form carries it."""
+        return f"{self.target.record.pk}:{self.target.item}"
+
+    @property
+    def form(self) -> str:
+        """Return the title of the form."""
+        return form_title(self.target.record)
+
+
+@dataclass
+class Preview:
+    """What a question about the chosen rows will raise, and what it leaves out and why."""
+
+    records: list[Record]
+    chosen: Chosen
+    item: str = ""
+    lines: list[Line] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        by_pk = {record.pk: record for record in self.records}
+        form, _dot, name = self.item.partition(".")
+        pairs = [
+            (by_pk[pk], item or (name if by_pk[pk].form == form else ""))
+            for pk, item in self.chosen
+            if pk in by_pk
+        ]
+        targets = dict.fromkeys(Target(record, item) for record, item in pairs)
+        refused = bulk.obstacles([target for target in targets if target.item])
+        self.lines = [_line(target, self._why_not(target, refused)) for target in targets]
+
+    def _why_not(self, target: Target, refused: dict[Target, str]) -> str:
+        if not target.item:
+            return _("The item belongs to another form.") if self.item else ""
+        return refused.get(target, "")
+
+    @property
+    def raised(self) -> list[Line]:
+        """Return what will be raised."""
+        return [line for line in self.lines if not line.obstacle]
+
+    @property
+    def left_out(self) -> list[Line]:
+        """Return what will not, each with the reason."""
+        return [line for line in self.lines if line.obstacle]
+
+    @property
+    def items(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Return the items to choose from, by form; nothing when every row names its own."""
+        named = {pk for pk, item in self.chosen if not item}
+        language, found = get_language() or "en", {}
+        for record in self.records:
+            if record.pk in named and record.form not in found:
+                rules = record.protocol.rules.form(record.form)
+                labels = [
+                    (f"{record.form}.{each.name}", each.label.in_language(language)) for each in rules.items
+                ]
+                found[record.form] = (form_title(record), labels)
+        return list(found.values())
+
+
+def _line(target: Target, obstacle: str) -> Line:
+    form, language = target.record.protocol.rules.form(target.record.form), get_language() or "en"
+    if target.item not in form:
+        return Line(target, target.item, "", obstacle)
+    item = form.item(target.item)
+    value = "" if item.columns else display(target.record.values.get(item.name), item, language, _)
+    return Line(target, item.label.in_language(language), value, obstacle)
+
+
+def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool = False) -> HttpResponse:
+    """Show what a question about the chosen rows raises; raise it when that is confirmed.
+
+    chosen: (record, item), the item empty where it is asked for here. back: the name of the listing's address.
+    """
+    rows = records_of(request).select_related("patient__trial").filter(pk__in={pk for pk, _item in chosen})
+    records = list(rows.order_by("patient_id", "pk"))
+    sent = request.POST if request.method == "POST" else None
+    form = AskForm(sent, trial=request.trial, items=Preview(records, chosen).items)
+    ready = form.is_valid()
+    preview = Preview(records, chosen, form.cleaned_data.get("item", "") if ready else "")
+    if ready and "confirm" in request.POST and _raised(request, form, preview):
+        return redirect(back, slug=request.trial.slug)
+    context = {
+        "form": form,
+        "preview": preview,
+        "chosen": [f"{pk}:{item}" if item else pk for pk, item in chosen],
+        "ready": ready,
+        "too_many": too_many,
+        "most": AT_ONCE,
+        "batch": uuid.uuid4().hex,
+        "back": back,
+    }
+    refused = request.method == "POST" and not (ready and form.is_valid())
+    return render(request, "patients/ask.html", context, status=422 if refused else 200)
+
+
+def _raised(request: TrialRequest, form: AskForm, preview: Preview) -> bool:
+    role = request.access.role.code
+    done = form.carried_out(
+        bulk.raise_queries,
+        targets=[(line.target.record.pk, line.target.item) for line in preview.lines if line.target.item],
+        text=form.cleaned_data["text"],
+        origin=ORIGINS.get(role, Query.Origin.MONITOR),
+        by=request.user,
+        role=role,
+        batch=request.POST["confirm"][:32],
+    )
+    if done:
+        number = len(form.result)
+        told = ngettext("%(number)s query is raised.", "%(number)s queries are raised.", number)
+        messages.success(request, told % {"number": number})
+    return done
+
+
+def rows_sent(request: TrialRequest) -> Chosen:
+    """Return the rows that were ticked, or that the page carries from step to step."""
+    return items_of((request.POST if request.method == "POST" else request.GET).getlist("row"))
+
+
+@trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
+def ask_about_forms(request: TrialRequest) -> HttpResponse:
+    """Ask about one item of several captured forms."""
+    if request.method == "POST" or "all" not in request.GET:
+        return ask_page(request, rows_sent(request), back="patients:forms")
+    rows = records_of(request).exclude(state=Record.State.STRUCK_OUT)
+    filterset = RecordFilter(request.GET, queryset=rows, access=request.access)
+    found = filterset.qs if filterset.is_valid() else rows.none()
+    pks = list(found.order_by("patient_id", "pk").values_list("pk", flat=True)[: AT_ONCE + 1])
+    return ask_page(request, few(pks), back="patients:forms", too_many=len(pks) > AT_ONCE)
+
+
+def few(pks: Iterable[int]) -> Chosen:
+    """Return as many rows as are asked about at once."""
+    return [(pk, "") for pk in list(pks)[:AT_ONCE]]

@@ -1,0 +1,36 @@
+"""A file attached to an item, sent to be saved: never shown inside a page of ours (SEC-13)."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.http import content_disposition_header
+
+from audit import events
+from patients.entry.attachments import Damaged, content
+from patients.models import Attachment
+from protocol.values.file_kinds import MEDIA_TYPES
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+
+@trial_page(see=P.SEE_FILES)
+def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
+    """Send a file. Whoever reads one is recorded: a scan may name the patient (AUD-08)."""
+    rows = Attachment.objects.visible_to(request.user).filter(
+        patient__trial=request.trial, patient__code=code
+    )
+    row = rows.filter(key=attachment).first()
+    if row is None:
+        raise Http404
+    try:
+        data = content(row)
+    except Damaged:
+        return render(request, "patients/file_damaged.html", status=409)
+    detail = {"file": row.name, "form": row.form, "item": row.item, "sha256": row.sha256}
+    told = {"trial_id": request.trial.pk, "patient_id": row.patient_id, "detail": detail}
+    events.record(kind=events.Kind.FILE_SEEN, request=request, **told)
+    response = HttpResponse(data, content_type=MEDIA_TYPES[row.kind])
+    response["Content-Disposition"] = content_disposition_header(True, row.name) or "attachment"
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response

@@ -1,0 +1,53 @@
+"""The rows of a log, and striking out a form that was entered in error."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import get_language
+
+from patients.casebook.navigation import address_of
+from patients.casebook.range_flags import place_readings
+from patients.casebook.read_form import sections
+from patients.entry import saving
+from patients.entry.logs import log_context
+from patients.views.entry import located, opened_page, shown
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+
+@trial_page(see=P.SEE_TRIAL)
+def logs(request: TrialRequest, code: str, form: str) -> HttpResponse:
+    """List the rows of a log; `?row=4` opens a row for entry in the list."""
+    casebook, place = located(request, code, form, None, 1)
+    asked = request.GET.get("row", "")
+    if not (asked.isascii() and asked.isdigit() and 0 < len(asked) < 6):
+        return render(request, "patients/log.html", log_context(request, casebook, place))
+    _casebook, row = located(request, code, form, None, int(asked))
+    page = opened_page(request, casebook, row)
+    page.listed = True
+    return shown(request, page) if page.editable else redirect(address_of(row))
+
+
+@trial_page(see=P.ENTER_DATA, change=P.ENTER_DATA)
+def strike(
+    request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
+) -> HttpResponse:
+    """Mark a form as entered in error, with a reason."""
+    casebook, place = located(request, code, form, visit, repeat)
+    record = casebook.record(place)
+    if record is None:
+        raise Http404
+    context: dict[str, Any] = {"patient": casebook.patient, "record": record, "address": address_of(place)}
+    status = 200
+    if request.method == "POST":
+        try:
+            saving.strike_out(record=record, reason=request.POST.get("reason", "")[:2000], by=request.user)
+            return redirect(address_of(place))
+        except ValidationError as refused:
+            context["refusal"], status = " ".join(refused.messages), 422
+    context["title"] = place.form.title.in_language(get_language() or "en")
+    readings = place_readings(casebook, place, record.values)
+    context["sections"] = sections(place.form, record.values, readings=readings)
+    return render(request, "patients/strike_out.html", context, status=status)

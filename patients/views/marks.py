@@ -1,0 +1,239 @@
+"""Pages of marks: source verification and medical review in bulk, what was undone, what waits in the trial."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from patients.casebook.navigation import form_address
+from patients.models import Mark, Patient, Record
+from patients.review import medical_review, source_verification
+from patients.review.filters import ToVerifyFilter, UndoneFilter
+from patients.review.mark_blocks import Undone, in_words, review_blocks, seen_in, verification_blocks, where
+from patients.views.steps import patient_of
+from trials.access import TrialRequest, trial_page
+from trials.listing import Column, Listing
+from trials.permissions import Permission as P
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.VERIFY)
+def verify(request: TrialRequest, code: str) -> HttpResponse:
+    """Show what the plan wants compared with the source, per visit and form; a monitor ticks and marks it."""
+    patient = patient_of(request, code)
+    blocks = verification_blocks(patient, request.GET.get("visit", ""))
+    refused: list[str] = []
+    if request.method == "POST":
+        seen = seen_in(request.POST.getlist("item"), blocks)
+        role = request.access.role.code
+        refused = _refusal(
+            lambda: source_verification.verify(patient=patient, seen=seen, by=request.user, role=role)
+        )
+        if not refused:
+            number = sum(len(each.items) for each in seen)
+            text = ngettext("%(number)d item is verified.", "%(number)d items are verified.", number)
+            messages.success(request, text % {"number": number})
+            return redirect(request.get_full_path())
+    context = {"may_mark": request.access.may(P.VERIFY), "done": _marked(patient, Mark.Kind.VERIFICATION)}
+    return _page(request, "patients/verify.html", patient, blocks, refused, context)
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.SIGN)
+def review(request: TrialRequest, code: str) -> HttpResponse:
+    """Show the forms without a medical review; an investigator marks those that were read."""
+    patient = patient_of(request, code)
+    blocks = review_blocks(patient, medical_review.reviews(patient), request.GET.get("visit", ""))
+    refused: list[str] = []
+    if request.method == "POST":
+        seen = seen_in(request.POST.getlist("item"), blocks)
+        role = request.access.role.code
+        refused = _refusal(
+            lambda: medical_review.review(patient=patient, seen=seen, by=request.user, role=role)
+        )
+        if not refused:
+            text = ngettext("%(number)d form is reviewed.", "%(number)d forms are reviewed.", len(seen))
+            messages.success(request, text % {"number": len(seen)})
+            return redirect(request.get_full_path())
+    context = {"may_mark": request.access.may(P.SIGN), "done": _marked(patient, Mark.Kind.REVIEW)}
+    return _page(request, "patients/review.html", patient, blocks, refused, context)
+
+
+def _refusal(do: Callable[[], Any]) -> list[str]:
+    try:
+        do()
+    except ValidationError as refused:
+        return refused.messages
+    return []
+
+
+def _page(
+    request: TrialRequest,
+    template: str,
+    patient: Patient,
+    blocks: Sequence[Any],
+    refused: list[str],
+    context: dict[str, Any],
+) -> HttpResponse:
+    told = {
+        "patient": patient,
+        "visits": blocks,
+        "one_visit": request.GET.get("visit", ""),
+        "refused": refused,
+        "ticked": request.POST.getlist("item"),
+        **context,
+    }
+    return render(request, template, told, status=422 if refused else 200)
+
+
+def _marked(patient: Patient, kind: str) -> list[Record]:
+    """Return the forms that carry marks of a kind, each with `marked` (how many) and its address. One query."""
+    standing = Q(marks__kind=kind, marks__undone_at=None)
+    rows = Record.objects.filter(patient=patient).annotate(marked=Count("marks", filter=standing))
+    found = list(rows.filter(marked__gt=0).select_related("visit", "protocol").order_by("pk"))
+    for record in found:
+        record.patient = patient
+        title = record.protocol.rules.form(record.form).title.in_language("en")
+        record.title = f"{where(record)} · {title}"
+    return found
+
+
+@trial_page(see=None, change=P.VERIFY)
+def withdraw_verification(request: TrialRequest, code: str) -> HttpResponse:
+    """Take the verification of a form back, with the reason."""
+    return _withdraw(request, code, source_verification.withdraw, "patients:verify")
+
+
+@trial_page(see=None, change=P.SIGN)
+def withdraw_review(request: TrialRequest, code: str) -> HttpResponse:
+    """Take the medical review of a form back, with the reason."""
+    return _withdraw(request, code, medical_review.withdraw, "patients:review")
+
+
+def _withdraw(request: TrialRequest, code: str, verb: Callable[..., int], back: str) -> HttpResponse:
+    patient = patient_of(request, code)
+    number = request.POST.get("record", "")
+    key = int(number) if number.isascii() and number.isdigit() and len(number) < 19 else 0
+    record = get_object_or_404(Record, pk=key, patient=patient)
+    reason = request.POST.get("reason", "")[:2000]
+    if refused := _refusal(lambda: verb(record=record, reason=reason, by=request.user)):
+        messages.error(request, " ".join(refused))
+    else:
+        messages.success(request, _("The mark is withdrawn; the history keeps it."))
+    return redirect(reverse(back, args=[request.trial.slug, code]))
+
+
+def _asked(record: Record) -> str:
+    form = record.protocol.rules.form(record.form)
+    return f"{where(record)} · {form.title.in_language('en')}"
+
+
+def _item(mark: Mark) -> str:
+    if not mark.item:
+        return _("Whole form")
+    form = mark.record.protocol.rules.form(mark.record.form)
+    return form.item(mark.item).label.in_language("en") if mark.item in form else mark.item
+
+
+def _told(mark: Mark) -> Undone | None:
+    return in_words(mark, mark.record)
+
+
+def _change(mark: Mark) -> str:
+    told = _told(mark)
+    changes = told.changes if told else ()
+    return "; ".join(f"{label}: {old or '–'} → {new or '–'}" for label, old, new in changes)
+
+
+UNDONE_COLUMNS = (
+    Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code"),
+    Column(name="form", label=gettext_lazy("Form"), value=lambda row: _asked(row.record)),
+    Column(name="item", label=gettext_lazy("Item"), value=_item),
+    Column(
+        name="mark",
+        label=gettext_lazy("Mark"),
+        value=lambda row: row.kind,
+        text=lambda row: row.get_kind_display(),
+    ),
+    Column(name="marked_by", label=gettext_lazy("Marked by"), value=lambda row: row.by.full_name),
+    Column(name="marked_at", label=gettext_lazy("Marked"), value=lambda row: row.at, sort=("at",)),
+    Column(name="undone_at", label=gettext_lazy("Undone"), value=lambda row: row.undone_at),
+    Column(name="undone_by", label=gettext_lazy("Undone by"), value=lambda row: row.told.get("by", "")),
+    Column(
+        name="reason",
+        label=gettext_lazy("Reason"),
+        value=lambda row: row.told.get("because", ""),
+        free_text=True,
+    ),
+    Column(name="change", label=gettext_lazy("Old → new"), value=_change, free_text=True, css="wide"),
+)
+
+
+@trial_page(see=P.SEE_TRIAL)
+def undone(request: TrialRequest) -> HttpResponseBase:
+    """List the marks that a later change undid, or a person withdrew: when, by whom, why, old and new value."""
+    rows = Mark.objects.visible_to(request.user).filter(patient__trial=request.trial, undone_at__isnull=False)
+    rows = rows.select_related("patient", "record__visit", "record__protocol", "by")
+    listing = Listing(
+        request,
+        queryset=rows,
+        columns=UNDONE_COLUMNS,
+        sort="-marked_at",
+        filterset=UndoneFilter(request.GET, queryset=rows),
+        row_url=lambda row: form_address(
+            row.patient, row.record.form, row.record.visit, row.record.repeat, slug=request.trial.slug
+        ),
+        name="undone-marks",
+        empty=_("No mark was undone."),
+    )
+    return listing.response("patients/undone.html")
+
+
+TO_VERIFY_COLUMNS = (
+    Column(
+        name="patient",
+        label=gettext_lazy("Patient"),
+        value=lambda row: row.code,
+        sort=("number",),
+        css="code",
+    ),
+    Column(
+        name="status",
+        label=gettext_lazy("Status"),
+        value=lambda row: row.state,
+        text=lambda row: row.get_state_display(),
+    ),
+    Column(
+        name="to_verify", label=gettext_lazy("Forms to verify"), value=lambda row: row.to_verify, css="num"
+    ),
+    Column(name="verified", label=gettext_lazy("Forms verified"), value=lambda row: row.verified, css="num"),
+    Column(name="undone", label=gettext_lazy("Marks undone"), value=lambda row: row.undone_marks, css="num"),
+)
+
+
+@trial_page(see=P.SEE_TRIAL)
+def verification(request: TrialRequest) -> HttpResponseBase:
+    """List the patients with how many forms the plan wants verified still."""
+    rows = Patient.objects.visible_to(request.user).filter(trial=request.trial)
+    rows = rows.annotate(
+        to_verify=source_verification.count_of(source_verification.waiting(request.trial)),
+        verified=source_verification.count_of(Record.objects.exclude(verified_at=None)),
+        undone_marks=source_verification.count_of(Mark.objects.exclude(undone_at=None)),
+    )
+    listing = Listing(
+        request,
+        queryset=rows,
+        columns=TO_VERIFY_COLUMNS,
+        sort="patient",
+        filterset=ToVerifyFilter(request.GET, queryset=rows),
+        row_url=lambda row: reverse("patients:verify", args=[request.trial.slug, row.code]),
+        name="verification",
+        empty=_("Nobody was screened yet."),
+    )
+    return listing.response("patients/verification.html")

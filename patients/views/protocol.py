@@ -1,0 +1,184 @@
+"""Pages of the protocol: its versions, what an amendment changes, and moving patients to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from patients.casebook.item_history import moment_words
+from patients.models import Patient
+from patients.participation.amendment_impact import Impact, on_versions
+from patients.participation.amendments import AT_ONCE, Moving, chain_of, move, preview
+from patients.participation.forms import StepForm
+from patients.participation.visits import OPEN_STATES
+from protocol.values.moments import Moment
+from trials.access import TrialRequest, trial_page
+from trials.models import ProtocolVersion
+from trials.permissions import Permission as P
+from trials.version_differences import in_sections
+
+
+@dataclass(frozen=True)
+class VersionLine:
+    """One version with who loaded it and who is on it; `before` is the version it replaces."""
+
+    version: ProtocolVersion
+    before: ProtocolVersion | None
+    effective: str
+    in_force: bool
+    to_come: bool
+    loaded: str
+    loaded_by: str
+    patients: Sequence[Patient]
+
+    @property
+    def taking_part(self) -> int:
+        """Return how many of its patients take part still."""
+        return sum(patient.state in OPEN_STATES for patient in self.patients)
+
+    @property
+    def summary(self) -> str:
+        """Return what the file says of the amendment."""
+        amendment = self.version.rules.amendment
+        return amendment.summary.in_language(get_language() or "en") if amendment else ""
+
+
+def version_of(request: TrialRequest, name: str) -> ProtocolVersion:
+    """Return a version of this trial by its name, or answer 404."""
+    version = next((each for each in chain_of(request.trial) if each.version == name), None)
+    if version is None:
+        raise Http404
+    version.trial = request.trial
+    return version
+
+
+@trial_page(see=P.SEE_TRIAL)
+def versions(request: TrialRequest) -> HttpResponse:
+    """List the versions of the protocol, the newest first."""
+    return render(request, "patients/protocol.html", {
+        "lines": lines(request),
+        "may_move": request.access.may(P.APPLY_AMENDMENT),
+    })  # fmt: skip
+
+
+def lines(request: TrialRequest) -> list[VersionLine]:
+    """Return every version with what is known about it. Three queries."""
+    chain = chain_of(request.trial)
+    today = timezone.now().astimezone(request.trial.zone).date()
+    on = on_versions(request.user, chain)
+    history = ProtocolVersion.history.filter(trial_id=request.trial.pk).order_by("-history_id")
+    loaded = dict(history.values_list("id", "history_full_name"))
+    current = max(
+        (version for version in chain if version.effective_from <= today), key=chain.index, default=None
+    )
+    return [
+        VersionLine(
+            version=version,
+            before=chain[number - 1] if number else None,
+            effective=Moment.from_date(version.effective_from).display(get_language() or "en"),
+            in_force=version is current,
+            to_come=version.effective_from > today,
+            loaded=moment_words(version.loaded_at, str(request.trial.zone)),
+            loaded_by=loaded.get(version.pk, ""),
+            patients=on[version.pk],
+        )
+        for number, version in reversed(list(enumerate(chain)))
+    ]
+
+
+@trial_page(see=P.SEE_TRIAL)
+def compared(request: TrialRequest, old: str, new: str) -> HttpResponse:
+    """Show what one version changes against another, and what it means for the patients."""
+    before, after = version_of(request, old), version_of(request, new)
+    chain = [version.pk for version in chain_of(request.trial)]
+    if chain.index(before.pk) >= chain.index(after.pk):
+        raise Http404
+    impact = Impact(request.user, before, after)
+    amendment = after.rules.amendment
+    return render(request, "patients/protocol_difference.html", {
+        "before": before,
+        "after": after,
+        "summary": amendment.summary.in_language(get_language() or "en") if amendment else "",
+        "approval": after.rules.approval,
+        "parts": in_sections(impact.changes),
+        "impact": impact,
+        "most": AT_ONCE,
+        "may_move": request.access.may(P.APPLY_AMENDMENT),
+    })  # fmt: skip
+
+
+class MoveForm(StepForm):
+    """Why the patients are moved."""
+
+    reason = forms.CharField(
+        label=_("Reason for the move"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Kept in the audit trail of each patient, with your name."),
+    )
+
+
+@trial_page(see=P.APPLY_AMENDMENT, change=P.APPLY_AMENDMENT)
+def move_patients(request: TrialRequest, new: str) -> HttpResponse:
+    """Show what the move does to each patient; move those who are ticked."""
+    to = version_of(request, new)
+    sent = request.POST if request.method == "POST" else None
+    form = MoveForm(sent, trial=request.trial)
+    chosen = seen_of(request)
+    if sent is not None and form.is_valid() and moved(request, form, to, chosen):
+        return redirect("patients:protocol", request.trial.slug)
+    rows = candidates(request, to)
+    context = {
+        "form": form,
+        "to": to,
+        "moving": [each for each in rows if not each.obstacle],
+        "refused": [each for each in rows if each.obstacle],
+        "ticked": {patient.pk for patient in chosen},
+        "most": AT_ONCE,
+    }
+    return render(request, "patients/protocol_move.html", context, status=200 if sent is None else 422)
+
+
+def candidates(request: TrialRequest, to: ProtocolVersion) -> list[Moving]:
+    """Return what a move would do to each patient of another version who takes part."""
+    rows = Patient.objects.visible_to(request.user).filter(trial=request.trial, state__in=OPEN_STATES)
+    return preview(list(rows.exclude(protocol=to.pk).order_by("number")[:AT_ONCE]), to)
+
+
+def seen_of(request: TrialRequest) -> list[Patient]:
+    """Return the patients that were ticked, each on the version that the page showed; 400 for what no page sends."""
+    seen = {}
+    for text in request.POST.getlist("patient"):
+        code, _colon, version = text.rpartition(":")
+        if not (code and version.isascii() and version.isdigit() and len(version) < 19):
+            raise BadRequest(gettext("The form was changed on its way. Open it again."))
+        seen[code] = int(version)
+    rows = Patient.objects.visible_to(request.user).filter(trial=request.trial, code__in=seen)
+    found: list[Any] = list(rows.order_by("number"))
+    if len(found) != len(seen):
+        raise BadRequest(gettext("The form was changed on its way. Open it again."))
+    for patient in found:
+        patient.protocol_id = seen[patient.code]
+    return found
+
+
+def moved(request: TrialRequest, form: MoveForm, to: ProtocolVersion, chosen: Sequence[Patient]) -> bool:
+    """Carry the move out, or put the reason beside its field."""
+    done = form.carried_out(move, patients=chosen, to=to, reason=form.cleaned_data["reason"], by=request.user)
+    if done:
+        number = len(form.result)
+        told = ngettext(
+            "%(number)s patient is on version %(version)s now.",
+            "%(number)s patients are on version %(version)s now.",
+            number,
+        )
+        messages.success(request, told % {"number": number, "version": to.version})
+    return done

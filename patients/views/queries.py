@@ -1,0 +1,174 @@
+"""The list of queries with the figures above it, and answered ones closed together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from patients.casebook.item_history import add_threads
+from patients.models import Query
+from patients.participation.forms import QueryTextForm
+from patients.queries import bulk
+from patients.queries.bulk import AT_ONCE
+from patients.queries.figures import query_figures
+from patients.queries.filters import QueryFilter, form_choices
+from patients.views.threads import field_address, item_words
+from trials.access import TrialRequest, trial_page
+from trials.listing import Column, Listing, Selection
+from trials.listing.selection import numbers_of, pairs_of
+from trials.permissions import Permission as P
+
+COLUMNS = (
+    Column(name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code",
+           sort=("patient_id",)),
+    Column(name="visit", label=lazy("Visit"), css="nowrap",
+           value=lambda row: row.record.visit.key if row.record.visit else ""),
+    Column(name="form", label=lazy("Form"), value=lambda row: row.record.form, on_page=False),
+    Column(name="item", label=lazy("Item"), value=lambda row: row.item,
+           text=lambda row: item_words(row.record, row.item)),
+    Column(name="question", label=lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
+    Column(name="raised_by", label=lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
+           text=lambda row: row.get_origin_display()),
+    Column(name="status", label=lazy("Status"), value=lambda row: row.state, sort=("state",),
+           text=lambda row: row.get_state_display()),
+    Column(name="opened_at", label=lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),
+           css="nowrap"),
+    Column(name="age_days", label=lazy("Age (days)"), value=lambda row: row.age_days, css="num"),
+    Column(name="closed_at", label=lazy("Closed"), value=lambda row: row.closed_at, on_page=False),
+    Column(name="closed_because", label=lazy("Closed because"), value=lambda row: row.closed_because,
+           free_text=True, on_page=False),
+)  # fmt: skip
+
+
+def queries_of(request: TrialRequest) -> Any:
+    """Return the queries of this trial with what their words need."""
+    rows = Query.objects.visible_to(request.user).filter(patient__trial=request.trial)
+    return rows.select_related("patient", "record__visit", "record__protocol").defer("record__values")
+
+
+@trial_page(see=P.SEE_TRIAL)
+def queries(request: TrialRequest) -> HttpResponseBase:
+    """List the queries of the trial; who closes them ticks those whose answer settles them."""
+    rows, slug, access = queries_of(request), request.trial.slug, request.access
+    selection = Selection(
+        url=reverse("patients:queries-close", args=[slug]),
+        label=lazy("Close the ticked queries"),
+        name="query",
+        allowed=lambda row: row.state == Query.State.ANSWERED,
+        every=lazy("Close all answered ones of this list"),
+    )
+    listing = Listing(
+        request,
+        queryset=rows,
+        columns=COLUMNS,
+        sort="opened_at",
+        filterset=QueryFilter(request.GET, queryset=rows, access=access),
+        row_url=lambda row: opened_from_list(row, slug, answers=access.may(P.ANSWER_QUERY)),
+        prepare=with_patients,
+        selection=selection if access.may(P.RAISE_QUERY) else None,
+        name="queries",
+        empty=lazy("No query: nothing is asked at present."),
+    )
+    if listing.wants_csv:
+        return listing.csv()
+    return listing.response("patients/queries.html", figures(request))
+
+
+def figures(request: TrialRequest) -> dict[str, Any]:
+    """Return the figures above the list, each with the list behind it."""
+    titles = dict(form_choices(request.trial))
+    found = query_figures(user=request.user, trial=request.trial)
+    median = "–" if found.days_to_answer is None else f"{found.days_to_answer:.1f}"
+    return {
+        "figures": found,
+        "median": median,
+        "by_form": [(form, titles.get(form, form), number) for form, number in found.by_form],
+    }
+
+
+def with_patients(rows: Sequence[Query]) -> None:
+    """Give each record the patient that its query has read already."""
+    for row in rows:
+        row.record.patient = row.patient
+
+
+def opened_from_list(row: Query, slug: str, *, answers: bool) -> str:
+    """Return where a row leads: to its field, and into the answer beside it for those who give one."""
+    return field_address(
+        row, slug, at=f"answer-{row.pk}" if answers and row.state == Query.State.OPEN else ""
+    )
+
+
+@trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
+def close_many(request: TrialRequest) -> HttpResponse:
+    """Show the answers of the chosen queries; one sentence closes them all."""
+    seen, too_many = _seen(request)
+    rows = list(
+        queries_of(request)
+        .filter(pk__in=seen)
+        .select_related("patient__trial", "record__visit", "record__protocol", "opened_by")
+    )
+    with_patients(rows)
+    form = QueryTextForm(request.POST if request.method == "POST" else None, trial=request.trial)
+    if request.method == "POST" and form.is_valid():
+        own = {row.pk: seen[row.pk] for row in rows}
+        told = {"text": form.cleaned_data["text"], "by": request.user, "role": request.access.role.code}
+        if form.carried_out(bulk.close_queries, seen=own, **told):
+            messages.success(request, closed_words(len(form.result), len(own)))
+            return redirect("patients:queries", slug=request.trial.slug)
+    return _closing_page(request, form, rows, too_many=too_many)
+
+
+def closed_words(closed: int, chosen: int) -> str:
+    """Return how many were closed, and how many were left."""
+    told = ngettext("%(number)s query is closed.", "%(number)s queries are closed.", closed) % {
+        "number": closed
+    }
+    left = chosen - closed
+    if not left:
+        return told
+    words = ngettext(
+        "%(number)s was left as it is: it was written to meanwhile.",
+        "%(number)s were left as they are: they were written to meanwhile.",
+        left,
+    )
+    return f"{told} {words % {'number': left}}"
+
+
+def _seen(request: TrialRequest) -> tuple[dict[int, int], bool]:
+    """Return the chosen queries with the last message that was read of each (0 on the way to the page)."""
+    if request.method == "POST":
+        return pairs_of(request.POST.getlist("query")), False
+    if "all" not in request.GET:
+        return dict.fromkeys(numbers_of(request.GET.getlist("query")), 0), False
+    answered = queries_of(request).filter(state=Query.State.ANSWERED)
+    filterset = QueryFilter(request.GET, queryset=answered, access=request.access)
+    rows = filterset.qs if filterset.is_valid() else answered.none()
+    found = list(rows.order_by("pk").values_list("pk", flat=True)[: AT_ONCE + 1])
+    return dict.fromkeys(found[:AT_ONCE], 0), len(found) > AT_ONCE
+
+
+def _closing_page(
+    request: TrialRequest, form: QueryTextForm, rows: list[Query], *, too_many: bool
+) -> HttpResponse:
+    add_threads(rows, request.trial.rules.trial.site.time_zone)
+    last = bulk.with_last_message(row.pk for row in rows) if rows else {}
+    shown = [(row, item_words(row.record, row.item), bulk.not_closable(row)) for row in rows]
+    context = {
+        "form": form,
+        "rows": [(row, label, last.get(row.pk, 0)) for row, label, why in shown if not why],
+        "left_out": [(row, label, why) for row, label, why in shown if why],
+        "too_many": too_many,
+        "most": AT_ONCE,
+        "title": _("Close queries"),
+    }
+    return render(
+        request, "patients/close_queries.html", context, status=422 if request.method == "POST" else 200
+    )

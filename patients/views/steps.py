@@ -1,0 +1,262 @@
+"""Pages of the steps a patient takes: screening, identity, consent, eligibility, inclusion, end of study."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from accounts.kept_forms import kept_data
+from audit import events
+from patients.models import Identity, Patient
+from patients.participation import consent as consents
+from patients.participation import disposition, eligibility, enrolment, screening
+from patients.participation.forms import (
+    CapacityForm,
+    ConsentForm,
+    EligibilityForm,
+    EndForm,
+    EnrolForm,
+    FailForm,
+    IdentityForm,
+    ScreeningForm,
+    StepForm,
+)
+from patients.participation.visits import today_of
+from trials.access import TrialRequest, trial_page
+from trials.date_fields import DayField
+from trials.permissions import Permission as P
+
+
+def patient_of(request: TrialRequest, code: str) -> Patient:
+    """Return the patient of this trial, or answer 404 as for one that does not exist."""
+    rows = Patient.objects.visible_to(request.user).select_related("trial", "protocol")
+    return get_object_or_404(rows, trial=request.trial, code=code)
+
+
+def casebook_of(patient: Patient) -> str:
+    """Return the address of the casebook."""
+    return reverse("reports:casebook", args=[patient.trial.slug, patient.code])
+
+
+def step(
+    request: TrialRequest,
+    form_class: type[StepForm],
+    template: str,
+    do: Callable[[Any], bool],
+    done: Callable[[Any], str],
+    *,
+    patient: Patient | None = None,
+    **context: Any,
+) -> HttpResponse:
+    """Show a form; on POST carry out its verb and go on, or show again what was typed with the sentences (422)."""
+    posted = request.POST if request.method == "POST" else kept_data(request)
+    form = form_class(posted, trial=request.trial, patient=patient)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid() and do(form):
+            return redirect(done(form))
+        status = 422
+    return render(request, template, {"form": form, "patient": patient, **context}, status=status)
+
+
+@trial_page(see=P.SCREEN, change=P.SCREEN)
+def screen(request: TrialRequest) -> HttpResponse:
+    """Screen a new patient."""
+
+    def do(form: ScreeningForm) -> bool:
+        return form.carried_out(
+            screening.screen,
+            trial=request.trial,
+            screened_on=form.cleaned_data["screened_on"],
+            identity=form.identity(),
+            by=request.user,
+            save_key=form.cleaned_data["save_key"],
+        )
+
+    return step(request, ScreeningForm, "patients/screen.html", do, lambda form: casebook_of(form.result))
+
+
+@trial_page(see=P.SEE_IDENTITY, change=P.SCREEN)
+def identity(request: TrialRequest, code: str) -> HttpResponse:
+    """Show who the patient is; every look is recorded (PRV-04)."""
+    patient = patient_of(request, code)
+    row = get_object_or_404(Identity, patient=patient)
+    events.record(
+        kind=events.Kind.IDENTITY_SEEN, trial_id=patient.trial_id, patient_id=patient.pk, request=request
+    )
+    initial = {name: getattr(row, name) for name in screening.IDENTITY_FIELDS}
+
+    def do(form: IdentityForm) -> bool:
+        return form.carried_out(
+            screening.correct_identity,
+            patient=patient,
+            identity=form.identity(),
+            reason=form.cleaned_data["reason"],
+            by=request.user,
+        )
+
+    if request.method == "GET":
+        form = IdentityForm(initial=initial, trial=request.trial, patient=patient)
+        context = {
+            "form": form,
+            "patient": patient,
+            "identity": row,
+            "may_correct": request.access.may(P.SCREEN),
+        }
+        return render(request, "patients/identity.html", context)
+    return step(
+        request,
+        IdentityForm,
+        "patients/identity.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        identity=row,
+        may_correct=True,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def consent(request: TrialRequest, code: str) -> HttpResponse:
+    """List the consents and record one."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(
+            consents.record_consent, patient=patient, by=request.user, **form.cleaned_data
+        )
+
+    return step(
+        request,
+        ConsentForm,
+        "patients/consent.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        consents=patient.consents.select_related("recorded_by"),
+        may_enter=request.access.may(P.ENTER_DATA),
+        due_since=consents.reconsent_due_since(patient),
+        open=patient.state in consents.OPEN_STATES,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def capacity(request: TrialRequest, code: str) -> HttpResponse:
+    """Record that the patient can decide again."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(
+            consents.record_capacity, patient=patient, by=request.user, **form.cleaned_data
+        )
+
+    return step(
+        request,
+        CapacityForm,
+        "patients/capacity.html",
+        do,
+        lambda form: reverse("patients:consent", args=[patient.trial.slug, code]),
+        patient=patient,
+    )
+
+
+def typed_day(request: TrialRequest, patient: Patient) -> date | None:
+    """Return the intended day of inclusion that was sent or asked for, so that the criteria shown are those judged."""
+    field = DayField(zone=patient.protocol.rules.trial.site.time_zone, required=False)
+    try:
+        return field.clean((request.POST or request.GET).get("inclusion_on", ""))
+    except ValidationError:
+        return None
+
+
+@sensitive_post_parameters("password")
+@trial_page(see=P.SEE_TRIAL, change=P.SIGN_ELIGIBILITY)
+def decide(request: TrialRequest, code: str) -> HttpResponse:
+    """Show every criterion with its inputs; an investigator concludes and signs."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(
+            eligibility.sign_eligibility, patient=patient, by=request.user, **form.cleaned_data
+        )
+
+    day = typed_day(request, patient)
+    return step(
+        request,
+        EligibilityForm,
+        "patients/eligibility.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        evaluation=eligibility.evaluate(patient, inclusion_on=day),
+        judged_for=patient.enrolled_on or day or today_of(patient),
+        decisions=eligibility.decisions(patient),
+        may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENROL)
+def enrol(request: TrialRequest, code: str) -> HttpResponse:
+    """Include the patient, or say what is still missing."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        done = form.carried_out(enrolment.enrol, patient=patient, by=request.user, **form.cleaned_data)
+        if done:
+            messages.success(
+                request, _("%(patient)s is included; the visits are planned.") % {"patient": code}
+            )
+        return done
+
+    return step(
+        request,
+        EnrolForm,
+        "patients/enrol.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        obstacles=enrolment.obstacles(patient),
+        may_enrol=request.access.may(P.ENROL),
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENROL)
+def fail(request: TrialRequest, code: str) -> HttpResponse:
+    """End screening without inclusion."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(
+            screening.fail_screening, patient=patient, by=request.user, **form.cleaned_data
+        )
+
+    return step(
+        request, FailForm, "patients/fail.html", do, lambda form: casebook_of(patient), patient=patient
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENROL)
+def end(request: TrialRequest, code: str) -> HttpResponse:
+    """Record the end of study."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(disposition.end_study, patient=patient, by=request.user, **form.cleaned_data)
+
+    return step(
+        request,
+        EndForm,
+        "patients/end.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        today=timezone.now().astimezone(patient.trial.zone).date(),
+    )

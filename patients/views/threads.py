@@ -1,0 +1,126 @@
+"""One query's thread: on a page of its own, or beside the field without leaving the form."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import get_language
+
+from patients.casebook.casebook import Casebook
+from patients.casebook.item_history import add_threads
+from patients.casebook.navigation import record_address
+from patients.entry.page import EntryPage
+from patients.models import Query, Record
+from patients.participation.forms import QueryTextForm, StepForm
+from patients.queries import threads
+from patients.views.entry import opened_page
+from patients.views.steps import step
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+
+def query_address(query: Query, slug: str) -> str:
+    """Return the address of the thread."""
+    return reverse("patients:query", args=[slug, query.pk])
+
+
+def field_address(query: Query, slug: str, *, at: str = "") -> str:
+    """Return where the thread stands beside its field; the thread's own page for a form that was struck out."""
+    if query.record.state == Record.State.STRUCK_OUT:
+        return query_address(query, slug)
+    return f"{record_address(query.record, slug)}?field={query.item}#{at or query.item}"
+
+
+def item_words(record: Record, item: str) -> str:
+    """Return an item with its form in the reader's language; its name where the form has it no more."""
+    form, language = record.protocol.rules.form(record.form), get_language() or "en"
+    label = form.item(item).label.in_language(language) if item in form else item
+    return f"{form.title.in_language(language)} – {label}"
+
+
+def query_of(request: TrialRequest, number: int) -> Query:
+    """Return the query of this trial or answer 404."""
+    rows = Query.objects.visible_to(request.user).select_related(
+        "patient__trial", "patient__protocol", "record__visit", "record__protocol", "opened_by"
+    )
+    row: Query = get_object_or_404(rows, pk=number, patient__trial=request.trial)
+    row.record.patient = row.patient
+    return row
+
+
+@trial_page(see=P.SEE_TRIAL)
+def query(request: TrialRequest, number: int) -> HttpResponse:
+    """Show one thread and what can be done with it."""
+    return thread(request, query_of(request, number), lambda form: False)
+
+
+def thread(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
+    """Show the thread with its form; on POST carry out the verb and go back to where it was sent from."""
+    slug, beside = request.trial.slug, "beside" in request.POST
+    add_threads([row], row.patient.protocol.rules.trial.site.time_zone)
+    return step(
+        request,
+        QueryTextForm,
+        "patients/query.html",
+        do,
+        lambda form: field_address(row, slug) if beside else query_address(row, slug),
+        patient=row.patient,
+        query=row,
+        label=item_words(row.record, row.item),
+        place=field_address(row, slug),
+        may_answer=request.access.may(P.ANSWER_QUERY) and row.state == Query.State.OPEN,
+        may_close=request.access.may(P.RAISE_QUERY) and row.state != Query.State.CLOSED,
+        may_reopen=request.access.may(P.RAISE_QUERY) and row.state != Query.State.OPEN,
+    )
+
+
+def _verb(request: TrialRequest, number: int, verb: Any) -> HttpResponse:
+    row = query_of(request, number)
+
+    def do(form: StepForm) -> bool:
+        role = request.access.role.code
+        return form.carried_out(verb, query=row, text=form.cleaned_data["text"], by=request.user, role=role)
+
+    if "HX-Request" in request.headers and request.method == "POST":
+        return _beside_the_field(request, row, do)
+    return thread(request, row, do)
+
+
+def _beside_the_field(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
+    """Answer with the panel alone, so that the form beside it keeps what is typed."""
+    form = QueryTextForm(request.POST, trial=request.trial, patient=row.patient)
+    done = form.is_valid() and do(form)
+    page = _panel(request, row)
+    page.said_in = row.pk
+    if not done:
+        page.said = request.POST.get("text", "")[: threads.LONGEST]
+        page.said_refused = " ".join(str(sentence) for each in form.errors.values() for sentence in each)
+    return render(request, "patients/_field_panel.html", {"page": page}, status=200 if done else 422)
+
+
+def _panel(request: TrialRequest, row: Query) -> EntryPage:
+    record = row.record
+    casebook = Casebook.opened(user=request.user, trial=request.trial, code=row.patient.code)
+    visit, repeat = (record.visit.key, 1) if record.visit else (None, record.repeat)
+    page = opened_page(request, casebook, casebook.place(record.form, visit, repeat, record.protocol))
+    page.asked = row.item
+    return page
+
+
+@trial_page(see=P.ANSWER_QUERY, change=P.ANSWER_QUERY)
+def answer(request: TrialRequest, number: int) -> HttpResponse:
+    """Answer an open query."""
+    return _verb(request, number, threads.answer_query)
+
+
+@trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
+def close(request: TrialRequest, number: int) -> HttpResponse:
+    """Close a query."""
+    return _verb(request, number, threads.close_query)
+
+
+@trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
+def reopen(request: TrialRequest, number: int) -> HttpResponse:
+    """Open a query again."""
+    return _verb(request, number, threads.reopen_query)

@@ -1,0 +1,157 @@
+"""Pages of a visit: its forms, held, missed, unscheduled."""
+
+import re
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.casebook.casebook import Casebook, visit_title
+from patients.casebook.navigation import onward_from, stage_at, visit_after
+from patients.models import Patient, Record, Visit
+from patients.participation import visits
+from patients.participation.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
+from patients.participation.visit_status import UNFINISHED
+from patients.views.steps import patient_of, step
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+KEY = re.compile(r"([A-Za-z0-9]+)(?:-([1-9][0-9]{0,3}))?", re.ASCII)
+
+
+def visit_of(patient: Patient, key: str) -> Visit:
+    """Return the visit named `D28` or `UNS-2`, or answer 404."""
+    matched = KEY.fullmatch(key)
+    if not matched:
+        raise Http404
+    return get_object_or_404(Visit, patient=patient, code=matched[1], number=int(matched[2] or 1))
+
+
+@trial_page(see=P.SEE_TRIAL)
+def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
+    """Show one visit: when it is planned, what happened, which forms it has."""
+    try:
+        casebook = Casebook.opened(user=request.user, trial=request.trial, code=code)
+    except Patient.DoesNotExist as missing:
+        raise Http404 from missing
+    patient, row = casebook.patient, visit_of(casebook.patient, visit)
+    forms, after = entries_of(casebook, row), visit_after(casebook, row)
+    may_enter = request.access.may(P.ENTER_DATA) and patient.state in visits.OPEN_STATES
+    context = {
+        "patient": patient,
+        "visit": row,
+        "visit_title": title_of(row, patient),
+        "infusion": infusion_of(row, patient),
+        "forms": forms,
+        "onward": onward(row, patient, forms) if may_enter else "",
+        "after": after,
+        "after_title": title_of(after, patient) if after else "",
+        "may_enter": may_enter,
+    }
+    return render(request, "patients/visit.html", context)
+
+
+def infusion_of(visit: Visit, patient: Patient) -> int | None:
+    """Return the number of the infusion that is given at a visit."""
+    planned = {each.code: each.infusion for each in patient.protocol.rules.visits}
+    return planned.get(visit.code) if patient.enrolled_on else None
+
+
+def onward(visit: Visit, patient: Patient, forms: list[dict[str, Any]]) -> str:
+    """Return what is to be done next at a visit: `hold`, the code of a form, or nothing."""
+    if visit.state == Visit.State.MISSED:
+        return ""
+    if patient.state == Patient.State.ENROLLED and visit.state == Visit.State.PLANNED:
+        return "hold"
+    waiting = (form for form in forms if form["when"] == "required" and form["state"] in UNFINISHED)
+    return next((form["form"].code for form in waiting), "")
+
+
+def address_of(visit: Visit, patient: Patient) -> str:
+    """Return the address of the visit's page."""
+    return reverse("patients:visit", args=[patient.trial.slug, patient.code, visit.key])
+
+
+def title_of(visit: Visit, patient: Patient) -> str:
+    """Return what a visit is called."""
+    return visit_title(patient.protocol, visit, get_language() or "en", _("Unscheduled visit"))
+
+
+def entries_of(casebook: Casebook, visit: Visit) -> list[dict[str, Any]]:
+    """Return the forms of this visit with where each stands."""
+    patient, language = casebook.patient, get_language() or "en"
+    found = []
+    for entry in casebook.forms_at(visit):
+        rows = [
+            record for record in casebook.records if (record.visit_id, record.form) == (visit.pk, entry.form)
+        ]
+        record = next((each for each in rows if each.state != Record.State.STRUCK_OUT), None)
+        form = casebook.version_for(entry.form, visit, record).rules.form(entry.form)
+        state, flags = (
+            stage_at(record, visit, patient),
+            "query" if getattr(record, "has_open_query", False) else "",
+        )
+        title = form.title.in_language(language)
+        found.append({"form": form, "title": title, "when": entry.when, "state": state, "flags": flags})
+    return found
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
+    """Record the day on which the visit took place."""
+    patient = patient_of(request, code)
+    row = visit_of(patient, visit)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(visits.hold_visit, visit=row, by=request.user, **form.cleaned_data)
+
+    return step(
+        request,
+        HoldVisitForm,
+        "patients/visit_hold.html",
+        do,
+        lambda form: onward_from(row, patient),
+        patient=patient,
+        visit=row,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def miss(request: TrialRequest, code: str, visit: str) -> HttpResponse:
+    """Record that the visit did not take place."""
+    patient = patient_of(request, code)
+    row = visit_of(patient, visit)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(visits.miss_visit, visit=row, by=request.user, **form.cleaned_data)
+
+    return step(
+        request,
+        MissVisitForm,
+        "patients/visit_miss.html",
+        do,
+        lambda form: onward_from(row, patient),
+        patient=patient,
+        visit=row,
+    )
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
+def unscheduled(request: TrialRequest, code: str) -> HttpResponse:
+    """Add a visit that is not planned."""
+    patient = patient_of(request, code)
+
+    def do(form: StepForm) -> bool:
+        return form.carried_out(visits.add_unscheduled, patient=patient, by=request.user, **form.cleaned_data)
+
+    return step(
+        request,
+        UnscheduledForm,
+        "patients/visit_new.html",
+        do,
+        lambda form: onward_from(form.result, patient),
+        patient=patient,
+    )

@@ -1,0 +1,218 @@
+"""Mistakes in the design of the trial: visits, infusions, arms and references between the tables."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from protocol.checking.shape import Problem, Written
+from protocol.document.design import CAUSALITIES, UNSCHEDULED, Allocation, Visit, VisitForm
+from protocol.document.document import Protocol
+from protocol.document.items import CHOICE_TYPES, Item
+
+
+def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong between the tables of a protocol whose parts have the right shape."""
+    written = Written.in_file(raw)
+    return [
+        *_duplicates(protocol),
+        *_amendment(protocol),
+        *_arms(protocol, written, raw),
+        *_visits(protocol, written),
+        *(_infusions(protocol, raw) if protocol.dosing or "dosing" not in raw else ()),
+        *_items_referred_to(protocol, written, raw),
+        *_monitoring(protocol, written),
+        *_causalities(protocol),
+    ]
+
+
+def _causalities(protocol: Protocol) -> Iterator[Problem]:
+    """A code whose meaning nobody knows would silently count as related."""
+    for each in protocol.safety.causality:
+        if each.code not in CAUSALITIES:
+            known = ", ".join(CAUSALITIES)
+            yield Problem(f"safety.causality.{each.code}", f"unknown causality: use one of {known}")
+
+
+def repeated(path: str, codes: Iterable[str]) -> Iterator[Problem]:
+    """A problem for each code that stands more than once."""
+    for code, times in Counter(codes).items():
+        if times > 1:
+            yield Problem(f"{path}.{code}", f"stands {times} times")
+
+
+def _duplicates(protocol: Protocol) -> Iterator[Problem]:
+    yield from repeated("arms", (arm.code for arm in protocol.arms))
+    yield from repeated("groups", (group.code for group in protocol.groups))
+    yield from repeated("eligibility", (criterion.id for criterion in protocol.eligibility))
+    yield from repeated("visits", (visit.code for visit in protocol.visits))
+    yield from repeated("outcomes", (outcome.id for outcome in protocol.outcomes))
+    yield from repeated("safety.aesi", (each.code for each in protocol.safety.aesi))
+    yield from repeated("safety.causality", (each.code for each in protocol.safety.causality))
+    yield from repeated("consent.types", protocol.consent.types)
+    yield from repeated("consent.versions", protocol.consent.versions)
+    yield from repeated("trial.site.languages", protocol.trial.site.languages)
+    yield from repeated("logs", protocol.logs)
+    yield from repeated("profile.labs", protocol.profile.labs)
+    yield from repeated("profile.logs", protocol.profile.logs)
+    checks = [check.id for form in protocol.forms.values() for check in form.checks]
+    yield from repeated("checks", checks)
+
+
+def _amendment(protocol: Protocol) -> Iterator[Problem]:
+    amendment = protocol.amendment
+    if amendment is not None and amendment.replaces == protocol.trial.version:
+        yield Problem("amendment.replaces", "this is the version of the file itself: name the one before it")
+
+
+def _arms(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    arms = raw.get("arms")
+    count = len(arms) if isinstance(arms, list) else 0
+    if protocol.trial.is_masked and count < 2:
+        yield Problem("arms", "a masked trial needs two arms or more")
+    if protocol.allocation is not None:
+        yield from _allocation(protocol, protocol.allocation, written)
+    elif "allocation" not in raw and (protocol.trial.is_masked or count > 1):
+        yield Problem("allocation", "a masked trial, or one with several arms, needs an allocation")
+
+
+def _allocation(protocol: Protocol, allocation: Allocation, written: Written) -> Iterator[Problem]:
+    for arm in allocation.ratio:
+        if arm not in written.arms:
+            yield Problem(f"allocation.ratio.{arm}", "unknown arm")
+    for arm in sorted(written.arms - set(allocation.ratio)):
+        yield Problem("allocation.ratio", f"arm {arm!r} is missing")
+    whole = sum(allocation.ratio.values())
+    for size in allocation.block_sizes:
+        if size % whole:
+            yield Problem("allocation.block_sizes", f"{size} is not a multiple of the ratio's {whole}")
+    for stratum in allocation.strata:
+        if not _is_stratum(stratum, protocol, written):
+            message = f'{stratum!r}: a stratum is "group" or a choice item, like demography.sex'
+            yield Problem("allocation.strata", message)
+
+
+def _is_stratum(stratum: str, protocol: Protocol, written: Written) -> bool:
+    if stratum == "group":
+        return bool(protocol.groups)
+    item = _item(protocol, stratum)
+    return stratum in written.items if item is None else item.type in ("choice", "yes_no")
+
+
+def _visits(protocol: Protocol, written: Written) -> Iterator[Problem]:
+    for visit in protocol.visits:
+        yield from _forms(f"visits.{visit.code}.forms", visit.forms, written)
+        if visit.code == UNSCHEDULED:
+            yield Problem(f"visits.{visit.code}", "this code is kept for unscheduled visits")
+    if not any(visit.kind == "screening" for visit in protocol.visits):
+        yield Problem("visits", "a visit of kind screening is missing")
+    yield from _forms("unscheduled.forms", protocol.unscheduled.forms, written)
+    for code in protocol.logs:
+        if code not in written.forms:
+            yield Problem("logs", f"unknown form {code!r}")
+    for visit in protocol.visits:
+        for code in visit.form_codes:
+            if code in protocol.logs:
+                yield Problem(f"visits.{visit.code}.forms", f"{code!r} is a log: it belongs to no visit")
+
+
+def _forms(path: str, forms: tuple[VisitForm, ...], written: Written) -> Iterator[Problem]:
+    yield from repeated(path, (entry.form for entry in forms))
+    for entry in forms:
+        if entry.form not in written.forms:
+            yield Problem(path, f"unknown form {entry.form!r}")
+
+
+def _infusions(protocol: Protocol, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    planned = protocol.dosing.infusions if protocol.dosing else 0
+    for visit in protocol.visits:
+        yield from _infusion_of(visit, planned)
+    visits = raw.get("visits")
+    written = [visit for visit in visits if isinstance(visit, dict)] if isinstance(visits, list) else []
+    numbers = [visit.get("infusion") for visit in written]
+    given = Counter(number for number in numbers if isinstance(number, int))
+    for number in range(1, planned + 1):
+        if given[number] != 1:
+            yield Problem("visits", f"infusion {number} needs one visit, it has {given[number]}")
+    if protocol.dosing and protocol.dosing.first_infusion_within_days[0] < 0:
+        yield Problem("dosing.first_infusion_within_days", "the first infusion cannot precede inclusion")
+
+
+def _infusion_of(visit: Visit, planned: int) -> Iterator[Problem]:
+    anchor = int(visit.anchor[-1]) if visit.anchor.startswith("infusion_") else 0
+    if anchor > planned:
+        yield Problem(f"visits.{visit.code}.anchor", f"there are {planned} infusions")
+    if visit.infusion is None:
+        return
+    if visit.infusion > planned:
+        yield Problem(f"visits.{visit.code}.infusion", f"there are {planned} infusions")
+    if anchor >= visit.infusion:
+        yield Problem(f"visits.{visit.code}.anchor", "an infusion is counted from an earlier one")
+
+
+def _weight_item(protocol: Protocol, raw: Mapping[str, Any]) -> str:
+    """The item that gives the weight, also when something else in `dosing` has the wrong shape."""
+    if protocol.dosing:
+        return protocol.dosing.weight_item
+    dosing = raw.get("dosing")
+    told = dosing.get("weight_item") if isinstance(dosing, dict) else None
+    return told if isinstance(told, str) and "." in told else ""
+
+
+def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    profile = protocol.profile
+    numeric, choice = frozenset({"integer", "decimal"}), CHOICE_TYPES | {"yes_no"}
+    wanted: list[tuple[str, str | None, frozenset[str]]] = [
+        ("profile.age", profile.age, numeric),
+        ("profile.sex", profile.sex, frozenset(choice)),
+        ("profile.weight", profile.weight, numeric),
+        ("profile.died_on", profile.died_on, frozenset({"date"})),
+        *(("profile.labs", path, numeric) for path in profile.labs),
+    ]
+    if weighed := _weight_item(protocol, raw):
+        wanted.append(("dosing.weight_item", weighed, numeric))
+        weight = _item(protocol, weighed)
+        if weight and weight.is_numeric and weight.unit != "kg":
+            yield Problem("dosing.weight_item", "the weight must be in kg")
+    for code in profile.logs:
+        if code not in protocol.logs:
+            yield Problem("profile.logs", f"{code!r} is no log of this protocol")
+    for path, reference, types in wanted:
+        if reference is not None:
+            yield from _reference(path, reference, types, protocol, written)
+
+
+def _monitoring(protocol: Protocol, written: Written) -> Iterator[Problem]:
+    for code, wanted in protocol.monitoring.verify.items():
+        path = f"monitoring.verify.{code}"
+        if code not in written.forms:
+            yield Problem(path, f"unknown form {code!r}")
+        elif not isinstance(wanted, str):
+            yield from repeated(path, wanted)
+            yield from _verified(path, code, wanted, protocol, written)
+
+
+def _verified(
+    path: str, form: str, names: tuple[str, ...], protocol: Protocol, written: Written
+) -> Iterator[Problem]:
+    for name in names:
+        item = _item(protocol, f"{form}.{name}")
+        if f"{form}.{name}" not in written.items:
+            yield Problem(path, f"unknown item {name!r}")
+        elif item is not None and item.is_calculated:
+            yield Problem(path, f"{name!r} is calculated: there is no source to compare it with")
+
+
+def _reference(
+    path: str, reference: str, types: frozenset[str], protocol: Protocol, written: Written
+) -> Iterator[Problem]:
+    item = _item(protocol, reference)
+    if item is None:
+        if reference not in written.items:
+            yield Problem(path, f"unknown item {reference!r}")
+    elif item.type not in types:
+        yield Problem(path, f"{reference!r} is {item.type}: it should be {' or '.join(sorted(types))}")
+
+
+def _item(protocol: Protocol, path: str) -> Item | None:
+    form, _, name = path.partition(".")
+    return protocol.form(form).item(name) if form in protocol.forms and name in protocol.form(form) else None

@@ -1,0 +1,267 @@
+"""The forms of a protocol as tables: the columns of each CSV file, its cells, and the data dictionary.
+
+One table for a form, and one for each of its items with repeating rows (``form__item``). An item is one
+column, with further columns where a value has more parts: ``name__unit`` and ``name__entered`` (the unit
+chosen and the value as entered, beside the value in the item's unit), ``name__missing`` and
+``name__missing_reason``. An item with several answers is one column per code, 1 or 0, blank while it is not
+answered (DAT-02, DAT-10). A number of a laboratory is followed by the reference range that applied, in the
+item's unit, and where the value lies: ``name__ref_low``, ``name__ref_high`` (blank where the range is open) and
+``name__flag``: low, normal, high, or no_range where no range applied (LAB-03). A file is its original name, its
+place in the archive (``name__file``), its hash (``name__sha256``) and its size (``name__bytes``).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from protocol.document.document import Protocol
+from protocol.document.items import Form, Item, Limits
+from protocol.values.file_kinds import EXTENSIONS
+from protocol.values.reference_ranges import Reading, Readings, Side, laboratory_items
+
+PARTS = (
+    "unit",
+    "entered",
+    "missing",
+    "missing_reason",
+    "ref_low",
+    "ref_high",
+    "flag",
+    "file",
+    "sha256",
+    "bytes",
+)
+"""What may follow ``name__`` beside the codes of a multiple choice."""
+REFERENCE_PARTS = PARTS[4:7]
+FILE_PARTS = PARTS[7:]
+FILE_FOLDER = "files/"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of captured values: its name and the items that are its columns."""
+
+    name: str
+    form: Form
+    items: tuple[Item, ...]
+    rows_of: Item | None = None
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns, in the order of the form."""
+        return tuple(column for item in self.items for column in self.columns_of(item))
+
+    def columns_of(self, item: Item) -> Iterator[str]:
+        """The names of the columns of one item here: a laboratory value has those of its range too."""
+        yield from columns_of(item)
+        if item.name in self.judged:
+            yield from (f"{item.name}__{part}" for part in REFERENCE_PARTS)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of the items."""
+        return frozenset(item.name for item in self.items)
+
+    @cached_property
+    def judged(self) -> frozenset[str]:
+        """The items for which a laboratory gives reference ranges."""
+        items = () if self.rows_of else laboratory_items(self.form)
+        return frozenset(item.name for item in items)
+
+    def cells(self, values: Mapping[str, Any], readings: Readings | None = None) -> list[str]:
+        """The captured ``values`` of one record or row as text, in the order of the columns.
+
+        readings: by item where laboratory values lie.
+        """
+        cells = []
+        for item in self.items:
+            cells += cells_of(item, values.get(item.name))
+            if item.name in self.judged:
+                cells += _range_cells((readings or {}).get(item.name))
+        return cells
+
+
+@dataclass(frozen=True, slots=True)
+class DictionaryRow:
+    """One item of the data dictionary, every field as text."""
+
+    table: str
+    item: str
+    columns: str
+    form_title: str
+    label: str
+    type: str
+    unit: str
+    other_units: str
+    choices: str
+    hard_limits: str
+    soft_limits: str
+    decimals: str
+    required: str
+    shown_when: str
+    calculate: str
+    missing_codes: str
+    cdisc_domain: str
+    cdisc: str
+    loinc: str
+    source: str
+
+    def as_text(self) -> tuple[str, ...]:
+        """The fields in the order of `HEADER`."""
+        return tuple(getattr(self, name) for name in HEADER)
+
+
+HEADER: tuple[str, ...] = tuple(field.name for field in fields(DictionaryRow))
+
+
+def tables(protocol: Protocol) -> list[Table]:
+    """The tables of every form, each followed by those of its repeating rows."""
+    return [table for form in protocol.forms.values() for table in tables_of(form)]
+
+
+def tables_of(form: Form) -> Iterator[Table]:
+    """The table of a form, then those of its repeating rows."""
+    yield Table(form.code, form, tuple(item for item in form.items if item.type != "rows"))
+    for item in form.items:
+        if item.type == "rows":
+            yield Table(f"{form.code}__{item.name}", form, item.columns, item)
+
+
+def columns(form: Form) -> list[str]:
+    """The names of the columns of a form's own table."""
+    return list(next(tables_of(form)).columns)
+
+
+def rows(protocol: Protocol, language: str = "en") -> list[DictionaryRow]:
+    """The data dictionary: one row per item, those of repeating rows in their own table."""
+    return [_row(table, item, language) for table in tables(protocol) for item in table.items]
+
+
+def rows_of_versions(protocols: Iterable[Protocol], language: str = "en") -> list[tuple[DictionaryRow, str]]:
+    """The data dictionary of several versions, the oldest first: each row with the versions that say it so."""
+    found: dict[tuple[str, str], dict[DictionaryRow, list[str]]] = {}
+    order: dict[str, None] = {}
+    for protocol in protocols:
+        for row in rows(protocol, language):
+            order.setdefault(row.table)
+            found.setdefault((row.table, row.item), {}).setdefault(row, []).append(protocol.trial.version)
+    told = [(row, _joined(versions)) for each in found.values() for row, versions in each.items()]
+    places = list(order)
+    return sorted(told, key=lambda pair: places.index(pair[0].table))
+
+
+def columns_of(item: Item) -> Iterator[str]:
+    """The names of the columns of one item; none for repeating rows, which are a table."""
+    if item.type == "rows":
+        return
+    if item.type == "choices":
+        yield from (f"{item.name}__{code}" for code in item.codes)
+    else:
+        yield item.name
+    if item.type == "file":
+        yield from (f"{item.name}__{part}" for part in FILE_PARTS)
+    if item.units:
+        yield f"{item.name}__unit"
+        yield f"{item.name}__entered"
+    if _may_be_missing(item):
+        yield f"{item.name}__missing"
+        yield f"{item.name}__missing_reason"
+
+
+def cells_of(item: Item, value: Any) -> list[str]:
+    """A captured value as the cells of the item's columns; blank cells for a blank value."""
+    if item.type == "rows":
+        return []
+    parts = value if isinstance(value, Mapping) else {}
+    plain = parts.get("name" if item.type == "file" else "value") if parts else value
+    cells = _chosen(item, plain) if item.type == "choices" else [_text(plain)]
+    if item.units:
+        answered = bool(cells[0])
+        cells += [parts.get("unit", item.unit or "" if answered else ""), parts.get("entered", cells[0])]
+    if item.type == "file":
+        cells += [
+            file_path(parts) if "file" in parts else "",
+            parts.get("sha256", ""),
+            _text(parts.get("size")),
+        ]
+    if _may_be_missing(item):
+        cells += [parts.get("missing", ""), parts.get("reason", "")]
+    return cells
+
+
+def _range_cells(reading: Reading | None) -> list[str]:
+    if reading is None or reading.side == Side.NO_VALUE:
+        return ["", "", ""]
+    bounds = ("" if bound is None else f"{bound:f}" for bound in (reading.low, reading.high))
+    return [*bounds, str(reading.side)]
+
+
+def file_path(value: Mapping[str, Any]) -> str:
+    """Where an attached file stands in the archive of an export."""
+    return f"{FILE_FOLDER}{value['file']}.{EXTENSIONS[value['kind']]}"
+
+
+def _chosen(item: Item, value: Any) -> list[str]:
+    if not isinstance(value, list) or not value:
+        return [""] * len(item.codes)
+    return ["1" if code in value else "0" for code in item.codes]
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _may_be_missing(item: Item) -> bool:
+    return bool(item.missing) and not item.is_calculated
+
+
+def _row(table: Table, item: Item, language: str) -> DictionaryRow:
+    return DictionaryRow(
+        table=table.name,
+        item=item.name,
+        columns=" ".join(table.columns_of(item)),
+        form_title=table.form.title.in_language(language),
+        label=item.label.in_language(language),
+        type=item.type,
+        unit=item.unit or "",
+        other_units=_joined(_conversion(item)),
+        choices=_joined(f"{choice.code} = {choice.label.in_language(language)}" for choice in item.choices),
+        hard_limits=_range(item.hard),
+        soft_limits=_range(item.soft),
+        decimals=_text(item.decimal_places),
+        required=_required(item),
+        shown_when=_one_line(item.shown_when),
+        calculate=_one_line(item.calculate),
+        missing_codes=_joined(item.missing if _may_be_missing(item) else ()),
+        cdisc_domain=table.form.cdisc_domain or "",
+        cdisc=item.cdisc or "",
+        loinc=item.loinc or "",
+        source=item.source or "",
+    )
+
+
+def _conversion(item: Item) -> Iterator[str]:
+    for other in item.units:
+        offset = f" + {other.offset:f}" if other.offset else ""
+        yield f"{other.unit} × {other.factor:f}{offset}"
+
+
+def _required(item: Item) -> str:
+    if item.is_calculated:
+        return "calculated"
+    if item.required_when:
+        return f"when {_one_line(item.required_when)}"
+    return "yes" if item.required else "no"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "; ".join(parts)
+
+
+def _range(limits: Limits | None) -> str:
+    return f"{limits.lowest:f} to {limits.highest:f}" if limits else ""
+
+
+def _one_line(expression: str | None) -> str:
+    return " ".join((expression or "").split())

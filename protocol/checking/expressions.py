@@ -1,0 +1,173 @@
+"""Mistakes in the expressions of a protocol, and circles among calculations, definitions and conditions."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from protocol.checking.shape import Problem, Written
+from protocol.document.document import Protocol
+from protocol.document.items import Form, Item
+from protocol.expressions.compiled import check_expression
+from protocol.expressions.kinds import LOGIC, TEXT, ItemKind
+from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
+from protocol.expressions.rules import Scope, rules_of
+from protocol.expressions.syntax import ExpressionError, Name, parse, walk
+from protocol.expressions.types import Names
+from protocol.expressions.writing import paths
+from protocol.simulation.answers import sample_values
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """An expression where it stands: its key, its text, the names it may use and the kind it must give."""
+
+    path: str
+    source: str
+    names: Names
+    gives: ItemKind | None = LOGIC
+
+
+def expression_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with each expression, and where they go round in circles.
+
+    An expression about an item of the wrong shape is left alone: the mistake is in the item.
+    """
+    set_aside = Written.in_file(raw).items - {
+        f"{form.code}.{item.name}" for form in protocol.forms.values() for item in form.items
+    }
+    stated = list(_stated(protocol, _codes_set_aside(protocol, raw)))
+    found = [problem for each in stated for problem in _mistakes(each, set_aside)]
+    return found + list(_circles(protocol))
+
+
+def trial_run(protocol: Protocol) -> list[Problem]:
+    """Evaluate every expression once on invented answers of the declared types, and once on nothing.
+
+    What the check of kinds cannot know (what CEL itself refuses) fails here and not when a form is saved.
+    """
+    found: list[Problem] = []
+    records: dict[str, Mapping[str, Any]] = {}
+    for code, form in protocol.forms.items():
+        try:
+            records[code] = sample_values(form, protocol, records)
+            rules = rules_of(protocol).form(code)
+            rules.fired(Scope(records[code], records, form=code, same=records))
+            rules.fired(Scope())
+        except (ExpressionError, TypeError, ValueError) as error:
+            found.append(Problem(f"forms.{code}", f"an expression cannot be evaluated: {error}"))
+    for scope in (Scope(other_forms=records), Scope()):
+        try:
+            rules_of(protocol).criteria(scope)
+            rules_of(protocol).group(scope)
+        except (ExpressionError, TypeError, ValueError) as error:
+            found.append(Problem("eligibility", f"an expression cannot be evaluated: {error}"))
+    return found
+
+
+def _codes_set_aside(protocol: Protocol, raw: Mapping[str, Any]) -> Names:
+    """Names whose codes cannot be told, because a part that makes one of them has the wrong shape."""
+    told = {"visit.code": ("visits", len(protocol.visits)), "subject.group": ("groups", len(protocol.groups))}
+    written = {name: raw.get(table) for name, (table, _count) in told.items()}
+    return {
+        name: TEXT for name, rows in written.items() if isinstance(rows, list) and len(rows) != told[name][1]
+    }
+
+
+def _stated(protocol: Protocol, unknown: Names) -> Iterator[Stated]:
+    names = {**names_everywhere(protocol), **unknown}
+    for name, source in protocol.definitions.items():
+        yield Stated(f"definitions.{name}", source, names, gives=None)
+    for group in protocol.groups:
+        yield Stated(f"groups.{group.code}.member", group.member, names)
+    for criterion in protocol.eligibility:
+        key = "met" if criterion.kind == "inclusion" else "present"
+        yield Stated(f"eligibility.{criterion.id}.{key}", criterion.expression, names)
+    for form in protocol.forms.values():
+        yield from _in_form(form, {**names, **kinds_of_items(form.items)})
+
+
+def _in_form(form: Form, names: Names) -> Iterator[Stated]:
+    path = f"forms.{form.code}"
+    for item in form.items:
+        yield from _of_item(f"{path}.{item.name}", item, names)
+        for column in item.columns:
+            inside = {**names, **kinds_of_items(item.columns)}
+            yield from _of_item(f"{path}.{item.name}.columns.{column.name}", column, inside)
+    for check in form.checks:
+        yield Stated(f"{path}.checks.{check.id}.violated", check.violated, names)
+
+
+def _of_item(path: str, item: Item, names: Names) -> Iterator[Stated]:
+    if item.shown_when:
+        yield Stated(f"{path}.shown_when", item.shown_when, names)
+    if item.required_when:
+        yield Stated(f"{path}.required_when", item.required_when, names)
+    if item.calculate:
+        yield Stated(f"{path}.calculate", item.calculate, names, gives=kind_of_item(item))
+
+
+def _mistakes(stated: Stated, set_aside: frozenset[str]) -> Iterator[Problem]:
+    try:
+        check_expression(stated.source, stated.names, stated.gives)
+    except ExpressionError as error:
+        if not _is_about(stated, set_aside):
+            yield Problem(stated.path, str(error))
+
+
+def _is_about(stated: Stated, set_aside: frozenset[str]) -> bool:
+    """Whether the expression reads an item that was set aside for its shape."""
+    try:
+        read = {node.path for node in walk(parse(stated.source)) if isinstance(node, Name)}
+    except ExpressionError:
+        return False
+    form = stated.path.split(".")[1] if stated.path.startswith("forms.") else ""
+    return any(name in set_aside or f"{form}.{name}" in set_aside for name in read)
+
+
+def _circles(protocol: Protocol) -> Iterator[Problem]:
+    definitions = {f"definition.{name}": source for name, source in protocol.definitions.items()}
+    yield from _round(definitions, "definitions.{}", lambda path: path.removeprefix("definition."))
+    for key in ("calculate", "shown_when"):
+        sources: dict[str, str] = {}
+        for form in protocol.forms.values():
+            for item in form.items:
+                if source := getattr(item, key):
+                    sources[f"{form.code}.{item.name}"] = source
+        yield from _round(sources, f"forms.{{}}.{key}", str)
+
+
+def _round(sources: Mapping[str, str], path: str, shown: Callable[[str], str]) -> Iterator[Problem]:
+    """A problem for each circle of sources that read each other."""
+    reads = {name: _reads(name, source, sources) for name, source in sources.items()}
+    told: set[str] = set()
+    for start in reads:
+        circle = _circle(start, reads)
+        if circle and not told & set(circle):
+            told |= set(circle)
+            way = " → ".join(shown(name) for name in (*circle, start))
+            yield Problem(path.format(shown(start)), f"goes round in a circle: {way}")
+
+
+def _reads(name: str, source: str, sources: Mapping[str, str]) -> list[str]:
+    form = name.partition(".")[0]
+    try:
+        used = list(paths(parse(source)))
+    except ExpressionError:
+        return []
+    full = [path if "." in path else f"{form}.{path}" for path in used]
+    return [path for path in dict.fromkeys(full) if path in sources]
+
+
+def _circle(start: str, reads: Mapping[str, list[str]]) -> list[str]:
+    """The names from ``start`` back to it, empty when there is no way back."""
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop()
+        for name in reads[way[-1]]:
+            if name == start:
+                return way
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return []

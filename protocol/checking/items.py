@@ -1,0 +1,138 @@
+"""Mistakes in items and forms: limits, units, choices, columns, names."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from protocol.checking.design import repeated
+from protocol.checking.shape import Problem, Written
+from protocol.document.document import Protocol
+from protocol.document.items import CHOICE_TYPES, Form, Item, Limits
+from protocol.expressions.functions import FUNCTIONS, HISTORY
+from protocol.expressions.kinds import BESIDE_FORMS
+from protocol.values.units import UCUM
+
+_OF_CEL: Final = """
+as break const continue else false for function if import in let loop namespace null package return true var
+void while
+"""
+RESERVED: Final = {*_OF_CEL.split(), *FUNCTIONS, *HISTORY, "subject", "definition", "missing"}
+"""Words that CEL or the expressions keep for themselves."""
+
+_ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
+    "unit": ("integer", "decimal"),
+    "units": ("integer", "decimal"),
+    "hard": ("integer", "decimal"),
+    "soft": ("integer", "decimal"),
+    "typical": ("integer", "decimal"),
+    "decimals": ("decimal",),
+    "reference": ("integer", "decimal"),
+    "kinds": ("file",),
+    "max_mb": ("file",),
+    "max_length": ("text",),
+    "choices": ("choice", "choices"),
+    "columns": ("rows",),
+    "max_rows": ("rows",),
+    "calculate": ("integer", "decimal", "text", "choice", "yes_no"),
+}
+
+
+def item_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong inside the forms, expressions apart."""
+    written = Written.in_file(raw)
+    return [problem for form in protocol.forms.values() for problem in _form(form, written)]
+
+
+def _form(form: Form, written: Written) -> Iterator[Problem]:
+    path = f"forms.{form.code}"
+    if form.code in RESERVED | BESIDE_FORMS:
+        yield Problem(path, "this word is reserved for expressions")
+    yield from repeated(path, (item.name for item in form.items))
+    yield from repeated(f"{path}.checks", (check.id for check in form.checks))
+    for check in form.checks:
+        if f"{form.code}.{check.on}" not in written.items:
+            yield Problem(f"{path}.checks.{check.id}.on", f"unknown item {check.on!r}")
+    for item in form.items:
+        yield from _item(f"{path}.{item.name}", item)
+        yield from _columns(f"{path}.{item.name}", item, form)
+
+
+def _item(path: str, item: Item) -> Iterator[Problem]:
+    if item.name in RESERVED:
+        yield Problem(path, "this word is reserved for expressions")
+    for key, types in _ONLY_FOR.items():
+        if key in item.model_fields_set and item.type not in types:
+            yield Problem(f"{path}.{key}", f"is for {' or '.join(types)}, this item is {item.type}")
+    if item.is_numeric:
+        yield from _units(path, item)
+        yield from _limits(path, item)
+    if item.type in CHOICE_TYPES and not item.choices:
+        yield Problem(f"{path}.choices", "is required")
+    if item.type == "rows" and not item.columns:
+        yield Problem(f"{path}.columns", "is required")
+    yield from repeated(f"{path}.kinds", item.kinds)
+    yield from repeated(f"{path}.choices", item.codes)
+    yield from repeated(f"{path}.missing", item.missing)
+    if item.loinc is not None and not _is_loinc(item.loinc):
+        yield Problem(f"{path}.loinc", f"{item.loinc}: the check digit does not fit")
+    if item.is_calculated and item.required_when is not None:
+        yield Problem(f"{path}.required_when", "a calculated item is never asked")
+
+
+def _columns(path: str, item: Item, form: Form) -> Iterator[Problem]:
+    yield from repeated(f"{path}.columns", (column.name for column in item.columns))
+    for column in item.columns:
+        place = f"{path}.columns.{column.name}"
+        if column.type in ("rows", "file"):
+            yield Problem(f"{place}.type", f"{column.type} inside rows do not exist")
+        if column.name in form:
+            yield Problem(place, "the form has an item of this name")
+        yield from _item(place, column)
+
+
+def _units(path: str, item: Item) -> Iterator[Problem]:
+    if item.unit is not None and item.unit not in UCUM:
+        yield Problem(f"{path}.unit", f"unknown unit {item.unit!r}")
+    if item.units and item.unit is None:
+        yield Problem(f"{path}.unit", "is required beside other units")
+    if item.units and item.is_calculated:
+        yield Problem(f"{path}.units", "a calculated item has one unit")
+    yield from repeated(f"{path}.units", [item.unit or "", *(other.unit for other in item.units)])
+    for other in item.units:
+        if other.unit not in UCUM:
+            yield Problem(f"{path}.units.{other.unit}", f"unknown unit {other.unit!r}")
+        if not other.factor.is_finite() or other.factor <= 0:
+            yield Problem(f"{path}.units.{other.unit}.factor", "should be more than 0")
+
+
+def _limits(path: str, item: Item) -> Iterator[Problem]:
+    for key, limits in (("hard", item.hard), ("soft", item.soft), ("typical", item.typical)):
+        if limits is None:
+            continue
+        if not limits.lowest < limits.highest:
+            yield Problem(f"{path}.{key}", f"write [lowest, highest]: {_range(limits)}")
+        if item.type == "integer" and any(limit != int(limit) for limit in limits):
+            yield Problem(f"{path}.{key}", f"whole numbers are limited by whole numbers: {_range(limits)}")
+    if item.hard and item.soft and not all(item.hard.contains(limit) for limit in item.soft):
+        yield Problem(f"{path}.soft", f"{_range(item.soft)} reaches outside hard {_range(item.hard)}")
+    expected = item.soft or item.hard
+    if item.typical and expected and not all(expected.contains(limit) for limit in item.typical):
+        yield Problem(f"{path}.typical", f"{_range(item.typical)} reaches outside {_range(expected)}")
+
+
+def _range(limits: Limits) -> str:
+    return f"[{_plain(limits.lowest)}, {_plain(limits.highest)}]"
+
+
+def _plain(number: Decimal) -> str:
+    return format(number, "f")
+
+
+def _is_loinc(code: str) -> bool:
+    """Whether the last digit is the Luhn check digit of the others (LOINC Users' Guide)."""
+    digits, check = code.split("-")
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        doubled = int(digit) * (2 if place % 2 == 0 else 1)
+        total += doubled // 10 + doubled % 10
+    return (10 - total % 10) % 10 == int(check)

@@ -1,0 +1,87 @@
+"""Finding every mistake of a protocol file at once, each with the key where it stands.
+
+First the shape (keys, types: pydantic), then what the parts say about each other (`checking_design`,
+`checking_items`, `checking_expressions`). Parts of the wrong shape are set aside, so that one misspelt key
+does not hide the mistakes elsewhere.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from protocol.checking.design import design_problems
+from protocol.checking.expressions import expression_problems, trial_run
+from protocol.checking.items import item_problems
+from protocol.checking.shape import Problem, set_aside, shape_problems
+from protocol.document.document import Protocol
+
+__all__ = ["Problem", "ProtocolMistakes", "problems", "read"]
+
+
+class ProtocolMistakes(ValueError):
+    """A protocol file that cannot be used; ``problems`` tells everything that is wrong with it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+def problems(text: str) -> list[Problem]:
+    """Every mistake in the TOML ``text``, in the order of the file; empty when it can be loaded."""
+    raw = _toml(text)
+    return [raw] if isinstance(raw, Problem) else _examined(raw)[1]
+
+
+def read(text: str) -> Protocol:
+    """The protocol in the TOML ``text``. Raises ProtocolMistakes when there is any mistake."""
+    raw = _toml(text)
+    if isinstance(raw, Problem):
+        raise ProtocolMistakes([raw])
+    protocol, found = _examined(raw)
+    if found or protocol is None:
+        raise ProtocolMistakes(found)
+    return protocol
+
+
+def _toml(text: str) -> dict[str, Any] | Problem:
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).rstrip(")").partition(" (at ")
+        return Problem(place or "file", message)
+
+
+def _examined(raw: Mapping[str, Any]) -> tuple[Protocol | None, list[Problem]]:
+    try:
+        protocol = Protocol.model_validate(raw)
+    except ValidationError as error:
+        return None, _in_order(shape_problems(error, raw) + _beside(error, raw), raw)
+    return protocol, _in_order(_references(protocol, raw), raw) or trial_run(protocol)
+
+
+def _beside(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
+    """The mistakes between the parts that do have the right shape."""
+    sound = set_aside(error, raw)
+    return [] if sound is None else _references(sound, raw)
+
+
+def _references(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
+    return [
+        *design_problems(protocol, raw),
+        *item_problems(protocol, raw),
+        *expression_problems(protocol, raw),
+    ]
+
+
+def _in_order(found: list[Problem], raw: Mapping[str, Any]) -> list[Problem]:
+    """Sorted as the tables stand in the file, without repetitions."""
+    tables = list(raw)
+
+    def place(problem: Problem) -> int:
+        table = problem.path.partition(".")[0]
+        return tables.index(table) if table in tables else -1
+
+    return sorted(dict.fromkeys(found), key=place)

@@ -1,0 +1,242 @@
+"""Mistakes in the shape of a protocol file, said in words, and the file without the parts that have them."""
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from protocol.document.document import Protocol
+from protocol.document.items import Form, Part
+
+CODES: Final = ("name", "code", "id")
+"""The keys by which an element of a list is known."""
+SILENT: Final = frozenset({"items", "groups"})
+"""Lists that a path passes over in a form: ``forms.vitals.sbp``, not ``forms.vitals.groups.0.items.2``."""
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The names that stand in the file, also those of parts that have the wrong shape."""
+
+    forms: frozenset[str]
+    items: frozenset[str]
+    arms: frozenset[str]
+
+    @classmethod
+    def in_file(cls, raw: Mapping[str, Any]) -> "Written":
+        forms = raw.get("forms")
+        every = forms.items() if isinstance(forms, dict) else ()
+        tables = {code: form for code, form in every if isinstance(form, dict)}
+        items = {f"{code}.{item}" for code, form in tables.items() for item in _item_names(form)}
+        return cls(frozenset(tables), frozenset(items), frozenset(_codes(raw.get("arms"))))
+
+
+def _item_names(form: Mapping[str, Any]) -> Iterator[str]:
+    yield from _codes(form.get("items"))
+    groups = form.get("groups")
+    for group in groups if isinstance(groups, list) else []:
+        yield from _codes(group.get("items") if isinstance(group, dict) else None)
+
+
+def _codes(elements: Any) -> Iterator[str]:
+    for element in elements if isinstance(elements, list) else []:
+        if code := _code(element):
+            yield code
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake: the key where it stands, and what is wrong with it."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+def shape_problems(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
+    """What pydantic found, with the codes of the file in the paths."""
+    return [Problem(path_of(_place(each), raw), _message(each)) for each in error.errors() if not _twin(each)]
+
+
+def path_of(place: Place, raw: Any) -> str:
+    """``("visits", 3, "window")`` as ``visits.D28.window``."""
+    parts: list[str] = []
+    here = raw
+    for step in place:
+        here = _inside(here, step)
+        code = _code(here) if isinstance(step, int) else None
+        if code is None:
+            parts.append(str(step))
+            continue
+        if parts[0] == "forms" and len(parts) > 2 and parts[-1] in SILENT:
+            parts = parts[:2]
+        parts.append(code)
+    return ".".join(parts) or "file"
+
+
+def _code(element: Any) -> str | None:
+    if not isinstance(element, dict):
+        return None
+    return next((element[key] for key in CODES if isinstance(element.get(key), str)), None)
+
+
+def _inside(container: Any, step: str | int) -> Any:
+    try:
+        return container[step]
+    except (KeyError, IndexError, TypeError):
+        return None
+
+
+def _place(error: ErrorDetails) -> Place:
+    """The keys of the file that lead to the mistake, without pydantic's own steps."""
+    return tuple(step for step in error["loc"] if isinstance(step, int) or not _is_internal(step))
+
+
+def _is_internal(step: str) -> bool:
+    return step == "[key]" or step in ("int", "constrained-int") or "(" in step or "[" in step
+
+
+def _twin(error: ErrorDetails) -> bool:
+    """A form's own code is a copy of its key, where the mistake is told already."""
+    place = error["loc"]
+    return len(place) == 3 and place[0] == "forms" and place[2] == "code"
+
+
+_SAID: Final[Mapping[str, str]] = {
+    "missing": "is required",
+    "dict_type": "should be a table of keys",
+    "model_type": "should be a table of keys",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "too_short": "needs at least one",
+    "too_long": "has too many values",
+    "string_too_short": "is empty",
+    "date_type": "should be a date like 2021-02-15",
+    "date_from_datetime_parsing": "should be a date like 2021-02-15",
+    "date_from_datetime_inexact": "should be a date like 2021-02-15",
+    "bool_type": "should be true or false",
+    "bool_parsing": "should be true or false",
+}
+_PATTERNS: Final[Mapping[str, str]] = {
+    "^[a-z][a-z0-9]*(_[a-z0-9]+)*$": "use lower-case letters, digits and single underscores, like age_years",
+    "^[A-Za-z0-9][A-Za-z0-9_.+-]*$": "use letters, digits, and _ . + - without spaces",
+    "^(inclusion|screening|infusion_[1-9])$": "unknown anchor: there are inclusion, screening, infusion_1, …",
+    r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$": "write form.item, like vitals.weight",
+    r"^\d{4}-(0[1-9]|1[0-2])$": "write a month like 2020-06",
+    r"^\d{1,7}-\d$": "write a LOINC code like 8480-6",
+    "^[A-Z]{2}$": "use two capital letters",
+    "^[a-z]{2}$": "use a language code of two letters, like fr",
+}
+
+
+def _message(error: ErrorDetails) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown_key(str(error["loc"][-1]))
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "literal_error":
+        return f"should be {context['expected']}"
+    if kind == "string_pattern_mismatch":
+        hint = _PATTERNS.get(context["pattern"], f"does not fit {context['pattern']}")
+        return f"{error['input']!r}: {hint}"
+    said = error["msg"].removeprefix("Input ")
+    return _SAID.get(kind, said[:1].lower() + said[1:])
+
+
+def _unknown_key(key: str) -> str:
+    if key in Protocol.model_fields:
+        return "unknown key here: it belongs at the top of the file, before the first [table]"
+    close = difflib.get_close_matches(key, schema_keys(), n=1, cutoff=0.7)
+    return "unknown key" + (f": did you mean {close[0]!r}?" if close else "")
+
+
+def schema_keys() -> list[str]:
+    """Every key that a protocol file may have, at any depth."""
+    return sorted({name for part in parts_of_schema(Part) for name in keys_of(part)})
+
+
+def keys_of(part: type[Part]) -> list[str]:
+    """The keys of one part as they are written in the file; the code of a form is the key of its table."""
+    names = [field.alias or name for name, field in part.model_fields.items()]
+    return [name for name in names if not (part is Form and name == "code")]
+
+
+def parts_of_schema(part: type[Part]) -> Iterator[type[Part]]:
+    """Every part that the schema is made of."""
+    for each in part.__subclasses__():
+        yield each
+        yield from parts_of_schema(each)
+
+
+_REMOVED: Final = object()
+_NECESSARY: Final[Mapping[str, Any]] = {
+    "trial": {
+        "id": "unknown",
+        "version": "0",
+        "title": {"en": "unknown"},
+        "short_title": "unknown",
+        "masking": "open",
+        "phase": "unknown",
+        "target": 1,
+        "subject_code": "{number}",
+        "site": {"name": "unknown", "country": "XX", "time_zone": "UTC", "languages": ["en"]},
+        "follow_up_days": 1,
+    },
+    "consent": {"types": ["patient", "legal_representative", "impartial_witness"], "versions": ["0"]},
+    "safety": {"ctcae": "5.0", "follow_up_days": 1},
+    "visits": [{"code": "S", "title": {"en": "S"}, "kind": "screening", "anchor": "screening", "day": 0}],
+    "forms": {
+        "unknown": {"title": {"en": "F"}, "items": [{"name": "i", "type": "text", "label": {"en": "I"}}]},
+    },
+}
+"""Stands for a necessary table of the wrong shape while the other tables are examined."""
+
+
+def set_aside(error: ValidationError, raw: Mapping[str, Any]) -> Protocol | None:
+    """The protocol without the parts of the wrong shape; None when too little is left of it."""
+    left = copy.deepcopy(dict(raw))
+    for _ in range(12):
+        for each in error.errors():
+            _remove(left, _place(each))
+        left = _swept(left)
+        for table, stand_in in _NECESSARY.items():
+            left.setdefault(table, stand_in)
+        try:
+            return Protocol.model_validate(left)
+        except ValidationError as again:
+            error = again
+    return None
+
+
+def _remove(left: dict[str, Any], place: Place) -> None:
+    """Take out the key at ``place``; when it is not there, what should have held it."""
+    here: Any = left
+    trail: list[tuple[Any, str | int]] = []
+    for step in place:
+        inside = _inside(here, step)
+        if inside is _REMOVED:
+            return
+        if inside is None:
+            break
+        trail.append((here, step))
+        here = inside
+    if trail:
+        container, step = trail[-1]
+        container[step] = _REMOVED
+
+
+def _swept(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _swept(each) for key, each in value.items() if each is not _REMOVED}
+    if isinstance(value, list):
+        return [_swept(each) for each in value if each is not _REMOVED]
+    return value

@@ -1,0 +1,66 @@
+"""What a new version of a protocol may not change about those before it: answers would change their meaning.
+
+Everything else may change; `protocol.checking.differences` tells what did. No Django.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from protocol.checking.shape import Problem
+from protocol.document.document import Protocol
+from protocol.document.items import Item
+
+WIDER = frozenset({("integer", "decimal"), ("date", "partial_date"), ("yes_no", "choice")})
+"""A change of type after which every stored answer is still an answer."""
+
+
+def succession_problems(before: Protocol, after: Protocol) -> list[Problem]:
+    """Why ``after`` cannot stand beside ``before`` in one trial, each with the key where it stands."""
+    return [*_design(before, after), *_items(before, after)]
+
+
+def _design(before: Protocol, after: Protocol) -> Iterator[Problem]:
+    version = before.trial.version
+    if before.trial.masking != after.trial.masking:
+        yield Problem(
+            "trial.masking", f"is {before.trial.masking} in version {version}: an amendment keeps the blind"
+        )
+    if _arms(before) != _arms(after):
+        yield Problem("arms", f"are others than in version {version}: patients are allocated to those")
+    if before.allocation != after.allocation:
+        yield Problem("allocation", f"is another than in version {version}: the list is drawn by that")
+    if before.dosing and not after.dosing:
+        yield Problem("dosing", f"is missing and version {version} has it: infusions are planned by it")
+
+
+def _arms(protocol: Protocol) -> frozenset[tuple[str, bool]]:
+    return frozenset((arm.code, arm.cells) for arm in protocol.arms)
+
+
+def _items(before: Protocol, after: Protocol) -> Iterator[Problem]:
+    for code, form in after.forms.items():
+        if code in before.forms:
+            known = {item.name: item for item in before.forms[code].items}
+            yield from _same_questions(f"forms.{code}", known, form.items, before.trial.version)
+
+
+def _same_questions(
+    path: str, before: Mapping[str, Item], after: Iterable[Item], version: str
+) -> Iterator[Problem]:
+    for item in after:
+        old, here = before.get(item.name), f"{path}.{item.name}"
+        if old is None:
+            continue
+        if old.type != item.type and (old.type, item.type) not in WIDER:
+            yield Problem(f"{here}.type", _says(old.type, version))
+        elif old.unit != item.unit:
+            yield Problem(f"{here}.unit", _says(old.unit or "without a unit", version))
+        columns = {column.name: column for column in old.columns}
+        for name in columns.keys() - {column.name for column in item.columns}:
+            yield Problem(
+                f"{here}.{name}", f"is missing and version {version} has it: the rows of a table stay whole"
+            )
+        yield from _same_questions(here, columns, item.columns, version)
+
+
+def _says(was: str, version: str) -> str:
+    return f"is {was} in version {version}, whose answers stay: give the changed question another name"

@@ -1,0 +1,136 @@
+"""The whole protocol as one frozen value, with constant-time lookups."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from pydantic import Field, field_validator
+
+from protocol.document.design import (
+    Allocation,
+    Amendment,
+    Approval,
+    Arm,
+    Consent,
+    Criterion,
+    Dosing,
+    Group,
+    Monitoring,
+    Outcome,
+    Profile,
+    Safety,
+    TrialFacts,
+    Unscheduled,
+    Visit,
+)
+from protocol.document.items import Cel, Form, Item, Name, Part
+
+
+class Protocol(Part):
+    """A protocol file that was read. Lookups raise KeyError for a code that the protocol does not have."""
+
+    trial: TrialFacts
+    amendment: Amendment | None = None
+    approval: Approval | None = None
+    arms: tuple[Arm, ...] = ()
+    allocation: Allocation | None = None
+    groups: tuple[Group, ...] = ()
+    consent: Consent
+    definitions: dict[Name, Cel] = {}
+    eligibility: tuple[Criterion, ...] = ()
+    dosing: Dosing | None = None
+    visits: tuple[Visit, ...] = Field(min_length=1)
+    unscheduled: Unscheduled = Unscheduled()
+    logs: tuple[Name, ...] = ()
+    forms: dict[Name, Form] = Field(min_length=1)
+    safety: Safety
+    outcomes: tuple[Outcome, ...] = ()
+    profile: Profile = Profile()
+    monitoring: Monitoring = Monitoring()
+
+    @field_validator("forms", mode="before")
+    @classmethod
+    def _forms_know_their_code(cls, raw: object) -> object:
+        if not isinstance(raw, dict):
+            return raw
+        return {
+            code: {**form, "code": code} if isinstance(form, dict) else form for code, form in raw.items()
+        }
+
+    def to_verify(self, form: str) -> tuple[str, ...]:
+        """The items of a form that a monitor compares with the source."""
+        return self._to_verify.get(form, ())
+
+    @cached_property
+    def _to_verify(self) -> Mapping[str, tuple[str, ...]]:
+        planned = {code: self.monitoring.items_of(form) for code, form in self.forms.items()}
+        return {code: items for code, items in planned.items() if items}
+
+    @property
+    def forms_to_verify(self) -> tuple[str, ...]:
+        """The forms of which a monitor compares any item with the source."""
+        return tuple(self._to_verify)
+
+    @property
+    def summary(self) -> str:
+        """What the file holds, in one line."""
+        items = sum(len(form.items) for form in self.forms.values())
+        return (
+            f"{self.trial.id} version {self.trial.version}: {len(self.visits)} visits, "
+            f"{len(self.forms)} forms, {items} items, {len(self.eligibility)} criteria, no mistakes"
+        )
+
+    @cached_property
+    def visit_codes(self) -> tuple[str, ...]:
+        """The codes of the planned visits, in order."""
+        return tuple(visit.code for visit in self.visits)
+
+    @cached_property
+    def _visit_by_code(self) -> Mapping[str, Visit]:
+        return {visit.code: visit for visit in self.visits}
+
+    @cached_property
+    def _criterion_by_id(self) -> Mapping[str, Criterion]:
+        return {criterion.id: criterion for criterion in self.eligibility}
+
+    @cached_property
+    def _arm_by_code(self) -> Mapping[str, Arm]:
+        return {arm.code: arm for arm in self.arms}
+
+    @cached_property
+    def _group_by_code(self) -> Mapping[str, Group]:
+        return {group.code: group for group in self.groups}
+
+    @cached_property
+    def _outcome_by_id(self) -> Mapping[str, Outcome]:
+        return {outcome.id: outcome for outcome in self.outcomes}
+
+    def form(self, code: str) -> Form:
+        return self.forms[code]
+
+    def visit(self, code: str) -> Visit:
+        return self._visit_by_code[code]
+
+    def criterion(self, id: str) -> Criterion:
+        return self._criterion_by_id[id]
+
+    def arm(self, code: str) -> Arm:
+        return self._arm_by_code[code]
+
+    def group(self, code: str) -> Group:
+        return self._group_by_code[code]
+
+    def outcome(self, id: str) -> Outcome:
+        return self._outcome_by_id[id]
+
+    def item(self, path: str) -> Item:
+        """The item at ``form.item``."""
+        form, _, name = path.partition(".")
+        return self.forms[form].item(name)
+
+    def infusion_visit(self, number: int) -> Visit:
+        """The visit at which infusion ``number`` (from 1) is given."""
+        return self._infusion_visits[number]
+
+    @cached_property
+    def _infusion_visits(self) -> Mapping[int, Visit]:
+        return {visit.infusion: visit for visit in self.visits if visit.infusion is not None}

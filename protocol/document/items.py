@@ -1,0 +1,255 @@
+"""The smallest parts of a protocol file: localised text, items, checks and forms.
+
+Everything here is a frozen value read from TOML; nothing knows Django. Whether the parts fit together
+(units, references, expressions) is the business of ``protocol.checking.mistakes``.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    model_validator,
+)
+
+ItemType = Literal[
+    "integer", "decimal", "text", "choice", "choices", "yes_no",
+    "date", "partial_date", "time", "datetime", "rows", "file",
+]  # fmt: skip
+NUMERIC_TYPES: frozenset[str] = frozenset({"integer", "decimal"})
+MOMENT_TYPES: frozenset[str] = frozenset({"date", "partial_date", "datetime"})
+CHOICE_TYPES: frozenset[str] = frozenset({"choice", "choices"})
+FileKind = Literal["pdf", "jpeg", "png"]
+MissingCode = Literal["ND", "UNK", "NA", "ASKU"]
+DEFAULT_MISSING: tuple[MissingCode, ...] = ("ND", "UNK", "NA")
+DEFAULT_CALCULATED_DECIMALS = 2
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=48)]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=48)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Cel = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+
+
+class Part(BaseModel):
+    """A frozen part of the protocol; a key that the schema does not know is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+
+
+class Text(RootModel[dict[Language, Line]]):
+    """Text in several languages, ``{ en = "Sex", fr = "Sexe" }``; English is always there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="after")
+    def _has_english(self) -> Self:
+        if "en" not in self.root:
+            raise ValueError("the English text (en) is missing")
+        return self
+
+    def in_language(self, language: str) -> str:
+        """The text in ``language`` ("fr", "fr-be"), in English where it is not translated."""
+        return self.root.get(language) or self.root.get(language[:2]) or self.root["en"]
+
+    def __str__(self) -> str:
+        return self.root["en"]
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.root.items())))
+
+
+def _as_english(value: object) -> object:
+    return {"en": value} if isinstance(value, str) else value
+
+
+Prose = Annotated[Text, BeforeValidator(_as_english)]
+
+
+class Limits(RootModel[tuple[Decimal, Decimal]]):
+    """A closed range ``[lowest, highest]`` in the item's unit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @property
+    def lowest(self) -> Decimal:
+        return self.root[0]
+
+    @property
+    def highest(self) -> Decimal:
+        return self.root[1]
+
+    def contains(self, value: Decimal) -> bool:
+        return self.lowest <= value <= self.highest
+
+    def __iter__(self) -> Iterator[Decimal]:  # type: ignore[override]
+        return iter(self.root)
+
+
+class Choice(Part):
+    """One answer of a list: the stored code and what the person reads."""
+
+    code: Code
+    label: Text
+
+
+class AlternativeUnit(Part):
+    """A unit a value may be entered in: value in the item's unit = entered × factor + offset."""
+
+    unit: Line
+    factor: Decimal
+    offset: Decimal = Decimal(0)
+
+    def to_base(self, entered: Decimal) -> Decimal:
+        return entered * self.factor + self.offset
+
+
+class Item(Part):
+    """One question of a form, or one column of its repeating rows."""
+
+    name: Name
+    type: ItemType
+    label: Text
+    help: Text | None = None
+    unit: Line | None = None
+    units: tuple[AlternativeUnit, ...] = ()
+    hard: Limits | None = None
+    soft: Limits | None = None
+    typical: Limits | None = None
+    decimals: Annotated[int, Field(ge=0, le=9)] | None = None
+    max_length: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    choices: tuple[Choice, ...] = ()
+    required: bool = True
+    required_when: Cel | None = None
+    shown_when: Cel | None = None
+    missing: tuple[MissingCode, ...] = DEFAULT_MISSING
+    calculate: Cel | None = None
+    cdisc: Line | None = None
+    loinc: Annotated[str, StringConstraints(pattern=r"^\d{1,7}-\d$")] | None = None
+    source: Line | None = None
+    reference: bool | None = None
+    kinds: Annotated[tuple[FileKind, ...], Field(min_length=1)] = ("pdf", "jpeg", "png")
+    max_mb: Annotated[int, Field(ge=1, le=25)] = 10
+    columns: tuple["Item", ...] = ()
+    max_rows: Annotated[int, Field(ge=1, le=500)] | None = None
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.type in NUMERIC_TYPES
+
+    @property
+    def is_calculated(self) -> bool:
+        return self.calculate is not None
+
+    @property
+    def decimal_places(self) -> int | None:
+        """Decimals that a value is written with; None when as many as were entered."""
+        if self.type == "integer":
+            return 0
+        if self.decimals is None and self.is_calculated and self.type == "decimal":
+            return DEFAULT_CALCULATED_DECIMALS
+        return self.decimals
+
+    @cached_property
+    def codes(self) -> tuple[str, ...]:
+        """The codes that may be stored, in the order shown; Y and N for a yes/no item."""
+        return ("Y", "N") if self.type == "yes_no" else tuple(choice.code for choice in self.choices)
+
+    @cached_property
+    def _choice_by_code(self) -> Mapping[str, Choice]:
+        return {choice.code: choice for choice in self.choices}
+
+    def choice(self, code: str) -> Choice:
+        """The choice with ``code``; KeyError when the item has none."""
+        return self._choice_by_code[code]
+
+    @cached_property
+    def _column_by_name(self) -> Mapping[str, "Item"]:
+        return {column.name: column for column in self.columns}
+
+    def column(self, name: str) -> "Item":
+        """The column of a rows item; KeyError when there is none."""
+        return self._column_by_name[name]
+
+    def alternative(self, unit: str) -> AlternativeUnit:
+        """The alternative unit called ``unit``; KeyError when it may not be entered."""
+        for alternative in self.units:
+            if alternative.unit == unit:
+                return alternative
+        raise KeyError(unit)
+
+
+class ItemGroup(Part):
+    """Items shown under one heading."""
+
+    title: Text | None = None
+    items: tuple[Item, ...]
+
+
+class Check(Part):
+    """An edit check: fires when ``violated`` is true, never when it is undetermined."""
+
+    id: Code
+    on: Name
+    severity: Literal["hard", "soft", "notice"]
+    violated: Cel
+    message: Text
+
+
+class Form(Part):
+    """A form: what is asked together. ``code`` is its key in the file."""
+
+    code: Name = ""
+    title: Text
+    groups_in_file: tuple[ItemGroup, ...] = Field(default=(), alias="groups")
+    items_in_file: tuple[Item, ...] = Field(default=(), alias="items")
+    checks: tuple[Check, ...] = ()
+    cdisc_domain: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+    @model_validator(mode="after")
+    def _has_items_once(self) -> Self:
+        if bool(self.groups_in_file) == bool(self.items_in_file):
+            raise ValueError("give either items or groups of items")
+        return self
+
+    @cached_property
+    def groups(self) -> tuple[ItemGroup, ...]:
+        """The groups in the order shown; a form without groups is one group without title."""
+        return self.groups_in_file or (ItemGroup(items=self.items_in_file),)
+
+    @cached_property
+    def items(self) -> tuple[Item, ...]:
+        """Every item in the order shown."""
+        return tuple(item for group in self.groups for item in group.items)
+
+    @cached_property
+    def _item_by_name(self) -> Mapping[str, Item]:
+        return {item.name: item for item in self.items}
+
+    def item(self, name: str) -> Item:
+        """The item called ``name``; KeyError when the form has none."""
+        return self._item_by_name[name]
+
+    def __contains__(self, name: Any) -> bool:
+        return name in self._item_by_name
+
+    @cached_property
+    def _checks_by_item(self) -> Mapping[str, tuple[Check, ...]]:
+        names = {check.on for check in self.checks}
+        return {name: tuple(check for check in self.checks if check.on == name) for name in names}
+
+    def checks_on(self, name: str) -> tuple[Check, ...]:
+        """The checks that speak about the item ``name``."""
+        return self._checks_by_item.get(name, ())
+
+
+def path(item: str, row: int | None = None, column: str = "") -> str:
+    """The path of an item or of a cell: the name of its input."""
+    return item if row is None else f"{item}-{row}-{column}"

@@ -1,0 +1,61 @@
+"""When visits and infusions are due: calendar days counted from anchors, never hours.
+
+Dates are days on the clock of the site, so a change of the clocks cannot move a visit. No Django.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from protocol.document.design import Dosing, Visit
+from protocol.document.document import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedVisit:
+    """A visit of the protocol for one patient; the days are None until its anchor is known."""
+
+    code: str
+    planned_on: date | None = None
+    window_from: date | None = None
+    window_to: date | None = None
+
+
+def planned_visits(protocol: Protocol, anchors: Mapping[str, date]) -> list[PlannedVisit]:
+    """The visits in the order of the protocol.
+
+    ``anchors`` are the days known so far: ``screening``, ``inclusion``, ``infusion_1`` …
+    """
+    return [_planned(visit, anchors.get(visit.anchor)) for visit in protocol.visits]
+
+
+def _planned(visit: Visit, anchor: date | None) -> PlannedVisit:
+    if anchor is None:
+        return PlannedVisit(visit.code)
+    planned_on = anchor + timedelta(days=visit.day)
+    early, late = (planned_on + timedelta(days=days) for days in visit.window)
+    return PlannedVisit(visit.code, planned_on, early, late)
+
+
+def study_day(day: date, anchor: date) -> int:
+    """Days from ``anchor`` (day 0, as in the protocol) to ``day``; negative before it."""
+    return (day - anchor).days
+
+
+def infusion_window(dosing: Dosing, previous_infusion: date) -> tuple[date, date]:
+    """The first and the last day of the next infusion, counted from the infusion before it.
+
+    Raises ValueError when the protocol has a single infusion and so no interval.
+    """
+    if dosing.interval_days is None:
+        raise ValueError("the protocol gives a single infusion: there is no next one")
+    return _shifted(previous_infusion, dosing.interval_days)
+
+
+def first_infusion_window(dosing: Dosing, inclusion: date) -> tuple[date, date]:
+    """The first and the last day of infusion 1, counted from inclusion."""
+    return _shifted(inclusion, dosing.first_infusion_within_days)
+
+
+def _shifted(day: date, days: tuple[int, int]) -> tuple[date, date]:
+    return day + timedelta(days=days[0]), day + timedelta(days=days[1])

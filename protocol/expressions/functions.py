@@ -1,0 +1,111 @@
+"""The domain functions of expressions: dates as intervals, counts, and the arithmetic that CEL lacks.
+
+Each takes values that are known and answers `ABSENT` when they do not decide, so that a partial date is never
+imputed (DAT-05): ``before("2021-01", "2021-01-15")`` is undetermined, ``before("2021-01", "2021-02-01")`` is
+true.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from protocol.expressions.kinds import ABSENT, LOGIC, MOMENTS, NUMBER, Function, Kind
+from protocol.expressions.score_functions import SCORE_FUNCTIONS
+from protocol.values import moments
+from protocol.values.moments import Moment
+
+LISTS: Final = frozenset({Kind.CODES, Kind.ROWS, Kind.LIST})
+
+
+def _before(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
+    if whole_days:
+        return _decided(moments.before(a, b))
+    if a.latest < b.earliest:
+        return True
+    return False if a.earliest >= b.latest else ABSENT
+
+
+def _on_or_before(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
+    if a.precision == b.precision == "minute":
+        return a.earliest <= b.earliest
+    fewest, most = moments.days_between(a, b, zone)
+    if fewest >= 0:
+        return True
+    return False if most < 0 else ABSENT
+
+
+def _days(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
+    fewest, most = moments.days_between(a, b, zone)
+    return float(fewest) if fewest == most else ABSENT
+
+
+def _hours(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
+    if not a.precision == b.precision == "minute":
+        return ABSENT
+    return moments.minutes_between(a, b)[0] / 60
+
+
+def years_range(a: Moment, b: Moment, *, zone: str) -> tuple[float, float]:
+    """The fewest and the most completed years from ``a`` to ``b``."""
+    fewest, most = moments.years_between(a, b, zone)
+    return float(fewest), float(most)
+
+
+def _years(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
+    fewest, most = years_range(a, b, zone=zone)
+    return fewest if fewest == most else ABSENT
+
+
+def _decided(answer: bool | None) -> Any:
+    return ABSENT if answer is None else answer
+
+
+def _count(first: Any, *others: Any, zone: str, whole_days: bool) -> float:
+    if isinstance(first, list):
+        return float(len(first))
+    return float(sum((first, *others)))
+
+
+def _arithmetic(compute: Callable[..., float]) -> Callable[..., Any]:
+    def apply(*numbers: float, zone: str, whole_days: bool) -> Any:
+        try:
+            result = compute(*numbers)
+        except (ArithmeticError, ValueError):
+            return ABSENT
+        return float(result) if math.isfinite(result) else ABSENT
+
+    return apply
+
+
+def _first_known(*numbers: Any, zone: str, whole_days: bool) -> Any:
+    return next((number for number in numbers if number is not ABSENT), ABSENT)
+
+
+_MOMENT = frozenset(MOMENTS)
+_NUMBERS = frozenset({Kind.NUMBER})
+_COUNTED = LISTS | {Kind.LOGIC}
+
+FUNCTIONS: Mapping[str, Function] = {
+    "days": Function((_MOMENT, _MOMENT), NUMBER, _days, "calendar days from a to b on the clock of the site"),
+    "hours": Function((_MOMENT, _MOMENT), NUMBER, _hours, "elapsed hours from a to b"),
+    "years": Function((_MOMENT, _MOMENT), NUMBER, _years, "completed years from a to b"),
+    "before": Function((_MOMENT, _MOMENT), LOGIC, _before, "a is earlier than b"),
+    "on_or_before": Function((_MOMENT, _MOMENT), LOGIC, _on_or_before, "a is not later than b"),
+    "count": Function((_COUNTED,), NUMBER, _count, "rows, codes chosen, or conditions that hold", more=True),
+    "min": Function((_NUMBERS,), NUMBER, _arithmetic(lambda *n: min(n)), "the smallest number", more=True),
+    "max": Function((_NUMBERS,), NUMBER, _arithmetic(lambda *n: max(n)), "the largest number", more=True),
+    "abs": Function((_NUMBERS,), NUMBER, _arithmetic(abs), "the number without its sign"),
+    "sqrt": Function((_NUMBERS,), NUMBER, _arithmetic(math.sqrt), "the square root"),
+    "pow": Function((_NUMBERS, _NUMBERS), NUMBER, _arithmetic(math.pow), "a to the power of b"),
+    "log": Function((_NUMBERS,), NUMBER, _arithmetic(math.log), "the natural logarithm"),
+    "first_known": Function(
+        (_NUMBERS,), NUMBER, _first_known, "the first number that is known", more=True, partial=True
+    ),
+    **SCORE_FUNCTIONS,
+}
+PAST: Final = frozenset({"previous", "last"})
+"""``previous(item)``: the value of the record before this one; ``last(item)``: the latest value known."""
+AT_VISIT: Final = frozenset({"here", "entered_here", "unit_here"})
+"""``here(item)``: the value of the same visit only; as it was entered, and the unit it was entered in."""
+HISTORY: Final = PAST | AT_VISIT
+"""Functions of one item: which of its values is meant."""

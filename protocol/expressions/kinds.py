@@ -1,0 +1,157 @@
+"""From captured JSON to the values of an expression; what is blank or missing has no value (`ABSENT`)."""
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final
+
+from protocol.values.moments import Moment
+
+
+class Kind(StrEnum):
+    """What an expression can compute with."""
+
+    LOGIC = "logic"
+    NUMBER = "number"
+    TEXT = "text"
+    TIME = "time of day"
+    DAY = "date"
+    INSTANT = "date and time"
+    CODES = "list of codes"
+    ROWS = "rows"
+    LIST = "list"
+
+
+BESIDE_FORMS: Final = frozenset({"subject", "visit", "logs"})
+"""First parts of names that are no forms."""
+MOMENTS: Final = frozenset({Kind.DAY, Kind.INSTANT})
+WORDS: Final = frozenset({Kind.TEXT, Kind.TIME})
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKind:
+    """The kind of a name; ``codes`` when only these texts can occur; ``columns`` of repeating rows.
+
+    ``units`` are the units a number may be entered in, the stored one first.
+    """
+
+    kind: Kind
+    codes: tuple[str, ...] | None = None
+    columns: Mapping[str, "ItemKind"] | None = None
+    units: tuple[str, ...] = ()
+
+
+LOGIC: Final = ItemKind(Kind.LOGIC)
+NUMBER: Final = ItemKind(Kind.NUMBER)
+TEXT: Final = ItemKind(Kind.TEXT)
+TIME: Final = ItemKind(Kind.TIME)
+DAY: Final = ItemKind(Kind.DAY)
+INSTANT: Final = ItemKind(Kind.INSTANT)
+YES_NO: Final = ItemKind(Kind.TEXT, ("Y", "N"))
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of expressions, called with the values, the zone of the site and whether all are whole days.
+
+    ``takes`` are the kinds allowed at each place; with ``more`` the last may be repeated, the last ``optional``
+    may be left out. ``codes`` are the texts that a place knows. One that is ``partial`` is asked even when a
+    value is not known (it gets `ABSENT`), because the others may decide; ``lacking`` then gives the places that
+    still matter.
+    """
+
+    takes: tuple[frozenset[Kind], ...]
+    gives: ItemKind
+    apply: Callable[..., Any]
+    meaning: str
+    more: bool = False
+    optional: int = 0
+    partial: bool = False
+    codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    lacking: Callable[..., tuple[int, ...]] | None = None
+
+
+class _Absent:
+    """No value: blank, missing, or not decided by what is known."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+
+def captured(raw: Any, kind: ItemKind, zone: str) -> Any:
+    """The value of a captured answer, `ABSENT` when it has none or cannot be read.
+
+    Numbers become floats, moments `Moment` on the clock of ``zone``; rows stay as they were captured.
+    """
+    if isinstance(raw, Mapping):
+        raw = raw.get("value")
+    if raw is None or raw == "" or raw == []:
+        return ABSENT
+    return _READERS[kind.kind](raw, zone)
+
+
+def _number(raw: Any, zone: str) -> Any:
+    if isinstance(raw, bool):
+        return ABSENT
+    try:
+        number = float(raw)
+    except (TypeError, ValueError, OverflowError):
+        return ABSENT
+    return number if math.isfinite(number) else ABSENT
+
+
+def _text(raw: Any, zone: str) -> Any:
+    return raw if isinstance(raw, str) else ABSENT
+
+
+def _logic(raw: Any, zone: str) -> Any:
+    return raw if isinstance(raw, bool) else ABSENT
+
+
+def _codes(raw: Any, zone: str) -> Any:
+    readable = isinstance(raw, list | tuple) and all(isinstance(code, str) for code in raw)
+    return list(raw) if readable else ABSENT
+
+
+def _rows(raw: Any, zone: str) -> Any:
+    readable = isinstance(raw, list) and all(isinstance(row, Mapping) for row in raw)
+    return raw if readable else ABSENT
+
+
+def _moment(raw: Any, zone: str) -> Any:
+    if isinstance(raw, Moment):
+        return raw
+    if isinstance(raw, dt.datetime):
+        return Moment.from_datetime(raw, zone)
+    if isinstance(raw, dt.date):
+        return Moment.from_date(raw, zone)
+    return _stored_moment(raw, zone) if isinstance(raw, str) else ABSENT
+
+
+@lru_cache(maxsize=4096)
+def _stored_moment(text: str, zone: str) -> Any:
+    try:
+        return Moment.from_iso(text, zone)
+    except ValueError:
+        return ABSENT
+
+
+_READERS: Mapping[Kind, Callable[[Any, str], Any]] = {
+    Kind.LOGIC: _logic,
+    Kind.NUMBER: _number,
+    Kind.TEXT: _text,
+    Kind.TIME: _text,
+    Kind.DAY: _moment,
+    Kind.INSTANT: _moment,
+    Kind.CODES: _codes,
+    Kind.LIST: _codes,
+    Kind.ROWS: _rows,
+}

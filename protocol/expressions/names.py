@@ -1,0 +1,109 @@
+"""The names that expressions of a protocol may use, and what kind of value each has."""
+
+from collections.abc import Iterable, Mapping
+
+from protocol.document.design import UNSCHEDULED
+from protocol.document.document import Protocol
+from protocol.document.items import Form, Item
+from protocol.expressions.kinds import DAY, INSTANT, LOGIC, NUMBER, TEXT, TIME, YES_NO, ItemKind, Kind
+from protocol.expressions.syntax import ExpressionError, Name, parse, walk
+from protocol.expressions.types import Names, kind_of
+
+_PLAIN: Mapping[str, ItemKind] = {
+    "integer": NUMBER,
+    "decimal": NUMBER,
+    "text": TEXT,
+    "yes_no": YES_NO,
+    "date": DAY,
+    "partial_date": DAY,
+    "time": TIME,
+    "datetime": INSTANT,
+    "file": TEXT,
+}
+
+
+def kind_of_item(item: Item) -> ItemKind:
+    """What an item is in an expression."""
+    if item.type == "choice":
+        return ItemKind(Kind.TEXT, item.codes)
+    if item.type == "choices":
+        return ItemKind(Kind.CODES, item.codes)
+    if item.type == "rows":
+        return ItemKind(Kind.ROWS, columns=kinds_of_items(item.columns))
+    if item.is_numeric and item.unit:
+        return ItemKind(Kind.NUMBER, units=(item.unit, *(other.unit for other in item.units)))
+    return _PLAIN[item.type]
+
+
+def kinds_of_items(items: Iterable[Item]) -> dict[str, ItemKind]:
+    """The names of items as they are used in their own form."""
+    return {item.name: kind_of_item(item) for item in items}
+
+
+def names_everywhere(protocol: Protocol) -> Names:
+    """``form.item`` of every form, ``subject.…``, ``visit.…``, ``logs.…`` and ``definition.…``."""
+    names = subject_names(protocol) | visit_names(protocol) | log_names(protocol)
+    for code, form in protocol.forms.items():
+        names |= {f"{code}.{name}": kind for name, kind in kinds_of_items(form.items).items()}
+    return names | definition_names(protocol.definitions, names)
+
+
+def names_in_form(protocol: Protocol, form: Form) -> Names:
+    """The names of a form: its own items without prefix, then everything else."""
+    return {**names_everywhere(protocol), **kinds_of_items(form.items)}
+
+
+def subject_names(protocol: Protocol) -> dict[str, ItemKind]:
+    """What every trial knows about a subject."""
+    return {
+        "subject.consent_at": INSTANT,
+        "subject.consent_type": ItemKind(Kind.TEXT, protocol.consent.types),
+        "subject.inclusion_on": DAY,
+        "subject.screened_on": DAY,
+        "subject.first_infusion_on": DAY,
+        "subject.group": ItemKind(Kind.TEXT, tuple(group.code for group in protocol.groups)),
+    }
+
+
+def visit_names(protocol: Protocol) -> dict[str, ItemKind]:
+    """What is known about the visit at which a form is captured; undetermined in a log."""
+    codes = (*protocol.visit_codes, UNSCHEDULED)
+    return {"visit.code": ItemKind(Kind.TEXT, codes), "visit.on": DAY}
+
+
+def log_names(protocol: Protocol) -> dict[str, ItemKind]:
+    """``logs.form``: the other rows of a log, to ask whether there is one, or whether all are as they should be."""
+    return {
+        f"logs.{code}": ItemKind(Kind.ROWS, columns=kinds_of_items(protocol.form(code).items))
+        for code in protocol.logs
+        if code in protocol.forms
+    }
+
+
+def definition_names(definitions: Mapping[str, str], names: Names) -> dict[str, ItemKind]:
+    """``definition.name`` with the kind it gives; one that cannot be read counts as a condition."""
+    known: dict[str, ItemKind] = {}
+    for name in definitions:
+        _learn(name, definitions, names, known, ())
+    return known
+
+
+def _learn(
+    name: str,
+    definitions: Mapping[str, str],
+    names: Names,
+    known: dict[str, ItemKind],
+    within: tuple[str, ...],
+) -> None:
+    path = f"definition.{name}"
+    if path in known or name in within:
+        return
+    try:
+        tree = parse(definitions[name])
+        for node in walk(tree):
+            used = node.path.removeprefix("definition.") if isinstance(node, Name) else ""
+            if used in definitions:
+                _learn(used, definitions, names, known, (*within, name))
+        known[path] = kind_of(tree, {**names, **known})
+    except ExpressionError:
+        known[path] = LOGIC

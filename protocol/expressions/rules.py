@@ -1,0 +1,417 @@
+"""Running the expressions of a protocol over captured answers: criteria, checks, skip logic, calculations.
+
+A `Scope` holds what is known about a subject at one moment. `rules_of(protocol)` (`ProtocolRules`) compiles
+each expression once; `FormRules` tells for one form which items are shown and required, what is calculated
+and which checks fire. Undetermined never counts as true or false: an item whose condition is undetermined is
+not shown and not required, a check does not fire, a calculation stays empty, a criterion neither allows nor
+forbids.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from protocol.document.design import Criterion, Group
+from protocol.document.document import Protocol
+from protocol.document.items import Check, Form, Item
+from protocol.expressions.compiled import (
+    LOGIC,
+    Expression,
+    ItemKind,
+    Result,
+    Undetermined,
+    compile_expression,
+)
+from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
+
+Answers = Mapping[str, Any]
+"""Captured answers of one form: JSON values by item name."""
+NOTHING: Answers = {}
+HIDDEN = Undetermined()
+
+
+class Scope:
+    """What an expression can see. Names resolve as in the protocol file; what is not there is undetermined.
+
+    ``form_values`` are the answers of ``form``, ``other_forms`` those of further forms by code. ``subject``
+    has consent_at, consent_type, inclusion_on, screened_on, group, first_infusion_on: dates, aware datetimes,
+    texts. ``previous`` holds by form the record before this one, ``last`` by form the latest answers known,
+    ``same`` by form those of the same visit.
+    """
+
+    __slots__ = ("form", "form_values", "last", "other_forms", "previous", "same", "subject")
+
+    def __init__(
+        self,
+        form_values: Answers = NOTHING,
+        other_forms: Mapping[str, Answers] = NOTHING,
+        subject: Mapping[str, Any] = NOTHING,
+        *,
+        form: str = "",
+        previous: Mapping[str, Answers] = NOTHING,
+        last: Mapping[str, Answers] = NOTHING,
+        same: Mapping[str, Answers] = NOTHING,
+    ) -> None:
+        self.form_values = form_values
+        self.other_forms = other_forms
+        self.subject = subject
+        self.form = form
+        self.previous = previous
+        self.last = last
+        self.same = same
+
+    def get(self, name: str) -> Any:
+        """The captured value of ``item``, ``form.item``, ``subject.x``, ``previous(…)``, ``last(…)``, ``here(…)``."""
+        if name.endswith(")"):
+            function, _, path = name[:-1].partition("(")
+            return {"previous": self._earlier, "last": self._latest, "here": self._here}[function](path)
+        form, dot, item = name.partition(".")
+        if not dot:
+            return self.form_values.get(name)
+        return self.subject.get(item) if form == "subject" else self._answers(form).get(item)
+
+    def with_values(self, values: Answers) -> "Scope":
+        """The same scope with other answers in its own form."""
+        others = self.other_forms, self.subject
+        times = {"previous": self.previous, "last": self.last, "same": self.same}
+        return Scope(values, *others, form=self.form, **times)
+
+    def _answers(self, form: str) -> Answers:
+        return self.form_values if form == self.form else self.other_forms.get(form, NOTHING)
+
+    def _earlier(self, path: str) -> Any:
+        form, item = self._split(path)
+        return self.previous.get(form, NOTHING).get(item)
+
+    def _latest(self, path: str) -> Any:
+        form, item = self._split(path)
+        now = self._answers(form).get(item)
+        return now if is_answered(now) else self.last.get(form, NOTHING).get(item)
+
+    def _here(self, path: str) -> Any:
+        form, item = self._split(path)
+        return (self.form_values if form == self.form else self.same.get(form, NOTHING)).get(item)
+
+    def _split(self, path: str) -> tuple[str, str]:
+        form, dot, item = path.rpartition(".")
+        return (form, item) if dot else (self.form, path)
+
+
+def is_answered(value: Any) -> bool:
+    """Whether a captured value is one: not blank, and not marked missing."""
+    if isinstance(value, Mapping):
+        return is_answered(value.get("value"))
+    return value is not None and value != "" and value != []
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionResult:
+    """What is known about a criterion: the ``answer`` of its expression, and whether it ``allows`` entry."""
+
+    criterion: Criterion
+    answer: bool | Undetermined
+    inputs: Mapping[str, Any]
+
+    @property
+    def allows(self) -> bool | None:
+        """True, False, or None when undetermined."""
+        if isinstance(self.answer, Undetermined):
+            return None
+        return self.answer is (self.criterion.kind == "inclusion")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The names whose values could decide it; empty when it is decided."""
+        return self.answer.needs if isinstance(self.answer, Undetermined) else ()
+
+
+class ItemRules:
+    """The rules of items that are answered together: a form, or one row of a repeating item."""
+
+    def __init__(
+        self,
+        evaluation: "ProtocolRules",
+        items: Sequence[Item],
+        names: Mapping[str, ItemKind],
+        prefix: str = "",
+    ) -> None:
+        self.items = items
+        self._prefix = prefix
+        self._evaluation = evaluation
+        self._names = names
+        self._shown = self._compiled((item.name, item.shown_when) for item in items)
+        self._required = self._compiled((item.name, item.required_when) for item in items)
+        self._calculated = self._in_order(
+            {item.name: self._calculation(item) for item in items if item.is_calculated}
+        )
+
+    def _compiled(self, sources: Iterable[tuple[str, str | None]]) -> dict[str, Expression]:
+        return {name: self._evaluation.compile(source, self._names) for name, source in sources if source}
+
+    def _calculation(self, item: Item) -> Expression:
+        gives, places = kind_of_item(item), item.decimal_places
+        return self._evaluation.compile(item.calculate or "", self._names, gives=gives, decimals=places)
+
+    def _in_order(self, calculations: dict[str, Expression]) -> dict[str, Expression]:
+        """The calculations, each after those whose results it uses (the protocol has no cycles)."""
+        ordered: dict[str, Expression] = {}
+
+        def place(name: str) -> None:
+            for reference in sorted(calculations[name].references):
+                used = reference.removeprefix(self._prefix)
+                if used in calculations and used not in ordered:
+                    place(used)
+            ordered[name] = calculations[name]
+
+        for name in calculations:
+            if name not in ordered:
+                place(name)
+        return ordered
+
+    @property
+    def expressions(self) -> list[Expression]:
+        """Everything that is asked of the answers: conditions, calculations."""
+        return [*self._shown.values(), *self._required.values(), *self._calculated.values()]
+
+    def is_shown(self, name: str, scope: Scope) -> bool:
+        """Whether the item is asked: it has no condition, or its condition is true."""
+        condition = self._shown.get(name)
+        return condition is None or condition.evaluate(scope) is True
+
+    def is_ruled_out(self, name: str, scope: Scope) -> bool:
+        """Whether the item is not asked for sure: its condition is false, not merely undetermined."""
+        condition = self._shown.get(name)
+        return condition is not None and condition.evaluate(scope) is False
+
+    def lacks(self, name: str, scope: Scope) -> tuple[str, ...]:
+        """The names that a calculated item still needs; empty when it is decided, or nothing is lacking."""
+        calculation = self._calculated.get(name)
+        answer = calculation.evaluate(scope) if calculation else True
+        needs = answer.needs if isinstance(answer, Undetermined) else ()
+        return tuple(need for need in needs if not is_answered(scope.get(need)))
+
+    def waits_for(self, name: str, scope: Scope) -> tuple[str, ...]:
+        """The names that could decide whether the item is asked; empty when that is decided."""
+        condition = self._shown.get(name)
+        answer = condition.evaluate(scope) if condition else True
+        return answer.needs if isinstance(answer, Undetermined) else ()
+
+    def shown(self, scope: Scope) -> frozenset[str]:
+        """The names of the items that are asked."""
+        return frozenset(item.name for item in self.items if self.is_shown(item.name, scope))
+
+    def is_required(self, item: Item, scope: Scope) -> bool:
+        """Whether the item must be answered (or marked missing) before the record is complete."""
+        if item.is_calculated or not self.is_shown(item.name, scope):
+            return False
+        condition = self._required.get(item.name)
+        return item.required if condition is None else condition.evaluate(scope) is True
+
+    def required(self, scope: Scope) -> frozenset[str]:
+        """The names of the items that must be answered."""
+        return frozenset(item.name for item in self.items if self.is_required(item, scope))
+
+    def calculated(self, scope: Scope) -> dict[str, str]:
+        """The stored values of the calculated items that what is known decides, by name."""
+        values = {name: value for name, value in scope.form_values.items() if name not in self._calculated}
+        working, results = scope.with_values(values), {}
+        for name, expression in self._calculated.items():
+            result = expression.evaluate(working) if self.is_shown(name, working) else HIDDEN
+            if not isinstance(result, Undetermined):
+                values[name] = results[name] = stored(result)
+        return results
+
+    def behind(self, name: str) -> set[str]:
+        """The items answered beside it that a calculated item reads, those behind other calculations included."""
+        found: set[str] = set()
+        for reference in self._calculated[name].references:
+            used = reference.removeprefix(self._prefix)
+            found |= self.behind(used) if used in self._calculated else {used}
+        return found
+
+    def with_calculated(self, scope: Scope) -> dict[str, Any]:
+        """The answers of the form with every calculated item worked out anew; undecided ones are absent."""
+        entered = {name: value for name, value in scope.form_values.items() if name not in self._calculated}
+        return entered | self.calculated(scope)
+
+
+class FormRules(ItemRules):
+    """The rules of one form of a protocol, compiled once."""
+
+    def __init__(self, evaluation: "ProtocolRules", form: Form, names: Mapping[str, ItemKind]) -> None:
+        super().__init__(evaluation, form.items, names, f"{form.code}.")
+        self.form = form
+        self._checks = [(check, evaluation.compile(check.violated, names)) for check in form.checks]
+        self._rows: dict[str, ItemRules] = {}
+
+    def label_of(self, path: str, language: str = "en") -> str:
+        """What ``item``, ``form.item`` or ``here(form.item)`` is called: the title of another form and its label.
+
+        What is known beside the forms (``subject.group``) keeps its name.
+        """
+        protocol, path = self._evaluation.protocol, path.rpartition("(")[2].removesuffix(")")
+        form, dot, item = path.rpartition(".")
+        if dot and form not in protocol.forms:
+            return path
+        if not dot or form == self.form.code:
+            return self.form.item(item).label.in_language(language)
+        labels = protocol.form(form).title, protocol.item(path).label
+        return ": ".join(label.in_language(language) for label in labels)
+
+    @property
+    def expressions(self) -> list[Expression]:
+        """Everything that is asked of the answers: conditions, calculations, checks."""
+        return [*super().expressions, *(violated for _check, violated in self._checks)]
+
+    def fired(self, scope: Scope) -> list[Check]:
+        """The checks that the answers violate, in the order of the file."""
+        return [check for check, violated in self._checks if violated.evaluate(scope) is True]
+
+    def inputs(self, check: Check) -> list[str]:
+        """The items of this form that a check reads, the one it is on included, in the order of the form."""
+        names = {name.removeprefix(self._prefix) for name in self._violated(check).references} | {check.on}
+        return [item.name for item in self.items if item.name in names]
+
+    def _violated(self, check: Check) -> Expression:
+        return next(violated for known, violated in self._checks if known is check)
+
+    def row(self, name: str) -> ItemRules:
+        """The rules of a row of the item ``name``; its scope has the cells beside the form's answers."""
+        if name not in self._rows:
+            columns = self.form.item(name).columns
+            names = {**self._names, **kinds_of_items(columns)}
+            self._rows[name] = ItemRules(self._evaluation, columns, names)
+        return self._rows[name]
+
+    @cached_property
+    def references(self) -> frozenset[str]:
+        """Every name of other forms and of the subject that the form's rules read."""
+        return frozenset(name for each in self.expressions for name in each.references if "." in name)
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The forms whose captured answers the rules read; this one when they read its earlier entries."""
+        rules: list[ItemRules] = [self, *(self.row(item.name) for item in self.items if item.type == "rows")]
+        found: set[str] = set()
+        for expression in (each for part in rules for each in part.expressions):
+            now = expression.references | expression.previous | expression.last
+            found |= {_form_of(name) for name in now if "." in name}
+            if expression.previous | expression.last:
+                found.add(self.form.code)
+        return frozenset(found & self._evaluation.protocol.forms.keys())
+
+    @cached_property
+    def calculates_from_elsewhere(self) -> bool:
+        """Whether a calculated value may change although no answer of the form does."""
+        expressions = [*self._shown.values(), *self._calculated.values()] if self._calculated else []
+        names = {name for each in expressions for name in each.references | each.previous | each.last}
+        return any("." in name and not name.startswith(self._prefix) for name in names)
+
+    @cached_property
+    def history(self) -> frozenset[str]:
+        """Every name whose earlier values the form's rules read with ``previous`` or ``last``."""
+        return frozenset(name for each in self.expressions for name in each.previous | each.last)
+
+
+class ProtocolRules:
+    """The compiled expressions of one protocol; each is compiled when first asked for."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self._forms: dict[str, FormRules] = {}
+
+    @cached_property
+    def names(self) -> Mapping[str, ItemKind]:
+        """The names that are known everywhere."""
+        return names_everywhere(self.protocol)
+
+    def compile(
+        self,
+        source: str,
+        names: Mapping[str, ItemKind],
+        *,
+        gives: ItemKind = LOGIC,
+        decimals: int | None = None,
+    ) -> Expression:
+        """Compile an expression with the definitions and on the clock of this protocol."""
+        zone, definitions = self.protocol.trial.site.time_zone, self.protocol.definitions
+        return compile_expression(
+            source, names, gives=gives, decimals=decimals, zone=zone, definitions=definitions
+        )
+
+    def form(self, code: str) -> FormRules:
+        """The rules of a form; KeyError when the protocol has no such form."""
+        if code not in self._forms:
+            form = self.protocol.form(code)
+            names = {**self.names, **kinds_of_items(form.items)}
+            self._forms[code] = FormRules(self, form, names)
+        return self._forms[code]
+
+    @cached_property
+    def _criteria(self) -> tuple[tuple[Criterion, Expression], ...]:
+        protocol = self.protocol
+        return tuple((each, self.compile(each.expression, self.names)) for each in protocol.eligibility)
+
+    def criteria(self, scope: Scope) -> list[CriterionResult]:
+        """Every eligibility criterion, in the order of the file, with the captured values it reads."""
+        return [_result(criterion, expression, scope) for criterion, expression in self._criteria]
+
+    @cached_property
+    def criterion_references(self) -> frozenset[str]:
+        """Every name that the eligibility criteria and the groups read."""
+        expressions = [expression for _each, expression in (*self._criteria, *self._groups)]
+        return frozenset(name for each in expressions for name in each.references)
+
+    @cached_property
+    def _groups(self) -> tuple[tuple[Group, Expression], ...]:
+        return tuple((group, self.compile(group.member, self.names)) for group in self.protocol.groups)
+
+    def group(self, scope: Scope) -> Group | Undetermined | None:
+        """The first group whose rule holds; None when none does; undetermined while that is open."""
+        needs: list[str] = []
+        for group, member in self._groups:
+            answer = member.evaluate(scope)
+            if answer is True and not needs:
+                return group
+            if isinstance(answer, Undetermined):
+                needs += answer.needs
+        return Undetermined(tuple(dict.fromkeys(needs))) if needs else None
+
+
+_MOST_COMPILED = 64
+_compiled: dict[int, ProtocolRules] = {}
+
+
+def rules_of(protocol: Protocol) -> ProtocolRules:
+    """Return the compiled rules of a protocol, the same object for the same protocol.
+
+    They are kept beside the document, by its identity: the rules hold their document, so its id is not used again
+    while they are known.
+    """
+    known = _compiled.get(id(protocol))
+    if known is None:
+        if len(_compiled) >= _MOST_COMPILED:
+            _compiled.pop(next(iter(_compiled)), None)
+        known = _compiled[id(protocol)] = ProtocolRules(protocol)
+    return known
+
+
+def _form_of(name: str) -> str:
+    """The form of `form.item`, and of `logs.form`."""
+    form, _dot, rest = name.partition(".")
+    return rest.partition(".")[0] if form == "logs" else form
+
+
+def _result(criterion: Criterion, expression: Expression, scope: Scope) -> CriterionResult:
+    answer = expression.evaluate(scope)
+    if not isinstance(answer, bool | Undetermined):
+        raise TypeError(f"criterion {criterion.id} does not give a condition")
+    inputs = {name: scope.get(name) for name in sorted(expression.references)}
+    return CriterionResult(criterion, answer, inputs)
+
+
+def stored(result: Result) -> str:
+    """A result as it is stored in a record: plain decimal notation, or the text."""
+    return format(result, "f") if isinstance(result, Decimal) else str(result)

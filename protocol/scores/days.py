@@ -1,0 +1,41 @@
+"""Days counted from an anchor, and ventilator-free days."""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from protocol.scores.derived import Derived, absent, lacking, refused
+
+LAST_DAY: Final = 28
+
+
+def relative_day(on: date | None, anchor: date | None) -> Derived[int]:
+    """The day relative to an anchor, which is day 0; negative before it. Whole calendar days of the site."""
+    if on is None or anchor is None:
+        return lacking(*absent({"on": on, "anchor": anchor}))
+    return Derived((on - anchor).days)
+
+
+def ventilated_days(episodes: Iterable[tuple[int, int | None]], until: int = LAST_DAY) -> int:
+    """On how many of the days 1 to ``until`` the patient was ventilated at all.
+
+    Each episode is its first and its last day relative to the anchor; None for one that goes on.
+    """
+    days: set[int] = set()
+    for first, last in episodes:
+        days |= set(range(max(first, 1), min(until, until if last is None else last) + 1))
+    return len(days)
+
+
+def ventilator_free_days(
+    died_by_then: bool | None, ventilated: Decimal | None, until: int = LAST_DAY
+) -> Derived[Decimal]:
+    """Ventilator-free days to day 28: 0 after death by then, else 28 less the days on invasive ventilation."""
+    if died_by_then:
+        return Derived(Decimal(0))
+    if died_by_then is None or ventilated is None:
+        return lacking(*absent({"died_by_then": died_by_then, "ventilated": ventilated}))
+    if not 0 <= ventilated <= until:
+        return refused(f"ventilated days lie between 0 and {until}")
+    return Derived(until - ventilated)

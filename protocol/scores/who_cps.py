@@ -1,0 +1,107 @@
+"""The WHO Clinical Progression Scale, 0 (uninfected) to 10 (dead): what the support of the patient proposes.
+
+Source: WHO Working Group, Lancet Infect Dis 2020, as printed in BMJ Open table 1. A person confirms it.
+"""
+
+from decimal import Decimal
+from typing import Final
+
+from protocol.scores.derived import Derived, absent, lacking, refused
+
+SUPPORTS: Final = ("AIR", "LOW_FLOW", "HIGH_FLOW", "NIV", "IMV")
+AMBULATORY: Final = {"NO_VIRUS": 0, "ASYMPTOMATIC": 1, "INDEPENDENT": 2, "ASSISTED": 3}
+CATEGORIES: Final = tuple(str(category) for category in range(11))
+UNCOVERED: Final = "the printed scale has no category for ECMO or dialysis with this oxygenation or support"
+_PF_POOR: Final = Decimal(150)
+_SF_POOR: Final = Decimal(200)
+_BY_SUPPORT: Final = {"AIR": 4, "LOW_FLOW": 5, "HIGH_FLOW": 6, "NIV": 6}
+
+
+def who_cps(
+    *,
+    dead: bool | None,
+    hospitalised: bool | None,
+    ambulatory: str | None,
+    support: str | None,
+    pf_mmhg: Decimal | None,
+    sf: Decimal | None,
+    vasopressors: bool | None,
+    dialysis: bool | None,
+    ecmo: bool | None,
+) -> Derived[int]:
+    """The category proposed: 10 dead, 0–3 ambulatory, 4–9 in hospital by the support given.
+
+    ``ambulatory``: NO_VIRUS, ASYMPTOMATIC, INDEPENDENT or ASSISTED. ``support``: AIR, LOW_FLOW, HIGH_FLOW, NIV or
+    IMV; who gets support is alive. ``pf_mmhg`` is PaO2/FiO2, ``sf`` SpO2/FiO2, used when there is no blood gas.
+    """
+    if dead:
+        return Derived(10)
+    if hospitalised is None:
+        return lacking("hospitalised")
+    if not hospitalised:
+        return _ambulatory(dead, ambulatory)
+    if support is None:
+        return lacking("support")
+    if support == "IMV":
+        return _ventilated(poor_oxygenation(pf_mmhg, sf), vasopressors, dialysis, ecmo)
+    if ecmo is None:
+        return lacking("ecmo")
+    if ecmo:
+        return refused(UNCOVERED)
+    return Derived(_BY_SUPPORT[support]) if support in _BY_SUPPORT else refused(f"unknown support {support}")
+
+
+def poor_oxygenation(pf_mmhg: Decimal | None, sf: Decimal | None) -> bool | None:
+    """Whether PaO2/FiO2 is below 150 mmHg; by SpO2/FiO2 below 200 when there is no PaO2/FiO2."""
+    if pf_mmhg is not None:
+        return pf_mmhg < _PF_POOR
+    return None if sf is None else sf < _SF_POOR
+
+
+def uncovered(
+    *,
+    support: str | None,
+    pf_mmhg: Decimal | None,
+    sf: Decimal | None,
+    dialysis: bool | None,
+    ecmo: bool | None,
+) -> bool | None:
+    """Whether the printed scale has no category; None when that is not known.
+
+    These are: ventilation with ECMO or dialysis although oxygenation is not poor, and ECMO without ventilation.
+    """
+    if support is None:
+        return None
+    if support != "IMV":
+        return ecmo
+    poor, organ = poor_oxygenation(pf_mmhg, sf), _any(dialysis, ecmo)
+    if poor is True or organ is False:
+        return False
+    return None if poor is None else organ
+
+
+def _ambulatory(dead: bool | None, ambulatory: str | None) -> Derived[int]:
+    if dead is None or ambulatory is None:
+        return lacking(*absent({"dead": dead, "ambulatory": ambulatory}))
+    return Derived(AMBULATORY[ambulatory]) if ambulatory in AMBULATORY else refused(f"unknown {ambulatory}")
+
+
+def _ventilated(
+    poor: bool | None, vasopressors: bool | None, dialysis: bool | None, ecmo: bool | None
+) -> Derived[int]:
+    organs = {"vasopressors": vasopressors, "dialysis": dialysis, "ecmo": ecmo}
+    if poor is None:
+        return lacking("pf_mmhg", "sf", *absent(organs))
+    if poor:
+        any_organ = _any(*organs.values())
+        return lacking(*absent(organs)) if any_organ is None else Derived(9 if any_organ else 8)
+    if _any(dialysis, ecmo):
+        return refused(UNCOVERED)
+    unknown = absent(organs)
+    return lacking(*unknown) if unknown else Derived(8 if vasopressors else 7)
+
+
+def _any(*answers: bool | None) -> bool | None:
+    if any(answers):
+        return True
+    return None if None in answers else False

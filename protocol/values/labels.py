@@ -1,0 +1,198 @@
+"""Stored values in words: what an input shows again, what a page, the trail and a listing print.
+
+`typed` is the inverse of `protocol.values.parsing.parse`; `display` is for reading. No Django: the words of missing
+codes and yes/no pass through `translate`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
+from typing import Any
+
+from protocol.document.items import Item
+from protocol.values.file_kinds import KIND_WORDS, size_words
+from protocol.values.moments import Moment
+from protocol.values.refusals import gettext_noop
+
+Value = Any
+Translate = Callable[[str], str]
+
+COMMA_LANGUAGES = frozenset({"fr", "es"})
+MISSING_WORDS = {
+    "ND": gettext_noop("Not done"),
+    "UNK": gettext_noop("Unknown"),
+    "NA": gettext_noop("Not applicable"),
+    "ASKU": gettext_noop("Asked but unknown"),
+}
+PRINTED = {"Cel": "°C", "degF": "°F"}
+# Items of these units have a number and no unit: their label says what is counted.
+DIMENSIONLESS = frozenset({"score", "count", "ratio", "pH"})
+FEWEST_DIGITS = 3
+_HALF_UP = Context(prec=400, rounding=ROUND_HALF_UP)
+RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+YES_NO_WORDS = {"Y": gettext_noop("Yes"), "N": gettext_noop("No")}
+
+
+def is_missing(value: Value) -> bool:
+    """Whether a stored value is a missing code."""
+    return isinstance(value, Mapping) and "missing" in value
+
+
+def typed(value: Value | None, item: Item, language: str = "en") -> dict[str, Any]:
+    """The parts that the inputs of an item show for a stored value; `parse` turns them back into it."""
+    if value is None:
+        return {}
+    if is_missing(value):
+        return dict(value)
+    if item.type in ("integer", "decimal"):
+        entered, unit = (
+            (value["entered"], value["unit"]) if isinstance(value, Mapping) else (value, item.unit or "")
+        )
+        return {"": number_text(entered, language), "unit": unit}
+    if item.type == "choices":
+        return {"": list(value)}
+    if item.type == "file":
+        return {"": json.dumps(value, sort_keys=True)}
+    if item.type == "partial_date":
+        moment = Moment.from_iso(value)
+        day, month = (f"{part:02}" if part else "UNK" for part in (moment.day, moment.month))
+        return {"day": day, "month": month, "year": f"{moment.year:04}"}
+    if item.type in ("date", "datetime"):
+        return {"": _moment_text(value, item, language)}
+    return {"": value}
+
+
+def number_text(number: str, language: str = "en") -> str:
+    """A canonical number with the separator of the language."""
+    return number.replace(".", ",") if language[:2] in COMMA_LANGUAGES else number
+
+
+def _moment_text(value: str, item: Item, language: str) -> str:
+    moment = Moment.from_iso(value)
+    unknown_time = item.type == "datetime" and moment.precision == "day"
+    return f"{moment.display(language)} UNK" if unknown_time else moment.display(language)
+
+
+def display(value: Value | None, item: Item, language: str = "en", translate: Translate = str) -> str:
+    """A stored value in words: `12.5 g/dL (125 g/L)`, `UNK-JAN-2021`, `Not done: no sample`, or ""."""
+    if value is None or value == []:
+        return ""
+    if is_missing(value):
+        words = translate(MISSING_WORDS[value["missing"]])
+        return f"{words}: {value['reason']}" if value.get("reason") else words
+    if item.type == "file":
+        return f"{value['name']} ({file_words(value)})"
+    if item.type == "rows":
+        return "; ".join(row_words(row, item, language, translate) for row in value)
+    if item.type in ("choice", "choices", "yes_no"):
+        codes = value if isinstance(value, list) else [value]
+        return ", ".join(code_words(code, item, language, translate) for code in codes)
+    if item.type in ("date", "partial_date", "datetime"):
+        return _moment_text(value, item, language)
+    if item.type in ("integer", "decimal"):
+        return _number_words(value, item, language)
+    return str(value)
+
+
+def exact(value: Value | None, item: Item, language: str = "en", translate: Translate = str) -> str:
+    """A stored value in words, of a file its hash too: for those who may read files."""
+    words = display(value, item, language, translate)
+    if item.type != "file" or not isinstance(value, Mapping) or "sha256" not in value:
+        return words
+    return f"{words[:-1]}, SHA-256 {value['sha256']})"
+
+
+def file_words(value: Mapping[str, Any]) -> str:
+    """Kind and size of an attached file: `PDF, 120 kB`."""
+    return f"{KIND_WORDS[value['kind']]}, {size_words(value['size'])}"
+
+
+def row_words(row: Mapping[str, Value], item: Item, language: str = "en", translate: Translate = str) -> str:
+    """One row of a rows item: `Time 10:20, Systolic 124 mmHg`."""
+    return ", ".join(
+        f"{column.label.in_language(language)} {display(row[column.name], column, language, translate)}"
+        for column in item.columns
+        if column.name in row
+    )
+
+
+def code_words(code: str, item: Item, language: str = "en", translate: Translate = str) -> str:
+    """The label of a code; the code itself when the item no longer has it (an older protocol version)."""
+    if item.type == "yes_no":
+        return translate(YES_NO_WORDS.get(code, code))
+    return item.choice(code).label.in_language(language) if code in item.codes else code
+
+
+def _number_words(value: Value, item: Item, language: str) -> str:
+    if not isinstance(value, Mapping):
+        return _with_unit(value, item.unit, language)
+    return (
+        f"{_with_unit(value['entered'], value['unit'], language)} ({own_unit_words(value, item, language)})"
+    )
+
+
+def converted_words(value: Value | None, item: Item, language: str = "en") -> str:
+    """What a number typed in another unit is in the item's own: `125 g/L`; "" when nothing was converted."""
+    if not isinstance(value, Mapping) or value.get("unit") in (None, item.unit):
+        return ""
+    return own_unit_words(value, item, language)
+
+
+def own_unit_words(value: Value, item: Item, language: str = "en") -> str:
+    """A number in the item's own unit, whatever unit it was typed in: `81.74 kg` for `180.2 lb`."""
+    return with_unit(own_number(value, item, language), item.unit)
+
+
+def own_number(value: Value, item: Item, language: str = "en") -> str:
+    """That number without the unit: `81.74`."""
+    plain = value if not isinstance(value, Mapping) else shown_number(value["value"], value["entered"], item)
+    return number_text(plain, language)
+
+
+def shown_number(number: str, entered: str, item: Item) -> str:
+    """A converted number as it is read; what is stored stays exact.
+
+    It has as many decimals as the item declares, else as many significant digits as were typed, three at least.
+    """
+    exact = Decimal(number)
+    wanted = item.decimal_places
+    if wanted is None or (exact and not _rounded(exact, wanted)):
+        digits = max(len(Decimal(entered).as_tuple().digits), FEWEST_DIGITS)
+        wanted = max(digits - exact.adjusted() - 1, 0)
+    if -exact.as_tuple().exponent <= wanted:  # type: ignore[operator]
+        return number
+    return f"{_rounded(exact, wanted):f}"
+
+
+def _rounded(number: Decimal, places: int) -> Decimal:
+    return number.quantize(Decimal(1).scaleb(-places), context=_HALF_UP)
+
+
+def _with_unit(number: str, unit: str | None, language: str) -> str:
+    return with_unit(number_text(number, language), unit)
+
+
+def with_unit(words: str, unit: str | None) -> str:
+    """A number in words with its unit; nothing follows the number of a score, a count or a ratio."""
+    printed = unit_words(unit or "")
+    return f"{words} {printed}" if printed else words
+
+
+def headed(label: str, unit: str | None) -> str:
+    """A label with the unit, for the heading of a column."""
+    printed = unit_words(unit or "")
+    return f"{label} ({printed})" if printed else label
+
+
+@lru_cache(maxsize=512)
+def unit_words(unit: str) -> str:
+    """A unit as it is printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`, none of `score`. Only for reading."""
+    if unit in DIMENSIONLESS:
+        return ""
+    if unit in PRINTED:
+        return PRINTED[unit]
+    raised = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(RAISED), unit)
+    micro = re.sub(r"\bu(?=[gLMmk]|mol|kat)", "µ", raised)
+    return re.sub(r"(?<=m)2\b", "²", micro).replace("H2O", "H₂O")

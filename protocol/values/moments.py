@@ -1,0 +1,321 @@
+"""Moments as people know them: a year, a month, a day, or a minute on the clock of one place.
+
+A `Moment` keeps what was said and nothing more: `2021-01` has no day, so it is never the first of January
+(DAT-05); a minute carries its offset, so that 02:30 on the night the clocks go back is one of two instants.
+Stored as an ISO 8601 prefix, or as RFC 9557 (`2026-03-28T14:00+01:00[Europe/Brussels]`) for a minute.
+Comparison is by intervals and has three answers: yes, no, undecided (`None`). No Django here.
+"""
+
+import datetime as dt
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from protocol.values.months import day_text, month_of, month_text, plain
+from protocol.values.refusals import ValueRefused, gettext_noop
+from protocol.values.site_clock import (
+    AmbiguousTime,
+    minutes_east,
+    offset_at,
+    offset_minutes,
+    offset_text,
+    offsets_of,
+)
+
+__all__ = [
+    "AmbiguousTime",
+    "Moment",
+    "Precision",
+    "after",
+    "before",
+    "days_between",
+    "minutes_between",
+    "parse_moment",
+    "years_between",
+]
+
+Precision = Literal["year", "month", "day", "minute"]
+
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A year, month, day or minute. `zone` is an IANA name; `offset` is in minutes east of UTC."""
+
+    year: int
+    month: int | None = None
+    day: int | None = None
+    hour: int | None = None
+    minute: int | None = None
+    offset: int | None = None
+    zone: str | None = None
+
+    @classmethod
+    def from_iso(cls, text: str, zone: str | None = None) -> "Moment":
+        """Read what `.iso` wrote. `zone` places a date on the clock of a site. Raises ValueError."""
+        matched = STORED.fullmatch(text)
+        if not matched:
+            raise ValueError(f"not a stored moment: {text!r}")
+        year, month, day, hour, minute, offset, own_zone = matched.groups()
+        moment = cls(int(year), _number(month), _number(day), zone=own_zone or zone)
+        if offset is not None:
+            east = offset_minutes(offset)
+            moment = replace(moment, hour=_number(hour), minute=_number(minute), offset=east)
+        moment.wall  # noqa: B018  refuses a thirteenth month or a 31 February
+        return moment
+
+    @classmethod
+    def from_datetime(cls, instant: dt.datetime, zone: str) -> "Moment":
+        """The minute of an aware datetime on the clock of `zone`; seconds are cut off."""
+        wall = instant.astimezone(ZoneInfo(zone))
+        return cls(wall.year, wall.month, wall.day, wall.hour, wall.minute, minutes_east(wall), zone)
+
+    @classmethod
+    def from_date(cls, day: dt.date, zone: str | None = None) -> "Moment":
+        """A whole day."""
+        return cls(day.year, day.month, day.day, zone=zone)
+
+    @property
+    def precision(self) -> Precision:
+        """The finest part that is known."""
+        if self.month is None:
+            return "year"
+        if self.day is None:
+            return "month"
+        return "day" if self.hour is None else "minute"
+
+    @property
+    def iso(self) -> str:
+        """The stored form: `2021`, `2021-01`, `2021-01-05` or RFC 9557 with offset and zone."""
+        text = "-".join([f"{self.year:04}", *(f"{part:02}" for part in (self.month, self.day) if part)])
+        if self.hour is None:
+            return text
+        return f"{text}T{self.hour:02}:{self.minute:02}{offset_text(self.offset or 0)}[{self.zone}]"
+
+    @property
+    def date(self) -> dt.date | None:
+        """The day on the local clock, if it is known."""
+        return None if self.day is None else self.first_day
+
+    @property
+    def wall(self) -> dt.datetime:
+        """The first clock reading this may be, naive, as it stood on the local wall."""
+        clock = dt.time(self.hour or 0, self.minute or 0)
+        return dt.datetime.combine(self.first_day, clock)
+
+    @property
+    def first_day(self) -> dt.date:
+        """The earliest local day this may be."""
+        month, day = (1 if part is None else part for part in (self.month, self.day))
+        return dt.date(self.year, month, day)
+
+    @property
+    def last_day(self) -> dt.date:
+        """The latest local day this may be."""
+        if self.day is not None:
+            return self.first_day
+        month = self.month or 12
+        return dt.date(self.year + month // 12, month % 12 + 1, 1) - DAY
+
+    @property
+    def earliest(self) -> dt.datetime:
+        """The earliest instant this may be, aware, UTC. A day without a zone is read on the clock of UTC."""
+        return self._instant() if self.hour is not None else _midnight(self.first_day, self.zone)
+
+    @property
+    def latest(self) -> dt.datetime:
+        """The last minute this may be, aware, UTC; equal to `earliest` for a minute."""
+        return (
+            self._instant() if self.hour is not None else _midnight(self.last_day + DAY, self.zone) - MINUTE
+        )
+
+    def _instant(self) -> dt.datetime:
+        return self.wall.replace(tzinfo=dt.UTC) - (self.offset or 0) * MINUTE
+
+    def day_in(self, zone: str) -> dt.date | None:
+        """The day on the clock of `zone`; a day is a day wherever written, a partial date has none."""
+        return self.date if self.hour is None else self._instant().astimezone(ZoneInfo(zone)).date()
+
+    def placed(self, zone: str | None) -> "Moment":
+        """The same moment; a date without a zone takes this one."""
+        return self if self.zone is not None or zone is None else replace(self, zone=zone)
+
+    def display(self, language: str = "en") -> str:
+        """`09-Oct-2025 14:05`, `09-Oct-2025`, `UNK-JAN-2021`, `UNK-UNK-2021`; offset shown if it decides."""
+        if self.month is None:
+            return f"UNK-UNK-{self.year:04}"
+        if self.day is None:
+            return f"UNK-{month_text(self.month, language).upper()}-{self.year:04}"
+        if self.hour is None:
+            return day_text(self.first_day, language)
+        repeated = self.zone is not None and len(offsets_of(self.wall, self.zone)) == 2
+        suffix = f" {offset_text(self.offset or 0)}" if repeated else ""
+        return f"{day_text(self.first_day, language)} {self.hour:02}:{self.minute:02}{suffix}"
+
+    def __str__(self) -> str:
+        return self.display()
+
+
+def before(a: Moment, b: Moment) -> bool | None:
+    """Whether `a` comes before `b`: True, False, or None when what is known does not decide.
+
+    Two moments without a clock time are compared in whole days, so the same day is not before itself.
+    A day beside a minute is undecided within that day.
+    """
+    if a.hour is None and b.hour is None:
+        if a.last_day < b.first_day:
+            return True
+        return False if a.first_day >= b.last_day else None
+    a, b = a.placed(b.zone), b.placed(a.zone)
+    if a.latest < b.earliest:
+        return True
+    return False if a.earliest >= b.latest else None
+
+
+def after(a: Moment, b: Moment) -> bool | None:
+    """Whether `a` comes after `b`: True, False, or None when undecided."""
+    return before(b, a)
+
+
+def days_between(a: Moment, b: Moment, zone: str | None = None) -> tuple[int, int]:
+    """The fewest and the most calendar days from `a` to `b`, on the clock of `zone` (or their own)."""
+    first_a, last_a = _day_bounds(a, zone)
+    first_b, last_b = _day_bounds(b, zone)
+    return (first_b - last_a).days, (last_b - first_a).days
+
+
+def minutes_between(a: Moment, b: Moment) -> tuple[int, int]:
+    """The fewest and the most elapsed minutes from `a` to `b` (elapsed: also across a change of clocks)."""
+    a, b = a.placed(b.zone), b.placed(a.zone)
+    return (b.earliest - a.latest) // MINUTE, (b.latest - a.earliest) // MINUTE
+
+
+def years_between(a: Moment, b: Moment, zone: str | None = None) -> tuple[int, int]:
+    """The fewest and the most completed years from `a` to `b` (an age); 29 February turns on 1 March."""
+    first_a, last_a = _day_bounds(a, zone)
+    first_b, last_b = _day_bounds(b, zone)
+    return _whole_years(last_a, first_b), _whole_years(first_a, last_b)
+
+
+def _whole_years(start: dt.date, end: dt.date) -> int:
+    return end.year - start.year - ((end.month, end.day) < (start.month, start.day))
+
+
+def _day_bounds(moment: Moment, zone: str | None) -> tuple[dt.date, dt.date]:
+    day = moment.day_in(zone) if zone is not None else moment.date
+    return (day, day) if day is not None else (moment.first_day, moment.last_day)
+
+
+def _number(digits: str | None) -> int | None:
+    return None if digits is None else int(digits)
+
+
+def _midnight(day: dt.date, zone: str | None) -> dt.datetime:
+    place = ZoneInfo(zone) if zone else dt.UTC
+    return dt.datetime(day.year, day.month, day.day, tzinfo=place).astimezone(dt.UTC)
+
+
+def parse_moment(
+    text: str,
+    zone: str,
+    reference: dt.date | Moment | None = None,
+    *,
+    offset: str | None = None,
+    now: dt.datetime | None = None,
+) -> Moment:
+    """Read what a person typed, on the clock of `zone`; raises ValueRefused with a sentence.
+
+    Takes `09-Oct-2025`, `9oct25`, `09/10/2025` (day first), ISO, partial dates (`jan 2021`, `UNK-JAN-2021`,
+    `2021`), each full date with a time (`14:05`, `14h05`), and the letters `t` today, `y` yesterday,
+    `v` the visit date (`reference`), `n` now. `offset` (`+02:00`) chooses between two equal clock readings.
+    """
+    typed = plain(text)
+    here = (now or dt.datetime.now(dt.UTC)).astimezone(ZoneInfo(zone))
+    if typed == "n":
+        return Moment.from_datetime(here, zone)
+    for pattern in TYPED:
+        if matched := pattern.fullmatch(typed):
+            parts = matched.groupdict()
+            day = _typed_day(parts, here.date(), reference)
+            return _with_time(day, parts, zone, offset)
+    raise ValueRefused(gettext_noop("“%(text)s” is not a date: type it like 09-Oct-2025."), text=text.strip())
+
+
+def _typed_day(parts: dict[str, str | None], today: dt.date, visit: dt.date | Moment | None) -> Moment:
+    if letter := parts.get("letter"):
+        return Moment.from_date(_lettered(letter, today, visit))
+    year = _year(parts["year"] or "", today)
+    month, day = parts.get("month"), parts.get("day")
+    moment = Moment(year, month_of(month) if month else None, int(day) if day else None)
+    try:
+        moment.wall  # noqa: B018  refuses a 31 February
+    except ValueError:
+        raise ValueRefused(
+            gettext_noop("There is no day %(day)s in %(month)s %(year)s."),
+            day=day,
+            month=month_text(moment.month or 1),
+            year=year,
+        ) from None
+    return moment
+
+
+def _lettered(letter: str, today: dt.date, visit: dt.date | Moment | None) -> dt.date:
+    if letter == "v":
+        day = visit.date if isinstance(visit, Moment) else visit
+        if day is None:
+            raise ValueRefused(gettext_noop("The date of this visit is not known yet: type the date."))
+        return day
+    return today if letter == "t" else today - DAY
+
+
+def _year(text: str, today: dt.date) -> int:
+    year = int(text)
+    if len(text) == 2:
+        year += 2000 if 2000 + year <= today.year + 1 else 1900
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        sentence = gettext_noop("The year %(year)s is outside %(first)s to %(last)s.")
+        raise ValueRefused(sentence, year=text, first=FIRST_YEAR, last=LAST_YEAR)
+    return year
+
+
+def _with_time(day: Moment, parts: dict[str, str | None], zone: str, offset: str | None) -> Moment:
+    hour, minute, named = parts.get("hour"), parts.get("minute"), parts.get("zone")
+    if hour is None or minute is None:
+        return replace(day, zone=zone)
+    if named and named != zone.casefold():
+        raise ValueRefused(
+            gettext_noop("Times here are on the clock of %(zone)s: type that time."), zone=zone
+        )
+    if int(hour) > 23 or int(minute) > 59:
+        sentence = gettext_noop("%(hour)s:%(minute)s is not a time: hours run from 00 to 23.")
+        raise ValueRefused(sentence, hour=hour, minute=minute)
+    timed = replace(day, hour=int(hour), minute=int(minute), zone=zone)
+    return replace(timed, offset=offset_at(timed.wall, zone, parts.get("offset") or offset))
+
+
+_OFFSET = r"z|[+-]\d{2}(?::?\d{2})?"
+_TIME = (
+    rf"(?:(?:t| ?, ?| )(?P<hour>\d{{1,2}}) ?[:h.]? ?(?P<minute>\d{{2}})(?::00)?"
+    rf"(?: ?(?P<offset>{_OFFSET}))?(?:\[(?P<zone>[a-z_/+0-9-]+)\])?)?"
+)
+_YEAR = r"(?P<year>\d{4}|\d{2})"
+_UNKNOWN = r"(?:unk|un|uk|xx|\?\??)"
+TYPED = tuple(
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        r"(?P<letter>[tyv])" + _TIME,
+        r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})" + _TIME,
+        r"(?P<day>\d{1,2})[-/. ](?P<month>\d{1,2})[-/. ]" + _YEAR + _TIME,
+        r"(?P<day>\d{1,2})[-/. ]?(?P<month>[a-z]{3,})\.?[-/. ]?" + _YEAR + _TIME,
+        rf"(?:{_UNKNOWN}[-/. ])?(?P<month>(?!unk)[a-z]{{3,}})\.?[-/. ]?(?P<year>\d{{4}})",
+        r"(?P<year>\d{4})-(?P<month>\d{1,2})",
+        r"(?P<month>\d{1,2})[-/.](?P<year>\d{4})",
+        rf"(?:{_UNKNOWN}[-/. ]{_UNKNOWN}[-/. ])?(?P<year>\d{{4}})",
+    )
+)
+STORED = re.compile(
+    r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})([+-]\d{2}:\d{2})\[([A-Za-z0-9_+/-]+)\])?)?)?", re.ASCII
+)

@@ -1,0 +1,226 @@
+"""Reference ranges of laboratories: which one applies to a value, and where the value lies (LAB-03, LAB-04).
+
+A range belongs to one laboratory and one item, to both sexes or one, to ages `age_from` up to but not including
+`age_to` (completed years on the day of the sample), and to the days from `effective_from` to `effective_to`, both
+included. Its bounds are inclusive: a value on a bound is normal. Where no range, or not one alone, applies, the
+answer is that there is none, never that a value is normal. Decimal throughout. No Django.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Context, Decimal
+from enum import StrEnum
+from typing import Any
+
+from protocol.document.items import MOMENT_TYPES, Form, Item
+from protocol.values.parsing import decimal, moment
+
+LABORATORY_DOMAINS = frozenset({"LB", "CP"})
+LABORATORY_ITEM = "laboratory"
+"""An item of this name says which laboratory measured a form; without it, the default one of the trial did."""
+SAMPLED = MOMENT_TYPES - {"partial_date"}
+EXACT = Context(prec=200)
+
+
+class Side(StrEnum):
+    """Where a value lies; `NO_RANGE` when nothing says so, `NO_VALUE` when there is no number."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    NO_RANGE = "no_range"
+    NO_VALUE = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """One reference range as the laboratory gives it, in its unit; an open bound is None."""
+
+    laboratory: str
+    path: str
+    unit: str
+    lower: Decimal | None
+    upper: Decimal | None
+    effective_from: date
+    effective_to: date | None = None
+    sex: str = ""
+    age_from: int = 0
+    age_to: int | None = None
+
+    def is_for(self, sex: str, ages: Iterable[int] | None, on: date) -> bool:
+        """Tell whether it holds for a sex, at all these ages (None: age not known), on a day."""
+        if self.sex and self.sex != sex:
+            return False
+        if on < self.effective_from or (self.effective_to is not None and on > self.effective_to):
+            return False
+        if ages is None:
+            return self.age_from == 0 and self.age_to is None
+        return all(self.age_from <= age and (self.age_to is None or age < self.age_to) for age in ages)
+
+    def is_same_kind(self, other: "Range") -> bool:
+        """Tell whether the other is the same range at another time."""
+        mine, theirs = ((r.laboratory, r.path, r.sex, r.age_from, r.age_to) for r in (self, other))
+        return mine == theirs
+
+    def overlaps(self, other: "Range") -> bool:
+        """Tell whether some value could lie in the reach of both."""
+        return (
+            (self.laboratory, self.path) == (other.laboratory, other.path)
+            and (not self.sex or not other.sex or self.sex == other.sex)
+            and (self.age_to is None or other.age_from < self.age_to)
+            and (other.age_to is None or self.age_from < other.age_to)
+            and (self.effective_to is None or other.effective_from <= self.effective_to)
+            and (other.effective_to is None or self.effective_from <= other.effective_to)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What ranges ask of a patient: the sex, and the completed years of age on a day."""
+
+    sex: str = ""
+    age: int | None = None
+    age_on: date | None = None
+
+    def ages(self, on: date) -> tuple[int, ...] | None:
+        """Return the completed years possible on a day: two, unless it is an anniversary of `age_on`."""
+        if self.age is None or self.age_on is None:
+            return None
+        passed, exact = _years(min(self.age_on, on), max(self.age_on, on))
+        first = self.age + passed if on >= self.age_on else self.age - passed - (not exact)
+        return (first,) if exact else (first, first + 1)
+
+
+def _years(start: date, end: date) -> tuple[int, bool]:
+    """Return the whole years between two days, and whether nothing is left over."""
+    years = end.year - start.year - ((end.month, end.day) < (start.month, start.day))
+    return years, (end.month, end.day) == (start.month, start.day)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where a value lies, with the bounds that decided, in the unit of the item."""
+
+    side: Side
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+    @property
+    def flag(self) -> str:
+        """Return `low`, `high` or nothing."""
+        return self.side.value if self.side in (Side.LOW, Side.HIGH) else ""
+
+    @property
+    def has_range(self) -> bool:
+        """Tell whether a range applied."""
+        return self.low is not None or self.high is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The ranges of a trial by path, and the code of its default laboratory."""
+
+    ranges: Mapping[str, tuple[Range, ...]] = field(default_factory=dict)
+    default: str = ""
+
+    @classmethod
+    def of(cls, ranges: Iterable[Range], default: str = "") -> "Book":
+        """Return the book of these ranges."""
+        by_path: dict[str, tuple[Range, ...]] = {}
+        for each in ranges:
+            by_path[each.path] = (*by_path.get(each.path, ()), each)
+        return cls(by_path, default)
+
+    def find(self, path: str, *, laboratory: str, subject: Subject, on: date | None) -> Range | None:
+        """Return the one range that applies, or None; None too when two would."""
+        if on is None or not laboratory or path not in self.ranges:
+            return None
+        ages = subject.ages(on)
+        here = (each for each in self.ranges[path] if each.laboratory == laboratory)
+        found = [each for each in here if each.is_for(subject.sex, ages, on)]
+        return found[0] if len(found) == 1 else None
+
+    def read(
+        self, form: Form, values: Mapping[str, Any], *, subject: Subject, day: date | None
+    ) -> "Readings":
+        """Return by item where the values of a form lie; `day` is that of the visit, for a sample without one."""
+        wanted = [item for item in form.items if is_laboratory(form, item)]
+        if not wanted:
+            return {}
+        on, laboratory = sampled_on(form, values) or day, laboratory_of(form, values, self.default)
+        found = {}
+        for item in wanted:
+            path = f"{form.code}.{item.name}"
+            applies = self.find(path, laboratory=laboratory, subject=subject, on=on)
+            found[item.name] = reading(values.get(item.name), item, applies)
+        return found
+
+
+Readings = dict[str, Reading]
+
+
+def is_laboratory(form: Form, item: Item) -> bool:
+    """Tell whether a laboratory gives ranges for an item: numbers of laboratory forms, or as the file says."""
+    return item.is_numeric and (
+        form.cdisc_domain in LABORATORY_DOMAINS if item.reference is None else item.reference
+    )
+
+
+def laboratory_items(form: Form) -> list[Item]:
+    """Return the items of a form for which a laboratory gives ranges."""
+    return [item for item in form.items if is_laboratory(form, item)]
+
+
+def laboratory_of(form: Form, values: Mapping[str, Any], default: str) -> str:
+    """Return the code of the laboratory that measured a form; nothing when the form asks and has no answer."""
+    if LABORATORY_ITEM not in form:
+        return default
+    named = values.get(LABORATORY_ITEM)
+    return named if isinstance(named, str) else ""
+
+
+def sampled_on(form: Form, values: Mapping[str, Any]) -> date | None:
+    """Return the day of the sample: the first date or time of the form that has an answer."""
+    for item in form.items:
+        if item.type in SAMPLED and (at := moment(values.get(item.name))) is not None:
+            return at.first_day
+    return None
+
+
+def bounds(found: Range, item: Item) -> tuple[Decimal | None, Decimal | None] | None:
+    """Return the bounds in the unit of the item, converted exactly; None when the item has no such unit."""
+    if found.unit == (item.unit or ""):
+        return found.lower, found.upper
+    try:
+        other = item.alternative(found.unit)
+    except KeyError:
+        return None
+    low, high = (
+        None if bound is None else EXACT.add(EXACT.multiply(bound, other.factor), other.offset)
+        for bound in (found.lower, found.upper)
+    )
+    return low, high
+
+
+def reading(value: Any, item: Item, found: Range | None) -> Reading:
+    """Return where a stored value lies in a range, None being no range."""
+    number = decimal(value)
+    limits = bounds(found, item) if found is not None else None
+    if limits is None:
+        return Reading(Side.NO_VALUE if number is None else Side.NO_RANGE)
+    low, high = limits
+    if number is None:
+        side = Side.NO_VALUE
+    elif low is not None and number < low:
+        side = Side.LOW
+    elif high is not None and number > high:
+        side = Side.HIGH
+    else:
+        side = Side.NORMAL
+    return Reading(side, low, high)
+
+
+def day_before(day: date) -> date:
+    """Return the last day of a range that another one follows from `day` on."""
+    return day - timedelta(days=1)

@@ -1,0 +1,89 @@
+"""The clock on the wall of a site: which readings exist, and at which offsets from UTC (REQUIREMENTS A.6)."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from protocol.values.months import day_text
+from protocol.values.refusals import ValueRefused, gettext_noop
+
+
+class AmbiguousTime(ValueRefused):
+    """A reading that happened twice; `offsets` holds the two UTC offsets, the earlier instant first."""
+
+    def __init__(self, wall: dt.datetime, zone: str, offsets: tuple[str, str]) -> None:
+        self.offsets = offsets
+        super().__init__(
+            gettext_noop(
+                "%(time)s happened twice on %(day)s in %(zone)s: choose %(time)s %(first)s, before the "
+                "clocks went back, or %(time)s %(second)s, after."
+            ),
+            time=f"{wall:%H:%M}",
+            day=day_text(wall),
+            zone=zone,
+            first=offsets[0],
+            second=offsets[1],
+        )
+
+
+def offset_at(wall: dt.datetime, zone: str, chosen: str | None = None) -> int:
+    """Minutes east of UTC at which the clock of `zone` showed `wall`; `chosen` (`+02:00`) settles a repeat.
+
+    Raises AmbiguousTime for a repeated reading without a choice, ValueRefused for one that was skipped.
+    """
+    offsets = offsets_of(wall, zone)
+    if not offsets:
+        raise _skipped(wall, zone)
+    if chosen is None and len(offsets) == 2:
+        raise AmbiguousTime(wall, zone, (offset_text(offsets[0]), offset_text(offsets[1])))
+    if chosen is not None and offset_minutes(chosen) not in offsets:
+        raise ValueRefused(
+            gettext_noop("The clock of %(zone)s did not stand at %(offset)s on %(day)s."),
+            zone=zone,
+            offset=chosen,
+            day=day_text(wall),
+        )
+    return offsets[0] if chosen is None else offset_minutes(chosen)
+
+
+def offsets_of(wall: dt.datetime, zone: str) -> tuple[int, ...]:
+    """The offsets at which a reading exists: none in a spring gap, two in the repeated autumn hour."""
+    found: list[int] = []
+    for fold in (0, 1):
+        aware = wall.replace(tzinfo=ZoneInfo(zone), fold=fold)
+        real = aware.astimezone(dt.UTC).astimezone(aware.tzinfo).replace(tzinfo=None) == wall
+        if real and minutes_east(aware) not in found:
+            found.append(minutes_east(aware))
+    return tuple(found)
+
+
+def _skipped(wall: dt.datetime, zone: str) -> ValueRefused:
+    early = wall.replace(tzinfo=ZoneInfo(zone), fold=0)
+    late = early.replace(fold=1)
+    return ValueRefused(
+        gettext_noop(
+            "%(time)s did not exist on %(day)s in %(zone)s: the clocks went forward by %(minutes)s minutes. "
+            "Type the time that the clock showed."
+        ),
+        time=f"{wall:%H:%M}",
+        day=day_text(wall),
+        zone=zone,
+        minutes=abs(minutes_east(late) - minutes_east(early)),
+    )
+
+
+def minutes_east(aware: dt.datetime) -> int:
+    """The UTC offset of an aware datetime in whole minutes."""
+    return (aware.utcoffset() or dt.timedelta()) // dt.timedelta(minutes=1)
+
+
+def offset_text(minutes: int) -> str:
+    """`120` as `+02:00`."""
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def offset_minutes(offset: str) -> int:
+    """`+02:00`, `+02`, `+0200` or `Z` in minutes east of UTC."""
+    if offset.upper() == "Z":
+        return 0
+    digits = offset[1:].replace(":", "").ljust(4, "0")
+    return (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if offset[0] == "-" else 1)

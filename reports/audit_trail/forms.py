@@ -1,0 +1,157 @@
+"""What a reader may ask of the trail: the form above it, and the filter it means."""
+
+import re
+from collections.abc import Collection
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.utils.text import capfirst
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from audit.sources import Filter
+from audit.trail import tracked_columns, tracked_models, trail_of
+from patients.models import Patient
+from patients.queries.filters import form_choices
+from trials import roles
+from trials.date_fields import DayField
+from trials.models import Trial
+
+KINDS = [
+    ("created", _("Created")),
+    ("changed", _("Changed")),
+    ("deleted", _("Deleted")),
+    ("signed", _("Signed")),
+    ("unsigned", _("Signature invalidated")),
+    ("access", _("Access")),
+    ("review", _("Review of the trail")),
+]
+ORIGINS = [
+    ("web", _("Page")),
+    ("import", _("Import")),
+    ("api", _("API")),
+    ("task", _("Task")),
+    ("command", _("Command")),
+    ("system", _("System")),
+]
+NOBODY = "-"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59})?", re.ASCII)
+ROW = re.compile(r"([a-z]+\.[a-z]+):(\d{1,18})", re.ASCII)
+ANY = ("", _("Any"))
+
+
+class TrailForm(forms.Form):
+    """The filters of the trail. `filter()` is what they mean when the form is valid."""
+
+    patient = forms.CharField(label=_("Patient"), max_length=20, required=False)
+    form = forms.ChoiceField(label=_("Form or table"), required=False)
+    item = forms.ChoiceField(label=_("Item"), required=False)
+    user = forms.ChoiceField(label=_("Person"), required=False)
+    role = forms.ChoiceField(
+        label=_("Role"), choices=[ANY, *roles.CHOICES, ("system", _("System"))], required=False
+    )
+    kind = forms.ChoiceField(label=_("What"), choices=[ANY, *KINDS], required=False)
+    origin = forms.ChoiceField(label=_("From"), choices=[ANY, *ORIGINS], required=False)
+    since = DayField(label=_("Since"), zone="UTC", help_text="", required=False)
+    until = DayField(label=_("Until"), zone="UTC", help_text="", required=False)
+    row = forms.RegexField(regex=rf"^{ROW.pattern}$", required=False, widget=forms.HiddenInput)
+
+    def __init__(
+        self, data: Any, *, trial: Trial, people: Collection[User], may: Collection[str], **options: Any
+    ) -> None:
+        super().__init__(data, **options)
+        self.trial, self.people = trial, people
+        self.zone = trial.rules.trial.site.time_zone
+        for name in ("since", "until"):
+            self.fields[name].zone = self.zone  # type: ignore[attr-defined]
+        asked = {name: _named(self.data.get(name, "")) for name in ("form", "item")}
+        self._offer("form", [ANY, *self._forms(may)], asked["form"])
+        self._offer("item", [ANY, *self._items(asked["form"])], asked["item"])
+        if not asked["form"] and not asked["item"]:
+            del self.fields["item"]
+        persons = [(person.username, person.full_name) for person in people]
+        self._offer("user", [ANY, *persons, (NOBODY, _("Nobody: system"))], "")
+
+    def _offer(self, name: str, choices: list[Any], asked: str) -> None:
+        """Offer choices; what an address asks for is offered too, for forms of earlier protocol versions."""
+        known = {
+            code
+            for code, title in choices
+            for code in ([code] if not isinstance(title, list) else dict(title))
+        }
+        extra = [(asked, asked)] if asked and asked not in known else []
+        self.fields[name].choices = [*choices, *extra]  # type: ignore[attr-defined]
+
+    def _forms(self, may: Collection[str]) -> list[Any]:
+        tables = [
+            (model._meta.label_lower, capfirst(model._meta.verbose_name))
+            for model in tracked_models()
+            if trail_of(model).see in {"", *may} and not trail_of(model).form
+        ]
+        return [(_("Forms"), form_choices(self.trial)), (_("Tables"), tables)]
+
+    def _items(self, form: str) -> list[tuple[str, Any]]:
+        language = get_language() or "en"
+        if versions := [rules.forms[form] for rules in self.trial.all_rules.values() if form in rules.forms]:
+            items = {item.name: item for version in versions[::-1] for item in version.items}
+            names = dict.fromkeys(item.name for version in versions for item in version.items)
+            return [(name, items[name].label.in_language(language)) for name in names]
+        model = next((model for model in tracked_models() if model._meta.label_lower == form), None)
+        columns = tracked_columns(model) if model else []
+        return [(field.name, capfirst(field.verbose_name)) for field in columns if not field.primary_key]
+
+    def clean_patient(self) -> str:
+        """Check that there is such a patient in this trial; keep it for `filter()`."""
+        code: str = self.cleaned_data["patient"]
+        self.chosen = Patient.objects.filter(trial=self.trial, code__iexact=code).first() if code else None
+        if code and self.chosen is None:
+            raise forms.ValidationError(_("There is no patient with this code in the trial."))
+        return self.chosen.code if self.chosen else ""
+
+    def filter(self) -> Filter:
+        """Return the filter that the valid form means."""
+        told = self.cleaned_data
+        row = ROW.fullmatch(told["row"]) if told["row"] else None
+        return Filter(
+            trial_id=self.trial.pk,
+            people=tuple(person.pk for person in self.people),
+            patient_id=self.chosen.pk if self.chosen else None,
+            form=told["form"],
+            item=told.get("item", ""),
+            row=(row[1], int(row[2])) if row else None,
+            user_id=self._user_id(told["user"]),
+            role=told["role"],
+            kind=told["kind"],
+            origin=told["origin"],
+            since=self._midnight(told["since"]),
+            until=self._midnight(told["until"], days=1),
+        )
+
+    def _user_id(self, name: str) -> int | None:
+        if name == NOBODY:
+            return -1
+        return next((person.pk for person in self.people if name and person.username == name), None)
+
+    def _midnight(self, day: date | None, days: int = 0) -> datetime | None:
+        if day is None:
+            return None
+        return datetime.combine(day + timedelta(days=days), time(), tzinfo=ZoneInfo(self.zone))
+
+
+class ReviewForm(forms.Form):
+    """What a reviewer of the trail concluded."""
+
+    conclusion = forms.CharField(
+        label=_("Conclusion of this review"),
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Your name, the filter above and the time are recorded with it."),
+    )
+
+
+def _named(text: str) -> str:
+    """Return a name from the address if it can be the name of a form, a table or an item."""
+    return text if NAME.fullmatch(text) else ""

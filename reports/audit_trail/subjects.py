@@ -1,0 +1,161 @@
+"""What a row of the trail is about: a title in words, and the page where it lives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+from django.urls import NoReverseMatch, reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.change_labels import Reader
+from audit.events import Kind
+from audit.models import AccessEvent
+from audit.reading import Entry
+from audit.trail import model_labelled
+from patients.casebook.navigation import form_address
+from patients.models import Patient, Query, Record, Visit
+from safety.models import AdverseEvent
+from trials.models import ProtocolVersion
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an entry is about; `url` is empty when there is no page for it."""
+
+    title: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Titles and addresses in one trial, from the rows that the reader collected."""
+
+    slug: str
+    reader: Reader
+
+    def of(self, entry: Entry) -> Subject:
+        """Return what an entry is about."""
+        if entry.of is None:
+            return self._event(entry.row)
+        return self.of_row(entry.of, entry.row)
+
+    def of_row(self, model: type[models.Model], row: Any) -> Subject:
+        """Return what a row, live or of a history, is about."""
+        make = MAKERS.get(model._meta.label_lower)
+        return make(self, row) if make else Subject(str(capfirst(model._meta.verbose_name)))
+
+    def patient(self, key: int | None) -> Patient | None:
+        """Return a patient that was collected."""
+        return self.reader.find(Patient, key) if key else None
+
+    def address(self, name: str, *args: Any) -> str:
+        """Return an address in this trial, or nothing while the room has no such page."""
+        try:
+            return reverse(name, args=[self.slug, *args])
+        except NoReverseMatch:
+            return ""
+
+    def _event(self, row: Any) -> Subject:
+        if isinstance(row, AccessEvent):
+            return Subject(str(Kind(row.kind).label) if row.kind in Kind.values else row.kind)
+        return Subject(
+            _("Review of the trail"),
+            self.address("audit:trail") + (f"?{row.filters['query']}" if row.filters.get("query") else ""),
+        )
+
+
+def _of_patient(name: str, title: Callable[[Any], str]) -> Callable[[Places, Any], Subject]:
+    """Return a maker for rows that live on one page of their patient."""
+
+    def make(places: Places, row: Any) -> Subject:
+        patient = places.patient(getattr(row, "patient_id", None))
+        return Subject(title(row), places.address(name, patient.code) if patient else "")
+
+    return make
+
+
+def _patient(places: Places, row: Any) -> Subject:
+    return Subject(_("Patient %(code)s") % {"code": row.code}, places.address("reports:casebook", row.code))
+
+
+def _visit(places: Places, row: Any) -> Subject:
+    patient, key = places.patient(row.patient_id), Visit(code=row.code, number=row.number).key
+    url = places.address("patients:visit", patient.code, key) if patient else ""
+    return Subject(_("Visit %(visit)s") % {"visit": key}, url)
+
+
+def _record(places: Places, row: Any) -> Subject:
+    reader, patient = places.reader, places.patient(row.patient_id)
+    version, visit = reader.find(ProtocolVersion, row.protocol_id), reader.find(Visit, row.visit_id)
+    form = version.rules.forms.get(row.form) if version else None
+    name = form.title.in_language(reader.language) if form else row.form
+    title = f"{name} · {visit.key}" if visit else f"{name} {row.repeat}"
+    url = form_address(patient, row.form, visit, row.repeat, slug=places.slug) if patient else ""
+    return Subject(title, url)
+
+
+def _query(places: Places, row: Any) -> Subject:
+    return Subject(_("Query on %(item)s") % {"item": row.item}, places.address("patients:query", row.id))
+
+
+def _message(places: Places, row: Any) -> Subject:
+    query = places.reader.find(Query, row.query_id)
+    title = _("Message in the query on %(item)s") % {"item": query.item} if query else _("Message in a query")
+    return Subject(title, places.address("patients:query", row.query_id))
+
+
+def _infusion(places: Places, row: Any) -> Subject:
+    patient = places.patient(row.patient_id)
+    url = places.address("dosing:infusion", patient.code, row.number) if patient else ""
+    return Subject(_("Infusion %(number)s") % {"number": row.number}, url)
+
+
+def _adverse_event(places: Places, row: Any) -> Subject:
+    patient = places.patient(row.patient_id)
+    url = places.address("safety:event", patient.code, row.number) if patient else ""
+    return Subject(f"AE {row.number} · {row.term}", url)
+
+
+def _delegation(places: Places, row: Any) -> Subject:
+    name = places.reader.name(User, row.user_id)
+    return Subject(_("Role of %(name)s") % {"name": name}, places.address("accounts:person", row.user_id))
+
+
+def _user(places: Places, row: Any) -> Subject:
+    return Subject(
+        _("Account of %(name)s") % {"name": row.full_name}, places.address("accounts:person", row.id)
+    )
+
+
+def _signature(places: Places, row: Any) -> Subject:
+    model = model_labelled(row.target_type)
+    target = places.reader.find(model, row.target_id) if model else None
+    signed = places.of_row(model, target) if model and target else Subject(row.target_type)
+    return Subject(_("Signature on %(what)s") % {"what": signed.title}, signed.url)
+
+
+def _version(places: Places, row: Any) -> Subject:
+    return Subject(_("Protocol version %(version)s") % {"version": row.version})
+
+
+MAKERS: dict[str, Callable[[Places, Any], Subject]] = {
+    "patients.patient": _patient,
+    "patients.identity": _of_patient("patients:identity", lambda row: _("Identity")),
+    "patients.consent": _of_patient(
+        "patients:consent", lambda row: _("Consent %(version)s") % {"version": row.version}
+    ),
+    "patients.eligibilitydecision": _of_patient("patients:eligibility", lambda row: _("Eligibility")),
+    "patients.visit": _visit,
+    Record._meta.label_lower: _record,
+    "patients.query": _query,
+    "patients.querymessage": _message,
+    "dosing.infusion": _infusion,
+    AdverseEvent._meta.label_lower: _adverse_event,
+    "accounts.delegation": _delegation,
+    "accounts.user": _user,
+    "audit.signature": _signature,
+    "trials.protocolversion": _version,
+}

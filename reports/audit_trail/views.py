@@ -1,0 +1,312 @@
+"""The page of the audit trail: filtered, in words, as CSV, and its review recorded (AUD-11)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.db import transaction
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit import events, reading
+from audit.change_labels import Change, Reader, moment
+from audit.models import AccessEvent, TrailReview
+from audit.reading import Entry, Place
+from patients.models import Patient
+from reports.audit_trail.forms import KINDS, ORIGINS, ReviewForm, TrailForm
+from reports.audit_trail.subjects import Places, Subject
+from trials.access import TrialRequest, trial_page
+from trials.listing.lines import csv_lines, csv_text
+from trials.listing.parts import Chip
+from trials.models import ProtocolVersion, Trial
+from trials.permissions import Permission as P
+from trials.roles import ROLES
+
+TONES = {
+    "created": "done", "changed": "draft", "deleted": "late", "signed": "signed",
+    "unsigned": "late", "access": "none", "review": "checked",
+}  # fmt: skip
+CSV_HEAD = (
+    "time_utc", "time_at_site", "user", "full_name", "role", "what", "table", "subject", "patient", "field", "label",
+    "old", "new", "reason", "origin", "request", "session", "address",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry as the page shows it."""
+
+    entry: Entry
+    subject: Subject
+    patient: Patient | None
+    when: str
+    kind: str
+    tone: str
+    role: str
+    origin: str
+    item: str = ""
+
+    @cached_property
+    def changes(self) -> Sequence[Change]:
+        """Return what changed, the item asked for first, or the details of an access event."""
+        found = self.entry.changes or _details(self.entry.row, self.entry.reader)
+        return sorted(found, key=lambda change: change.code != self.item)
+
+    @property
+    def nothing_before(self) -> bool:
+        """Return whether nothing stood here before: the values of a new row, the details of an access event."""
+        return self.entry.kind in ("created", "access")
+
+    @property
+    def first(self) -> Change | None:
+        """Return the change that the row shows before it is opened."""
+        return self.changes[0] if self.changes else None
+
+    @property
+    def more(self) -> int:
+        """Return how many changes there are beside the first."""
+        return max(0, len(self.changes) - 1)
+
+
+class TrailPage:
+    """The trail as one request asks for it; the names are those of the listing's templates."""
+
+    kept_parameters: tuple[Any, ...] = ()
+    previous_url = ""
+
+    def __init__(self, request: TrialRequest) -> None:
+        self.request, self.trial = request, request.trial
+        self.may = {str(permission) for permission in request.access.permissions}
+        self.people = list(
+            User.objects.filter(delegations__trial=self.trial).distinct().order_by("full_name")
+        )
+        self.form = TrailForm(request.GET, trial=self.trial, people=self.people, may=self.may)
+        self.reader = reader_of(self.trial, self.people)
+        self.reader.may = self.may
+
+    @property
+    def valid(self) -> bool:
+        """Return whether every filter could be read."""
+        return self.form.is_valid()
+
+    @cached_property
+    def page(self) -> reading.Page:
+        """Return the entries of this page. Raises BadRequest for a place that is none."""
+        if not self.valid:
+            return reading.Page([], None)
+        asked = self.request.GET.get("after", "")
+        after = Place.read(asked) if asked else None
+        if asked and after is None:
+            raise BadRequest(_("This page of the trail cannot be found."))
+        return reading.page(self.form.filter(), may=self.may, reader=self.reader, after=after)
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        """Return the page as lines."""
+        return self._lines(self.page.entries)
+
+    def _lines(self, entries: Sequence[Entry]) -> list[Line]:
+        if not entries:
+            return []
+        reader = entries[0].reader
+        known = reader.found.setdefault(Patient, {})
+        missing = {entry.patient_id for entry in entries} - {None, *known}
+        known.update(Patient.objects.in_bulk(missing) if missing else {})
+        places = Places(self.trial.slug, reader)
+        return [self._line(entry, places) for entry in entries]
+
+    def _line(self, entry: Entry, places: Places) -> Line:
+        return Line(
+            entry=entry,
+            subject=places.of(entry),
+            patient=places.patient(entry.patient_id),
+            when=moment(entry.at, self.reader.zone),
+            kind=str(dict(KINDS)[entry.kind]),
+            tone=TONES[entry.kind],
+            role=str(ROLES[entry.role].title) if entry.role in ROLES else entry.role,
+            origin=str(dict(ORIGINS).get(entry.origin, entry.origin)),
+            item=self.request.GET.get("item", ""),
+        )
+
+    @property
+    def chips(self) -> list[Chip]:
+        """Return the active filters, each with the address without it."""
+        found = []
+        for name, field in self.form.fields.items():
+            value = self.request.GET.get(name, "")
+            if value:
+                words = dict(_flat(getattr(field, "choices", ()))).get(value, value)
+                if name == "row" and self.lines:
+                    words = self.lines[0].subject.title
+                found.append(Chip(str(field.label or _("Only")), str(words), self._url(without=name)))
+        return found
+
+    @property
+    def clear_url(self) -> str:
+        """Return the address without filters."""
+        return self.request.path
+
+    @property
+    def first_url(self) -> str:
+        """Return the address of the newest entries that pass the filters, when this is a later page."""
+        return self._url() if self.request.GET.get("after") else ""
+
+    @property
+    def next_url(self) -> str:
+        """Return the address of the page with earlier entries, or nothing."""
+        return self._url(after=str(self.page.next)) if self.page.next else ""
+
+    @property
+    def csv_url(self) -> str:
+        """Return the address of the same entries as CSV."""
+        return self._url(format="csv")
+
+    @property
+    def query(self) -> str:
+        """Return the filters as they stand in the address."""
+        return self._url().partition("?")[2]
+
+    def _url(self, without: str = "", **added: str) -> str:
+        query = self.request.GET.copy()
+        for name in {"after", "format", without} & set(query):
+            del query[name]
+        for name in [name for name in query if not query[name]]:
+            del query[name]
+        query.update(added)
+        return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
+
+    def csv_rows(self) -> Iterator[list[str]]:
+        """Yield the head and one row per changed field, newest first. Streams."""
+        yield list(CSV_HEAD)
+        for entries in reading.pages(self.form.filter(), may=self.may, reader=self.reader):
+            for line in self._lines(entries):
+                for change in line.changes or [Change("", "", "", "")]:
+                    yield _csv_row(line, change)
+
+
+@trial_page(see=P.SEE_TRAIL, change=P.REVIEW_TRAIL)
+def trail(request: TrialRequest) -> HttpResponseBase:
+    """Show the trail, send it as CSV, or record the review of what the filter shows."""
+    page = TrailPage(request)
+    if request.method == "POST":
+        return _review(request, page)
+    if request.GET.get("format") == "csv" and page.valid:
+        return _csv(request, page)
+    return _show(request, page, ReviewForm())
+
+
+def reader_of(trial: Trial, people: Sequence[User]) -> Reader:
+    """Return who reads the trail of a trial: the page's language, the clock of the site."""
+    reader = Reader(language=get_language() or "en", zone=trial.rules.trial.site.time_zone)
+    reader.found = {User: {person.pk: person for person in people}, Trial: {trial.pk: trial}}
+    reader.found[ProtocolVersion] = {trial.protocol_id: trial.protocol}
+    return reader
+
+
+def _show(request: TrialRequest, page: TrailPage, form: ReviewForm) -> HttpResponse:
+    context = {"listing": page, "review": form if request.access.may(P.REVIEW_TRAIL) else None}
+    return render(
+        request, "reports/trail.html", context, status=200 if page.valid and not form.errors else 400
+    )
+
+
+def _review(request: TrialRequest, page: TrailPage) -> HttpResponse:
+    form = ReviewForm(request.POST)
+    if not form.is_valid() or not page.valid:
+        return _show(request, page, form)
+    record_review(page=page, conclusion=form.cleaned_data["conclusion"], by=request.user)
+    messages.success(request, _("The review is recorded in the trail."))
+    return redirect(page._url())
+
+
+@transaction.atomic
+def record_review(*, page: TrailPage, conclusion: str, by: Any) -> TrailReview:
+    """Store who looked through the trail with which filter, when, at how many rows, and the conclusion."""
+    return TrailReview.objects.create(
+        trial_id=page.trial.pk,
+        reviewer_id=by.pk,
+        reviewer_name=by.full_name,
+        role=page.request.access.role.code,
+        reviewed_at=timezone.now(),
+        filters={"query": page.query, "words": {chip.label: chip.value for chip in page.chips}},
+        rows_seen=reading.count(page.form.filter(), may=page.may),
+        conclusion=conclusion,
+    )
+
+
+def _csv(request: TrialRequest, page: TrailPage) -> StreamingHttpResponse:
+    detail = {"listing": "trail", "filters": page.query}
+    events.record(kind=events.Kind.EXPORTED, trial_id=page.trial.pk, detail=detail, request=request)
+    response = StreamingHttpResponse(csv_lines(page.csv_rows()), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="trail.csv"'
+    return response
+
+
+def _csv_row(line: Line, change: Change) -> list[str]:
+    entry = line.entry
+    free = {"full_name": entry.full_name, "old": change.old, "new": change.new, "reason": entry.reason}
+    told = {
+        "time_utc": entry.at,
+        "time_at_site": line.when,
+        "user": entry.user_name,
+        "role": entry.role,
+        "what": entry.kind,
+        "table": entry.source,
+        "subject": line.subject.title,
+        "patient": line.patient.code if line.patient else "",
+        "field": change.code,
+        "label": change.label,
+        "origin": entry.origin,
+        "request": entry.request,
+        "session": entry.session,
+        "address": entry.address,
+        **free,
+    }
+    typed = {*free, "subject"}
+    return [csv_text(told[name], free_text=name in typed) for name in CSV_HEAD]
+
+
+EVENT_WORDS = {
+    "path": gettext_lazy("Page"), "method": gettext_lazy("Method"), "message": gettext_lazy("Message"),
+    "purpose": gettext_lazy("Purpose"), "format": gettext_lazy("Format"), "filters": gettext_lazy("Filters"),
+    "listing": gettext_lazy("Listing"), "migrations": gettext_lazy("Migrations"), "with": gettext_lazy("With"),
+}  # fmt: skip
+
+
+def _details(row: Any, reader: Reader) -> list[Change]:
+    """Return what an access event or a review tells, as lines with a label and a text."""
+    if isinstance(row, TrailReview):
+        words = ", ".join(f"{label}: {value}" for label, value in row.filters.get("words", {}).items())
+        return [
+            Change("filter", _("Filter"), "", words or _("none")),
+            Change("rows", _("Entries"), "", str(row.rows_seen)),
+            Change("conclusion", _("Conclusion"), "", row.conclusion),
+        ]
+    detail = events.told(row, may=reader.may) if isinstance(row, AccessEvent) else {}
+    told = {key: _plain(value) for key, value in detail.items()}
+    return [Change(key, str(EVENT_WORDS.get(key, key)), "", text) for key, text in told.items() if text]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(inner) for inner in value)
+    return "" if value is None else str(value)
+
+
+def _flat(choices: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield (value, words) of choices, those in groups too."""
+    for value, words in choices:
+        if isinstance(words, list | tuple):
+            yield from words
+        else:
+            yield value, words

@@ -1,0 +1,144 @@
+"""What the casebook page reads of one patient: each table once, and only what the reader may see."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+from django.http import Http404
+from django.utils import timezone
+
+from audit.models import Signature
+from dosing.models import Infusion, Preparation
+from patients.casebook.casebook import Casebook, day_of
+from patients.casebook.range_flags import subject_in
+from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
+from patients.participation.visit_status import OPEN_PATIENTS
+from protocol.document.document import Protocol
+from protocol.document.items import Form
+from protocol.values.reference_ranges import Book, Readings, Subject, laboratory_items
+from safety.labels import day_zero
+from safety.models import AdverseEvent
+from trials.access import Access
+from trials.laboratories.ranges import book_of
+
+
+@dataclass
+class Dossier:
+    """One patient for one reader. Everything below is read when first asked for, in one query each."""
+
+    access: Access
+    casebook: Casebook
+    now: datetime = field(default_factory=timezone.now)
+
+    @classmethod
+    def opened(cls, access: Access, code: str) -> "Dossier":
+        """Open the casebook of a patient of this trial; another trial's patient does not exist (404)."""
+        try:
+            return cls(access, Casebook.opened(user=access.user, trial=access.trial, code=code))
+        except Patient.DoesNotExist:
+            raise Http404 from None
+
+    @property
+    def patient(self) -> Patient:
+        """Return the patient, with protocol and trial at hand."""
+        return self.casebook.patient
+
+    @property
+    def rules(self) -> Protocol:
+        """Return the protocol the patient is captured under."""
+        return self.patient.protocol.rules
+
+    @property
+    def zone(self) -> str:
+        """Return the name of the site's time zone."""
+        return self.rules.trial.site.time_zone
+
+    @property
+    def today(self) -> date:
+        """Return today on the clock of the site."""
+        return self.now.astimezone(self.access.trial.zone).date()
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the patient is still screened or followed."""
+        return self.patient.state in OPEN_PATIENTS
+
+    @property
+    def zero(self) -> date:
+        """Return study day 0: first infusion or inclusion, as the protocol counts; before that screening."""
+        return day_zero(self.patient, self.rules) or self.patient.screened_on
+
+    @cached_property
+    def visits(self) -> list[Visit]:
+        """Return the visits in the order of the protocol."""
+        return sorted(self.casebook.visits, key=lambda visit: (visit.position, visit.number))
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """Return the captured forms that were not struck out."""
+        return [record for record in self.casebook.records if record.state != Record.State.STRUCK_OUT]
+
+    @cached_property
+    def ranges(self) -> Book:
+        """Return the reference ranges of the trial."""
+        return book_of(self.access.trial)
+
+    @cached_property
+    def subject(self) -> Subject:
+        """Return what reference ranges ask of the patient."""
+        return subject_in(self.patient, self.rules, self.casebook.records)
+
+    def readings(self, form: Form, record: Record) -> Readings:
+        """Return by item where the laboratory values of a record lie; nothing for other forms."""
+        if not laboratory_items(form):
+            return {}
+        visit = next((each for each in self.casebook.visits if each.pk == record.visit_id), None)
+        day = day_of(visit) if visit else None
+        return self.ranges.read(form, record.values, subject=self.subject, day=day)
+
+    @cached_property
+    def events(self) -> list[AdverseEvent]:
+        """Return the adverse events that stand, in order of onset."""
+        rows = AdverseEvent.objects.visible_to(self.access.user).filter(patient=self.patient).standing()
+        return list(rows.order_by("onset_earliest", "number"))
+
+    @cached_property
+    def infusions(self) -> list[Infusion]:
+        """Return the infusions as both arms share them, with the product for those who may know it."""
+        rows = Infusion.objects.visible_to(self.access.user).filter(patient=self.patient)
+        if self.access.sees_treatment:
+            rows = rows.select_related("preparation")
+        return list(rows.order_by("number"))
+
+    def preparation(self, infusion: Infusion) -> Preparation | None:
+        """Return the product of an infusion; None for readers who may not know the treatment (CEL-18)."""
+        if not self.access.sees_treatment:
+            return None
+        return getattr(infusion, "preparation", None)
+
+    @cached_property
+    def consents(self) -> list[Consent]:
+        """Return the consents, the one in force last."""
+        return list(
+            Consent.objects.visible_to(self.access.user)
+            .filter(patient=self.patient)
+            .order_by("given_at", "pk")
+        )
+
+    @cached_property
+    def decision(self) -> Any:
+        """Return the latest decision on eligibility with `holds` (its signature is valid), or None."""
+        valid = Signature.objects.filter(
+            target_type=EligibilityDecision._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
+        )
+        rows = EligibilityDecision.objects.visible_to(self.access.user).filter(patient=self.patient)
+        return rows.defer("criteria").annotate(holds=Exists(valid)).order_by("decided_at", "pk").last()
+
+    def records_of(self, form: str) -> Iterable[Record]:
+        """Return the records of a form in the order of visits and rows."""
+        order = {visit.pk: number for number, visit in enumerate(self.visits)}
+        rows = [record for record in self.records if record.form == form]
+        return sorted(rows, key=lambda record: (order.get(record.visit_id or 0, -1), record.repeat))

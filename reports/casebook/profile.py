@@ -1,0 +1,354 @@
+"""The profile of one patient, as a figure and as a table.
+
+Doses appear only for readers who may know the treatment; for others the figure does not depend on the arm.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import ceil, floor
+from typing import Any
+
+from django.utils.functional import cached_property
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from dosing.dose import compare, shown_millions
+from dosing.models import Infusion
+from patients.casebook.casebook import visit_title
+from patients.casebook.range_flags import range_words, reference_words, side_words
+from patients.models import Record, Visit
+from protocol.document.items import Form, Item
+from protocol.values.labels import own_number, unit_words
+from protocol.values.moments import Moment
+from protocol.values.months import day_text, month_text
+from protocol.values.parsing import decimal, display, flag, moment
+from protocol.values.reference_ranges import Reading as ReferenceReading
+from protocol.values.reference_ranges import is_laboratory
+from reports.casebook.dossier import Dossier
+from reports.figures import lanes
+from reports.figures.shapes import Figure, day_ticks
+from safety.labels import day as day_words
+from safety.models import AdverseEvent
+
+BY_DAY, BY_DATE = "day", "date"
+MEDICATION_DOMAIN = "CM"
+PAST_END = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The figure and the same marks as rows (lane, what is known)."""
+
+    figure: Figure
+    rows: list[tuple[str, str]]
+
+
+class Chart:
+    """Builds the profile of one patient; days are counted from study day 0 on the clock of the site."""
+
+    def __init__(self, dossier: Dossier, axis: str = BY_DAY) -> None:
+        self.dossier, self.rules, self.axis = dossier, dossier.rules, axis
+        self.language = get_language() or "en"
+        self.zero, self.today = dossier.zero, (dossier.today - dossier.zero).days
+
+    def day(self, on: date) -> int:
+        """Return the study day of a calendar day."""
+        return (on - self.zero).days
+
+    def day_of(self, at: Moment, *, last: bool = False) -> float:
+        """Return the study day of a moment, with the time of day where it is known."""
+        if at.precision != "minute":
+            return float(self.day(at.last_day if last else at.first_day))
+        local = at.earliest.astimezone(self.dossier.access.trial.zone)
+        return self.day(local.date()) + (local.hour * 60 + local.minute) / 1440
+
+    def said(self, on: date) -> str:
+        """Return a day in words: date and study day."""
+        return f"{day_text(on, self.language)} ({day_words(self.day(on))})"
+
+    def profile(self) -> Profile:
+        """Return the figure with its table."""
+        strips = [self.visits, self.infusions, self.events, *self.logs, *self.curves]
+        first, last = self._range(strips)
+        today = self.today if self.dossier.is_open and first <= self.today <= last else None
+        drawn = lanes.draw(
+            lanes.Profile(
+                label=self._finding(),
+                first=first,
+                last=last,
+                ticks=[(day, self._tick(day, first)) for day in day_ticks(first, last)],
+                lanes=strips,
+                today=today,
+                today_label=_("today, day %(day)s") % {"day": str(self.today).replace("-", "−")},
+            )
+        )
+        return Profile(drawn, [(lane.title, tip) for lane in strips for tip in _tips(lane)])
+
+    def _tick(self, day: int, first: int) -> str:
+        if self.axis != BY_DATE:
+            return day_words(day)
+        on = self.zero + timedelta(days=day)
+        month = month_text(on.month, self.language)
+        year = f" {on:%y}" if day - first < 28 or on.month == 1 else ""
+        return f"{on.day} {month}{year}"
+
+    def _range(self, strips: list[lanes.Lane]) -> tuple[int, int]:
+        days = [0.0, *(day for lane in strips for day in _days(lane))]
+        first, last = min(days), max(days)
+        if self.dossier.is_open and self.today <= last + PAST_END * max(28.0, last - first):
+            last = max(last, float(self.today))
+        margin = max(1.0, 0.02 * (last - first))
+        first, last = first - margin, last + margin
+        bars = [bar for lane in strips if isinstance(lane, lanes.Bars) for bar in lane.bars]
+        return floor(first), ceil(lanes.last_day_for(bars, first, last))
+
+    @cached_property
+    def visits(self) -> lanes.Visits:
+        """Visits on their windows."""
+        marks = [mark for visit in self.dossier.visits if (mark := self._visit(visit))]
+        return lanes.Visits(
+            title=_("Visits"), note=_("planned window"), empty=_("no visit planned yet"), marks=marks
+        )
+
+    def _visit(self, visit: Visit) -> lanes.Mark | None:
+        on = visit.held_on or visit.planned_on
+        is_planned = visit.state == Visit.State.PLANNED
+        if on is None or (is_planned and not self.dossier.is_open):
+            return None
+        window = None
+        if visit.window_from and visit.window_to:
+            window = (float(self.day(visit.window_from)), float(self.day(visit.window_to)))
+        late = is_planned and visit.window_to is not None and visit.window_to < self.dossier.today
+        css = "visit-done" if visit.held_on else "visit-late" if late else "visit-next"
+        title = visit_title(self.dossier.patient.protocol, visit, self.language, _("Unscheduled"))
+        state = _("overdue, planned") if late else visit.get_state_display().lower()
+        tip = f"{title}: {state} {self.said(on)}"
+        if visit.window_from and visit.window_to and not visit.held_on:
+            tip += ", " + _("window %(first)s to %(last)s") % {
+                "first": day_text(visit.window_from, self.language),
+                "last": day_text(visit.window_to, self.language),
+            }
+        crossed = visit.state == Visit.State.MISSED
+        return lanes.Mark(day=float(self.day(on)), css=css, tip=tip, window=window, crossed=crossed)
+
+    @cached_property
+    def infusions(self) -> lanes.Infusions:
+        """Infusions; the dose stands beside the mark for readers who may know the treatment."""
+        marks = [mark for infusion in self.dossier.infusions if (mark := self._infusion(infusion))]
+        note = _("×10⁶ cells/kg") if self.dossier.access.sees_treatment else ""
+        return lanes.Infusions(title=_("Infusions"), note=note, empty=_("none planned yet"), marks=marks)
+
+    def _infusion(self, infusion: Infusion) -> lanes.Mark | None:
+        given = infusion.state == Infusion.State.GIVEN and bool(infusion.started)
+        if given:
+            at = Moment.from_iso(infusion.started, self.dossier.zone)
+            day = self.day_of(at)
+            told = f"{at.display(self.language)} ({day_words(floor(day))})"
+        elif infusion.planned_on is not None and self.dossier.is_open:
+            day, told = float(self.day(infusion.planned_on)), self.said(infusion.planned_on)
+        else:
+            return None
+        title, dose = _("Infusion %(number)s") % {"number": infusion.number}, self._dose(infusion)
+        tip = f"{title}: {infusion.get_state_display().lower()} {told}"
+        if dose:
+            tip += ", " + _("%(dose)s ×10⁶ cells/kg") % {"dose": dose}
+        crossed = infusion.state == Infusion.State.NOT_GIVEN
+        return lanes.Mark(
+            day=day, css="infusion" if given else "visit-next", tip=tip, label=dose, crossed=crossed
+        )
+
+    def _dose(self, infusion: Infusion) -> str:
+        prepared = self.dossier.preparation(infusion)
+        dosing = self.rules.dosing
+        if prepared is None or prepared.cells_per_kg is None or dosing is None:
+            return ""
+        limits = dosing.cells_per_kg
+        finding = compare(
+            prepared.cells_per_kg, lowest=limits.lowest, target=limits.target, highest=limits.highest
+        )
+        return shown_millions(finding)
+
+    @cached_property
+    def events(self) -> lanes.Bars:
+        """Adverse events from onset to end, the worst kept where rows run out."""
+        return lanes.Bars(
+            title=_("Adverse events"),
+            note=_("CTCAE grade"),
+            empty=_("none reported"),
+            bars=[self._event(event) for event in self.dossier.events],
+            more=_("{count} more in the data table"),
+        )
+
+    def _event(self, event: AdverseEvent) -> lanes.Bar:
+        onset = event.onset_moment.placed(self.dossier.zone)
+        start, end = self.day_of(onset), event.end_moment
+        words = [event.term, f"G{event.grade}"]
+        if event.serious:
+            words.insert(1, _("serious"))
+        if end is None:
+            words.append(_("ongoing"))
+        until = end.display(self.language) if end else _("ongoing")
+        tip = _("%(event)s %(term)s: grade %(grade)s%(serious)s, %(onset)s to %(end)s") % {
+            "event": event,
+            "term": event.term,
+            "grade": event.grade,
+            "onset": onset.display(self.language),
+            "serious": _(", serious") if event.serious else "",
+            "end": until,
+        }
+        stop = self.day_of(end.placed(self.dossier.zone), last=True) if end else self._until()
+        return lanes.Bar(
+            start=start, end=max(start, stop), css=f"g{event.grade}", label=" · ".join(words), tip=tip,
+            weight=event.grade + 5 * event.serious,
+        )  # fmt: skip
+
+    def _until(self) -> float:
+        """Return the day up to which something is known to go on: today, or the end of the study."""
+        ended = self.dossier.patient.ended_on
+        return float(self.day(ended) if ended else self.today)
+
+    @cached_property
+    def logs(self) -> list[lanes.Bars]:
+        """One lane for each log that the protocol draws: those it names, else those of medication."""
+        named = self.rules.profile.logs
+        forms = [self.rules.form(code) for code in named or self.rules.logs]
+        return [self._log(form) for form in forms if named or form.cdisc_domain == MEDICATION_DOMAIN]
+
+    def _log(self, form: Form) -> lanes.Bars:
+        bars = [bar for record in self.dossier.records_of(form.code) if (bar := self._episode(form, record))]
+        return lanes.Bars(
+            title=form.title.in_language(self.language),
+            empty=_("none recorded"),
+            bars=bars,
+            more=_("{count} more in the data table"),
+        )
+
+    def _episode(self, form: Form, record: Record) -> lanes.Bar | None:
+        """Read a row by the CDISC names of its items, so that any protocol's log is understood."""
+        values = {item.cdisc: (item, record.values.get(item.name)) for item in form.items if item.cdisc}
+        domain = form.cdisc_domain or ""
+        name = self._words(values, f"{domain}TRT") or self._words(values, f"{domain}TERM")
+        if not name:
+            return None
+        dose = (self._words(values, f"{domain}{part}") for part in ("DOSE", "DOSU"))
+        label = " ".join(filter(None, [name, *dose]))
+        begin, stop = (self._moment(values, f"{domain}{part}") for part in ("STDTC", "ENDTC"))
+        start = self.day_of(begin) if begin else float(self.day(self.dossier.patient.screened_on))
+        end = self.day_of(stop, last=True) if stop else self._until()
+        since = begin.display(self.language) if begin else _("unknown start")
+        tip = f"{label}: {since} – {stop.display(self.language) if stop else _('ongoing')}"
+        return lanes.Bar(start=start, end=max(start, end), css="medication", label=label, tip=tip)
+
+    def _words(self, values: dict[str, tuple[Item, Any]], cdisc: str) -> str:
+        item, value = values.get(cdisc, (None, None))
+        return display(value, item, self.language, _) if item and not isinstance(value, dict) else ""
+
+    def _moment(self, values: dict[str, tuple[Item, Any]], cdisc: str) -> Moment | None:
+        return moment(values.get(cdisc, (None, None))[1], self.dossier.zone)
+
+    @cached_property
+    def curves(self) -> list[lanes.Curve]:
+        """The measured values that the protocol names for the profile."""
+        return [self._curve(path, 1 + number % 2) for number, path in enumerate(self.rules.profile.labs)]
+
+    def _curve(self, path: str, number: int) -> lanes.Curve:
+        code, _dot, _name = path.partition(".")
+        form, item = self.rules.form(code), self.rules.item(path)
+        found = sorted(self._readings(form, item), key=lambda triple: triple[0].day)
+        last, lies = found[-1][1:] if found else (None, None)
+        judged = is_laboratory(form, item)
+        limits = (float(item.soft.lowest), float(item.soft.highest)) if item.soft and not judged else None
+        side = flag(last, item) if lies is None else lies.flag
+        mark = {"high": _(" H"), "low": _(" L")}.get(side, "")
+        return lanes.Curve(
+            title=item.label.in_language(self.language),
+            note=self._unit_and_limits(item, lies, judged=judged),
+            empty=_("no value yet"),
+            readings=[reading for reading, _value, _lies in found],
+            limits=limits,
+            last=f"{own_number(last, item, self.language)}{mark}" if found else "",
+            number=number,
+        )
+
+    def _unit_and_limits(self, item: Item, lies: ReferenceReading | None, *, judged: bool) -> str:
+        expected = f"{item.soft.lowest}–{item.soft.highest}" if item.soft and not judged else ""
+        if lies is not None:
+            in_range = range_words(lies.low, lies.high, "", self.language) if lies.has_range else ""
+            expected = in_range or _("no reference range")
+        return " · ".join(filter(None, [unit_words(item.unit or ""), expected]))
+
+    def _readings(
+        self, form: Form, item: Item
+    ) -> Iterator[tuple[lanes.Reading, Any, ReferenceReading | None]]:
+        visits = {visit.pk: visit for visit in self.dossier.visits}
+        for record in self.dossier.records_of(form.code):
+            lies = self.dossier.readings(form, record).get(item.name)
+            value = record.values.get(item.name)
+            number, visit = decimal(value), visits.get(record.visit_id or 0)
+            day = self._measured(form, record, visit)
+            if number is None or day is None:
+                continue
+            where = visit.key if visit else ""
+            words = display(value, item, self.language, _)
+            tip = f"{item.label.in_language(self.language)}: {words}, {where} ({day_words(floor(day))})"
+            told = [reference_words(lies, item, self.language), side_words(lies)]
+            tip = ", ".join([tip, *filter(None, told)])
+            yield lanes.Reading(day=day, value=float(number), tip=tip, limits=_bounds(lies)), value, lies
+
+    def _measured(self, form: Form, record: Record, visit: Visit | None) -> float | None:
+        """Return the day of a measurement: the form's own date and time, else the day of the visit."""
+        for item in form.items:
+            if item.type in ("datetime", "date") and (
+                at := moment(record.values.get(item.name), self.dossier.zone)
+            ):
+                return self.day_of(at)
+        on = (visit.held_on or visit.planned_on) if visit else None
+        return float(self.day(on)) if on else None
+
+    def _finding(self) -> str:
+        """Return what the figure shows, in a sentence for those who do not see it."""
+        dossier = self.dossier
+        held = sum(visit.state == Visit.State.HELD for visit in dossier.visits)
+        given = sum(infusion.state == Infusion.State.GIVEN for infusion in dossier.infusions)
+        worst = max((event.grade for event in dossier.events), default=0)
+        told = _(
+            "Profile of %(code)s: %(held)s of %(visits)s visits held, %(given)s infusions given, "
+            "%(events)s adverse events"
+        ) % {
+            "code": dossier.patient.code,
+            "held": held,
+            "visits": len(dossier.visits),
+            "given": given,
+            "events": len(dossier.events),
+        }
+        if worst:
+            told += _(", worst grade %(grade)s") % {"grade": worst}
+        lasts = [f"{curve.title} {curve.last}" for curve in self.curves if curve.last]
+        return told + (_("; last values: %(values)s") % {"values": ", ".join(lasts)} if lasts else "")
+
+
+def _bounds(lies: ReferenceReading | None) -> tuple[float | None, float | None] | None:
+    if lies is None or not lies.has_range:
+        return None
+    low, high = (None if bound is None else float(bound) for bound in (lies.low, lies.high))
+    return low, high
+
+
+def _tips(lane: lanes.Lane) -> list[str]:
+    if isinstance(lane, lanes.Visits | lanes.Infusions):
+        return [mark.tip for mark in lane.marks]
+    if isinstance(lane, lanes.Bars):
+        return [bar.tip for bar in lane.bars]
+    return [reading.tip for reading in lane.readings] if isinstance(lane, lanes.Curve) else []
+
+
+def _days(lane: lanes.Lane) -> Iterator[float]:
+    if isinstance(lane, lanes.Visits | lanes.Infusions):
+        for mark in lane.marks:
+            yield from (mark.day, *(mark.window or ()))
+    elif isinstance(lane, lanes.Bars):
+        for bar in lane.bars:
+            yield from (bar.start, bar.end)
+    elif isinstance(lane, lanes.Curve):
+        yield from (reading.day for reading in lane.readings)

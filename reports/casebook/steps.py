@@ -1,0 +1,125 @@
+"""The patient's own way: consent, eligibility, inclusion, infusions, end of study; and what is missing."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from dosing.models import Infusion
+from patients.models import Consent, EligibilityDecision, Patient
+from patients.participation import eligibility
+from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
+from reports.casebook.dossier import Dossier
+from trials.reader import said
+
+State = Patient.State
+DONE, SIGNED = "complete", "signed"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: `state` and `flags` choose the glyph, `note` says what is known or missing."""
+
+    title: str | Promise
+    state: str
+    note: str
+    url: str
+    flags: tuple[str, ...] = ()
+
+
+def steps(dossier: Dossier, base: str) -> list[Step]:
+    """Return the steps of a patient in their order; `base` is the address of the casebook."""
+    return [
+        _consent(dossier, base),
+        _eligibility(dossier, base),
+        _inclusion(dossier, base),
+        *(_infusion(dossier, infusion, base) for infusion in dossier.infusions),
+        _end(dossier, base),
+    ]
+
+
+def _consent(dossier: Dossier, base: str) -> Step:
+    title, url = _("Consent"), f"{base}consent/"
+    if not dossier.consents:
+        if dossier.is_open:
+            return Step(title, NOT_STARTED, _("not recorded yet"), url, ("due",))
+        return Step(title, NOT_APPLICABLE, _("none recorded"), url)
+    consent = dossier.consents[-1]
+    if consent.type != Consent.Type.PATIENT and consent.capacity_regained_on and dossier.is_open:
+        return Step(title, DONE, _("the patient must confirm it now"), url, ("overdue",))
+    told = {"version": consent.version, "giver": consent.get_type_display().lower()}
+    return Step(title, DONE, _("v%(version)s, %(giver)s") % told, url)
+
+
+def _eligibility(dossier: Dossier, base: str) -> Step:
+    title, url, decision = _("Eligibility"), f"{base}eligibility/", dossier.decision
+    if decision is not None and decision.holds:
+        group = f", {decision.group}" if decision.group else ""
+        return Step(title, SIGNED, f"{decision.get_conclusion_display().lower()}{group}", url)
+    if dossier.patient.state != State.SCREENING:
+        return Step(title, NOT_APPLICABLE, _("not decided"), url)
+    if decision is not None:
+        return Step(title, NOT_STARTED, _("the signature no longer holds"), url, ("due",))
+    waiting = len(eligibility.evaluate(dossier.patient).obstacles)
+    note = (
+        ngettext(
+            "%(waiting)s criterion does not allow it yet", "%(waiting)s criteria do not allow it yet", waiting
+        )
+        % {"waiting": waiting}
+        if waiting
+        else _("an investigator can sign it")
+    )
+    return Step(title, NOT_STARTED, note, url, () if waiting else ("due",))
+
+
+def _inclusion(dossier: Dossier, base: str) -> Step:
+    patient, title, url = dossier.patient, _("Inclusion"), f"{base}enrol/"
+    if patient.enrolled_on:
+        return Step(title, DONE, said(patient.enrolled_on), url)
+    if patient.state == State.SCREEN_FAILED:
+        return Step(title, NOT_APPLICABLE, _("screen failure"), f"{base}fail/")
+    decision = dossier.decision
+    ready = (
+        decision is not None
+        and decision.holds
+        and decision.conclusion == EligibilityDecision.Conclusion.ELIGIBLE
+    )
+    note = _("can be included") if ready and dossier.consents else _("after consent and eligibility")
+    return Step(title, NOT_STARTED, note, url, ("due",) if ready and dossier.consents else ())
+
+
+def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
+    title = _("Infusion %(number)s") % {"number": infusion.number}
+    url = f"{base}infusions/{infusion.number}/"
+    if infusion.state == Infusion.State.GIVEN and infusion.started_at:
+        given = infusion.started_at.astimezone(dossier.access.trial.zone).date()
+        return Step(title, DONE, said(given), url)
+    if infusion.state == Infusion.State.NOT_GIVEN:
+        return Step(title, "missed", _("not given"), url)
+    if not dossier.is_open:
+        return Step(title, NOT_APPLICABLE, _("not given"), url)
+    first, last = infusion.window_from, infusion.window_to
+    late = last is not None and last < dossier.today
+    flags = ("overdue",) if late else ("due",) if first is not None and first <= dossier.today else ()
+    note = (
+        _("planned on %(day)s") % {"day": said(infusion.planned_on)}
+        if infusion.planned_on
+        else _("not planned yet")
+    )
+    return Step(title, NOT_STARTED, note, url, flags)
+
+
+def _end(dossier: Dossier, base: str) -> Step:
+    patient, title, url = dossier.patient, _("End of study"), f"{base}end/"
+    if patient.ended_on:
+        told = {"reason": patient.get_end_reason_display().lower(), "day": said(patient.ended_on)}
+        return Step(title, DONE, _("%(reason)s, %(day)s") % told, url)
+    if patient.state == State.SCREEN_FAILED:
+        return Step(title, NOT_APPLICABLE, _("not included"), url)
+    waiting = sum(visit.state == "planned" for visit in dossier.visits)
+    note = ngettext("%(waiting)s visit to come", "%(waiting)s visits to come", waiting) % {"waiting": waiting}
+    ready = patient.state == State.ENROLLED and not waiting
+    return Step(
+        title, NOT_STARTED, _("every visit is settled") if ready else note, url, ("due",) if ready else ()
+    )

@@ -1,0 +1,134 @@
+"""The header of every page of a patient: who, where the study stands, the clock of a serious event."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from dosing.models import Preparation
+from patients.models import Consent, Patient, Record
+from protocol.document.document import Protocol
+from protocol.values.labels import display, own_unit_words
+from protocol.values.moments import Moment
+from safety import labels
+from safety.models import AdverseEvent
+from trials.access import Access
+from trials.models import Trial
+
+TONES = {
+    Patient.State.SCREENING: "draft",
+    Patient.State.SCREEN_FAILED: "none",
+    Patient.State.ENROLLED: "due",
+    Patient.State.ENDED: "locked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningClock:
+    """A serious event whose report to the sponsor is owed."""
+
+    number: int
+    term: str
+    grade: int
+    text: str
+    started: str
+    hours: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header shows. `facts` are label and words, in their order, without the blank ones."""
+
+    code: str
+    status: str | Promise
+    tone: str
+    facts: list[tuple[str, str]]
+    clocks: list[RunningClock]
+
+
+def header(patient: Patient, access: Access) -> Header:
+    """Return the header for this reader. Costs three queries, four when product data may be shown."""
+    rules = patient.protocol.rules
+    values = _latest_values(patient, rules)
+    facts = [
+        (_("Age, sex"), _told(rules, values, rules.profile.age, rules.profile.sex)),
+        (_("Weight"), _weight(rules, values)),
+        (_("First infusion"), _day(patient.first_infusion_on)),
+        (_("Study day"), _study_day(patient, rules, access.trial)),
+        (_("Lot"), _lots(patient) if access.sees_treatment else ""),
+        (_("Consent"), _consent(patient)),
+    ]
+    return Header(
+        code=patient.code,
+        status=patient.get_end_reason_display() or patient.get_state_display(),
+        tone=TONES[Patient.State(patient.state)],
+        facts=[(label, text) for label, text in facts if text],
+        clocks=_clocks(patient, access.trial.rules, timezone.now()),
+    )
+
+
+def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
+    """Return by `form.item` the latest answer to what the profile shows."""
+    paths = [path for path in (rules.profile.age, rules.profile.sex, rules.profile.weight) if path]
+    records = (
+        Record.objects.filter(patient=patient, form__in={path.split(".")[0] for path in paths})
+        .exclude(state=Record.State.STRUCK_OUT)
+        .order_by(Coalesce("visit__held_on", "visit__planned_on").asc(nulls_first=True), "pk")
+        .values_list("form", "values")
+    )
+    return {f"{form}.{item}": value for form, values in records for item, value in values.items()}
+
+
+def _told(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
+    language = get_language() or "en"
+    answers = [display(values[path], rules.item(path), language, _) for path in paths if path in values]
+    return ", ".join(answers)
+
+
+def _weight(rules: Protocol, values: dict[str, Any]) -> str:
+    """Return the weight in the unit of the protocol: what a conversion leaves behind the comma is not measured."""
+    path = rules.profile.weight
+    weight = values.get(path or "")
+    if path and isinstance(weight, dict) and "entered" in weight:
+        return own_unit_words(weight, rules.item(path), get_language() or "en")
+    return _told(rules, values, path)
+
+
+def _day(day: date | None) -> str:
+    return Moment.from_date(day).display(get_language() or "en") if day else ""
+
+
+def _study_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
+    zero = labels.day_zero(patient, rules)
+    if zero is None:
+        return ""
+    until = patient.ended_on or timezone.now().astimezone(trial.zone).date()
+    return labels.day((until - zero).days)
+
+
+def _lots(patient: Patient) -> str:
+    lots = Preparation.objects.filter(patient=patient).exclude(lot="").order_by("infusion__number")
+    return ", ".join(dict.fromkeys(lots.values_list("lot", flat=True)))
+
+
+def _consent(patient: Patient) -> str:
+    latest = Consent.objects.filter(patient=patient).order_by("given_at", "pk").last()
+    return f"v{latest.version}" if latest else _("None yet")
+
+
+def _clocks(patient: Patient, rules: Protocol, now: datetime) -> list[RunningClock]:
+    events = AdverseEvent.objects.filter(patient=patient).awaiting_report().order_by("due_at")
+    zone, hours = rules.trial.site.time_zone, rules.safety.sae_clock_hours
+    clocks = []
+    for event in events:
+        reading, start = event.clock(now), event.clock_starts_at
+        if reading is not None and start is not None:
+            began = Moment.from_datetime(start, zone).display(get_language() or "en")
+            text = labels.clock_text(reading)
+            clocks.append(RunningClock(event.number, event.term, event.grade, text, began, hours))
+    return clocks

@@ -1,0 +1,131 @@
+"""The casebook of one patient: what is captured, what is missing next, and the profile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from patients.casebook.navigation import FormLink, Navigation, VisitLink
+from patients.casebook.navigation import navigation as places
+from patients.models import Record
+from patients.participation.visit_status import (
+    COMPLETE,
+    MISSED,
+    NOT_APPLICABLE,
+    NOT_STARTED,
+    STAGES,
+    UNFINISHED,
+)
+from reports.casebook.dossier import Dossier
+from reports.casebook.profile import BY_DATE, BY_DAY, Chart
+from reports.casebook.steps import Step, steps
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+# What static/stroma.css says of the classes of a profile, in the light colours: a file stands alone.
+PAPER_STYLE = """
+text{font:12px Arial,"Liberation Sans",Helvetica,sans-serif;fill:#546274}.ink{fill:#15202c}.strong{font-weight:640}
+.gridline{stroke:#e6eaef}.lane{stroke:#dde3ea}.axis{stroke:#74808f;fill:none}.band{fill:#dfeee5}
+.window{fill:#0b5c8e;opacity:.2}.visit-done{fill:#1a7340}.visit-late{fill:#b3261e}
+.visit-next{fill:#fff;stroke:#0b5c8e;stroke-width:1.75}.infusion{fill:#0b5c8e}.medication{fill:#667b90}
+.g1{fill:#f6da86;stroke:#8f6b0c}.g2{fill:#f0a744;stroke:#96590a}.g3{fill:#e0643a;stroke:#a4381a}
+.g4{fill:#9e1b24;stroke:#9e1b24}.g5{fill:#3b0d14;stroke:#3b0d14}
+.line-1{fill:none;stroke:#0a6b70;stroke-width:2}.point-1{fill:#0a6b70;stroke:#fff;stroke-width:1.5}
+.line-2{fill:none;stroke:#4d3fa3;stroke-width:2}.point-2{fill:#4d3fa3;stroke:#fff;stroke-width:1.5}
+.today{stroke:#b3261e;stroke-width:1.5}.today-label{fill:#b3261e;font-weight:640}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CasebookNavigation:
+    """The left side: visits with their forms and running logs, the patient's own steps, the number of events."""
+
+    places: Navigation
+    steps: list[Step]
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormRow:
+    """One form over all visits: (link, whether this is the visit to work on); no link where it is not asked."""
+
+    title: str
+    cells: list[tuple[FormLink | None, bool]]
+
+
+@trial_page(see=P.SEE_TRIAL)
+def casebook(request: TrialRequest, code: str) -> HttpResponse:
+    """Show the casebook; `?axis=date` puts calendar dates on the profile."""
+    access = request.access
+    dossier = Dossier.opened(access, code)
+    axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
+    left = navigation(dossier)
+    complete, expected = progress(left.places.visits)
+    context = {
+        "patient": dossier.patient,
+        "navigation": left.places,
+        "left": left,
+        "profile": Chart(dossier, axis).profile(),
+        "by_date": axis == BY_DATE,
+        "forms": form_matrix(left.places.visits),
+        "complete": complete,
+        "expected": expected,
+        "may_add_visit": access.may(P.ENTER_DATA) and dossier.is_open,
+        "to_sign": _to_sign(dossier.casebook.records) if access.may(P.SIGN) else 0,
+    }
+    return render(request, "reports/casebook.html", context)
+
+
+@trial_page(see=P.SEE_TRIAL)
+def download(request: TrialRequest, code: str) -> HttpResponse:
+    """Send the profile as an SVG file of its own, in the light colours."""
+    dossier = Dossier.opened(request.access, code)
+    axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
+    drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE)
+    name = f"{dossier.patient.code}-profile.svg"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(drawing, content_type="image/svg+xml", headers=headers)
+
+
+def navigation(dossier: Dossier) -> CasebookNavigation:
+    """Return the left side of a patient's casebook; the visit to work on is the current one."""
+    base = reverse("reports:casebook", args=[dossier.access.trial.slug, dossier.patient.code])
+    found = places(dossier.casebook)
+    current = _to_work_on(found.visits)
+    visits = tuple(replace(visit, current=visit is current) for visit in found.visits)
+    return CasebookNavigation(replace(found, visits=visits), steps(dossier, base), len(dossier.events))
+
+
+def _to_work_on(visits: Sequence[VisitLink]) -> VisitLink | None:
+    """Return the first visit that is late or due and not complete, else the first draft."""
+    waiting = [visit for visit in visits if visit.state in UNFINISHED]
+    urgent = (visit for visit in waiting if {"overdue", "due"} & set(visit.flags))
+    return next(urgent, None) or next((visit for visit in waiting if visit.state != NOT_STARTED), None)
+
+
+def _to_sign(records: Sequence[Record]) -> int:
+    """Return how many complete forms wait for a signature, rows of logs too: those of the page that signs."""
+    return sum(
+        record.state == Record.State.COMPLETE and not getattr(record, "is_signed", False)
+        for record in records
+    )
+
+
+def progress(visits: Sequence[VisitLink]) -> tuple[int, int]:
+    """Return (complete, expected) forms: the required ones of visits that count, and optional ones begun."""
+    counted = [
+        form for visit in visits if visit.state not in (MISSED, NOT_APPLICABLE) for form in visit.forms
+    ]
+    expected = [form for form in counted if form.needed or form.state != NOT_STARTED]
+    return sum(form.state in STAGES[COMPLETE:] for form in expected), len(expected)
+
+
+def form_matrix(visits: Sequence[VisitLink]) -> list[FormRow]:
+    """Return a row for each form that any visit asks for, in the order of the visits."""
+    titles = {form.code: form.title for visit in visits for form in visit.forms}
+    asked = [({form.code: form for form in visit.forms}, visit.current) for visit in visits]
+    return [
+        FormRow(title, [(forms.get(code), now) for forms, now in asked]) for code, title in titles.items()
+    ]

@@ -1,0 +1,80 @@
+"""The checklist of the database lock: what stands in the way, by patient, with links; and the lock."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from patients.models import Patient
+from reports.closing.checklist import CASEBOOK, Counted, checklist, lock_trial
+from trials.access import Access, TrialRequest, trial_page
+from trials.permissions import Permission as P
+
+LONGEST = 2000
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.LOCK)
+def show(request: TrialRequest) -> HttpResponse:
+    """Show the checklist; a data manager locks the trial when nothing blocks, or with a reason for each point."""
+    errors: dict[str, list[str]] = {}
+    if request.method == "POST":
+        try:
+            _lock(request)
+        except ValidationError as refused:
+            errors = getattr(refused, "message_dict", None) or {"reason": refused.messages}
+        else:
+            messages.success(request, _("The trial is locked: nothing changes until it is unlocked."))
+            return redirect(request.path)
+    counted, patients = checklist(request.access)
+    context = {
+        "points": [(each, each.point.url(request.trial.slug)) for each in counted],
+        "blocks": [_asked(request, each, errors) for each in counted if each.blocks],
+        "columns": [each.point.title for each in counted if each.total],
+        "rows": _rows([each for each in counted if each.total], patients, request.access),
+        "may_lock": request.access.may(P.LOCK) and not request.trial.locked_at,
+        "errors": errors,
+        "reason": request.POST.get("reason", ""),
+    }
+    return render(request, "reports/checklist.html", context, status=422 if errors else 200)
+
+
+def _lock(request: TrialRequest) -> None:
+    sent = request.POST
+    names = (name for name in sent if name.startswith("override-"))
+    overridden = {name.removeprefix("override-"): sent[name][:LONGEST] for name in names}
+    lock_trial(
+        access=request.access, reason=sent.get("reason", "")[:LONGEST], overridden=overridden, by=request.user
+    )
+
+
+def _asked(request: TrialRequest, each: Counted, errors: dict[str, list[str]]) -> dict[str, Any]:
+    name = f"override-{each.point.code}"
+    return {
+        "name": name,
+        "title": each.point.title,
+        "count": each.total,
+        "typed": request.POST.get(name, ""),
+        "error": " ".join(errors.get(name, ())),
+    }
+
+
+def _rows(counted: list[Counted], patients: list[Patient], access: Access) -> list[tuple[Patient, list[Any]]]:
+    """Return the patients for whom anything stands, with (number, address) for each point."""
+    found = []
+    for patient in patients:
+        numbers = [each.by_patient.get(patient.pk, 0) for each in counted]
+        if any(numbers):
+            cells = [(n, _behind(each, patient, access)) for n, each in zip(numbers, counted, strict=True)]
+            found.append((patient, cells))
+    return found
+
+
+def _behind(each: Counted, patient: Patient, access: Access) -> str:
+    """Return where a number leads. Who may not sign is led to the casebook that waits for a signature."""
+    if each.point.page == "patients:sign-casebook" and not access.may(P.SIGN):
+        return reverse(CASEBOOK, args=[access.trial.slug, patient.code])
+    return each.point.url(access.trial.slug, patient.code)

@@ -1,0 +1,184 @@
+"""Two figures of the home page: patients enrolled against the plan, adverse events by worst grade.
+
+Values and words come ready; this module only decides where everything is drawn. No Django.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from reports.figures.shapes import (
+    Circle,
+    Figure,
+    Line,
+    Path,
+    Point,
+    Rect,
+    Scale,
+    Shape,
+    Words,
+    nice_step,
+    shortened,
+    text_width,
+    tick_text,
+    value_ticks,
+)
+
+ACCRUAL_WIDTH, ACCRUAL_HEIGHT = 480.0, 232.0
+MOST_MONTHS = 6
+GRADES_WIDTH, GRADES_LEFT, GRADES_RIGHT, GRADES_ROW = 660.0, 216.0, 606.0, 27.0
+DEEP_GRADES = frozenset({4, 5})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accrual:
+    """Patients enrolled by day. `steps` are (day, number so far); `plan` is (first day, last day, target)."""
+
+    label: str
+    steps: Sequence[tuple[date, int]]
+    plan: tuple[date, date, int] | None
+    today: date
+    now_label: str
+    plan_label: str
+    tips: Sequence[str]
+    month: Callable[[date], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermRow:
+    """One adverse event term: patients by their worst grade, 1 to 5; `share` is written behind the bar."""
+
+    term: str
+    patients: tuple[int, int, int, int, int]
+    share: str
+    tips: tuple[str, str, str, str, str]
+
+    @property
+    def total(self) -> int:
+        """Return the patients with the event."""
+        return sum(self.patients)
+
+
+def planned(plan: tuple[date, date, int], on: date) -> float:
+    """Return how many patients a plan of even recruitment expects on a day."""
+    first, last, target = plan
+    whole = (last - first).days
+    share = (on - first).days / whole if whole else 1.0
+    return target * min(1.0, max(0.0, share))
+
+
+def accrual(data: Accrual) -> Figure:
+    """Return the step figure: what was planned dashed, what happened as steps up to today."""
+    first, last = _period(data)
+    most = max([data.plan[2] if data.plan else 0, *(number for _day, number in data.steps), 1])
+    ticks = value_ticks([0, most], 4)
+    across = Scale(first.toordinal(), last.toordinal(), 34.0, ACCRUAL_WIDTH - 62)
+    down = Scale(0, ticks[-1], ACCRUAL_HEIGHT - 32, 16)
+    shapes: list[Shape] = [*_counts(ticks, across, down), *_months(first, last, across, data.month)]
+    if data.plan:
+        shapes.extend(_plan(data.plan, data.plan_label, across, down))
+    shapes.extend(_steps(data, across, down))
+    return Figure(width=ACCRUAL_WIDTH, height=ACCRUAL_HEIGHT, label=data.label, shapes=tuple(shapes))
+
+
+def _period(data: Accrual) -> tuple[date, date]:
+    days = [day for day, _number in data.steps] + [data.today]
+    if data.plan:
+        days += data.plan[:2]
+    return min(days).replace(day=1), max(days)
+
+
+def _counts(ticks: Sequence[float], across: Scale, down: Scale) -> list[Shape]:
+    shapes: list[Shape] = []
+    for tick in ticks:
+        if tick != int(tick):
+            continue
+        shapes.append(Line(x1=across.start, y1=down(tick), x2=across.end, y2=down(tick), css="gridline"))
+        shapes.append(Words(x=across.start - 8, y=down(tick) + 4, text=tick_text(tick), anchor="end"))
+    return shapes
+
+
+def _months(first: date, last: date, across: Scale, name: Callable[[date], str]) -> list[Shape]:
+    count = (last.year - first.year) * 12 + last.month - first.month
+    step = next(
+        (each for each in (1, 2, 3, 6, 12, 24) if count / each <= MOST_MONTHS), max(1, count // MOST_MONTHS)
+    )
+    shapes: list[Shape] = []
+    for number in range(0, count + 1, step):
+        month = first.month - 1 + number
+        day = date(first.year + month // 12, month % 12 + 1, 1)
+        text = name(day)
+        half = text_width(text) / 2
+        x = max(half, across(day.toordinal()))
+        shapes.append(Words(x=x, y=ACCRUAL_HEIGHT - 10, text=text, anchor="middle"))
+    return shapes
+
+
+def _plan(plan: tuple[date, date, int], label: str, across: Scale, down: Scale) -> list[Shape]:
+    first, last, target = plan
+    end = (across(last.toordinal()), down(target))
+    start = (across(first.toordinal()), down(0))
+    return [
+        Path(points=(start, end), css="plan"),
+        Words(x=min(end[0] + 6, ACCRUAL_WIDTH - text_width(label)), y=end[1] + 4, text=label),
+    ]
+
+
+def _steps(data: Accrual, across: Scale, down: Scale) -> list[Shape]:
+    begin = data.plan[0] if data.plan else data.steps[0][0] if data.steps else data.today
+    points: list[Point] = [(across(min(begin, data.today).toordinal()), down(0))]
+    dots: list[Shape] = []
+    reached = 0
+    for (day, number), tip in zip(data.steps, data.tips, strict=True):
+        x = across(day.toordinal())
+        points += [(x, down(reached)), (x, down(number))]
+        dots.append(Circle(x=x, y=down(number), radius=3.6, css="point", tip=tip))
+        reached = number
+    now = (across(data.today.toordinal()), down(reached))
+    points.append(now)
+    area = (*points, (now[0], down(0)))
+    anchor = "end" if now[0] - text_width(data.now_label) > across.start else "start"
+    label = Words(x=now[0], y=max(10.0, now[1] - 10), text=data.now_label, css="ink strong", anchor=anchor)
+    return [
+        Path(points=area, css="area", closed=True),
+        Path(points=tuple(points), css="actual"),
+        *dots,
+        label,
+    ]
+
+
+def worst_grades(rows: Sequence[TermRow], label: str) -> Figure:
+    """Return bars of patients by term, cut by worst grade; the number stands in each part that has room."""
+    most = max([row.total for row in rows] or [1])
+    step = max(1.0, nice_step(most, 5))
+    end = -(-most // step) * step
+    across = Scale(0, end, GRADES_LEFT, GRADES_RIGHT)
+    bottom = 8 + len(rows) * GRADES_ROW
+    shapes: list[Shape] = []
+    for number in range(int(end / step) + 1):
+        x = across(number * step)
+        shapes.append(Line(x1=x, y1=6, x2=x, y2=bottom, css="gridline"))
+        shapes.append(Words(x=x, y=bottom + 18, text=tick_text(number * step), anchor="middle"))
+    for index, row in enumerate(rows):
+        shapes.extend(_term(row, 10 + index * GRADES_ROW, across))
+    return Figure(width=GRADES_WIDTH, height=bottom + 28, label=label, shapes=tuple(shapes))
+
+
+def _term(row: TermRow, y: float, across: Scale) -> list[Shape]:
+    middle = y + 14
+    term = Words(
+        x=GRADES_LEFT - 10, y=middle, text=shortened(row.term, GRADES_LEFT - 14), css="ink", anchor="end"
+    )
+    shapes: list[Shape] = [term]
+    before = 0
+    for grade, (number, tip) in enumerate(zip(row.patients, row.tips, strict=True), start=1):
+        if not number:
+            continue
+        left, right = across(before), across(before + number)
+        shapes.append(Rect(x=left, y=y, width=right - left, height=20, css=f"g{grade}", radius=2.5, tip=tip))
+        if right - left > text_width(str(number)) + 4:
+            css = "on-deep" if grade in DEEP_GRADES else "on-pale"
+            shapes.append(Words(x=(left + right) / 2, y=middle, text=str(number), css=css, anchor="middle"))
+        before += number
+    shapes.append(Words(x=across(before) + 7, y=middle, text=row.share))
+    return shapes

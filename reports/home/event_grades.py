@@ -1,0 +1,84 @@
+"""Adverse events by worst grade: a patient counts once for each term. Totals over all arms, never by arm."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db.models import Max
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from reports.figures import charts
+from reports.figures.shapes import Figure
+from reports.home.work import Work
+from safety.models import AdverseEvent
+
+MOST_TERMS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class EventGrades:
+    """The figure, the grades that occur in it, its rows, and how many terms it leaves out."""
+
+    figure: Figure | None
+    grades: list[int]
+    rows: list[charts.TermRow]
+    left_out: int
+    patients: int
+
+
+def worst_by_term(work: Work) -> dict[str, list[int]]:
+    """Return for each term the number of patients by worst grade (1 to 5), most patients first.
+
+    Terms that differ only in capitals are one. What was entered in error is left out.
+    """
+    events = AdverseEvent.objects.visible_to(work.user).filter(trial=work.trial).standing()
+    worst: dict[str, dict[int, int]] = defaultdict(dict)
+    spelled: dict[str, str] = {}
+    for term, patient, grade in events.order_by().values_list("term", "patient_id").annotate(Max("grade")):
+        folded = " ".join(term.casefold().split())
+        spelled.setdefault(folded, term)
+        worst[folded][patient] = max(grade, worst[folded].get(patient, 0))
+    counted = {
+        spelled[term]: [list(by.values()).count(grade) for grade in range(1, 6)] for term, by in worst.items()
+    }
+    return dict(sorted(counted.items(), key=lambda pair: (-sum(pair[1]), pair[0].casefold())))
+
+
+def event_grades(work: Work) -> EventGrades:
+    """Return the figure of the most frequent terms, as shares of the patients included so far."""
+    counted = worst_by_term(work)
+    rows = [_row(term, counts, work.enrolled) for term, counts in list(counted.items())[:MOST_TERMS]]
+    grades = [grade for grade in range(1, 6) if any(row.patients[grade - 1] for row in rows)]
+    figure = charts.worst_grades(rows, _label(rows)) if rows else None
+    return EventGrades(figure, grades, rows, max(0, len(counted) - MOST_TERMS), work.enrolled)
+
+
+def _row(term: str, counts: list[int], enrolled: int) -> charts.TermRow:
+    first, second, third, fourth, fifth = counts
+    tips = [_tip(term, grade, number) for grade, number in enumerate(counts, start=1)]
+    share = _("%(share)s %%") % {"share": round(100 * sum(counts) / enrolled)} if enrolled else ""
+    return charts.TermRow(
+        term=term, patients=(first, second, third, fourth, fifth), share=share,
+        tips=(tips[0], tips[1], tips[2], tips[3], tips[4]),
+    )  # fmt: skip
+
+
+def _tip(term: str, grade: int, number: int) -> str:
+    told = {"term": term, "grade": grade, "number": number}
+    return (
+        ngettext(
+            "%(term)s, worst grade %(grade)s: %(number)s patient",
+            "%(term)s, worst grade %(grade)s: %(number)s patients",
+            number,
+        )
+        % told
+    )
+
+
+def _label(rows: list[charts.TermRow]) -> str:
+    if not rows:
+        return ""
+    return _("Adverse events by worst grade. Most frequent: %(term)s, in %(number)s patients.") % {
+        "term": rows[0].term,
+        "number": rows[0].total,
+    }

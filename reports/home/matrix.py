@@ -1,0 +1,240 @@
+"""The subject × visit matrix: one glyph per visit, computed for a whole page of patients in four queries."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.models import Patient, Query, Record, Visit
+from patients.participation.visit_status import (
+    COMPLETE,
+    LOCKED,
+    MISSED,
+    NOT_APPLICABLE,
+    OPEN_PATIENTS,
+    STAGE,
+    STAGES,
+    first_unfinished,
+    forms_at,
+    nominal_day,
+    required_at,
+    visit_stage,
+    visit_standing,
+)
+from protocol.document.design import Visit as ProtocolVisit
+from protocol.document.design import VisitForm
+from protocol.document.document import Protocol
+from trials.access import Access
+from trials.models import ProtocolVersion, Trial
+
+ROWS, COLUMNS = 50, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A visit of the protocol: its code, its title, and its study day where the code does not say it."""
+
+    code: str
+    title: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One visit of one patient: `of` is said before the state, `url` leads to the first unfinished form."""
+
+    state: str
+    flags: Sequence[str]
+    of: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One patient; `note` says why no more visits follow."""
+
+    patient: Patient
+    url: str
+    note: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """What the matrix reads of a visit."""
+
+    pk: int
+    patient_id: int
+    code: str
+    state: str
+    window: tuple[date | None, date | None]
+    locked: bool
+    protocol_id: int | None
+
+
+def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
+    """Return the protocols that patients were captured under; costs a query only for earlier versions."""
+    found = {trial.protocol_id: trial.rules} if trial.protocol_id else {}
+    if earlier := set(ids) - found.keys():
+        versions = ProtocolVersion.objects.filter(pk__in=earlier, trial=trial)
+        found.update({version.pk: version.rules for version in versions})
+    return found
+
+
+def page_of(patients: QuerySet[Any], number: int) -> tuple[list[Patient], bool]:
+    """Return the patients of page `number` (from 1) and whether more follow."""
+    first = (number - 1) * ROWS
+    rows = list(patients.order_by("number")[first : first + ROWS + 1])
+    return rows[:ROWS], len(rows) > ROWS
+
+
+def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[Protocol, ProtocolVisit]]:
+    """Return the visits of the newest version, with those of others where they stood, each with its protocol."""
+    found = [(newest, visit) for visit in newest.visits]
+    for rules in others:
+        place = 0
+        for visit in rules.visits:
+            codes = [each.code for _rules, each in found]
+            if visit.code in codes:
+                place = codes.index(visit.code) + 1
+            else:
+                found.insert(place, (rules, visit))
+                place += 1
+    return found
+
+
+def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0) -> list[Column]:
+    """Return up to twelve of the visits, from the one at position `first`."""
+    language = get_language() or "en"
+    found = []
+    for rules, visit in visits[first : first + COLUMNS]:
+        day = nominal_day(rules, visit)
+        text = "" if day is None or visit.code == f"D{day}" else f"D{day}".replace("-", "−")
+        found.append(Column(visit.code, visit.title.in_language(language), text))
+    return found
+
+
+def matrix(
+    *, access: Access, patients: Sequence[Patient], columns: Sequence[Column], today: date
+) -> list[Row]:
+    """Return a row for each patient with a cell for each column."""
+    ids = [patient.pk for patient in patients]
+    codes = [column.code for column in columns]
+    visits = _visits(access, ids, codes)
+    used = {visit.protocol_id for visit in visits.values() if visit.protocol_id}
+    rules = rules_by_id(access.trial, used | {patient.protocol_id for patient in patients})
+    plans = {pk: {code: _Plan.of(each, code) for code in codes} for pk, each in rules.items()}
+    known = _Known(
+        visits=visits,
+        stages=_stages(access, ids),
+        asked=_asked(access, ids),
+        today=today,
+        words=_("%(place)s, %(done)s of %(all)s forms"),
+        trial_locked=access.trial.locked_at is not None,
+    )
+    base = reverse("patients:listing", args=[access.trial.slug])
+    rows = []
+    for patient in patients:
+        url = f"{base}{patient.code}/"
+        cells = [_cell(patient, code, url, plans, known) for code in codes]
+        rows.append(Row(patient, url, note_of(patient), cells))
+    return rows
+
+
+def note_of(patient: Patient) -> str:
+    """Return in a word why a patient is not followed any more."""
+    if patient.state == Patient.State.SCREEN_FAILED:
+        return _("screen failure")
+    return patient.get_end_reason_display().lower() if patient.end_reason else ""
+
+
+def _visits(access: Access, ids: list[int], codes: list[str]) -> dict[tuple[int, str], VisitRow]:
+    rows = Visit.objects.visible_to(access.user).filter(patient__in=ids, number=1, code__in=codes)
+    fields = ("pk", "patient_id", "code", "state", "window_from", "window_to", "locked_at", "protocol_id")
+    return {
+        (patient, code): VisitRow(pk, patient, code, state, (first, last), locked is not None, version)
+        for pk, patient, code, state, first, last, locked, version in rows.order_by().values_list(*fields)
+    }
+
+
+def _stages(access: Access, ids: list[int]) -> Mapping[int, dict[str, int]]:
+    """Return the stage of each form by visit; where a form was entered twice, the less advanced."""
+    records = Record.objects.visible_to(access.user).filter(patient__in=ids, visit__isnull=False)
+    rows = records.exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE).order_by()
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for visit, form, stage in rows.values_list("visit_id", "form", "stage"):
+        forms = found[visit]
+        forms[form] = min(stage, forms.get(form, stage))
+    return found
+
+
+def _asked(access: Access, ids: list[int]) -> set[int]:
+    """Return the visits on which a query is open."""
+    queries = Query.objects.visible_to(access.user).filter(patient__in=ids, state__in=Query.OPEN_STATES)
+    return set(queries.order_by().values_list("record__visit_id", flat=True).distinct())
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The forms of one visit of one protocol."""
+
+    forms: tuple[VisitForm, ...]
+    required: frozenset[str]
+    first: str
+
+    @classmethod
+    def of(cls, rules: Protocol, code: str) -> "_Plan":
+        forms = forms_at(rules, code)
+        return cls(forms, required_at(rules, code), first_unfinished(forms, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read of all patients of the page."""
+
+    visits: Mapping[tuple[int, str], VisitRow]
+    stages: Mapping[int, dict[str, int]]
+    asked: set[int]
+    today: date
+    words: str
+    trial_locked: bool
+
+
+def _cell(
+    patient: Patient, code: str, base: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known
+) -> Cell:
+    visit = known.visits.get((patient.pk, code))
+    if visit is None:
+        return Cell(NOT_APPLICABLE, (), f"{patient.code} {code}", base)
+    plan = plans[visit.protocol_id or patient.protocol_id][code]
+    stages = known.stages.get(visit.pk, {})
+    state, flags = visit_standing(
+        state=visit.state,
+        window=visit.window,
+        begun=visit_stage(plan.required, stages),
+        open_patient=patient.state in OPEN_PATIENTS,
+        today=known.today,
+    )
+    if stages and (visit.locked or patient.locked_at or known.trial_locked):
+        state, flags = STAGES[LOCKED], []
+    if visit.pk in known.asked:
+        flags = [*flags, "query"]
+    form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first
+    if form and stages:
+        form = first_unfinished(plan.forms, stages)
+    url = f"{base}visits/{code}/{form}/" if form else f"{base}visits/{code}/"
+    return Cell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
+
+
+def _said(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:
+    """Return the place, with how many of its forms are complete once it was begun."""
+    if not stages:
+        return place
+    done = sum(stage >= COMPLETE for stage in stages.values())
+    return words % {"place": place, "done": done, "all": len(plan.required | stages.keys())}

@@ -1,0 +1,101 @@
+"""Accrual: patients included by day, against the even recruitment that the protocol plans."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from protocol.document.design import Recruitment, TrialFacts
+from protocol.values.months import day_text, month_text
+from reports.figures import charts
+from reports.figures.shapes import Figure
+from reports.home.work import Work
+
+Plan = tuple[date, date, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Accrual:
+    """The figure, what it says in a word, and the rows of its data table (day, included, so far)."""
+
+    figure: Figure
+    verdict: str
+    tone: str
+    rows: list[tuple[date, int, int]]
+
+
+def plan_of(facts: TrialFacts, first_inclusion: date | None) -> Plan | None:
+    """Return (first day, last day, target) of the recruitment, or None when the protocol plans none.
+
+    A site that includes its first patient only after the planned end counts its months from that patient:
+    the planned calendar says nothing about it any more.
+    """
+    if facts.recruitment is None:
+        return None
+    starts = date.fromisoformat(f"{facts.recruitment.starts}-01")
+    ends = _ends(starts, facts.recruitment)
+    if first_inclusion and first_inclusion > ends:
+        starts = first_inclusion.replace(day=1)
+        ends = _ends(starts, facts.recruitment)
+    return starts, ends, facts.target
+
+
+def _ends(starts: date, recruitment: Recruitment) -> date:
+    month = starts.month - 1 + recruitment.months
+    return date(starts.year + month // 12, month % 12 + 1, 1)
+
+
+def accrual(work: Work) -> Accrual:
+    """Return the accrual of the trial up to today."""
+    facts = work.trial.rules.trial
+    by_day = Counter({on: 0 for _state, on, _number in work.patients if on})
+    for _state, on, number in work.patients:
+        if on:
+            by_day[on] += number
+    rows, so_far = [], 0
+    for on in sorted(by_day):
+        so_far += by_day[on]
+        rows.append((on, by_day[on], so_far))
+    plan = plan_of(facts, rows[0][0] if rows else None)
+    verdict, tone = _verdict(so_far, facts.target, plan, work.today)
+    return Accrual(_figure(rows, so_far, plan, work.today, verdict), verdict, tone, rows)
+
+
+def _verdict(enrolled: int, target: int, plan: Plan | None, today: date) -> tuple[str, str]:
+    if enrolled >= target:
+        return _("Target reached"), "done"
+    if plan is None:
+        return _("No plan in the protocol"), "none"
+    behind = round(charts.planned(plan, today)) - enrolled
+    if behind <= 0:
+        return _("On plan"), "done"
+    return _("%(behind)s behind plan") % {"behind": behind}, "draft"
+
+
+def _figure(
+    rows: list[tuple[date, int, int]], enrolled: int, plan: Plan | None, today: date, verdict: str
+) -> Figure:
+    language = get_language() or "en"
+    tips = [
+        _("%(day)s: %(number)s included") % {"day": day_text(on, language), "number": n}
+        for on, _new, n in rows
+    ]
+    label = _("Recruitment: %(enrolled)s included by %(day)s. %(verdict)s.") % {
+        "enrolled": enrolled,
+        "day": day_text(today, language),
+        "verdict": verdict,
+    }
+    return charts.accrual(
+        charts.Accrual(
+            label=label,
+            steps=[(on, number) for on, _new, number in rows],
+            plan=plan,
+            today=today,
+            now_label=_("%(enrolled)s included") % {"enrolled": enrolled},
+            plan_label=_("plan %(target)s") % {"target": plan[2]} if plan else "",
+            tips=tips,
+            month=lambda day: f"{month_text(day.month, language)} {day:%y}",
+        )
+    )

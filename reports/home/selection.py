@@ -1,0 +1,98 @@
+"""Which patients the home page shows: by status, or by the work that waits with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from dosing.models import Infusion
+from patients.models import Consent, Patient, Query, Record, Visit
+from patients.participation.visit_status import (
+    COMPLETE,
+    DRAFT,
+    OPEN_PATIENTS,
+    SIGNED,
+    STAGE,
+    VERIFIED,
+    overdue,
+)
+
+Narrow = Callable[[QuerySet[Any], date], QuerySet[Any]]
+State = Patient.State
+
+
+@dataclass(frozen=True)
+class Selection:
+    """One entry of the filter: `narrow` keeps its patients, given today at the site."""
+
+    name: str
+    label: str | Promise
+    narrow: Narrow
+
+
+def _in_state(*states: str) -> Narrow:
+    return lambda patients, today: patients.filter(state__in=states)
+
+
+def _with_overdue(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
+    return patients.filter(Exists(Visit.objects.filter(overdue(today), patient=OuterRef("pk"))))
+
+
+def _with_record(below: int, at_least: int = DRAFT) -> Narrow:
+    def narrow(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
+        records = Record.objects.filter(patient=OuterRef("pk")).exclude(state=Record.State.STRUCK_OUT)
+        waiting = records.annotate(stage=STAGE).filter(stage__lt=below, stage__gte=at_least)
+        return patients.filter(Exists(waiting))
+
+    return narrow
+
+
+def _with_query(*states: str) -> Narrow:
+    return lambda patients, today: patients.filter(
+        Exists(Query.objects.filter(patient=OuterRef("pk"), state__in=states))
+    )
+
+
+def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
+    """Keep patients who can decide again after somebody else consented, or whom an amendment asks to sign again."""
+    latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
+    known = patients.filter(state__in=OPEN_PATIENTS).annotate(
+        consent_type=Subquery(latest.values("type")[:1]),
+        capacity=Subquery(latest.values("capacity_regained_on")[:1]),
+        consent_version=Subquery(latest.values("version")[:1]),
+    )
+    confirmed = ~Q(consent_type=Consent.Type.PATIENT) & Q(capacity__isnull=False)
+    amended = ~Q(reconsent_version="") & ~Q(consent_version=F("reconsent_version"))
+    return known.filter(confirmed | amended)
+
+
+def _with_infusion_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
+    planned = Infusion.objects.filter(patient=OuterRef("pk"), state="planned", window_from__lte=today)
+    return patients.filter(Exists(planned), state=State.ENROLLED)
+
+
+BY_STATUS = (
+    Selection("all", _("All patients"), lambda patients, today: patients),
+    Selection("follow_up", _("In follow-up"), _in_state(State.ENROLLED)),
+    Selection("screening", _("In screening"), _in_state(State.SCREENING)),
+    Selection("ended", _("Ended"), _in_state(State.ENDED, State.SCREEN_FAILED)),
+)
+BY_WORK = (
+    Selection("overdue", _("With an overdue visit"), _with_overdue),
+    Selection("drafts", _("With a draft"), _with_record(below=COMPLETE)),
+    Selection("queries", _("With an open query"), _with_query(*Query.OPEN_STATES)),
+    Selection("unverified", _("With forms to verify"), _with_record(below=VERIFIED, at_least=COMPLETE)),
+    Selection("unsigned", _("With forms to sign"), _with_record(below=SIGNED, at_least=COMPLETE)),
+    Selection("reconsent", _("With a new consent due"), reconsent_due),
+    Selection("infusions", _("With an infusion due"), _with_infusion_due),
+)
+SELECTIONS = {selection.name: selection for selection in (*BY_STATUS, *BY_WORK)}
+
+
+def chosen(name: str) -> Selection:
+    """Return the selection of that name; all patients for a name that does not exist."""
+    return SELECTIONS.get(name, BY_STATUS[0])

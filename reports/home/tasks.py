@@ -1,0 +1,214 @@
+"""The tiles of the home page: for each role the work that waits for it, a number that leads to the list."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from patients.models import Patient
+from patients.participation.visit_status import COMPLETE, DRAFT, VERIFIED
+from reports.home.work import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Work
+from safety.clocks import span
+from safety.labels import length
+from trials.reader import said
+
+State = Patient.State
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A number, what it counts, what to know about it, and the list behind it."""
+
+    name: str | Promise
+    count: int
+    note: str
+    icon: str
+    tone: str
+    url: str
+
+
+def _list(work: Work, name: str, **query: str) -> str:
+    return reverse(name, args=[work.trial.slug], query=query or None)
+
+
+def _patients(work: Work, show: str) -> str:
+    return f"{_list(work, 'reports:home', show=show)}#patients"
+
+
+def serious_reports(work: Work) -> Tile:
+    """Serious events whose 24-hour clock runs, with the time left to the next deadline."""
+    count, late, next_due = work.clocks["running"], work.clocks["late"], work.clocks["next"]
+    note = _("No clock is running")
+    if late:
+        note = ngettext("%(late)s past its deadline", "%(late)s past their deadline", late) % {"late": late}
+    elif next_due:
+        left = length(span(max(next_due - work.now, timedelta())))
+        note = _("next in %(left)s") % {"left": left}
+    name = ngettext("SAE report due", "SAE reports due", count)
+    return Tile(name, count, note, "triangle-alert", "late", _list(work, "safety:listing", clock="open"))
+
+
+def overdue_visits(work: Work) -> Tile:
+    """Visits whose window has passed."""
+    count = work.visits_that("overdue")
+    oldest = min((row["oldest"] for row in work.visits if row["oldest"]), default=None)
+    note = _("since %(day)s") % {"day": said(oldest)} if oldest else _("All in their windows")
+    name = ngettext("Overdue visit", "Overdue visits", count)
+    return Tile(name, count, note, "hourglass", "late", _patients(work, "overdue"))
+
+
+def drafts(work: Work) -> Tile:
+    """Forms begun and not complete."""
+    count = work.forms_at(DRAFT)
+    note = _("Nothing left unfinished")
+    if work.oldest_draft:
+        days = (work.now - work.oldest_draft).days
+        note = ngettext("oldest: %(days)s day", "oldest: %(days)s days", days) % {"days": days}
+    name = ngettext("Form to finish", "Forms to finish", count)
+    return Tile(name, count, note, "file-pen-line", "draft", _patients(work, "drafts"))
+
+
+def open_queries(work: Work) -> Tile:
+    """Questions nobody has answered."""
+    count, old = work.queries["open"], work.queries["old"]
+    note = _("%(old)s older than %(days)s days") % {"old": old, "days": OLD_QUERY_DAYS}
+    name = ngettext("Open query", "Open queries", count)
+    url = _list(work, "patients:queries", state="open")
+    return Tile(name, count, note, "message-square-text", "query", url)
+
+
+def answered_queries(work: Work) -> Tile:
+    """Answers that wait for the person who asked."""
+    count = work.queries["answered"]
+    name = ngettext("Answer to judge", "Answers to judge", count)
+    url = _list(work, "patients:queries", state="answered")
+    return Tile(name, count, _("close or reopen the query"), "message-square-reply", "query", url)
+
+
+def forms_to_sign(work: Work) -> Tile:
+    """Complete forms without a valid signature."""
+    count = work.forms_at(COMPLETE, VERIFIED)
+    name = ngettext("Form to sign", "Forms to sign", count)
+    return Tile(
+        name, count, _("complete, not signed"), "signature", "signed", _list(work, "patients:to-sign")
+    )
+
+
+def events_to_sign(work: Work) -> Tile:
+    """Adverse events without a valid review signature."""
+    count = work.events_to_sign
+    name = ngettext("Adverse event to sign", "Adverse events to sign", count)
+    url = _list(work, "safety:listing", signed="no")
+    return Tile(name, count, _("reviewed by nobody yet"), "signature", "signed", url)
+
+
+def forms_to_verify(work: Work) -> Tile:
+    """Complete forms that the protocol wants compared with the source."""
+    count = work.forms_to_verify
+    name = ngettext("Form to verify", "Forms to verify", count)
+    url = _list(work, "patients:verification", waits="yes")
+    return Tile(name, count, _("complete, not source verified"), "list-checks", "checked", url)
+
+
+def reconsents(work: Work) -> Tile:
+    """Patients who have to consent again: because they can decide again, or because of an amendment."""
+    count = work.reconsents
+    name = ngettext("New consent due", "New consents due", count)
+    return Tile(
+        name,
+        count,
+        _("able to decide again, or an amendment"),
+        "user-round-check",
+        "draft",
+        _patients(work, "reconsent"),
+    )
+
+
+def infusions_due(work: Work) -> Tile:
+    """Planned infusions whose window has opened."""
+    count, late = work.infusions["due"], work.infusions["late"]
+    note = ngettext("%(late)s past its window", "%(late)s past their window", late) % {"late": late}
+    name = ngettext("Infusion due", "Infusions due", count)
+    return Tile(name, count, note, "droplets", "due", _patients(work, "infusions"))
+
+
+def screenings(work: Work) -> Tile:
+    """Patients on whom nobody has decided yet."""
+    count = work.in_state(State.SCREENING)
+    name = ngettext("Patient in screening", "Patients in screening", count)
+    return Tile(
+        name, count, _("eligibility to decide"), "user-round-search", "due", _patients(work, "screening")
+    )
+
+
+def to_prepare(work: Work) -> Tile:
+    """Infusions of the next days without a preparation."""
+    count = work.preparations["next"]
+    note = _("within %(days)s days") % {"days": PREPARE_AHEAD_DAYS}
+    name = ngettext("Infusion to prepare", "Infusions to prepare", count)
+    return Tile(name, count, note, "flask-conical", "due", _list(work, "dosing:listing", state="planned"))
+
+
+def unrecorded_preparations(work: Work) -> Tile:
+    """Infusions that were given although their preparation was not recorded."""
+    count = work.preparations["given"]
+    name = ngettext("Preparation to record", "Preparations to record", count)
+    return Tile(
+        name,
+        count,
+        _("infusion given, product not recorded"),
+        "clipboard-pen",
+        "late",
+        _list(work, "dosing:listing", state="given"),
+    )
+
+
+def in_follow_up(work: Work) -> Tile:
+    """Patients in follow-up."""
+    count, ended = work.in_state(State.ENROLLED), work.in_state(State.ENDED)
+    note = ngettext("%(ended)s has ended", "%(ended)s have ended", ended) % {"ended": ended}
+    name = ngettext("Patient in follow-up", "Patients in follow-up", count)
+    return Tile(name, count, note, "users", "due", _patients(work, "follow_up"))
+
+
+def unverified_people(work: Work) -> Tile:
+    """People whose identity nobody has checked."""
+    count = work.people["unverified"]
+    name = ngettext("Identity to verify", "Identities to verify", count)
+    return Tile(name, count, _("before they may sign"), "id-card", "late", _list(work, "accounts:people"))
+
+
+def ending_roles(work: Work) -> Tile:
+    """Roles that end soon."""
+    count = work.people["ending"]
+    note = _("within %(days)s days") % {"days": ENDING_SOON_DAYS}
+    name = ngettext("Role ends soon", "Roles end soon", count)
+    return Tile(name, count, note, "calendar-clock", "draft", _list(work, "accounts:people"))
+
+
+def people(work: Work) -> Tile:
+    """People who hold a role today."""
+    count = work.people["all"]
+    name = ngettext("Person with a role", "People with a role", count)
+    return Tile(name, count, _("delegation log"), "users-round", "due", _list(work, "accounts:people"))
+
+
+TILES: dict[str, tuple[Callable[[Work], Tile], ...]] = {
+    "coordinator": (serious_reports, overdue_visits, drafts, open_queries, infusions_due, reconsents),
+    "investigator": (serious_reports, screenings, infusions_due, events_to_sign, forms_to_sign, reconsents),
+    "cell_laboratory": (to_prepare, unrecorded_preparations, infusions_due, in_follow_up),
+    "monitor": (serious_reports, forms_to_verify, answered_queries, open_queries, overdue_visits),
+    "data_manager": (answered_queries, open_queries, drafts, overdue_visits),
+    "statistician": (in_follow_up, drafts, open_queries, serious_reports),
+    "administrator": (unverified_people, ending_roles, people, in_follow_up),
+    "inspector": (serious_reports, open_queries, overdue_visits, drafts, people),
+}
+
+
+def tiles(work: Work) -> list[Tile]:
+    """Return the tiles of the reader's role."""
+    return [tile(work) for tile in TILES[work.access.role.code]]

@@ -1,0 +1,116 @@
+"""Home: what waits for the reader, where every patient stands, how the trial goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from patients.models import Patient, Visit
+from reports.home import event_grades, recruitment, selection, tasks
+from reports.home.matrix import COLUMNS, Row, columns_of, matrix, page_of, visits_of
+from reports.home.work import Work
+from reports.quality import measures
+from trials.access import TrialRequest, trial_page
+from trials.permissions import Permission as P
+from trials.reader import briefly
+
+MOST_SHORTCUTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NextVisit:
+    """A line of the table of next visits."""
+
+    patient: str
+    url: str
+    code: str
+    when: str
+    tone: str
+    status: str
+
+
+@trial_page(see=P.SEE_TRIAL)
+def home(request: TrialRequest) -> HttpResponse:
+    """Show the work, the patients and the trial."""
+    access, work = request.access, Work(request.access)
+    grid = _grid(request, work)
+    context = {
+        "greeting": _greeting(work),
+        "today": work.today,
+        "enrolled": work.enrolled,
+        "target": access.trial.rules.trial.target,
+        "tiles": tasks.tiles(work),
+        "accrual": recruitment.accrual(work),
+        "events": event_grades.event_grades(work),
+        "measures": measures.measures(work),
+        "next_visits": [_next_visit(visit, work.today, request.path) for visit in work.next_visits()],
+        "may_screen": access.may(P.SCREEN) and access.trial.recruiting and not access.trial.locked_at,
+        "sign_here": access.may(P.SIGN) and grid["chosen"].name == "unsigned",
+        "report_on": _shortcuts(grid["rows"]) if access.may(P.REPORT_EVENT) else [],
+        **grid,
+    }
+    return render(request, "reports/home.html", context)
+
+
+def _greeting(work: Work) -> str:
+    hour = work.now.astimezone(work.trial.zone).hour
+    told = {"name": work.user.full_name or work.user.username}
+    if hour < 12:
+        return _("Good morning, %(name)s") % told
+    return (_("Good afternoon, %(name)s") if hour < 18 else _("Good evening, %(name)s")) % told
+
+
+def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
+    """Return the matrix of the patients asked for: `show` selects, `page` and `visits` turn the pages."""
+    chosen = selection.chosen(request.GET.get("show", ""))
+    visits = visits_of(work.trial.rules, work.earlier_rules)
+    page, strips = _positive(request.GET.get("page")), -(-len(visits) // COLUMNS)
+    strip = min(_positive(request.GET.get("visits")), strips)
+    everyone = Patient.objects.visible_to(work.user).filter(trial=work.trial)
+    patients, more = page_of(chosen.narrow(everyone, work.today), page)
+    columns = columns_of(visits, (strip - 1) * COLUMNS)
+    return {
+        "chosen": chosen,
+        "by_status": selection.BY_STATUS,
+        "by_work": selection.BY_WORK,
+        "columns": columns,
+        "rows": matrix(access=work.access, patients=patients, columns=columns, today=work.today),
+        "previous_page": _address(request, page=page - 1) if page > 1 else "",
+        "next_page": _address(request, page=page + 1) if more else "",
+        "previous_visits": _address(request, visits=strip - 1) if strip > 1 else "",
+        "later_visits": _address(request, visits=strip + 1) if strip < strips else "",
+    }
+
+
+def _positive(text: str | None) -> int:
+    """Return the number in an address; 1 for anything else, so that a mangled link still opens."""
+    return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
+
+
+def _address(request: TrialRequest, **changed: int) -> str:
+    query = request.GET.copy()
+    for name, value in changed.items():
+        query[name] = str(value)
+    return f"?{query.urlencode()}#patients"
+
+
+def _shortcuts(rows: Sequence[Row]) -> list[Row]:
+    """Return the patients on whom an event is most likely reported: those in follow-up."""
+    return [row for row in rows if row.patient.state == Patient.State.ENROLLED][:MOST_SHORTCUTS]
+
+
+def _next_visit(visit: Visit, today: date, base: str) -> NextVisit:
+    planned = visit.planned_on or visit.window_from or today
+    open_now = visit.window_from is not None and visit.window_from <= today
+    days = (planned - today).days
+    if open_now:
+        tone, status = "due", _("Due now")
+    else:
+        tone, status = "none", _("in %(days)s d") % {"days": days}
+    when = _("Today") if days == 0 else briefly(planned, today)
+    url = f"{base}patients/{visit.patient.code}/"
+    return NextVisit(visit.patient.code, url, visit.code, when, tone, status)

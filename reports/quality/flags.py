@@ -1,0 +1,165 @@
+"""What is remarkable about the data of a trial, and where it stands: the one place that decides on a flag (DAT-06)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from typing import Any
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from patients.casebook.navigation import record_address
+from patients.casebook.outdated_scores import Outdated
+from patients.casebook.range_flags import reference_words
+from patients.models import Patient, Query, Record, Visit
+from protocol.document.items import Form, Item
+from protocol.values.parsing import Value, display, flag, is_missing
+from protocol.values.reference_ranges import Reading, Readings, Side, is_laboratory
+
+NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
+OUTDATED = "outdated"
+KINDS: dict[str, str | Promise] = {
+    NOT_BEGUN: lazy("Form not begun"),
+    MISSING: lazy("Marked as missing"),
+    LATE: lazy("Entered late"),
+    RANGE: lazy("Out of range"),
+    CHECK: lazy("Unresolved check"),
+    OUTDATED: lazy("Calculated before a change"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One row of the listing: what kind, where, what is noticed. `record` is None for a form not begun."""
+
+    kind: str
+    patient: Patient
+    visit: Visit | None
+    form: str
+    title: str
+    record: Record | None = None
+    item: str = ""
+    label: str = ""
+    note: str = ""
+    days: int | None = None
+
+    @property
+    def pk(self) -> str:
+        """Return what the row is called when it is ticked."""
+        return f"{self.record.pk}:{self.item}" if self.record else ""
+
+    @property
+    def askable(self) -> bool:
+        """Tell whether a query can be raised on it: it names a value that is stored."""
+        return self.record is not None and bool(self.item)
+
+    def url(self, slug: str) -> str:
+        """Return the address of the field."""
+        if self.record is not None:
+            place = record_address(self.record, slug)
+            return f"{place}?field={self.item}#{self.item}" if self.item else place
+        visit = self.visit.key if self.visit else ""
+        return reverse("patients:form", args=[slug, self.patient.code, visit, self.form])
+
+
+def outside(value: Value, item: Item, reading: Reading | None = None) -> str:
+    """Return `low`, `high` or nothing for a stored value: by the reference range, else by the limits of the item.
+
+    reading: where a laboratory value lies; its soft limits never speak for a range (LAB-03).
+    """
+    return reading.flag if reading else flag(value, item)
+
+
+def days_to_entry(record: Record, *, zone: tzinfo, now: datetime) -> int | None:
+    """Return the days from the visit to the complete form; to now while it is not complete."""
+    if record.visit is None or record.visit.held_on is None:
+        return None
+    entered: date = (record.completed_at or now).astimezone(zone).date()
+    return (entered - record.visit.held_on).days
+
+
+def item_flags(
+    form: Form, values: dict[str, Any], readings: Readings, *, wanted: str = ""
+) -> Iterator[tuple[str, Item, str, str]]:
+    """Yield (kind, item, label, note) of the values that are marked as missing or out of range, cells too."""
+    language = get_language() or "en"
+    for item in form.items:
+        value = values.get(item.name)
+        if value is None:
+            continue
+        unread = Reading(Side.NO_VALUE) if is_laboratory(form, item) else None
+        reading = readings.get(item.name, unread)
+        for each, column, label in _cells(item, value, language):
+            kind, note = _noticed(each, column, reading, language)
+            if kind and wanted in ("", kind):
+                yield kind, item, label, note
+
+
+def _cells(item: Item, value: Any, language: str) -> Iterator[tuple[Any, Item, str]]:
+    label = item.label.in_language(language)
+    if not item.columns or not isinstance(value, list):
+        yield value, item, label
+        return
+    for number, row in enumerate(value, start=1):
+        for column in item.columns:
+            yield row.get(column.name), column, f"{label} {number}, {column.label.in_language(language)}"
+
+
+def _noticed(value: Value, item: Item, reading: Reading | None, language: str) -> tuple[str, str]:
+    if is_missing(value):
+        return MISSING, display(value, item, language, _)
+    side = outside(value, item, reading)
+    if not side:
+        return "", ""
+    told = [_("high") if side == "high" else _("low"), reference_words(reading, item, language)]
+    return RANGE, f"{display(value, item, language, _)} ({'; '.join(part for part in told if part)})"
+
+
+def record_flags(
+    record: Record,
+    readings: Readings,
+    checks: Sequence[Query],
+    outdated: Sequence[Outdated],
+    *,
+    late: int | None,
+    wanted: str,
+) -> list[Flag]:
+    """Return the flags of one captured form. late: days to entry when they are past the threshold."""
+    form, language = record.protocol.rules.form(record.form), get_language() or "en"
+    here: dict[str, Any] = {
+        "patient": record.patient,
+        "visit": record.visit,
+        "form": record.form,
+        "title": form.title.in_language(language),
+        "record": record,
+    }
+    found = []
+    if late is not None and wanted in ("", LATE):
+        found.append(Flag(kind=LATE, note=_late_words(record, late), days=late, **here))
+    if wanted in ("", MISSING, RANGE):
+        for kind, item, label, note in item_flags(form, record.values, readings, wanted=wanted):
+            found.append(Flag(kind=kind, item=item.name, label=label, note=note, **here))
+    for query in checks:
+        label = form.item(query.item).label.in_language(language) if query.item in form else query.item
+        found.append(Flag(kind=CHECK, item=query.item, label=label, note=query.text, **here))
+    for each in outdated:
+        label, note = each.item.label.in_language(language), _outdated_words(each, language)
+        found.append(Flag(kind=OUTDATED, item=each.item.name, label=label, note=note, **here))
+    return found
+
+
+def _outdated_words(found: Outdated, language: str) -> str:
+    stored, now = (
+        display(value, found.item, language, _) or _("nothing") for value in (found.stored, found.now)
+    )
+    told = {"stored": stored, "now": now}
+    return _("stored: %(stored)s; the answers give %(now)s now: save the form again") % told
+
+
+def _late_words(record: Record, days: int) -> str:
+    if record.completed_at is None:
+        return _("not complete %(days)s days after the visit") % {"days": days}
+    return _("complete %(days)s days after the visit") % {"days": days}

@@ -1,0 +1,203 @@
+"""The data-quality listing: what is missing, late, out of range or unresolved, each row a link to its field."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import django_filters
+from django.core.exceptions import BadRequest
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
+
+from patients.models import Record
+from patients.queries.bulk import AT_ONCE
+from patients.queries.filters import ANY, form_choices, visit_choices
+from patients.views.bulk import ask_page, rows_sent
+from reports.quality.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag
+from reports.quality.measures import MOST_DAYS_TO_ENTRY
+from reports.quality.rows import Place, Reading, Wanted
+from trials.access import TrialRequest, trial_page
+from trials.listing import Column, Listing, Selection
+from trials.listing.lines import csv_text
+from trials.models import Trial
+from trials.permissions import Permission as P
+
+PAGE, CSV_PART = 50, 2000
+LONGEST_DELAY = 3650
+
+TONES = {NOT_BEGUN: "none", MISSING: "draft", LATE: "late", RANGE: "due", CHECK: "query", OUTDATED: "draft"}
+
+
+def kind_tag(kind: str) -> SafeString:
+    """Return the kind of a flag as a tag: the colour repeats what the words say."""
+    return format_html('<span class="tag tone-{}">{}</span>', TONES[kind], KINDS[kind])
+
+
+COLUMNS = (
+    Column(name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code"),
+    Column(
+        name="visit", label=lazy("Visit"), value=lambda row: row.visit.key if row.visit else "", css="nowrap"
+    ),
+    Column(name="form", label=lazy("Form"), value=lambda row: row.form, text=lambda row: row.title),
+    Column(name="item", label=lazy("Item"), value=lambda row: row.item, text=lambda row: row.label),
+    Column(name="kind", label=lazy("Kind"), value=lambda row: row.kind, text=lambda row: kind_tag(row.kind)),
+    Column(
+        name="note", label=lazy("What is noticed"), value=lambda row: row.note, free_text=True, css="wide"
+    ),
+    Column(name="days", label=lazy("Days to entry"), value=lambda row: row.days, on_page=False),
+)
+
+
+class QualityFilter(django_filters.FilterSet):
+    """What the reader looks for. The rows are no rows of one table: `Reading` narrows by what is cleaned here."""
+
+    kind = django_filters.ChoiceFilter(label=lazy("Kind"), choices=list(KINDS.items()), empty_label=ANY)
+    patient = django_filters.CharFilter(label=lazy("Patient"), max_length=20)
+    form_code = django_filters.ChoiceFilter(label=lazy("Form"), empty_label=ANY)
+    visit = django_filters.ChoiceFilter(label=lazy("Visit"), empty_label=ANY)
+    days = django_filters.NumberFilter(
+        label=lazy("Late after (days)"), min_value=0, max_value=LONGEST_DELAY, decimal_places=0
+    )
+
+    class Meta:
+        model = Record
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filters["form_code"].extra["choices"] = form_choices(trial)
+        self.filters["visit"].extra["choices"] = visit_choices(trial)
+
+    @property
+    def wanted(self) -> Wanted:
+        """Return what was asked for, once it is valid."""
+        told = self.form.cleaned_data
+        days = MOST_DAYS_TO_ENTRY if told["days"] is None else int(told["days"])
+        return Wanted(told["kind"], told["patient"], told["form_code"], told["visit"], days)
+
+
+class QualityListing(Listing):
+    """A listing whose rows are read from several tables: forward only, page after page."""
+
+    request: TrialRequest
+
+    def _check_sort(self, model: Any) -> None:
+        if "sort" in self.request.GET:
+            raise BadRequest(_("This listing cannot be sorted that way."))
+
+    @cached_property
+    def sorted_by(self) -> Column:
+        """Return the column of the order: patients, then visits and forms as they were made."""
+        return self.columns[0]
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Return the look at the rows that pass the filters."""
+        filterset = self.filterset
+        if not isinstance(filterset, QualityFilter):
+            raise TypeError("this listing is filtered by a QualityFilter")
+        return Reading(self.request.access, filterset.wanted)
+
+    @cached_property
+    def _read(self) -> tuple[list[Flag], Place | None]:
+        place = Place.read(self.request.GET.get("after", ""))
+        return self.reading.page(place, PAGE) if self.valid else ([], None)
+
+    @property
+    def _page(self) -> tuple[list[Any], bool, bool]:
+        flags, following = self._read
+        return list(flags), False, following is not None
+
+    @property
+    def total(self) -> int:
+        """Return how many rows this page has: all of them are never counted."""
+        return len(self._read[0])
+
+    @property
+    def total_text(self) -> str:
+        """Return the number of rows of the page in words."""
+        number = self.total
+        return ngettext("%(number)s row on this page", "%(number)s rows on this page", number) % {
+            "number": number
+        }
+
+    @property
+    def next_url(self) -> str:
+        """Return the address of the next page, or nothing."""
+        following = self._read[1]
+        return self.url(after=following.write()) if following else ""
+
+    @property
+    def previous_url(self) -> str:
+        """Return nothing: the way back is the browser's, or the first page."""
+        return ""
+
+    @property
+    def started_at(self) -> str:
+        """Return the address of the first page when this is a later one."""
+        return self.first_url if self.request.GET.get("after") else ""
+
+    def csv_rows(self) -> Iterator[list[str]]:
+        """Yield the header and every row, read in parts."""
+        yield [column.name for column in self.columns]
+        place: Place | None = Place()
+        while place is not None:
+            flags, place = self.reading.page(place, CSV_PART, visits=CSV_PART, records=CSV_PART)
+            for row in flags:
+                yield [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
+
+
+def listing_of(request: TrialRequest) -> QualityListing:
+    """Return the listing as the request asks for it; who may ask ticks the rows to ask about."""
+    slug = request.trial.slug
+    selection = Selection(
+        url=reverse("reports:quality-ask", args=[slug]),
+        label=lazy("Raise queries"),
+        name="row",
+        allowed=lambda row: row.askable,
+        every=lazy("Ask about all rows of this list"),
+    )
+    return QualityListing(
+        request,
+        queryset=Record.objects.none(),
+        columns=COLUMNS,
+        sort="patient",
+        filterset=QualityFilter(request.GET, queryset=Record.objects.none(), trial=request.trial),
+        row_url=lambda row: row.url(slug),
+        selection=selection if request.access.may(P.RAISE_QUERY) else None,
+        name="data-quality",
+        empty=lazy("Nothing is missing, late, out of range, unresolved or outdated."),
+    )
+
+
+@trial_page(see=P.SEE_TRIAL)
+def listing(request: TrialRequest) -> HttpResponseBase:
+    """List what is missing, late, out of range, unresolved or outdated."""
+    return listing_of(request).response("reports/quality.html", {"days": MOST_DAYS_TO_ENTRY})
+
+
+@trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
+def ask(request: TrialRequest) -> HttpResponse:
+    """Ask about several rows of the listing."""
+    back = "reports:quality"
+    if request.method == "POST" or "all" not in request.GET:
+        return ask_page(request, rows_sent(request), back=back)
+    page = listing_of(request)
+    chosen: Sequence[tuple[int, str]] = everything(page.reading) if page.valid else ()
+    return ask_page(request, chosen[:AT_ONCE], back=back, too_many=len(chosen) > AT_ONCE)
+
+
+def everything(reading: Reading) -> list[tuple[int, str]]:
+    """Return the values that pass the filters, one more than are asked about at once."""
+    found: dict[tuple[int, str], None] = {}
+    place: Place | None = Place("r")
+    while place is not None and len(found) <= AT_ONCE:
+        flags, place = reading.page(place, AT_ONCE, records=CSV_PART)
+        found.update(dict.fromkeys((row.record.pk, row.item) for row in flags if row.record and row.item))
+    return list(found)[: AT_ONCE + 1]

@@ -1,0 +1,236 @@
+"""The rows of the data-quality listing, read in the order of their keys: as much as one page needs, never more.
+
+First the forms that were not begun, visit by visit; then what was captured, form by form. A page ends after the
+visit or form that fills it, and its cost is bounded by how many of them one page may look at.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.exceptions import BadRequest
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
+from django.db.models.functions import Cast, Coalesce, TruncDate
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, outdated_of
+from patients.casebook.range_flags import readings_of
+from patients.models import Query, Record, Visit
+from patients.participation.visit_status import overdue, required_at, today_at
+from patients.queries.filters import of_patient
+from protocol.document.document import Protocol
+from protocol.values.reference_ranges import Readings
+from reports.home.matrix import rules_by_id
+from reports.quality.flags import (
+    CHECK,
+    LATE,
+    MISSING,
+    NOT_BEGUN,
+    OUTDATED,
+    RANGE,
+    Flag,
+    days_to_entry,
+    record_flags,
+)
+from trials.access import Access
+from trials.models import ProtocolVersion
+
+# How many visits and forms one page looks at; a value out of range is found only by reading its form.
+VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 1500
+TOKEN = re.compile(r"([vr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
+OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPEN_STATES)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Up to where a page has read: in the visits (`v`) or the records (`r`), patient and row."""
+
+    part: str = "v"
+    patient: int = 0
+    row: int = 0
+
+    @classmethod
+    def read(cls, token: str) -> "Place":
+        """Return the place in an address. Raises BadRequest when `write` did not write it."""
+        if not token:
+            return cls()
+        matched = TOKEN.fullmatch(token)
+        if not matched:
+            raise BadRequest(_("This page of the listing does not exist. Start at its first page."))
+        return cls(matched[1], int(matched[2]), int(matched[3]))
+
+    def write(self) -> str:
+        """Return the place as a parameter of an address."""
+        return f"{self.part}.{self.patient}.{self.row}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the reader filters by: empty for everything; days is the threshold of a late entry."""
+
+    kind: str = ""
+    patient: str = ""
+    form: str = ""
+    visit: str = ""
+    days: int = 0
+
+
+@dataclass
+class Reading:
+    """One reader's look at the flags of a trial, now."""
+
+    access: Access
+    wanted: Wanted
+    now: datetime = field(default_factory=timezone.now)
+
+    def page(
+        self, place: Place, most: int, *, visits: int = VISITS, records: int = 0
+    ) -> tuple[list[Flag], Place | None]:
+        """Return about `most` flags after a place, and where they go on: None when there is nothing more."""
+        found: list[Flag] = []
+        if place.part == "v" and self.wanted.kind in ("", NOT_BEGUN):
+            end, more = _taken(found, self._visits(place, visits), most, visits)
+            if more:
+                return found, end
+            if len(found) >= most and not self.wanted.kind:
+                return found, Place("r")
+        if self.wanted.kind == NOT_BEGUN:
+            return found, None
+        start = place if place.part == "r" else Place("r")
+        records = records or (RECORDS_FOR_RANGE if self.wanted.kind == RANGE else RECORDS)
+        end, more = _taken(found, self._records(start, records), most, records)
+        return found, end if more else None
+
+    def _narrowed(self, rows: QuerySet[Any], place: Place, *, form: str) -> QuerySet[Any]:
+        rows = rows.filter(patient__trial=self.access.trial)
+        if self.wanted.patient:
+            rows = rows.filter(patient__in=of_patient(self.access.trial, self.wanted.patient))
+        if self.wanted.form and form:
+            rows = rows.filter(**{form: self.wanted.form})
+        if place.row:
+            beyond = TupleGreaterThan(Tuple(F("patient_id"), F("pk")), (place.patient, place.row))
+            rows = rows.filter(beyond)
+        return rows.order_by("patient_id", "pk")
+
+    # Forms not begun
+
+    def _visits(self, place: Place, most: int) -> Iterator[tuple[Place, list[Flag]]]:
+        due = Q(state=Visit.State.HELD) | overdue(today_at(self.access.trial))
+        rows = self._narrowed(Visit.objects.visible_to(self.access.user).filter(due), place, form="")
+        if self.wanted.visit:
+            rows = rows.filter(code=self.wanted.visit)
+        visits = list(rows.select_related("patient")[:most])
+        begun: dict[int, set[str]] = defaultdict(set)
+        records = Record.objects.filter(visit__in=visits).exclude(state=Record.State.STRUCK_OUT)
+        for visit, form in records.values_list("visit_id", "form") if visits else ():
+            begun[visit].add(form)
+        rules = self._rules({visit.protocol_id or visit.patient.protocol_id for visit in visits})
+        for visit in visits:
+            told = rules[visit.protocol_id or visit.patient.protocol_id]
+            yield Place("v", visit.patient_id, visit.pk), self._not_begun(visit, told, begun[visit.pk])
+
+    def _not_begun(self, visit: Visit, rules: Protocol, begun: set[str]) -> list[Flag]:
+        language = get_language() or "en"
+        note = _("visit held") if visit.state == Visit.State.HELD else _("visit overdue")
+        return [
+            Flag(
+                kind=NOT_BEGUN,
+                patient=visit.patient,
+                visit=visit,
+                form=code,
+                title=rules.form(code).title.in_language(language),
+                note=note,
+            )
+            for code in sorted(required_at(rules, visit.code) - begun)
+            if self.wanted.form in ("", code)
+        ]
+
+    # What was captured
+
+    def _records(self, place: Place, most: int) -> Iterator[tuple[Place, list[Flag]]]:
+        rows = self._narrowed(self._of_kind(Record.objects.visible_to(self.access.user)), place, form="form")
+        if self.wanted.visit:
+            rows = rows.filter(visit__code=self.wanted.visit)
+        rows = rows.exclude(state=Record.State.STRUCK_OUT).select_related("patient", "visit")
+        records = list(rows[:most])
+        self._attach(records)
+        checks, readings, zone = self._checks(records), self._readings(records), self.access.trial.zone
+        outdated = self._outdated(records)
+        for record in records:
+            days = days_to_entry(record, zone=zone, now=self.now)
+            late = days if days is not None and days > self.wanted.days else None
+            flags = record_flags(
+                record,
+                readings.get(record.pk, {}),
+                checks.get(record.pk, ()),
+                outdated.get(record.pk, ()),
+                late=late,
+                wanted=self.wanted.kind,
+            )
+            yield Place("r", record.patient_id, record.pk), flags
+
+    def _of_kind(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Leave out what cannot hold a flag of the kind; whether it does is decided in `reports.quality.flags`."""
+        if self.wanted.kind == CHECK:
+            return rows.filter(Exists(OPEN_CHECK.filter(record=OuterRef("pk"))))
+        if self.wanted.kind == MISSING:
+            return rows.annotate(text=Cast("values", TextField())).filter(text__contains='"missing"')
+        if self.wanted.kind == LATE:
+            entered = TruncDate(Coalesce("completed_at", self.now), tzinfo=self.access.trial.zone)
+            latest = entered - timedelta(days=self.wanted.days)
+            return rows.annotate(entered_on=entered).filter(visit__held_on__lt=latest)
+        if self.wanted.kind == OUTDATED:
+            return rows.filter(form__in=forms_from_elsewhere(self.access.trial), visit__isnull=False)
+        return rows
+
+    def _attach(self, records: Sequence[Record]) -> None:
+        """Give the records their protocol; costs a query only for earlier versions: their text is long."""
+        trial = self.access.trial
+        versions = {trial.protocol_id: trial.protocol} if trial.protocol else {}
+        if earlier := {record.protocol_id for record in records} - versions.keys():
+            versions.update(ProtocolVersion.objects.in_bulk(earlier))
+        for record in records:
+            record.protocol = versions[record.protocol_id]
+
+    def _readings(self, records: Sequence[Record]) -> dict[int, Readings]:
+        wanted = records and self.wanted.kind in ("", RANGE)
+        return readings_of(self.access.trial, records) if wanted else {}
+
+    def _outdated(self, records: Sequence[Record]) -> dict[int, list[Outdated]]:
+        wanted = records and self.wanted.kind in ("", OUTDATED)
+        return outdated_of(self.access.trial, records) if wanted else {}
+
+    def _checks(self, records: Sequence[Record]) -> dict[int, list[Query]]:
+        found: dict[int, list[Query]] = defaultdict(list)
+        if records and self.wanted.kind in ("", CHECK):
+            for query in OPEN_CHECK.filter(record__in=[record.pk for record in records]).order_by("pk"):
+                found[query.record_id].append(query)
+        return found
+
+    def _rules(self, versions: set[int]) -> dict[int, Protocol]:
+        return rules_by_id(self.access.trial, versions)
+
+
+def _taken(
+    found: list[Flag], units: Iterator[tuple[Place, list[Flag]]], most: int, looked_at: int
+) -> tuple[Place, bool]:
+    """Fill the page up to the unit that makes it full; tell where it ends and whether something may follow.
+
+    What follows is known from the rest of the units that were read: the last page has no way on to an empty one.
+    """
+    end, seen = Place(), 0
+    for place, flags in units:
+        seen += 1
+        if len(found) >= most:
+            if flags:
+                return end, True
+            continue
+        found += flags
+        end = place
+    return end, seen == looked_at

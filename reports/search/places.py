@@ -1,0 +1,128 @@
+"""Finding visits and their forms by what they are called, in every version of the protocol of the trial.
+
+What an amendment dropped is found where it was captured, and at visits that stay under the version before it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from patients.models import Patient, Record, Visit
+from patients.participation.visit_status import OPEN_PATIENTS, today_at
+from protocol.document.design import UNSCHEDULED
+from protocol.document.document import Protocol
+from protocol.values.months import plain
+from trials.access import Access
+
+MOST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result: where it leads, what it is, and what to know about it."""
+
+    url: str
+    name: str
+    note: str = ""
+
+
+def casebook_url(access: Access, patient: Patient) -> str:
+    """Return the address of a patient's casebook."""
+    return reverse("reports:casebook", args=[access.trial.slug, patient.code])
+
+
+def places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
+    """Return visits, or their forms, that the words name: of the patients named, else the latest ones.
+
+    Two queries, one more for the forms.
+    """
+    forms, codes = named(access.trial.all_rules.values(), text)
+    if not forms and not codes:
+        return []
+    rows = Visit.objects.visible_to(access.user).filter(patient__trial=access.trial)
+    rows = rows.annotate(under=Coalesce("protocol_id", "patient__protocol_id"))
+    rows = rows.filter(_asked_or_begun(access, forms)) if forms else rows
+    rows = rows.filter(code__in=codes) if codes else rows
+    today = today_at(access.trial)
+    if patients:
+        rows = rows.filter(patient__in=patients).order_by("patient__number", "position")
+    else:
+        begun = Q(held_on__isnull=False) | Q(window_from__lte=today, patient__state__in=OPEN_PATIENTS)
+        rows = rows.filter(begun).order_by(Coalesce("held_on", "planned_on").desc(), "patient__number")
+    found = list(rows.select_related("patient")[:MOST])
+    begun_forms = _begun(found, forms)
+    hits = [hit for visit in found for hit in _hits(access, visit, forms, begun_forms.get(visit.pk, ()))]
+    return hits[:MOST]
+
+
+def named(versions: Collection[Protocol], text: str) -> tuple[set[str], set[str]]:
+    """Return the forms and visits whose code or title holds the words, in any version and language."""
+    words = plain(text).split()
+    if not words:
+        return set(), set()
+    known = [visit for rules in versions for visit in rules.visits]
+    asked = [pair for rules in versions for pair in rules.forms.items()]
+    visits = {visit.code for visit in known if plain(visit.code) in words}
+    rest = [word for word in words if word not in {plain(code) for code in visits}]
+    if not visits:
+        visits = {visit.code for visit in known if _holds([*visit.title.root.values()], words)}
+    forms = {code for code, form in asked if rest and _holds([*form.title.root.values(), code], rest)}
+    if rest and not forms and visits and rest != words:
+        return set(), set()
+    return forms, visits if not forms or rest != words else set()
+
+
+def _holds(titles: Sequence[str], words: Sequence[str]) -> bool:
+    return any(all(word in plain(title) for word in words) for title in titles)
+
+
+def _asked_or_begun(access: Access, forms: set[str]) -> Q:
+    """Return the visits at which one of the forms is asked by the version they are under, or was entered."""
+    here = Record.objects.filter(visit=OuterRef("pk"), form__in=forms).exclude(state=Record.State.STRUCK_OUT)
+    found = Q(Exists(here))
+    for pk, rules in access.trial.all_rules.items():
+        at = [visit.code for visit in rules.visits if forms.intersection(visit.form_codes)]
+        found |= Q(under=pk, code__in=at) & ~Q(state=Visit.State.CANCELLED)
+    return found
+
+
+def _begun(visits: Sequence[Visit], forms: set[str]) -> dict[int, list[str]]:
+    """Return by visit which of the forms were entered there. One query when forms are looked for."""
+    found: dict[int, list[str]] = {}
+    rows = Record.objects.filter(visit__in=visits, form__in=forms).exclude(state=Record.State.STRUCK_OUT)
+    for visit, form in rows.order_by("pk").values_list("visit_id", "form") if forms and visits else ():
+        found.setdefault(visit, []).append(form)
+    return found
+
+
+def _hits(access: Access, visit: Any, forms: set[str], begun: Sequence[str]) -> list[Hit]:
+    language, versions = get_language() or "en", access.trial.all_rules
+    rules = [versions[visit.under], *versions.values()]
+    url = f"{casebook_url(access, visit.patient)}visits/{visit.key}/"
+    title, name = _title(rules, visit, language), f"{visit.patient.code} {visit.key}"
+    if not forms:
+        return [Hit(url, name, f"{title}, {visit.get_state_display().lower()}")]
+    cancelled = visit.state == Visit.State.CANCELLED
+    asked = [] if cancelled else [form for form in _forms_at(rules[0], visit.code) if form in forms]
+    titles = {form: next(each.form(form) for each in rules if form in each.forms).title for form in forms}
+    return [
+        Hit(f"{url}{form}/", f"{name} – {titles[form].in_language(language)}", title)
+        for form in dict.fromkeys([*asked, *begun])
+    ]
+
+
+def _forms_at(rules: Protocol, code: str) -> Sequence[str]:
+    return next((visit.form_codes for visit in rules.visits if visit.code == code), ())
+
+
+def _title(versions: Sequence[Protocol], visit: Visit, language: str) -> str:
+    if visit.code == UNSCHEDULED:
+        return _("Unscheduled visit")
+    known = (each.visit(visit.code) for each in versions if any(v.code == visit.code for v in each.visits))
+    return next((each.title.in_language(language) for each in known), visit.key)

@@ -1,0 +1,161 @@
+"""Finding a patient, a form, a visit or an adverse event of the trial. The text goes nowhere but to these.
+
+Identity is not searched: only holders of SEE_IDENTITY find a patient by the whole hospital number, by POST so
+that no identifier stands in an address (PRV-05), and every such look is recorded (PRV-04). Lots and donors
+are found only by readers who may know the treatment.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from audit import events
+from dosing.models import Preparation
+from patients.models import Identity, Patient
+from protocol.values.months import plain
+from reports.search.places import MOST, Hit, casebook_url, places
+from safety.models import AdverseEvent
+from trials.access import Access, TrialRequest, trial_page
+from trials.models import Trial
+from trials.permissions import Permission as P
+
+LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What was found, by kind; each list is cut at twenty."""
+
+    patients: list[Hit] = field(default_factory=list)
+    places: list[Hit] = field(default_factory=list)
+    events: list[Hit] = field(default_factory=list)
+    products: list[Hit] = field(default_factory=list)
+
+    @property
+    def any(self) -> bool:
+        """Return whether anything was found."""
+        return bool(self.patients or self.places or self.events or self.products)
+
+
+@trial_page(see=P.SEE_TRIAL, change=P.SEE_IDENTITY)
+def search(request: TrialRequest) -> HttpResponse:
+    """Show what was found; the whole code of a patient opens the casebook at once."""
+    access = request.access
+    if request.method == "POST":
+        return _by_hospital_number(request, access)
+    text = cleaned(request.GET.get("q", ""))
+    patient = _patients(access).filter(code__iexact=text).first() if text else None
+    if patient is not None:
+        return redirect("reports:casebook", access.trial.slug, patient.code)
+    context = {
+        "search_text": text,
+        "results": find(access, text) if text else Results(),
+        "may_identify": access.may(P.SEE_IDENTITY),
+        "finds_products": access.sees_treatment,
+    }
+    return render(request, "reports/search.html", context)
+
+
+def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
+    number = cleaned(request.POST.get("hospital_number", ""))
+    rows = Identity.objects.visible_to(access.user).filter(
+        patient__trial=access.trial, hospital_number=number
+    )
+    found = rows.select_related("patient").first() if number else None
+    if number:
+        events.record(
+            kind=events.Kind.IDENTITY_SEEN,
+            trial_id=access.trial.pk,
+            patient_id=found.patient_id if found else None,
+            detail={"searched": "hospital number", "found": found is not None},
+            request=request,
+        )
+    if found is not None:
+        return redirect("reports:casebook", access.trial.slug, found.patient.code)
+    messages.warning(request, _("No patient of this trial has this hospital number. Check every digit."))
+    return redirect("reports:search", access.trial.slug)
+
+
+def cleaned(text: str) -> str:
+    """Return what was typed as one line without signs that no database can hold."""
+    return " ".join("".join(letter for letter in text if letter.isprintable()).split())[:LONGEST]
+
+
+def find(access: Access, text: str) -> Results:
+    """Return what the text names. Words that are part of a subject code narrow the rest to those patients."""
+    words = text.split()
+    codes = [word for word in words if _looks_like_code(access.trial, word)]
+    patients = list(_patients(access).filter(_any_code(codes)).order_by("number")[:MOST]) if codes else []
+    named = [word for word in codes if any(word.casefold() in each.code.casefold() for each in patients)]
+    rest = " ".join(word for word in words if word not in named)
+    return Results(
+        patients=[
+            Hit(casebook_url(access, each), each.code, str(each.get_state_display())) for each in patients
+        ],
+        places=places(access, rest, patients),
+        events=_events(access, rest, patients),
+        products=_products(access, text),
+    )
+
+
+def _patients(access: Access) -> Any:
+    return Patient.objects.visible_to(access.user).filter(trial=access.trial)
+
+
+def _looks_like_code(trial: Trial, word: str) -> bool:
+    """Tell whether a word can be a part of a subject code: it has a digit, or it is how the codes begin."""
+    if any(plain(word) == plain(visit.code) for rules in trial.all_rules.values() for visit in rules.visits):
+        return False
+    beginning = trial.rules.trial.subject_code.split("{")[0].rstrip("-_").casefold()
+    return any(sign.isdigit() for sign in word) or word.rstrip("-_").casefold() == beginning
+
+
+def _any_code(words: Sequence[str]) -> Q:
+    found = Q()
+    for word in words:
+        found |= Q(code__icontains=word)
+    return found
+
+
+def _events(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
+    if not text:
+        return []
+    rows = AdverseEvent.objects.visible_to(access.user).filter(trial=access.trial, term__icontains=text)
+    if patients:
+        rows = rows.filter(patient__in=patients)
+    found = rows.select_related("patient").order_by("-onset_earliest", "-pk")[:MOST]
+    return [_event_hit(access, event) for event in found]
+
+
+def _event_hit(access: Access, event: AdverseEvent) -> Hit:
+    url = reverse("safety:event", args=[access.trial.slug, event.patient.code, event.number])
+    note = _("grade %(grade)s, %(onset)s") % {
+        "grade": event.grade,
+        "onset": event.onset_moment.display(get_language() or "en"),
+    }
+    return Hit(url, f"{event.patient.code} {event} – {event.term}", note)
+
+
+def _products(access: Access, text: str) -> list[Hit]:
+    if not access.sees_treatment:
+        return []
+    rows = Preparation.objects.visible_to(access.user).filter(patient__trial=access.trial)
+    rows = rows.filter(Q(lot__icontains=text) | Q(donor_code__icontains=text))
+    return [
+        Hit(
+            f"{casebook_url(access, row.patient)}infusions/{row.infusion.number}/preparation/",
+            _("%(code)s infusion %(number)s") % {"code": row.patient.code, "number": row.infusion.number},
+            " · ".join(filter(None, [row.lot, row.donor_code])),
+        )
+        for row in rows.select_related("patient", "infusion").order_by("patient__number", "infusion__number")[
+            :MOST
+        ]
+    ]

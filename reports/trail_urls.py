@@ -1,8 +1,0 @@
-"""Address of the trail. The namespace is the room whose data it shows; the page stands above all rooms."""
-
-from django.urls import path
-
-from reports import trail
-
-app_name = "audit"
-urlpatterns = [path("", trail.trail, name="trail")]

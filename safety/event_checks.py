@@ -1,0 +1,244 @@
+"""What is said about an event, checked as a whole: what is missing, impossible, or out of order.
+
+Nothing is imputed: a partial date is refused only when no day it may mean could be right (DAT-05, DAT-08).
+"""
+
+from datetime import datetime
+from typing import Any, TypedDict
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from patients.models import Consent, Patient
+from protocol.document.document import Protocol
+from protocol.values.moments import Moment, before
+from safety import choices
+from safety.classification import NONE_OF_THESE, serious
+from safety.clocks import hours_deadline
+from safety.models import CRITERIA, AdverseEvent
+
+
+class EventAnswers(TypedDict, total=False):
+    """What the reporter and the investigator say; a key that is absent or empty is unanswered.
+
+    seriousness holds codes of the six criteria, or `none_of_these` alone. `aware` is when the site knew of
+    the event, `serious_aware` when it knew that the event is serious, if that was later.
+    """
+
+    term: str
+    description: str
+    onset: Moment | None
+    ongoing: str
+    end: Moment | None
+    grade: int | None
+    seriousness: frozenset[str]
+    causality: str
+    outcome: str
+    action_taken: str
+    aesi: str
+    aware: Moment | None
+    serious_aware: Moment | None
+    late_reason: str
+
+
+Errors = dict[str, str]
+
+
+def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
+    """Return what an event says now, as it would be given again."""
+
+    def moment(text: str) -> Moment | None:
+        return Moment.from_iso(text, zone) if text else None
+
+    return EventAnswers(
+        term=event.term,
+        description=event.description,
+        onset=moment(event.onset),
+        ongoing=event.ongoing,
+        end=moment(event.end),
+        grade=event.grade,
+        seriousness=event.seriousness,
+        causality=event.causality,
+        outcome=event.outcome,
+        action_taken=event.action_taken,
+        aesi=event.aesi,
+        aware=moment(event.aware),
+        serious_aware=moment(event.serious_aware),
+        late_reason=event.late_reason,
+    )
+
+
+def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -> dict[str, Any]:
+    """Return the columns of an event. Raises ValidationError with a sentence for each answer that is refused.
+
+    upgrade: the event was not serious before, so the time at which that became known is needed.
+    """
+    rules = patient.protocol.rules
+    answers = placed(answers, rules.trial.site.time_zone)
+    errors = {**missing(answers, rules), **unknown(answers, rules)}
+    for check in (_onset, _end, _awareness):
+        errors = {**check(patient, answers), **errors}
+    if upgrade and not answers.get("serious_aware"):
+        errors["serious_aware"] = _("Enter when the site learned that it is serious: 24 hours run from then.")
+    if errors:
+        raise ValidationError(errors)
+    return _stored(answers, rules)
+
+
+def placed(answers: EventAnswers, zone: str) -> EventAnswers:
+    """Put dates on the clock of the site and cut blanks off texts."""
+    whole: dict[str, Any] = dict(answers)
+    for name, value in whole.items():
+        if isinstance(value, Moment):
+            whole[name] = value.placed(zone)
+        elif isinstance(value, str):
+            whole[name] = value.strip()
+    return EventAnswers(**whole)  # type: ignore[typeddict-item]
+
+
+def missing(answers: EventAnswers, rules: Protocol) -> Errors:
+    """Return the questions that are not answered. Causality may wait for the investigator (SAF-04)."""
+    needed = {
+        "term": _("Name the event, as the source does."),
+        "onset": _("Enter the onset; a year is enough when no more is known."),
+        "ongoing": _("Is the event still going on? Answer yes or no."),
+        "grade": _("Choose the grade."),
+        "seriousness": _("Choose every criterion that applies, or “None of these”."),
+        "outcome": _("Choose the outcome; “Unknown” is an answer."),
+        "action_taken": _("Choose what was done with the product."),
+    }
+    if rules.safety.aesi:
+        needed["aesi"] = _("Choose a category, or “Not of special interest”.")
+    errors = {name: sentence for name, sentence in needed.items() if not answers.get(name)}
+    if _is_serious(answers) and not answers.get("aware"):
+        errors["aware"] = _("Enter when the site learned of the event: the 24 hours start then.")
+    return errors
+
+
+def unknown(answers: EventAnswers, rules: Protocol) -> Errors:
+    """Return the answers that are not among the choices."""
+    offered = {
+        "ongoing": AdverseEvent.Ongoing.values,
+        "grade": range(1, 6),
+        "causality": [code for code, _title in choices.causalities(rules)],
+        "outcome": AdverseEvent.Outcome.values,
+        "action_taken": AdverseEvent.Action.values,
+        "aesi": [code for code, _title in choices.special_interests(rules)],
+    }
+    errors = {
+        name: _("Choose one of the answers offered.")
+        for name, codes in offered.items()
+        if answers.get(name) and answers.get(name) not in codes
+    }
+    try:
+        serious(answers.get("seriousness", frozenset()))
+    except ValueError:
+        errors["seriousness"] = _("“None of these” cannot be true together with a criterion.")
+    if len(answers.get("term", "")) > 200:
+        errors["term"] = _("Use at most 200 characters, and the description for the rest.")
+    return errors
+
+
+def _is_serious(answers: EventAnswers) -> bool:
+    return bool(answers.get("seriousness", frozenset()) & frozenset(CRITERIA))
+
+
+def _onset(patient: Patient, answers: EventAnswers) -> Errors:
+    onset = answers.get("onset")
+    if onset is None:
+        return {}
+    consent = first_consent(patient)
+    if consent is None:
+        return {"onset": _("There is no consent yet: adverse events are recorded from consent on.")}
+    given = Moment.from_iso(consent.given)
+    if before(onset, given):
+        return {
+            "onset": _("The event began before the consent (%(consent)s): record it as medical history.")
+            % {"consent": given}
+        }
+    return _not_in_the_future("onset", onset)
+
+
+def first_consent(patient: Patient) -> Consent | None:
+    """Return the consent from which events are recorded."""
+    return patient.consents.order_by("given_at", "pk").first()
+
+
+def _end(patient: Patient, answers: EventAnswers) -> Errors:
+    onset, end, ongoing = answers.get("onset"), answers.get("end"), answers.get("ongoing")
+    if ongoing == "Y":
+        return {"end": _("An ongoing event has no end: clear it, or answer that it is over.")} if end else {}
+    if end is None:
+        return {"end": _("Enter the end; a year is enough when no more is known.")} if ongoing == "N" else {}
+    if onset is not None and before(end, onset):
+        return {"end": _("The end must not be before the onset (%(onset)s).") % {"onset": onset}}
+    return _not_in_the_future("end", end)
+
+
+def _awareness(patient: Patient, answers: EventAnswers) -> Errors:
+    errors: Errors = {}
+    onset, aware = answers.get("onset"), answers.get("aware")
+    serious_aware = answers.get("serious_aware") if _is_serious(answers) else None
+    for name, moment in (("aware", aware), ("serious_aware", serious_aware)):
+        if moment is None:
+            continue
+        errors.update(_not_in_the_future(name, moment))
+        if moment.precision != "minute":
+            errors[name] = _("Enter the day and the time, like 09-Oct-2025 14:05: hours are counted from it.")
+        elif onset is not None and before(moment, onset):
+            errors[name] = _("Nobody can know of the event before its onset (%(onset)s).") % {"onset": onset}
+    if aware is not None and serious_aware is not None and before(serious_aware, aware):
+        errors.setdefault(
+            "serious_aware", _("This is before the site knew of the event (%(aware)s).") % {"aware": aware}
+        )
+    return errors
+
+
+def _not_in_the_future(name: str, moment: Moment) -> Errors:
+    if moment.earliest <= timezone.now():
+        return {}
+    return {name: _("This time has not come yet. Check the date.")}
+
+
+def _stored(answers: EventAnswers, rules: Protocol) -> dict[str, Any]:
+    chosen = answers.get("seriousness", frozenset())
+    return {
+        "term": answers.get("term", ""),
+        "description": answers.get("description", ""),
+        "ongoing": answers.get("ongoing", ""),
+        "grade": answers.get("grade"),
+        "causality": answers.get("causality", ""),
+        "outcome": answers.get("outcome", ""),
+        "action_taken": answers.get("action_taken", ""),
+        "aesi": answers.get("aesi", ""),
+        **{name: name in chosen for name in (*CRITERIA, NONE_OF_THESE)},
+        **_interval("onset", answers.get("onset")),
+        **_interval("end", answers.get("end")),
+        **_clock(answers, rules),
+    }
+
+
+def _interval(name: str, moment: Moment | None) -> dict[str, Any]:
+    return {
+        name: moment.iso if moment else "",
+        f"{name}_earliest": moment.earliest if moment else None,
+        f"{name}_latest": moment.latest if moment else None,
+    }
+
+
+def _clock(answers: EventAnswers, rules: Protocol) -> dict[str, Any]:
+    """Store both awareness times; the deadline counts from when the event was known to be serious."""
+    aware = answers.get("aware")
+    serious_aware = answers.get("serious_aware") if _is_serious(answers) else None
+    start = serious_aware or aware
+    due: datetime | None = None
+    if _is_serious(answers) and start is not None:
+        due = hours_deadline(start.earliest, rules.safety.sae_clock_hours)
+    return {
+        "aware": aware.iso if aware else "",
+        "aware_at": aware.earliest if aware else None,
+        "serious_aware": serious_aware.iso if serious_aware else "",
+        "serious_aware_at": serious_aware.earliest if serious_aware else None,
+        "due_at": due,
+    }

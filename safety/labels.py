@@ -1,0 +1,249 @@
+"""An adverse event in words, in the reader's language: codes, classes, findings, clocks, days."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from patients.models import Patient
+from patients.participation.disposition import died_on
+from protocol.document.document import Protocol
+from protocol.values.moments import Moment, days_between
+from safety import choices
+from safety.classification import FATAL, Class, Finding, death_differs
+from safety.clocks import Reading, Span, Stage
+from safety.models import AdverseEvent
+from safety.timing import Since
+
+CLASS_TITLES: dict[str, str | Promise] = {
+    Class.AE: lazy("Adverse event"),
+    Class.AR: lazy("Adverse reaction"),
+    Class.SAE: lazy("Serious adverse event"),
+    Class.SAR: lazy("Serious adverse reaction"),
+}
+CLASS_TONES = {Class.AE: "none", Class.AR: "draft", Class.SAE: "late", Class.SAR: "late"}
+FINDINGS: dict[str, str | Promise] = {
+    Finding.DEATH_DISAGREES: lazy(
+        "Grade 5, a fatal outcome and the criterion “results in death” go together: at least one is missing."
+    ),
+    Finding.GRADE_4_WITHOUT_CRITERION: lazy(
+        "Grade 4 is life-threatening, but neither that criterion nor “medically important” is ticked."
+    ),
+    Finding.OUTCOME_DISAGREES_WITH_ONGOING: lazy(
+        "The outcome and whether the event is still going on do not fit each other."
+    ),
+    Finding.CAUSALITY_MISSING: lazy("The causality is not assessed: the event counts as related until then."),
+    Finding.SERIOUSNESS_MISSING: lazy("It was not answered whether the event is serious."),
+}
+CLOCK_TONES = {
+    Stage.RUNNING: "due",
+    Stage.HALF: "due",
+    Stage.CLOSE: "draft",
+    Stage.OVERDUE: "late",
+    Stage.IN_TIME: "done",
+    Stage.LATE: "late",
+}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One answer in words; `column` leads to its history, and is empty where several columns hold it."""
+
+    column: str
+    label: str
+    value: object
+
+
+class Wording:
+    """The words of one trial: its own causality scale and special interests, looked up once."""
+
+    def __init__(self, rules: Protocol) -> None:
+        self.rules = rules
+        self.zone = rules.trial.site.time_zone
+        self.causalities = dict(choices.causalities(rules))
+        self.interests = dict(choices.special_interests(rules))
+        self.criteria = dict(choices.seriousness())
+
+    def causality(self, event: AdverseEvent) -> str:
+        """Return the causality as the protocol calls it."""
+        return self.causalities.get(event.causality, event.causality) or _("Not assessed yet")
+
+    def interest(self, event: AdverseEvent) -> str:
+        """Return the category of special interest, or nothing when it is in none."""
+        return self.interests.get(event.aesi, event.aesi) if event.of_special_interest else ""
+
+    def seriousness(self, event: AdverseEvent) -> list[str]:
+        """Return the criteria that apply, or the explicit "none of these"."""
+        return [title for name, title in self.criteria.items() if getattr(event, name)]
+
+    def study_day(self, moment: Moment, patient: Patient) -> str:
+        """Return `D4`, or `D–3 to D27` for a partial date; nothing before day 0 is known."""
+        zero = day_zero(patient, self.rules)
+        if zero is None:
+            return ""
+        first, last = days_between(Moment.from_date(zero), moment, self.zone)
+        return day(first) if first == last else f"{day(first)}–{day(last)}"
+
+    def onset(self, event: AdverseEvent) -> str:
+        """Return the onset with the precision that is known, and the study day."""
+        return self._dated(event.onset_moment, event.patient)
+
+    def end(self, event: AdverseEvent) -> str:
+        """Return the end and the study day, or that the event is ongoing."""
+        return self._dated(event.end_moment, event.patient) or _("Ongoing")
+
+    def facts(self, event: AdverseEvent) -> list[Fact]:
+        """Return every answer of an event in words; what does not apply is left out."""
+        told = [
+            Fact("term", _("Event"), event.term),
+            Fact("description", _("Description"), event.description),
+            Fact("onset", _("Onset"), self.onset(event)),
+            Fact("end", _("End"), self.end(event)),
+            Fact("grade", _("Grade"), grade_tag(event)),
+            Fact("", _("Seriousness"), ", ".join(self.seriousness(event))),
+            Fact("causality", _("Causality"), self.causality(event)),
+            Fact("outcome", _("Outcome"), event.get_outcome_display()),
+            Fact("action_taken", _("Action taken with the product"), event.get_action_taken_display()),
+            Fact("aesi", _("Special interest"), self.interests.get(event.aesi, event.aesi)),
+            Fact("aware", _("Site learned of the event"), _stored(event.aware)),
+            Fact("serious_aware", _("Site learned that it is serious"), _stored(event.serious_aware)),
+            Fact("due_at", _("Report due"), self.instant(event.due_at) if event.due_at else ""),
+            Fact("reported", _("Reported to the sponsor"), _stored(event.reported)),
+            Fact("late_reason", _("Reason for the late report"), event.late_reason),
+            Fact("in_error_reason", _("Entered in error because"), event.in_error_reason),
+            Fact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
+        ]
+        return [fact for fact in told if fact.value]
+
+    def _dated(self, moment: Moment | None, patient: Patient) -> str:
+        if moment is None:
+            return ""
+        shown, number = moment.display(_language()), self.study_day(moment, patient)
+        return f"{shown} · {number}" if number else shown
+
+    def instant(self, moment: datetime) -> str:
+        """Return an instant on the clock of the site."""
+        return Moment.from_datetime(moment, self.zone).display(_language())
+
+
+def day_zero(patient: Patient, rules: Protocol) -> date | None:
+    """Return the day from which the protocol counts its last visit: the first infusion, or inclusion."""
+    if rules.visits[-1].anchor.startswith("infusion"):
+        return patient.first_infusion_on
+    return patient.enrolled_on
+
+
+def day(number: int) -> str:
+    """Return a study day, with a true minus sign before day 0."""
+    return f"D{number}" if number >= 0 else f"D−{-number}"
+
+
+def tag(tone: str, text: object) -> SafeString:
+    """Return a short word on a coloured ground; the word says it all without the colour."""
+    return format_html('<span class="tag tone-{}">{}</span>', tone, text)
+
+
+def class_tag(event: AdverseEvent) -> SafeString:
+    """Return AE, AR, SAE or SAR with its full name for those who point at it."""
+    name = event.classification
+    return format_html(
+        '<abbr class="tag tone-{}" title="{}">{}</abbr>', CLASS_TONES[name], CLASS_TITLES[name], name.value
+    )
+
+
+def grade_tag(event: AdverseEvent) -> SafeString:
+    """Return the grade as number and swatch."""
+    return format_html(
+        '<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true">'
+        '<rect class="g{0}" x="1" y="1" width="12" height="12" rx="2"/></svg> {0}',
+        event.grade,
+    )
+
+
+def length(span: Span) -> str:
+    """Return a length of time as `2 d 3 h`, `5 h 28 min` or `12 min`."""
+    if span.days:
+        return _("%(days)s d %(hours)s h") % {"days": span.days, "hours": span.hours}
+    if span.hours:
+        return _("%(hours)s h %(minutes)s min") % {"hours": span.hours, "minutes": span.minutes}
+    return _("%(minutes)s min") % {"minutes": span.minutes}
+
+
+def shorter(span: Span) -> str:
+    """Return the largest part of a length of time: `2 d`, `5 h` or `12 min`."""
+    if span.days:
+        return _("%(days)s d") % {"days": span.days}
+    return _("%(hours)s h") % {"hours": span.hours} if span.hours else length(span)
+
+
+def clock_text(reading: Reading, told: Callable[[Span], str] = length) -> str:
+    """Return what the clock shows: time left, time overdue, or how the report stood to its deadline."""
+    sentences = {
+        Stage.OVERDUE: _("overdue by %(time)s"),
+        Stage.IN_TIME: _("reported in time"),
+        Stage.LATE: _("reported %(time)s late"),
+    }
+    sentence = sentences.get(reading.stage, _("due in %(time)s"))
+    return sentence % {"time": told(reading.span)}
+
+
+def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | str:
+    """Return the clock as a tag, or nothing for an event without one."""
+    reading = event.clock(now or timezone.now())
+    return tag(CLOCK_TONES[reading.stage], clock_text(reading, shorter)) if reading else ""
+
+
+def finding_words(event: AdverseEvent) -> list[str]:
+    """Return what does not fit together, as sentences. A fatal event that has ended costs one query."""
+    return [*(str(FINDINGS[finding]) for finding in event.findings), *_death_words(event)]
+
+
+def _death_words(event: AdverseEvent) -> list[str]:
+    if event.in_error or event.outcome != FATAL or event.end_moment is None:
+        return []
+    died = died_on(event.patient)
+    day = Moment.from_iso(died, event.patient.protocol.rules.trial.site.time_zone) if died else None
+    if day is None or not death_differs(event.outcome, event.end_moment, day):
+        return []
+    return [_("A form says that the patient died on %(day)s: a fatal event ends on that day.") % {"day": day}]
+
+
+def since_text(since: Since) -> str:
+    """Return the time since a milestone: `D1 · 26 h 30 min after`, or what is known of it."""
+    days = day(since.days[0]) if since.same_day_known else f"{day(since.days[0])}–{day(since.days[1])}"
+    if not since.exact:
+        return days
+    return f"{days} · {elapsed(since.minutes[0])}"
+
+
+def elapsed(minutes: int) -> str:
+    """Return elapsed minutes as hours and minutes, before or after."""
+    told = {"hours": abs(minutes) // 60, "minutes": abs(minutes) % 60}
+    if minutes < 0:
+        return _("%(hours)s h %(minutes)s min before") % told
+    return _("%(hours)s h %(minutes)s min after") % told
+
+
+def counted(number: int) -> str:
+    """Return a number of events."""
+    return ngettext("%(count)s adverse event", "%(count)s adverse events", number) % {"count": number}
+
+
+def lines(parts: list[str]) -> SafeString:
+    """Return parts one below the other."""
+    return format_html_join("", "<div>{}</div>", ((part,) for part in parts if part))
+
+
+def _stored(text: str) -> str:
+    return Moment.from_iso(text).display(_language()) if text else ""
+
+
+def _language() -> str:
+    return get_language() or "en"

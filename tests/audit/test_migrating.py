@@ -1,0 +1,258 @@
+"""An upgrade moves the schema and leaves the trail whole; the application's role cannot get around it."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, migrations, transaction
+from django.db.migrations.loader import MigrationLoader
+from django.db.models.signals import post_migrate, pre_migrate
+
+from audit import migrating, replay, sealed_rows, seals, triggers
+from audit.context import acting, current_actor
+from audit.models import AccessEvent
+from audit.trail import tracked_models
+from audit.triggers.tables import existing_tables
+from audit.verification import Tally, findings
+from tests.support import rows
+from trials.models import Trial
+
+postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'")
+pytestmark = pytest.mark.django_db
+
+
+class Planned:
+    """A migration as `pre_migrate` is told of it."""
+
+    app_label, name = "trials", "0002_data"
+
+
+PLAN = [(Planned(), False)]
+
+
+def trial(slug: str) -> Trial:
+    with acting(system="test"):
+        return Trial.objects.create(slug=slug)
+
+
+def change_schema(statement: str) -> None:
+    connection.check_constraints()
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def migrate(change) -> None:
+    migrating.before(plan=PLAN)
+    change()
+    migrating.after(plan=PLAN)
+
+
+def test_what_a_data_migration_changes_is_in_the_trail_by_the_system():
+    """AUD-01: whatever it is written with; the triggers are away while the schema moves."""
+    changed, gone = trial("changed"), trial("gone")
+
+    def data_migration():
+        Trial.objects.filter(pk=changed.pk).update(recruiting=False)
+        Trial.objects.filter(pk=gone.pk)._raw_delete("default")
+        Trial.objects.create(slug="new")
+
+    migrate(data_migration)
+    told = {
+        (entry.slug, entry.history_type, entry.history_user_name, entry.history_change_reason)
+        for entry in Trial.history.filter(history_user_name="system:migrate")
+    }
+
+    assert told == {
+        (slug, kind, "system:migrate", "trials.0002_data")
+        for slug, kind in [("changed", "~"), ("gone", "-"), ("new", "+")]
+    }
+    assert not list(findings(Tally()))
+
+
+def test_what_a_migration_leaves_alone_gets_no_row():
+    one = trial("one")
+    migrate(lambda: None)
+
+    assert one.history.count() == 1
+
+
+def test_a_migration_is_an_event():
+    """AUD-08."""
+    migrate(lambda: None)
+    event = AccessEvent.objects.filter(kind="migration").latest("pk")
+
+    assert (event.user_name, event.detail) == ("system:migrate", {"migrations": ["trials.0002_data"]})
+
+
+def test_a_trail_that_does_not_fit_its_data_is_not_migrated():
+    """Else the migration would cover up what was done behind the trail's back."""
+    bad = trial("bad")
+    with triggers.lifted():
+        Trial.objects.update(recruiting=False)
+    with pytest.raises(CommandError, match=f"trials_trial {bad.pk} differs from its newest history row"):
+        migrating.before(plan=PLAN)
+
+    assert triggers.defects() == []
+
+
+def test_a_column_that_the_database_does_not_have_yet_is_no_difference():
+    """Before a migration the models are ahead of the tables."""
+    trial("one")
+    change_schema("ALTER TABLE trials_trial DROP COLUMN recruiting")
+    table = next(table for table in existing_tables(connection) if table.name == "trials_trial")
+
+    assert "recruiting" not in table.columns
+    assert list(replay.differences(connection, table)) == []
+
+
+def test_a_seal_made_before_a_column_was_added_still_verifies(
+    monkeypatch, django_capture_on_commit_callbacks
+):
+    """MIG-01: the seal names the columns it covers."""
+    trial("one")
+    with monkeypatch.context() as earlier:
+        columns = sealed_rows.SealedTable.columns.fget
+        fewer = property(lambda table: [name for name in columns(table) if name != "recruiting"])
+        earlier.setattr(sealed_rows.SealedTable, "columns", fewer)
+        with django_capture_on_commit_callbacks(execute=True):
+            seals.seal(reason="test")
+
+    assert list(findings(Tally())) == []
+
+
+def test_migrate_acts_as_the_system_and_protects_the_tables_again_when_it_fails(monkeypatch):
+    """AUD-06: a migration that stops half-way leaves nothing unprotected."""
+    acted = []
+
+    def fail(*args, **kwargs):
+        acted.append(current_actor().user_name)
+        triggers.remove()
+        raise DatabaseError("the disk is full")
+
+    monkeypatch.setattr("django.core.management.commands.migrate.Command.handle", fail)
+    with pytest.raises(DatabaseError, match="disk is full"):
+        call_command("migrate", verbosity=0)
+
+    assert acted == ["system:migrate"]
+    assert triggers.defects() == []
+
+
+def test_nothing_to_migrate_mends_the_triggers_only_if_needed(django_assert_max_num_queries):
+    triggers.remove()
+    migrating.after(plan=[])
+
+    assert triggers.defects() == []
+
+
+def test_the_signals_are_connected_once_per_run():
+    """Pre and post are sent for every room; the triggers move once."""
+    for signal, receiver in ((pre_migrate, migrating.before), (post_migrate, migrating.after)):
+        connected = [found for found in signal.receivers if found[1]() is receiver]
+        assert len(connected) == 1
+
+
+def test_every_audited_table_keeps_its_columns():
+    """A column dropped from a history would take what was sealed with it: no migration of ours drops one."""
+    loader = MigrationLoader(None)
+    dropping = (
+        migrations.RemoveField,
+        migrations.DeleteModel,
+        migrations.RenameField,
+        migrations.RenameModel,
+    )
+    rooms = {"accounts", "trials", "patients", "dosing", "safety", "audit"}
+    found = [
+        (key, operation)
+        for key, migration in loader.disk_migrations.items()
+        if key[0] in rooms
+        for operation in migration.operations
+        if isinstance(operation, dropping)
+        and getattr(operation, "model_name", getattr(operation, "name", "")).lower().startswith("historical")
+    ]
+
+    assert found == []
+
+
+@contextmanager
+def as_application():
+    """Act with the rights of the application's role until the end of the block."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE stroma_app_test")
+        call_command("grant_role", "stroma_app_test")
+        cursor.execute("SET ROLE stroma_app_test")
+        try:
+            yield cursor
+        finally:
+            cursor.execute("RESET ROLE")
+
+
+@postgresql
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE trials_trial DISABLE TRIGGER stroma_trail",
+        "ALTER TABLE trials_trial DISABLE TRIGGER ALL",
+        "DROP TRIGGER stroma_trail ON trials_trial",
+        "DROP FUNCTION stroma_trail_trials_trial() CASCADE",
+        "CREATE OR REPLACE FUNCTION stroma_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "SET session_replication_role = replica",
+        "TRUNCATE trials_historicaltrial",
+        "TRUNCATE trials_trial CASCADE",
+        "UPDATE trials_historicaltrial SET slug = 'x'",
+        "DELETE FROM trials_historicaltrial",
+        "INSERT INTO trials_historicaltrial SELECT * FROM trials_historicaltrial",
+        "DELETE FROM trials_trial",
+        "UPDATE audit_seal SET reason = 'x'",
+        "DELETE FROM audit_accessevent",
+        "UPDATE audit_signature SET printed_name = 'x'",
+        "DELETE FROM django_migrations",
+    ],
+)
+def test_the_applications_role_cannot_get_around_the_trail(statement):
+    """AUD-06: run as the role that serves the pages."""
+    trial("one")
+    refused = pytest.raises(DatabaseError, match=r"permission|denied|must be owner")
+    with as_application() as cursor, refused, transaction.atomic():
+        cursor.execute(statement)
+
+
+@postgresql
+def test_the_applications_role_can_do_its_work():
+    """It writes through the triggers, records events, and seals."""
+    with as_application(), acting(system="test"):
+        one = Trial.objects.create(slug="one")
+        Trial.objects.filter(pk=one.pk).update(recruiting=False)
+        AccessEvent.objects.create(
+            at=one.history.first().history_date, kind="exported", user_name="", origin="web", detail={}
+        )
+        assert seals.seal(reason="test").rows >= 3
+
+    assert [entry.history_type for entry in one.history.order_by("history_id")] == ["+", "~"]
+
+
+@postgresql
+def test_rights_are_given_to_an_ordinary_role_only():
+    with pytest.raises(CommandError, match="not a superuser"):
+        call_command("grant_role", "stroma")
+    with pytest.raises(CommandError, match="must be a role"):
+        call_command("grant_role", "nobody_here")
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_sqlite_has_no_roles():
+    with pytest.raises(CommandError, match="Only PostgreSQL"):
+        call_command("grant_role", "app")
+
+
+def test_rows_made_by_introspection_are_explained_by_their_history():
+    """AUD-14: over every audited table at once."""
+    rows.tolerate_any_value()
+    try:
+        with acting(system="test"):
+            for model in tracked_models():
+                rows.stored(model)
+    finally:
+        rows.mind_values_again()
+    differences = [d for table in existing_tables(connection) for d in replay.differences(connection, table)]
+
+    assert differences == []

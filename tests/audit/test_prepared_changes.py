@@ -1,0 +1,77 @@
+"""A change whose SQL is built once does to the rows, and to the trail, what the queryset does."""
+
+import pytest
+from django.db import DatabaseError
+
+from audit.compiled_changes import PreparedDelete, PreparedUpdate
+from audit.context import acting
+from patients.models import Draft, Patient, Record
+from tests.support import build
+
+pytestmark = pytest.mark.django_db
+WRITTEN = PreparedUpdate(Record, sets=("values", "version", "completed_at"), where=("pk", "version"))
+FORGOTTEN = PreparedDelete(Draft, where=("user", "place"))
+
+
+@pytest.fixture
+def record() -> Record:
+    patient = build.patient(trial=build.trial())
+    build.consent(patient)
+    return build.record(patient, "demography", {"sex": "F"}, draft=True)
+
+
+def test_it_writes_the_row_that_has_the_version_and_no_other(record, django_assert_num_queries):
+    """DAT-11."""
+    values = {"sex": "M", "said": "“L’été” \\ \n 0012"}
+    to = {"values": values, "version": record.version + 1, "completed_at": record.created_at}
+    with acting(system="test"):
+        assert WRITTEN.run(to=to, where={"pk": record.pk, "version": record.version + 7}) == 0
+        assert Record.objects.get(pk=record.pk).values["sex"] == "F"
+        with django_assert_num_queries(1):
+            assert WRITTEN.run(to=to, where={"pk": record.pk, "version": record.version}) == 1
+    now = Record.objects.get(pk=record.pk)
+    assert (now.values, now.version, now.completed_at) == (values, record.version + 1, record.created_at)
+
+
+def test_the_trail_has_the_change_with_its_actor_and_refuses_one_of_nobody(record):
+    """AUD-01."""
+    nurse = build.user()
+    to = {"values": {"sex": "M"}, "version": 2, "completed_at": None}
+    with acting(user=nurse):
+        WRITTEN.run(to=to, where={"pk": record.pk, "version": record.version})
+    last = Record.history.filter(id=record.pk).latest("history_id")
+    assert (last.values, last.history_user_id) == ({"sex": "M"}, nurse.pk)
+    with pytest.raises(DatabaseError):
+        WRITTEN.run(to={**to, "version": 3}, where={"pk": record.pk, "version": 2})
+
+
+@pytest.mark.parametrize(
+    ("to", "where"),
+    [
+        ({"values": {}}, {"pk": 1, "version": 1}),
+        ({"values": {}, "version": 1, "completed_at": None}, {"pk": 1}),
+    ],
+)
+def test_a_value_that_is_missing_is_refused_before_anything_is_written(to, where):
+    with pytest.raises(ValueError, match="Give"):
+        WRITTEN.run(to=to, where=where)
+
+
+def test_it_deletes_the_rows_of_one_person_only(record):
+    anna, berta = build.user(), build.user()
+    for person in (anna, berta):
+        Draft.objects.create(
+            user=person,
+            patient=record.patient,
+            place="D1/vitals",
+            payload=[],
+            base_version=0,
+            saved_at=record.created_at,
+        )
+    assert FORGOTTEN.run(user=anna.pk, place="D1/vitals") == 1
+    assert Draft.objects.get().user == berta
+
+
+def test_rows_that_others_refer_to_are_not_deleted_this_way():
+    with pytest.raises(ValueError, match="concerns other rows"):
+        PreparedDelete(Patient, where=("pk",)).run(pk=1)

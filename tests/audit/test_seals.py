@@ -1,0 +1,378 @@
+"""What is done to the trail behind its back is found, and the place is named (REL-07)."""
+
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from audit import events, sealed_rows, seals, triggers
+from audit.context import acting
+from audit.models import AccessEvent, Seal, SealedPart, Signature, TrailReview
+from audit.verification import Tally, findings
+from patients.models import Record
+from tests.support import build, rows
+from trials.models import Trial
+
+pytestmark = pytest.mark.usefixtures("any_value")
+
+
+@pytest.fixture
+def seal(django_capture_on_commit_callbacks):
+    """Seal as a process of its own would, the head written after the commit."""
+
+    def now(reason: str = "test") -> Seal | None:
+        with acting(system="seal"), django_capture_on_commit_callbacks(execute=True):
+            return seals.seal(reason=reason)
+
+    return now
+
+
+def trials(*slugs: str) -> list[Trial]:
+    with acting(system="test"):
+        return [Trial.objects.create(slug=slug) for slug in slugs]
+
+
+def found() -> list[str]:
+    return [str(finding) for finding in findings(Tally())]
+
+
+def tamper(sql: str, *params) -> None:
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
+def history_ids() -> list[int]:
+    return list(Trial.history.order_by("history_id").values_list("history_id", flat=True))
+
+
+def test_a_sealed_trail_is_whole(seal):
+    """AUD-07."""
+    trials("one", "two")
+    assert found() == []
+    first = seal()
+    trials("three")
+    second = seal()
+    tally = Tally()
+
+    assert list(findings(tally)) == []
+    assert (second.number, second.previous_head) == (first.number + 1, first.head)
+    assert tally.seals == 2
+    assert tally.newer == 0
+    assert tally.rows == first.rows + second.rows
+    assert seal() is None
+
+
+def test_rows_newer_than_the_last_seal_are_counted(seal):
+    trials("one")
+    seal()
+    trials("two", "three")
+    tally = Tally()
+    list(findings(tally))
+
+    assert tally.newer == 2
+
+
+def test_the_head_stands_in_a_file_outside_the_database(seal, settings):
+    """AUD-07: number, time and head of every seal, appended."""
+    trials("one")
+    one = seal()
+    trials("two")
+    two = seal()
+
+    assert Path(settings.SEAL_FILE).read_text().splitlines() == [
+        f"{seal.number} {seal.sealed_at:%Y-%m-%dT%H:%M:%S.%fZ} {seal.head}" for seal in (one, two)
+    ]
+
+
+@pytest.mark.parametrize("column", ["slug", "history_user_name", "history_date", "history_change_reason"])
+def test_an_altered_row_is_named(seal, column):
+    trials("one", "two", "three")
+    seal()
+    value = "2020-01-01 00:00:00+00:00" if column == "history_date" else "altered"
+    tamper(
+        f'UPDATE trials_historicaltrial SET "{column}" = %s WHERE history_id = %s', value, history_ids()[1]
+    )
+
+    assert found()[0] == f"trials_historicaltrial {history_ids()[1]}: was altered"
+
+
+def test_a_removed_row_is_named(seal):
+    trials("one", "two", "three")
+    seal()
+    ids = history_ids()
+    tamper("DELETE FROM trials_historicaltrial WHERE history_id = %s", ids[1])
+
+    assert found()[0] == f"trials_historicaltrial {ids[1]}: was removed"
+
+
+def test_the_first_of_several_bad_rows_is_named_first(seal):
+    trials("one", "two", "three", "four")
+    seal()
+    ids = history_ids()
+    tamper("DELETE FROM trials_historicaltrial WHERE history_id = %s", ids[1])
+    tamper("UPDATE trials_historicaltrial SET slug = 'x' WHERE history_id = %s", ids[2])
+
+    assert found()[:2] == [
+        f"trials_historicaltrial {ids[1]}: was removed",
+        f"trials_historicaltrial {ids[2]}: was altered",
+    ]
+
+
+def copy_row(source: int, key: int) -> None:
+    names = [field.column for field in Trial.history.model._meta.concrete_fields if not field.primary_key]
+    listed = ", ".join(f'"{name}"' for name in names)
+    tamper(
+        f"INSERT INTO trials_historicaltrial (history_id, {listed}) "
+        f"SELECT {key}, {listed} FROM trials_historicaltrial WHERE history_id = {source}"
+    )
+
+
+def test_a_row_inserted_between_sealed_rows_is_named(seal):
+    """In a gap that a rolled-back transaction left, and before the first row."""
+    trials("one", "two")
+    ids = history_ids()
+    copy_row(ids[1], ids[1] + 5)
+    seal()
+    copy_row(ids[0], ids[1] + 2)
+    copy_row(ids[0], -3)
+
+    assert found()[:2] == [
+        "trials_historicaltrial -3: was inserted before what was sealed first",
+        f"trials_historicaltrial {ids[1] + 2}: was inserted",
+    ]
+
+
+def test_a_row_inserted_between_two_seals_is_named(seal):
+    trials("one", "two")
+    ids = history_ids()
+    seal()
+    copy_row(ids[1], ids[1] + 5)
+    seal()
+    copy_row(ids[0], ids[1] + 2)
+
+    assert found()[0] == f"trials_historicaltrial {ids[1] + 2}: was inserted"
+
+
+def test_swapped_rows_are_named(seal):
+    trials("one", "two")
+    seal()
+    ids = history_ids()
+    for old, new in ((ids[0], -1), (ids[1], ids[0]), (-1, ids[1])):
+        tamper("UPDATE trials_historicaltrial SET history_id = %s WHERE history_id = %s", new, old)
+
+    assert found()[0] == f"trials_historicaltrial {ids[0]}: was altered"
+
+
+def test_a_tail_cut_off_is_named_by_the_external_head(seal):
+    """AUD-07: a chain alone does not see that its end is missing."""
+    trials("one")
+    seal()
+    ids = history_ids()
+    trials("two")
+    last = seal()
+    tamper("DELETE FROM audit_sealedpart WHERE seal_id = %s", last.pk)
+    tamper("DELETE FROM audit_seal WHERE id = %s", last.pk)
+    tamper("DELETE FROM trials_historicaltrial WHERE history_id > %s", ids[-1])
+    tamper("DELETE FROM trials_trial WHERE slug = 'two'")
+
+    assert found() == [
+        f"seal {last.number}: stands in the file of the heads, but is gone: the end was cut off"
+    ]
+    with pytest.raises(seals.SealBroken, match="not the one in the database"):
+        seals.catch_up_file()
+
+
+def test_a_chain_written_again_is_not_that_of_the_file(seal):
+    """AUD-07: all hashes fit, only the head outside tells."""
+    trials("one", "two")
+    one = seal()
+    tamper("UPDATE trials_historicaltrial SET history_user_name = 'nobody'")
+    tamper("DELETE FROM audit_sealedpart")
+    tamper("DELETE FROM audit_seal")
+    with acting(system="forger"):
+        seals.seal(reason="test")
+
+    assert found() == [f"seal {one.number}: is not the one in the file of the heads"]
+
+
+def test_an_altered_seal_is_named(seal):
+    trials("one")
+    seal()
+    trials("two")
+    seal()
+    tamper("UPDATE audit_seal SET rows = rows + 1 WHERE number = 2")
+    assert found()[0] == "seal 2: its parts were altered, removed or added to"
+    tamper("UPDATE audit_seal SET rows = rows - 1, reason = 'other' WHERE number = 2")
+    assert found()[0] == "seal 2: was altered"
+    tamper("DELETE FROM audit_sealedpart WHERE seal_id IN (SELECT id FROM audit_seal WHERE number = 1)")
+    tamper("DELETE FROM audit_seal WHERE number = 1")
+    assert found()[0] == "seal 2: seal 1 before it is gone"
+
+
+def test_a_row_altered_together_with_its_sealed_hash_is_found(seal):
+    """The list of hashes in the database is only for finding the place; the root says whether."""
+    trials("one", "two")
+    seal()
+    table = next(t for t in sealed_rows.sealed_tables() if t.name == "trials_historicaltrial")
+    tamper("UPDATE trials_historicaltrial SET slug = 'x' WHERE slug = 'one'")
+    part = SealedPart.objects.get(table=table.name)
+    fresh = sealed_rows.leaves(table, part.columns, after=0, until=part.last_id)
+    packed = b"".join(leaf[: seals.PREFIX_BYTES] for _, leaf in fresh)
+    with triggers.lifted():
+        SealedPart.objects.filter(pk=part.pk).update(leaves=packed)
+
+    assert found()[0] == "seal 1: its parts were altered, removed or added to"
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("UPDATE trials_trial SET recruiting = NOT recruiting", "differs from its newest history row"),
+        ("DELETE FROM trials_trial", "is gone without a trace"),
+        ("DELETE FROM trials_historicaltrial", "has no history"),
+    ],
+)
+def test_a_live_row_that_its_history_does_not_explain_is_named(sql, problem):
+    """AUD-14: also before any seal."""
+    (trial,) = trials("one")
+    tamper(sql)
+
+    assert found() == [f"trials_trial {trial.pk}: {problem}"]
+
+
+def test_an_altered_access_event_or_review_is_named(seal):
+    with acting(system="test"):
+        events.record(kind="exported", detail={"rows": 1})
+        review = rows.stored(TrailReview)
+    seal()
+    tamper("UPDATE audit_accessevent SET kind = 'printed' WHERE kind = 'exported'")
+    tamper("UPDATE audit_trailreview SET conclusion = 'nothing'")
+    event = AccessEvent.objects.get(kind="printed")
+
+    assert found() == [
+        f"audit_accessevent {event.pk}: was altered",
+        f"audit_trailreview {review.pk}: was altered",
+    ]
+
+
+def test_a_signature_moved_to_another_row_is_named():
+    """P11-14."""
+    by = build.user("investigator")
+    with acting(system="test"):
+        one, two = rows.stored(Record), rows.stored(Record)
+    with acting(user=by, role="investigator"):
+        from audit.signatures import sign
+
+        signature = sign(target=one, meaning="review", password=build.PASSWORD, by=by)
+    tamper("UPDATE audit_signature SET target_id = %s", two.pk)
+
+    assert f"signature {signature.pk} on patients.record {two.pk}: Altered or moved: " in "\n".join(found())
+    assert Signature.objects.count() == 1
+
+
+def test_a_missing_trigger_is_named(seal):
+    """AUD-06."""
+    triggers.remove()
+    try:
+        assert found()[0].endswith("is missing, changed or switched off")
+    finally:
+        triggers.install()
+
+
+def test_the_command_says_what_is_wrong_and_exits_1(seal):
+    trials("one", "two")
+    seal()
+    out = StringIO()
+    call_command("verify_trail", stdout=out)
+    assert out.getvalue().startswith("The trail is whole: 1 seals over ")
+    tamper("UPDATE trials_historicaltrial SET slug = 'x'")
+    with pytest.raises(CommandError, match=r"trials_historicaltrial \d+: was altered") as refused:
+        call_command("verify_trail", stdout=out)
+    assert refused.value.returncode == 1
+    with pytest.raises(CommandError, match="4 findings"):
+        call_command("verify_trail", "--all", stdout=out, stderr=StringIO())
+
+
+def test_a_line_in_the_file_that_is_not_ours_is_named(seal, settings):
+    trials("one")
+    seal()
+    with Path(settings.SEAL_FILE).open("a") as file:
+        file.write("1 something else\n")
+
+    assert "has a line that is not one of ours" in found()[0]
+
+
+def test_a_file_that_lacks_a_seal_is_caught_up(seal, settings):
+    """Another machine made it, or this one stopped between the commit and the file."""
+    trials("one")
+    seal()
+    trials("two")
+    seal()
+    kept = Path(settings.SEAL_FILE).read_text()
+    Path(settings.SEAL_FILE).write_text(kept.splitlines(keepends=True)[0])
+    tally = Tally()
+    assert list(findings(tally)) == []
+    assert tally.notes == ["Seal 2 is not in the file of the heads yet; the next seal adds it"]
+    seals.catch_up_file()
+
+    assert Path(settings.SEAL_FILE).read_text() == kept
+
+
+def test_a_file_that_was_emptied_or_lost_a_line_is_a_finding(seal, settings):
+    """AUD-07: without the heads outside, a chain that was made anew would pass."""
+    for slug in ("one", "two", "three"):
+        trials(slug)
+        seal()
+    path = Path(settings.SEAL_FILE)
+    first, _second, third = path.read_text().splitlines(keepends=True)
+
+    path.write_text(first + third)
+    assert found() == ["seal 2: is missing from the file of the heads, which has later ones"]
+    path.write_text("")
+    assert [each.partition(" is missing")[0] for each in found()] == [f"file of the heads: {path}"]
+    path.unlink()
+    assert len(found()) == 1
+
+
+def test_a_file_written_anew_is_an_event(seal, settings):
+    """AUD-07, AUD-08: who empties the file cannot have it filled again in silence."""
+    for slug in ("one", "two"):
+        trials(slug)
+        seal()
+    path = Path(settings.SEAL_FILE)
+    kept = path.read_text()
+    assert not AccessEvent.objects.filter(kind="seal_file").exists()
+
+    path.write_text("")
+    with acting(system="test"):
+        seals.catch_up_file()
+    assert path.read_text() == kept
+    assert AccessEvent.objects.get(kind="seal_file").detail == {"seals": 2, "file": str(path)}
+
+
+def test_many_rows_take_several_parts_and_seals(seal, monkeypatch):
+    monkeypatch.setattr(seals, "PART_ROWS", 3)
+    monkeypatch.setattr(seals, "SEAL_ROWS", 7)
+    with acting(system="test"):
+        Trial.objects.bulk_create(Trial(slug=f"t{n}") for n in range(20))
+    seal()
+
+    assert found() == []
+    assert Seal.objects.count() > 2
+    assert max(SealedPart.objects.values_list("rows", flat=True)) == 3
+
+
+def test_a_clock_that_went_backwards_is_an_event(seal):
+    """AUD-08, REL-10."""
+    trials("one")
+    seal()
+    trials("two")
+    with time_machine.travel(datetime(2020, 1, 1, tzinfo=UTC)):
+        seal()
+
+    assert AccessEvent.objects.filter(kind="clock").exists()
+    assert found() == []

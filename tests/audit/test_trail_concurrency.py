@@ -1,0 +1,145 @@
+"""Two at once: what is on its way is neither sealed half nor signed stale."""
+
+import threading
+
+import pytest
+from django.db import connection, transaction
+
+from audit import seals
+from audit.context import acting
+from audit.signatures import Standing, sign, verify
+from audit.verification import Tally, findings
+from patients.models import Patient
+from tests.support import build
+from trials.models import Trial
+
+pytestmark = [
+    pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time"),
+    pytest.mark.django_db(transaction=True),
+]
+PATIENCE_SECONDS = 20
+
+
+class Meanwhile(threading.Thread):
+    """Work in a transaction of its own that stays open until it is told to finish."""
+
+    def __init__(self, work):
+        super().__init__(daemon=True)
+        self.work, self.written, self.finish = work, threading.Event(), threading.Event()
+
+    def run(self):
+        try:
+            with acting(system="meanwhile"), transaction.atomic():
+                self.work()
+                self.written.set()
+                self.finish.wait(PATIENCE_SECONDS)
+        finally:
+            connection.close()
+
+    def __enter__(self):
+        self.start()
+        assert self.written.wait(PATIENCE_SECONDS)
+        return self
+
+    def __exit__(self, *_):
+        self.finish.set()
+        self.join(PATIENCE_SECONDS)
+
+
+def test_a_seal_waits_for_a_row_that_is_on_its_way():
+    """AUD-07: else it would appear below the mark later, like an insertion."""
+    with acting(system="test"):
+        Trial.objects.create(slug="before")
+    with Meanwhile(lambda: Trial.objects.create(slug="slow")) as slow:
+        with acting(system="test"):
+            Trial.objects.create(slug="fast")
+        threading.Timer(0.5, slow.finish.set).start()
+        with acting(system="seal"):
+            seals.seal(reason="test")
+    tally = Tally()
+
+    assert list(findings(tally)) == []
+    assert tally.newer == 0
+    assert Trial.objects.count() == 3
+
+
+def test_a_seal_gives_up_rather_than_block_those_who_write(monkeypatch):
+    monkeypatch.setattr(seals, "LOCK_TRIES", 2)
+    with Meanwhile(lambda: Trial.objects.create(slug="slow")):
+        with acting(system="seal"), pytest.raises(seals.SealBroken, match="could not be locked"):
+            seals.seal(reason="test")
+        with acting(system="test"):
+            Trial.objects.create(slug="other")
+    with acting(system="seal"):
+        assert seals.seal(reason="test").rows >= 2
+
+
+def test_a_signature_waits_for_a_change_that_is_on_its_way():
+    """SIG-02: what is signed is what is stored when it is signed."""
+    by, event = _an_event()
+    change = Meanwhile(lambda: type(event).objects.filter(pk=event.pk).update(term="Chills"))
+    with change:
+        threading.Timer(0.5, change.finish.set).start()
+        with acting(user=by, role="investigator"):
+            signature = sign(target=event, meaning="review", password=build.PASSWORD, by=by)
+
+    assert verify(signature) == Standing.VALID
+    assert type(event).objects.get().term == "Chills"
+
+
+def test_a_change_that_waits_for_a_signature_invalidates_it():
+    """SIG-02: the signature was not there when the change began."""
+    by, event = _an_event()
+    done = threading.Event()
+
+    def change():
+        try:
+            with acting(system="meanwhile"):
+                type(event).objects.filter(pk=event.pk).update(term="Chills")
+        finally:
+            done.set()
+            connection.close()
+
+    with acting(user=by, role="investigator"), transaction.atomic():
+        signature = sign(target=event, meaning="review", password=build.PASSWORD, by=by)
+        waiting = threading.Thread(target=change, daemon=True)
+        waiting.start()
+        assert not done.wait(0.5)
+    waiting.join(PATIENCE_SECONDS)
+    signature.refresh_from_db()
+
+    assert verify(signature) == Standing.INVALIDATED
+    assert signature.invalidated_by == "system:meanwhile"
+
+
+def test_two_seals_at_once_seal_every_row_once():
+    with acting(system="test"):
+        Trial.objects.bulk_create(Trial(slug=f"t{n}") for n in range(50))
+    start, failures = threading.Barrier(2), []
+
+    def run():
+        try:
+            start.wait(PATIENCE_SECONDS)
+            with acting(system="seal"):
+                seals.seal(reason="test")
+        except Exception as problem:
+            failures.append(problem)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+
+    assert failures == []
+    assert list(findings(Tally())) == []
+
+
+def _an_event():
+    trial = build.trial()
+    by = build.user("investigator", trial=trial)
+    patient = build.patient(trial=trial, by=by)
+    assert Patient.objects.get() == patient
+    return by, build.event(patient=patient, by=by)

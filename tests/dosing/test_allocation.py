@@ -1,0 +1,343 @@
+"""Allocation: a concealed list, one place per patient, never given back, read by the unblinded (RND-01 to RND-03)."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from audit.context import acting
+from dosing.allocation import allocate, generate_list, strata_of, stratum_of
+from dosing.columns import slot_columns
+from dosing.models import AllocationList, AllocationSlot
+from dosing.randomisation import ALGORITHM, permuted_blocks
+from exports.tables.study import querysets
+from patients.models import EligibilityDecision, Patient
+from patients.participation.eligibility import sign_eligibility
+from patients.participation.enrolment import enrol
+from tests.support import build
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def trial():
+    return build.trial(build.COVID_MSV)
+
+
+@pytest.fixture
+def knees():
+    return build.trial("third")
+
+
+def signed(patient: Patient, conclusion: str = "eligible") -> None:
+    by = build.user("investigator", trial=patient.trial)
+    with acting(user=by, role="investigator"):
+        sign_eligibility(
+            patient=patient,
+            conclusion=conclusion,
+            inclusion_on=patient.screened_on,
+            password=build.PASSWORD,
+            by=by,
+        )
+
+
+def with_knee(trial, *, grade: str, surgery: str) -> Patient:
+    """Return a patient of the third trial whose evidence is complete and not signed."""
+    by = build.user("investigator", trial=trial)
+    patient = build.patient(trial=trial, by=by)
+    build.consent(patient, by=by)
+    knee = {
+        "grade": grade,
+        "surgery": surgery,
+        "painful_since": (patient.screened_on - timedelta(days=400)).isoformat(),
+        "pain": "6.5",
+        "flexion": "110",
+        "extension": "5",
+        "risks": ["NONE"],
+        "injected_before": "N",
+    }
+    build.record(patient, "knee", knee, visit="S0", by=by)
+    build.record(patient, "body", {"sex": "F", "weight": "70"}, visit="S0", by=by)
+    return patient
+
+
+def slot_of(patient: Patient) -> AllocationSlot:
+    return AllocationSlot.objects.get(patient=patient)
+
+
+class TestTheMoment:
+    def test_nothing_is_allocated_and_no_list_exists_before_the_signature(self, trial):
+        """RND-01: concealed until eligibility is signed."""
+        build.consent(build.patient(trial=trial))
+
+        assert not AllocationList.objects.exists()
+        assert not AllocationSlot.objects.exists()
+
+    def test_the_signature_takes_the_first_place(self, trial):
+        """RND-01."""
+        patient = build.eligible(trial=trial)
+
+        assert slot_of(patient).position == 1
+        assert slot_of(patient).arm in {"cells", "placebo"}
+        assert slot_of(patient).taken_at is not None
+
+    def test_patients_take_the_places_in_order_without_a_gap(self, trial):
+        """RND-02."""
+        patients = [build.eligible(trial=trial) for _ in range(3)]
+        assert [slot_of(patient).position for patient in patients] == [1, 2, 3]
+
+    def test_signing_again_keeps_the_place(self, trial):
+        """RND-03: nobody is randomised twice."""
+        patient = build.eligible(trial=trial)
+        first = slot_of(patient)
+        signed(patient)
+
+        assert slot_of(patient) == first
+        assert AllocationSlot.objects.exclude(patient=None).count() == 1
+
+    def test_a_later_decision_that_the_patient_is_not_eligible_gives_no_place_back(self, trial):
+        """RND-03."""
+        patient = build.eligible(trial=trial)
+        first = slot_of(patient)
+        signed(patient, "not_eligible")
+        signed(patient)
+
+        assert slot_of(patient) == first
+
+    def test_a_patient_who_is_not_eligible_takes_no_place(self, trial):
+        patient = build.patient(trial=trial)
+        build.consent(patient)
+        signed(patient, "not_eligible")
+
+        assert not AllocationSlot.objects.exclude(patient=None).exists()
+
+    def test_a_refused_signature_takes_no_place(self, trial):
+        """RND-02: allocation and signature are one transaction."""
+        patient = build.patient(trial=trial)
+        build.consent(patient)
+        with pytest.raises(ValidationError):
+            signed(patient)
+
+        assert not AllocationSlot.objects.exclude(patient=None).exists()
+
+    def test_inclusion_changes_nothing_about_the_place(self, trial):
+        patient = build.eligible(trial=trial)
+        first = slot_of(patient)
+        by = build.user("investigator", trial=trial)
+        with acting(user=by, role="investigator"):
+            enrol(patient=patient, on=patient.screened_on, by=by)
+
+        assert slot_of(patient) == first
+
+    def test_an_open_trial_allocates_nobody(self):
+        patient = build.eligible(trial=build.trial())
+
+        assert not AllocationList.objects.exists()
+        assert allocate(patient=patient, stratum="", by=build.user("investigator")) is None
+
+
+class TestTheList:
+    def test_the_list_can_be_made_again_from_what_is_stored(self, trial):
+        """RND-01: seeded, documented algorithm."""
+        build.eligible(trial=trial)
+        stored = AllocationList.objects.get()
+        again = permuted_blocks(
+            seed=stored.seed,
+            stratum="",
+            size=trial.rules.trial.target,
+            block_sizes=stored.block_sizes,
+            ratio=stored.ratio,
+        )
+        slots = AllocationSlot.objects.order_by("position")[: len(again)]
+
+        assert stored.algorithm == ALGORITHM
+        assert [(slot.position, slot.block, slot.arm) for slot in slots] == [
+            (place.position, place.block, place.arm) for place in again
+        ]
+
+    def test_the_list_is_made_once(self, trial):
+        """RND-03."""
+        by = build.user("statistician", trial=trial)
+        generate_list(trial=trial, by=by)
+        with pytest.raises(ValidationError, match="exists already"):
+            generate_list(trial=trial, by=by)
+
+        assert AllocationList.objects.count() == 1
+
+    def test_a_seed_given_beforehand_is_the_one_that_is_used(self, trial):
+        by = build.user("statistician", trial=trial)
+        assert generate_list(trial=trial, by=by, seed="2020-07").seed == "2020-07"
+
+    def test_two_lists_have_two_seeds(self, trial, knees):
+        """RND-01: a drawn seed is not guessable from another trial's."""
+        by = build.user("statistician", trial=trial)
+        seeds = {generate_list(trial=each, by=by).seed for each in (trial, knees)}
+
+        assert len(seeds) == 2
+        assert min(len(seed) for seed in seeds) == 32
+
+    def test_an_open_trial_has_no_list(self):
+        with pytest.raises(ValidationError, match="does not randomise"):
+            generate_list(trial=build.trial(), by=build.user("statistician"))
+
+    def test_a_list_that_is_used_up_says_whom_to_call(self, trial):
+        by = build.user("investigator", trial=trial)
+        patients = [build.patient(trial=trial, by=by) for _ in range(5)]
+        generate_list(trial=trial, by=by, seed="short", size=2)
+        room = AllocationSlot.objects.count()
+        for patient in patients[:room]:
+            allocate(patient=patient, stratum="", by=by)
+        with pytest.raises(ValidationError, match="statistician"):
+            allocate(patient=patients[room], stratum="", by=by)
+
+    def test_the_list_says_who_had_it_made(self, trial):
+        """AUD-10: computed by the system, named for the person whose signature asked for it."""
+        patient = build.eligible(trial=trial)
+        row = AllocationSlot.history.filter(patient_id=patient.pk).get()
+        by = EligibilityDecision.objects.get(patient=patient).decided_by
+
+        assert row.history_user_name == f"system:allocation for {by.username}"
+
+
+class TestFinality:
+    @pytest.mark.parametrize("change", [{"arm": "placebo"}, {"arm": "cells"}, {"position": 99}, {"block": 9}])
+    def test_what_a_place_says_never_changes(self, trial, change):
+        """RND-03: the database refuses it, whatever writes."""
+        slot = slot_of(build.eligible(trial=trial))
+        if change.get("arm") == slot.arm:
+            change = {"arm": "other"}
+        with (
+            pytest.raises(IntegrityError, match="never changes"),
+            transaction.atomic(),
+            acting(system="test"),
+        ):
+            AllocationSlot.objects.filter(pk=slot.pk).update(**change)
+
+    def test_a_taken_place_is_not_given_to_another_patient(self, trial):
+        """RND-03."""
+        slot = slot_of(build.eligible(trial=trial))
+        other = build.patient(trial=trial)
+        with (
+            pytest.raises(IntegrityError, match="never changes"),
+            transaction.atomic(),
+            acting(system="test"),
+        ):
+            AllocationSlot.objects.filter(pk=slot.pk).update(patient=other)
+
+    def test_the_seed_of_a_list_never_changes(self, trial):
+        """RND-03."""
+        build.eligible(trial=trial)
+        with (
+            pytest.raises(IntegrityError, match="never changes"),
+            transaction.atomic(),
+            acting(system="test"),
+        ):
+            AllocationList.objects.update(seed="another")
+
+    def test_a_place_is_not_deleted(self, trial):
+        """RND-03."""
+        slot = slot_of(build.eligible(trial=trial))
+        with pytest.raises(TypeError), acting(system="test"):
+            slot.delete()
+        with pytest.raises(IntegrityError), transaction.atomic(), acting(system="test"):
+            AllocationSlot.objects.filter(pk=slot.pk).delete()
+
+        assert AllocationSlot.objects.filter(pk=slot.pk).exists()
+
+    def test_a_patient_never_holds_two_places(self, trial):
+        """RND-02: also the database says so."""
+        patient = build.eligible(trial=trial)
+        free = AllocationSlot.objects.filter(patient=None)[:1]
+        with pytest.raises(IntegrityError), transaction.atomic(), acting(system="test"):
+            AllocationSlot.objects.filter(pk__in=free.values("pk")).update(
+                patient=patient, taken_at=slot_of(patient).taken_at
+            )
+
+    def test_a_place_taken_by_nobody_has_no_time(self, trial):
+        slot = slot_of(build.eligible(trial=trial))
+        with pytest.raises(IntegrityError), transaction.atomic(), acting(system="test"):
+            AllocationSlot.objects.filter(pk=slot.pk).update(patient=None)
+
+
+class TestConcealment:
+    @pytest.mark.parametrize(
+        "role", ["coordinator", "investigator", "monitor", "data_manager", "administrator"]
+    )
+    def test_a_blinded_role_reads_no_place_and_no_list(self, trial, role):
+        """RND-01, BLD-01."""
+        build.eligible(trial=trial)
+        person = build.user(role, trial=trial)
+
+        assert not AllocationSlot.objects.visible_to(person).exists()
+        assert not AllocationList.objects.visible_to(person).exists()
+
+    @pytest.mark.parametrize("role", ["cell_laboratory", "statistician", "inspector"])
+    def test_an_unblinded_role_reads_the_list_of_its_own_trial_only(self, trial, knees, role):
+        """BLD-01, SEC-02."""
+        patient = build.eligible(trial=trial)
+        generate_list(trial=knees, by=build.user("statistician", trial=knees))
+        seen = AllocationSlot.objects.visible_to(build.user(role, trial=trial))
+
+        assert seen.filter(patient=patient).exists()
+        assert set(seen.values_list("trial", flat=True)) == {trial.pk}
+
+    def test_who_is_unblinded_in_one_trial_stays_blinded_in_another(self, trial, knees):
+        """BLD-01."""
+        build.eligible(trial=trial)
+        person = build.user("statistician", trial=knees)
+        build.delegate(person, trial=trial, role="monitor")
+
+        assert not AllocationSlot.objects.visible_to(person).filter(trial=trial).exists()
+
+
+class TestStrata:
+    def test_every_combination_of_the_answers_has_its_own_list(self, knees):
+        """RND-01."""
+        by = build.user("statistician", trial=knees)
+        generate_list(trial=knees, by=by)
+
+        assert len(strata_of(knees.rules)) == 6
+        assert set(AllocationSlot.objects.values_list("stratum", flat=True)) == set(strata_of(knees.rules))
+
+    def test_each_stratum_keeps_the_ratio_within_every_block(self, knees):
+        """RND-01: two to one."""
+        generate_list(trial=knees, by=build.user("statistician", trial=knees))
+        for stratum in strata_of(knees.rules):
+            arms = Counter(
+                AllocationSlot.objects.filter(stratum=stratum, block=1).values_list("arm", flat=True)
+            )
+            assert arms["adipose"] == 2 * arms["saline"]
+
+    def test_a_patient_takes_the_first_place_of_the_own_stratum(self, knees):
+        """RND-02."""
+        first = with_knee(knees, grade="G2", surgery="Y")
+        other = with_knee(knees, grade="G3", surgery="N")
+        alike = with_knee(knees, grade="G2", surgery="Y")
+        for patient in (first, other, alike):
+            signed(patient)
+
+        assert [(slot_of(each).stratum, slot_of(each).position) for each in (first, other, alike)] == [
+            ("knee.grade=G2 knee.surgery=Y", 1),
+            ("knee.grade=G3 knee.surgery=N", 1),
+            ("knee.grade=G2 knee.surgery=Y", 2),
+        ]
+
+    def test_a_stratum_that_is_not_known_says_what_is_missing(self, knees):
+        patient = build.patient(trial=knees)
+        with pytest.raises(ValidationError, match="it needs Grade"):
+            stratum_of(patient, "")
+
+
+def test_a_place_nobody_took_tells_its_arm_to_nobody():
+    """RND-01: who knows the next arm could choose the patient for it; unblinded roles too, listed and exported."""
+    trial = build.trial(build.COVID_MSV)
+    with acting(system="test"):
+        generate_list(trial=trial, by=None, seed="7")
+    columns = {column.name: column for column in slot_columns(trial.rules)}
+    free = list(AllocationSlot.objects.filter(trial=trial))
+    assert free
+    assert {columns["arm"].value(slot) for slot in free} == {""}
+    assert {columns["arm"].text(slot) for slot in free} == {"–"}
+    assert querysets(trial, sees_treatment=True)["allocation"].count() == 0

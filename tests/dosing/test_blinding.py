@@ -1,0 +1,279 @@
+"""Nobody who must not know the treatment can tell the arms apart from anything the application shows.
+
+Everything below is read twice, as it is and with the arms exchanged, and must be the same to the byte.
+"""
+
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from django.urls import reverse
+
+from audit.context import acting
+from dosing.administration import Bedside, record_infusion, record_weight
+from dosing.allocation import arm_of, generate_list
+from dosing.models import Infusion, Preparation
+from dosing.product import Product, record_preparation
+from patients.models import Patient
+from patients.participation.amendments import move
+from tests.support import blind, build
+from tests.support.bedside import INCLUDED, stored
+from tests.support.build import moment
+from trials.loading import load_protocol
+from trials.permissions import Permission
+from trials.roles import ROLES
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
+
+ZONE = "Europe/Madrid"
+# With this seed the first patient receives cells and the second one saline.
+SEED = "known"
+BLINDED = sorted(code for code, role in ROLES.items() if Permission.SEE_TREATMENT not in role.permissions)
+UNBLINDED = ["cell_laboratory", "inspector", "statistician"]
+
+
+def at(clock: str):
+    return moment(f"10-Mar-2026 {clock}", ZONE)
+
+
+def infusion_of(patient: Patient) -> Infusion:
+    return stored(patient, 1)
+
+
+def weigh(patient: Patient, by) -> None:
+    with acting(user=by, role="coordinator", origin="web"):
+        record_weight(
+            infusion=infusion_of(patient), weight_kg=Decimal(70), weight_measured=at("08:00"), version=1, by=by,
+            weight_confirmation="Weighed twice",
+        )  # fmt: skip
+
+
+def bedside(**changed) -> Bedside:
+    told = {
+        "weight_kg": Decimal(70), "weight_measured": at("08:00"), "weight_confirmation": "Weighed twice",
+        "started": at("10:00"), "ended": at("10:30"), "volume_ml": Decimal(100), "interrupted": "N",
+        "interruption_reason": "", "premedication": "None", "tolerated": "Y", "timing_deviation_reason": "",
+    }  # fmt: skip
+    return Bedside(**{**told, **changed})
+
+
+def give(patient: Patient, by, **changed) -> None:
+    row = infusion_of(patient)
+    with acting(user=by, role="coordinator", origin="web"):
+        record_infusion(infusion=row, facts=bedside(**changed), version=row.version, by=by, reason="Given")
+
+
+def prepare(patient: Patient, by) -> None:
+    """Fill the bag that belongs to the arm, then correct it: the history holds products too."""
+    arm = arm_of(patient)
+    content = blind.CELLS if arm is not None and arm.cells else blind.SALINE
+    facts = {
+        name: content[name] for name in ("donor_code", "lot", "bag", "viable_cells", "viability_percent")
+    } | {
+        "thawed": at("09:11") if content["thawed"] else None, "donor_deviation_reason": "",
+        "dose_deviation_reason": content["dose_deviation_reason"],
+    }  # fmt: skip
+    with acting(user=by, role="cell_laboratory", origin="web"):
+        told = {"infusion": infusion_of(patient), "by": by}
+        record_preparation(facts=Product(**{**facts, "lot": "LOT-QXJ-0"}), version=0, **told)
+        record_preparation(facts=Product(**facts), version=1, reason="Misread QXJ", **told)
+
+
+@pytest.fixture
+def world():
+    """A masked trial: a patient treated in each arm, one whose bag is ready, one who is only allocated."""
+    trial = build.trial(build.COVID_MSV)
+    staff = {role: build.user(role, trial=trial) for role in ROLES}
+    with acting(system="test"):
+        generate_list(trial=trial, by=None, seed=SEED)
+    doctor, ward, laboratory = staff["investigator"], staff["coordinator"], staff["cell_laboratory"]
+    treated = [build.enrolled(trial=trial, on=INCLUDED, investigator=doctor) for _arm in range(2)]
+    for patient in treated:
+        weigh(patient, ward)
+        prepare(patient, laboratory)
+        give(patient, ward)
+        build.event(patient=patient, by=doctor, onset=moment("11-Mar-2026 12:00", ZONE))
+    ready = build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
+    weigh(ready, ward)
+    prepare(ready, laboratory)
+    build.eligible(trial=trial, screened_on=INCLUDED, investigator=doctor)
+    amend(trial, treated[1], staff["data_manager"])
+    for role in ("cell_laboratory", "statistician"):
+        look_at_everything(trial, build.client(staff[role]))
+    home = reverse("reports:home", args=[trial.slug])
+    return SimpleNamespace(trial=trial, staff=staff, treated=treated, ready=ready, home=home)
+
+
+def amend(trial, patient: Patient, by) -> None:
+    """Load an amendment and move a treated patient to it: its pages tell nothing of the arms either."""
+    text = build.protocol_text(build.COVID_MSV).replace('version = "1.0"', 'version = "1.1"', 1)
+    said = '\n[amendment]\nreplaces = "1.0"\nreconsent = true\nsummary = { en = "Nothing but its number" }\n'
+    with acting(system="test"):
+        version = load_protocol(text=text + said, effective_from=INCLUDED)
+    with acting(user=by, role="data_manager", origin="web"):
+        move(patients=[Patient.objects.get(pk=patient.pk)], to=version, reason="Amendment", by=by)
+
+
+def look_at_everything(trial, client) -> None:
+    """Those who may know look, search and export: the trail keeps it."""
+    home = f"/trials/{trial.slug}/"
+    bag = f"{home}patients/{trial.patients.get(number=1).code}/infusions/1/preparation/"
+    for address in (f"{home}allocation/", f"{home}infusions/?format=csv", f"{home}search/?q=LOT-QXJ", bag):
+        assert blind.shown(client.get(address)).startswith(b"200")
+    blind.shown(client.post(f"{home}exports/", {"purpose": "Board"}))
+
+
+def also(trial) -> list[str]:
+    """Addresses that no link of a blinded person leads to, and the visit of the infusion."""
+    home = f"/trials/{trial.slug}/"
+    guessed = ("infusions/1/", "infusions/1/?change=1", "infusions/1/weight/", "infusions/1/not-given/",
+               "infusions/1/preparation/", "infusions/1/preparation/?change=1", "infusions/1/preparation/dose/",
+               "visits/INF1/", "visits/INF1/vitals/", "visits/INF1/infusion_monitoring/")  # fmt: skip
+    lists = [
+        f"{name}/?format=csv"
+        for name in ("patients", "forms", "queries", "quality", "infusions", "adverse-events", "trail")
+    ]
+    sought = [f"search/?q={text}" for text in ("LOT-QXJ", "D-QXJ", "SALINE", "placebo", "cells", "infusion")]
+    asked = [f"trail/?form=dosing.{name}" for name in ("preparation", "allocationslot", "infusion")]
+    sorts = [f"infusions/?sort={name}" for name in ("dose", "donor", "lot", "cells_per_kg", "-patient")]
+    pages = [*lists, *sought, *asked, *sorts, "allocation/", "allocation/?format=csv"]
+    codes = trial.patients.values_list("code", flat=True)
+    return [f"{home}patients/{code}/{page}" for code in codes for page in guessed] + [
+        home + page for page in pages
+    ]
+
+
+def everything(world, role: str) -> dict[str, bytes]:
+    """Return all pages that links lead to, the guessed ones, and the export."""
+    client = build.client(world.staff[role])
+    found = blind.walk(client, world.home, within=world.home, also=also(world.trial))
+    found["POST exports/"] = blind.shown(client.post(f"{world.home}exports/", {"purpose": "Reading"}))
+    return found
+
+
+def on_paper(world, role: str) -> dict[str, bytes]:
+    """Return the documents of all patients as they are asked for and taken on the pages, and the pages themselves."""
+    client, found = build.client(world.staff[role]), {}
+    for kind in ("casebook", "visit_report"):
+        told = {"kind": kind, "since": "01-Mar-2026", "until": "30-Mar-2026"}
+        address = client.post(f"{world.home}documents/", told)["Location"]
+        found |= {
+            kind: blind.shown(client.get(address)),
+            f"{kind}.pdf": blind.shown(client.get(f"{address}file/")),
+        }
+        assert found[f"{kind}.pdf"].startswith(b"200"), found[kind].decode()
+    return {**found, "list": blind.shown(client.get(f"{world.home}documents/"))}
+
+
+def told_apart(world, role: str, change, read=everything) -> dict[str, tuple[str, str]]:
+    """Return by address what a person reads differently after a change."""
+    before, after = (
+        blind.read_after(world.trial, made, lambda: read(world, role)) for made in (blind.as_it_is, change)
+    )
+    return blind.differences(before, after)
+
+
+def words_of_the_product(pages: dict[str, bytes]) -> list[tuple[str, bytes]]:
+    """Return where anything of a product stands; a search repeats its question and is left out."""
+    read = {url: page for url, page in pages.items() if "/search/" not in url}
+    return [(url, word) for url, page in read.items() for word in blind.TOLD_BY_THE_PRODUCT if word in page]
+
+
+def test_every_page_is_the_same_to_the_byte_when_the_arms_are_exchanged(world):
+    """BLD-01, BLD-02, BLD-03, AUD-15: pages, tables, trail, search, export and refusals, for every blinded role."""
+    for role in BLINDED:
+        before = blind.read_after(world.trial, blind.as_it_is, lambda role=role: everything(world, role))
+        after = blind.read_after(world.trial, blind.swap_arms, lambda role=role: everything(world, role))
+        assert words_of_the_product(before) == [], role
+        assert blind.differences(before, after) == {}, role
+
+
+def test_documents_are_the_same_to_the_byte_when_the_arms_are_exchanged(world):
+    """BLD-01, BLD-02, BLD-03: the casebook with its trail and the visit report, as text and as bytes."""
+    for role in BLINDED:
+        before = blind.read_after(world.trial, blind.as_it_is, lambda role=role: on_paper(world, role))
+        after = blind.read_after(world.trial, blind.swap_arms, lambda role=role: on_paper(world, role))
+        assert words_of_the_product(before) == [], role
+        assert b"Infusion 1" in before["casebook.pdf"]
+        assert blind.differences(before, after) == {}, role
+
+
+def test_the_paper_of_those_who_may_know_tells_the_arms_apart(world):
+    """The test above looks where it would show."""
+    read = blind.read_after(world.trial, blind.as_it_is, lambda: on_paper(world, "statistician"))
+    assert b"LOT-QXJ-1" in read["casebook.pdf"]
+
+
+def test_every_page_is_the_same_before_the_laboratory_has_worked(world):
+    """BLD-01: neither a place of the list nor the presence of a product can be seen at the bedside."""
+    assert told_apart(world, "coordinator", blind.forget_products) == {}
+
+
+@pytest.mark.parametrize("role", UNBLINDED)
+def test_the_reading_itself_can_tell_the_arms_apart(world, role):
+    """Those who may know see another product: the tests above do look where it would show."""
+    found = set(told_apart(world, role, blind.swap_arms, read=pages_with_products))
+    assert found == set(pages_with_products(world, role))
+
+
+def pages_with_products(world, role: str) -> dict[str, bytes]:
+    client, home, code = build.client(world.staff[role]), world.home, world.treated[0].code
+    bedside_page = f"{home}patients/{code}/infusions/1/"
+    pages = ("infusions/", "infusions/?format=csv", "allocation/", "allocation/?format=csv")
+    return blind.crawl(
+        client, [bedside_page, f"{bedside_page}preparation/", *(home + page for page in pages)]
+    )
+
+
+class TestWriting:
+    """What a blinded person does is answered alike in both arms, and leaves the same behind."""
+
+    def amend(self, world, role: str) -> dict[str, bytes]:
+        """Correct the weight of every treated patient, so that a dose is computed again; then read the pages."""
+        client, found = build.client(world.staff[role]), {}
+        for patient in world.treated:
+            address = f"{world.home}patients/{patient.code}/infusions/1/"
+            told = {
+                "version": infusion_of(patient).version, "weight_kg": "72.5", "weight_measured": "10-Mar-2026 08:00",
+                "weight_confirmation": "Read again", "started": "10-Mar-2026 10:00", "ended": "10-Mar-2026 10:30",
+                "volume_ml": "100", "interrupted": "N", "premedication": "None", "tolerated": "Y",
+                "reason": "Misread",
+            }  # fmt: skip
+            found[f"POST {address}"] = blind.shown(client.post(address, told))
+            assert found[f"POST {address}"].startswith(b"302"), found[f"POST {address}"].decode()[:3000]
+            found |= blind.crawl(client, [address, f"{world.home}trail/?patient={patient.code}"])
+        return {url: blind.without_times(page) for url, page in found.items()}
+
+    def test_amending_a_weight_tells_nothing_of_the_dose(self, world):
+        """BLD-03, CEL-18: a dose that leaves the range by it is the laboratory's to explain."""
+        assert told_apart(world, "coordinator", blind.swap_arms, read=self.amend) == {}
+        assert told_apart(world, "coordinator", blind.forget_products, read=self.amend) == {}
+
+    @pytest.mark.parametrize("role", BLINDED)
+    def test_a_product_cannot_be_written_or_tried_out_in_either_arm(self, world, role):
+        """SEC-01: 403 before anything is looked up, with a product and without."""
+
+        def post(world, role: str) -> dict[str, bytes]:
+            client = build.client(world.staff[role])
+            rows = [
+                f"{world.home}patients/{patient.code}/infusions/1/"
+                for patient in (*world.treated, world.ready)
+            ]
+            pages = [f"{row}preparation/{page}" for row in rows for page in ("", "dose/")]
+            return {
+                page: blind.shown(client.post(page, {"viable_cells": "70", "version": "2"})) for page in pages
+            }
+
+        with blind.undone():
+            assert {page[:3] for page in post(world, role).values()} == {b"403"}
+        assert told_apart(world, role, blind.swap_arms, read=post) == {}
+        assert told_apart(world, role, blind.forget_products, read=post) == {}
+
+
+def test_the_world_has_a_patient_treated_in_each_arm(world):
+    assert [arm_of(patient).cells for patient in world.treated] == [True, False]
+    assert Preparation.objects.count() == 3
+    with blind.undone():
+        blind.swap_arms(world.trial)
+        assert [arm_of(patient).cells for patient in world.treated] == [False, True]
+    assert [arm_of(patient).cells for patient in world.treated] == [True, False]

@@ -1,0 +1,170 @@
+"""Giving an infusion: what is kept of it, and what must be in order before."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from dosing import administration
+from dosing.administration import Bedside, obstacle, record_infusion
+from dosing.models import Infusion
+from dosing.signals import infusion_given
+from patients.models import Patient
+from patients.participation.consent import record_capacity, record_consent
+from patients.participation.disposition import end_study
+from patients.participation.milestones import milestones
+from tests.support import build
+from tests.support.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
+from tests.support.build import moment
+from tests.support.refusals import refused
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
+
+
+@pytest.fixture
+def patient(trial, known_day):
+    return build.enrolled(trial=trial, on=INCLUDED)
+
+
+class TestGiving:
+    def test_an_infusion_is_given_with_what_the_bedside_tells(self, patient, nurse):
+        row = give(patient, FIRST, on("10-Mar-2026", premedication="Paracetamol 1 g"), nurse)
+
+        assert stored(patient, FIRST).state == "given"
+        assert row.started == "2026-03-10T10:00+01:00[Europe/Brussels]"
+        assert row.started_at == datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
+        assert (row.weight_kg, row.volume_ml, row.premedication) == (Decimal("82.4"), 100, "Paracetamol 1 g")
+
+    def test_the_first_infusion_is_kept_with_the_patient_and_anchors_visits(self, nurse):
+        """Contract: visits anchored to infusion_n are planned again."""
+        masked = build.trial(build.COVID_MSV)
+        patient = build.enrolled(trial=masked, on=INCLUDED)
+        assert patient.visits.get(code="D28").planned_on is None
+        told = {
+            name: moment(f"11-Mar-2026 {clock}", "Europe/Madrid")
+            for name, clock in (("weight_measured", "08:00"), ("started", "10:00"), ("ended", "10:30"))
+        }
+        give(patient, FIRST, on("11-Mar-2026", weight_kg=Decimal(70), **told), nurse)
+
+        assert Patient.objects.get(pk=patient.pk).first_infusion_on == date(2026, 3, 11)
+        assert patient.visits.get(code="D28").planned_on == date(2026, 4, 8)
+
+    def test_the_visit_of_the_infusion_was_held_that_day(self, patient, nurse):
+        give(patient, FIRST, on("11-Mar-2026"), nurse)
+
+        visit = stored(patient, FIRST).visit
+        assert (visit.state, visit.held_on) == ("held", date(2026, 3, 11))
+
+    def test_other_rooms_are_told(self, patient, nurse):
+        heard = []
+        infusion_given.connect(
+            lambda **told: heard.append(told["infusion"].number), weak=False, dispatch_uid="test"
+        )
+        try:
+            give(patient, FIRST, on("10-Mar-2026"), nurse)
+        finally:
+            infusion_given.disconnect(dispatch_uid="test")
+        assert heard == [1]
+        assert [each.label for each in milestones([patient])[patient.pk]] == ["Infusion 1"]
+
+    def test_the_trail_tells_who_recorded_it_and_in_which_role(self, patient, nurse):
+        """AUD-01, AUD-02."""
+        row = give(patient, FIRST, on("10-Mar-2026"), nurse)
+        entry = Infusion.history.filter(id=row.pk).order_by("-history_id").first()
+
+        assert (entry.history_user_name, entry.history_role) == (nurse.username, "coordinator")
+        assert (entry.state, entry.history_patient) == ("given", patient.pk)
+
+    def test_in_a_masked_trial_only_the_listener_looks_for_a_product(self, nurse):
+        """BLD-01: what the verb answers cannot depend on a product it never reads."""
+        masked = build.trial(build.COVID_MSV)
+        patient = build.enrolled(trial=masked, on=INCLUDED)
+        told = {
+            name: moment(f"10-Mar-2026 {clock}", "Europe/Madrid")
+            for name, clock in (("weight_measured", "08:00"), ("started", "10:00"), ("ended", "10:30"))
+        }
+        from dosing import product as preparing
+
+        infusion_given.disconnect(dispatch_uid="dosing.dose")
+        try:
+            with CaptureQueriesContext(connection) as captured:
+                give(patient, FIRST, on("10-Mar-2026", weight_kg=Decimal(70), **told), nurse)
+        finally:
+            infusion_given.connect(preparing.on_infusion_given, dispatch_uid="dosing.dose")
+        touched = [
+            query["sql"]
+            for query in captured
+            if "dosing_preparation" in query["sql"] or "slot" in query["sql"]
+        ]
+        assert touched == []
+
+
+class TestWhatIsNeededBefore:
+    def test_a_patient_in_screening_cannot_be_dosed(self, trial, nurse):
+        """P11-06, CEL-14: nothing is given before inclusion."""
+        patient = build.eligible(trial=trial, screened_on=INCLUDED)
+        row = Infusion.objects.create(patient=patient, number=1, state="planned")
+        told = refused(record_infusion, infusion=row, facts=on("10-Mar-2026"), version=1, by=nurse)
+        assert told == {"": [f"{patient.code} cannot receive an infusion: the status is “Screening”."]}
+
+    def test_nothing_is_given_before_the_day_of_inclusion(self, patient, nurse):
+        """P11-06."""
+        told = refused(give, patient, FIRST, on("09-Mar-2026"), nurse)
+        assert told == {"started": ["The patient was included on 10-Mar-2026: nothing can be given before."]}
+
+    def test_nothing_is_given_after_the_end_of_study(self, patient, nurse):
+        end_study(patient=patient, on=date(2026, 3, 12), reason="withdrawal", note="No more", by=nurse)
+        told = refused(give, patient, FIRST, on("13-Mar-2026"), nurse)
+        assert told["started"] == [
+            "The study ended for this patient on 12-Mar-2026: nothing can be given after."
+        ]
+
+    def test_an_infusion_before_the_end_of_study_can_still_be_recorded(self, patient, nurse):
+        end_study(patient=patient, on=date(2026, 3, 12), reason="withdrawal", note="No more", by=nurse)
+        assert give(patient, FIRST, on("11-Mar-2026"), nurse).state == "given"
+
+    def test_a_signature_on_the_eligibility_that_does_not_hold_stops_the_infusion(self, patient, nurse):
+        """P11-06: no infusion before eligibility is signed."""
+        patient.eligibility_decisions.update(group="B")
+        told = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
+        assert "signature on the eligibility does not hold" in told[""][0]
+        assert "signature" in obstacle(stored(patient, FIRST))
+
+    def test_a_consent_given_after_the_start_does_not_cover_it(self, patient, nurse):
+        """CEL-14."""
+        patient.consents.update(given_at=datetime(2026, 3, 10, 9, 30, tzinfo=UTC))
+        told = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
+        assert told["started"] == ["No consent had been given at that time."]
+
+    def test_a_patient_who_can_decide_again_confirms_before_the_next_infusion(self, trial, nurse):
+        """I6 of the Liège protocol, CEL-14."""
+        patient = build.enrolled(trial=trial, on=INCLUDED)
+        patient.consents.update(type="legal_representative")
+        patient = Patient.objects.get(pk=patient.pk)
+        record_capacity(patient=patient, regained_on=date(2026, 3, 11), by=nurse)
+        assert give(patient, FIRST, on("11-Mar-2026"), nurse).state == "given"
+        told = refused(give, patient, SECOND, on("14-Mar-2026"), nurse)
+        assert "own consent comes first" in told["started"][0]
+        record_consent(
+            patient=patient, type="patient", version="1.0", given=moment("13-Mar-2026 09:00"), by=nurse
+        )
+        assert give(patient, SECOND, on("14-Mar-2026"), nurse).state == "given"
+
+    def test_nothing_stands_in_the_way_of_a_patient_in_order(self, patient):
+        assert obstacle(stored(patient, FIRST)) == ""
+        assert obstacle(stored(patient, SECOND)) == "Infusion 1 is still planned: record it first."
+
+    def test_a_locked_patient_is_not_changed(self, patient, nurse):
+        Patient.objects.filter(pk=patient.pk).update(locked_at=NOW)
+        told = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
+        assert told == {"": [f"{patient.code} is locked: nothing can be changed."]}
+
+
+def test_the_bedside_knows_no_name_of_the_product():
+    """BLD-01: what both arms share is all that the verbs of the bedside can write."""
+    product = {"donor_code", "lot", "bag", "viable_cells", "viability_percent", "thawed", "cells_per_kg"}
+    assert not product & set(Bedside.__annotations__)
+    assert not product & {field.name for field in Infusion._meta.get_fields()}
+    assert administration.CLEARED.keys() <= {field.name for field in Infusion._meta.get_fields()}

@@ -1,0 +1,359 @@
+"""What was in the bag: the dose compared with the protocol, one donor, nothing that does not belong to the arm."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from audit.context import acting
+from dosing.administration import Bedside, mark_not_given, record_infusion, record_weight
+from dosing.allocation import arm_of
+from dosing.conflicts import Stale
+from dosing.models import AllocationSlot, Infusion, Preparation
+from dosing.product import Product, record_preparation
+from patients.models import Patient
+from tests.support import build
+from tests.support.bedside import INCLUDED, stored
+from tests.support.build import moment
+from tests.support.refusals import refused
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "laboratory_acts")]
+
+DAYS = {1: "10-Mar-2026", 2: "13-Mar-2026", 3: "16-Mar-2026"}
+KG = Decimal("80")
+BLINDED = ["coordinator", "investigator", "monitor", "data_manager", "administrator"]
+
+
+@pytest.fixture
+def masked():
+    return build.trial(build.COVID_MSV)
+
+
+@pytest.fixture
+def patient(trial, known_day):
+    return build.enrolled(trial=trial, on=INCLUDED)
+
+
+@pytest.fixture
+def laboratory(trial):
+    return build.user("cell_laboratory", trial=trial)
+
+
+@pytest.fixture
+def laboratory_acts(laboratory):
+    with acting(user=laboratory, role="cell_laboratory", origin="web"):
+        yield
+
+
+def give(patient: Patient, number: int = 1, kg: Decimal = KG, reason: str = "", by=None) -> Infusion:
+    """Record the bedside of an infusion from ten to eleven."""
+    row, zone = stored(patient, number), patient.protocol.rules.trial.site.time_zone
+    facts = Bedside(
+        weight_kg=kg,
+        weight_measured=moment(f"{DAYS[number]} 08:00", zone),
+        weight_confirmation="weighed twice",
+        started=moment(f"{DAYS[number]} 10:00", zone),
+        ended=moment(f"{DAYS[number]} 11:00", zone),
+        volume_ml=Decimal(100),
+        interrupted="N",
+        interruption_reason="",
+        premedication="",
+        timing_deviation_reason="",
+    )
+    return record_infusion(infusion=row, facts=facts, version=row.version, by=by, reason=reason)
+
+
+def weigh(patient: Patient, by) -> None:
+    """Record the weight of the day of the first infusion, nothing else."""
+    measured = moment("10-Mar-2026 08:00")
+    record_weight(infusion=stored(patient, 1), weight_kg=KG, weight_measured=measured, version=1, by=by)
+
+
+def bag(**changed) -> Product:
+    """What the laboratory tells of a bag with 200 million viable cells."""
+    told = {
+        "donor_code": "D-17",
+        "lot": "L-0042",
+        "bag": "L-0042/1, L-0042/2",
+        "viable_cells": Decimal(200_000_000),
+        "viability_percent": Decimal("91.5"),
+        "thawed": None,
+        "dose_deviation_reason": "",
+        "donor_deviation_reason": "",
+    }
+    return Product(**{**told, **changed})
+
+
+def saline(**changed) -> Product:
+    empty = {"donor_code": "", "viable_cells": None, "viability_percent": None, "bag": ""}
+    return bag(lot="S-7", **{**empty, **changed})
+
+
+def prepare(
+    patient: Patient, number: int, facts: Product, by, version: int = 0, reason: str = ""
+) -> Preparation:
+    return record_preparation(
+        infusion=stored(patient, number), facts=facts, version=version, by=by, reason=reason
+    )
+
+
+def millions_per_kg(text: str) -> Decimal:
+    """Whole cells for this many millions per kilogram at 80 kg."""
+    return Decimal(text) * 1_000_000 * KG
+
+
+class TestTheDose:
+    @pytest.mark.parametrize(
+        ("per_kg", "finding"),
+        [("1.49", "below"), ("1.4999999875", "below"), ("1.50", "within"),
+         ("3.00", "within"), ("3.0000000125", "above"), ("3.01", "above")],
+    )  # fmt: skip
+    def test_the_bounds_belong_to_the_range_to_the_single_cell(self, patient, laboratory, per_kg, finding):
+        """CEL-10: 1.5 to 3.0 million per kg; one cell outside is outside."""
+        give(patient)
+        cells = millions_per_kg(per_kg)
+        product = prepare(patient, 1, bag(viable_cells=cells, dose_deviation_reason="few cells"), laboratory)
+
+        assert cells == int(cells)
+        assert product.dose_finding == finding
+        assert product.dose_deviation_reason == ("" if finding == "within" else "few cells")
+
+    def test_the_dose_is_computed_from_the_weight_of_the_day(self, patient, laboratory):
+        """CEL-09: not from the screening weight of 82.4 kg."""
+        give(patient, kg=Decimal("79.3"))
+        product = prepare(patient, 1, bag(), laboratory)
+        assert product.cells_per_kg == Decimal("2522068.10")
+
+    @pytest.mark.parametrize("per_kg", ["1.4", "3.1"])
+    def test_a_dose_outside_the_range_needs_its_reason(self, patient, laboratory, per_kg):
+        """CEL-10: a deviation, never silence."""
+        give(patient)
+        facts = bag(viable_cells=millions_per_kg(per_kg), dose_deviation_reason=" ")
+        assert refused(prepare, patient, 1, facts, laboratory) == {
+            "dose_deviation_reason": [
+                "The dose is outside the protocol's range. Say why: this is a deviation."
+            ]
+        }
+        assert not Preparation.objects.exists()
+
+    def test_without_the_weight_of_the_day_nothing_is_prepared(self, patient, laboratory):
+        """CEL-09: missing weight is refused."""
+        told = refused(prepare, patient, 1, bag(), laboratory)
+        assert told == {"": ["The weight of the day is not recorded yet: the dose needs it. Ask the ward."]}
+
+    def test_the_product_can_be_recorded_once_the_patient_is_weighed(self, patient, laboratory):
+        weigh(patient, laboratory)
+        assert prepare(patient, 1, bag(), laboratory).cells_per_kg == 2_500_000
+
+    def test_another_weight_computes_the_dose_again_in_the_name_of_the_system(self, patient, laboratory):
+        """AUD-10: derived values name the system and the person whose change caused them."""
+        give(patient)
+        product = prepare(patient, 1, bag(), laboratory)
+        coordinator = build.user("coordinator", trial=patient.trial)
+        with acting(user=coordinator, role="coordinator"):
+            give(patient, kg=Decimal("50"), reason="misread", by=coordinator)
+        again = Preparation.objects.get(pk=product.pk)
+        entry = Preparation.history.filter(id=product.pk).order_by("-history_id").first()
+
+        assert (again.cells_per_kg, again.dose_finding, again.version) == (4_000_000, "above", 2)
+        assert entry.history_user_name == f"system:dose for {coordinator.username}"
+
+    def test_a_change_at_the_bedside_that_leaves_the_weight_leaves_the_product(self, patient, laboratory):
+        give(patient)
+        product = prepare(patient, 1, bag(), laboratory)
+        give(patient, reason="read again")
+        assert Preparation.history.filter(id=product.pk).count() == 1
+
+
+class TestTheBag:
+    @pytest.mark.parametrize(
+        ("changed", "field"),
+        [
+            ({"donor_code": " "}, "donor_code"),
+            ({"lot": ""}, "lot"),
+            ({"viable_cells": None}, "viable_cells"),
+            ({"viable_cells": Decimal(-1)}, "viable_cells"),
+            ({"viable_cells": Decimal("200000000.5")}, "viable_cells"),
+            ({"viable_cells": Decimal(10) ** 12 + 1, "dose_deviation_reason": "x"}, "viable_cells"),
+            ({"viability_percent": Decimal("100.1")}, "viability_percent"),
+            ({"viability_percent": Decimal(-1)}, "viability_percent"),
+        ],
+    )
+    def test_a_fact_that_is_missing_or_impossible_is_named(self, patient, laboratory, changed, field):
+        give(patient)
+        assert list(refused(prepare, patient, 1, bag(**changed), laboratory)) == [field]
+
+    @pytest.mark.parametrize(("clock", "fits"), [("09:59", True), ("10:00", True), ("10:01", False)])
+    def test_the_cells_are_thawed_before_the_infusion_begins(self, patient, laboratory, clock, fits):
+        give(patient)
+        facts = bag(thawed=moment(f"10-Mar-2026 {clock}"))
+        if fits:
+            assert prepare(patient, 1, facts, laboratory).thawed.startswith("2026-03-10T")
+        else:
+            assert list(refused(prepare, patient, 1, facts, laboratory)) == ["thawed"]
+
+    def test_a_thaw_to_come_is_refused(self, patient, laboratory):
+        weigh(patient, laboratory)
+        told = refused(prepare, patient, 1, bag(thawed=moment("30-Mar-2026 12:01")), laboratory)
+        assert told == {"thawed": ["This time has not come yet. Check the date."]}
+
+    def test_nothing_is_prepared_for_an_infusion_that_was_not_given(self, patient, laboratory):
+        mark_not_given(infusion=stored(patient, 1), reason="unstable", version=1, by=laboratory)
+        assert "nothing is prepared" in refused(prepare, patient, 1, bag(), laboratory)[""][0]
+
+    def test_nothing_is_prepared_in_screening(self, trial, laboratory):
+        """P11-06."""
+        patient = build.eligible(trial=trial, screened_on=INCLUDED)
+        Infusion.objects.create(patient=patient, number=1, state="planned", weight_kg=KG)
+        assert "the status is “Screening”" in refused(prepare, patient, 1, bag(), laboratory)[""][0]
+
+
+class TestOneDonor:
+    """CEL-11: in Liège infusions two and three come from the donor of the first; another one is a hard stop."""
+
+    @pytest.fixture(autouse=True)
+    def _two_infusions(self, patient, laboratory, laboratory_acts):
+        give(patient, 1)
+        give(patient, 2)
+        prepare(patient, 1, bag(donor_code="D-17"), laboratory)
+
+    def test_the_same_donor_passes_however_it_is_spelled(self, patient, laboratory):
+        product = prepare(
+            patient, 2, bag(donor_code=" d-17", donor_deviation_reason="not needed"), laboratory
+        )
+        assert (product.donor_code, product.donor_deviation_reason) == ("d-17", "")
+
+    def test_another_donor_is_stopped(self, patient, laboratory):
+        told = refused(prepare, patient, 2, bag(donor_code="D-18"), laboratory)
+        assert told == {
+            "donor_code": ["Infusion 1 came from donor D-17: the protocol asks for the same donor."],
+            "donor_deviation_reason": ["Say why another donor was used: this is a deviation."],
+        }
+
+    def test_another_donor_with_its_reason_is_a_deviation(self, patient, laboratory):
+        facts = bag(donor_code="D-18", donor_deviation_reason="Bank of D-17 used up")
+        assert prepare(patient, 2, facts, laboratory).donor_deviation_reason == "Bank of D-17 used up"
+
+    def test_an_explained_donor_does_not_become_the_rule(self, patient, laboratory):
+        prepare(patient, 2, bag(donor_code="D-18", donor_deviation_reason="used up"), laboratory)
+        give(patient, 3)
+        assert prepare(patient, 3, bag(donor_code="D-17"), laboratory).donor_deviation_reason == ""
+
+    def test_changing_the_first_donor_meets_the_same_rule(self, patient, laboratory):
+        prepare(patient, 2, bag(donor_code="D-17"), laboratory)
+        told = refused(prepare, patient, 1, bag(donor_code="D-18"), laboratory, version=1, reason="typing")
+        assert told["donor_code"] == [
+            "Infusion 2 came from donor D-17: the protocol asks for the same donor."
+        ]
+
+    def test_a_trial_without_the_rule_takes_any_donor(self):
+        third = build.trial("third")
+        assert third.rules.dosing.same_donor is False
+
+
+def in_arm(trial, code: str) -> Patient:
+    """Return an included patient of the masked trial who was allocated to an arm."""
+    for _attempt in range(12):
+        patient = build.enrolled(trial=trial, on=INCLUDED)
+        if AllocationSlot.objects.get(patient=patient).arm == code:
+            return patient
+    raise AssertionError(f"nobody was allocated to {code}")
+
+
+class TestTheMaskedTrial:
+    def test_the_arm_decides_what_a_preparation_holds(self, masked, laboratory):
+        """CEL-18: the same record for both arms; only what a bag of saline has."""
+        placebo, cells = in_arm(masked, "placebo"), in_arm(masked, "cells")
+        assert [arm_of(each).cells for each in (placebo, cells)] == [False, True]
+        for patient in (placebo, cells):
+            give(patient, kg=Decimal(70))
+        product = prepare(placebo, 1, saline(), laboratory)
+        assert (product.lot, product.viable_cells, product.cells_per_kg, product.dose_finding) == (
+            "S-7",
+            None,
+            None,
+            "",
+        )
+        product = prepare(cells, 1, bag(viable_cells=Decimal(70_000_000)), laboratory)
+        assert (product.cells_per_kg, product.dose_finding) == (1_000_000, "within")
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"donor_code": "D-17"}, {"viable_cells": Decimal(1)}, {"viability_percent": Decimal(90)},
+         {"thawed": moment("10-Mar-2026 09:00", "Europe/Madrid")}],
+    )  # fmt: skip
+    def test_cells_are_not_recorded_for_a_patient_who_receives_none(self, masked, laboratory, wrong):
+        patient = in_arm(masked, "placebo")
+        give(patient, kg=Decimal(70))
+        told = refused(prepare, patient, 1, saline(**wrong), laboratory)
+        assert told == {next(iter(wrong)): ["This patient receives no cells: leave it empty."]}
+
+    def test_saline_is_not_recorded_for_a_patient_who_receives_cells(self, masked, laboratory):
+        patient = in_arm(masked, "cells")
+        give(patient, kg=Decimal(70))
+        assert set(refused(prepare, patient, 1, saline(), laboratory)) == {"donor_code", "viable_cells"}
+
+    @pytest.mark.parametrize(
+        ("millions", "finding"), [("62.9", "below"), ("63", "within"), ("77", "within"), ("77.1", "above")]
+    )
+    def test_the_tolerance_is_a_tenth_on_both_sides(self, masked, laboratory, millions, finding):
+        """CEL-10: one million per kg, ten per cent either way."""
+        patient = in_arm(masked, "cells")
+        give(patient, kg=Decimal(70))
+        facts = bag(viable_cells=Decimal(millions) * 1_000_000, dose_deviation_reason="counted again")
+        assert prepare(patient, 1, facts, laboratory).dose_finding == finding
+
+    def test_a_patient_without_a_place_receives_nothing(self, masked, laboratory):
+        """P11-06: allocation comes before the product."""
+        patient = build.patient(trial=masked, screened_on=INCLUDED)
+        Patient.objects.filter(pk=patient.pk).update(state="enrolled", enrolled_on=INCLUDED)
+        Infusion.objects.create(patient=patient, number=1, state="planned", weight_kg=KG)
+        assert "no place on the allocation list" in refused(prepare, patient, 1, bag(), laboratory)[""][0]
+
+    @pytest.mark.parametrize("role", BLINDED)
+    def test_a_blinded_role_reads_no_preparation(self, masked, laboratory, role):
+        """BLD-01."""
+        patient = in_arm(masked, "cells")
+        give(patient, kg=Decimal(70))
+        prepare(patient, 1, bag(viable_cells=Decimal(70_000_000)), laboratory)
+        assert not Preparation.objects.visible_to(build.user(role, trial=masked)).exists()
+        assert Preparation.objects.visible_to(build.user("cell_laboratory", trial=masked)).exists()
+
+
+class TestChanging:
+    def test_a_change_needs_a_reason(self, patient, laboratory):
+        """AUD-04."""
+        give(patient)
+        product = prepare(patient, 1, bag(), laboratory)
+        told = refused(prepare, patient, 1, bag(lot="L-0043"), laboratory, version=product.version)
+        assert told == {"reason": ["Say why this is changed."]}
+        again = prepare(patient, 1, bag(lot="L-0043"), laboratory, version=product.version, reason="misread")
+        entry = Preparation.history.filter(id=again.pk).order_by("-history_id").first()
+        assert (entry.lot, entry.history_change_reason, again.version) == ("L-0043", "misread", 2)
+
+    @pytest.mark.parametrize("seen", [0, 2])
+    def test_two_people_never_overwrite_each_other(self, patient, laboratory, seen):
+        """DAT-11: also two who record the first preparation at once."""
+        give(patient)
+        prepare(patient, 1, bag(), laboratory)
+        with pytest.raises(Stale) as stale:
+            prepare(patient, 1, bag(lot="other"), laboratory, version=seen, reason="x")
+        assert (stale.value.row.version, stale.value.row.lot) == (1, "L-0042")
+
+    def test_a_preparation_is_never_deleted(self, patient, laboratory):
+        give(patient)
+        product = prepare(patient, 1, bag(), laboratory)
+        with pytest.raises(TypeError):
+            product.delete()
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Preparation.objects.all().delete()
+
+    @pytest.mark.parametrize(
+        "broken",
+        [{"viability_percent": Decimal(101)}, {"viable_cells": Decimal(-1)}, {"dose_finding": "fine"}],
+    )
+    def test_the_database_refuses_the_impossible_too(self, patient, laboratory, broken):
+        give(patient)
+        prepare(patient, 1, bag(), laboratory)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Preparation.objects.update(**broken)

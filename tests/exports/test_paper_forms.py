@@ -1,0 +1,104 @@
+"""Captured forms on paper: reference ranges, items that are not asked any more, attached files, rows."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from audit.context import acting
+from exports.paper.audience import Audience
+from exports.paper.patient import PatientPaper
+from patients.casebook.casebook import Casebook
+from patients.entry import saving
+from patients.entry.attachments import store
+from patients.models import Patient, Record
+from tests.support import build, walk
+from tests.support.file_samples import pdf
+from tests.support.ranges import central, given
+from trials.models import Trial
+from trials.permissions import Permission
+from trials.roles import ROLES
+
+pytestmark = pytest.mark.django_db
+
+
+def printed(patient: Patient, audience: Audience | None = None) -> dict[tuple[str, str], dict[str, Any]]:
+    """By form and label, what a casebook prints."""
+    part = PatientPaper(patient, audience or Audience.nobody(patient.trial)).content()
+    forms = [form for visit in part["visits"] for form in visit["forms"]]
+    return {(form["code"], row["label"]): row | {"under": group["title"]}
+            for form in forms for group in form["groups"] for row in group["rows"]}  # fmt: skip
+
+
+@pytest.mark.parametrize(("crp", "flag"), [("5.0", ""), ("5.1", "↑")])
+def test_a_laboratory_value_carries_its_reference_range_and_flag(
+    trial: Trial, patient: Patient, crp: str, flag: str
+) -> None:
+    """LAB-03: the range in force speaks, the soft limits of the item never do."""
+    build.record(patient, "biochemistry", {"crp": crp}, draft=True)
+    assert printed(patient)["biochemistry", "C-reactive protein"]["note"] == "No reference range"
+    given(central(trial))
+    row = printed(patient)["biochemistry", "C-reactive protein"]
+    assert (row["value"], row["note"]) == (f"{crp} mg/L {flag}".strip(), "Reference ≤ 5 mg/L")
+
+
+def test_the_ranges_cost_the_same_statements_for_one_form_and_for_three(trial: Trial) -> None:
+    costs = []
+    for visits in (["SCR"], ["SCR", "D7", "D28"]):
+        patient = build.enrolled(trial=trial)
+        for visit in visits:
+            build.record(patient, "haematology", {"wbc": "5.0"}, visit=visit, draft=True)
+        with CaptureQueriesContext(connection) as told:
+            printed(patient)
+        costs.append(len(told))
+    assert costs[0] == costs[1]
+
+
+@pytest.mark.parametrize("role", ["data_manager", "statistician"])
+def test_an_attached_file_is_told_with_its_hash_to_those_who_may_read_it(
+    trial: Trial, patient: Patient, role: str
+) -> None:
+    """SEC-13: name, size and SHA-256 for readers of files, that there is a file for the others."""
+    nurse, data = build.user("coordinator", trial=trial), pdf()
+    place = Casebook.opened(user=nurse, trial=trial, code=patient.code).place("chest_imaging", "SCR")
+    sent = SimpleUploadedFile("report.pdf", data, "application/pdf")
+    with acting(user=nurse, role="coordinator"):
+        kept = store(
+            upload=sent, item=place.form.item("ct_report"), patient=patient, form="chest_imaging", by=nurse
+        )
+        values = {"ct_done": "Y", "ct_report": kept.value}
+        saving.save_draft(place=place, values=values, base_version=0, by=nurse)
+    audience = Audience(trial, frozenset(map(str, ROLES[role].permissions)))
+    label = place.form.item("ct_report").label.in_language("en")
+    row = printed(patient, audience)["chest_imaging", label]
+    if Permission.SEE_FILES in ROLES[role].permissions:
+        assert (row["value"], row["note"]) == ("report.pdf (PDF, 1 kB)", f"SHA-256 {kept.sha256}")
+    else:
+        assert (row["value"], kept.sha256 in str(row)) == ("Attached file", False)
+
+
+def test_an_item_that_is_not_asked_any_more_keeps_its_label() -> None:
+    """DAT-09: what a later version removed is printed in the words of the version that asked it."""
+    with time_machine.travel(datetime(2021, 3, 20, 10, tzinfo=UTC), tick=False):
+        trial = walk.trial()
+        doctor, manager = (build.user(role, trial=trial) for role in ("investigator", "data_manager"))
+        patient = walk.enrolled(trial, by=doctor, on=date(2021, 3, 10))
+        walk.held(patient, "D7", by=doctor)
+        record = walk.vitals(patient, "D7", by=doctor)
+        label = trial.rules.form("vitals").item("steps").label.in_language("en")
+        walk.moved(patient, walk.amendment(), by=manager)
+        patient = Patient.objects.get(pk=patient.pk)
+        build.consent(patient, given=build.moment("20-Mar-2021 09:00"), by=doctor)
+        place = Casebook.opened(user=doctor, trial=patient.trial, code=patient.code).place("vitals", "D7")
+        with acting(user=doctor, role="investigator"):
+            saving.amend(
+                place=place, values={"pulse": "70", "spo2": "97"}, base_version=1, reason="Again", by=doctor
+            )
+        assert Record.objects.get(pk=record.pk).protocol.version == "1.1"
+        row = printed(patient)["vitals", label]
+    assert row["under"] == "Items that this version no longer asks for"
+    assert row["value"].startswith("4000")

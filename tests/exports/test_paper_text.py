@@ -1,0 +1,53 @@
+"""What people typed stands on paper as text: never markup, never cut off."""
+
+import pytest
+
+from tests.support import build
+from tests.support.casebooks import book
+from tests.support.paper import Paper
+
+pytestmark = pytest.mark.django_db
+
+TRICKY = (
+    '#eval("1+1")', "*bold* _under_ `code`", "] ) } $x^2$ @label <tag>", "\\ \\u{41} #{x}", "= heading",
+    "- item\n+ item", "=1+1", "“quoted” – em—dash", "Müller Ñandú Œuvre", "مرحبا", "a/b//c /* comment */ // end",
+    "https://example.org/x?a=1",
+)  # fmt: skip
+
+
+class TestText:
+    @pytest.fixture
+    def told(self, trial, doctor, tmp_path):
+        def told(text: str) -> Paper:
+            found = build.patient(trial=trial)
+            build.event(patient=found, by=doctor, description=text)
+            return book(trial, tmp_path, patient=found.code)
+
+        return told
+
+    def test_text_is_never_markup(self, told):
+        """SEC-15: what looks like a command of the template, an expression or a comment comes out as typed."""
+        paper = told("\n".join(TRICKY))
+        missing = [text for text in TRICKY if text != "مرحبا" and not paper.holds(text)]
+        assert missing == []
+        # The letters of Arabic come in the order of the page or of reading; each is there.
+        assert all(letter in "".join(paper.pages) for letter in "مرحبا")
+
+    def test_a_sign_without_a_letterform_stands_as_its_number(self, told):
+        """Nothing is left out in silence, and no document fails because of a sign."""
+        paper = told("happy 😀, cell 細, tab\tend")
+        for words in ("happy ‹U+1F600›", "cell ‹U+7D30›", "tab end"):
+            assert paper.holds(words)
+
+    def test_very_long_text_is_broken_and_not_cut_off(self, told):
+        word = "W" * 800 + "Z"
+        paper = told(f"{word} end of it")
+        assert paper.holds(f"{word} end of it")
+
+    def test_names_and_reasons_are_not_markup_either(self, trial, tmp_path):
+        """Stored markup in a person's name reaches every foot and head."""
+        person = build.user("data_manager", trial=trial, full_name='#read("/etc/passwd") *O’Neil* [x]')
+        found = build.patient(trial=trial, by=person)
+        paper = book(trial, tmp_path, patient=found.code, user=person.get_username())
+        assert paper.holds("Generated")
+        assert all("*O’Neil*[x]" in page.replace(" ", "") for page in paper.pages)

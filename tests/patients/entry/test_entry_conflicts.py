@@ -1,0 +1,98 @@
+"""Two people on one form: both values are shown, one is chosen, nothing is overwritten."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from patients.models import Patient, Record
+from tests.support import build
+from tests.support.entry_pages import address, hidden, opened, save, words
+from trials.models import Trial
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_conflict_shows_both_values_and_keeps_what_was_typed(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    """DAT-11."""
+    control = opened(desk, patient)
+    colleague = build.user("investigator", trial=trial, full_name="Ada Colleague")
+    save(build.client(colleague), patient, {"hr": "90", "rr": "18"})
+    response = desk.post(address(patient), {**control, "hr": "72", "rr": "18", "temp": "warm"})
+    assert response.status_code == 409
+    assert Record.objects.get().values == {"hr": "90", "rr": "18"}
+    said = words(response)
+    assert "by Ada Colleague. Nothing was overwritten" in said
+    assert "Heart rate Stored 90 beats/min You typed 72 beats/min" in said
+    assert "Temperature Stored blank You typed warm" in said
+    assert "Respiratory rate Stored" not in said
+    assert 'name="hr" value="72"' in response.content.decode()
+
+
+def conflicting(
+    desk: Client, patient: Patient, trial: Trial, sent: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """What the page of a conflict sends back when nothing is chosen, and the page."""
+    control = opened(desk, patient)
+    save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "90", "rr": "18"})
+    response = desk.post(address(patient), {**control, **sent})
+    page = response.content.decode()
+    differs = re.findall(r'name="_differs" value="([^"]*)"', page)
+    return {**hidden(response), **sent, "_differs": differs, "_action": "draft"}, page
+
+
+def test_in_a_conflict_one_value_is_chosen_for_each_item(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    """DAT-11: the colleague's value, or one's own; never one of them unseen."""
+    sent, page = conflicting(desk, patient, trial, {"hr": "72", "rr": "20", "temp": "36,7"})
+    assert sent["_differs"] == ["temp", "hr", "rr"]
+    assert not re.search(r'name="_choose-\w+"[^>]*checked', page)
+    chosen = {"_choose-hr": "stored", "_choose-temp": "mine"}
+    halfway = desk.post(address(patient), {**sent, **chosen})
+    assert halfway.status_code == 422
+    assert "Choose one of the two values for each item that differs." in words(halfway)
+    assert 'name="_choose-hr" value="stored" checked' in halfway.content.decode()
+    assert Record.objects.get().values == {"hr": "90", "rr": "18"}
+    assert desk.post(address(patient), {**sent, **chosen, "_choose-rr": "mine"}).status_code == 302
+    assert Record.objects.get().values == {"hr": "90", "rr": "20", "temp": "36.7"}
+
+
+def test_choosing_the_stored_value_passes_over_a_slip_of_the_hand(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    sent, _page = conflicting(desk, patient, trial, {"hr": "fast", "rr": "18"})
+    assert desk.post(address(patient), {**sent, "_choose-hr": "mine"}).status_code == 422
+    told = desk.post(address(patient, end="check/"), {**sent, "_choose-hr": "stored"})
+    assert "The stored value is taken." in words(told)
+    judged = json.loads(told["HX-Trigger"])["stroma:judged"]
+    assert (judged["taken"], judged["invalid"], "hr" in judged["echo"]) == (["hr"], [], False)
+    assert desk.post(address(patient), {**sent, "_choose-hr": "stored"}).status_code == 302
+    assert Record.objects.get().values["hr"] == "90"
+
+
+def test_a_third_save_asks_again(desk: Client, patient: Patient, trial: Trial) -> None:
+    """DAT-11: a choice between two values says nothing about a third."""
+    sent, _page = conflicting(desk, patient, trial, {"hr": "72", "rr": "18"})
+    save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "95", "rr": "18"})
+    again = desk.post(address(patient), {**sent, "_choose-hr": "mine"})
+    assert again.status_code == 409
+    assert "Heart rate Stored 95 beats/min You typed 72 beats/min" in words(again)
+    assert " checked" not in again.content.decode().partition('id="conflict"')[2].partition("</section>")[0]
+    assert Record.objects.get().values["hr"] == "95"
+
+
+def test_a_refused_page_never_takes_over_the_version_of_a_colleague(
+    desk: Client, patient: Patient, trial: Trial
+) -> None:
+    """DAT-11: correcting a slip after a colleague saved must not overwrite what the colleague saved."""
+    control = opened(desk, patient)
+    save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "90"})
+    for slip in ({"temp": "warm"}, {"_action": "next"}, {"_action": "add-series"}):
+        response = desk.post(address(patient), {**control, "hr": "72", **slip})
+        assert response.status_code == 409
+        assert "Heart rate Stored 90 beats/min You typed 72 beats/min" in words(response)

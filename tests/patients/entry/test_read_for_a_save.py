@@ -1,0 +1,82 @@
+"""A save reads the answers that the rules of its form read, and leaves the others in the database."""
+
+import pytest
+
+from audit.context import acting
+from patients.casebook.casebook import Casebook
+from patients.casebook.edit_checks import judge
+from patients.entry.answers import ReadValues, check, read
+from patients.models import Record
+from protocol.expressions.rules import rules_of
+from protocol.values.parsing import Clock, ValueRefused
+from tests.support import build, shipped
+
+pytestmark = pytest.mark.django_db
+
+
+def filled(slug: str) -> Casebook:
+    """The casebook of a patient with a record of every form at every visit, and a row in every log."""
+    patient = build.enrolled(trial=build.trial(slug))
+    casebook = Casebook.opened(user=build.user(trial=patient.trial), trial=patient.trial, code=patient.code)
+    known = {(record.visit_id, record.form) for record in casebook.records}
+    rows = [
+        Record(
+            patient=patient, visit=visit, protocol=patient.protocol, form=entry.form, state="draft", values={}
+        )
+        for visit in casebook.visits
+        for entry in casebook.forms_at(visit)
+        if (visit.pk, entry.form) not in known
+    ]
+    rows += [
+        Record(patient=patient, protocol=patient.protocol, form=form, state="draft", values={})
+        for form in casebook.logs()
+    ]
+    with acting(system="test"):
+        Record.objects.bulk_create(rows)
+    return Casebook.opened(user=build.user(trial=patient.trial), trial=patient.trial, code=patient.code)
+
+
+@pytest.mark.parametrize("slug", [build.LIEGE, shipped.COVID_MSV])
+def test_every_form_is_judged_from_what_was_read_with_its_record(
+    slug: str, django_assert_num_queries
+) -> None:
+    casebook = filled(slug)
+    places = [
+        casebook.place(entry.form, visit.key)
+        for visit in casebook.visits
+        for entry in casebook.forms_at(visit)
+    ]
+    places += [casebook.place(form) for form in casebook.logs()]
+    assert len(places) > 50
+    for place in places:
+        rules = rules_of(place.protocol.rules).form(place.form.code)
+        with acting(system="test"):
+            held = Casebook.held(place)
+        record = held.record(place)
+        with django_assert_num_queries(0):
+            narrow = judge(place.form, rules, held.scope(place, record.values))
+        assert narrow == judge(place.form, rules, casebook.scope(place, record.values))
+
+
+def test_answers_that_no_rule_reads_stay_in_the_database(django_assert_num_queries) -> None:
+    casebook = filled(build.LIEGE)
+    place = casebook.place("demography", "SCR")
+    assert "haematology" not in place.reads
+    with acting(system="test"):
+        records = Casebook.held(place).records
+    unread = [record for record in records if "values" in record.get_deferred_fields()]
+    assert {record.form for record in unread} >= {"haematology", "biochemistry"}
+    assert "values" not in next(each for each in records if each.form == "demography").get_deferred_fields()
+
+
+def test_what_was_read_from_a_page_is_not_read_twice_and_what_was_not_is_checked() -> None:
+    """P11-06: a verb trusts only values that were read for this very form."""
+    rules = build.trial().rules
+    form, other = rules.form("vitals"), rules.form("demography")
+    values = read(form, {"hr": ["072"]}, Clock("Europe/Brussels")).values
+    assert isinstance(values, ReadValues)
+    assert check(form, values) == {"hr": "72"}
+    with pytest.raises(ValueRefused):
+        check(other, values)
+    with pytest.raises(ValueRefused):
+        check(form, {"hr": "072"})

@@ -1,0 +1,122 @@
+"""Tables, columns and the data dictionary (DAT-02, DAT-10)."""
+
+from random import Random
+
+import pytest
+
+from protocol.checking.dictionary import HEADER, cells_of, columns, columns_of, rows, tables
+from protocol.checking.loading import load
+from protocol.simulation.answers import Simulation, simulated_values
+from protocol.values.units import UCUM, ucum
+from tests.support.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
+
+SMALL = load((ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8"))
+SLUGS = [LIEGE, COVID_MSV, THIRD]
+
+
+def test_an_item_has_a_column_for_each_part_of_its_value() -> None:
+    assert columns(SMALL.form("body")) == [
+        "sex",
+        "sex__missing",
+        "sex__missing_reason",
+        "pregnant",
+        "pregnant__missing",
+        "pregnant__missing_reason",
+        "weight",
+        "weight__unit",
+        "weight__entered",
+        "weight__missing",
+        "weight__missing_reason",
+        "height",
+        "height__missing",
+        "height__missing_reason",
+        "bmi",
+    ]
+
+
+def test_repeating_rows_are_a_table_of_their_own() -> None:
+    assert [table.name for table in tables(SMALL)] == ["body", "notes", "notes__doses"]
+    assert "doses" not in columns(SMALL.form("notes"))
+    assert tables(SMALL)[2].columns[:2] == ("on", "on__missing")
+
+
+def test_a_value_entered_in_pounds_keeps_what_was_entered() -> None:
+    weight = SMALL.item("body.weight")
+    entered = {"value": "81.64656600", "entered": "180", "unit": "lb"}
+    assert cells_of(weight, entered) == ["81.64656600", "lb", "180", "", ""]
+    assert cells_of(weight, "81.6") == ["81.6", "kg", "81.6", "", ""]
+    assert cells_of(weight, {"missing": "ND", "reason": "bed-bound"}) == ["", "", "", "ND", "bed-bound"]
+    assert cells_of(weight, None) == ["", "", "", "", ""]
+
+
+def test_several_answers_are_one_column_per_code_and_blank_is_not_no() -> None:
+    risks = protocol(THIRD).item("knee.risks")
+    assert list(columns_of(risks))[:3] == ["risks__ANTICOAGULANT", "risks__INFECTION", "risks__NONE"]
+    assert cells_of(risks, ["INFECTION"])[:3] == ["0", "1", "0"]
+    assert cells_of(risks, None)[:3] == ["", "", ""]
+    assert cells_of(risks, {"missing": "UNK"})[:4] == ["", "", "", "UNK"]
+
+
+def test_the_dictionary_says_all_of_an_item() -> None:
+    row = next(row for row in rows(SMALL) if row.item == "weight")
+    assert dict(zip(HEADER, row.as_text(), strict=True)) == {
+        "table": "body",
+        "item": "weight",
+        "columns": "weight weight__unit weight__entered weight__missing weight__missing_reason",
+        "form_title": "Body",
+        "label": "Weight",
+        "type": "decimal",
+        "unit": "kg",
+        "other_units": "lb × 0.45359237",
+        "choices": "",
+        "hard_limits": "20 to 300",
+        "soft_limits": "35 to 180",
+        "decimals": "1",
+        "required": "yes",
+        "shown_when": "",
+        "calculate": "",
+        "missing_codes": "ND; UNK; NA",
+        "cdisc_domain": "VS",
+        "cdisc": "",
+        "loinc": "29463-7",
+        "source": "",
+    }
+
+
+def test_the_dictionary_speaks_the_language_asked_for() -> None:
+    labels = {row.item: row for row in rows(protocol(LIEGE), "fr")}
+    assert labels["sex"].label == protocol(LIEGE).item("demography.sex").label.in_language("fr")
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_item_is_in_the_dictionary_once_and_every_column_is_named_once(slug: str) -> None:
+    rules = protocol(slug)
+    described = [(row.table, row.item) for row in rows(rules)]
+    assert len(described) == len(set(described))
+    plain = [item for form in rules.forms.values() for item in form.items if item.type != "rows"]
+    celled = [cell for form in rules.forms.values() for item in form.items for cell in item.columns]
+    assert len(described) == len(plain) + len(celled)
+    for table in tables(rules):
+        assert len(table.columns) == len(set(table.columns))
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_cells_stand_under_their_columns_and_lose_nothing(slug: str) -> None:
+    for number, table in enumerate(tables(protocol(slug))):
+        if table.rows_of is not None:
+            continue
+        how = Simulation(missing_rate=0.2)
+        values = simulated_values(table.form, Random(number), protocol(slug), simulation=how)
+        cells = dict(zip(table.columns, table.cells(values), strict=True))
+        for item in table.items:
+            value = values.get(item.name)
+            if isinstance(value, str):
+                assert cells[item.name] == value
+            if isinstance(value, dict) and "missing" in value:
+                assert cells[f"{item.name}__missing"] == value["missing"]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_unit_of_a_protocol_has_a_ucum_code(slug: str) -> None:
+    for row in rows(protocol(slug)):
+        assert not row.unit or ucum(row.unit) == UCUM[row.unit]

@@ -1,0 +1,241 @@
+"""Moments on the clocks of the sites: what people type, what can be compared (REQUIREMENTS A.6)."""
+
+import datetime as dt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.values.moments import (
+    AmbiguousTime,
+    Moment,
+    after,
+    before,
+    days_between,
+    minutes_between,
+    parse_moment,
+    years_between,
+)
+from protocol.values.refusals import ValueRefused
+
+BRUSSELS = "Europe/Brussels"
+NOON = dt.datetime(2025, 10, 10, 10, 0, tzinfo=dt.UTC)
+VISIT = dt.date(2025, 10, 9)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def read(text: str, offset: str | None = None) -> str:
+    return parse_moment(text, BRUSSELS, VISIT, offset=offset, now=NOON).iso
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("09-Oct-2025", "2025-10-09"),
+        ("9oct25", "2025-10-09"),
+        ("9 octobre 2025", "2025-10-09"),
+        ("09/10/2025", "2025-10-09"),
+        ("9.10.25", "2025-10-09"),
+        ("2025-10-09", "2025-10-09"),
+        ("05-sept-47", "1947-09-05"),
+        ("15 août 2020", "2020-08-15"),
+        ("15 DIC 2020", "2020-12-15"),
+        ("29feb24", "2024-02-29"),
+        ("t", "2025-10-10"),
+        ("Y", "2025-10-09"),
+        ("v", "2025-10-09"),
+        ("jan 2021", "2021-01"),
+        ("UNK-JAN-2021", "2021-01"),
+        ("UNK-UNK-2021", "2021"),
+        ("01/2021", "2021-01"),
+        ("2021-01", "2021-01"),
+        ("2021", "2021"),
+        ("09-Oct-2025 14:05", "2025-10-09T14:05+02:00[Europe/Brussels]"),
+        ("9oct25 1405", "2025-10-09T14:05+02:00[Europe/Brussels]"),
+        ("9oct25 9h05", "2025-10-09T09:05+02:00[Europe/Brussels]"),
+        ("v 14:05", "2025-10-09T14:05+02:00[Europe/Brussels]"),
+        ("2025-10-09T14:05", "2025-10-09T14:05+02:00[Europe/Brussels]"),
+        ("2025-10-09T14:05+02:00[Europe/Brussels]", "2025-10-09T14:05+02:00[Europe/Brussels]"),
+        ("n", "2025-10-10T12:00+02:00[Europe/Brussels]"),
+    ],
+)
+def test_a_date_is_read_the_way_a_nurse_types_it(typed: str, stored: str) -> None:
+    """DAT-05: the stored form keeps the precision that was typed."""
+    assert read(typed) == stored
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("yesterday", "“yesterday” is not a date: type it like 09-Oct-2025."),
+        ("5 jui 21", "“jui” is not a month: type it like Oct."),
+        ("10/31/2025", "There is no month 31: type day, month, year."),
+        ("31-Feb-2021", "There is no day 31 in Feb 2021."),
+        ("00-Feb-2021", "There is no day 00 in Feb 2021."),
+        ("9-Oct-0025", "The year 0025 is outside 1900 to 2100."),
+        ("9oct25 25:00", "25:00 is not a time: hours run from 00 to 23."),
+        ("9oct25 14:05 +03:00", "The clock of Europe/Brussels did not stand at +03:00 on 09-Oct-2025."),
+        (
+            "2025-10-09T14:05+02:00[Europe/Madrid]",
+            "Times here are on the clock of Europe/Brussels: type that time.",
+        ),
+        ("9oct25 14:05:30", "“9oct25 14:05:30” is not a date: type it like 09-Oct-2025."),
+    ],
+)
+def test_what_is_not_a_date_is_refused_with_a_sentence(typed: str, sentence: str) -> None:
+    with pytest.raises(ValueRefused) as refused:
+        read(typed)
+    assert str(refused.value) == sentence
+
+
+def test_the_visit_letter_without_a_visit_date_asks_for_the_date() -> None:
+    with pytest.raises(ValueRefused, match="not known yet"):
+        parse_moment("v", BRUSSELS)
+
+
+def test_the_repeated_hour_asks_which_and_both_instants_can_be_stored() -> None:
+    """TIM: awareness at 02:30 on 25-Oct-2026 in Brussels is one of two instants an hour apart."""
+    with pytest.raises(AmbiguousTime) as asked:
+        read("25-Oct-2026 02:30")
+    assert asked.value.offsets == ("+02:00", "+01:00")
+    summer, winter = (
+        parse_moment("25-Oct-2026 02:30", BRUSSELS, offset=offset) for offset in asked.value.offsets
+    )
+    assert minutes_between(summer, winter) == (60, 60)
+    assert summer.display() == "25-Oct-2026 02:30 +02:00"
+    assert parse_moment(winter.display(), BRUSSELS) == winter
+
+
+def test_an_hour_that_the_clocks_skipped_is_refused() -> None:
+    """TIM: 02:30 on 29-Mar-2026 does not exist in Brussels."""
+    with pytest.raises(ValueRefused) as refused:
+        read("29-Mar-2026 02:30")
+    assert str(refused.value) == (
+        "02:30 did not exist on 29-Mar-2026 in Europe/Brussels: the clocks went forward by 60 minutes. "
+        "Type the time that the clock showed."
+    )
+
+
+def test_a_clock_that_jumps_by_half_an_hour_is_told_as_such() -> None:
+    """Lord Howe Island moves by 30 minutes."""
+    with pytest.raises(ValueRefused, match="forward by 30 minutes"):
+        parse_moment("2025-10-05 02:15", "Australia/Lord_Howe")
+
+
+def test_twenty_four_hours_across_the_spring_change_are_elapsed_hours() -> None:
+    """TIM: awareness 28-Mar-2026 14:00 CET, 24 h later it is 15:00 CEST."""
+    awareness = Moment.from_iso("2026-03-28T14:00+01:00[Europe/Brussels]")
+    deadline = Moment.from_datetime(awareness.earliest + dt.timedelta(hours=24), BRUSSELS)
+    assert deadline.iso == "2026-03-29T15:00+02:00[Europe/Brussels]"
+
+
+def test_a_stored_minute_shows_the_same_on_a_server_in_another_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TIM: displayed local times do not depend on the host's zone."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    moment = Moment.from_iso("2026-03-28T14:00+01:00[Europe/Brussels]")
+    assert moment.display() == "28-Mar-2026 14:00"
+    assert moment.earliest == dt.datetime(2026, 3, 28, 13, 0, tzinfo=dt.UTC)
+
+
+def test_the_day_of_a_late_evening_depends_on_the_site() -> None:
+    moment = parse_moment("27-Mar-2026 23:30", BRUSSELS)
+    assert moment.day_in(BRUSSELS) == dt.date(2026, 3, 27)
+    assert moment.day_in("Asia/Tokyo") == dt.date(2026, 3, 28)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "days"),
+    [
+        ("2024-02-28", "2024-03-01", (2, 2)),
+        ("2025-02-28", "2025-03-01", (1, 1)),
+        ("2025-12-31", "2026-01-01", (1, 1)),
+        ("2026-03", "2026-03-10", (-21, 9)),
+        ("2025", "2026", (1, 729)),
+    ],
+)
+def test_days_are_counted_through_leap_days_and_year_ends(a: str, b: str, days: tuple[int, int]) -> None:
+    """TIM: leap day, month end and year end; a partial date gives the fewest and the most."""
+    assert days_between(Moment.from_iso(a), Moment.from_iso(b)) == days
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "answer"),
+    [
+        ("2026-03", "2026-03-10", None),
+        ("2026-02", "2026-03-10", True),
+        ("2026-04", "2026-03-10", False),
+        ("2026-03", "2026-03-01", False),
+        ("2026-03-10", "2026-03-10", False),
+        ("2026-03-10", "2026-03-10T00:00+01:00[Europe/Brussels]", False),
+        ("2026-03-10", "2026-03-10T10:31+01:00[Europe/Brussels]", None),
+        ("2026-03-09", "2026-03-10T00:00+01:00[Europe/Brussels]", True),
+        ("2026", "2026", None),
+    ],
+)
+def test_order_is_decided_only_by_what_is_known(a: str, b: str, answer: bool | None) -> None:
+    """TIM: an onset of 2026-03 is never compared as 2026-03-01."""
+    assert before(Moment.from_iso(a), Moment.from_iso(b)) is answer
+    assert after(Moment.from_iso(b), Moment.from_iso(a)) is answer
+
+
+def test_an_age_from_a_year_of_birth_is_one_of_two() -> None:
+    assert years_between(Moment.from_iso("1950"), Moment.from_iso("2020-06-15")) == (69, 70)
+    assert years_between(Moment.from_iso("2004-02-29"), Moment.from_iso("2022-02-28")) == (17, 17)
+
+
+@pytest.mark.parametrize("text", ["", "2021-13", "2021-02-30", "2021-01-05T14:05", "2021-1-5", "21", "٢٠٢١"])
+def test_a_stored_text_that_is_no_moment_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"day is out of range|month must be|not a stored moment"):
+        Moment.from_iso(text)
+
+
+DAYS = st.dates(dt.date(1900, 1, 1), dt.date(2099, 12, 31))
+ZONES = st.sampled_from(
+    [BRUSSELS, "Europe/Madrid", "America/Sao_Paulo", "Asia/Kolkata", "Australia/Lord_Howe"]
+)
+PARTIAL = st.one_of(
+    DAYS.map(lambda day: Moment(day.year)),
+    DAYS.map(lambda day: Moment(day.year, day.month)),
+    DAYS.map(Moment.from_date),
+)
+MINUTES = st.builds(
+    lambda minutes, zone: Moment.from_datetime(EPOCH + dt.timedelta(minutes=minutes), zone),
+    st.integers(min_value=525_600, max_value=67_000_000),
+    ZONES,
+)
+
+
+@given(st.one_of(PARTIAL, MINUTES), st.sampled_from(["en", "fr", "es", "de"]))
+def test_what_is_shown_can_be_typed_back(moment: Moment, language: str) -> None:
+    """DAT-10: nothing is lost between screen and store."""
+    zone = moment.zone or BRUSSELS
+    assert parse_moment(moment.display(language), zone) == moment.placed(zone)
+    assert Moment.from_iso(moment.iso, moment.zone) == moment
+
+
+@given(MINUTES)
+def test_a_minute_is_one_instant_inside_its_own_day(moment: Moment) -> None:
+    whole_day = Moment.from_date(moment.first_day, moment.zone)
+    assert whole_day.earliest <= moment.earliest == moment.latest <= whole_day.latest
+
+
+@given(PARTIAL, PARTIAL)
+def test_before_and_after_never_both_hold(a: Moment, b: Moment) -> None:
+    assert not (before(a, b) and before(b, a))
+
+
+@given(PARTIAL, PARTIAL)
+def test_days_between_bounds_agree_with_the_order(a: Moment, b: Moment) -> None:
+    fewest, most = days_between(a, b)
+    assert fewest <= most
+    assert before(a, b) is (True if fewest > 0 else False if most <= 0 else None)
+
+
+@given(st.text(max_size=24))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    """Any input is a moment or a sentence, never a fault."""
+    try:
+        moment = parse_moment(text, BRUSSELS, VISIT)
+    except ValueRefused:
+        return
+    assert Moment.from_iso(moment.iso, BRUSSELS) == moment

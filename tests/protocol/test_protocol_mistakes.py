@@ -1,0 +1,312 @@
+"""Every mistake of a protocol file is told at once, each at its key (DAT-03, DAT-09)."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol.checking.loading import load
+from protocol.checking.mistakes import ProtocolMistakes, problems
+from tests.support.shipped import ROOT
+
+SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
+
+
+def said(old: str, new: str) -> list[str]:
+    """What is wrong with the small protocol after one replacement."""
+    assert old in SMALL
+    return [str(problem) for problem in problems(SMALL.replace(old, new, 1))]
+
+
+MISTAKES = [
+    (
+        'phase = "II"',
+        'phse = "II"',
+        ["trial.phse: unknown key: did you mean 'phase'?", "trial.phase: is required"],
+    ),
+    ('phase = "II"', "phase = 2", ["trial.phase: should be a valid string"]),
+    ('title = { en = "A trial", fr', "title = { fr", None),
+    ('"X-{number:02d}"', '"X"', ["trial.subject_code: every subject would get the same code"]),
+    ('"X-{number:02d}"', '"X-{code}"', ["trial.subject_code: write the subject code like"]),
+    ("Europe/Brussels", "Europe/Liege", ["trial.site.time_zone: unknown time zone 'Europe/Liege'"]),
+    ("masking = ", "blinding = ", ["trial.masking: is required", "trial.blinding: unknown key"]),
+    ('"double_blind"', '"blind"', ["trial.masking: should be 'open' or 'double_blind'"]),
+    ('logs = ["notes"]', "", None),
+    ('logs = ["notes"]', 'logs = ["note"]', ["logs: unknown form 'note'"]),
+    ('logs = ["notes"]', 'logs = ["body"]', None),
+    (
+        "target = 10",
+        "target = 10\nlogs = []",
+        ["trial.logs: unknown key here: it belongs at the top of the file"],
+    ),
+    ("block_sizes = [2, 4]", "block_sizes = [2, 3]", ["allocation.block_sizes: 3 is not a multiple"]),
+    (
+        "saline = 1 }",
+        "sugar = 1 }",
+        ["allocation.ratio.sugar: unknown arm", "allocation.ratio: arm 'saline' is missing"],
+    ),
+    ('["body.sex"]', '["body.weight"]', ["allocation.strata: 'body.weight': a stratum is"]),
+    (
+        'causality = ["related", ',
+        'causality = ["maybe", ',
+        ["safety.causality.maybe: unknown causality: use one of certain, definite"],
+    ),
+    ('code = "saline"', 'code = "cells"', ["arms.cells: stands 2 times"]),
+    ('id = "E1"', 'id = "I1"', ["eligibility.I1: stands 2 times"]),
+    ('present = "body', 'met = "body', ["eligibility.E1: an exclusion criterion has present"]),
+    (
+        "'Y'\"",
+        "'Yes'\"",
+        ["eligibility.E1.present: column 18: 'Yes' is never an answer here: there are Y, N"],
+    ),
+    (
+        "!definition.heavy",
+        "!definition.heav",
+        ["eligibility.I1.met: column 2: unknown name 'definition.heav': did you"],
+    ),
+    ("> 100.0", "> 100", ["definitions.heavy: column 15: 100 is a whole number"]),
+    (
+        'heavy = "body.weight > 100.0"',
+        'heavy = "!definition.light"\nlight = "!definition.heavy"',
+        ["definitions.heavy: goes round in a circle: heavy → light → heavy"],
+    ),
+    (
+        "interval_days = [3, 4]",
+        "interval_days = [4, 3]",
+        ["dosing.interval_days: the first number is larger"],
+    ),
+    ("interval_days = [3, 4]", "", ["dosing: several infusions need interval_days"]),
+    ('lowest = "1e6"', 'lowest = "3e6"', ["dosing.cells_per_kg: write lowest ≤ target ≤ highest"]),
+    (
+        'weight_item = "body.weight"',
+        'weight_item = "body.mass"',
+        ["dosing.weight_item: unknown item 'body.mass'"],
+    ),
+    (
+        'weight_item = "body.weight"',
+        'weight_item = "body.height"',
+        ["dosing.weight_item: the weight must be in kg"],
+    ),
+    ('anchor = "infusion_1"', 'anchor = "infusion_3"', ["visits.INF2.anchor: there are 2 infusions"]),
+    (
+        'anchor = "infusion_1"',
+        'anchor = "infusion_2"',
+        ["visits.INF2.anchor: an infusion is counted from an earlier"],
+    ),
+    ('anchor = "infusion_1"', 'anchor = "birth"', ["visits.INF2.anchor: 'birth': unknown anchor"]),
+    ("window = [0, 1]", "window = [1, 2]", ["visits.INF2.window: a window is days before and after"]),
+    (
+        "infusion = 2\n",
+        "infusion = 1\n",
+        ["visits: infusion 1 needs one visit, it has 2", "visits: infusion 2 needs one visit, it has 0"],
+    ),
+    ("infusion = 2\n", "", ["visits.INF2: a visit of kind infusion"]),
+    ('code = "INF2"', 'code = "UNS"', ["visits.UNS: this code is kept for unscheduled visits"]),
+    ('kind = "screening"', 'kind = "follow_up"', ["visits: a visit of kind screening is missing"]),
+    ('forms = ["body"]', 'forms = ["bodies"]', ["visits.S.forms: unknown form 'bodies'"]),
+    ('forms = ["body"]', 'forms = ["body", "body"]', ["visits.S.forms.body: stands 2 times"]),
+    (
+        'when = "available"',
+        'when = "maybe"',
+        ["visits.INF2.forms.0.when: should be 'required' or 'available'"],
+    ),
+    ('on = "bmi"', 'on = "bmj"', ["forms.body.checks.B1.on: unknown item 'bmj'"]),
+    (
+        'violated = "bmi >',
+        'violated = "bmj >',
+        ["forms.body.checks.B1.violated: column 1: unknown name 'bmj': did you mean 'bmi'?"],
+    ),
+    ('name = "height"', 'name = "weight"', None),
+    ('name = "height"', 'name = "Height"', None),
+    ('name = "pregnant"', 'name = "days"', None),
+    ('type = "yes_no"', 'type = "boolean"', None),
+    (
+        'type = "yes_no"',
+        'type = "yes_no", unit = "kg"',
+        ["forms.body.pregnant.unit: is for integer or decimal, this item is yes_no"],
+    ),
+    ('unit = "cm"', 'unit = "centimetre"', ["forms.body.height.unit: unknown unit 'centimetre'"]),
+    ('unit = "lb"', 'unit = "kg"', ["forms.body.weight.units.kg: stands 2 times"]),
+    ('"0.45359237"', '"0"', ["forms.body.weight.units.lb.factor: should be more than 0"]),
+    (
+        "hard = [20, 300]",
+        "hard = [300, 20]",
+        [
+            "forms.body.weight.hard: write [lowest, highest]: [300, 20]",
+            "forms.body.weight.soft: [35, 180] reaches outside hard [300, 20]",
+        ],
+    ),
+    (
+        "soft = [35, 180]",
+        "soft = [35, 180], typical = [30, 90]",
+        ["forms.body.weight.typical: [30, 90] reaches outside [35, 180]"],
+    ),
+    (
+        "soft = [35, 180]",
+        "soft = [10, 180]",
+        ["forms.body.weight.soft: [10, 180] reaches outside hard [20, 300]"],
+    ),
+    ("hard = [20, 300]", "hard = [20]", None),
+    ("29463-7", "29463-8", ["forms.body.weight.loinc: 29463-8: the check digit does not fit"]),
+    ('code = "M", label', 'code = "F", label', None),
+    ('calculate = "weight /', 'calculate = "bmi /', ["forms.body.bmi.calculate: goes round in a circle"]),
+    (
+        'calculate = "weight / pow(height / 100.0, 2.0)"',
+        "calculate = \"sex == 'F'\"",
+        ["forms.body.bmi.calculate: column 1: this gives a logic, a number is needed"],
+    ),
+    (
+        "shown_when = \"sex == 'F'\"",
+        "shown_when = \"pregnant == 'Y'\"",
+        ["forms.body.pregnant.shown_when: goes round in a circle: body.pregnant → body.pregnant"],
+    ),
+    (
+        "shown_when = \"sex == 'F'\"",
+        'shown_when = "sex"',
+        ["forms.body.pregnant.shown_when: column 1: this gives a text, a logic is needed"],
+    ),
+    (
+        'name = "mg"',
+        'name = "remark"',
+        ["forms.notes.doses.columns.remark: the form has an item of this name"],
+    ),
+    (
+        'type = "rows"',
+        'type = "text"',
+        [
+            "forms.notes.doses.columns: is for rows, this item is text",
+            "forms.notes.doses.max_rows: is for rows",
+        ],
+    ),
+    ('unit = "mg"', 'unit = "milligram"', ["forms.notes.doses.columns.mg.unit: unknown unit 'milligram'"]),
+    ('ctcae = "5.0"', 'ctcae = "5"', ["safety.ctcae: should be"]),
+    ("window_days = 28", "window_days = [28, 0]", None),
+    ('sex = "body.sex"', 'sex = "body.weight"', ["profile.sex: 'body.weight' is decimal"]),
+    ('sex = "body.sex"', 'sex = "sex"', ["profile.sex: 'sex': write form.item"]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "beginnings"), MISTAKES)
+def test_a_mistake_is_told_at_its_key(old: str, new: str, beginnings: list[str] | None) -> None:
+    found = said(old, new)
+    if old == 'logs = ["notes"]' and not new:
+        assert found == []
+        return
+    assert found
+    for beginning in beginnings or []:
+        assert any(line.startswith(beginning) for line in found), found
+    if beginnings is not None:
+        assert len(found) <= len(beginnings) + 1, found
+
+
+def test_a_masked_trial_needs_arms_and_an_allocation() -> None:
+    bare = re.sub(r"\[\[arms\]\].*?(?=\[consent\])", "", SMALL, flags=re.S)
+    assert [str(problem) for problem in problems(bare)] == [
+        "arms: a masked trial needs two arms or more",
+        "allocation: a masked trial, or one with several arms, needs an allocation",
+    ]
+
+
+def test_every_mistake_is_told_at_once_whatever_its_kind() -> None:
+    """One misspelt key does not hide a wrong unit, a wrong code or a wrong reference elsewhere."""
+    text = SMALL
+    for old, new in [
+        ('phase = "II"', 'phse = "II"'),
+        ('label = { en = "Height" }', 'lable = { en = "Height" }'),
+        ('unit = "kg", units', 'unit = "kilo", units'),
+        ("'Y'\"", "'Yes'\""),
+        ('forms = ["body"]', 'forms = ["boody"]'),
+        ("> 100.0", "> 100"),
+    ]:
+        text = text.replace(old, new, 1)
+    assert [problem.path for problem in problems(text)] == [
+        "trial.phase",
+        "trial.phse",
+        "definitions.heavy",
+        "eligibility.E1.present",
+        "dosing.weight_item",
+        "visits.S.forms",
+        "forms.body.height.label",
+        "forms.body.height.lable",
+        "forms.body.weight.unit",
+    ]
+
+
+def test_an_item_of_the_wrong_shape_is_not_told_as_unknown_elsewhere() -> None:
+    found = said('type = "decimal", label = { en = "Weight" }', 'type = "number", label = { en = "Weight" }')
+    assert found == ["forms.body.weight.type: should be " + found[0].partition("should be ")[2]]
+
+
+def test_a_mistake_in_the_dosing_does_not_hide_an_unknown_weight() -> None:
+    """DAT-09: a part that is set aside for its shape is still held against the other tables."""
+    text = SMALL.replace("interval_days = [3, 4]", "interval_days = [4, 3]").replace(
+        'weight_item = "body.weight"', 'weight_item = "body.weigth"'
+    )
+    assert [problem.path for problem in problems(text)] == ["dosing.interval_days", "dosing.weight_item"]
+
+
+def test_a_visit_of_the_wrong_shape_is_not_told_as_unknown_in_expressions() -> None:
+    """One slip in a visit gives one problem, not one for each check that names the visit."""
+    path = ROOT / "trials/protocols/nct04445454.toml"
+    text = path.read_text(encoding="utf-8").replace('anchor = "inclusion"\n', 'anchor = "inclusionn"\n', 1)
+    assert [problem.path for problem in problems(text)] == ["visits.INF1.anchor"]
+
+
+def test_a_mistake_of_toml_is_told_with_its_line() -> None:
+    (problem,) = problems("[trial]\nid = \n")
+    assert problem.path == "line 2, column 6"
+
+
+def test_a_protocol_with_mistakes_is_not_loaded() -> None:
+    with pytest.raises(ProtocolMistakes) as refused:
+        load(SMALL.replace('unit = "cm"', 'unit = "ell"'))
+    assert [str(problem) for problem in refused.value.problems] == [
+        "forms.body.height.unit: unknown unit 'ell'"
+    ]
+
+
+@given(st.data())
+def test_a_damaged_file_gives_problems_never_an_exception(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(SMALL)))
+    length = data.draw(st.integers(1, 60))
+    put = data.draw(st.sampled_from(["", "7", '"', "[", "= 1\n", "{ }", "\n[forms]\n", "true"]))
+    for problem in problems(SMALL[:start] + put + SMALL[start + length :]):
+        assert problem.path
+        assert problem.message
+
+
+LINES = [number for number, line in enumerate(SMALL.splitlines()) if "=" in line]
+
+
+@given(
+    st.sampled_from(LINES),
+    st.sampled_from(["1", "true", "[]", "{}", '"text"', "[1]", "{ a = 1 }", "[{ a = 1 }]"]),
+)
+def test_a_value_of_the_wrong_kind_gives_problems_never_an_exception(number: int, value: str) -> None:
+    lines = SMALL.splitlines()
+    lines[number] = f"{lines[number].partition('=')[0]}= {value}"
+    problems("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ('{ body = "all" }', []),
+        ('{ body = "none" }', []),
+        ('{ body = ["weight"] }', []),
+        ("{ body = [] }", ["monitoring.verify.body: needs at least one"]),
+        ('{ body = "some" }', ["monitoring.verify.body: should be 'all' or 'none'"]),
+        ('{ bodies = "all" }', ["monitoring.verify.bodies: unknown form 'bodies'"]),
+        ('{ body = ["wait"] }', ["monitoring.verify.body: unknown item 'wait'"]),
+        ('{ body = ["weight", "weight"] }', ["monitoring.verify.body.weight: stands 2 times"]),
+        (
+            '{ body = ["bmi"] }',
+            ["monitoring.verify.body: 'bmi' is calculated: there is no source to compare it with"],
+        ),
+    ],
+)
+def test_the_plan_of_verification_names_what_there_is(plan: str, told: list[str]) -> None:
+    found = [str(problem) for problem in problems(f"{SMALL}\n[monitoring]\nverify = {plan}\n")]
+    assert [said for said in found if said in told] == told
+    assert bool(found) == bool(told)

@@ -1,0 +1,399 @@
+"""Every boundary of the printed scores, the worked examples, and what is said when something is missing.
+
+Sources of the tables: see the modules of `trials/scores`.
+"""
+
+from datetime import date
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import pytest
+
+from protocol.scores import days, lungs, measures, news2, sofa
+from protocol.scores.derived import Derived
+from protocol.scores.who_cps import UNCOVERED, uncovered, who_cps
+from tests.support.score_boundaries import ALL
+
+D = Decimal
+
+
+@pytest.mark.parametrize(("compute", "given", "expected"), ALL)
+def test_each_boundary_of_the_printed_tables(compute: Any, given: tuple[Any, ...], expected: Any) -> None:
+    assert compute(*given).value == expected
+
+
+# --- worked examples, computed by hand
+
+
+def test_the_sofa_of_the_worked_example_is_twelve() -> None:
+    """P/F 130 ventilated, platelets 90, bilirubin 2.5, norepinephrine 0.08, GCS 14, creatinine 1.5 mg/dL."""
+    parts = {
+        "respiration": sofa.respiration(D(130), True),
+        "coagulation": sofa.coagulation(D(90)),
+        "liver": sofa.liver(D("2.5"), "mg/dL"),
+        "cardiovascular": sofa.cardiovascular(D(75), D("0.08"), D(0), D(0), False),
+        "central_nervous_system": sofa.central_nervous_system(D(14)),
+        "renal": sofa.renal(D("1.5"), "mg/dL"),
+    }
+    assert [part.value for part in parts.values()] == [3, 2, 2, 3, 1, 1]
+    assert sofa.sofa_total(**parts) == Derived(12)
+
+
+NEWS2_EXAMPLE = {
+    "respiration_rate": news2.respiration_rate(D(26)),
+    "saturation": news2.saturation(D(92), "1", True),
+    "oxygen": news2.oxygen(True),
+    "systolic_pressure": news2.systolic_pressure(D(105)),
+    "pulse": news2.pulse(D(115)),
+    "consciousness": news2.consciousness("A"),
+    "temperature": news2.temperature(D("38.5")),
+}
+
+
+def test_the_news2_of_the_worked_example_is_eleven() -> None:
+    assert [part.value for part in NEWS2_EXAMPLE.values()] == [3, 2, 2, 1, 2, 0, 1]
+    assert news2.news2_total(**NEWS2_EXAMPLE) == Derived(11)
+    assert news2.news2_risk(**NEWS2_EXAMPLE) == Derived("HIGH")
+
+
+def test_the_lung_injury_score_of_the_worked_example_is_three() -> None:
+    parts = {
+        "chest": lungs.murray_chest(D(4)),
+        "oxygenation": lungs.murray_oxygenation(D(130)),
+        "peep": lungs.murray_peep(D(10)),
+        "compliance": lungs.murray_compliance(D(35)),
+    }
+    assert [part.value for part in parts.values()] == [4, 3, 2, 3]
+    assert lungs.murray_total(parts) == Derived(D("3.0"))
+    del parts["compliance"]
+    assert lungs.murray_total(parts) == Derived(D(3))
+    assert lungs.murray_total({}).value is None
+
+
+# --- SOFA: what decides, and what is missing
+
+
+@pytest.mark.parametrize(
+    ("found", "missing"),
+    [
+        (sofa.respiration(None, True), ("pf_mmhg",)),
+        (sofa.respiration(None, None), ("pf_mmhg", "supported")),
+        (sofa.respiration(D(150), None), ("supported",)),
+        (sofa.coagulation(None), ("platelets_1e9_per_l",)),
+        (sofa.liver(None, "mg/dL"), ("bilirubin",)),
+        (sofa.liver(D(1), None), ("bilirubin",)),
+        (sofa.renal(None, None), ("creatinine",)),
+        (sofa.renal(D(1), "mg/dL", None), ("urine_ml_per_day",)),
+        (sofa.renal(None, "mg/dL", D(600)), ("creatinine",)),
+        (sofa.renal(None, "mg/dL", D(300)), ("creatinine",)),
+        (sofa.renal(None, "mg/dL", None), ("creatinine", "urine_ml_per_day")),
+        (sofa.central_nervous_system(None), ("gcs",)),
+        (sofa.cardiovascular(None, D(0), D(0), D(0), False), ("map_mmhg",)),
+        (sofa.cardiovascular(None, None, D(0), D(0), False), ("norepinephrine_ug_per_kg_min", "map_mmhg")),
+        (sofa.cardiovascular(D(60), D("0.05"), None, D(0), False), ("epinephrine_ug_per_kg_min",)),
+        (sofa.cardiovascular(D(60), D("0.05"), D(0), None, None), ("dopamine_ug_per_kg_min", "dobutamine")),
+        (sofa.cardiovascular(None, D("0.05"), D(0), None, False), ("dopamine_ug_per_kg_min",)),
+    ],
+)
+def test_a_component_names_what_it_lacks(found: Derived[int], missing: tuple[str, ...]) -> None:
+    assert (found.value, found.missing, found.reason) == (None, missing, "")
+
+
+def test_one_dose_or_one_organ_value_may_decide_although_the_rest_is_not_known() -> None:
+    assert sofa.cardiovascular(None, D("0.2"), None, None, None).value == 4
+    assert sofa.cardiovascular(None, D("0.05"), D(0), D(0), False).value == 3
+    assert sofa.renal(None, None, D(150)).value == 4
+    assert sofa.renal(D(5), "mg/dL", None).value == 4
+
+
+def test_an_unknown_unit_or_scale_gives_a_reason_and_no_points() -> None:
+    for found in (
+        sofa.liver(D(20), "mg/L"),
+        sofa.renal(D(20), "g/L"),
+        sofa.renal(D(20), "g/L", D(600)),
+        sofa.central_nervous_system(D(2)),
+        sofa.central_nervous_system(D(16)),
+        sofa.central_nervous_system(D("14.5")),
+        news2.saturation(D(90), "3", True),
+        news2.consciousness("X"),
+        lungs.murray_chest(D(5)),
+        lungs.murray_chest(D(-1)),
+        lungs.murray_chest(D("1.5")),
+        measures.fio2_from_flow(D(3)),
+        measures.pao2_fio2(D(60), D("20.9")),
+        measures.pao2_fio2(D(60), D("100.1")),
+        measures.pao2_fio2(D(60), D("0.4")),
+        measures.body_mass_index(D(60), D(0)),
+        measures.predicted_body_weight("X", D(170)),
+        days.ventilator_free_days(False, D("28.5")),
+        days.ventilator_free_days(False, D(-1)),
+    ):
+        assert found.value is None
+        assert found.missing == ()
+        assert found.reason
+
+
+def test_a_total_names_each_component_that_is_missing() -> None:
+    known, unknown = Derived(2), sofa.coagulation(None)
+    found = sofa.sofa_total(
+        respiration=known,
+        coagulation=unknown,
+        liver=known,
+        cardiovascular=known,
+        central_nervous_system=known,
+        renal=unknown,
+    )
+    assert found == Derived(None, missing=("coagulation", "renal"))
+    lacks = {**NEWS2_EXAMPLE, "pulse": news2.pulse(None)}
+    assert news2.news2_total(**lacks).missing == news2.news2_risk(**lacks).missing == ("pulse",)
+    assert lungs.murray_total({"peep": lungs.murray_peep(None), "chest": Derived(4)}).missing == ("peep",)
+
+
+# --- NEWS2
+
+
+def test_the_second_scale_asks_about_oxygen_only_from_93_percent() -> None:
+    assert news2.saturation(D(92), "2", None).value == 0
+    assert news2.saturation(D(93), "2", None).missing == ("on_oxygen",)
+    assert news2.saturation(None, None, True).missing == ("spo2_percent", "scale")
+    assert news2.saturation(D(92), None, True).missing == ("scale",)
+    assert news2.oxygen(None).missing == ("on_oxygen",)
+    assert news2.consciousness(None).missing == ("level",)
+
+
+def news2_of(*points: int) -> Any:
+    return news2.news2_risk(**dict(zip(NEWS2_EXAMPLE, map(Derived, points), strict=True))).value
+
+
+def test_the_risk_follows_the_total_and_a_single_three() -> None:
+    assert news2_of(0, 0, 0, 0, 0, 0, 0) == "LOW"
+    assert news2_of(2, 2, 0, 0, 0, 0, 0) == "LOW"
+    assert news2_of(3, 0, 0, 0, 0, 0, 0) == "LOW_MEDIUM"
+    assert news2_of(0, 0, 0, 0, 0, 3, 1) == "LOW_MEDIUM"
+    assert news2_of(2, 2, 1, 0, 0, 0, 0) == "MEDIUM"
+    assert news2_of(3, 3, 0, 0, 0, 0, 0) == "MEDIUM"
+    assert news2_of(3, 3, 1, 0, 0, 0, 0) == "HIGH"
+
+
+# --- WHO Clinical Progression Scale
+
+IN_HOSPITAL: dict[str, Any] = {
+    "dead": None,
+    "hospitalised": True,
+    "ambulatory": None,
+    "support": "IMV",
+    "pf_mmhg": None,
+    "sf": None,
+    "vasopressors": False,
+    "dialysis": False,
+    "ecmo": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("known", "category"),
+    [
+        ({"dead": True, "hospitalised": None}, 10),
+        ({"dead": True, "support": "IMV"}, 10),
+        ({"dead": False, "hospitalised": False, "ambulatory": "NO_VIRUS"}, 0),
+        ({"dead": False, "hospitalised": False, "ambulatory": "ASYMPTOMATIC"}, 1),
+        ({"dead": False, "hospitalised": False, "ambulatory": "INDEPENDENT"}, 2),
+        ({"dead": False, "hospitalised": False, "ambulatory": "ASSISTED"}, 3),
+        ({"support": "AIR"}, 4),
+        ({"support": "LOW_FLOW"}, 5),
+        ({"support": "HIGH_FLOW"}, 6),
+        ({"support": "NIV"}, 6),
+        ({"pf_mmhg": D(150)}, 7),
+        ({"pf_mmhg": D("149.9")}, 8),
+        ({"sf": D(200)}, 7),
+        ({"sf": D("199.9")}, 8),
+        ({"pf_mmhg": D(150), "sf": D(100)}, 7),
+        ({"pf_mmhg": D(149), "sf": D(300)}, 8),
+        ({"pf_mmhg": D(150), "vasopressors": True}, 8),
+        ({"pf_mmhg": D(149), "vasopressors": True}, 9),
+        ({"pf_mmhg": D(149), "dialysis": True}, 9),
+        ({"pf_mmhg": D(149), "ecmo": True}, 9),
+        ({"pf_mmhg": D(149), "ecmo": True, "dialysis": None, "vasopressors": None}, 9),
+    ],
+)
+def test_the_support_proposes_the_category(known: dict[str, Any], category: int) -> None:
+    assert who_cps(**{**IN_HOSPITAL, **known}) == Derived(category)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"pf_mmhg": D(150), "ecmo": True},
+        {"pf_mmhg": D(150), "dialysis": True},
+        {"pf_mmhg": D(300), "dialysis": True, "vasopressors": True},
+        {"sf": D(200), "ecmo": True},
+        {"support": "HIGH_FLOW", "ecmo": True},
+    ],
+)
+def test_what_the_printed_scale_does_not_cover_has_no_category_but_a_reason(known: dict[str, Any]) -> None:
+    whole = {**IN_HOSPITAL, **known}
+    assert who_cps(**whole) == Derived(None, reason=UNCOVERED)
+    gap = {name: whole[name] for name in ("support", "pf_mmhg", "sf", "dialysis", "ecmo")}
+    assert uncovered(**gap) is True
+
+
+@pytest.mark.parametrize(
+    ("known", "missing"),
+    [
+        ({"hospitalised": None}, ("hospitalised",)),
+        ({"hospitalised": False, "dead": False}, ("ambulatory",)),
+        ({"hospitalised": False, "ambulatory": "ASSISTED"}, ("dead",)),
+        ({"support": None}, ("support",)),
+        ({"support": "AIR", "ecmo": None}, ("ecmo",)),
+        ({}, ("pf_mmhg", "sf")),
+        ({"ecmo": None}, ("pf_mmhg", "sf", "ecmo")),
+        ({"pf_mmhg": D(140), "ecmo": None}, ("ecmo",)),
+        ({"pf_mmhg": D(160), "dialysis": None}, ("dialysis",)),
+        ({"pf_mmhg": D(160), "vasopressors": None}, ("vasopressors",)),
+    ],
+)
+def test_the_scale_names_what_it_lacks(known: dict[str, Any], missing: tuple[str, ...]) -> None:
+    assert who_cps(**{**IN_HOSPITAL, **known}) == Derived(None, missing=missing)
+
+
+def test_an_unknown_word_proposes_nothing() -> None:
+    for known in ({"support": "MASK"}, {"hospitalised": False, "dead": False, "ambulatory": "HOME"}):
+        found = who_cps(**{**IN_HOSPITAL, **known})
+        assert found.value is None
+        assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("support", "pf", "dialysis", "ecmo", "answer"),
+    [
+        (None, D(160), True, True, None),
+        ("NIV", None, True, False, False),
+        ("NIV", None, True, None, None),
+        ("IMV", D(149), True, True, False),
+        ("IMV", None, False, False, False),
+        ("IMV", None, True, False, None),
+        ("IMV", D(150), False, None, None),
+        ("IMV", D(150), True, None, True),
+    ],
+)
+def test_whether_the_scale_covers_it(support: Any, pf: Any, dialysis: Any, ecmo: Any, answer: Any) -> None:
+    assert uncovered(support=support, pf_mmhg=pf, sf=None, dialysis=dialysis, ecmo=ecmo) is answer
+
+
+# --- Berlin, images
+
+ARDS: dict[str, Any] = {"within_a_week": True, "bilateral": True, "not_cardiac": True, "peep_cmh2o": D(5)}
+
+
+@pytest.mark.parametrize(
+    ("pf", "severity"),
+    [
+        ("300.1", "NONE"),
+        ("300", "MILD"),
+        ("200.1", "MILD"),
+        ("200", "MODERATE"),
+        ("100.1", "MODERATE"),
+        ("100", "SEVERE"),
+    ],
+)
+def test_the_berlin_definition_by_oxygenation(pf: str, severity: str) -> None:
+    assert lungs.berlin(**ARDS, pf_mmhg=D(pf)) == Derived(severity)
+
+
+@pytest.mark.parametrize("name", list(ARDS))
+def test_one_condition_that_fails_decides_against_ards(name: str) -> None:
+    others: dict[str, Any] = dict.fromkeys(ARDS)
+    failing = {**others, name: D("4.9") if name == "peep_cmh2o" else False}
+    assert lungs.berlin(**failing, pf_mmhg=None) == Derived("NONE")
+
+
+@pytest.mark.parametrize("name", [*ARDS, "pf_mmhg"])
+def test_the_berlin_definition_names_what_it_lacks(name: str) -> None:
+    known = {**ARDS, "pf_mmhg": D(100), name: None}
+    assert lungs.berlin(**known) == Derived(None, missing=(name,))
+
+
+def test_altitude_needs_the_barometric_pressure_only_above_a_thousand_metres() -> None:
+    assert lungs.pf_at_altitude(D(150), D(1001)).missing == ("barometric_mmhg",)
+    assert lungs.pf_at_altitude(D(150), None).missing == ("altitude_m",)
+    assert lungs.pf_at_altitude(None, D(5), None).missing == ("pf_mmhg",)
+
+
+LOBES = ("right_upper", "right_middle", "right_lower", "left_upper", "left_lower")
+
+
+def test_the_images_are_summed_over_their_parts() -> None:
+    assert lungs.ct_severity(dict.fromkeys(LOBES, D(5))) == Derived(25)
+    assert lungs.ct_severity(dict(zip(LOBES, map(D, range(5)), strict=True))) == Derived(10)
+    assert lungs.cxr_severity({"right": D(4), "left": D(4)}) == Derived(8)
+    assert lungs.cxr_severity({"right": D(0), "left": D(0)}) == Derived(0)
+
+
+def test_a_part_that_was_not_read_is_named_and_one_out_of_range_refused() -> None:
+    assert lungs.ct_severity({**dict.fromkeys(LOBES, D(1)), "left_lower": None}).missing == ("left_lower",)
+    assert lungs.cxr_severity({"right": D(1), "left": None}).missing == ("left",)
+    assert lungs.ct_severity({**dict.fromkeys(LOBES, D(1)), "left_lower": D(6)}).reason
+    assert lungs.cxr_severity({"right": D(5), "left": D(1)}).reason
+    assert lungs.cxr_severity({"right": D(1)}).reason
+
+
+# --- measures and days
+
+
+def test_pressures_are_converted_exactly() -> None:
+    assert measures.mmhg_from_kpa(D(10)) == D("75.0062")
+    assert measures.mmhg_from_kpa(D("13.3")) == D("99.758246")
+
+
+def test_a_measure_names_each_value_it_lacks() -> None:
+    pairs = [
+        (measures.pao2_fio2, D(60), D(40)),
+        (measures.spo2_fio2, D(90), D(40)),
+        (measures.mean_arterial_pressure, D(120), D(80)),
+        (measures.body_mass_index, D(70), D(170)),
+        (measures.predicted_body_weight, "M", D(170)),
+    ]
+    for (compute, first, second), (has_first, has_second) in product(pairs, product((True, False), repeat=2)):
+        found: Derived[Any] = compute(first if has_first else None, second if has_second else None)  # type: ignore[operator]
+        assert found.is_known is (has_first and has_second)
+        assert len(found.missing) == (not has_first) + (not has_second)
+    assert measures.fio2_from_flow(None).missing == ("flow_l_per_min",)
+
+
+def test_days_are_counted_from_the_anchor_as_day_zero() -> None:
+    anchor = date(2021, 3, 15)
+    assert days.relative_day(anchor, anchor).value == 0
+    assert days.relative_day(date(2021, 4, 12), anchor).value == 28
+    assert days.relative_day(date(2021, 3, 14), anchor).value == -1
+    assert days.relative_day(None, anchor).missing == ("on",)
+    assert days.relative_day(anchor, None).missing == ("anchor",)
+
+
+@pytest.mark.parametrize(
+    ("episodes", "expected"),
+    [
+        ([], 0),
+        ([(-3, 0)], 0),
+        ([(-3, 1)], 1),
+        ([(1, 1)], 1),
+        ([(1, 7)], 7),
+        ([(2, 5), (4, 8), (20, 22)], 10),
+        ([(27, None)], 2),
+        ([(29, 40)], 0),
+        ([(0, None)], 28),
+    ],
+)
+def test_days_on_the_ventilator_are_counted_once(episodes: Any, expected: int) -> None:
+    assert days.ventilated_days(episodes) == expected
+
+
+def test_death_leaves_no_ventilator_free_day_whatever_else_is_known() -> None:
+    assert days.ventilator_free_days(True, None).value == 0
+    assert days.ventilator_free_days(True, D(3)).value == 0
+    assert days.ventilator_free_days(False, D(0)).value == 28
+    assert days.ventilator_free_days(False, D(28)).value == 0
+    assert days.ventilator_free_days(False, D(9)).value == 19
+    assert days.ventilator_free_days(None, D(9)).missing == ("died_by_then",)
+    assert days.ventilator_free_days(False, None).missing == ("ventilated",)
+    assert days.ventilator_free_days(None, None).missing == ("died_by_then", "ventilated")

@@ -1,0 +1,143 @@
+"""The checklist of the database lock: what stands in the way by patient, a reason for what is overridden."""
+
+import re
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from audit.context import acting
+from patients.models import DataLock, Record
+from patients.queries import threads
+from protocol.values.moments import Moment
+from reports.closing import checklist
+from tests.support import build
+from tests.support.entering import DEMOGRAPHY
+from trials.access import access_to
+from trials.models import Trial
+
+pytestmark = pytest.mark.django_db
+
+
+def counted(trial: Trial, manager: User) -> dict[str, dict[int, int]]:
+    access = access_to(user=manager, slug=trial.slug)
+    points, _patients = checklist.checklist(access)
+    return {each.point.code: {k: n for k, n in each.by_patient.items() if n} for each in points}
+
+
+def test_an_empty_trial_has_nothing_in_the_way(trial, manager):
+    found = counted(trial, manager)
+    assert {code for code, numbers in found.items() if numbers} == set()
+
+
+def test_each_point_is_counted_by_patient(trial, manager, patient):
+    build.record(patient, "vitals", {"sbp": "124"}, draft=True)
+    record = build.record(patient, "demography", DEMOGRAPHY)
+    monitor = build.user("monitor", trial=trial)
+    with acting(user=monitor, role="monitor"):
+        threads.raise_query(record=record, item="age", text="?", origin="monitor", by=monitor, role="monitor")
+    build.event(patient=patient)
+    aware = Moment.from_datetime(timezone.now(), "Europe/Brussels")
+    build.event(patient=patient, seriousness=frozenset({"hospitalisation"}), aware=aware)
+    found = counted(trial, manager)
+    for code, number in {
+        "in_study": 1,
+        "drafts": 1,
+        "open_queries": 1,
+        "unverified": 1,
+        "unsigned": 1,
+        "events_unsigned": 2,
+        "events_unreported": 1,
+    }.items():
+        assert found[code] == {patient.pk: number}, code
+    assert found["casebooks"] == {}
+
+
+def test_a_score_older_than_its_source_is_told_and_blocks_nothing(trial, manager, patient):
+    """DAT-08: the lock names what disagrees; a stored score is its signer's."""
+    build.record(patient, "vitals", {"rr": "18"}, draft=True)
+    build.record(patient, "news2", {"spo2_scale": "1"}, draft=True)
+    assert counted(trial, manager)["outdated"] == {}
+    with acting(system="test"):
+        Record.objects.filter(form="vitals").update(values={"rr": "26"})
+    points, _patients = checklist.checklist(access_to(user=manager, slug=trial.slug))
+    (point,) = (each for each in points if each.point.code == "outdated")
+    assert (dict(point.by_patient), point.blocks) == ({patient.pk: 1}, False)
+    page = build.client(manager).get(point.point.url(trial.slug, patient.code))
+    assert [row.object.item for row in page.context["listing"].rows] == ["respiration"]
+
+
+def test_required_forms_of_a_held_visit_are_missing_until_begun(trial, manager, patient):
+    visit = patient.visits.get(code="SCR")
+    with acting(system="test"):
+        type(visit).objects.filter(pk=visit.pk).update(state="held", held_on=patient.screened_on)
+    before = counted(trial, manager)["missing_forms"][patient.pk]
+    build.record(patient, "demography", DEMOGRAPHY)
+    assert counted(trial, manager)["missing_forms"][patient.pk] == before - 1
+
+
+def test_an_included_patient_needs_a_signed_casebook_and_settled_visits(trial, manager):
+    included = build.enrolled(trial=trial)
+    found = counted(trial, manager)
+    assert found["casebooks"] == {included.pk: 1}
+    assert found["visits"][included.pk] > 0
+
+
+def test_the_lock_is_refused_while_a_point_stands_without_its_reason(trial, manager, patient):
+    """SIG-03: and each reason given is kept with the lock."""
+    access = access_to(user=manager, slug=trial.slug)
+    with acting(user=manager, role="data_manager"), pytest.raises(ValidationError) as refused:
+        checklist.lock_trial(access=access, reason="Last visit", overridden={}, by=manager)
+    assert set(refused.value.error_dict) == {"override-in_study", "override-visits"}
+    told = {"in_study": "Sponsor stopped the trial", "visits": "Never took place"}
+    with acting(user=manager, role="data_manager"):
+        lock = checklist.lock_trial(access=access, reason="Last visit", overridden=told, by=manager)
+    trial.refresh_from_db()
+    assert trial.locked_at is not None
+    assert lock.overridden["in_study"] == {"count": 1, "reason": "Sponsor stopped the trial"}
+    assert lock.history.get().history_user_id == manager.pk
+
+
+def test_a_trial_without_obstacles_is_locked_with_a_reason(trial, manager):
+    web, page = build.client(manager), reverse("reports:checklist", args=[trial.slug])
+    assert "Nothing blocks the lock" in web.get(page).content.decode()
+    assert web.post(page, {"reason": " "}).status_code == 422
+    assert web.post(page, {"reason": "Last visit"}).status_code == 302
+    assert "The trial is locked." in web.get(page).content.decode()
+    assert web.post(page, {"reason": "Again"}).status_code == 422
+
+
+def test_the_page_asks_for_each_reason_and_keeps_what_was_typed(trial, manager, patient):
+    web, page = build.client(manager), reverse("reports:checklist", args=[trial.slug])
+    answer = web.post(page, {"reason": "Last visit", "override-in_study": "Sponsor stopped"})
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    assert "say why the trial is locked all the same" in text
+    assert 'value="Sponsor stopped"' in text
+    assert not DataLock.objects.exists()
+
+
+def test_every_number_leads_to_a_page_that_opens(trial, manager):
+    """Every point that can stand links to its list."""
+    included = build.enrolled(trial=trial)
+    build.event(patient=included)
+    web = build.client(build.user("investigator", trial=trial))
+    text = web.get(reverse("reports:checklist", args=[trial.slug])).content.decode()
+    links = set(re.findall(r'<td class="num"><a href="([^"]+)"', text))
+    assert len(links) > 4
+    for link in links:
+        assert web.get(link.replace("&amp;", "&")).status_code == 200, link
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_the_checklist_costs_the_same_with_one_and_three(trial, manager, number, django_assert_num_queries):
+    for _ in range(number):
+        patient = build.patient(trial=trial)
+        build.consent(patient)
+        build.record(patient, "demography", DEMOGRAPHY)
+    web, page = build.client(manager), reverse("reports:checklist", args=[trial.slug])
+    web.get(page)
+    with django_assert_num_queries(25):
+        assert web.get(page).status_code == 200

@@ -1,0 +1,86 @@
+"""The figures of a trial: recruitment against its plan, worst grades, data quality."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from audit.context import acting
+from patients.models import Query, Visit
+from protocol.document.design import TrialFacts
+from reports.home import event_grades, recruitment
+from reports.quality import measures
+from tests.support import build, cohort
+from tests.support.home import work_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_recruitment_counts_the_patients_included(trial):
+    cohort.patients(trial, 3)
+    found = recruitment.accrual(work_of(trial))
+    assert found.rows[-1][2] == 3
+    assert "3 included" in found.figure.label
+
+
+def facts(**changed) -> TrialFacts:
+    return TrialFacts.model_validate(build.trial().rules.trial.model_dump(by_alias=True) | changed)
+
+
+def test_the_plan_runs_from_the_first_month_of_the_protocol():
+    assert recruitment.plan_of(facts(), date(2021, 1, 1)) == (date(2020, 6, 1), date(2022, 6, 1), 20)
+
+
+def test_a_site_that_starts_after_the_planned_end_counts_from_its_first_patient():
+    assert recruitment.plan_of(facts(), date(2025, 2, 17)) == (date(2025, 2, 1), date(2027, 2, 1), 20)
+
+
+def test_a_protocol_without_recruitment_has_no_plan():
+    assert recruitment.plan_of(facts(recruitment=None), None) is None
+
+
+def test_a_patient_counts_once_for_a_term_at_the_worst_grade(trial, as_test):
+    """SAF: worst grade by patient and term; capitals do not make another term."""
+    patient = build.enrolled(trial=trial)
+    for term, grade in (("Fever", 1), ("fever ", 3), ("Headache", 2)):
+        build.event(patient=patient, term=term, grade=grade)
+    build.event(patient=build.enrolled(trial=trial), term="FEVER", grade=1)
+    counted = {term.casefold().strip(): by for term, by in event_grades.worst_by_term(work_of(trial)).items()}
+    assert counted == {"fever": [1, 0, 1, 0, 0], "headache": [0, 1, 0, 0, 0]}
+
+
+def measured(trial) -> dict[str, tuple[str, bool | None]]:
+    return {str(each.name): (each.now, each.met) for each in measures.measures(work_of(trial))}
+
+
+def test_data_quality_of_a_clean_cohort(trial):
+    cohort.patients(trial, 2)
+    found = measured(trial)
+    assert found["Median days from visit to entry"] == ("0.0", True)
+    assert found["Required forms missing"] == ("0.0 %", True)
+    assert found["Open queries"] == ("1 (0 older than a week)", True)
+    assert found["Median days to answer"] == ("–", None)
+
+
+def test_a_form_that_is_missing_from_a_held_visit_counts(trial, as_test):
+    patient = build.enrolled(trial=trial)
+    before = work_of(trial).forms_expected
+    visit = patient.visits.get(code="D90")
+    Visit.objects.filter(pk=visit.pk).update(state="held", held_on=visit.planned_on)
+    asked = sum(entry.when == "required" for entry in trial.rules.visit("D90").forms)
+    assert work_of(trial).forms_expected == before + asked
+    assert measured(trial)["Required forms missing"][1] is False
+    assert measured(trial)["Required forms complete"][1] is False
+
+
+def test_the_days_to_an_answer_come_from_the_trail(trial):
+    cohort.patients(trial, 1)
+    with acting(system="test"):
+        query = Query.objects.get()
+        Query.objects.filter(pk=query.pk).update(opened_at=query.opened_at - timedelta(days=4))
+        Query.objects.filter(pk=query.pk).update(state="answered")
+        Query.objects.filter(pk=query.pk).update(text="asked again")
+    assert measured(trial)["Median days to answer"] == ("4.0", False)
+
+
+def test_an_unplanned_trial_has_empty_measures(trial):
+    assert {met for _now, met in measured(trial).values()} == {None, True}

@@ -1,0 +1,192 @@
+"""Search finds patients, forms, visits and events of the trial, and nothing that unblinds or identifies."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from audit.models import AccessEvent
+from patients.models import Identity
+from reports.search.views import MOST, cleaned, find
+from tests.support import build, cohort
+from trials.access import access_to
+
+pytestmark = pytest.mark.django_db
+
+SEARCH = f"/trials/{build.LIEGE}/search/"
+
+
+def found(text: str, trial, role: str = "coordinator"):
+    access = access_to(user=build.user(role, trial=trial), slug=trial.slug)
+    assert access is not None
+    return find(access, text)
+
+
+def names(hits) -> list[str]:
+    return [hit.name for hit in hits]
+
+
+def search(text: str, trial, role: str = "coordinator"):
+    return build.client(build.user(role, trial=trial)).get(SEARCH, {"q": text})
+
+
+def test_the_whole_code_opens_the_casebook_at_once(trial):
+    cohort.patients(trial, 1)
+    assert search("lie-001", trial)["Location"] == f"/trials/{build.LIEGE}/patients/LIE-001/"
+
+
+def test_a_part_of_a_code_finds_the_patients(trial):
+    cohort.patients(trial, 3)
+    assert names(found("002", trial).patients) == ["LIE-002"]
+    assert names(found("lie", trial).patients) == ["LIE-001", "LIE-002", "LIE-003"]
+
+
+def test_a_form_is_found_by_its_title_at_the_latest_visits(trial):
+    cohort.patients(trial, 1)
+    hits = found("vital signs", trial).places
+    assert hits
+    assert all(hit.name.startswith("LIE-001 ") and hit.name.endswith("– Vital signs") for hit in hits)
+
+
+def test_a_form_is_found_in_another_language_without_its_accents(trial):
+    cohort.patients(trial, 1)
+    assert names(found("demographie", trial).places) == ["LIE-001 SCR – Demography"]
+
+
+def test_a_code_and_a_form_and_a_visit_name_one_place(trial):
+    cohort.patients(trial, 2)
+    hits = found("LIE-002 D7 vital", trial).places
+    assert [hit.url for hit in hits][:1] == [f"/trials/{build.LIEGE}/patients/LIE-002/visits/D7/vitals/"]
+
+
+def test_a_visit_is_found_by_its_code(trial):
+    cohort.patients(trial, 1)
+    assert names(found("D14", trial).places) == ["LIE-001 D14"]
+
+
+def test_an_adverse_event_is_found_by_a_part_of_its_term(trial):
+    patient = build.enrolled(trial=trial)
+    build.event(patient=patient, term="Deep vein thrombosis")
+    assert names(found("VEIN", trial).events) == [f"{patient.code} AE 1 – Deep vein thrombosis"]
+
+
+def test_every_result_leads_to_a_page(trial):
+    cohort.patients(trial, 1)
+    person = build.user("coordinator", trial=trial)
+    browser = build.client(person)
+    access = access_to(user=person, slug=trial.slug)
+    for text in ("LIE", "vital", "D7", "fever", "pyrexia", "headache"):
+        results = find(access, text)
+        for hit in [*results.patients, *results.places, *results.events]:
+            assert browser.get(hit.url).status_code == 200, hit
+
+
+def test_each_kind_of_result_is_cut(trial):
+    cohort.patients(trial, MOST + 3)
+    results = found("LIE", trial)
+    assert len(results.patients) == MOST
+    assert len(found("vital", trial).places) == MOST
+
+
+def test_another_trial_is_not_searched(trial):
+    cohort.patients(build.trial(build.COVID_MSV), 1)
+    results = found("VAL-001", trial)
+    assert not results.any
+    assert not found("pyrexia", trial).any
+
+
+def test_a_blinded_reader_finds_no_lot_and_no_donor():
+    """BLD-01: lots and donors are product data."""
+    masked = build.trial(build.COVID_MSV)
+    cohort.patients(masked, 1)
+    for role in ("coordinator", "investigator", "monitor", "data_manager", "administrator"):
+        assert not found("LOT-001", masked, role).products
+        assert not found("D-17", masked, role).products
+    assert names(found("LOT-001", masked, "cell_laboratory").products) == ["VAL-001 infusion 1"]
+
+
+def test_everybody_finds_a_lot_in_an_open_trial(trial):
+    cohort.patients(trial, 1)
+    assert len(found("lot-001", trial, "monitor").products) == 3
+
+
+def test_a_name_or_a_hospital_number_is_not_searched(trial):
+    """PRV-01: identity is apart from the clinical data."""
+    build.patient(trial=trial, name="Marie Dubois", hospital_number="HN-4711")
+    assert not found("Dubois", trial).any
+    assert not found("HN-4711", trial, "investigator").any
+
+
+def test_the_number_of_queries_does_not_grow_with_the_results(trial):
+    browser = build.client(build.user("coordinator", trial=trial))
+    counts = []
+    for more in (1, 2):
+        cohort.patients(trial, more)
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(SEARCH, {"q": "LIE vital"}).status_code == 200
+            counts.append(len(captured))
+            assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
+    assert counts[0] == counts[1] <= 12
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "%", "_", "'", "\x00", "<script>", "é" * 400, "LIE-", "🦠", "D7 D14", "("]
+)
+def test_any_text_is_answered(trial, text):
+    cohort.patients(trial, 1)
+    response = search(text, trial)
+    assert response.status_code == 200
+    assert b"<script>alert" not in response.content
+
+
+def test_a_percent_sign_finds_nothing(trial):
+    cohort.patients(trial, 1)
+    assert not found("%", trial).any
+
+
+def test_text_is_cut_to_one_printable_line():
+    assert cleaned(" a\x00b\n c ") == "ab c"
+    assert len(cleaned("x" * 500)) == 100
+
+
+# By hospital number
+
+
+def by_number(trial, number: str, role: str = "coordinator"):
+    return build.client(build.user(role, trial=trial)).post(SEARCH, {"hospital_number": number})
+
+
+def test_the_whole_hospital_number_opens_the_casebook_and_is_recorded(trial):
+    """PRV-04, PRV-05: by POST, the address that follows holds no identifier, the look is in the trail."""
+    patient = build.patient(trial=trial, hospital_number="HN-4711")
+    response = by_number(trial, " HN-4711 ")
+    assert response["Location"] == f"/trials/{build.LIEGE}/patients/{patient.code}/"
+    event = AccessEvent.objects.get(kind="identity_seen")
+    assert (event.patient_id, event.detail["found"]) == (patient.pk, True)
+    assert "4711" not in str(event.detail)
+
+
+def test_a_part_of_a_hospital_number_finds_nobody_and_is_recorded(trial):
+    build.patient(trial=trial, hospital_number="HN-4711")
+    assert by_number(trial, "HN-47")["Location"] == SEARCH
+    assert AccessEvent.objects.get(kind="identity_seen").detail["found"] is False
+
+
+def test_an_empty_hospital_number_finds_nobody(trial):
+    build.patient(trial=trial)
+    assert Identity.objects.filter(hospital_number="").exists()
+    assert by_number(trial, " ")["Location"] == SEARCH
+    assert not AccessEvent.objects.filter(kind="identity_seen").exists()
+
+
+@pytest.mark.parametrize(
+    "role", ["monitor", "data_manager", "cell_laboratory", "statistician", "administrator"]
+)
+def test_who_may_not_see_identities_cannot_ask(trial, role):
+    build.patient(trial=trial, hospital_number="HN-4711")
+    assert by_number(trial, "HN-4711", role).status_code == 403
+    assert "hospital_number" not in search("x", trial, role).content.decode()
+
+
+def test_a_patient_of_another_trial_is_not_found(trial):
+    build.patient(trial=build.trial(build.COVID_MSV), hospital_number="HN-4711")
+    assert by_number(trial, "HN-4711")["Location"] == SEARCH

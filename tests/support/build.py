@@ -1,0 +1,195 @@
+"""Builders: plain functions that make what a test needs, with the shipped protocols and real verbs.
+
+Each acts as `system:test`; keywords override what matters to the test.
+"""
+
+from datetime import date, timedelta
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from audit.context import acting
+from patients.casebook.casebook import Casebook
+from patients.entry import saving
+from patients.models import Consent, Patient, Record
+from patients.participation.consent import record_consent
+from patients.participation.eligibility import sign_eligibility
+from patients.participation.enrolment import enrol
+from patients.participation.screening import screen
+from protocol.values.moments import Moment, parse_moment
+from safety.models import AdverseEvent
+from safety.reporting import report_event
+from tests.support import evidence
+from trials.loading import load_protocol
+from trials.models import Delegation, ProtocolVersion, Trial
+
+ROOT = Path(__file__).resolve().parents[2]
+LIEGE, COVID_MSV = "nct04445454", "nct04361942"
+PASSWORD = "a long enough password"
+_numbers = count(1)
+
+
+@cache
+def protocol_text(slug: str) -> str:
+    """Return the text of a shipped protocol, or of the invented third one."""
+    folder = ROOT / ("tests/support/protocols" if slug == "third" else "trials/protocols")
+    return (folder / f"{slug}.toml").read_text(encoding="utf-8")
+
+
+def version(text: str, *, effective_from: date = date(2020, 5, 1)) -> ProtocolVersion:
+    """Return a protocol version that this process has read already.
+
+    A process reads each text once: so the number of queries of a page does not depend on the tests before.
+    """
+    with acting(system="test"):
+        loaded = load_protocol(text=text, effective_from=effective_from)
+    assert loaded.rules
+    return loaded
+
+
+def trial(slug: str = LIEGE) -> Trial:
+    """Return the trial with its protocol loaded."""
+    return version(protocol_text(slug)).trial
+
+
+def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any) -> User:
+    """Return a person, with a role in the trial when one is given."""
+    number = next(_numbers)
+    fields.setdefault("full_name", f"{role.replace('_', ' ').title()} {number}")
+    fields.setdefault("identity_verified_on", date(2020, 1, 1))
+    with acting(system="test"):
+        person = User.objects.create_user(f"{role}{number}", PASSWORD, **fields)
+        if trial is not None:
+            delegate(person, trial=trial, role=role)
+    return person
+
+
+def delegate(person: User, *, trial: Trial, role: str, **fields: Any) -> Delegation:
+    """Give a person a role in a trial."""
+    today = timezone.now().date()
+    fields.setdefault("starts_on", today - timedelta(days=400))
+    if role == "inspector":
+        fields.setdefault("ends_on", today + timedelta(days=30))
+    with acting(system="test"):
+        return Delegation.objects.create(user=person, trial=trial, role=role, **fields)
+
+
+def client(person: User) -> Client:
+    """Return a browser in which the person is signed in."""
+    browser = Client()
+    with acting(system="test"):
+        browser.force_login(person, backend="accounts.backends.PersonBackend")
+    return browser
+
+
+def patient(
+    *, trial: Trial, by: User | None = None, screened_on: date | None = None, **identity: str
+) -> Patient:
+    """Return a patient in screening."""
+    by = by or user("coordinator", trial=trial)
+    with acting(user=by, role="coordinator"):
+        return screen(
+            trial=trial,
+            screened_on=screened_on or timezone.now().date() - timedelta(days=40),
+            identity=identity,
+            by=by,
+        )
+
+
+def moment(text: str, zone: str = "Europe/Brussels") -> Moment:
+    """Return what a person types on the clock of a site: `moment("12-Mar-2021 14:05")`, `moment("2021")`."""
+    return parse_moment(text, zone)
+
+
+def event(*, patient: Patient, by: User | None = None, **answers: Any) -> AdverseEvent:
+    """Return an adverse event, not serious, two days after screening; the patient has a consent."""
+    by = by or user("investigator", trial=patient.trial)
+    if not patient.consents.exists():
+        consent(patient, by=by)
+    began = patient.screened_on + timedelta(days=2)
+    told: dict[str, Any] = {
+        "term": "Fever",
+        "onset": Moment.from_date(began),
+        "ongoing": "Y",
+        "grade": 1,
+        "seriousness": frozenset({"none_of_these"}),
+        "causality": "unlikely",
+        "outcome": "recovering",
+        "action_taken": "none",
+        "aesi": "none",
+    }
+    with acting(user=by, role="investigator"):
+        return report_event(patient=patient, by=by, **{**told, **answers})
+
+
+def today(patient: Patient) -> date:
+    """Return today on the clock of the site."""
+    return timezone.now().astimezone(patient.trial.zone).date()
+
+
+def consent(
+    patient: Patient,
+    *,
+    type: str = "patient",
+    on: date | None = None,
+    given: Moment | None = None,
+    by: User | None = None,
+) -> Consent:
+    """Return a consent given at nine on the day of screening, on another day, or at a moment."""
+    by = by or user("coordinator", trial=patient.trial)
+    zone = patient.protocol.rules.trial.site.time_zone
+    given = given or Moment.from_iso(evidence.at(on or patient.screened_on, "00:05", zone))
+    version = patient.protocol.rules.consent.current_version
+    with acting(user=by, role="coordinator"):
+        return record_consent(patient=patient, type=type, version=version, given=given, by=by)
+
+
+def record(
+    patient: Patient,
+    form: str,
+    values: dict[str, Any],
+    *,
+    visit: str | None = "SCR",
+    repeat: int = 1,
+    draft: bool = False,
+    by: User | None = None,
+) -> Record:
+    """Return a captured form: complete, or a draft. `visit` None makes a row of a log."""
+    by = by or user("coordinator", trial=patient.trial)
+    opened = Casebook.opened(user=by, trial=patient.trial, code=patient.code)
+    place = opened.place(form, visit, repeat)
+    verb = saving.save_draft if draft else saving.complete
+    with acting(user=by, role="coordinator"):
+        return verb(place=place, values=values, base_version=0, by=by).record
+
+
+def eligible(*, trial: Trial, screened_on: date | None = None, investigator: User | None = None) -> Patient:
+    """Return a patient in screening with consent, complete evidence and a signed decision."""
+    investigator = investigator or user("investigator", trial=trial)
+    found = patient(trial=trial, by=investigator, screened_on=screened_on)
+    consent(found, by=investigator)
+    for form, values in evidence.OF[trial.slug](found.screened_on).items():
+        record(found, form, values, by=investigator)
+    with acting(user=investigator, role="investigator"):
+        sign_eligibility(
+            patient=found,
+            conclusion="eligible",
+            inclusion_on=found.screened_on,
+            password=PASSWORD,
+            by=investigator,
+        )
+    return Patient.objects.get(pk=found.pk)
+
+
+def enrolled(*, trial: Trial, on: date | None = None, investigator: User | None = None) -> Patient:
+    """Return a patient included on a day (default: thirty days ago), screened the same day."""
+    investigator = investigator or user("investigator", trial=trial)
+    day = on or timezone.now().astimezone(trial.zone).date() - timedelta(days=30)
+    found = eligible(trial=trial, screened_on=day, investigator=investigator)
+    with acting(user=investigator, role="investigator"):
+        return enrol(patient=found, on=day, by=investigator)

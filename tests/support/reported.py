@@ -1,0 +1,46 @@
+"""Adverse events of March 2026, reported and changed through their verbs."""
+
+from accounts.models import User
+from patients.models import Patient
+from safety.models import AdverseEvent
+from safety.reporting import amend_event
+from tests.support import build
+from tests.support.bedside import INCLUDED
+from tests.support.build import moment
+from trials.models import Trial
+
+NOT_SERIOUS = frozenset({"none_of_these"})
+IN_HOSPITAL = frozenset({"hospitalisation"})
+
+
+def consented(trial: Trial) -> Patient:
+    """Return a patient screened on the tenth, who consented at nine."""
+    patient = build.patient(trial=trial, screened_on=INCLUDED)
+    build.consent(patient, given=moment("10-Mar-2026 09:00"))
+    return patient
+
+
+def told(**answers) -> dict:
+    """What is told of a fever that was not serious."""
+    return {
+        "term": "Fever",
+        "onset": moment("12-Mar-2026 18:30"),
+        "ongoing": "N",
+        "end": moment("13-Mar-2026"),
+        "grade": 2,
+        "seriousness": NOT_SERIOUS,
+        "causality": "possible",
+        "outcome": "recovered",
+        "action_taken": "none",
+        "aesi": "none",
+        **answers,
+    }
+
+
+def serious(**answers) -> dict:
+    """What is told of a fever that led to hospital, of which the site knew on the 28th at 14:00."""
+    return told(seriousness=IN_HOSPITAL, aware=moment("28-Mar-2026 14:00"), **answers)
+
+
+def amend(event: AdverseEvent, by: User, reason: str = "New information", **changes) -> AdverseEvent:
+    return amend_event(event=event, changes=changes, reason=reason, version=event.version, by=by)

@@ -1,0 +1,131 @@
+"""Who may open which address: declared here, enumerated from the application, tried for every role (REL-11)."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.support import build
+from tests.support.matrix import OPEN, SIGNED_IN, TRIAL_PAGES, sample
+from trials.permissions import Permission as P
+from trials.roles import ROLES
+
+pytestmark = pytest.mark.django_db
+
+
+def addresses(
+    patterns=None, namespace: str = "", inside: bool = False
+) -> Iterator[tuple[str, URLPattern, bool]]:
+    """Yield name, pattern and whether it belongs to a trial, for every address of the application."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        if isinstance(pattern, URLResolver):
+            inner = ":".join(part for part in (namespace, pattern.namespace) if part)
+            yield from addresses(pattern.url_patterns, inner, inside or "slug" in str(pattern.pattern))
+        else:
+            yield ":".join(part for part in (namespace, pattern.name or "") if part), pattern, inside
+
+
+ALL = list(addresses())
+
+
+def test_every_address_is_declared():
+    """P11-07: a new address without declared rights fails the build."""
+    declared = {*TRIAL_PAGES, *SIGNED_IN, *OPEN}
+    assert {name for name, _pattern, _inside in ALL} == declared
+
+
+@pytest.mark.parametrize("name", sorted(TRIAL_PAGES))
+def test_the_declared_rights_are_those_of_the_view(name):
+    pattern = next(pattern for each, pattern, _inside in ALL if each == name)
+    view = pattern.callback
+    assert (getattr(view, "see", "missing"), getattr(view, "change", "missing")) == TRIAL_PAGES[name]
+
+
+def test_every_page_of_a_trial_is_guarded():
+    unguarded = [name for name, pattern, inside in ALL if inside and not hasattr(pattern.callback, "see")]
+    assert unguarded == []
+
+
+@pytest.fixture
+def places():
+    trial = build.trial(build.COVID_MSV)
+    patient = build.enrolled(trial=trial)
+    return trial, sample(trial, patient)
+
+
+def answer(client, name: str, kwargs: dict, method: str):
+    pattern = next(pattern for each, pattern, _inside in ALL if each == name)
+    wanted = {key: kwargs[key] for key in pattern.pattern.converters}
+    return getattr(client, method)(reverse(name, kwargs={"slug": kwargs["slug"], **wanted}))
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_each_role_reaches_exactly_what_it_may(role, places):
+    """SEC-01, ACC-02: for every address and both methods, refused with 403 or 405, or not refused."""
+    trial, kwargs = places
+    person = build.user(role, trial=trial)
+    permissions = ROLES[role].permissions
+    client = build.client(person)
+    wrong = []
+    for name, (see, change) in sorted(TRIAL_PAGES.items()):
+        for method, needed in (("get", see), ("post", change)):
+            status = answer(client, name, kwargs.get(name, kwargs), method).status_code
+            expected = 405 if needed is None else (None if needed in permissions else 403)
+            refused = status if status in {403, 405} else None
+            if refused != expected or status >= 500:
+                wrong.append((name, method, status, expected))
+    assert wrong == []
+
+
+def test_nobody_without_a_role_learns_that_a_trial_exists(places):
+    """SEC-02: another trial's page is 404 for every address, as one that does not exist."""
+    _trial, kwargs = places
+    stranger = build.client(build.user("investigator", trial=build.trial(build.LIEGE)))
+    found = [name for name in TRIAL_PAGES if answer(stranger, name, kwargs, "get").status_code != 404]
+    assert found == []
+
+
+def test_a_patient_of_another_trial_is_not_found_in_mine(places):
+    """SEC-02: a code of a foreign patient in my trial's address."""
+    _trial, kwargs = places
+    mine = build.trial(build.LIEGE)
+    client = build.client(build.user("investigator", trial=mine))
+    for name, pattern, _inside in ALL:
+        if name in TRIAL_PAGES and "code" in pattern.pattern.converters and TRIAL_PAGES[name][0] is not None:
+            assert answer(client, name, {**kwargs, "slug": mine.slug}, "get").status_code in {403, 404}, name
+
+
+def test_a_visitor_is_sent_to_sign_in(client, places):
+    """P11-04: no page of a trial without signing in."""
+    _trial, kwargs = places
+    for name in TRIAL_PAGES:
+        response = answer(client, name, kwargs, "get")
+        assert response.status_code == 302, name
+        assert response["Location"].startswith("/accounts/login/"), name
+
+
+def test_access_ends_with_the_delegation(places):
+    """ACC-04: the day after the last day, the trial is not there any more."""
+    from datetime import timedelta
+
+    from audit.context import acting
+
+    trial, _kwargs = places
+    person = build.user("monitor", trial=trial)
+    client = build.client(person)
+    home = reverse("reports:home", args=[trial.slug])
+    assert client.get(home).status_code == 200
+    with acting(system="test"):
+        person.delegations.update(ends_on=build.timezone.now().date() - timedelta(days=1))
+    assert client.get(home).status_code == 404
+
+
+def test_see_treatment_is_held_by_everybody_only_in_the_open_trial():
+    from trials.access import access_to
+
+    for slug, expected in ((build.LIEGE, True), (build.COVID_MSV, False)):
+        trial = build.trial(slug)
+        person = build.user("coordinator", trial=trial)
+        access = access_to(user=person, slug=slug)
+        assert access is not None
+        assert access.may(P.SEE_TREATMENT) is expected

@@ -1,0 +1,175 @@
+"""`check_protocol` and `load_protocol`: a version is stored once, whole, and never changed (DAT-09)."""
+
+import hashlib
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import Error
+
+from protocol.checking.mistakes import ProtocolMistakes
+from tests.support import build
+from tests.support.shipped import COVID_MSV, LIEGE, ROOT, THIRD, path_of
+from trials.loading import VersionTaken, load_protocol
+from trials.models import ProtocolVersion, Trial
+
+SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
+
+
+AMENDMENT = '[amendment]\nreplaces = "1.0"\nreconsent = false\nsummary = { en = "More patients" }\n[[arms]]'
+
+
+def amended(text: str = SMALL, version: str = "1.1") -> str:
+    text = text.replace('version = "1.0"', f'version = "{version}"', 1).replace("target = 10", "target = 12")
+    return text.replace("[[arms]]", AMENDMENT, 1)
+
+
+@pytest.mark.parametrize("slug", [LIEGE, COVID_MSV, THIRD])
+def test_a_protocol_without_mistakes_is_summed_up_in_a_line(
+    slug: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("check_protocol", path_of(slug))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{slug}.toml: ")
+    assert line.endswith("no mistakes")
+
+
+def test_every_mistake_is_printed_with_its_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(
+        SMALL.replace('unit = "cm"', 'unit = "ell"').replace("> 100.0", "> 100"), encoding="utf-8"
+    )
+    with pytest.raises(SystemExit) as ended:
+        call_command("check_protocol", file)
+    assert ended.value.code == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "definitions.heavy: column 15: 100 is a whole number and values are decimals: write 100.0",
+        "forms.body.height.unit: unknown unit 'ell'",
+    ]
+
+
+def test_a_file_that_is_not_there_or_not_text_is_told(tmp_path: Path) -> None:
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe")
+    for command in ("check_protocol", "load_protocol"):
+        with pytest.raises(CommandError, match="No such file"):
+            call_command(command, tmp_path / "none.toml")
+        with pytest.raises(CommandError, match="not UTF-8"):
+            call_command(command, binary)
+
+
+@pytest.mark.django_db
+def test_a_loaded_file_is_stored_byte_for_byte_with_its_hash(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("load_protocol", path_of(THIRD))
+    version = ProtocolVersion.objects.get()
+    stored = path_of(THIRD).read_bytes()
+    assert version.text.encode() == stored
+    assert version.sha256 == hashlib.sha256(stored).hexdigest()
+    assert version.trial.protocol == version
+    assert version.rules.trial.id == "KNEE-7"
+    assert version.sha256 in capsys.readouterr().out
+
+
+@pytest.mark.django_db
+def test_the_trail_names_the_command_that_loaded_it() -> None:
+    """AUD-10: what a program does is attributed to it."""
+    call_command("load_protocol", path_of(THIRD))
+    (row,) = ProtocolVersion.history.all()
+    assert row.history_user_name == "system:load_protocol"
+
+
+@pytest.mark.django_db
+def test_loading_the_same_file_again_changes_nothing() -> None:
+    for _ in range(2):
+        call_command("load_protocol", path_of(THIRD))
+    assert (Trial.objects.count(), ProtocolVersion.objects.count()) == (1, 1)
+    assert ProtocolVersion.history.count() == 1
+
+
+@pytest.mark.django_db
+def test_another_text_under_a_stored_version_is_refused() -> None:
+    load_protocol(text=SMALL, system="test")
+    with pytest.raises(VersionTaken, match="stored with another text"):
+        load_protocol(text=SMALL.replace("target = 10", "target = 11"), system="test")
+    assert ProtocolVersion.objects.get().text == SMALL
+
+
+@pytest.mark.django_db
+def test_the_command_tells_that_a_version_is_taken_and_that_a_file_has_mistakes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "small.toml"
+    file.write_text(SMALL, encoding="utf-8")
+    call_command("load_protocol", file)
+    file.write_text(SMALL.replace("target = 10", "target = 11"), encoding="utf-8")
+    with pytest.raises(CommandError, match="give the amendment a new version"):
+        call_command("load_protocol", file)
+    file.write_text(SMALL.replace('unit = "cm"', 'unit = "ell"'), encoding="utf-8")
+    with pytest.raises(CommandError, match="nothing was stored"):
+        call_command("load_protocol", file)
+    assert "forms.body.height.unit: unknown unit 'ell'" in capsys.readouterr().err
+    assert ProtocolVersion.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_protocol_with_mistakes_stores_nothing() -> None:
+    with pytest.raises(ProtocolMistakes):
+        load_protocol(text=SMALL.replace('unit = "cm"', 'unit = "ell"'), system="test")
+    assert Trial.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_nobody_loads_a_protocol_unnamed() -> None:
+    """AUD-02: a write that nobody answers for is refused."""
+    with pytest.raises(Error):
+        load_protocol(text=SMALL)
+
+
+@pytest.mark.django_db
+def test_a_person_can_load_a_protocol() -> None:
+    person = build.user("administrator")
+    load_protocol(text=SMALL, by=person)
+    assert ProtocolVersion.history.get().history_user_name == person.username
+
+
+@pytest.mark.django_db
+def test_an_amendment_is_a_new_version_in_force_from_its_day() -> None:
+    """A version that begins later waits; loading it again on its day puts it in force."""
+    with time_machine.travel("2025-03-10 12:00+00:00"):
+        first = load_protocol(text=SMALL, system="test")
+        later = load_protocol(text=amended(), system="test", effective_from=date(2025, 3, 20))
+        assert Trial.objects.get().protocol == first
+    with time_machine.travel("2025-03-20 12:00+00:00"):
+        assert load_protocol(text=amended(), system="test") == later
+    trial = Trial.objects.get()
+    assert trial.protocol == later
+    assert (later.effective_from, trial.rules.trial.target) == (date(2025, 3, 20), 12)
+    assert [version.version for version in trial.versions.order_by("pk")] == ["1.0", "1.1"]
+
+
+@pytest.mark.django_db
+def test_loading_an_old_version_again_does_not_bring_it_back() -> None:
+    with time_machine.travel("2025-03-10 12:00+00:00"):
+        load_protocol(text=SMALL, system="test", effective_from=date(2025, 3, 1))
+        later = load_protocol(text=amended(), system="test")
+        load_protocol(text=SMALL, system="test")
+    assert Trial.objects.get().protocol == later
+
+
+@pytest.mark.django_db
+def test_today_is_the_day_at_the_site() -> None:
+    """At 23:30 UTC on the 10th it is the 11th in Brussels."""
+    with time_machine.travel("2025-03-10 23:30+00:00"):
+        version = load_protocol(text=SMALL, system="test")
+    assert version.effective_from == date(2025, 3, 10) + timedelta(days=1)
+
+
+@pytest.mark.django_db
+def test_two_trials_live_side_by_side() -> None:
+    """A third trial is a file: nothing else is needed for it."""
+    for slug in (LIEGE, COVID_MSV, THIRD):
+        call_command("load_protocol", path_of(slug))
+    assert set(Trial.objects.values_list("slug", flat=True)) == {LIEGE, COVID_MSV, THIRD}

@@ -1,0 +1,121 @@
+"""Who may do what in a trial: every page of a trial is declared with `@trial_page`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from accounts.models import User
+from audit import context
+from audit.compiled_queries import Prepared
+from trials.models import Delegation
+from trials.permissions import Permission
+from trials.roles import ROLES, Role
+
+if TYPE_CHECKING:
+    from trials.models import Trial
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+OFFERED = SAFE | {"POST"}
+DELEGATION = Prepared(
+    lambda user, slug, today: (
+        Delegation.objects.active(today)
+        .filter(user=user, trial__slug=slug)
+        .select_related("trial__protocol")
+        .defer("trial__protocol__text")
+        .order_by("-starts_on", "-pk")[:1]
+    ),
+    user=int,
+    slug=str,
+    today=date,
+)
+
+
+@dataclass(frozen=True)
+class Access:
+    """One person's rights in one trial today."""
+
+    user: User
+    trial: "Trial"
+    role: type[Role]
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the role carries the permission; in an open trial everybody sees the treatment."""
+        if permission is Permission.SEE_TREATMENT and not self.trial.masked:
+            return Permission.SEE_TRIAL in self.role.permissions
+        return permission in self.role.permissions
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """Return every permission held."""
+        return frozenset(permission for permission in Permission if self.may(permission))
+
+    @property
+    def sees_treatment(self) -> bool:
+        """Tell whether product and arm may be shown to this person."""
+        return self.may(Permission.SEE_TREATMENT)
+
+    @property
+    def blinded(self) -> bool:
+        """Tell whether the arm must stay hidden from this person."""
+        return not self.sees_treatment
+
+
+class TrialRequest(HttpRequest):
+    """A request that passed `trial_page`: the person, the trial, and what they may do in it."""
+
+    user: User
+    trial: "Trial"
+    access: Access
+
+
+def access_to(*, user: User, slug: str) -> Access | None:
+    """Return the person's access to the trial, or None when they hold no role in it. Costs one query."""
+    delegation = DELEGATION.first(user=user.pk, slug=slug, today=timezone.now().date())
+    if delegation is None:
+        return None
+    return Access(user=user, trial=delegation.trial, role=ROLES[delegation.role])
+
+
+def trial_page(
+    see: Permission | None, change: Permission | None = None
+) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
+    """Declare what a page of a trial needs: `see` to read it, `change` to post to it.
+
+    Without a role in the trial the answer is 404, as if it did not exist; without the permission 403.
+    The view receives `request.access` and `request.trial`; the slug is taken from the address.
+    A page without `change` refuses every unsafe method with 405; one without `see` refuses reading.
+    """
+
+    def declare(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @wraps(view)
+        def guarded(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            needed = see if request.method in SAFE else change
+            access = access_to(user=request.user, slug=slug)
+            if access is None:
+                raise Http404
+            request.access, request.trial = access, access.trial  # type: ignore[attr-defined]
+            context.set_role(access.role.code)
+            if needed is None or request.method not in OFFERED:
+                return HttpResponseNotAllowed(["GET", "HEAD"] if see else ["POST"])
+            if not access.may(needed):
+                raise PermissionDenied(
+                    _("Your role in this trial, %(role)s, does not allow this.") % {"role": access.role.title}
+                )
+            return view(request, *args, **kwargs)
+
+        page = never_cache(guarded)
+        page.see, page.change = see, change  # type: ignore[attr-defined]
+        return page
+
+    return declare

@@ -1,0 +1,171 @@
+"""Who may work in a trial: people are added, roles given and ended, access stopped (ACC-01 to ACC-04).
+
+Nobody gives rights to themselves, and a person holds one role in a trial at a time, so an administrator never
+holds a clinical one beside it (ACC-02).
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from allauth.mfa.models import Authenticator
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import User, normal_username
+from accounts.passwords import initial_password
+from accounts.session_limits import end_sessions
+from audit import events
+from audit.context import because
+from trials.models import Delegation
+from trials.permissions import Permission
+from trials.roles import ROLES
+
+if TYPE_CHECKING:
+    from trials.models import Trial
+
+MANAGING = [code for code, role in ROLES.items() if Permission.MANAGE_PEOPLE in role.permissions]
+
+
+@transaction.atomic
+def add_person(
+    *, username: str, full_name: str, email: str, identity_verified_on: date, by: User
+) -> tuple[User, str]:
+    """Store a new person and return them with the initial password, which is stored nowhere in the clear.
+
+    Raises ValidationError when the user name was ever used: it is never given to another person (P11-15).
+    """
+    if User.objects.filter(username=normal_username(username)).exists():
+        message = _("Somebody has or had this user name. Choose another, or give the known person a role.")
+        raise ValidationError({"username": message})
+    _not_later_than_today(identity_verified_on, "identity_verified_on")
+    password = initial_password()
+    user = User.objects.create_user(
+        username,
+        password,
+        full_name=full_name.strip(),
+        email=email,
+        identity_verified_on=identity_verified_on,
+        must_change_password=True,
+    )
+    return user, password
+
+
+@transaction.atomic
+def delegate(
+    *, user: User, trial: "Trial", role: str, starts_on: date, ends_on: date | None, by: User
+) -> Delegation:
+    """Give a person a role in a trial between two days, the last one included.
+
+    Raises ValidationError for oneself, for a role without the last day it needs, and days of another role.
+    """
+    _not_oneself(user, by)
+    User.objects.select_for_update().get(pk=user.pk)
+    if not user.is_active:
+        raise ValidationError(_("%(person)s is deactivated and cannot get a role.") % {"person": user})
+    if ends_on is None and ROLES[role].time_boxed:
+        raise ValidationError({"ends_on": _("This role is for a limited time: give a last day.")})
+    if ends_on is not None and ends_on < starts_on:
+        raise ValidationError({"ends_on": _("The last day must not be before the first day.")})
+    if clash := _overlapping(user, trial, starts_on, ends_on).first():
+        raise ValidationError(
+            _("%(person)s is %(role)s in this trial on some of these days. End that role first.")
+            % {"person": user, "role": clash.get_role_display()}
+        )
+    return Delegation.objects.create(
+        user=user, trial=trial, role=role, starts_on=starts_on, ends_on=ends_on, granted_by=by
+    )
+
+
+@transaction.atomic
+def end_delegation(*, delegation: Delegation, ends_on: date, reason: str, by: User) -> None:
+    """Set the last day of a role. With a day that is over, access stops at the next request (ACC-04)."""
+    row = Delegation.objects.select_for_update().get(pk=delegation.pk)
+    if row.user_id == by.pk:
+        raise ValidationError(_("Nobody ends their own role. Ask another administrator."))
+    if ends_on < row.starts_on:
+        raise ValidationError({"ends_on": _("The last day must not be before the first day.")})
+    row.ends_on = ends_on
+    with because(reason):
+        row.save(update_fields=["ends_on"])
+
+
+@transaction.atomic
+def verify_identity(*, user: User, on: date, by: User) -> None:
+    """Note on which day the person showed who they are, before they may sign (21 CFR 11.100(b))."""
+    _not_oneself(user, by)
+    _not_later_than_today(on, "on")
+    user.identity_verified_on = on
+    user.save(update_fields=["identity_verified_on"])
+
+
+@transaction.atomic
+def deactivate(*, user: User, reason: str, by: User) -> None:
+    """Stop all access of a person: open sessions end at once (P11-04)."""
+    _may_manage(user, by)
+    user.is_active = False
+    with because(reason):
+        user.save(update_fields=["is_active"])
+    end_sessions(user=user)
+
+
+@transaction.atomic
+def reactivate(*, user: User, reason: str, by: User) -> None:
+    """Let a person sign in again; roles that are still running count again."""
+    _may_manage(user, by)
+    user.is_active = True
+    with because(reason):
+        user.save(update_fields=["is_active"])
+
+
+@transaction.atomic
+def give_initial_password(*, user: User, reason: str, by: User) -> str:
+    """Replace a forgotten password by an initial one, end the sessions, and return it to be handed over."""
+    _may_manage(user, by)
+    password = initial_password()
+    user.set_password(password)
+    user.must_change_password = True
+    with because(reason):
+        user.save(update_fields=["password", "must_change_password"])
+    end_sessions(user=user)
+    events.record(
+        kind=events.Kind.PASSWORD_CHANGED, user=user, detail={"initial password given by": by.username}
+    )
+    return password
+
+
+@transaction.atomic
+def remove_factors(*, user: User, reason: str, by: User) -> None:
+    """Remove the second factors of a person who lost them; the next sign-in is by password alone."""
+    _may_manage(user, by)
+    removed, _details = Authenticator.objects.filter(user=user).delete()
+    end_sessions(user=user)
+    detail = {"change": "all removed", "count": removed, "by": by.username, "reason": reason}
+    events.record(kind=events.Kind.FACTOR_CHANGED, user=user, detail=detail)
+
+
+def _may_manage(user: User, by: User) -> None:
+    _not_oneself(user, by)
+    managed = Delegation.objects.active().filter(user=by, role__in=MANAGING).values("trial_id")
+    if Delegation.objects.active().filter(user=user).exclude(trial_id__in=managed).exists():
+        raise ValidationError(
+            _("%(person)s also works in a trial that you do not manage. End the role in this trial instead.")
+            % {"person": user}
+        )
+
+
+def _not_oneself(user: User, by: User) -> None:
+    if user.pk == by.pk:
+        raise ValidationError(_("Nobody changes their own rights. Ask another administrator."))
+
+
+def _not_later_than_today(day: date, field: str) -> None:
+    if day > timezone.now().date():
+        raise ValidationError({field: _("This day has not come yet. Check the year.")})
+
+
+def _overlapping(user: User, trial: "Trial", starts_on: date, ends_on: date | None) -> QuerySet[Delegation]:
+    rows = Delegation.objects.filter(Q(ends_on=None) | Q(ends_on__gte=starts_on), user=user, trial=trial)
+    return rows if ends_on is None else rows.filter(starts_on__lte=ends_on)

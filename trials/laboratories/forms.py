@@ -1,0 +1,175 @@
+"""Forms of laboratories and their reference ranges; the import reads every line of a file with the same form."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from protocol.values.parsing import canonical
+from protocol.values.refusals import ValueRefused
+from trials.forms import DayField, VerbForm
+from trials.laboratories.ranges import Facts, items_with_ranges
+from trials.models import ReferenceRange, Trial
+
+DECIMALS, DIGITS = 6, 15
+OLDEST = 150
+FIELDS = (
+    "path", "unit", "sex", "age_from", "age_to", "lower", "upper", "effective_from", "effective_to", "source",
+)  # fmt: skip
+
+
+class BoundField(forms.CharField):
+    """A bound as people type it, comma or point; cleans to a Decimal, None when blank."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, max_length=40, **kwargs)
+        self.widget.attrs.update({"class": "w-short", "inputmode": "decimal", "autocomplete": "off"})
+
+    def clean(self, value: Any) -> Decimal | None:
+        """Return the exact number. Raises ValidationError with a sentence."""
+        try:
+            text = canonical(super().clean(value))
+        except ValueRefused as refused:
+            raise forms.ValidationError(refused.sentence(_)) from refused
+        if text is None:
+            return None
+        whole, _point, fraction = text.lstrip("-").partition(".")
+        if len(fraction) > DECIMALS or len(whole) > DIGITS - DECIMALS:
+            raise forms.ValidationError(
+                _("At most %(whole)s digits before and %(decimals)s after the point can be kept.")
+                % {"whole": DIGITS - DECIMALS, "decimals": DECIMALS}
+            )
+        return Decimal(text)
+
+
+class RangeForm(VerbForm):
+    """One reference range."""
+
+    path = forms.ChoiceField(label=lazy("Item"))
+    unit = forms.CharField(
+        label=lazy("Unit"),
+        max_length=40,
+        required=False,
+        help_text=lazy("As the protocol writes it, such as 10^9/L; that of the item when left empty."),
+    )
+    sex = forms.ChoiceField(
+        label=lazy("Sex"),
+        required=False,
+        choices=[("", lazy("Either")), *ReferenceRange.Sex.choices],
+    )
+    age_from = forms.IntegerField(
+        label=lazy("From age"),
+        required=False,
+        min_value=0,
+        max_value=OLDEST,
+        help_text=lazy("Completed years on the day of the sample, this age included."),
+    )
+    age_to = forms.IntegerField(
+        label=lazy("To below age"),
+        required=False,
+        min_value=1,
+        max_value=OLDEST,
+        help_text=lazy("This age is not included. Empty: no upper age."),
+    )
+    lower = BoundField(
+        label=lazy("Lower bound"), help_text=lazy("A value on a bound is normal. Empty: open.")
+    )
+    upper = BoundField(label=lazy("Upper bound"))
+    effective_from = DayField(label=lazy("First day in force"))
+    effective_to = DayField(
+        label=lazy("Last day in force"), required=False, help_text=lazy("Leave empty while no end is known.")
+    )
+    source = forms.CharField(
+        label=lazy("Source"),
+        max_length=200,
+        required=False,
+        help_text=lazy("Which document of the laboratory says so, and who approved it."),
+    )
+
+    def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.items = items_with_ranges(trial.rules)
+        self.fields["path"].choices = self._choices(trial)  # type: ignore[attr-defined]
+        for name in ("age_from", "age_to"):
+            # Numbers as text: type=number reacts to the wheel.
+            self.fields[name].widget = forms.TextInput(
+                attrs={"class": "w-short", "inputmode": "numeric", "autocomplete": "off"}
+            )
+
+    def _choices(self, trial: Trial) -> list[Any]:
+        language, groups = get_language() or "en", dict[str, list[tuple[str, str]]]()
+        for path, item in self.items.items():
+            title = trial.rules.form(path.partition(".")[0]).title.in_language(language)
+            groups.setdefault(title, []).append((path, f"{item.label.in_language(language)} ({path})"))
+        return [("", _("Choose an item")), *groups.items()]
+
+    def facts(self) -> Facts:
+        """Return what was typed, once it is valid."""
+        told = dict(self.cleaned_data)
+        form, _dot, item = told["path"].partition(".")
+        return Facts(
+            form=form,
+            item=item,
+            unit=told["unit"] or (self.items[told["path"]].unit or ""),
+            sex=told["sex"],
+            age_from=told["age_from"] or 0,
+            age_to=told["age_to"],
+            lower=told["lower"],
+            upper=told["upper"],
+            effective_from=told["effective_from"],
+            effective_to=told["effective_to"],
+            source=told["source"].strip(),
+        )
+
+
+class CorrectionForm(RangeForm):
+    """A range as it should have been entered, with the reason."""
+
+    reason = forms.CharField(label=lazy("Reason for the correction"), max_length=500)
+
+
+class EndForm(VerbForm):
+    """The last day of a range."""
+
+    effective_to = DayField(label=lazy("Last day in force"))
+    reason = forms.CharField(label=lazy("Reason"), max_length=500)
+
+
+class ErrorForm(VerbForm):
+    """Why a range should never have been entered."""
+
+    reason = forms.CharField(label=lazy("Reason"), max_length=500)
+
+
+class LaboratoryForm(VerbForm):
+    """A new laboratory."""
+
+    name = forms.CharField(label=lazy("Name"), max_length=200)
+    code = forms.SlugField(
+        label=lazy("Code"),
+        max_length=20,
+        help_text=lazy("Part of the address, and the answer of a form that asks which laboratory measured."),
+    )
+
+
+class LaboratoryChangeForm(VerbForm):
+    """Name and part of a laboratory."""
+
+    name = forms.CharField(label=lazy("Name"), max_length=200)
+    is_default = forms.BooleanField(
+        label=lazy("Measures unless a form names another laboratory"), required=False
+    )
+    reason = forms.CharField(label=lazy("Reason"), max_length=500)
+
+
+class ImportForm(VerbForm):
+    """A file of ranges."""
+
+    file = forms.FileField(
+        label=lazy("CSV file"),
+        help_text=lazy("UTF-8, comma or semicolon between the columns, at most 1 MB."),
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+    )

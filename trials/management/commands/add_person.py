@@ -1,0 +1,47 @@
+"""`manage.py add_person`: the first administrator of a trial, when nobody can use the people page yet."""
+
+from argparse import ArgumentParser
+from datetime import date
+from typing import Any
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User, normal_username
+from accounts.passwords import initial_password
+from audit.context import acting
+from trials.models import Delegation
+from trials.roles import ROLES
+
+
+class Command(BaseCommand):
+    help = "Add a person with a role in a trial and print the initial password, which must be changed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--username", required=True)
+        parser.add_argument("--full-name", required=True)
+        parser.add_argument("--trial", required=True, help="slug of the trial")
+        parser.add_argument("--role", required=True, choices=sorted(ROLES))
+        parser.add_argument("--until", type=date.fromisoformat, help="last day, YYYY-MM-DD")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        trial = apps.get_model("trials", "Trial").objects.filter(slug=options["trial"]).first()
+        if trial is None:
+            raise CommandError(f"No trial {options['trial']}: run load_protocol first")
+        if User.objects.filter(username=normal_username(options["username"])).exists():
+            raise CommandError(f"{options['username']} is or was somebody's user name: choose another")
+        if ROLES[options["role"]].time_boxed and not options["until"]:
+            raise CommandError("This role is for a limited time: give --until")
+        password, today = initial_password(), timezone.now().date()
+        with acting(system="add_person"), transaction.atomic():
+            user = User.objects.create_user(
+                options["username"], password, full_name=options["full_name"], must_change_password=True
+            )
+            Delegation.objects.create(
+                user=user, trial=trial, role=options["role"], starts_on=today, ends_on=options["until"]
+            )
+        self.stdout.write(
+            f"{user.username} is {options['role']} of {trial.slug}. Initial password: {password}"
+        )

@@ -1,0 +1,73 @@
+"""Forms of the people of a trial: roles, identity checks, reasons."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import normal_username
+from trials.forms import DayField, VerbForm
+from trials.roles import CHOICES
+
+
+class RoleForm(VerbForm):
+    """A role between two days."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=[("", _("Choose a role")), *CHOICES])
+    starts_on = DayField(label=_("First day"))
+    ends_on = DayField(
+        label=_("Last day"),
+        required=False,
+        help_text=_("Leave empty while no end is planned. An inspector's access needs one."),
+    )
+
+
+class NewPersonForm(RoleForm):
+    """A person who is not known yet, with the first role."""
+
+    username = forms.CharField(
+        label=_("User name"), max_length=150, help_text=_("Never given to another person later.")
+    )
+    full_name = forms.CharField(
+        label=_("Full name"), max_length=200, help_text=_("As it is printed with signatures.")
+    )
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    identity_verified_on = DayField(
+        label=_("Identity verified on"), help_text=_("The day the person showed an identity document.")
+    )
+    field_order = ("full_name", "username", "email", "identity_verified_on", "role", "starts_on", "ends_on")
+
+    def clean_username(self) -> str:
+        """Return the one spelling of the user name."""
+        return normal_username(self.cleaned_data["username"])
+
+
+class KnownPersonForm(RoleForm):
+    """A person who already has an account, with a role in this trial."""
+
+    username = forms.CharField(label=_("User name"), max_length=150)
+    field_order = ("username", "role", "starts_on", "ends_on")
+
+    def clean_username(self) -> str:
+        """Return the one spelling of the user name."""
+        return normal_username(self.cleaned_data["username"])
+
+
+class EndRoleForm(VerbForm):
+    """The last day of a role."""
+
+    ends_on = DayField(
+        label=_("Last day"),
+        help_text=_("The access lasts to the end of this day. With yesterday's date it stops at once."),
+    )
+    reason = forms.CharField(label=_("Reason"), max_length=500)
+
+
+class IdentityCheckForm(VerbForm):
+    """The day a person showed who they are."""
+
+    on = DayField(label=_("Identity verified on"))
+
+
+class ReasonForm(VerbForm):
+    """Why something is done to a person's account."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=500)

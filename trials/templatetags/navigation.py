@@ -1,0 +1,95 @@
+"""The places of a trial that this person may open, in the order of the work."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, resolve, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from trials.access import Access
+
+register = template.Library()
+
+SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]], ...] = (
+    (
+        _("Work"),
+        (
+            ("reports:home", _("Home"), "layout-dashboard"),
+            ("patients:listing", _("Patients"), "users"),
+            ("dosing:listing", _("Infusions"), "syringe"),
+            ("safety:listing", _("Adverse events"), "triangle-alert"),
+            ("patients:forms", _("Forms"), "files"),
+            ("patients:queries", _("Queries"), "message-square-text"),
+            ("patients:verification", _("Source verification"), "list-checks"),
+            ("patients:to-sign", _("To sign"), "signature"),
+            ("reports:quality", _("Data quality"), "clipboard-check"),
+        ),
+    ),
+    (
+        _("Output"),
+        (
+            ("documents:listing", _("Documents"), "file-text"),
+            ("exports:index", _("Exports"), "download"),
+            ("audit:trail", _("Audit trail"), "history"),
+        ),
+    ),
+    (
+        _("Trial"),
+        (
+            ("patients:protocol", _("Protocol"), "scroll-text"),
+            ("laboratories:index", _("Laboratories"), "flask-conical"),
+            ("accounts:people", _("People and roles"), "id-card"),
+            ("reports:checklist", _("Database lock"), "lock"),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line of the navigation."""
+
+    title: str | Promise
+    icon: str
+    url: str
+    current: bool
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    """Lines under one heading."""
+
+    title: str | Promise
+    places: list[Place]
+
+
+@register.simple_tag(takes_context=True)
+def trial_navigation(context: dict[str, Any]) -> list[Section]:
+    """Return the sections with the places whose view this person may see; empty sections are left out."""
+    request: HttpRequest = context["request"]
+    access: Access = request.access  # type: ignore[attr-defined]
+    home = reverse("reports:home", args=[access.trial.slug])
+    sections = [
+        Section(
+            title,
+            [p for name, text, icon in places if (p := _place(request.path, access, home, name, text, icon))],
+        )
+        for title, places in SECTIONS
+    ]
+    return [section for section in sections if section.places]
+
+
+def _place(path: str, access: Access, home: str, name: str, title: str | Promise, icon: str) -> Place | None:
+    try:
+        url = reverse(name, args=[access.trial.slug])
+    except NoReverseMatch:
+        return None
+    needed = getattr(resolve(url).func, "see", None)
+    if needed is None or not access.may(needed):
+        return None
+    current = path == url if url == home else path.startswith(url)
+    return Place(title, icon, url, current, path == url)
