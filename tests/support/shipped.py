@@ -11,7 +11,7 @@ from typing import Any
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.expressions.compiled import Undetermined
-from protocol.expressions.rules import ProtocolRules, FormRules, Scope
+from protocol.expressions.rules import FormRules, ProtocolRules, Scope
 
 ROOT = Path(__file__).resolve().parents[2]
 LIEGE, COVID_MSV, THIRD = "nct04445454", "nct04361942", "third"
