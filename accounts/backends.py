@@ -5,9 +5,9 @@ from typing import Any
 from allauth.account.auth_backends import AuthenticationBackend
 
 from accounts.models import User
-from audit.compiled_queries import Prepared
+from audit.compiled_queries import CompiledQuery
 
-PERSON = Prepared(lambda person: User.objects.filter(pk=person), person=int)
+PERSON = CompiledQuery(lambda person: User.objects.filter(pk=person), person=int)
 
 
 class PersonBackend(AuthenticationBackend):

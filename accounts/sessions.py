@@ -6,9 +6,9 @@ from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from audit.compiled_queries import Prepared
+from audit.compiled_queries import CompiledQuery
 
-ALIVE = Prepared(
+ALIVE = CompiledQuery(
     lambda key, now: Session.objects.filter(session_key=key, expire_date__gt=now), key=str, now=datetime
 )
 

@@ -22,7 +22,7 @@ def signed_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     session_limits.begin(request.session)
     steps = request.session.get(METHODS_KEY, [])
     detail = {"with": [step.get("type") or step.get("method") for step in steps]}
-    events.record(kind=events.Kind.SIGNED_IN, user=user, detail=detail, request=request)
+    events.record(kind=events.AccessKind.SIGNED_IN, user=user, detail=detail, request=request)
 
 
 @receiver(user_logged_out)
@@ -31,7 +31,7 @@ def signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -
     if user is None:
         return
     ended = getattr(request, "session_ended", "")
-    kind = events.Kind.TIMED_OUT if ended else events.Kind.SIGNED_OUT
+    kind = events.AccessKind.TIMED_OUT if ended else events.AccessKind.SIGNED_OUT
     events.record(kind=kind, user=user, detail={"limit": ended} if ended else {}, request=request)
 
 
@@ -39,7 +39,7 @@ def signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -
 def password_was_changed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     """From here on the password is known to nobody else."""
     passwords.own_password_chosen(user=user)
-    events.record(kind=events.Kind.PASSWORD_CHANGED, user=user, request=request)
+    events.record(kind=events.AccessKind.PASSWORD_CHANGED, user=user, request=request)
 
 
 def _factor(change: str) -> Any:
@@ -47,7 +47,7 @@ def _factor(change: str) -> Any:
         sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **_: Any
     ) -> None:
         detail = {"factor": str(authenticator.type), "change": change}
-        events.record(kind=events.Kind.FACTOR_CHANGED, user=user, detail=detail, request=request)
+        events.record(kind=events.AccessKind.FACTOR_CHANGED, user=user, detail=detail, request=request)
 
     return changed
 
@@ -63,4 +63,4 @@ def factor_refused(
 ) -> None:
     """A wrong code after a right password is a failed sign-in too."""
     detail = {"factor": str(authenticator.type)}
-    events.record(kind=events.Kind.SIGN_IN_FAILED, user=user, detail=detail, request=request)
+    events.record(kind=events.AccessKind.SIGN_IN_FAILED, user=user, detail=detail, request=request)

@@ -41,17 +41,20 @@ class AccountAdapter(DefaultAccountAdapter):
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
-            _refused(request, events.Kind.LOCKED_OUT, credentials)
+            _refused(request, events.AccessKind.LOCKED_OUT, credentials)
             raise
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Record the failure. What was typed as a user name is kept only if somebody has it."""
-        _refused(request, events.Kind.SIGN_IN_FAILED, credentials)
+        _refused(request, events.AccessKind.SIGN_IN_FAILED, credentials)
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
         """Record that a deactivated person knew the password."""
         events.record(
-            kind=events.Kind.SIGN_IN_FAILED, user=user, detail={"reason": "deactivated"}, request=request
+            kind=events.AccessKind.SIGN_IN_FAILED,
+            user=user,
+            detail={"reason": "deactivated"},
+            request=request,
         )
         return super().respond_user_inactive(request, user)
 
@@ -73,7 +76,7 @@ class FactorAdapter(DefaultMFAAdapter):
         return user.username
 
 
-def _refused(request: HttpRequest, kind: events.Kind, credentials: dict[str, Any]) -> None:
+def _refused(request: HttpRequest, kind: events.AccessKind, credentials: dict[str, Any]) -> None:
     user = User.objects.filter(username=normal_username(credentials.get("username", ""))).first()
     events.record(
         kind=kind, user=user, detail={} if user else {"reason": "unknown user name"}, request=request

@@ -28,7 +28,7 @@ NOT_READ = ("target_id", "signer_id", "zone", "content_hash", "manifest_hash")
 
 
 @dataclass(frozen=True)
-class Change:
+class FieldChange:
     """One field of one change; `old` is empty when it was entered, `new` when it was taken away."""
 
     code: str
@@ -80,7 +80,7 @@ class Reader:
         return str(row)
 
 
-def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> list[Change]:
+def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> list[FieldChange]:
     """Return what differs between two rows of a history, either of which may be None."""
     describe = trail_of(model).describe
     if describe:
@@ -93,7 +93,7 @@ def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> li
 
 def column_changes(
     model: type[models.Model], old: Any, new: Any, reader: Reader, *, but: Collection[str] = ()
-) -> list[Change]:
+) -> list[FieldChange]:
     """Return what differs column by column, but for the columns `but` and those that say whose row it is."""
     trail = trail_of(model)
     left_out = {*but, trail.trial, trail.patient}
@@ -103,7 +103,7 @@ def column_changes(
     return [change for column in fields for change in _field(column, old, new, reader, kept)]
 
 
-def describe_signature(old: Any, new: Any, reader: Reader) -> list[Change]:
+def describe_signature(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
     """Return who signed with which meaning, or who took the signature's worth away and why."""
     model: Any = (new or old).instance_type
     return column_changes(model, old, new, reader, but=("target_type", "signer_name", *NOT_READ))
@@ -118,14 +118,18 @@ def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:
         yield signed, row.target_id
 
 
-def _unseen(model: type[models.Model]) -> Change:
+def _unseen(model: type[models.Model]) -> FieldChange:
     """A row whose copied columns are all the same was left by a watched column, such as a password."""
     watched: list[Any] = [model._meta.get_field(name) for name in trail_of(model).watched]
     label = ", ".join(str(field.verbose_name) for field in watched)
-    return Change(",".join(field.name for field in watched), capfirst(label), "", _("changed (not shown)"))
+    return FieldChange(
+        ",".join(field.name for field in watched), capfirst(label), "", _("changed (not shown)")
+    )
 
 
-def _field(field: Any, old: Any, new: Any, reader: Reader, kept: Concealed = NOTHING) -> Iterator[Change]:
+def _field(
+    field: Any, old: Any, new: Any, reader: Reader, kept: Concealed = NOTHING
+) -> Iterator[FieldChange]:
     if field.primary_key:
         return
     before, after = (None if row is None else getattr(row, field.attname) for row in (old, new))
@@ -134,11 +138,11 @@ def _field(field: Any, old: Any, new: Any, reader: Reader, kept: Concealed = NOT
     label = str(capfirst(field.verbose_name))
     told = [without(value, kept.parts) for value in (before, after)]
     if field.name in kept.columns:
-        yield Change(field.name, label, *("" if value in EMPTY else _(kept.words) for value in told))
+        yield FieldChange(field.name, label, *("" if value in EMPTY else _(kept.words) for value in told))
     elif isinstance(field, models.JSONField) and any(map(_parts, told)):
         yield from _keys(field.name, label, *map(_parts, told))
     else:
-        yield Change(field.name, label, *(in_words(field, value, reader) for value in told))
+        yield FieldChange(field.name, label, *(in_words(field, value, reader) for value in told))
 
 
 def _parts(value: Any) -> dict[str, Any]:
@@ -150,11 +154,11 @@ def _parts(value: Any) -> dict[str, Any]:
     return {}
 
 
-def _keys(code: str, label: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+def _keys(code: str, label: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[FieldChange]:
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)
         if old != new:
-            yield Change(f"{code}.{key}", f"{label}: {key}", _json(old), _json(new))
+            yield FieldChange(f"{code}.{key}", f"{label}: {key}", _json(old), _json(new))
 
 
 def in_words(field: Any, value: Any, reader: Reader) -> str:

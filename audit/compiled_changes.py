@@ -46,7 +46,7 @@ class _Change(ABC):
         return " AND ".join(f"{quoted(field.column)} = %s" for field in self._where.values())
 
 
-class PreparedUpdate(_Change):
+class CompiledUpdate(_Change):
     """Sets fields of the rows whose other fields have given values (never null)."""
 
     def __init__(self, model: type[models.Model], *, sets: Sequence[str], where: Sequence[str]) -> None:
@@ -65,7 +65,7 @@ class PreparedUpdate(_Change):
         return f"UPDATE {quoted(self._model._meta.db_table)} SET {sets} WHERE {self._conditions(quoted)}"
 
 
-class PreparedDelete(_Change):
+class CompiledDelete(_Change):
     """Deletes the rows whose fields have given values. Raises ValueError for rows that others refer to."""
 
     def __init__(self, model: type[models.Model], *, where: Sequence[str]) -> None:

@@ -27,7 +27,7 @@ _EXAMPLES: Mapping[type, Callable[[int], Any]] = {
 }
 
 
-class Prepared(Generic[M]):
+class CompiledQuery(Generic[M]):
     """A query of one model whose SQL is built once per connection.
 
     `build` gets the values by name and returns the queryset; `kinds` says of which type each value is:

@@ -15,7 +15,7 @@ from audit.context import Actor, current_actor
 from audit.models import AccessEvent
 
 
-class Kind(models.TextChoices):
+class AccessKind(models.TextChoices):
     """What was done. The words are those of the trail page."""
 
     SIGNED_IN = "signed_in", _("Signed in")
@@ -63,7 +63,7 @@ def record(
 def told(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any]:
     """Return the details of an event that a reader with these permissions is told: no hash of a file unread."""
     detail: dict[str, Any] = event.detail
-    if event.kind == Kind.FILE_SEEN and "see_files" not in may:
+    if event.kind == AccessKind.FILE_SEEN and "see_files" not in may:
         return {name: value for name, value in detail.items() if name != "sha256"}
     return detail
 
@@ -92,10 +92,12 @@ def record_configuration() -> AccessEvent | None:
         "session seconds": settings.SESSION_COOKIE_AGE,
         "seal file": str(settings.SEAL_FILE),
     }
-    last = AccessEvent.objects.filter(user_id=None, kind=Kind.CONFIGURATION).order_by("-at", "-pk").first()
+    last = (
+        AccessEvent.objects.filter(user_id=None, kind=AccessKind.CONFIGURATION).order_by("-at", "-pk").first()
+    )
     if last is not None and last.detail == now:
         return None
-    return record(kind=Kind.CONFIGURATION, detail=now)
+    return record(kind=AccessKind.CONFIGURATION, detail=now)
 
 
 def count_recent(*, kind: str, user: Any, within: timedelta) -> int:
@@ -113,7 +115,7 @@ def _event(
     request: HttpRequest | None,
     see: str,
 ) -> AccessEvent:
-    if kind not in Kind.values:
+    if kind not in AccessKind.values:
         raise ValueError(f"Unknown kind of event: {kind}")
     actor = current_actor() or Actor(user_id=None, user_name="", full_name="", origin="system")
     return AccessEvent(

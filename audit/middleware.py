@@ -41,7 +41,7 @@ class ActorMiddleware:
         if isinstance(exception, PermissionDenied):
             trial = getattr(request, "trial", None)
             events.record(
-                kind=events.Kind.DENIED,
+                kind=events.AccessKind.DENIED,
                 trial_id=getattr(trial, "pk", None),
                 detail={"method": request.method, "path": request.path, "message": str(exception)},
                 request=request,

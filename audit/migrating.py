@@ -38,6 +38,6 @@ def after(plan: list[Any] | None = None, using: str = "default", **_: Any) -> No
     with transaction.atomic(using=using), context.acting(system="migrate", reason=", ".join(names)):
         for table in existing_tables(connection):
             replay.record_differences(connection, table)
-        events.record(kind=events.Kind.MIGRATION, detail={"migrations": names})
+        events.record(kind=events.AccessKind.MIGRATION, detail={"migrations": names})
         events.record_configuration()
     triggers.install(using)

@@ -16,7 +16,7 @@ from django.db import connection, models
 from django.utils.dateparse import parse_datetime
 
 from audit import change_labels, snapshots
-from audit.change_labels import Change, Reader
+from audit.change_labels import FieldChange, Reader
 from audit.models import AccessEvent, TrailReview
 from audit.sources import Filter, Source, sources
 from audit.trail import history_model
@@ -47,7 +47,7 @@ class Entry:
         return kinds[self.row.history_type]
 
     @cached_property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[FieldChange]:
         """Return what changed, in words."""
         if self.of is None:
             return []
@@ -110,7 +110,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Place:
+class TrailPosition:
     """Where a page ended: at a time, after so many rows of that very time."""
 
     at: datetime
@@ -120,7 +120,7 @@ class Place:
         return f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}~{self.shown}"
 
     @classmethod
-    def read(cls, text: str) -> "Place | None":
+    def read(cls, text: str) -> "TrailPosition | None":
         """Return the place of an address, or None for anything else."""
         at, _tilde, shown = text.partition("~")
         try:
@@ -143,11 +143,16 @@ class Page:
     """Some rows of the trail and where the next page begins (None: this is the last)."""
 
     entries: list[Entry]
-    next: Place | None
+    next: TrailPosition | None
 
 
 def page(
-    wanted: Filter, *, may: Collection[str], reader: Reader, after: Place | None = None, size: int = PAGE_SIZE
+    wanted: Filter,
+    *,
+    may: Collection[str],
+    reader: Reader,
+    after: TrailPosition | None = None,
+    size: int = PAGE_SIZE,
 ) -> Page:
     """Return one page of the trail, newest first. `may` holds the reader's permissions."""
     parts = sources(wanted, may=may)
@@ -159,7 +164,7 @@ def page(
 
 def pages(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[list[Entry]]:
     """Yield all of the trail, newest first, page by page; memory is that of one page."""
-    place: Place | None = None
+    place: TrailPosition | None = None
     while True:
         found = page(wanted, may=may, reader=reader.fork(), after=place, size=STREAM_SIZE)
         yield found.entries
@@ -203,7 +208,7 @@ def history_of(target: Any, item: str | None = None, *, reader: Reader) -> list[
 Key = tuple[int, datetime, int]
 
 
-def _keys(parts: list[Source], after: Place | None, size: int) -> list[Key]:
+def _keys(parts: list[Source], after: TrailPosition | None, size: int) -> list[Key]:
     """Return (index of the source, time, key) of the next rows."""
     skip = after.shown if after else 0
     selects, params = list[str](), list[Any]()
@@ -229,7 +234,7 @@ def _compiled(rows: Any) -> tuple[str, list[Any]] | None:
     return sql, list(params)
 
 
-def _ordered(source: Source, after: Place | None, size: int) -> Any:
+def _ordered(source: Source, after: TrailPosition | None, size: int) -> Any:
     rows = source.rows
     if after:
         rows = rows.filter(**{f"{source.time}__lte": after.at})
@@ -243,11 +248,11 @@ def _utc(at: datetime | str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _place(keys: list[Key], after: Place | None) -> Place:
+def _place(keys: list[Key], after: TrailPosition | None) -> TrailPosition:
     last = keys[-1][1]
     shown = sum(1 for _source, at, _key in keys if at == last)
     earlier = after.shown if after and after.at == last else 0
-    return Place(last, shown + earlier)
+    return TrailPosition(last, shown + earlier)
 
 
 def _entries(parts: list[Source], keys: list[Key], reader: Reader) -> list[Entry]:

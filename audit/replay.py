@@ -12,7 +12,7 @@ MISSING, EXTRA, DIFFERENT = "has no history", "is gone without a trace", "differ
 
 
 @dataclass(frozen=True)
-class Difference:
+class RowDifference:
     """A row that the trail does not explain."""
 
     table: str
@@ -23,14 +23,14 @@ class Difference:
         return f"{self.table} {self.key} {self.problem}"
 
 
-def differences(connection: BaseDatabaseWrapper, table: TrackedTable) -> Iterator[Difference]:
+def differences(connection: BaseDatabaseWrapper, table: TrackedTable) -> Iterator[RowDifference]:
     """Yield the rows of a table that differ from their history, in the order of their keys."""
     for problem, sql in ((DIFFERENT, _changed(connection, table)), (EXTRA, _vanished(table))):
         with connection.cursor() as cursor:
             cursor.execute(f"{sql} ORDER BY 1")
             while rows := cursor.fetchmany(1000):
                 for key, known in rows:
-                    yield Difference(table.name, key, problem if known else MISSING)
+                    yield RowDifference(table.name, key, problem if known else MISSING)
 
 
 def record_differences(connection: BaseDatabaseWrapper, table: TrackedTable) -> None:

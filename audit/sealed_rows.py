@@ -49,7 +49,7 @@ def sealed_tables() -> list[SealedTable]:
     return [SealedTable(model) for model in (*histories, *others)]
 
 
-def leaves(
+def sealed_rows(
     table: SealedTable, columns: list[str], *, after: int, until: int, using: str = "default"
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (key, leaf hash) of the rows with after < key ≤ until, in order. Streams.
@@ -85,32 +85,32 @@ def _rows(
 
 
 @dataclass(frozen=True)
-class Form:
+class SealedForm:
     """How a column is read: as SQL, then by a function (None: as it is)."""
 
     sql: str = "{}"
     read: Callable[[Any], Any] | None = None
 
 
-def _form(field: Any, connection: BaseDatabaseWrapper) -> Form:
+def _form(field: Any, connection: BaseDatabaseWrapper) -> SealedForm:
     postgres = connection.vendor == "postgresql"
     while isinstance(field, models.ForeignKey):
         field = field.target_field
     match field:
         case models.DateTimeField():
             utc = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
-            return Form(utc) if postgres else Form("CAST({} AS TEXT)", _microseconds)
+            return SealedForm(utc) if postgres else SealedForm("CAST({} AS TEXT)", _microseconds)
         case models.DateField() | models.TimeField():
-            return Form("CAST({} AS TEXT)")
+            return SealedForm("CAST({} AS TEXT)")
         case models.DecimalField():
-            return Form("CAST({} AS TEXT)", _digits)
+            return SealedForm("CAST({} AS TEXT)", _digits)
         case models.JSONField():
-            return Form("CAST({} AS TEXT)", _json)
+            return SealedForm("CAST({} AS TEXT)", _json)
         case models.BooleanField():
-            return Form("{}", bool)
+            return SealedForm("{}", bool)
         case models.BinaryField():
-            return Form("{}", lambda value: bytes(value).hex())
-    return Form()
+            return SealedForm("{}", lambda value: bytes(value).hex())
+    return SealedForm()
 
 
 def _microseconds(text: str) -> str:

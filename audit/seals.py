@@ -19,7 +19,7 @@ from django.utils import timezone
 from audit import events, merkle
 from audit.canonical import canonical, sha256
 from audit.models import Seal, SealedPart
-from audit.sealed_rows import SealedTable, leaves, sealed_tables
+from audit.sealed_rows import SealedTable, sealed_rows, sealed_tables
 
 # Rows under one part (a tampered part narrows the search to so many) and under one seal (how long it takes).
 PART_ROWS = 2048
@@ -158,7 +158,7 @@ def catch_up_file() -> None:
     missing = [file_line(one) for one in Seal.objects.filter(number__gt=last).order_by("number")]
     if missing and not last:
         events.record(
-            kind=events.Kind.SEAL_FILE, detail={"seals": len(missing), "file": str(settings.SEAL_FILE)}
+            kind=events.AccessKind.SEAL_FILE, detail={"seals": len(missing), "file": str(settings.SEAL_FILE)}
         )
     append_to_file(missing)
 
@@ -205,7 +205,7 @@ def _unsealed(marks: dict[str, int]) -> Iterator[Part]:
         after, until = sealed.get(table.name, 0), marks[table.name]
         while left and after < until:
             part = Part(table)
-            for key, leaf in leaves(table, table.columns, after=after, until=until):
+            for key, leaf in sealed_rows(table, table.columns, after=after, until=until):
                 part.add(key, leaf)
                 if len(part.keys) >= min(PART_ROWS, left):
                     break
@@ -224,7 +224,7 @@ def _store(parts: list[Part], reason: str) -> Seal | None:
             return None
         now = timezone.now()
         if previous and now < previous.sealed_at:
-            events.record(kind=events.Kind.CLOCK, detail={"last seal": canonical(previous.sealed_at)})
+            events.record(kind=events.AccessKind.CLOCK, detail={"last seal": canonical(previous.sealed_at)})
         stored = [part.stored() for part in parts]
         one = _seal(previous, stored, reason=reason, at=now)
         one.save(force_insert=True)

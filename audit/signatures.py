@@ -28,7 +28,7 @@ MANIFEST = (
 )  # fmt: skip
 
 
-class Standing(models.TextChoices):
+class SignatureState(models.TextChoices):
     """What a signature is worth now."""
 
     VALID = "valid", gettext_lazy("Valid")
@@ -77,12 +77,12 @@ def valid_for(targets: Iterable[Any]) -> dict[int, list[Signature]]:
     return by_row
 
 
-def verify(signature: Signature) -> Standing:
+def verify(signature: Signature) -> SignatureState:
     """Recompute both hashes and say what the signature is worth. One query."""
     return next(standing for _signature, standing in verify_many([signature]))
 
 
-def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, Standing]]:
+def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, SignatureState]]:
     """Yield each signature with what it is worth. One query per signed model."""
     wanted: dict[str, set[int]] = {}
     for signature in signatures:
@@ -95,14 +95,18 @@ def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, St
         yield signature, _standing(signature, rows.get(signature.target_type, {}).get(signature.target_id))
 
 
-def _standing(signature: Signature, target: Any) -> Standing:
+def _standing(signature: Signature, target: Any) -> SignatureState:
     if manifest_hash(signature) != signature.manifest_hash:
-        return Standing.FORGED
+        return SignatureState.FORGED
     if signature.invalidated_at is not None:
-        return Standing.INVALIDATED
+        return SignatureState.INVALIDATED
     if target is None:
-        return Standing.GONE
-    return Standing.VALID if content_hash(target) == signature.content_hash else Standing.CONTENT_DIFFERS
+        return SignatureState.GONE
+    return (
+        SignatureState.VALID
+        if content_hash(target) == signature.content_hash
+        else SignatureState.CONTENT_DIFFERS
+    )
 
 
 def content_hash(target: Any) -> str:
@@ -129,18 +133,18 @@ def _require_right_to_sign(by: Any) -> None:
 
 def _require_password(password: str, by: Any, targets: Sequence[Any]) -> None:
     if recent_failures(by) >= ATTEMPTS:
-        _refuse(events.Kind.SIGNING_LOCKED, by, targets)
+        _refuse(events.AccessKind.SIGNING_LOCKED, by, targets)
         raise ValidationError(
             {"password": _("Too many wrong passwords. Signing is locked for you for fifteen minutes.")}
         )
     if not by.check_password(password):
-        _refuse(events.Kind.SIGNING_FAILED, by, targets)
+        _refuse(events.AccessKind.SIGNING_FAILED, by, targets)
         raise ValidationError({"password": _("This is not your password. Nothing was signed.")})
 
 
 def recent_failures(by: Any) -> int:
     """Return how many wrong passwords this person gave when signing, within fifteen minutes."""
-    return events.count_recent(kind=events.Kind.SIGNING_FAILED, user=by, within=ATTEMPTS_WITHIN)
+    return events.count_recent(kind=events.AccessKind.SIGNING_FAILED, user=by, within=ATTEMPTS_WITHIN)
 
 
 def _refuse(kind: str, by: Any, targets: Sequence[Any]) -> None:

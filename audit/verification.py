@@ -14,7 +14,7 @@ from django.db import connections
 from audit import replay, seals, signatures, triggers
 from audit.merkle import Tree
 from audit.models import Seal, SealedPart, Signature
-from audit.sealed_rows import SealedTable, leaves, sealed_tables
+from audit.sealed_rows import SealedTable, sealed_rows, sealed_tables
 from audit.triggers.tables import tracked_tables
 
 NO_ANCHOR = (
@@ -26,7 +26,7 @@ PARTS = 20
 
 
 @dataclass(frozen=True)
-class Finding:
+class TrailFinding:
     """Something that is not as it was: where, and what."""
 
     place: str
@@ -47,36 +47,36 @@ class Tally:
     notes: list[str] = field(default_factory=list)
 
 
-def findings(tally: Tally, *, using: str = "default") -> Iterator[Finding]:
+def findings(tally: Tally, *, using: str = "default") -> Iterator[TrailFinding]:
     """Yield every finding; `tally` is filled on the way."""
     for name in triggers.defects(using):
-        yield Finding(f"trigger {name}", "is missing, changed or switched off")
+        yield TrailFinding(f"trigger {name}", "is missing, changed or switched off")
     yield from _chain(tally)
     for table in sealed_tables():
         yield from _table(table, tally)
     for tracked in tracked_tables():
         for difference in replay.differences(connections[using], tracked):
-            yield Finding(f"{difference.table} {difference.key}", difference.problem)
+            yield TrailFinding(f"{difference.table} {difference.key}", difference.problem)
     yield from _signatures(tally)
 
 
-def _chain(tally: Tally) -> Iterator[Finding]:
+def _chain(tally: Tally) -> Iterator[TrailFinding]:
     try:
         lines = seals.read_file()
     except seals.SealBroken as broken:
-        yield Finding("file of the heads", str(broken))
+        yield TrailFinding("file of the heads", str(broken))
         return
     if not lines and Seal.objects.exists():
-        yield Finding("file of the heads", f"{settings.SEAL_FILE} is missing or empty: {NO_ANCHOR}")
+        yield TrailFinding("file of the heads", f"{settings.SEAL_FILE} is missing or empty: {NO_ANCHOR}")
     head, newest = "", max(lines, default=0)
     for number, one in enumerate(Seal.objects.order_by("number").iterator(PAGE), start=1):
         tally.seals = number
         if problem := _seal_problem(one, number, head, lines.pop(one.number, None), newest, tally):
-            yield Finding(f"seal {one.number}", problem)
+            yield TrailFinding(f"seal {one.number}", problem)
             return
         head = one.head
     if lines:
-        yield Finding(
+        yield TrailFinding(
             f"seal {min(lines)}", "stands in the file of the heads, but is gone: the end was cut off"
         )
 
@@ -99,7 +99,7 @@ def _seal_problem(one: Seal, number: int, head: str, line: str | None, newest: i
     return "" if seals.seal_head(one) == one.head else "was altered"
 
 
-def _table(table: SealedTable, tally: Tally) -> Iterator[Finding]:
+def _table(table: SealedTable, tally: Tally) -> Iterator[TrailFinding]:
     """Compare the sealed parts of one table with its rows; the first bad row of a part is named."""
     after = None
     for part in SealedPart.objects.filter(table=table.name).order_by("first_id").iterator(PARTS):
@@ -109,7 +109,7 @@ def _table(table: SealedTable, tally: Tally) -> Iterator[Finding]:
         try:
             yield from _part(table, part, after=lowest)
         except KeyError as column:
-            yield Finding(table.name, f"the column {column} is gone: what was sealed cannot be read")
+            yield TrailFinding(table.name, f"the column {column} is gone: what was sealed cannot be read")
             return
         after = part.last_id
     newer = (
@@ -118,33 +118,33 @@ def _table(table: SealedTable, tally: Tally) -> Iterator[Finding]:
     tally.newer += newer.count()
 
 
-def _inserted_before(table: SealedTable, part: SealedPart, after: int | None) -> Iterator[Finding]:
+def _inserted_before(table: SealedTable, part: SealedPart, after: int | None) -> Iterator[TrailFinding]:
     if after is None:
         earlier = table.model._base_manager.filter(pk__lt=part.first_id).order_by("pk")
         for key in earlier.values_list("pk", flat=True).iterator():
-            yield Finding(f"{table.name} {key}", "was inserted before what was sealed first")
+            yield TrailFinding(f"{table.name} {key}", "was inserted before what was sealed first")
 
 
-def _part(table: SealedTable, part: SealedPart, *, after: int) -> Iterator[Finding]:
+def _part(table: SealedTable, part: SealedPart, *, after: int) -> Iterator[TrailFinding]:
     expected = dict(zip(seals.unpacked_ids(part), _prefixes(part), strict=True))
     tree, whole = Tree(), True
-    for key, leaf in leaves(table, part.columns, after=after, until=part.last_id):
+    for key, leaf in sealed_rows(table, part.columns, after=after, until=part.last_id):
         tree.add(leaf)
         prefix = expected.pop(key, None)
         if prefix != leaf[: seals.PREFIX_BYTES]:
             whole = False
             yield from _removed(table, [missing for missing in expected if missing < key])
             expected = {left: value for left, value in expected.items() if left > key}
-            yield Finding(f"{table.name} {key}", "was inserted" if prefix is None else "was altered")
+            yield TrailFinding(f"{table.name} {key}", "was inserted" if prefix is None else "was altered")
     yield from _removed(table, list(expected))
     if whole and not expected and tree.root().hex() != part.root:
         rows = f"{table.name} {part.first_id} to {part.last_id}"
-        yield Finding(rows, "one of these rows was altered, and the list of their hashes too")
+        yield TrailFinding(rows, "one of these rows was altered, and the list of their hashes too")
 
 
-def _removed(table: SealedTable, keys: list[int]) -> Iterator[Finding]:
+def _removed(table: SealedTable, keys: list[int]) -> Iterator[TrailFinding]:
     for key in keys:
-        yield Finding(f"{table.name} {key}", "was removed")
+        yield TrailFinding(f"{table.name} {key}", "was removed")
 
 
 def _prefixes(part: SealedPart) -> list[bytes]:
@@ -152,14 +152,14 @@ def _prefixes(part: SealedPart) -> list[bytes]:
     return [packed[at : at + size] for at in range(0, len(packed), size)]
 
 
-def _signatures(tally: Tally) -> Iterator[Finding]:
-    whole = (signatures.Standing.VALID, signatures.Standing.INVALIDATED)
+def _signatures(tally: Tally) -> Iterator[TrailFinding]:
+    whole = (signatures.SignatureState.VALID, signatures.SignatureState.INVALIDATED)
     for page in batched(Signature.objects.order_by("pk").iterator(PAGE), PAGE):
         tally.signatures += len(page)
         for signature, standing in signatures.verify_many(page):
             if standing not in whole:
                 place = f"signature {signature.pk} on {signature.target_type} {signature.target_id}"
-                yield Finding(place, str(standing.label))
+                yield TrailFinding(place, str(standing.label))
 
 
 def batched(rows: Iterator[Signature], size: int) -> Iterator[list[Signature]]:

@@ -17,7 +17,7 @@ from demo.stories import STORIES, Event, Story
 from dosing.administration import Bedside, Product, record_infusion, record_preparation
 from dosing.models import AllocationSlot, Infusion
 from dosing.weights import last_weight
-from patients.casebook.casebook import Casebook, Place, forms_of
+from patients.casebook.casebook import Casebook, FormPlace, forms_of
 from patients.entry import saving
 from patients.models import Consent, Patient, Visit
 from patients.participation.consent import record_capacity, record_consent
@@ -28,7 +28,7 @@ from patients.participation.enrolment import enrol
 from patients.participation.screening import fail_screening, screen
 from patients.participation.visits import add_unscheduled, hold_visit
 from patients.review import source_verification
-from patients.review.marks import Seen
+from patients.review.marks import SeenVersion
 from patients.review.signatures import sign_records
 from protocol.document.design import Safety
 from protocol.document.document import Protocol
@@ -161,7 +161,9 @@ class Populator:
         """Open the casebook as the coordinator does."""
         return Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=patient.code)
 
-    def save(self, casebook: Casebook, place: Place, values: dict[str, Any], *, draft: bool = False) -> None:
+    def save(
+        self, casebook: Casebook, place: FormPlace, values: dict[str, Any], *, draft: bool = False
+    ) -> None:
         """Enter one form; what cannot be completed as it is stays a draft, as with real people."""
         by = self.people["coordinator"]
         try:
@@ -375,7 +377,7 @@ class Populator:
         """Compare the first forms of a patient with the source, as the protocol plans it."""
         rows = patient.records.filter(state="complete").select_related("protocol").order_by("pk")[:10]
         seen = [
-            Seen(row.pk, row.version, items)
+            SeenVersion(row.pk, row.version, items)
             for row in rows
             if (items := source_verification.to_verify(row, ()))
         ]

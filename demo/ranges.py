@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from protocol.document.items import Item
-from trials.laboratories.ranges import Facts, add_laboratory, add_ranges, items_with_ranges
+from trials.laboratories.ranges import RangeFacts, add_laboratory, add_ranges, items_with_ranges
 from trials.models import Laboratory, Trial
 
 PUBLISHED = Path(__file__).with_name("ranges.csv")
@@ -23,7 +23,7 @@ def example_laboratory(trial: Trial) -> Laboratory:
     return laboratory
 
 
-def _ranges(trial: Trial) -> list[Facts]:
+def _ranges(trial: Trial) -> list[RangeFacts]:
     with PUBLISHED.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     items = items_with_ranges(trial.rules)
@@ -34,10 +34,10 @@ def _is_of(item: Item, row: dict[str, str]) -> bool:
     return item.cdisc == row["cdisc"] and item.unit == row["unit"]
 
 
-def _facts(path: str, row: dict[str, str]) -> Facts:
+def _facts(path: str, row: dict[str, str]) -> RangeFacts:
     form, _dot, item = path.partition(".")
     lower, upper = (Decimal(row[name]) if row[name] else None for name in ("lower", "upper"))
-    return Facts(
+    return RangeFacts(
         form=form, item=item, unit=row["unit"], sex=row["sex"], lower=lower, upper=upper,
         effective_from=FIRST_DAY, source=f"{LABEL}: {row['source']}",
     )  # fmt: skip

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import because
-from dosing.conflicts import Stale
+from dosing.conflicts import StaleInfusion
 from dosing.models import Infusion
 from dosing.product import Product, record_preparation
 from dosing.schedule import (
@@ -39,9 +39,9 @@ from protocol.values.moments import Moment
 __all__ = [
     "Bedside",
     "Product",
-    "Stale",
+    "StaleInfusion",
+    "infusion_obstacle",
     "mark_not_given",
-    "obstacle",
     "record_infusion",
     "record_preparation",
     "record_weight",
@@ -152,7 +152,7 @@ def mark_not_given(*, infusion: Infusion, reason: str, version: int, by: User) -
     return row
 
 
-def obstacle(infusion: Infusion) -> str:
+def infusion_obstacle(infusion: Infusion) -> str:
     """Return in a sentence why nothing can be recorded at the bedside now, or nothing. Needs `infusion.patient`."""
     try:
         _refuse(infusion.patient, infusion)
@@ -167,7 +167,7 @@ def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
     row.patient = patient
     refuse_closed_place(None, row.visit)
     if row.version != version:
-        raise Stale(row)
+        raise StaleInfusion(row)
     return patient, row
 
 

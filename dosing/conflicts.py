@@ -3,7 +3,7 @@
 from dosing.models import Infusion, Preparation
 
 
-class Stale(Exception):
+class StaleInfusion(Exception):
     """Somebody saved the same row meanwhile; `row` is what is stored now."""
 
     def __init__(self, row: Infusion | Preparation) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import acting, because
 from dosing.allocation import arm_of
-from dosing.conflicts import Stale
+from dosing.conflicts import StaleInfusion
 from dosing.dose import DoseFinding, cells_per_kg, compare
 from dosing.models import Infusion, Preparation
 from patients.models import Patient
@@ -70,7 +70,7 @@ def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion, Preparat
     row.patient = patient
     product = Preparation.objects.select_for_update(of=("self",)).filter(infusion=row).first()
     if (product.version if product else 0) != version:
-        raise Stale(product or Preparation(infusion=row, patient=patient, version=0))
+        raise StaleInfusion(product or Preparation(infusion=row, patient=patient, version=0))
     if row.state == Infusion.State.NOT_GIVEN and product is None:
         raise ValidationError(_("This infusion was not given: nothing is prepared for it."))
     return patient, row, product

@@ -15,7 +15,7 @@ ALGORITHM = "permuted-blocks-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListPosition:
     """One place of the list: position from 1 in its stratum, number of its block from 1, and the arm."""
 
     stratum: str
@@ -26,7 +26,7 @@ class Place:
 
 def permuted_blocks(
     *, seed: str, stratum: str, size: int, block_sizes: Sequence[int], ratio: Mapping[str, int]
-) -> list[Place]:
+) -> list[ListPosition]:
     """Return at least `size` places of one stratum, whole blocks only.
 
     Raises ValueError when a block size is not a multiple of the sum of the ratio, or there is no seed.
@@ -36,12 +36,12 @@ def permuted_blocks(
         raise ValueError("a list needs a seed, a size and a ratio")
     if not block_sizes or any(each < whole or each % whole for each in block_sizes):
         raise ValueError(f"block sizes must be multiples of {whole}")
-    places: list[Place] = []
+    places: list[ListPosition] = []
     for number, arms in enumerate(_blocks(f"{seed}|{stratum}", sorted(block_sizes), ratio), start=1):
         if len(places) >= size:
             break
         first = len(places) + 1
-        places += [Place(stratum, first + offset, number, arm) for offset, arm in enumerate(arms)]
+        places += [ListPosition(stratum, first + offset, number, arm) for offset, arm in enumerate(arms)]
     return places
 
 

@@ -11,7 +11,7 @@ def note_treatment_read(request: TrialRequest, *, page: str, patient: Patient | 
     if not request.trial.masked or request.method != "GET":
         return
     events.record(
-        kind=events.Kind.TREATMENT_SEEN,
+        kind=events.AccessKind.TREATMENT_SEEN,
         trial_id=request.trial.pk,
         patient_id=patient.pk if patient else None,
         detail={"page": page},

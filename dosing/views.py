@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.kept_forms import kept_data
-from dosing.administration import obstacle
-from dosing.conflicts import Stale
+from dosing.administration import infusion_obstacle
+from dosing.conflicts import StaleInfusion
 from dosing.dose_box import dose_box
 from dosing.forms import BedsideForm, NotGivenForm, WeightForm
 from dosing.labels import infusion_facts, product_facts, status_tag, today_at, window_words
@@ -61,7 +61,7 @@ def row_page(
             if form.is_valid() and form.save(by=request.user):
                 messages.success(request, _("Infusion %(number)d is saved.") % {"number": row.number})
                 return redirect(done)
-        except Stale as stale:
+        except StaleInfusion as stale:
             form, status = form.again(stale.row), 409
             context = {"differences": form.differences(), "changed": last_change(stale.row)}
             if not context["differences"]:
@@ -95,7 +95,7 @@ def infusion(request: TrialRequest, code: str, number: int) -> HttpResponse:
 def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
     """Return what the page of an infusion shows beside the form; the product only to those who may know it."""
     may_record = request.access.may(P.RECORD_INFUSION)
-    problem = obstacle(row) if may_record else ""
+    problem = infusion_obstacle(row) if may_record else ""
     open_now = may_record and not problem
     recorded = row.state != Infusion.State.PLANNED
     visits = row.patient.protocol.rules.visits
@@ -139,7 +139,7 @@ def weight(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/weight.html",
         row=row,
         done=infusion_address(row),
-        around=lambda now: {"obstacle": obstacle(now)},
+        around=lambda now: {"obstacle": infusion_obstacle(now)},
     )
 
 

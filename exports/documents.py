@@ -93,7 +93,9 @@ def register_copy(copy: Copy, stage: str, **told: Any) -> None:
 
 def _register(trial: Trial, about: dict[str, Any], patient_id: int | None = None) -> None:
     see = str(P.SEE_TREATMENT) if trial.masked and about["treatment"] else ""
-    events.record(kind=events.Kind.EXPORTED, trial_id=trial.pk, patient_id=patient_id, detail=about, see=see)
+    events.record(
+        kind=events.AccessKind.EXPORTED, trial_id=trial.pk, patient_id=patient_id, detail=about, see=see
+    )
 
 
 def make(key: str) -> None:

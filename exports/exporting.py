@@ -14,7 +14,7 @@ from exports.tables.dictionary import dictionary_table
 from exports.tables.forms import form_tables
 from exports.tables.manifest import manifest
 from exports.tables.snapshot import snapshot
-from exports.tables.study import Table, study_tables
+from exports.tables.study import StudyTable, study_tables
 from exports.tables.trail import trail_table
 from patients.entry.attachments import Damaged, content, file_items
 from patients.models import Attachment, Record
@@ -23,7 +23,7 @@ from trials.models import Trial
 from trials.permissions import Permission
 
 
-def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[Table]:
+def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[StudyTable]:
     """Yield every table of the export, in the order of the archive."""
     yield from study_tables(trial, sees_treatment=sees_treatment)
     yield from form_tables(trial, sees_files=sees_files)
@@ -46,7 +46,7 @@ def export(
     """
     detail = {"purpose": purpose, "format": "csv", "treatment": sees_treatment, "files": sees_files}
     events.record(
-        kind=events.Kind.EXPORTED,
+        kind=events.AccessKind.EXPORTED,
         user=by,
         trial_id=trial.pk,
         detail={**detail, "stage": "started"},
@@ -61,10 +61,10 @@ def _pieces(
 ) -> Iterator[bytes]:
     """Write the archive. Runs while the answer is sent, after the request: the actor is taken along."""
     at = timezone.now()
-    archive, seen = Archive(written_at=at), list[Table]()
+    archive, seen = Archive(written_at=at), list[StudyTable]()
     sees_treatment, sees_files = bool(detail["treatment"]), bool(detail["files"])
 
-    def watched() -> Iterator[Table]:
+    def watched() -> Iterator[StudyTable]:
         for table in tables_of(trial, sees_treatment=sees_treatment, sees_files=sees_files):
             seen.append(table)
             yield table
@@ -78,7 +78,11 @@ def _pieces(
     finished["rows"] = {file.name: file.rows for file in archive.files}
     with resuming(actor):
         events.record(
-            kind=events.Kind.EXPORTED, user=by, trial_id=trial.pk, detail=finished, see=_see(trial, detail)
+            kind=events.AccessKind.EXPORTED,
+            user=by,
+            trial_id=trial.pk,
+            detail=finished,
+            see=_see(trial, detail),
         )
 
 

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.events import Kind
+from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.seals import SealBroken
 from exports.exporting import export, tables_of
@@ -47,7 +47,7 @@ def index(request: TrialRequest) -> HttpResponseBase:
 def earlier_exports(request: TrialRequest) -> list[AccessEvent]:
     """Return the newest finished exports that this person may know of."""
     rows = AccessEvent.objects.filter(
-        trial_id=request.trial.pk, kind=Kind.EXPORTED, detail__stage="finished"
+        trial_id=request.trial.pk, kind=AccessKind.EXPORTED, detail__stage="finished"
     ).order_by("-at", "-pk")
     if request.access.blinded:
         rows = rows.filter(detail__treatment=False)

@@ -17,7 +17,7 @@ OVER = frozenset({"recovered", "sequelae", FATAL})
 NOT_OVER = frozenset({"recovering", "not_recovered"})
 
 
-class Criterion(StrEnum):
+class SeriousnessCriterion(StrEnum):
     """The six seriousness criteria of ICH E2A §II.B, in the order of E2B(R3) E.i.3.2a to f.
 
     Each code is the column of `AdverseEvent` that holds the answer.
@@ -40,7 +40,7 @@ class Class(StrEnum):
     SAR = "SAR"
 
 
-class Finding(StrEnum):
+class EventFinding(StrEnum):
     """Answers of one event that disagree with each other (SAF-02): a question, not a refusal."""
 
     DEATH_DISAGREES = "death_disagrees"
@@ -51,7 +51,7 @@ class Finding(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
+class EventAssessment:
     """What was answered about one event. Empty or None means that nobody answered.
 
     seriousness: the criteria that apply, or `{"none_of_these"}` for the explicit "none of these".
@@ -71,7 +71,7 @@ def serious(seriousness: Collection[str]) -> bool | None:
     One criterion is enough. Raises ValueError for "none of these" beside one, and for an unknown code.
     """
     chosen = frozenset(seriousness)
-    unknown = chosen - {NONE_OF_THESE, *Criterion}
+    unknown = chosen - {NONE_OF_THESE, *SeriousnessCriterion}
     if unknown:
         raise ValueError(f"Not a seriousness criterion: {', '.join(sorted(unknown))}")
     if NONE_OF_THESE in chosen and len(chosen) > 1:
@@ -98,19 +98,19 @@ def classify(*, seriousness: Collection[str], causality: str) -> Class:
     return Class.AR if is_related else Class.AE
 
 
-def findings(answers: Answers) -> tuple[Finding, ...]:
+def findings(answers: EventAssessment) -> tuple[EventFinding, ...]:
     """Return where the answers disagree, or where an answer is missing on which the classification rests."""
     found = []
     if serious(answers.seriousness) is None:
-        found.append(Finding.SERIOUSNESS_MISSING)
+        found.append(EventFinding.SERIOUSNESS_MISSING)
     if not answers.causality:
-        found.append(Finding.CAUSALITY_MISSING)
+        found.append(EventFinding.CAUSALITY_MISSING)
     if len(set(signs_of_death(answers).values())) > 1:
-        found.append(Finding.DEATH_DISAGREES)
+        found.append(EventFinding.DEATH_DISAGREES)
     if _grade_4_unexplained(answers):
-        found.append(Finding.GRADE_4_WITHOUT_CRITERION)
+        found.append(EventFinding.GRADE_4_WITHOUT_CRITERION)
     if _outcome_disagrees(answers):
-        found.append(Finding.OUTCOME_DISAGREES_WITH_ONGOING)
+        found.append(EventFinding.OUTCOME_DISAGREES_WITH_ONGOING)
     return tuple(found)
 
 
@@ -119,7 +119,7 @@ def death_differs(outcome: str, end: Moment | None, died: Moment) -> bool:
     return outcome == FATAL and end is not None and bool(before(end, died) or before(died, end))
 
 
-def signs_of_death(answers: Answers) -> dict[str, bool]:
+def signs_of_death(answers: EventAssessment) -> dict[str, bool]:
     """Return, for grade, outcome and seriousness, whether each says that the patient died of the event.
 
     Only answered ones are there: a missing grade says neither yes nor no. All must agree (SAF-02).
@@ -130,17 +130,21 @@ def signs_of_death(answers: Answers) -> dict[str, bool]:
     if answers.outcome:
         signs["outcome"] = answers.outcome == FATAL
     if answers.seriousness:
-        signs["seriousness"] = Criterion.DEATH in answers.seriousness
+        signs["seriousness"] = SeriousnessCriterion.DEATH in answers.seriousness
     return signs
 
 
-def _grade_4_unexplained(answers: Answers) -> bool:
+def _grade_4_unexplained(answers: EventAssessment) -> bool:
     # CTCAE calls grade 4 life-threatening, so one without a criterion that says as much is asked about.
-    explained = {Criterion.LIFE_THREATENING, Criterion.MEDICALLY_IMPORTANT, Criterion.DEATH}
+    explained = {
+        SeriousnessCriterion.LIFE_THREATENING,
+        SeriousnessCriterion.MEDICALLY_IMPORTANT,
+        SeriousnessCriterion.DEATH,
+    }
     return answers.grade == 4 and bool(answers.seriousness) and not explained & answers.seriousness
 
 
-def _outcome_disagrees(answers: Answers) -> bool:
+def _outcome_disagrees(answers: EventAssessment) -> bool:
     if answers.ongoing is None:
         return False
     return answers.outcome in (OVER if answers.ongoing else NOT_OVER)

@@ -42,7 +42,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """What a clock shows at one instant: its stage, and the time left or the time by which it is late."""
 
     stage: Stage
@@ -82,7 +82,7 @@ def days_deadline(aware_at: datetime, *, days: int, zone: str) -> datetime:
 
 def read(
     *, starts_at: datetime, due_at: datetime, now: datetime, stopped_at: datetime | None = None
-) -> Reading:
+) -> ClockReading:
     """Return what a clock shows `now`, or what it showed when the report was made at `stopped_at`.
 
     A report at the very instant of the deadline is in time.
@@ -92,7 +92,7 @@ def read(
     length = (_utc(due_at) - _utc(starts_at)).total_seconds()
     share = (moment - _utc(starts_at)).total_seconds() / length if length > 0 else DUE
     stage = _running(share, late=late) if stopped_at is None else Stage.LATE if late else Stage.IN_TIME
-    return Reading(stage, span(abs(_utc(due_at) - moment)), share)
+    return ClockReading(stage, span(abs(_utc(due_at) - moment)), share)
 
 
 def span(length: timedelta) -> Span:

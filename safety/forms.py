@@ -175,7 +175,7 @@ class SponsorForm(EventStepForm):
         self.order_fields(["at", "late_reason"])
 
 
-class ReviewForm(PasswordForm):
+class EventReviewForm(PasswordForm):
     """One password and one meaning for every event shown."""
 
     meaning = forms.ChoiceField(label=_("Meaning of your signature"), choices=[CHOOSE, *Meaning.choices])

@@ -17,10 +17,10 @@ from patients.participation.disposition import died_on
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, days_between
 from safety import choices
-from safety.classification import FATAL, Class, Finding, death_differs
-from safety.clocks import Reading, Span, Stage
+from safety.classification import FATAL, Class, EventFinding, death_differs
+from safety.clocks import ClockReading, Span, Stage
 from safety.models import AdverseEvent
-from safety.timing import Since
+from safety.timing import TimeSinceInfusion
 
 CLASS_TITLES: dict[str, str | Promise] = {
     Class.AE: lazy("Adverse event"),
@@ -30,17 +30,19 @@ CLASS_TITLES: dict[str, str | Promise] = {
 }
 CLASS_TONES = {Class.AE: "none", Class.AR: "draft", Class.SAE: "late", Class.SAR: "late"}
 FINDINGS: dict[str, str | Promise] = {
-    Finding.DEATH_DISAGREES: lazy(
+    EventFinding.DEATH_DISAGREES: lazy(
         "Grade 5, a fatal outcome and the criterion “results in death” go together: at least one is missing."
     ),
-    Finding.GRADE_4_WITHOUT_CRITERION: lazy(
+    EventFinding.GRADE_4_WITHOUT_CRITERION: lazy(
         "Grade 4 is life-threatening, but neither that criterion nor “medically important” is ticked."
     ),
-    Finding.OUTCOME_DISAGREES_WITH_ONGOING: lazy(
+    EventFinding.OUTCOME_DISAGREES_WITH_ONGOING: lazy(
         "The outcome and whether the event is still going on do not fit each other."
     ),
-    Finding.CAUSALITY_MISSING: lazy("The causality is not assessed: the event counts as related until then."),
-    Finding.SERIOUSNESS_MISSING: lazy("It was not answered whether the event is serious."),
+    EventFinding.CAUSALITY_MISSING: lazy(
+        "The causality is not assessed: the event counts as related until then."
+    ),
+    EventFinding.SERIOUSNESS_MISSING: lazy("It was not answered whether the event is serious."),
 }
 CLOCK_TONES = {
     Stage.RUNNING: "due",
@@ -183,7 +185,7 @@ def shorter(span: Span) -> str:
     return _("%(hours)s h") % {"hours": span.hours} if span.hours else length(span)
 
 
-def clock_text(reading: Reading, told: Callable[[Span], str] = length) -> str:
+def clock_text(reading: ClockReading, told: Callable[[Span], str] = length) -> str:
     """Return what the clock shows: time left, time overdue, or how the report stood to its deadline."""
     sentences = {
         Stage.OVERDUE: _("overdue by %(time)s"),
@@ -215,7 +217,7 @@ def _death_words(event: AdverseEvent) -> list[str]:
     return [_("A form says that the patient died on %(day)s: a fatal event ends on that day.") % {"day": day}]
 
 
-def since_text(since: Since) -> str:
+def since_text(since: TimeSinceInfusion) -> str:
     """Return the time since a milestone: `D1 · 26 h 30 min after`, or what is known of it."""
     days = day(since.days[0]) if since.same_day_known else f"{day(since.days[0])}–{day(since.days[1])}"
     if not since.exact:

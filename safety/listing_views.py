@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from safety import reporting
 from safety.columns import event_columns
 from safety.filters import AdverseEventFilter
-from safety.forms import ReviewForm
+from safety.forms import EventReviewForm
 from safety.labels import Wording, counted, finding_words
 from safety.models import AdverseEvent
 from safety.reviews import TONES, attach_reviews, review_state
@@ -66,7 +66,7 @@ def sign(request: TrialRequest) -> HttpResponse:
     chosen = _chosen(request)
     rows = _found(request, chosen)
     reviewable = [event for event in rows if not reporting.not_reviewable(event)]
-    form = ReviewForm(request.POST if request.method == "POST" else None, trial=request.trial)
+    form = EventReviewForm(request.POST if request.method == "POST" else None, trial=request.trial)
     if request.method == "POST" and form.is_valid():
         given = {"events": rows, "versions": chosen, "by": request.user, **form.cleaned_data}
         if form.carried_out(reporting.review_events, **given):

@@ -18,10 +18,10 @@ from safety import clocks
 from safety.classification import (
     NONE_OF_THESE,
     UNRELATED_CAUSALITIES,
-    Answers,
     Class,
-    Criterion,
-    Finding,
+    EventAssessment,
+    EventFinding,
+    SeriousnessCriterion,
     classify,
     findings,
 )
@@ -30,7 +30,7 @@ from trials.models import Trial
 
 NOT_OF_SPECIAL_INTEREST = "none"
 # As plain text: a migration must not name an enumeration of ours.
-CRITERIA = tuple(criterion.value for criterion in Criterion)
+CRITERIA = tuple(criterion.value for criterion in SeriousnessCriterion)
 ANY_CRITERION = reduce(or_, (Q(**{criterion: True}) for criterion in CRITERIA))
 NO_CRITERION = Q(**dict.fromkeys(CRITERIA, False))
 
@@ -244,9 +244,9 @@ class AdverseEvent(models.Model):
         return frozenset(name for name in (*CRITERIA, NONE_OF_THESE) if getattr(self, name))
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> EventAssessment:
         """Return the answers that the classification rests on."""
-        return Answers(
+        return EventAssessment(
             seriousness=self.seriousness,
             causality=self.causality,
             grade=self.grade,
@@ -260,7 +260,7 @@ class AdverseEvent(models.Model):
         return classify(seriousness=self.seriousness, causality=self.causality)
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[EventFinding, ...]:
         """Return where the answers disagree or are missing; none for an event entered in error."""
         return () if self.in_error else findings(self.answers)
 
@@ -289,7 +289,7 @@ class AdverseEvent(models.Model):
         """Return when the site knew that the event is serious: the start of the 24 hours (CLK-04)."""
         return self.serious_aware_at or self.aware_at
 
-    def clock(self, now: datetime | None = None) -> clocks.Reading | None:
+    def clock(self, now: datetime | None = None) -> clocks.ClockReading | None:
         """Return what the reporting clock shows, or None for an event that has none."""
         start = self.clock_starts_at
         if self.in_error or self.none_of_these or start is None or self.due_at is None:

@@ -9,7 +9,7 @@ from protocol.values.moments import Moment, before, days_between, minutes_betwee
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class TimeSinceInfusion:
     """The time from a milestone to an event: the fewest and the most calendar days and elapsed minutes.
 
     after: True when the event came at or after the milestone, False before it, None when nobody can tell.
@@ -30,10 +30,10 @@ class Since:
         return self.days[0] == self.days[1]
 
 
-def since(milestone: Moment, event: Moment, zone: str) -> Since:
+def since(milestone: Moment, event: Moment, zone: str) -> TimeSinceInfusion:
     """Return the time from a milestone to an event on the clock of the site."""
     came_before = before(event, milestone)
-    return Since(
+    return TimeSinceInfusion(
         days=days_between(milestone, event, zone),
         minutes=minutes_between(milestone.placed(zone), event.placed(zone)),
         after=None if came_before is None else not came_before,

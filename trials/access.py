@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 
 from accounts.models import User
 from audit import context
-from audit.compiled_queries import Prepared
+from audit.compiled_queries import CompiledQuery
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES, Role
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OFFERED = SAFE | {"POST"}
-DELEGATION = Prepared(
+DELEGATION = CompiledQuery(
     lambda user, slug, today: (
         Delegation.objects.active(today)
         .filter(user=user, trial__slug=slug)

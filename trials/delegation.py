@@ -131,7 +131,7 @@ def give_initial_password(*, user: User, reason: str, by: User) -> str:
         user.save(update_fields=["password", "must_change_password"])
     end_sessions(user=user)
     events.record(
-        kind=events.Kind.PASSWORD_CHANGED, user=user, detail={"initial password given by": by.username}
+        kind=events.AccessKind.PASSWORD_CHANGED, user=user, detail={"initial password given by": by.username}
     )
     return password
 
@@ -143,7 +143,7 @@ def remove_factors(*, user: User, reason: str, by: User) -> None:
     removed, _details = Authenticator.objects.filter(user=user).delete()
     end_sessions(user=user)
     detail = {"change": "all removed", "count": removed, "by": by.username, "reason": reason}
-    events.record(kind=events.Kind.FACTOR_CHANGED, user=user, detail=detail)
+    events.record(kind=events.AccessKind.FACTOR_CHANGED, user=user, detail=detail)
 
 
 def _may_manage(user: User, by: User) -> None:

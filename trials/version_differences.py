@@ -8,7 +8,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from protocol.checking.differences import Change, Detail
+from protocol.checking.differences import Detail, ProtocolChange
 
 # Which tables of the file stand under which heading, in the order shown.
 SECTIONS: tuple[tuple[str, str | Promise, tuple[str, ...]], ...] = (
@@ -122,7 +122,7 @@ class ChangeSection:
     lines: tuple[ChangeLine, ...]
 
 
-def in_sections(changes: Iterable[Change]) -> list[ChangeSection]:
+def in_sections(changes: Iterable[ProtocolChange]) -> list[ChangeSection]:
     """Return the changes in words, by heading; headings without a change are left out."""
     known = {table: name for name, _title, tables in SECTIONS for table in tables}
     by_name: dict[str, list[ChangeLine]] = {}
@@ -135,13 +135,13 @@ def in_sections(changes: Iterable[Change]) -> list[ChangeSection]:
     ]
 
 
-def _line(change: Change) -> ChangeLine:
+def _line(change: ProtocolChange) -> ChangeLine:
     words, tone = KINDS[change.kind]
     details = [DetailLine(_property(each.name), each.before, each.after) for each in _told(change)]
     return ChangeLine(change.kind, str(words), tone, title_of(change), change.path, tuple(details))
 
 
-def _told(change: Change) -> Iterable[Detail]:
+def _told(change: ProtocolChange) -> Iterable[Detail]:
     """Of a part that came or went the file tells the rest."""
     if change.kind not in ("added", "removed") or change.section in WHOLE:
         return change.details
@@ -149,7 +149,7 @@ def _told(change: Change) -> Iterable[Detail]:
     return [by_name[name] for name in TOLD_FIRST if name in by_name]
 
 
-def title_of(change: Change) -> str:
+def title_of(change: ProtocolChange) -> str:
     """Return what a part is called."""
     if not isinstance(change.title, str):
         return change.title.in_language(get_language() or "en")

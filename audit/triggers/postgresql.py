@@ -37,7 +37,7 @@ BITS = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE
 
 
 @dataclass(frozen=True)
-class Function:
+class TriggerFunction:
     """A function: its name, its body in PL/pgSQL and what it returns."""
 
     name: str
@@ -76,19 +76,19 @@ class Trigger:
         return sum(BITS.get(word, 0) for word in [self.per, *self.event.split()])
 
 
-REFUSAL = Function(
+REFUSAL = TriggerFunction(
     f"{PREFIX}refuse",
     "BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation'; END",
 )
 
 
-def lock_function(names: list[str]) -> Function:
+def lock_function(names: list[str]) -> TriggerFunction:
     """Return the function with which a seal waits for those who are writing to the trail (audit.seals)."""
     listed = ", ".join(f'"{name}"' for name in names)
-    return Function(f"{PREFIX}lock_trail", f"BEGIN LOCK TABLE {listed} IN SHARE MODE; END", "void")
+    return TriggerFunction(f"{PREFIX}lock_trail", f"BEGIN LOCK TABLE {listed} IN SHARE MODE; END", "void")
 
 
-def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[Function], list[Trigger]]:
+def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunction], list[Trigger]]:
     """Return functions and triggers for the tables among `names`."""
     functions, found = [REFUSAL], list[Trigger]()
     if written := [table.history for table in tables] + [name for name in sealed_beside() if name in names]:
@@ -135,7 +135,7 @@ def history_copy(
     return f'INSERT INTO "{table.history}" ({names}) SELECT {", ".join(values.values())}{source}'
 
 
-def _trail_function(table: TrackedTable) -> Function:
+def _trail_function(table: TrackedTable) -> TriggerFunction:
     key = f'NEW."{table.key}" IS DISTINCT FROM OLD."{table.key}"'
     kind = "CASE TG_OP WHEN 'INSERT' THEN '+' ELSE '~' END"
     insert = history_copy(table, row="NEW", kind=kind, actor="actor")
@@ -152,7 +152,7 @@ BEGIN
   {insert};{_invalidation(table)}{_covering(table)}{_undoing(table)}
   RETURN NULL;
 END"""
-    return Function(f"{PREFIX}trail_{table.name}", body)
+    return TriggerFunction(f"{PREFIX}trail_{table.name}", body)
 
 
 BECAUSE = "coalesce(nullif(actor->>'reason', ''), 'content changed')"
@@ -208,7 +208,7 @@ def _undoing(table: TrackedTable) -> str:
   END IF;"""
 
 
-def _lock_guard(table: TrackedTable) -> Function:
+def _lock_guard(table: TrackedTable) -> TriggerFunction:
     refuse = f"RAISE EXCEPTION '{LOCKED.format(table=table.name)}' {REFUSE}"
     closed = table.closed("OLD", own=True)
     if table.ways_up:
@@ -223,7 +223,7 @@ BEGIN
   IF {differs(table.held)} AND ({closed}) THEN {refuse}; END IF;{marks}{_holds(table)}
   RETURN NEW;
 END"""
-    return Function(f"{PREFIX}locked_{table.name}", body)
+    return TriggerFunction(f"{PREFIX}locked_{table.name}", body)
 
 
 def _mark_guard(table: TrackedTable, refuse: str) -> str:
@@ -243,17 +243,17 @@ def _holds(table: TrackedTable) -> str:
     )
 
 
-def _final_function(table: TrackedTable) -> Function:
+def _final_function(table: TrackedTable) -> TriggerFunction:
     changed = " OR ".join(f'(OLD."{name}" IS NOT NULL AND {differs((name,))})' for name in table.settled)
     body = f"""
 BEGIN
   IF {changed} THEN RAISE EXCEPTION '{FINAL_IS_FIXED.format(table=table.name)}' {REFUSE}; END IF;
   RETURN NEW;
 END"""
-    return Function(f"{PREFIX}final_{table.name}", body)
+    return TriggerFunction(f"{PREFIX}final_{table.name}", body)
 
 
-def _apart_function(table: TrackedTable) -> Function:
+def _apart_function(table: TrackedTable) -> TriggerFunction:
     """Return the guard; the row above is held first, and the others are read after whoever held it is done."""
     relation: Any = table.model._meta.get_field(table.apart.under if table.apart else "")
     above, key = relation.related_model._meta.db_table, relation.related_model._meta.pk.column
@@ -266,7 +266,7 @@ BEGIN
   IF {table.meets} THEN RAISE EXCEPTION '{NOT_APART.format(table=table.name)}' {REFUSE}; END IF;
   RETURN NULL;
 END"""
-    return Function(f"{PREFIX}apart_{table.name}", body)
+    return TriggerFunction(f"{PREFIX}apart_{table.name}", body)
 
 
 def _trail_triggers(table: TrackedTable) -> list[Trigger]:
@@ -290,7 +290,7 @@ def _append_only(name: str) -> list[Trigger]:
     ]
 
 
-def _signature_guard() -> Function:
+def _signature_guard() -> TriggerFunction:
     body = f"""
 BEGIN
   IF {differs(fixed_signature_columns())}
@@ -298,4 +298,4 @@ BEGIN
   THEN RAISE EXCEPTION '{SIGNED_IS_FIXED}' {REFUSE}; END IF;
   RETURN NEW;
 END"""
-    return Function(f"{PREFIX}signature_is_fixed", body)
+    return TriggerFunction(f"{PREFIX}signature_is_fixed", body)

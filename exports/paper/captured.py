@@ -7,13 +7,13 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from audit.models import Signature
-from audit.signatures import Standing, verify_many
+from audit.signatures import SignatureState, verify_many
 from exports.paper.audience import Audience
-from exports.paper.marks import Marks
+from exports.paper.marks import PaperMarks
 from exports.paper.past import Past
 from patients.casebook.form_versions import forms_in, item_in, not_asked
 from patients.casebook.item_history import role_words
-from patients.casebook.read_form import Line, sections
+from patients.casebook.read_form import ReadLine, sections
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words
@@ -32,13 +32,13 @@ class Beside:
     readings: Mapping[int, Readings]
     queries: Mapping[int, list[Query]]
     signatures: Mapping[tuple[str, int], list[Part]]
-    marks: Mapping[int, Marks]
+    marks: Mapping[int, PaperMarks]
 
 
 def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
     """Return one captured form."""
     form = audience.rules(record.protocol_id).form(record.form)
-    past, marks = beside.past.get(record.pk, {}), beside.marks.get(record.pk, Marks())
+    past, marks = beside.past.get(record.pk, {}), beside.marks.get(record.pk, PaperMarks())
     groups = [
         {
             "title": section.title,
@@ -66,7 +66,7 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
     }
 
 
-def _facts(record: Record, marks: Marks, audience: Audience) -> list[tuple[str, str]]:
+def _facts(record: Record, marks: PaperMarks, audience: Audience) -> list[tuple[str, str]]:
     """Return when the form was entered and completed, what stands on it, and under which version."""
     told = [
         (_("First saved"), audience.instant(record.created_at)),
@@ -79,7 +79,7 @@ def _facts(record: Record, marks: Marks, audience: Audience) -> list[tuple[str, 
     return [(label, words) for label, words in told if words]
 
 
-def _row(line: Line, past: Mapping[str, Past], forms: Sequence[Form], audience: Audience) -> Part:
+def _row(line: ReadLine, past: Mapping[str, Past], forms: Sequence[Form], audience: Audience) -> Part:
     """Return one item; `forms` are the versions of its form that may know it, the best first."""
     changed = past.get(line.name)
     row: Part = {
@@ -120,7 +120,7 @@ def _removed(record: Record, form: Form, past: Mapping[str, Past], audience: Aud
     lines = not_asked(form, record.values, before, audience.language)
     told = {line.name for line in lines}
     unknown = [
-        Line(name, name, str(value))
+        ReadLine(name, name, str(value))
         for name, value in record.values.items()
         if name not in form and name not in told
     ]
@@ -198,7 +198,7 @@ def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) ->
                     "when": f"{audience.instant(signature.signed_at)}",
                     "zone": f"{at.tzinfo}",
                     "meaning": str(signature.get_meaning_display()),
-                    "valid": standing == Standing.VALID,
+                    "valid": standing == SignatureState.VALID,
                     "standing": str(standing.label),
                     "invalidated": _invalidated(signature, audience),
                 },

@@ -8,7 +8,7 @@ from patients.review.marks import WHOLE
 
 
 @dataclass
-class Marks:
+class PaperMarks:
     """The marks that stand on one form: the verified items, and in words who verified and who reviewed it last."""
 
     items: set[str] = field(default_factory=set)
@@ -20,11 +20,11 @@ class Marks:
         return item in self.items or WHOLE in self.items
 
 
-def marks_of(patient_id: int, audience: Audience) -> dict[int, Marks]:
+def marks_of(patient_id: int, audience: Audience) -> dict[int, PaperMarks]:
     """Return by record the marks that no later change has undone. One query."""
-    found: dict[int, Marks] = {}
+    found: dict[int, PaperMarks] = {}
     for mark in Mark.objects.filter(patient=patient_id).standing().select_related("by"):
-        marks = found.setdefault(mark.record_id, Marks())
+        marks = found.setdefault(mark.record_id, PaperMarks())
         told = f"{audience.instant(mark.at)}, {mark.by.full_name}"
         if mark.kind == Mark.Kind.REVIEW:
             marks.reviewed = told

@@ -7,7 +7,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from audit.change_labels import Reader
-from audit.events import Kind
+from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.reading import Entry
 from audit.trail import model_labelled
@@ -20,7 +20,9 @@ def subject(entry: Entry) -> str:
     if entry.of is not None:
         return _of_row(entry.of, entry.row, entry.reader)
     if isinstance(entry.row, AccessEvent):
-        return str(Kind(entry.row.kind).label) if entry.row.kind in Kind.values else entry.row.kind
+        return (
+            str(AccessKind(entry.row.kind).label) if entry.row.kind in AccessKind.values else entry.row.kind
+        )
     return _("Review of the trail")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from exports.tables.cells import csv_chunks
-from exports.tables.study import Table
+from exports.tables.study import StudyTable
 
 
 class _Pipe(io.RawIOBase):
@@ -58,7 +58,7 @@ class Archive:
     sha256: str = ""
 
     def stream(
-        self, tables: Iterator[Table], last: LastFile, attached: Iterable[Attached] = ()
+        self, tables: Iterator[StudyTable], last: LastFile, attached: Iterable[Attached] = ()
     ) -> Iterator[bytes]:
         """Yield the bytes of the archive: one file per table, the attached files, then what `last` makes of all."""
         pipe, whole = _Pipe(), hashlib.sha256()
@@ -80,7 +80,7 @@ class Archive:
         self.sha256 = whole.hexdigest()
         yield piece
 
-    def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, table: Table) -> Iterator[bytes]:
+    def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, table: StudyTable) -> Iterator[bytes]:
         digest, count, size = hashlib.sha256(), [0], 0
         with archive.open(self._entry(table.file), "w", force_zip64=True) as entry:
             for chunk in csv_chunks(table.header, table.rows(), count):

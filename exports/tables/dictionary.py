@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exports.tables.forms import FOLDER
-from exports.tables.study import COLUMNS, TITLES, Column, Table, querysets
+from exports.tables.study import COLUMNS, TITLES, StudyTable, TableColumn, querysets
 from protocol.checking import dictionary
 from trials.models import Trial
 
@@ -11,10 +11,10 @@ VERSIONS = "protocol_versions"
 """The column that says which versions of the protocol ask an item just so."""
 
 
-def dictionary_table(trial: Trial, *, sees_treatment: bool) -> Table:
+def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
     """Return the dictionary of an export as a table of its own."""
     header = (*dictionary.HEADER, VERSIONS)
-    columns = tuple(Column(name, name, name.replace("_", " ").capitalize()) for name in header)
+    columns = tuple(TableColumn(name, name, name.replace("_", " ").capitalize()) for name in header)
 
     def rows() -> Iterator[tuple[str, ...]]:
         for name in querysets(trial, sees_treatment=sees_treatment):
@@ -24,10 +24,10 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool) -> Table:
         for item, asked_by in dictionary.rows_of_versions(version.rules for version in versions):
             yield (FOLDER + item.table, *item.as_text()[1:], asked_by)
 
-    return Table("data_dictionary", "Data dictionary", columns, rows)
+    return StudyTable("data_dictionary", "Data dictionary", columns, rows)
 
 
-def _row(table: str, column: Column) -> tuple[str, ...]:
+def _row(table: str, column: TableColumn) -> tuple[str, ...]:
     known = {
         "table": table,
         "item": column.name,

@@ -7,29 +7,29 @@ from typing import Any
 
 from audit.concealing import without
 from exports.tables.cells import cell, harmless
-from exports.tables.study import Column, Table
+from exports.tables.study import StudyTable, TableColumn
 from patients.casebook.range_flags import subjects_of
 from patients.models import Record
 from patients.models.attachments import OF_FILES
 from protocol.checking import dictionary
-from protocol.values.reference_ranges import Book, Readings, Subject
+from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
 KEYS = (
-    Column("patient", "patient__code", "Subject code"),
-    Column("visit", "visit__code", "Visit"),
-    Column("visit_number", "visit__number", "Number of an unscheduled visit"),
-    Column("repeat", "repeat", "Row of a log"),
-    Column("status", "state", "Status of the form"),
-    Column("protocol_version", "protocol__version", "Protocol version it was captured under"),
-    Column("entered_at", "created_at", "First saved at (UTC)"),
-    Column("completed_at", "completed_at", "Completed at (UTC)"),
+    TableColumn("patient", "patient__code", "Subject code"),
+    TableColumn("visit", "visit__code", "Visit"),
+    TableColumn("visit_number", "visit__number", "Number of an unscheduled visit"),
+    TableColumn("repeat", "repeat", "Row of a log"),
+    TableColumn("status", "state", "Status of the form"),
+    TableColumn("protocol_version", "protocol__version", "Protocol version it was captured under"),
+    TableColumn("entered_at", "created_at", "First saved at (UTC)"),
+    TableColumn("completed_at", "completed_at", "Completed at (UTC)"),
 )
 # A protocol may call a form as it likes; in a folder of their own its tables never meet those of the study.
 FOLDER = "forms/"
-ROW = Column("row", "", "Row of the repeating table")
-Layout = tuple[dictionary.Table, list[int] | None]
+ROW = TableColumn("row", "", "Row of the repeating table")
+Layout = tuple[dictionary.FormTable, list[int] | None]
 # Beside the keys: what reference ranges ask of the patient and the visit.
 ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
 
@@ -41,31 +41,31 @@ class Judge:
         self.trial = trial
 
     @cached_property
-    def ranges(self) -> Book:
+    def ranges(self) -> RangeBook:
         """Return the reference ranges of the trial."""
         return book_of(self.trial)
 
     @cached_property
-    def subjects(self) -> dict[int, Subject]:
+    def subjects(self) -> dict[int, RangeSubject]:
         """Return by patient what ranges ask of them."""
         return subjects_of(self.trial)
 
-    def readings(self, table: dictionary.Table, values: dict[str, Any], asked: list[Any]) -> Readings:
+    def readings(self, table: dictionary.FormTable, values: dict[str, Any], asked: list[Any]) -> Readings:
         """Return by item where the values of a record lie; `asked` is what `ASKED` names."""
         if not table.judged:
             return {}
         patient, held_on, planned_on = asked
-        subject = self.subjects.get(patient, Subject())
+        subject = self.subjects.get(patient, RangeSubject())
         return self.ranges.read(table.form, values, subject=subject, day=held_on or planned_on)
 
 
-def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[Table]:
+def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[StudyTable]:
     """Yield the tables of every form. Columns of items that an amendment removed stay. One query for versions.
 
     Of a file only those who may read it are told the hash and where it lies.
     """
     versions = list(trial.versions.order_by("effective_from", "pk"))
-    by_name: dict[str, dict[str, dictionary.Table]] = {}
+    by_name: dict[str, dict[str, dictionary.FormTable]] = {}
     for version in versions:
         for table in dictionary.tables(version.rules):
             by_name.setdefault(table.name, {})[version.version] = table
@@ -74,7 +74,9 @@ def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[Table]:
         yield _table(judge, name, layouts, () if sees_files else OF_FILES.parts)
 
 
-def _table(judge: Judge, name: str, layouts: dict[str, dictionary.Table], hidden: Collection[str]) -> Table:
+def _table(
+    judge: Judge, name: str, layouts: dict[str, dictionary.FormTable], hidden: Collection[str]
+) -> StudyTable:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
     keys = (*KEYS, ROW) if newest.rows_of else KEYS
@@ -82,24 +84,29 @@ def _table(judge: Judge, name: str, layouts: dict[str, dictionary.Table], hidden
     title = newest.form.title.in_language("en")
     if newest.rows_of:
         title = f"{title}: {newest.rows_of.label.in_language('en')}"
-    return Table(FOLDER + name, title, (*keys, *columns), _reader(judge, layouts, columns, hidden), escaped)
+    return StudyTable(
+        FOLDER + name, title, (*keys, *columns), _reader(judge, layouts, columns, hidden), escaped
+    )
 
 
-def _columns(layouts: dict[str, dictionary.Table]) -> list[Column]:
+def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
     """Return the columns of all versions, each once, in the order in which they appeared."""
-    found: dict[str, Column] = {}
+    found: dict[str, TableColumn] = {}
     for table in layouts.values():
         for item in table.items:
             for name in table.columns_of(item):
                 free = (item.type in ("text", "file") and name == item.name) or name.endswith(
                     "__missing_reason"
                 )
-                found.setdefault(name, Column(name, name, item.label.in_language("en"), free_text=free))
+                found.setdefault(name, TableColumn(name, name, item.label.in_language("en"), free_text=free))
     return list(found.values())
 
 
 def _reader(
-    judge: Judge, layouts: dict[str, dictionary.Table], columns: list[Column], hidden: Collection[str]
+    judge: Judge,
+    layouts: dict[str, dictionary.FormTable],
+    columns: list[TableColumn],
+    hidden: Collection[str],
 ) -> Callable[[], Iterator[tuple[Any, ...]]]:
     newest = list(layouts.values())[-1]
     names = [column.name for column in columns]
@@ -131,8 +138,8 @@ def _reader(
 
 
 def _kept(
-    layouts: dict[str, dictionary.Table], names: list[str]
-) -> dict[str, tuple[dictionary.Table, list[int]]]:
+    layouts: dict[str, dictionary.FormTable], names: list[str]
+) -> dict[str, tuple[dictionary.FormTable, list[int]]]:
     """Return by item its columns alone, as the newest version that asks it has them.
 
     A record that was edited under a later version keeps the values of items that are not asked any more.
@@ -145,7 +152,7 @@ def _kept(
     return found
 
 
-def _fill(cells: list[str], kept: tuple[dictionary.Table, list[int]], answers: dict[str, Any]) -> None:
+def _fill(cells: list[str], kept: tuple[dictionary.FormTable, list[int]], answers: dict[str, Any]) -> None:
     table, places = kept
     for place, text in zip(places, table.cells(answers), strict=True):
         cells[place] = text
@@ -167,7 +174,7 @@ def _answers(values: dict[str, Any], rows_of: str) -> Iterator[tuple[tuple[int, 
         yield (number,), row
 
 
-def _places(table: dictionary.Table, names: list[str]) -> list[int] | None:
+def _places(table: dictionary.FormTable, names: list[str]) -> list[int] | None:
     """Return where each column of a version stands among all columns; None when it is the same order."""
     own = list(table.columns)
     return None if own == names else [names.index(name) for name in own]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from exports.tables.archive import FileSummary, LastFile
-from exports.tables.study import Table
+from exports.tables.study import StudyTable
 from trials.models import Trial
 
 NAME = "manifest.json"
@@ -21,7 +21,7 @@ NOTES = {
 
 
 def manifest(
-    *, trial: Trial, by: str, purpose: str, at: datetime, unblinded: bool, tables: list[Table]
+    *, trial: Trial, by: str, purpose: str, at: datetime, unblinded: bool, tables: list[StudyTable]
 ) -> LastFile:
     """Return the maker of the manifest; `tables` may still be filling while the archive is written."""
 

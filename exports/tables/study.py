@@ -22,7 +22,7 @@ from trials.models import Trial
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column: its name, where its value is, what it holds, and whether it is text typed by people."""
 
     name: str
@@ -32,12 +32,12 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class StudyTable:
     """One file: its columns and a function that reads its rows one after the other."""
 
     name: str
     title: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: Callable[[], Iterator[Sequence[Any]]]
     escaped: tuple[str, ...] = field(default=())
 
@@ -52,13 +52,13 @@ class Table:
         return [column.name for column in self.columns]
 
 
-def _col(name: str, label: str, source: str = "", *, free_text: bool = False) -> Column:
-    return Column(name=name, source=source or name, label=label, free_text=free_text)
+def _col(name: str, label: str, source: str = "", *, free_text: bool = False) -> TableColumn:
+    return TableColumn(name=name, source=source or name, label=label, free_text=free_text)
 
 
 PATIENT = _col("patient", "Subject code", "patient__code")
 
-COLUMNS: dict[str, tuple[Column, ...]] = {
+COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     "patients": (
         _col("patient", "Subject code", "code"),
         _col("status", "Status", "state"),
@@ -246,18 +246,20 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
     return rows
 
 
-def study_tables(trial: Trial, *, sees_treatment: bool) -> Iterator[Table]:
+def study_tables(trial: Trial, *, sees_treatment: bool) -> Iterator[StudyTable]:
     """Yield the tables that every trial has."""
     for name, queryset in querysets(trial, sees_treatment=sees_treatment).items():
         columns = COLUMNS[name]
-        yield Table(name, TITLES[name], columns, _reader(queryset, columns), _escaped(columns))
+        yield StudyTable(name, TITLES[name], columns, _reader(queryset, columns), _escaped(columns))
 
 
-def _escaped(columns: tuple[Column, ...]) -> tuple[str, ...]:
+def _escaped(columns: tuple[TableColumn, ...]) -> tuple[str, ...]:
     return tuple(column.name for column in columns if column.free_text)
 
 
-def _reader(queryset: QuerySet[Any], columns: tuple[Column, ...]) -> Callable[[], Iterator[Sequence[Any]]]:
+def _reader(
+    queryset: QuerySet[Any], columns: tuple[TableColumn, ...]
+) -> Callable[[], Iterator[Sequence[Any]]]:
     """Return a reader of the rows: times and truth values come from the database as they are written."""
     fields = [field_at(queryset.model, column.source) for column in columns]
     read = [_in_sql(column.source, field) for column, field in zip(columns, fields, strict=True)]

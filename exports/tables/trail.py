@@ -14,37 +14,37 @@ from audit.models import AccessEvent, Signature
 from audit.sources import hidden_signatures
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
 from exports.tables.cells import cell, harmless
-from exports.tables.study import Column, Table
-from exports.tables.trail_labels import Places, event_label
+from exports.tables.study import StudyTable, TableColumn
+from exports.tables.trail_labels import TrailLabels, event_label
 from trials.models import Trial
 from trials.permissions import Permission
 
 CHUNK = 500
 COLUMNS = (
-    Column("at", "", "When (UTC)"),
-    Column("site_time", "", "When, on the clock of the site"),
-    Column("table", "", "Table"),
-    Column("row", "", "Key of the row"),
-    Column("sequence", "", "Number of the change in its table"),
-    Column("kind", "", "+ created, ~ changed, - deleted, ! access event"),
-    Column("patient", "", "Subject code"),
-    Column("visit", "", "Visit"),
-    Column("form", "", "Form"),
-    Column("repeat", "", "Number of the entry of the form"),
-    Column("user", "", "User name"),
-    Column("full_name", "", "Full name at that time", free_text=True),
-    Column("role", "", "Role at that time"),
-    Column("reason", "", "Reason", free_text=True),
-    Column("origin", "", "Where the change came from"),
-    Column("request", "", "Request"),
-    Column("session", "", "Session, as a fingerprint"),
-    Column("address", "", "Network address"),
-    Column("field", "", "Field, or kind of access"),
-    Column("label", "", "What the field is called"),
-    Column("old", "", "Value before", free_text=True),
-    Column("new", "", "Value after", free_text=True),
-    Column("old_words", "", "Value before in words, where it is a code"),
-    Column("new_words", "", "Value after in words, where it is a code"),
+    TableColumn("at", "", "When (UTC)"),
+    TableColumn("site_time", "", "When, on the clock of the site"),
+    TableColumn("table", "", "StudyTable"),
+    TableColumn("row", "", "Key of the row"),
+    TableColumn("sequence", "", "Number of the change in its table"),
+    TableColumn("kind", "", "+ created, ~ changed, - deleted, ! access event"),
+    TableColumn("patient", "", "Subject code"),
+    TableColumn("visit", "", "Visit"),
+    TableColumn("form", "", "Form"),
+    TableColumn("repeat", "", "Number of the entry of the form"),
+    TableColumn("user", "", "User name"),
+    TableColumn("full_name", "", "Full name at that time", free_text=True),
+    TableColumn("role", "", "Role at that time"),
+    TableColumn("reason", "", "Reason", free_text=True),
+    TableColumn("origin", "", "Where the change came from"),
+    TableColumn("request", "", "Request"),
+    TableColumn("session", "", "Session, as a fingerprint"),
+    TableColumn("address", "", "Network address"),
+    TableColumn("field", "", "Field, or kind of access"),
+    TableColumn("label", "", "What the field is called"),
+    TableColumn("old", "", "Value before", free_text=True),
+    TableColumn("new", "", "Value after", free_text=True),
+    TableColumn("old_words", "", "Value before in words, where it is a code"),
+    TableColumn("new_words", "", "Value after in words, where it is a code"),
 )
 ACTOR = (
     "history_user_name",
@@ -58,7 +58,7 @@ ACTOR = (
 )
 
 
-def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Table:
+def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> StudyTable:
     """Return the trail of a trial; history of the arm only for those who may know it, identity never.
 
     The hashes of attached files are told to those who may read files.
@@ -67,7 +67,7 @@ def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False)
     def rows() -> Iterator[tuple[Any, ...]]:
         seen = {Permission.SEE_TREATMENT} if sees_treatment else set()
         seen |= {Permission.SEE_FILES} if sees_files else set()
-        places = Places(trial)
+        places = TrailLabels(trial)
         for model in tracked_models():
             needed = trail_of(model).see
             if not needed or needed in seen:
@@ -75,11 +75,11 @@ def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False)
         yield from _events(trial, places, seen)
 
     escaped = tuple(column.name for column in COLUMNS if column.free_text)
-    return Table("audit_trail", "Audit trail", COLUMNS, rows, escaped)
+    return StudyTable("audit_trail", "Audit trail", COLUMNS, rows, escaped)
 
 
 def _changes(
-    model: type[models.Model], trial: Trial, places: Places, seen: Collection[str]
+    model: type[models.Model], trial: Trial, places: TrailLabels, seen: Collection[str]
 ) -> Iterator[tuple[Any, ...]]:
     """Yield one line per changed field, row after row in the order of their history."""
     fields = [column.attname for column in tracked_columns(model)]
@@ -116,7 +116,7 @@ def _changes(
         before = after
 
 
-def _with_places(rows: Iterator[Any], at: int, places: Places) -> Iterator[Any]:
+def _with_places(rows: Iterator[Any], at: int, places: TrailLabels) -> Iterator[Any]:
     """Pass rows on, after the forms that some of them belong to were read together."""
     while part := list(islice(rows, CHUNK)):
         places.expect(row[at] for row in part)
@@ -159,7 +159,7 @@ def _text(value: Any) -> str:
     return str(cell(value))
 
 
-def _events(trial: Trial, places: Places, seen: Collection[str]) -> Iterator[tuple[Any, ...]]:
+def _events(trial: Trial, places: TrailLabels, seen: Collection[str]) -> Iterator[tuple[Any, ...]]:
     rows = AccessEvent.objects.filter(trial_id=trial.pk).order_by("at", "pk")
     if Permission.SEE_TREATMENT not in seen:
         rows = rows.filter(see="")

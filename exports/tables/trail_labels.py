@@ -8,7 +8,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.utils.translation import gettext, override
 
-from audit.events import Kind
+from audit.events import AccessKind
 from patients.models import Patient, Record, Visit
 from protocol.document.items import Item
 from protocol.values.labels import MISSING_WORDS, code_words, is_missing
@@ -19,7 +19,7 @@ Where = tuple[str, str, str, Any]
 """Subject code, visit, form, and number of the entry."""
 
 
-class Places:
+class TrailLabels:
     """The subjects and visits of one trial, and the items of every version of its protocol."""
 
     def __init__(self, trial: Trial) -> None:
@@ -116,4 +116,4 @@ def _choices(model: type[models.Model]) -> dict[str, dict[Any, str]]:
 def event_label(kind: str) -> str:
     """Return what a kind of event is called."""
     with override("en"):
-        return str(Kind(kind).label)
+        return str(AccessKind(kind).label)

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, Concat, StrIndex
 from django.utils import timezone
 
 from accounts.models import User
-from audit.compiled_queries import Prepared
+from audit.compiled_queries import CompiledQuery
 from patients.models import Consent, Patient, Record, Visit
 from patients.participation.consent import current_consent
 from patients.participation.eligibility_data import subject_of
@@ -44,16 +44,16 @@ def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
     return rows.annotate(read=Cast(wanted, TextField()))
 
 
-VISITS = Prepared(_visits, joined_once=True, user=int, trial=int, code=str, today=date)
-HELD = Prepared(_held, patient=int)
-RECORDS = Prepared(_read_for, patient=int, forms=str, form=str, visit=int)
-MARKED_RECORDS = Prepared(
+VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, today=date)
+HELD = CompiledQuery(_held, patient=int)
+RECORDS = CompiledQuery(_read_for, patient=int, forms=str, form=str, visit=int)
+MARKED_RECORDS = CompiledQuery(
     lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int
 )
 
 
 @dataclass(frozen=True)
-class Place:
+class FormPlace:
     """Where a form is captured: a visit, or a numbered row of a log; read under one version of the protocol.
 
     `visits` are all visits of the patient, so that nothing of them is read twice.
@@ -102,7 +102,7 @@ class Casebook:
     patient: Patient
     visits: list[Visit]
     # The place around which it was read: then records have no marks, and only the values that its rules read.
-    around: Place | None = None
+    around: FormPlace | None = None
     _records: list[Record] | None = field(default=None, repr=False)
     _consent: list[Consent | None] = field(default_factory=list, repr=False)
     _versions: dict[int, ProtocolVersion] = field(default_factory=dict, repr=False)
@@ -124,7 +124,7 @@ class Casebook:
         return casebook
 
     @classmethod
-    def held(cls, place: Place) -> "Casebook":
+    def held(cls, place: FormPlace) -> "Casebook":
         """The casebook around a place, the patient's row locked until the transaction ends."""
         fresh = HELD.rows(patient=place.patient.pk)[0]
         _attach(fresh, fresh.trial, place.patient.protocol)
@@ -144,7 +144,7 @@ class Casebook:
         if self._records is None and self.around is None:
             self._records = MARKED_RECORDS.rows(patient=self.patient.pk)
         if self._records is None:
-            self._records = _read_around(cast(Place, self.around))
+            self._records = _read_around(cast(FormPlace, self.around))
         return self._records
 
     def version(self, pk: int) -> ProtocolVersion:
@@ -176,7 +176,9 @@ class Casebook:
             return self.version(visit.protocol_id)
         return own
 
-    def place(self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None) -> Place:
+    def place(
+        self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None
+    ) -> FormPlace:
         """The place of a form. Raises LookupError when the protocol or the patient has no such place."""
         visit = self.visit(visit_key) if visit_key is not None else None
         if repeat < 1 or (visit is not None and repeat != 1):
@@ -184,7 +186,7 @@ class Casebook:
         version = protocol or self.version_for(form, visit, self._moved_on(form, visit, repeat))
         if not _asks(version, form, visit) and not self._begun(form, visit, repeat):
             raise LookupError(form)
-        return Place(self.patient, tuple(self.visits), visit, version, version.rules.form(form), repeat)
+        return FormPlace(self.patient, tuple(self.visits), visit, version, version.rules.form(form), repeat)
 
     def _moved_on(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
         """The record of a place, where the patient's version alone does not say how it is entered."""
@@ -206,7 +208,7 @@ class Casebook:
                 return visit
         raise LookupError(key)
 
-    def record(self, place: Place) -> Record | None:
+    def record(self, place: FormPlace) -> Record | None:
         """The record of a place: the one in force, else the last struck out, None before the first save."""
         here = [record for record in self.records if place.holds(record)]
         in_force = [record for record in here if record.state != Record.State.STRUCK_OUT]
@@ -241,7 +243,7 @@ class Casebook:
             days[visit.pk] = latest
         return sorted(self.visits, key=lambda visit: (days[visit.pk], visit.position, visit.number))
 
-    def scope(self, place: Place, values: Mapping[str, Any]) -> Scope:
+    def scope(self, place: FormPlace, values: Mapping[str, Any]) -> Scope:
         """What the expressions of a form see: its answers, those of other forms, those of before.
 
         Another form is that of the same visit, else the latest of an earlier visit, else the latest there is;
@@ -273,7 +275,7 @@ class Casebook:
             same=same,
         )
 
-    def _beside(self, place: Place) -> dict[str, Mapping[str, Any]]:
+    def _beside(self, place: FormPlace) -> dict[str, Mapping[str, Any]]:
         """What stands beside the forms: the visit, and the other rows of the logs."""
         logs: dict[str, list[Record]] = {}
         for record in self.records:
@@ -284,7 +286,7 @@ class Casebook:
         return {"visit": visit, "logs": ValuesOf(logs)}
 
 
-def _read_around(place: Place) -> list[Record]:
+def _read_around(place: FormPlace) -> list[Record]:
     """Every record of the patient; values that the rules of the place do not read are left in the database."""
     forms = ",".join(["", *sorted(place.reads if place.visit else place.reads | {place.form.code}), ""])
     visit = place.visit.pk if place.visit else 0
@@ -322,7 +324,7 @@ class ValuesOf(Mapping[str, Any]):
         return len({**self.found, **self.beside})
 
 
-def _log_order(record: Record, place: Place, here: int) -> int:
+def _log_order(record: Record, place: FormPlace, here: int) -> int:
     """Rows of the same log come in their order before this one; other logs belong to no visit."""
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here

@@ -11,7 +11,7 @@ from functools import lru_cache
 from protocol.document.items import Form, Item, path
 from protocol.expressions.kinds import BESIDE_FORMS
 from protocol.expressions.rules import FormRules, ItemRules, Scope
-from protocol.values.parsing import Finding, Value, is_answered, limit_findings
+from protocol.values.parsing import CheckFinding, Value, is_answered, limit_findings
 from protocol.values.refusals import gettext_noop
 
 NEEDED = gettext_noop("Answer this, or choose why there is no value.")
@@ -22,7 +22,7 @@ MOST_ROUNDS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class CheckedAnswers:
     """The answers as they are stored, and what is said about them.
 
     values: without answers to items that are not asked, with what is calculated.
@@ -37,29 +37,29 @@ class Judgement:
     undecided: frozenset[str]
     required: frozenset[str]
     waiting: frozenset[str]
-    unanswered: tuple[Finding, ...]
-    findings: tuple[Finding, ...]
+    unanswered: tuple[CheckFinding, ...]
+    findings: tuple[CheckFinding, ...]
     lacking: Mapping[str, tuple[str, ...]]
 
     @property
-    def obstacles(self) -> tuple[Finding, ...]:
+    def obstacles(self) -> tuple[CheckFinding, ...]:
         """What stands in the way of completing the form (a draft may hold all of it)."""
         return (*self.unanswered, *(finding for finding in self.findings if finding.severity == "hard"))
 
     @property
-    def soft(self) -> tuple[Finding, ...]:
+    def soft(self) -> tuple[CheckFinding, ...]:
         """What is unlikely: saved, and asked about."""
         return tuple(finding for finding in self.findings if finding.severity == "soft")
 
 
-def judge(form: Form, rules: FormRules, scope: Scope, language: str = "en") -> Judgement:
+def check_answers(form: Form, rules: FormRules, scope: Scope, language: str = "en") -> CheckedAnswers:
     """Judge the answers in `scope` (`scope.form_values`); the sentences of checks are in `language`."""
     values, hidden = _settled(form, rules, dict(scope.form_values), scope)
     scope = scope.with_values(values)
     shown, required = rules.shown(scope), rules.required(scope)
     undecided = frozenset(item.name for item in form.items) - shown - hidden
     waiting = {item.name: needs for item in form.items if (needs := _waits(item, rules, scope, undecided))}
-    return Judgement(
+    return CheckedAnswers(
         values=values,
         hidden=hidden,
         undecided=undecided,
@@ -123,7 +123,9 @@ def _is_calculated(rules: ItemRules, name: str) -> bool:
     return any(item.name == name and item.is_calculated for item in rules.items)
 
 
-def _unanswered(form: Form, rules: FormRules, scope: Scope, required: frozenset[str]) -> Iterator[Finding]:
+def _unanswered(
+    form: Form, rules: FormRules, scope: Scope, required: frozenset[str]
+) -> Iterator[CheckFinding]:
     for item in form.items:
         value = scope.form_values.get(item.name)
         if item.name in required and not is_answered(value):
@@ -149,17 +151,19 @@ def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]
     return tuple(name for name in forms if not is_answered(scope.get(name)))
 
 
-def _waiting(waiting: Mapping[str, tuple[str, ...]], rules: FormRules, language: str) -> Iterator[Finding]:
+def _waiting(
+    waiting: Mapping[str, tuple[str, ...]], rules: FormRules, language: str
+) -> Iterator[CheckFinding]:
     for name, needs in waiting.items():
         words = ", ".join(rules.label_of(path, language) for path in needs)
-        yield Finding(name, "waits", "hard", WAITS, {"needs": words})
+        yield CheckFinding(name, "waits", "hard", WAITS, {"needs": words})
 
 
-def _needed(where: str, item: Item) -> Finding:
-    return Finding(where, "needed", "hard", NEEDED if item.missing else NEEDED_VALUE)
+def _needed(where: str, item: Item) -> CheckFinding:
+    return CheckFinding(where, "needed", "hard", NEEDED if item.missing else NEEDED_VALUE)
 
 
-def _findings(form: Form, rules: FormRules, scope: Scope, language: str) -> Iterator[Finding]:
+def _findings(form: Form, rules: FormRules, scope: Scope, language: str) -> Iterator[CheckFinding]:
     for item in form.items:
         value = scope.form_values.get(item.name)
         if item.type == "rows" and isinstance(value, list):
@@ -171,7 +175,9 @@ def _findings(form: Form, rules: FormRules, scope: Scope, language: str) -> Iter
         elif value is not None:
             yield from limit_findings(value, item)
     for check in rules.fired(scope):
-        yield Finding(check.on, f"{CHECK}{check.id}", check.severity, check.message.in_language(language))
+        yield CheckFinding(
+            check.on, f"{CHECK}{check.id}", check.severity, check.message.in_language(language)
+        )
 
 
 @lru_cache(maxsize=2048)
@@ -179,7 +185,7 @@ def _words(expression: str) -> frozenset[str]:
     return frozenset(re.findall(r"[a-z][a-z0-9_]*", expression))
 
 
-def inputs_of(finding: Finding, form: Form) -> Iterable[str]:
+def inputs_of(finding: CheckFinding, form: Form) -> Iterable[str]:
     """The items of the form that a finding speaks about: its own, and those its check reads."""
     names = {finding.item.partition("-")[0]}
     for check in form.checks:

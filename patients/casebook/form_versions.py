@@ -7,7 +7,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook
-from patients.casebook.read_form import Line, Section, line, sections
+from patients.casebook.read_form import ReadLine, ReadSection, line, sections
 from patients.models import Record
 from protocol.document.items import Form, Item
 from protocol.values.parsing import Value
@@ -32,7 +32,9 @@ def item_in(forms: Iterable[Form], name: str) -> Item | None:
     return next((form.item(name) for form in forms if name in form), None)
 
 
-def not_asked(form: Form, values: Mapping[str, Value], before: Sequence[Form], language: str) -> list[Line]:
+def not_asked(
+    form: Form, values: Mapping[str, Value], before: Sequence[Form], language: str
+) -> list[ReadLine]:
     """Return in words the values of items that the form does not ask any more."""
     found = []
     for name, value in values.items():
@@ -42,14 +44,19 @@ def not_asked(form: Form, values: Mapping[str, Value], before: Sequence[Form], l
     return found
 
 
-def all_sections(casebook: Casebook, form: Form, values: Mapping[str, Value], **more: Any) -> list[Section]:
+def all_sections(
+    casebook: Casebook, form: Form, values: Mapping[str, Value], **more: Any
+) -> list[ReadSection]:
     """Return a form in words with the values of items that it does not ask any more under a heading of their own."""
     language = get_language() or "en"
     left = not_asked(form, values, forms_before(casebook, form, values), language)
-    return [*sections(form, values, **more), *([Section(_("No longer asked"), tuple(left))] if left else [])]
+    return [
+        *sections(form, values, **more),
+        *([ReadSection(_("No longer asked"), tuple(left))] if left else []),
+    ]
 
 
-def record_sections(record: Record, readings: Readings | None = None) -> list[Section]:
+def record_sections(record: Record, readings: Readings | None = None) -> list[ReadSection]:
     """Return a captured form in words, whole. Reads record.protocol; the other versions only where items went."""
     form = record.protocol.rules.form(record.form)
     return all_sections(Casebook(record.patient, []), form, record.values, readings=readings)

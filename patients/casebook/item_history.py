@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ItemChange:
     """One change of one item; `old` is empty when it was entered, `new` when it was taken away."""
 
     when: str
@@ -35,17 +35,17 @@ class Change:
     new: str
 
 
-def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) -> list[Change]:
+def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) -> list[ItemChange]:
     """The changes of an item, newest first; of a file its hash only for those who may read files. One query."""
     words = exact if files else display
     language = get_language() or "en"
-    changes: list[Change] = []
+    changes: list[ItemChange] = []
     before: Any = None
     for values, at, who, role, reason, _origin in record.history.order_by("history_id").values_list(*COLUMNS):
         value = values.get(item.name)
         if value != before:
             changes.append(
-                Change(
+                ItemChange(
                     when=moment_words(at, zone),
                     who=who,
                     role=role_words(role),

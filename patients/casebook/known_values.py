@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, Place, day_of
+from patients.casebook.casebook import Casebook, FormPlace, day_of
 from patients.models import Record
 from protocol.document.items import Item
 from protocol.values.labels import shown_number
@@ -18,7 +18,7 @@ OFFERED = frozenset({"integer", "decimal", "date"})
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownValue:
     """A value that is known from elsewhere: offered, never filled in."""
 
     text: str
@@ -26,9 +26,9 @@ class Known:
     source: str
 
 
-def known_values(casebook: Casebook, place: Place) -> dict[str, Known]:
+def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
     """By item, the latest answer to the same question (name, type, unit) in another form up to this visit."""
-    found: dict[str, Known] = {}
+    found: dict[str, KnownValue] = {}
     for record in _earlier(casebook, place):
         form = record.form
         for item in place.form.items:
@@ -39,7 +39,7 @@ def known_values(casebook: Casebook, place: Place) -> dict[str, Known]:
     return found
 
 
-def _earlier(casebook: Casebook, place: Place) -> Iterable[Record]:
+def _earlier(casebook: Casebook, place: FormPlace) -> Iterable[Record]:
     """Records of other forms of this and earlier visits, the latest first."""
     order = {visit.pk: number for number, visit in enumerate(casebook.ordered_visits())}
     here = order.get(place.visit.pk, -1) if place.visit else -1
@@ -61,14 +61,14 @@ def _same_question(casebook: Casebook, form: str, item: Item) -> bool:
     return (other.type, other.unit) == (item.type, item.unit)
 
 
-def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> Known:
+def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> KnownValue:
     language = get_language() or "en"
     plain = shown_number(value["value"], value["entered"], item) if isinstance(value, Mapping) else value
     visit = next(visit for visit in casebook.visits if visit.pk == record.visit_id)
     day = day_of(visit)
     source = casebook.patient.protocol.rules.form(record.form).title.in_language(language)
     when = Moment.from_date(day).display(language) if day else visit.key
-    return Known(
+    return KnownValue(
         text=typed(plain, item, language)[""],
         words=display(plain, item, language, _),
         source=f"{source}, {when}",

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, Place, day_of, visit_title
+from patients.casebook.casebook import Casebook, FormPlace, day_of, visit_title
 from patients.models import Patient, Record, Visit
 from patients.participation.visit_status import (
     NOT_STARTED,
@@ -93,14 +93,14 @@ def stage_at(record: Record | None, visit: Visit | None, patient: Patient) -> st
     return "locked" if above and stage != "not_started" else stage
 
 
-def navigation(casebook: Casebook, place: Place | None = None) -> Navigation:
+def navigation(casebook: Casebook, place: FormPlace | None = None) -> Navigation:
     """The casebook's navigation with the place of this page marked."""
     today = today_of(casebook.patient)
     visits = tuple(_visit(casebook, visit, place, today) for visit in casebook.ordered_visits())
     return Navigation(visits, tuple(_logs(casebook, place)))
 
 
-def _visit(casebook: Casebook, visit: Visit, place: Place | None, today: date) -> VisitLink:
+def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: date) -> VisitLink:
     current = place is not None and place.visit is not None and place.visit.pk == visit.pk
     forms = tuple(_forms(casebook, visit, place if current else None))
     state, urgent = visit_standing(
@@ -132,7 +132,7 @@ def _waiting(form: FormLink, urgent: Sequence[str]) -> FormLink:
     return replace(form, flags=(*urgent, *form.flags)) if waits else form
 
 
-def _forms(casebook: Casebook, visit: Visit, place: Place | None) -> Iterable[FormLink]:
+def _forms(casebook: Casebook, visit: Visit, place: FormPlace | None) -> Iterable[FormLink]:
     patient = casebook.patient
     at_visit = [record for record in casebook.records if record.visit_id == visit.pk]
     by_form = {record.form: record for record in at_visit if record.state != Record.State.STRUCK_OUT}
@@ -157,7 +157,7 @@ def _title(casebook: Casebook, form: str, visit: Visit | None, record: Record | 
     return version.rules.form(form).title.in_language(get_language() or "en")
 
 
-def _logs(casebook: Casebook, place: Place | None) -> Iterable[LogLink]:
+def _logs(casebook: Casebook, place: FormPlace | None) -> Iterable[LogLink]:
     patient = casebook.patient
     for code in casebook.logs():
         rows = [record for record in casebook.records if record.form == code and record.visit_id is None]
@@ -182,12 +182,12 @@ def form_address(
     return reverse("patients:form", args=[trial, patient.code, visit.key, form])
 
 
-def address_of(place: Place) -> str:
+def address_of(place: FormPlace) -> str:
     """The address of a place."""
     return form_address(place.patient, place.form.code, place.visit, place.repeat)
 
 
-def next_address(casebook: Casebook, place: Place) -> str:
+def next_address(casebook: Casebook, place: FormPlace) -> str:
     """Where the work goes on: the next form that the visit still needs, else its page; after a row, its log."""
     patient = casebook.patient
     if place.visit is None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from patients.casebook.casebook import Casebook, Place
-from patients.casebook.edit_checks import judge
+from patients.casebook.casebook import Casebook, FormPlace
+from patients.casebook.edit_checks import check_answers
 from patients.models import Patient, Record
 from patients.participation.consent import current_consent
 from protocol.document.items import Form, Item
@@ -44,8 +44,8 @@ def _of_record(casebook: Casebook, record: Record) -> Iterator[Outdated]:
     version = casebook.version(record.protocol_id)
     form, rules = version.rules.form(record.form), rules_of(version.rules).form(record.form)
     if rules.calculates_from_elsewhere:
-        place = Place(casebook.patient, tuple(casebook.visits), visit, version, form)
-        now = judge(form, rules, casebook.scope(place, record.values)).values
+        place = FormPlace(casebook.patient, tuple(casebook.visits), visit, version, form)
+        now = check_answers(form, rules, casebook.scope(place, record.values)).values
         for item in outdated_items(form, record.values, now):
             yield Outdated(record, item, record.values.get(item.name), now.get(item.name))
 

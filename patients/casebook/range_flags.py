@@ -7,18 +7,25 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, Place, day_of
+from patients.casebook.casebook import Casebook, FormPlace, day_of
 from patients.models import Patient, Record
 from protocol.document.document import Protocol
 from protocol.document.items import Item
 from protocol.values.labels import number_text, with_unit
 from protocol.values.parsing import decimal
-from protocol.values.reference_ranges import Book, Reading, Readings, Side, Subject, laboratory_items
+from protocol.values.reference_ranges import (
+    RangeBook,
+    RangeReading,
+    RangeSubject,
+    Readings,
+    Side,
+    laboratory_items,
+)
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
 
-def place_readings(casebook: Casebook, place: Place, values: Mapping[str, Any]) -> Readings:
+def place_readings(casebook: Casebook, place: FormPlace, values: Mapping[str, Any]) -> Readings:
     """Return by item where the values of a form lie; nothing for a form without laboratory items. One query."""
     if not laboratory_items(place.form):
         return {}
@@ -35,10 +42,10 @@ def readings_of(trial: Trial, records: Iterable[Record]) -> dict[int, Readings]:
     rows = list(records)
     book = book_of(trial)
     subjects = subjects_of(trial, {row.patient_id for row in rows})
-    return {row.pk: record_readings(row, book, subjects.get(row.patient_id, Subject())) for row in rows}
+    return {row.pk: record_readings(row, book, subjects.get(row.patient_id, RangeSubject())) for row in rows}
 
 
-def record_readings(record: Record, book: Book, subject: Subject) -> Readings:
+def record_readings(record: Record, book: RangeBook, subject: RangeSubject) -> Readings:
     """Return by item where the values of one record lie. Reads record.visit and record.protocol."""
     form = record.protocol.rules.form(record.form)
     day = day_of(record.visit) if record.visit else None
@@ -51,13 +58,13 @@ def flag_of(readings: Readings, name: str) -> str:
     return str(reading.side) if reading else ""
 
 
-def subject_in(patient: Patient, rules: Protocol, records: Iterable[Record]) -> Subject:
+def subject_in(patient: Patient, rules: Protocol, records: Iterable[Record]) -> RangeSubject:
     """Return sex and age as they were captured last. The age is counted from the day of screening."""
     standing = (record for record in records if record.state != Record.State.STRUCK_OUT)
     return _subject(rules, patient.screened_on, {record.form: record.values for record in standing})
 
 
-def subjects_of(trial: Trial, patients: Iterable[int] | None = None) -> dict[int, Subject]:
+def subjects_of(trial: Trial, patients: Iterable[int] | None = None) -> dict[int, RangeSubject]:
     """Return by patient sex and age as they were captured last. One query."""
     rules = trial.rules
     rows = Record.objects.filter(patient__trial=trial, form__in=_forms(rules))
@@ -76,10 +83,10 @@ def _forms(rules: Protocol) -> set[str]:
     return {path.partition(".")[0] for path in (rules.profile.age, rules.profile.sex) if path}
 
 
-def _subject(rules: Protocol, day: date, forms: Mapping[str, Mapping[str, Any]]) -> Subject:
+def _subject(rules: Protocol, day: date, forms: Mapping[str, Mapping[str, Any]]) -> RangeSubject:
     sex, age = (_answer(forms, path) for path in (rules.profile.sex, rules.profile.age))
     years = decimal(age)
-    return Subject(sex if isinstance(sex, str) else "", None if years is None else int(years), day)
+    return RangeSubject(sex if isinstance(sex, str) else "", None if years is None else int(years), day)
 
 
 def _answer(forms: Mapping[str, Mapping[str, Any]], path: str | None) -> Any:
@@ -87,7 +94,7 @@ def _answer(forms: Mapping[str, Mapping[str, Any]], path: str | None) -> Any:
     return forms.get(form, {}).get(item)
 
 
-def reference_words(reading: Reading | None, item: Item, language: str) -> str:
+def reference_words(reading: RangeReading | None, item: Item, language: str) -> str:
     """Return the range in words, that there is none, or nothing where neither is to be said."""
     if reading is None:
         return ""
@@ -110,7 +117,7 @@ def bound_words(bound: Decimal, language: str) -> str:
     return number_text(f"{bound.normalize():f}", language)
 
 
-def side_words(reading: Reading | None) -> str:
+def side_words(reading: RangeReading | None) -> str:
     """Return `high` or `low` in words, nothing otherwise."""
     flag = reading.flag if reading else ""
     return {"high": _("high"), "low": _("low")}.get(flag, "")

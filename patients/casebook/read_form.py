@@ -12,11 +12,11 @@ from patients.models import Record
 from protocol.document.items import Form, Item
 from protocol.values.labels import headed, number_text
 from protocol.values.parsing import Value, display, flag, is_answered, is_missing
-from protocol.values.reference_ranges import Reading, Readings, Side, is_laboratory
+from protocol.values.reference_ranges import RangeReading, Readings, Side, is_laboratory
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReadLine:
     """One item in words. `flag` says low or high; `reference` is the range that said so, or that there is none.
 
     A table has its `columns` and `rows`.
@@ -40,11 +40,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReadSection:
     """The lines under one heading."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ReadLine, ...]
 
 
 def sections(
@@ -53,7 +53,7 @@ def sections(
     language: str | None = None,
     *,
     readings: Readings | None = None,
-) -> list[Section]:
+) -> list[ReadSection]:
     """The whole form in words, group by group; an item without an answer has no words.
 
     readings: where laboratory values lie (`patients.casebook.range_flags`); their soft limits never speak for a range.
@@ -61,7 +61,7 @@ def sections(
     language = language or get_language() or "en"
     known = readings or {}
     return [
-        Section(
+        ReadSection(
             group.title.in_language(language) if group.title else "",
             tuple(asked_line(form, item.name, values, language, known) for item in group.items),
         )
@@ -69,17 +69,19 @@ def sections(
     ]
 
 
-def asked_line(form: Form, name: str, values: Mapping[str, Value], language: str, readings: Readings) -> Line:
+def asked_line(
+    form: Form, name: str, values: Mapping[str, Value], language: str, readings: Readings
+) -> ReadLine:
     """One item of a form in words; a laboratory value is never judged by its soft limits."""
     item = form.item(name)
     return line(item, values.get(name), language, readings.get(name, _unread(form, item)))
 
 
-def _unread(form: Form, item: Item) -> Reading | None:
-    return Reading(Side.NO_VALUE) if is_laboratory(form, item) else None
+def _unread(form: Form, item: Item) -> RangeReading | None:
+    return RangeReading(Side.NO_VALUE) if is_laboratory(form, item) else None
 
 
-def line(item: Item, value: Value | None, language: str, reading: Reading | None = None) -> Line:
+def line(item: Item, value: Value | None, language: str, reading: RangeReading | None = None) -> ReadLine:
     """One item in words; `reading` is where a laboratory value lies."""
     table: dict[str, Any] = {}
     if item.type == "rows" and isinstance(value, list):
@@ -93,7 +95,7 @@ def line(item: Item, value: Value | None, language: str, reading: Reading | None
             ]
             for row in value
         ]
-    return Line(
+    return ReadLine(
         name=item.name,
         label=item.label.in_language(language),
         words="" if table else display(value, item, language, _),
@@ -114,7 +116,7 @@ def _cell(value: Value | None, column: Item, language: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ValueDifference:
     """One item on which two versions of a form disagree, in words."""
 
     name: str
@@ -130,11 +132,11 @@ def differences(
     raw: Mapping[str, str],
     *,
     calculated: bool = False,
-) -> list[Difference]:
+) -> list[ValueDifference]:
     """The items that differ between what is stored and what was typed; `raw` for what could not be read."""
     language = get_language() or "en"
     return [
-        Difference(
+        ValueDifference(
             name=item.name,
             label=item.label.in_language(language),
             stored=display(stored.get(item.name), item, language, _) or _("blank"),

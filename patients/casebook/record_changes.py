@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from audit.change_labels import Change, Reader, column_changes
+from audit.change_labels import FieldChange, Reader, column_changes
 from audit.concealing import without
 from patients.models import Record
 from patients.models.attachments import OF_FILES
@@ -19,7 +19,7 @@ from trials.permissions import Permission
 NOT_TOLD = ("values", "patient", "visit", "form", "repeat", "version", "created_at")
 
 
-def describe_record(old: Any, new: Any, reader: Reader) -> list[Change]:
+def describe_record(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
     """Return the items of a form that differ between two states of it, then its status and marks.
 
     Labels and choices are those of the protocol version each state was captured under (P11-11).
@@ -28,7 +28,7 @@ def describe_record(old: Any, new: Any, reader: Reader) -> list[Change]:
     return [*told, *column_changes(Record, old, new, reader, but=NOT_TOLD)]
 
 
-def _items(old: Any, new: Any, reader: Reader) -> Iterator[Change]:
+def _items(old: Any, new: Any, reader: Reader) -> Iterator[FieldChange]:
     before, after = _values(old), _values(new)
     was, now = _form(old, reader), _form(new, reader)
     for name in _names(now or was, before, after):
@@ -37,7 +37,7 @@ def _items(old: Any, new: Any, reader: Reader) -> Iterator[Change]:
         item = _item(now, name) or _item(was, name)
         label = item.label.in_language(reader.language) if item else name
         earlier = _words(before.get(name), _item(was, name) or item, reader)
-        yield Change(name, label, earlier, _words(after.get(name), item, reader))
+        yield FieldChange(name, label, earlier, _words(after.get(name), item, reader))
 
 
 def _values(row: Any) -> Mapping[str, Any]:

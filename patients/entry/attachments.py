@@ -21,8 +21,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.trail import history_model
-from patients.casebook.casebook import Casebook, Place
-from patients.entry.entry_guard import obstacle
+from patients.casebook.casebook import Casebook, FormPlace
+from patients.entry.entry_guard import entry_obstacle
 from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
 from protocol.document.items import Form, Item
@@ -41,14 +41,14 @@ def file_items(form: Form) -> list[Item]:
     return [item for item in form.items if item.type == "file"]
 
 
-def receive(request: HttpRequest, casebook: Casebook, place: Place) -> None:
+def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> None:
     """Store the files that came with a form and put what is known of each in `request.POST`. 400 for a foreign key."""
     items = file_items(place.form)
     if not items:
         return
     if request.FILES.keys() - {f"{item.name}-{UPLOAD}" for item in items}:
         raise BadRequest(_("The form was changed on its way. Open it again."))
-    if request.FILES and obstacle(casebook, place, casebook.record(place)):
+    if request.FILES and entry_obstacle(casebook, place, casebook.record(place)):
         request.FILES.clear()
     posted = known(request.POST, place)
     for item in items:
@@ -58,7 +58,7 @@ def receive(request: HttpRequest, casebook: Casebook, place: Place) -> None:
     request.POST = posted  # type: ignore[assignment]
 
 
-def known(sent: QueryDict, place: Place, *, was_kept: bool = False) -> QueryDict:
+def known(sent: QueryDict, place: FormPlace, *, was_kept: bool = False) -> QueryDict:
     """Return what was sent, each key replaced by what is known of its file. One query when there are keys.
 
     was_kept: it was kept when a session ended, of a new file only the name.
@@ -80,7 +80,7 @@ def known(sent: QueryDict, place: Place, *, was_kept: bool = False) -> QueryDict
     return told
 
 
-def _values(place: Place, keys: dict[str, str]) -> dict[str, str]:
+def _values(place: FormPlace, keys: dict[str, str]) -> dict[str, str]:
     if not keys:
         return {}
     if any("\0" in key for key in keys.values()):
@@ -93,7 +93,7 @@ def _values(place: Place, keys: dict[str, str]) -> dict[str, str]:
         raise BadRequest(_("This file does not belong here. Open the form again.")) from unknown
 
 
-def _taken(upload: UploadedFile, item: Item, place: Place, by: User, before: str) -> str:
+def _taken(upload: UploadedFile, item: Item, place: FormPlace, by: User, before: str) -> str:
     """Return what is known of a file that was taken, or why it was not, beside the one that was there before."""
     try:
         row = store(upload=upload, item=item, patient=place.patient, form=place.form.code, by=by)

@@ -13,15 +13,15 @@ from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from patients.casebook.known_values import Known
+from patients.casebook.known_values import KnownValue
 from patients.casebook.range_flags import reference_words, side_words
 from patients.entry import answers, not_done
 from patients.entry.answers import Answers
 from patients.entry.fields import AnswerField, RowsWidget
 from protocol.document.items import Form, Item, ItemGroup
 from protocol.values.labels import code_words, unit_words
-from protocol.values.parsing import Clock, Finding, Value, display, flag
-from protocol.values.reference_ranges import Reading, is_laboratory
+from protocol.values.parsing import CheckFinding, Clock, Value, display, flag
+from protocol.values.reference_ranges import RangeReading, is_laboratory
 
 # Characters that fit beside another field; a box to tick is as wide as five.
 SHORT, SHORT_CHOICE, BOX = 40, 20, 5
@@ -41,7 +41,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class FieldContext:
     """What a page knows beside the values: what is said, asked, open and known, by item or path."""
 
     results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
@@ -51,11 +51,11 @@ class Surroundings:
     required: frozenset[str] | None = None
     queries: Mapping[str, int] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
-    known: Mapping[str, Known] = field(default_factory=dict)
+    known: Mapping[str, KnownValue] = field(default_factory=dict)
     calculated: Mapping[str, Value] = field(default_factory=dict)
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     more_rows: str = ""
-    readings: Mapping[str, Reading] = field(default_factory=dict)
+    readings: Mapping[str, RangeReading] = field(default_factory=dict)
     said_of_group: Mapping[int, str] = field(default_factory=dict)
     taken: frozenset[str] = frozenset()
 
@@ -67,14 +67,14 @@ def form_for(
     data: QueryDict | None = None,
     clock: Clock | None = None,
     language: str = "en",
-    surroundings: Surroundings | None = None,
+    surroundings: FieldContext | None = None,
 ) -> "CaptureForm":
     """The crispy form of a protocol form, showing stored `values` or what was typed (`data`)."""
     return CaptureForm(
         form,
         clock=clock or Clock(),
         language=language,
-        surroundings=surroundings or Surroundings(),
+        surroundings=surroundings or FieldContext(),
         data=data,
         initial=dict(values or {}),
     )
@@ -84,7 +84,7 @@ class CaptureForm(forms.Form):
     """The items of a protocol form as fields; `answers` are the stored values of what was sent."""
 
     def __init__(
-        self, form: Form, *, clock: Clock, language: str, surroundings: Surroundings, **kwargs: Any
+        self, form: Form, *, clock: Clock, language: str, surroundings: FieldContext, **kwargs: Any
     ) -> None:
         super().__init__(label_suffix="", **kwargs)
         self.bound: dict[str, BoundAnswer] = {}
@@ -97,7 +97,7 @@ class CaptureForm(forms.Form):
         self.helper.disable_csrf = True
         self.helper.form_show_errors = False
         self.helper.field_template = "capture/field.html"
-        self.helper.layout = Layout(*(Group(group, number) for number, group in enumerate(form.groups)))
+        self.helper.layout = Layout(*(FieldGroup(group, number) for number, group in enumerate(form.groups)))
 
     def _field(self, item: Item) -> AnswerField:
         made = AnswerField(item, clock=self.clock, language=self.language)
@@ -139,7 +139,7 @@ class BoundAnswer(forms.BoundField):
         return self.field.item  # type: ignore[attr-defined]
 
     @property
-    def around(self) -> Surroundings:
+    def around(self) -> FieldContext:
         """What the page knows beside the values."""
         return self.form.surroundings
 
@@ -223,7 +223,7 @@ class BoundAnswer(forms.BoundField):
         return self.around.queries.get(self.name, 0)
 
     @property
-    def known(self) -> Known | None:
+    def known(self) -> KnownValue | None:
         """A value known from elsewhere."""
         return self.around.known.get(self.name)
 
@@ -270,7 +270,7 @@ class BoundAnswer(forms.BoundField):
         }
 
 
-class Group(LayoutObject):
+class FieldGroup(LayoutObject):
     """The items of one group in a fieldset, calculated ones as results; the title is plain text."""
 
     def __init__(self, group: ItemGroup, number: int) -> None:
@@ -302,7 +302,7 @@ class Group(LayoutObject):
         return render_to_string("capture/field.html", {"field": form[item.name], "page": context.get("page")})
 
 
-def reference(item: Item, around: Surroundings, language: str) -> dict[str, str]:
+def reference(item: Item, around: FieldContext, language: str) -> dict[str, str]:
     """The reference range of an item and where its value lies, in words; empty where there is nothing to say."""
     found = around.readings.get(item.name)
     return {"words": reference_words(found, item, language), "side": side_words(found)}
@@ -319,7 +319,7 @@ def group_tools(form: CaptureForm, group: ItemGroup, number: int) -> dict[str, A
     }
 
 
-def calculated(item: Item, around: Surroundings, language: str) -> dict[str, Any]:
+def calculated(item: Item, around: FieldContext, language: str) -> dict[str, Any]:
     """What the template of a calculated value needs."""
     value, reading = around.calculated.get(item.name), around.readings.get(item.name)
     return {
@@ -336,7 +336,7 @@ def calculated(item: Item, around: Surroundings, language: str) -> dict[str, Any
     }
 
 
-def sentences(findings: Iterable[Finding]) -> dict[str, tuple[Result, ...]]:
+def sentences(findings: Iterable[CheckFinding]) -> dict[str, tuple[Result, ...]]:
     """The sentences of findings by path, errors first."""
     tones = {"hard": "error", "soft": "warning", "notice": "notice"}
     found: dict[str, tuple[Result, ...]] = {}

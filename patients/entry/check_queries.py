@@ -6,15 +6,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.compiled_queries import Prepared
+from audit.compiled_queries import CompiledQuery
 from audit.context import acting
 from patients.casebook.edit_checks import inputs_of
 from patients.models import Query, Record
 from protocol.document.items import Form
-from protocol.values.parsing import Finding
+from protocol.values.parsing import CheckFinding
 
 State = Query.State
-OF_CHECKS = Prepared(
+OF_CHECKS = CompiledQuery(
     lambda record: Query.objects.filter(record=record, origin=Query.Origin.CHECK).order_by("pk"), record=int
 )
 Key = tuple[str, str]
@@ -24,7 +24,7 @@ def reconcile(
     *,
     record: Record,
     form: Form,
-    soft: tuple[Finding, ...],
+    soft: tuple[CheckFinding, ...],
     confirmed: Mapping[str, str],
     changed: frozenset[str],
     fresh_record: bool,
@@ -64,7 +64,7 @@ def _write(opened: list[Query], answered: list[Query], corrected: list[Query], b
             Query.objects.bulk_update(corrected, closing)
 
 
-def _key(finding: Finding, form: Form) -> Key:
+def _key(finding: CheckFinding, form: Form) -> Key:
     """The item and the check; a cell is told by its row and column in the check, its item is the table."""
     item, _dash, cell = finding.item.partition("-")
     if not cell:
@@ -74,7 +74,7 @@ def _key(finding: Finding, form: Form) -> Key:
     return item, f"{finding.check}@{int(row) + 1}.{names.index(column) + 1}"
 
 
-def _query(record: Record, key: Key, finding: Finding, reason: str, by: User) -> Query:
+def _query(record: Record, key: Key, finding: CheckFinding, reason: str, by: User) -> Query:
     now = timezone.now()
     return Query(
         patient_id=record.patient_id,

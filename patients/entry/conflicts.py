@@ -15,7 +15,7 @@ CHOOSE, DIFFERS = "_choose-", "_differs"
 STORED, MINE = "stored", "mine"
 
 
-def chosen(form: Form, data: QueryDict | None) -> dict[str, str]:
+def choices_made(form: Form, data: QueryDict | None) -> dict[str, str]:
     """Return by item which value was chosen. Raises NotOffered for an item or a choice that no page offers."""
     found = {}
     for name in data or ():
@@ -27,18 +27,18 @@ def chosen(form: Form, data: QueryDict | None) -> dict[str, str]:
     return found
 
 
-def is_settling(data: QueryDict | None) -> bool:
+def is_resolving(data: QueryDict | None) -> bool:
     """Tell whether the page that was sent asked to choose."""
     return data is not None and DIFFERS in data
 
 
-def unsettled(form: Form, data: QueryDict) -> list[str]:
+def unresolved(form: Form, data: QueryDict) -> list[str]:
     """Return the items that differ and for which nothing was chosen yet."""
-    choices = chosen(form, data)
+    choices = choices_made(form, data)
     return [name for name in data.getlist(DIFFERS) if name not in choices]
 
 
-def settled(answers: Answers, stored: Mapping[str, Value], choices: Mapping[str, str]) -> Answers:
+def resolved(answers: Answers, stored: Mapping[str, Value], choices: Mapping[str, str]) -> Answers:
     """Return the answers with the stored value wherever that was chosen, whatever was typed there."""
     taken = {name for name, choice in choices.items() if choice == STORED}
     values = {name: value for name, value in answers.values.items() if name not in taken}
@@ -51,7 +51,7 @@ def settled(answers: Answers, stored: Mapping[str, Value], choices: Mapping[str,
     )
 
 
-def asked_anew(data: QueryDict) -> QueryDict:
+def without_choices(data: QueryDict) -> QueryDict:
     """Return what was typed without the choices: they were made between other values."""
     fresh = data.copy()
     for name in list(fresh):

@@ -4,15 +4,15 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.models import User
-from audit.compiled_changes import PreparedDelete
-from patients.casebook.casebook import Place
+from audit.compiled_changes import CompiledDelete
+from patients.casebook.casebook import FormPlace
 from patients.entry.answers import PLAIN
 from patients.models import Draft
 
-FORGOTTEN = PreparedDelete(Draft, where=("user", "patient", "place"))
+FORGOTTEN = CompiledDelete(Draft, where=("user", "patient", "place"))
 
 
-def keep_draft(*, place: Place, posted: QueryDict, base_version: int, by: User) -> Draft:
+def keep_draft(*, place: FormPlace, posted: QueryDict, base_version: int, by: User) -> Draft:
     """Keep what is typed, in place of what was kept before. One statement."""
     fields = [
         [_kept(name), _kept(text)] for name, texts in posted.lists() if name not in PLAIN for text in texts
@@ -39,7 +39,7 @@ def _kept(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def draft_of(*, place: Place, user: User) -> Draft | None:
+def draft_of(*, place: FormPlace, user: User) -> Draft | None:
     """What the person was typing here and did not save."""
     return Draft.objects.filter(user=user, patient=place.patient, place=place.key).first()
 
@@ -52,6 +52,6 @@ def typed_in(draft: Draft) -> QueryDict:
     return data
 
 
-def discard(*, place: Place, user: User) -> None:
+def discard(*, place: FormPlace, user: User) -> None:
     """Forget what was typed and not saved."""
     FORGOTTEN.run(user=user.pk, patient=place.patient.pk, place=place.key)

@@ -5,7 +5,7 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from patients.casebook.casebook import Casebook, Place, day_of, forms_of, version_at
+from patients.casebook.casebook import Casebook, FormPlace, day_of, forms_of, version_at
 from patients.models import Patient, Record, Visit
 from patients.participation import reconsent
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
@@ -13,7 +13,7 @@ from patients.participation.visits import UNSCHEDULED, today_of
 from protocol.values.moments import Moment
 
 
-def obstacle(casebook: Casebook, place: Place, record: Record | None) -> str:
+def entry_obstacle(casebook: Casebook, place: FormPlace, record: Record | None) -> str:
     """The sentence why nothing can be entered, empty when the form is open."""
     try:
         refuse_entry(casebook, place, record)
@@ -22,7 +22,7 @@ def obstacle(casebook: Casebook, place: Place, record: Record | None) -> str:
     return ""
 
 
-def refuse_entry(casebook: Casebook, place: Place, record: Record | None) -> None:
+def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) -> None:
     """Raise ValidationError unless this form can be entered or changed now."""
     patient = casebook.patient
     refuse_when_closed(patient)
@@ -52,7 +52,7 @@ def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
         raise ValidationError(words)
 
 
-def _refuse_what_is_not_asked(patient: Patient, place: Place) -> None:
+def _refuse_what_is_not_asked(patient: Patient, place: FormPlace) -> None:
     rules, form = patient.protocol.rules, place.form.code
     if place.visit is None:
         asked = form in rules.logs
@@ -67,7 +67,7 @@ def _refuse_what_is_not_asked(patient: Patient, place: Place) -> None:
         raise ValidationError(text % {"version": patient.protocol.version})
 
 
-def _refuse_visit(patient: Patient, place: Place, visit: Visit) -> None:
+def _refuse_visit(patient: Patient, place: FormPlace, visit: Visit) -> None:
     names = {"patient": patient.code, "visit": visit.key}
     if visit.state == Visit.State.MISSED:
         raise ValidationError(_("%(visit)s was missed: record the day on which it was held first.") % names)
@@ -82,7 +82,7 @@ def _refuse_visit(patient: Patient, place: Place, visit: Visit) -> None:
         _refuse_future(patient, visit)
 
 
-def _belongs_to_screening(place: Place, visit: Visit) -> bool:
+def _belongs_to_screening(place: FormPlace, visit: Visit) -> bool:
     if visit.code == UNSCHEDULED:
         return True
     rules = version_at(place.patient.protocol, visit).rules

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import get_language, gettext
 
-from patients.casebook.casebook import Casebook, Place, visit_title
+from patients.casebook.casebook import Casebook, FormPlace, visit_title
 from patients.casebook.form_versions import all_sections
 from patients.casebook.item_history import last_save, moment_words
 from patients.casebook.navigation import Navigation, address_of, navigation, stage_at
@@ -19,12 +19,12 @@ from trials.access import TrialRequest
 
 
 @dataclass
-class FormPlace:
+class FormHeader:
     """One form of one patient at its place."""
 
     request: TrialRequest
     casebook: Casebook
-    place: Place
+    place: FormPlace
 
     @cached_property
     def record(self) -> Record | None:

@@ -5,10 +5,10 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import get_language
 
-from patients.casebook.casebook import Casebook, Place
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import form_address, navigation, stage_of
 from patients.casebook.read_form import line
-from patients.entry.entry_guard import obstacle
+from patients.entry.entry_guard import entry_obstacle
 from patients.entry.page import EntryPage
 from patients.models import Record
 from protocol.document.items import Item
@@ -19,7 +19,7 @@ LINES = 5
 
 
 def log_context(
-    request: TrialRequest, casebook: Casebook, place: Place, page: EntryPage | None = None
+    request: TrialRequest, casebook: Casebook, place: FormPlace, page: EntryPage | None = None
 ) -> dict[str, Any]:
     """Return what the list of a log shows; `page` is the row that is entered in it."""
     items = [item for item in place.form.items if item.type != "rows"][:LINES]
@@ -33,14 +33,14 @@ def log_context(
         "rows": [log_row(casebook, record, items, language) for record in rows],
         "new_url": row_address(place, casebook.following_row(place.form.code)),
         "log_url": log_address(place),
-        "closed": obstacle(casebook, place, None),
+        "closed": entry_obstacle(casebook, place, None),
         "may_enter": request.access.may(P.ENTER_DATA),
         "page": page,
         "form": page.form if page else None,
     }
 
 
-def log_records(casebook: Casebook, place: Place) -> list[Record]:
+def log_records(casebook: Casebook, place: FormPlace) -> list[Record]:
     """Return the rows of a log in their order, those struck out too."""
     rows = [
         record for record in casebook.records if record.form == place.form.code and record.visit_id is None
@@ -60,12 +60,12 @@ def log_row(casebook: Casebook, record: Record, items: list[Item], language: str
     }
 
 
-def log_address(place: Place) -> str:
+def log_address(place: FormPlace) -> str:
     """Return the address of the list of a log."""
     patient = place.patient
     return reverse("patients:logs", args=[patient.trial.slug, patient.code, place.form.code])
 
 
-def row_address(place: Place, number: int) -> str:
+def row_address(place: FormPlace, number: int) -> str:
     """Return the address of the list with one row open for entry."""
     return f"{log_address(place)}?row={number}#entry"

@@ -11,24 +11,24 @@ from django.http import QueryDict
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from patients.casebook.casebook import Place
-from patients.casebook.edit_checks import Judgement, judge
+from patients.casebook.casebook import FormPlace
+from patients.casebook.edit_checks import CheckedAnswers, check_answers
 from patients.casebook.form_versions import all_sections, forms_before, item_in, not_asked
-from patients.casebook.item_history import Change, add_threads, changes_of, moment_words
+from patients.casebook.item_history import ItemChange, add_threads, changes_of, moment_words
 from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
 from patients.casebook.range_flags import place_readings
-from patients.casebook.read_form import Difference, Line, Section, differences
+from patients.casebook.read_form import ReadLine, ReadSection, ValueDifference, differences
 from patients.entry import answers, conflicts
 from patients.entry.answers import Answers
-from patients.entry.capture_form import CaptureForm, Result, Surroundings, form_for, sentences
-from patients.entry.form_header import FormPlace
-from patients.entry.version_mapping import Passage, asked, carried, passage
+from patients.entry.capture_form import CaptureForm, FieldContext, Result, form_for, sentences
+from patients.entry.form_header import FormHeader
+from patients.entry.version_mapping import VersionChange, mapped, values_asked, version_change
 from patients.models import Draft, Patient, Query, Visit
 from patients.participation.reconsent import version_to_sign
 from protocol.document.items import Item
 from protocol.expressions.rules import rules_of
-from protocol.values.parsing import Clock, Finding
+from protocol.values.parsing import CheckFinding, Clock
 from protocol.values.reference_ranges import Readings
 from trials.permissions import Permission
 
@@ -41,25 +41,25 @@ REASONS = {
 }
 
 
-def clock_of(place: Place) -> Clock:
+def clock_of(place: FormPlace) -> Clock:
     """The clock on which dates and times of a form are read."""
     return Clock(place.protocol.rules.trial.site.time_zone, place.day)
 
 
 @dataclass
-class EntryPage(FormPlace):
+class EntryPage(FormHeader):
     """One form of one patient, as this person sees it now."""
 
     may_enter: bool
     closed: str = ""
     data: QueryDict | None = None
-    unanswered: tuple[Finding, ...] = ()
+    unanswered: tuple[CheckFinding, ...] = ()
     refusal: str = ""
     reason_refused: str = ""
     restored: Draft | None = None
     conflict: bool = False
     # What was typed on a page of an earlier version and is not asked any more.
-    left_out: Sequence[Line] = ()
+    left_out: Sequence[ReadLine] = ()
     more_rows: str = ""
     # The group that was just marked as not done, and what is told of it.
     acted: int = -1
@@ -94,16 +94,18 @@ class EntryPage(FormPlace):
         if self.record is None:
             return {}
         if self.record.protocol_id != self.place.protocol.pk:
-            return carried(self.record.values, self.place.form).values
-        return asked(self.record.values, self.place.form)
+            return mapped(self.record.values, self.place.form).values
+        return values_asked(self.record.values, self.place.form)
 
     @cached_property
-    def passage(self) -> Passage | None:
+    def passage(self) -> VersionChange | None:
         """What editing changes beside the answers, when the form was captured under an earlier version."""
-        return passage(self.casebook, self.place, self.record) if self.record and self.editable else None
+        return (
+            version_change(self.casebook, self.place, self.record) if self.record and self.editable else None
+        )
 
     @cached_property
-    def no_longer_asked(self) -> list[Line]:
+    def no_longer_asked(self) -> list[ReadLine]:
         """The values of items that this version of the form does not ask any more."""
         before = forms_before(self.casebook, self.place.form, self.values)
         return not_asked(self.place.form, self.values, before, get_language() or "en")
@@ -131,19 +133,19 @@ class EntryPage(FormPlace):
     @cached_property
     def choices(self) -> Mapping[str, str]:
         """Which of two values was chosen by item, where somebody else saved meanwhile."""
-        return conflicts.chosen(self.place.form, self.data)
+        return conflicts.choices_made(self.place.form, self.data)
 
     @cached_property
     def answers(self) -> Answers:
         """What was typed, with the stored value where that was chosen."""
-        return conflicts.settled(self.typed, self.stored, self.choices) if self.choices else self.typed
+        return conflicts.resolved(self.typed, self.stored, self.choices) if self.choices else self.typed
 
     @cached_property
-    def judgement(self) -> Judgement:
+    def judgement(self) -> CheckedAnswers:
         """What the rules say of the answers."""
         rules = rules_of(self.place.protocol.rules).form(self.place.form.code)
         scope = self.casebook.scope(self.place, self.answers.values)
-        return judge(self.place.form, rules, scope, get_language() or "en")
+        return check_answers(self.place.form, rules, scope, get_language() or "en")
 
     @cached_property
     def results(self) -> dict[str, tuple[Result, ...]]:
@@ -187,7 +189,7 @@ class EntryPage(FormPlace):
     def form(self) -> CaptureForm:
         """The form to render."""
         judgement = self.judgement
-        around = Surroundings(
+        around = FieldContext(
             results=self.results,
             soft=frozenset(finding.item for finding in judgement.soft),
             hidden=judgement.hidden,
@@ -299,8 +301,8 @@ class EntryPage(FormPlace):
     @property
     def may_ask(self) -> bool:
         """Whether this person can raise a query on that item now: one thread of a person is open at a time."""
-        asked = any(each.state != Query.State.CLOSED and not each.by_check for each in self.field_queries)
-        return self.record is not None and self.may_close and not asked
+        is_asked = any(each.state != Query.State.CLOSED and not each.by_check for each in self.field_queries)
+        return self.record is not None and self.may_close and not is_asked
 
     @property
     def field_target(self) -> str:
@@ -308,7 +310,7 @@ class EntryPage(FormPlace):
         return self._target(self.field.name) if self.field else ""
 
     @cached_property
-    def field_changes(self) -> list[Change]:
+    def field_changes(self) -> list[ItemChange]:
         """The history of that item."""
         if self.record is None or self.field is None:
             return []
@@ -319,12 +321,14 @@ class EntryPage(FormPlace):
         """When what was typed was kept."""
         return moment_words(self.restored.saved_at, self.zone) if self.restored else ""
 
-    def _differences(self, values: Mapping[str, Any], read: Answers, *, calculated: bool) -> list[Difference]:
+    def _differences(
+        self, values: Mapping[str, Any], read: Answers, *, calculated: bool
+    ) -> list[ValueDifference]:
         raw = {path: self.data.get(path, "") for path in read.refused if self.data is not None}
         return differences(self.place.form, self.stored, values, raw, calculated=calculated)
 
     @property
-    def conflicts(self) -> list[tuple[Difference, str]]:
+    def conflicts(self) -> list[tuple[ValueDifference, str]]:
         """What is stored beside what was typed, where they differ, and what was chosen."""
         found = self._differences(self.typed.values, self.typed, calculated=False)
         return [(each, self.choices.get(each.name, "")) for each in found]
@@ -336,14 +340,14 @@ class EntryPage(FormPlace):
         return self.is_complete and sent == "complete"
 
     @property
-    def changes(self) -> list[Difference]:
+    def changes(self) -> list[ValueDifference]:
         """What saving would change in a complete form, calculated values too."""
         if not self.is_complete or self.data is None:
             return []
         return self._differences(self.judgement.values, self.answers, calculated=True)
 
     @property
-    def sections(self) -> list[Section]:
+    def sections(self) -> list[ReadSection]:
         """The form in words, for those who read it."""
         values = self.record.values if self.record else {}
         readings = place_readings(self.casebook, self.place, values)

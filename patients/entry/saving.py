@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.compiled_changes import PreparedUpdate
+from audit.compiled_changes import CompiledUpdate
 from audit.context import because
-from patients.casebook.casebook import Casebook, Place
-from patients.casebook.edit_checks import Judgement, judge
+from patients.casebook.casebook import Casebook, FormPlace
+from patients.casebook.edit_checks import CheckedAnswers, check_answers
 from patients.entry import answers, check_queries, drafts
 from patients.entry.entry_guard import refuse_entry
-from patients.entry.version_mapping import retired
+from patients.entry.version_mapping import values_not_asked
 from patients.models import Patient, Record
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
 from protocol.expressions.rules import rules_of
@@ -25,7 +25,7 @@ from protocol.values.refusals import gettext_noop
 
 State = Record.State
 Values = Mapping[str, Value]
-WRITTEN = PreparedUpdate(
+WRITTEN = CompiledUpdate(
     Record,
     sets=("values", "state", "version", "save_key", "protocol", "completed_at"),
     where=("pk", "version"),
@@ -35,12 +35,12 @@ WRITTEN = PreparedUpdate(
 class NotComplete(Exception):
     """The form cannot be completed as it is; `judgement` says why, item by item."""
 
-    def __init__(self, judgement: Judgement) -> None:
+    def __init__(self, judgement: CheckedAnswers) -> None:
         self.judgement = judgement
         super().__init__(f"{len(judgement.obstacles)} values need attention")
 
 
-class Stale(Exception):
+class StaleRecord(Exception):
     """Somebody saved this form since it was opened; `record` is what is stored now."""
 
     def __init__(self, record: Record | None) -> None:
@@ -66,7 +66,7 @@ class Saved:
 class _Save:
     """One request to save: where, what, on which version, under which key, by whom."""
 
-    place: Place
+    place: FormPlace
     values: Values
     base_version: int
     key: str
@@ -77,7 +77,7 @@ class _Save:
 @transaction.atomic
 def save_draft(
     *,
-    place: Place,
+    place: FormPlace,
     values: Values,
     base_version: int,
     by: User,
@@ -95,7 +95,7 @@ def save_draft(
 @transaction.atomic
 def complete(
     *,
-    place: Place,
+    place: FormPlace,
     values: Values,
     base_version: int,
     by: User,
@@ -109,7 +109,7 @@ def complete(
 @transaction.atomic
 def amend(
     *,
-    place: Place,
+    place: FormPlace,
     values: Values,
     base_version: int,
     reason: str,
@@ -157,7 +157,7 @@ def _save(save: _Save, state: str, reason: str | None = None) -> Saved:
     if not saved_last:
         _refuse_wrong_verb(current, state, reason)
     judgement = _judged(save, casebook, state)
-    values = {**retired(current.values if current else {}, save.place.form), **judgement.values}
+    values = {**values_not_asked(current.values if current else {}, save.place.form), **judgement.values}
     changed = _changed(current, values)
     if current is not None and saved_last and current.state == state and not changed:
         return Saved(current, False, casebook)
@@ -167,10 +167,10 @@ def _save(save: _Save, state: str, reason: str | None = None) -> Saved:
     return _written(save, casebook, current, replace(judgement, values=values), state, changed)
 
 
-def _judged(save: _Save, casebook: Casebook, state: str) -> Judgement:
+def _judged(save: _Save, casebook: Casebook, state: str) -> CheckedAnswers:
     values = answers.check(save.place.form, save.values)
     rules = rules_of(save.place.protocol.rules).form(save.place.form.code)
-    judgement = judge(save.place.form, rules, casebook.scope(save.place, values))
+    judgement = check_answers(save.place.form, rules, casebook.scope(save.place, values))
     if state == State.COMPLETE and judgement.obstacles:
         raise NotComplete(judgement)
     return judgement
@@ -185,7 +185,7 @@ def _written(
     save: _Save,
     casebook: Casebook,
     current: Record | None,
-    judgement: Judgement,
+    judgement: CheckedAnswers,
     state: str,
     changed: frozenset[str],
 ) -> Saved:
@@ -210,7 +210,7 @@ def _refuse_stale(save: _Save, casebook: Casebook, current: Record | None) -> No
     version = current.version if current else 0
     read_under = casebook.version_for(save.place.form.code, save.place.visit, current)
     if save.base_version != version or save.place.protocol.pk != read_under.pk:
-        raise Stale(current)
+        raise StaleRecord(current)
 
 
 def _refuse_wrong_verb(current: Record | None, state: str, reason: str | None) -> None:
@@ -253,7 +253,7 @@ def _stored(
         "completed_at": now if state == State.COMPLETE and not current.completed_at else current.completed_at,
     }
     if not WRITTEN.run(to=fresh, where={"pk": current.pk, "version": current.version}):
-        raise Stale(Record.objects.filter(pk=current.pk).first())
+        raise StaleRecord(Record.objects.filter(pk=current.pk).first())
     current.protocol = save.place.protocol
     del fresh["protocol"]
     for name, value in fresh.items():
@@ -261,7 +261,7 @@ def _stored(
     return current
 
 
-def _free_number(casebook: Casebook, place: Place) -> int:
+def _free_number(casebook: Casebook, place: FormPlace) -> int:
     """A log row has its number, at most one above the last; at a visit a form struck out keeps its own."""
     if place.visit is None:
         if place.repeat > casebook.following_row(place.form.code):

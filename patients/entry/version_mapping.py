@@ -10,8 +10,8 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import get_language
 
-from patients.casebook.casebook import Casebook, Place
-from patients.casebook.read_form import Line, line
+from patients.casebook.casebook import Casebook, FormPlace
+from patients.casebook.read_form import ReadLine, line
 from patients.entry import answers
 from patients.entry.answers import PLAIN
 from patients.models import Record
@@ -23,24 +23,24 @@ Posted = Mapping[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class MappedAnswers:
     """The answers that fit the form; `unfit` are paths whose old answer cannot be given any more."""
 
     values: dict[str, Value] = field(default_factory=dict)
     unfit: tuple[str, ...] = ()
 
 
-def retired(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
+def values_not_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
     """The values of items that the form does not ask."""
     return {name: value for name, value in values.items() if name not in form}
 
 
-def asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
+def values_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
     """The values of items that the form asks."""
     return {name: value for name, value in values.items() if name in form}
 
 
-def carried(values: Mapping[str, Value], form: Form) -> Carried:
+def mapped(values: Mapping[str, Value], form: Form) -> MappedAnswers:
     """The answers as this version of the form takes them."""
     kept: dict[str, Value] = {}
     unfit: list[str] = []
@@ -54,7 +54,7 @@ def carried(values: Mapping[str, Value], form: Form) -> Carried:
             kept[item.name] = taken
         else:
             unfit.append(item.name)
-    return Carried(kept, tuple(unfit))
+    return MappedAnswers(kept, tuple(unfit))
 
 
 def _row(item: Item, number: int, row: Mapping[str, Value], unfit: list[str]) -> dict[str, Value]:
@@ -79,7 +79,7 @@ def _taken(item: Item, value: Value) -> Value | None:
     return found if is_answered(found) else None
 
 
-def fitting(
+def fitting_inputs(
     form: Form, posted: Iterable[tuple[str, Sequence[str]]], clock: Clock
 ) -> list[tuple[str, Sequence[str]]]:
     """The inputs of a page made under another version that this form has, with answers that it offers."""
@@ -115,17 +115,17 @@ def _offers(item: Item, kept: Iterable[tuple[str, Sequence[str]]], clock: Clock)
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class VersionChange:
     """What a person is told who edits a form that was captured under an earlier version."""
 
     before: str
     after: str
     added: tuple[str, ...]
     changed: tuple[str, ...]
-    again: tuple[Line, ...]
+    again: tuple[ReadLine, ...]
 
 
-def passage(casebook: Casebook, place: Place, record: Record) -> Passage | None:
+def version_change(casebook: Casebook, place: FormPlace, record: Record) -> VersionChange | None:
     """Return what editing a record changes beside the answers; None when it stays under its version."""
     if record.protocol_id == place.protocol.pk:
         return None
@@ -134,17 +134,19 @@ def passage(casebook: Casebook, place: Place, record: Record) -> Passage | None:
     changes = [each for each in form_difference(old, place.form) if each.section == "items"]
     titles = {kind: tuple(_title(each.title, language) for each in changes if each.kind == kind)
               for kind in ("added", "changed")}  # fmt: skip
-    unfit = dict.fromkeys(path.partition("-")[0] for path in carried(record.values, place.form).unfit)
+    unfit = dict.fromkeys(path.partition("-")[0] for path in mapped(record.values, place.form).unfit)
     again = tuple(line(old.item(name), record.values[name], language) for name in unfit if name in old)
     changed = tuple(title for title in titles["changed"] if title not in {each.label for each in again})
-    return Passage(before.version, place.protocol.version, titles["added"], changed, again)
+    return VersionChange(before.version, place.protocol.version, titles["added"], changed, again)
 
 
 def _title(title: Any, language: str) -> str:
     return title if isinstance(title, str) else str(title.in_language(language))
 
 
-def refitted(casebook: Casebook, place: Place, data: QueryDict, clock: Clock) -> tuple[QueryDict, list[Line]]:
+def mapped_post(
+    casebook: Casebook, place: FormPlace, data: QueryDict, clock: Clock
+) -> tuple[QueryDict, list[ReadLine]]:
     """Return what was typed on a page of another version as this one takes it, and in words what it does not take."""
     made = data.get("_protocol", "")
     if not made.isascii() or not made.isdigit() or made == str(place.protocol.pk):
@@ -154,12 +156,12 @@ def refitted(casebook: Casebook, place: Place, data: QueryDict, clock: Clock) ->
     except (KeyError, ValueError):
         return data, []
     kept = QueryDict(mutable=True)
-    for name, texts in fitting(place.form, data.lists(), clock):
+    for name, texts in fitting_inputs(place.form, data.lists(), clock):
         kept.setlist(name, list(texts))
     return kept, _left_out(old, data, kept, clock)
 
 
-def _left_out(old: Form, data: QueryDict, kept: QueryDict, clock: Clock) -> list[Line]:
+def _left_out(old: Form, data: QueryDict, kept: QueryDict, clock: Clock) -> list[ReadLine]:
     language, read = get_language() or "en", answers.read(old, dict(data.lists()), clock)
     heads = {name.split("-")[0] for name in kept}
     lines = [
@@ -167,6 +169,6 @@ def _left_out(old: Form, data: QueryDict, kept: QueryDict, clock: Clock) -> list
     ]
     refused = [name for name in read.refused if name.partition("-")[0] not in heads]
     return lines + [
-        Line(name, old.item(name.partition("-")[0]).label.in_language(language), data.get(name, ""))
+        ReadLine(name, old.item(name.partition("-")[0]).label.in_language(language), data.get(name, ""))
         for name in refused
     ]

@@ -12,9 +12,9 @@ from django.utils.translation import get_language
 from accounts.models import User
 from audit.models import Signature
 from patients.models import Draft, Patient, Record
-from patients.participation.amendments import AT_ONCE, Moving, preview
+from patients.participation.amendments import AT_ONCE, PatientMove, preview
 from patients.participation.visits import OPEN_STATES
-from protocol.checking.differences import Change, difference
+from protocol.checking.differences import ProtocolChange, difference
 from trials.models import ProtocolVersion
 
 MOST_ITEMS = 200
@@ -41,7 +41,7 @@ class Impact:
         self.user, self.before, self.after = user, before, after
 
     @cached_property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[ProtocolChange]:
         """Return what the versions say differently."""
         return difference(self.before.rules, self.after.rules)
 
@@ -52,7 +52,7 @@ class Impact:
         return list(rows.order_by("number")[:AT_ONCE])
 
     @cached_property
-    def moving(self) -> list[Moving]:
+    def moving(self) -> list[PatientMove]:
         """Return what the move does to each patient who takes part."""
         return preview([patient for patient in self.patients if patient.state in OPEN_STATES], self.after)
 
@@ -62,7 +62,7 @@ class Impact:
         return len(self.patients) - len(self.moving)
 
     @property
-    def to_sign(self) -> list[Moving]:
+    def to_sign(self) -> list[PatientMove]:
         """Return the patients who would have to sign again."""
         return [each for each in self.moving if each.sign]
 
@@ -130,7 +130,7 @@ class Impact:
         return rows.exclude(state=Record.State.STRUCK_OUT).order_by()
 
 
-def _item_of(change: Change) -> Iterable[tuple[str, str]]:
+def _item_of(change: ProtocolChange) -> Iterable[tuple[str, str]]:
     """The form and the item of a change that touches values."""
     if change.section != "items" or change.kind not in ("removed", "changed"):
         return
@@ -139,7 +139,7 @@ def _item_of(change: Change) -> Iterable[tuple[str, str]]:
         yield form, name
 
 
-def _title(change: Change) -> str:
+def _title(change: ProtocolChange) -> str:
     title = change.title
     return title if isinstance(title, str) else str(title.in_language(get_language() or "en"))
 

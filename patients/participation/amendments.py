@@ -30,7 +30,7 @@ DAYS = ("planned_on", "window_from", "window_to")
 
 
 @dataclass(frozen=True)
-class Moving:
+class PatientMove:
     """What a move does to one patient. `obstacle` says why it cannot be; `sign` is the consent to sign again."""
 
     patient: Patient
@@ -59,7 +59,7 @@ class Moving:
         return self.visits_that("cancelled")
 
 
-def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[Moving]:
+def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[PatientMove]:
     """Return what a move would do to each patient. Six queries, whatever their number; writes nothing."""
     if not patients:
         return []
@@ -75,12 +75,12 @@ def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[Moving]:
             patient, to.rules, visits[patient.pk], begun=begun, infusions=days.get(patient.pk, {})
         )
         sign = _to_sign(patient, to, chain, consents.get(patient.pk))
-        found.append(Moving(patient, to, obstacle(patient, to, chain), sign, tuple(told)))
+        found.append(PatientMove(patient, to, move_obstacle(patient, to, chain), sign, tuple(told)))
     return found
 
 
 @transaction.atomic
-def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: User) -> list[Moving]:
+def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: User) -> list[PatientMove]:
     """Move patients to a version: all of them, or none.
 
     Each of `patients` is as the person saw it: one who was moved meanwhile is refused. Raises ValidationError
@@ -107,7 +107,7 @@ def chain_of(trial: Trial) -> list[ProtocolVersion]:
     return list(trial.versions.order_by("effective_from", "pk"))
 
 
-def obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVersion]) -> str:
+def move_obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVersion]) -> str:
     """Return in a sentence why a patient cannot be moved to a version, empty when it can be."""
     try:
         refuse_when_closed(patient)
@@ -141,7 +141,7 @@ def _refuse_moved_meanwhile(seen: Iterable[Patient], rows: Sequence[Patient]) ->
         raise ValidationError(text % {"patients": ", ".join(moved)})
 
 
-def _carry_out(moving: Moving, reason: str, by: User) -> None:
+def _carry_out(moving: PatientMove, reason: str, by: User) -> None:
     patient, before = moving.patient, moving.patient.protocol
     patient.protocol, patient.reconsent_version = moving.to, moving.sign
     patient.save(update_fields=["protocol", "reconsent_version"])

@@ -27,7 +27,7 @@ Conclusion = EligibilityDecision.Conclusion
 
 
 @dataclass(frozen=True)
-class Finding:
+class CriterionFinding:
     """One criterion as a person reads it."""
 
     result: CriterionResult
@@ -88,13 +88,13 @@ class Finding:
 class Evaluation:
     """All criteria at one moment, and the group the patient belongs to."""
 
-    findings: list[Finding]
+    findings: list[CriterionFinding]
     group: str
     group_title: str
     group_needs: list[str]
 
     @property
-    def obstacles(self) -> list[Finding]:
+    def obstacles(self) -> list[CriterionFinding]:
         """Return the criteria that stand in the way."""
         return [finding for finding in self.findings if finding.forbids]
 
@@ -136,10 +136,10 @@ def evaluate(patient: Patient, *, inclusion_on: date | None = None) -> Evaluatio
     )
 
 
-def _finding(patient: Patient, result: CriterionResult, day: date) -> Finding:
+def _finding(patient: Patient, result: CriterionResult, day: date) -> CriterionFinding:
     rules, criterion = patient.protocol.rules, result.criterion
     inputs: Mapping[str, Any] = result.inputs
-    return Finding(
+    return CriterionFinding(
         result=result,
         text=criterion.text.in_language(get_language() or "en"),
         inputs=[

@@ -17,7 +17,7 @@ from patients.participation.lifecycle import held, move, require
 from patients.participation.visits import plan_visits, today_of
 
 
-def obstacles(patient: Patient, on: date | None = None) -> list[str]:
+def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
     """Return in sentences what stands in the way of inclusion on a day; empty when nothing does.
 
     By default that is the day the investigator signed for, else today.
@@ -57,7 +57,7 @@ def enrol(*, patient: Patient, on: date, by: User) -> Patient:
     patient = held(patient)
     step = _("be included")
     require(patient, Patient.State.SCREENING, step=step)
-    found = obstacles(patient, on)
+    found = enrolment_obstacles(patient, on)
     if found:
         raise ValidationError(found)
     _check_day(patient, on)

@@ -165,7 +165,7 @@ class FailForm(StepForm):
         self.order_fields(["on", "reason"])
 
 
-class EndForm(StepForm):
+class EndOfStudyForm(StepForm):
     """End of study."""
 
     reason = forms.ChoiceField(

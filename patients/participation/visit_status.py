@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit.models import Signature
 from patients.models import Patient, Record, Visit
-from protocol.document.design import Visit as ProtocolVisit
+from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
 from trials.models import Trial

@@ -25,7 +25,7 @@ class Target:
     item: str
 
 
-def obstacles(targets: Sequence[Target]) -> dict[Target, str]:
+def ask_obstacles(targets: Sequence[Target]) -> dict[Target, str]:
     """Return why a query cannot be raised, for those on which it cannot. One query, whatever their number."""
     rows = Query.objects.filter(
         record__in={target.record.pk for target in targets}, state__in=Query.OPEN_STATES
@@ -64,7 +64,7 @@ def raise_queries(
     if already := list(Query.objects.filter(opened_by=by, batch=batch)):
         return already
     wanted = [Target(records[record], item) for record, item in chosen if record in records]
-    left_out = obstacles(wanted)
+    left_out = ask_obstacles(wanted)
     rows = Query.objects.bulk_create(
         Query(
             patient_id=target.record.patient_id,

@@ -13,10 +13,10 @@ from patients.casebook.form_versions import record_sections
 from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
-from patients.casebook.read_form import Line, Section, asked_line
+from patients.casebook.read_form import ReadLine, ReadSection, asked_line
 from patients.models import Mark, Patient, Record
 from patients.review import source_verification
-from patients.review.marks import WHOLE, Seen
+from patients.review.marks import WHOLE, SeenVersion
 from protocol.document.items import Form
 from protocol.values.parsing import display
 from protocol.values.reference_ranges import Readings
@@ -40,7 +40,7 @@ class ItemLine:
     """One item to tick: `value` is what the box sends, `line` the value in words."""
 
     value: str
-    line: Line | None
+    line: ReadLine | None
     undone: Undone | None
 
 
@@ -54,7 +54,7 @@ class FormBlock:
     value: str
     lines: tuple[ItemLine, ...]
     standing: int
-    sections: tuple[Section, ...] = ()
+    sections: tuple[ReadSection, ...] = ()
     undone: Undone | None = None
 
 
@@ -154,7 +154,7 @@ def _block(
     item: str,
     lines: tuple[ItemLine, ...],
     standing: int,
-    content: tuple[Section, ...] = (),
+    content: tuple[ReadSection, ...] = (),
     undone: Undone | None = None,
 ) -> FormBlock:
     title = record.protocol.rules.form(record.form).title.in_language(get_language() or "en")
@@ -212,7 +212,7 @@ def _changes(mark: Mark, form: Form) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def seen_in(values: Iterable[str], blocks: Iterable[VisitBlock]) -> list[Seen]:
+def seen_in(values: Iterable[str], blocks: Iterable[VisitBlock]) -> list[SeenVersion]:
     """Read what was ticked (`record:version:item`, `*` for all items shown). Raises BadRequest for anything else."""
     shown = {block.record.pk: block for visit in blocks for block in visit.forms}
     chosen: dict[tuple[int, int], list[str]] = {}
@@ -222,7 +222,7 @@ def seen_in(values: Iterable[str], blocks: Iterable[VisitBlock]) -> list[Seen]:
         if item == ALL:
             items = [line.value.split(":", 2)[2] for line in shown[record].lines] if record in shown else []
         chosen.setdefault((record, version), []).extend(items)
-    return [Seen(record, version, tuple(items)) for (record, version), items in chosen.items()]
+    return [SeenVersion(record, version, tuple(items)) for (record, version), items in chosen.items()]
 
 
 def _parts(value: str) -> tuple[int, int, str]:

@@ -21,7 +21,7 @@ WHOLE = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenVersion:
     """What a person ticked: a record at the version that was read, and items of it (`WHOLE` for the form)."""
 
     record: int
@@ -30,7 +30,7 @@ class Seen:
 
 
 @transaction.atomic
-def mark(*, patient: Patient, seen: Sequence[Seen], kind: str, by: User, role: str) -> list[Record]:
+def mark(*, patient: Patient, seen: Sequence[SeenVersion], kind: str, by: User, role: str) -> list[Record]:
     """Mark items of complete forms of one patient; what is marked already stays as it is.
 
     Returns the records. Raises ValidationError for nothing ticked, for a form that is locked, not complete or
@@ -85,7 +85,7 @@ def of_patient(patient: Patient, kind: str) -> "QuerySet[Mark]":
     return Mark.objects.filter(patient=patient, kind=kind).standing()
 
 
-def _read(patient: Patient, seen: Sequence[Seen]) -> Mapping[int, Record]:
+def _read(patient: Patient, seen: Sequence[SeenVersion]) -> Mapping[int, Record]:
     """Read and lock the records. Raises ValidationError for one that cannot be marked as it was seen."""
     rows = Record.objects.select_for_update(of=("self",)).select_related("visit", "protocol")
     records = {row.pk: row for row in rows.filter(patient=patient, pk__in=[each.record for each in seen])}
@@ -97,7 +97,7 @@ def _read(patient: Patient, seen: Sequence[Seen]) -> Mapping[int, Record]:
     return records
 
 
-def _refuse(record: Record, seen: Seen) -> None:
+def _refuse(record: Record, seen: SeenVersion) -> None:
     form = record.protocol.rules.form(record.form)
     named = {"form": form.title.in_language("en")}
     refuse_locked_place(record, record.visit)

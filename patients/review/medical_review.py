@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from accounts.models import User
 from patients.models import Mark, Patient, Record
 from patients.review import marks
-from patients.review.marks import Seen
+from patients.review.marks import SeenVersion
 
 KIND = Mark.Kind.REVIEW
 
 
-def review(*, patient: Patient, seen: Sequence[Seen], by: User, role: str) -> int:
+def review(*, patient: Patient, seen: Sequence[SeenVersion], by: User, role: str) -> int:
     """Mark complete forms as medically reviewed; tells how many."""
     return len(marks.mark(patient=patient, seen=seen, kind=KIND, by=by, role=role))
 

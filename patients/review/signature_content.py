@@ -14,11 +14,11 @@ from audit.models import Meaning
 from patients.casebook.form_versions import record_sections
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
-from patients.casebook.read_form import Section, form_title
+from patients.casebook.read_form import ReadSection, form_title
 from patients.models import Query, Record
 from patients.participation.forms import PasswordForm
 from patients.review.mark_blocks import where
-from patients.review.signatures import Since, changes_since_signature
+from patients.review.signatures import ChangesSinceSignature, changes_since_signature
 
 LOGS = "logs"
 
@@ -31,8 +31,8 @@ class FormToSign:
     title: str
     url: str
     value: str
-    sections: list[Section]
-    changes: list[Since] | None
+    sections: list[ReadSection]
+    changes: list[ChangesSinceSignature] | None
     queries: list[Query]
 
     @property
@@ -84,7 +84,10 @@ def visits_to_sign(records: Sequence[Record]) -> list[VisitToSign]:
 
 
 def _form(
-    record: Record, sections: list[Section], changes: list[Since] | None, queries: list[Query]
+    record: Record,
+    sections: list[ReadSection],
+    changes: list[ChangesSinceSignature] | None,
+    queries: list[Query],
 ) -> FormToSign:
     title = form_title(record)
     return FormToSign(

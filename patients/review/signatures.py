@@ -121,7 +121,7 @@ def _refuse(record: Record, seen: Versions) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class ChangesSinceSignature:
     """One item that changed after a form was signed last: who, why, and the values before and after."""
 
     label: str
@@ -131,14 +131,14 @@ class Since:
     reason: str
 
 
-def changes_since_signature(records: Sequence[Record]) -> dict[int, list[Since]]:
+def changes_since_signature(records: Sequence[Record]) -> dict[int, list[ChangesSinceSignature]]:
     """Return by form what changed since its last signature; a form never signed is not there. Two queries."""
     rows = Signature.objects.filter(
         target_type="patients.record", target_id__in=[record.pk for record in records]
     )
     last = dict(rows.order_by("signed_at").values_list("target_id", "signed_at"))
     by_record = {record.pk: record for record in records if record.pk in last}
-    found: dict[int, list[Since]] = {key: [] for key in by_record}
+    found: dict[int, list[ChangesSinceSignature]] = {key: [] for key in by_record}
     before: dict[int, Any] = {}
     columns = ("id", "values", "history_date", "history_full_name", "history_change_reason")
     past = history_model(Record)._default_manager.filter(id__in=list(by_record))
@@ -149,10 +149,10 @@ def changes_since_signature(records: Sequence[Record]) -> dict[int, list[Since]]
     return found
 
 
-def _differences(record: Record, old: Any, new: Any, who: str, reason: str) -> list[Since]:
+def _differences(record: Record, old: Any, new: Any, who: str, reason: str) -> list[ChangesSinceSignature]:
     language = get_language() or "en"
     return [
-        Since(
+        ChangesSinceSignature(
             label=item.label.in_language(language),
             old=exact(old.get(item.name), item, language, _),
             new=exact(new.get(item.name), item, language, _),

@@ -11,14 +11,14 @@ from django.utils import timezone
 from accounts.models import User
 from patients.models import Mark, Patient, Record
 from patients.review import marks
-from patients.review.marks import WHOLE, Seen
+from patients.review.marks import WHOLE, SeenVersion
 from trials.models import ProtocolVersion, Trial
 
 KIND = Mark.Kind.VERIFICATION
 
 
 @transaction.atomic
-def verify(*, patient: Patient, seen: Sequence[Seen], by: User, role: str) -> int:
+def verify(*, patient: Patient, seen: Sequence[SeenVersion], by: User, role: str) -> int:
     """Mark items as compared with their source; tells how many forms are verified by it as the protocol plans.
 
     Blank items that the plan names are marked with the last answered one: a value entered there later is new.
@@ -32,7 +32,7 @@ def verify(*, patient: Patient, seen: Sequence[Seen], by: User, role: str) -> in
         left = set(planned(record)) - set(standing.get(record.pk, ()))
         blank = () if WHOLE in standing.get(record.pk, ()) else sorted(left)
         if blank:
-            blanks.append(Seen(record.pk, versions[record.pk], tuple(blank)))
+            blanks.append(SeenVersion(record.pk, versions[record.pk], tuple(blank)))
     if blanks:
         marks.mark(patient=patient, seen=blanks, kind=KIND, by=by, role=role)
     ids = [record.pk for record in done if record.verified_at is None]

@@ -90,7 +90,7 @@ TO_SIGN_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Fallen:
+class InvalidatedSignature:
     """A visit or a casebook that was signed, and whose signature does not hold any more."""
 
     title: str
@@ -98,7 +98,7 @@ class Fallen:
     signature: Signature
 
 
-def invalidated_wholes(access: Access) -> list[Fallen]:
+def invalidated_wholes(access: Access) -> list[InvalidatedSignature]:
     """Return the visits and casebooks signed before and not now, newest first. Three queries."""
     rows = Signature.objects.filter(
         trial_id=access.trial.pk, target_type__in=("patients.visit", "patients.patient")
@@ -113,11 +113,15 @@ def invalidated_wholes(access: Access) -> list[Fallen]:
     return sorted(found, key=lambda each: str(each.signature.invalidated_at), reverse=True)
 
 
-def _fallen(signature: Signature, patients: Any, visits: Any, slug: str) -> Fallen:
+def _fallen(signature: Signature, patients: Any, visits: Any, slug: str) -> InvalidatedSignature:
     patient = patients[signature.patient_id]
     if signature.target_type == "patients.patient":
         title = _("Casebook of %(patient)s") % {"patient": patient.code}
-        return Fallen(title, reverse("patients:sign-casebook", args=[slug, patient.code]), signature)
+        return InvalidatedSignature(
+            title, reverse("patients:sign-casebook", args=[slug, patient.code]), signature
+        )
     visit = visits[signature.target_id]
     title = _("%(patient)s, visit %(visit)s") % {"patient": patient.code, "visit": visit.key}
-    return Fallen(title, reverse("patients:sign-visit", args=[slug, patient.code, visit.key]), signature)
+    return InvalidatedSignature(
+        title, reverse("patients:sign-visit", args=[slug, patient.code, visit.key]), signature
+    )

@@ -49,7 +49,7 @@ class AskForm(StepForm):
 
 
 @dataclass(frozen=True)
-class Line:
+class AskLine:
     """One row of the preview: what is asked about, as it stands now; `obstacle` says why it is left out."""
 
     target: Target
@@ -75,7 +75,7 @@ class Preview:
     records: list[Record]
     chosen: Chosen
     item: str = ""
-    lines: list[Line] = field(default_factory=list)
+    lines: list[AskLine] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         by_pk = {record.pk: record for record in self.records}
@@ -86,7 +86,7 @@ class Preview:
             if pk in by_pk
         ]
         targets = dict.fromkeys(Target(record, item) for record, item in pairs)
-        refused = bulk.obstacles([target for target in targets if target.item])
+        refused = bulk.ask_obstacles([target for target in targets if target.item])
         self.lines = [_line(target, self._why_not(target, refused)) for target in targets]
 
     def _why_not(self, target: Target, refused: dict[Target, str]) -> str:
@@ -95,12 +95,12 @@ class Preview:
         return refused.get(target, "")
 
     @property
-    def raised(self) -> list[Line]:
+    def raised(self) -> list[AskLine]:
         """Return what will be raised."""
         return [line for line in self.lines if not line.obstacle]
 
     @property
-    def left_out(self) -> list[Line]:
+    def left_out(self) -> list[AskLine]:
         """Return what will not, each with the reason."""
         return [line for line in self.lines if line.obstacle]
 
@@ -119,13 +119,13 @@ class Preview:
         return list(found.values())
 
 
-def _line(target: Target, obstacle: str) -> Line:
+def _line(target: Target, obstacle: str) -> AskLine:
     form, language = target.record.protocol.rules.form(target.record.form), get_language() or "en"
     if target.item not in form:
-        return Line(target, target.item, "", obstacle)
+        return AskLine(target, target.item, "", obstacle)
     item = form.item(target.item)
     value = "" if item.columns else display(target.record.values.get(item.name), item, language, _)
-    return Line(target, item.label.in_language(language), value, obstacle)
+    return AskLine(target, item.label.in_language(language), value, obstacle)
 
 
 def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool = False) -> HttpResponse:

@@ -11,13 +11,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.kept_forms import kept_data
-from patients.casebook.casebook import Casebook, Place
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import address_of, next_address
 from patients.entry import attachments, conflicts, drafts, not_done, saving
-from patients.entry.entry_guard import obstacle
+from patients.entry.entry_guard import entry_obstacle
 from patients.entry.logs import log_context, row_address
 from patients.entry.page import REASONS, EntryPage, clock_of
-from patients.entry.version_mapping import refitted
+from patients.entry.version_mapping import mapped_post
 from patients.models import Patient, Record
 from protocol.values.parsing import NotOffered, ValueRefused
 from trials.access import TrialRequest, trial_page
@@ -27,7 +27,7 @@ from trials.permissions import Permission as P
 
 def located(
     request: TrialRequest, code: str, form: str, visit: str | None, repeat: int
-) -> tuple[Casebook, Place]:
+) -> tuple[Casebook, FormPlace]:
     """Return the casebook and the place, under the protocol version of the page that was sent; else 404."""
     try:
         casebook = Casebook.opened(user=request.user, trial=request.trial, code=code)
@@ -84,7 +84,7 @@ def form(
     return shown(request, page)
 
 
-def opened_page(request: TrialRequest, casebook: Casebook, place: Place) -> EntryPage:
+def opened_page(request: TrialRequest, casebook: Casebook, place: FormPlace) -> EntryPage:
     """Return the page as it is opened: stored values, or what this person typed before and did not save.
 
     A row of a log is begun as the next one only: any later number is answered with 404.
@@ -93,28 +93,28 @@ def opened_page(request: TrialRequest, casebook: Casebook, place: Place) -> Entr
         raise Http404
     record = casebook.record(place)
     may_enter = request.access.may(P.ENTER_DATA)
-    closed = obstacle(casebook, place, record) if may_enter else ""
+    closed = entry_obstacle(casebook, place, record) if may_enter else ""
     page = EntryPage(request, casebook, place, may_enter, closed)
     if page.record and not page.editable and page.record.protocol_id != place.protocol.pk:
         page.place = place_under(casebook, place, casebook.version(page.record.protocol_id))
     if page.editable:
         page.data, page.restored = typed_before(request, place, record)
         if page.data is not None:
-            page.data, page.left_out = refitted(casebook, place, page.data, clock_of(place))
+            page.data, page.left_out = mapped_post(casebook, place, page.data, clock_of(place))
         base = page.data.get("_version", "") if page.data is not None else ""
         page.conflict = page.data is not None and base != str(page.version)
         if page.data is not None and page.conflict:
-            page.data = conflicts.asked_anew(page.data)
-        page.conflict = page.conflict or conflicts.is_settling(page.data)
+            page.data = conflicts.without_choices(page.data)
+        page.conflict = page.conflict or conflicts.is_resolving(page.data)
     return page
 
 
-def place_under(casebook: Casebook, place: Place, version: ProtocolVersion) -> Place:
+def place_under(casebook: Casebook, place: FormPlace, version: ProtocolVersion) -> FormPlace:
     """Return the same place, read under another version of the protocol. Raises LookupError where it has none."""
     return casebook.place(place.form.code, place.visit.key if place.visit else None, place.repeat, version)
 
 
-def typed_before(request: TrialRequest, place: Place, record: Record | None) -> tuple[Any, Any]:
+def typed_before(request: TrialRequest, place: FormPlace, record: Record | None) -> tuple[Any, Any]:
     """Return what was typed before the session ended, or kept while typing; with the draft it comes from.
 
     A draft that arrived after its own form had been saved is passed over.
@@ -144,10 +144,10 @@ def shown(request: TrialRequest, page: EntryPage, status: int = 200) -> HttpResp
     return render(request, "patients/form.html", context, status=status)
 
 
-def save(request: TrialRequest, casebook: Casebook, place: Place) -> HttpResponse:
+def save(request: TrialRequest, casebook: Casebook, place: FormPlace) -> HttpResponse:
     """Read what was sent and call the verb; what is refused is shown with everything that was typed."""
     page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
-    page.conflict, page.listed = conflicts.is_settling(request.POST), "_listed" in request.POST
+    page.conflict, page.listed = conflicts.is_resolving(request.POST), "_listed" in request.POST
     action = request.POST.get("_action", "draft")
     try:
         if not_done.is_marking(action):
@@ -159,7 +159,7 @@ def save(request: TrialRequest, casebook: Casebook, place: Place) -> HttpRespons
             return done(request, place, saved, action)
     except NotOffered as unknown:
         raise BadRequest(unknown.sentence(_)) from unknown
-    except saving.Stale:
+    except saving.StaleRecord:
         base_version(page)
         return beside(page, action) or conflict(request, place)
     if is_current(page):
@@ -176,7 +176,7 @@ def beside(page: EntryPage, action: str) -> HttpResponse | None:
     fresh = replace(page, casebook=casebook, place=replace(page.place, repeat=number))
     try:
         saved = stored(fresh, action)
-    except saving.Stale:  # the page was made under another version of the protocol
+    except saving.StaleRecord:  # the page was made under another version of the protocol
         return None
     if saved is None:
         return shown(page.request, fresh, 422)
@@ -186,7 +186,7 @@ def beside(page: EntryPage, action: str) -> HttpResponse | None:
 
 def stored(page: EntryPage, action: str) -> saving.Saved | None:
     """Store what was typed; when it is refused, say so on the page and return None."""
-    if conflicts.unsettled(page.place.form, page.request.POST):
+    if conflicts.unresolved(page.place.form, page.request.POST):
         page.refusal = _("Choose one of the two values for each item that differs. Nothing is saved yet.")
         return None
     if page.answers.refused:
@@ -256,7 +256,7 @@ def reason_of(request: TrialRequest) -> str:
     return f"{REASONS[chosen]}: {note}" if note else str(REASONS[chosen])
 
 
-def done(request: TrialRequest, place: Place, saved: saving.Saved, action: str) -> HttpResponse:
+def done(request: TrialRequest, place: FormPlace, saved: saving.Saved, action: str) -> HttpResponse:
     """Go on to the next form, or back to this one."""
     listed = "_listed" in request.POST
     if action == "next":
@@ -267,7 +267,7 @@ def done(request: TrialRequest, place: Place, saved: saving.Saved, action: str) 
     return redirect(row_address(place, place.repeat) if listed else address_of(place))
 
 
-def conflict(request: TrialRequest, place: Place) -> HttpResponse:
+def conflict(request: TrialRequest, place: FormPlace) -> HttpResponse:
     """Show both versions of a form that somebody else saved meanwhile, with what was typed kept."""
     casebook = Casebook.opened(user=request.user, trial=request.trial, code=place.patient.code)
     record = casebook.record(place)
@@ -278,7 +278,7 @@ def conflict(request: TrialRequest, place: Place) -> HttpResponse:
         place = place_under(casebook, place, place.protocol)
     page = EntryPage(request, casebook, place, may_enter=True, conflict=True)
     page.listed = "_listed" in request.POST
-    fresh = conflicts.asked_anew(request.POST)
-    page.data, page.left_out = refitted(casebook, place, fresh, clock_of(place))
-    page.closed = obstacle(casebook, place, record)
+    fresh = conflicts.without_choices(request.POST)
+    page.data, page.left_out = mapped_post(casebook, place, fresh, clock_of(place))
+    page.closed = entry_obstacle(casebook, place, record)
     return shown(request, page, 409)

@@ -27,7 +27,7 @@ def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
         return render(request, "patients/file_damaged.html", status=409)
     detail = {"file": row.name, "form": row.form, "item": row.item, "sha256": row.sha256}
     told = {"trial_id": request.trial.pk, "patient_id": row.patient_id, "detail": detail}
-    events.record(kind=events.Kind.FILE_SEEN, request=request, **told)
+    events.record(kind=events.AccessKind.FILE_SEEN, request=request, **told)
     response = HttpResponse(data, content_type=MEDIA_TYPES[row.kind])
     response["Content-Disposition"] = content_disposition_header(True, row.name) or "attachment"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from patients.casebook.item_history import moment_words
 from patients.models import Patient
 from patients.participation.amendment_impact import Impact, on_versions
-from patients.participation.amendments import AT_ONCE, Moving, chain_of, move, preview
+from patients.participation.amendments import AT_ONCE, PatientMove, chain_of, move, preview
 from patients.participation.forms import StepForm
 from patients.participation.visits import OPEN_STATES
 from protocol.values.moments import Moment
@@ -147,7 +147,7 @@ def move_patients(request: TrialRequest, new: str) -> HttpResponse:
     return render(request, "patients/protocol_move.html", context, status=200 if sent is None else 422)
 
 
-def candidates(request: TrialRequest, to: ProtocolVersion) -> list[Moving]:
+def candidates(request: TrialRequest, to: ProtocolVersion) -> list[PatientMove]:
     """Return what a move would do to each patient of another version who takes part."""
     rows = Patient.objects.visible_to(request.user).filter(trial=request.trial, state__in=OPEN_STATES)
     return preview(list(rows.exclude(protocol=to.pk).order_by("number")[:AT_ONCE]), to)

@@ -22,7 +22,7 @@ from patients.participation.forms import (
     CapacityForm,
     ConsentForm,
     EligibilityForm,
-    EndForm,
+    EndOfStudyForm,
     EnrolForm,
     FailForm,
     IdentityForm,
@@ -90,7 +90,10 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
     row = get_object_or_404(Identity, patient=patient)
     events.record(
-        kind=events.Kind.IDENTITY_SEEN, trial_id=patient.trial_id, patient_id=patient.pk, request=request
+        kind=events.AccessKind.IDENTITY_SEEN,
+        trial_id=patient.trial_id,
+        patient_id=patient.pk,
+        request=request,
     )
     initial = {name: getattr(row, name) for name in screening.IDENTITY_FIELDS}
 
@@ -223,7 +226,7 @@ def enrol(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        obstacles=enrolment.obstacles(patient),
+        obstacles=enrolment.enrolment_obstacles(patient),
         may_enrol=request.access.may(P.ENROL),
     )
 
@@ -253,7 +256,7 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
 
     return step(
         request,
-        EndForm,
+        EndOfStudyForm,
         "patients/end.html",
         do,
         lambda form: casebook_of(patient),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from protocol.checking.shape import Problem, Written
-from protocol.document.design import CAUSALITIES, UNSCHEDULED, Allocation, Visit, VisitForm
+from protocol.document.design import CAUSALITIES, UNSCHEDULED, Allocation, ProtocolVisit, VisitForm
 from protocol.document.document import Protocol
 from protocol.document.items import CHOICE_TYPES, Item
 
@@ -137,7 +137,7 @@ def _infusions(protocol: Protocol, raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("dosing.first_infusion_within_days", "the first infusion cannot precede inclusion")
 
 
-def _infusion_of(visit: Visit, planned: int) -> Iterator[Problem]:
+def _infusion_of(visit: ProtocolVisit, planned: int) -> Iterator[Problem]:
     anchor = int(visit.anchor[-1]) if visit.anchor.startswith("infusion_") else 0
     if anchor > planned:
         yield Problem(f"visits.{visit.code}.anchor", f"there are {planned} infusions")

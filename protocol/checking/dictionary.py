@@ -18,7 +18,7 @@ from typing import Any
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Item, Limits
 from protocol.values.file_kinds import EXTENSIONS
-from protocol.values.reference_ranges import Reading, Readings, Side, laboratory_items
+from protocol.values.reference_ranges import RangeReading, Readings, Side, laboratory_items
 
 PARTS = (
     "unit",
@@ -39,7 +39,7 @@ FILE_FOLDER = "files/"
 
 
 @dataclass(frozen=True)
-class Table:
+class FormTable:
     """A table of captured values: its name and the items that are its columns."""
 
     name: str
@@ -115,17 +115,17 @@ class DictionaryRow:
 HEADER: tuple[str, ...] = tuple(field.name for field in fields(DictionaryRow))
 
 
-def tables(protocol: Protocol) -> list[Table]:
+def tables(protocol: Protocol) -> list[FormTable]:
     """The tables of every form, each followed by those of its repeating rows."""
     return [table for form in protocol.forms.values() for table in tables_of(form)]
 
 
-def tables_of(form: Form) -> Iterator[Table]:
+def tables_of(form: Form) -> Iterator[FormTable]:
     """The table of a form, then those of its repeating rows."""
-    yield Table(form.code, form, tuple(item for item in form.items if item.type != "rows"))
+    yield FormTable(form.code, form, tuple(item for item in form.items if item.type != "rows"))
     for item in form.items:
         if item.type == "rows":
-            yield Table(f"{form.code}__{item.name}", form, item.columns, item)
+            yield FormTable(f"{form.code}__{item.name}", form, item.columns, item)
 
 
 def columns(form: Form) -> list[str]:
@@ -190,7 +190,7 @@ def cells_of(item: Item, value: Any) -> list[str]:
     return cells
 
 
-def _range_cells(reading: Reading | None) -> list[str]:
+def _range_cells(reading: RangeReading | None) -> list[str]:
     if reading is None or reading.side == Side.NO_VALUE:
         return ["", "", ""]
     bounds = ("" if bound is None else f"{bound:f}" for bound in (reading.low, reading.high))
@@ -216,7 +216,7 @@ def _may_be_missing(item: Item) -> bool:
     return bool(item.missing) and not item.is_calculated
 
 
-def _row(table: Table, item: Item, language: str) -> DictionaryRow:
+def _row(table: FormTable, item: Item, language: str) -> DictionaryRow:
     return DictionaryRow(
         table=table.name,
         item=item.name,

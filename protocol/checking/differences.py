@@ -1,7 +1,7 @@
 """What two versions of a protocol say differently, part by part: forms, items, visits, criteria, checks and the rest.
 
-A protocol is laid out as parts (`Part`), each a flat table of properties; two layouts are compared. Whatever a file
-says lands in some part, so that no change escapes. No Django.
+A protocol is laid out as parts (`ProtocolPart`), each a flat table of properties; two layouts are compared.
+Whatever a file says lands in some part, so that no change escapes. No Django.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ Properties = Mapping[str, str | Order]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ProtocolPart:
     """One part of a protocol: where it is (`forms.vitals.sbp`), what it is called, what is said of it."""
 
     path: str
@@ -57,7 +57,7 @@ class Detail:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ProtocolChange:
     """One part that differs, with its properties that do; of a part that came or went, all of them."""
 
     path: str
@@ -67,12 +67,12 @@ class Change:
     details: tuple[Detail, ...] = field(default=())
 
 
-def difference(before: Protocol, after: Protocol) -> list[Change]:
+def difference(before: Protocol, after: Protocol) -> list[ProtocolChange]:
     """The parts that differ, in the order of the new version, then those that went; empty for the same protocol."""
     return _between(parts(before), parts(after))
 
 
-def _between(before: Iterable[Part], after: Iterable[Part]) -> list[Change]:
+def _between(before: Iterable[ProtocolPart], after: Iterable[ProtocolPart]) -> list[ProtocolChange]:
     old, new = ({part.path: part for part in each} for each in (before, after))
     found = [_compared(old.get(path), part) for path, part in new.items()]
     gone = [
@@ -83,7 +83,7 @@ def _between(before: Iterable[Part], after: Iterable[Part]) -> list[Change]:
     return [change for change in found if change is not None] + gone
 
 
-def _compared(old: Part | None, new: Part) -> Change | None:
+def _compared(old: ProtocolPart | None, new: ProtocolPart) -> ProtocolChange | None:
     if old is None:
         return _change(new, "added", _details({}, new.properties))
     details = _details(old.properties, new.properties)
@@ -93,8 +93,8 @@ def _compared(old: Part | None, new: Part) -> Change | None:
     return _change(new, "moved" if moved else "changed", details)
 
 
-def _change(part: Part, kind: Kind, details: tuple[Detail, ...]) -> Change:
-    return Change(part.path, part.section, kind, part.title, details)
+def _change(part: ProtocolPart, kind: Kind, details: tuple[Detail, ...]) -> ProtocolChange:
+    return ProtocolChange(part.path, part.section, kind, part.title, details)
 
 
 def _details(before: Properties, after: Properties) -> tuple[Detail, ...]:
@@ -113,12 +113,12 @@ def _differing(before: Properties, after: Properties) -> Iterator[Detail]:
             yield Detail(name, old, new)
 
 
-def form_difference(before: Form, after: Form) -> list[Change]:
+def form_difference(before: Form, after: Form) -> list[ProtocolChange]:
     """What two versions of one form say differently: the form itself, its items and its checks."""
     return _between(_form(before), _form(after))
 
 
-def parts(protocol: Protocol) -> Iterator[Part]:
+def parts(protocol: Protocol) -> Iterator[ProtocolPart]:
     """The whole protocol as parts: every property of the file is in one of them."""
     told = protocol.model_dump(by_alias=True)
     for table in ("trial", *(name for name in told if name not in ("trial", "forms"))):
@@ -126,24 +126,24 @@ def parts(protocol: Protocol) -> Iterator[Part]:
             yield from _listed(table, told[table], getattr(protocol, table))
         elif table == "definitions":
             for name, expression in told[table].items():
-                yield Part(f"definitions.{name}", table, name, {"expression": _one_line(expression)})
+                yield ProtocolPart(f"definitions.{name}", table, name, {"expression": _one_line(expression)})
         elif told[table]:
             name = "" if isinstance(told[table], Mapping) else table
-            yield Part(table, table, table, dict(_properties(name, told[table])))
-    yield Part("forms", "forms", "forms", {"order": Order(tuple(protocol.forms))})
+            yield ProtocolPart(table, table, table, dict(_properties(name, told[table])))
+    yield ProtocolPart("forms", "forms", "forms", {"order": Order(tuple(protocol.forms))})
     for form in protocol.forms.values():
         yield from _form(form)
 
 
-def _listed(table: str, rows: Sequence[Mapping[str, Any]], models: Sequence[Any]) -> Iterator[Part]:
+def _listed(table: str, rows: Sequence[Mapping[str, Any]], models: Sequence[Any]) -> Iterator[ProtocolPart]:
     key = LISTED[table]
-    yield Part(table, table, table, {"order": Order(tuple(str(row[key]) for row in rows))})
+    yield ProtocolPart(table, table, table, {"order": Order(tuple(str(row[key]) for row in rows))})
     for row, model in zip(rows, models, strict=True):
         title: Any = getattr(model, "title", None) or getattr(model, "text", "")
-        yield Part(f"{table}.{row[key]}", table, title, dict(_properties("", _but(row, key))))
+        yield ProtocolPart(f"{table}.{row[key]}", table, title, dict(_properties("", _but(row, key))))
 
 
-def _form(form: Form) -> Iterator[Part]:
+def _form(form: Form) -> Iterator[ProtocolPart]:
     path, told = f"forms.{form.code}", form.model_dump(by_alias=True)
     own = _but(told, "code", "groups", "items", "checks")
     titles = {"groups": "; ".join(_group_words(form))} if any(group.title for group in form.groups) else {}
@@ -151,16 +151,16 @@ def _form(form: Form) -> Iterator[Part]:
         "order": Order(tuple(i.name for i in form.items)),
         "checks": Order(tuple(c.id for c in form.checks)),
     }
-    yield Part(path, "forms", form.title, {**dict(_properties("", own)), **titles, **orders})
+    yield ProtocolPart(path, "forms", form.title, {**dict(_properties("", own)), **titles, **orders})
     for number, group in enumerate(form.groups, start=1):
         place = str(group.title) if group.title else str(number)
         for item in group.items:
             properties = dict(_properties("", _but(item.model_dump(), "name")))
             told = {**properties, "group": place} if len(form.groups) > 1 else properties
-            yield Part(f"{path}.{item.name}", "items", item.label, told)
+            yield ProtocolPart(f"{path}.{item.name}", "items", item.label, told)
     for check in form.checks:
         properties = dict(_properties("", _but(check.model_dump(), "id")))
-        yield Part(f"{path}.checks.{check.id}", "checks", check.message, properties)
+        yield ProtocolPart(f"{path}.checks.{check.id}", "checks", check.message, properties)
 
 
 def _group_words(form: Form) -> Iterator[str]:

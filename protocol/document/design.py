@@ -136,7 +136,7 @@ class Group(Part):
     member: Cel
 
 
-class Consent(Part):
+class ConsentPlan(Part):
     """Who may consent and which versions of the form exist; the last version is the current one."""
 
     types: Annotated[tuple[ConsentType, ...], Field(min_length=1)]
@@ -188,7 +188,7 @@ class Approval(Part):
         return max([self.ethics, *(person.on for person in self.by or ())])
 
 
-class Criterion(Part):
+class EligibilityCriterion(Part):
     """One eligibility criterion: ``met`` allows an inclusion criterion, ``present`` forbids by an exclusion.
 
     With ``deferred_days`` it may be undetermined or unmet at enrolment and is decided by then.
@@ -269,7 +269,7 @@ class VisitForm(Part):
 VisitForms = tuple[Annotated[VisitForm, BeforeValidator(_visit_form)], ...]
 
 
-class Visit(Part):
+class ProtocolVisit(Part):
     """A planned visit: ``day`` days after its anchor, within ``window`` = [days before (negative), after]."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$", max_length=20)]
@@ -358,7 +358,7 @@ class Monitoring(Part):
         return tuple(name for name in asked if wanted == "all" or name in wanted)
 
 
-class Profile(Part):
+class ProfilePlan(Part):
     """The items that the patient's profile shows; ``died_on`` is the day the end of study must agree with."""
 
     age: ItemPath | None = None

@@ -10,17 +10,17 @@ from protocol.document.design import (
     Amendment,
     Approval,
     Arm,
-    Consent,
-    Criterion,
+    ConsentPlan,
     Dosing,
+    EligibilityCriterion,
     Group,
     Monitoring,
     Outcome,
-    Profile,
+    ProfilePlan,
+    ProtocolVisit,
     Safety,
     TrialFacts,
     Unscheduled,
-    Visit,
 )
 from protocol.document.items import Cel, Form, Item, Name, Part
 
@@ -34,17 +34,17 @@ class Protocol(Part):
     arms: tuple[Arm, ...] = ()
     allocation: Allocation | None = None
     groups: tuple[Group, ...] = ()
-    consent: Consent
+    consent: ConsentPlan
     definitions: dict[Name, Cel] = {}
-    eligibility: tuple[Criterion, ...] = ()
+    eligibility: tuple[EligibilityCriterion, ...] = ()
     dosing: Dosing | None = None
-    visits: tuple[Visit, ...] = Field(min_length=1)
+    visits: tuple[ProtocolVisit, ...] = Field(min_length=1)
     unscheduled: Unscheduled = Unscheduled()
     logs: tuple[Name, ...] = ()
     forms: dict[Name, Form] = Field(min_length=1)
     safety: Safety
     outcomes: tuple[Outcome, ...] = ()
-    profile: Profile = Profile()
+    profile: ProfilePlan = ProfilePlan()
     monitoring: Monitoring = Monitoring()
 
     @field_validator("forms", mode="before")
@@ -85,11 +85,11 @@ class Protocol(Part):
         return tuple(visit.code for visit in self.visits)
 
     @cached_property
-    def _visit_by_code(self) -> Mapping[str, Visit]:
+    def _visit_by_code(self) -> Mapping[str, ProtocolVisit]:
         return {visit.code: visit for visit in self.visits}
 
     @cached_property
-    def _criterion_by_id(self) -> Mapping[str, Criterion]:
+    def _criterion_by_id(self) -> Mapping[str, EligibilityCriterion]:
         return {criterion.id: criterion for criterion in self.eligibility}
 
     @cached_property
@@ -107,10 +107,10 @@ class Protocol(Part):
     def form(self, code: str) -> Form:
         return self.forms[code]
 
-    def visit(self, code: str) -> Visit:
+    def visit(self, code: str) -> ProtocolVisit:
         return self._visit_by_code[code]
 
-    def criterion(self, id: str) -> Criterion:
+    def criterion(self, id: str) -> EligibilityCriterion:
         return self._criterion_by_id[id]
 
     def arm(self, code: str) -> Arm:
@@ -127,10 +127,10 @@ class Protocol(Part):
         form, _, name = path.partition(".")
         return self.forms[form].item(name)
 
-    def infusion_visit(self, number: int) -> Visit:
+    def infusion_visit(self, number: int) -> ProtocolVisit:
         """The visit at which infusion ``number`` (from 1) is given."""
         return self._infusion_visits[number]
 
     @cached_property
-    def _infusion_visits(self) -> Mapping[int, Visit]:
+    def _infusion_visits(self) -> Mapping[int, ProtocolVisit]:
         return {visit.infusion: visit for visit in self.visits if visit.infusion is not None}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from protocol.document.design import Dosing, Visit
+from protocol.document.design import Dosing, ProtocolVisit
 from protocol.document.document import Protocol
 
 
@@ -29,7 +29,7 @@ def planned_visits(protocol: Protocol, anchors: Mapping[str, date]) -> list[Plan
     return [_planned(visit, anchors.get(visit.anchor)) for visit in protocol.visits]
 
 
-def _planned(visit: Visit, anchor: date | None) -> PlannedVisit:
+def _planned(visit: ProtocolVisit, anchor: date | None) -> PlannedVisit:
     if anchor is None:
         return PlannedVisit(visit.code)
     planned_on = anchor + timedelta(days=visit.day)

@@ -26,7 +26,7 @@ from protocol.expressions.kinds import (
     TEXT,
     TIME,
     YES_NO,
-    Function,
+    FunctionSignature,
     ItemKind,
     Kind,
     captured,
@@ -264,7 +264,7 @@ class _Compiler:
                 yield from self._absent_below(node, names, values)
 
     def _lacking(
-        self, function: Function, arguments: tuple[Node, ...], names: Names, values: Any
+        self, function: FunctionSignature, arguments: tuple[Node, ...], names: Names, values: Any
     ) -> Iterator[str]:
         known = [self.evaluator(part, names).value(values) for part in arguments]
         for place in function.lacking(*known) if function.lacking else ():

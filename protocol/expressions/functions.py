@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from protocol.expressions.kinds import ABSENT, LOGIC, MOMENTS, NUMBER, Function, Kind
+from protocol.expressions.kinds import ABSENT, LOGIC, MOMENTS, NUMBER, FunctionSignature, Kind
 from protocol.expressions.score_functions import SCORE_FUNCTIONS
 from protocol.values import moments
 from protocol.values.moments import Moment
@@ -85,20 +85,28 @@ _MOMENT = frozenset(MOMENTS)
 _NUMBERS = frozenset({Kind.NUMBER})
 _COUNTED = LISTS | {Kind.LOGIC}
 
-FUNCTIONS: Mapping[str, Function] = {
-    "days": Function((_MOMENT, _MOMENT), NUMBER, _days, "calendar days from a to b on the clock of the site"),
-    "hours": Function((_MOMENT, _MOMENT), NUMBER, _hours, "elapsed hours from a to b"),
-    "years": Function((_MOMENT, _MOMENT), NUMBER, _years, "completed years from a to b"),
-    "before": Function((_MOMENT, _MOMENT), LOGIC, _before, "a is earlier than b"),
-    "on_or_before": Function((_MOMENT, _MOMENT), LOGIC, _on_or_before, "a is not later than b"),
-    "count": Function((_COUNTED,), NUMBER, _count, "rows, codes chosen, or conditions that hold", more=True),
-    "min": Function((_NUMBERS,), NUMBER, _arithmetic(lambda *n: min(n)), "the smallest number", more=True),
-    "max": Function((_NUMBERS,), NUMBER, _arithmetic(lambda *n: max(n)), "the largest number", more=True),
-    "abs": Function((_NUMBERS,), NUMBER, _arithmetic(abs), "the number without its sign"),
-    "sqrt": Function((_NUMBERS,), NUMBER, _arithmetic(math.sqrt), "the square root"),
-    "pow": Function((_NUMBERS, _NUMBERS), NUMBER, _arithmetic(math.pow), "a to the power of b"),
-    "log": Function((_NUMBERS,), NUMBER, _arithmetic(math.log), "the natural logarithm"),
-    "first_known": Function(
+FUNCTIONS: Mapping[str, FunctionSignature] = {
+    "days": FunctionSignature(
+        (_MOMENT, _MOMENT), NUMBER, _days, "calendar days from a to b on the clock of the site"
+    ),
+    "hours": FunctionSignature((_MOMENT, _MOMENT), NUMBER, _hours, "elapsed hours from a to b"),
+    "years": FunctionSignature((_MOMENT, _MOMENT), NUMBER, _years, "completed years from a to b"),
+    "before": FunctionSignature((_MOMENT, _MOMENT), LOGIC, _before, "a is earlier than b"),
+    "on_or_before": FunctionSignature((_MOMENT, _MOMENT), LOGIC, _on_or_before, "a is not later than b"),
+    "count": FunctionSignature(
+        (_COUNTED,), NUMBER, _count, "rows, codes chosen, or conditions that hold", more=True
+    ),
+    "min": FunctionSignature(
+        (_NUMBERS,), NUMBER, _arithmetic(lambda *n: min(n)), "the smallest number", more=True
+    ),
+    "max": FunctionSignature(
+        (_NUMBERS,), NUMBER, _arithmetic(lambda *n: max(n)), "the largest number", more=True
+    ),
+    "abs": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(abs), "the number without its sign"),
+    "sqrt": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(math.sqrt), "the square root"),
+    "pow": FunctionSignature((_NUMBERS, _NUMBERS), NUMBER, _arithmetic(math.pow), "a to the power of b"),
+    "log": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(math.log), "the natural logarithm"),
+    "first_known": FunctionSignature(
         (_NUMBERS,), NUMBER, _first_known, "the first number that is known", more=True, partial=True
     ),
     **SCORE_FUNCTIONS,

@@ -54,7 +54,7 @@ YES_NO: Final = ItemKind(Kind.TEXT, ("Y", "N"))
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FunctionSignature:
     """A function of expressions, called with the values, the zone of the site and whether all are whole days.
 
     ``takes`` are the kinds allowed at each place; with ``more`` the last may be repeated, the last ``optional``

@@ -13,7 +13,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from protocol.document.design import Criterion, Group
+from protocol.document.design import EligibilityCriterion, Group
 from protocol.document.document import Protocol
 from protocol.document.items import Check, Form, Item
 from protocol.expressions.compiled import (
@@ -110,7 +110,7 @@ def is_answered(value: Any) -> bool:
 class CriterionResult:
     """What is known about a criterion: the ``answer`` of its expression, and whether it ``allows`` entry."""
 
-    criterion: Criterion
+    criterion: EligibilityCriterion
     answer: bool | Undetermined
     inputs: Mapping[str, Any]
 
@@ -350,7 +350,7 @@ class ProtocolRules:
         return self._forms[code]
 
     @cached_property
-    def _criteria(self) -> tuple[tuple[Criterion, Expression], ...]:
+    def _criteria(self) -> tuple[tuple[EligibilityCriterion, Expression], ...]:
         protocol = self.protocol
         return tuple((each, self.compile(each.expression, self.names)) for each in protocol.eligibility)
 
@@ -404,7 +404,7 @@ def _form_of(name: str) -> str:
     return rest.partition(".")[0] if form == "logs" else form
 
 
-def _result(criterion: Criterion, expression: Expression, scope: Scope) -> CriterionResult:
+def _result(criterion: EligibilityCriterion, expression: Expression, scope: Scope) -> CriterionResult:
     answer = expression.evaluate(scope)
     if not isinstance(answer, bool | Undetermined):
         raise TypeError(f"criterion {criterion.id} does not give a condition")

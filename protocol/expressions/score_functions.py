@@ -6,7 +6,7 @@ from decimal import Decimal
 from inspect import signature
 from typing import Any, Final
 
-from protocol.expressions.kinds import ABSENT, LOGIC, NUMBER, Function, ItemKind, Kind
+from protocol.expressions.kinds import ABSENT, LOGIC, NUMBER, FunctionSignature, ItemKind, Kind
 from protocol.scores import lungs, measures, news2, sofa, who_cps
 from protocol.scores.days import ventilator_free_days
 from protocol.scores.derived import Derived, absent, lacking
@@ -95,8 +95,8 @@ def _function(
     gives: ItemKind = NUMBER,
     optional: int = 0,
     codes: Mapping[int, tuple[str, ...]] | None = None,
-) -> Function:
-    return Function(
+) -> FunctionSignature:
+    return FunctionSignature(
         takes,
         gives,
         score,
@@ -127,7 +127,7 @@ def _category(**known: Any) -> Derived[str]:
     return Derived(None if found.value is None else str(found.value), found.missing, found.reason)
 
 
-SCORE_FUNCTIONS: Final[Mapping[str, Function]] = {
+SCORE_FUNCTIONS: Final[Mapping[str, FunctionSignature]] = {
     "pao2_fio2": _function((_N, _N), _applied(measures.pao2_fio2), "PaO2/FiO2 in mmHg"),
     "spo2_fio2": _function((_N, _N), _applied(measures.spo2_fio2), "SpO2/FiO2"),
     "fio2_from_flow": _function((_N,), _applied(measures.fio2_from_flow), "FiO2 in % from the flow in L/min"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from protocol.expressions.functions import years_range
-from protocol.expressions.kinds import ABSENT, NUMBER, Function, ItemKind, captured
+from protocol.expressions.kinds import ABSENT, NUMBER, FunctionSignature, ItemKind, captured
 from protocol.expressions.types import EQUALITIES
 
 
@@ -69,7 +69,7 @@ class UnitEntered:
 class Applied:
     """A domain function applied to its arguments."""
 
-    function: Function
+    function: FunctionSignature
     arguments: tuple[Slot, ...]
     zone: str
     whole_days: bool

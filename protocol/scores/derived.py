@@ -56,7 +56,7 @@ def total(parts: Mapping[str, Derived[int]]) -> Derived[int]:
     return Derived(sum(points))
 
 
-class Table:
+class ScoreTable:
     """A printed table of points: the first row whose inequality holds, else the points of the last line.
 
     A value between two printed bands (1.95 between 1.2–1.9 and 2.0–5.9) has not reached the upper one.

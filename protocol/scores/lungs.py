@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from protocol.scores.derived import Derived, Table, absent, lacking, refused, total, whole
+from protocol.scores.derived import Derived, ScoreTable, absent, lacking, refused, total, whole
 
 SEVERITIES: Final = ("NONE", "MILD", "MODERATE", "SEVERE")
 HIGH_ALTITUDE_M: Final = Decimal(1000)
 SEA_LEVEL_MMHG: Final = Decimal(760)
 _LEAST_PEEP: Final = Decimal(5)
-_LIS_PF: Final = Table((">=", "300", 0), (">=", "225", 1), (">=", "175", 2), (">=", "100", 3), otherwise=4)
-_LIS_PEEP: Final = Table((">=", "15", 4), (">=", "12", 3), (">=", "9", 2), (">=", "6", 1), otherwise=0)
-_LIS_COMPLIANCE: Final = Table(
+_LIS_PF: Final = ScoreTable(
+    (">=", "300", 0), (">=", "225", 1), (">=", "175", 2), (">=", "100", 3), otherwise=4
+)
+_LIS_PEEP: Final = ScoreTable((">=", "15", 4), (">=", "12", 3), (">=", "9", 2), (">=", "6", 1), otherwise=0)
+_LIS_COMPLIANCE: Final = ScoreTable(
     (">=", "80", 0), (">=", "60", 1), (">=", "40", 2), (">=", "20", 3), otherwise=4
 )
 

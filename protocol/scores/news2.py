@@ -6,21 +6,23 @@ Source: Royal College of Physicians 2017, chart 1; both SpO2 scales. None is "no
 from decimal import Decimal
 from typing import Final
 
-from protocol.scores.derived import Derived, Table, absent, lacking, refused, total
+from protocol.scores.derived import Derived, ScoreTable, absent, lacking, refused, total
 
 SCALES: Final = ("1", "2")
 LEVELS: Final = ("A", "C", "V", "P", "U")
 RISKS: Final = ("LOW", "LOW_MEDIUM", "MEDIUM", "HIGH")
-_RATE: Final = Table((">=", "25", 3), (">=", "21", 2), (">=", "12", 0), (">=", "9", 1), otherwise=3)
-_SCALE_1: Final = Table((">=", "96", 0), (">=", "94", 1), (">=", "92", 2), otherwise=3)
-_SCALE_2: Final = Table((">=", "88", 0), (">=", "86", 1), (">=", "84", 2), otherwise=3)
-_SCALE_2_ON_OXYGEN: Final = Table((">=", "97", 3), (">=", "95", 2), otherwise=1)
+_RATE: Final = ScoreTable((">=", "25", 3), (">=", "21", 2), (">=", "12", 0), (">=", "9", 1), otherwise=3)
+_SCALE_1: Final = ScoreTable((">=", "96", 0), (">=", "94", 1), (">=", "92", 2), otherwise=3)
+_SCALE_2: Final = ScoreTable((">=", "88", 0), (">=", "86", 1), (">=", "84", 2), otherwise=3)
+_SCALE_2_ON_OXYGEN: Final = ScoreTable((">=", "97", 3), (">=", "95", 2), otherwise=1)
 _ABOVE_TARGET: Final = Decimal(93)
-_SYSTOLIC: Final = Table((">=", "220", 3), (">=", "111", 0), (">=", "101", 1), (">=", "91", 2), otherwise=3)
-_PULSE: Final = Table(
+_SYSTOLIC: Final = ScoreTable(
+    (">=", "220", 3), (">=", "111", 0), (">=", "101", 1), (">=", "91", 2), otherwise=3
+)
+_PULSE: Final = ScoreTable(
     (">=", "131", 3), (">=", "111", 2), (">=", "91", 1), (">=", "51", 0), (">=", "41", 1), otherwise=3
 )
-_TEMPERATURE: Final = Table(
+_TEMPERATURE: Final = ScoreTable(
     (">=", "39.1", 2), (">=", "38.1", 1), (">=", "36.1", 0), (">=", "35.1", 1), otherwise=3
 )
 

@@ -11,7 +11,7 @@ from protocol.scores.derived import (
     NOT_MEASURED,
     Derived,
     NotMeasured,
-    Table,
+    ScoreTable,
     absent,
     lacking,
     refused,
@@ -20,22 +20,26 @@ from protocol.scores.derived import (
 )
 
 UNITS: Final = ("umol/L", "mg/dL")
-_SUPPORTED: Final = Table((">=", "400", 0), (">=", "300", 1), (">=", "200", 2), (">=", "100", 3), otherwise=4)
-_PLATELETS: Final = Table((">=", "150", 0), (">=", "100", 1), (">=", "50", 2), (">=", "20", 3), otherwise=4)
-_BILIRUBIN: Final[Mapping[str, Table]] = {
-    "mg/dL": Table(("<", "1.2", 0), ("<", "2.0", 1), ("<", "6.0", 2), ("<", "12.0", 3), otherwise=4),
-    "umol/L": Table(("<", "20", 0), ("<", "33", 1), ("<", "102", 2), ("<=", "204", 3), otherwise=4),
+_SUPPORTED: Final = ScoreTable(
+    (">=", "400", 0), (">=", "300", 1), (">=", "200", 2), (">=", "100", 3), otherwise=4
+)
+_PLATELETS: Final = ScoreTable(
+    (">=", "150", 0), (">=", "100", 1), (">=", "50", 2), (">=", "20", 3), otherwise=4
+)
+_BILIRUBIN: Final[Mapping[str, ScoreTable]] = {
+    "mg/dL": ScoreTable(("<", "1.2", 0), ("<", "2.0", 1), ("<", "6.0", 2), ("<", "12.0", 3), otherwise=4),
+    "umol/L": ScoreTable(("<", "20", 0), ("<", "33", 1), ("<", "102", 2), ("<=", "204", 3), otherwise=4),
 }
-_CREATININE: Final[Mapping[str, Table]] = {
-    "mg/dL": Table(("<", "1.2", 0), ("<", "2.0", 1), ("<", "3.5", 2), ("<", "5.0", 3), otherwise=4),
-    "umol/L": Table(("<", "110", 0), ("<", "171", 1), ("<", "300", 2), ("<=", "440", 3), otherwise=4),
+_CREATININE: Final[Mapping[str, ScoreTable]] = {
+    "mg/dL": ScoreTable(("<", "1.2", 0), ("<", "2.0", 1), ("<", "3.5", 2), ("<", "5.0", 3), otherwise=4),
+    "umol/L": ScoreTable(("<", "110", 0), ("<", "171", 1), ("<", "300", 2), ("<=", "440", 3), otherwise=4),
 }
-_URINE: Final = Table((">=", "500", 0), (">=", "200", 3), otherwise=4)
-_MAP: Final = Table((">=", "70", 0), otherwise=1)
-_ADRENERGIC: Final = Table((">", "0.1", 4), (">", "0", 3), otherwise=0)
+_URINE: Final = ScoreTable((">=", "500", 0), (">=", "200", 3), otherwise=4)
+_MAP: Final = ScoreTable((">=", "70", 0), otherwise=1)
+_ADRENERGIC: Final = ScoreTable((">", "0.1", 4), (">", "0", 3), otherwise=0)
 # The print leaves dopamine of exactly 5 undefined (below 5, 5.1 to 15): it scores 2.
-_DOPAMINE: Final = Table((">", "15", 4), (">", "5", 3), (">", "0", 2), otherwise=0)
-_GCS: Final = Table((">=", "15", 0), (">=", "13", 1), (">=", "10", 2), (">=", "6", 3), otherwise=4)
+_DOPAMINE: Final = ScoreTable((">", "15", 4), (">", "5", 3), (">", "0", 2), otherwise=0)
+_GCS: Final = ScoreTable((">=", "15", 0), (">=", "13", 1), (">=", "10", 2), (">=", "6", 3), otherwise=4)
 HIGHEST: Final = 4
 
 
@@ -135,7 +139,9 @@ def sofa_total(
     )
 
 
-def _by_unit(name: str, value: Decimal | None, unit: str | None, tables: Mapping[str, Table]) -> Derived[int]:
+def _by_unit(
+    name: str, value: Decimal | None, unit: str | None, tables: Mapping[str, ScoreTable]
+) -> Derived[int]:
     if value is None or unit is None:
         return lacking(name)
     if unit not in tables:

@@ -21,8 +21,8 @@ from protocol.values.months import plain
 from protocol.values.refusals import ValueRefused, gettext_noop
 
 __all__ = [
+    "CheckFinding",
     "Clock",
-    "Finding",
     "NotOffered",
     "Value",
     "ValueRefused",
@@ -65,7 +65,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """Something a limit or a check says about a value; `item` is its path, `check` what said it."""
 
     item: str
@@ -327,7 +327,7 @@ def moment(value: Value, zone: str | None = None) -> Moment | None:
     return Moment.from_iso(value, zone) if isinstance(value, str) and value else None
 
 
-def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[Finding, ...]:
+def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[CheckFinding, ...]:
     """What the item's limits say of a stored value: hard when impossible, else soft when unlikely."""
     number = decimal(value)
     if number is None:
@@ -343,7 +343,7 @@ def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[F
         if limits is not None and not limits.contains(number):
             unit = with_unit("", item.unit)
             parameters = {"lowest": limits.lowest, "highest": limits.highest, "unit": unit}
-            return (Finding(path or item.name, f"{severity}_limit", severity, template, parameters),)  # type: ignore[arg-type]
+            return (CheckFinding(path or item.name, f"{severity}_limit", severity, template, parameters),)  # type: ignore[arg-type]
     return ()
 
 

@@ -76,7 +76,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class RangeSubject:
     """What ranges ask of a patient: the sex, and the completed years of age on a day."""
 
     sex: str = ""
@@ -99,7 +99,7 @@ def _years(start: date, end: date) -> tuple[int, bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RangeReading:
     """Where a value lies, with the bounds that decided, in the unit of the item."""
 
     side: Side
@@ -118,21 +118,21 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class RangeBook:
     """The ranges of a trial by path, and the code of its default laboratory."""
 
     ranges: Mapping[str, tuple[Range, ...]] = field(default_factory=dict)
     default: str = ""
 
     @classmethod
-    def of(cls, ranges: Iterable[Range], default: str = "") -> "Book":
+    def of(cls, ranges: Iterable[Range], default: str = "") -> "RangeBook":
         """Return the book of these ranges."""
         by_path: dict[str, tuple[Range, ...]] = {}
         for each in ranges:
             by_path[each.path] = (*by_path.get(each.path, ()), each)
         return cls(by_path, default)
 
-    def find(self, path: str, *, laboratory: str, subject: Subject, on: date | None) -> Range | None:
+    def find(self, path: str, *, laboratory: str, subject: RangeSubject, on: date | None) -> Range | None:
         """Return the one range that applies, or None; None too when two would."""
         if on is None or not laboratory or path not in self.ranges:
             return None
@@ -142,7 +142,7 @@ class Book:
         return found[0] if len(found) == 1 else None
 
     def read(
-        self, form: Form, values: Mapping[str, Any], *, subject: Subject, day: date | None
+        self, form: Form, values: Mapping[str, Any], *, subject: RangeSubject, day: date | None
     ) -> "Readings":
         """Return by item where the values of a form lie; `day` is that of the visit, for a sample without one."""
         wanted = [item for item in form.items if is_laboratory(form, item)]
@@ -157,7 +157,7 @@ class Book:
         return found
 
 
-Readings = dict[str, Reading]
+Readings = dict[str, RangeReading]
 
 
 def is_laboratory(form: Form, item: Item) -> bool:
@@ -203,12 +203,12 @@ def bounds(found: Range, item: Item) -> tuple[Decimal | None, Decimal | None] | 
     return low, high
 
 
-def reading(value: Any, item: Item, found: Range | None) -> Reading:
+def reading(value: Any, item: Item, found: Range | None) -> RangeReading:
     """Return where a stored value lies in a range, None being no range."""
     number = decimal(value)
     limits = bounds(found, item) if found is not None else None
     if limits is None:
-        return Reading(Side.NO_VALUE if number is None else Side.NO_RANGE)
+        return RangeReading(Side.NO_VALUE if number is None else Side.NO_RANGE)
     low, high = limits
     if number is None:
         side = Side.NO_VALUE
@@ -218,7 +218,7 @@ def reading(value: Any, item: Item, found: Range | None) -> Reading:
         side = Side.HIGH
     else:
         side = Side.NORMAL
-    return Reading(side, low, high)
+    return RangeReading(side, low, high)
 
 
 def day_before(day: date) -> date:

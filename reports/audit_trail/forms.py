@@ -141,7 +141,7 @@ class TrailForm(forms.Form):
         return datetime.combine(day + timedelta(days=days), time(), tzinfo=ZoneInfo(self.zone))
 
 
-class ReviewForm(forms.Form):
+class TrailReviewForm(forms.Form):
     """What a reviewer of the trail concluded."""
 
     conclusion = forms.CharField(

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.change_labels import Reader
-from audit.events import Kind
+from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.reading import Entry
 from audit.trail import model_labelled
@@ -22,7 +22,7 @@ from trials.models import ProtocolVersion
 
 
 @dataclass(frozen=True)
-class Subject:
+class TrailSubject:
     """What an entry is about; `url` is empty when there is no page for it."""
 
     title: str
@@ -30,22 +30,22 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Places:
+class TrailSubjects:
     """Titles and addresses in one trial, from the rows that the reader collected."""
 
     slug: str
     reader: Reader
 
-    def of(self, entry: Entry) -> Subject:
+    def of(self, entry: Entry) -> TrailSubject:
         """Return what an entry is about."""
         if entry.of is None:
             return self._event(entry.row)
         return self.of_row(entry.of, entry.row)
 
-    def of_row(self, model: type[models.Model], row: Any) -> Subject:
+    def of_row(self, model: type[models.Model], row: Any) -> TrailSubject:
         """Return what a row, live or of a history, is about."""
         make = MAKERS.get(model._meta.label_lower)
-        return make(self, row) if make else Subject(str(capfirst(model._meta.verbose_name)))
+        return make(self, row) if make else TrailSubject(str(capfirst(model._meta.verbose_name)))
 
     def patient(self, key: int | None) -> Patient | None:
         """Return a patient that was collected."""
@@ -58,90 +58,96 @@ class Places:
         except NoReverseMatch:
             return ""
 
-    def _event(self, row: Any) -> Subject:
+    def _event(self, row: Any) -> TrailSubject:
         if isinstance(row, AccessEvent):
-            return Subject(str(Kind(row.kind).label) if row.kind in Kind.values else row.kind)
-        return Subject(
+            return TrailSubject(
+                str(AccessKind(row.kind).label) if row.kind in AccessKind.values else row.kind
+            )
+        return TrailSubject(
             _("Review of the trail"),
             self.address("audit:trail") + (f"?{row.filters['query']}" if row.filters.get("query") else ""),
         )
 
 
-def _of_patient(name: str, title: Callable[[Any], str]) -> Callable[[Places, Any], Subject]:
+def _of_patient(name: str, title: Callable[[Any], str]) -> Callable[[TrailSubjects, Any], TrailSubject]:
     """Return a maker for rows that live on one page of their patient."""
 
-    def make(places: Places, row: Any) -> Subject:
+    def make(places: TrailSubjects, row: Any) -> TrailSubject:
         patient = places.patient(getattr(row, "patient_id", None))
-        return Subject(title(row), places.address(name, patient.code) if patient else "")
+        return TrailSubject(title(row), places.address(name, patient.code) if patient else "")
 
     return make
 
 
-def _patient(places: Places, row: Any) -> Subject:
-    return Subject(_("Patient %(code)s") % {"code": row.code}, places.address("reports:casebook", row.code))
+def _patient(places: TrailSubjects, row: Any) -> TrailSubject:
+    return TrailSubject(
+        _("Patient %(code)s") % {"code": row.code}, places.address("reports:casebook", row.code)
+    )
 
 
-def _visit(places: Places, row: Any) -> Subject:
+def _visit(places: TrailSubjects, row: Any) -> TrailSubject:
     patient, key = places.patient(row.patient_id), Visit(code=row.code, number=row.number).key
     url = places.address("patients:visit", patient.code, key) if patient else ""
-    return Subject(_("Visit %(visit)s") % {"visit": key}, url)
+    return TrailSubject(_("Visit %(visit)s") % {"visit": key}, url)
 
 
-def _record(places: Places, row: Any) -> Subject:
+def _record(places: TrailSubjects, row: Any) -> TrailSubject:
     reader, patient = places.reader, places.patient(row.patient_id)
     version, visit = reader.find(ProtocolVersion, row.protocol_id), reader.find(Visit, row.visit_id)
     form = version.rules.forms.get(row.form) if version else None
     name = form.title.in_language(reader.language) if form else row.form
     title = f"{name} · {visit.key}" if visit else f"{name} {row.repeat}"
     url = form_address(patient, row.form, visit, row.repeat, slug=places.slug) if patient else ""
-    return Subject(title, url)
+    return TrailSubject(title, url)
 
 
-def _query(places: Places, row: Any) -> Subject:
-    return Subject(_("Query on %(item)s") % {"item": row.item}, places.address("patients:query", row.id))
+def _query(places: TrailSubjects, row: Any) -> TrailSubject:
+    return TrailSubject(_("Query on %(item)s") % {"item": row.item}, places.address("patients:query", row.id))
 
 
-def _message(places: Places, row: Any) -> Subject:
+def _message(places: TrailSubjects, row: Any) -> TrailSubject:
     query = places.reader.find(Query, row.query_id)
     title = _("Message in the query on %(item)s") % {"item": query.item} if query else _("Message in a query")
-    return Subject(title, places.address("patients:query", row.query_id))
+    return TrailSubject(title, places.address("patients:query", row.query_id))
 
 
-def _infusion(places: Places, row: Any) -> Subject:
+def _infusion(places: TrailSubjects, row: Any) -> TrailSubject:
     patient = places.patient(row.patient_id)
     url = places.address("dosing:infusion", patient.code, row.number) if patient else ""
-    return Subject(_("Infusion %(number)s") % {"number": row.number}, url)
+    return TrailSubject(_("Infusion %(number)s") % {"number": row.number}, url)
 
 
-def _adverse_event(places: Places, row: Any) -> Subject:
+def _adverse_event(places: TrailSubjects, row: Any) -> TrailSubject:
     patient = places.patient(row.patient_id)
     url = places.address("safety:event", patient.code, row.number) if patient else ""
-    return Subject(f"AE {row.number} · {row.term}", url)
+    return TrailSubject(f"AE {row.number} · {row.term}", url)
 
 
-def _delegation(places: Places, row: Any) -> Subject:
+def _delegation(places: TrailSubjects, row: Any) -> TrailSubject:
     name = places.reader.name(User, row.user_id)
-    return Subject(_("Role of %(name)s") % {"name": name}, places.address("accounts:person", row.user_id))
+    return TrailSubject(
+        _("Role of %(name)s") % {"name": name}, places.address("accounts:person", row.user_id)
+    )
 
 
-def _user(places: Places, row: Any) -> Subject:
-    return Subject(
+def _user(places: TrailSubjects, row: Any) -> TrailSubject:
+    return TrailSubject(
         _("Account of %(name)s") % {"name": row.full_name}, places.address("accounts:person", row.id)
     )
 
 
-def _signature(places: Places, row: Any) -> Subject:
+def _signature(places: TrailSubjects, row: Any) -> TrailSubject:
     model = model_labelled(row.target_type)
     target = places.reader.find(model, row.target_id) if model else None
-    signed = places.of_row(model, target) if model and target else Subject(row.target_type)
-    return Subject(_("Signature on %(what)s") % {"what": signed.title}, signed.url)
+    signed = places.of_row(model, target) if model and target else TrailSubject(row.target_type)
+    return TrailSubject(_("Signature on %(what)s") % {"what": signed.title}, signed.url)
 
 
-def _version(places: Places, row: Any) -> Subject:
-    return Subject(_("Protocol version %(version)s") % {"version": row.version})
+def _version(places: TrailSubjects, row: Any) -> TrailSubject:
+    return TrailSubject(_("Protocol version %(version)s") % {"version": row.version})
 
 
-MAKERS: dict[str, Callable[[Places, Any], Subject]] = {
+MAKERS: dict[str, Callable[[TrailSubjects, Any], TrailSubject]] = {
     "patients.patient": _patient,
     "patients.identity": _of_patient("patients:identity", lambda row: _("Identity")),
     "patients.consent": _of_patient(

@@ -17,12 +17,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit import events, reading
-from audit.change_labels import Change, Reader, moment
+from audit.change_labels import FieldChange, Reader, moment
 from audit.models import AccessEvent, TrailReview
-from audit.reading import Entry, Place
+from audit.reading import Entry, TrailPosition
 from patients.models import Patient
-from reports.audit_trail.forms import KINDS, ORIGINS, ReviewForm, TrailForm
-from reports.audit_trail.subjects import Places, Subject
+from reports.audit_trail.forms import KINDS, ORIGINS, TrailForm, TrailReviewForm
+from reports.audit_trail.subjects import TrailSubject, TrailSubjects
 from trials.access import TrialRequest, trial_page
 from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Chip
@@ -41,11 +41,11 @@ CSV_HEAD = (
 
 
 @dataclass(frozen=True)
-class Line:
+class TrailLine:
     """One entry as the page shows it."""
 
     entry: Entry
-    subject: Subject
+    subject: TrailSubject
     patient: Patient | None
     when: str
     kind: str
@@ -55,7 +55,7 @@ class Line:
     item: str = ""
 
     @cached_property
-    def changes(self) -> Sequence[Change]:
+    def changes(self) -> Sequence[FieldChange]:
         """Return what changed, the item asked for first, or the details of an access event."""
         found = self.entry.changes or _details(self.entry.row, self.entry.reader)
         return sorted(found, key=lambda change: change.code != self.item)
@@ -66,7 +66,7 @@ class Line:
         return self.entry.kind in ("created", "access")
 
     @property
-    def first(self) -> Change | None:
+    def first(self) -> FieldChange | None:
         """Return the change that the row shows before it is opened."""
         return self.changes[0] if self.changes else None
 
@@ -103,28 +103,28 @@ class TrailPage:
         if not self.valid:
             return reading.Page([], None)
         asked = self.request.GET.get("after", "")
-        after = Place.read(asked) if asked else None
+        after = TrailPosition.read(asked) if asked else None
         if asked and after is None:
             raise BadRequest(_("This page of the trail cannot be found."))
         return reading.page(self.form.filter(), may=self.may, reader=self.reader, after=after)
 
     @cached_property
-    def lines(self) -> list[Line]:
+    def lines(self) -> list[TrailLine]:
         """Return the page as lines."""
         return self._lines(self.page.entries)
 
-    def _lines(self, entries: Sequence[Entry]) -> list[Line]:
+    def _lines(self, entries: Sequence[Entry]) -> list[TrailLine]:
         if not entries:
             return []
         reader = entries[0].reader
         known = reader.found.setdefault(Patient, {})
         missing = {entry.patient_id for entry in entries} - {None, *known}
         known.update(Patient.objects.in_bulk(missing) if missing else {})
-        places = Places(self.trial.slug, reader)
+        places = TrailSubjects(self.trial.slug, reader)
         return [self._line(entry, places) for entry in entries]
 
-    def _line(self, entry: Entry, places: Places) -> Line:
-        return Line(
+    def _line(self, entry: Entry, places: TrailSubjects) -> TrailLine:
+        return TrailLine(
             entry=entry,
             subject=places.of(entry),
             patient=places.patient(entry.patient_id),
@@ -188,7 +188,7 @@ class TrailPage:
         yield list(CSV_HEAD)
         for entries in reading.pages(self.form.filter(), may=self.may, reader=self.reader):
             for line in self._lines(entries):
-                for change in line.changes or [Change("", "", "", "")]:
+                for change in line.changes or [FieldChange("", "", "", "")]:
                     yield _csv_row(line, change)
 
 
@@ -200,7 +200,7 @@ def trail(request: TrialRequest) -> HttpResponseBase:
         return _review(request, page)
     if request.GET.get("format") == "csv" and page.valid:
         return _csv(request, page)
-    return _show(request, page, ReviewForm())
+    return _show(request, page, TrailReviewForm())
 
 
 def reader_of(trial: Trial, people: Sequence[User]) -> Reader:
@@ -211,7 +211,7 @@ def reader_of(trial: Trial, people: Sequence[User]) -> Reader:
     return reader
 
 
-def _show(request: TrialRequest, page: TrailPage, form: ReviewForm) -> HttpResponse:
+def _show(request: TrialRequest, page: TrailPage, form: TrailReviewForm) -> HttpResponse:
     context = {"listing": page, "review": form if request.access.may(P.REVIEW_TRAIL) else None}
     return render(
         request, "reports/trail.html", context, status=200 if page.valid and not form.errors else 400
@@ -219,7 +219,7 @@ def _show(request: TrialRequest, page: TrailPage, form: ReviewForm) -> HttpRespo
 
 
 def _review(request: TrialRequest, page: TrailPage) -> HttpResponse:
-    form = ReviewForm(request.POST)
+    form = TrailReviewForm(request.POST)
     if not form.is_valid() or not page.valid:
         return _show(request, page, form)
     record_review(page=page, conclusion=form.cleaned_data["conclusion"], by=request.user)
@@ -244,13 +244,13 @@ def record_review(*, page: TrailPage, conclusion: str, by: Any) -> TrailReview:
 
 def _csv(request: TrialRequest, page: TrailPage) -> StreamingHttpResponse:
     detail = {"listing": "trail", "filters": page.query}
-    events.record(kind=events.Kind.EXPORTED, trial_id=page.trial.pk, detail=detail, request=request)
+    events.record(kind=events.AccessKind.EXPORTED, trial_id=page.trial.pk, detail=detail, request=request)
     response = StreamingHttpResponse(csv_lines(page.csv_rows()), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="trail.csv"'
     return response
 
 
-def _csv_row(line: Line, change: Change) -> list[str]:
+def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
     entry = line.entry
     free = {"full_name": entry.full_name, "old": change.old, "new": change.new, "reason": entry.reason}
     told = {
@@ -281,18 +281,18 @@ EVENT_WORDS = {
 }  # fmt: skip
 
 
-def _details(row: Any, reader: Reader) -> list[Change]:
+def _details(row: Any, reader: Reader) -> list[FieldChange]:
     """Return what an access event or a review tells, as lines with a label and a text."""
     if isinstance(row, TrailReview):
         words = ", ".join(f"{label}: {value}" for label, value in row.filters.get("words", {}).items())
         return [
-            Change("filter", _("Filter"), "", words or _("none")),
-            Change("rows", _("Entries"), "", str(row.rows_seen)),
-            Change("conclusion", _("Conclusion"), "", row.conclusion),
+            FieldChange("filter", _("Filter"), "", words or _("none")),
+            FieldChange("rows", _("Entries"), "", str(row.rows_seen)),
+            FieldChange("conclusion", _("Conclusion"), "", row.conclusion),
         ]
     detail = events.told(row, may=reader.may) if isinstance(row, AccessEvent) else {}
     told = {key: _plain(value) for key, value in detail.items()}
-    return [Change(key, str(EVENT_WORDS.get(key, key)), "", text) for key, text in told.items() if text]
+    return [FieldChange(key, str(EVENT_WORDS.get(key, key)), "", text) for key, text in told.items() if text]
 
 
 def _plain(value: Any) -> str:

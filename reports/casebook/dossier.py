@@ -18,7 +18,7 @@ from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
 from patients.participation.visit_status import OPEN_PATIENTS
 from protocol.document.document import Protocol
 from protocol.document.items import Form
-from protocol.values.reference_ranges import Book, Readings, Subject, laboratory_items
+from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings, laboratory_items
 from safety.labels import day_zero
 from safety.models import AdverseEvent
 from trials.access import Access
@@ -82,12 +82,12 @@ class Dossier:
         return [record for record in self.casebook.records if record.state != Record.State.STRUCK_OUT]
 
     @cached_property
-    def ranges(self) -> Book:
+    def ranges(self) -> RangeBook:
         """Return the reference ranges of the trial."""
         return book_of(self.access.trial)
 
     @cached_property
-    def subject(self) -> Subject:
+    def subject(self) -> RangeSubject:
         """Return what reference ranges ask of the patient."""
         return subject_in(self.patient, self.rules, self.casebook.records)
 

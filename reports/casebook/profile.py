@@ -23,7 +23,7 @@ from protocol.values.labels import own_number, unit_words
 from protocol.values.moments import Moment
 from protocol.values.months import day_text, month_text
 from protocol.values.parsing import decimal, display, flag, moment
-from protocol.values.reference_ranges import Reading as ReferenceReading
+from protocol.values.reference_ranges import RangeReading as ReferenceReading
 from protocol.values.reference_ranges import is_laboratory
 from reports.casebook.dossier import Dossier
 from reports.figures import lanes
@@ -37,7 +37,7 @@ PAST_END = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class PatientProfile:
     """The figure and the same marks as rows (lane, what is known)."""
 
     figure: Figure
@@ -67,13 +67,13 @@ class Chart:
         """Return a day in words: date and study day."""
         return f"{day_text(on, self.language)} ({day_words(self.day(on))})"
 
-    def profile(self) -> Profile:
+    def profile(self) -> PatientProfile:
         """Return the figure with its table."""
         strips = [self.visits, self.infusions, self.events, *self.logs, *self.curves]
         first, last = self._range(strips)
         today = self.today if self.dossier.is_open and first <= self.today <= last else None
         drawn = lanes.draw(
-            lanes.Profile(
+            lanes.ProfileFigure(
                 label=self._finding(),
                 first=first,
                 last=last,
@@ -83,7 +83,7 @@ class Chart:
                 today_label=_("today, day %(day)s") % {"day": str(self.today).replace("-", "−")},
             )
         )
-        return Profile(drawn, [(lane.title, tip) for lane in strips for tip in _tips(lane)])
+        return PatientProfile(drawn, [(lane.title, tip) for lane in strips for tip in _tips(lane)])
 
     def _tick(self, day: int, first: int) -> str:
         if self.axis != BY_DATE:
@@ -111,7 +111,7 @@ class Chart:
             title=_("Visits"), note=_("planned window"), empty=_("no visit planned yet"), marks=marks
         )
 
-    def _visit(self, visit: Visit) -> lanes.Mark | None:
+    def _visit(self, visit: Visit) -> lanes.LaneMark | None:
         on = visit.held_on or visit.planned_on
         is_planned = visit.state == Visit.State.PLANNED
         if on is None or (is_planned and not self.dossier.is_open):
@@ -130,7 +130,7 @@ class Chart:
                 "last": day_text(visit.window_to, self.language),
             }
         crossed = visit.state == Visit.State.MISSED
-        return lanes.Mark(day=float(self.day(on)), css=css, tip=tip, window=window, crossed=crossed)
+        return lanes.LaneMark(day=float(self.day(on)), css=css, tip=tip, window=window, crossed=crossed)
 
     @cached_property
     def infusions(self) -> lanes.Infusions:
@@ -139,7 +139,7 @@ class Chart:
         note = _("×10⁶ cells/kg") if self.dossier.access.sees_treatment else ""
         return lanes.Infusions(title=_("Infusions"), note=note, empty=_("none planned yet"), marks=marks)
 
-    def _infusion(self, infusion: Infusion) -> lanes.Mark | None:
+    def _infusion(self, infusion: Infusion) -> lanes.LaneMark | None:
         given = infusion.state == Infusion.State.GIVEN and bool(infusion.started)
         if given:
             at = Moment.from_iso(infusion.started, self.dossier.zone)
@@ -154,7 +154,7 @@ class Chart:
         if dose:
             tip += ", " + _("%(dose)s ×10⁶ cells/kg") % {"dose": dose}
         crossed = infusion.state == Infusion.State.NOT_GIVEN
-        return lanes.Mark(
+        return lanes.LaneMark(
             day=day, css="infusion" if given else "visit-next", tip=tip, label=dose, crossed=crossed
         )
 
@@ -280,7 +280,7 @@ class Chart:
 
     def _readings(
         self, form: Form, item: Item
-    ) -> Iterator[tuple[lanes.Reading, Any, ReferenceReading | None]]:
+    ) -> Iterator[tuple[lanes.CurvePoint, Any, ReferenceReading | None]]:
         visits = {visit.pk: visit for visit in self.dossier.visits}
         for record in self.dossier.records_of(form.code):
             lies = self.dossier.readings(form, record).get(item.name)
@@ -294,7 +294,7 @@ class Chart:
             tip = f"{item.label.in_language(self.language)}: {words}, {where} ({day_words(floor(day))})"
             told = [reference_words(lies, item, self.language), side_words(lies)]
             tip = ", ".join([tip, *filter(None, told)])
-            yield lanes.Reading(day=day, value=float(number), tip=tip, limits=_bounds(lies)), value, lies
+            yield lanes.CurvePoint(day=day, value=float(number), tip=tip, limits=_bounds(lies)), value, lies
 
     def _measured(self, form: Form, record: Record, visit: Visit | None) -> float | None:
         """Return the day of a measurement: the form's own date and time, else the day of the visit."""

@@ -40,7 +40,7 @@ class Point:
 
     code: str
     title: str | Promise
-    count: Callable[["Standing"], Counts]
+    count: Callable[["PointCount"], Counts]
     page: str
     query: str = ""
     of_patient: bool = True
@@ -54,7 +54,7 @@ class Point:
         return f"{reverse(self.page, args=[slug])}?{told}" if told else reverse(self.page, args=[slug])
 
 
-class Standing:
+class PointCount:
     """What is read of one trial for its checklist."""
 
     def __init__(self, access: Access) -> None:
@@ -89,25 +89,25 @@ def _valid(label: str, key: str = "pk") -> Exists:
     return Exists(Signature.objects.filter(target_type=label, target_id=OuterRef(key), invalidated_at=None))
 
 
-def in_study(standing: Standing) -> Counts:
+def in_study(standing: PointCount) -> Counts:
     """Patients who are still screened or followed."""
     return {patient.pk: 1 for patient in standing.patients if patient.state in OPEN_PATIENTS}
 
 
-def visits(standing: Standing) -> Counts:
+def visits(standing: PointCount) -> Counts:
     """Planned visits that should have taken place and are neither held nor missed."""
     due = Coalesce(F("patient__ended_on"), today_at(standing.trial))
     rows = standing.rows(Visit).filter(state=Visit.State.PLANNED, window_from__lte=due)
     return _by_patient(rows.exclude(patient__state=Patient.State.SCREEN_FAILED))
 
 
-def infusions(standing: Standing) -> Counts:
+def infusions(standing: PointCount) -> Counts:
     """Infusions neither given nor marked as not given, of patients whose study has ended."""
     rows = standing.rows(Infusion).filter(state=Infusion.State.PLANNED)
     return _by_patient(rows.filter(patient__state=Patient.State.ENDED))
 
 
-def missing_forms(standing: Standing) -> Counts:
+def missing_forms(standing: PointCount) -> Counts:
     """Required forms of held visits that nobody began."""
     held = standing.rows(Visit).filter(state=Visit.State.HELD)
     records = standing.rows(Record).exclude(state=Record.State.STRUCK_OUT).exclude(visit=None)
@@ -120,44 +120,44 @@ def missing_forms(standing: Standing) -> Counts:
     return found
 
 
-def drafts(standing: Standing) -> Counts:
+def drafts(standing: PointCount) -> Counts:
     """Forms begun and not complete."""
     return _by_patient(standing.rows(Record).filter(state=Record.State.DRAFT))
 
 
-def open_queries(standing: Standing) -> Counts:
+def open_queries(standing: PointCount) -> Counts:
     """Queries that are not closed."""
     return _by_patient(standing.rows(Query).filter(state__in=Query.OPEN_STATES))
 
 
-def unverified(standing: Standing) -> Counts:
+def unverified(standing: PointCount) -> Counts:
     """Complete forms with items to compare with the source."""
     return _by_patient(source_verification.waiting(standing.trial).order_by())
 
 
-def unsigned(standing: Standing) -> Counts:
+def unsigned(standing: PointCount) -> Counts:
     """Complete forms without a valid signature."""
     rows = standing.rows(Record).filter(~_valid("patients.record"), state=Record.State.COMPLETE)
     return _by_patient(rows)
 
 
-def casebooks(standing: Standing) -> Counts:
+def casebooks(standing: PointCount) -> Counts:
     """Patients once included whose casebook carries no valid signature."""
     rows = standing.rows(Patient, "trial").filter(~_valid("patients.patient"), enrolled_on__isnull=False)
     return _by_patient(rows, "pk")
 
 
-def events_unsigned(standing: Standing) -> Counts:
+def events_unsigned(standing: PointCount) -> Counts:
     """Adverse events without a valid review signature."""
     return _by_patient(standing.rows(AdverseEvent, "trial").standing().signed(yes=False))
 
 
-def events_unreported(standing: Standing) -> Counts:
+def events_unreported(standing: PointCount) -> Counts:
     """Serious adverse events that were not reported to the sponsor."""
     return _by_patient(standing.rows(AdverseEvent, "trial").awaiting_report())
 
 
-def criteria(standing: Standing) -> Counts:
+def criteria(standing: PointCount) -> Counts:
     """Criteria of included patients that nothing decides yet. Costs two queries for each patient who has such."""
     rows = standing.rows(EligibilityDecision).filter(patient__enrolled_on__isnull=False)
     latest = dict(rows.order_by("decided_at", "pk").values_list("patient_id", "criteria"))
@@ -168,12 +168,12 @@ def criteria(standing: Standing) -> Counts:
     return found
 
 
-def _undecided(patient: Patient, standing: Standing) -> int:
+def _undecided(patient: Patient, standing: PointCount) -> int:
     findings = evaluate(patient, inclusion_on=patient.enrolled_on).findings
     return sum(finding.result.allows is None for finding in findings)
 
 
-def calculations(standing: Standing) -> Counts:
+def calculations(standing: PointCount) -> Counts:
     """Calculated items of complete forms without a value: an input is missing."""
     found: Counter[int] = Counter()
     for patient, protocol, form, values in standing.values:
@@ -184,7 +184,7 @@ def calculations(standing: Standing) -> Counts:
     return found
 
 
-def missing_items(standing: Standing) -> Counts:
+def missing_items(standing: PointCount) -> Counts:
     """Items of complete forms that were marked as missing, with the reason."""
     found: Counter[int] = Counter()
     for patient, _protocol, _form, values in standing.values:
@@ -192,12 +192,12 @@ def missing_items(standing: Standing) -> Counts:
     return found
 
 
-def outdated(standing: Standing) -> Counts:
+def outdated(standing: PointCount) -> Counts:
     """Calculated values whose sources changed after they were stored. Judges every form that has such."""
     return outdated_by_patient(standing.trial)
 
 
-def deaths(standing: Standing) -> Counts:
+def deaths(standing: PointCount) -> Counts:
     """Deaths without a fatal event, or with one that ended on another day. Two queries."""
     return deaths_disagreeing(standing.trial)
 
@@ -245,7 +245,7 @@ class Counted:
 
 def checklist(access: Access) -> tuple[list[Counted], list[Patient]]:
     """Return every point with its numbers, and the patients of the trial."""
-    standing = Standing(access)
+    standing = PointCount(access)
     return [Counted(point, point.count(standing)) for point in POINTS], standing.patients
 
 

@@ -31,7 +31,7 @@ DEEP_GRADES = frozenset({4, 5})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accrual:
+class AccrualCurve:
     """Patients enrolled by day. `steps` are (day, number so far); `plan` is (first day, last day, target)."""
 
     label: str
@@ -67,7 +67,7 @@ def planned(plan: tuple[date, date, int], on: date) -> float:
     return target * min(1.0, max(0.0, share))
 
 
-def accrual(data: Accrual) -> Figure:
+def accrual(data: AccrualCurve) -> Figure:
     """Return the step figure: what was planned dashed, what happened as steps up to today."""
     first, last = _period(data)
     most = max([data.plan[2] if data.plan else 0, *(number for _day, number in data.steps), 1])
@@ -81,7 +81,7 @@ def accrual(data: Accrual) -> Figure:
     return Figure(width=ACCRUAL_WIDTH, height=ACCRUAL_HEIGHT, label=data.label, shapes=tuple(shapes))
 
 
-def _period(data: Accrual) -> tuple[date, date]:
+def _period(data: AccrualCurve) -> tuple[date, date]:
     days = [day for day, _number in data.steps] + [data.today]
     if data.plan:
         days += data.plan[:2]
@@ -124,7 +124,7 @@ def _plan(plan: tuple[date, date, int], label: str, across: Scale, down: Scale) 
     ]
 
 
-def _steps(data: Accrual, across: Scale, down: Scale) -> list[Shape]:
+def _steps(data: AccrualCurve, across: Scale, down: Scale) -> list[Shape]:
     begin = data.plan[0] if data.plan else data.steps[0][0] if data.steps else data.today
     points: list[Point] = [(across(min(begin, data.today).toordinal()), down(0))]
     dots: list[Shape] = []

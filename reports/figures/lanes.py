@@ -40,7 +40,7 @@ CROSS = ((-5.0, -5.0), (5.0, 5.0)), ((5.0, -5.0), (-5.0, 5.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class LaneMark:
     """A visit or an infusion on one day. `css` gives its colour; a crossed mark did not take place."""
 
     day: float
@@ -64,7 +64,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class CurvePoint:
     """One measured value. `limits` are the bounds of the range in force then, where ranges change with time."""
 
     day: float
@@ -86,14 +86,14 @@ class Lane:
 class Visits(Lane):
     """Diamonds on their windows."""
 
-    marks: Sequence[Mark]
+    marks: Sequence[LaneMark]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infusions(Lane):
     """Triangles, with the dose beside them when the reader may know it."""
 
-    marks: Sequence[Mark]
+    marks: Sequence[LaneMark]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +108,14 @@ class Bars(Lane):
 class Curve(Lane):
     """Measured values as a line. `limits` is the expected range, `last` the words beside the last value."""
 
-    readings: Sequence[Reading]
+    readings: Sequence[CurvePoint]
     limits: Interval | None = None
     last: str = ""
     number: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class ProfileFigure:
     """Everything the figure shows. `ticks` are (day, text); `today` is a day, or None where not shown."""
 
     label: str
@@ -168,7 +168,7 @@ def last_day_for(bars: Sequence[Bar], first: float, last: float) -> float:
     return needed
 
 
-def draw(profile: Profile) -> Figure:
+def draw(profile: ProfileFigure) -> Figure:
     """Return the figure: lanes from top to bottom, the axis of days below, today across all of them."""
     across = Scale(profile.first, profile.last, LEFT, RIGHT)
     sheet = Sheet(across, None if profile.today is None else across(profile.today))
@@ -200,7 +200,7 @@ def _lane(sheet: Sheet, lane: Lane) -> None:
         _curve(sheet, lane)
 
 
-def _axis(sheet: Sheet, profile: Profile, bottom: float) -> list[Shape]:
+def _axis(sheet: Sheet, profile: ProfileFigure, bottom: float) -> list[Shape]:
     words: list[Shape] = []
     reached = LEFT - 20
     for day, text in profile.ticks:
@@ -213,7 +213,7 @@ def _axis(sheet: Sheet, profile: Profile, bottom: float) -> list[Shape]:
     return words
 
 
-def _today(sheet: Sheet, profile: Profile, bottom: float) -> list[Shape]:
+def _today(sheet: Sheet, profile: ProfileFigure, bottom: float) -> list[Shape]:
     if profile.today is None:
         return []
     x = sheet.across(profile.today)
@@ -239,7 +239,7 @@ def _visits(sheet: Sheet, lane: Visits) -> None:
     sheet.title(lane, 42)
 
 
-def _mark(mark: Mark, x: float, y: float, outline: Sequence[tuple[float, float]]) -> list[Shape]:
+def _mark(mark: LaneMark, x: float, y: float, outline: Sequence[tuple[float, float]]) -> list[Shape]:
     drawn: list[Shape] = [shape_at(outline, x, y, mark.css, mark.tip)]
     if mark.crossed:
         drawn.extend(
@@ -353,7 +353,7 @@ def _band(
         sheet.behind.insert(0, Rect(x=left, y=top, width=right - left, height=bottom - top, css="band"))
 
 
-def _bands(sheet: Sheet, readings: Sequence[Reading], ticks: Sequence[float], down: Scale) -> None:
+def _bands(sheet: Sheet, readings: Sequence[CurvePoint], ticks: Sequence[float], down: Scale) -> None:
     """Draw the range in force at each value, from half way to its neighbours; equal ones in one piece."""
     places = [sheet.across(reading.day) for reading in readings]
     edges = [LEFT, *((a + b) / 2 for a, b in pairwise(places)), RIGHT]

@@ -27,7 +27,7 @@ from patients.participation.visit_status import (
     visit_stage,
     visit_standing,
 )
-from protocol.document.design import Visit as ProtocolVisit
+from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
 from trials.access import Access
@@ -37,7 +37,7 @@ ROWS, COLUMNS = 50, 12
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class MatrixColumn:
     """A visit of the protocol: its code, its title, and its study day where the code does not say it."""
 
     code: str
@@ -46,7 +46,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class MatrixCell:
     """One visit of one patient: `of` is said before the state, `url` leads to the first unfinished form."""
 
     state: str
@@ -56,13 +56,13 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatrixRow:
     """One patient; `note` says why no more visits follow."""
 
     patient: Patient
     url: str
     note: str
-    cells: list[Cell]
+    cells: list[MatrixCell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +109,20 @@ def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[P
     return found
 
 
-def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0) -> list[Column]:
+def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0) -> list[MatrixColumn]:
     """Return up to twelve of the visits, from the one at position `first`."""
     language = get_language() or "en"
     found = []
     for rules, visit in visits[first : first + COLUMNS]:
         day = nominal_day(rules, visit)
         text = "" if day is None or visit.code == f"D{day}" else f"D{day}".replace("-", "−")
-        found.append(Column(visit.code, visit.title.in_language(language), text))
+        found.append(MatrixColumn(visit.code, visit.title.in_language(language), text))
     return found
 
 
 def matrix(
-    *, access: Access, patients: Sequence[Patient], columns: Sequence[Column], today: date
-) -> list[Row]:
+    *, access: Access, patients: Sequence[Patient], columns: Sequence[MatrixColumn], today: date
+) -> list[MatrixRow]:
     """Return a row for each patient with a cell for each column."""
     ids = [patient.pk for patient in patients]
     codes = [column.code for column in columns]
@@ -143,7 +143,7 @@ def matrix(
     for patient in patients:
         url = f"{base}{patient.code}/"
         cells = [_cell(patient, code, url, plans, known) for code in codes]
-        rows.append(Row(patient, url, note_of(patient), cells))
+        rows.append(MatrixRow(patient, url, note_of(patient), cells))
     return rows
 
 
@@ -208,10 +208,10 @@ class _Known:
 
 def _cell(
     patient: Patient, code: str, base: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known
-) -> Cell:
+) -> MatrixCell:
     visit = known.visits.get((patient.pk, code))
     if visit is None:
-        return Cell(NOT_APPLICABLE, (), f"{patient.code} {code}", base)
+        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", base)
     plan = plans[visit.protocol_id or patient.protocol_id][code]
     stages = known.stages.get(visit.pk, {})
     state, flags = visit_standing(
@@ -229,7 +229,7 @@ def _cell(
     if form and stages:
         form = first_unfinished(plan.forms, stages)
     url = f"{base}visits/{code}/{form}/" if form else f"{base}visits/{code}/"
-    return Cell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
+    return MatrixCell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
 
 
 def _said(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:

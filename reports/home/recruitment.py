@@ -88,7 +88,7 @@ def _figure(
         "verdict": verdict,
     }
     return charts.accrual(
-        charts.Accrual(
+        charts.AccrualCurve(
             label=label,
             steps=[(on, number) for on, _new, number in rows],
             plan=plan,

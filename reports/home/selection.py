@@ -26,7 +26,7 @@ State = Patient.State
 
 
 @dataclass(frozen=True)
-class Selection:
+class PatientSelection:
     """One entry of the filter: `narrow` keeps its patients, given today at the site."""
 
     name: str
@@ -76,23 +76,25 @@ def _with_infusion_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
 
 
 BY_STATUS = (
-    Selection("all", _("All patients"), lambda patients, today: patients),
-    Selection("follow_up", _("In follow-up"), _in_state(State.ENROLLED)),
-    Selection("screening", _("In screening"), _in_state(State.SCREENING)),
-    Selection("ended", _("Ended"), _in_state(State.ENDED, State.SCREEN_FAILED)),
+    PatientSelection("all", _("All patients"), lambda patients, today: patients),
+    PatientSelection("follow_up", _("In follow-up"), _in_state(State.ENROLLED)),
+    PatientSelection("screening", _("In screening"), _in_state(State.SCREENING)),
+    PatientSelection("ended", _("Ended"), _in_state(State.ENDED, State.SCREEN_FAILED)),
 )
 BY_WORK = (
-    Selection("overdue", _("With an overdue visit"), _with_overdue),
-    Selection("drafts", _("With a draft"), _with_record(below=COMPLETE)),
-    Selection("queries", _("With an open query"), _with_query(*Query.OPEN_STATES)),
-    Selection("unverified", _("With forms to verify"), _with_record(below=VERIFIED, at_least=COMPLETE)),
-    Selection("unsigned", _("With forms to sign"), _with_record(below=SIGNED, at_least=COMPLETE)),
-    Selection("reconsent", _("With a new consent due"), reconsent_due),
-    Selection("infusions", _("With an infusion due"), _with_infusion_due),
+    PatientSelection("overdue", _("With an overdue visit"), _with_overdue),
+    PatientSelection("drafts", _("With a draft"), _with_record(below=COMPLETE)),
+    PatientSelection("queries", _("With an open query"), _with_query(*Query.OPEN_STATES)),
+    PatientSelection(
+        "unverified", _("With forms to verify"), _with_record(below=VERIFIED, at_least=COMPLETE)
+    ),
+    PatientSelection("unsigned", _("With forms to sign"), _with_record(below=SIGNED, at_least=COMPLETE)),
+    PatientSelection("reconsent", _("With a new consent due"), reconsent_due),
+    PatientSelection("infusions", _("With an infusion due"), _with_infusion_due),
 )
 SELECTIONS = {selection.name: selection for selection in (*BY_STATUS, *BY_WORK)}
 
 
-def chosen(name: str) -> Selection:
+def chosen(name: str) -> PatientSelection:
     """Return the selection of that name; all patients for a name that does not exist."""
     return SELECTIONS.get(name, BY_STATUS[0])

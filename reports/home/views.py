@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from patients.models import Patient, Visit
 from reports.home import event_grades, recruitment, selection, tasks
-from reports.home.matrix import COLUMNS, Row, columns_of, matrix, page_of, visits_of
+from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, page_of, visits_of
 from reports.home.work import Work
 from reports.quality import measures
 from trials.access import TrialRequest, trial_page
@@ -98,7 +98,7 @@ def _address(request: TrialRequest, **changed: int) -> str:
     return f"?{query.urlencode()}#patients"
 
 
-def _shortcuts(rows: Sequence[Row]) -> list[Row]:
+def _shortcuts(rows: Sequence[MatrixRow]) -> list[MatrixRow]:
     """Return the patients on whom an event is most likely reported: those in follow-up."""
     return [row for row in rows if row.patient.state == Patient.State.ENROLLED][:MOST_SHORTCUTS]
 

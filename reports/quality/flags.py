@@ -17,7 +17,7 @@ from patients.casebook.range_flags import reference_words
 from patients.models import Patient, Query, Record, Visit
 from protocol.document.items import Form, Item
 from protocol.values.parsing import Value, display, flag, is_missing
-from protocol.values.reference_ranges import Reading, Readings, Side, is_laboratory
+from protocol.values.reference_ranges import RangeReading, Readings, Side, is_laboratory
 
 NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
 OUTDATED = "outdated"
@@ -65,7 +65,7 @@ class Flag:
         return reverse("patients:form", args=[slug, self.patient.code, visit, self.form])
 
 
-def outside(value: Value, item: Item, reading: Reading | None = None) -> str:
+def outside(value: Value, item: Item, reading: RangeReading | None = None) -> str:
     """Return `low`, `high` or nothing for a stored value: by the reference range, else by the limits of the item.
 
     reading: where a laboratory value lies; its soft limits never speak for a range (LAB-03).
@@ -90,7 +90,7 @@ def item_flags(
         value = values.get(item.name)
         if value is None:
             continue
-        unread = Reading(Side.NO_VALUE) if is_laboratory(form, item) else None
+        unread = RangeReading(Side.NO_VALUE) if is_laboratory(form, item) else None
         reading = readings.get(item.name, unread)
         for each, column, label in _cells(item, value, language):
             kind, note = _noticed(each, column, reading, language)
@@ -108,7 +108,7 @@ def _cells(item: Item, value: Any, language: str) -> Iterator[tuple[Any, Item, s
             yield row.get(column.name), column, f"{label} {number}, {column.label.in_language(language)}"
 
 
-def _noticed(value: Value, item: Item, reading: Reading | None, language: str) -> tuple[str, str]:
+def _noticed(value: Value, item: Item, reading: RangeReading | None, language: str) -> tuple[str, str]:
     if is_missing(value):
         return MISSING, display(value, item, language, _)
     side = outside(value, item, reading)

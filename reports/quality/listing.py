@@ -21,7 +21,7 @@ from patients.queries.filters import ANY, form_choices, visit_choices
 from patients.views.bulk import ask_page, rows_sent
 from reports.quality.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag
 from reports.quality.measures import MOST_DAYS_TO_ENTRY
-from reports.quality.rows import Place, Reading, Wanted
+from reports.quality.rows import QualityRows, RowPosition, Wanted
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing, Selection
 from trials.listing.lines import csv_text
@@ -55,7 +55,7 @@ COLUMNS = (
 
 
 class QualityFilter(django_filters.FilterSet):
-    """What the reader looks for. The rows are no rows of one table: `Reading` narrows by what is cleaned here."""
+    """What the reader looks for. The rows are no rows of one table: `QualityRows` narrows by what is cleaned here."""
 
     kind = django_filters.ChoiceFilter(label=lazy("Kind"), choices=list(KINDS.items()), empty_label=ANY)
     patient = django_filters.CharFilter(label=lazy("Patient"), max_length=20)
@@ -97,16 +97,16 @@ class QualityListing(Listing):
         return self.columns[0]
 
     @cached_property
-    def reading(self) -> Reading:
+    def reading(self) -> QualityRows:
         """Return the look at the rows that pass the filters."""
         filterset = self.filterset
         if not isinstance(filterset, QualityFilter):
             raise TypeError("this listing is filtered by a QualityFilter")
-        return Reading(self.request.access, filterset.wanted)
+        return QualityRows(self.request.access, filterset.wanted)
 
     @cached_property
-    def _read(self) -> tuple[list[Flag], Place | None]:
-        place = Place.read(self.request.GET.get("after", ""))
+    def _read(self) -> tuple[list[Flag], RowPosition | None]:
+        place = RowPosition.read(self.request.GET.get("after", ""))
         return self.reading.page(place, PAGE) if self.valid else ([], None)
 
     @property
@@ -146,7 +146,7 @@ class QualityListing(Listing):
     def csv_rows(self) -> Iterator[list[str]]:
         """Yield the header and every row, read in parts."""
         yield [column.name for column in self.columns]
-        place: Place | None = Place()
+        place: RowPosition | None = RowPosition()
         while place is not None:
             flags, place = self.reading.page(place, CSV_PART, visits=CSV_PART, records=CSV_PART)
             for row in flags:
@@ -193,10 +193,10 @@ def ask(request: TrialRequest) -> HttpResponse:
     return ask_page(request, chosen[:AT_ONCE], back=back, too_many=len(chosen) > AT_ONCE)
 
 
-def everything(reading: Reading) -> list[tuple[int, str]]:
+def everything(reading: QualityRows) -> list[tuple[int, str]]:
     """Return the values that pass the filters, one more than are asked about at once."""
     found: dict[tuple[int, str], None] = {}
-    place: Place | None = Place("r")
+    place: RowPosition | None = RowPosition("r")
     while place is not None and len(found) <= AT_ONCE:
         flags, place = reading.page(place, AT_ONCE, records=CSV_PART)
         found.update(dict.fromkeys((row.record.pk, row.item) for row in flags if row.record and row.item))

@@ -48,7 +48,7 @@ OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPE
 
 
 @dataclass(frozen=True)
-class Place:
+class RowPosition:
     """Up to where a page has read: in the visits (`v`) or the records (`r`), patient and row."""
 
     part: str = "v"
@@ -56,7 +56,7 @@ class Place:
     row: int = 0
 
     @classmethod
-    def read(cls, token: str) -> "Place":
+    def read(cls, token: str) -> "RowPosition":
         """Return the place in an address. Raises BadRequest when `write` did not write it."""
         if not token:
             return cls()
@@ -82,7 +82,7 @@ class Wanted:
 
 
 @dataclass
-class Reading:
+class QualityRows:
     """One reader's look at the flags of a trial, now."""
 
     access: Access
@@ -90,8 +90,8 @@ class Reading:
     now: datetime = field(default_factory=timezone.now)
 
     def page(
-        self, place: Place, most: int, *, visits: int = VISITS, records: int = 0
-    ) -> tuple[list[Flag], Place | None]:
+        self, place: RowPosition, most: int, *, visits: int = VISITS, records: int = 0
+    ) -> tuple[list[Flag], RowPosition | None]:
         """Return about `most` flags after a place, and where they go on: None when there is nothing more."""
         found: list[Flag] = []
         if place.part == "v" and self.wanted.kind in ("", NOT_BEGUN):
@@ -99,15 +99,15 @@ class Reading:
             if more:
                 return found, end
             if len(found) >= most and not self.wanted.kind:
-                return found, Place("r")
+                return found, RowPosition("r")
         if self.wanted.kind == NOT_BEGUN:
             return found, None
-        start = place if place.part == "r" else Place("r")
+        start = place if place.part == "r" else RowPosition("r")
         records = records or (RECORDS_FOR_RANGE if self.wanted.kind == RANGE else RECORDS)
         end, more = _taken(found, self._records(start, records), most, records)
         return found, end if more else None
 
-    def _narrowed(self, rows: QuerySet[Any], place: Place, *, form: str) -> QuerySet[Any]:
+    def _narrowed(self, rows: QuerySet[Any], place: RowPosition, *, form: str) -> QuerySet[Any]:
         rows = rows.filter(patient__trial=self.access.trial)
         if self.wanted.patient:
             rows = rows.filter(patient__in=of_patient(self.access.trial, self.wanted.patient))
@@ -120,7 +120,7 @@ class Reading:
 
     # Forms not begun
 
-    def _visits(self, place: Place, most: int) -> Iterator[tuple[Place, list[Flag]]]:
+    def _visits(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         due = Q(state=Visit.State.HELD) | overdue(today_at(self.access.trial))
         rows = self._narrowed(Visit.objects.visible_to(self.access.user).filter(due), place, form="")
         if self.wanted.visit:
@@ -133,7 +133,7 @@ class Reading:
         rules = self._rules({visit.protocol_id or visit.patient.protocol_id for visit in visits})
         for visit in visits:
             told = rules[visit.protocol_id or visit.patient.protocol_id]
-            yield Place("v", visit.patient_id, visit.pk), self._not_begun(visit, told, begun[visit.pk])
+            yield RowPosition("v", visit.patient_id, visit.pk), self._not_begun(visit, told, begun[visit.pk])
 
     def _not_begun(self, visit: Visit, rules: Protocol, begun: set[str]) -> list[Flag]:
         language = get_language() or "en"
@@ -153,7 +153,7 @@ class Reading:
 
     # What was captured
 
-    def _records(self, place: Place, most: int) -> Iterator[tuple[Place, list[Flag]]]:
+    def _records(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         rows = self._narrowed(self._of_kind(Record.objects.visible_to(self.access.user)), place, form="form")
         if self.wanted.visit:
             rows = rows.filter(visit__code=self.wanted.visit)
@@ -173,7 +173,7 @@ class Reading:
                 late=late,
                 wanted=self.wanted.kind,
             )
-            yield Place("r", record.patient_id, record.pk), flags
+            yield RowPosition("r", record.patient_id, record.pk), flags
 
     def _of_kind(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Leave out what cannot hold a flag of the kind; whether it does is decided in `reports.quality.flags`."""
@@ -218,13 +218,13 @@ class Reading:
 
 
 def _taken(
-    found: list[Flag], units: Iterator[tuple[Place, list[Flag]]], most: int, looked_at: int
-) -> tuple[Place, bool]:
+    found: list[Flag], units: Iterator[tuple[RowPosition, list[Flag]]], most: int, looked_at: int
+) -> tuple[RowPosition, bool]:
     """Fill the page up to the unit that makes it full; tell where it ends and whether something may follow.
 
     What follows is known from the rest of the units that were read: the last page has no way on to an empty one.
     """
-    end, seen = Place(), 0
+    end, seen = RowPosition(), 0
     for place, flags in units:
         seen += 1
         if len(found) >= most:

@@ -72,7 +72,7 @@ def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
     found = rows.select_related("patient").first() if number else None
     if number:
         events.record(
-            kind=events.Kind.IDENTITY_SEEN,
+            kind=events.AccessKind.IDENTITY_SEEN,
             trial_id=access.trial.pk,
             patient_id=found.patient_id if found else None,
             detail={"searched": "hospital number", "found": found is not None},

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.core.management import get_commands
 
-from audit.events import Kind
+from audit.events import AccessKind
 from audit.trail import TrailRow, tracked_models, trail_of
 from audit.triggers.tables import ACTOR_COLUMNS
 from reports.audit_trail.forms import ORIGINS, TrailForm
@@ -44,7 +44,7 @@ def test_the_page_names_every_origin():
 
 def test_the_page_explains_every_kind_of_event():
     """AUD-08."""
-    assert re.findall(r"^\| `(\w+)` \|", section("Events"), re.MULTILINE) == Kind.values
+    assert re.findall(r"^\| `(\w+)` \|", section("Events"), re.MULTILINE) == AccessKind.values
 
 
 def test_the_page_names_every_filter_of_the_trail():

@@ -25,7 +25,9 @@ def test_the_hash_of_a_row_can_be_recomputed_with_a_few_lines():
         "history_date": f"{entry.history_date.replace(tzinfo=None).isoformat(' ', 'microseconds')}",
     }
     text = json.dumps(["trials_historicaltrial", *told.values()], ensure_ascii=False, separators=(",", ":"))
-    (leaf,) = sealed_rows.leaves(table, table.columns, after=entry.history_id - 1, until=entry.history_id)
+    (leaf,) = sealed_rows.sealed_rows(
+        table, table.columns, after=entry.history_id - 1, until=entry.history_id
+    )
 
     assert leaf == (entry.history_id, hashlib.sha256(b"\x00" + text.encode()).digest())
 
@@ -52,7 +54,7 @@ def test_both_databases_give_the_same_hash(name, columns, digest):
     table = next(t for t in sealed_rows.sealed_tables() if t.name == name)
     row = rows.fixed_history(table.model)
     row.save(force_insert=True)
-    ((_, leaf),) = sealed_rows.leaves(table, columns, after=row.pk - 1, until=row.pk)
+    ((_, leaf),) = sealed_rows.sealed_rows(table, columns, after=row.pk - 1, until=row.pk)
 
     assert leaf.hex()[:8] == digest
 

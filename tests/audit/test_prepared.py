@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from audit.compiled_queries import Prepared
+from audit.compiled_queries import CompiledQuery
 from patients.models import Patient, Record
 from tests.support import build
 from trials.models import Delegation
@@ -22,7 +22,7 @@ def test_it_finds_the_same_rows_with_what_is_joined_and_annotated(django_assert_
         rows = Patient.objects.filter(trial=trial, screened_on__lte=day).select_related("protocol")
         return rows.order_by("pk")
 
-    prepared = Prepared(query, trial=int, day=date)
+    prepared = CompiledQuery(query, trial=int, day=date)
     for day in (date(1999, 1, 1), timezone.now().date()):
         with django_assert_num_queries(1):
             found = prepared.rows(trial=trial.pk, day=day)
@@ -33,7 +33,7 @@ def test_it_finds_the_same_rows_with_what_is_joined_and_annotated(django_assert_
 
 def test_values_of_one_question_do_not_reach_the_next():
     anna, berta = build.user(), build.user()
-    person = Prepared(lambda name: User.objects.filter(username=name), name=str)
+    person = CompiledQuery(lambda name: User.objects.filter(username=name), name=str)
     assert person.first(name=anna.username) == anna
     assert person.first(name=berta.username) == berta
     assert person.first(name=f"{anna.username}' OR 1=1 --") is None
@@ -43,7 +43,7 @@ def test_a_role_that_ended_yesterday_is_not_found_by_the_query_built_while_it_wa
     """ACC-04."""
     trial = build.trial()
     person = build.user("coordinator", trial=trial)
-    held = Prepared(
+    held = CompiledQuery(
         lambda user, today: Delegation.objects.active(today).filter(user=user), user=int, today=date
     )
     today = timezone.now().date()
@@ -55,13 +55,13 @@ def test_json_and_times_come_back_as_django_gives_them():
     patient = build.patient(trial=build.trial())
     build.consent(patient)
     record = build.record(patient, "demography", {"sex": "F"}, draft=True)
-    found = Prepared(lambda pk: Record.objects.filter(pk=pk), pk=int).first(pk=record.pk)
+    found = CompiledQuery(lambda pk: Record.objects.filter(pk=pk), pk=int).first(pk=record.pk)
     again = Record.objects.get(pk=record.pk)
     assert (found.values, found.created_at, found._state.adding) == (again.values, again.created_at, False)
 
 
 def test_a_value_that_changes_the_query_itself_is_refused():
-    swallowed = Prepared(lambda pk: Patient.objects.filter(pk__gt=0), pk=int)
+    swallowed = CompiledQuery(lambda pk: Patient.objects.filter(pk__gt=0), pk=int)
     with pytest.raises(ValueError, match="pk"):
         swallowed.rows(pk=1)
 
@@ -73,7 +73,7 @@ def test_a_query_is_built_once_for_a_connection():
         asked.append(pk)
         return User.objects.filter(pk=pk)
 
-    person, prepared = build.user(), Prepared(build_it, pk=int)
+    person, prepared = build.user(), CompiledQuery(build_it, pk=int)
     assert [prepared.first(pk=person.pk) for _each in range(3)] == [person] * 3
     assert len(asked) == 1
 
@@ -82,7 +82,7 @@ def test_rows_that_share_what_is_joined_share_one_object(django_assert_num_queri
     trial = build.trial()
     for _each in range(3):
         build.patient(trial=trial)
-    rows = Prepared(
+    rows = CompiledQuery(
         lambda trial: Patient.objects.filter(trial=trial).select_related("protocol").order_by("pk"),
         joined_once=True,
         trial=int,
@@ -99,7 +99,7 @@ def test_a_field_left_out_is_read_when_it_is_asked_for(django_assert_num_queries
     patient = build.patient(trial=build.trial())
     build.consent(patient)
     record = build.record(patient, "demography", {"sex": "F"}, draft=True)
-    light = Prepared(lambda pk: Record.objects.filter(pk=pk).defer("values"), pk=int).first(pk=record.pk)
+    light = CompiledQuery(lambda pk: Record.objects.filter(pk=pk).defer("values"), pk=int).first(pk=record.pk)
     assert light.get_deferred_fields() == {"values"}
     with django_assert_num_queries(1):
         assert light.values["sex"] == "F"

@@ -3,14 +3,14 @@
 import pytest
 from django.db import DatabaseError
 
-from audit.compiled_changes import PreparedDelete, PreparedUpdate
+from audit.compiled_changes import CompiledDelete, CompiledUpdate
 from audit.context import acting
 from patients.models import Draft, Patient, Record
 from tests.support import build
 
 pytestmark = pytest.mark.django_db
-WRITTEN = PreparedUpdate(Record, sets=("values", "version", "completed_at"), where=("pk", "version"))
-FORGOTTEN = PreparedDelete(Draft, where=("user", "place"))
+WRITTEN = CompiledUpdate(Record, sets=("values", "version", "completed_at"), where=("pk", "version"))
+FORGOTTEN = CompiledDelete(Draft, where=("user", "place"))
 
 
 @pytest.fixture
@@ -74,4 +74,4 @@ def test_it_deletes_the_rows_of_one_person_only(record):
 
 def test_rows_that_others_refer_to_are_not_deleted_this_way():
     with pytest.raises(ValueError, match="concerns other rows"):
-        PreparedDelete(Patient, where=("pk",)).run(pk=1)
+        CompiledDelete(Patient, where=("pk",)).run(pk=1)

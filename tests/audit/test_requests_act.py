@@ -91,7 +91,7 @@ def test_an_event_of_an_unknown_kind_is_refused():
 @pytest.mark.django_db
 def test_an_event_costs_one_statement(django_assert_num_queries):
     with acting(system="test"), django_assert_num_queries(1):
-        events.record(kind=events.Kind.EXPORTED, detail={"format": "csv"}, trial_id=3)
+        events.record(kind=events.AccessKind.EXPORTED, detail={"format": "csv"}, trial_id=3)
 
     assert AccessEvent.objects.get(kind="exported").detail == {"format": "csv"}
 
@@ -104,7 +104,7 @@ def test_a_wrong_password_in_a_request_is_recorded_after_the_rollback():
 
     def view(request):
         with transaction.atomic():
-            events.record_surely(kind=events.Kind.SIGNING_FAILED, user=user)
+            events.record_surely(kind=events.AccessKind.SIGNING_FAILED, user=user)
             assert not AccessEvent.objects.filter(kind="signing_failed").exists()
             transaction.set_rollback(True)
         return HttpResponse(status=400)

@@ -220,7 +220,7 @@ def test_a_row_altered_together_with_its_sealed_hash_is_found(seal):
     table = next(t for t in sealed_rows.sealed_tables() if t.name == "trials_historicaltrial")
     tamper("UPDATE trials_historicaltrial SET slug = 'x' WHERE slug = 'one'")
     part = SealedPart.objects.get(table=table.name)
-    fresh = sealed_rows.leaves(table, part.columns, after=0, until=part.last_id)
+    fresh = sealed_rows.sealed_rows(table, part.columns, after=0, until=part.last_id)
     packed = b"".join(leaf[: seals.PREFIX_BYTES] for _, leaf in fresh)
     with triggers.lifted():
         SealedPart.objects.filter(pk=part.pk).update(leaves=packed)

@@ -11,7 +11,7 @@ from accounts.models import User
 from audit import signatures, triggers
 from audit.context import acting
 from audit.models import AccessEvent, Meaning, Signature
-from audit.signatures import Standing, sign, sign_many, verify
+from audit.signatures import SignatureState, sign, sign_many, verify
 from audit.trail import tracked_models, trail_of
 from patients.models import Record
 from tests.support import build, rows
@@ -142,7 +142,7 @@ def test_what_is_signed_is_the_stored_row_not_the_object_in_hand(record, investi
     """P11-14: an unsaved change in memory is not signed."""
     record.values = {"never": "stored"}
 
-    assert verify(signed(record, investigator)) == Standing.VALID
+    assert verify(signed(record, investigator)) == SignatureState.VALID
 
 
 def each_signed_column(test):
@@ -157,7 +157,7 @@ def test_a_change_of_any_signed_column_invalidates_the_signature(model, name, in
     with acting(system="test"):
         target = rows.stored(model)
     signature = signed(target, investigator)
-    assert verify(signature) == Standing.VALID
+    assert verify(signature) == SignatureState.VALID
 
     field = model._meta.get_field(name)
     with acting(system="test", reason="typing error"):
@@ -166,7 +166,7 @@ def test_a_change_of_any_signed_column_invalidates_the_signature(model, name, in
         )
     signature.refresh_from_db()
 
-    assert verify(signature) == Standing.INVALIDATED
+    assert verify(signature) == SignatureState.INVALIDATED
     assert (signature.invalidated_by, signature.invalidated_reason) == ("system:test", "typing error")
     assert signature.invalidated_at is not None
     assert signatures.valid_for([target]) == {target.pk: []}
@@ -215,7 +215,7 @@ def test_a_change_that_was_not_signed_leaves_the_signature(record, investigator)
         Record.objects.filter(pk=record.pk).update(version=7, verified_at=datetime(2026, 7, 1, tzinfo=UTC))
     signature.refresh_from_db()
 
-    assert verify(signature) == Standing.VALID
+    assert verify(signature) == SignatureState.VALID
 
 
 def test_the_row_of_another_keeps_its_signature(investigator):
@@ -227,7 +227,7 @@ def test_the_row_of_another_keeps_its_signature(investigator):
         by_update(one)
     kept.refresh_from_db()
 
-    assert verify(kept) == Standing.VALID
+    assert verify(kept) == SignatureState.VALID
 
 
 def test_an_invalidated_signature_can_be_given_again_and_the_old_one_stays(record, investigator):
@@ -238,7 +238,7 @@ def test_an_invalidated_signature_can_be_given_again_and_the_old_one_stays(recor
     new = signed(record, investigator)
     old.refresh_from_db()
 
-    assert [verify(old), verify(new)] == [Standing.INVALIDATED, Standing.VALID]
+    assert [verify(old), verify(new)] == [SignatureState.INVALIDATED, SignatureState.VALID]
     assert signatures.valid_for([record]) == {record.pk: [new]}
 
 
@@ -251,7 +251,7 @@ def test_a_signature_copied_to_another_row_does_not_verify(record, investigator)
         signature.pk, signature.target_id = None, other.pk
         signature.save(force_insert=True)
 
-    assert verify(signature) == Standing.FORGED
+    assert verify(signature) == SignatureState.FORGED
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_an_altered_signature_does_not_verify(record, investigator, column, valu
         Signature.objects.filter(pk=signature.pk).update(**{column: value})
     signature.refresh_from_db()
 
-    assert verify(signature) == Standing.FORGED
+    assert verify(signature) == SignatureState.FORGED
 
 
 def test_content_altered_behind_the_triggers_is_found(record, investigator):
@@ -283,7 +283,7 @@ def test_content_altered_behind_the_triggers_is_found(record, investigator):
     with triggers.lifted():
         by_update(record)
 
-    assert verify(signature) == Standing.CONTENT_DIFFERS
+    assert verify(signature) == SignatureState.CONTENT_DIFFERS
 
 
 def test_a_signature_never_changes(record, investigator):
@@ -326,4 +326,4 @@ def test_verifying_many_signatures_costs_one_query_per_model(investigator, djang
     with django_assert_num_queries(1):
         standings = [standing for _, standing in signatures.verify_many(made)]
 
-    assert standings == [Standing.VALID] * 3
+    assert standings == [SignatureState.VALID] * 3

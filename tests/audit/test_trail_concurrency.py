@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from audit import seals
 from audit.context import acting
-from audit.signatures import Standing, sign, verify
+from audit.signatures import SignatureState, sign, verify
 from audit.verification import Tally, findings
 from patients.models import Patient
 from tests.support import build
@@ -83,7 +83,7 @@ def test_a_signature_waits_for_a_change_that_is_on_its_way():
         with acting(user=by, role="investigator"):
             signature = sign(target=event, meaning="review", password=build.PASSWORD, by=by)
 
-    assert verify(signature) == Standing.VALID
+    assert verify(signature) == SignatureState.VALID
     assert type(event).objects.get().term == "Chills"
 
 
@@ -108,7 +108,7 @@ def test_a_change_that_waits_for_a_signature_invalidates_it():
     waiting.join(PATIENCE_SECONDS)
     signature.refresh_from_db()
 
-    assert verify(signature) == Standing.INVALIDATED
+    assert verify(signature) == SignatureState.INVALIDATED
     assert signature.invalidated_by == "system:meanwhile"
 
 

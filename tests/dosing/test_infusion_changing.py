@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from dosing.administration import mark_not_given, record_infusion
-from dosing.conflicts import Stale
+from dosing.conflicts import StaleInfusion
 from dosing.models import Infusion
 from patients.models import Patient
 from tests.support import build
@@ -77,7 +77,7 @@ class TestChanging:
         """DAT-11."""
         opened = stored(patient, FIRST)
         give(patient, FIRST, on("10-Mar-2026"), nurse)
-        with pytest.raises(Stale) as stale:
+        with pytest.raises(StaleInfusion) as stale:
             record_infusion(
                 infusion=opened, facts=on("10-Mar-2026", volume_ml=Decimal(1)), version=1, by=nurse
             )

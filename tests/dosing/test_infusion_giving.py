@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from dosing import administration
-from dosing.administration import Bedside, obstacle, record_infusion
+from dosing.administration import Bedside, infusion_obstacle, record_infusion
 from dosing.models import Infusion
 from dosing.signals import infusion_given
 from patients.models import Patient
@@ -130,7 +130,7 @@ class TestWhatIsNeededBefore:
         patient.eligibility_decisions.update(group="B")
         told = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
         assert "signature on the eligibility does not hold" in told[""][0]
-        assert "signature" in obstacle(stored(patient, FIRST))
+        assert "signature" in infusion_obstacle(stored(patient, FIRST))
 
     def test_a_consent_given_after_the_start_does_not_cover_it(self, patient, nurse):
         """CEL-14."""
@@ -153,8 +153,8 @@ class TestWhatIsNeededBefore:
         assert give(patient, SECOND, on("14-Mar-2026"), nurse).state == "given"
 
     def test_nothing_stands_in_the_way_of_a_patient_in_order(self, patient):
-        assert obstacle(stored(patient, FIRST)) == ""
-        assert obstacle(stored(patient, SECOND)) == "Infusion 1 is still planned: record it first."
+        assert infusion_obstacle(stored(patient, FIRST)) == ""
+        assert infusion_obstacle(stored(patient, SECOND)) == "Infusion 1 is still planned: record it first."
 
     def test_a_locked_patient_is_not_changed(self, patient, nurse):
         Patient.objects.filter(pk=patient.pk).update(locked_at=NOW)

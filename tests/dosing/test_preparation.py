@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from audit.context import acting
 from dosing.administration import Bedside, mark_not_given, record_infusion, record_weight
 from dosing.allocation import arm_of
-from dosing.conflicts import Stale
+from dosing.conflicts import StaleInfusion
 from dosing.models import AllocationSlot, Infusion, Preparation
 from dosing.product import Product, record_preparation
 from patients.models import Patient
@@ -336,7 +336,7 @@ class TestChanging:
         """DAT-11: also two who record the first preparation at once."""
         give(patient)
         prepare(patient, 1, bag(), laboratory)
-        with pytest.raises(Stale) as stale:
+        with pytest.raises(StaleInfusion) as stale:
             prepare(patient, 1, bag(lot="other"), laboratory, version=seen, reason="x")
         assert (stale.value.row.version, stale.value.row.lot) == (1, "L-0042")
 

@@ -16,7 +16,7 @@ from exports.paper.casebook import head
 from exports.paper.patient import PatientPaper
 from patients.models import Query, QueryMessage, Record
 from patients.review import medical_review, source_verification
-from patients.review.marks import WHOLE, Seen
+from patients.review.marks import WHOLE, SeenVersion
 from protocol.values.parsing import display
 from safety.models import AdverseEvent
 from tests.support import build
@@ -115,10 +115,10 @@ def test_what_was_verified_or_reviewed_is_told_beside_it(trial, patient, tmp_pat
     monitor = build.user("monitor", trial=trial)
     doctor = build.user("investigator", trial=trial)
     with acting(user=monitor, role="monitor"):
-        seen = [Seen(record.pk, record.version, ("age", "height"))]
+        seen = [SeenVersion(record.pk, record.version, ("age", "height"))]
         source_verification.verify(patient=patient, seen=seen, by=monitor, role="monitor")
     with acting(user=doctor, role="investigator"):
-        seen = [Seen(record.pk, record.version, (WHOLE,))]
+        seen = [SeenVersion(record.pk, record.version, (WHOLE,))]
         medical_review.review(patient=patient, seen=seen, by=doctor, role="investigator")
     form = demography(trial, patient)
     assert [row["label"] for row in form["groups"][0]["rows"] if row["verified"]] == [

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from protocol.checking.differences import Change, Order, difference, form_difference, parts
+from protocol.checking.differences import Order, ProtocolChange, difference, form_difference, parts
 from protocol.checking.loading import load
 from protocol.checking.succession import succession_problems
 from protocol.document.document import Protocol
@@ -63,7 +63,7 @@ def laid_out(protocol: Protocol) -> dict[str, dict[str, Any]]:
     return {part.path: dict(part.properties) for part in parts(protocol)}
 
 
-def applied(before: Protocol, changes: list[Change]) -> dict[str, dict[str, str]]:
+def applied(before: Protocol, changes: list[ProtocolChange]) -> dict[str, dict[str, str]]:
     """The parts of a protocol after the changes that are listed; orders are left out."""
     found = texts(laid_out(before))
     for change in changes:

@@ -8,14 +8,22 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from protocol.document.items import Item
-from protocol.values.reference_ranges import Book, Range, Side, Subject, laboratory_of, reading, sampled_on
+from protocol.values.reference_ranges import (
+    Range,
+    RangeBook,
+    RangeSubject,
+    Side,
+    laboratory_of,
+    reading,
+    sampled_on,
+)
 from tests.support.shipped import LIEGE, protocol
 
 RULES = protocol(LIEGE)
 HAEMATOLOGY = RULES.form("haematology")
 HAEMOGLOBIN = HAEMATOLOGY.item("haemoglobin")
 DAY = date(2026, 3, 10)
-MAN = Subject("M", 54, DAY)
+MAN = RangeSubject("M", 54, DAY)
 
 bounds = st.decimals(min_value=-1000, max_value=1000, places=3)
 days = st.dates(min_value=date(2000, 1, 1), max_value=date(2060, 12, 31))
@@ -34,8 +42,8 @@ def made(**told: Any) -> Range:
     return Range(**{**known, **told})
 
 
-def find(*ranges: Range, subject: Subject = MAN, on: date | None = DAY, laboratory: str = "central"):
-    return Book.of(ranges).find("haematology.haemoglobin", laboratory=laboratory, subject=subject, on=on)
+def find(*ranges: Range, subject: RangeSubject = MAN, on: date | None = DAY, laboratory: str = "central"):
+    return RangeBook.of(ranges).find("haematology.haemoglobin", laboratory=laboratory, subject=subject, on=on)
 
 
 def side(value: Any, **told: Any) -> Side:
@@ -118,31 +126,31 @@ def test_the_range_in_force_on_the_day_of_the_sample_applies() -> None:
 def test_the_range_of_the_sex_applies_and_none_where_the_sex_is_not_known() -> None:
     man, woman = made(sex="M"), made(sex="F", lower=Decimal(120))
     assert find(man, woman) == man
-    assert find(man, woman, subject=Subject("F", 54, DAY)) == woman
-    assert find(man, woman, subject=Subject("", 54, DAY)) is None
-    assert find(made(), subject=Subject("", 54, DAY)) == made()
+    assert find(man, woman, subject=RangeSubject("F", 54, DAY)) == woman
+    assert find(man, woman, subject=RangeSubject("", 54, DAY)) is None
+    assert find(made(), subject=RangeSubject("", 54, DAY)) == made()
 
 
 def test_ages_are_half_open() -> None:
     """LAB-03: from 18 up to but not including 65."""
     adult = made(age_from=18, age_to=65)
-    found = {age: find(adult, subject=Subject("M", age, DAY)) for age in (17, 18, 64, 65)}
+    found = {age: find(adult, subject=RangeSubject("M", age, DAY)) for age in (17, 18, 64, 65)}
     assert found == {17: None, 18: adult, 64: adult, 65: None}
-    assert find(adult, subject=Subject("M", None, None)) is None
-    assert find(made(), subject=Subject("M", None, None)) == made()
+    assert find(adult, subject=RangeSubject("M", None, None)) is None
+    assert find(made(), subject=RangeSubject("M", None, None)) == made()
 
 
 def test_an_age_that_may_have_turned_since_is_not_guessed() -> None:
     """A patient of 64 at screening may be 65 on the day of the sample: no range is sure."""
     young, old = made(age_to=65), made(age_from=65)
-    subject = Subject("M", 64, DAY)
+    subject = RangeSubject("M", 64, DAY)
     assert subject.ages(DAY) == (64,)
     assert subject.ages(DAY + timedelta(days=1)) == (64, 65)
     assert subject.ages(DAY - timedelta(days=1)) == (63, 64)
     assert subject.ages(date(2027, 3, 10)) == (65,)
     assert find(young, old, subject=subject) == young
     assert find(young, old, subject=subject, on=DAY + timedelta(days=30)) is None
-    assert find(young, old, subject=Subject("M", 54, DAY), on=DAY + timedelta(days=30)) == young
+    assert find(young, old, subject=RangeSubject("M", 54, DAY), on=DAY + timedelta(days=30)) == young
 
 
 @given(age=ages, born=days, then=days, on=days)
@@ -150,7 +158,7 @@ def test_the_possible_ages_hold_the_true_one(age: int, born: date, then: date, o
     assume(born <= then)
     assume(born <= on)
     told = _completed(born, then)
-    found = Subject("M", told, then).ages(on)
+    found = RangeSubject("M", told, then).ages(on)
     assert found is not None
     assert _completed(born, on) in found
 
@@ -191,7 +199,7 @@ def test_two_ranges_that_would_both_apply_give_none() -> None:
 def test_the_day_is_that_of_the_sample_before_that_of_the_visit() -> None:
     values = {"sampled_at": "2025-12-31T23:50+01:00[Europe/Brussels]", "haemoglobin": "125"}
     old = made(effective_from=date(2025, 1, 1), effective_to=date(2025, 12, 31), lower=Decimal(120))
-    book = Book.of([old, made()], "central")
+    book = RangeBook.of([old, made()], "central")
     assert sampled_on(HAEMATOLOGY, values) == date(2025, 12, 31)
     read = book.read(HAEMATOLOGY, values, subject=MAN, day=DAY)
     assert read["haemoglobin"].side == Side.NORMAL
@@ -209,7 +217,7 @@ def test_a_form_may_name_its_laboratory_and_the_default_never_stands_in() -> Non
     assert laboratory_of(HAEMATOLOGY, {}, "central") == "central"
     assert laboratory_of(form, {"laboratory": "night"}, "central") == "night"
     assert laboratory_of(form, {}, "central") == ""
-    book = Book.of([made(), made(laboratory="night", lower=Decimal(100))], "central")
+    book = RangeBook.of([made(), made(laboratory="night", lower=Decimal(100))], "central")
     values = {"haemoglobin": "110"}
     found = {
         name: book.read(form, {**values, **told}, subject=MAN, day=DAY)["haemoglobin"].side

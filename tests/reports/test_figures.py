@@ -123,7 +123,7 @@ BARS = st.builds(
     DAYS, st.integers(0, 120), st.integers(1, 5), TERMS,
 )  # fmt: skip
 MARKS = st.builds(
-    lambda day, before, after, label, crossed: lanes.Mark(
+    lambda day, before, after, label, crossed: lanes.LaneMark(
         day=day, css="visit-done", tip="", label=label, window=(day - before, day + after), crossed=crossed
     ),
     DAYS,
@@ -133,7 +133,9 @@ MARKS = st.builds(
     st.booleans(),
 )  # fmt: skip
 READINGS = st.lists(
-    st.builds(lambda day, value: lanes.Reading(day=day, value=value, tip="value"), DAYS, st.floats(0, 5000)),
+    st.builds(
+        lambda day, value: lanes.CurvePoint(day=day, value=value, tip="value"), DAYS, st.floats(0, 5000)
+    ),
     max_size=20,
 ).map(lambda readings: sorted(readings, key=lambda reading: reading.day))
 
@@ -142,9 +144,9 @@ TITLES = st.sampled_from(["CRP", "Oxygen saturation (SpO2)", "Activated partial 
 
 
 @st.composite
-def profiles(draw: st.DrawFn) -> lanes.Profile:
+def profiles(draw: st.DrawFn) -> lanes.ProfileFigure:
     first, last = -30, 320
-    return lanes.Profile(
+    return lanes.ProfileFigure(
         label="Profile of a patient",
         first=first,
         last=last,
@@ -185,7 +187,7 @@ def test_every_event_is_drawn_or_counted(profile):
 def test_the_worst_events_are_kept_when_rows_run_out():
     bars = [lanes.Bar(start=0, end=5, css="g1", label=f"mild {n}", tip="", weight=1) for n in range(30)]
     worst = lanes.Bar(start=0, end=5, css="g4", label="stroke · G4", tip="", weight=4)
-    profile = lanes.Profile(
+    profile = lanes.ProfileFigure(
         label="", first=0, last=90, ticks=[], lanes=[lanes.Bars(title="Adverse events", bars=[*bars, worst])]
     )
     texts = [words.text for words in words_of(lanes.draw(profile))]
@@ -194,7 +196,7 @@ def test_the_worst_events_are_kept_when_rows_run_out():
 
 
 def test_a_profile_without_anything_says_so_in_each_lane():
-    profile = lanes.Profile(
+    profile = lanes.ProfileFigure(
         label="Nothing yet", first=0, last=1, ticks=[(0, "D0")],
         lanes=[
             lanes.Visits(title="Visits", marks=[], empty="no visit"),
@@ -219,7 +221,7 @@ STEPS = st.lists(st.integers(0, 900), max_size=40).map(
 
 def an_accrual(steps, plan, today) -> Figure:
     return charts.accrual(
-        charts.Accrual(
+        charts.AccrualCurve(
             label="Recruitment", steps=steps, tips=["" for _step in steps], plan=plan, today=today,
             now_label=f"{len(steps)} enrolled", plan_label="plan 20", month=lambda day: f"{day:%b %y}",
         )

@@ -13,7 +13,7 @@ from audit import reading, signatures
 from audit.change_labels import Reader
 from audit.context import acting
 from audit.models import AccessEvent, TrailReview
-from audit.reading import Place
+from audit.reading import TrailPosition
 from audit.sources import Filter
 from audit.trail import trail_of
 from patients.models import Identity, Patient, Record
@@ -176,9 +176,9 @@ def test_pages_show_every_entry_once_also_at_the_same_instant(trial, patient, co
 
 
 def test_a_place_is_read_as_it_was_written():
-    place = Place(datetime(2026, 3, 1, 9, 30, 0, 25, tzinfo=UTC), 3)
+    place = TrailPosition(datetime(2026, 3, 1, 9, 30, 0, 25, tzinfo=UTC), 3)
 
-    assert Place.read(str(place)) == place
+    assert TrailPosition.read(str(place)) == place
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from safety.classification import (
     NONE_OF_THESE,
-    Answers,
     Class,
-    Criterion,
-    Finding,
+    EventAssessment,
+    EventFinding,
+    SeriousnessCriterion,
     classify,
     findings,
     related,
@@ -21,7 +21,7 @@ from safety.classification import (
 
 RELATED = ("definite", "probable", "possible", "related")
 UNRELATED = ("unlikely", "not_related", "unrelated")
-EVERY_CHOICE = [frozenset(some) for size in range(1, 7) for some in combinations(Criterion, size)]
+EVERY_CHOICE = [frozenset(some) for size in range(1, 7) for some in combinations(SeriousnessCriterion, size)]
 
 
 @pytest.mark.parametrize("chosen", EVERY_CHOICE, ids=lambda chosen: "+".join(sorted(chosen)))
@@ -84,7 +84,9 @@ def test_the_class_follows_from_seriousness_and_causality(is_serious, causality)
 
 
 @given(
-    chosen=st.one_of(st.just(frozenset({NONE_OF_THESE})), st.frozensets(st.sampled_from(sorted(Criterion)))),
+    chosen=st.one_of(
+        st.just(frozenset({NONE_OF_THESE})), st.frozensets(st.sampled_from(sorted(SeriousnessCriterion)))
+    ),
     causality=st.sampled_from([*RELATED, *UNRELATED, ""]),
 )
 def test_a_serious_reaction_is_exactly_a_serious_event_that_is_related(chosen, causality):
@@ -95,7 +97,7 @@ def test_a_serious_reaction_is_exactly_a_serious_event_that_is_related(chosen, c
     assert (found in {Class.AR, Class.SAR}) == related(causality)
 
 
-def answers(**changed: object) -> Answers:
+def answers(**changed: object) -> EventAssessment:
     told: dict = {
         "seriousness": frozenset({NONE_OF_THESE}),
         "causality": "unlikely",
@@ -103,7 +105,7 @@ def answers(**changed: object) -> Answers:
         "outcome": "recovered",
         "ongoing": False,
     }
-    return Answers(**{**told, **changed})
+    return EventAssessment(**{**told, **changed})
 
 
 def test_consistent_answers_have_no_finding():
@@ -120,7 +122,7 @@ def test_grade_5_fatal_outcome_and_the_death_criterion_come_together(grade, outc
     )
     said = {sign for sign in (grade, outcome, criterion) if sign is not None}
 
-    assert (Finding.DEATH_DISAGREES in findings(told)) == (said == {True, False})
+    assert (EventFinding.DEATH_DISAGREES in findings(told)) == (said == {True, False})
 
 
 def test_the_signs_of_death_name_only_what_was_answered():
@@ -143,7 +145,7 @@ def test_a_grade_4_event_that_was_not_life_threatening_is_asked_about(seriousnes
     """SAF-02: severity and seriousness are separate answers that should fit each other."""
     found = findings(answers(grade=4, seriousness=frozenset(seriousness)))
 
-    assert (Finding.GRADE_4_WITHOUT_CRITERION in found) is asked
+    assert (EventFinding.GRADE_4_WITHOUT_CRITERION in found) is asked
 
 
 @pytest.mark.parametrize("grade", [1, 2, 3])
@@ -170,12 +172,12 @@ def test_a_lower_grade_needs_no_criterion(grade):
 def test_an_ongoing_event_has_no_final_outcome(ongoing, outcome, asked):
     found = findings(answers(ongoing=ongoing, outcome=outcome, grade=None))
 
-    assert (Finding.OUTCOME_DISAGREES_WITH_ONGOING in found) is asked
+    assert (EventFinding.OUTCOME_DISAGREES_WITH_ONGOING in found) is asked
 
 
 def test_missing_answers_are_findings_of_their_own():
     """SAF-01, SAF-04."""
     assert findings(answers(causality="", seriousness=frozenset())) == (
-        Finding.SERIOUSNESS_MISSING,
-        Finding.CAUSALITY_MISSING,
+        EventFinding.SERIOUSNESS_MISSING,
+        EventFinding.CAUSALITY_MISSING,
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from safety.classification import Class, Finding
+from safety.classification import Class, EventFinding
 from safety.models import AdverseEvent
 from safety.reporting import StaleEvent, amend_event, mark_entered_in_error, report_event
 from tests.support import build
@@ -83,7 +83,7 @@ class TestReporting:
         """SAF-04: until then the event counts as related and says so."""
         event = report_event(patient=patient, by=doctor, **told(causality=""))
 
-        assert event.findings == (Finding.CAUSALITY_MISSING,)
+        assert event.findings == (EventFinding.CAUSALITY_MISSING,)
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -292,10 +292,10 @@ def test_the_database_refuses_a_contradiction_by_any_write_path(patient, doctor,
 @pytest.mark.parametrize(
     ("answers", "found"),
     [
-        ({"grade": 5}, Finding.DEATH_DISAGREES),
-        ({"outcome": "fatal"}, Finding.DEATH_DISAGREES),
-        ({"grade": 4}, Finding.GRADE_4_WITHOUT_CRITERION),
-        ({"outcome": "not_recovered"}, Finding.OUTCOME_DISAGREES_WITH_ONGOING),
+        ({"grade": 5}, EventFinding.DEATH_DISAGREES),
+        ({"outcome": "fatal"}, EventFinding.DEATH_DISAGREES),
+        ({"grade": 4}, EventFinding.GRADE_4_WITHOUT_CRITERION),
+        ({"outcome": "not_recovered"}, EventFinding.OUTCOME_DISAGREES_WITH_ONGOING),
     ],
 )
 def test_answers_that_do_not_fit_each_other_are_asked_about_not_refused(patient, doctor, answers, found):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
-from patients.casebook.casebook import Casebook, Place
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry.saving import Saved, save_draft
 from patients.models import Patient, Visit
 
@@ -15,11 +15,13 @@ BLOOD_PRESSURE = {"sbp": "124", "dbp": "76"}
 DEMOGRAPHY = {"age": "55", "sex": "F", "height": "165", "weight": "70"}
 
 
-def at(patient: Patient, by: User, form: str = "vitals", visit: str | None = "SCR", repeat: int = 1) -> Place:
+def at(
+    patient: Patient, by: User, form: str = "vitals", visit: str | None = "SCR", repeat: int = 1
+) -> FormPlace:
     return Casebook.opened(user=by, trial=patient.trial, code=patient.code).place(form, visit, repeat)
 
 
-def draft(place: Place, by: User, values: dict[str, Any], base: int = 0, **more: Any) -> Saved:
+def draft(place: FormPlace, by: User, values: dict[str, Any], base: int = 0, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
         return save_draft(place=place, values=values, base_version=base, by=by, **more)
 

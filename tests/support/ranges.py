@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from audit.context import acting
-from trials.laboratories.ranges import Facts, add_laboratory, add_range
+from trials.laboratories.ranges import RangeFacts, add_laboratory, add_range
 from trials.models import Laboratory, ReferenceRange, Trial
 
 START = date(2020, 1, 1)
@@ -17,10 +17,10 @@ def central(trial: Trial) -> Laboratory:
         return add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
 
 
-def facts(path: str = "biochemistry.crp", **told: Any) -> Facts:
+def facts(path: str = "biochemistry.crp", **told: Any) -> RangeFacts:
     form, _dot, item = path.partition(".")
     known = {"unit": "mg/L", "upper": Decimal(5), "effective_from": START}
-    return Facts(form=form, item=item, **{**known, **told})
+    return RangeFacts(form=form, item=item, **{**known, **told})
 
 
 def given(laboratory: Laboratory, path: str = "biochemistry.crp", **told: Any) -> ReferenceRange:

@@ -6,7 +6,7 @@ from typing import Any
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Record, Visit
-from patients.participation.amendments import Moving, move
+from patients.participation.amendments import PatientMove, move
 from patients.participation.eligibility import sign_eligibility
 from patients.participation.enrolment import enrol
 from patients.participation.visits import hold_visit
@@ -57,7 +57,7 @@ def vitals(patient: Patient, visit: str, *, by: User, **changed: Any) -> Record:
     return build.record(patient, "vitals", {**VITALS, **changed}, visit=visit, by=by)
 
 
-def moved(patient: Patient, to: ProtocolVersion, *, by: User, reason: str = "Amendment 1") -> Moving:
+def moved(patient: Patient, to: ProtocolVersion, *, by: User, reason: str = "Amendment 1") -> PatientMove:
     """Return what the move of one patient did."""
     with acting(user=by, role="data_manager"):
         (done,) = move(patients=[Patient.objects.get(pk=patient.pk)], to=to, reason=reason, by=by)

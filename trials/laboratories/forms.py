@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as lazy
 from protocol.values.parsing import canonical
 from protocol.values.refusals import ValueRefused
 from trials.forms import DayField, VerbForm
-from trials.laboratories.ranges import Facts, items_with_ranges
+from trials.laboratories.ranges import RangeFacts, items_with_ranges
 from trials.models import ReferenceRange, Trial
 
 DECIMALS, DIGITS = 6, 15
@@ -106,11 +106,11 @@ class RangeForm(VerbForm):
             groups.setdefault(title, []).append((path, f"{item.label.in_language(language)} ({path})"))
         return [("", _("Choose an item")), *groups.items()]
 
-    def facts(self) -> Facts:
+    def facts(self) -> RangeFacts:
         """Return what was typed, once it is valid."""
         told = dict(self.cleaned_data)
         form, _dot, item = told["path"].partition(".")
-        return Facts(
+        return RangeFacts(
             form=form,
             item=item,
             unit=told["unit"] or (self.items[told["path"]].unit or ""),
@@ -131,7 +131,7 @@ class CorrectionForm(RangeForm):
     reason = forms.CharField(label=lazy("Reason for the correction"), max_length=500)
 
 
-class EndForm(VerbForm):
+class EndRangeForm(VerbForm):
     """The last day of a range."""
 
     effective_to = DayField(label=lazy("Last day in force"))

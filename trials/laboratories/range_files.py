@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from trials.laboratories.forms import FIELDS, RangeForm
-from trials.laboratories.ranges import Facts, RangeRefused, add_ranges, items_with_ranges
+from trials.laboratories.ranges import RangeFacts, RangeRefused, add_ranges, items_with_ranges
 from trials.listing.lines import csv_lines
 from trials.models import Laboratory, Trial
 
@@ -43,7 +43,7 @@ def import_ranges(*, laboratory: Laboratory, data: bytes, by: User | None) -> tu
     filled = [(number, cells) for number, cells in lines if any(cells[name] for name in FILLED)]
     if not filled:
         raise FileRefused([Mistake(1, "", _("No line of the file gives a range: fill in the bounds."))])
-    several, mistakes = list[tuple[int, Facts]](), list[Mistake]()
+    several, mistakes = list[tuple[int, RangeFacts]](), list[Mistake]()
     for number, cells in filled:
         form = RangeForm({**cells, "path": cells["item"]}, trial=laboratory.trial)
         if form.is_valid():

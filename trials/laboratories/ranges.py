@@ -11,26 +11,26 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from audit.compiled_queries import Prepared
+from audit.compiled_queries import CompiledQuery
 from audit.context import because
 from protocol.document.document import Protocol
 from protocol.document.items import Item
-from protocol.values.reference_ranges import Book, Range, day_before, laboratory_items
+from protocol.values.reference_ranges import Range, RangeBook, day_before, laboratory_items
 from trials.models import Laboratory, ReferenceRange, Trial
 
 IN_FORCE = ReferenceRange.objects.filter(in_error_reason="").select_related("laboratory")
-OF_FORM: Prepared[ReferenceRange] = Prepared(
+OF_FORM: CompiledQuery[ReferenceRange] = CompiledQuery(
     lambda trial, form: IN_FORCE.filter(laboratory__trial=trial, form=form).order_by("pk"),
     trial=int,
     form=str,
 )
-OF_TRIAL: Prepared[ReferenceRange] = Prepared(
+OF_TRIAL: CompiledQuery[ReferenceRange] = CompiledQuery(
     lambda trial: IN_FORCE.filter(laboratory__trial=trial).order_by("pk"), trial=int
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class RangeFacts:
     """What is said of a range; names are those of `ReferenceRange`."""
 
     form: str
@@ -46,11 +46,11 @@ class Facts:
     source: str = ""
 
 
-def book_of(trial: Trial, form: str = "") -> Book:
+def book_of(trial: Trial, form: str = "") -> RangeBook:
     """Return the ranges in force of a trial, of one form when it is given. One query."""
     rows = OF_FORM.rows(trial=trial.pk, form=form) if form else OF_TRIAL.rows(trial=trial.pk)
     default = next((row.laboratory.code for row in rows if row.laboratory.is_default), "")
-    return Book.of([range_of(row) for row in rows], default)
+    return RangeBook.of([range_of(row) for row in rows], default)
 
 
 def range_of(row: ReferenceRange) -> Range:
@@ -111,7 +111,7 @@ def change_laboratory(
 
 
 @transaction.atomic
-def add_range(*, laboratory: Laboratory, facts: Facts, by: User | None) -> ReferenceRange:
+def add_range(*, laboratory: Laboratory, facts: RangeFacts, by: User | None) -> ReferenceRange:
     """Store a range. One of the same kind without an end stops the day before; any other overlap is refused.
 
     Raises ValidationError with the field.
@@ -128,7 +128,9 @@ class RangeRefused(ValidationError):
 
 
 @transaction.atomic
-def add_ranges(*, laboratory: Laboratory, several: Iterable[Facts], by: User | None) -> list[ReferenceRange]:
+def add_ranges(
+    *, laboratory: Laboratory, several: Iterable[RangeFacts], by: User | None
+) -> list[ReferenceRange]:
     """Store ranges, all or none. Raises RangeRefused for the first that cannot be."""
     rows = Laboratory.objects.select_for_update(of=("self",)).select_related("trial__protocol")
     held = rows.get(pk=laboratory.pk)
@@ -167,7 +169,7 @@ def end_range(*, row: ReferenceRange, effective_to: date, reason: str, by: User)
 
 
 @transaction.atomic
-def correct_range(*, row: ReferenceRange, facts: Facts, reason: str, by: User) -> ReferenceRange:
+def correct_range(*, row: ReferenceRange, facts: RangeFacts, reason: str, by: User) -> ReferenceRange:
     """Correct what was entered wrongly, with a reason: the trail keeps what stood before."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this range is corrected.")})
@@ -209,7 +211,7 @@ def _others(row: ReferenceRange) -> list[ReferenceRange]:
     return list(same.exclude(pk=row.pk).select_related("laboratory"))
 
 
-def _check(facts: Facts, items: dict[str, Item]) -> None:
+def _check(facts: RangeFacts, items: dict[str, Item]) -> None:
     item = items.get(f"{facts.form}.{facts.item}")
     if item is None:
         raise ValidationError({"path": _("The protocol has no laboratory item of this name.")})

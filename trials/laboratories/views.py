@@ -21,7 +21,7 @@ from trials.forms import VerbForm
 from trials.laboratories import ranges as verbs
 from trials.laboratories.forms import (
     CorrectionForm,
-    EndForm,
+    EndRangeForm,
     ErrorForm,
     ImportForm,
     LaboratoryChangeForm,
@@ -200,7 +200,7 @@ def correct(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
 def end(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
     """Set the last day of a range."""
     found, row = _row(request, laboratory, pk)
-    form = EndForm(_posted(request))
+    form = EndRangeForm(_posted(request))
     told = form.cleaned_data if request.method == "POST" and form.is_valid() else None
     if told and form.carried_out(verbs.end_range, row=row, by=request.user, **told):
         return _done(request, found, _("The range has a last day."))

@@ -289,7 +289,7 @@ class Listing:
         """Return every filtered row as CSV. The trail keeps who took it, with which filters (AUD-08)."""
         trial: Trial = self.request.trial  # type: ignore[attr-defined]
         detail = {"listing": self.name, "filters": self.request.GET.urlencode()}
-        events.record(kind=events.Kind.EXPORTED, trial_id=trial.pk, detail=detail, request=self.request)
+        events.record(kind=events.AccessKind.EXPORTED, trial_id=trial.pk, detail=detail, request=self.request)
         response = StreamingHttpResponse(csv_lines(self.csv_rows()), content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
         return response

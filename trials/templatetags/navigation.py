@@ -49,7 +49,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
 
 
 @dataclass(frozen=True)
-class Place:
+class NavigationLink:
     """One line of the navigation."""
 
     title: str | Promise
@@ -60,21 +60,21 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Section:
+class NavigationSection:
     """Lines under one heading."""
 
     title: str | Promise
-    places: list[Place]
+    places: list[NavigationLink]
 
 
 @register.simple_tag(takes_context=True)
-def trial_navigation(context: dict[str, Any]) -> list[Section]:
+def trial_navigation(context: dict[str, Any]) -> list[NavigationSection]:
     """Return the sections with the places whose view this person may see; empty sections are left out."""
     request: HttpRequest = context["request"]
     access: Access = request.access  # type: ignore[attr-defined]
     home = reverse("reports:home", args=[access.trial.slug])
     sections = [
-        Section(
+        NavigationSection(
             title,
             [p for name, text, icon in places if (p := _place(request.path, access, home, name, text, icon))],
         )
@@ -83,7 +83,9 @@ def trial_navigation(context: dict[str, Any]) -> list[Section]:
     return [section for section in sections if section.places]
 
 
-def _place(path: str, access: Access, home: str, name: str, title: str | Promise, icon: str) -> Place | None:
+def _place(
+    path: str, access: Access, home: str, name: str, title: str | Promise, icon: str
+) -> NavigationLink | None:
     try:
         url = reverse(name, args=[access.trial.slug])
     except NoReverseMatch:
@@ -92,4 +94,4 @@ def _place(path: str, access: Access, home: str, name: str, title: str | Promise
     if needed is None or not access.may(needed):
         return None
     current = path == url if url == home else path.startswith(url)
-    return Place(title, icon, url, current, path == url)
+    return NavigationLink(title, icon, url, current, path == url)

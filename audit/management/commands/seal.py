@@ -23,7 +23,7 @@ class Command(BaseCommand):
         try:
             with acting(system="seal"):
                 events.record_configuration()
-                if reason in (events.Kind.BACKUP, events.Kind.RESTORE):
+                if reason in (events.AccessKind.BACKUP, events.AccessKind.RESTORE):
                     events.record(kind=reason)
                 made = seals.seal(reason=reason)
         except seals.SealBroken as problem:

@@ -10,7 +10,7 @@ from django.test import Client
 
 from audit.context import acting
 from patients.casebook.casebook import Casebook
-from patients.casebook.edit_checks import judge
+from patients.casebook.edit_checks import check_answers
 from patients.casebook.outdated_scores import outdated
 from patients.entry import saving
 from patients.models import Patient
@@ -62,7 +62,7 @@ ILL: dict[str, Any] = {
 def lacks(slug: str, form: str, known: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """By calculated item without a value, what it still needs in words."""
     asked = rules(slug, form)
-    return dict(judge(asked.form, asked, scope(known, form)).lacking)
+    return dict(check_answers(asked.form, asked, scope(known, form)).lacking)
 
 
 @BOTH

@@ -10,7 +10,7 @@ from exports.exporting import tables_of
 from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import navigation
 from patients.entry import saving
-from patients.entry.entry_guard import obstacle
+from patients.entry.entry_guard import entry_obstacle
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.visits import add_unscheduled, hold_visit, miss_visit
 from patients.review.signatures import sign_records
@@ -60,7 +60,7 @@ class TestWhatWasCaptured:
         walk.moved(patient, amended, by=manager)
         assert Record.history.count() == trail
         signed.refresh_from_db()
-        assert signatures.verify(signed) == signatures.Standing.VALID
+        assert signatures.verify(signed) == signatures.SignatureState.VALID
         assert Record.objects.get(pk=record.pk).protocol.version == "1.0"
 
     def test_the_casebook_shows_what_a_version_dropped(self, patient, amended, doctor, manager):
@@ -124,7 +124,7 @@ class TestWhatWasCaptured:
             casebook.place("falls", None, 2, old),
             casebook.place("diary", "D28", 1, old),
         ):
-            assert "does not ask for this form" in obstacle(casebook, place, None)
+            assert "does not ask for this form" in entry_obstacle(casebook, place, None)
         with (
             pytest.raises(ValidationError, match="unscheduled visit"),
             acting(user=doctor, role="coordinator"),
@@ -141,7 +141,7 @@ class TestWhatWasCaptured:
         place = opened(patient, doctor).place("vitals", "INF1")
         walk.moved(patient, amended, by=manager)
         sign_again(patient, doctor)
-        with pytest.raises(saving.Stale), acting(user=doctor, role="coordinator"):
+        with pytest.raises(saving.StaleRecord), acting(user=doctor, role="coordinator"):
             saving.save_draft(place=place, values={"pulse": "60"}, base_version=0, by=doctor)
         assert not Record.objects.filter(visit__code="INF1").exists()
 
@@ -181,7 +181,9 @@ class TestConsent:
     ):
         walk.moved(patient, amended, by=manager)
         casebook = opened(patient, doctor)
-        assert "version 2.0 of the consent form" in obstacle(casebook, casebook.place("vitals", "INF1"), None)
+        assert "version 2.0 of the consent form" in entry_obstacle(
+            casebook, casebook.place("vitals", "INF1"), None
+        )
         row = Visit.objects.get(patient=patient, code="INF1")
         for verb in (
             lambda: hold_visit(visit=row, on=walk.NOW.date(), by=doctor),

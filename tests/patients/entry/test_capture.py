@@ -8,10 +8,10 @@ import pytest
 from crispy_forms.utils import render_crispy_form
 from django.http import QueryDict
 
-from patients.casebook.edit_checks import judge
+from patients.casebook.edit_checks import check_answers
 from patients.casebook.read_form import sections
 from patients.entry import answers
-from patients.entry.capture_form import Result, Surroundings, form_for
+from patients.entry.capture_form import FieldContext, Result, form_for
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.document.items import Form
@@ -243,7 +243,7 @@ def test_text_of_the_protocol_and_of_people_cannot_inject_markup() -> None:
 
 
 def test_an_error_is_tied_to_its_field_and_to_its_cell() -> None:
-    around = Surroundings(
+    around = FieldContext(
         results={"count": (Result("error", "Too many."),), "series-1-sbp": (Result("error", "Too high."),)}
     )
     text = html(EVERY_TYPE, surroundings=around)
@@ -273,7 +273,7 @@ def test_the_repeated_hour_offers_both_readings() -> None:
 def test_more_rows_can_be_asked_for_without_javascript() -> None:
     typed = QueryDict("series-0-sbp=1&series-1-sbp=&series-2-sbp=")
     assert html(EVERY_TYPE, data=typed).count('scope="row"') == 4
-    grown = Surroundings(more_rows="series")
+    grown = FieldContext(more_rows="series")
     assert html(EVERY_TYPE, data=typed, surroundings=grown).count('scope="row"') == 6
 
 
@@ -392,7 +392,7 @@ def test_an_empty_form_asks_for_something_and_forbids_nothing(slug: str) -> None
     """A blank form fires no check and stores nothing, whatever the protocol."""
     rules = protocol(slug)
     for form in rules.forms.values():
-        judged = judge(form, rules_of(rules).form(form.code), Scope({}, form=form.code))
+        judged = check_answers(form, rules_of(rules).form(form.code), Scope({}, form=form.code))
         assert judged.values == {}
         assert judged.findings == ()
         assert judged.unanswered, form.code

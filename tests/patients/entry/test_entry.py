@@ -8,12 +8,12 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from audit.context import acting
-from patients.casebook.casebook import Place
+from patients.casebook.casebook import FormPlace
 from patients.entry import drafts
-from patients.entry.saving import NotComplete, ReasonNeeded, Saved, Stale, amend, complete, strike_out
+from patients.entry.saving import NotComplete, ReasonNeeded, Saved, StaleRecord, amend, complete, strike_out
 from patients.models import Draft, Patient, Query, Record
 from patients.review import source_verification
-from patients.review.marks import Seen
+from patients.review.marks import SeenVersion
 from protocol.values.parsing import NotOffered, ValueRefused
 from tests.support import build
 from tests.support.entering import at, draft
@@ -32,12 +32,12 @@ def is_summer(day: date) -> bool:
     return bool(build.moment(f"{day} 09:00").offset == 120)
 
 
-def completed(place: Place, by: User, values: dict[str, Any], base: int = 0, **more: Any) -> Saved:
+def completed(place: FormPlace, by: User, values: dict[str, Any], base: int = 0, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
         return complete(place=place, values=values, base_version=base, by=by, **more)
 
 
-def amended(place: Place, by: User, values: dict[str, Any], base: int, reason: str, **more: Any) -> Saved:
+def amended(place: FormPlace, by: User, values: dict[str, Any], base: int, reason: str, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
         return amend(place=place, values=values, base_version=base, reason=reason, by=by, **more)
 
@@ -111,10 +111,10 @@ def test_a_stale_save_overwrites_nothing(patient: Patient, nurse: User) -> None:
     place = at(patient, nurse)
     draft(place, nurse, {"hr": "72"})
     draft(place, nurse, {"hr": "74"}, base=1)
-    with pytest.raises(Stale) as refused:
+    with pytest.raises(StaleRecord) as refused:
         draft(place, nurse, {"hr": "99"}, base=1)
     assert refused.value.record.values == {"hr": "74"}
-    with pytest.raises(Stale):
+    with pytest.raises(StaleRecord):
         draft(place, nurse, {"hr": "99"})
     assert Record.objects.get().values == {"hr": "74"}
 
@@ -149,7 +149,7 @@ def test_what_was_typed_after_the_first_press_is_not_taken_for_a_double_click(
             by=nurse,
             key="x",
         )
-    with pytest.raises(Stale):
+    with pytest.raises(StaleRecord):
         draft(place, nurse, {"hr": "99"}, key="one")
 
 
@@ -191,7 +191,7 @@ def test_a_change_undoes_the_verification(patient: Patient, nurse: User) -> None
     place = at(patient, nurse)
     saved = completed(place, nurse, whole(patient))
     monitor = build.user("monitor", trial=patient.trial)
-    seen = [Seen(saved.record.pk, 1, tuple(saved.record.values))]
+    seen = [SeenVersion(saved.record.pk, 1, tuple(saved.record.values))]
     with acting(user=monitor, role="monitor"):
         source_verification.verify(patient=patient, seen=seen, by=monitor, role="monitor")
     assert Record.objects.get().verified_at is not None

@@ -4,7 +4,7 @@ import pytest
 
 from audit.context import acting
 from patients.casebook.casebook import Casebook
-from patients.casebook.edit_checks import judge
+from patients.casebook.edit_checks import check_answers
 from patients.entry.answers import ReadValues, check, read
 from patients.models import Record
 from protocol.expressions.rules import rules_of
@@ -54,8 +54,8 @@ def test_every_form_is_judged_from_what_was_read_with_its_record(
             held = Casebook.held(place)
         record = held.record(place)
         with django_assert_num_queries(0):
-            narrow = judge(place.form, rules, held.scope(place, record.values))
-        assert narrow == judge(place.form, rules, casebook.scope(place, record.values))
+            narrow = check_answers(place.form, rules, held.scope(place, record.values))
+        assert narrow == check_answers(place.form, rules, casebook.scope(place, record.values))
 
 
 def test_answers_that_no_rule_reads_stay_in_the_database(django_assert_num_queries) -> None:

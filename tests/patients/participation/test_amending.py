@@ -203,7 +203,7 @@ class TestMoving:
     def test_a_screening_decision_does_not_outlive_the_amendment(self, trial, doctor, manager):
         """The criteria may have changed: an investigator signs them again before inclusion."""
         from patients.participation.eligibility import sign_eligibility
-        from patients.participation.enrolment import obstacles
+        from patients.participation.enrolment import enrolment_obstacles
 
         patient = build.patient(trial=trial, by=doctor, screened_on=INCLUDED)
         build.consent(patient, by=doctor)
@@ -213,7 +213,7 @@ class TestMoving:
             sign_eligibility(patient=patient, by=doctor, **told)
         walk.moved(patient, walk.amendment(), by=manager)
         sign_again(patient, doctor)
-        (found,) = obstacles(Patient.objects.get(pk=patient.pk))
+        (found,) = enrolment_obstacles(Patient.objects.get(pk=patient.pk))
         assert "another version" in found
 
 

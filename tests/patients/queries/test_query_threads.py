@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from audit.trail import history_model
-from patients.casebook.casebook import Casebook, Place
+from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry import saving
 from patients.models import Draft, Patient, Query, QueryMessage, Record
 from patients.queries import threads
@@ -215,18 +215,18 @@ class TestChecks:
         return build.trial("third")
 
     @pytest.fixture
-    def place(self, patient: Patient, nurse: User, trial: Trial) -> Place:
+    def place(self, patient: Patient, nurse: User, trial: Trial) -> FormPlace:
         build.record(patient, "body", {"sex": "F", "weight": "40"}, visit="S0", by=nurse)
         query = Query.objects.get()
         assert (query.item, query.state, query.record.state) == ("weight", "open", "complete")
         return Casebook.opened(user=nurse, trial=trial, code=patient.code).place("body", "S0")
 
-    def amend(self, place: Place, nurse: User, weight: str, **told: Any) -> None:
+    def amend(self, place: FormPlace, nurse: User, weight: str, **told: Any) -> None:
         values = {**Record.objects.get().values, "weight": weight}
         with acting(user=nurse, role="coordinator"):
             saving.amend(place=place, values=values, base_version=1, by=nurse, **told)
 
-    def test_a_correction_closes_it_by_the_system_for_the_person(self, place: Place, nurse: User):
+    def test_a_correction_closes_it_by_the_system_for_the_person(self, place: FormPlace, nurse: User):
         self.amend(place, nurse, "70", reason="Misread")
         query = Query.objects.get()
         assert (query.state, query.closed_because) == ("closed", "The value was corrected.")
@@ -235,7 +235,7 @@ class TestChecks:
             == f"system:checks for {nurse.username}"
         )
 
-    def test_a_correction_closes_one_that_was_answered_too(self, place: Place, nurse: User):
+    def test_a_correction_closes_one_that_was_answered_too(self, place: FormPlace, nurse: User):
         with acting(user=nurse, role="coordinator"):
             threads.answer_query(
                 query=Query.objects.get(), text="Looking it up", by=nurse, role="coordinator"
@@ -243,18 +243,18 @@ class TestChecks:
         self.amend(place, nurse, "70", reason="Misread")
         assert Query.objects.get().state == "closed"
 
-    def test_a_confirmation_with_a_reason_closes_it_by_the_person(self, place: Place, nurse: User):
+    def test_a_confirmation_with_a_reason_closes_it_by_the_person(self, place: FormPlace, nurse: User):
         self.amend(place, nurse, "40", reason="", confirmed={"weight": "Cachexia, weighed twice"})
         query = Query.objects.get()
         assert (query.state, query.closed_because) == ("closed", "Cachexia, weighed twice")
         assert query.history.order_by("history_id").last().history_user_name == nurse.username
 
-    def test_another_unusual_value_is_asked_about_still(self, place: Place, nurse: User):
+    def test_another_unusual_value_is_asked_about_still(self, place: FormPlace, nurse: User):
         self.amend(place, nurse, "41", reason="Misread")
         assert Query.objects.get().state == "open"
 
     def test_a_query_of_a_person_stays_for_that_person_to_close(
-        self, place: Place, nurse: User, monitor: User
+        self, place: FormPlace, nurse: User, monitor: User
     ):
         asked = ask(Record.objects.get(), monitor, "Weighed how?", item="weight")
         self.amend(place, nurse, "70", reason="Misread")

@@ -20,7 +20,7 @@ from patients.models import Consent, Mark, Patient, Query, Record, Visit
 from patients.participation import consent, visits
 from patients.queries import threads
 from patients.review import source_verification
-from patients.review.marks import Seen
+from patients.review.marks import SeenVersion
 from safety.models import AdverseEvent
 from tests.support import build
 from tests.support.held import LEVELS, enter, hold, refused, target
@@ -73,7 +73,7 @@ def test_queries_and_marks_go_on_under_a_freeze_and_stop_at_a_lock(level, record
         row = Record.objects.select_related("patient__trial", "visit", "protocol").get(pk=record.pk)
         with acting(user=monitor, role="monitor"):
             source_verification.verify(
-                patient=row.patient, seen=[Seen(row.pk, 1, (item,))], by=monitor, role="monitor"
+                patient=row.patient, seen=[SeenVersion(row.pk, 1, (item,))], by=monitor, role="monitor"
             )
             asked = threads.raise_query(
                 record=row, item=item, text="Sure?", origin="monitor", by=monitor, role="monitor"

@@ -13,7 +13,7 @@ from accounts.models import User
 from audit import signatures
 from audit.context import acting
 from audit.models import Signature
-from audit.signatures import Standing
+from audit.signatures import SignatureState
 from patients.casebook.casebook import Casebook
 from patients.entry import saving
 from patients.models import Consent, Patient, Record, Visit
@@ -81,7 +81,7 @@ def amended(record: Record, weight: str = "80") -> None:
 def test_a_signature_on_a_visit_signs_every_form_of_it(record, doctor):
     signature = sign_visit(record, doctor)
     assert signature.target_type == "patients.visit"
-    assert signatures.verify(signature) == Standing.VALID
+    assert signatures.verify(signature) == SignatureState.VALID
     assert Signature.objects.filter(target_type="patients.record", target_id=record.pk).count() == 1
     assert {s.signer_id for s in Signature.objects.all()} == {doctor.pk}
     row = signature.history.get()
@@ -92,7 +92,7 @@ def test_a_signature_on_a_casebook_covers_forms_visits_consents_events_and_infus
     build.event(patient=record.patient)
     signature = sign_casebook(record.patient, doctor)
     content = record.patient.signed_content()
-    assert signatures.verify(signature) == Standing.VALID
+    assert signatures.verify(signature) == SignatureState.VALID
     assert [visit["code"] for visit in content["visits"] if visit["forms"]] == ["SCR"]
     assert {"consents", "visits", "logs", "adverse_events", "infusions"} <= content.keys()
     assert (len(content["consents"]), len(content["adverse_events"])) == (1, 1)
@@ -142,7 +142,7 @@ def test_any_change_of_a_form_invalidates_the_visit_and_the_casebook(write, reco
         write(record)
     for signature in (visit, casebook):
         signature.refresh_from_db()
-        assert signatures.verify(signature) == Standing.INVALIDATED
+        assert signatures.verify(signature) == SignatureState.INVALIDATED
         assert (signature.invalidated_by, signature.invalidated_reason) == (nurse.full_name, "read again")
         assert signature.history.order_by("history_id").last().history_user_id == nurse.pk
 
@@ -170,7 +170,7 @@ def test_any_change_of_what_the_casebook_holds_invalidates_it(write, record, doc
     with acting(system="test"):
         write(record)
     casebook.refresh_from_db()
-    assert signatures.verify(casebook) == Standing.INVALIDATED
+    assert signatures.verify(casebook) == SignatureState.INVALIDATED
 
 
 def test_marks_locks_and_planning_leave_the_signatures(record, doctor):
@@ -181,7 +181,7 @@ def test_marks_locks_and_planning_leave_the_signatures(record, doctor):
         Patient.objects.filter(pk=record.patient_id).update(locked_at=record.created_at)
     for signature in (visit, casebook):
         signature.refresh_from_db()
-        assert signatures.verify(signature) == Standing.VALID
+        assert signatures.verify(signature) == SignatureState.VALID
 
 
 def test_after_a_change_only_what_was_changed_waits_again(record, doctor, patient):

@@ -15,7 +15,7 @@ from patients.casebook.casebook import Casebook
 from patients.entry import saving
 from patients.models import Mark, Record
 from patients.review import medical_review, source_verification
-from patients.review.marks import WHOLE, Seen
+from patients.review.marks import WHOLE, SeenVersion
 from tests.support import build, cohort
 from tests.support.entering import DEMOGRAPHY
 from trials.models import Trial
@@ -31,7 +31,7 @@ def monitor(trial: Trial) -> User:
 
 
 def verify(record: Record, by: User, *items: str, version: int | None = None) -> int:
-    seen = [Seen(record.pk, version or record.version, items or PLANNED)]
+    seen = [SeenVersion(record.pk, version or record.version, items or PLANNED)]
     with acting(user=by, role="monitor"):
         return source_verification.verify(patient=record.patient, seen=seen, by=by, role="monitor")
 
@@ -143,7 +143,7 @@ def test_a_form_of_another_patient_is_refused(record, monitor, trial):
     other = build.patient(trial=trial)
     with pytest.raises(ValidationError, match="no such form"), acting(user=monitor):
         source_verification.verify(
-            patient=other, seen=[Seen(record.pk, 1, ("age",))], by=monitor, role="monitor"
+            patient=other, seen=[SeenVersion(record.pk, 1, ("age",))], by=monitor, role="monitor"
         )
 
 
@@ -187,7 +187,7 @@ def test_a_change_of_another_item_leaves_the_mark(way, record, monitor, changer)
 @pytest.mark.parametrize("way", WAYS)
 def test_any_change_undoes_the_mark_on_a_whole_form(way, record, changer, trial):
     doctor = build.user("investigator", trial=trial)
-    seen = [Seen(record.pk, 1, (WHOLE,))]
+    seen = [SeenVersion(record.pk, 1, (WHOLE,))]
     with acting(user=doctor, role="investigator"):
         medical_review.review(patient=record.patient, seen=seen, by=doctor, role="investigator")
     before = changed(record)
@@ -302,7 +302,12 @@ def test_visits_are_folded_after_the_first_but_where_a_mark_was_undone(trial, do
     record = Record.objects.filter(patient=patient, form="vitals").latest("visit__position")
     title = trial.rules.visit(record.visit.code).title.in_language("en")
     with acting(user=doctor, role="investigator"):
-        mark(patient=patient, seen=[Seen(record.pk, record.version, items)], by=doctor, role="investigator")
+        mark(
+            patient=patient,
+            seen=[SeenVersion(record.pk, record.version, items)],
+            by=doctor,
+            role="investigator",
+        )
     with acting(user=doctor, reason="read again"):
         by_update(record, changed(record, spo2="90"))
     answer = web.get(page).content.decode()
