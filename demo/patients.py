@@ -54,7 +54,7 @@ class Populator:
     def __init__(self, trial: Trial, people: dict[str, User], password: str, seed: int) -> None:
         self.trial, self.people, self.password = trial, people, password
         self.rng = Random(f"{seed} {trial.slug}")
-        self.today = timezone.now().astimezone(trial.zone).date()
+        self.today = trial.today
         self.zone = trial.rules.trial.site.time_zone
 
     @contextmanager

@@ -10,7 +10,6 @@ from typing import Any, NotRequired, TypedDict
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -35,6 +34,7 @@ from patients.participation.lifecycle import held, refuse_closed_place, require
 from patients.participation.reconsent import refuse_without_reconsent
 from patients.participation.visits import OPEN_STATES, hold_visit, replan
 from protocol.values.moments import Moment
+from trials.reader import reader_language
 
 __all__ = [
     "Bedside",
@@ -276,4 +276,4 @@ def _moves(visit: Visit, before: object) -> bool:
 
 
 def _said(moment: Moment) -> str:
-    return moment.display(get_language() or "en")
+    return moment.display(reader_language())

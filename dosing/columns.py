@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from django.utils.translation import get_language
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from dosing.labels import (
@@ -15,39 +14,39 @@ from dosing.labels import (
     said_moment,
     said_number,
     status_tag,
-    today_at,
     window_words,
 )
 from dosing.models import Infusion, Preparation
 from protocol.document.document import Protocol
 from trials.listing import Column
 from trials.models import Trial
+from trials.reader import reader_language
 
 
 def infusion_columns(trial: Trial, *, with_product: bool) -> tuple[Column, ...]:
     """Return the columns for this reader. Rows need `patient`; with a product also `attach_products`."""
-    bedside = (*_planned(today_at(trial)), *_given())
+    bedside = (*_planned(trial.today), *_given())
     return (*bedside, *_product()) if with_product else bedside
 
 
 def _planned(today: date) -> tuple[Column, ...]:
     return (
         Column(
-            name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
+            name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
             sort=("patient_id", "number"),
         ),
-        Column(name="number", label=lazy("Infusion"), value=lambda row: row.number, css="num"),
+        Column(name="number", label=gettext_lazy("Infusion"), value=lambda row: row.number, css="num"),
         Column(
-            name="window_from", label=lazy("Planned"), value=lambda row: row.window_from, text=window_words,
+            name="window_from", label=gettext_lazy("Planned"), value=lambda row: row.window_from, text=window_words,
             css="nowrap",
         ),
-        Column(name="window_to", label=lazy("Last day"), value=lambda row: row.window_to, on_page=False),
+        Column(name="window_to", label=gettext_lazy("Last day"), value=lambda row: row.window_to, on_page=False),
         Column(
-            name="status", label=lazy("Status"), value=lambda row: row.state,
+            name="status", label=gettext_lazy("Status"), value=lambda row: row.state,
             text=lambda row: status_tag(row, today),
         ),
         Column(
-            name="overdue", label=lazy("Overdue"), value=lambda row: is_overdue(row, today), on_page=False
+            name="overdue", label=gettext_lazy("Overdue"), value=lambda row: is_overdue(row, today), on_page=False
         ),
     )  # fmt: skip
 
@@ -55,29 +54,29 @@ def _planned(today: date) -> tuple[Column, ...]:
 def _given() -> tuple[Column, ...]:
     return (
         Column(
-            name="started", label=lazy("Start"), value=lambda row: row.started, css="nowrap",
+            name="started", label=gettext_lazy("Start"), value=lambda row: row.started, css="nowrap",
             text=lambda row: said_moment(row.started),
         ),
-        Column(name="ended", label=lazy("End"), value=lambda row: row.ended, on_page=False),
+        Column(name="ended", label=gettext_lazy("End"), value=lambda row: row.ended, on_page=False),
         Column(
-            name="weight_kg", label=lazy("Weight (kg)"), value=lambda row: row.weight_kg, css="num",
+            name="weight_kg", label=gettext_lazy("Weight (kg)"), value=lambda row: row.weight_kg, css="num",
             text=lambda row: said_number(row.weight_kg),
         ),
-        Column(name="volume_ml", label=lazy("Volume (mL)"), value=lambda row: row.volume_ml, on_page=False),
-        Column(name="not_given_reason", label=lazy("Not given because"), on_page=False, free_text=True,
+        Column(name="volume_ml", label=gettext_lazy("Volume (mL)"), value=lambda row: row.volume_ml, on_page=False),
+        Column(name="not_given_reason", label=gettext_lazy("Not given because"), on_page=False, free_text=True,
                value=lambda row: row.not_given_reason),
     )  # fmt: skip
 
 
 def _product() -> tuple[Column, ...]:
     return (
-        _of_product("donor", lazy("Donor"), lambda product: product.donor_code, free_text=True),
-        _of_product("lot", lazy("Lot"), lambda product: product.lot, free_text=True),
-        _of_product("viable_cells", lazy("Viable cells (×10⁶)"), lambda product: product.viable_cells,
+        _of_product("donor", gettext_lazy("Donor"), lambda product: product.donor_code, free_text=True),
+        _of_product("lot", gettext_lazy("Lot"), lambda product: product.lot, free_text=True),
+        _of_product("viable_cells", gettext_lazy("Viable cells (×10⁶)"), lambda product: product.viable_cells,
                     text=lambda product: said_number(millions(product.viable_cells)), css="num"),
-        _of_product("cells_per_kg", lazy("Dose (×10⁶/kg)"), lambda product: product.cells_per_kg,
+        _of_product("cells_per_kg", gettext_lazy("Dose (×10⁶/kg)"), lambda product: product.cells_per_kg,
                     text=dose_words, css="num"),
-        _of_product("dose", lazy("Dose"), lambda product: product.dose_finding, on_page=False),
+        _of_product("dose", gettext_lazy("Dose"), lambda product: product.dose_finding, on_page=False),
     )  # fmt: skip
 
 
@@ -115,27 +114,32 @@ def slot_columns(rules: Protocol) -> tuple[Column, ...]:
 
     Arm and block of a place are shown once it was taken: who knew the next arm could choose the patient (RND-01).
     """
-    language = get_language() or "en"
+    language = reader_language()
     arms = {arm.code: arm.title.in_language(language) for arm in rules.arms}
     stratified = rules.allocation is not None and bool(rules.allocation.strata)
-    stratum = Column(name="stratum", label=lazy("Stratum"), value=lambda row: row.stratum, on_page=stratified)
+    stratum = Column(
+        name="stratum", label=gettext_lazy("Stratum"), value=lambda row: row.stratum, on_page=stratified
+    )
     place = Column(
-        name="place", label=lazy("Place"), value=lambda row: row.position, sort=("stratum", "position")
+        name="place",
+        label=gettext_lazy("Place"),
+        value=lambda row: row.position,
+        sort=("stratum", "position"),
     )
     return (
         place,
         stratum,
         Column(
-            name="block", label=lazy("Block"), value=lambda row: row.block if row.patient_id else "", css="num",
+            name="block", label=gettext_lazy("Block"), value=lambda row: row.block if row.patient_id else "", css="num",
             text=lambda row: row.block if row.patient_id else "–",
         ),
         Column(
-            name="arm", label=lazy("Arm"), value=lambda row: row.arm if row.patient_id else "",
+            name="arm", label=gettext_lazy("Arm"), value=lambda row: row.arm if row.patient_id else "",
             text=lambda row: arms.get(row.arm, row.arm) if row.patient_id else "–",
         ),
         Column(
-            name="patient", label=lazy("Patient"), css="code nowrap",
+            name="patient", label=gettext_lazy("Patient"), css="code nowrap",
             value=lambda row: row.patient.code if row.patient else "",
         ),
-        Column(name="taken_at", label=lazy("Taken"), value=lambda row: row.taken_at, css="nowrap"),
+        Column(name="taken_at", label=gettext_lazy("Taken"), value=lambda row: row.taken_at, css="nowrap"),
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from dosing.allocation import arm_of
@@ -13,6 +12,7 @@ from dosing.models import Infusion
 from dosing.product import compared
 from protocol.document.design import Dosing
 from protocol.values.labels import number_text
+from trials.reader import reader_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +66,4 @@ def _wanted(dosing: Dosing, weight_kg: Decimal) -> str:
 
 
 def _local(number: str) -> str:
-    return number_text(number, get_language() or "en")
+    return number_text(number, reader_language())

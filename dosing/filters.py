@@ -4,7 +4,6 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from dosing.models import AllocationSlot, Infusion
@@ -38,7 +37,7 @@ class InfusionFilter(django_filters.FilterSet):
 
     def past_their_days(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep infusions of patients in follow-up that were due before today at the site, or all others."""
-        today = timezone.now().astimezone(self.trial.zone).date()
+        today = self.trial.today
         late = {"state": "planned", "window_to__lt": today, "patient__state": Patient.State.ENROLLED}
         return (
             rows.filter(**late) if value == "yes" else rows.exclude(pk__in=rows.filter(**late).values("pk"))

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from dosing import administration
@@ -26,9 +26,9 @@ class WeightForm(RowForm):
 
     asked_in_order: ClassVar[tuple[str, ...]] = ("weight_kg", "weight_measured", "weight_confirmation")
 
-    weight_kg = MeasureField(label=lazy("Weight of the day (kg)"), unit="kg", places=2)
+    weight_kg = MeasureField(label=gettext_lazy("Weight of the day (kg)"), unit="kg", places=2)
     weight_confirmation = LineField(
-        label=lazy("How you made sure that the weight is right"), required=False, max_length=500
+        label=gettext_lazy("How you made sure that the weight is right"), required=False, max_length=500
     )
 
     def stored(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class WeightForm(RowForm):
 
     def add_fields(self, zone: str) -> None:
         self.fields["weight_kg"].help_text = known_weight(self.row)
-        self.fields["weight_measured"] = MomentField(label=lazy("Weight measured at"), zone=zone)
+        self.fields["weight_measured"] = MomentField(label=gettext_lazy("Weight measured at"), zone=zone)
         self.ask_why()
 
     def ask_why(self) -> None:
@@ -51,7 +51,7 @@ class WeightForm(RowForm):
             self.add_reason(required=True)
 
     def sections(self) -> list[Any]:
-        return [Fieldset(lazy("Weight of the day"), *self.weight(), css_class="sec"), *self.why()]
+        return [Fieldset(gettext_lazy("Weight of the day"), *self.weight(), css_class="sec"), *self.why()]
 
     def weight(self) -> list[Any]:
         """Return the questions on the weight; the confirmation once it is needed."""
@@ -63,7 +63,7 @@ class WeightForm(RowForm):
     def why(self) -> list[Any]:
         """Return the question for the reason, where there is one."""
         asked = "reason" in self.fields
-        return [Fieldset(lazy("Reason for the change"), "reason", css_class="sec")] if asked else []
+        return [Fieldset(gettext_lazy("Reason for the change"), "reason", css_class="sec")] if asked else []
 
     def save(self, *, by: User) -> bool:
         return self.carried_out(administration.record_weight, infusion=self.row, by=by, **self.cleaned_data)
@@ -77,24 +77,28 @@ class BedsideForm(WeightForm):
         "interruption_reason", "premedication", "tolerated", "tolerance_note",
     )  # fmt: skip
 
-    volume_ml = MeasureField(label=lazy("Volume infused (mL)"), unit="mL", places=2)
+    volume_ml = MeasureField(label=gettext_lazy("Volume infused (mL)"), unit="mL", places=2)
     timing_deviation_reason = LineField(
-        label=lazy("Reason for the timing"),
+        label=gettext_lazy("Reason for the timing"),
         required=False,
-        help_text=lazy("When it was given outside the days of the protocol: this is a deviation."),
+        help_text=gettext_lazy("When it was given outside the days of the protocol: this is a deviation."),
     )
-    interrupted = YesNoField(label=lazy("Was it interrupted?"))
+    interrupted = YesNoField(label=gettext_lazy("Was it interrupted?"))
     interruption_reason = LineField(
-        label=lazy("Reason for the interruption"), required=False, help_text=lazy("When it was interrupted.")
+        label=gettext_lazy("Reason for the interruption"),
+        required=False,
+        help_text=gettext_lazy("When it was interrupted."),
     )
     premedication = LineField(
-        label=lazy("Premedication"), required=False, help_text=lazy("Medicine and dose, or none.")
-    )
-    tolerated = YesNoField(label=lazy("Was it well tolerated?"), required=False)
-    tolerance_note = LineField(
-        label=lazy("What was not tolerated"),
+        label=gettext_lazy("Premedication"),
         required=False,
-        help_text=lazy("When it was not well tolerated; report it as an adverse event too."),
+        help_text=gettext_lazy("Medicine and dose, or none."),
+    )
+    tolerated = YesNoField(label=gettext_lazy("Was it well tolerated?"), required=False)
+    tolerance_note = LineField(
+        label=gettext_lazy("What was not tolerated"),
+        required=False,
+        help_text=gettext_lazy("When it was not well tolerated; report it as an adverse event too."),
     )
 
     def stored(self) -> dict[str, Any]:
@@ -110,23 +114,25 @@ class BedsideForm(WeightForm):
 
     def add_fields(self, zone: str) -> None:
         super().add_fields(zone)
-        self.fields["started"] = MomentField(label=lazy("Start"), zone=zone)
-        self.fields["ended"] = MomentField(label=lazy("End"), zone=zone)
+        self.fields["started"] = MomentField(label=gettext_lazy("Start"), zone=zone)
+        self.fields["ended"] = MomentField(label=gettext_lazy("End"), zone=zone)
 
     def ask_why(self) -> None:
         if self.row.state != State.PLANNED:
             self.add_reason(required=True)
         elif self.row.weight_kg is not None:
-            self.add_reason(required=False, help_text=lazy("When the weight that was saved is changed."))
+            self.add_reason(
+                required=False, help_text=gettext_lazy("When the weight that was saved is changed.")
+            )
 
     def sections(self) -> list[Any]:
         times = Div("started", "ended", measure(self, "volume_ml"), css_class="field-row")
         course = [Field("interrupted", template=SEGMENTS), "interruption_reason", "premedication"]
         tolerance = [Field("tolerated", template=SEGMENTS), "tolerance_note"]
         return [
-            Fieldset(lazy("Weight of the day"), *self.weight(), css_class="sec"),
-            Fieldset(lazy("Infusion"), times, "timing_deviation_reason", css_class="sec"),
-            Fieldset(lazy("Course"), *course, *tolerance, css_class="sec"),
+            Fieldset(gettext_lazy("Weight of the day"), *self.weight(), css_class="sec"),
+            Fieldset(gettext_lazy("Infusion"), times, "timing_deviation_reason", css_class="sec"),
+            Fieldset(gettext_lazy("Course"), *course, *tolerance, css_class="sec"),
             *self.why(),
         ]
 
@@ -142,7 +148,7 @@ class NotGivenForm(RowForm):
     """An infusion that was not given."""
 
     reason = forms.CharField(
-        label=lazy("Why it was not given"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+        label=gettext_lazy("Why it was not given"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
     )
 
     def sections(self) -> list[Any]:

@@ -3,9 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from dosing.dose import MILLION, shown_millions
@@ -14,7 +12,7 @@ from dosing.product import finding_of
 from patients.models import Patient
 from protocol.values.labels import number_text
 from protocol.values.moments import Moment
-from trials.models import Trial
+from trials.reader import reader_language
 
 Fact = tuple[str, object]
 
@@ -24,23 +22,23 @@ FINDING_TONES = {"below": "late", "within": "done", "above": "late"}
 
 def said(day: date | None) -> str:
     """Return a day with month letters in the reader's language, or nothing."""
-    return Moment.from_date(day).display(get_language() or "en") if day else ""
+    return Moment.from_date(day).display(reader_language()) if day else ""
 
 
 def said_moment(stored: str) -> str:
     """Return a stored moment in the reader's language, or nothing."""
-    return Moment.from_iso(stored).display(get_language() or "en") if stored else ""
+    return Moment.from_iso(stored).display(reader_language()) if stored else ""
 
 
 def said_instant(made: AllocationList) -> str:
     """Return when a list was made, on the clock of the site."""
     zone = made.trial.rules.trial.site.time_zone
-    return Moment.from_datetime(made.generated_at, zone).display(get_language() or "en")
+    return Moment.from_datetime(made.generated_at, zone).display(reader_language())
 
 
 def said_number(number: Decimal | None) -> str:
     """Return a number with the separator of the reader's language, or nothing."""
-    return number_text(f"{number:f}", get_language() or "en") if number is not None else ""
+    return number_text(f"{number:f}", reader_language()) if number is not None else ""
 
 
 def window_words(row: Infusion) -> str:
@@ -53,11 +51,6 @@ def is_overdue(row: Infusion, today: date) -> bool:
     """Tell whether a planned infusion of a patient in follow-up was due before today at the site."""
     waiting = row.state == Infusion.State.PLANNED and row.patient.state == Patient.State.ENROLLED
     return waiting and row.window_to is not None and row.window_to < today
-
-
-def today_at(trial: Trial) -> date:
-    """Return today on the clock of the site."""
-    return timezone.now().astimezone(trial.zone).date()
 
 
 def status_tag(row: Infusion, today: date) -> str:
@@ -139,5 +132,5 @@ def dose_words(product: Preparation) -> str:
     finding = finding_of(product.patient, product.viable_cells, product.infusion.weight_kg)
     if finding is None:
         return ""
-    number = number_text(shown_millions(finding), get_language() or "en")
+    number = number_text(shown_millions(finding), reader_language())
     return number if finding.position == "within" else format_html("{} {}", number, finding_tag(product))

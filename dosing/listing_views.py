@@ -5,7 +5,7 @@ from functools import partial
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from dosing.columns import attach_products, infusion_columns, slot_columns
 from dosing.filters import InfusionFilter, SlotFilter
@@ -37,7 +37,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         ),
         prepare=partial(attach_products, user=request.user) if sees else None,
         name="infusions",
-        empty=lazy("No infusion is planned yet: they are planned when a patient is included."),
+        empty=gettext_lazy("No infusion is planned yet: they are planned when a patient is included."),
     )
     with_list = sees and request.trial.rules.allocation is not None
     return page.response("dosing/listing.html", {"with_list": with_list})
@@ -59,7 +59,7 @@ def allocation(request: TrialRequest) -> HttpResponseBase:
         sort="place",
         filterset=SlotFilter(request.GET, queryset=rows),
         name="allocation",
-        empty=lazy("The list has no place."),
+        empty=gettext_lazy("The list has no place."),
     )
     return page.response(
         "dosing/allocation.html", {"plan": plan, "made": made, "made_at": said_instant(made)}

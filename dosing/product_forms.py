@@ -5,7 +5,7 @@ from typing import Any
 
 from crispy_forms.layout import HTML, Div, Fieldset
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from dosing import product as preparing
@@ -30,20 +30,20 @@ class PreparationForm(RowForm):
         "donor_deviation_reason",
     )  # fmt: skip
 
-    lot = LineField(label=lazy("Lot"), max_length=60)
-    bag = LineField(label=lazy("Bags"), required=False, max_length=200)
-    donor_code = LineField(label=lazy("Donor code"), max_length=60)
-    viable_cells = MeasureField(label=lazy("Viable cells given (×10⁶)"), unit="×10⁶", places=6)
-    viability_percent = MeasureField(label=lazy("Viability (%)"), unit="%", places=2, required=False)
+    lot = LineField(label=gettext_lazy("Lot"), max_length=60)
+    bag = LineField(label=gettext_lazy("Bags"), required=False, max_length=200)
+    donor_code = LineField(label=gettext_lazy("Donor code"), max_length=60)
+    viable_cells = MeasureField(label=gettext_lazy("Viable cells given (×10⁶)"), unit="×10⁶", places=6)
+    viability_percent = MeasureField(label=gettext_lazy("Viability (%)"), unit="%", places=2, required=False)
     dose_deviation_reason = LineField(
-        label=lazy("Reason for the dose"),
+        label=gettext_lazy("Reason for the dose"),
         required=False,
-        help_text=lazy("When the dose is outside the range of the protocol: this is a deviation."),
+        help_text=gettext_lazy("When the dose is outside the range of the protocol: this is a deviation."),
     )
     donor_deviation_reason = LineField(
-        label=lazy("Reason for another donor"),
+        label=gettext_lazy("Reason for another donor"),
         required=False,
-        help_text=lazy("When the donor is not that of the earlier infusions: this is a deviation."),
+        help_text=gettext_lazy("When the donor is not that of the earlier infusions: this is a deviation."),
     )
 
     def __init__(self, *args: Any, product: Preparation | None, arm: Arm | None, **kwargs: Any) -> None:
@@ -64,7 +64,7 @@ class PreparationForm(RowForm):
         return self.product.version if self.product else 0
 
     def add_fields(self, zone: str) -> None:
-        self.fields["thawed"] = MomentField(label=lazy("Thawed at"), zone=zone, required=False)
+        self.fields["thawed"] = MomentField(label=gettext_lazy("Thawed at"), zone=zone, required=False)
         for name in ("donor_code", "viable_cells"):
             self.fields[name].required = self.arm is None or self.arm.cells
         if self.product is not None:
@@ -77,10 +77,10 @@ class PreparationForm(RowForm):
         )
         with_cells = self.arm is None or self.arm.cells
         reasons = ("dose_deviation_reason", "donor_deviation_reason") if with_cells else ()
-        why = [Fieldset(lazy("Reason for the change"), "reason", css_class="sec")]
+        why = [Fieldset(gettext_lazy("Reason for the change"), "reason", css_class="sec")]
         return [
-            Fieldset(lazy("Product"), names, css_class="sec"),
-            Fieldset(lazy("Cells"), counted, HTML(LIVE_DOSE), *reasons, css_class="sec"),
+            Fieldset(gettext_lazy("Product"), names, css_class="sec"),
+            Fieldset(gettext_lazy("Cells"), counted, HTML(LIVE_DOSE), *reasons, css_class="sec"),
             *(why if "reason" in self.fields else []),
         ]
 

@@ -2,7 +2,6 @@
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import get_language
 
 from dosing.allocation import arm_of
 from dosing.models import Infusion
@@ -10,6 +9,7 @@ from dosing.product_forms import PreparationForm, typed_dose
 from dosing.views import infusion_address, infusion_of, product_card, row_page
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 
 @trial_page(see=P.SEE_TREATMENT, change=P.PREPARE_PRODUCT)
@@ -19,7 +19,7 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
     arm = arm_of(row.patient)
     context = {
         **product_card(request, row),
-        "arm": arm.title.in_language(get_language() or "en") if arm else "",
+        "arm": arm.title.in_language(reader_language()) if arm else "",
     }
     may_prepare, recorded = request.access.may(P.PREPARE_PRODUCT), context["product"] is not None
     context["skipped"] = row.state == Infusion.State.NOT_GIVEN and not recorded

@@ -4,7 +4,6 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -14,6 +13,7 @@ from patients.models import Patient, Visit
 from protocol.document.design import Dosing
 from protocol.document.schedule import first_infusion_window, infusion_window
 from protocol.values.moments import Moment
+from trials.reader import reader_language
 
 State = Infusion.State
 Days = tuple[date, date]
@@ -125,7 +125,7 @@ def _breaks(dosing: Dosing, patient: Patient, following: Infusion, day: date) ->
 
 
 def _said(day: date) -> str:
-    return Moment.from_date(day).display(get_language() or "en")
+    return Moment.from_date(day).display(reader_language())
 
 
 def refuse_before_the_one_before(row: Infusion) -> None:
@@ -153,7 +153,7 @@ def order_errors(row: Infusion, started: Moment, ended: Moment) -> dict[str, str
 
 def _overlap(other: Infusion) -> str:
     text = _("Infusion %(number)d was given from %(start)s to %(end)s: the order does not fit.")
-    language = get_language() or "en"
+    language = reader_language()
     start, end = (Moment.from_iso(at).display(language) for at in (other.started, other.ended))
     return text % {"number": other.number, "start": start, "end": end}
 

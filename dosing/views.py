@@ -14,7 +14,7 @@ from dosing.administration import infusion_obstacle
 from dosing.conflicts import StaleInfusion
 from dosing.dose_box import dose_box
 from dosing.forms import BedsideForm, NotGivenForm, WeightForm
-from dosing.labels import infusion_facts, product_facts, status_tag, today_at, window_words
+from dosing.labels import infusion_facts, product_facts, status_tag, window_words
 from dosing.models import Infusion, Preparation
 from dosing.row_forms import RowForm
 from dosing.treatment_access import note_treatment_read
@@ -102,7 +102,7 @@ def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
     context = {
         "visit": next((visit.code for visit in visits if visit.infusion == row.number), ""),
         "facts": infusion_facts(row),
-        "status": status_tag(row, today_at(row.patient.trial)),
+        "status": status_tag(row, row.patient.trial.today),
         "window": window_words(row),
         "obstacle": problem,
         "may_change": open_now and recorded,

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
@@ -16,6 +15,7 @@ from patients.casebook.casebook import day_of
 from patients.models import Patient, Record
 from protocol.values.moments import Moment
 from protocol.values.parsing import decimal
+from trials.reader import reader_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def _captured(patient: Patient) -> Iterator[KnownWeight]:
         kg = decimal(record.values.get(items[record.form]))
         day = day_of(record.visit) if record.visit else None
         if kg is not None and day is not None:
-            title = rules.form(record.form).title.in_language(get_language() or "en")
+            title = rules.form(record.form).title.in_language(reader_language())
             yield KnownWeight(kg, day, f"{title}, {_said(day)}")
 
 
@@ -108,4 +108,4 @@ def age_errors(patient: Patient, measured: Moment, started: Moment) -> dict[str,
 
 
 def _said(day: date) -> str:
-    return Moment.from_date(day).display(get_language() or "en")
+    return Moment.from_date(day).display(reader_language())

@@ -4,7 +4,6 @@ from datetime import date
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from exports.documents import HOLDS_DATA, NEEDED, register
@@ -13,6 +12,7 @@ from exports.tasks import make_document
 from patients.models import Patient
 from trials.access import Access
 from trials.models import ProtocolVersion
+from trials.reader import reader_language
 
 
 @transaction.atomic
@@ -39,7 +39,7 @@ def ask_for(
         since=since,
         until=until,
         treatment=access.sees_treatment and kind in HOLDS_DATA,
-        language=get_language() or "en",
+        language=reader_language(),
         asked_by=access.user,
     )
     register(row, "started")

@@ -1,11 +1,11 @@
 """What may be answered about an event in one trial: the protocol's causality scale and special interests."""
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from protocol.document.document import Protocol
 from safety.classification import NONE_OF_THESE
 from safety.models import CRITERIA, NOT_OF_SPECIAL_INTEREST, AdverseEvent
+from trials.reader import reader_language
 
 Choices = list[tuple[str, str]]
 
@@ -36,4 +36,4 @@ def _label(name: str) -> str:
 
 
 def _language() -> str:
-    return get_language() or "en"
+    return reader_language()

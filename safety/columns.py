@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from safety import labels
 from safety.models import AdverseEvent
@@ -17,12 +17,12 @@ def event_columns(wording: labels.Wording) -> tuple[Column, ...]:
 
 def _what(wording: labels.Wording) -> tuple[Column, ...]:
     return (
-        Column(name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
+        Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
                sort=("patient_id", "number")),
-        Column(name="number", label=lazy("No."), value=lambda row: row.number, css="num"),
-        Column(name="term", label=lazy("Event"), value=lambda row: row.term, free_text=True,
+        Column(name="number", label=gettext_lazy("No."), value=lambda row: row.number, css="num"),
+        Column(name="term", label=gettext_lazy("Event"), value=lambda row: row.term, free_text=True,
                text=lambda row: labels.lines(_event(wording, row))),
-        Column(name="aesi", label=lazy("Special interest"), value=lambda row: row.aesi, on_page=False),
+        Column(name="aesi", label=gettext_lazy("Special interest"), value=lambda row: row.aesi, on_page=False),
     )  # fmt: skip
 
 
@@ -34,28 +34,28 @@ def _event(wording: labels.Wording, row: AdverseEvent) -> list[str]:
 
 def _how_bad() -> tuple[Column, ...]:
     return (
-        Column(name="grade", label=lazy("Grade"), value=lambda row: row.grade, text=labels.grade_tag,
+        Column(name="grade", label=gettext_lazy("Grade"), value=lambda row: row.grade, text=labels.grade_tag,
                css="nowrap", sort=("grade",)),
-        Column(name="serious", label=lazy("Serious"), value=lambda row: row.serious),
-        Column(name="seriousness", label=lazy("Seriousness criteria"), on_page=False,
+        Column(name="serious", label=gettext_lazy("Serious"), value=lambda row: row.serious),
+        Column(name="seriousness", label=gettext_lazy("Seriousness criteria"), on_page=False,
                value=lambda row: " ".join(sorted(row.seriousness))),
-        Column(name="related", label=lazy("Related"), value=lambda row: row.related),
-        Column(name="causality", label=lazy("Causality"), value=lambda row: row.causality, on_page=False),
-        Column(name="class", label=lazy("Class"), value=lambda row: row.classification.value,
+        Column(name="related", label=gettext_lazy("Related"), value=lambda row: row.related),
+        Column(name="causality", label=gettext_lazy("Causality"), value=lambda row: row.causality, on_page=False),
+        Column(name="class", label=gettext_lazy("Class"), value=lambda row: row.classification.value,
                text=labels.class_tag),
     )  # fmt: skip
 
 
 def _when(wording: labels.Wording) -> tuple[Column, ...]:
     return (
-        Column(name="onset", label=lazy("Onset – end"), value=lambda row: row.onset, css="nowrap",
+        Column(name="onset", label=gettext_lazy("Onset – end"), value=lambda row: row.onset, css="nowrap",
                text=lambda row: labels.lines([wording.onset(row), f"– {wording.end(row)}"]),
                sort=("onset_earliest",)),
-        Column(name="onset_day", label=lazy("Study day of onset"), on_page=False,
+        Column(name="onset_day", label=gettext_lazy("Study day of onset"), on_page=False,
                value=lambda row: wording.study_day(row.onset_moment, row.patient)),
-        Column(name="ongoing", label=lazy("Ongoing"), value=lambda row: row.ongoing, on_page=False),
-        Column(name="end", label=lazy("End"), value=lambda row: row.end, on_page=False),
-        Column(name="outcome", label=lazy("Outcome"), value=lambda row: row.outcome,
+        Column(name="ongoing", label=gettext_lazy("Ongoing"), value=lambda row: row.ongoing, on_page=False),
+        Column(name="end", label=gettext_lazy("End"), value=lambda row: row.end, on_page=False),
+        Column(name="outcome", label=gettext_lazy("Outcome"), value=lambda row: row.outcome,
                text=lambda row: row.get_outcome_display()),
     )  # fmt: skip
 
@@ -63,12 +63,12 @@ def _when(wording: labels.Wording) -> tuple[Column, ...]:
 def _standing() -> tuple[Column, ...]:
     now = timezone.now()
     return (
-        Column(name="review", label=lazy("Review"), value=lambda row: review_state(row).value, text=_review),
-        Column(name="clock", label=lazy("Report"), value=_stage,
+        Column(name="review", label=gettext_lazy("Review"), value=lambda row: review_state(row).value, text=_review),
+        Column(name="clock", label=gettext_lazy("Report"), value=_stage,
                text=lambda row: labels.clock_tag(row, now)),
-        Column(name="due_at", label=lazy("Report due"), value=lambda row: row.due_at, on_page=False),
-        Column(name="reported", label=lazy("Reported"), value=lambda row: row.reported, on_page=False),
-        Column(name="in_error", label=lazy("Entered in error"), value=lambda row: row.in_error_reason,
+        Column(name="due_at", label=gettext_lazy("Report due"), value=lambda row: row.due_at, on_page=False),
+        Column(name="reported", label=gettext_lazy("Reported"), value=lambda row: row.reported, on_page=False),
+        Column(name="in_error", label=gettext_lazy("Entered in error"), value=lambda row: row.in_error_reason,
                free_text=True, on_page=False),
     )  # fmt: skip
 

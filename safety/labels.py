@@ -8,9 +8,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from patients.models import Patient
 from patients.participation.disposition import died_on
@@ -21,28 +20,29 @@ from safety.classification import FATAL, Class, EventFinding, death_differs
 from safety.clocks import ClockReading, Span, Stage
 from safety.models import AdverseEvent
 from safety.timing import TimeSinceInfusion
+from trials.reader import reader_language
 
 CLASS_TITLES: dict[str, str | Promise] = {
-    Class.AE: lazy("Adverse event"),
-    Class.AR: lazy("Adverse reaction"),
-    Class.SAE: lazy("Serious adverse event"),
-    Class.SAR: lazy("Serious adverse reaction"),
+    Class.AE: gettext_lazy("Adverse event"),
+    Class.AR: gettext_lazy("Adverse reaction"),
+    Class.SAE: gettext_lazy("Serious adverse event"),
+    Class.SAR: gettext_lazy("Serious adverse reaction"),
 }
 CLASS_TONES = {Class.AE: "none", Class.AR: "draft", Class.SAE: "late", Class.SAR: "late"}
 FINDINGS: dict[str, str | Promise] = {
-    EventFinding.DEATH_DISAGREES: lazy(
+    EventFinding.DEATH_DISAGREES: gettext_lazy(
         "Grade 5, a fatal outcome and the criterion “results in death” go together: at least one is missing."
     ),
-    EventFinding.GRADE_4_WITHOUT_CRITERION: lazy(
+    EventFinding.GRADE_4_WITHOUT_CRITERION: gettext_lazy(
         "Grade 4 is life-threatening, but neither that criterion nor “medically important” is ticked."
     ),
-    EventFinding.OUTCOME_DISAGREES_WITH_ONGOING: lazy(
+    EventFinding.OUTCOME_DISAGREES_WITH_ONGOING: gettext_lazy(
         "The outcome and whether the event is still going on do not fit each other."
     ),
-    EventFinding.CAUSALITY_MISSING: lazy(
+    EventFinding.CAUSALITY_MISSING: gettext_lazy(
         "The causality is not assessed: the event counts as related until then."
     ),
-    EventFinding.SERIOUSNESS_MISSING: lazy("It was not answered whether the event is serious."),
+    EventFinding.SERIOUSNESS_MISSING: gettext_lazy("It was not answered whether the event is serious."),
 }
 CLOCK_TONES = {
     Stage.RUNNING: "due",
@@ -248,4 +248,4 @@ def _stored(text: str) -> str:
 
 
 def _language() -> str:
-    return get_language() or "en"
+    return reader_language()

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
 from safety import reporting
@@ -40,7 +40,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
     slug = request.trial.slug
     selection = Selection(
         url=reverse("safety:sign", args=[slug]),
-        label=lazy("Review and sign"),
+        label=gettext_lazy("Review and sign"),
         name="event",
         allowed=lambda event: not event.in_error,
     )
@@ -54,7 +54,9 @@ def listing(request: TrialRequest) -> HttpResponseBase:
         row_url=lambda event: reverse("safety:event", args=[slug, event.patient.code, event.number]),
         prepare=attach_reviews,
         selection=selection if request.access.may(P.SIGN) else None,
-        empty=lazy("No adverse event is reported yet. Events are reported from a patient's casebook."),
+        empty=gettext_lazy(
+            "No adverse event is reported yet. Events are reported from a patient's casebook."
+        ),
     )
     return page.response("safety/listing.html")
 

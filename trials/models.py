@@ -125,6 +125,11 @@ class Trial(models.Model):
         """Return the time zone of the site."""
         return ZoneInfo(self.rules.trial.site.time_zone)
 
+    @property
+    def today(self) -> date:
+        """Return today on the clock of the site."""
+        return timezone.now().astimezone(self.zone).date()
+
 
 class ProtocolVersion(models.Model):
     """The text of a protocol file as it was loaded. Never changed: an amendment is a new version."""

@@ -3,10 +3,10 @@
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 
 from trials.models import Delegation
+from trials.reader import reader_language
 from trials.roles import ROLES
 
 
@@ -27,7 +27,7 @@ def _entry(delegation: Delegation) -> dict[str, object]:
     return {
         "slug": delegation.trial.slug,
         "facts": facts,
-        "title": facts.title.in_language(get_language() or "en"),
+        "title": facts.title.in_language(reader_language()),
         "role": ROLES[delegation.role].title,
         "ends_on": delegation.ends_on,
     }

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook
@@ -13,6 +12,7 @@ from protocol.document.items import Form, Item
 from protocol.values.parsing import Value
 from protocol.values.reference_ranges import Readings
 from trials.models import ProtocolVersion
+from trials.reader import reader_language
 
 
 def forms_before(casebook: Casebook, form: Form, values: Mapping[str, Any]) -> list[Form]:
@@ -48,7 +48,7 @@ def all_sections(
     casebook: Casebook, form: Form, values: Mapping[str, Value], **more: Any
 ) -> list[ReadSection]:
     """Return a form in words with the values of items that it does not ask any more under a heading of their own."""
-    language = get_language() or "en"
+    language = reader_language()
     left = not_asked(form, values, forms_before(casebook, form, values), language)
     return [
         *sections(form, values, **more),

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.models import Query, QueryMessage, Record
@@ -11,6 +10,7 @@ from protocol.document.items import Item
 from protocol.values.labels import exact
 from protocol.values.moments import Moment
 from protocol.values.parsing import display
+from trials.reader import reader_language
 from trials.roles import ROLES
 
 COLUMNS = (
@@ -38,7 +38,7 @@ class ItemChange:
 def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) -> list[ItemChange]:
     """The changes of an item, newest first; of a file its hash only for those who may read files. One query."""
     words = exact if files else display
-    language = get_language() or "en"
+    language = reader_language()
     changes: list[ItemChange] = []
     before: Any = None
     for values, at, who, role, reason, _origin in record.history.order_by("history_id").values_list(*COLUMNS):
@@ -91,7 +91,7 @@ def last_save(record: Record) -> tuple[Any, str]:
 
 def moment_words(at: Any, zone: str) -> str:
     """An instant on the clock of the site."""
-    return Moment.from_datetime(at, zone).display(get_language() or "en")
+    return Moment.from_datetime(at, zone).display(reader_language())
 
 
 def role_words(role: str) -> str:

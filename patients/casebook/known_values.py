@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook, FormPlace, day_of
@@ -13,6 +12,7 @@ from protocol.document.items import Item
 from protocol.values.labels import shown_number
 from protocol.values.moments import Moment
 from protocol.values.parsing import display, is_missing, typed
+from trials.reader import reader_language
 
 OFFERED = frozenset({"integer", "decimal", "date"})
 
@@ -62,7 +62,7 @@ def _same_question(casebook: Casebook, form: str, item: Item) -> bool:
 
 
 def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> KnownValue:
-    language = get_language() or "en"
+    language = reader_language()
     plain = shown_number(value["value"], value["entered"], item) if isinstance(value, Mapping) else value
     visit = next(visit for visit in casebook.visits if visit.pk == record.visit_id)
     day = day_of(visit)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook, FormPlace, day_of, visit_title
@@ -18,8 +17,8 @@ from patients.participation.visit_status import (
     visit_stage,
     visit_standing,
 )
-from patients.participation.visits import today_of
 from protocol.values.moments import Moment
+from trials.reader import reader_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def stage_at(record: Record | None, visit: Visit | None, patient: Patient) -> st
 
 def navigation(casebook: Casebook, place: FormPlace | None = None) -> Navigation:
     """The casebook's navigation with the place of this page marked."""
-    today = today_of(casebook.patient)
+    today = casebook.patient.trial.today
     visits = tuple(_visit(casebook, visit, place, today) for visit in casebook.ordered_visits())
     return Navigation(visits, tuple(_logs(casebook, place)))
 
@@ -117,8 +116,8 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
     asked = ["query"] if any("query" in form.flags for form in forms) else []
     return VisitLink(
         key=visit.key,
-        title=visit_title(casebook.patient.protocol, visit, get_language() or "en", _("Unscheduled visit")),
-        when=Moment.from_date(day).display(get_language() or "en") if day else "",
+        title=visit_title(casebook.patient.protocol, visit, reader_language(), _("Unscheduled visit")),
+        when=Moment.from_date(day).display(reader_language()) if day else "",
         state=state,
         flags=(*urgent, *asked),
         forms=tuple(_waiting(form, urgent) for form in forms),
@@ -154,7 +153,7 @@ def _title(casebook: Casebook, form: str, visit: Visit | None, record: Record | 
     version = casebook.version_for(form, visit, record)
     if form not in version.rules.forms and record is not None:
         version = casebook.version(record.protocol_id)
-    return version.rules.form(form).title.in_language(get_language() or "en")
+    return version.rules.form(form).title.in_language(reader_language())
 
 
 def _logs(casebook: Casebook, place: FormPlace | None) -> Iterable[LogLink]:
@@ -207,7 +206,7 @@ def onward_from(visit: Visit, patient: Patient) -> str:
 
 def visit_after(casebook: Casebook, visit: Visit) -> Visit | None:
     """The next visit that has taken place, or should have."""
-    rows, today = casebook.ordered_visits(), today_of(casebook.patient)
+    rows, today = casebook.ordered_visits(), casebook.patient.trial.today
     later = rows[1 + next(number for number, row in enumerate(rows) if row.pk == visit.pk) :]
     begun = (row for row in later if (day_of(row) or date.max) <= today)
     return next((row for row in begun if row.state in (Visit.State.PLANNED, Visit.State.HELD)), None)

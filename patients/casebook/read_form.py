@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.range_flags import reference_words
@@ -13,6 +12,7 @@ from protocol.document.items import Form, Item
 from protocol.values.labels import headed, number_text
 from protocol.values.parsing import Value, display, flag, is_answered, is_missing
 from protocol.values.reference_ranges import RangeReading, Readings, Side, is_laboratory
+from trials.reader import reader_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def sections(
 
     readings: where laboratory values lie (`patients.casebook.range_flags`); their soft limits never speak for a range.
     """
-    language = language or get_language() or "en"
+    language = language or reader_language()
     known = readings or {}
     return [
         ReadSection(
@@ -134,7 +134,7 @@ def differences(
     calculated: bool = False,
 ) -> list[ValueDifference]:
     """The items that differ between what is stored and what was typed; `raw` for what could not be read."""
-    language = get_language() or "en"
+    language = reader_language()
     return [
         ValueDifference(
             name=item.name,
@@ -150,4 +150,4 @@ def differences(
 
 def form_title(record: Record) -> str:
     """Return the title of a form in the reader's language."""
-    return record.protocol.rules.form(record.form).title.in_language(get_language() or "en")
+    return record.protocol.rules.form(record.form).title.in_language(reader_language())

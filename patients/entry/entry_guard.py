@@ -9,7 +9,7 @@ from patients.casebook.casebook import Casebook, FormPlace, day_of, forms_of, ve
 from patients.models import Patient, Record, Visit
 from patients.participation import reconsent
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
-from patients.participation.visits import UNSCHEDULED, today_of
+from patients.participation.visits import UNSCHEDULED
 from protocol.values.moments import Moment
 
 
@@ -94,7 +94,7 @@ def _refuse_future(patient: Patient, visit: Visit) -> None:
         raise ValidationError(
             _("%(visit)s has no date yet. Record the day on which it was held.") % {"visit": visit.key}
         )
-    if visit.window_from > today_of(patient):
+    if visit.window_from > patient.trial.today:
         raise ValidationError(
             _("%(visit)s opens on %(day)s. If the patient came earlier, record the day on which it was held.")
             % {"visit": visit.key, "day": Moment.from_date(visit.window_from).display()}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 
 from patients.casebook.casebook import Casebook, FormPlace, visit_title
 from patients.casebook.form_versions import all_sections
@@ -16,6 +16,7 @@ from patients.participation.visit_status import STAGES
 from patients.templatetags.status import STATES
 from protocol.values.moments import Moment
 from trials.access import TrialRequest
+from trials.reader import reader_language
 
 
 @dataclass
@@ -68,7 +69,7 @@ class FormHeader:
     @property
     def title(self) -> str:
         """The title of the form."""
-        return self.place.form.title.in_language(get_language() or "en")
+        return self.place.form.title.in_language(reader_language())
 
     @property
     def where(self) -> str:
@@ -76,7 +77,7 @@ class FormHeader:
         if self.place.visit is None:
             return gettext("Row %(number)s") % {"number": self.place.repeat}
         return visit_title(
-            self.place.protocol, self.place.visit, get_language() or "en", gettext("Unscheduled visit")
+            self.place.protocol, self.place.visit, reader_language(), gettext("Unscheduled visit")
         )
 
     @property
@@ -85,7 +86,7 @@ class FormHeader:
         visit = self.place.visit
         if visit is None or self.place.day is None:
             return ""
-        day = Moment.from_date(self.place.day).display(get_language() or "en")
+        day = Moment.from_date(self.place.day).display(reader_language())
         return day if visit.held_on else gettext("planned %(day)s") % {"day": day}
 
     @property

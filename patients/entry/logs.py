@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.urls import reverse
-from django.utils.translation import get_language
 
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import form_address, navigation, stage_of
@@ -14,6 +13,7 @@ from patients.models import Record
 from protocol.document.items import Item
 from trials.access import TrialRequest
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 LINES = 5
 
@@ -23,7 +23,7 @@ def log_context(
 ) -> dict[str, Any]:
     """Return what the list of a log shows; `page` is the row that is entered in it."""
     items = [item for item in place.form.items if item.type != "rows"][:LINES]
-    language = get_language() or "en"
+    language = reader_language()
     rows = [record for record in log_records(casebook, place) if page is None or record != page.record]
     return {
         "patient": casebook.patient,

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from patients.entry.answers import Answers
 from protocol.document.items import Form, Item, ItemGroup
+from trials.reader import reader_language
 
 CODE = "ND"
 MARK, UNDO = "not-done-", "done-"
@@ -98,5 +99,5 @@ def _said(count: int, left: list[Item]) -> str:
     told = sentence % {"count": count} if count else _("No item here is empty.")
     if not left:
         return told
-    names = ", ".join(item.label.in_language(get_language() or "en") for item in left)
+    names = ", ".join(item.label.in_language(reader_language()) for item in left)
     return f"{told} " + _("Not done cannot be said of: %(items)s.") % {"items": names}

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from patients.casebook.casebook import FormPlace
@@ -31,6 +31,7 @@ from protocol.expressions.rules import rules_of
 from protocol.values.parsing import CheckFinding, Clock
 from protocol.values.reference_ranges import Readings
 from trials.permissions import Permission
+from trials.reader import reader_language
 
 REASONS = {
     "transcription": _("Transcription error"),
@@ -108,7 +109,7 @@ class EntryPage(FormHeader):
     def no_longer_asked(self) -> list[ReadLine]:
         """The values of items that this version of the form does not ask any more."""
         before = forms_before(self.casebook, self.place.form, self.values)
-        return not_asked(self.place.form, self.values, before, get_language() or "en")
+        return not_asked(self.place.form, self.values, before, reader_language())
 
     @property
     def consent_wanted(self) -> bool:
@@ -145,7 +146,7 @@ class EntryPage(FormHeader):
         """What the rules say of the answers."""
         rules = rules_of(self.place.protocol.rules).form(self.place.form.code)
         scope = self.casebook.scope(self.place, self.answers.values)
-        return check_answers(self.place.form, rules, scope, get_language() or "en")
+        return check_answers(self.place.form, rules, scope, reader_language())
 
     @cached_property
     def results(self) -> dict[str, tuple[Result, ...]]:
@@ -209,7 +210,7 @@ class EntryPage(FormHeader):
             values=self.stored,
             data=self.data,
             clock=clock_of(self.place),
-            language=get_language() or "en",
+            language=reader_language(),
             surroundings=around,
         )
 
@@ -230,7 +231,7 @@ class EntryPage(FormHeader):
 
     def _label(self, path: str) -> str:
         name, _dash, cell = path.partition("-")
-        item, language = self._item(name), get_language() or "en"
+        item, language = self._item(name), reader_language()
         label = item.label.in_language(language) if item else name
         if not cell or item is None:
             return label
@@ -279,7 +280,7 @@ class EntryPage(FormHeader):
     @property
     def field_label(self) -> str:
         """The item in words."""
-        return self.field.label.in_language(get_language() or "en") if self.field else ""
+        return self.field.label.in_language(reader_language()) if self.field else ""
 
     @cached_property
     def field_queries(self) -> list[Query]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.translation import get_language
 
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.read_form import ReadLine, line
@@ -18,6 +17,7 @@ from patients.models import Record
 from protocol.checking.differences import form_difference
 from protocol.document.items import Form, Item, path
 from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
+from trials.reader import reader_language
 
 Posted = Mapping[str, list[str]]
 
@@ -129,7 +129,7 @@ def version_change(casebook: Casebook, place: FormPlace, record: Record) -> Vers
     """Return what editing a record changes beside the answers; None when it stays under its version."""
     if record.protocol_id == place.protocol.pk:
         return None
-    before, language = casebook.version(record.protocol_id), get_language() or "en"
+    before, language = casebook.version(record.protocol_id), reader_language()
     old = before.rules.form(record.form)
     changes = [each for each in form_difference(old, place.form) if each.section == "items"]
     titles = {kind: tuple(_title(each.title, language) for each in changes if each.kind == kind)
@@ -162,7 +162,7 @@ def mapped_post(
 
 
 def _left_out(old: Form, data: QueryDict, kept: QueryDict, clock: Clock) -> list[ReadLine]:
-    language, read = get_language() or "en", answers.read(old, dict(data.lists()), clock)
+    language, read = reader_language(), answers.read(old, dict(data.lists()), clock)
     heads = {name.split("-")[0] for name in kept}
     lines = [
         line(old.item(name), value, language) for name, value in read.values.items() if name not in heads

@@ -6,7 +6,6 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from audit.trail import Locks, Trail
@@ -14,6 +13,7 @@ from patients.models.visibility import OfPatient, VisibleToMembers
 from patients.signals import casebook_content
 from protocol.values.moments import Moment
 from trials.models import ProtocolVersion, Trial
+from trials.reader import reader_language
 
 PATIENT_SIGNED = (
     "code", "protocol", "state", "screened_on", "group", "enrolled_on", "first_infusion_on", "failed_on",
@@ -156,7 +156,7 @@ class Consent(models.Model):
     @property
     def given_words(self) -> str:
         """Return the time of the consent as a person reads it."""
-        return Moment.from_iso(self.given).display(get_language() or "en")
+        return Moment.from_iso(self.given).display(reader_language())
 
 
 class EligibilityDecision(models.Model):

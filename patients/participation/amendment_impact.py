@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from django.db.models import Count, Q
-from django.utils.translation import get_language
 
 from accounts.models import User
 from audit.models import Signature
@@ -16,6 +15,7 @@ from patients.participation.amendments import AT_ONCE, PatientMove, preview
 from patients.participation.visits import OPEN_STATES
 from protocol.checking.differences import ProtocolChange, difference
 from trials.models import ProtocolVersion
+from trials.reader import reader_language
 
 MOST_ITEMS = 200
 # What of an item can change without touching a value that is there.
@@ -141,7 +141,7 @@ def _item_of(change: ProtocolChange) -> Iterable[tuple[str, str]]:
 
 def _title(change: ProtocolChange) -> str:
     title = change.title
-    return title if isinstance(title, str) else str(title.in_language(get_language() or "en"))
+    return title if isinstance(title, str) else str(title.in_language(reader_language()))
 
 
 def on_versions(user: User, versions: Sequence[ProtocolVersion]) -> dict[int, list[Patient]]:

@@ -21,7 +21,7 @@ from patients.models import Consent, Patient, Record, Visit
 from patients.participation.lifecycle import refuse_when_closed
 from patients.participation.milestones import milestones
 from patients.participation.visit_plan import VisitChange, visit_changes
-from patients.participation.visits import OPEN_STATES, today_of
+from patients.participation.visits import OPEN_STATES
 from trials.loading import put_in_force
 from trials.models import ProtocolVersion, Trial
 
@@ -123,7 +123,7 @@ def move_obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[Protoco
         return _("%(patient)s is on version %(version)s already.") % told
     if order.index(to.pk) < order.index(patient.protocol_id):
         return _("%(patient)s is on a later version than %(version)s: nobody is moved back.") % told
-    if to.effective_from > today_of(patient):
+    if to.effective_from > patient.trial.today:
         return _("Version %(version)s is not in force yet.") % told
     return ""
 

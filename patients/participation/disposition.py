@@ -10,7 +10,6 @@ from accounts.models import User
 from patients import signals
 from patients.models import Patient, Record, Visit
 from patients.participation.lifecycle import held, move, require
-from patients.participation.visits import today_of
 from protocol.values.moments import Moment
 
 
@@ -39,7 +38,7 @@ def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -
 
 
 def _check_day(patient: Patient, on: date) -> None:
-    if on > today_of(patient):
+    if on > patient.trial.today:
         raise ValidationError({"on": _("This day has not come yet. Check the year.")})
     if patient.enrolled_on and on < patient.enrolled_on:
         raise ValidationError({"on": _("The study cannot end before the inclusion.")})

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from audit import signatures
@@ -19,9 +19,9 @@ from patients.models import EligibilityDecision, Patient
 from patients.participation.consent import current_consent
 from patients.participation.eligibility_data import input_words, latest_complete, subject_of, value_words
 from patients.participation.lifecycle import held, require
-from patients.participation.visits import today_of
 from protocol.expressions.compiled import Undetermined
 from protocol.expressions.rules import CriterionResult, Scope, rules_of
+from trials.reader import reader_language
 
 Conclusion = EligibilityDecision.Conclusion
 
@@ -119,13 +119,13 @@ def evaluate(patient: Patient, *, inclusion_on: date | None = None) -> Evaluatio
     Costs two queries: records and consents.
     """
     rules = patient.protocol.rules
-    day = patient.enrolled_on or inclusion_on or today_of(patient)
+    day = patient.enrolled_on or inclusion_on or patient.trial.today
     records = latest_complete(patient)
     scope = Scope(other_forms=records, subject=subject_of(patient, inclusion_on=day), last=records)
     group = rules_of(rules).group(scope)
     known = None if isinstance(group, Undetermined) else group
     findings = [_finding(patient, result, day) for result in rules_of(rules).criteria(scope)]
-    language = get_language() or "en"
+    language = reader_language()
     return Evaluation(
         findings=findings,
         group=known.code if known else "",
@@ -141,7 +141,7 @@ def _finding(patient: Patient, result: CriterionResult, day: date) -> CriterionF
     inputs: Mapping[str, Any] = result.inputs
     return CriterionFinding(
         result=result,
-        text=criterion.text.in_language(get_language() or "en"),
+        text=criterion.text.in_language(reader_language()),
         inputs=[
             {"label": input_words(rules, name), "value": words}
             for name, value in inputs.items()

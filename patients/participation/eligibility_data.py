@@ -3,7 +3,6 @@
 from datetime import date, datetime
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.models import Consent, Patient, Record
@@ -11,6 +10,7 @@ from patients.participation.consent import current_consent
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from protocol.values.parsing import display
+from trials.reader import reader_language
 
 
 def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
@@ -47,7 +47,7 @@ def input_words(rules: Protocol, name: str) -> str:
     form, _dot, item = name.partition(".")
     if form == "subject":
         return subject_words().get(item, item)
-    return rules.item(name).label.in_language(get_language() or "en")
+    return rules.item(name).label.in_language(reader_language())
 
 
 def subject_words() -> dict[str, str]:
@@ -66,7 +66,7 @@ def value_words(rules: Protocol, name: str, value: Any) -> str:
     """Return an input's value as a person reads it, empty when there is none."""
     if value is None:
         return ""
-    language = get_language() or "en"
+    language = reader_language()
     if name.startswith("subject."):
         return _subject_value(name.removeprefix("subject."), value, language)
     return display(value, rules.item(name), language)

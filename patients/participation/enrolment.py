@@ -14,7 +14,7 @@ from patients.participation import reconsent
 from patients.participation.consent import current_consent
 from patients.participation.eligibility import Conclusion, decision_in_force, evaluate
 from patients.participation.lifecycle import held, move, require
-from patients.participation.visits import plan_visits, today_of
+from patients.participation.visits import plan_visits
 
 
 def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
@@ -72,7 +72,7 @@ def enrol(*, patient: Patient, on: date, by: User) -> Patient:
 
 
 def _check_day(patient: Patient, on: date) -> None:
-    if on > today_of(patient):
+    if on > patient.trial.today:
         raise ValidationError({"on": _("This day has not come yet. Check the year.")})
     if on < patient.screened_on:
         raise ValidationError({"on": _("The inclusion cannot be before the screening.")})

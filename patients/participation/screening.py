@@ -4,7 +4,6 @@ from datetime import date
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -20,7 +19,7 @@ IDENTITY_FIELDS = ("name", "hospital_number", "birth_date", "contact")
 
 def not_in_the_future(day: date, trial: Trial, field: str) -> None:
     """Raise ValidationError on `field` when the day has not come yet at the site."""
-    if day > timezone.now().astimezone(trial.zone).date():
+    if day > trial.today:
         raise ValidationError({field: _("This day has not come yet. Check the year.")})
 
 

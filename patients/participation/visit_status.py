@@ -8,14 +8,12 @@ from datetime import date
 
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from audit.models import Signature
 from patients.models import Patient, Record, Visit
 from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
-from trials.models import Trial
 
 STAGES = ("draft", "complete", "verified", "signed", "locked")
 DRAFT, COMPLETE, VERIFIED, SIGNED, LOCKED = range(5)
@@ -39,11 +37,6 @@ STAGE = Case(
 
 # The version that says which forms a visit has: the one it was held under, else the patient's.
 VERSION_OF_VISIT = Coalesce("protocol_id", "patient__protocol_id")
-
-
-def today_at(trial: Trial) -> date:
-    """Return today on the clock of the site."""
-    return timezone.now().astimezone(trial.zone).date()
 
 
 def overdue(today: date) -> Q:

@@ -5,7 +5,6 @@ from datetime import date
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -71,7 +70,7 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     refuse_without_reconsent(patient)
     if on < patient.screened_on:
         raise ValidationError({"on": _("This day is before the screening.")})
-    if on > today_of(patient):
+    if on > patient.trial.today:
         raise ValidationError({"on": _("This day has not come yet. Check the year.")})
     visit.state, visit.held_on, visit.missed_reason = Visit.State.HELD, on, ""
     visit.protocol_id = visit.protocol_id or patient.protocol_id
@@ -110,7 +109,7 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
     refuse_without_reconsent(patient)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the patient was seen.")})
-    if not patient.screened_on <= on <= today_of(patient):
+    if not patient.screened_on <= on <= patient.trial.today:
         raise ValidationError({"on": _("The day must be between the screening and today.")})
     there = patient.visits.filter(code=UNSCHEDULED)
     if twin := there.filter(planned_on=on, reason=reason.strip()).first():
@@ -127,8 +126,3 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
         state=Visit.State.HELD,
         reason=reason.strip(),
     )
-
-
-def today_of(patient: Patient) -> date:
-    """Return today on the clock of the site."""
-    return timezone.now().astimezone(patient.trial.zone).date()

@@ -7,7 +7,6 @@ import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from patients.models import Patient, Query, Record
@@ -16,6 +15,7 @@ from patients.queries.threads import ORIGINS
 from trials.access import Access
 from trials.models import Trial
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 ANY = _("Any")
 YES_NO = [("true", _("Yes")), ("false", _("No"))]
@@ -31,7 +31,7 @@ AGES: dict[str, tuple[int, int | None, str | Promise]] = {
 
 def form_choices(trial: Trial) -> list[tuple[str, str]]:
     """Return the forms of the protocol with their titles, those in force first, then those of other versions."""
-    language = get_language() or "en"
+    language = reader_language()
     titles: dict[str, str] = {}
     for rules in trial.all_rules.values():
         for code, form in rules.forms.items():

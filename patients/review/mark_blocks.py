@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import visit_title
@@ -20,6 +19,7 @@ from patients.review.marks import WHOLE, SeenVersion
 from protocol.document.items import Form
 from protocol.values.parsing import display
 from protocol.values.reference_ranges import Readings
+from trials.reader import reader_language
 
 ALL = "*"
 MOST = 4000
@@ -130,7 +130,7 @@ def _to_verify(
     record: Record, standing: set[str], undone: Mapping[tuple[int, str], Mark], readings: Readings
 ) -> FormBlock:
     form, names = record.protocol.rules.form(record.form), source_verification.to_verify(record, standing)
-    language = get_language() or "en"
+    language = reader_language()
     lines = tuple(
         ItemLine(
             f"{record.pk}:{record.version}:{name}",
@@ -157,7 +157,7 @@ def _block(
     content: tuple[ReadSection, ...] = (),
     undone: Undone | None = None,
 ) -> FormBlock:
-    title = record.protocol.rules.form(record.form).title.in_language(get_language() or "en")
+    title = record.protocol.rules.form(record.form).title.in_language(reader_language())
     if record.visit is None:
         title = f"{title} {record.repeat}"
     url = form_address(record.patient, record.form, record.visit, record.repeat)
@@ -180,7 +180,7 @@ def where(record: Record) -> str:
     """Return the visit of a record in words."""
     if record.visit is None:
         return _("Running logs")
-    return visit_title(record.protocol, record.visit, get_language() or "en", _("Unscheduled visit"))
+    return visit_title(record.protocol, record.visit, reader_language(), _("Unscheduled visit"))
 
 
 def in_words(mark: Mark | None, record: Record, item: str = "") -> Undone | None:
@@ -190,7 +190,7 @@ def in_words(mark: Mark | None, record: Record, item: str = "") -> Undone | None
     form, zone = record.protocol.rules.form(record.form), record.protocol.rules.trial.site.time_zone
     changes = _changes(mark, form)
     if item and changes:
-        label = form.item(item).label.in_language(get_language() or "en")
+        label = form.item(item).label.in_language(reader_language())
         changes = tuple(change for change in changes if change[0] == label)
         if not changes:
             return None
@@ -200,7 +200,7 @@ def in_words(mark: Mark | None, record: Record, item: str = "") -> Undone | None
 
 def _changes(mark: Mark, form: Form) -> tuple[tuple[str, str, str], ...]:
     """Return label, old and new value of the items that the change concerned."""
-    old, new, language = mark.told.get("old") or {}, mark.told.get("new") or {}, get_language() or "en"
+    old, new, language = mark.told.get("old") or {}, mark.told.get("new") or {}, reader_language()
     return tuple(
         (
             item.label.in_language(language),

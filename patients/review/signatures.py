@@ -10,7 +10,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -20,6 +19,7 @@ from audit.trail import history_model
 from patients.models import Patient, Record, Visit
 from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
 from protocol.values.labels import exact
+from trials.reader import reader_language
 
 Versions = Mapping[int, int]
 
@@ -150,7 +150,7 @@ def changes_since_signature(records: Sequence[Record]) -> dict[int, list[Changes
 
 
 def _differences(record: Record, old: Any, new: Any, who: str, reason: str) -> list[ChangesSinceSignature]:
-    language = get_language() or "en"
+    language = reader_language()
     return [
         ChangesSinceSignature(
             label=item.label.in_language(language),

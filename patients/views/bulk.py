@@ -9,9 +9,8 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from patients.casebook.read_form import form_title
 from patients.models import Query, Record
@@ -25,6 +24,7 @@ from protocol.values.parsing import display
 from trials.access import TrialRequest, trial_page
 from trials.listing.selection import items_of
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 Chosen = Sequence[tuple[int, str]]
 
@@ -33,7 +33,7 @@ class AskForm(StepForm):
     """The question; and the item, for rows that are whole forms."""
 
     text = forms.CharField(
-        label=lazy("Your question"), max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3})
+        label=gettext_lazy("Your question"), max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3})
     )
 
     def __init__(self, *args: Any, items: Sequence[tuple[str, Any]] = (), **kwargs: Any) -> None:
@@ -44,7 +44,7 @@ class AskForm(StepForm):
         """Ask for the item only when a chosen row does not name one."""
         if self.items:
             choices = [("", _("Choose")), *self.items]
-            self.fields["item"] = forms.ChoiceField(label=lazy("About which item"), choices=choices)
+            self.fields["item"] = forms.ChoiceField(label=gettext_lazy("About which item"), choices=choices)
             self.order_fields(["item", "text"])
 
 
@@ -108,7 +108,7 @@ class Preview:
     def items(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Return the items to choose from, by form; nothing when every row names its own."""
         named = {pk for pk, item in self.chosen if not item}
-        language, found = get_language() or "en", {}
+        language, found = reader_language(), {}
         for record in self.records:
             if record.pk in named and record.form not in found:
                 rules = record.protocol.rules.form(record.form)
@@ -120,7 +120,7 @@ class Preview:
 
 
 def _line(target: Target, obstacle: str) -> AskLine:
-    form, language = target.record.protocol.rules.form(target.record.form), get_language() or "en"
+    form, language = target.record.protocol.rules.form(target.record.form), reader_language()
     if target.item not in form:
         return AskLine(target, target.item, "", obstacle)
     item = form.item(target.item)

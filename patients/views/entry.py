@@ -7,7 +7,6 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts.kept_forms import kept_data
@@ -23,6 +22,7 @@ from protocol.values.parsing import NotOffered, ValueRefused
 from trials.access import TrialRequest, trial_page
 from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 
 def located(
@@ -260,7 +260,7 @@ def done(request: TrialRequest, place: FormPlace, saved: saving.Saved, action: s
     """Go on to the next form, or back to this one."""
     listed = "_listed" in request.POST
     if action == "next":
-        title = place.form.title.in_language(get_language() or "en")
+        title = place.form.title.in_language(reader_language())
         messages.success(request, _("%(form)s is saved.") % {"form": title})
         following = saved.casebook.following_row(place.form.code) if listed else 0
         return redirect(row_address(place, following) if listed else next_address(saved.casebook, place))

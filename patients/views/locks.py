@@ -10,8 +10,8 @@ from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from patients.casebook.casebook import visit_title
 from patients.casebook.navigation import form_address
@@ -21,6 +21,7 @@ from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing
 from trials.models import Trial
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 LONGEST = 2000
 PARENTS = {
@@ -47,7 +48,7 @@ def target_of(request: TrialRequest, level: str, key: int) -> Any:
 
 def title_of(target: Any) -> str:
     """Return what is held in words."""
-    language = get_language() or "en"
+    language = reader_language()
     match target:
         case Record():
             form = target.protocol.rules.form(target.form).title.in_language(language)

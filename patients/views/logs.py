@@ -5,7 +5,6 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
 
 from patients.casebook.navigation import address_of
 from patients.casebook.range_flags import place_readings
@@ -15,6 +14,7 @@ from patients.entry.logs import log_context
 from patients.views.entry import located, opened_page, shown
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -47,7 +47,7 @@ def strike(
             return redirect(address_of(place))
         except ValidationError as refused:
             context["refusal"], status = " ".join(refused.messages), 422
-    context["title"] = place.form.title.in_language(get_language() or "en")
+    context["title"] = place.form.title.in_language(reader_language())
     readings = place_readings(casebook, place, record.values)
     context["sections"] = sections(place.form, record.values, readings=readings)
     return render(request, "patients/strike_out.html", context, status=status)

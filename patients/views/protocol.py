@@ -9,8 +9,7 @@ from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
-from django.utils.translation import get_language, gettext, ngettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from patients.casebook.item_history import moment_words
@@ -23,6 +22,7 @@ from protocol.values.moments import Moment
 from trials.access import TrialRequest, trial_page
 from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 from trials.version_differences import in_sections
 
 
@@ -48,7 +48,7 @@ class VersionLine:
     def summary(self) -> str:
         """Return what the file says of the amendment."""
         amendment = self.version.rules.amendment
-        return amendment.summary.in_language(get_language() or "en") if amendment else ""
+        return amendment.summary.in_language(reader_language()) if amendment else ""
 
 
 def version_of(request: TrialRequest, name: str) -> ProtocolVersion:
@@ -72,7 +72,7 @@ def versions(request: TrialRequest) -> HttpResponse:
 def lines(request: TrialRequest) -> list[VersionLine]:
     """Return every version with what is known about it. Three queries."""
     chain = chain_of(request.trial)
-    today = timezone.now().astimezone(request.trial.zone).date()
+    today = request.trial.today
     on = on_versions(request.user, chain)
     history = ProtocolVersion.history.filter(trial_id=request.trial.pk).order_by("-history_id")
     loaded = dict(history.values_list("id", "history_full_name"))
@@ -83,7 +83,7 @@ def lines(request: TrialRequest) -> list[VersionLine]:
         VersionLine(
             version=version,
             before=chain[number - 1] if number else None,
-            effective=Moment.from_date(version.effective_from).display(get_language() or "en"),
+            effective=Moment.from_date(version.effective_from).display(reader_language()),
             in_force=version is current,
             to_come=version.effective_from > today,
             loaded=moment_words(version.loaded_at, str(request.trial.zone)),
@@ -106,7 +106,7 @@ def compared(request: TrialRequest, old: str, new: str) -> HttpResponse:
     return render(request, "patients/protocol_difference.html", {
         "before": before,
         "after": after,
-        "summary": amendment.summary.in_language(get_language() or "en") if amendment else "",
+        "summary": amendment.summary.in_language(reader_language()) if amendment else "",
         "approval": after.rules.approval,
         "parts": in_sections(impact.changes),
         "impact": impact,

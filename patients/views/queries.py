@@ -9,8 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from patients.casebook.item_history import add_threads
 from patients.models import Query
@@ -26,23 +25,23 @@ from trials.listing.selection import numbers_of, pairs_of
 from trials.permissions import Permission as P
 
 COLUMNS = (
-    Column(name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code",
+    Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code",
            sort=("patient_id",)),
-    Column(name="visit", label=lazy("Visit"), css="nowrap",
+    Column(name="visit", label=gettext_lazy("Visit"), css="nowrap",
            value=lambda row: row.record.visit.key if row.record.visit else ""),
-    Column(name="form", label=lazy("Form"), value=lambda row: row.record.form, on_page=False),
-    Column(name="item", label=lazy("Item"), value=lambda row: row.item,
+    Column(name="form", label=gettext_lazy("Form"), value=lambda row: row.record.form, on_page=False),
+    Column(name="item", label=gettext_lazy("Item"), value=lambda row: row.item,
            text=lambda row: item_words(row.record, row.item)),
-    Column(name="question", label=lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
-    Column(name="raised_by", label=lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
+    Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
+    Column(name="raised_by", label=gettext_lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
            text=lambda row: row.get_origin_display()),
-    Column(name="status", label=lazy("Status"), value=lambda row: row.state, sort=("state",),
+    Column(name="status", label=gettext_lazy("Status"), value=lambda row: row.state, sort=("state",),
            text=lambda row: row.get_state_display()),
-    Column(name="opened_at", label=lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),
+    Column(name="opened_at", label=gettext_lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),
            css="nowrap"),
-    Column(name="age_days", label=lazy("Age (days)"), value=lambda row: row.age_days, css="num"),
-    Column(name="closed_at", label=lazy("Closed"), value=lambda row: row.closed_at, on_page=False),
-    Column(name="closed_because", label=lazy("Closed because"), value=lambda row: row.closed_because,
+    Column(name="age_days", label=gettext_lazy("Age (days)"), value=lambda row: row.age_days, css="num"),
+    Column(name="closed_at", label=gettext_lazy("Closed"), value=lambda row: row.closed_at, on_page=False),
+    Column(name="closed_because", label=gettext_lazy("Closed because"), value=lambda row: row.closed_because,
            free_text=True, on_page=False),
 )  # fmt: skip
 
@@ -59,10 +58,10 @@ def queries(request: TrialRequest) -> HttpResponseBase:
     rows, slug, access = queries_of(request), request.trial.slug, request.access
     selection = Selection(
         url=reverse("patients:queries-close", args=[slug]),
-        label=lazy("Close the ticked queries"),
+        label=gettext_lazy("Close the ticked queries"),
         name="query",
         allowed=lambda row: row.state == Query.State.ANSWERED,
-        every=lazy("Close all answered ones of this list"),
+        every=gettext_lazy("Close all answered ones of this list"),
     )
     listing = Listing(
         request,
@@ -74,7 +73,7 @@ def queries(request: TrialRequest) -> HttpResponseBase:
         prepare=with_patients,
         selection=selection if access.may(P.RAISE_QUERY) else None,
         name="queries",
-        empty=lazy("No query: nothing is asked at present."),
+        empty=gettext_lazy("No query: nothing is asked at present."),
     )
     if listing.wants_csv:
         return listing.csv()

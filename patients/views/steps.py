@@ -9,7 +9,6 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -29,7 +28,6 @@ from patients.participation.forms import (
     ScreeningForm,
     StepForm,
 )
-from patients.participation.visits import today_of
 from trials.access import TrialRequest, trial_page
 from trials.date_fields import DayField
 from trials.permissions import Permission as P
@@ -200,7 +198,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         lambda form: casebook_of(patient),
         patient=patient,
         evaluation=eligibility.evaluate(patient, inclusion_on=day),
-        judged_for=patient.enrolled_on or day or today_of(patient),
+        judged_for=patient.enrolled_on or day or patient.trial.today,
         decisions=eligibility.decisions(patient),
         may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
     )
@@ -261,5 +259,5 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        today=timezone.now().astimezone(patient.trial.zone).date(),
+        today=patient.trial.today,
     )

@@ -5,7 +5,6 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.translation import get_language
 
 from patients.casebook.casebook import Casebook
 from patients.casebook.item_history import add_threads
@@ -18,6 +17,7 @@ from patients.views.entry import opened_page
 from patients.views.steps import step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 
 def query_address(query: Query, slug: str) -> str:
@@ -34,7 +34,7 @@ def field_address(query: Query, slug: str, *, at: str = "") -> str:
 
 def item_words(record: Record, item: str) -> str:
     """Return an item with its form in the reader's language; its name where the form has it no more."""
-    form, language = record.protocol.rules.form(record.form), get_language() or "en"
+    form, language = record.protocol.rules.form(record.form), reader_language()
     label = form.item(item).label.in_language(language) if item in form else item
     return f"{form.title.in_language(language)} – {label}"
 

@@ -7,7 +7,6 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.item_history import moment_words
@@ -23,6 +22,7 @@ from protocol.values.parsing import NotOffered
 from protocol.values.reference_ranges import laboratory_items
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 ECHOED = frozenset({"date", "partial_date", "datetime", "time", "integer", "decimal"})
 NOT_ECHOED = frozenset({"unit", "missing", "reason"})
@@ -51,7 +51,7 @@ def judged(page: EntryPage) -> dict[str, Any]:
     """Return what the script of the page changes around the inputs, by item."""
     judgement, answers = page.judgement, page.answers
     echoed = [item for item in page.place.form.items if item.type in ECHOED and item.name in answers.values]
-    language = get_language() or "en"
+    language = reader_language()
     return {
         "hidden": sorted(judgement.hidden),
         "undecided": sorted(judgement.undecided - judgement.waiting),
@@ -73,7 +73,7 @@ def judged(page: EntryPage) -> dict[str, Any]:
 
 def said(page: EntryPage) -> dict[str, Any]:
     """Return what is written beside the fields."""
-    language, form = get_language() or "en", page.place.form
+    language, form = reader_language(), page.place.form
     around = page.form.surroundings
     acted = group_tools(page.form, form.groups[page.acted], page.acted) if page.acted >= 0 else None
     return {

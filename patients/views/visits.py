@@ -6,7 +6,6 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook, visit_title
@@ -18,6 +17,7 @@ from patients.participation.visit_status import UNFINISHED
 from patients.views.steps import patient_of, step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 KEY = re.compile(r"([A-Za-z0-9]+)(?:-([1-9][0-9]{0,3}))?", re.ASCII)
 
@@ -77,12 +77,12 @@ def address_of(visit: Visit, patient: Patient) -> str:
 
 def title_of(visit: Visit, patient: Patient) -> str:
     """Return what a visit is called."""
-    return visit_title(patient.protocol, visit, get_language() or "en", _("Unscheduled visit"))
+    return visit_title(patient.protocol, visit, reader_language(), _("Unscheduled visit"))
 
 
 def entries_of(casebook: Casebook, visit: Visit) -> list[dict[str, Any]]:
     """Return the forms of this visit with where each stands."""
-    patient, language = casebook.patient, get_language() or "en"
+    patient, language = casebook.patient, reader_language()
     found = []
     for entry in casebook.forms_at(visit):
         rows = [

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.text import capfirst
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -19,6 +18,7 @@ from patients.queries.filters import form_choices
 from trials import roles
 from trials.date_fields import DayField
 from trials.models import Trial
+from trials.reader import reader_language
 
 KINDS = [
     ("created", _("Created")),
@@ -94,7 +94,7 @@ class TrailForm(forms.Form):
         return [(_("Forms"), form_choices(self.trial)), (_("Tables"), tables)]
 
     def _items(self, form: str) -> list[tuple[str, Any]]:
-        language = get_language() or "en"
+        language = reader_language()
         if versions := [rules.forms[form] for rules in self.trial.all_rules.values() if form in rules.forms]:
             items = {item.name: item for version in versions[::-1] for item in version.items}
             names = dict.fromkeys(item.name for version in versions for item in version.items)

@@ -12,8 +12,8 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from audit import events, reading
@@ -28,6 +28,7 @@ from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Chip
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 from trials.roles import ROLES
 
 TONES = {
@@ -205,7 +206,7 @@ def trail(request: TrialRequest) -> HttpResponseBase:
 
 def reader_of(trial: Trial, people: Sequence[User]) -> Reader:
     """Return who reads the trail of a trial: the page's language, the clock of the site."""
-    reader = Reader(language=get_language() or "en", zone=trial.rules.trial.site.time_zone)
+    reader = Reader(language=reader_language(), zone=trial.rules.trial.site.time_zone)
     reader.found = {User: {person.pk: person for person in people}, Trial: {trial.pk: trial}}
     reader.found[ProtocolVersion] = {trial.protocol_id: trial.protocol}
     return reader

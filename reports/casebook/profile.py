@@ -10,7 +10,6 @@ from math import ceil, floor
 from typing import Any
 
 from django.utils.functional import cached_property
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from dosing.dose import compare, shown_millions
@@ -30,6 +29,7 @@ from reports.figures import lanes
 from reports.figures.shapes import Figure, day_ticks
 from safety.labels import day as day_words
 from safety.models import AdverseEvent
+from trials.reader import reader_language
 
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
@@ -49,7 +49,7 @@ class Chart:
 
     def __init__(self, dossier: Dossier, axis: str = BY_DAY) -> None:
         self.dossier, self.rules, self.axis = dossier, dossier.rules, axis
-        self.language = get_language() or "en"
+        self.language = reader_language()
         self.zero, self.today = dossier.zero, (dossier.today - dossier.zero).days
 
     def day(self, on: date) -> int:

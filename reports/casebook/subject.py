@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from dosing.models import Preparation
@@ -19,6 +18,7 @@ from safety import labels
 from safety.models import AdverseEvent
 from trials.access import Access
 from trials.models import Trial
+from trials.reader import reader_language
 
 TONES = {
     Patient.State.SCREENING: "draft",
@@ -85,7 +85,7 @@ def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
 
 
 def _told(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
-    language = get_language() or "en"
+    language = reader_language()
     answers = [display(values[path], rules.item(path), language, _) for path in paths if path in values]
     return ", ".join(answers)
 
@@ -95,19 +95,19 @@ def _weight(rules: Protocol, values: dict[str, Any]) -> str:
     path = rules.profile.weight
     weight = values.get(path or "")
     if path and isinstance(weight, dict) and "entered" in weight:
-        return own_unit_words(weight, rules.item(path), get_language() or "en")
+        return own_unit_words(weight, rules.item(path), reader_language())
     return _told(rules, values, path)
 
 
 def _day(day: date | None) -> str:
-    return Moment.from_date(day).display(get_language() or "en") if day else ""
+    return Moment.from_date(day).display(reader_language()) if day else ""
 
 
 def _study_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
     zero = labels.day_zero(patient, rules)
     if zero is None:
         return ""
-    until = patient.ended_on or timezone.now().astimezone(trial.zone).date()
+    until = patient.ended_on or trial.today
     return labels.day((until - zero).days)
 
 
@@ -128,7 +128,7 @@ def _clocks(patient: Patient, rules: Protocol, now: datetime) -> list[RunningClo
     for event in events:
         reading, start = event.clock(now), event.clock_starts_at
         if reading is not None and start is not None:
-            began = Moment.from_datetime(start, zone).display(get_language() or "en")
+            began = Moment.from_datetime(start, zone).display(reader_language())
             text = labels.clock_text(reading)
             clocks.append(RunningClock(event.number, event.term, event.grade, text, began, hours))
     return clocks

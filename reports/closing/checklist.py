@@ -23,7 +23,7 @@ from dosing.models import Infusion
 from patients.casebook.outdated_scores import outdated_by_patient
 from patients.models import DataLock, EligibilityDecision, Patient, Query, Record, Visit
 from patients.participation.eligibility import evaluate
-from patients.participation.visit_status import OPEN_PATIENTS, required_at, today_at
+from patients.participation.visit_status import OPEN_PATIENTS, required_at
 from patients.review import locks, source_verification
 from protocol.document.document import Protocol
 from protocol.values.parsing import is_missing
@@ -96,7 +96,7 @@ def in_study(standing: PointCount) -> Counts:
 
 def visits(standing: PointCount) -> Counts:
     """Planned visits that should have taken place and are neither held nor missed."""
-    due = Coalesce(F("patient__ended_on"), today_at(standing.trial))
+    due = Coalesce(F("patient__ended_on"), standing.trial.today)
     rows = standing.rows(Visit).filter(state=Visit.State.PLANNED, window_from__lte=due)
     return _by_patient(rows.exclude(patient__state=Patient.State.SCREEN_FAILED))
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.models import Patient, Query, Record, Visit
@@ -32,6 +31,7 @@ from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
+from trials.reader import reader_language
 
 ROWS, COLUMNS = 50, 12
 
@@ -111,7 +111,7 @@ def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[P
 
 def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0) -> list[MatrixColumn]:
     """Return up to twelve of the visits, from the one at position `first`."""
-    language = get_language() or "en"
+    language = reader_language()
     found = []
     for rules, visit in visits[first : first + COLUMNS]:
         day = nominal_day(rules, visit)

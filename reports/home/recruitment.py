@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from protocol.document.design import Recruitment, TrialFacts
@@ -12,6 +11,7 @@ from protocol.values.months import day_text, month_text
 from reports.figures import charts
 from reports.figures.shapes import Figure
 from reports.home.work import Work
+from trials.reader import reader_language
 
 Plan = tuple[date, date, int]
 
@@ -77,7 +77,7 @@ def _verdict(enrolled: int, target: int, plan: Plan | None, today: date) -> tupl
 def _figure(
     rows: list[tuple[date, int, int]], enrolled: int, plan: Plan | None, today: date, verdict: str
 ) -> Figure:
-    language = get_language() or "en"
+    language = reader_language()
     tips = [
         _("%(day)s: %(number)s included") % {"day": day_text(on, language), "number": n}
         for on, _new, n in rows

@@ -23,7 +23,6 @@ from patients.participation.visit_status import (
     due,
     overdue,
     required_at,
-    today_at,
 )
 from patients.queries.figures import days_to_answer
 from patients.review import source_verification
@@ -56,7 +55,7 @@ class Work:
     def __init__(self, access: Access) -> None:
         self.access, self.trial, self.user = access, access.trial, access.user
         self.now = timezone.now()
-        self.today = today_at(access.trial)
+        self.today = access.trial.today
 
     def _rows(self, model: Any, trial: str = "patient__trial") -> Any:
         return model.objects.visible_to(self.user).filter(**{trial: self.trial}).order_by()

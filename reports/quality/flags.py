@@ -7,9 +7,8 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from patients.casebook.navigation import record_address
 from patients.casebook.outdated_scores import Outdated
@@ -18,16 +17,17 @@ from patients.models import Patient, Query, Record, Visit
 from protocol.document.items import Form, Item
 from protocol.values.parsing import Value, display, flag, is_missing
 from protocol.values.reference_ranges import RangeReading, Readings, Side, is_laboratory
+from trials.reader import reader_language
 
 NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
 OUTDATED = "outdated"
 KINDS: dict[str, str | Promise] = {
-    NOT_BEGUN: lazy("Form not begun"),
-    MISSING: lazy("Marked as missing"),
-    LATE: lazy("Entered late"),
-    RANGE: lazy("Out of range"),
-    CHECK: lazy("Unresolved check"),
-    OUTDATED: lazy("Calculated before a change"),
+    NOT_BEGUN: gettext_lazy("Form not begun"),
+    MISSING: gettext_lazy("Marked as missing"),
+    LATE: gettext_lazy("Entered late"),
+    RANGE: gettext_lazy("Out of range"),
+    CHECK: gettext_lazy("Unresolved check"),
+    OUTDATED: gettext_lazy("Calculated before a change"),
 }
 
 
@@ -85,7 +85,7 @@ def item_flags(
     form: Form, values: dict[str, Any], readings: Readings, *, wanted: str = ""
 ) -> Iterator[tuple[str, Item, str, str]]:
     """Yield (kind, item, label, note) of the values that are marked as missing or out of range, cells too."""
-    language = get_language() or "en"
+    language = reader_language()
     for item in form.items:
         value = values.get(item.name)
         if value is None:
@@ -128,7 +128,7 @@ def record_flags(
     wanted: str,
 ) -> list[Flag]:
     """Return the flags of one captured form. late: days to entry when they are past the threshold."""
-    form, language = record.protocol.rules.form(record.form), get_language() or "en"
+    form, language = record.protocol.rules.form(record.form), reader_language()
     here: dict[str, Any] = {
         "patient": record.patient,
         "visit": record.visit,

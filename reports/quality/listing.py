@@ -12,8 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from patients.models import Record
 from patients.queries.bulk import AT_ONCE
@@ -40,29 +39,43 @@ def kind_tag(kind: str) -> SafeString:
 
 
 COLUMNS = (
-    Column(name="patient", label=lazy("Patient"), value=lambda row: row.patient.code, css="code"),
+    Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code"),
     Column(
-        name="visit", label=lazy("Visit"), value=lambda row: row.visit.key if row.visit else "", css="nowrap"
+        name="visit",
+        label=gettext_lazy("Visit"),
+        value=lambda row: row.visit.key if row.visit else "",
+        css="nowrap",
     ),
-    Column(name="form", label=lazy("Form"), value=lambda row: row.form, text=lambda row: row.title),
-    Column(name="item", label=lazy("Item"), value=lambda row: row.item, text=lambda row: row.label),
-    Column(name="kind", label=lazy("Kind"), value=lambda row: row.kind, text=lambda row: kind_tag(row.kind)),
+    Column(name="form", label=gettext_lazy("Form"), value=lambda row: row.form, text=lambda row: row.title),
+    Column(name="item", label=gettext_lazy("Item"), value=lambda row: row.item, text=lambda row: row.label),
     Column(
-        name="note", label=lazy("What is noticed"), value=lambda row: row.note, free_text=True, css="wide"
+        name="kind",
+        label=gettext_lazy("Kind"),
+        value=lambda row: row.kind,
+        text=lambda row: kind_tag(row.kind),
     ),
-    Column(name="days", label=lazy("Days to entry"), value=lambda row: row.days, on_page=False),
+    Column(
+        name="note",
+        label=gettext_lazy("What is noticed"),
+        value=lambda row: row.note,
+        free_text=True,
+        css="wide",
+    ),
+    Column(name="days", label=gettext_lazy("Days to entry"), value=lambda row: row.days, on_page=False),
 )
 
 
 class QualityFilter(django_filters.FilterSet):
     """What the reader looks for. The rows are no rows of one table: `QualityRows` narrows by what is cleaned here."""
 
-    kind = django_filters.ChoiceFilter(label=lazy("Kind"), choices=list(KINDS.items()), empty_label=ANY)
-    patient = django_filters.CharFilter(label=lazy("Patient"), max_length=20)
-    form_code = django_filters.ChoiceFilter(label=lazy("Form"), empty_label=ANY)
-    visit = django_filters.ChoiceFilter(label=lazy("Visit"), empty_label=ANY)
+    kind = django_filters.ChoiceFilter(
+        label=gettext_lazy("Kind"), choices=list(KINDS.items()), empty_label=ANY
+    )
+    patient = django_filters.CharFilter(label=gettext_lazy("Patient"), max_length=20)
+    form_code = django_filters.ChoiceFilter(label=gettext_lazy("Form"), empty_label=ANY)
+    visit = django_filters.ChoiceFilter(label=gettext_lazy("Visit"), empty_label=ANY)
     days = django_filters.NumberFilter(
-        label=lazy("Late after (days)"), min_value=0, max_value=LONGEST_DELAY, decimal_places=0
+        label=gettext_lazy("Late after (days)"), min_value=0, max_value=LONGEST_DELAY, decimal_places=0
     )
 
     class Meta:
@@ -158,10 +171,10 @@ def listing_of(request: TrialRequest) -> QualityListing:
     slug = request.trial.slug
     selection = Selection(
         url=reverse("reports:quality-ask", args=[slug]),
-        label=lazy("Raise queries"),
+        label=gettext_lazy("Raise queries"),
         name="row",
         allowed=lambda row: row.askable,
-        every=lazy("Ask about all rows of this list"),
+        every=gettext_lazy("Ask about all rows of this list"),
     )
     return QualityListing(
         request,
@@ -172,7 +185,7 @@ def listing_of(request: TrialRequest) -> QualityListing:
         row_url=lambda row: row.url(slug),
         selection=selection if request.access.may(P.RAISE_QUERY) else None,
         name="data-quality",
-        empty=lazy("Nothing is missing, late, out of range, unresolved or outdated."),
+        empty=gettext_lazy("Nothing is missing, late, out of range, unresolved or outdated."),
     )
 
 

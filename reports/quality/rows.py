@@ -16,13 +16,12 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan
 from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, outdated_of
 from patients.casebook.range_flags import readings_of
 from patients.models import Query, Record, Visit
-from patients.participation.visit_status import overdue, required_at, today_at
+from patients.participation.visit_status import overdue, required_at
 from patients.queries.filters import of_patient
 from protocol.document.document import Protocol
 from protocol.values.reference_ranges import Readings
@@ -40,6 +39,7 @@ from reports.quality.flags import (
 )
 from trials.access import Access
 from trials.models import ProtocolVersion
+from trials.reader import reader_language
 
 # How many visits and forms one page looks at; a value out of range is found only by reading its form.
 VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 1500
@@ -121,7 +121,7 @@ class QualityRows:
     # Forms not begun
 
     def _visits(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
-        due = Q(state=Visit.State.HELD) | overdue(today_at(self.access.trial))
+        due = Q(state=Visit.State.HELD) | overdue(self.access.trial.today)
         rows = self._narrowed(Visit.objects.visible_to(self.access.user).filter(due), place, form="")
         if self.wanted.visit:
             rows = rows.filter(code=self.wanted.visit)
@@ -136,7 +136,7 @@ class QualityRows:
             yield RowPosition("v", visit.patient_id, visit.pk), self._not_begun(visit, told, begun[visit.pk])
 
     def _not_begun(self, visit: Visit, rules: Protocol, begun: set[str]) -> list[Flag]:
-        language = get_language() or "en"
+        language = reader_language()
         note = _("visit held") if visit.state == Visit.State.HELD else _("visit overdue")
         return [
             Flag(

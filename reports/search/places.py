@@ -10,15 +10,15 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from patients.models import Patient, Record, Visit
-from patients.participation.visit_status import OPEN_PATIENTS, today_at
+from patients.participation.visit_status import OPEN_PATIENTS
 from protocol.document.design import UNSCHEDULED
 from protocol.document.document import Protocol
 from protocol.values.months import plain
 from trials.access import Access
+from trials.reader import reader_language
 
 MOST = 20
 
@@ -49,7 +49,7 @@ def places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
     rows = rows.annotate(under=Coalesce("protocol_id", "patient__protocol_id"))
     rows = rows.filter(_asked_or_begun(access, forms)) if forms else rows
     rows = rows.filter(code__in=codes) if codes else rows
-    today = today_at(access.trial)
+    today = access.trial.today
     if patients:
         rows = rows.filter(patient__in=patients).order_by("patient__number", "position")
     else:
@@ -102,7 +102,7 @@ def _begun(visits: Sequence[Visit], forms: set[str]) -> dict[int, list[str]]:
 
 
 def _hits(access: Access, visit: Any, forms: set[str], begun: Sequence[str]) -> list[Hit]:
-    language, versions = get_language() or "en", access.trial.all_rules
+    language, versions = reader_language(), access.trial.all_rules
     rules = [versions[visit.under], *versions.values()]
     url = f"{casebook_url(access, visit.patient)}visits/{visit.key}/"
     title, name = _title(rules, visit, language), f"{visit.patient.code} {visit.key}"

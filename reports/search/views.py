@@ -14,7 +14,6 @@ from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from audit import events
@@ -26,6 +25,7 @@ from safety.models import AdverseEvent
 from trials.access import Access, TrialRequest, trial_page
 from trials.models import Trial
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 LONGEST = 100
 
@@ -139,7 +139,7 @@ def _event_hit(access: Access, event: AdverseEvent) -> Hit:
     url = reverse("safety:event", args=[access.trial.slug, event.patient.code, event.number])
     note = _("grade %(grade)s, %(onset)s") % {
         "grade": event.grade,
-        "onset": event.onset_moment.display(get_language() or "en"),
+        "onset": event.onset_moment.display(reader_language()),
     }
     return Hit(url, f"{event.patient.code} {event} – {event.term}", note)
 

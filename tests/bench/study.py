@@ -64,7 +64,7 @@ def _people(trials: list[Trial], password: str) -> dict[str, User]:
 
 
 def _included(trial: Trial, by: User, password: str) -> Patient:
-    day = timezone.now().astimezone(trial.zone).date() - timedelta(days=150)
+    day = trial.today - timedelta(days=150)
     patient = screen(trial=trial, screened_on=day, identity={}, by=by)
     given = Moment.from_datetime(datetime(day.year, day.month, day.day, 7, tzinfo=UTC), "Europe/Brussels")
     record_consent(patient=patient, type="patient", version="1.0", given=given, by=by)

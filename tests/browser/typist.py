@@ -297,7 +297,7 @@ class Typist(Keyboard):
 
     def moment(self, moment: Moment, item: Item, day: date | None) -> str:
         """Return a day by its letter, or short; and the time."""
-        on, today = moment.date, build.timezone.now().astimezone(self.zone).date()
+        on, today = moment.date, build.self.today
         assert on is not None
         letters = {today: "t", today - timedelta(days=1): "y", day: "v"}
         short = letters.get(on) or f"{on:%d%b%y}".lower().lstrip("0")

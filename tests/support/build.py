@@ -129,7 +129,7 @@ def event(*, patient: Patient, by: User | None = None, **answers: Any) -> Advers
 
 def today(patient: Patient) -> date:
     """Return today on the clock of the site."""
-    return timezone.now().astimezone(patient.trial.zone).date()
+    return patient.trial.today
 
 
 def consent(
@@ -189,7 +189,7 @@ def eligible(*, trial: Trial, screened_on: date | None = None, investigator: Use
 def enrolled(*, trial: Trial, on: date | None = None, investigator: User | None = None) -> Patient:
     """Return a patient included on a day (default: thirty days ago), screened the same day."""
     investigator = investigator or user("investigator", trial=trial)
-    day = on or timezone.now().astimezone(trial.zone).date() - timedelta(days=30)
+    day = on or trial.today - timedelta(days=30)
     found = eligible(trial=trial, screened_on=day, investigator=investigator)
     with acting(user=investigator, role="investigator"):
         return enrol(patient=found, on=day, by=investigator)

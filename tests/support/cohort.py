@@ -4,8 +4,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
-
 from accounts.models import User
 from audit.context import acting
 from dosing.models import Infusion, Preparation
@@ -42,7 +40,7 @@ def patients(trial: Trial, number: int, *, days_ago: int = 30) -> list[Patient]:
 
 def one(trial: Trial, number: int, by: User, days_ago: int = 30) -> Patient:
     """Return one patient of the cohort; the caller acts."""
-    day = timezone.now().astimezone(trial.zone).date() - timedelta(days=days_ago + number % 7)
+    day = trial.today - timedelta(days=days_ago + number % 7)
     last = (
         Patient.objects.filter(trial=trial).order_by("-number").values_list("number", flat=True).first() or 0
     )
@@ -82,7 +80,7 @@ def _infusions(patient: Patient, day: date, by: User) -> dict[str, date]:
 
 
 def _visits(patient: Patient, day: date, infusions: dict[str, date]) -> list[Visit]:
-    today = timezone.now().astimezone(patient.trial.zone).date()
+    today = patient.trial.today
     anchors = {"screening": day, "inclusion": day, **infusions}
     rows = []
     for position, plan in enumerate(planned_visits(patient.protocol.rules, anchors), start=1):

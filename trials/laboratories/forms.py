@@ -4,15 +4,15 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from protocol.values.parsing import canonical
 from protocol.values.refusals import ValueRefused
 from trials.forms import DayField, VerbForm
 from trials.laboratories.ranges import RangeFacts, items_with_ranges
 from trials.models import ReferenceRange, Trial
+from trials.reader import reader_language
 
 DECIMALS, DIGITS = 6, 15
 OLDEST = 150
@@ -48,45 +48,50 @@ class BoundField(forms.CharField):
 class RangeForm(VerbForm):
     """One reference range."""
 
-    path = forms.ChoiceField(label=lazy("Item"))
+    path = forms.ChoiceField(label=gettext_lazy("Item"))
     unit = forms.CharField(
-        label=lazy("Unit"),
+        label=gettext_lazy("Unit"),
         max_length=40,
         required=False,
-        help_text=lazy("As the protocol writes it, such as 10^9/L; that of the item when left empty."),
+        help_text=gettext_lazy(
+            "As the protocol writes it, such as 10^9/L; that of the item when left empty."
+        ),
     )
     sex = forms.ChoiceField(
-        label=lazy("Sex"),
+        label=gettext_lazy("Sex"),
         required=False,
-        choices=[("", lazy("Either")), *ReferenceRange.Sex.choices],
+        choices=[("", gettext_lazy("Either")), *ReferenceRange.Sex.choices],
     )
     age_from = forms.IntegerField(
-        label=lazy("From age"),
+        label=gettext_lazy("From age"),
         required=False,
         min_value=0,
         max_value=OLDEST,
-        help_text=lazy("Completed years on the day of the sample, this age included."),
+        help_text=gettext_lazy("Completed years on the day of the sample, this age included."),
     )
     age_to = forms.IntegerField(
-        label=lazy("To below age"),
+        label=gettext_lazy("To below age"),
         required=False,
         min_value=1,
         max_value=OLDEST,
-        help_text=lazy("This age is not included. Empty: no upper age."),
+        help_text=gettext_lazy("This age is not included. Empty: no upper age."),
     )
     lower = BoundField(
-        label=lazy("Lower bound"), help_text=lazy("A value on a bound is normal. Empty: open.")
+        label=gettext_lazy("Lower bound"),
+        help_text=gettext_lazy("A value on a bound is normal. Empty: open."),
     )
-    upper = BoundField(label=lazy("Upper bound"))
-    effective_from = DayField(label=lazy("First day in force"))
+    upper = BoundField(label=gettext_lazy("Upper bound"))
+    effective_from = DayField(label=gettext_lazy("First day in force"))
     effective_to = DayField(
-        label=lazy("Last day in force"), required=False, help_text=lazy("Leave empty while no end is known.")
+        label=gettext_lazy("Last day in force"),
+        required=False,
+        help_text=gettext_lazy("Leave empty while no end is known."),
     )
     source = forms.CharField(
-        label=lazy("Source"),
+        label=gettext_lazy("Source"),
         max_length=200,
         required=False,
-        help_text=lazy("Which document of the laboratory says so, and who approved it."),
+        help_text=gettext_lazy("Which document of the laboratory says so, and who approved it."),
     )
 
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
@@ -100,7 +105,7 @@ class RangeForm(VerbForm):
             )
 
     def _choices(self, trial: Trial) -> list[Any]:
-        language, groups = get_language() or "en", dict[str, list[tuple[str, str]]]()
+        language, groups = reader_language(), dict[str, list[tuple[str, str]]]()
         for path, item in self.items.items():
             title = trial.rules.form(path.partition(".")[0]).title.in_language(language)
             groups.setdefault(title, []).append((path, f"{item.label.in_language(language)} ({path})"))
@@ -128,48 +133,50 @@ class RangeForm(VerbForm):
 class CorrectionForm(RangeForm):
     """A range as it should have been entered, with the reason."""
 
-    reason = forms.CharField(label=lazy("Reason for the correction"), max_length=500)
+    reason = forms.CharField(label=gettext_lazy("Reason for the correction"), max_length=500)
 
 
 class EndRangeForm(VerbForm):
     """The last day of a range."""
 
-    effective_to = DayField(label=lazy("Last day in force"))
-    reason = forms.CharField(label=lazy("Reason"), max_length=500)
+    effective_to = DayField(label=gettext_lazy("Last day in force"))
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
 
 
 class ErrorForm(VerbForm):
     """Why a range should never have been entered."""
 
-    reason = forms.CharField(label=lazy("Reason"), max_length=500)
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
 
 
 class LaboratoryForm(VerbForm):
     """A new laboratory."""
 
-    name = forms.CharField(label=lazy("Name"), max_length=200)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
     code = forms.SlugField(
-        label=lazy("Code"),
+        label=gettext_lazy("Code"),
         max_length=20,
-        help_text=lazy("Part of the address, and the answer of a form that asks which laboratory measured."),
+        help_text=gettext_lazy(
+            "Part of the address, and the answer of a form that asks which laboratory measured."
+        ),
     )
 
 
 class LaboratoryChangeForm(VerbForm):
     """Name and part of a laboratory."""
 
-    name = forms.CharField(label=lazy("Name"), max_length=200)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
     is_default = forms.BooleanField(
-        label=lazy("Measures unless a form names another laboratory"), required=False
+        label=gettext_lazy("Measures unless a form names another laboratory"), required=False
     )
-    reason = forms.CharField(label=lazy("Reason"), max_length=500)
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
 
 
 class ImportForm(VerbForm):
     """A file of ranges."""
 
     file = forms.FileField(
-        label=lazy("CSV file"),
-        help_text=lazy("UTF-8, comma or semicolon between the columns, at most 1 MB."),
+        label=gettext_lazy("CSV file"),
+        help_text=gettext_lazy("UTF-8, comma or semicolon between the columns, at most 1 MB."),
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
     )

@@ -10,10 +10,8 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from accounts.kept_forms import kept_data
 from trials.access import TrialRequest, trial_page
@@ -33,6 +31,7 @@ from trials.laboratories.ranges import items_with_ranges
 from trials.listing import Column, Listing
 from trials.models import Laboratory, ReferenceRange
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 MOST_SHOWN = 50
 
@@ -40,19 +39,24 @@ MOST_SHOWN = 50
 class RangeFilter(django_filters.FilterSet):
     """Ranges by item, sex, and whether they are in force today."""
 
-    path = django_filters.ChoiceFilter(label=lazy("Item"), method="by_path", empty_label=lazy("Any"))
+    path = django_filters.ChoiceFilter(
+        label=gettext_lazy("Item"), method="by_path", empty_label=gettext_lazy("Any")
+    )
     sex = django_filters.ChoiceFilter(
-        label=lazy("Sex"), choices=ReferenceRange.Sex.choices, method="for_sex", empty_label=lazy("Any")
+        label=gettext_lazy("Sex"),
+        choices=ReferenceRange.Sex.choices,
+        method="for_sex",
+        empty_label=gettext_lazy("Any"),
     )
     state = django_filters.ChoiceFilter(
-        label=lazy("Status"),
+        label=gettext_lazy("Status"),
         choices=[
-            ("now", lazy("In force today")),
-            ("past", lazy("Past")),
-            ("error", lazy("Entered in error")),
+            ("now", gettext_lazy("In force today")),
+            ("past", gettext_lazy("Past")),
+            ("error", gettext_lazy("Entered in error")),
         ],
         method="in_state",
-        empty_label=lazy("Any"),
+        empty_label=gettext_lazy("Any"),
     )
 
     class Meta:
@@ -61,7 +65,7 @@ class RangeFilter(django_filters.FilterSet):
 
     def __init__(self, *args: Any, request: TrialRequest, **kwargs: Any) -> None:
         super().__init__(*args, request=request, **kwargs)
-        language = get_language() or "en"
+        language = reader_language()
         items = items_with_ranges(request.trial.rules)
         self.filters["path"].extra["choices"] = [
             (path, f"{item.label.in_language(language)} ({path})") for path, item in items.items()
@@ -80,7 +84,7 @@ class RangeFilter(django_filters.FilterSet):
         """Keep what is in force today, what is over, or what was entered in error."""
         if value == "error":
             return rows.exclude(in_error_reason="")
-        today = timezone.now().astimezone(self.request.trial.zone).date()
+        today = self.request.trial.today
         rows = rows.filter(in_error_reason="")
         if value == "past":
             return rows.filter(effective_to__lt=today)
@@ -92,29 +96,38 @@ def _number(name: str) -> Callable[[ReferenceRange], Any]:
 
 
 COLUMNS = (
-    Column(name="item", label=lazy("Item"), value=lambda row: row.path, sort=("form", "item"), css="code"),
-    Column(name="unit", label=lazy("Unit"), value=lambda row: row.unit),
+    Column(
+        name="item", label=gettext_lazy("Item"), value=lambda row: row.path, sort=("form", "item"), css="code"
+    ),
+    Column(name="unit", label=gettext_lazy("Unit"), value=lambda row: row.unit),
     Column(
         name="sex",
-        label=lazy("Sex"),
+        label=gettext_lazy("Sex"),
         value=lambda row: row.sex,
         text=lambda row: row.get_sex_display() or _("Either"),
     ),
-    Column(name="age_from", label=lazy("From age"), value=lambda row: row.age_from, css="num"),
-    Column(name="age_to", label=lazy("To below age"), value=lambda row: row.age_to, css="num"),
-    Column(name="lower", label=lazy("Lower bound"), value=_number("lower"), css="num"),
-    Column(name="upper", label=lazy("Upper bound"), value=_number("upper"), css="num"),
+    Column(name="age_from", label=gettext_lazy("From age"), value=lambda row: row.age_from, css="num"),
+    Column(name="age_to", label=gettext_lazy("To below age"), value=lambda row: row.age_to, css="num"),
+    Column(name="lower", label=gettext_lazy("Lower bound"), value=_number("lower"), css="num"),
+    Column(name="upper", label=gettext_lazy("Upper bound"), value=_number("upper"), css="num"),
     Column(
         name="effective_from",
-        label=lazy("First day"),
+        label=gettext_lazy("First day"),
         value=lambda row: row.effective_from,
         sort=("effective_from",),
         css="nowrap",
     ),
-    Column(name="effective_to", label=lazy("Last day"), value=lambda row: row.effective_to, css="nowrap"),
-    Column(name="source", label=lazy("Source"), value=lambda row: row.source, free_text=True, css="wide"),
     Column(
-        name="in_error", label=lazy("Entered in error"), value=lambda row: row.in_error_reason, free_text=True
+        name="effective_to", label=gettext_lazy("Last day"), value=lambda row: row.effective_to, css="nowrap"
+    ),
+    Column(
+        name="source", label=gettext_lazy("Source"), value=lambda row: row.source, free_text=True, css="wide"
+    ),
+    Column(
+        name="in_error",
+        label=gettext_lazy("Entered in error"),
+        value=lambda row: row.in_error_reason,
+        free_text=True,
     ),
 )
 

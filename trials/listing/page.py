@@ -12,8 +12,8 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.functional import Promise
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django_filters import FilterSet
 
 from audit import events
@@ -22,6 +22,7 @@ from trials.listing.keys import Key, after_key, before_key, key_of, read_key, wr
 from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Cell, Chip, Column, Heading, Row, Selection
 from trials.models import Trial
+from trials.reader import reader_language
 
 PAGE_SIZE = 50
 COUNTED_UP_TO = 1000
@@ -169,9 +170,9 @@ class Listing:
         if isinstance(value, bool):
             return _("Yes") if value else _("No")
         if isinstance(value, datetime):
-            return Moment.from_datetime(value, self.zone).display(get_language() or "en")
+            return Moment.from_datetime(value, self.zone).display(reader_language())
         if isinstance(value, date):
-            return Moment.from_date(value).display(get_language() or "en")
+            return Moment.from_date(value).display(reader_language())
         return value
 
     @cached_property
