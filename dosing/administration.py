@@ -34,7 +34,7 @@ from patients.participation.lifecycle import held, refuse_closed_place, require
 from patients.participation.reconsent import refuse_without_reconsent
 from patients.participation.visits import OPEN_STATES, hold_visit, replan
 from protocol.values.moments import Moment
-from trials.reader import reader_language
+from trials.reader import shown_day, shown_moment
 
 __all__ = [
     "Bedside",
@@ -221,16 +221,16 @@ def _answers(facts: Bedside) -> dict[str, str]:
 def _times(patient: Patient, started: Moment, ended: Moment) -> dict[str, str]:
     """Return by field why the times cannot be: their own order, the present, the patient's way."""
     if ended.earliest <= started.earliest:
-        return {"ended": _("The end must be after the start (%(start)s).") % {"start": _said(started)}}
+        return {"ended": _("The end must be after the start (%(start)s).") % {"start": shown_moment(started)}}
     if ended.earliest > timezone.now():
         return {"ended": _("This time has not come yet. Check the date.")}
     day = started.earliest.astimezone(patient.trial.zone).date()
     if patient.enrolled_on and day < patient.enrolled_on:
         text = _("The patient was included on %(day)s: nothing can be given before.")
-        return {"started": text % {"day": _said(Moment.from_date(patient.enrolled_on))}}
+        return {"started": text % {"day": shown_day(patient.enrolled_on)}}
     if patient.ended_on and day > patient.ended_on:
         text = _("The study ended for this patient on %(day)s: nothing can be given after.")
-        return {"started": text % {"day": _said(Moment.from_date(patient.ended_on))}}
+        return {"started": text % {"day": shown_day(patient.ended_on)}}
     problem = _without_consent(patient, started)
     return {"started": problem} if problem else {}
 
@@ -244,7 +244,7 @@ def _without_consent(patient: Patient, started: Moment) -> str:
     regained, day = consent.capacity_regained_on, started.date
     if consent.type != Consent.Type.PATIENT and regained and day and regained < day:
         text = _("The patient can decide again since %(day)s: the patient's own consent comes first.")
-        return text % {"day": _said(Moment.from_date(regained))}
+        return text % {"day": shown_day(regained)}
     return ""
 
 
@@ -273,7 +273,3 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
 def _moves(visit: Visit, before: object) -> bool:
     """Tell whether the visit follows the infusion: not held yet, or held on the day given so far."""
     return visit.state != Visit.State.HELD or visit.held_on == before
-
-
-def _said(moment: Moment) -> str:
-    return moment.display(reader_language())

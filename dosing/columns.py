@@ -11,8 +11,6 @@ from dosing.labels import (
     dose_words,
     is_overdue,
     millions,
-    said_moment,
-    said_number,
     status_tag,
     window_words,
 )
@@ -20,7 +18,7 @@ from dosing.models import Infusion, Preparation
 from protocol.document.document import Protocol
 from trials.listing import Column
 from trials.models import Trial
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_moment, shown_number
 
 
 def infusion_columns(trial: Trial, *, with_product: bool) -> tuple[Column, ...]:
@@ -55,12 +53,12 @@ def _given() -> tuple[Column, ...]:
     return (
         Column(
             name="started", label=gettext_lazy("Start"), value=lambda row: row.started, css="nowrap",
-            text=lambda row: said_moment(row.started),
+            text=lambda row: shown_moment(row.started),
         ),
         Column(name="ended", label=gettext_lazy("End"), value=lambda row: row.ended, on_page=False),
         Column(
             name="weight_kg", label=gettext_lazy("Weight (kg)"), value=lambda row: row.weight_kg, css="num",
-            text=lambda row: said_number(row.weight_kg),
+            text=lambda row: shown_number(row.weight_kg),
         ),
         Column(name="volume_ml", label=gettext_lazy("Volume (mL)"), value=lambda row: row.volume_ml, on_page=False),
         Column(name="not_given_reason", label=gettext_lazy("Not given because"), on_page=False, free_text=True,
@@ -73,7 +71,7 @@ def _product() -> tuple[Column, ...]:
         _of_product("donor", gettext_lazy("Donor"), lambda product: product.donor_code, free_text=True),
         _of_product("lot", gettext_lazy("Lot"), lambda product: product.lot, free_text=True),
         _of_product("viable_cells", gettext_lazy("Viable cells (×10⁶)"), lambda product: product.viable_cells,
-                    text=lambda product: said_number(millions(product.viable_cells)), css="num"),
+                    text=lambda product: shown_number(millions(product.viable_cells)), css="num"),
         _of_product("cells_per_kg", gettext_lazy("Dose (×10⁶/kg)"), lambda product: product.cells_per_kg,
                     text=dose_words, css="num"),
         _of_product("dose", gettext_lazy("Dose"), lambda product: product.dose_finding, on_page=False),

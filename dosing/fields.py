@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from protocol.values.parsing import canonical
 from protocol.values.refusals import ValueRefused
+from trials.reader import shown_sentence
 
 
 class MeasureField(forms.CharField):
@@ -30,7 +31,7 @@ class MeasureField(forms.CharField):
         try:
             number = canonical(text)
         except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_)) from refused
+            raise forms.ValidationError(shown_sentence(refused)) from refused
         if number is None:
             return None
         if len(number.partition(".")[2]) > self.places:

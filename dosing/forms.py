@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from dosing import administration
 from dosing.fields import MeasureField
-from dosing.labels import said_moment, said_number
 from dosing.models import Infusion
 from dosing.row_forms import SEGMENTS, LineField, RowForm, YesNoField, measure
 from dosing.weights import last_weight
 from trials.date_fields import MomentField
+from trials.reader import shown_moment, shown_number
 
 State = Infusion.State
 
@@ -35,8 +35,8 @@ class WeightForm(RowForm):
         if self.row.weight_kg is None:
             return {}
         return {
-            "weight_kg": said_number(self.row.weight_kg),
-            "weight_measured": said_moment(self.row.weight_measured),
+            "weight_kg": shown_number(self.row.weight_kg),
+            "weight_measured": shown_moment(self.row.weight_measured),
             "weight_confirmation": self.row.weight_confirmation,
         }
 
@@ -107,8 +107,8 @@ class BedsideForm(WeightForm):
             return weight
         words = ("timing_deviation_reason", "interrupted", "interruption_reason", "premedication", "tolerated",
                  "tolerance_note")  # fmt: skip
-        times = {"started": said_moment(row.started), "ended": said_moment(row.ended)}
-        return {**weight, **times, "volume_ml": said_number(row.volume_ml)} | {
+        times = {"started": shown_moment(row.started), "ended": shown_moment(row.ended)}
+        return {**weight, **times, "volume_ml": shown_number(row.volume_ml)} | {
             name: getattr(row, name) for name in words
         }
 

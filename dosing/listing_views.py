@@ -9,12 +9,12 @@ from django.utils.translation import gettext_lazy
 
 from dosing.columns import attach_products, infusion_columns, slot_columns
 from dosing.filters import InfusionFilter, SlotFilter
-from dosing.labels import said_instant
 from dosing.models import AllocationList, AllocationSlot, Infusion
 from dosing.treatment_access import note_treatment_read
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing
 from trials.permissions import Permission as P
+from trials.reader import shown_moment
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -61,6 +61,5 @@ def allocation(request: TrialRequest) -> HttpResponseBase:
         name="allocation",
         empty=gettext_lazy("The list has no place."),
     )
-    return page.response(
-        "dosing/allocation.html", {"plan": plan, "made": made, "made_at": said_instant(made)}
-    )
+    made_at = shown_moment(made.generated_at, request.trial.zone)
+    return page.response("dosing/allocation.html", {"plan": plan, "made": made, "made_at": made_at})

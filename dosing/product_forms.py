@@ -12,11 +12,12 @@ from dosing import product as preparing
 from dosing.dose import MILLION
 from dosing.dose_box import DoseBox, dose_box
 from dosing.fields import MeasureField
-from dosing.labels import millions, said_moment, said_number
+from dosing.labels import millions
 from dosing.models import Infusion, Preparation
 from dosing.row_forms import LineField, RowForm, measure
 from protocol.document.design import Arm
 from trials.date_fields import MomentField
+from trials.reader import shown_moment, shown_number
 
 LIVE_DOSE = "{% include 'dosing/_live_dose.html' %}"
 TEXTS = ("lot", "bag", "donor_code", "dose_deviation_reason", "donor_deviation_reason")
@@ -55,9 +56,9 @@ class PreparationForm(RowForm):
         if product is None:
             return {}
         return {name: getattr(product, name) for name in TEXTS} | {
-            "viable_cells": said_number(millions(product.viable_cells)),
-            "viability_percent": said_number(product.viability_percent),
-            "thawed": said_moment(product.thawed),
+            "viable_cells": shown_number(millions(product.viable_cells)),
+            "viability_percent": shown_number(product.viability_percent),
+            "thawed": shown_moment(product.thawed),
         }
 
     def version(self) -> int:

@@ -13,7 +13,7 @@ from patients.models import Patient, Visit
 from protocol.document.design import Dosing
 from protocol.document.schedule import first_infusion_window, infusion_window
 from protocol.values.moments import Moment
-from trials.reader import reader_language
+from trials.reader import shown_day, shown_moment
 
 State = Infusion.State
 Days = tuple[date, date]
@@ -106,7 +106,7 @@ def _outside(day: date, allowed: Days) -> str:
     text = _(
         "The protocol allows %(first)s to %(last)s. Say why it was given on %(day)s: this is a deviation."
     )
-    return text % {"first": _said(allowed[0]), "last": _said(allowed[1]), "day": _said(day)}
+    return text % {"first": shown_day(allowed[0]), "last": shown_day(allowed[1]), "day": shown_day(day)}
 
 
 def _breaks(dosing: Dosing, patient: Patient, following: Infusion, day: date) -> str:
@@ -120,12 +120,13 @@ def _breaks(dosing: Dosing, patient: Patient, following: Infusion, day: date) ->
     text = _(
         "Infusion %(number)d, on %(day)s, would be outside %(first)s to %(last)s: give its reason first."
     )
-    told = {"number": following.number, "day": _said(given), "first": _said(first), "last": _said(last)}
+    told = {
+        "number": following.number,
+        "day": shown_day(given),
+        "first": shown_day(first),
+        "last": shown_day(last),
+    }
     return text % told
-
-
-def _said(day: date) -> str:
-    return Moment.from_date(day).display(reader_language())
 
 
 def refuse_before_the_one_before(row: Infusion) -> None:
@@ -153,8 +154,7 @@ def order_errors(row: Infusion, started: Moment, ended: Moment) -> dict[str, str
 
 def _overlap(other: Infusion) -> str:
     text = _("Infusion %(number)d was given from %(start)s to %(end)s: the order does not fit.")
-    language = reader_language()
-    start, end = (Moment.from_iso(at).display(language) for at in (other.started, other.ended))
+    start, end = shown_moment(other.started), shown_moment(other.ended)
     return text % {"number": other.number, "start": start, "end": end}
 
 

@@ -9,13 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
-from dosing.labels import said_number
 from dosing.models import Infusion
 from patients.casebook.casebook import day_of
 from patients.models import Patient, Record
 from protocol.values.moments import Moment
 from protocol.values.parsing import decimal
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class KnownWeight:
     def shown(self) -> str:
         """The weight as it is read: what a conversion from pounds leaves behind two decimals is not measured."""
         hundredths = self.kg.quantize(Decimal("0.01"))
-        return said_number(self.kg if self.kg == hundredths else hundredths)
+        return shown_number(self.kg if self.kg == hundredths else hundredths)
 
 
 def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | None:
@@ -54,7 +53,7 @@ def _captured(patient: Patient) -> Iterator[KnownWeight]:
         day = day_of(record.visit) if record.visit else None
         if kg is not None and day is not None:
             title = rules.form(record.form).title.in_language(reader_language())
-            yield KnownWeight(kg, day, f"{title}, {_said(day)}")
+            yield KnownWeight(kg, day, f"{title}, {shown_day(day)}")
 
 
 def _infused(infusion: Infusion) -> Iterator[KnownWeight]:
@@ -62,7 +61,7 @@ def _infused(infusion: Infusion) -> Iterator[KnownWeight]:
     for other in others.exclude(weight_kg=None).exclude(weight_measured=""):
         day = Moment.from_iso(other.weight_measured).date
         if other.weight_kg is not None and day is not None:
-            named = {"number": other.number, "day": _said(day)}
+            named = {"number": other.number, "day": shown_day(day)}
             yield KnownWeight(other.weight_kg, day, _("Infusion %(number)d, %(day)s") % named)
 
 
@@ -86,9 +85,9 @@ def _doubt(infusion: Infusion, kg: Decimal, measured: Moment) -> str:
     last = last_weight(infusion, measured.date)
     if last is not None and changed_too_much(kg, last.kg):
         text = _("The weight was %(last)s kg (%(source)s). If %(now)s kg is right, say how you made sure.")
-        return text % {"last": last.shown, "source": last.source, "now": f"{kg:f}"}
+        return text % {"last": last.shown, "source": last.source, "now": shown_number(kg)}
     if not is_usual_weight(kg):
-        return _("%(now)s kg is unusual. If it is right, say how you made sure.") % {"now": f"{kg:f}"}
+        return _("%(now)s kg is unusual. If it is right, say how you made sure.") % {"now": shown_number(kg)}
     return ""
 
 
@@ -105,7 +104,3 @@ def age_errors(patient: Patient, measured: Moment, started: Moment) -> dict[str,
         text = _("At the start the weight was older than %(hours)d hours. Weigh again.")
         return {"weight_measured": text % {"hours": hours}}
     return {}
-
-
-def _said(day: date) -> str:
-    return Moment.from_date(day).display(reader_language())

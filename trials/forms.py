@@ -6,27 +6,20 @@ from typing import Any
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_lazy as _
 
-DAY = "%d-%b-%Y"
-
-
-class DayField(forms.DateField):
-    """A day as `09-Oct-2025`, `9/10/2025` or `2025-10-09`."""
-
-    widget = forms.DateInput(format=DAY, attrs={"class": "w-short", "autocomplete": "off"})
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("help_text", _("dd-MMM-yyyy, such as 09-Oct-2025"))
-        super().__init__(input_formats=[DAY, "%d %b %Y", "%d/%m/%Y", "%Y-%m-%d"], **kwargs)
+from trials.date_fields import on_clock_of
 
 
 class VerbForm(forms.Form):
-    """A form that ends in one verb: what the verb refuses is shown beside the field it names."""
+    """A form that ends in one verb: what the verb refuses is shown beside the field it names.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    zone: the clock of the site, on which days are read.
+    """
+
+    def __init__(self, *args: Any, zone: str = "UTC", **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+        on_clock_of(self, zone)
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True

@@ -8,9 +8,8 @@ from django.utils.translation import gettext as _
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Item
 from protocol.values.labels import exact
-from protocol.values.moments import Moment
 from protocol.values.parsing import display
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_moment
 from trials.roles import ROLES
 
 COLUMNS = (
@@ -91,7 +90,7 @@ def last_save(record: Record) -> tuple[Any, str]:
 
 def moment_words(at: Any, zone: str) -> str:
     """An instant on the clock of the site."""
-    return Moment.from_datetime(at, zone).display(reader_language())
+    return shown_moment(at, zone)
 
 
 def role_words(role: str) -> str:

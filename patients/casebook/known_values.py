@@ -10,9 +10,8 @@ from patients.casebook.casebook import Casebook, FormPlace, day_of
 from patients.models import Record
 from protocol.document.items import Item
 from protocol.values.labels import shown_number
-from protocol.values.moments import Moment
 from protocol.values.parsing import display, is_missing, typed
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day
 
 OFFERED = frozenset({"integer", "decimal", "date"})
 
@@ -67,7 +66,7 @@ def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> KnownV
     visit = next(visit for visit in casebook.visits if visit.pk == record.visit_id)
     day = day_of(visit)
     source = casebook.patient.protocol.rules.form(record.form).title.in_language(language)
-    when = Moment.from_date(day).display(language) if day else visit.key
+    when = shown_day(day) or visit.key
     return KnownValue(
         text=typed(plain, item, language)[""],
         words=display(plain, item, language, _),

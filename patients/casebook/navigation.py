@@ -17,8 +17,7 @@ from patients.participation.visit_status import (
     visit_stage,
     visit_standing,
 )
-from protocol.values.moments import Moment
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
     return VisitLink(
         key=visit.key,
         title=visit_title(casebook.patient.protocol, visit, reader_language(), _("Unscheduled visit")),
-        when=Moment.from_date(day).display(reader_language()) if day else "",
+        when=shown_day(day),
         state=state,
         flags=(*urgent, *asked),
         forms=tuple(_waiting(form, urgent) for form in forms),

@@ -22,6 +22,7 @@ from protocol.document.items import Form, Item, ItemGroup
 from protocol.values.labels import code_words, unit_words
 from protocol.values.parsing import CheckFinding, Clock, Value, display, flag
 from protocol.values.reference_ranges import RangeReading, is_laboratory
+from trials.reader import shown_sentence
 
 # Characters that fit beside another field; a box to tick is as wide as five.
 SHORT, SHORT_CHOICE, BOX = 40, 20, 5
@@ -119,7 +120,9 @@ class CaptureForm(forms.Form):
             return
         self.cleaned_data = dict(self.answers.values)
         for where, refused in self.answers.refused.items():
-            self._errors.setdefault(where.partition("-")[0], self.error_class()).append(refused.sentence(_))
+            self._errors.setdefault(where.partition("-")[0], self.error_class()).append(
+                shown_sentence(refused)
+            )
 
     def __getitem__(self, name: str) -> "BoundAnswer":
         """The bound field of an item."""
@@ -341,6 +344,6 @@ def sentences(findings: Iterable[CheckFinding]) -> dict[str, tuple[Result, ...]]
     tones = {"hard": "error", "soft": "warning", "notice": "notice"}
     found: dict[str, tuple[Result, ...]] = {}
     for finding in sorted(findings, key=lambda each: list(tones).index(each.severity)):
-        result = Result(tones[finding.severity], finding.sentence(_))
+        result = Result(tones[finding.severity], shown_sentence(finding))
         found[finding.item] = (*found.get(finding.item, ()), result)
     return found

@@ -10,7 +10,7 @@ from patients.models import Patient, Record, Visit
 from patients.participation import reconsent
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
 from patients.participation.visits import UNSCHEDULED
-from protocol.values.moments import Moment
+from trials.reader import shown_day
 
 
 def entry_obstacle(casebook: Casebook, place: FormPlace, record: Record | None) -> str:
@@ -97,5 +97,5 @@ def _refuse_future(patient: Patient, visit: Visit) -> None:
     if visit.window_from > patient.trial.today:
         raise ValidationError(
             _("%(visit)s opens on %(day)s. If the patient came earlier, record the day on which it was held.")
-            % {"visit": visit.key, "day": Moment.from_date(visit.window_from).display()}
+            % {"visit": visit.key, "day": shown_day(visit.window_from)}
         )

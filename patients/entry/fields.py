@@ -18,6 +18,7 @@ from protocol.values.labels import MISSING_WORDS, code_words, converted_words, f
 from protocol.values.moments import AmbiguousTime
 from protocol.values.months import month_text
 from protocol.values.parsing import Clock, ValueRefused
+from trials.reader import shown_sentence
 
 MOST_SEGMENTS = 6
 LONG_TEXT = 120
@@ -117,7 +118,7 @@ class AnswerWidget(forms.Widget):
         endings = {"pdf": (".pdf",), "jpeg": (".jpg", ".jpeg"), "png": (".png",)}
         return {
             "file": there,
-            "file_words": file_words(there) if there else "",
+            "file_words": file_words(there, self.language) if there else "",
             "kinds": ", ".join(KIND_WORDS[kind] for kind in self.item.kinds),
             "accept": ",".join(ending for kind in self.item.kinds for ending in endings[kind]),
         }
@@ -298,7 +299,7 @@ class AnswerField(forms.Field):
         try:
             return parsing.parse({part: each or "" for part, each in parts.items()}, self.item, self.clock)
         except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_), code="refused") from refused
+            raise forms.ValidationError(shown_sentence(refused), code="refused") from refused
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Tell whether the stored value would change."""

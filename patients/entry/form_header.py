@@ -14,9 +14,8 @@ from patients.casebook.range_flags import place_readings
 from patients.models import Record
 from patients.participation.visit_status import STAGES
 from patients.templatetags.status import STATES
-from protocol.values.moments import Moment
 from trials.access import TrialRequest
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day
 
 
 @dataclass
@@ -86,7 +85,7 @@ class FormHeader:
         visit = self.place.visit
         if visit is None or self.place.day is None:
             return ""
-        day = Moment.from_date(self.place.day).display(reader_language())
+        day = shown_day(self.place.day)
         return day if visit.held_on else gettext("planned %(day)s") % {"day": day}
 
     @property

@@ -31,7 +31,7 @@ from protocol.expressions.rules import rules_of
 from protocol.values.parsing import CheckFinding, Clock
 from protocol.values.reference_ranges import Readings
 from trials.permissions import Permission
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_sentence
 
 REASONS = {
     "transcription": _("Transcription error"),
@@ -152,7 +152,7 @@ class EntryPage(FormHeader):
     def results(self) -> dict[str, tuple[Result, ...]]:
         """The sentences beside the fields, by the path under which they were sent."""
         found: dict[str, tuple[Result, ...]] = {
-            path: (Result("error", refused.sentence(gettext)),)
+            path: (Result("error", shown_sentence(refused)),)
             for path, refused in self.answers.refused.items()
         }
         for path, each in sentences((*self.unanswered, *self.judgement.findings)).items():

@@ -11,9 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.trail import Locks, Trail
 from patients.models.visibility import OfPatient, VisibleToMembers
 from patients.signals import casebook_content
-from protocol.values.moments import Moment
 from trials.models import ProtocolVersion, Trial
-from trials.reader import reader_language
+from trials.reader import shown_moment
 
 PATIENT_SIGNED = (
     "code", "protocol", "state", "screened_on", "group", "enrolled_on", "first_infusion_on", "failed_on",
@@ -156,7 +155,7 @@ class Consent(models.Model):
     @property
     def given_words(self) -> str:
         """Return the time of the consent as a person reads it."""
-        return Moment.from_iso(self.given).display(reader_language())
+        return shown_moment(self.given)
 
 
 class EligibilityDecision(models.Model):

@@ -10,7 +10,7 @@ from accounts.models import User
 from patients import signals
 from patients.models import Patient, Record, Visit
 from patients.participation.lifecycle import held, move, require
-from protocol.values.moments import Moment
+from trials.reader import shown_moment
 
 
 @transaction.atomic
@@ -49,7 +49,7 @@ def _check_death(patient: Patient, on: date, reason: str) -> None:
     died = died_on(patient)
     if died is None:
         return
-    said = _("A form says that the patient died on %(day)s.") % {"day": Moment.from_iso(died).display()}
+    said = _("A form says that the patient died on %(day)s.") % {"day": shown_moment(died)}
     if reason != Patient.EndReason.DEATH:
         raise ValidationError({"reason": said})
     if died != on.isoformat():

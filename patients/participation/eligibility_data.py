@@ -8,9 +8,8 @@ from django.utils.translation import gettext as _
 from patients.models import Consent, Patient, Record
 from patients.participation.consent import current_consent
 from protocol.document.document import Protocol
-from protocol.values.moments import Moment
 from protocol.values.parsing import display
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_moment
 
 
 def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
@@ -76,7 +75,7 @@ def _subject_value(name: str, value: Any, language: str) -> str:
     if name == "consent_type":
         return str(Consent.Type(value).label)
     if isinstance(value, date) and not isinstance(value, datetime):
-        return Moment.from_date(value).display(language)
+        return shown_day(value)
     if name == "consent_at":
-        return Moment.from_iso(str(value)).display(language)
+        return shown_moment(str(value))
     return str(value)

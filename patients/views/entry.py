@@ -22,7 +22,7 @@ from protocol.values.parsing import NotOffered, ValueRefused
 from trials.access import TrialRequest, trial_page
 from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_sentence
 
 
 def located(
@@ -135,7 +135,7 @@ def shown(request: TrialRequest, page: EntryPage, status: int = 200) -> HttpResp
         page.judgement  # noqa: B018  reads what was typed
     except NotOffered as unknown:
         if request.method == "POST":
-            raise BadRequest(unknown.sentence(_)) from unknown
+            raise BadRequest(shown_sentence(unknown)) from unknown
         page = replace(page, data=None, restored=None, conflict=False)
     if page.listed and page.editable:
         context = log_context(request, page.casebook, page.place, page)
@@ -158,7 +158,7 @@ def save(request: TrialRequest, casebook: Casebook, place: FormPlace) -> HttpRes
         if saved := stored(page, action):
             return done(request, place, saved, action)
     except NotOffered as unknown:
-        raise BadRequest(unknown.sentence(_)) from unknown
+        raise BadRequest(shown_sentence(unknown)) from unknown
     except saving.StaleRecord:
         base_version(page)
         return beside(page, action) or conflict(request, place)
@@ -200,7 +200,7 @@ def stored(page: EntryPage, action: str) -> saving.Saved | None:
     except NotOffered:
         raise
     except ValueRefused as refused:
-        page.refusal = refused.sentence(_)
+        page.refusal = shown_sentence(refused)
     except ValidationError as refused:
         page.refusal = " ".join(refused.messages)
     return None

@@ -18,11 +18,10 @@ from patients.participation.amendment_impact import Impact, on_versions
 from patients.participation.amendments import AT_ONCE, PatientMove, chain_of, move, preview
 from patients.participation.forms import StepForm
 from patients.participation.visits import OPEN_STATES
-from protocol.values.moments import Moment
 from trials.access import TrialRequest, trial_page
 from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day
 from trials.version_differences import in_sections
 
 
@@ -83,7 +82,7 @@ def lines(request: TrialRequest) -> list[VersionLine]:
         VersionLine(
             version=version,
             before=chain[number - 1] if number else None,
-            effective=Moment.from_date(version.effective_from).display(reader_language()),
+            effective=shown_day(version.effective_from),
             in_force=version is current,
             to_come=version.effective_from > today,
             loaded=moment_words(version.loaded_at, str(request.trial.zone)),

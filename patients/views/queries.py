@@ -23,6 +23,7 @@ from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing, Selection
 from trials.listing.selection import numbers_of, pairs_of
 from trials.permissions import Permission as P
+from trials.reader import shown_number
 
 COLUMNS = (
     Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code",
@@ -84,7 +85,7 @@ def figures(request: TrialRequest) -> dict[str, Any]:
     """Return the figures above the list, each with the list behind it."""
     titles = dict(form_choices(request.trial))
     found = query_figures(user=request.user, trial=request.trial)
-    median = "–" if found.days_to_answer is None else f"{found.days_to_answer:.1f}"
+    median = "–" if found.days_to_answer is None else shown_number(f"{found.days_to_answer:.1f}")
     return {
         "figures": found,
         "median": median,

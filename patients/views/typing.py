@@ -22,7 +22,7 @@ from protocol.values.parsing import NotOffered
 from protocol.values.reference_ranges import laboratory_items
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_sentence
 
 ECHOED = frozenset({"date", "partial_date", "datetime", "time", "integer", "decimal"})
 NOT_ECHOED = frozenset({"unit", "missing", "reason"})
@@ -41,7 +41,7 @@ def check(
             page, put = marked(page, action)
         told = {**judged(page), "put": put}
     except NotOffered as unknown:
-        raise BadRequest(unknown.sentence(_)) from unknown
+        raise BadRequest(shown_sentence(unknown)) from unknown
     response = render(request, "patients/_check.html", said(page))
     response["HX-Trigger"] = json.dumps({"stroma:judged": told})
     return response
@@ -122,7 +122,7 @@ def keep(
     try:
         page.answers  # noqa: B018  reads what was typed
     except NotOffered as unknown:
-        raise BadRequest(unknown.sentence(_)) from unknown
+        raise BadRequest(shown_sentence(unknown)) from unknown
     base = base_version(page)
     draft = drafts.keep_draft(place=place, posted=request.POST, base_version=base, by=request.user)
     zone = place.protocol.rules.trial.site.time_zone
@@ -136,9 +136,10 @@ def _files(page: EntryPage) -> dict[str, dict[str, str]]:
     for item in file_items(page.place.form):
         value, refused = page.answers.values.get(item.name), page.answers.refused.get(item.name)
         if refused is not None:
-            found[item.name] = {"refused": refused.sentence(_)}
+            found[item.name] = {"refused": shown_sentence(refused)}
         elif value and "file" in value:
-            found[item.name] = {"key": value["file"], "words": f"{value['name']} ({file_words(value)})"}
+            words = f"{value['name']} ({file_words(value, reader_language())})"
+            found[item.name] = {"key": value["file"], "words": words}
     return found
 
 

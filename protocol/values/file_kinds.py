@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from protocol.values.refusals import ValueRefused, gettext_noop
+from protocol.values.writing import number_text
 
 EXTENSIONS: Final = {"pdf": "pdf", "jpeg": "jpg", "png": "png"}
 MEDIA_TYPES: Final = {"pdf": "application/pdf", "jpeg": "image/jpeg", "png": "image/png"}
@@ -170,8 +171,8 @@ def clean_name(name: str, kind: str) -> str:
     return f"{stem}.{ending}"
 
 
-def size_words(size: int) -> str:
+def size_words(size: int, language: str) -> str:
     """Return a number of bytes as a person reads it: `12 kB`, `3.4 MB`."""
     if size < 1_000_000:
         return f"{max(1, round(size / 1000))} kB"
-    return f"{size / 1_000_000:.1f} MB"
+    return f"{number_text(f'{size / 1_000_000:.1f}', language)} MB"

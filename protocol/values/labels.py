@@ -15,11 +15,11 @@ from protocol.document.items import Item
 from protocol.values.file_kinds import KIND_WORDS, size_words
 from protocol.values.moments import Moment
 from protocol.values.refusals import gettext_noop
+from protocol.values.writing import number_text
 
 Value = Any
 Translate = Callable[[str], str]
 
-COMMA_LANGUAGES = frozenset({"fr", "es"})
 MISSING_WORDS = {
     "ND": gettext_noop("Not done"),
     "UNK": gettext_noop("Unknown"),
@@ -64,11 +64,6 @@ def typed(value: Value | None, item: Item, language: str = "en") -> dict[str, An
     return {"": value}
 
 
-def number_text(number: str, language: str = "en") -> str:
-    """A canonical number with the separator of the language."""
-    return number.replace(".", ",") if language[:2] in COMMA_LANGUAGES else number
-
-
 def _moment_text(value: str, item: Item, language: str) -> str:
     moment = Moment.from_iso(value)
     unknown_time = item.type == "datetime" and moment.precision == "day"
@@ -83,7 +78,7 @@ def display(value: Value | None, item: Item, language: str = "en", translate: Tr
         words = translate(MISSING_WORDS[value["missing"]])
         return f"{words}: {value['reason']}" if value.get("reason") else words
     if item.type == "file":
-        return f"{value['name']} ({file_words(value)})"
+        return f"{value['name']} ({file_words(value, language)})"
     if item.type == "rows":
         return "; ".join(row_words(row, item, language, translate) for row in value)
     if item.type in ("choice", "choices", "yes_no"):
@@ -104,9 +99,9 @@ def exact(value: Value | None, item: Item, language: str = "en", translate: Tran
     return f"{words[:-1]}, SHA-256 {value['sha256']})"
 
 
-def file_words(value: Mapping[str, Any]) -> str:
+def file_words(value: Mapping[str, Any], language: str) -> str:
     """Kind and size of an attached file: `PDF, 120 kB`."""
-    return f"{KIND_WORDS[value['kind']]}, {size_words(value['size'])}"
+    return f"{KIND_WORDS[value['kind']]}, {size_words(value['size'], language)}"
 
 
 def row_words(row: Mapping[str, Value], item: Item, language: str = "en", translate: Translate = str) -> str:

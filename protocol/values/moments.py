@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from protocol.values.months import day_text, month_of, month_text, plain
+from protocol.values.months import month_beginnings, plain
 from protocol.values.refusals import ValueRefused, gettext_noop
 from protocol.values.site_clock import (
     AmbiguousTime,
     minutes_east,
     offset_at,
     offset_minutes,
-    offset_text,
     offsets_of,
 )
+from protocol.values.writing import day_text, minute_text, offset_text, partial_date_text
 
 __all__ = [
     "AmbiguousTime",
@@ -30,7 +30,10 @@ __all__ = [
     "after",
     "before",
     "days_between",
+    "last_short_year",
     "minutes_between",
+    "parse_day",
+    "parse_minute",
     "parse_moment",
     "years_between",
 ]
@@ -38,6 +41,9 @@ __all__ = [
 Precision = Literal["year", "month", "day", "minute"]
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
+# Shown in sentences as the way to type a date; its month reads alike in every language.
+EXAMPLE = dt.date(2025, 10, 9)
+WHOLE_DAY = gettext_noop("Type the whole date and no time, like %(example)s.")
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
 
 
@@ -143,20 +149,25 @@ class Moment:
         """The same moment; a date without a zone takes this one."""
         return self if self.zone is not None or zone is None else replace(self, zone=zone)
 
-    def display(self, language: str = "en") -> str:
-        """`09-Oct-2025 14:05`, `09-Oct-2025`, `UNK-JAN-2021`, `UNK-UNK-2021`; offset shown if it decides."""
-        if self.month is None:
-            return f"UNK-UNK-{self.year:04}"
-        if self.day is None:
-            return f"UNK-{month_text(self.month, language).upper()}-{self.year:04}"
+    def display(self, language: str) -> str:
+        """Return `09-Oct-2025 14:05`, `09-Oct-2025`, `UNK-JAN-2021`, `UNK-UNK-2021`; offset shown if it decides."""
+        if self.month is None or self.day is None:
+            return partial_date_text(self.year, self.month, language)
         if self.hour is None:
             return day_text(self.first_day, language)
         repeated = self.zone is not None and len(offsets_of(self.wall, self.zone)) == 2
-        suffix = f" {offset_text(self.offset or 0)}" if repeated else ""
-        return f"{day_text(self.first_day, language)} {self.hour:02}:{self.minute:02}{suffix}"
+        return minute_text(self.wall, language, (self.offset or 0) if repeated else None)
+
+    def display_with_offset(self, language: str) -> str:
+        """Return `09-Oct-2025 14:05 +02:00`; without a time of day, the same as `display`."""
+        return (
+            self.display(language)
+            if self.hour is None
+            else minute_text(self.wall, language, self.offset or 0)
+        )
 
     def __str__(self) -> str:
-        return self.display()
+        return self.iso
 
 
 def before(a: Moment, b: Moment) -> bool | None:
@@ -241,7 +252,30 @@ def parse_moment(
             parts = matched.groupdict()
             day = _typed_day(parts, here.date(), reference)
             return _with_time(day, parts, zone, offset)
-    raise ValueRefused(gettext_noop("“%(text)s” is not a date: type it like 09-Oct-2025."), text=text.strip())
+    sentence = gettext_noop("“%(text)s” is not a date: type it like %(example)s.")
+    raise ValueRefused(sentence, text=text.strip(), example=EXAMPLE)
+
+
+def parse_day(
+    text: str, zone: str, reference: dt.date | Moment | None = None, *, now: dt.datetime | None = None
+) -> Moment:
+    """Read a whole day as a person typed it. Raises ValueRefused, also for a partial date or a time."""
+    moment = parse_moment(text, zone, reference, now=now)
+    if moment.precision != "day":
+        raise ValueRefused(WHOLE_DAY, example=EXAMPLE)
+    return moment
+
+
+def parse_minute(
+    text: str, zone: str, reference: dt.date | Moment | None = None, *, now: dt.datetime | None = None
+) -> Moment:
+    """Read a day with its time as a person typed it. Raises ValueRefused, also for a date without a time."""
+    moment = parse_moment(text, zone, reference, now=now)
+    if moment.precision != "minute":
+        raise ValueRefused(
+            gettext_noop("Type the day and the time, like %(example)s 14:05."), example=EXAMPLE
+        )
+    return moment
 
 
 def _typed_day(parts: dict[str, str | None], today: dt.date, visit: dt.date | Moment | None) -> Moment:
@@ -249,17 +283,27 @@ def _typed_day(parts: dict[str, str | None], today: dt.date, visit: dt.date | Mo
         return Moment.from_date(_lettered(letter, today, visit))
     year = _year(parts["year"] or "", today)
     month, day = parts.get("month"), parts.get("day")
-    moment = Moment(year, month_of(month) if month else None, int(day) if day else None)
+    moment = Moment(year, _month_of(month) if month else None, int(day) if day else None)
     try:
         moment.wall  # noqa: B018  refuses a 31 February
     except ValueError:
         raise ValueRefused(
-            gettext_noop("There is no day %(day)s in %(month)s %(year)s."),
+            gettext_noop("There is no day %(day)s in that month: its last day is %(last)s."),
             day=day,
-            month=month_text(moment.month or 1),
-            year=year,
+            last=replace(moment, day=None).last_day,
         ) from None
     return moment
+
+
+def _month_of(text: str) -> int:
+    if text.isdigit():
+        if 1 <= int(text) <= 12:
+            return int(text)
+        raise ValueRefused(gettext_noop("There is no month %(month)s: type day, month, year."), month=text)
+    if text in month_beginnings():
+        return month_beginnings()[text]
+    sentence = gettext_noop("“%(month)s” is not a month: type the date like %(example)s.")
+    raise ValueRefused(sentence, month=text, example=EXAMPLE)
 
 
 def _lettered(letter: str, today: dt.date, visit: dt.date | Moment | None) -> dt.date:
@@ -271,10 +315,15 @@ def _lettered(letter: str, today: dt.date, visit: dt.date | Moment | None) -> dt
     return today if letter == "t" else today - DAY
 
 
+def last_short_year(today: dt.date) -> int:
+    """Return the last two digits that mean 20yy: those of next year. All later ones mean 19yy."""
+    return today.year + 1 - 2000
+
+
 def _year(text: str, today: dt.date) -> int:
     year = int(text)
     if len(text) == 2:
-        year += 2000 if 2000 + year <= today.year + 1 else 1900
+        year += 2000 if year <= last_short_year(today) else 1900
     if not FIRST_YEAR <= year <= LAST_YEAR:
         sentence = gettext_noop("The year %(year)s is outside %(first)s to %(last)s.")
         raise ValueRefused(sentence, year=text, first=FIRST_YEAR, last=LAST_YEAR)

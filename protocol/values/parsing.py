@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from protocol.document.items import Item
 from protocol.values.labels import Translate, Value, display, is_missing, typed, unit_words, with_unit
-from protocol.values.moments import Moment, parse_moment
+from protocol.values.moments import EXAMPLE, WHOLE_DAY, Moment, parse_moment
 from protocol.values.months import plain
-from protocol.values.refusals import ValueRefused, gettext_noop
+from protocol.values.refusals import ValueRefused, filled, gettext_noop
 
 __all__ = [
     "CheckFinding",
@@ -74,9 +74,10 @@ class CheckFinding:
     template: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    def sentence(self, translate: Translate = str) -> str:
+    def sentence(self, translate: Translate = str, language: str = "en") -> str:
         """The sentence in the language of `translate`."""
-        return translate(self.template) % self.parameters if self.parameters else translate(self.template)
+        template = translate(self.template)
+        return filled(template, self.parameters, language) if self.parameters else template
 
 
 def parse(answer: Typed, item: Item, clock: Clock = Clock()) -> Value | None:
@@ -163,7 +164,8 @@ def canonical(text: str) -> str | None:
         return None
     matched = NUMBER.fullmatch(text)
     if not matched or not (matched[2] or matched[3]):
-        raise ValueRefused(gettext_noop("“%(text)s” is not a number: type it like 1234.5."), text=text)
+        sentence = gettext_noop("“%(text)s” is not a number: type it like %(example)s.")
+        raise ValueRefused(sentence, text=text, example=Decimal("1234.5"))
     whole, fraction = matched[2].lstrip("0") or "0", matched[3] or ""
     if len(whole) + len(fraction) > MOST_DIGITS:
         raise ValueRefused(gettext_noop("This number has more than %(digits)s digits."), digits=MOST_DIGITS)
@@ -203,7 +205,7 @@ def _offered(code: str, item: Item) -> str:
 def _parse_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
     moment = _moment(_text(parts), parts, clock)
     if moment is not None and moment.precision != "day":
-        raise ValueRefused(gettext_noop("Type the whole date and no time, like 09-Oct-2025."))
+        raise ValueRefused(WHOLE_DAY, example=EXAMPLE)
     return moment.iso if moment else None
 
 
@@ -245,7 +247,8 @@ def _parse_datetime(parts: Mapping[str, list[str]], item: Item, clock: Clock) ->
         return None
     if moment.precision == "day" and not time_unknown:
         raise ValueRefused(
-            gettext_noop("Add the time after the date, or UNK if it is not known: 09-Oct-2025 UNK.")
+            gettext_noop("Add the time after the date, or UNK if it is not known: %(example)s UNK."),
+            example=EXAMPLE,
         )
     if moment.precision == "minute" and time_unknown:
         raise ValueRefused(gettext_noop("Type the time or UNK, not both."))

@@ -3,8 +3,8 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from protocol.values.months import day_text
 from protocol.values.refusals import ValueRefused, gettext_noop
+from protocol.values.writing import offset_text
 
 
 class AmbiguousTime(ValueRefused):
@@ -18,7 +18,7 @@ class AmbiguousTime(ValueRefused):
                 "clocks went back, or %(time)s %(second)s, after."
             ),
             time=f"{wall:%H:%M}",
-            day=day_text(wall),
+            day=wall.date(),
             zone=zone,
             first=offsets[0],
             second=offsets[1],
@@ -40,7 +40,7 @@ def offset_at(wall: dt.datetime, zone: str, chosen: str | None = None) -> int:
             gettext_noop("The clock of %(zone)s did not stand at %(offset)s on %(day)s."),
             zone=zone,
             offset=chosen,
-            day=day_text(wall),
+            day=wall.date(),
         )
     return offsets[0] if chosen is None else offset_minutes(chosen)
 
@@ -65,7 +65,7 @@ def _skipped(wall: dt.datetime, zone: str) -> ValueRefused:
             "Type the time that the clock showed."
         ),
         time=f"{wall:%H:%M}",
-        day=day_text(wall),
+        day=wall.date(),
         zone=zone,
         minutes=abs(minutes_east(late) - minutes_east(early)),
     )
@@ -74,11 +74,6 @@ def _skipped(wall: dt.datetime, zone: str) -> ValueRefused:
 def minutes_east(aware: dt.datetime) -> int:
     """The UTC offset of an aware datetime in whole minutes."""
     return (aware.utcoffset() or dt.timedelta()) // dt.timedelta(minutes=1)
-
-
-def offset_text(minutes: int) -> str:
-    """`120` as `+02:00`."""
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 def offset_minutes(offset: str) -> int:

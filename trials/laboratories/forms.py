@@ -9,10 +9,11 @@ from django.utils.translation import gettext_lazy
 
 from protocol.values.parsing import canonical
 from protocol.values.refusals import ValueRefused
-from trials.forms import DayField, VerbForm
+from trials.date_fields import DayField
+from trials.forms import VerbForm
 from trials.laboratories.ranges import RangeFacts, items_with_ranges
 from trials.models import ReferenceRange, Trial
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_sentence
 
 DECIMALS, DIGITS = 6, 15
 OLDEST = 150
@@ -33,7 +34,7 @@ class BoundField(forms.CharField):
         try:
             text = canonical(super().clean(value))
         except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_)) from refused
+            raise forms.ValidationError(shown_sentence(refused)) from refused
         if text is None:
             return None
         whole, _point, fraction = text.lstrip("-").partition(".")
@@ -95,7 +96,7 @@ class RangeForm(VerbForm):
     )
 
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, zone=trial.rules.trial.site.time_zone, **kwargs)
         self.items = items_with_ranges(trial.rules)
         self.fields["path"].choices = self._choices(trial)  # type: ignore[attr-defined]
         for name in ("age_from", "age_to"):

@@ -17,6 +17,7 @@ from protocol.document.document import Protocol
 from protocol.document.items import Item
 from protocol.values.reference_ranges import Range, RangeBook, day_before, laboratory_items
 from trials.models import Laboratory, ReferenceRange, Trial
+from trials.reader import shown_day
 
 IN_FORCE = ReferenceRange.objects.filter(in_error_reason="").select_related("laboratory")
 OF_FORM: CompiledQuery[ReferenceRange] = CompiledQuery(
@@ -249,8 +250,8 @@ def _refuse_overlap(new: Range, others: Iterable[ReferenceRange], field: str) ->
     for other in others:
         if new.overlaps(range_of(other)):
             told: dict[str, Any] = {
-                "first": other.effective_from.isoformat(),
-                "last": other.effective_to.isoformat() if other.effective_to else _("no end"),
+                "first": shown_day(other.effective_from),
+                "last": shown_day(other.effective_to) or _("no end"),
             }
             raise ValidationError(
                 {

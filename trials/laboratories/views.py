@@ -31,7 +31,7 @@ from trials.laboratories.ranges import items_with_ranges
 from trials.listing import Column, Listing
 from trials.models import Laboratory, ReferenceRange
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_number
 
 MOST_SHOWN = 50
 
@@ -95,6 +95,10 @@ def _number(name: str) -> Callable[[ReferenceRange], Any]:
     return lambda row: "" if getattr(row, name) is None else f"{getattr(row, name).normalize():f}"
 
 
+def _shown(name: str) -> Callable[[ReferenceRange], str]:
+    return lambda row: shown_number(_number(name)(row))
+
+
 COLUMNS = (
     Column(
         name="item", label=gettext_lazy("Item"), value=lambda row: row.path, sort=("form", "item"), css="code"
@@ -108,8 +112,20 @@ COLUMNS = (
     ),
     Column(name="age_from", label=gettext_lazy("From age"), value=lambda row: row.age_from, css="num"),
     Column(name="age_to", label=gettext_lazy("To below age"), value=lambda row: row.age_to, css="num"),
-    Column(name="lower", label=gettext_lazy("Lower bound"), value=_number("lower"), css="num"),
-    Column(name="upper", label=gettext_lazy("Upper bound"), value=_number("upper"), css="num"),
+    Column(
+        name="lower",
+        label=gettext_lazy("Lower bound"),
+        value=_number("lower"),
+        text=_shown("lower"),
+        css="num",
+    ),
+    Column(
+        name="upper",
+        label=gettext_lazy("Upper bound"),
+        value=_number("upper"),
+        text=_shown("upper"),
+        css="num",
+    ),
     Column(
         name="effective_from",
         label=gettext_lazy("First day"),
@@ -213,7 +229,7 @@ def correct(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
 def end(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
     """Set the last day of a range."""
     found, row = _row(request, laboratory, pk)
-    form = EndRangeForm(_posted(request))
+    form = EndRangeForm(_posted(request), zone=request.trial.rules.trial.site.time_zone)
     told = form.cleaned_data if request.method == "POST" and form.is_valid() else None
     if told and form.carried_out(verbs.end_range, row=row, by=request.user, **told):
         return _done(request, found, _("The range has a last day."))
@@ -285,7 +301,7 @@ def _address(request: TrialRequest, found: Laboratory) -> Callable[[ReferenceRan
 
 def _initial(row: ReferenceRange) -> dict[str, Any]:
     same = ("unit", "sex", "age_from", "age_to", "effective_from", "effective_to", "source")
-    bounds = {name: _number(name)(row) for name in ("lower", "upper")}
+    bounds = {name: _shown(name)(row) for name in ("lower", "upper")}
     return {"path": row.path, **bounds, **{name: getattr(row, name) for name in same}}
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -17,12 +18,11 @@ from django.utils.translation import ngettext
 from django_filters import FilterSet
 
 from audit import events
-from protocol.values.moments import Moment
 from trials.listing.keys import Key, after_key, before_key, key_of, read_key, write_key
 from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Cell, Chip, Column, Heading, Row, Selection
 from trials.models import Trial
-from trials.reader import reader_language
+from trials.reader import shown_day, shown_moment, shown_number
 
 PAGE_SIZE = 50
 COUNTED_UP_TO = 1000
@@ -166,14 +166,14 @@ class Listing:
         return Row(row, title, cells, url, self.selection is not None and self.selection.allowed(row))
 
     def _shown(self, value: Any) -> Any:
-        """Return truth in words, days with month letters, and instants on the clock of the site."""
+        """Return truth in words, days and numbers as the reader writes them, instants on the clock of the site."""
         if isinstance(value, bool):
             return _("Yes") if value else _("No")
         if isinstance(value, datetime):
-            return Moment.from_datetime(value, self.zone).display(reader_language())
+            return shown_moment(value, self.zone)
         if isinstance(value, date):
-            return Moment.from_date(value).display(reader_language())
-        return value
+            return shown_day(value)
+        return shown_number(value) if isinstance(value, Decimal) else value
 
     @cached_property
     def zone(self) -> str:
@@ -190,7 +190,7 @@ class Listing:
     def total_text(self) -> str:
         """Return the number of rows in words."""
         if self.total > COUNTED_UP_TO:
-            return _("More than %(count)s rows") % {"count": f"{COUNTED_UP_TO:,}"}
+            return _("More than %(count)s rows") % {"count": COUNTED_UP_TO}
         return ngettext("%(count)s row", "%(count)s rows", self.total) % {"count": self.total}
 
     def url(self, *, drop: Iterable[str] = (), **changed: str) -> str:

@@ -4,7 +4,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import normal_username
-from trials.forms import DayField, VerbForm
+from trials.date_fields import DayField
+from trials.forms import VerbForm
 from trials.roles import CHOICES
 
 

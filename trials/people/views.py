@@ -67,7 +67,7 @@ def person(request: TrialRequest, pk: int) -> HttpResponse:
 @sensitive_variables("password")
 def add(request: TrialRequest) -> HttpResponse:
     """Add a person with a first role; the initial password is shown once, on the answer."""
-    form = NewPersonForm(_posted(request))
+    form = NewPersonForm(_posted(request), zone=_zone(request))
     if (
         request.method == "POST"
         and form.is_valid()
@@ -81,7 +81,7 @@ def add(request: TrialRequest) -> HttpResponse:
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 def delegate(request: TrialRequest) -> HttpResponse:
     """Give a role to a person who has an account, named by the user name."""
-    form = KnownPersonForm(_posted(request))
+    form = KnownPersonForm(_posted(request), zone=_zone(request))
     if request.method == "POST" and form.is_valid():
         user = User.objects.filter(username=form.cleaned_data["username"]).first()
         if user is None:
@@ -210,7 +210,7 @@ def _step(
     done: str,
     **words: Any,
 ) -> HttpResponse:
-    user, form = _person_of(request, pk), form_class(_posted(request))
+    user, form = _person_of(request, pk), form_class(_posted(request), zone=_zone(request))
     if request.method == "POST" and form.is_valid() and do(user, form):
         return _done(request, user, done)
     return _page(request, form, person=user, **words)
@@ -234,6 +234,10 @@ def _page(request: TrialRequest, form: VerbForm, **words: Any) -> HttpResponse:
 
 def _posted(request: TrialRequest) -> Any:
     return request.POST if request.method == "POST" else kept_data(request)
+
+
+def _zone(request: TrialRequest) -> str:
+    return request.trial.rules.trial.site.time_zone
 
 
 def _done(request: TrialRequest, user: User, sentence: str) -> HttpResponse:
