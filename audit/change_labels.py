@@ -12,13 +12,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.utils.formats import date_format
 from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from audit.concealing import NOTHING, hidden, keys_to_ask, told_rows, without
 from audit.trail import Concealed, model_labelled, tracked_columns, trail_of
+from protocol.values.writing import day_text, second_text
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 # Of interest to a reader only when nothing else changed.
@@ -173,18 +173,17 @@ def in_words(field: Any, value: Any, reader: Reader) -> str:
         case bool():
             return _("Yes") if value else _("No")
         case datetime():
-            return moment(value, reader.zone)
+            return moment_text(value, reader)
         case date():
-            return f"{value:%d}-{date_format(value, 'M')}-{value:%Y}"
+            return day_text(value, reader.language)
         case dict() | list():
             return _json(value)
     return str(value)
 
 
-def moment(at: datetime, zone: str) -> str:
-    """Return an instant on the clock of a place, to the second: `22-Nov-2026 02:46:53`."""
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{local:%d}-{date_format(local, 'M')}-{local:%Y %H:%M:%S}"
+def moment_text(at: datetime, reader: Reader) -> str:
+    """Return an instant on the clock of the reader, to the second: `22-Nov-2026 02:46:53`."""
+    return second_text(at.astimezone(ZoneInfo(reader.zone)), reader.language)
 
 
 def _json(value: Any) -> str:

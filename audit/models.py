@@ -4,10 +4,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from audit.trail import Trail
+from protocol.values.site_clock import minutes_east
+from protocol.values.writing import second_text
 
 
 class Meaning(models.TextChoices):
@@ -69,7 +71,7 @@ class Signature(models.Model):
             "name": self.printed_name,
             "user": self.signer_name,
             "role": self.role.replace("_", " "),
-            "time": f"{at:%d}-{date_format(at, 'M')}-{at:%Y %H:%M:%S} {at.isoformat()[-6:]}",
+            "time": second_text(at, get_language() or "en", minutes_east(at)),
             "zone": self.zone,
             "meaning": self.get_meaning_display(),
         }

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from audit import events, reading
-from audit.change_labels import FieldChange, Reader, moment
+from audit.change_labels import FieldChange, Reader, moment_text
 from audit.models import AccessEvent, TrailReview
 from audit.reading import Entry, TrailPosition
 from patients.models import Patient
@@ -129,7 +129,7 @@ class TrailPage:
             entry=entry,
             subject=places.of(entry),
             patient=places.patient(entry.patient_id),
-            when=moment(entry.at, self.reader.zone),
+            when=moment_text(entry.at, self.reader),
             kind=str(dict(KINDS)[entry.kind]),
             tone=TONES[entry.kind],
             role=str(ROLES[entry.role].title) if entry.role in ROLES else entry.role,
