@@ -22,7 +22,7 @@ from trials.listing.keys import Key, after_key, before_key, key_of, read_key, wr
 from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Cell, Chip, Column, Heading, Row, Selection
 from trials.models import Trial
-from trials.reader import shown_day, shown_moment, shown_number
+from trials.reader import in_english, shown_day, shown_moment, shown_number
 
 PAGE_SIZE = 50
 COUNTED_UP_TO = 1000
@@ -287,11 +287,13 @@ class Listing:
             yield [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
 
     def csv(self) -> StreamingHttpResponse:
-        """Return every filtered row as CSV. The trail keeps who took it, with which filters (AUD-08)."""
+        """Return every filtered row as CSV, in English. The trail keeps who took it, with which filters (AUD-08)."""
         trial: Trial = self.request.trial  # type: ignore[attr-defined]
         detail = {"listing": self.name, "filters": self.request.GET.urlencode()}
         events.record(kind=events.AccessKind.EXPORTED, trial_id=trial.pk, detail=detail, request=self.request)
-        response = StreamingHttpResponse(csv_lines(self.csv_rows()), content_type="text/csv; charset=utf-8")
+        response = StreamingHttpResponse(
+            csv_lines(in_english(self.csv_rows)), content_type="text/csv; charset=utf-8"
+        )
         response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
         return response
 
