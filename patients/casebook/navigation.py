@@ -17,7 +17,7 @@ from patients.participation.visit_status import (
     visit_stage,
     visit_standing,
 )
-from trials.reader import reader_language, shown_day
+from trials.reader import reader_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class VisitLink:
 
     key: str
     title: str
-    when: str
+    day: date | None
     state: str
     flags: tuple[str, ...]
     forms: tuple[FormLink, ...]
@@ -116,7 +116,7 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
     return VisitLink(
         key=visit.key,
         title=visit_title(casebook.patient.protocol, visit, reader_language(), _("Unscheduled visit")),
-        when=shown_day(day),
+        day=day,
         state=state,
         flags=(*urgent, *asked),
         forms=tuple(_waiting(form, urgent) for form in forms),

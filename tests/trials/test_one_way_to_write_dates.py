@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from django.template import base
+from django.template import Context, Template, base
 from django.urls import reverse
 
 from protocol.values.moments import parse_moment
@@ -21,7 +21,7 @@ ROOMS = (
 )  # fmt: skip
 OWN_WAYS_OF_TEMPLATES = re.compile(
     r"\|(date|time|timesince|timeuntil|timezone|localtime|utc|naturalday|naturaltime|floatformat|localize"
-    r"|unlocalize)\b|\{% now\b"
+    r"|unlocalize|slice)\b|\{% now\b"
 )
 OWN_WAYS_OF_CODE = re.compile(
     r"date_format\(|time_format\(|number_format\(|%[bBaA]\b|forms\.(Split)?Date|forms\.Time|DateInput"
@@ -56,7 +56,14 @@ def test_no_module_writes_the_name_of_a_month_by_itself():
 
 def test_a_line_that_writes_a_date_by_itself_would_be_found():
     assert OWN_WAYS_OF_TEMPLATES.search('{{ day|date:"d-M-Y" }}')
+    assert OWN_WAYS_OF_TEMPLATES.search('{{ visit.when|slice:":6" }}')
     assert OWN_WAYS_OF_CODE.search('day.strftime("%d-%b-%Y")')
+
+
+@pytest.mark.parametrize("value", [date(2025, 10, 9), Decimal("70.50")])
+def test_a_page_that_shows_a_bare_value_would_be_found(value, no_bare_values):
+    with pytest.raises(AssertionError, match="unwritten"):
+        Template("{{ value }}").render(Context({"value": value}))
 
 
 @pytest.fixture
@@ -126,15 +133,22 @@ def test_every_page_writes_dates_that_its_fields_accept_in_the_readers_language(
         parse_moment(day, "Europe/Madrid")
 
 
+def drawn(trial, kwargs, name: str, language: str) -> list[str]:
+    browser = build.client(reader("investigator", language, trial))
+    return DRAWN_AT.findall(browser.get(address(name, kwargs)).content.decode())
+
+
 @pytest.mark.usefixtures("three_languages")
-@pytest.mark.parametrize("name", ["reports:home", "reports:casebook"])
-def test_a_figure_is_drawn_at_the_same_places_for_every_reader(filled, name):
-    """A decimal comma in a coordinate would break the drawing."""
-    trial, kwargs = filled
-    drawn = {}
-    for language in LANGUAGES:
-        browser = build.client(reader("investigator", language, trial))
-        drawn[language] = DRAWN_AT.findall(browser.get(address(name, kwargs)).content.decode())
-    assert len(drawn["en"]) > 100
-    assert any("." in place for place in drawn["en"])
-    assert drawn["fr"] == drawn["es"] == drawn["en"]
+def test_figures_are_drawn_at_the_same_places_for_every_reader(filled):
+    english = drawn(*filled, "reports:home", "en")
+    assert len(english) > 100
+    assert drawn(*filled, "reports:home", "fr") == drawn(*filled, "reports:home", "es") == english
+
+
+@pytest.mark.usefixtures("three_languages")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_coordinate_has_a_decimal_comma(filled, language):
+    """A comma would break the drawing: the titles of the lanes may wrap, the numbers stay numbers."""
+    places = drawn(*filled, "reports:casebook", language)
+    assert any("." in place for place in places)
+    assert [place for place in places if "," in place] == []
