@@ -35,11 +35,6 @@ class Span:
     hours: int
     minutes: int
 
-    @property
-    def total_hours(self) -> int:
-        """Return the whole hours, days included."""
-        return self.days * 24 + self.hours
-
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:

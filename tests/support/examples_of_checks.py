@@ -18,7 +18,7 @@ from protocol.document.document import Protocol
 from protocol.document.items import Check, Form, Item
 from protocol.expressions.compiled import Expression
 from protocol.expressions.kinds import ItemKind, Kind
-from protocol.expressions.names import names_in_form
+from protocol.expressions.names import kinds_of_items, names_everywhere
 from protocol.expressions.rules import Scope, rules_of
 from protocol.expressions.syntax import Call, Literal, Macro, Name, Node, children, expanded, parse, walk
 from protocol.expressions.types import history_target
@@ -98,7 +98,7 @@ class Examples:
     def __init__(self, protocol: Protocol, form: Form, check: Check) -> None:
         self.protocol, self.form, self.check = protocol, form, check
         self.zone = protocol.trial.site.time_zone
-        self.names = names_in_form(protocol, form)
+        self.names = {**names_everywhere(protocol), **kinds_of_items(form.items)}
         self.tree = expanded(parse(check.violated), protocol.definitions)
         self.expression: Expression = rules_of(protocol).compile(check.violated, self.names)
         self.reads = tuple(dict.fromkeys(self._reads(self.tree, {})))
