@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.addresses import address
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.visit_status import (
     COMPLETE,
@@ -137,14 +137,17 @@ def matrix(
         today=today,
         words=_("%(place)s, %(done)s of %(all)s forms"),
         trial_locked=access.trial.locked_at is not None,
+        slug=access.trial.slug,
     )
-    base = reverse("patients:listing", args=[access.trial.slug])
-    rows = []
-    for patient in patients:
-        url = f"{base}{patient.code}/"
-        cells = [_cell(patient, code, url, plans, known) for code in codes]
-        rows.append(MatrixRow(patient, url, note_of(patient), cells))
-    return rows
+    return [
+        MatrixRow(
+            patient,
+            address("reports:casebook", access.trial.slug, patient.code),
+            note_of(patient),
+            [_cell(patient, code, plans, known) for code in codes],
+        )
+        for patient in patients
+    ]
 
 
 def note_of(patient: Patient) -> str:
@@ -204,14 +207,14 @@ class _Known:
     today: date
     words: str
     trial_locked: bool
+    slug: str
 
 
-def _cell(
-    patient: Patient, code: str, base: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known
-) -> MatrixCell:
+def _cell(patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known) -> MatrixCell:
     visit = known.visits.get((patient.pk, code))
     if visit is None:
-        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", base)
+        casebook = address("reports:casebook", known.slug, patient.code)
+        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", casebook)
     plan = plans[visit.protocol_id or patient.protocol_id][code]
     stages = known.stages.get(visit.pk, {})
     state, flags = visit_standing(
@@ -228,7 +231,8 @@ def _cell(
     form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first
     if form and stages:
         form = first_unfinished(plan.forms, stages)
-    url = f"{base}visits/{code}/{form}/" if form else f"{base}visits/{code}/"
+    route, *more = ("patients:form", form) if form else ("patients:visit",)
+    url = address(route, known.slug, patient.code, code, *more)
     return MatrixCell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
 
 

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from accounts.addresses import address
 from patients.models import Patient, Visit
 from reports.home import event_grades, recruitment, selection, tasks
 from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, page_of, visits_of
@@ -47,7 +48,7 @@ def home(request: TrialRequest) -> HttpResponse:
         "accrual": recruitment.accrual(work),
         "events": event_grades.event_grades(work),
         "measures": measures.measures(work),
-        "next_visits": [_next_visit(visit, work.today, request.path) for visit in work.next_visits()],
+        "next_visits": [_next_visit(visit, work.today, access.trial.slug) for visit in work.next_visits()],
         "may_screen": access.may(P.SCREEN) and access.trial.recruiting and not access.trial.locked_at,
         "sign_here": access.may(P.SIGN) and grid["chosen"].name == "unsigned",
         "report_on": _shortcuts(grid["rows"]) if access.may(P.REPORT_EVENT) else [],
@@ -103,7 +104,7 @@ def _shortcuts(rows: Sequence[MatrixRow]) -> list[MatrixRow]:
     return [row for row in rows if row.patient.state == Patient.State.ENROLLED][:MOST_SHORTCUTS]
 
 
-def _next_visit(visit: Visit, today: date, base: str) -> NextVisit:
+def _next_visit(visit: Visit, today: date, slug: str) -> NextVisit:
     planned = visit.planned_on or visit.window_from or today
     open_now = visit.window_from is not None and visit.window_from <= today
     days = (planned - today).days
@@ -112,5 +113,5 @@ def _next_visit(visit: Visit, today: date, base: str) -> NextVisit:
     else:
         tone, status = "none", _("in %(days)s d") % {"days": days}
     when = _("Today") if days == 0 else briefly(planned, today)
-    url = f"{base}patients/{visit.patient.code}/"
+    url = address("patients:visit", slug, visit.patient.code, visit.key)
     return NextVisit(visit.patient.code, url, visit.code, when, tone, status)

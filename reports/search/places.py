@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.addresses import address
 from patients.models import Patient, Record, Visit
 from patients.participation.visit_status import OPEN_PATIENTS
 from protocol.document.design import UNSCHEDULED
@@ -34,7 +34,7 @@ class Hit:
 
 def casebook_url(access: Access, patient: Patient) -> str:
     """Return the address of a patient's casebook."""
-    return reverse("reports:casebook", args=[access.trial.slug, patient.code])
+    return address("reports:casebook", access.trial.slug, patient.code)
 
 
 def places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
@@ -104,15 +104,15 @@ def _begun(visits: Sequence[Visit], forms: set[str]) -> dict[int, list[str]]:
 def _hits(access: Access, visit: Any, forms: set[str], begun: Sequence[str]) -> list[Hit]:
     language, versions = reader_language(), access.trial.all_rules
     rules = [versions[visit.under], *versions.values()]
-    url = f"{casebook_url(access, visit.patient)}visits/{visit.key}/"
+    where = access.trial.slug, visit.patient.code, visit.key
     title, name = _title(rules, visit, language), f"{visit.patient.code} {visit.key}"
     if not forms:
-        return [Hit(url, name, f"{title}, {visit.get_state_display().lower()}")]
+        return [Hit(address("patients:visit", *where), name, f"{title}, {visit.get_state_display().lower()}")]
     cancelled = visit.state == Visit.State.CANCELLED
     asked = [] if cancelled else [form for form in _forms_at(rules[0], visit.code) if form in forms]
     titles = {form: next(each.form(form) for each in rules if form in each.forms).title for form in forms}
     return [
-        Hit(f"{url}{form}/", f"{name} – {titles[form].in_language(language)}", title)
+        Hit(address("patients:form", *where, form), f"{name} – {titles[form].in_language(language)}", title)
         for form in dict.fromkeys([*asked, *begun])
     ]
 

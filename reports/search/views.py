@@ -16,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.addresses import address
 from audit import events
 from dosing.models import Preparation
 from patients.models import Identity, Patient
@@ -151,7 +152,7 @@ def _products(access: Access, text: str) -> list[Hit]:
     rows = rows.filter(Q(lot__icontains=text) | Q(donor_code__icontains=text))
     return [
         Hit(
-            f"{casebook_url(access, row.patient)}infusions/{row.infusion.number}/preparation/",
+            address("dosing:preparation", access.trial.slug, row.patient.code, row.infusion.number),
             _("%(code)s infusion %(number)s") % {"code": row.patient.code, "number": row.infusion.number},
             " · ".join(filter(None, [row.lot, row.donor_code])),
         )
