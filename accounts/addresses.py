@@ -29,7 +29,8 @@ def address(name: str, *parts: str | int) -> str:
     """Return what `reverse(name, args=parts)` returns, for parts that satisfy the route.
 
     A page with a thousand cells asks for the same few routes: each is reversed once per process and its parts are
-    filled in. Raises NoReverseMatch for an unknown route, a wrong number of parts, or a part that takes no number (a UUID).
+    filled in. Raises NoReverseMatch for an unknown route, a wrong number of parts, or a part that takes no number
+    (a UUID).
     """
     fixed = _fixed_text(name, len(parts), get_script_prefix())
     filled = (f"{quote(str(part), safe=_SAFE)}{text}" for part, text in zip(parts, fixed[1:], strict=True))
