@@ -1,4 +1,4 @@
-"""The export of a study: sealed, consistent, streamed, and registered with its hash (PRV-04)."""
+"""Export of a study: sealed, from one snapshot, streamed, and registered with its hash (PRV-04)."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,7 +24,7 @@ from trials.permissions import Permission
 
 
 def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[StudyTable]:
-    """Yield every table of the export, in the order of the archive."""
+    """Yield all tables of the export in archive order."""
     yield from study_tables(trial, sees_treatment=sees_treatment)
     yield from form_tables(trial, sees_files=sees_files)
     yield trail_table(trial, sees_treatment=sees_treatment, sees_files=sees_files)
@@ -40,9 +40,9 @@ def export(
     label: str,
     sees_files: bool = False,
 ) -> Iterator[bytes]:
-    """Seal the trail, register the start, and return the bytes of the zip, with the attached files if they may.
+    """Seal the trail, register the start, and return the bytes of the zip as an iterator.
 
-    When the last byte was taken, row counts and hash are registered too.
+    Row counts and the hash are registered after the last byte is read. Attached files are included with `sees_files`.
     """
     detail = {"purpose": purpose, "format": "csv", "treatment": sees_treatment, "files": sees_files}
     events.record(
@@ -59,7 +59,7 @@ def export(
 def _pieces(
     trial: Trial, detail: dict[str, Any], actor: Actor | None, *, by: User | None, label: str
 ) -> Iterator[bytes]:
-    """Write the archive. Runs while the answer is sent, after the request: the actor is taken along."""
+    """Yield the archive. It runs after the request has ended, so the actor of the request is passed in."""
     at = timezone.now()
     archive, seen = Archive(written_at=at), list[StudyTable]()
     sees_treatment, sees_files = bool(detail["treatment"]), bool(detail["files"])
@@ -87,7 +87,7 @@ def _pieces(
 
 
 def attached_files(trial: Trial) -> Iterator[tuple[str, bytes]]:
-    """Yield place in the archive and bytes of every file that a form holds now. A damaged one is left out."""
+    """Yield (path in the archive, bytes) of every file that a record holds now. Damaged files are omitted."""
     asked = {
         (form.code, item.name): item
         for version in trial.versions.all()
@@ -107,5 +107,5 @@ def attached_files(trial: Trial) -> Iterator[tuple[str, bytes]]:
 
 
 def _see(trial: Trial, detail: dict[str, Any]) -> str:
-    """Return the right needed to know of this export: one with the treatment tells of arms."""
+    """Return the permission needed to see this export in the register. An export with the treatment reveals arms."""
     return str(Permission.SEE_TREATMENT) if trial.masked and detail["treatment"] else ""
