@@ -118,8 +118,6 @@ class QualityRows:
             rows = rows.filter(beyond)
         return rows.order_by("patient_id", "pk")
 
-    # Forms not begun
-
     def _visits(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         due = Q(state=Visit.State.HELD) | overdue(self.access.trial.today)
         rows = self._narrowed(Visit.objects.visible_to(self.access.user).filter(due), place, form="")
@@ -150,8 +148,6 @@ class QualityRows:
             for code in sorted(required_at(rules, visit.code) - begun)
             if self.wanted.form in ("", code)
         ]
-
-    # What was captured
 
     def _records(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         rows = self._narrowed(self._of_kind(Record.objects.visible_to(self.access.user)), place, form="form")
