@@ -53,6 +53,7 @@ class Populator:
 
     def __init__(self, trial: Trial, people: dict[str, User], password: str, seed: int) -> None:
         self.trial, self.people, self.password = trial, people, password
+        # One generator per trial: a change in one protocol does not change the other trial's patients.
         self.rng = Random(f"{seed} {trial.slug}")
         self.today = trial.today
         self.zone = trial.rules.trial.site.time_zone
@@ -204,6 +205,7 @@ class Populator:
                 if asked.when == "available" and self.rng.random() > AVAILABLE:
                     continue
                 place = casebook.place(asked.form, visit.key)
+                # Some forms get implausible values, so that checks raise queries.
                 odd = 0.004 if self.rng.random() < 0.3 else 0.0
                 how = Simulation(
                     on=on,
@@ -251,6 +253,7 @@ class Populator:
                 return
             start = self.moment(on, self.hour(on), 40 + infusion.number)
             end = self.moment(on, self.hour(on) + 1, 10 + self.rng.randint(0, 30))
+            # Today's infusion may not have ended yet.
             if end.earliest > timezone.now():
                 return
             known = last_weight(infusion)
@@ -297,6 +300,7 @@ class Populator:
         if rules.dosing is None or (slot and not rules.arm(slot.arm).cells):
             return None
         limits = rules.dosing.cells_per_kg
+        # Below the target where the permitted range is wide enough, as in real products.
         share = (
             Decimal(self.rng.randint(80, 100)) / 100
             if limits.lowest * 10 <= limits.target * 8

@@ -19,6 +19,7 @@ from trials.permissions import Permission as P
 SHOWN = 30
 
 
+# Each kind of document needs a permission of its own, which `ask_for` checks.
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
 def documents(request: TrialRequest) -> HttpResponse:
     """Show the documents that this user may request and those requested. A POST requests one."""

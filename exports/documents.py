@@ -108,6 +108,7 @@ def make(key: str) -> None:
     if not _begin(row):
         return
     with (
+        # `_make` sets the role from the requester's present rights.
         acting(user=row.asked_by, system="documents", role="", origin="task"),
         translation.override(row.language),
     ):
@@ -116,6 +117,7 @@ def make(key: str) -> None:
         except (NotPrinted, SealBroken) as refused:
             _fail(row, str(refused))
         except Exception:
+            # The page shows this; raising again makes the worker log the traceback.
             _fail(row, _("Something went wrong while this was made. The administrator finds it in the log."))
             raise
 
@@ -198,6 +200,7 @@ def forget(*, now: datetime) -> tuple[int, int]:
     old = now - timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
     storage, forgotten = documents_storage(), 0
     for row in Document.objects.filter(state=State.READY, finished_at__lte=old):
+        # Before the row is changed: if this fails, the row still names the file and the next run deletes it.
         storage.delete(row.file)
         forgotten += Document.objects.filter(pk=row.pk).update(state=State.FORGOTTEN, touched_at=now)
     stalled = Document.objects.filter(state=State.WORKING, touched_at__lte=now - STALLED_AFTER)

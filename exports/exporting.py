@@ -52,6 +52,7 @@ def export(
         detail={**detail, "stage": "started"},
         see=_see(trial, detail),
     )
+    # Before the first byte is sent, so that a broken seal can still be shown as an error.
     seals.seal(reason="export")
     return _pieces(trial, detail, current_actor(), by=by, label=label)
 
@@ -72,10 +73,12 @@ def _pieces(
     last = manifest(
         trial=trial, by=label, purpose=detail["purpose"], at=at, unblinded=sees_treatment, tables=seen
     )
+    # One snapshot for all tables: rows of one table never refer to rows that another lacks.
     with snapshot():
         yield from archive.stream(watched(), last, attached_files(trial) if sees_files else ())
     finished = {**detail, "stage": "finished", "sha256": archive.sha256}
     finished["rows"] = {file.name: file.rows for file in archive.files}
+    # After the snapshot, whose transaction is read-only on PostgreSQL. The request and its actor are gone by now.
     with resuming(actor):
         events.record(
             kind=events.AccessKind.EXPORTED,

@@ -16,6 +16,7 @@ from trials.access import Access
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
 
+# Longer than setting a document may take (LONGEST_SECONDS), during which no progress is stored.
 STALLED_AFTER = timedelta(minutes=20)
 UNNOTICED_AFTER = timedelta(seconds=30)
 

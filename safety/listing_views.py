@@ -107,6 +107,7 @@ def _found(request: TrialRequest, chosen: dict[int, int]) -> list[AdverseEvent]:
     if any(abs(pk) >= 2**63 for pk in chosen):
         raise Http404
     rows = list(events_of(request).filter(pk__in=list(chosen)).order_by("patient_id", "number"))
+    # An event that the user may not see refuses all: none is left out silently.
     if len(rows) != len(chosen):
         raise Http404
     attach_reviews(rows)

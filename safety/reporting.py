@@ -51,6 +51,7 @@ def report_event(
         _refuse_after_lock(patient, answers)
     else:
         refuse_when_locked(patient)
+    # Checked under the lock, so that the second click finds the event of the first.
     if save_key and (twin := patient.adverse_events.filter(save_key=save_key).first()):
         return twin
     stored = columns(patient, answers)
@@ -123,6 +124,7 @@ def review_events(
     """
     if not events:
         raise ValidationError(_("Choose at least one event."))
+    # Read again and locked: an event may have changed since the page was shown.
     chosen = AdverseEvent.objects.select_for_update(of=("self",)).select_related("patient__trial")
     rows = list(chosen.filter(pk__in=[event.pk for event in events]))
     problems = [problem for row in rows if (problem := not_reviewable(row, versions.get(row.pk)))]

@@ -82,6 +82,7 @@ class Audience:
         shown = moment.display(self.language)
         if moment.precision != "minute":
             return shown
+        # The stored text ends with the offset, followed by the zone in brackets.
         offset = moment.iso.partition("[")[0][-6:]
         return shown if shown.endswith(offset) else f"{shown} {offset}"
 

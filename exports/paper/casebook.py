@@ -91,6 +91,7 @@ def _parts(audience: Audience, codes: list[str], progress: Progress) -> Iterator
         with snapshot():
             patient = Patient.objects.select_related("protocol").get(trial=audience.trial, code=code)
             part = PatientPaper(patient, audience).content()
+        # Outside the snapshot, whose transaction is read-only on PostgreSQL.
         progress(GATHERED * (number + 1) // len(codes))
         yield part
 

@@ -31,6 +31,7 @@ def main(template: str, data: str, made: str, out: str) -> None:
 
 def pdf(template: str, content: Any, made: dict[str, Any]) -> bytes:
     """Return the document as tagged PDF/UA-1."""
+    # Imported here, because only workers have it (requirements/worker.txt).
     import typst
 
     inputs = {"data": content, "made": made}

@@ -91,6 +91,7 @@ def _changed(states: Sequence[tuple[bool, Mapping[str, Any], tuple[Any, ...]]]) 
             if old == new or (old in EMPTY and new in EMPTY):
                 continue
             if name not in first:
+                # A value entered after completion was blank in the complete form: it counts as changed.
                 first[name] = None if completed else new
                 if not completed:
                     continue

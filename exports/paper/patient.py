@@ -164,6 +164,7 @@ class PatientPaper:
 
     def _column(self, model: Any, name: str, changed: past.Past) -> Part:
         """Return one changed column with its first value, worded as in the audit trail."""
+        # An unsaved row with only this column, so that the wording is the trail's own.
         first = model(**{name: changed.original})
         told = {change.code: change for change in column_changes(model, None, first, self.audience.reader)}
         field = next(field for field in model._meta.concrete_fields if field.attname == name)

@@ -65,6 +65,7 @@ def _stream(file: BinaryIO, head: Mapping[str, Any], parts: Iterable[Any], most:
 
     def write(text: str) -> None:
         nonlocal size
+        # A lone surrogate has no UTF-8 form; it must not make the document fail.
         piece = text.encode("utf-8", "replace")
         digest.update(piece)
         size += file.write(piece)
@@ -101,6 +102,7 @@ def _set(template: str, data: Path, made: dict[str, Any], out: Path) -> None:
     except subprocess.TimeoutExpired:
         raise NotPrinted(_("Setting the document took too long. Ask for fewer patients at a time.")) from None
     except subprocess.CalledProcessError as error:
+        # A partial file must not be taken for a document.
         with suppress(FileNotFoundError):
             out.unlink()
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]

@@ -82,6 +82,7 @@ class Archive:
 
     def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, table: StudyTable) -> Iterator[bytes]:
         digest, count, size = hashlib.sha256(), [0], 0
+        # The size is unknown until the table is written, so the entry must allow for more than 2 GiB.
         with archive.open(self._entry(table.file), "w", force_zip64=True) as entry:
             for chunk in csv_chunks(table.header, table.rows(), count):
                 digest.update(chunk)

@@ -162,6 +162,7 @@ def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
     rows = Record.objects.filter(patient__trial=trial, form=form)
     rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
     sources = [*(column.source for column in KEYS), *ASKED]
+    # Small chunks: a row holds all answers of a form.
     return rows.values_list(*sources, "values").iterator(chunk_size=200)
 
 

@@ -19,6 +19,7 @@ from exports.tables.trail_labels import TrailLabels, event_label
 from trials.models import Trial
 from trials.permissions import Permission
 
+# Rows read at once: larger chunks cost much more memory.
 CHUNK = 500
 COLUMNS = (
     TableColumn("at", "", "When (UTC)"),

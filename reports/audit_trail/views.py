@@ -208,6 +208,7 @@ def trail(request: TrialRequest) -> HttpResponseBase:
 def reader_of(trial: Trial, people: Sequence[User]) -> Reader:
     """Return a Reader with the user's language and the site's time zone."""
     reader = Reader(language=reader_language(), zone=trial.rules.trial.site.time_zone)
+    # Nearly every entry refers to these rows: loaded once, not again for each page.
     reader.found = {User: {person.pk: person for person in people}, Trial: {trial.pk: trial}}
     reader.found[ProtocolVersion] = {trial.protocol_id: trial.protocol}
     return reader
@@ -272,6 +273,7 @@ def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
         "address": entry.address,
         **free,
     }
+    # A subject may contain typed text, such as the term of an event.
     typed = {*free, "subject"}
     return [csv_text(told[name], free_text=name in typed) for name in CSV_HEAD]
 

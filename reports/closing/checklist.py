@@ -100,6 +100,7 @@ def in_study(standing: PointCount) -> Counts:
 
 def visits(standing: PointCount) -> Counts:
     """Count planned visits whose window has opened and that are neither held nor missed."""
+    # No visit is due after the end of study.
     due = Coalesce(F("patient__ended_on"), standing.trial.today)
     rows = standing.rows(Visit).filter(state=Visit.State.PLANNED, window_from__lte=due)
     return _by_patient(rows.exclude(patient__state=Patient.State.SCREEN_FAILED))

@@ -90,6 +90,7 @@ def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
 def page_of(patients: QuerySet[Any], number: int) -> tuple[list[Patient], bool]:
     """Return the patients of page `number` (from 1), and whether there are more."""
     first = (number - 1) * ROWS
+    # One row more than shown tells whether there is a next page.
     rows = list(patients.order_by("number")[first : first + ROWS + 1])
     return rows[:ROWS], len(rows) > ROWS
 

@@ -106,6 +106,7 @@ class Work:
     def forms(self) -> list[FormCount]:
         """Return the records by form, visit and stage. A log record has no visit and is never required."""
         records = self._rows(Record).exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE)
+        # A visit keeps the version it was held under; other records count under the patient's.
         version = Coalesce("visit__protocol_id", "patient__protocol_id")
         keys = records.values_list(version, "visit__code", "form", "stage")
         counted = keys.annotate(number=Count("pk"), oldest=Min("created_at"))

@@ -114,6 +114,7 @@ class QualityRows:
         if self.wanted.form and form:
             rows = rows.filter(**{form: self.wanted.form})
         if place.row:
+            # Keyset paging: the database continues in the index, whatever the number of earlier rows.
             beyond = TupleGreaterThan(Tuple(F("patient_id"), F("pk")), (place.patient, place.row))
             rows = rows.filter(beyond)
         return rows.order_by("patient_id", "pk")
@@ -176,8 +177,10 @@ class QualityRows:
         if self.wanted.kind == CHECK:
             return rows.filter(Exists(OPEN_CHECK.filter(record=OuterRef("pk"))))
         if self.wanted.kind == MISSING:
+            # A coarse filter: records that match for another reason get no flag later.
             return rows.annotate(text=Cast("values", TextField())).filter(text__contains='"missing"')
         if self.wanted.kind == LATE:
+            # The day at the site, not the day in UTC.
             entered = TruncDate(Coalesce("completed_at", self.now), tzinfo=self.access.trial.zone)
             latest = entered - timedelta(days=self.wanted.days)
             return rows.annotate(entered_on=entered).filter(visit__held_on__lt=latest)

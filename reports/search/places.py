@@ -74,6 +74,7 @@ def named(versions: Collection[Protocol], text: str) -> tuple[set[str], set[str]
     if not visits:
         visits = {visit.code for visit in known if _holds([*visit.title.root.values()], words)}
     forms = {code for code, form in asked if rest and _holds([*form.title.root.values(), code], rest)}
+    # A visit code together with words that name no form: nothing matches both.
     if rest and not forms and visits and rest != words:
         return set(), set()
     return forms, visits if not forms or rest != words else set()

@@ -72,6 +72,7 @@ def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
     )
     found = rows.select_related("patient").first() if number else None
     if number:
+        # Recorded even if nothing is found: the search used identifying data.
         events.record(
             kind=events.AccessKind.IDENTITY_SEEN,
             trial_id=access.trial.pk,
