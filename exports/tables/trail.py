@@ -24,7 +24,7 @@ CHUNK = 500
 COLUMNS = (
     TableColumn("at", "", "When (UTC)"),
     TableColumn("site_time", "", "When, on the clock of the site"),
-    TableColumn("table", "", "StudyTable"),
+    TableColumn("table", "", "Table"),
     TableColumn("row", "", "Key of the row"),
     TableColumn("sequence", "", "Number of the change in its table"),
     TableColumn("kind", "", "+ created, ~ changed, - deleted, ! access event"),
