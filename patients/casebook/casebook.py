@@ -75,7 +75,7 @@ class FormPlace:
 
     @property
     def key(self) -> str:
-        """Return the key of the location, unique for the patient: `D28/vitals`, or `medication/3` for row 3 of a log."""
+        """Return the key of the location, unique for the patient: `D28/vitals`, or `medication/3` for a log row."""
         return f"{self.visit.key}/{self.form.code}" if self.visit else f"{self.form.code}/{self.repeat}"
 
     @property
