@@ -1,4 +1,4 @@
-"""The rows of a log, and striking out a form that was entered in error."""
+"""Pages of a log, and the page that strikes out a form entered in error."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def logs(request: TrialRequest, code: str, form: str) -> HttpResponse:
 def strike(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
-    """Mark a form as entered in error, with a reason."""
+    """Strike out a form as entered in error, with a reason."""
     casebook, place = located(request, code, form, visit, repeat)
     record = casebook.record(place)
     if record is None:
