@@ -1,4 +1,4 @@
-"""After an amendment: what was captured stays what it was, and the consent comes first (DAT-09, P11-11)."""
+"""After an amendment captured forms stay under their version, and re-consent precedes new data (DAT-09, P11-11)."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -31,7 +31,7 @@ def trial(walking: Trial) -> Trial:
 
 @pytest.fixture
 def patient(trial: Trial, doctor: User) -> Patient:
-    """A patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
+    """Return a patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
     return captured(trial, by=doctor)
 
 
@@ -132,7 +132,7 @@ class TestWhatWasCaptured:
             hold_visit(visit=Visit.objects.get(patient=patient, code="D60"), on=walk.NOW.date(), by=doctor)
 
     def test_a_past_visit_is_not_short_of_forms_that_came_later(self, patient, amended, doctor, manager):
-        """Visits held stay as they were: version 1.1 asks for a walk on day 7, this patient's day 7 is over."""
+        """A held visit keeps its forms: version 1.1 adds a walk on day 7, this patient's day 7 was before."""
         walk.moved(patient, amended, by=manager)
         with pytest.raises(LookupError):
             opened(patient, doctor).place("walk", "D7")
@@ -148,7 +148,7 @@ class TestWhatWasCaptured:
     def test_a_row_that_was_being_typed_when_the_patient_moved_is_shown_again(
         self, patient, amended, doctor, manager
     ):
-        """DAT-11: a new row of a log made under the version before is no server error, and is not lost."""
+        """DAT-11: a new log row typed under the earlier version causes no server error and is not lost."""
         desk = build.client(doctor)
         address = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/notes/1/"
         typed = {**hidden(desk.get(address)), "note": "Slept well", "_action": "draft"}
@@ -221,7 +221,7 @@ class TestConsent:
     def test_what_is_complete_may_be_corrected_meanwhile_and_stays_under_its_version(
         self, patient, amended, doctor, manager
     ):
-        """A correction is no new data: a query can be answered before the patient comes to sign."""
+        """A correction is no new data: a query can be answered before the patient signs again."""
         record = Record.objects.get(patient=patient, form="vitals", visit__code="D7")
         walk.moved(patient, amended, by=manager)
         saved = amend(record, doctor, {**walk.VITALS, "pulse": "70"})

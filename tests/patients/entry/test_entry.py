@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 def whole(patient: Patient) -> dict[str, Any]:
-    """Vital signs that answer all that is needed, nothing unusual."""
+    """Return complete vital signs without an unusual value."""
     measured = f"{patient.screened_on}T09:00{'+02:00' if is_summer(patient.screened_on) else '+01:00'}"
     return {**WHOLE, "measured_at": f"{measured}[Europe/Brussels]", "temp": "36.70"}
 
@@ -72,7 +72,7 @@ def test_a_form_is_complete_when_all_that_is_needed_is_answered(patient: Patient
 
 
 def test_a_missing_code_answers_an_item(patient: Patient, nurse: User) -> None:
-    """DAT-02: not done is an answer, blank is none."""
+    """DAT-02: “not done” is an answer, a blank is none."""
     values = {**whole(patient), "gcs_eye": {"missing": "NA", "reason": "sedated"}}
     assert completed(at(patient, nurse), nurse, values).record.values["gcs_eye"] == {
         "missing": "NA",
@@ -93,7 +93,7 @@ def test_completing_names_every_item_that_stands_in_the_way(patient: Patient, nu
 
 
 def test_a_form_waits_for_the_answer_that_decides_what_it_asks(patient: Patient, nurse: User) -> None:
-    """Undetermined is not no: a pregnancy test is not complete because nobody has said yet that she is a woman."""
+    """Undetermined is not no: a pregnancy test cannot be completed while the sex is not captured."""
     place = at(patient, nurse, "pregnancy_test")
     with pytest.raises(NotComplete) as refused:
         completed(place, nurse, {})
@@ -131,7 +131,7 @@ def test_the_same_rendered_form_is_saved_once(patient: Patient, nurse: User) -> 
 def test_what_was_typed_after_the_first_press_is_not_taken_for_a_double_click(
     patient: Patient, nurse: User
 ) -> None:
-    """REL-13: one rendered form sent twice, the second time with more: both are stored, and no conflict."""
+    """REL-13: one rendered form sent twice, the second time with more values: both are stored, without a conflict."""
     place = at(patient, nurse)
     draft(place, nurse, {"hr": "72"}, key="one")
     more = draft(place, nurse, {"hr": "72", "rr": "18"}, key="one")

@@ -1,4 +1,4 @@
-"""A save reads the answers that the rules of its form read, and leaves the others in the database."""
+"""A save reads only the values that the rules of its form need, and leaves the others in the database."""
 
 import pytest
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def filled(slug: str) -> Casebook:
-    """The casebook of a patient with a record of every form at every visit, and a row in every log."""
+    """Return the casebook of a patient with a record of every form at every visit and a row in every log."""
     patient = build.enrolled(trial=build.trial(slug))
     casebook = Casebook.opened(user=build.user(trial=patient.trial), trial=patient.trial, code=patient.code)
     known = {(record.visit_id, record.form) for record in casebook.records}
@@ -70,7 +70,7 @@ def test_answers_that_no_rule_reads_stay_in_the_database(django_assert_num_queri
 
 
 def test_what_was_read_from_a_page_is_not_read_twice_and_what_was_not_is_checked() -> None:
-    """P11-06: a verb trusts only values that were read for this very form."""
+    """P11-06: a save trusts only values that were parsed for this form."""
     rules = build.trial().rules
     form, other = rules.form("vitals"), rules.form("demography")
     values = read(form, {"hr": ["072"]}, Clock("Europe/Brussels")).values
