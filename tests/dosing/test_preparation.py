@@ -209,7 +209,7 @@ class TestTheBag:
 
 
 class TestOneDonor:
-    """CEL-11: in Liège infusions 2 and 3 come from the donor of the first; another donor is refused without a reason."""
+    """CEL-11: in Liège infusions 2 and 3 come from the donor of the first; another donor needs a reason."""
 
     @pytest.fixture(autouse=True)
     def _two_infusions(self, patient, laboratory, laboratory_acts):

@@ -51,7 +51,7 @@ class TestList:
         ],
     )
     def test_what_waits_for_me_depends_on_my_role(self, people, trial: Trial, role, items):
-        """Roles that enter data answer; the role that raised a query closes it; queries of checks are closed by either."""
+        """Roles that enter data answer; the role that raised a query closes it; either closes those of checks."""
         assert listed(people[role], trial, waiting="mine") == items
 
     @pytest.mark.parametrize(
