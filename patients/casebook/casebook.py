@@ -44,7 +44,7 @@ def _held(patient: int) -> Any:
 
 def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
     """Return all records; `read` holds the values, as text, of the forms in `forms` and of `form` at the visit."""
-    # A compiled query takes no list of values: the form codes are one text, `,vitals,blood,`, searched with commas.
+    # A compiled query takes no list of values: `forms` is one text, `,vitals,blood,`, searched with commas.
     named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
     rows = Record.objects.filter(patient=patient).alias(named=named).defer("values").order_by("pk")
     wanted = Case(When(Q(named__gt=0) | Q(form=form, visit=visit), then=F("values")))
@@ -109,7 +109,7 @@ class Casebook:
 
     patient: Patient
     visits: list[Visit]
-    # Set if the casebook was read for a save: records then have no marks, and values only where its rules read them.
+    # Set if the casebook was read for a save: records then have no marks, and values only where rules read them.
     around: FormPlace | None = None
     _records: list[Record] | None = field(default=None, repr=False)
     _consent: list[Consent | None] = field(default_factory=list, repr=False)

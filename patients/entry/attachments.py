@@ -131,7 +131,7 @@ def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: 
     if (there := Attachment.objects.filter(**facts).first()) is not None:
         return there
     key, storage = secrets.token_hex(16), attachment_storage()
-    # Bytes before the row: a crash in between leaves bytes without a row (`_strays`), never a row without bytes.
+    # Bytes before the row: a crash in between leaves bytes without a row (`_strays`), not the reverse.
     storage.save(key, ContentFile(data))
     try:
         with transaction.atomic():
@@ -167,7 +167,7 @@ def clear(*, before: datetime) -> tuple[int, int]:
     gone = 0
     for row in Attachment.objects.filter(uploaded_at__lt=before).order_by("pk"):
         if not _is_held(row):
-            # The row is deleted first: a crash in between leaves bytes without a row, which the next run deletes.
+            # The row first: a crash in between leaves bytes without a row, which the next run deletes.
             with transaction.atomic():
                 row.delete()
             attachment_storage().delete(row.key)

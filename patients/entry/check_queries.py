@@ -55,7 +55,7 @@ def reconcile(
 
 def _write(opened: list[Query], answered: list[Query], corrected: list[Query], by: User) -> None:
     closing = ["state", "closed_at", "closed_because"]
-    # The person closes a query by confirming the value; the rest the system does on the person's behalf (AUD-10).
+    # Confirming a value is the person's act; the rest the system does on the person's behalf (AUD-10).
     if answered:
         Query.objects.bulk_update(answered, closing)
     with acting(user=by, system="checks"):

@@ -12,7 +12,7 @@ from audit.trail import Concealed, Trail
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
 
-# An item's value holds its file. Everybody may read name, kind and size; storage key and hash need `see_files`.
+# Of the file in an item's value everybody may read name, kind and size; storage key and hash need `see_files`.
 OF_FILES = Concealed(parts=("file", "sha256"), may="see_files")
 
 
@@ -43,7 +43,7 @@ class Attachment(models.Model):
         patient="patient_id",
         trial="patient__trial_id",
         final=True,
-        # Clinical rows are never deleted; an upload whose form was never saved is not clinical (`clear_uploads`).
+        # Clinical rows are never deleted, but an upload whose form was never saved is none (`clear_uploads`).
         deletable=True,
         concealed=Concealed(
             columns=("key", "sha256"),

@@ -93,7 +93,7 @@ def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: U
         raise ValidationError({"reason": _("Say why these patients are moved.")})
     if not patients or len(patients) > AT_ONCE:
         raise ValidationError(_("Choose between one and %(most)s patients.") % {"most": AT_ONCE})
-    # Locks the trial's row before the patients' rows, in the order of a screening and of `review.locks.hold_trial`.
+    # Locks the trial's row before those of the patients, in the same order as `review.locks.hold_trial`.
     to.trial = put_in_force(to.trial)
     rows = _held(patients, to.trial)
     _refuse_moved_meanwhile(patients, rows)
@@ -190,7 +190,7 @@ def _to_sign(
     order = [version.pk for version in chain]
     if to.pk not in order or consent is None:
         return ""
-    # Every version passed counts, not only the last: the patient never signed what an earlier amendment asked for.
+    # Every version passed counts: the patient has not signed what a skipped amendment asked for either.
     passed = chain[order.index(patient.protocol_id) + 1 : order.index(to.pk) + 1]
     asked = any(version.rules.amendment and version.rules.amendment.reconsent for version in passed)
     waiting = patient.reconsent_version and consent.version != patient.reconsent_version
