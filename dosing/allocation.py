@@ -24,7 +24,7 @@ from protocol.document.design import Arm
 from protocol.document.document import Protocol
 from trials.models import Trial
 
-# Slots per stratum, as a multiple of the target: spare ones for whole blocks, replacements, early withdrawals.
+# Slots per stratum, as a multiple of the target: spare ones for whole blocks, replacements, withdrawals.
 RESERVE = 2
 
 
@@ -83,7 +83,7 @@ def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | No
     trial = patient.trial
     if trial.rules.allocation is None:
         return None
-    # One allocation at a time in a trial: concurrent requests take the slots in order, without a gap (RND-02).
+    # One allocation at a time in a trial: concurrent ones take the slots in order, without a gap (RND-02).
     Trial.objects.select_for_update().get(pk=trial.pk)
     taken = AllocationSlot.objects.filter(patient=patient).first()
     if taken is not None:

@@ -109,7 +109,7 @@ class Casebook:
 
     patient: Patient
     visits: list[Visit]
-    # Set if the casebook was read for a save: records then have no marks, and values only where rules read them.
+    # Set if read for a save: the records then have no marks, and values only where the rules read them.
     around: FormPlace | None = None
     _records: list[Record] | None = field(default=None, repr=False)
     _consent: list[Consent | None] = field(default_factory=list, repr=False)

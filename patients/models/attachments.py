@@ -12,7 +12,7 @@ from audit.trail import Concealed, Trail
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
 
-# Of the file in an item's value everybody may read name, kind and size; storage key and hash need `see_files`.
+# Everybody may read name, kind and size of the file in a value; storage key and hash need `see_files`.
 OF_FILES = Concealed(parts=("file", "sha256"), may="see_files")
 
 

@@ -118,7 +118,7 @@ class Record(models.Model):
     repeat = models.PositiveIntegerField(default=1)
     state = models.CharField(_("status"), max_length=12, choices=State)
     values = models.JSONField()
-    # Rises when values or state change. A save names the version the person saw; a newer one is not overwritten.
+    # Rises when values or state change. A save names the version the person saw and overwrites no newer one.
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True)

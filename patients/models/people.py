@@ -136,7 +136,7 @@ class Consent(models.Model):
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="consents")
     type = models.CharField(_("given by"), max_length=30, choices=Type)
     version = models.CharField(_("version of the form"), max_length=40)
-    # `given` is the moment as entered, with its UTC offset; `given_at` the same instant, for order and limits.
+    # `given` is the moment as entered, with its UTC offset; `given_at` the same instant, for ordering.
     given = models.CharField(_("date and time"), max_length=60)
     given_at = models.DateTimeField()
     capacity_regained_on = models.DateField(_("capacity regained on"), null=True)

@@ -27,8 +27,8 @@ def verify(*, patient: Patient, seen: Sequence[SeenVersion], by: User, role: str
     standing = standing_items(patient)
     versions = {each.record: each.version for each in seen}
     blanks = []
-    # Blank planned items are marked with the last answered one: a value entered there later undoes the mark, so
-    # it is unverified whatever writes it.
+    # Blank planned items are marked with the last answered one: a value entered there later undoes the mark,
+    # so it is unverified whatever writes it.
     done = [record for record in records if not to_verify(record, standing.get(record.pk, ()))]
     for record in done:
         left = set(planned(record)) - set(standing.get(record.pk, ()))

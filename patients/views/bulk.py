@@ -186,7 +186,7 @@ def ask_about_forms(request: TrialRequest) -> HttpResponse:
     """Raise queries on one item of several captured forms."""
     if request.method == "POST" or "all" not in request.GET:
         return ask_page(request, rows_sent(request), back="patients:forms")
-    # “All” sends the filter of the listing, not its keys. One row more than allowed shows that there are more.
+    # “All” sends the filter of the listing, not its keys. One row above the limit shows that there are more.
     rows = records_of(request).exclude(state=Record.State.STRUCK_OUT)
     filterset = RecordFilter(request.GET, queryset=rows, access=request.access)
     found = filterset.qs if filterset.is_valid() else rows.none()
