@@ -137,7 +137,7 @@ def patient_of(target: Target) -> Patient | None:
 
 def hold_trial(trial: Trial) -> Trial:
     """Return the trial's row, with it and the rows of all its patients locked until the transaction ends."""
-    # Each step of a patient locks the patient's row, so every other write in the trial now waits. The rows are
+    # Each step of a patient locks the patient's row, so every other write in the trial now waits. Rows are
     # locked in the order of keys, as wherever several patients are locked, against deadlocks.
     row = Trial.objects.select_for_update(of=("self",)).get(pk=trial.pk)
     list(Patient.objects.select_for_update().filter(trial=row).order_by("pk").values_list("pk"))
