@@ -49,6 +49,7 @@ __all__ = [
 
 State = Infusion.State
 MOST_ML = 5000
+# After the end of study an infusion given before it may still be recorded or amended (`_times` checks the day).
 TREATED = (Patient.State.ENROLLED, Patient.State.ENDED)
 WORDS = (
     "weight_confirmation", "interrupted", "interruption_reason", "premedication", "tolerated", "tolerance_note",
@@ -231,6 +232,7 @@ def _times(patient: Patient, started: Moment, ended: Moment) -> dict[str, str]:
         return {"ended": _("The end must be after the start (%(start)s).") % {"start": _said(started)}}
     if ended.earliest > timezone.now():
         return {"ended": _("This time has not come yet. Check the date.")}
+    # Inclusion and end of study are days at the site, so the start is compared as a day at the site.
     day = started.earliest.astimezone(patient.trial.zone).date()
     if patient.enrolled_on and day < patient.enrolled_on:
         text = _("The patient was included on %(day)s: nothing can be given before.")

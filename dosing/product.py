@@ -115,6 +115,7 @@ def _fill(
 
 
 def _set_dose(product: Preparation, finding: DoseFinding | None) -> None:
+    # Rounded for storage only: its position in the range was decided on the unrounded dose.
     product.cells_per_kg = finding.cells_per_kg.quantize(Decimal("0.01")) if finding else None
     product.dose_finding = finding.position if finding else ""
 

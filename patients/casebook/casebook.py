@@ -51,6 +51,7 @@ def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
     return rows.annotate(read=Cast(wanted, TextField()))
 
 
+# Every row of VISITS joins the same patient: it is made once (`joined_once`).
 VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, today=date)
 HELD = CompiledQuery(_held, patient=int)
 RECORDS = CompiledQuery(_read_for, patient=int, forms=str, form=str, visit=int)

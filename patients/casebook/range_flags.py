@@ -65,6 +65,7 @@ def subjects_of(trial: Trial, patients: Iterable[int] | None = None) -> dict[int
     if patients is not None:
         rows = rows.filter(patient__in=patients)
     found: dict[int, tuple[date, dict[str, Any]]] = {}
+    # In ascending order: of several records of a form the last one is kept.
     standing = rows.exclude(state=Record.State.STRUCK_OUT).order_by("pk")
     for patient, day, form, values in standing.values_list(
         "patient", "patient__screened_on", "form", "values"

@@ -166,6 +166,7 @@ def _write(patient: Patient, before: ProtocolVersion, changes: Sequence[VisitCha
         wanted: dict[str, Any] = {"position": change.position, **days}
         if change.kind == "added":
             wanted |= {"state": Visit.State.PLANNED, "protocol_id": None}
+        # A visit that the new version does not plan keeps its old version, which defines its title and forms.
         elif change.kind == "cancelled":
             wanted |= {"state": Visit.State.CANCELLED, "protocol_id": before.pk}
         elif change.kind == "kept" and change.plan is None:

@@ -52,6 +52,7 @@ def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent
     consent = current_consent(patient)
     if consent is None or consent.type == Consent.Type.PATIENT:
         raise ValidationError(_("The consent in force was given by the patient: nothing needs confirming."))
+    # Compared with the day of the consent at the site, which may differ from the UTC day.
     if regained_on < consent.given_at.astimezone(patient.trial.zone).date():
         raise ValidationError({"regained_on": _("This day is before the consent that needs confirming.")})
     consent.capacity_regained_on = regained_on

@@ -186,6 +186,7 @@ def sign_eligibility(
         raise ValidationError({"conclusion": _("Choose eligible or not eligible.")})
     if inclusion_on < patient.screened_on:
         raise ValidationError({"inclusion_on": _("The inclusion cannot be before the screening.")})
+    # Evaluated under the lock: the records may have changed since the page was shown.
     evaluation = evaluate(patient, inclusion_on=inclusion_on)
     if conclusion == Conclusion.ELIGIBLE:
         _refuse_unless_eligible(patient, evaluation)

@@ -40,6 +40,7 @@ def screen(
         raise ValidationError(_("This trial does not recruit at present: nobody can be screened."))
     not_in_the_future(screened_on, trial, "screened_on")
     number = next_number(trial)
+    # Looked up under the lock, so that the second of two clicks finds the patient of the first.
     if save_key and (twin := trial.patients.filter(save_key=save_key).first()):
         return twin
     _refuse_known(trial, identity.get("hospital_number", ""))

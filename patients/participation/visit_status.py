@@ -25,6 +25,7 @@ VALID_SIGNATURE = Signature.objects.filter(
     target_type=Record._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
 )
 # The stage of a record as an SQL expression, for queries that count forms without reading them.
+# The most advanced stage comes first: a locked form may be signed and verified as well.
 STAGE = Case(
     When(locked_at__isnull=False, then=Value(LOCKED)),
     When(Exists(VALID_SIGNATURE), then=Value(SIGNED)),

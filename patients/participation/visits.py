@@ -76,6 +76,7 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
         raise ValidationError({"on": _("This day is before the screening.")})
     if on > patient.trial.today:
         raise ValidationError({"on": _("This day has not come yet. Check the year.")})
+    # The version is fixed now: a later amendment does not change the forms of a held visit.
     visit.state, visit.held_on, visit.missed_reason = Visit.State.HELD, on, ""
     visit.protocol_id = visit.protocol_id or patient.protocol_id
     visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])

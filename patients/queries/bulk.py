@@ -64,6 +64,7 @@ def raise_queries(
         raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
     refuse_too_many(len(chosen))
     records = _held({record for record, _item in chosen})
+    # Looked up under the locks, so that the second of two clicks finds the queries of the first.
     if already := list(Query.objects.filter(opened_by=by, batch=batch)):
         return already
     wanted = [Target(records[record], item) for record, item in chosen if record in records]

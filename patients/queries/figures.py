@@ -55,6 +55,7 @@ def days_to_answer(trial: Trial) -> float | None:
 
     A query of a check that was confirmed in the same save was never open and does not count.
     """
+    # Changes only (`~`): a query that was closed in the save that raised it has a single row of type `+`.
     rows = history_model(Query)._default_manager.filter(
         history_trial=trial.pk, history_type="~", state__in=(Query.State.ANSWERED, Query.State.CLOSED)
     )

@@ -101,6 +101,7 @@ def _carry_on(query: Query, to: str, text: str, *, by: User, role: str) -> Query
     words = worded(text)
     query.record.patient = held(query.patient)
     refuse_when_held(query.record)
+    # Read again under the lock: a colleague may have answered or closed the query since the page was shown.
     row: Query = Query.objects.select_for_update().get(pk=query.pk)
     if row.state == to and _said_last(row, words, by):
         return row

@@ -87,6 +87,7 @@ def complete_records(patient: Patient, visit: str = "") -> list[Record]:
 
 def _place(record: Record) -> tuple[Any, ...]:
     visit = record.visit
+    # The rows of logs belong to no visit: they come last.
     at = (visit.position, visit.number) if visit else (99_999, 0)
     order = list(record.protocol.rules.forms)
     return (*at, order.index(record.form) if record.form in order else len(order), record.repeat)

@@ -41,6 +41,7 @@ def mark(*, patient: Patient, seen: Sequence[SeenVersion], kind: str, by: User, 
     patient = held(patient)
     refuse_when_locked(patient)
     records = _read(patient, seen)
+    # Read under the lock: a colleague may have marked some of the items since the page was shown.
     standing = set(of_patient(patient, kind).values_list("record_id", "item"))
     fresh = [
         Mark(

@@ -40,6 +40,7 @@ def in_force(patient: Patient, **only: Any) -> list[Record]:
 
 def _place(record: Record) -> tuple[Any, ...]:
     visit = record.visit
+    # The rows of logs belong to no visit: they come last.
     at = (visit.position, visit.number) if visit else (99_999, 0)
     return (*at, record.form, record.repeat)
 
@@ -59,6 +60,7 @@ def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: 
         .select_related("protocol", "visit", "patient__trial")
         .filter(pk__in=list(seen))
     )
+    # Checked on the locked rows: a colleague may have changed a form since it was read.
     for row in rows:
         refuse_when_locked(row.patient)
         refuse_locked_place(row, row.visit)

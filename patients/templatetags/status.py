@@ -69,6 +69,7 @@ def _drawn(state: str, flags: tuple[str, ...], language: str) -> tuple[SafeStrin
     if state == "not_started" and (urgent := [flag for flag in flags if flag != "query"]):
         shown = urgent[0]
         flags = tuple(flag for flag in flags if flag == "query")
+    # Safe HTML: each part is the result of `format_html`.
     corner = [_glyph(flag, low=flag != "query") for flag in flags if flag != "due"]
     return mark_safe("".join([_glyph(shown), *corner])), words_of(shown, flags)  # noqa: S308
 
