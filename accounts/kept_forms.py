@@ -87,7 +87,7 @@ def kept_data(request: HttpRequest) -> QueryDict | None:
 
 
 def forget_saved(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Delete the stored fields after the refilled form was saved, which is answered by a redirect."""
+    """Delete the stored fields if the response is a redirect, which means that the refilled form was saved."""
     token = request.POST.get(KEPT_FIELD, "") if request.method == "POST" else ""
     saved = TOKEN.fullmatch(token) and 300 <= response.status_code < 400
     if saved and request.user.is_authenticated:

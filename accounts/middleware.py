@@ -55,6 +55,7 @@ class SessionLimitsMiddleware:
             return HttpResponseRedirect(reverse("account_change_password"))
         response = self.get_response(request)
         kept_forms.forget_saved(request, response)
+        # Computers on a ward are shared: no page of a signed-in user stays in the browser's cache (PRV-05).
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
         return response
@@ -66,6 +67,7 @@ class SessionLimitsMiddleware:
         return _told("closed") if _wants_no_page(request) else self._keep_and_ask(request, "closed")
 
     def _end(self, request: HttpRequest, reason: str) -> HttpResponseBase:
+        # The receiver of user_logged_out reads it, to record a time-out instead of a sign-out.
         request.session_ended = reason  # type: ignore[attr-defined]
         logout(request)
         if _wants_no_page(request):
@@ -84,7 +86,7 @@ class SessionLimitsMiddleware:
 
 
 def _asked_by_the_page(request: HttpRequest) -> bool:
-    """Return True if the page itself polls (session time, state of a document): no sign of a present user."""
+    """Return True if the page itself polls (session time, state of a document), without the user's doing."""
     if request.method not in SAFE:
         return False
     return request.path == reverse("account_session") or request.headers.get("HX-Trigger") == "document-state"

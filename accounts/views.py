@@ -84,6 +84,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
         rows = UserSession.objects.filter(user_id=request.user.pk).exclude(
             session_key=request.session.session_key
         )
+        # A number of more digits fits no key column and would be a server error.
         get_object_or_404(rows, pk=int(pk) if pk.isascii() and pk.isdigit() and len(pk) < 19 else 0).end()
     else:
         session_limits.end_sessions(user=cast(User, request.user), but=request.session.session_key or "")
@@ -105,6 +106,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def _back(request: HttpRequest) -> HttpResponseRedirect:
     address = request.POST.get("next", "")
+    # Only URLs of this site: an open redirect would help phishing.
     safe = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
     return HttpResponseRedirect(address if safe else settings.LOGIN_REDIRECT_URL)
 

@@ -34,6 +34,7 @@ class _Change(ABC):
         sql = self._built.get(connection.vendor)
         if sql is None:
             sql = self._built[connection.vendor] = self._sql(connection.ops.quote_name)
+        # As in Django's own writes: an error also breaks the surrounding atomic block.
         with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return cursor.rowcount
@@ -83,6 +84,7 @@ class CompiledDelete(_Change):
 
 def _field(model: type[models.Model], name: str) -> Any:
     field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    # Such a field writes an SQL expression instead of a plain value.
     if hasattr(field, "get_placeholder"):
         raise ValueError(f"{name} is not written as it is.")
     return field

@@ -26,6 +26,7 @@ def rights() -> dict[str, str]:
         found[model._meta.db_table] = ALL if trail_of(model).deletable else CHANGE
         found[history_model(model)._meta.db_table] = READ
     found |= dict.fromkeys(append_only_tables(), ADD)
+    # A signature may be invalidated and not changed otherwise.
     found[signature_table()] = f"{ADD}, UPDATE ({', '.join(INVALIDATION)})"
     return found
 

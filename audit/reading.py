@@ -56,6 +56,7 @@ class Entry:
 
     @property
     def _same_life(self) -> Any:
+        # A created row has no earlier state, although a deleted row may have had its key.
         return self.before if self.row.history_type == "~" else None
 
     @property
@@ -197,6 +198,7 @@ def _keys(parts: list[Source], after: TrailPosition | None, size: int) -> list[K
             params += compiled[1]
     if not selects:
         return []
+    # Rows of one time are ordered by source and key, so that a position always means the same row.
     query = f"{' UNION ALL '.join(selects)} ORDER BY 2 DESC, 1, 3 DESC LIMIT {size + skip}"
     with connection.cursor() as cursor:
         cursor.execute(query, params)
@@ -216,12 +218,14 @@ def _compiled(rows: Any) -> tuple[str, list[Any]] | None:
 def _ordered(source: Source, after: TrailPosition | None, size: int) -> Any:
     rows = source.rows
     if after:
+        # Inclusive: the rows of exactly this time that were shown already are skipped in `_keys`.
         rows = rows.filter(**{f"{source.time}__lte": after.at})
     rows = rows.order_by(f"-{source.time}", f"-{source.key}")
     return rows.values(at_time=models.F(source.time), row_key=models.F(source.key))[:size]
 
 
 def _utc(at: datetime | str) -> datetime:
+    # SQLite returns text without an offset.
     moment = parse_datetime(at) if isinstance(at, str) else at
     assert moment is not None  # noqa: S101 (a column of our own)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

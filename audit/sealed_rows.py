@@ -114,6 +114,7 @@ def _form(field: Any, connection: BaseDatabaseWrapper) -> SealedForm:
 
 
 def _microseconds(text: str) -> str:
+    # Django writes no fraction to SQLite if it is zero.
     return text if len(text) == 26 else f"{text}.000000"
 
 

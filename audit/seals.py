@@ -212,6 +212,7 @@ def _unsealed(marks: dict[str, int]) -> Iterator[Part]:
                 part.add(key, leaf)
                 if len(part.keys) >= min(PART_ROWS, left):
                     break
+            # Rolled-back transactions leave gaps: there may be no row up to the mark.
             if not part.keys:
                 break
             after, left = part.keys[-1], left - len(part.keys)

@@ -60,6 +60,7 @@ def sign_many(
     made = Signature.objects.bulk_create(
         _signature(target, meaning=meaning, by=by, zone=zone) for target in _stored(targets)
     )
+    # Robust: a failing seal must not make a stored signature look refused.
     transaction.on_commit(lambda: seals.seal(reason="signature"), robust=True)
     return made
 
@@ -146,6 +147,7 @@ def _stored(targets: Sequence[Any]) -> list[Any]:
         return []
     model = type(targets[0])
     rows = model._base_manager.select_for_update(of=("self",)).select_related(*_relations(model))
+    # Locked in key order, so that two signers of the same rows cannot deadlock.
     found = rows.order_by("pk").in_bulk([target.pk for target in targets])
     return [found[target.pk] for target in targets]
 

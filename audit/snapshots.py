@@ -46,6 +46,7 @@ def _select(source: Source, keys: list[int]) -> str:
 
 def _before(source: Source) -> str:
     if source.of is None:
+        # PostgreSQL needs the same column types in every part of a UNION.
         return "NULL" if connection.vendor == "sqlite" else "NULL::jsonb"
     table, key = source.model._meta.db_table, source.of._meta.pk.column
     return (

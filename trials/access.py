@@ -103,6 +103,7 @@ def trial_page(
                 return redirect_to_login(request.get_full_path())
             needed = see if request.method in SAFE else change
             access = access_to(user=request.user, slug=slug)
+            # Before 405 and 403, which would reveal that the trial exists.
             if access is None:
                 raise Http404
             request.access, request.trial = access, access.trial  # type: ignore[attr-defined]

@@ -153,6 +153,7 @@ def remove_factors(*, user: User, reason: str, by: User) -> None:
 
 def _may_manage(user: User, by: User) -> None:
     _not_oneself(user, by)
+    # An account serves all trials of its user: only an administrator of all of them may change it.
     managed = Delegation.objects.active().filter(user=by, role__in=MANAGING).values("trial_id")
     if Delegation.objects.active().filter(user=user).exclude(trial_id__in=managed).exists():
         raise ValidationError(

@@ -13,6 +13,7 @@ from audit.triggers.tables import columns_by_table, existing_tables
 def install(using: str = "default") -> None:
     """Drop our triggers and create them again from the models, for the tables and columns that exist."""
     connection = connections[using]
+    # In one transaction, so that no write slips in between dropping and creating.
     with transaction.atomic(using=using):
         remove(using)
         _run(connection, _statements(connection))

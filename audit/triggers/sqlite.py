@@ -138,6 +138,7 @@ def _invalidation(table: TrackedTable) -> list[str]:
 
 def _covering(table: TrackedTable, changed: str = "") -> list[str]:
     """Return SQL that invalidates the signatures on the rows above that cover this row."""
+    # A serious adverse event reported after the lock belongs to no casebook signature (docs/locking.md).
     spared = f"NEW.\"{table.locks.unless}\" = ''" if table.locks and table.locks.unless else ""
     when = " AND ".join(f"({part})" for part in (changed, spared) if part) or "TRUE"
     return [_invalidate(each.label, each.column, when) for each in table.covered_by]
@@ -159,6 +160,7 @@ def _undoing(table: TrackedTable) -> list[str]:
     marks, name = table.marks, f'"{table.marks.name}"'
     path = f"'$.\"' || {name}.item || '\"'"
     before, after = (f'json_extract({row}."{marks.items}", {path})' for row in ("OLD", "NEW"))
+    # json_extract returns 1 for both 1 and true, so the JSON types are compared too.
     kinds = " IS NOT ".join(f'json_type({row}."{marks.items}", {path})' for row in ("OLD", "NEW"))
     beside = tuple(column for column in table.signed if column != marks.items)
     item = f"{name}.item <> '' AND ({after} COLLATE BINARY IS NOT {before} OR {kinds} OR {differs(beside)})"
@@ -173,6 +175,7 @@ def _undoing(table: TrackedTable) -> list[str]:
         f'"{marks.clears}" IS NOT NULL AND EXISTS (SELECT 1 FROM {name} WHERE {here} AND '
         f"{name}.kind = '{marks.kind}' AND (({item}) OR ({whole})))"
     )
+    # The column is emptied first: its condition looks for marks that are still in force.
     return [
         clear,
         undo.format(old=next(told), new=next(told)) + f"({item})",

@@ -65,6 +65,7 @@ def _amendment(protocol: Protocol) -> Iterator[Problem]:
 
 
 def _arms(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    # Counted in the raw file: an arm of the wrong shape is reported itself.
     arms = raw.get("arms")
     count = len(arms) if isinstance(arms, list) else 0
     if protocol.trial.is_masked and count < 2:
@@ -126,6 +127,7 @@ def _infusions(protocol: Protocol, raw: Mapping[str, Any]) -> Iterator[Problem]:
     planned = protocol.dosing.infusions if protocol.dosing else 0
     for visit in protocol.visits:
         yield from _infusion_of(visit, planned)
+    # Counted in the raw file: a visit of the wrong shape is not also reported as missing.
     visits = raw.get("visits")
     written = [visit for visit in visits if isinstance(visit, dict)] if isinstance(visits, list) else []
     numbers = [visit.get("infusion") for visit in written]

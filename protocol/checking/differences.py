@@ -181,6 +181,7 @@ def _properties(name: str, value: Any) -> Iterator[tuple[str, str | Order]]:
         yield _joined(name, "order"), Order(tuple(str(each[_key(each)]) for each in value))
         for each in value:
             known_by = _key(each)
+            # An element without further properties must differ from a missing one.
             yield from _properties(_joined(name, str(each[known_by])), _but(each, known_by) or "✓")
     elif value is not None and value != () and value != []:
         yield name, _written(value)

@@ -85,6 +85,7 @@ def _columns(path: str, item: Item, form: Form) -> Iterator[Problem]:
         place = f"{path}.columns.{column.name}"
         if column.type in ("rows", "file"):
             yield Problem(f"{place}.type", f"{column.type} inside rows do not exist")
+        # A condition in a row sees the cells and the items of the form under their bare names.
         if column.name in form:
             yield Problem(place, "the form has an item of this name")
         yield from _item(place, column)

@@ -101,6 +101,7 @@ def _place(error: ErrorDetails) -> Place:
 
 
 def _is_internal(step: str) -> bool:
+    # Steps that pydantic adds for keys of a mapping, branches of a union and validators.
     return step == "[key]" or step in ("int", "constrained-int") or "(" in step or "[" in step
 
 

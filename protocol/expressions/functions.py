@@ -25,6 +25,7 @@ def _before(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
 
 
 def _on_or_before(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
+    # Without two clock times, local days are compared.
     if a.precision == b.precision == "minute":
         return a.earliest <= b.earliest
     fewest, most = moments.days_between(a, b, zone)
@@ -70,6 +71,7 @@ def _arithmetic(compute: Callable[..., float]) -> Callable[..., Any]:
         try:
             result = compute(*numbers)
         except (ArithmeticError, ValueError):
+            # The logarithm of 0 or an overflow decides nothing and must not break the page.
             return ABSENT
         return float(result) if math.isfinite(result) else ABSENT
 

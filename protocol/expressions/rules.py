@@ -215,6 +215,7 @@ class ItemRules:
     def calculated(self, scope: Scope) -> dict[str, str]:
         """Return the calculated values that the known values decide, by name, in stored form."""
         values = {name: value for name, value in scope.form_values.items() if name not in self._calculated}
+        # Stored results are left out above: a stale one must not enter another calculation.
         working, results = scope.with_values(values), {}
         for name, expression in self._calculated.items():
             result = expression.evaluate(working) if self.is_shown(name, working) else HIDDEN

@@ -39,6 +39,7 @@ class _Score:
 def _taken(value: Any) -> Any:
     if value is ABSENT:
         return None
+    # repr is the shortest decimal of the double: a dose of 0.1 is exactly at the printed limit.
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 

@@ -96,6 +96,7 @@ class OverRows:
             return ABSENT
         answers = [self.body.value(InRow(values, self.variable, row)) for row in rows]
         undecided = any(answer is ABSENT for answer in answers)
+        # One row may decide although others are undetermined.
         if self.macro == "exists" and any(answer is True for answer in answers):
             return True
         if self.macro == "all" and any(answer is False for answer in answers):
@@ -146,6 +147,7 @@ class RangeCompared:
             return ABSENT
         compare = _COMPARE[self.sign]
         one, other = compare(left[0], right[1]), compare(left[1], right[0])
+        # The ends decide an ordering; for equality, values between the ends matter too.
         exact = left[0] == left[1] and right[0] == right[1]
         apart = left[1] < right[0] or left[0] > right[1]
         if self.sign in EQUALITIES and not (exact or apart):

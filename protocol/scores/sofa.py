@@ -26,6 +26,7 @@ _SUPPORTED: Final = ScoreTable(
 _PLATELETS: Final = ScoreTable(
     (">=", "150", 0), (">=", "100", 1), (">=", "50", 2), (">=", "20", 3), otherwise=4
 )
+# One table per unit: at their limits the printed columns do not convert into each other.
 _BILIRUBIN: Final[Mapping[str, ScoreTable]] = {
     "mg/dL": ScoreTable(("<", "1.2", 0), ("<", "2.0", 1), ("<", "6.0", 2), ("<", "12.0", 3), otherwise=4),
     "umol/L": ScoreTable(("<", "20", 0), ("<", "33", 1), ("<", "102", 2), ("<=", "204", 3), otherwise=4),

@@ -158,6 +158,7 @@ def shown_number(number: str, entered: str, item: Item) -> str:
     """
     exact = Decimal(number)
     wanted = item.decimal_places
+    # A small number that would round to 0 keeps significant digits instead.
     if wanted is None or (exact and not _rounded(exact, wanted)):
         digits = max(len(Decimal(entered).as_tuple().digits), FEWEST_DIGITS)
         wanted = max(digits - exact.adjusted() - 1, 0)

@@ -280,6 +280,7 @@ def _lettered(letter: str, today: dt.date, visit: dt.date | Moment | None) -> dt
 def _year(text: str, today: dt.date) -> int:
     year = int(text)
     if len(text) == 2:
+        # Two digits mean this century up to next year, else the last century.
         year += 2000 if 2000 + year <= today.year + 1 else 1900
     if not FIRST_YEAR <= year <= LAST_YEAR:
         sentence = gettext_noop("The year %(year)s is outside %(first)s to %(last)s.")

@@ -168,6 +168,7 @@ def canonical(text: str) -> str | None:
     if len(whole) + len(fraction) > MOST_DIGITS:
         raise ValueRefused(gettext_noop("This number has more than %(digits)s digits."), digits=MOST_DIGITS)
     number = f"{whole}.{fraction}" if fraction else whole
+    # -0 is stored as 0.
     return f"-{number}" if matched[1] == "-" and number.strip("0.") else number
 
 
@@ -209,6 +210,7 @@ def _parse_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str
 
 def _parse_partial_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
     day, month, year = (_text(parts, name).strip() for name in ("day", "month", "year"))
+    # A whole date may be typed or pasted into the input of the day.
     whole = not (month or year or re.fullmatch(r"\d{0,2}", day, re.ASCII) or day.casefold() in UNKNOWN)
     text = _joined(day, month, year) if (day or month or year) and not whole else day or _text(parts)
     moment = _moment(text, parts, clock)

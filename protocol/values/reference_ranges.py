@@ -55,6 +55,7 @@ class Range:
         if on < self.effective_from or (self.effective_to is not None and on > self.effective_to):
             return False
         if ages is None:
+            # Without an age, only a range for all ages applies.
             return self.age_from == 0 and self.age_to is None
         return all(self.age_from <= age and (self.age_to is None or age < self.age_to) for age in ages)
 
@@ -91,6 +92,7 @@ class RangeSubject:
         if self.age is None or self.age_on is None:
             return None
         passed, exact = _years(min(self.age_on, on), max(self.age_on, on))
+        # Going back, a started year may cross a birthday.
         first = self.age + passed if on >= self.age_on else self.age - passed - (not exact)
         return (first,) if exact else (first, first + 1)
 

@@ -155,6 +155,7 @@ def add_ranges(
         made.append(row)
     with because(_("A new range follows")):
         for row in ended:
+            # A range that another line of the same file ends is not stored yet: bulk_create stores it below.
             if row.pk is not None:
                 row.save(update_fields=["effective_to"])
     return ReferenceRange.objects.bulk_create(made)

@@ -68,6 +68,7 @@ class Listing:
     def _check_sort(self, model: type[Model]) -> None:
         for column in self.columns:
             for name in column.sort:
+                # NULL has no place in a key comparison, and the databases sort it differently.
                 if model._meta.get_field(name).null:
                     raise ImproperlyConfigured(f"{column.name} cannot be sorted by {name}: it may be null")
         if not self.sorted_by.sort:
@@ -122,6 +123,7 @@ class Listing:
         """Objects of the page, and whether there are rows before and after it."""
         after, before = self._asked_key("after"), self._asked_key("before")
         if before is not None:
+            # Read backwards from the key, then reverse. One row more than the page shows that there are others.
             found = list(self._beside(before, reverse=True)[: PAGE_SIZE + 1])
             objects = found[:PAGE_SIZE][::-1]
             return objects, len(found) > PAGE_SIZE, bool(objects)

@@ -55,9 +55,11 @@ class ActorCursorMixin:
         if prefix is None:
             return super().execute(query, params, **options)  # type: ignore[misc]
         if params is not None:
+            # With parameters, psycopg reads % as a placeholder.
             prefix = prefix.replace("%", "%%")
         super().execute(f"{prefix};{text}", params, **options)  # type: ignore[misc]
         self._remember()
+        # Skip the result of set_config.
         self.nextset()  # type: ignore[attr-defined]
         return self
 
@@ -89,6 +91,7 @@ class ActorCursorMixin:
         return f"SELECT set_config('stroma.actor', {sql.quote(now, self.connection)}, true)"
 
     def _remember(self) -> None:
+        # In autocommit mode the setting ended with the message.
         if not self.connection.autocommit:
             self._told.actor = _actor_text()
 
