@@ -1,4 +1,4 @@
-"""Form fields for days and moments: one text input each, read as people type them (never `type=date`)."""
+"""Form fields for dates and moments: one text input each, parsed as typed (never `type=date`)."""
 
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ TIME_HELP = gettext_lazy("dd-MMM-yyyy hh:mm, 24-hour clock of the site (%(zone)s
 
 
 class MomentField(forms.CharField):
-    """A date with time on the site's clock; `precisions` says what is accepted. Cleans to a `Moment`."""
+    """A date with time in the time zone of the site. `precisions` lists the accepted ones. Cleans to a `Moment`."""
 
     def __init__(self, *, zone: str, precisions: tuple[str, ...] = ("minute",), **kwargs: Any) -> None:
         self.zone, self.precisions = zone, precisions
@@ -25,7 +25,7 @@ class MomentField(forms.CharField):
         self.widget.attrs.update({"autocomplete": "off", "data-moment": "minute"})
 
     def clean(self, value: Any) -> Moment | None:
-        """Return the moment, or None when empty and not required. Raises ValidationError with a sentence."""
+        """Return the moment, or None if empty and not required. Raises ValidationError with a message."""
         text = super().clean(value)
         if not text:
             return None
@@ -49,7 +49,7 @@ class DayField(forms.CharField):
         self.widget.attrs.update({"autocomplete": "off", "data-moment": "day"})
 
     def clean(self, value: Any) -> date | None:
-        """Return the day, or None when empty and not required. Raises ValidationError with a sentence."""
+        """Return the day, or None if empty and not required. Raises ValidationError with a message."""
         text = super().clean(value)
         if not text:
             return None

@@ -1,4 +1,4 @@
-"""The form that every step outside capture is: its fields, one verb, and the refusals beside their fields."""
+"""Base form for actions outside data entry: its fields, one action, and refusals beside the fields."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ DAY = "%d-%b-%Y"
 
 
 class DayField(forms.DateField):
-    """A day as `09-Oct-2025`, `9/10/2025` or `2025-10-09`."""
+    """A date typed as `09-Oct-2025`, `9/10/2025` or `2025-10-09`."""
 
     widget = forms.DateInput(format=DAY, attrs={"class": "w-short", "autocomplete": "off"})
 
@@ -22,7 +22,7 @@ class DayField(forms.DateField):
 
 
 class VerbForm(forms.Form):
-    """A form that ends in one verb: what the verb refuses is shown beside the field it names."""
+    """A form that ends in one action; the errors of the action are shown beside the fields they name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
@@ -33,7 +33,7 @@ class VerbForm(forms.Form):
         self.result: Any = None
 
     def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
-        """Call the verb and keep its result; tell whether it was done."""
+        """Call `verb` and store its result. Return False, with the errors in the form, if it refused."""
         try:
             self.result = verb(**arguments)
         except ValidationError as refusal:
@@ -42,7 +42,7 @@ class VerbForm(forms.Form):
         return True
 
     def refuse(self, refusal: ValidationError) -> None:
-        """Put the sentences beside the fields they name, or above the form."""
+        """Add the errors to the fields they name, or to the form."""
         if not hasattr(refusal, "error_dict"):
             self.add_error(None, refusal)
             return

@@ -1,4 +1,4 @@
-"""Days in the reader's language, months in letters."""
+"""Dates and language for the reader of the current request."""
 
 from datetime import date
 
@@ -8,15 +8,15 @@ from protocol.values.months import day_text
 
 
 def reader_language() -> str:
-    """Return the code of the language in which this request is answered."""
+    """Return the language code of the current request."""
     return get_language() or "en"
 
 
 def said(day: date) -> str:
-    """Return `09-Oct-2025`."""
+    """Return a date as `09-Oct-2025`."""
     return day_text(day, reader_language())
 
 
 def briefly(day: date, today: date) -> str:
-    """Return `09-Oct`, with the year when it is not this one."""
+    """Return a date as `09-Oct`, with the year if it is not the current one."""
     return said(day).removesuffix(f"-{today.year}")

@@ -1,4 +1,4 @@
-"""Months in letters: how they are written on screen and what people type, in English, French and Spanish."""
+"""Names of months: as printed, and as users type them in English, French and Spanish."""
 
 import datetime as dt
 import unicodedata
@@ -29,17 +29,17 @@ MONTH_NAMES = (
 
 
 def month_text(month: int, language: str = "en") -> str:
-    """`Oct`, `oct`, `janv`: the short name of month 1 to 12; English for a language without names."""
+    """Return the short name of month 1 to 12 (`Oct`, `oct`, `janv`); English for a language without names."""
     return MONTHS.get(language[:2], MONTHS["en"])[month - 1]
 
 
 def day_text(day: dt.date, language: str = "en") -> str:
-    """`09-Oct-2025`."""
+    """Return a date as `09-Oct-2025`."""
     return f"{day.day:02}-{month_text(day.month, language)}-{day.year:04}"
 
 
 def month_of(text: str) -> int:
-    """The month meant by digits or by the beginning of a name (`plain` text). Raises ValueRefused."""
+    """Return the month for digits or the beginning of a name (`plain` text). Raises ValueRefused."""
     if text.isdigit():
         if 1 <= int(text) <= 12:
             return int(text)
@@ -50,14 +50,14 @@ def month_of(text: str) -> int:
 
 
 def plain(text: str) -> str:
-    """Lower case, without accents or doubled spaces."""
+    """Return the text in lower case, without accents and repeated spaces."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join(bare.casefold().split())
 
 
 @cache
 def _month_prefixes() -> dict[str, int]:
-    """Every beginning of three letters or more that means one month only (`jui` is June or July)."""
+    """Return every beginning of at least three letters that means one month only (`jui` is June or July)."""
     meanings: dict[str, set[int]] = {}
     for prefix, month in _prefixes():
         meanings.setdefault(prefix, set()).add(month)

@@ -1,7 +1,7 @@
-"""A typed value that cannot be taken, told in a sentence.
+"""Refusal of a typed value, with a sentence for the user.
 
-The pure modules know nothing of Django, so a sentence travels as a template and its parameters;
-`sentence(translate)` puts it in the reader's language at the edge, where the language is known.
+The pure modules do not import Django: a refusal holds a template and its parameters, and `sentence(translate)`
+renders it in the reader's language.
 """
 
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def gettext_noop(sentence: str) -> str:
-    """Return the sentence unchanged: by this name `makemessages` finds it, as it does Django's own."""
+    """Return the sentence unchanged. `makemessages` finds texts by this name, as it finds Django's function."""
     return sentence
 
 
 class ValueRefused(ValueError):
-    """What was typed is not a value of the item's type; says what to type instead."""
+    """The typed text is not a value of the item's type; the message says what to type instead."""
 
     def __init__(self, template: str, **parameters: Any) -> None:
         self.template = template
@@ -22,7 +22,7 @@ class ValueRefused(ValueError):
         super().__init__(template, parameters)
 
     def sentence(self, translate: Callable[[str], str] = str) -> str:
-        """The sentence in the language of `translate`, English without one."""
+        """Return the sentence in the language of `translate`; in English without it."""
         return translate(self.template) % self.parameters if self.parameters else translate(self.template)
 
     def __str__(self) -> str:
