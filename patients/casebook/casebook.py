@@ -20,6 +20,7 @@ from patients.participation.reconsent import version_to_sign
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
 from protocol.expressions.rules import Scope, rules_of
+from protocol.values.parsing import Clock
 from trials.models import Delegation, ProtocolVersion, Trial
 
 
@@ -80,6 +81,16 @@ class FormPlace:
     def reads(self) -> frozenset[str]:
         """The forms whose captured answers the rules of the form read."""
         return rules_of(self.protocol.rules).form(self.form.code).reads
+
+    @property
+    def clock(self) -> Clock:
+        """The clock on which dates and times of the form are read."""
+        return Clock(self.protocol.rules.trial.site.time_zone, self.day)
+
+    @cached_property
+    def takes_files(self) -> bool:
+        """Whether files are attached to the form."""
+        return any(item.type == "file" for item in self.form.items)
 
     def holds(self, record: Record) -> bool:
         """Tell whether the record was captured here; at a visit it may be one that was struck out since."""

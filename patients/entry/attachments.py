@@ -41,11 +41,9 @@ def file_items(form: Form) -> list[Item]:
     return [item for item in form.items if item.type == "file"]
 
 
-def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> None:
-    """Store the files that came with a form and put what is known of each in `request.POST`. 400 for a foreign key."""
+def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> QueryDict:
+    """Store the files that came with a form; return the inputs with what is known of each. 400 for a foreign key."""
     items = file_items(place.form)
-    if not items:
-        return
     if request.FILES.keys() - {f"{item.name}-{UPLOAD}" for item in items}:
         raise BadRequest(_("The form was changed on its way. Open it again."))
     if request.FILES and entry_obstacle(casebook, place, casebook.record(place)):
@@ -55,7 +53,7 @@ def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> None:
         upload = request.FILES.get(f"{item.name}-{UPLOAD}")
         if upload is not None:
             posted[item.name] = _taken(upload, item, place, request.user, posted.get(item.name, ""))  # type: ignore[arg-type]
-    request.POST = posted  # type: ignore[assignment]
+    return posted
 
 
 def known(sent: QueryDict, place: FormPlace, *, was_kept: bool = False) -> QueryDict:

@@ -11,6 +11,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
+from patients.entry.controls import CONTROLS
 from protocol.document.items import Item
 from protocol.values import parsing
 from protocol.values.file_kinds import KIND_WORDS
@@ -216,6 +217,7 @@ class RowsWidget(AnswerWidget):
             "columns": [label for _column, label in columns],
             "rows": rows,
             "can_grow": (self.item.max_rows or len(rows) + 1) > len(rows),
+            "controls": CONTROLS,
         }
 
     def _length(self, name: str, parts: Parts) -> int:
