@@ -8,21 +8,7 @@ from django.http import QueryDict
 
 from patients.entry.answers import Answers
 from patients.entry.controls import CONTROLS
-from protocol.document.items import Form
-from protocol.values.parsing import NotOffered, Value
-from protocol.values.refusals import gettext_noop
-
-
-def choices_made(form: Form, inputs: QueryDict) -> dict[str, str]:
-    """Return by item which value was chosen. Raises NotOffered for an item or a choice that no page offers."""
-    found = {}
-    for name in inputs:
-        if name.startswith(CONTROLS.choose):
-            item, choice = name.removeprefix(CONTROLS.choose), inputs[name]
-            if item not in form or choice not in (CONTROLS.stored, CONTROLS.mine):
-                raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=f"{item}: {choice}")
-            found[item] = choice
-    return found
+from protocol.values.parsing import Value
 
 
 def resolved(answers: Answers, stored: Mapping[str, Value], taken: Set[str]) -> Answers:

@@ -17,7 +17,9 @@ from patients.entry import answers, attachments, conflicts
 from patients.entry.answers import Answers
 from patients.entry.controls import CONTROLS
 from patients.entry.saving import Entry
+from protocol.document.items import Form
 from protocol.values.parsing import NotOffered, Value, ValueRefused
+from protocol.values.refusals import gettext_noop
 from trials.models import ProtocolVersion
 
 LONGEST_KEY, LONGEST_NOTE = 64, 500
@@ -172,9 +174,21 @@ def _read(place: FormPlace, inputs: QueryDict, version: int) -> PostedPage:
         reason=inputs.get(CONTROLS.reason, ""),
         note=inputs.get(CONTROLS.note, ""),
         differs=tuple(inputs.getlist(CONTROLS.differs)),
-        choices=conflicts.choices_made(place.form, inputs),
+        choices=_choices(place.form, inputs),
         marked=frozenset(inputs.getlist(CONTROLS.marked)),
     )
+
+
+def _choices(form: Form, inputs: QueryDict) -> dict[str, str]:
+    """By item which of two values was chosen. Raises NotOffered for what no page offers."""
+    found = {}
+    for name in inputs:
+        if name.startswith(CONTROLS.choose):
+            item, choice = name.removeprefix(CONTROLS.choose), inputs[name]
+            if item not in form or choice not in (CONTROLS.stored, CONTROLS.mine):
+                raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=f"{item}: {choice}")
+            found[item] = choice
+    return found
 
 
 def _button(sent: str) -> tuple[Action, str]:
