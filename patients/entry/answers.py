@@ -64,7 +64,7 @@ class _Sent:
 
 
 class ReadValues(dict[str, Value]):
-    """Values that `read` made from what was typed into one form: `check` knows them to be stored values of it."""
+    """Values that `read` made from what was typed into one form: a verb knows them to be stored values of it."""
 
     def __init__(self, form: Form) -> None:
         super().__init__()
@@ -92,8 +92,6 @@ def read(form: Form, posted: Posted, clock: Clock) -> Answers:
 
 def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
     """The stored values without what is calculated. Raises ValueRefused for one that its item cannot have."""
-    if isinstance(values, ReadValues) and values.form is form:
-        return dict(values)
     kept = {}
     for name, value in values.items():
         if name not in form:

@@ -15,6 +15,7 @@ from audit.context import because
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
 from patients.entry import answers, check_queries, drafts
+from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
 from patients.entry.version_mapping import stored_answers, values_not_asked
@@ -180,8 +181,13 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
 
 
 def _values(entry: Entry, current: Record | None) -> dict[str, Value]:
-    """The answers to be stored, with the stored one wherever that was chosen."""
-    values = answers.check(entry.place.form, entry.values)
+    """The answers to be stored, with the stored one wherever that was chosen.
+
+    What was read from a page of this very form is not read twice; any other values may hold anything (P11-06).
+    """
+    form, values = entry.place.form, entry.values
+    is_read = isinstance(values, ReadValues) and values.form is form
+    values = dict(values) if is_read else answers.check(form, values)
     if entry.taken:
         return values_resolved(values, stored_answers(current, entry.place), entry.taken)
     return values
