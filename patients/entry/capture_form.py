@@ -15,8 +15,7 @@ from django.utils.translation import gettext as _
 
 from patients.casebook.known_values import KnownValue
 from patients.casebook.range_flags import reference_words, side_words
-from patients.entry import answers, not_done
-from patients.entry.answers import Answers
+from patients.entry import not_done
 from patients.entry.fields import AnswerField, RowsWidget
 from protocol.document.items import Form, Item, ItemGroup
 from protocol.expressions.rules import Labels
@@ -82,7 +81,7 @@ def form_for(
 
 
 class CaptureForm(forms.Form):
-    """The items of a protocol form as fields; `answers` are the stored values of what was sent."""
+    """The items of a protocol form as fields: shows what is stored or was typed, reads nothing."""
 
     def __init__(
         self, form: Form, *, clock: Clock, language: str, surroundings: FieldContext, **kwargs: Any
@@ -106,21 +105,6 @@ class CaptureForm(forms.Form):
             made.widget.results = self.surroundings.results
             made.widget.growing = self.surroundings.more_rows == item.name
         return made
-
-    @cached_property
-    def answers(self) -> Answers:
-        """What was sent, read once. Raises NotOffered for what no page offers."""
-        sent = dict(self.data.lists()) if isinstance(self.data, QueryDict) else {}
-        return answers.read(self.asked, sent, self.clock)
-
-    def full_clean(self) -> None:
-        """Read every item once; a refusal stands beside its item."""
-        self._errors = forms.utils.ErrorDict()
-        if not self.is_bound:
-            return
-        self.cleaned_data = dict(self.answers.values)
-        for where, refused in self.answers.refused.items():
-            self._errors.setdefault(where.partition("-")[0], self.error_class()).append(refused.sentence(_))
 
     def __getitem__(self, name: str) -> "BoundAnswer":
         """The bound field of an item."""

@@ -268,7 +268,7 @@ def _parts_of(path: str, sent: Mapping[str, list[str]]) -> dict[str, Any]:
 
 
 class AnswerField(forms.Field):
-    """An item as a form field: cleans to the stored value, None when blank; has no default."""
+    """An item as a form field: shows a stored value in its parts, and what was typed as it was typed. No default."""
 
     def __init__(
         self,
@@ -293,18 +293,3 @@ class AnswerField(forms.Field):
         if isinstance(value, list) and self.item.type == "rows":
             return Parts(rows=value)
         return Parts(parsing.typed(value, self.item, self.language))
-
-    def clean(self, value: Any) -> Any:
-        """The stored value. Raises ValidationError with the sentence of `protocol.values.parsing`."""
-        parts: Mapping[str, Any] = value or {}
-        try:
-            return parsing.parse({part: each or "" for part, each in parts.items()}, self.item, self.clock)
-        except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_), code="refused") from refused
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Tell whether the stored value would change."""
-        try:
-            return bool(self.clean(data) != initial)
-        except forms.ValidationError:
-            return True
