@@ -1,4 +1,4 @@
-"""Home: what waits for the reader, where every patient stands, how the trial goes."""
+"""The home page: outstanding work, the matrix of patients, and the progress of the trial."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MOST_SHORTCUTS = 12
 
 @dataclass(frozen=True, slots=True)
 class NextVisit:
-    """A line of the table of next visits."""
+    """One row of the table of next visits."""
 
     patient: str
     url: str
@@ -36,7 +36,7 @@ class NextVisit:
 
 @trial_page(see=P.SEE_TRIAL)
 def home(request: TrialRequest) -> HttpResponse:
-    """Show the work, the patients and the trial."""
+    """Show the reader's tasks, the patients and the trial's figures."""
     access, work = request.access, Work(request.access)
     grid = _grid(request, work)
     context = {
@@ -66,7 +66,7 @@ def _greeting(work: Work) -> str:
 
 
 def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
-    """Return the matrix of the patients asked for: `show` selects, `page` and `visits` turn the pages."""
+    """Return the context of the matrix: `show` selects patients, `page` and `visits` select rows and columns."""
     chosen = selection.chosen(request.GET.get("show", ""))
     visits = visits_of(work.trial.rules, work.earlier_rules)
     page, strips = _positive(request.GET.get("page")), -(-len(visits) // COLUMNS)
@@ -88,7 +88,7 @@ def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
 
 
 def _positive(text: str | None) -> int:
-    """Return the number in an address; 1 for anything else, so that a mangled link still opens."""
+    """Return the positive number in a URL parameter, or 1 for anything else: a damaged link still opens."""
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
@@ -100,7 +100,7 @@ def _address(request: TrialRequest, **changed: int) -> str:
 
 
 def _shortcuts(rows: Sequence[MatrixRow]) -> list[MatrixRow]:
-    """Return the patients on whom an event is most likely reported: those in follow-up."""
+    """Return the patients in follow-up, for whom an adverse event is most likely reported."""
     return [row for row in rows if row.patient.state == Patient.State.ENROLLED][:MOST_SHORTCUTS]
 
 
