@@ -24,6 +24,7 @@ from patients.participation.reconsent import version_to_sign
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
 from protocol.expressions.rules import Scope, rules_of
+from protocol.values.parsing import Clock
 from trials.models import Delegation, ProtocolVersion, Trial
 
 
@@ -88,6 +89,16 @@ class FormPlace:
     def reads(self) -> frozenset[str]:
         """Return the codes of the forms whose captured values the rules of this form read."""
         return rules_of(self.protocol.rules).form(self.form.code).reads
+
+    @property
+    def clock(self) -> Clock:
+        """The clock on which dates and times of the form are read."""
+        return Clock(self.protocol.rules.trial.site.time_zone, self.day)
+
+    @cached_property
+    def takes_files(self) -> bool:
+        """Whether files are attached to the form."""
+        return any(item.type == "file" for item in self.form.items)
 
     def holds(self, record: Record) -> bool:
         """Return True if the record was captured at this location, struck out or not."""

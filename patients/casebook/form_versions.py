@@ -35,6 +35,22 @@ def item_in(forms: Iterable[Form], name: str) -> Item | None:
     return next((form.item(name) for form in forms if name in form), None)
 
 
+def item_of(casebook: Casebook, form: Form, name: str) -> Item | None:
+    """Return an item of the form, also one that this version of it does not ask any more."""
+    return item_in([form], name) or item_in(forms_before(casebook, form, {name: None}), name)
+
+
+def path_label(casebook: Casebook, form: Form, path: str) -> str:
+    """Return what an item or a cell is called (`sbp`, `vitals-0-sbp`), in the reader's language."""
+    name, _dash, cell = path.partition("-")
+    item, language = item_of(casebook, form, name), reader_language()
+    label = item.label.in_language(language) if item else name
+    if not cell or item is None:
+        return label
+    row, _dash, column = cell.partition("-")
+    return f"{label} {int(row) + 1}, {item.column(column).label.in_language(language)}"
+
+
 def not_asked(
     form: Form, values: Mapping[str, Value], before: Sequence[Form], language: str
 ) -> list[ReadLine]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.casebook.edit_checks import check_answers
+from patients.casebook.edit_checks import checked
 from patients.models import Patient, Record
 from patients.participation.consent import current_consent
 from protocol.document.items import Form, Item
@@ -45,7 +45,7 @@ def _of_record(casebook: Casebook, record: Record) -> Iterator[Outdated]:
     form, rules = version.rules.form(record.form), rules_of(version.rules).form(record.form)
     if rules.calculates_from_elsewhere:
         place = FormPlace(casebook.patient, tuple(casebook.visits), visit, version, form)
-        now = check_answers(form, rules, casebook.scope(place, record.values)).values
+        now = checked(casebook, place, record.values).values
         for item in outdated_items(form, record.values, now):
             yield Outdated(record, item, record.values.get(item.name), now.get(item.name))
 

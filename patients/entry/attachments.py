@@ -41,14 +41,12 @@ def file_items(form: Form) -> list[Item]:
     return [item for item in form.items if item.type == "file"]
 
 
-def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> None:
-    """Store the files sent with a form and write the facts of each file into `request.POST`.
+def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> QueryDict:
+    """Store the files sent with a form; return the inputs with the facts of each file.
 
     Raises BadRequest for an upload to no item of the form, or a key that belongs to another patient, form or item.
     """
     items = file_items(place.form)
-    if not items:
-        return
     if request.FILES.keys() - {f"{item.name}-{UPLOAD}" for item in items}:
         raise BadRequest(_("The form was changed on its way. Open it again."))
     if request.FILES and entry_obstacle(casebook, place, casebook.record(place)):
@@ -59,7 +57,7 @@ def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> None:
         upload = request.FILES.get(f"{item.name}-{UPLOAD}")
         if upload is not None:
             posted[item.name] = _taken(upload, item, place, request.user, posted.get(item.name, ""))  # type: ignore[arg-type]
-    request.POST = posted  # type: ignore[assignment]
+    return posted
 
 
 def known(sent: QueryDict, place: FormPlace, *, was_kept: bool = False) -> QueryDict:

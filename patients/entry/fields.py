@@ -11,6 +11,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
+from patients.entry.controls import CONTROLS
 from protocol.document.items import Item
 from protocol.values import parsing
 from protocol.values.file_kinds import KIND_WORDS
@@ -216,6 +217,7 @@ class RowsWidget(AnswerWidget):
             "columns": [label for _column, label in columns],
             "rows": rows,
             "can_grow": (self.item.max_rows or len(rows) + 1) > len(rows),
+            "controls": CONTROLS,
         }
 
     def _length(self, name: str, parts: Parts) -> int:
@@ -266,7 +268,7 @@ def _parts_of(path: str, sent: Mapping[str, list[str]]) -> dict[str, Any]:
 
 
 class AnswerField(forms.Field):
-    """An item as a form field. Cleans to the stored value, None if blank; has no default (DAT-01)."""
+    """An item as a form field: renders a stored value in its parts, a typed one unchanged; has no default (DAT-01)."""
 
     def __init__(
         self,
@@ -291,18 +293,3 @@ class AnswerField(forms.Field):
         if isinstance(value, list) and self.item.type == "rows":
             return Parts(rows=value)
         return Parts(parsing.typed(value, self.item, self.language))
-
-    def clean(self, value: Any) -> Any:
-        """Return the value to store. Raises ValidationError with the message of `protocol.values.parsing`."""
-        parts: Mapping[str, Any] = value or {}
-        try:
-            return parsing.parse({part: each or "" for part, each in parts.items()}, self.item, self.clock)
-        except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_), code="refused") from refused
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Return True if the stored value would change, or the input cannot be read."""
-        try:
-            return bool(self.clean(data) != initial)
-        except forms.ValidationError:
-            return True

@@ -15,15 +15,15 @@ from patients.models import Record
 from patients.participation.visit_status import STAGES
 from patients.templatetags.status import STATES
 from protocol.values.moments import Moment
-from trials.access import TrialRequest
+from trials.access import Access
 from trials.reader import reader_language
 
 
-@dataclass
+@dataclass(frozen=True)
 class FormHeader:
-    """The header of one form at one location of a casebook."""
+    """The header of one form at one location of a casebook, for a person with these rights."""
 
-    request: TrialRequest
+    access: Access
     casebook: Casebook
     place: FormPlace
 

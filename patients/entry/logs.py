@@ -11,7 +11,7 @@ from patients.entry.entry_guard import entry_obstacle
 from patients.entry.page import EntryPage
 from patients.models import Record
 from protocol.document.items import Item
-from trials.access import TrialRequest
+from trials.access import Access
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 
@@ -19,7 +19,7 @@ LINES = 5
 
 
 def log_context(
-    request: TrialRequest, casebook: Casebook, place: FormPlace, page: EntryPage | None = None
+    access: Access, casebook: Casebook, place: FormPlace, page: EntryPage | None = None
 ) -> dict[str, Any]:
     """Return the template context of the list of a log; `page` is the row open for entry, if any."""
     items = [item for item in place.form.items if item.type != "rows"][:LINES]
@@ -34,7 +34,7 @@ def log_context(
         "new_url": row_address(place, casebook.following_row(place.form.code)),
         "log_url": log_address(place),
         "closed": entry_obstacle(casebook, place, None),
-        "may_enter": request.access.may(P.ENTER_DATA),
+        "may_enter": access.may(P.ENTER_DATA),
         "page": page,
         "form": page.form if page else None,
     }

@@ -13,13 +13,12 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.read_form import ReadLine, line
 from patients.entry import answers
 from patients.entry.answers import PLAIN
+from patients.entry.controls import CONTROLS
 from patients.models import Record
 from protocol.checking.differences import form_difference
 from protocol.document.items import Form, Item, path
 from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
 from trials.reader import reader_language
-
-Posted = Mapping[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,15 @@ def values_not_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value
 def values_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
     """Return the values of items that the form has."""
     return {name: value for name, value in values.items() if name in form}
+
+
+def stored_answers(record: Record | None, place: FormPlace) -> Mapping[str, Value]:
+    """The values of a record as the form of this place takes them, none without a record."""
+    if record is None:
+        return {}
+    if record.protocol_id != place.protocol.pk:
+        return mapped(record.values, place.form).values
+    return values_asked(record.values, place.form)
 
 
 def mapped(values: Mapping[str, Value], form: Form) -> MappedAnswers:
@@ -148,14 +156,12 @@ def _title(title: Any, language: str) -> str:
     return title if isinstance(title, str) else str(title.in_language(language))
 
 
-def mapped_post(
-    casebook: Casebook, place: FormPlace, data: QueryDict, clock: Clock
-) -> tuple[QueryDict, list[ReadLine]]:
+def mapped_inputs(casebook: Casebook, place: FormPlace, data: QueryDict) -> tuple[QueryDict, list[ReadLine]]:
     """Return the input of a page made under another protocol version, without what this version does not accept.
 
     The second value lists what was left out, as text.
     """
-    made = data.get("_protocol", "")
+    made = data.get(CONTROLS.protocol, "")
     if not made.isascii() or not made.isdigit() or made == str(place.protocol.pk):
         return data, []
     try:
@@ -163,9 +169,9 @@ def mapped_post(
     except (KeyError, ValueError):
         return data, []
     kept = QueryDict(mutable=True)
-    for name, texts in fitting_inputs(place.form, data.lists(), clock):
+    for name, texts in fitting_inputs(place.form, data.lists(), place.clock):
         kept.setlist(name, list(texts))
-    return kept, _left_out(old, data, kept, clock)
+    return kept, _left_out(old, data, kept, place.clock)
 
 
 def _left_out(old: Form, data: QueryDict, kept: QueryDict, clock: Clock) -> list[ReadLine]:

@@ -1,5 +1,6 @@
 """The thread of one query: on its own page, or in the panel beside its field."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -9,7 +10,7 @@ from django.urls import reverse
 from patients.casebook.casebook import Casebook
 from patients.casebook.item_history import add_threads
 from patients.casebook.navigation import record_address
-from patients.entry.page import EntryPage
+from patients.entry.field_panel import FieldPanel
 from patients.models import Query, Record
 from patients.participation.forms import QueryTextForm, StepForm
 from patients.queries import threads
@@ -94,21 +95,20 @@ def _beside_the_field(request: TrialRequest, row: Query, do: Any) -> HttpRespons
     """Return the panel alone, so that the form beside it keeps its unsaved input."""
     form = QueryTextForm(request.POST, trial=request.trial, patient=row.patient)
     done = form.is_valid() and do(form)
-    page = _panel(request, row)
-    page.said_in = row.pk
+    panel = replace(_panel(request, row), said_in=row.pk)
     if not done:
-        page.said = request.POST.get("text", "")[: threads.LONGEST]
-        page.said_refused = " ".join(str(sentence) for each in form.errors.values() for sentence in each)
-    return render(request, "patients/_field_panel.html", {"page": page}, status=200 if done else 422)
+        said = request.POST.get("text", "")[: threads.LONGEST]
+        why = " ".join(str(sentence) for each in form.errors.values() for sentence in each)
+        panel = replace(panel, said=said, said_refused=why)
+    return render(request, "patients/_field_panel.html", {"panel": panel}, status=200 if done else 422)
 
 
-def _panel(request: TrialRequest, row: Query) -> EntryPage:
+def _panel(request: TrialRequest, row: Query) -> FieldPanel:
     record = row.record
     casebook = Casebook.opened(user=request.user, trial=request.trial, code=row.patient.code)
     visit, repeat = (record.visit.key, 1) if record.visit else (None, record.repeat)
-    page = opened_page(request, casebook, casebook.place(record.form, visit, repeat, record.protocol))
-    page.asked = row.item
-    return page
+    place = casebook.place(record.form, visit, repeat, record.protocol)
+    return opened_page(request, casebook, place, asked=row.item).panel
 
 
 @trial_page(see=P.ANSWER_QUERY, change=P.ANSWER_QUERY)

@@ -260,6 +260,10 @@ class FormRules(ItemRules):
         labels = protocol.form(form).title, protocol.item(path).label
         return ": ".join(label.in_language(language) for label in labels)
 
+    def labels(self, paths: Iterable[str]) -> "Labels":
+        """What the items are called, in whatever language is asked for later."""
+        return Labels(self, tuple(paths))
+
     @property
     def expressions(self) -> list[Expression]:
         """All compiled conditions, calculations and checks."""
@@ -313,6 +317,18 @@ class FormRules(ItemRules):
     def history(self) -> frozenset[str]:
         """All names whose earlier values the rules read with ``previous`` or ``last``."""
         return frozenset(name for each in self.expressions for name in each.previous | each.last)
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What several items are called: put into words for each reader."""
+
+    rules: FormRules
+    paths: tuple[str, ...]
+
+    def in_language(self, language: str) -> str:
+        """The labels in their order, with commas between them; empty when there are none."""
+        return ", ".join(self.rules.label_of(path, language) for path in self.paths)
 
 
 class ProtocolRules:

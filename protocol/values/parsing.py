@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Context, Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from protocol.document.items import Item
 from protocol.values.labels import Translate, Value, display, is_missing, typed, unit_words, with_unit
@@ -64,19 +64,37 @@ class Clock:
     now: datetime | None = None
 
 
+class InLanguages(Protocol):
+    """Words that exist in several languages, as a `Text` of the protocol does."""
+
+    def in_language(self, language: str) -> str:
+        """Return the words in a language."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """A violated limit or edit check: `item` is the path of the item, `check` the id of the check."""
+    """A violated limit or edit check: `item` is the path of the item, `check` the id of the check.
+
+    `template` is a sentence of ours, or the message of the protocol in its languages; a parameter may be in several
+    languages too. So one finding is read in the language of each reader.
+    """
 
     item: str
     check: str
     severity: Literal["hard", "soft", "notice"]
-    template: str
+    template: str | InLanguages
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    def sentence(self, translate: Translate = str) -> str:
-        """Return the sentence in the language of `translate`."""
-        return translate(self.template) % self.parameters if self.parameters else translate(self.template)
+    def sentence(self, translate: Translate = str, language: str = "en") -> str:
+        """Return the sentence: ours in the language of `translate`, the protocol's in `language`."""
+        if not isinstance(self.template, str):
+            return self.template.in_language(language)
+        told = {name: _in_language(each, language) for name, each in self.parameters.items()}
+        return translate(self.template) % told if told else translate(self.template)
+
+
+def _in_language(each: Any, language: str) -> Any:
+    return each.in_language(language) if hasattr(each, "in_language") else each
 
 
 def parse(answer: Typed, item: Item, clock: Clock = Clock()) -> Value | None:

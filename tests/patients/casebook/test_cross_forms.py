@@ -63,10 +63,10 @@ def test_a_row_that_goes_on_after_death_cannot_be_completed(patient: Patient, nu
     dead(patient, nurse)
     place = Casebook.opened(user=nurse, trial=patient.trial, code=patient.code).place("proning", None, 1)
     with acting(user=nurse, role="coordinator"), pytest.raises(saving.NotComplete) as refused:
-        saving.complete(place=place, values={"ongoing": "Y", "awake": "N"}, base_version=0, by=nurse)
-    assert ("ongoing", "check:PN02") in {
-        (each.item, each.check) for each in refused.value.judgement.obstacles
-    }
+        saving.complete(
+            saving.Entry(place=place, values={"ongoing": "Y", "awake": "N"}, base_version=0), by=nurse
+        )
+    assert ("ongoing", "check:PN02") in {(each.item, each.check) for each in refused.value.checked.obstacles}
 
 
 def test_a_second_open_episode_of_the_same_support_is_asked_about(patient: Patient, nurse: User) -> None:

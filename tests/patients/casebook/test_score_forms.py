@@ -62,7 +62,8 @@ ILL: dict[str, Any] = {
 def lacks(slug: str, form: str, known: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the labels of the missing inputs by calculated item without a value."""
     asked = rules(slug, form)
-    return dict(check_answers(asked.form, asked, scope(known, form)).lacking)
+    lacking = check_answers(asked.form, asked, scope(known, form)).lacking
+    return {name: tuple(asked.label_of(path) for path in labels.paths) for name, labels in lacking.items()}
 
 
 @BOTH
@@ -338,7 +339,9 @@ def test_a_score_says_when_the_forms_it_was_read_from_have_changed(patient: Pati
     book = opened(patient)
     with acting(user=nurse, role="coordinator"):
         values = {**VITALS, "acvpu": "A", "rr": "18"}
-        saving.save_draft(place=book.place("vitals", "SCR"), values=values, base_version=1, by=nurse)
+        saving.save_draft(
+            saving.Entry(place=book.place("vitals", "SCR"), values=values, base_version=1), by=nurse
+        )
     found = {each.item.name: (each.stored, each.now) for each in outdated(opened(patient))}
     assert found == {"respiration": ("3", "0"), "total": ("11", "8")}
     address = f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/news2/"

@@ -44,7 +44,10 @@ def amend(record: Record, by: User, values: dict, **more) -> saving.Saved:
     place = casebook.place(record.form, record.visit.key if record.visit else None, record.repeat)
     with acting(user=by, role="coordinator"):
         return saving.amend(
-            place=place, values=values, base_version=record.version, reason="Checked again", by=by, **more
+            saving.Entry(place=place, values=values, base_version=record.version),
+            reason="Checked again",
+            by=by,
+            **more,
         )
 
 
@@ -103,7 +106,7 @@ class TestWhatWasCaptured:
         sign_again(patient, doctor)
         with pytest.raises(saving.NotComplete) as refused:
             amend(record, doctor, {"pulse": "70"})
-        assert [each.item for each in refused.value.judgement.obstacles] == ["spo2"]
+        assert [each.item for each in refused.value.checked.obstacles] == ["spo2"]
 
     def test_a_form_that_was_dropped_is_corrected_under_its_own_version(
         self, patient, amended, doctor, manager
@@ -142,7 +145,7 @@ class TestWhatWasCaptured:
         walk.moved(patient, amended, by=manager)
         sign_again(patient, doctor)
         with pytest.raises(saving.StaleRecord), acting(user=doctor, role="coordinator"):
-            saving.save_draft(place=place, values={"pulse": "60"}, base_version=0, by=doctor)
+            saving.save_draft(saving.Entry(place=place, values={"pulse": "60"}, base_version=0), by=doctor)
         assert not Record.objects.filter(visit__code="INF1").exists()
 
     def test_a_row_that_was_being_typed_when_the_patient_moved_is_shown_again(
@@ -189,7 +192,7 @@ class TestConsent:
             lambda: hold_visit(visit=row, on=walk.NOW.date(), by=doctor),
             lambda: add_unscheduled(patient=patient, on=walk.NOW.date(), reason="Fall", by=doctor),
             lambda: saving.save_draft(
-                place=casebook.place("notes"), values={"note": "x"}, base_version=0, by=doctor
+                saving.Entry(place=casebook.place("notes"), values={"note": "x"}, base_version=0), by=doctor
             ),
         ):
             with (

@@ -10,7 +10,16 @@ from accounts.models import User
 from audit.context import acting
 from patients.casebook.casebook import FormPlace
 from patients.entry import drafts
-from patients.entry.saving import NotComplete, ReasonNeeded, Saved, StaleRecord, amend, complete, strike_out
+from patients.entry.saving import (
+    Entry,
+    NotComplete,
+    ReasonNeeded,
+    Saved,
+    StaleRecord,
+    amend,
+    complete,
+    strike_out,
+)
 from patients.models import Draft, Patient, Query, Record
 from patients.review import source_verification
 from patients.review.marks import SeenVersion
@@ -34,12 +43,12 @@ def is_summer(day: date) -> bool:
 
 def completed(place: FormPlace, by: User, values: dict[str, Any], base: int = 0, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
-        return complete(place=place, values=values, base_version=base, by=by, **more)
+        return complete(Entry(place=place, values=values, base_version=base, **more), by=by)
 
 
 def amended(place: FormPlace, by: User, values: dict[str, Any], base: int, reason: str, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
-        return amend(place=place, values=values, base_version=base, reason=reason, by=by, **more)
+        return amend(Entry(place=place, values=values, base_version=base, **more), reason=reason, by=by)
 
 
 def test_a_draft_may_be_incomplete_and_hold_the_impossible(patient: Patient, nurse: User) -> None:
@@ -85,7 +94,7 @@ def test_completing_names_every_item_that_stands_in_the_way(patient: Patient, nu
     del values["hr"]
     with pytest.raises(NotComplete) as refused:
         completed(at(patient, nurse), nurse, values)
-    assert [(each.item, each.check) for each in refused.value.judgement.obstacles] == [
+    assert [(each.item, each.check) for each in refused.value.checked.obstacles] == [
         ("hr", "needed"),
         ("sbp", "check:VS01"),
     ]
@@ -97,7 +106,7 @@ def test_a_form_waits_for_the_answer_that_decides_what_it_asks(patient: Patient,
     place = at(patient, nurse, "pregnancy_test")
     with pytest.raises(NotComplete) as refused:
         completed(place, nurse, {})
-    (finding,) = refused.value.judgement.obstacles
+    (finding,) = refused.value.checked.obstacles
     assert (finding.item, finding.sentence()) == (
         "childbearing_potential",
         "Whether this is asked depends on “Demography: Sex at birth”: answer that first.",
@@ -142,12 +151,9 @@ def test_what_was_typed_after_the_first_press_is_not_taken_for_a_double_click(
         completed(place, nurse, {**whole(patient), "hr": "80"}, key="one")
     with acting(user=nurse, role="coordinator"):
         amend(
-            place=place,
-            values={**whole(patient), "hr": "80"},
-            base_version=3,
+            Entry(place=place, values={**whole(patient), "hr": "80"}, base_version=3, key="x"),
             reason="Typing error",
             by=nurse,
-            key="x",
         )
     with pytest.raises(StaleRecord):
         draft(place, nurse, {"hr": "99"}, key="one")
@@ -248,7 +254,7 @@ def test_what_is_typed_is_kept_until_the_form_is_saved(patient: Patient, nurse: 
     for text in ("7", "72"):
         posted = posted.copy()
         posted["hr"] = text
-        drafts.keep_draft(place=place, posted=posted, base_version=0, by=nurse)
+        drafts.keep_draft(place=place, inputs=posted, base_version=0, by=nurse)
     kept = drafts.draft_of(place=place, user=nurse)
     assert kept is not None
     assert drafts.typed_in(kept).dict() == {"hr": "72"}

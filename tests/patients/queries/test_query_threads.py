@@ -224,7 +224,7 @@ class TestChecks:
     def amend(self, place: FormPlace, nurse: User, weight: str, **told: Any) -> None:
         values = {**Record.objects.get().values, "weight": weight}
         with acting(user=nurse, role="coordinator"):
-            saving.amend(place=place, values=values, base_version=1, by=nurse, **told)
+            saving.amend(saving.Entry(place=place, values=values, base_version=1), by=nurse, **told)
 
     def test_a_correction_closes_it_by_the_system_for_the_person(self, place: FormPlace, nurse: User):
         self.amend(place, nurse, "70", reason="Misread")

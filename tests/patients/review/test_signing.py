@@ -67,9 +67,7 @@ def amended(record: Record, weight: str = "80") -> None:
     values = {**DEMOGRAPHY, "weight": weight}
     with acting(user=nurse, role="coordinator"):
         saving.amend(
-            place=opened.place("demography", "SCR"),
-            values=values,
-            base_version=row.version,
+            saving.Entry(place=opened.place("demography", "SCR"), values=values, base_version=row.version),
             reason="read again",
             by=nurse,
         )

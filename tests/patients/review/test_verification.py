@@ -45,7 +45,9 @@ def by_verb(record: Record, values: dict[str, Any]) -> None:
     opened = Casebook.opened(user=nurse, trial=record.patient.trial, code=record.patient.code)
     place = opened.place(record.form, "SCR")
     asked = {name: value for name, value in values.items() if name not in ("bmi", "pbw")}
-    saving.amend(place=place, values=asked, base_version=record.version, reason="read again", by=nurse)
+    saving.amend(
+        saving.Entry(place=place, values=asked, base_version=record.version), reason="read again", by=nurse
+    )
 
 
 def by_save(record: Record, values: dict[str, Any]) -> None:
