@@ -15,8 +15,8 @@ def sqlite(path: Path | str) -> dict[str, Any]:
         # Kept open: opening a connection reads the whole schema with its triggers, about 8 ms.
         "CONN_MAX_AGE": None,
         "OPTIONS": {
-            # Takes the write lock at BEGIN. A transaction that reads first and writes later would fail at once,
-            # whatever the timeout, if another one wrote in between.
+            # Takes the write lock at BEGIN. A transaction that reads first and writes later would fail at
+            # once, whatever the timeout, if another one wrote in between.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=ON;",

@@ -47,8 +47,8 @@ class TriggerFunction:
     @property
     def sql(self) -> str:
         """Statement that creates the function."""
-        # A SECURITY DEFINER function needs a fixed search_path: otherwise a caller could put tables of another schema
-        # in place of ours.
+        # A SECURITY DEFINER function needs a fixed search_path: otherwise a caller could put tables of another
+        # schema in place of ours.
         return (
             f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS {self.returns} LANGUAGE plpgsql "
             f"SECURITY DEFINER SET search_path FROM CURRENT AS $stroma${self.body}$stroma$"

@@ -205,7 +205,7 @@ _NECESSARY: Final[Mapping[str, Any]] = {
 def set_aside(error: ValidationError, raw: Mapping[str, Any]) -> Protocol | None:
     """Return the protocol without the parts of the wrong shape; None if too little is left of it."""
     left = copy.deepcopy(dict(raw))
-    # Removing a part may leave its container invalid, so validate and remove again; the limit ends a hopeless file.
+    # Removing a part may leave its container invalid: validate and remove again, a limited number of times.
     for _ in range(12):
         for each in error.errors():
             _remove(left, _place(each))

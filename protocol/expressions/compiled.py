@@ -181,7 +181,7 @@ def check_expression(source: str, names: Names, gives: ItemKind | None = LOGIC) 
 
 def rounded(number: float, decimals: int | None) -> Decimal | None:
     """Return the decimal that ``number`` prints as, rounded half up; None if it is not a finite number."""
-    # repr is the shortest decimal of the double: 2.675 rounds to 2.68, its exact binary value would give 2.67.
+    # repr is the shortest decimal of the double: 2.675 rounds to 2.68; its exact binary value gives 2.67.
     exact = Decimal(repr(number))
     if not exact.is_finite():
         return None

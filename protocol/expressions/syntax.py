@@ -135,8 +135,8 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
 
 def parse(source: str) -> Node:
     """Return the tree of ``source``. Raises ExpressionError with the column of the first mistake."""
-    # A chain of operators is one level deeper per operator. It is measured layer by layer: a recursive walk of a
-    # long chain would exhaust the stack.
+    # A chain of operators is one level deeper per operator. It is measured layer by layer: a recursive walk
+    # of a long chain would exhaust the stack.
     tree = _Parser(source).parse()
     layer: list[Node] = [tree]
     for _ in range(LONGEST):

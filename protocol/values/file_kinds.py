@@ -47,8 +47,8 @@ def kind_of(data: bytes, allowed: Collection[str]) -> str:
     if kind is None or kind not in allowed:
         raise _not_taken(data, allowed)
     CHECKS[kind](data)
-    # A file of two kinds hides a second one from the check of the first. The end record of a ZIP is at most 65,557
-    # bytes long with its comment; PDF readers accept a header anywhere in the first 1024 bytes.
+    # A file of two kinds hides the second one from the check of the first. The end record of a ZIP is at most
+    # 65,557 bytes long with its comment; PDF readers accept a header anywhere in the first 1024 bytes.
     if END_OF_ZIP in data[-65_600:] or (kind != "pdf" and b"%PDF-" in data[:1024]):
         raise ValueRefused(TWO_IN_ONE)
     return kind

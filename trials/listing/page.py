@@ -123,7 +123,7 @@ class Listing:
         """Objects of the page, and whether there are rows before and after it."""
         after, before = self._asked_key("after"), self._asked_key("before")
         if before is not None:
-            # Read backwards from the key, then reverse. One row more than the page shows that there are others.
+            # Read backwards from the key, then reverse. One row more than the page shows if there are others.
             found = list(self._beside(before, reverse=True)[: PAGE_SIZE + 1])
             objects = found[:PAGE_SIZE][::-1]
             return objects, len(found) > PAGE_SIZE, bool(objects)
