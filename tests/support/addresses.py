@@ -12,7 +12,8 @@ def routes(
 ) -> Iterator[Route]:
     """Yield every named route below a resolver with the names of its parts, in order."""
     for each in resolver.url_patterns:
-        inside = (*parts, *each.pattern.converters)
+        # A resolver that was asked before has the converters of its parents too.
+        inside = tuple(dict.fromkeys((*parts, *each.pattern.converters)))
         if isinstance(each, URLResolver):
             yield from routes(each, (*names, each.namespace) if each.namespace else names, inside)
         elif each.name:
