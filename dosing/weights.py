@@ -1,4 +1,7 @@
-"""The weight of the day against what is already known: offered, never filled in; a jump is confirmed (CEL-09)."""
+"""The weight of the day compared with earlier weights: a large change needs a confirmation (CEL-09).
+
+Earlier weights are offered, never filled in.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ from trials.reader import reader_language, shown_day, shown_number
 
 @dataclass(frozen=True, slots=True)
 class KnownWeight:
-    """A weight in kg that another form or infusion holds, the day it is from, and where it stands in words."""
+    """A weight in kg from another form or infusion, its day, and its source as text."""
 
     kg: Decimal
     on: date
@@ -27,15 +30,16 @@ class KnownWeight:
 
     @property
     def shown(self) -> str:
-        """The weight as it is read: what a conversion from pounds leaves behind two decimals is not measured."""
+        """Return the weight as text, at most two decimals: further ones come from a unit conversion."""
         hundredths = self.kg.quantize(Decimal("0.01"))
         return shown_number(self.kg if self.kg == hundredths else hundredths)
 
 
 def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | None:
-    """Return the latest weight known up to a day (default: any) beside that of this infusion. Two queries.
+    """Return the latest weight up to a day (default: any day) from forms and other infusions, or None. Two queries.
 
-    Of one day, the weight of an infusion comes before that of the protocol's weight item, and that before any other.
+    On the same day the weight of an infusion is preferred to that of the protocol's dosing item, and that to the one of
+    the patient's profile.
     """
     found = [*_captured(infusion.patient), *_infused(infusion)]
     fit = [weight for weight in found if until is None or weight.on <= until]
@@ -66,7 +70,7 @@ def _infused(infusion: Infusion) -> Iterator[KnownWeight]:
 
 
 def weight_errors(infusion: Infusion, kg: Decimal, measured: Moment, confirmation: str) -> dict[str, str]:
-    """Return by field what is wrong with a weight in kg: impossible, unlikely without a word, or to come."""
+    """Return by field why a weight in kg is refused: impossible, in the future, or unlikely without confirmation."""
     errors: dict[str, str] = {}
     if measured.precision != "minute":
         errors["weight_measured"] = _("Enter the day and the time of the weighing.")
@@ -92,7 +96,7 @@ def _doubt(infusion: Infusion, kg: Decimal, measured: Moment) -> str:
 
 
 def age_errors(patient: Patient, measured: Moment, started: Moment) -> dict[str, str]:
-    """Return why a weight cannot have decided a dose: measured after the start, or too long before it."""
+    """Return by field why a weight is not valid for the dose: measured after the start, or too long before it."""
     dosing = patient.protocol.rules.dosing
     oldest = timedelta(hours=dosing.weight_max_age_hours if dosing else 24)
     if measured.earliest > started.earliest:

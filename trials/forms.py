@@ -1,4 +1,4 @@
-"""The form that every step outside capture is: its fields, one verb, and the refusals beside their fields."""
+"""Base form for actions outside data entry: its fields, one action, and refusals beside the fields."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ class VerbForm(forms.Form):
         self.result: Any = None
 
     def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
-        """Call the verb and keep its result; tell whether it was done."""
+        """Call `verb` and store its result. Return False, with the errors in the form, if it refused."""
         try:
             self.result = verb(**arguments)
         except ValidationError as refusal:
@@ -35,7 +35,7 @@ class VerbForm(forms.Form):
         return True
 
     def refuse(self, refusal: ValidationError) -> None:
-        """Put the sentences beside the fields they name, or above the form."""
+        """Add the errors to the fields they name, or to the form."""
         if not hasattr(refusal, "error_dict"):
             self.add_error(None, refusal)
             return

@@ -27,7 +27,7 @@ class Sentence(Protocol):
 
 
 def reader_language() -> str:
-    """Return the code of the language in which this request is answered."""
+    """Return the language code of the current request."""
     return get_language() or "en"
 
 

@@ -18,7 +18,7 @@ OFFERED = frozenset({"integer", "decimal", "date"})
 
 @dataclass(frozen=True, slots=True)
 class KnownValue:
-    """A value that is known from elsewhere: offered, never filled in."""
+    """A value that another form holds: `text` as it would be typed, `words` as it is read, `source` form and day."""
 
     text: str
     words: str
@@ -26,7 +26,7 @@ class KnownValue:
 
 
 def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
-    """By item, the latest answer to the same question (name, type, unit) in another form up to this visit."""
+    """Return by item the latest answer to the same item (name, type, unit) of other forms, up to this visit."""
     found: dict[str, KnownValue] = {}
     for record in _earlier(casebook, place):
         form = record.form
@@ -39,7 +39,7 @@ def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
 
 
 def _earlier(casebook: Casebook, place: FormPlace) -> Iterable[Record]:
-    """Records of other forms of this and earlier visits, the latest first."""
+    """Return the records of other forms at this and earlier visits, latest first."""
     order = {visit.pk: number for number, visit in enumerate(casebook.ordered_visits())}
     here = order.get(place.visit.pk, -1) if place.visit else -1
     fit = [

@@ -1,4 +1,4 @@
-"""Whether a form may be entered now, and if not, the sentence that says what is missing (P11-06)."""
+"""The conditions under which a form may be entered now, and the message if one is not met (P11-06)."""
 
 from datetime import date
 
@@ -14,7 +14,7 @@ from trials.reader import shown_day
 
 
 def entry_obstacle(casebook: Casebook, place: FormPlace, record: Record | None) -> str:
-    """The sentence why nothing can be entered, empty when the form is open."""
+    """Return the message why the form cannot be entered now, empty if it can."""
     try:
         refuse_entry(casebook, place, record)
     except ValidationError as refused:
@@ -23,7 +23,7 @@ def entry_obstacle(casebook: Casebook, place: FormPlace, record: Record | None) 
 
 
 def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) -> None:
-    """Raise ValidationError unless this form can be entered or changed now."""
+    """Raise ValidationError unless the form can be entered or changed now."""
     patient = casebook.patient
     refuse_when_closed(patient)
     refuse_closed_place(record, place.visit)
@@ -33,8 +33,10 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
         raise ValidationError(
             _("No consent is recorded for %(patient)s: record the consent first.") % {"patient": patient.code}
         )
+    # A complete form may be corrected; new data wait for the consent that an amendment asks for.
     if record is None or record.state != Record.State.COMPLETE:
         _refuse_until_signed_again(patient, casebook)
+    # A form that was begun may be completed and corrected; the other conditions are on new forms.
     if record is not None and record.state != Record.State.STRUCK_OUT:
         return
     _refuse_what_is_not_asked(patient, place)
@@ -47,7 +49,7 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
 
 
 def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
-    """What is complete may be corrected; new data wait for the consent that an amendment asks for."""
+    """Raise ValidationError while the patient has yet to sign the consent that an amendment asks for."""
     if words := reconsent.sentence(patient, casebook.consent):
         raise ValidationError(words)
 

@@ -1,9 +1,9 @@
-"""Moments as people know them: a year, a month, a day, or a minute on the clock of one place.
+"""Moments of stated precision: a year, a month, a day, or a minute in one time zone.
 
-A `Moment` keeps what was said and nothing more: `2021-01` has no day, so it is never the first of January
-(DAT-05); a minute carries its offset, so that 02:30 on the night the clocks go back is one of two instants.
+A `Moment` keeps what was entered and nothing more: `2021-01` has no day and is never read as the first of January
+(DAT-05). A minute keeps its UTC offset, so that 02:30 in the night the clocks go back is one of two instants.
 Stored as an ISO 8601 prefix, or as RFC 9557 (`2026-03-28T14:00+01:00[Europe/Brussels]`) for a minute.
-Comparison is by intervals and has three answers: yes, no, undecided (`None`). No Django here.
+Comparisons work on intervals and return True, False or None (undecided). No Django.
 """
 
 import datetime as dt
@@ -61,7 +61,7 @@ class Moment:
 
     @classmethod
     def from_iso(cls, text: str, zone: str | None = None) -> "Moment":
-        """Read what `.iso` wrote. `zone` places a date on the clock of a site. Raises ValueError."""
+        """Return the moment that `.iso` wrote. A date takes the time zone `zone`. Raises ValueError."""
         matched = STORED.fullmatch(text)
         if not matched:
             raise ValueError(f"not a stored moment: {text!r}")
@@ -75,18 +75,18 @@ class Moment:
 
     @classmethod
     def from_datetime(cls, instant: dt.datetime, zone: str) -> "Moment":
-        """The minute of an aware datetime on the clock of `zone`; seconds are cut off."""
+        """Return the minute of an aware datetime in the time zone `zone`; seconds are cut off."""
         wall = instant.astimezone(ZoneInfo(zone))
         return cls(wall.year, wall.month, wall.day, wall.hour, wall.minute, minutes_east(wall), zone)
 
     @classmethod
     def from_date(cls, day: dt.date, zone: str | None = None) -> "Moment":
-        """A whole day."""
+        """Return a whole day."""
         return cls(day.year, day.month, day.day, zone=zone)
 
     @property
     def precision(self) -> Precision:
-        """The finest part that is known."""
+        """Finest part that is known."""
         if self.month is None:
             return "year"
         if self.day is None:
@@ -95,7 +95,7 @@ class Moment:
 
     @property
     def iso(self) -> str:
-        """The stored form: `2021`, `2021-01`, `2021-01-05` or RFC 9557 with offset and zone."""
+        """Stored form: `2021`, `2021-01`, `2021-01-05`, or RFC 9557 with offset and zone."""
         text = "-".join([f"{self.year:04}", *(f"{part:02}" for part in (self.month, self.day) if part)])
         if self.hour is None:
             return text
@@ -103,24 +103,24 @@ class Moment:
 
     @property
     def date(self) -> dt.date | None:
-        """The day on the local clock, if it is known."""
+        """Local day, or None if it is not known."""
         return None if self.day is None else self.first_day
 
     @property
     def wall(self) -> dt.datetime:
-        """The first clock reading this may be, naive, as it stood on the local wall."""
+        """First local clock time that this may be, as a naive datetime."""
         clock = dt.time(self.hour or 0, self.minute or 0)
         return dt.datetime.combine(self.first_day, clock)
 
     @property
     def first_day(self) -> dt.date:
-        """The earliest local day this may be."""
+        """Earliest local day that this may be."""
         month, day = (1 if part is None else part for part in (self.month, self.day))
         return dt.date(self.year, month, day)
 
     @property
     def last_day(self) -> dt.date:
-        """The latest local day this may be."""
+        """Latest local day that this may be."""
         if self.day is not None:
             return self.first_day
         month = self.month or 12
@@ -128,12 +128,12 @@ class Moment:
 
     @property
     def earliest(self) -> dt.datetime:
-        """The earliest instant this may be, aware, UTC. A day without a zone is read on the clock of UTC."""
+        """Earliest instant that this may be, aware, UTC. A day without a zone is taken in UTC."""
         return self._instant() if self.hour is not None else _midnight(self.first_day, self.zone)
 
     @property
     def latest(self) -> dt.datetime:
-        """The last minute this may be, aware, UTC; equal to `earliest` for a minute."""
+        """Last minute that this may be, aware, UTC; equal to `earliest` for a minute."""
         return (
             self._instant() if self.hour is not None else _midnight(self.last_day + DAY, self.zone) - MINUTE
         )
@@ -142,11 +142,11 @@ class Moment:
         return self.wall.replace(tzinfo=dt.UTC) - (self.offset or 0) * MINUTE
 
     def day_in(self, zone: str) -> dt.date | None:
-        """The day on the clock of `zone`; a day is a day wherever written, a partial date has none."""
+        """Return the day in the time zone `zone`. A whole day is the same in every zone; a partial date gives None."""
         return self.date if self.hour is None else self._instant().astimezone(ZoneInfo(zone)).date()
 
     def placed(self, zone: str | None) -> "Moment":
-        """The same moment; a date without a zone takes this one."""
+        """Return the same moment; one without a zone takes this zone."""
         return self if self.zone is not None or zone is None else replace(self, zone=zone)
 
     def display(self, language: str) -> str:
@@ -171,10 +171,10 @@ class Moment:
 
 
 def before(a: Moment, b: Moment) -> bool | None:
-    """Whether `a` comes before `b`: True, False, or None when what is known does not decide.
+    """Return True if `a` is before `b`, False if not, None if the known parts do not decide.
 
-    Two moments without a clock time are compared in whole days, so the same day is not before itself.
-    A day beside a minute is undecided within that day.
+    Two moments without a clock time are compared in whole days, so a day is not before itself. A day and a minute
+    within it are undecided.
     """
     if a.hour is None and b.hour is None:
         if a.last_day < b.first_day:
@@ -187,25 +187,28 @@ def before(a: Moment, b: Moment) -> bool | None:
 
 
 def after(a: Moment, b: Moment) -> bool | None:
-    """Whether `a` comes after `b`: True, False, or None when undecided."""
+    """Return True if `a` is after `b`, False if not, None if undecided."""
     return before(b, a)
 
 
 def days_between(a: Moment, b: Moment, zone: str | None = None) -> tuple[int, int]:
-    """The fewest and the most calendar days from `a` to `b`, on the clock of `zone` (or their own)."""
+    """Return the fewest and the most calendar days from `a` to `b`, in the time zone `zone` (or their own)."""
     first_a, last_a = _day_bounds(a, zone)
     first_b, last_b = _day_bounds(b, zone)
     return (first_b - last_a).days, (last_b - first_a).days
 
 
 def minutes_between(a: Moment, b: Moment) -> tuple[int, int]:
-    """The fewest and the most elapsed minutes from `a` to `b` (elapsed: also across a change of clocks)."""
+    """Return the fewest and the most elapsed minutes from `a` to `b`, correct across a change of the clocks."""
     a, b = a.placed(b.zone), b.placed(a.zone)
     return (b.earliest - a.latest) // MINUTE, (b.latest - a.earliest) // MINUTE
 
 
 def years_between(a: Moment, b: Moment, zone: str | None = None) -> tuple[int, int]:
-    """The fewest and the most completed years from `a` to `b` (an age); 29 February turns on 1 March."""
+    """Return the fewest and the most completed years from `a` to `b`.
+
+    In a year without 29 February, that birthday falls on 1 March.
+    """
     first_a, last_a = _day_bounds(a, zone)
     first_b, last_b = _day_bounds(b, zone)
     return _whole_years(last_a, first_b), _whole_years(first_a, last_b)
@@ -237,11 +240,11 @@ def parse_moment(
     offset: str | None = None,
     now: dt.datetime | None = None,
 ) -> Moment:
-    """Read what a person typed, on the clock of `zone`; raises ValueRefused with a sentence.
+    """Return the moment that a person typed, in the time zone `zone`. Raises ValueRefused with a sentence.
 
-    Takes `09-Oct-2025`, `9oct25`, `09/10/2025` (day first), ISO, partial dates (`jan 2021`, `UNK-JAN-2021`,
-    `2021`), each full date with a time (`14:05`, `14h05`), and the letters `t` today, `y` yesterday,
-    `v` the visit date (`reference`), `n` now. `offset` (`+02:00`) chooses between two equal clock readings.
+    Accepts `09-Oct-2025`, `9oct25`, `09/10/2025` (day first), ISO, partial dates (`jan 2021`, `UNK-JAN-2021`,
+    `2021`), each full date with a time (`14:05`, `14h05`), and the letters `t` today, `y` yesterday, `v` the visit date
+    (`reference`), `n` now. `offset` (`+02:00`) chooses between the two instants of a repeated clock time.
     """
     typed = plain(text)
     here = (now or dt.datetime.now(dt.UTC)).astimezone(ZoneInfo(zone))
@@ -323,6 +326,7 @@ def last_short_year(today: dt.date) -> int:
 def _year(text: str, today: dt.date) -> int:
     year = int(text)
     if len(text) == 2:
+        # Two digits mean this century up to next year, else the last century.
         year += 2000 if year <= last_short_year(today) else 1900
     if not FIRST_YEAR <= year <= LAST_YEAR:
         sentence = gettext_noop("The year %(year)s is outside %(first)s to %(last)s.")

@@ -49,7 +49,7 @@ def plain(text: str) -> str:
 
 @cache
 def month_beginnings() -> dict[str, int]:
-    """Return every beginning of three letters or more that means one month only (`jui` is June or July)."""
+    """Return every beginning of at least three letters that means one month only (`jui` is June or July)."""
     meanings: dict[str, set[int]] = {}
     for prefix, month in _prefixes():
         meanings.setdefault(prefix, set()).add(month)

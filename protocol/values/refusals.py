@@ -1,4 +1,4 @@
-"""A typed value that cannot be taken, told in a sentence.
+"""Refusal of a typed value, with a sentence for the user.
 
 The pure modules know nothing of Django, so a sentence travels as a template and its parameters;
 `sentence(translate, language)` puts it in the reader's language at the edge, where the language is known.
@@ -13,7 +13,7 @@ from protocol.values.writing import day_text, number_text
 
 
 def gettext_noop(sentence: str) -> str:
-    """Return the sentence unchanged: by this name `makemessages` finds it, as it does Django's own."""
+    """Return the sentence unchanged. `makemessages` finds texts by this name, as it finds Django's function."""
     return sentence
 
 
@@ -29,7 +29,7 @@ def _written(value: Any, language: str) -> Any:
 
 
 class ValueRefused(ValueError):
-    """What was typed is not a value of the item's type; says what to type instead."""
+    """The typed text is not a value of the item's type; the message says what to type instead."""
 
     def __init__(self, template: str, **parameters: Any) -> None:
         self.template = template

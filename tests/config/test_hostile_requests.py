@@ -1,4 +1,4 @@
-"""What no page sends is refused with a sentence, never with a server error, and stored nowhere (REL-06)."""
+"""Requests that no page sends are refused with a message, never with a server error, and nothing is stored (REL-06)."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,7 +20,7 @@ DIGITS = "9" * 5000
 
 @pytest.mark.parametrize("charset", ["unicode_escape", "idna", "undefined", "hex", "utf-16", "latin-1"])
 def test_text_in_another_encoding_is_refused_before_it_is_read(charset, client):
-    """Half of a surrogate pair, which no database stores, cannot be sent in UTF-8; it can in others."""
+    """Half of a surrogate pair, which no database can store, can be sent in other encodings than UTF-8."""
     body = MULTIPART % (b"login", rb"\ud800")
     answer = client.generic(
         "POST",
@@ -59,7 +59,7 @@ def test_a_health_check_is_answered_in_words_whatever_the_method(client):
 
 
 def test_a_number_that_no_column_holds_leads_nowhere(desk, trial, patient):
-    """Neither SQLite nor PostgreSQL is asked for it; the row of a log is not made under it."""
+    """Neither database is queried for it, and no log row is created under it."""
     administrator = build.client(build.user("administrator", trial=trial))
     start = f"/trials/{trial.slug}"
     assert administrator.post(f"{start}/people/{BEYOND}/role/1/end/").status_code == 404
@@ -84,7 +84,7 @@ def test_a_row_that_no_page_has_is_refused(desk, patient):
 
 @pytest.mark.parametrize("end", ["", "keep/"])
 def test_a_nul_in_an_answer_loses_nothing_else(end, desk, patient):
-    """AUD-13: what was typed beside it is kept, on PostgreSQL too, which takes no NUL."""
+    """AUD-13: the other typed values are kept, also on PostgreSQL, which cannot store NUL."""
     typed = {**opened(desk, patient), "hr": "72", "acvpu-reason": "a\0b", "_action": "draft"}
     answer = desk.post(address(patient, end=end), typed)
     assert answer.status_code == (200 if end else 422)

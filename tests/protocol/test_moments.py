@@ -1,4 +1,4 @@
-"""Moments on the clocks of the sites: what people type, what can be compared (REQUIREMENTS A.6)."""
+"""Moments in the time zones of the sites: what users type, what can be compared (REQUIREMENTS A.6)."""
 
 import datetime as dt
 

@@ -53,7 +53,7 @@ def _somebody_looks(trial):
 
 
 def make(patient, number: int, **fields) -> list[AdverseEvent]:
-    """Store events 1 to `number`; the onsets repeat every seven days and the grades every five."""
+    """Store adverse events 1 to `number`; onsets repeat every seven days, grades every five."""
     noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=123456)
     first = AdverseEvent.objects.filter(patient=patient).count() + 1
     rows = [

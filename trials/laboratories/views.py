@@ -1,4 +1,4 @@
-"""Laboratories of a trial and their reference ranges: listed by everybody, kept by data managers."""
+"""Laboratories of a trial and their reference ranges: readable by every role, changed by data managers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,7 @@ MOST_SHOWN = 50
 
 
 class RangeFilter(django_filters.FilterSet):
-    """Ranges by item, sex, and whether they are in force today."""
+    """Filter of ranges by item, sex and state (in force today, past, entered in error)."""
 
     path = django_filters.ChoiceFilter(
         label=gettext_lazy("Item"), method="by_path", empty_label=gettext_lazy("Any")
@@ -72,16 +72,16 @@ class RangeFilter(django_filters.FilterSet):
         ]
 
     def by_path(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep one item."""
+        """Keep the ranges of one item."""
         form, _dot, item = value.partition(".")
         return rows.filter(form=form, item=item)
 
     def for_sex(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep what holds for a sex."""
+        """Keep the ranges that apply to a sex."""
         return rows.filter(sex__in=["", value])
 
     def in_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep what is in force today, what is over, or what was entered in error."""
+        """Keep ranges in force today, past ranges, or ranges entered in error."""
         if value == "error":
             return rows.exclude(in_error_reason="")
         today = self.request.trial.today
@@ -250,7 +250,7 @@ def strike_out(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
 
 @trial_page(see=P.MANAGE_RANGES, change=P.MANAGE_RANGES)
 def load(request: TrialRequest, laboratory: str) -> HttpResponse:
-    """Import ranges from a CSV file: all of them, or none and what is wrong with each line."""
+    """Import ranges from a CSV file: all of them, or none with the mistakes of each line."""
     found = _found(request, laboratory)
     form = ImportForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
     mistakes: list[Any] = []

@@ -1,4 +1,4 @@
-"""Where a value lies in its reference range: on entry, when it is read, in figures and in the export (LAB-04)."""
+"""Laboratory values and their reference ranges: on entry, on read-only pages, in figures and exports (LAB-04)."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def laboratory(trial) -> Laboratory:
 
 
 def treated(trial: Trial) -> Patient:
-    """A man of 54 with a CRP of 12 and one of 3."""
+    """Return a man of 54 with a CRP of 12 and one of 3."""
     found = build.patient(trial=trial, screened_on=date(2026, 3, 1))
     build.consent(found)
     build.record(found, "demography", {"age": "54", "sex": "M", "height": "178", "weight": "82.4"})
@@ -43,7 +43,7 @@ def treated(trial: Trial) -> Patient:
 
 
 def all_missing_but(trial: Trial, **values: Any) -> dict[str, Any]:
-    """A complete biochemistry of which nothing but these values was done."""
+    """Return the answers of a complete biochemistry form, all not done but these values."""
     items = [item for item in trial.rules.form("biochemistry").items if not item.is_calculated]
     return {
         "sampled_at": "2026-03-01T09:00+01:00[Europe/Brussels]",
@@ -54,7 +54,7 @@ def all_missing_but(trial: Trial, **values: Any) -> dict[str, Any]:
 
 class TestShown:
     def test_a_form_shows_the_range_and_where_the_value_lies(self, trial, laboratory):
-        """Words beside the field, not colour alone; a missing range says so and is never normal (LAB-03)."""
+        """Text beside the field, not colour alone; without a range the value is never shown as normal (LAB-03)."""
         given(laboratory)
         patient = treated(trial)
         nurse = build.client(build.user("coordinator", trial=trial))
@@ -136,7 +136,7 @@ class TestShown:
         assert stranger.post(address(other, f"at/central/{row.pk}/end/"), {}).status_code == 404
 
     def test_many_records_are_judged_in_two_statements(self, trial, laboratory):
-        """One function for listings: nothing is asked per row."""
+        """For listings: no query per row."""
         given(laboratory)
         for count in (1, 3):
             for _more in range(count):

@@ -1,4 +1,4 @@
-"""Who reads attached files, and what is told of them to those who do not (SEC-02, AUD-08, BLD-01)."""
+"""Reading attached files: which roles may, and what the other roles see of a file (SEC-02, AUD-08, BLD-01)."""
 
 import io
 import json
@@ -51,7 +51,7 @@ class TestRead:
 
     @pytest.mark.parametrize("harm", ["changed", "gone"])
     def test_a_file_that_is_no_longer_what_was_stored_is_not_given_out(self, desk, patient, harm):
-        """SEC-13: its hash was kept; nobody is shown another scan in its place."""
+        """SEC-13: the stored hash no longer matches, so the file is not sent."""
         save(desk, patient, upload())
         there = sent(desk, patient)
         key, storage = Attachment.objects.get().key, attachment_storage()
@@ -65,7 +65,7 @@ class TestRead:
         assert not AccessEvent.objects.filter(kind="file_seen").exists()
 
     def test_a_file_of_another_trial_or_patient_is_not_there(self, desk, patient, trial, nurse):
-        """SEC-02: an id in the address of somebody else's patient or trial is 404."""
+        """SEC-02: a key in the address of another patient or trial is 404."""
         save(desk, patient, upload())
         there = sent(desk, patient)
         other = build.patient(trial=trial, by=nurse)
@@ -78,7 +78,7 @@ class TestRead:
         assert Client().get(there).status_code == 302
 
     def test_the_key_of_another_patient_attaches_nothing(self, desk, patient, trial, nurse):
-        """SEC-02: ids in the body too."""
+        """SEC-02: keys in the body are checked too."""
         save(desk, patient, upload())
         other = build.patient(trial=trial, by=nurse)
         build.consent(other, by=nurse)
@@ -97,7 +97,7 @@ class TestRead:
         assert held()["name"] == "report.pdf"
 
     def test_the_name_of_a_file_input_sent_as_text_is_nothing(self, desk, patient):
-        """htmx asks about the form without its files."""
+        """htmx sends the form without its files."""
         control = opened(desk, patient)
         told = {**control, **SCAN, "ct_report-upload": "[object File]", "_action": "draft"}
         assert desk.post(address(patient, "check/"), told).status_code == 200
@@ -160,7 +160,7 @@ def test_pages_and_files_tell_a_blinded_reader_the_same_in_both_arms():
 
 
 def told_in(role: str, patient) -> str:
-    """Return all that the trail (page, CSV, export), paper and the form's own pages tell a role, as one text."""
+    """Return, as one text, all that the trail (page, CSV, export), paper and the form's pages show to a role."""
     trial = patient.trial
     browser = build.client(build.user(role, trial=trial))
     addresses = [
@@ -179,7 +179,7 @@ def told_in(role: str, patient) -> str:
 
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_hash_and_place_of_a_file_are_told_to_those_who_may_read_files(desk, patient, trial, role):
-    """SEC-13, AUD-08: the trail names a file to everybody who reads it; whoever has the hash can prove its content."""
+    """SEC-13, AUD-08: every reader of the trail sees the file's name; the hash would let a reader prove its content."""
     save(desk, patient, upload(pdf("first"), "first.pdf"))
     record = Record.objects.get(form="chest_imaging")
     with acting(system="test"):
@@ -204,7 +204,7 @@ def test_hash_and_place_of_a_file_are_told_to_those_who_may_read_files(desk, pat
 
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_a_page_of_review_tells_the_hash_to_those_who_may_read_files(desk, patient, trial, role):
-    """SEC-13: what the form holds is shown to everybody, which bytes it is only to readers of files."""
+    """SEC-13: everybody sees the file's name, kind and size, only readers of files its hash."""
     save(desk, patient, upload())
     with acting(system="test"):
         Record.objects.filter(form="chest_imaging").update(state="complete")

@@ -1,4 +1,4 @@
-"""Files attached to forms, over HTTP: taken in, kept, replaced, cleared (SEC-13, SEC-02)."""
+"""Files attached to forms, over HTTP: stored, kept, replaced, removed (SEC-13, SEC-02)."""
 
 import hashlib
 import io
@@ -120,7 +120,7 @@ class TestKept:
         assert hidden(refused.content.decode())["ct_report"] == held()["file"]
 
     def test_a_draft_keeps_the_file_and_gives_it_back(self, desk, patient):
-        """Autosave: the page learns the key, and the file is there when it is opened again."""
+        """Autosave: the page receives the key, and the file is there when the form is opened again."""
         control = opened(desk, patient)
         kept = desk.post(address(patient, "keep/"), {**control, **SCAN, "ct_report-upload": upload()})
         told = json.loads(kept.content)["files"]["ct_report"]

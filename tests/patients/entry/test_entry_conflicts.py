@@ -36,7 +36,7 @@ def test_a_conflict_shows_both_values_and_keeps_what_was_typed(
 def conflicting(
     desk: Client, patient: Patient, trial: Trial, sent: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
-    """What the page of a conflict sends back when nothing is chosen, and the page."""
+    """Return the data that a conflict page sends when nothing is chosen, and the page itself."""
     control = opened(desk, patient)
     save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "90", "rr": "18"})
     response = desk.post(address(patient), {**control, **sent})
@@ -48,7 +48,7 @@ def conflicting(
 def test_in_a_conflict_one_value_is_chosen_for_each_item(
     desk: Client, patient: Patient, trial: Trial
 ) -> None:
-    """DAT-11: the colleague's value, or one's own; never one of them unseen."""
+    """DAT-11: the colleague's value or the person's own, both shown."""
     sent, page = conflicting(desk, patient, trial, {"hr": "72", "rr": "20", "temp": "36,7"})
     assert sent["_differs"] == ["temp", "hr", "rr"]
     assert not re.search(r'name="_choose-\w+"[^>]*checked', page)
@@ -76,7 +76,7 @@ def test_choosing_the_stored_value_passes_over_a_slip_of_the_hand(
 
 
 def test_a_third_save_asks_again(desk: Client, patient: Patient, trial: Trial) -> None:
-    """DAT-11: a choice between two values says nothing about a third."""
+    """DAT-11: a choice between two values does not apply to a third."""
     sent, _page = conflicting(desk, patient, trial, {"hr": "72", "rr": "18"})
     save(build.client(build.user("investigator", trial=trial)), patient, {"hr": "95", "rr": "18"})
     again = desk.post(address(patient), {**sent, "_choose-hr": "mine"})

@@ -1,4 +1,4 @@
-"""What opening and saving a form costs in statements."""
+"""The number of SQL statements for opening and saving a form."""
 
 import re
 
@@ -31,7 +31,7 @@ BIOCHEMISTRY = {
 
 @pytest.mark.parametrize("records", [1, 3])
 def test_a_save_costs_at_most_twelve_statements(desk: Client, patient: Patient, records: int) -> None:
-    """Issue 2: a 30-item form, with checks, queries and the full trail, whatever else the patient has."""
+    """A 30-item form, with checks, queries and the full trail, however many other forms the patient has."""
     for form in ("demography", "haematology", "vitals")[:records]:
         save(desk, patient, {}, form=form)
     where = {"form": "biochemistry"}

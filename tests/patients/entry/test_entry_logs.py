@@ -1,4 +1,4 @@
-"""The rows of a log: listed, entered in the list, begun by two people at once."""
+"""The rows of a log: the list, entry in the list, and a row begun by two people at once."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def in_list(desk: Client, patient: Patient, row: int, values: dict[str, Any], ac
 
 
 def test_rows_of_a_log_are_entered_in_its_list(desk: Client, patient: Patient) -> None:
-    """One after the other without leaving the list: saved, refused and kept there, with or without scripts."""
+    """Rows are saved, refused and kept without leaving the list, with or without scripts."""
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
     first = in_list(desk, patient, 1, {}, "draft")
     assert first["Location"] == f"{log}?row=1#entry"
@@ -56,7 +56,7 @@ def test_rows_of_a_log_are_entered_in_its_list(desk: Client, patient: Patient) -
 def test_a_row_that_two_people_begin_at_once_becomes_two(
     desk: Client, patient: Patient, trial: Trial
 ) -> None:
-    """REL-13: both recorded the next deviation; neither has to choose."""
+    """REL-13: both people record the next deviation; both rows are kept."""
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
     mine = hidden(desk.get(f"{log}?row=1"))
     colleague = build.client(build.user("investigator", trial=trial))
@@ -77,7 +77,7 @@ def test_a_reader_is_led_to_the_row_itself(desk: Client, patient: Patient, trial
 
 
 def test_a_row_is_begun_only_as_the_next_one(desk: Client, patient: Patient) -> None:
-    """An address that no page leads to: refused in words, nothing stored, and the next row is the first."""
+    """An address that no page links to is refused with a message, and stores nothing."""
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
     refused = desk.post(f"{log}7/", {**hidden(desk.get(f"{log}1/")), "_action": "draft"})
     assert refused.status_code == 400

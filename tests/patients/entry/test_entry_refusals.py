@@ -1,4 +1,4 @@
-"""What the page of a form refuses, and to whom: requests that no page makes, roles, other trials, visits to come."""
+"""Refusals of a form's page: forged requests, roles, other trials, future visits."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ def test_a_request_that_no_page_makes_is_refused_and_stores_nothing(
 def test_what_was_refused_is_said_with_what_to_do(
     desk: Client, patient: Patient, sent: dict[str, str], told: str
 ) -> None:
-    """DAT-04: an unknown item, code, unit or version is named on the page that answers 400."""
+    """DAT-04: the 400 page names the unknown item, code, unit or version."""
     response = desk.post(address(patient), {**opened(desk, patient), "_action": "draft", **sent})
     assert response.status_code == 400
     page = words(response)
@@ -83,7 +83,7 @@ def test_what_was_refused_is_said_with_what_to_do(
 
 
 def test_what_the_framework_found_wrong_is_not_told(desk: Client, patient: Patient) -> None:
-    """Its sentences are for developers and may name what is inside."""
+    """Django's messages are for developers and may reveal internals."""
     many = {f"item{number}": "1" for number in range(3000)}
     response = desk.post(address(patient), {**opened(desk, patient), **many})
     assert response.status_code == 400

@@ -1,4 +1,4 @@
-"""Entering a form on its page: saved, completed, amended with a reason, asked about, struck out."""
+"""Entering a form on its page: save, completion, change with a reason, queries, striking out."""
 
 import re
 
@@ -34,7 +34,7 @@ def test_save_and_next_completes_and_goes_to_the_next_unfinished_form(desk: Clie
 
 
 def test_what_is_not_a_value_is_shown_again_with_its_sentence(desk: Client, patient: Patient) -> None:
-    """Nothing stored, nothing typed lost, the same words in the summary and beside the field, tied to it."""
+    """Nothing is stored or lost; the summary and the field show the same message, tied to the input."""
     response = save(desk, patient, {"hr": "seventy", "sbp": "124"})
     page = response.content.decode()
     assert response.status_code == 422
@@ -137,7 +137,7 @@ def test_a_monitor_raises_a_query_beside_the_value_and_the_nurse_answers_there(
 
 
 def test_what_cannot_be_read_is_refused_and_kept_as_it_was_typed(desk: Client, patient: Patient) -> None:
-    """DAT-06: neither a slip nor an impossible value completes a form; both are there when it is opened again."""
+    """DAT-06: an unreadable or impossible value does not complete a form and is shown again when it is opened."""
     for slip in ({"temp": "warm"}, {"temp": "46"}, {"hr": "12345678901234567890"}):
         assert save(desk, patient, {**WHOLE, **slip}, "next").status_code == 422
         assert not Record.objects.exists()
@@ -150,7 +150,7 @@ def test_what_cannot_be_read_is_refused_and_kept_as_it_was_typed(desk: Client, p
 
 
 def test_a_value_in_another_unit_is_shown_in_both(desk: Client, patient: Patient) -> None:
-    """DAT-10: the conversion is exact, and the number that was typed stays as it was typed."""
+    """DAT-10: the conversion is exact, and the typed number is kept."""
     where = {"form": "biochemistry"}
     control = opened(desk, patient, **where)
     typed = {"crp": "7,05", "crp-unit": "mg/dL", "creatinine": "80"}

@@ -1,4 +1,4 @@
-"""A whole group marked "not done" in one action, and taken back: by the button alone, and while typing."""
+"""Marking a whole group as not done, and undoing it: with the button, and with scripts during typing."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def marked(response: HttpResponse) -> list[str]:
 
 
 def test_every_empty_item_of_the_group_is_marked(desk: Client, patient: Patient) -> None:
-    """DAT-02: what was answered, typed badly or marked otherwise stays; other groups stay."""
+    """DAT-02: answers, unreadable input, other missing codes and other groups are not changed."""
     typed = {"temp": "36,7", "hr": "fast", "rr-missing": "UNK", "sbp": "124"}
     response = press(desk, patient, "not-done-0", typed)
     page = response.content.decode()
@@ -57,7 +57,7 @@ def test_the_marks_are_taken_back_and_nothing_else(desk: Client, patient: Patien
     assert names == ["hr", "rr", "spo2"]
     sent = {**hidden(first), "temp": "36,7", "_marked": names}
     sent |= {f"{name}-missing": "ND" for name in names}
-    # Said otherwise since: the button takes only its own marks back.
+    # The person has changed one mark since: the button takes back only the marks that are still its own.
     sent |= {"rr-missing": "UNK", "gcs_eye-missing": "ND", "_action": "done-0"}
     response = desk.post(address(patient), sent)
     assert marked(response) == ["gcs_eye"]
@@ -90,7 +90,7 @@ def test_a_form_so_marked_is_completed(desk: Client, patient: Patient) -> None:
 
 
 def test_while_typing_the_server_says_what_to_mark(desk: Client, patient: Patient) -> None:
-    """The same rule for the page with scripts: inputs to put, the button that takes it back, what is told."""
+    """The same rule for the page with scripts: the inputs to set, the undo button, the message."""
     control = opened(desk, patient)
     where = address(patient, end="check/")
     response = desk.post(where, {**control, "temp": "36,7", "_action": "not-done-0"})

@@ -1,4 +1,4 @@
-"""The pages of the protocol and what an amendment does to the pages of forms: nothing typed is lost (DAT-09)."""
+"""The pages of the protocol, and the pages of forms after an amendment: no input is lost (DAT-09)."""
 
 from typing import Any
 
@@ -112,7 +112,7 @@ class TestVersions:
 
 
 def clone(patient: Patient, trial: Trial) -> Patient:
-    """Another patient on the first version, in screening."""
+    """Return another patient on the first version, in screening."""
     from audit.context import acting
 
     with acting(system="test"):
@@ -243,7 +243,7 @@ class TestForms:
         assert (record.protocol, record.values) == (amended, {"pulse": "71", "spo2": "97", "steps": "4000"})
 
     def test_who_only_reads_sees_a_form_as_it_was_captured(self, patient, amended, doctor, manager):
-        """P11-11: an old record renders with its own form version."""
+        """P11-11: an old record is rendered with its own form version."""
         walk.moved(patient, amended, by=manager)
         html = build.client(manager).get(page("form", patient.code, "D7", "vitals")).content.decode()
         assert "Mixed" in html
