@@ -80,10 +80,6 @@ class AnswerWidget(forms.Widget):
             parts[""] = data.getlist(name) if self.item.type == "choices" else data.get(name)
         return parts
 
-    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
-        """Tell whether nothing was sent for this item."""
-        return not self.value_from_datadict(data, files, name)
-
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """What the template of the type needs: the parts, the choices, the units, the zone."""
         parts = value if isinstance(value, Parts) else Parts()
