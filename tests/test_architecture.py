@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.core.management import call_command
 
+from patients.entry.controls import CONTROLS
 from patients.models import Query, Record
 from tests.support import build, event_forms, infusions, walk
 from tests.support.bedside import INCLUDED
@@ -78,7 +79,7 @@ def test_each_step_exists(step: str) -> None:
 def vital_sign(desk, patient) -> list[Call]:
     """The calls by which an unusual heart rate is saved as a draft."""
     control = opened(desk, patient)
-    typed = {**control, **WHOLE, "hr": "190", "_action": "draft"}
+    typed = {**control, **WHOLE, "hr": "190", CONTROLS.action: "draft"}
     calls = calls_of(WAYS["a vital sign"][0], lambda: desk.post(address(patient), typed))
     assert Record.objects.get().values["hr"] == "190"
     assert Query.objects.get().item == "hr"

@@ -50,7 +50,6 @@ class FieldContext:
     undecided: frozenset[str] = frozenset()
     required: frozenset[str] | None = None
     queries: Mapping[str, int] = field(default_factory=dict)
-    changed: frozenset[str] = frozenset()
     known: Mapping[str, KnownValue] = field(default_factory=dict)
     calculated: Mapping[str, Value] = field(default_factory=dict)
     lacking: Mapping[str, Labels] = field(default_factory=dict)

@@ -80,10 +80,6 @@ class AnswerWidget(forms.Widget):
             parts[""] = data.getlist(name) if self.item.type == "choices" else data.get(name)
         return parts
 
-    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
-        """Return True if no part was sent for this item."""
-        return not self.value_from_datadict(data, files, name)
-
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """Return the context of the item type's template: parts, choices, units, place of the time zone."""
         parts = value if isinstance(value, Parts) else Parts()

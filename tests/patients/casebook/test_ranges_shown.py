@@ -17,6 +17,7 @@ from demo.ranges import example_laboratory
 from patients.casebook.casebook import Casebook
 from patients.casebook.range_flags import readings_of
 from patients.entry import saving
+from patients.entry.controls import CONTROLS
 from patients.models import Patient, Record
 from tests.support import build
 from tests.support.entry_pages import words
@@ -72,7 +73,7 @@ class TestShown:
         patient = treated(trial)
         nurse = build.client(build.user("coordinator", trial=trial))
         check = f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/check/"
-        typed = {"crp": "0,4", "crp-unit": "mg/dL", "alt": "20", "_version": "1"}
+        typed = {"crp": "0,4", "crp-unit": "mg/dL", "alt": "20", CONTROLS.version: "1"}
         answer = nurse.post(check, typed).content.decode()
         place = re.search(r'id="reference-crp"[^>]*>(.*?)</p>', answer, re.DOTALL)
         assert place is not None

@@ -10,6 +10,7 @@ from exports.exporting import tables_of
 from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import navigation
 from patients.entry import saving
+from patients.entry.controls import CONTROLS
 from patients.entry.entry_guard import entry_obstacle
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.visits import add_unscheduled, hold_visit, miss_visit
@@ -154,14 +155,14 @@ class TestWhatWasCaptured:
         """DAT-11: a new log row typed under the earlier version causes no server error and is not lost."""
         desk = build.client(doctor)
         address = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/notes/1/"
-        typed = {**hidden(desk.get(address)), "note": "Slept well", "_action": "draft"}
+        typed = {**hidden(desk.get(address)), "note": "Slept well", CONTROLS.action: "draft"}
         walk.moved(patient, amended, by=manager)
         sign_again(patient, doctor)
         answer = desk.post(address, typed)
         assert answer.status_code == 409
         assert "Slept well" in answer.content.decode()
         assert not Record.objects.filter(form="notes").exists()
-        chosen = {**typed, **hidden(answer), "_choose-note": "mine"}
+        chosen = {**typed, **hidden(answer), f"{CONTROLS.choose}note": "mine"}
         assert desk.post(address, chosen).status_code == 302
         assert Record.objects.get(form="notes").protocol == amended
 

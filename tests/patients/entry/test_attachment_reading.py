@@ -15,6 +15,7 @@ from audit.models import AccessEvent
 from exports.paper.audience import Audience
 from exports.paper.trail import trail_part
 from exports.tables.trail import trail_table
+from patients.entry.controls import CONTROLS
 from patients.models import Attachment, Mark, Record
 from patients.models.attachments import attachment_storage
 from tests.support import blind, build
@@ -84,7 +85,7 @@ class TestRead:
         build.consent(other, by=nurse)
         control = {**opened(desk, other), "ct_report": held()["file"]}
         for end in ("", "keep/", "check/"):
-            answer = desk.post(address(other, end), {**control, **SCAN, "_action": "draft"})
+            answer = desk.post(address(other, end), {**control, **SCAN, CONTROLS.action: "draft"})
             assert answer.status_code == 400, end
         assert not Record.objects.filter(patient=other).exists()
 
@@ -92,14 +93,14 @@ class TestRead:
         save(desk, patient, upload())
         forged = json.dumps({**held(), "name": "forged.pdf", "sha256": "0" * 64})
         for text in (forged, "{}", "[]", "x", '{"refused": "%s", "parameters": {}}', held()["file"].upper()):
-            told = {**opened(desk, patient), **SCAN, "_action": "draft", "ct_report": text}
+            told = {**opened(desk, patient), **SCAN, CONTROLS.action: "draft", "ct_report": text}
             assert desk.post(address(patient), told).status_code == 400, text
         assert held()["name"] == "report.pdf"
 
     def test_the_name_of_a_file_input_sent_as_text_is_nothing(self, desk, patient):
         """htmx sends the form without its files."""
         control = opened(desk, patient)
-        told = {**control, **SCAN, "ct_report-upload": "[object File]", "_action": "draft"}
+        told = {**control, **SCAN, "ct_report-upload": "[object File]", CONTROLS.action: "draft"}
         assert desk.post(address(patient, "check/"), told).status_code == 200
         assert desk.post(address(patient), told).status_code == 302
         assert "ct_report" not in Record.objects.get().values

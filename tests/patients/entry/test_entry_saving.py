@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Query, Record
 from tests.support import build
 from tests.support.entry_pages import WHOLE, address, opened, save, words
@@ -72,13 +73,17 @@ def test_a_complete_form_asks_why_it_is_changed(desk: Client, patient: Patient) 
     save(desk, patient, WHOLE, "next")
     page = desk.get(address(patient)).content.decode()
     assert "Why is it changed?" in page
-    for reason in ({}, {"_reason": "other", "_note": "  "}, {"_reason": "because", "_note": "x"}):
+    for reason in (
+        {},
+        {CONTROLS.reason: "other", CONTROLS.note: "  "},
+        {CONTROLS.reason: "because", CONTROLS.note: "x"},
+    ):
         response = save(desk, patient, {**WHOLE, "hr": "74", **reason})
         assert response.status_code == 422
         assert "Say why this complete form is changed." in words(response)
     assert Record.objects.get().values["hr"] == "72"
     response = save(
-        desk, patient, {**WHOLE, "hr": "74", "_reason": "transcription", "_note": "27 read as 72"}
+        desk, patient, {**WHOLE, "hr": "74", CONTROLS.reason: "transcription", CONTROLS.note: "27 read as 72"}
     )
     assert response.status_code == 302
     record = Record.objects.get()
@@ -178,6 +183,6 @@ def test_the_reason_for_a_change_stands_below_what_is_changed(desk: Client, pati
     assert "Systolic: old value 124 mmHg → new value 136 mmHg" in told
     assert "Mean, from the two: old value 92.0 mmHg → new value 96.0 mmHg" in told
     assert "Temperature: old value" not in told
-    refused = words(desk.post(address(patient), {**control, **WHOLE, "sbp": "136", "_action": "draft"}))
+    refused = words(desk.post(address(patient), {**control, **WHOLE, "sbp": "136", CONTROLS.action: "draft"}))
     assert "Systolic: old value 124 mmHg → new value 136 mmHg" in refused
     assert "Say why this complete form is changed." in refused

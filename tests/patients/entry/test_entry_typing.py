@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Query, Record
 from tests.support import build
 from tests.support.entering import included
@@ -129,7 +130,7 @@ def test_more_rows_are_asked_for_without_saving(desk: Client, patient: Patient) 
     control = opened(desk, patient, **where)
     response = desk.post(
         address(patient, **where),
-        {**control, "series-0-hr": "72", "series-1-hr": "", "_action": "add-series"},
+        {**control, "series-0-hr": "72", "series-1-hr": "", CONTROLS.action: "add-series"},
     )
     page = response.content.decode()
     assert response.status_code == 200

@@ -1,7 +1,6 @@
 """The thread of a query from raising to closing: rights, repeated clicks, the panel beside the field, the trail."""
 
 import re
-from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -221,10 +220,19 @@ class TestChecks:
         assert (query.item, query.state, query.record.state) == ("weight", "open", "complete")
         return Casebook.opened(user=nurse, trial=trial, code=patient.code).place("body", "S0")
 
-    def amend(self, place: FormPlace, nurse: User, weight: str, **told: Any) -> None:
+    def amend(
+        self,
+        place: FormPlace,
+        nurse: User,
+        weight: str,
+        *,
+        reason: str,
+        confirmed: dict[str, str] | None = None,
+    ) -> None:
         values = {**Record.objects.get().values, "weight": weight}
+        entry = saving.Entry(place=place, values=values, base_version=1, confirmed=confirmed or {})
         with acting(user=nurse, role="coordinator"):
-            saving.amend(saving.Entry(place=place, values=values, base_version=1), by=nurse, **told)
+            saving.amend(entry, reason=reason, by=nurse)
 
     def test_a_correction_closes_it_by_the_system_for_the_person(self, place: FormPlace, nurse: User):
         self.amend(place, nurse, "70", reason="Misread")
