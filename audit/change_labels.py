@@ -18,6 +18,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from audit.concealing import NOTHING, hidden, keys_to_ask, told_rows, without
+from audit.stored_text import read
 from audit.trail import Concealed, model_labelled, tracked_columns, trail_of
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -190,4 +191,4 @@ def moment(at: datetime, zone: str) -> str:
 def _json(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return str(read(value)) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -7,7 +7,10 @@ class SafetyConfig(AppConfig):
 
     def ready(self) -> None:
         """Tell what a signature on the casebook covers of the adverse events."""
+        from audit.stored_text import register
         from patients import signals
         from safety import signature_scope
+        from safety.system_texts import TEXTS
 
+        register(TEXTS)
         signals.casebook_content.connect(signature_scope.events, dispatch_uid="safety.signature_scope")

@@ -6,17 +6,21 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from audit.stored_text import Text, english
+
 # What a spreadsheet takes for a formula when a cell begins with it (SEC-15).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 MARKED = (*FORMULA, "'")
 CHUNK_ROWS = 500
 
 
-def harmless(text: str) -> str:
+def harmless(said: Text) -> str:
     """Return free text with an apostrophe before a leading formula sign; numbers never go through here.
 
-    A leading apostrophe is doubled too, so that `as_typed` gives back exactly what was typed.
+    A leading apostrophe is doubled too, so that `as_typed` gives back exactly what was typed. What the system says is
+    in English.
     """
+    text: str = english(said)
     return "'" + text if text.startswith(MARKED) else text
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.http import QueryDict
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from patients.casebook.casebook import FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, check_answers
@@ -26,20 +25,13 @@ from patients.entry.form_header import FormHeader
 from patients.entry.version_mapping import VersionChange, mapped, values_asked, version_change
 from patients.models import Draft, Patient, Query, Visit
 from patients.participation.reconsent import version_to_sign
+from patients.system_texts import REASONS
 from protocol.document.items import Item
 from protocol.expressions.rules import rules_of
 from protocol.values.parsing import CheckFinding, Clock
 from protocol.values.reference_ranges import Readings
 from trials.permissions import Permission
 from trials.reader import reader_language
-
-REASONS = {
-    "transcription": _("Transcription error"),
-    "source": _("The source was corrected"),
-    "late": _("The result arrived later"),
-    "query": _("Answer to a query"),
-    "other": _("Other"),
-}
 
 
 def clock_of(place: FormPlace) -> Clock:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.compiled_changes import CompiledUpdate
 from audit.context import because
+from audit.stored_text import Text, trimmed
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, check_answers
 from patients.entry import answers, check_queries, drafts
@@ -112,16 +113,15 @@ def amend(
     place: FormPlace,
     values: Values,
     base_version: int,
-    reason: str,
+    reason: Text,
     by: User,
     key: str = "",
     confirmed: Mapping[str, str] | None = None,
 ) -> Saved:
     """Change a complete form. The reason goes to the trail with the change. Raises ReasonNeeded too."""
-    with because(reason.strip()):
-        return _save(
-            _Save(place, values, base_version, key, confirmed or {}, by), State.COMPLETE, reason.strip()
-        )
+    reason = trimmed(reason)
+    with because(reason):
+        return _save(_Save(place, values, base_version, key, confirmed or {}, by), State.COMPLETE, reason)
 
 
 @transaction.atomic
@@ -144,7 +144,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     return row
 
 
-def _save(save: _Save, state: str, reason: str | None = None) -> Saved:
+def _save(save: _Save, state: str, reason: Text | None = None) -> Saved:
     casebook = Casebook.held(save.place)
     record = casebook.record(save.place)
     refuse_entry(casebook, save.place, record)
@@ -213,7 +213,7 @@ def _refuse_stale(save: _Save, casebook: Casebook, current: Record | None) -> No
         raise StaleRecord(current)
 
 
-def _refuse_wrong_verb(current: Record | None, state: str, reason: str | None) -> None:
+def _refuse_wrong_verb(current: Record | None, state: str, reason: Text | None) -> None:
     is_complete = current is not None and current.state == State.COMPLETE
     if is_complete and reason is None:
         raise ValidationError(_("This form is complete: change it with a reason."))

@@ -10,14 +10,16 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.kept_forms import kept_data
+from audit.stored_text import Text, say
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import address_of, next_address
 from patients.entry import attachments, conflicts, drafts, not_done, saving
 from patients.entry.entry_guard import entry_obstacle
 from patients.entry.logs import log_context, row_address
-from patients.entry.page import REASONS, EntryPage, clock_of
+from patients.entry.page import EntryPage, clock_of
 from patients.entry.version_mapping import mapped_post
 from patients.models import Patient, Record
+from patients.system_texts import REASON, REASONS
 from protocol.values.parsing import NotOffered, ValueRefused
 from trials.access import TrialRequest, trial_page
 from trials.models import ProtocolVersion
@@ -248,12 +250,12 @@ def verb(page: EntryPage, action: str) -> saving.Saved:
     return saving.complete(**arguments) if action == "next" else saving.save_draft(**arguments)
 
 
-def reason_of(request: TrialRequest) -> str:
-    """Return the reason for the change in words, empty when it was not given or needs words of its own."""
+def reason_of(request: TrialRequest) -> Text:
+    """Return the reason for the change, empty when it was not given or needs words of its own."""
     chosen, note = request.POST.get("_reason", ""), request.POST.get("_note", "").strip()[:500]
     if chosen not in REASONS or (chosen == "other" and not note):
         return ""
-    return f"{REASONS[chosen]}: {note}" if note else str(REASONS[chosen])
+    return say(f"{REASON}{chosen}", note)
 
 
 def done(request: TrialRequest, place: FormPlace, saved: saving.Saved, action: str) -> HttpResponse:

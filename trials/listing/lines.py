@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
+from audit.stored_text import english
+
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 # Spreadsheets take a file without it for their own 8-bit alphabet and break every accent.
 BYTE_ORDER_MARK = "\ufeff"
@@ -30,6 +32,8 @@ def csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
 def csv_text(value: Any, *, free_text: bool = False) -> str:
     """Return a value as CSV text: blank for None, Y and N for truth, ISO 8601 for times.
 
+    What the system says is in English, whoever takes the file.
+
     Text that people typed and a spreadsheet would take for a formula gets an apostrophe in front (SEC-15);
     numbers and codes never do.
     """
@@ -39,5 +43,5 @@ def csv_text(value: Any, *, free_text: bool = False) -> str:
         return "Y" if value else "N"
     if isinstance(value, date | datetime):
         return value.isoformat()
-    text = str(value)
+    text = str(english(value))
     return f"'{text}" if free_text and text.startswith(FORMULA_SIGNS) else text
