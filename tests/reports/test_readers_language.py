@@ -9,7 +9,7 @@ from django.utils import translation
 from audit.context import acting
 from audit.models import AccessEvent, Meaning, Signature
 from audit.signatures import SignatureState, sign, verify
-from audit.stored_text import read
+from audit.stored_text import english, read
 from exports.models import Document
 from patients.models import Mark, Query, Record
 from patients.review import source_verification
@@ -27,6 +27,8 @@ def _two_languages(settings, monkeypatch):
     """Pages are offered in English and in an invented French."""
     settings.LANGUAGES = languages.LANGUAGES
     languages.spoken(monkeypatch)
+    with translation.override("en"):
+        yield
 
 
 def browser(person, language):
@@ -187,7 +189,7 @@ def test_what_a_document_was_is_registered_as_code(patient, monitor, trial):
     )
     purpose = AccessEvent.objects.filter(kind="exported").first().detail["purpose"]
 
-    assert str(read(purpose)) == f"Casebook {patient.code}"
+    assert english(read(purpose)) == f"Casebook {patient.code}"
 
 
 def test_a_refusal_is_told_in_the_language_of_the_reader_of_the_trail(monitor, trial):
@@ -195,7 +197,7 @@ def test_a_refusal_is_told_in_the_language_of_the_reader_of_the_trail(monitor, t
     assert browser(monitor, "fr").get(f"/trials/{trial.slug}/exports/").status_code == 403
     detail = AccessEvent.objects.get(kind="denied").detail
 
-    assert str(read(detail["message"])) == "Your role in this trial, Monitor, does not allow this."
+    assert english(read(detail["message"])) == "Your role in this trial, Monitor, does not allow this."
     assert "Your role in this trial, Monitor, does not allow this." in text_of(
         browser(monitor, "en").get(url(trial, kind="access"))
     )
@@ -205,13 +207,8 @@ def test_a_signature_is_shown_as_it_was_shown_to_its_signer(patient, doctor, tri
     """P11-13, SIG-05: the statement keeps its language."""
     record = changed(patient, nurse, "en")
     with acting(user=doctor, role="investigator"), translation.override("fr"):
-        signature = sign(
-            target=record,
-            meaning=Meaning.APPROVAL,
-            password=build.PASSWORD,
-            by=doctor,
-            zone="Europe/Brussels",
-        )
+        told = {"meaning": Meaning.APPROVAL, "password": build.PASSWORD, "zone": "Europe/Brussels"}
+        signature = sign(target=record, by=doctor, **told)
 
     signature = Signature.objects.get(pk=signature.pk)
     assert (signature.meaning, signature.language) == ("approval", "fr")

@@ -1,4 +1,4 @@
-"""An invented French: every text of the system in «guillemets», so that what was put into words tells in which language."""
+"""An invented French: every text of the system in «guillemets», so that a page tells its language."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
