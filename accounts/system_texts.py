@@ -2,4 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
-TEXTS = {"process.sign-in": _("Sign-in")}
+TEXTS = {
+    "process.sign-in": _("Sign-in"),
+    "sign-in.deactivated": _("deactivated"),
+    "sign-in.unknown": _("unknown user name"),
+}

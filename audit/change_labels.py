@@ -25,7 +25,7 @@ EMPTY: tuple[Any, ...] = (None, "", [], {})
 # Of interest to a reader only when nothing else changed.
 TECHNICAL = ("version", "created_at")
 # Of a signature: for machines.
-NOT_READ = ("target_id", "signer_id", "zone", "content_hash", "manifest_hash")
+NOT_READ = ("target_id", "signer_id", "zone", "language", "content_hash", "manifest_hash")
 
 
 @dataclass(frozen=True)

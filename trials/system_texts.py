@@ -10,5 +10,6 @@ TEXTS = {
     "process.load_protocol": _("Loading of the protocol"),
     "process.load_ranges": _("Loading of reference ranges"),
     "trials.role_refused": _("Your role in this trial, %(role)s, does not allow this."),
+    "trials.all_factors_removed": _("all removed"),
     "trials.range_follows": _("A new range follows"),
 }
