@@ -22,7 +22,7 @@ from trials.permissions import Permission as P
 
 
 class PurposeForm(forms.Form):
-    """An export is registered with what it is for."""
+    """The purpose of an export, which is registered with it."""
 
     purpose = forms.CharField(
         label=_("What the export is for"), max_length=200, help_text=_("Kept in the export register.")
@@ -31,7 +31,7 @@ class PurposeForm(forms.Form):
 
 @trial_page(see=P.EXPORT, change=P.EXPORT)
 def index(request: TrialRequest) -> HttpResponseBase:
-    """Say what an export holds and list the earlier ones; on POST send the zip."""
+    """Show the content of an export and the earlier exports. A POST sends the zip."""
     form = PurposeForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method == "POST" and form.is_valid():
         try:
@@ -52,7 +52,7 @@ def index(request: TrialRequest) -> HttpResponseBase:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredExport:
-    """One line of the export register, in words for the reader."""
+    """One line of the export register."""
 
     at: datetime
     who: str
@@ -61,7 +61,7 @@ class RegisteredExport:
 
 
 def earlier_exports(request: TrialRequest) -> list[RegisteredExport]:
-    """Return the newest finished exports that this person may know of."""
+    """Return the latest 20 finished exports that this user may know of."""
     rows = AccessEvent.objects.filter(
         trial_id=request.trial.pk, kind=AccessKind.EXPORTED, detail__stage="finished"
     ).order_by("-at", "-pk")
@@ -77,7 +77,7 @@ def _registered(event: AccessEvent) -> RegisteredExport:
 
 
 def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:
-    """Stream the zip; nothing is kept on the server."""
+    """Stream the zip. Nothing is stored on the server."""
     trial, now = request.trial, timezone.now()
     pieces = export(
         trial=trial,
