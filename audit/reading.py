@@ -19,6 +19,8 @@ from audit import change_labels, snapshots
 from audit.change_labels import FieldChange, Reader
 from audit.models import AccessEvent, TrailReview
 from audit.sources import Filter, Source, sources
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 
 PAGE_SIZE = 50
 STREAM_SIZE = 500
@@ -66,8 +68,8 @@ class Entry:
 
     @property
     def full_name(self) -> str:
-        """Full name of the author at that time."""
-        return self._told("history_full_name", "full_name", "reviewer_name") or self.user_name
+        """Return the full name of the author at that time; a process in the active language."""
+        return actor_words(self._told("history_full_name", "full_name", "reviewer_name") or self.user_name)
 
     @property
     def role(self) -> str:
@@ -75,8 +77,8 @@ class Entry:
         return self._told("history_role", "role", "role")
 
     @property
-    def reason(self) -> str:
-        """Reason for the change, or conclusion of a review."""
+    def reason(self) -> Text:
+        """Return the reason that was given: a person's words, or a stored text."""
         return self._told("history_change_reason", "", "conclusion")
 
     @property

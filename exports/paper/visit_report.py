@@ -115,7 +115,7 @@ def _mark(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
 
 
 def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
-    told = [str(value) for name in ("by", "reason") if (value := mark.told.get(name))]
+    told = [str(value) for name in ("by", "because") if (value := mark.told.get(name))]
     return {**_mark(mark, records, audience), "at": audience.instant(mark.undone_at), "why": ", ".join(told)}
 
 

@@ -26,10 +26,11 @@ from patients.entry.controls import CONTROLS, Controls
 from patients.entry.field_panel import FieldPanel
 from patients.entry.form_header import FormHeader
 from patients.entry.not_done import Marking
-from patients.entry.posted import REASONS, Action, PostedPage
+from patients.entry.posted import Action, PostedPage
 from patients.entry.version_mapping import VersionChange, stored_answers, version_change
 from patients.models import Draft, Patient, Visit
 from patients.participation.reconsent import version_to_sign
+from patients.system_texts import REASONS
 from protocol.values.parsing import CheckFinding
 from protocol.values.reference_ranges import Readings
 from trials.reader import reader_language, shown_sentence

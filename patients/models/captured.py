@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.models import Signature
+from audit.stored_text import StoredTextField
 from audit.trail import Locks, Marks, Trail
 from patients.models.attachments import OF_FILES
 from patients.models.people import Patient
@@ -219,12 +220,12 @@ class Query(models.Model):
     check_id = models.CharField(_("check"), max_length=40, blank=True)
     origin = models.CharField(_("raised by"), max_length=20, choices=Origin)
     state = models.CharField(_("status"), max_length=10, choices=State)
-    text = models.TextField(_("question"))
+    text = StoredTextField(_("question"))
     opened_at = models.DateTimeField(default=timezone.now)
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     closed_at = models.DateTimeField(null=True)
-    closed_because = models.TextField(blank=True)
-    # Identifies the confirmation that raised several queries at once: a second click raises nothing.
+    closed_because = StoredTextField(blank=True)
+    # Names the confirmation that raised several at once: a second click raises nothing.
     batch = models.CharField(max_length=32, blank=True)
 
     objects = OfPatient.as_manager()

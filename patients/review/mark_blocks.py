@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.utils.translation import gettext as _
 
+from audit.stored_text import Text
 from patients.casebook.casebook import visit_title
 from patients.casebook.form_versions import record_sections
 from patients.casebook.item_history import moment_words
@@ -31,7 +32,7 @@ class Undone:
 
     when: str
     who: str
-    reason: str
+    reason: Text
     changes: tuple[tuple[str, str, str], ...]
 
 

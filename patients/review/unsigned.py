@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.models import Signature
+from audit.system_texts import actor_words
 from patients.casebook.read_form import form_title
 from patients.models import Patient, Record, Visit
 from trials.access import Access
@@ -81,7 +82,9 @@ TO_SIGN_COLUMNS = (
     Column(name="signed_by", label=gettext_lazy("By"), value=lambda row: row.last_printed_name or ""),
     Column(name="changed_at", label=gettext_lazy("Changed"), value=lambda row: row.last_invalidated_at),
     Column(
-        name="changed_by", label=gettext_lazy("Changed by"), value=lambda row: row.last_invalidated_by or ""
+        name="changed_by",
+        label=gettext_lazy("Changed by"),
+        value=lambda row: actor_words(row.last_invalidated_by or ""),
     ),
     Column(
         name="reason",
