@@ -42,10 +42,11 @@ test-postgres: $(VENV)/test browser ## Run them on a PostgreSQL server started f
 browser:
 	@tools/need chromium
 
-lint: $(VENV)/test ## Check style, types, templates and the import contract
+lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/djade --check $$(git ls-files '*.html')
+	@if [ -x $(BIN)/biome ]; then $(BIN)/biome lint --error-on-warnings; else echo "Scripts and styles are not checked: biome has no wheel for this machine"; fi
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
