@@ -53,11 +53,13 @@ class Server:
 
 
 @contextmanager
-def serving(application: str, environment: dict[str, str]) -> Iterator[Server]:
-    """Serve a WSGI application with two workers until the block ends."""
+def serving(
+    application: str, environment: dict[str, str], *, root: Path = ROOT, python: str = sys.executable
+) -> Iterator[Server]:
+    """Serve a WSGI application of a checkout with two workers until the block ends."""
     port = free_port()
     command = [
-        sys.executable,
+        python,
         "-m",
         "gunicorn",
         application,
@@ -75,7 +77,7 @@ def serving(application: str, environment: dict[str, str]) -> Iterator[Server]:
         "warning",
         "--preload",
     ]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
+    process = subprocess.Popen(command, cwd=root, env={**os.environ, **environment})
     try:
         _wait(process, port)
         yield Server(process, port)
