@@ -76,7 +76,7 @@ class Person(threading.Thread):
                         raise RuntimeError(f"{answer.status}: {answer.text[:500]}")
                     if self.leaving:
                         break
-        except Exception as fault:  # noqa: BLE001
+        except Exception as fault:
             self.fault = f"{self.casebook}: {fault!r}"
 
     def _way(self) -> Iterator[Answer]:

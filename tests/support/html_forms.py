@@ -1,4 +1,4 @@
-"""The forms of a page as a browser would send them. Only the standard library: the bench uses it on older commits too."""
+"""The forms of a page as a browser would send them. Standard library alone: the bench reads older commits by it."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
