@@ -28,15 +28,17 @@ $(VENV)/test: requirements/test.txt $(VENV)/base
 run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with invented patients
 	@tools/start $(BIN)
 
-# Two browsers at once are slower than one: the walks run after the rest, one by one.
-TESTS = sh -c '$(BIN)/pytest -n auto --dist worksteal -m "not browser" && $(BIN)/pytest -m "$(WALKS)"'
+# Each part ends with its ten slowest tests. The walks come after the rest: a browser beside other tests waits for them.
+PYTEST = $(BIN)/pytest -n auto --dist worksteal --durations 10
+TESTS = sh -c '$(PYTEST) $(ONLY) -m "not browser" && $(PYTEST) -m "$(WALKS)"'
 test: WALKS := browser
 test-postgres: WALKS := browser and not keyboard
+test-postgres: ONLY := --database-only
 
 test: $(VENV)/test browser ## Run every test on SQLite
 	$(TESTS)
 
-test-postgres: $(VENV)/test browser ## Run them on a PostgreSQL server started for it, but for how a page answers to keys
+test-postgres: $(VENV)/test browser ## Run those with a database on a PostgreSQL server started for it, but for keys
 	tools/with-postgres $(TESTS)
 
 browser:
@@ -51,8 +53,13 @@ lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the imp
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-bench: $(VENV)/test ## Measure speed and memory beside a plain Django admin
+# BASE=<commit>: beside that commit. SECONDS, TURNS and ENGINES=sqlite make it shorter.
+bench: $(VENV)/test ## Measure speed and memory beside a plain Django admin, or beside BASE=<commit>
+ifdef BASE
+	SECONDS_OF_LOAD=$(SECONDS) $(if $(filter sqlite,$(ENGINES)),,tools/with-postgres) $(BIN)/python -m tests.bench.against $(BASE)
+else
 	tools/with-postgres $(BIN)/python -m tests.bench
+endif
 
 lock: ## Write the hashed requirement files again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml -o requirements/base.txt

@@ -234,6 +234,7 @@ class Typing(WholePatient):
         hands.away("Enter")
 
 
+@pytest.mark.long
 def test_a_patient_is_typed_without_a_mouse(walk):
     """WCAG 2.1.1, 2.4.7, 2.4.11: what is typed is stored and complete; the focus is never lost, nor out of sight."""
     way = Typing(walk, build.LIEGE, days_ago=100)

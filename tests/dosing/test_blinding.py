@@ -183,6 +183,7 @@ def words_of_the_product(pages: dict[str, bytes]) -> list[tuple[str, bytes]]:
     return [(url, word) for url, page in read.items() for word in blind.TOLD_BY_THE_PRODUCT if word in page]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("role", BLINDED)
 def test_every_page_is_the_same_to_the_byte_whatever_the_arms_and_the_laboratory(world, role):
     """BLD-01, BLD-02, BLD-03, AUD-15: pages, tables, trail, search, export and refusals, for every blinded role.
