@@ -29,8 +29,10 @@ run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with 
 	@tools/start $(BIN)
 
 # Each part ends with its ten slowest tests. The walks come after the rest: a browser beside other tests waits for them.
-PYTEST = $(BIN)/pytest -n auto --dist worksteal --durations 10
-TESTS = sh -c '$(PYTEST) $(ONLY) -m "not browser" && $(PYTEST) -m "$(WALKS)"'
+# BROWSERS says how many at once.
+BROWSERS ?= auto
+PYTEST = $(BIN)/pytest --dist worksteal --durations 10
+TESTS = sh -c '$(PYTEST) -n auto $(ONLY) -m "not browser" && $(PYTEST) -n $(BROWSERS) -m "$(WALKS)"'
 test: WALKS := browser
 test-postgres: WALKS := browser and not keyboard
 test-postgres: ONLY := --database-only

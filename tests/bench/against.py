@@ -10,6 +10,7 @@ ENGINES: `sqlite` or `postgresql` to measure one. EVENTS: adverse events of the 
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -123,6 +124,8 @@ def printed(names: list[str], ours: list[Turn], theirs: list[Turn]) -> str:
 
 def main() -> None:
     """Build, fill, measure and print."""
+    # Ended from outside, it still takes its worktree and its servers away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     commit, seconds = sys.argv[1], float(os.environ.get("SECONDS_OF_LOAD") or 60)
     turns, events = int(os.environ.get("TURNS") or 6), int(os.environ.get("EVENTS") or 1000)
     with tempfile.TemporaryDirectory() as name, older(commit, Path(name)) as (root, python):
