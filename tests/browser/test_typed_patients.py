@@ -1,6 +1,6 @@
-"""A patient is typed, from screening to the end of the study, by people without a mouse.
+"""One patient is entered by keyboard, from screening to the end of the study.
 
-The patient of the other shipped trial goes the same way without a browser: tests/config/test_posted_patient.py.
+The patient of the other shipped trial is entered without a browser: tests/config/test_posted_patient.py.
 """
 
 from datetime import timedelta
@@ -17,12 +17,12 @@ from tests.support.whole_patient import WholePatient
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 
-# A practised typist of numbers: the median of clinical keystroke-level models is 0.28 s a key.
+# Seconds per key of a practised typist of numbers: the median of clinical keystroke-level models.
 SECONDS_A_KEY = 0.28
 
 
 class Typing(WholePatient):
-    """Each person has a browser and a keyboard."""
+    """The course of one patient; each person has a browser and a keyboard."""
 
     def __init__(self, walk: Walk, slug: str, days_ago: int) -> None:
         super().__init__(slug, days_ago)
@@ -30,7 +30,7 @@ class Typing(WholePatient):
         self.hands: dict[str, Typist] = {}
 
     def by(self, role: str) -> Typist:
-        """Return the keyboard of a role; the person signs in when it is needed first."""
+        """Return the keyboard of a role. The person signs in on first use."""
         if role not in self.hands:
             hands = self.hands[role] = Typist(self.walk.open(), self.trial.zone)
             hands.goto("/accounts/login/")
@@ -42,7 +42,7 @@ class Typing(WholePatient):
         return self.hands[role]
 
     def open_casebook(self, role: str) -> Typist:
-        """Open the casebook by the search."""
+        """Open the casebook through the search."""
         hands = self.by(role)
         hands.press("/")
         hands.type(self.patient.code)
@@ -52,7 +52,7 @@ class Typing(WholePatient):
         return hands
 
     def title(self, infusion: int) -> str:
-        """Return what the visit of an infusion is called."""
+        """Return the title of the visit of an infusion."""
         return next(each for each in self.rules.visits if each.infusion == infusion).title.in_language("en")
 
     def screened(self) -> None:
@@ -70,14 +70,14 @@ class Typing(WholePatient):
         hands.away("Enter")
 
     def screening_entered(self) -> None:
-        """Enter every form of screening, with answers that every criterion allows."""
+        """Enter every screening form, with answers that meet all eligibility criteria."""
         hands, visit = self.by("coordinator"), self.patient.visits.get(code="SCR")
         hands.follow("Screening")
         visit = self.held(visit)
         self.forms(visit, self.at_screening())
 
     def held(self, visit: Visit) -> Visit:
-        """Record on which day the visit took place; go on to its first form."""
+        """Record the day of the visit and go on to its first form. Return the visit."""
         hands = self.by("coordinator")
         if not hands.here():
             hands.to("Visit held")
@@ -88,7 +88,7 @@ class Typing(WholePatient):
         return Visit.objects.get(pk=visit.pk)
 
     def forms(self, visit: Visit, answers: dict[str, dict[str, Any]] | None = None) -> None:
-        """Enter the forms of a visit one after the other, as each page leads to the next."""
+        """Enter the forms of a visit in the order in which each page leads to the next."""
         hands = self.by("coordinator")
         while (code := hands.page.url.split("/")[-2]) != visit.key:
             values = answers[code] if answers else self.answers(code, visit)
@@ -96,7 +96,7 @@ class Typing(WholePatient):
             self.typed[visit.key, code] = values
 
     def decided(self) -> None:
-        """The investigator signs the eligibility; the coordinator includes the patient."""
+        """Sign the eligibility as the investigator and include the patient as the coordinator."""
         hands = self.open_casebook("investigator")
         hands.follow("Eligibility")
         hands.write(**{"Judged as if included": day(self.start)})
@@ -113,7 +113,7 @@ class Typing(WholePatient):
         hands.away("Enter")
 
     def followed(self) -> None:
-        """Every visit after screening, as the page of each leads on to the next."""
+        """Hold or miss every visit after screening, in the order in which the pages lead on."""
         hands = self.open_casebook("coordinator")
         hands.follow(self.title(1))
         for plan, visit, is_held in self.visits():
@@ -129,7 +129,7 @@ class Typing(WholePatient):
                 hands.away("Enter")
 
     def visited(self, visit: Visit, infusion: int | None) -> None:
-        """Enter the forms of a visit, some that need not be, and what was infused."""
+        """Enter the forms of a visit, some optional ones, and the infusion."""
         hands = self.by("coordinator")
         self.forms(visit)
         for asked in forms_of(self.patient.protocol, visit):
@@ -141,7 +141,7 @@ class Typing(WholePatient):
             self.infused(visit, infusion)
 
     def infused(self, visit: Visit, number: int) -> None:
-        """From the page of the visit: what happened at the bedside, then what was in the bag; and back."""
+        """Record the infusion at the bedside and its product, and return to the visit."""
         hands, on = self.by("coordinator"), day(visit.held_on)
         hands.to("The infusion at the bedside", key="Shift+Tab")
         hands.away("Enter")
@@ -158,7 +158,7 @@ class Typing(WholePatient):
         hands.follow("Forms of this visit")
 
     def prepared(self, number: int, on: str) -> None:
-        """The cell laboratory records the product; in an arm without cells there are none."""
+        """Record the product as the cell laboratory; an arm without cells has none."""
         hands = self.open_casebook("cell_laboratory")
         hands.follow(self.title(number))
         hands.follow("The infusion at the bedside")
@@ -177,7 +177,7 @@ class Typing(WholePatient):
         hands.away("Control+Enter")
 
     def logged(self) -> None:
-        """Begin the logs that have something to tell, each with one row."""
+        """Enter one row in each log that applies to the patient."""
         for code, values in self.logs():
             hands, form = self.open_casebook("coordinator"), self.rules.form(code)
             hands.follow(form.title.in_language("en"))
@@ -220,7 +220,7 @@ class Typing(WholePatient):
         hands.away("Enter")
 
     def signed(self) -> None:
-        """The investigator signs every complete form with one password."""
+        """Sign every complete form with one password, as the investigator."""
         hands = self.open_casebook("investigator")
         hands.follow("Sign")
         hands.press("Tab", "Enter", "Tab")
@@ -236,18 +236,18 @@ class Typing(WholePatient):
 
 @pytest.mark.long
 def test_a_patient_is_typed_without_a_mouse(walk):
-    """WCAG 2.1.1, 2.4.7, 2.4.11: what is typed is stored and complete; the focus is never lost, nor out of sight."""
+    """WCAG 2.1.1, 2.4.7, 2.4.11: all typed values are stored, all forms complete; the focus is never lost or hidden."""
     way = Typing(walk, build.LIEGE, days_ago=100)
     way.went()
     told(way)
     assert [each for each in way.by("coordinator").entered if each.tabs_before] == []
     assert [fault for hands in way.hands.values() for fault in hands.faults] == []
-    # htmx says so when a question is asked again before it is answered.
+    # htmx logs this when a check is requested again before the previous answer.
     assert [fault for fault in walk.faults if "htmx:" not in fault] == []
 
 
 def told(way: Typing) -> None:
-    """Print what it cost."""
+    """Print the number of keys and seconds."""
     entered = way.by("coordinator").entered
     keys, seconds = sum(each.keys for each in entered), sum(each.seconds for each in entered)
     print(f"{way.trial.slug}: {len(entered)} forms, {keys} keys, machine {seconds:.0f} s", end=", ")
