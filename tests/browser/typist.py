@@ -7,7 +7,7 @@ focus is visible.
 import re
 import time
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,6 @@ from protocol.document.items import Form, Item
 from protocol.values.labels import code_words, is_missing, typed, unit_words
 from protocol.values.moments import Moment
 from protocol.values.parsing import SHORTCUT_TYPES
-from tests.support import build
 
 LOOK = """() => {
   const node = document.activeElement;
@@ -297,7 +296,7 @@ class Typist(Keyboard):
 
     def moment(self, moment: Moment, item: Item, day: date | None) -> str:
         """Return a date by its letter or in short form, and the time."""
-        on, today = moment.date, build.self.today
+        on, today = moment.date, datetime.now(self.zone).date()
         assert on is not None
         letters = {today: "t", today - timedelta(days=1): "y", day: "v"}
         short = letters.get(on) or f"{on:%d%b%y}".lower().lstrip("0")
