@@ -31,7 +31,10 @@ _kept_open: list[sqlite3.Connection] = []
 
 def digest() -> str:
     """Return a hash of all code and all pinned packages: whatever a migrated database may depend on."""
-    code = (path for path in ROOT.glob("*/**/*.py") if path.parts[len(ROOT.parts)] not in {"tests", ".venv"})
+    rooms = (
+        each for each in ROOT.iterdir() if each.is_dir() and each.name[0] != "." and each.name != "tests"
+    )
+    code = (path for room in rooms for path in room.rglob("*.py"))
     found = hashlib.sha256()
     for path in (*sorted(code), ROOT / "requirements" / "test.txt"):
         found.update(f"{path.relative_to(ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
