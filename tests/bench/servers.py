@@ -72,7 +72,7 @@ def serving(
         "--timeout",
         "300",
         "--keep-alive",
-        "60",
+        "600",
         "--log-level",
         "warning",
         "--preload",
