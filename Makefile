@@ -56,9 +56,10 @@ lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the imp
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 # BASE=<commit>: beside that commit. SECONDS, TURNS and ENGINES=sqlite make it shorter.
+bench: export SECONDS_OF_LOAD = $(SECONDS)
 bench: $(VENV)/test ## Measure speed and memory beside a plain Django admin, or beside BASE=<commit>
 ifdef BASE
-	SECONDS_OF_LOAD=$(SECONDS) $(if $(filter sqlite,$(ENGINES)),,tools/with-postgres) $(BIN)/python -m tests.bench.against $(BASE)
+	$(if $(filter sqlite,$(ENGINES)),,tools/with-postgres) $(BIN)/python -m tests.bench.against $(BASE)
 else
 	tools/with-postgres $(BIN)/python -m tests.bench
 endif

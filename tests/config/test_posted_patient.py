@@ -1,6 +1,6 @@
-"""A patient goes from screening to the end of the study by what a browser without scripts sends.
+"""One patient is entered from screening to the end of the study by what a browser without scripts sends.
 
-The patient of the other shipped trial is typed by keyboard: tests/browser/test_typed_patients.py.
+The patient of the other shipped trial is entered by keyboard: tests/browser/test_typed_patients.py.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.support import build
 from tests.support.html_forms import PageForm, form_with, forms
 from tests.support.whole_patient import EVENT, WholePatient
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 NEXT = re.compile(r'<a id="next" href="([^"#]*)')
 MOST_FORMS = 40
@@ -213,5 +213,5 @@ def refusals(page: HttpResponse) -> list[str]:
 
 
 def test_a_patient_goes_the_whole_way_without_scripts():
-    """ENT-01: the pages work without scripts; what is sent is stored and complete, through to the signature."""
+    """The pages work without scripts: all sent values are stored, all forms complete and signed."""
     Posting(build.COVID_MSV, days_ago=200).went()
