@@ -1,4 +1,4 @@
-# What a person does with Stroma. `make help` lists it.
+# The commands of the project. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

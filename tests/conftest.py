@@ -1,5 +1,6 @@
 """Fixtures for all tests. Builders are in tests/support/build.py."""
 
+import gc
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -40,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest tests: the cores then end together."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Exempt modules, models and collected tests from garbage collection: walking them takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from patients.models import Record, Visit
 from protocol.document.items import Form, Item
 from protocol.values.labels import own_number, unit_words
 from protocol.values.moments import Moment
-from protocol.values.months import day_text, month_text
+from protocol.values.months import month_text
 from protocol.values.parsing import decimal, display, flag, moment
 from protocol.values.reference_ranges import RangeReading as ReferenceReading
 from protocol.values.reference_ranges import is_laboratory
@@ -29,7 +29,7 @@ from reports.figures import lanes
 from reports.figures.shapes import Figure, day_ticks
 from safety.labels import day as day_words
 from safety.models import AdverseEvent
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_moment, shown_number
 
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
@@ -68,7 +68,7 @@ class Chart:
 
     def said(self, on: date) -> str:
         """Return a date as text, with its study day."""
-        return f"{day_text(on, self.language)} ({day_words(self.day(on))})"
+        return f"{shown_day(on)} ({day_words(self.day(on))})"
 
     def profile(self) -> PatientProfile:
         """Return the figure and its table."""
@@ -130,8 +130,8 @@ class Chart:
         tip = f"{title}: {state} {self.said(on)}"
         if visit.window_from and visit.window_to and not visit.held_on:
             tip += ", " + _("window %(first)s to %(last)s") % {
-                "first": day_text(visit.window_from, self.language),
-                "last": day_text(visit.window_to, self.language),
+                "first": shown_day(visit.window_from),
+                "last": shown_day(visit.window_to),
             }
         crossed = visit.state == Visit.State.MISSED
         return lanes.LaneMark(day=float(self.day(on)), css=css, tip=tip, window=window, crossed=crossed)
@@ -148,7 +148,7 @@ class Chart:
         if given:
             at = Moment.from_iso(infusion.started, self.dossier.zone)
             day = self.day_of(at)
-            told = f"{at.display(self.language)} ({day_words(floor(day))})"
+            told = f"{shown_moment(at)} ({day_words(floor(day))})"
         elif infusion.planned_on is not None and self.dossier.is_open:
             day, told = float(self.day(infusion.planned_on)), self.said(infusion.planned_on)
         else:
@@ -171,7 +171,7 @@ class Chart:
         finding = compare(
             prepared.cells_per_kg, lowest=limits.lowest, target=limits.target, highest=limits.highest
         )
-        return shown_millions(finding)
+        return shown_number(shown_millions(finding))
 
     @cached_property
     def events(self) -> lanes.Bars:
@@ -192,12 +192,12 @@ class Chart:
             words.insert(1, _("serious"))
         if end is None:
             words.append(_("ongoing"))
-        until = end.display(self.language) if end else _("ongoing")
+        until = shown_moment(end) or _("ongoing")
         tip = _("%(event)s %(term)s: grade %(grade)s%(serious)s, %(onset)s to %(end)s") % {
             "event": event,
             "term": event.term,
             "grade": event.grade,
-            "onset": onset.display(self.language),
+            "onset": shown_moment(onset),
             "serious": _(", serious") if event.serious else "",
             "end": until,
         }
@@ -241,8 +241,8 @@ class Chart:
         begin, stop = (self._moment(values, f"{domain}{part}") for part in ("STDTC", "ENDTC"))
         start = self.day_of(begin) if begin else float(self.day(self.dossier.patient.screened_on))
         end = self.day_of(stop, last=True) if stop else self._until()
-        since = begin.display(self.language) if begin else _("unknown start")
-        tip = f"{label}: {since} – {stop.display(self.language) if stop else _('ongoing')}"
+        since = shown_moment(begin) or _("unknown start")
+        tip = f"{label}: {since} – {shown_moment(stop) or _('ongoing')}"
         return lanes.Bar(start=start, end=max(start, end), css="medication", label=label, tip=tip)
 
     def _words(self, values: dict[str, tuple[Item, Any]], cdisc: str) -> str:

@@ -1,4 +1,4 @@
-"""An address that is filled in is the one that Django makes, for every route of a trial."""
+"""A filled-in URL equals the one that Django reverses, for every route of a trial."""
 
 import pytest
 from django.urls import NoReverseMatch, get_resolver, reverse

@@ -7,10 +7,11 @@ focus is visible.
 import re
 import time
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
 from playwright.sync_api import Error, Page
 
 from protocol.document.items import Form, Item
@@ -296,7 +297,7 @@ class Typist(Keyboard):
 
     def moment(self, moment: Moment, item: Item, day: date | None) -> str:
         """Return a date by its letter or in short form, and the time."""
-        on, today = moment.date, datetime.now(self.zone).date()
+        on, today = moment.date, timezone.localdate(timezone=self.zone)
         assert on is not None
         letters = {today: "t", today - timedelta(days=1): "y", day: "v"}
         short = letters.get(on) or f"{on:%d%b%y}".lower().lstrip("0")
