@@ -16,7 +16,7 @@ from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from audit.concealing import NOTHING, hidden, keys_to_ask, told_rows, without
+from audit.concealment import NOTHING, hidden, keys_to_ask, told_rows, without
 from audit.stored_text import read
 from audit.trail import Concealed, model_labelled, tracked_columns, trail_of
 from protocol.values.writing import day_text, second_text

@@ -13,7 +13,7 @@ from audit import seals
 from audit.context import acting
 from audit.system_texts import actor_words
 from exports.documents import Copy, register_copy, write
-from exports.management.told import refuse_unless_new, trial_named
+from exports.management.command_arguments import refuse_unless_new, trial_named
 from exports.paper.audience import Audience
 from exports.paper.typesetting import NotPrinted
 from trials.access import access_to

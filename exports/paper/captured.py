@@ -11,10 +11,10 @@ from audit.signatures import SignatureState, verify_many
 from audit.system_texts import actor_words
 from exports.paper.audience import Audience
 from exports.paper.marks import PaperMarks
-from exports.paper.past import Past
+from exports.paper.original_entries import Past
+from patients.casebook.form_content import ReadLine, sections
 from patients.casebook.form_versions import forms_in, item_in, not_asked
 from patients.casebook.item_history import role_words
-from patients.casebook.read_form import ReadLine, sections
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words

@@ -11,7 +11,7 @@ from exports.paper import labels
 from exports.paper.audience import Audience
 from exports.paper.captured import queries_of, query_part
 from exports.paper.casebook import trial_facts, trial_words
-from exports.paper.subjects import record_title
+from exports.paper.trail_subjects import record_title
 from exports.paper.typesetting import Making, typeset
 from patients.models import Mark, Patient, Query, Record, Visit
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import models
 
 from audit import events
-from audit.concealing import NOTHING, hidden, told_rows, without
+from audit.concealment import NOTHING, hidden, told_rows, without
 from audit.models import AccessEvent, Signature
 from audit.sources import hidden_signatures
 from audit.stored_text import StoredText, code_of, english

@@ -14,12 +14,12 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 
 from patients.casebook.edit_checks import CheckedAnswers
+from patients.casebook.form_content import ReadLine, ReadSection, ValueDifference, differences
 from patients.casebook.form_versions import all_sections, forms_before, not_asked, path_label
 from patients.casebook.item_history import moment_words
 from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
 from patients.casebook.range_flags import place_readings
-from patients.casebook.read_form import ReadLine, ReadSection, ValueDifference, differences
 from patients.entry.answers import Answers
 from patients.entry.capture_form import CaptureForm, FieldContext, Result, form_for, input_id, sentences
 from patients.entry.controls import CONTROLS, Controls

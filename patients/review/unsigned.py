@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.models import Signature
 from audit.system_texts import actor_words
-from patients.casebook.read_form import form_title
+from patients.casebook.form_content import form_title
 from patients.models import Patient, Record, Visit
 from trials.access import Access
 from trials.listing import Column

@@ -19,7 +19,7 @@ from accounts.models import User
 from audit import events, reading
 from audit.change_labels import FieldChange, Reader, moment_text
 from audit.models import AccessEvent, TrailReview
-from audit.reading import Entry, TrailPosition
+from audit.reading import TrailEntry, TrailPosition
 from audit.stored_text import code_of
 from patients.models import Patient
 from reports.audit_trail.forms import KINDS, ORIGINS, TrailForm, TrailReviewForm
@@ -50,7 +50,7 @@ Told = tuple[str, str]
 class TrailLine:
     """One entry of the trail as the page shows it."""
 
-    entry: Entry
+    entry: TrailEntry
     subject: TrailSubject
     patient: Patient | None
     when: str
@@ -124,7 +124,7 @@ class TrailPage:
         """Return the entries of this page as lines."""
         return self._lines(self.page.entries)
 
-    def _lines(self, entries: Sequence[Entry]) -> list[TrailLine]:
+    def _lines(self, entries: Sequence[TrailEntry]) -> list[TrailLine]:
         if not entries:
             return []
         reader = entries[0].reader
@@ -135,7 +135,7 @@ class TrailPage:
         places = TrailSubjects(self.trial.slug, reader)
         return [self._line(entry, places) for entry in entries]
 
-    def _line(self, entry: Entry, places: TrailSubjects) -> TrailLine:
+    def _line(self, entry: TrailEntry, places: TrailSubjects) -> TrailLine:
         return TrailLine(
             entry=entry,
             subject=places.of(entry),
