@@ -1,11 +1,11 @@
-"""What the patients room stores as code: reasons for change, texts of queries, names of its processes."""
+"""Sentences that `patients` stores as codes: reasons for change, texts of queries, processes."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from protocol.values.parsing import UNUSUAL
 
-# Why a complete form changes, in the order in which they are offered.
+# Reasons for changing a complete form, in the order of the pick-list.
 REASONS: dict[str, Promise] = {
     "transcription": _("Transcription error"),
     "source": _("The source was corrected"),

@@ -1,7 +1,7 @@
-"""What the rules of a form say of its answers: what is asked, calculated, needed, impossible or unlikely.
+"""Apply the rules of a form to its answers: skip logic, calculations, required items, limits and edit checks.
 
-One implementation for saving and for the page that asks while a person types (DAT-04). The result holds no words of
-one language, so what a verb found out under the lock is what the refused page shows, in the language of its reader.
+One implementation serves saving and the check while a person types (DAT-04). The result holds no text of one language,
+so the page of a refused save shows the findings made under the lock, in the language of its reader.
 """
 
 import re
@@ -25,13 +25,13 @@ MOST_ROUNDS = 8
 
 @dataclass(frozen=True, slots=True)
 class CheckedAnswers:
-    """The answers as they are stored, and what is said about them.
+    """The answers to store, and the findings on them.
 
-    values: without answers to items that are not asked, with what is calculated.
-    hidden: items whose condition is false; undecided: items whose condition nothing decides yet.
-    required: items that need an answer; unanswered: paths that need one and have none.
-    waiting: undecided items that wait for an answer of another form, which nobody has given.
-    lacking: by calculated item without a value, what it still needs; nothing when the answers decide nothing.
+    values: answers without hidden items, with calculated ones.
+    hidden: items whose condition is false. undecided: items whose condition the known answers do not decide.
+    required: items that need an answer. unanswered: a finding for each path that needs one and has none.
+    waiting: undecided items whose condition depends on a blank answer of another form.
+    lacking: by calculated item without a value, the labels of the blank answers it needs; empty if none is blank.
     """
 
     values: dict[str, Value]
@@ -45,23 +45,23 @@ class CheckedAnswers:
 
     @property
     def obstacles(self) -> tuple[CheckFinding, ...]:
-        """What stands in the way of completing the form (a draft may hold all of it)."""
+        """Return the findings that block completion of the form; they do not block a draft."""
         return (*self.unanswered, *(finding for finding in self.findings if finding.severity == "hard"))
 
     @property
     def soft(self) -> tuple[CheckFinding, ...]:
-        """What is unlikely: saved, and asked about."""
+        """Return the findings on unusual values: they are saved, and each raises a query."""
         return tuple(finding for finding in self.findings if finding.severity == "soft")
 
 
 def checked(casebook: Casebook, place: FormPlace, values: Mapping[str, Value]) -> CheckedAnswers:
-    """Check the answers of a form among everything else that the casebook holds of the patient."""
+    """Check the answers of a form; its rules may also read other forms of the casebook."""
     rules = rules_of(place.protocol.rules).form(place.form.code)
     return check_answers(place.form, rules, casebook.scope(place, values))
 
 
 def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:
-    """Check the answers in `scope` (`scope.form_values`)."""
+    """Check the answers in `scope.form_values`."""
     values, hidden = _settled(form, rules, dict(scope.form_values), scope)
     scope = scope.with_values(values)
     shown, required = rules.shown(scope), rules.required(scope)
@@ -86,7 +86,7 @@ def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:
 def _settled(
     form: Form, rules: FormRules, values: dict[str, Value], scope: Scope
 ) -> tuple[dict[str, Value], frozenset[str]]:
-    """The answers once nothing more falls away: an item that is not asked may have asked for another."""
+    """Return the values and the hidden items. Repeated, because hiding an item may hide others that depend on it."""
     hidden: frozenset[str] = frozenset()
     for _round in range(MOST_ROUNDS):
         values = rules.with_calculated(scope.with_values(values))
@@ -148,9 +148,10 @@ def _unanswered(
 
 
 def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]) -> tuple[str, ...]:
-    """The blank answers of other forms that would decide whether an item is asked.
+    """Return the blank answers of other forms on which the condition of an undecided item depends.
 
-    A gate of the same form is needed itself, and a gate that is marked missing will never say more.
+    An item of the same form is not counted, because it is required itself; neither is one marked as missing, because
+    it will stay so.
     """
     if item.name not in undecided or item.is_calculated:
         return ()
@@ -189,7 +190,7 @@ def _words(expression: str) -> frozenset[str]:
 
 
 def inputs_of(finding: CheckFinding, form: Form) -> Iterable[str]:
-    """The items of the form that a finding speaks about: its own, and those its check reads."""
+    """Return the items of the form that a finding depends on: its own, and those that its check reads."""
     names = {finding.item.partition("-")[0]}
     for check in form.checks:
         if finding.check == f"{CHECK}{check.id}":

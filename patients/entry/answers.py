@@ -1,8 +1,8 @@
-"""What a person sent with a form, read into stored values (no Django: a form is a mapping of lists of text).
+"""Read the inputs of a submitted form into stored values (no Django: the inputs are a mapping of lists of text).
 
-The name of an input is the item, or the item and a part: `weight`, `weight-unit`, `weight-missing`. Cells of
-repeating rows carry row and column: `vitals-0-sbp`. A name or a code that no page makes is told apart from a
-slip of the hand (`NotOffered`), because then the request was not made by our page.
+An input is named for its item, or for the item and a part: `weight`, `weight-unit`, `weight-missing`. The name of a
+cell of repeating rows holds row and column: `vitals-0-sbp`. A value that a person mistyped is a `ValueRefused`; a
+name or code that no page of ours sends is a `NotOffered`, because the request did not come from our page.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,9 +26,9 @@ Cells = dict[int, dict[str, dict[str, list[str]]]]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Stored values of what could be read; refusals and confirmations by path (`sbp`, `vitals-0-sbp`).
+    """The stored values of a submitted form; refusals and confirmations by path (`sbp`, `vitals-0-sbp`).
 
-    `rows` gives the number under which each kept row was sent: empty rows between them are left out.
+    rows: by table, the number under which each kept row was sent. Empty rows are left out, so the numbers have gaps.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Answers:
 
     @property
     def confirmations(self) -> dict[str, str]:
-        """The reasons for unusual values by the path under which the values are stored."""
+        """Return the reasons for unusual values by stored path."""
         return {self._stored_path(sent): reason for sent, reason in self.confirmed.items()}
 
     def _stored_path(self, sent: str) -> str:
@@ -48,7 +48,7 @@ class Answers:
         return path(item, kept.index(int(row)), column) if column and int(row) in kept else sent
 
     def sent_path(self, stored: str) -> str:
-        """The path under which a stored path was sent."""
+        """Return the path under which the value at a stored path was sent."""
         item, _dash, cell = stored.partition("-")
         row, _dash, column = cell.partition("-")
         return path(item, self.rows[item][int(row)], column) if column and item in self.rows else stored
@@ -56,7 +56,7 @@ class Answers:
 
 @dataclass(slots=True)
 class _Sent:
-    """The inputs of one item: its parts, or its rows."""
+    """The inputs of one item: its parts, or the cells of its rows."""
 
     parts: dict[str, list[str]] = field(default_factory=dict)
     rows: Cells = field(default_factory=dict)
@@ -64,7 +64,7 @@ class _Sent:
 
 
 class ReadValues(dict[str, Value]):
-    """Values that `read` made from what was typed into one form: a verb knows them to be stored values of it."""
+    """The values that `read` returned. They were parsed for `form`, so a save does not check them again."""
 
     def __init__(self, form: Form) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class ReadValues(dict[str, Value]):
 
 
 def read(form: Form, posted: Posted, clock: Clock) -> Answers:
-    """Read every item of the form. Raises NotOffered when an input, code or unit is not one of ours."""
+    """Read every item of the form. Raises NotOffered for an input, code or unit that the form does not offer."""
     answers = Answers(values=ReadValues(form))
     for name, sent in _sent(form, posted, answers).items():
         item = form.item(name)
@@ -91,7 +91,7 @@ def read(form: Form, posted: Posted, clock: Clock) -> Answers:
 
 
 def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
-    """The stored values without what is calculated. Raises ValueRefused for one that its item cannot have."""
+    """Return the stored values without calculated items. Raises ValueRefused for one that its item does not accept."""
     kept = {}
     for name, value in values.items():
         if name not in form:
@@ -112,7 +112,7 @@ def _check(item: Item, value: Value) -> None:
     try:
         read_again = parse(typed(value, asked), asked, Clock(zone_of(value)))
     except (AttributeError, KeyError, TypeError):
-        # A number where text is stored, a list where one value is: not a shape that `typed` can show.
+        # The wrong shape for `typed`, such as a number for a text item or a list for a single value.
         read_again = None
     if read_again != value:
         sentence = gettext_noop("“%(value)s” is not a stored value of %(item)s.")
@@ -149,7 +149,7 @@ def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
 
 
 def _refuse_unkept(name: str, texts: list[str]) -> None:
-    """Raise NotOffered for a NUL in what stands beside the answers: no page sends one, no database takes it."""
+    """Raise NotOffered for a NUL in an input that is not an answer: no page sends one, and no database stores it."""
     if any("\0" in text for text in (name, *texts)):
         raise NotOffered(UNSTORABLE)
 
@@ -201,9 +201,9 @@ def _cell(item: Item, rest: list[str]) -> tuple[int, str, str]:
 
 
 def _rows(item: Item, sent: _Sent, clock: Clock, answers: Answers) -> Value | None:
-    """The filled rows in their order; a row that is empty or marked for removal is left out.
+    """Return the filled rows in order, without rows that are empty or marked for removal; None if there are none.
 
-    Refusals keep the number of the row as it was sent, so that they are shown beside it.
+    A refusal keeps the row number that was sent, so that the page shows it at that row.
     """
     found, numbers = [], []
     refused_before = len(answers.refused)

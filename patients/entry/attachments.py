@@ -1,8 +1,8 @@
-"""Files attached to items: stored when a form is sent, even if the form is refused; typed by their content (SEC-13).
+"""Store, read and clear the files attached to items. The kind of a file is read from its content (SEC-13).
 
-The input `<item>-upload` sends a new file, `<item>` the key of a stored file; `<item>-clear` removes the file.
-`receive` stores new files and replaces each key by the stored facts of its file, so that the code after it reads a
-file like any other value. A key that belongs to another patient, form or item is refused.
+A file is stored when its form is sent, even if the form is then refused. The input `<item>-upload` sends a new file,
+`<item>` the key of a stored file; `<item>-clear` removes the file. `receive` stores new files and replaces each key by
+the facts of its file (name, kind, size, hash), so that later code reads a file like any other value.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ def file_items(form: Form) -> list[Item]:
 
 
 def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> QueryDict:
-    """Store the files sent with a form; return the inputs with the facts of each file.
+    """Store the files sent with a form; return the inputs with the facts of each file as JSON.
 
     Raises BadRequest for an upload to no item of the form, or a key that belongs to another patient, form or item.
     """
@@ -63,7 +63,8 @@ def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> Query
 def known(sent: QueryDict, place: FormPlace, *, was_kept: bool = False) -> QueryDict:
     """Return the sent data with each key replaced by the facts of its file, as JSON. One query if there are keys.
 
-    was_kept: the data were kept when a session ended; of a new file only the name is left, so it must be sent again.
+    was_kept: the data were kept when a session ended. Only the name of a new file was kept, so it must be sent again.
+    Raises BadRequest for a key that belongs to another patient, form or item.
     """
     items, told = file_items(place.form), sent.copy()
     if not items:
@@ -159,7 +160,7 @@ def content(row: Attachment) -> bytes:
 def clear(*, before: datetime) -> tuple[int, int]:
     """Delete files uploaded before a moment that no record ever held and no draft holds.
 
-    A file that a record holds or held is kept for good, also if it was replaced or its form struck out. Returns the
+    A file that a record holds or held is never deleted, also if it was replaced or its form struck out. Return the
     number of files deleted, and the number of stored objects without a row (left by a crash) deleted.
     """
     gone = 0

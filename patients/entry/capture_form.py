@@ -1,4 +1,4 @@
-"""Any form of a protocol as a crispy form: fields by type, groups as fieldsets, results beside each field."""
+"""Render any form of a protocol as a crispy form: a field per item, a fieldset per group, findings at each field."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,26 +23,34 @@ from protocol.values.labels import code_words, unit_words
 from protocol.values.parsing import CheckFinding, Clock, Value, display, flag
 from protocol.values.reference_ranges import RangeReading, is_laboratory
 
-# Characters that fit beside another field; a box to tick is as wide as five.
+# The longest text field and the longest choices, in characters, that share a line with another field. A tick box
+# counts as five characters.
 SHORT, SHORT_CHOICE, BOX = 40, 20, 5
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One sentence beside a field: an error, a warning or a notice. An error blocks completing."""
+    """One message at a field: an error, a warning or a notice. An error blocks completion of the form."""
 
     tone: str
     sentence: str
 
     @property
     def blocks(self) -> bool:
-        """Whether the form cannot be completed with it."""
+        """Return True if the form cannot be completed because of it."""
         return self.tone == "error"
 
 
 @dataclass(frozen=True, slots=True)
 class FieldContext:
-    """What a page knows beside the values: what is said, asked, open and known, by item or path."""
+    """Everything a field shows beside its value, by item or path.
+
+    results: messages. soft: paths with an unusual value. hidden, undecided, required: items by their conditions.
+    queries: number of open queries. known: values of other forms that are offered. lacking: inputs that a calculated
+    item still needs. more_rows: the table that gets more empty rows. readings: position in the reference ranges.
+    said_of_group: message at the "not done" button of a group, by its number. taken: items whose stored value was
+    chosen in a conflict.
+    """
 
     results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
     soft: frozenset[str] = frozenset()
@@ -68,7 +76,7 @@ def form_for(
     language: str = "en",
     surroundings: FieldContext | None = None,
 ) -> "CaptureForm":
-    """The crispy form of a protocol form, showing stored `values` or what was typed (`data`)."""
+    """Return the crispy form of a protocol form with the stored `values`, or with the typed inputs (`data`)."""
     return CaptureForm(
         form,
         clock=clock or Clock(),
@@ -80,7 +88,7 @@ def form_for(
 
 
 class CaptureForm(forms.Form):
-    """The items of a protocol form as fields: shows what is stored or was typed, reads nothing."""
+    """The items of a protocol form as fields. It only renders; `patients.entry.posted` reads what is submitted."""
 
     def __init__(
         self, form: Form, *, clock: Clock, language: str, surroundings: FieldContext, **kwargs: Any
@@ -106,50 +114,50 @@ class CaptureForm(forms.Form):
         return made
 
     def __getitem__(self, name: str) -> "BoundAnswer":
-        """The bound field of an item."""
+        """Return the bound field of an item."""
         if name not in self.bound:
             self.bound[name] = BoundAnswer(self, self.fields[name], name)
         return self.bound[name]
 
 
 class BoundAnswer(forms.BoundField):
-    """A field of a capture form with what stands beside it."""
+    """A field of a capture form with its messages, queries, unit and reference range."""
 
     form: CaptureForm
 
     @property
     def item(self) -> Item:
-        """The item of the protocol."""
+        """Return the item of the protocol."""
         return self.field.item  # type: ignore[attr-defined]
 
     @property
     def around(self) -> FieldContext:
-        """What the page knows beside the values."""
+        """Return the context of the form's fields."""
         return self.form.surroundings
 
     @cached_property
     def results(self) -> tuple[Result, ...]:
-        """The sentences beside the field."""
+        """Return the messages at the field."""
         return tuple(self.around.results.get(self.name, ()))
 
     @property
     def is_invalid(self) -> bool:
-        """Whether an error stands beside the field."""
+        """Return True if the field has an error."""
         return any(result.blocks for result in self.results)
 
     @property
     def is_group(self) -> bool:
-        """Whether the field needs a legend instead of a label."""
+        """Return True if the field needs a legend instead of a label."""
         return bool(self.field.widget.is_group)
 
     @property
     def unit(self) -> str:
-        """The unit as it is printed, when there is only one."""
+        """Return the printed unit of the item; empty if it has none, or several to choose from."""
         return unit_words(self.item.unit) if self.item.unit and not self.item.units else ""
 
     @property
     def is_wide(self) -> bool:
-        """Whether the field takes the whole width of the form."""
+        """Return True if the field takes the whole width of the form."""
         if self.item.type in ("choice", "yes_no") and self.is_group:
             return sum(len(words) + BOX for words in self._choices) > SHORT_CHOICE
         short = (
@@ -164,33 +172,33 @@ class BoundAnswer(forms.BoundField):
 
     @property
     def can_be_soft(self) -> bool:
-        """Whether something may be found unusual about the item, so that a place for a reason is needed."""
+        """Return True if a soft limit or soft check applies to the item, so that it needs an input for a reason."""
         checked = any(check.severity == "soft" for check in self.form.asked.checks_on(self.name))
         return checked or self.item.soft is not None
 
     @property
     def is_soft(self) -> bool:
-        """Whether the value is unusual and may be confirmed with a reason."""
+        """Return True if the value is unusual; it may be confirmed with a reason."""
         return self.name in self.around.soft
 
     @property
     def is_hidden_now(self) -> bool:
-        """Whether the item is not asked, given the other answers."""
+        """Return True if the other answers rule the item out."""
         return self.name in self.around.hidden
 
     @property
     def is_taken(self) -> bool:
-        """Whether the stored value was chosen instead of what stands in the inputs."""
+        """Return True if the stored value was chosen instead of the typed one."""
         return self.name in self.around.taken
 
     @property
     def is_undecided(self) -> bool:
-        """Whether the other answers do not decide yet if the item is asked."""
+        """Return True if the other answers do not decide yet whether the item is asked."""
         return self.name in self.around.undecided
 
     @property
     def is_required(self) -> bool:
-        """Whether the form is complete only with an answer here."""
+        """Return True if the form is complete only with an answer to the item."""
         required = self.around.required
         return (
             self.item.required and not self.item.required_when if required is None else self.name in required
@@ -198,28 +206,28 @@ class BoundAnswer(forms.BoundField):
 
     @property
     def first_id(self) -> str:
-        """The id of the first input: where the error summary leads."""
+        """Return the id of the first input, the target of the links in the error summary."""
         return f"id_{self.name}{self.field.widget.first_suffix}"
 
     @property
     def open_queries(self) -> int:
-        """How many queries are open on the item."""
+        """Return the number of open queries on the item."""
         return self.around.queries.get(self.name, 0)
 
     @property
     def known(self) -> KnownValue | None:
-        """A value known from elsewhere."""
+        """Return the value that another form holds, or None. It is offered, never filled in."""
         return self.around.known.get(self.name)
 
     @cached_property
     def parts(self) -> Mapping[str, Any]:
-        """What the inputs show."""
+        """Return the texts of the inputs by part."""
         value: Mapping[str, Any] = self.value()
         return value
 
     @property
     def missing_options(self) -> list[tuple[str, str, bool]]:
-        """The missing codes that may be chosen, in words."""
+        """Return the missing codes that may be chosen: code, words, and whether it is chosen."""
         chosen = self.parts.get("missing")
         return [
             (code, display({"missing": code}, self.item, translate=_), code == chosen)
@@ -228,21 +236,21 @@ class BoundAnswer(forms.BoundField):
 
     @property
     def has_reference(self) -> bool:
-        """Whether a laboratory gives reference ranges for the item."""
+        """Return True if laboratories give reference ranges for the item."""
         return is_laboratory(self.form.asked, self.item)
 
     @property
     def reference(self) -> dict[str, str]:
-        """The reference range and where the value lies, in words."""
+        """Return the reference range, and the position of the value in it, as text."""
         return reference(self.item, self.around, self.form.language)
 
     @property
     def confirmation(self) -> str:
-        """The reason that was typed for an unusual value."""
+        """Return the reason that was typed for an unusual value."""
         return self.form.data.get(f"{self.name}-confirm", "") if self.form.is_bound else ""
 
     def build_widget_attrs(self, attrs: dict[str, Any], widget: Any = None) -> dict[str, Any]:
-        """Tie help and results to the input, for those who cannot see that they stand together."""
+        """Return the attributes that link help, reference range and messages to the input for screen readers."""
         described = [f"help-{self.name}"] if self.help_text else []
         if self.has_reference:
             described.append(f"reference-{self.name}")
@@ -255,7 +263,7 @@ class BoundAnswer(forms.BoundField):
 
 
 class FieldGroup(LayoutObject):
-    """The items of one group in a fieldset, calculated ones as results; the title is plain text."""
+    """The fieldset of one group: inputs of its items, values of its calculated items. The title is plain text."""
 
     def __init__(self, group: ItemGroup, number: int) -> None:
         self.group, self.number = group, number
@@ -287,13 +295,13 @@ class FieldGroup(LayoutObject):
 
 
 def reference(item: Item, around: FieldContext, language: str) -> dict[str, str]:
-    """The reference range of an item and where its value lies, in words; empty where there is nothing to say."""
+    """Return the reference range of an item (`words`) and the position of its value (`side`); empty if unknown."""
     found = around.readings.get(item.name)
     return {"words": reference_words(found, item, language), "side": side_words(found)}
 
 
 def group_tools(form: CaptureForm, group: ItemGroup, number: int) -> dict[str, Any]:
-    """What the template of a group's own button needs: what it marked, what is told of it."""
+    """Return the context of a group's "not done" button: whether it has one, the items it marked, its message."""
     return {
         "number": number,
         "can_mark": not_done.can_mark(group),
@@ -304,7 +312,7 @@ def group_tools(form: CaptureForm, group: ItemGroup, number: int) -> dict[str, A
 
 
 def input_id(form: Form, path: str) -> str:
-    """Return the id of the first input of an item or cell; of an item that takes no input its own place on the page."""
+    """Return the id of the first input of an item or cell; for a calculated item the id of its element on the page."""
     name, dash, _cell = path.partition("-")
     if name not in form:
         return name
@@ -315,7 +323,7 @@ def input_id(form: Form, path: str) -> str:
 
 
 def calculated(item: Item, around: FieldContext, language: str) -> dict[str, Any]:
-    """What the template of a calculated value needs."""
+    """Return the template context of a calculated value."""
     value, reading = around.calculated.get(item.name), around.readings.get(item.name)
     lacking = around.lacking.get(item.name)
     return {
@@ -333,7 +341,7 @@ def calculated(item: Item, around: FieldContext, language: str) -> dict[str, Any
 
 
 def sentences(findings: Iterable[CheckFinding], language: str) -> dict[str, tuple[Result, ...]]:
-    """The sentences of findings by path, errors first."""
+    """Return the messages of findings by path, errors first, in the given language."""
     tones = {"hard": "error", "soft": "warning", "notice": "notice"}
     found: dict[str, tuple[Result, ...]] = {}
     for finding in sorted(findings, key=lambda each: list(tones).index(each.severity)):

@@ -30,9 +30,9 @@ def reconcile(
     fresh_record: bool,
     by: User,
 ) -> None:
-    """Open and close the queries of edit checks on a record so that they match the current findings.
+    """Open and close the queries of edit checks on a record so that they match its current findings.
 
-    soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is right.
+    soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is correct.
     changed: items whose value this save changed; a closed query is raised again only if one of its inputs changed.
     """
     rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
@@ -79,9 +79,9 @@ def _key(finding: CheckFinding, form: Form) -> Key:
 
 
 def question(finding: CheckFinding, form: Form) -> StoredText:
-    """Return what a check asks: the limits, or the message of the protocol version in its languages.
+    """Return the text of a check's query: the limits, or the check's message in the languages of the protocol file.
 
-    The message is copied: the record may later be read under a version that has no such check any more.
+    The message is copied: the record may later be read under a protocol version without that check.
     """
     for check in form.checks:
         if finding.check == f"{CHECK}{check.id}":

@@ -1,4 +1,4 @@
-"""Two versions of one form brought together: per item the stored value or the typed one, as the person chooses."""
+"""Resolve an edit conflict on one form: per item the stored value or the typed one, as the person chose."""
 
 from collections.abc import Mapping, Set
 from dataclasses import replace
@@ -12,7 +12,7 @@ from protocol.values.parsing import Value
 
 
 def resolved(answers: Answers, stored: Mapping[str, Value], taken: Set[str]) -> Answers:
-    """Return the answers with the stored value of the items in `taken`, whatever was typed there."""
+    """Return the answers with the stored value, instead of the typed one, for the items in `taken`."""
     return replace(
         answers,
         values=values_resolved(answers.values, stored, taken),
@@ -25,13 +25,13 @@ def resolved(answers: Answers, stored: Mapping[str, Value], taken: Set[str]) -> 
 def values_resolved(
     typed: Mapping[str, Value], stored: Mapping[str, Value], taken: Set[str]
 ) -> dict[str, Value]:
-    """Return the typed values with the stored one of the items in `taken`; an item that is stored blank is left out."""
+    """Return the typed values with the stored value for the items in `taken`; a taken item without one is left out."""
     values = {name: value for name, value in typed.items() if name not in taken}
     return values | {name: stored[name] for name in taken if name in stored}
 
 
 def without_choices(inputs: QueryDict) -> QueryDict:
-    """Return what was typed without the choices: they were made between other values."""
+    """Return the inputs without the choices of an earlier conflict, which were made between other values."""
     fresh = inputs.copy()
     for name in list(fresh):
         if name.startswith(CONTROLS.choose) or name == CONTROLS.differs:
@@ -40,5 +40,5 @@ def without_choices(inputs: QueryDict) -> QueryDict:
 
 
 def without(found: Mapping[str, Any], taken: Set[str]) -> dict[str, Any]:
-    """Return what is said by path, without the paths of the items in `taken`."""
+    """Return a mapping by path without the paths of the items in `taken`."""
     return {path: each for path, each in found.items() if path.partition("-")[0] not in taken}

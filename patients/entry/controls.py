@@ -1,7 +1,7 @@
-"""The inputs of a form's page that are not answers: what the page tells the server about itself.
+"""The names of the inputs of a form's page that are not answers: button, versions, reason, choices.
 
-One list for the page that writes them (`page.controls`), for `patients.entry.posted`, which reads them, and for the
-tests. The scripts of the page send them with the form and name none of them.
+One list serves the page that writes the inputs (`page.controls`), `patients.entry.posted`, which reads them, and the
+tests. The scripts of the page send the inputs with the form without knowing their names.
 """
 
 from dataclasses import dataclass
@@ -15,24 +15,24 @@ class Controls:
     action: str = "_action"
     # The version of the record that the page shows, 0 before the first save.
     version: str = "_version"
-    # The version of the protocol that the page was made from.
+    # The key of the protocol version under which the page was rendered.
     protocol: str = "_protocol"
-    # "complete" when the record was complete as the page was made.
+    # "complete" if the record was complete when the page was rendered.
     state: str = "_state"
-    # The key of one rendered page: it is saved once.
+    # The key of one rendered page, so that a second click on its button does not save twice.
     key: str = "_key"
-    # Present when the row is entered in the list of its log.
+    # Present if the row is entered in the list of its log, not on a page of its own.
     listed: str = "_listed"
-    # Why a complete form is changed: a code of the pick-list, and words.
+    # The reason for changing a complete form: a code of the pick-list, and free text.
     reason: str = "_reason"
     note: str = "_note"
-    # Two people on one form: the items that differ, and for each (`_choose-hr`) which value is kept.
+    # Edit conflict: the items that differ, and for each (`_choose-hr`) which value is kept.
     differs: str = "_differs"
     choose: str = "_choose-"
     # The items that the button of their group marked as not done.
     marked: str = "_marked"
 
-    # Values of the button. The last three are followed by an item or by the number of a group.
+    # Values of the button. The last three end with the name of an item or the number of a group.
     draft: str = "draft"
     next: str = "next"
     add_row: str = "add-"

@@ -1,4 +1,4 @@
-"""What a person types, kept on the server while they type: not study data, gone when they save."""
+"""Drafts: unsaved input kept on the server while a person types. They are not study data; a save deletes them."""
 
 from django.http import QueryDict
 from django.utils import timezone
@@ -13,7 +13,7 @@ FORGOTTEN = CompiledDelete(Draft, where=("user", "patient", "place"))
 
 
 def keep_draft(*, place: FormPlace, inputs: QueryDict, base_version: int, by: User) -> Draft:
-    """Keep what is typed, in place of what was kept before. One statement."""
+    """Store the inputs as the person's draft of this form, replacing the earlier draft. One statement."""
     fields = [
         [_kept(name), _kept(text)] for name, texts in inputs.lists() if name not in PLAIN for text in texts
     ]
@@ -35,17 +35,17 @@ def keep_draft(*, place: FormPlace, inputs: QueryDict, base_version: int, by: Us
 
 
 def _kept(text: str) -> str:
-    """What is kept of a text: all of it but NUL, which no database takes and no form accepts."""
+    """Return the text with each NUL replaced: PostgreSQL cannot store it, and no form accepts it."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def draft_of(*, place: FormPlace, user: User) -> Draft | None:
-    """What the person was typing here and did not save."""
+    """Return the person's draft of this form, or None. One query."""
     return Draft.objects.filter(user=user, patient=place.patient, place=place.key).first()
 
 
 def typed_in(draft: Draft) -> QueryDict:
-    """What was typed, as if it were sent."""
+    """Return the inputs of a draft in the shape of a submitted form."""
     data = QueryDict(mutable=True)
     for name, text in draft.payload:
         data.appendlist(name, text)
@@ -53,5 +53,5 @@ def typed_in(draft: Draft) -> QueryDict:
 
 
 def discard(*, place: FormPlace, user: User) -> None:
-    """Forget what was typed and not saved."""
+    """Delete the person's draft of this form. One statement."""
     FORGOTTEN.run(user=user.pk, patient=place.patient.pk, place=place.key)

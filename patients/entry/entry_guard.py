@@ -33,10 +33,10 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
         raise ValidationError(
             _("No consent is recorded for %(patient)s: record the consent first.") % {"patient": patient.code}
         )
-    # A complete form may be corrected; new data wait for the consent that an amendment asks for.
+    # A complete form may be corrected; new data wait for the re-consent that an amendment requires.
     if record is None or record.state != Record.State.COMPLETE:
         _refuse_until_signed_again(patient, casebook)
-    # A form that was begun may be completed and corrected; the other conditions are on new forms.
+    # A form that was begun may be completed and corrected; the conditions below apply to new forms only.
     if record is not None and record.state != Record.State.STRUCK_OUT:
         return
     _refuse_what_is_not_asked(patient, place)
@@ -49,7 +49,7 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
 
 
 def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
-    """Raise ValidationError while the patient has yet to sign the consent that an amendment asks for."""
+    """Raise ValidationError if an amendment requires a re-consent that the patient has not signed yet."""
     if words := reconsent.sentence(patient, casebook.consent):
         raise ValidationError(words)
 

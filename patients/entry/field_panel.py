@@ -1,4 +1,4 @@
-"""What stands beside a form: the queries and the history of the item that was asked for, or all queries."""
+"""The panel beside a form: queries and history of one item, or all queries of the form."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from trials.reader import reader_language
 class FieldPanel:
     """The panel beside one form. asked: name of the item whose queries and history are shown.
 
-    said: what this person just said there, in which query (said_in, 0 for a new one), and why it was refused.
+    said: text that this person just sent there. said_in: its query, 0 for a new one. said_refused: why it was refused.
     """
 
     access: Access
@@ -40,12 +40,12 @@ class FieldPanel:
 
     @property
     def address(self) -> str:
-        """The address of the form."""
+        """Return the address of the form."""
         return address_of(self.place)
 
     @cached_property
     def queries(self) -> list[Query]:
-        """The queries of this record, the open ones first. One query."""
+        """Return the queries of this record, open ones first. One database query."""
         if self.record is None:
             return []
         rows = list(Query.objects.filter(record=self.record).select_related("opened_by"))
@@ -55,57 +55,57 @@ class FieldPanel:
 
     @property
     def open_queries(self) -> Mapping[str, int]:
-        """How many queries are open by item."""
+        """Return the number of open queries by item."""
         return Counter(query.item for query in self.queries if query.state != Query.State.CLOSED)
 
     @cached_property
     def field(self) -> Item | None:
-        """The item that was asked for, also one that the form does not ask any more; None for any other name."""
+        """Return the item of the panel, also one that this form version no longer has; None for an unknown name."""
         values = self.record.values if self.record else {}
         known = self.asked in self.place.form or self.asked in values
         return item_of(self.casebook, self.place.form, self.asked) if known else None
 
     @property
     def label(self) -> str:
-        """The item in words."""
+        """Return the label of the item in the reader's language."""
         return self.field.label.in_language(reader_language()) if self.field else ""
 
     @cached_property
     def field_queries(self) -> list[Query]:
-        """The queries of that item, each with its `thread`. One query."""
+        """Return the queries of the item, each with its messages as `thread`. One database query."""
         found = [query for query in self.queries if self.field and query.item == self.field.name]
         add_threads(found, self._zone)
         return found
 
     @cached_property
     def changes(self) -> list[ItemChange]:
-        """The history of that item."""
+        """Return the earlier values of the item."""
         if self.record is None or self.field is None:
             return []
         return changes_of(self.record, self.field, self._zone, files=self.may_see_files)
 
     @property
     def may_see_files(self) -> bool:
-        """Whether this person opens attached files."""
+        """Return True if this person may open attached files."""
         return self.access.may(Permission.SEE_FILES)
 
     @property
     def may_answer(self) -> bool:
-        """Whether this person answers queries."""
+        """Return True if this person may answer queries."""
         return self.access.may(Permission.ANSWER_QUERY)
 
     @property
     def may_close(self) -> bool:
-        """Whether this person closes and reopens queries."""
+        """Return True if this person may close and reopen queries."""
         return self.access.may(Permission.RAISE_QUERY)
 
     @property
     def may_ask(self) -> bool:
-        """Whether this person can raise a query on that item now: one thread of a person is open at a time."""
+        """Return True if this person can raise a query on the item now: at most one query not of a check is open."""
         is_asked = any(each.state != Query.State.CLOSED and not each.by_check for each in self.field_queries)
         return self.record is not None and self.may_close and not is_asked
 
     @property
     def target(self) -> str:
-        """The id of the input of that item."""
+        """Return the id of the item's first input."""
         return input_id(self.place.form, self.field.name) if self.field else ""

@@ -1,7 +1,7 @@
 """The Django form field and widgets for the items of a protocol's forms, one for every type of item.
 
-A widget collects the parts of an input (value, unit, day, month, …); `protocol.values.parsing` interprets them.
-Values go in and come out in their stored form. Templates: templates/capture/.
+A widget collects the parts of an input (value, unit, day, month, …) and renders a stored value in them;
+`protocol.values.parsing` interprets the parts. Templates: templates/capture/.
 """
 
 import json
@@ -81,7 +81,7 @@ class AnswerWidget(forms.Widget):
         return parts
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Return the context of the item type's template: parts, choices, units, place of the time zone."""
+        """Return the context of the item type's template: parts, choices, units, city of the time zone."""
         parts = value if isinstance(value, Parts) else Parts()
         attrs = attrs or {}
         text = parts.get("", "")
@@ -176,7 +176,7 @@ class AnswerWidget(forms.Widget):
 
 
 class RowsWidget(AnswerWidget):
-    """A table of repeating rows: the filled rows, and spare ones to type into."""
+    """A table of repeating rows: the filled rows and some empty ones."""
 
     template = "capture/rows.html"
 
@@ -194,7 +194,7 @@ class RowsWidget(AnswerWidget):
         return f"-0-{self.item.columns[0].name}"
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Parts:
-        """Return every input of the table by its name, and the missing code and reason of the whole table."""
+        """Return every input of the table by name, and the missing code and reason of the whole table."""
         sent = {key: data.getlist(key) for key in data if key.startswith(f"{name}-")}
         return Parts(sent=sent, missing=data.get(f"{name}-missing"), reason=data.get(f"{name}-reason"))
 

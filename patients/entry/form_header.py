@@ -116,7 +116,7 @@ class FormHeader:
 
     @cached_property
     def saved(self) -> str:
-        """Return as text when and by whom this form was last saved; empty before the first save. One query."""
+        """Return the time and author of the last save as text; empty before the first save. One query."""
         if self.record is None:
             return ""
         at, who = last_save(self.record)

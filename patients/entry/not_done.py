@@ -1,4 +1,4 @@
-"""A whole group of a form marked "not done" in one action, and that taken back. Nothing is stored by it."""
+"""Mark every empty item of a group as not done in one action, and undo it. Only the inputs of the page change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """The page with the marks; `put` is what changes in the inputs, `said` what is told of the group."""
+    """The page with the marks. put: the changed inputs. said: the message at the group's button."""
 
     posted: PostedPage
     group: int
@@ -29,12 +29,12 @@ class Marking:
 
 
 def can_mark(group: ItemGroup) -> bool:
-    """Tell whether a group has a button of its own: one item alone is marked beside itself."""
+    """Return True if the group has a "not done" button; a single item has its own choice of missing codes."""
     return len(_markable(group.items)) >= FEWEST
 
 
 def marked_in(group: ItemGroup, inputs: QueryDict | None) -> list[str]:
-    """Return the items of a group that its button marked and that still are."""
+    """Return the items of a group that its button marked and that are still marked."""
     if inputs is None:
         return []
     sent = set(inputs.getlist(CONTROLS.marked))
@@ -42,10 +42,10 @@ def marked_in(group: ItemGroup, inputs: QueryDict | None) -> list[str]:
 
 
 def carried_out(posted: PostedPage, *, read: Answers, not_asked: Iterable[str]) -> Marking:
-    """Mark every empty item of the group as not done, or take back the marks this gave.
+    """Mark every empty item of the group as not done, or remove the marks that the button set.
 
-    read: what was typed, as it is understood. not_asked: items that the other answers rule out or leave open.
-    Never touches an answer, however it is typed. Raises BadRequest for a group the form does not have.
+    read: the answers read from the inputs. not_asked: items that are hidden or undecided given the other answers.
+    An item with any typed text, readable or not, is left unchanged. Raises BadRequest for an unknown group.
     """
     groups = posted.place.form.groups
     if posted.target not in map(str, range(len(groups))):

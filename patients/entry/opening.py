@@ -1,4 +1,4 @@
-"""The page of a form as it is opened, and as it is shown to the second of two people who save it."""
+"""Find the unsaved input with which a form's page opens, and the location of a form under another protocol version."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ from trials.models import ProtocolVersion
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What this person typed before and did not save; `draft` is None when it was kept as the session ended.
+    """Unsaved input of this person. draft: the draft it comes from, None if it was kept when the session ended.
 
-    conflict: the form was saved by somebody else since. left_out: what is not asked any more.
+    conflict: somebody else saved the form since. left_out: answers that this version of the form no longer accepts.
     """
 
     posted: PostedPage
@@ -31,9 +31,9 @@ class Kept:
 def kept_here(
     casebook: Casebook, place: FormPlace, record: Record | None, *, of_session: QueryDict | None, user: User
 ) -> Kept | None:
-    """Return what was typed here and not saved, None where there is nothing that the form takes.
+    """Return the person's unsaved input for this form; None if there is none that the form accepts.
 
-    record: the one in force, also one that was struck out. of_session: what was kept when the session ended.
+    record: the record in force, else the last struck out. of_session: the inputs kept when the session ended.
     """
     if of_session is not None:
         return _kept(casebook, place, record, attachments.known(of_session, place, was_kept=True), None)
@@ -53,7 +53,7 @@ def _kept(
     posted = kept_page(place, fitting)
     if posted is None:
         return None
-    # A draft that arrived after its own form had been saved is passed over.
+    # The script may store a draft after the same page was saved: its content is in the record already.
     if draft is not None and record is not None and posted.key and posted.key == record.save_key:
         return None
     version = record.version if record is not None and record.state != Record.State.STRUCK_OUT else 0
@@ -66,5 +66,5 @@ def _kept(
 
 
 def place_under(casebook: Casebook, place: FormPlace, version: ProtocolVersion) -> FormPlace:
-    """Return the same place, read under another version of the protocol. Raises LookupError where it has none."""
+    """Return the same location under another protocol version. Raises LookupError if that version lacks the form."""
     return casebook.place(place.form.code, place.visit.key if place.visit else None, place.repeat, version)

@@ -1,7 +1,7 @@
-"""The page of a form as it is shown: what is stored or was typed, and what the checks said of it, in words.
+"""The page of a form as the templates render it: stored or typed values, findings of the checks, conflicts, changes.
 
-It is made last, from a casebook, a place, the page that was sent or kept, and what came of it. It reads no request,
-refuses nothing and checks nothing.
+It is built last, from the casebook, the location, the posted page or draft, and the result of the save. It does not
+read the request, and neither refuses nor checks anything.
 """
 
 import uuid
@@ -38,10 +38,10 @@ from trials.reader import reader_language, shown_sentence
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a page that was sent was not stored; nothing of it for a page that was not refused.
+    """Why a posted page was not stored; every field is empty if it was not refused.
 
-    sentence: shown above the form. reason: shown beside the reason for the change. checked: what the checks said
-    under the lock, None when it did not come to that. incomplete: whether it should have been complete.
+    sentence: shown above the form. reason: shown at the reason for change. checked: findings of the checks under the
+    lock, None if the save was refused before them. incomplete: completing the form was refused.
     """
 
     sentence: str = ""
@@ -51,7 +51,7 @@ class Refused:
 
     @property
     def unanswered(self) -> tuple[CheckFinding, ...]:
-        """What is needed and has no answer: said only when the form should have been complete."""
+        """Return the required items without an answer; empty unless completing the form was refused."""
         return self.checked.unanswered if self.checked and self.incomplete else ()
 
 
@@ -59,10 +59,11 @@ class Refused:
 class EntryPage(FormHeader):
     """One form of one patient, as this person sees it now.
 
-    closed: why nothing can be entered. posted: what was sent or kept, None for what is stored. checked: what the checks
-    say of it, needed where it is entered. restored: the draft it comes from. conflict: somebody else saved meanwhile.
-    left_out: what was typed on a page of an earlier version and is not asked any more. asked: the item that the
-    panel shows; panel: the same with what was said there.
+    closed: message why nothing can be entered. posted: the posted page or kept input, None to show the stored values.
+    checked: findings of the checks, set if the form is entered. restored: the draft that `posted` comes from.
+    conflict: somebody else saved meanwhile. left_out: answers typed under another protocol version that this one does
+    not accept. listed: the row is entered in the list of its log. is_answer: the page answers a post. asked: the item
+    whose queries and history the panel shows.
     """
 
     may_enter: bool = False
@@ -82,22 +83,22 @@ class EntryPage(FormHeader):
 
     @property
     def editable(self) -> bool:
-        """Whether this person can enter the form now."""
+        """Return True if this person can enter the form now."""
         return self.may_enter and not self.closed
 
     @property
     def is_checked(self) -> bool:
-        """Whether the page shows what the checks say: where it is entered, and where what was sent is shown."""
+        """Return True if the page shows findings of the checks: it is editable, or it answers a post."""
         return self.editable or self.is_answer
 
     @property
     def attempted(self) -> bool:
-        """Whether the form was sent to be saved."""
+        """Return True if the page answers a post that was to save the form."""
         return self.is_answer and self.posted is not None and self.posted.action.saves
 
     @cached_property
     def panel(self) -> FieldPanel:
-        """What stands beside the form."""
+        """Return the panel beside the form."""
         return FieldPanel(
             access=self.access,
             casebook=self.casebook,
@@ -109,54 +110,54 @@ class EntryPage(FormHeader):
 
     @cached_property
     def key(self) -> str:
-        """The name of this rendered form: it is saved once."""
+        """Return a new key for this rendered page, with which a repeated save is recognised."""
         return uuid.uuid4().hex
 
     @property
     def inputs(self) -> QueryDict | None:
-        """The texts that were typed, None where what is stored is shown."""
+        """Return the typed inputs, None if the page shows the stored values."""
         return self.posted.inputs if self.posted else None
 
     @cached_property
     def stored(self) -> Mapping[str, Any]:
-        """The values that are stored, as this version of the form takes them."""
+        """Return the stored values that this version of the form accepts."""
         return stored_answers(self.record, self.place)
 
     @cached_property
     def answers(self) -> Answers:
-        """What was typed, with the stored value where that was chosen; what is stored where nothing was typed."""
+        """Return the typed answers, with the stored value where it was chosen; else all stored values."""
         return self.posted.answers(self.stored) if self.posted else Answers(values=dict(self.stored))
 
     @cached_property
     def passage(self) -> VersionChange | None:
-        """What editing changes beside the answers, when the form was captured under an earlier version."""
+        """Return the change of protocol version that editing causes; None if there is none or the form is closed."""
         return (
             version_change(self.casebook, self.place, self.record) if self.record and self.editable else None
         )
 
     @cached_property
     def no_longer_asked(self) -> list[ReadLine]:
-        """The values of items that this version of the form does not ask any more."""
+        """Return the stored values of items that this version of the form no longer has."""
         values = self.record.values if self.record else {}
         before = forms_before(self.casebook, self.place.form, values)
         return not_asked(self.place.form, values, before, reader_language())
 
     @property
     def consent_wanted(self) -> bool:
-        """Whether the form is closed until a consent is recorded."""
+        """Return True if the form is closed until a consent is recorded."""
         consent = self.casebook.consent
         return consent is None or bool(version_to_sign(self.casebook.patient, consent))
 
     @property
     def day_wanted(self) -> bool:
-        """Whether the form is closed until the day of its visit is recorded."""
+        """Return True if the day of the form's visit can be recorded to open the form."""
         visit, patient = self.place.visit, self.place.patient
         open_states = (Visit.State.PLANNED, Visit.State.MISSED)
         return patient.state == Patient.State.ENROLLED and visit is not None and visit.state in open_states
 
     @cached_property
     def results(self) -> dict[str, tuple[Result, ...]]:
-        """The sentences beside the fields, by the path under which they were sent."""
+        """Return the messages at the fields, by the path under which each input was sent."""
         found: dict[str, tuple[Result, ...]] = {
             path: (Result("error", shown_sentence(refused)),)
             for path, refused in self.answers.refused.items()
@@ -175,17 +176,17 @@ class EntryPage(FormHeader):
 
     @property
     def taken(self) -> list[str]:
-        """The items of which the stored value was chosen."""
+        """Return the items whose stored value was chosen."""
         return sorted(self.posted.taken) if self.posted else []
 
     @property
     def has_files(self) -> bool:
-        """Whether the form takes files."""
+        """Return True if files can be attached to the form."""
         return self.place.takes_files
 
     @cached_property
     def form(self) -> CaptureForm:
-        """The form to render."""
+        """Return the form to render."""
         return form_for(
             self.place.form,
             values=self.stored,
@@ -217,12 +218,12 @@ class EntryPage(FormHeader):
         )
 
     def _readings(self, checked: CheckedAnswers) -> Readings:
-        """Where laboratory values lie in the reference ranges. One query on laboratory forms."""
+        """Return the positions of laboratory values in their reference ranges. One query on laboratory forms."""
         return place_readings(self.casebook, self.place, checked.values)
 
     @cached_property
     def errors(self) -> list[tuple[str, str, str]]:
-        """Where each error is, its sentence and its item, in the order of the form."""
+        """Return the errors in the order of the form: id of the input, message, label of the item."""
         form = self.place.form
         order = {item.name: number for number, item in enumerate(form.items)}
         found = [
@@ -237,7 +238,7 @@ class EntryPage(FormHeader):
 
     @property
     def restored_at(self) -> str:
-        """When what was typed was kept."""
+        """Return the time at which the draft was kept, as text; empty if no draft is shown."""
         return moment_words(self.restored.saved_at, self.zone) if self.restored else ""
 
     def _differences(
@@ -248,7 +249,7 @@ class EntryPage(FormHeader):
 
     @property
     def conflicts(self) -> list[tuple[ValueDifference, str]]:
-        """What is stored beside what was typed, where they differ, and what was chosen."""
+        """Return the items whose stored and typed values differ, each with the choice (`stored`, `mine` or empty)."""
         if self.posted is None:
             return []
         found = self._differences(self.posted.typed.values, self.posted.typed, calculated=False)
@@ -256,30 +257,30 @@ class EntryPage(FormHeader):
 
     @property
     def lists_changes(self) -> bool:
-        """Whether the page that was sent has the list of changes: it was opened when the form was complete."""
+        """Return True if the posted page had the list of changes, because the form was complete when it was opened."""
         return self.is_complete and self.posted is not None and self.posted.was_complete
 
     @property
     def changes(self) -> list[ValueDifference]:
-        """What saving would change in a complete form, calculated values too."""
+        """Return the values that saving would change in a complete form, calculated ones included."""
         if not self.is_complete or self.posted is None or self.checked is None:
             return []
         return self._differences(self.checked.values, self.answers, calculated=True)
 
     @property
     def sections(self) -> list[ReadSection]:
-        """The form in words, for those who read it."""
+        """Return the content of the form as text, for readers who cannot edit it."""
         values = self.record.values if self.record else {}
         readings = place_readings(self.casebook, self.place, values)
         return all_sections(self.casebook, self.place.form, values, readings=readings)
 
     @property
     def reasons(self) -> list[tuple[str, str, bool]]:
-        """Why a complete form may change."""
+        """Return the reasons for changing a complete form: code, text, and whether it is chosen."""
         chosen = self.posted.reason if self.posted else ""
         return [(code, str(words), code == chosen) for code, words in REASONS.items()]
 
     @property
     def note(self) -> str:
-        """The reason in the person's own words."""
+        """Return the free text added to the reason for change."""
         return self.posted.note if self.posted else ""

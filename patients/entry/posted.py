@@ -1,6 +1,6 @@
-"""A page that was sent, or kept, read once into one frozen value: the button, the versions, the answers.
+"""Read a posted or kept page of a form once, into one frozen value: button, versions, answers, reason.
 
-What our page does not send is refused here, and nowhere else: every later step takes the value as it is.
+Inputs that our page does not send are refused only here (400); every later step relies on it.
 """
 
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ from trials.models import ProtocolVersion
 from trials.reader import shown_sentence
 
 LONGEST_KEY, LONGEST_NOTE = 64, 500
-# What a page claims that was kept and cannot be read: no record ever has this version.
+# Record version of a kept page whose version cannot be read. It differs from every real one, so it shows a conflict.
 UNREADABLE = -1
 
 
 class Action(StrEnum):
-    """What a button of the page asks for."""
+    """The buttons of the page."""
 
     DRAFT = CONTROLS.draft
     NEXT = CONTROLS.next
@@ -40,18 +40,19 @@ class Action(StrEnum):
 
     @property
     def saves(self) -> bool:
-        """Whether the button saves the form; the others only change the page."""
+        """Return True if the button saves the form; the others only change the page."""
         return self in (Action.DRAFT, Action.NEXT)
 
 
 @dataclass(frozen=True, slots=True)
 class PostedPage:
-    """One page of a form as a person sent it; `inputs` are its texts as they were typed, to be shown again.
+    """One page of a form as a person sent it.
 
-    target: the item of the rows that grow, or the number of the group that is marked.
+    inputs: the texts as typed, to be shown again. typed: the answers read from them.
+    target: the table that gets more rows, or the number of the group that is marked as not done.
     base_version: version of the record that the page shows. was_complete: the record was complete then.
-    listed: the row is entered in the list of its log. differs, choices: items on which two people differ, and
-    the value that was chosen for each. marked: items that the button of their group marked as not done.
+    listed: the row is entered in the list of its log. differs: items that two people entered differently; choices:
+    the value chosen for each. marked: items that the button of their group marked as not done.
     """
 
     place: FormPlace
@@ -71,27 +72,27 @@ class PostedPage:
 
     @property
     def taken(self) -> frozenset[str]:
-        """The items of which the stored value was chosen."""
+        """Return the items whose stored value was chosen."""
         return frozenset(name for name, choice in self.choices.items() if choice == CONTROLS.stored)
 
     @property
     def unresolved(self) -> bool:
-        """Whether an item differs for which nothing is chosen yet."""
+        """Return True if no value is chosen yet for an item that differs."""
         return any(name not in self.choices for name in self.differs)
 
     @property
     def refused(self) -> Mapping[str, ValueRefused]:
-        """What cannot be read, by path; not where the stored value was chosen."""
+        """Return the refusals by path, without items whose stored value was chosen."""
         return conflicts.without(self.typed.refused, self.taken) if self.choices else self.typed.refused
 
     @property
     def confirmed(self) -> Mapping[str, str]:
-        """Why unusual values are right, by stored path; not where the stored value was chosen."""
+        """Return the reasons for unusual values by stored path, without items whose stored value was chosen."""
         return self.answers({}).confirmations
 
     @property
     def reason_text(self) -> Text:
-        """The reason for the change; empty when none was given, or when it needs words of its own."""
+        """Return the reason for change; empty if none was chosen, or if “Other” has no free text."""
         note = self.note.strip()[:LONGEST_NOTE]
         if self.reason not in REASONS or (self.reason == "other" and not note):
             return ""
@@ -99,7 +100,7 @@ class PostedPage:
 
     @property
     def entry(self) -> Entry:
-        """What a verb is asked to save."""
+        """Return the answers to save, as `patients.entry.saving` takes them."""
         return Entry(
             place=self.place,
             values=self.typed.values,
@@ -110,7 +111,7 @@ class PostedPage:
         )
 
     def answers(self, stored: Mapping[str, Value]) -> Answers:
-        """What was typed, with the stored value wherever that was chosen."""
+        """Return the typed answers, with the stored value of the items where it was chosen."""
         return conflicts.resolved(self.typed, stored, self.taken) if self.choices else self.typed
 
 
@@ -123,10 +124,9 @@ def sent_page(
     *,
     button: bool = True,
 ) -> PostedPage:
-    """Read the page that was sent, its files too. Raises BadRequest (400) for what no page of ours sends.
+    """Read a posted page and store its files. Raises BadRequest (400) for inputs that our page does not send.
 
-    Raises LookupError when the version that the page was made from has no such place. button: whether what the
-    button asks for is read.
+    Raises LookupError if the protocol version of the page does not have this location. button: read the pressed button.
     """
     place = casebook.place(form, visit, repeat, _protocol_sent(request.POST, casebook))
     inputs = attachments.receive(request, casebook, place) if place.takes_files else request.POST
@@ -138,7 +138,7 @@ def sent_page(
 
 
 def read_page(place: FormPlace, inputs: QueryDict) -> PostedPage:
-    """Read the inputs of a page but its button. Raises BadRequest."""
+    """Read the inputs of a page, except its button. Raises BadRequest for inputs that our page does not send."""
     try:
         return _read(place, inputs, _number(inputs, CONTROLS.version))
     except NotOffered as unknown:
@@ -146,7 +146,7 @@ def read_page(place: FormPlace, inputs: QueryDict) -> PostedPage:
 
 
 def kept_page(place: FormPlace, inputs: QueryDict) -> PostedPage | None:
-    """Read a page that was kept, whatever version it claims; None when its items are not offered any more."""
+    """Read a kept page, whatever record version it states; None if the form no longer offers one of its inputs."""
     try:
         version = _number(inputs, CONTROLS.version)
     except BadRequest:
@@ -175,7 +175,7 @@ def _read(place: FormPlace, inputs: QueryDict, version: int) -> PostedPage:
 
 
 def _choices(form: Form, inputs: QueryDict) -> dict[str, str]:
-    """By item which of two values was chosen. Raises NotOffered for what no page offers."""
+    """Return by item which of two values was chosen. Raises NotOffered for an unknown item or choice."""
     found = {}
     for name in inputs:
         if name.startswith(CONTROLS.choose):
@@ -194,7 +194,7 @@ def _button(sent: str) -> tuple[Action, str]:
 
 
 def _protocol_sent(inputs: QueryDict, casebook: Casebook) -> ProtocolVersion | None:
-    """The version a page was made from, None for the patient's own."""
+    """Return the protocol version of the page, None if it is the patient's own. Raises BadRequest. One query if not."""
     own = casebook.patient.protocol_id
     sent = _number(inputs, CONTROLS.protocol, own)
     if sent == own:
@@ -213,5 +213,5 @@ def _number(inputs: QueryDict, name: str, default: int = 0) -> int:
 
 
 def changed_on_its_way() -> str:
-    """Return what is said of a page that is not as we sent it."""
+    """Return the message for a posted page with inputs that our page does not send."""
     return _("The form was changed on its way. Open it again.")

@@ -1,4 +1,7 @@
-"""Entering a form: draft, complete, amended with a reason, struck out. The only place that writes records."""
+"""Save a form: as a draft, as complete, amended with a reason, or struck out. No other module writes records.
+
+Each function locks the patient first, so that two saves of one patient run one after the other.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +38,7 @@ WRITTEN = CompiledUpdate(
 
 
 class NotComplete(Exception):
-    """The form cannot be completed as it is; `checked` says why, item by item."""
+    """The form cannot be completed; `checked` holds the findings by item."""
 
     def __init__(self, checked: CheckedAnswers) -> None:
         self.checked = checked
@@ -43,7 +46,7 @@ class NotComplete(Exception):
 
 
 class StaleRecord(Exception):
-    """Somebody saved this form since it was opened; `record` is what is stored now."""
+    """The form was saved, or its protocol version changed, since it was opened; `record` is the one stored now."""
 
     def __init__(self, record: Record | None) -> None:
         self.record = record
@@ -51,7 +54,7 @@ class StaleRecord(Exception):
 
 
 class ReasonNeeded(Exception):
-    """A complete form changes only with a reason (AUD-04); `checked` is what the checks say of the answers."""
+    """A complete form changes only with a reason (AUD-04); `checked` holds the findings on the answers."""
 
     def __init__(self, checked: CheckedAnswers) -> None:
         self.checked = checked
@@ -62,9 +65,9 @@ class ReasonNeeded(Exception):
 class Entry:
     """The answers of one form to be saved.
 
-    base_version: version of the record the person saw, 0 for none. key: names one rendered form, saved once.
-    confirmed: why unusual values are right, by path. taken: items of which the stored value is kept, because it was
-    chosen where two people differ.
+    base_version: version of the record that the person saw, 0 for none. key: identifies one rendered page; a second
+    save with it counts as a repetition. confirmed: reasons for unusual values, by path. taken: items whose stored
+    value is kept, as chosen in a conflict.
     """
 
     place: FormPlace
@@ -77,7 +80,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The record as it is now, in its casebook; `changed` tells whether this save changed it."""
+    """The record after a save, in its casebook. changed: this save changed it. soft: number of unusual values."""
 
     record: Record
     changed: bool
@@ -87,7 +90,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """What goes to the database: `changed` are the items whose value is another than before."""
+    """The values to write. changed: items whose value differs from the stored one."""
 
     entry: Entry
     current: Record | None
@@ -102,19 +105,19 @@ class _Write:
 
 @transaction.atomic
 def save_draft(entry: Entry, *, by: User) -> Saved:
-    """Store a draft: anything the types allow, complete or not. Raises StaleRecord, ValidationError, ValueRefused."""
+    """Store a draft, complete or not. Raises StaleRecord, ValidationError or ValueRefused."""
     return _save(entry, by, State.DRAFT)
 
 
 @transaction.atomic
 def complete(entry: Entry, *, by: User) -> Saved:
-    """Store a form as complete: all that is needed answered, nothing impossible. Raises NotComplete too."""
+    """Store a form as complete. Raises NotComplete for a missing or impossible value, else as `save_draft`."""
     return _save(entry, by, State.COMPLETE)
 
 
 @transaction.atomic
 def amend(entry: Entry, *, reason: Text, by: User) -> Saved:
-    """Change a complete form. The reason goes to the trail with the change. Raises ReasonNeeded too."""
+    """Change a complete form; the trail stores the reason. Raises ReasonNeeded for a change without it, else as `complete`."""
     reason = trimmed(reason)
     with because(reason):
         return _save(entry, by, State.COMPLETE, reason)
@@ -122,7 +125,10 @@ def amend(entry: Entry, *, reason: Text, by: User) -> Saved:
 
 @transaction.atomic
 def strike_out(*, record: Record, reason: str, by: User) -> Record:
-    """Mark a record as entered in error. It stays visible with all its values (DESIGN §4)."""
+    """Mark a record as entered in error and close its queries. It stays visible with all its values (DESIGN §4).
+
+    Raises ValidationError without a reason, or if the record is closed or already struck out.
+    """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this form was entered in error.")})
     patient = (
@@ -141,12 +147,13 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
 
 
 def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Saved:
-    """Check the answers under the lock and write them: only the locked casebook holds what is stored now."""
+    """Lock the patient, check the answers and write them. Only the casebook read under the lock is current."""
     casebook = Casebook.held(entry.place)
     record = casebook.record(entry.place)
     refuse_entry(casebook, entry.place, record)
     current = record if record is not None and record.state != State.STRUCK_OUT else None
-    # This very page saved last: a second click repeats it, what was typed since goes on from there.
+    # The last save came from the same rendered page, by a second click or after further typing. It is not a conflict,
+    # although the page still states the older version of the record.
     is_repeated = current is not None and bool(entry.key) and current.save_key == entry.key
     _refuse_stale(entry, casebook, current, is_repeated)
     if not is_repeated:
@@ -158,6 +165,7 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     changed = _changed(current, values)
     if current is not None and is_repeated and current.state == state and not changed:
         return Saved(current, False, casebook)
+    # Only here for a repeated page: its first save may have completed the form, and an unchanged repetition succeeds.
     _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
         raise ReasonNeeded(found)
@@ -183,9 +191,9 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
 
 
 def _values(entry: Entry, current: Record | None) -> dict[str, Value]:
-    """The answers to be stored, with the stored one wherever that was chosen.
+    """Return the answers to store, with the stored value of the items in `entry.taken`.
 
-    What was read from a page of this very form is not read twice; any other values may hold anything (P11-06).
+    Values parsed from a page of this form are not checked again; any others are (P11-06). Raises ValueRefused.
     """
     form, values = entry.place.form, entry.values
     is_read = isinstance(values, ReadValues) and values.form is form
@@ -196,7 +204,7 @@ def _values(entry: Entry, current: Record | None) -> dict[str, Value]:
 
 
 def _not_asked(current: Record | None, place: FormPlace) -> dict[str, Value]:
-    """The values that the form does not ask any more: they stay with the record (DAT-09)."""
+    """Return the stored values of items that the form no longer has: they stay with the record (DAT-09)."""
     return {} if current is None else values_not_asked(current.values, place.form)
 
 
@@ -255,7 +263,10 @@ def _stored(write: _Write, casebook: Casebook) -> Record:
 
 
 def _free_number(casebook: Casebook, place: FormPlace) -> int:
-    """A log row has its number, at most one above the last; at a visit a form struck out keeps its own."""
+    """Return the `repeat` of a new record. Raises NotOffered for a log row beyond the next free number.
+
+    At a visit it is one above the highest there, because a struck-out record keeps its number.
+    """
     if place.visit is None:
         if place.repeat > casebook.following_row(place.form.code):
             raise NotOffered(gettext_noop("The form has no row “%(row)s”."), row=str(place.repeat))

@@ -1,4 +1,4 @@
-"""Answers mapped from one protocol version of a form to another: those that fit, and those to answer again.
+"""Map the answers of a form from one protocol version to another: those it accepts, and those to answer again.
 
 Values of items that the form no longer has stay with the record (DAT-09); they are shown and cannot be edited.
 """
@@ -23,7 +23,7 @@ from trials.reader import reader_language
 
 @dataclass(frozen=True, slots=True)
 class MappedAnswers:
-    """The answers that fit the form; `unfit` are the paths whose old answer the form does not accept."""
+    """The answers that the form accepts; `unfit` are the paths whose old answer it does not accept."""
 
     values: dict[str, Value] = field(default_factory=dict)
     unfit: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ def values_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
 
 
 def stored_answers(record: Record | None, place: FormPlace) -> Mapping[str, Value]:
-    """The values of a record as the form of this place takes them, none without a record."""
+    """Return the values of a record that the form of this location accepts; empty without a record."""
     if record is None:
         return {}
     if record.protocol_id != place.protocol.pk:
@@ -91,7 +91,7 @@ def _taken(item: Item, value: Value) -> Value | None:
 def fitting_inputs(
     form: Form, posted: Iterable[tuple[str, Sequence[str]]], clock: Clock
 ) -> list[tuple[str, Sequence[str]]]:
-    """Return the inputs that this form has, with answers that it offers, of a page made under another version."""
+    """Return those inputs of a page rendered under another version whose items and answers this form offers."""
     kept = [(name, texts) for name, texts in posted if _is_input(name, form)]
     refused = {item.name for item in form.items if not _offers(item, kept, clock)}
     return [(name, texts) for name, texts in kept if name.split("-")[0] not in refused]
@@ -125,9 +125,10 @@ def _offers(item: Item, kept: Iterable[tuple[str, Sequence[str]]], clock: Clock)
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """The notice for editing a form that was captured under an earlier protocol version.
+    """The notice for editing a form that was captured under another protocol version.
 
-    added, changed: titles of items. again: old answers that the new version does not accept, to be answered again.
+    before, after: the two versions. added, changed: titles of items. again: old answers to give again, because the new
+    version does not accept them.
     """
 
     before: str
@@ -138,7 +139,7 @@ class VersionChange:
 
 
 def version_change(casebook: Casebook, place: FormPlace, record: Record) -> VersionChange | None:
-    """Return what changes if the record is edited under `place.protocol`; None if it was captured under it."""
+    """Return the changes if the record is edited under `place.protocol`; None if it was captured under it."""
     if record.protocol_id == place.protocol.pk:
         return None
     before, language = casebook.version(record.protocol_id), reader_language()
@@ -157,9 +158,9 @@ def _title(title: Any, language: str) -> str:
 
 
 def mapped_inputs(casebook: Casebook, place: FormPlace, data: QueryDict) -> tuple[QueryDict, list[ReadLine]]:
-    """Return the input of a page made under another protocol version, without what this version does not accept.
+    """Return the inputs of a page rendered under another protocol version that this version accepts.
 
-    The second value lists what was left out, as text.
+    The second value lists the answers that were left out, as text.
     """
     made = data.get(CONTROLS.protocol, "")
     if not made.isascii() or not made.isdigit() or made == str(place.protocol.pk):

@@ -1,4 +1,4 @@
-"""Raising a query from the page of a form, on the item that is open beside it."""
+"""The view that raises a query from the page of a form, on the item shown in the panel."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from trials.permissions import Permission as P
 def ask(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
-    """Raise a query on one item of a form; what is refused is shown beside the question, nothing typed is lost."""
+    """Raise a query on one item of a form. If it is refused, the page shows the message with the typed text (422)."""
     casebook = opened(request, code)
     place = located(casebook, form, visit, repeat)
     record = casebook.record(place)

@@ -1,4 +1,4 @@
-"""The page of a captured form: opened, saved, refused with everything that was typed."""
+"""The page of a form: open it, save it, and show a refused save or a conflict with everything that was typed."""
 
 from dataclasses import replace
 
@@ -29,7 +29,7 @@ from trials.reader import reader_language, shown_sentence
 
 
 def opened(request: TrialRequest, code: str) -> Casebook:
-    """Return the casebook of a patient; another trial's is answered with 404."""
+    """Return the casebook of a patient. Raises Http404 for a patient whom the person may not see in this trial."""
     try:
         return Casebook.opened(user=request.user, trial=request.trial, code=code)
     except Patient.DoesNotExist as missing:
@@ -37,7 +37,7 @@ def opened(request: TrialRequest, code: str) -> Casebook:
 
 
 def located(casebook: Casebook, form: str, visit: str | None, repeat: int) -> FormPlace:
-    """Return the place of a form, under the version that it is entered under now; else 404."""
+    """Return the location of a form, under the protocol version that applies to it now. Raises Http404."""
     try:
         return casebook.place(form, visit, repeat)
     except LookupError as missing:
@@ -67,7 +67,7 @@ def sent(
     *,
     button: bool = True,
 ) -> PostedPage:
-    """Return the page that was sent; 404 for a place there is not, 400 for what no page of ours sends."""
+    """Read the posted page. Raises Http404 for an unknown location, BadRequest for inputs our page does not send."""
     try:
         return sent_page(request, casebook, form, visit, repeat, button=button)
     except LookupError as missing:
@@ -75,7 +75,7 @@ def sent(
 
 
 def save(request: TrialRequest, casebook: Casebook, posted: PostedPage) -> HttpResponse:
-    """Store what was sent; what is refused is shown with everything that was typed."""
+    """Save the posted page. If it is refused, show everything that was typed (422), or the conflict (409)."""
     if not posted.action.saves:
         return answered(request, casebook, posted, Refused(), 200)
     try:
@@ -92,7 +92,10 @@ def save(request: TrialRequest, casebook: Casebook, posted: PostedPage) -> HttpR
 
 
 def stored(request: TrialRequest, posted: PostedPage) -> saving.Saved | Refused:
-    """Call the verb that the state of the form and the button ask for; return why it is refused."""
+    """Save, complete or amend the record, depending on its state and the button pressed; return a refusal.
+
+    Raises StaleRecord if somebody else saved the form since it was opened.
+    """
     if posted.unresolved:
         return Refused(_("Choose one of the two values for each item that differs. Nothing is saved yet."))
     if posted.refused:
@@ -116,7 +119,10 @@ def stored(request: TrialRequest, posted: PostedPage) -> saving.Saved | Refused:
 
 
 def beside(request: TrialRequest, posted: PostedPage) -> HttpResponse | None:
-    """Store a new row of a log below the one that a colleague began meanwhile: neither is lost."""
+    """Store a new log row under the next free number, if a colleague has begun a row with its number meanwhile.
+
+    Return None if this is not a new log row, or if its page was rendered under another protocol version.
+    """
     if posted.place.visit is not None or posted.base_version:
         return None
     casebook = opened(request, posted.place.patient.code)
@@ -124,7 +130,7 @@ def beside(request: TrialRequest, posted: PostedPage) -> HttpResponse | None:
     below = replace(posted, place=replace(posted.place, repeat=number))
     try:
         result = stored(request, below)
-    except saving.StaleRecord:  # the page was made under another version of the protocol
+    except saving.StaleRecord:  # the page was rendered under another protocol version
         return None
     if isinstance(result, Refused):
         return shown(request, page_of(request, casebook, below, result), 422)
@@ -133,7 +139,7 @@ def beside(request: TrialRequest, posted: PostedPage) -> HttpResponse | None:
 
 
 def done(request: TrialRequest, posted: PostedPage, saved: saving.Saved) -> HttpResponse:
-    """Go on to the next form, or back to this one."""
+    """Redirect to the next form or log row, or back to this one, depending on the button pressed."""
     place = posted.place
     if posted.action != Action.NEXT:
         return redirect(row_address(place, place.repeat) if posted.listed else address_of(place))
@@ -145,26 +151,26 @@ def done(request: TrialRequest, posted: PostedPage, saved: saving.Saved) -> Http
 
 
 def record_here(casebook: Casebook, place: FormPlace) -> Record | None:
-    """Return the record in force; one that was struck out is none."""
+    """Return the record in force; None for a struck-out one."""
     record = casebook.record(place)
     return None if record is not None and record.state == Record.State.STRUCK_OUT else record
 
 
 def version_here(casebook: Casebook, posted: PostedPage) -> int:
-    """Return the version of the record in force, 0 for none."""
+    """Return the version of the record in force, 0 if there is none."""
     record = record_here(casebook, posted.place)
     return record.version if record else 0
 
 
 def refuse_future_version(casebook: Casebook, posted: PostedPage) -> None:
-    """Answer 400 for a page that was made from a version that never was."""
+    """Raise BadRequest for a page that states a later record version than any stored one."""
     here = [record.version for record in casebook.records if posted.place.holds(record)]
     if posted.base_version > max(here, default=0):
         raise BadRequest(changed_on_its_way())
 
 
 def is_current(casebook: Casebook, posted: PostedPage) -> bool:
-    """Tell whether nobody saved this form since the page was made, but this page itself."""
+    """Return True if the form was not saved since the page was rendered, except by this page itself."""
     record = record_here(casebook, posted.place)
     if record is not None and posted.key and record.save_key == posted.key:
         return True
@@ -175,7 +181,7 @@ def is_current(casebook: Casebook, posted: PostedPage) -> bool:
 def answered(
     request: TrialRequest, casebook: Casebook, posted: PostedPage, refused: Refused, status: int
 ) -> HttpResponse:
-    """Show the form as it was sent; never under the version of somebody who saved meanwhile."""
+    """Show the form as it was sent, or the conflict if somebody else saved it meanwhile."""
     marking = marked(casebook, posted)
     if not is_current(casebook, posted):
         return conflict(request, posted)
@@ -184,7 +190,7 @@ def answered(
 
 
 def marked(casebook: Casebook, posted: PostedPage) -> Marking | None:
-    """Return the page with a group marked as not done, or those marks taken back, when the button asks for that."""
+    """Return the page with a group marked as not done, or with the marks removed; None for any other button."""
     if posted.action not in (Action.NOT_DONE, Action.UNDO_NOT_DONE):
         return None
     read = posted.answers(stored_answers(record_here(casebook, posted.place), posted.place))
@@ -193,7 +199,7 @@ def marked(casebook: Casebook, posted: PostedPage) -> Marking | None:
 
 
 def page_of(request: TrialRequest, casebook: Casebook, posted: PostedPage, refused: Refused) -> EntryPage:
-    """Return the page that shows what was sent."""
+    """Return the page that shows the posted inputs."""
     return EntryPage(
         request.access,
         casebook,
@@ -210,9 +216,9 @@ def page_of(request: TrialRequest, casebook: Casebook, posted: PostedPage, refus
 
 
 def opened_page(request: TrialRequest, casebook: Casebook, place: FormPlace, *, asked: str = "") -> EntryPage:
-    """Return the page as it is opened: stored values, or what this person typed before and did not save.
+    """Return the page for a GET request: the stored values, or this person's unsaved input.
 
-    A row of a log is begun as the next one only: any later number is answered with 404.
+    Raises Http404 for a log row beyond the next free number, so that rows are numbered without gaps.
     """
     if place.visit is None and place.repeat > casebook.following_row(place.form.code):
         raise Http404
@@ -243,7 +249,7 @@ def opened_page(request: TrialRequest, casebook: Casebook, place: FormPlace, *, 
 def shown(
     request: TrialRequest, page: EntryPage, status: int = 200, *, panel: FieldPanel | None = None
 ) -> HttpResponse:
-    """Render the page, checked unless a verb did that already. panel: what stands beside it, if more is said there."""
+    """Render the page; check its answers unless the save did. panel: replaces the page's own panel."""
     page = with_checks(page)
     if page.listed and page.editable:
         context = log_context(request.access, page.casebook, page.place, page)
@@ -258,20 +264,22 @@ def shown(
 
 
 def with_checks(page: EntryPage) -> EntryPage:
-    """Return the page with what the checks say of its answers."""
+    """Return the page with the findings of the checks on its answers."""
     if page.checked is not None or not page.is_checked:
         return page
     return replace(page, checked=edit_checks.checked(page.casebook, page.place, page.answers.values))
 
 
 def conflict(request: TrialRequest, posted: PostedPage) -> HttpResponse:
-    """Show both versions of a form that somebody else saved meanwhile, with what was typed kept."""
+    """Show the stored and the typed values of a form that somebody else saved meanwhile (409)."""
     casebook, place = opened(request, posted.place.patient.code), posted.place
     record = casebook.record(place)
     version = casebook.version_for(place.form.code, place.visit, record)
     try:
         place = place_under(casebook, place, version)
-    except LookupError:  # the version in force has no such form: what was typed is shown as it was asked
+    except (
+        LookupError
+    ):  # the version in force does not have the form: show the input under the version of the page
         place = place_under(casebook, place, place.protocol)
     inputs, left_out = mapped_inputs(casebook, place, conflicts.without_choices(posted.inputs))
     page = page_of(request, casebook, read_page(place, inputs), Refused())

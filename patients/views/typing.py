@@ -1,4 +1,4 @@
-"""What the page of a form asks while a person types: what the rules say, and to keep what is typed."""
+"""The requests that the page of a form sends while a person types: check the answers, keep or discard the draft."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ NOT_ECHOED = frozenset({"unit", "missing", "reason"})
 def check(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
-    """Say what the rules say of what is typed so far, or mark a group. Stores nothing."""
+    """Check the answers typed so far, or mark a group as not done. Stores nothing."""
     casebook = opened(request, code)
     posted = sent(request, casebook, form, visit, repeat)
     marking = marked(casebook, posted)
@@ -44,7 +44,7 @@ def check(
 
 
 def changed_around(page: EntryPage) -> dict[str, Any]:
-    """Return what the script of the page changes around the inputs, by item."""
+    """Return the changes that the script of the page makes to the inputs, by item."""
     found, answers = page.form.surroundings, page.answers
     echoed = [item for item in page.place.form.items if item.type in ECHOED and item.name in answers.values]
     language = reader_language()
@@ -69,7 +69,7 @@ def changed_around(page: EntryPage) -> dict[str, Any]:
 
 
 def said(page: EntryPage) -> dict[str, Any]:
-    """Return what is written beside the fields."""
+    """Return the template context of the texts at the fields: messages, calculated values, reference ranges."""
     language, form = reader_language(), page.place.form
     around = page.form.surroundings
     number = page.marking.group if page.marking else -1
@@ -89,7 +89,7 @@ def said(page: EntryPage) -> dict[str, Any]:
 
 
 def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
-    """Yield by path what a number typed in another unit is in the item's own; empty where nothing is."""
+    """Yield path and text of each number converted to the item's own unit; the text is empty if none was converted."""
     read = page.posted.typed if page.posted else page.answers
     for item in page.place.form.items:
         if item.units and not item.is_calculated:
@@ -105,7 +105,7 @@ def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
 
 
 def paths_of(page: EntryPage) -> list[str]:
-    """Return every path that has a place for sentences on the page: items, and the cells that were sent."""
+    """Return every path that can show messages on the page: the items, and the cells that were sent."""
     cells = {name for name in page.inputs or () if name.count("-") == 2 and not name.endswith("-remove")}
     return [*(item.name for item in page.place.form.items), *sorted(cells)]
 
@@ -114,7 +114,7 @@ def paths_of(page: EntryPage) -> list[str]:
 def keep(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> JsonResponse:
-    """Keep what is typed so far, as it is typed. What no page sends is kept nowhere."""
+    """Keep the inputs typed so far as a draft. Answers 400 for inputs that our page does not send."""
     casebook = opened(request, code)
     posted = sent(request, casebook, form, visit, repeat, button=False)
     refuse_future_version(casebook, posted)
@@ -128,7 +128,7 @@ def keep(
 
 
 def _files(posted: PostedPage) -> dict[str, dict[str, str]]:
-    """Return by item the file that is kept, or why the one that was sent is not."""
+    """Return by item the stored file, or why the sent file was refused."""
     found = {}
     for item in file_items(posted.place.form):
         value, refused = posted.typed.values.get(item.name), posted.refused.get(item.name)
@@ -144,7 +144,7 @@ def _files(posted: PostedPage) -> dict[str, dict[str, str]]:
 def discard(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
-    """Forget what was typed and not saved."""
+    """Delete this person's draft of the form."""
     place = located(opened(request, code), form, visit, repeat)
     drafts.discard(place=place, user=request.user)
     return redirect(address_of(place))
