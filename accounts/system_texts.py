@@ -1,4 +1,4 @@
-"""What the accounts room stores as code."""
+"""Sentences that `accounts` stores as codes (see `audit.stored_text`)."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -1,12 +1,12 @@
-"""Texts as the database keeps them: what the system says as code and parameters, what a person typed as it is.
+"""Text columns for sentences of the system (stored as code and parameters) and for text that a person typed.
 
-A page puts what the system says into words for whoever reads it; a person's own words keep the language they were
-typed in. A column holds either the words of a person, or a compact JSON object:
+A page translates a sentence of the system for its reader; typed text stays as it was typed. A column holds either
+typed text, or a compact JSON object:
 
     {"code":"entry.transcription","says":{"en":"Transcription error"},"typed":"27 read as 72"}
 
-`says` holds the English sentence, so that the stored row can be read without this program; `typed` what a person
-added; `with` the parameters of the sentence. Every room registers its own codes when the application starts.
+`says` holds the English sentence, so that the stored row can be read without this program; `typed` the text that a
+person added; `with` the parameters of the sentence. Each app registers its codes when the application starts.
 """
 
 import json
@@ -35,11 +35,11 @@ else:
 
 @dataclass(frozen=True)
 class StoredText:
-    """A sentence of the system, with what a person added in their own words.
+    """A sentence of the system, with the text that a person added (`typed`).
 
-    says: the sentence by language, English always; it is shown where the code is not registered, such as the message
-    of a check, which the protocol file has in several languages. parameters: texts, other stored texts, and decimals,
-    which the reader gets with their own decimal sign.
+    says: the sentence by language, always in English. It is shown if the code is not registered, as for the message of
+    an edit check, which the protocol file holds in several languages. parameters: texts, other stored texts, and
+    decimals, which are written with the reader's decimal sign.
     """
 
     code: str
@@ -54,7 +54,7 @@ class StoredText:
         return hash(self.stored)
 
     def in_language(self, language: str) -> str:
-        """Return the sentence in a language, then what a person added, as it was typed."""
+        """Return the sentence in a language, followed by the text that a person added."""
         with override(language):
             sentence = self._sentence(language)
             if not self.typed:
@@ -68,7 +68,7 @@ class StoredText:
             try:
                 return filled(str(template), self.parameters, language) if self.parameters else str(template)
             except (KeyError, TypeError, ValueError):
-                # Stored by a version whose sentence had other parameters: it is shown as it was kept.
+                # Stored by a version of the software whose sentence had other parameters: show it as stored.
                 pass
         return self.says.get(language) or self.says.get(language[:2]) or self.says.get(ENGLISH) or self.code
 
@@ -80,18 +80,18 @@ class StoredText:
 
 
 Text: TypeAlias = str | StoredText
-"""The words of a person, or what the system says."""
+"""Text that a person typed, or a sentence of the system."""
 
 
 def register(templates: Mapping[str, str | Promise]) -> None:
-    """Give codes their sentences, lazily translated. Raises ValueError for a code that has a sentence already."""
+    """Register the sentences of codes, lazily translated. Raises ValueError for a code with another sentence."""
     for code, template in templates.items():
         if _templates.setdefault(code, template) is not template:
             raise ValueError(f"The code {code} has a sentence already")
 
 
 def say(code: str, typed: str = "", **parameters: Any) -> StoredText:
-    """Return what the system says by a registered code. Raises KeyError for an unknown one."""
+    """Return the sentence of a registered code with its parameters. Raises KeyError for an unknown code."""
     template = _templates[code]
     with override(ENGLISH):
         sentence = filled(str(template), parameters, ENGLISH) if parameters else str(template)
@@ -99,19 +99,19 @@ def say(code: str, typed: str = "", **parameters: Any) -> StoredText:
 
 
 def title(code: str, otherwise: str) -> str:
-    """Return the words of a registered code in the active language; `otherwise` for an unknown one."""
+    """Return the sentence of a registered code in the active language; `otherwise` for an unknown code."""
     return str(_templates.get(code, otherwise))
 
 
 def written(text: Text) -> str:
-    """Return the text of the column. Typed words that look like a stored sentence are wrapped: they stay typed."""
+    """Return the text of the column. Typed text that looks like a stored sentence is wrapped, to be read as typed."""
     if isinstance(text, StoredText):
         return text.stored
     return canonical({"typed": text}) if text.startswith((CODED, TYPED)) else text
 
 
 def read(column: str) -> Text:
-    """Return what a column holds; anything that is not of this form is shown as it is."""
+    """Return the content of a column; text that is not a valid stored sentence counts as typed."""
     if not column.startswith((CODED, TYPED)):
         return column
     try:
@@ -133,7 +133,7 @@ def _read(parts: Any) -> Text | None:
 
 
 def _part(part: Any) -> Any:
-    """Return a parameter: a decimal and a stored text are put into words with the sentence around them."""
+    """Return a parameter as `StoredText` takes it: a decimal and a nested sentence stay free of language."""
     match part:
         case {"number": str(number)}:
             return Decimal(number)
@@ -153,24 +153,24 @@ def _plain_part(part: Any) -> Any:
 
 
 def english(text: Any) -> Any:
-    """Return a stored text in English, as exports write it; anything else as it is."""
+    """Return a stored text in English, as exports write it; anything else unchanged."""
     return text.in_language(ENGLISH) if isinstance(text, StoredText) else text
 
 
 def code_of(text: Any) -> str:
-    """Return the code of what the system says; empty for a person's words."""
+    """Return the code of a sentence of the system; empty for typed text."""
     return text.code if isinstance(text, StoredText) else ""
 
 
 def trimmed(text: Text) -> Text:
-    """Return the text without blanks around what was typed."""
+    """Return typed text without leading and trailing blanks; a sentence of the system unchanged."""
     return text if isinstance(text, StoredText) else text.strip()
 
 
 class StoredTextField(_TextField):
-    """A text column whose value is a person's words (`str`) or what the system says (`StoredText`).
+    """A text column whose value is typed text (`str`) or a sentence of the system (`StoredText`).
 
-    A migration sees the plain text column that it is.
+    Migrations see a plain text column.
     """
 
     if TYPE_CHECKING:
@@ -178,16 +178,16 @@ class StoredTextField(_TextField):
         _pyi_private_get_type: Any
 
     def deconstruct(self) -> Any:
-        """Return the column as migrations know it."""
+        """Return the field as a `TextField` for migrations."""
         name, _path, args, kwargs = super().deconstruct()
         return name, "django.db.models.TextField", args, kwargs
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Text | None:
-        """Return the value of a row that was read."""
+        """Return the value of a column that was read."""
         return None if value is None else read(value)
 
     def to_python(self, value: Any) -> Any:
-        """Return the value as it is assigned."""
+        """Return the assigned value; a StoredText is not converted to a string."""
         return value if isinstance(value, StoredText) else super().to_python(value)
 
     def get_prep_value(self, value: Any) -> Any:

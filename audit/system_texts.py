@@ -1,4 +1,4 @@
-"""The trail's own texts, and the names under which people and processes act, in the reader's language."""
+"""Sentences that `audit` stores as codes, and the names of actors and roles in the reader's language."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -7,7 +7,7 @@ from audit.stored_text import title
 
 PROCESS = "system:"
 FOR = " for "
-# Stored in English as the name of whoever has not signed in.
+# Stored in English as the name of an actor who has not signed in.
 NOT_SIGNED_IN = "Not signed in"
 
 TEXTS = {
@@ -18,9 +18,9 @@ TEXTS = {
 
 
 def actor_words(name: str) -> str:
-    """Return the full name of an actor as a page shows it: a process in the reader's language, a person as is.
+    """Return the name of an actor for a page: a process in the reader's language, a person's name unchanged.
 
-    A process that the trail knows no words for is shown as it was stored, `system:<name> for <person>`.
+    A process without a registered title is returned as stored: `system:<name> for <person>`.
     """
     if name == NOT_SIGNED_IN:
         return _("Not signed in")
@@ -37,5 +37,5 @@ def actor_words(name: str) -> str:
 
 
 def role_title(code: str) -> str:
-    """Return the title of a role, or its code in plain letters."""
+    """Return the title of a role; without a registered title its code with spaces for underscores."""
     return title(f"role.{code}", code.replace("_", " "))

@@ -1,4 +1,4 @@
-"""What the demo stores as code."""
+"""Sentences that `demo` stores as codes (see `audit.stored_text`)."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -1,4 +1,4 @@
-"""What the dosing room stores as code."""
+"""Sentences that `dosing` stores as codes (see `audit.stored_text`)."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -1,4 +1,4 @@
-"""What the exports room stores as code: what a document is, why it was not made."""
+"""Sentences that `exports` stores as codes: titles of documents, reasons why a document failed, processes."""
 
 from django.utils.translation import gettext_lazy as _
 

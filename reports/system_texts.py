@@ -1,4 +1,4 @@
-"""What the reports room stores as code."""
+"""Sentences that `reports` stores as codes (see `audit.stored_text`)."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -1,9 +1,9 @@
-"""What the safety room stores as code: why an adverse event changes."""
+"""Sentences that `safety` stores as codes: reasons for changing an adverse event."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# In the order in which they are offered.
+# In the order of the pick-list.
 REASONS: dict[str, Promise] = {
     "correction": _("Correction of an entry error"),
     "new_information": _("New information"),

@@ -1,4 +1,4 @@
-"""What the trials room stores as code: names of its processes and roles, reasons that it gives itself."""
+"""Sentences that `trials` stores as codes: roles, processes, reasons that the system gives itself."""
 
 from django.utils.translation import gettext_lazy as _
 

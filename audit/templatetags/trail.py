@@ -1,4 +1,4 @@
-"""Names and details of the trail, in the reader's language."""
+"""Names of actors in the reader's language: `{{ name|actor }}`."""
 
 from django import template
 
