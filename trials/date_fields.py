@@ -1,8 +1,8 @@
-"""The form fields for days and moments: one text input each, read as people type them (never `type=date`).
+"""Form fields for days and moments, as one text input each.
 
-What is typed is read by `protocol.values.moments`, as in the forms of the protocol; whatever a page shows for a day
-or a moment is accepted, in every language. A value that comes from the database is shown in the reader's language;
-what was typed stays as it was typed.
+Not `type=date`: it shows the browser's own date order and refuses partial dates. `protocol.values.moments` reads the
+typed text, as in the forms of the protocol, and accepts every format that a page shows, in every language. A stored
+value is shown in the reader's language; typed text is shown again as it was typed.
 """
 
 from datetime import date
@@ -35,7 +35,7 @@ day_help = lazy(_day_help, str)
 
 
 class SiteClockField(forms.CharField):
-    """Text that means a day or a moment on the clock of a site (`zone`, an IANA name)."""
+    """A text input for a day or a moment on the clock of a site (`zone`, an IANA name)."""
 
     def __init__(self, *, zone: str = "UTC", **kwargs: Any) -> None:
         self.zone = zone
@@ -44,11 +44,11 @@ class SiteClockField(forms.CharField):
         self.widget.attrs.setdefault("autocomplete", "off")
 
     def read(self, text: str) -> Any:
-        """Return what the text means. Raises ValueRefused."""
+        """Return the value of the text. Raises ValueRefused."""
         raise NotImplementedError
 
     def clean(self, value: Any) -> Any:
-        """Return what was typed, None when empty and not required. Raises ValidationError with a sentence."""
+        """Return the value of the text, None if empty and not required. Raises ValidationError with the message."""
         text = super().clean(value)
         if not text:
             return None
@@ -71,12 +71,12 @@ class DayField(SiteClockField):
         return parse_day(text, self.zone).first_day
 
     def prepare_value(self, value: Any) -> Any:
-        """Return a stored day in the reader's language; what was typed stays."""
+        """Return a stored day in the reader's language; typed text unchanged."""
         return shown_day(value) if isinstance(value, date) else value
 
 
 class MomentField(SiteClockField):
-    """A day with its time; with `partial`, also whatever part of it is known. Cleans to a `Moment`."""
+    """A day with its time; with `partial`, also a partial date. Cleans to a `Moment`."""
 
     def __init__(self, *, zone: str = "UTC", partial: bool = False, **kwargs: Any) -> None:
         self.partial = partial
@@ -85,16 +85,16 @@ class MomentField(SiteClockField):
         self.widget.attrs["data-moment"] = "minute"
 
     def read(self, text: str) -> Moment:
-        """Return the moment. Raises ValueRefused, without `partial` also for a date without a time."""
+        """Return the moment. Raises ValueRefused; unless `partial`, also for a date without a time."""
         return parse_moment(text, self.zone) if self.partial else parse_minute(text, self.zone)
 
     def prepare_value(self, value: Any) -> Any:
-        """Return a stored moment in the reader's language; what was typed stays."""
+        """Return a stored moment in the reader's language; typed text unchanged."""
         return shown_moment(value) if isinstance(value, Moment) else value
 
 
 def on_clock_of(form: forms.BaseForm, zone: str) -> None:
-    """Let every day and moment of a form be read on the clock of a site, such as `t` for today."""
+    """Make every day and moment field of a form read its text in a time zone (`t` is today there)."""
     for field in form.fields.values():
         if isinstance(field, SiteClockField):
             field.zone = zone

@@ -1,7 +1,8 @@
-"""What a page, a document or a mail writes in the reader's language: days, moments, numbers, refusals.
+"""Write days, moments, numbers and messages in the reader's language, for pages, documents and mails.
 
-The forms are those of `protocol.values.writing`; the fields of `trials.date_fields` read each of them back. Files for
-machines, sealed text and signed content never pass through here: `in_english` makes them the same for every reader.
+The formats are those of `protocol.values.writing`; the fields of `trials.date_fields` read each of them back. Files
+for machines are written under `in_english`, so that they are the same for every reader; sealed text and signed content
+do not use this module.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,10 +20,10 @@ FILE_LANGUAGE = "en"
 
 
 class Sentence(Protocol):
-    """A refusal or a finding, which travels as template and parameters."""
+    """A message that is kept as template and parameters until its reader is known: a refusal or a finding."""
 
     def sentence(self, translate: Callable[[str], str], language: str) -> str:
-        """Return it in the language of `translate`."""
+        """Return the message in the language of `translate`."""
         ...
 
 
@@ -32,12 +33,12 @@ def reader_language() -> str:
 
 
 def shown_day(day: date | None) -> str:
-    """Return `09-Oct-2025`, or nothing."""
+    """Return `09-Oct-2025`, or an empty text."""
     return writing.day_text(day, reader_language()) if day else ""
 
 
 def shown_short_day(day: date | None, today: date | None = None) -> str:
-    """Return `09-Oct`, or nothing; with the year when it is not that of `today`."""
+    """Return `09-Oct`, with the year if it is not that of `today`; empty without a day."""
     if day is None:
         return ""
     if today is not None and day.year != today.year:
@@ -51,15 +52,15 @@ def shown_long_day(day: date) -> str:
 
 
 def shown_moment(at: Moment | datetime | str | None, zone: str | tzinfo = "UTC") -> str:
-    """Return `09-Oct-2025 14:05`, or what is known of it, or nothing.
+    """Return `09-Oct-2025 14:05`, of a partial date the known parts; empty without a moment.
 
-    A stored moment has its own zone; an aware datetime is shown on the clock of `zone`.
+    A stored moment has its own time zone; an aware datetime is converted to `zone`.
     """
     return _moment(at, zone).display(reader_language()) if at else ""
 
 
 def shown_moment_with_offset(at: Moment | datetime | str | None, zone: str | tzinfo = "UTC") -> str:
-    """Return `09-Oct-2025 14:05 +02:00`, or nothing."""
+    """Return `09-Oct-2025 14:05 +02:00`, or an empty text."""
     return _moment(at, zone).display_with_offset(reader_language()) if at else ""
 
 
@@ -70,7 +71,7 @@ def _moment(at: Moment | datetime | str, zone: str | tzinfo) -> Moment:
 
 
 def shown_number(number: Decimal | str | None) -> str:
-    """Return a number with the decimal sign of the reader, or nothing. Nothing is rounded."""
+    """Return a number with the reader's decimal sign, not rounded; empty without a number."""
     if number is None:
         return ""
     text = f"{number:f}" if isinstance(number, Decimal) else number
@@ -78,14 +79,14 @@ def shown_number(number: Decimal | str | None) -> str:
 
 
 def shown_sentence(said: Sentence) -> str:
-    """Return a refusal or a finding in the reader's language."""
+    """Return the message of a refusal or a finding in the reader's language."""
     return said.sentence(gettext, reader_language())
 
 
 def in_english(make: Callable[[], Iterable[Row]]) -> Iterator[Row]:
-    """Yield the rows of a file for machines, each made in English whoever asked for it.
+    """Yield the rows of a file for machines, each made in English for every user.
 
-    The language is set for one row at a time: between two rows the thread belongs to whoever sends the file.
+    The language is set for one row at a time: between two rows the caller runs in the same thread, in its own language.
     """
     with override(FILE_LANGUAGE):
         rows = iter(make())

@@ -1,8 +1,7 @@
-"""How a day, a moment and a number are written for a reader, in English, French and Spanish.
+"""Write days, moments and numbers for a reader, in English, French and Spanish. No Django.
 
-Whatever is written here for a day, a partial date or a minute is read back by `protocol.values.moments.parse_moment`
-to the same value in every language. Files, sealed text and signed content hold ISO 8601 and decimal points instead.
-No Django.
+`protocol.values.moments.parse_moment` reads a day, a partial date or a minute written here back to the same value in
+every language. Files, sealed text and signed content hold ISO 8601 and decimal points instead.
 """
 
 import datetime as dt
@@ -19,7 +18,7 @@ def day_text(day: dt.date, language: str) -> str:
 
 
 def short_day_text(day: dt.date, language: str) -> str:
-    """Return `09-Oct`, for places that tell the year another way."""
+    """Return `09-Oct`, where the context gives the year."""
     return f"{day.day:02}-{month_text(day.month, language)}"
 
 
@@ -29,7 +28,7 @@ def long_day_text(day: dt.date, language: str) -> str:
 
 
 def partial_date_text(year: int, month: int | None, language: str) -> str:
-    """Return `UNK-JAN-2021`, or `UNK-UNK-2021` when the month is not known either."""
+    """Return `UNK-JAN-2021`, or `UNK-UNK-2021` if the month is unknown."""
     letters = UNKNOWN_PART if month is None else month_text(month, language).upper()
     return f"{UNKNOWN_PART}-{letters}-{year:04}"
 
@@ -45,7 +44,7 @@ def minute_text(wall: dt.datetime, language: str, offset: int | None = None) -> 
 
 
 def second_text(wall: dt.datetime, language: str, offset: int | None = None) -> str:
-    """Return `09-Oct-2025 14:05:09`, with an offset `09-Oct-2025 14:05:09 +02:00`, as the trail does."""
+    """Return `09-Oct-2025 14:05:09`, with an offset `09-Oct-2025 14:05:09 +02:00`, as in the trail."""
     return f"{day_text(wall, language)} {wall:%H:%M:%S}{_offset_part(offset)}"
 
 
