@@ -1,4 +1,4 @@
-"""`make bench`: Stroma beside a plain Django admin with simple-history, in one run, on SQLite and PostgreSQL."""
+"""`make bench`: compare Stroma with a plain Django admin with simple-history, in one run, on SQLite and PostgreSQL."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ SAVES = 300
 
 
 def environments(folder: Path) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
-    """Return by engine what Stroma and the plain admin are told about their databases."""
+    """Return by engine the environment of Stroma and of the plain admin; PostgreSQL only with DATABASE_URL."""
     stroma = {"STROMA_ENV": "training", "STROMA_DATA": str(folder), "SEAL_FILE": str(folder / "seals.log")}
     found = {"SQLite": ({**stroma, "DATABASE_URL": ""}, {"PLAIN_DATABASE": str(folder / "plain.sqlite3")})}
     address = os.environ.get("DATABASE_URL", "")
@@ -51,7 +51,7 @@ def measure(engine: str, stroma: dict[str, str], plain: dict[str, str]) -> Figur
 
 
 def loaded(figures: Figures, environment: dict[str, str]) -> None:
-    """Note what many people at once have of it."""
+    """Add the figures of the mixed load as a note."""
     with serving("config.wsgi", environment) as server:
         found = mixed.Load(float(os.environ.get("SECONDS_OF_LOAD") or 60))(server)
     told = ", ".join(f"{name} {value:.1f}" for name, value in found.items())
@@ -59,7 +59,7 @@ def loaded(figures: Figures, environment: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure every engine and print its table."""
     subprocess.run([sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT, check=True)
     with tempfile.TemporaryDirectory() as folder:
         for engine, (stroma, plain) in environments(Path(folder)).items():

@@ -1,12 +1,12 @@
-"""`make bench BASE=<commit>`: this tree beside an older commit, by turns in one run.
+"""`make bench BASE=<commit>`: compare this tree with an older commit, in alternating turns of one run.
 
-The older commit is checked out in a worktree of its own and fills its own database with its own code. It has its
-own packages only if those that it pins for its servers differ. Both are asked over HTTP by this tree's client, by
-turns (A B A B …), since a machine that others share changes its speed within seconds. Printed is for each figure the
-median over the turns of both, and the median of the ratios of neighbouring turns.
+The older commit is checked out in a worktree of its own and fills its own database with its own code. It gets its own
+packages only if its pinned server packages differ. This tree's client sends requests to both over HTTP in turns
+(A B A B …), because the speed of a shared machine changes within seconds. The table holds for each figure the median
+over the turns of each side, and the median of the ratios of neighbouring turns.
 
-SECONDS: how long the mixed load takes on each side (60). TURNS: how often each side has its turn (6).
-ENGINES: `sqlite` or `postgresql` to measure one. EVENTS: adverse events of the second trial (1000).
+SECONDS: duration of the mixed load on each side (60). TURNS: number of turns of each side (6).
+ENGINES: `sqlite` or `postgresql` to measure only one. EVENTS: adverse events of the second trial (1000).
 """
 
 import os
@@ -29,12 +29,12 @@ fill.EVENTS, fill.ITEM_VALUES = {events}, {values}
 fill.fill_stroma()
 """
 Turn = dict[str, float]
-"""By figure what one turn found; the unit stands in the name."""
+"""The figures of one turn by name; the name includes the unit."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two: where its code lies, what runs it, and its database."""
+    """One of the two compared trees: root of its code, its Python, and the environment with its database."""
 
     name: str
     root: Path
@@ -42,7 +42,7 @@ class Side:
     environment: dict[str, str]
 
     def run(self, *arguments: str) -> None:
-        """Run its Python in its folder; raises CalledProcessError if that fails."""
+        """Run its Python in its root. Raises CalledProcessError if that fails."""
         environment = {**os.environ, **self.environment}
         subprocess.run(
             [self.python, *arguments], cwd=self.root, env=environment, check=True, stdout=subprocess.DEVNULL
@@ -56,7 +56,7 @@ class Side:
 
 @contextmanager
 def older(commit: str, folder: Path) -> Iterator[tuple[Path, str]]:
-    """Check a commit out; yield its folder and the Python that has what it needs."""
+    """Check out a commit until the block ends; yield its root and a Python with its packages."""
     root = folder / "base"
     subprocess.run(["git", "worktree", "add", "--detach", "--quiet", str(root), commit], cwd=ROOT, check=True)
     try:
@@ -77,7 +77,7 @@ def _python_for(root: Path, venv: Path) -> str:
 
 
 def databases(folder: Path) -> dict[str, Callable[[str], dict[str, str]]]:
-    """Return by engine a function that makes an empty database for a side and returns its environment."""
+    """Return by engine a function that creates an empty database for a side and returns its environment."""
 
     def common(name: str) -> dict[str, str]:
         own = folder / name
@@ -102,7 +102,7 @@ def databases(folder: Path) -> dict[str, Callable[[str], dict[str, str]]]:
 
 
 def by_turns(sides: list[Side], measure: Callable[[Server], Turn], turns: int) -> list[list[Turn]]:
-    """Serve all sides at once and measure one after the other, again and again; return the turns of each side."""
+    """Serve all sides at once and measure them in alternating turns; return the turns of each side."""
     with ExitStack() as stack:
         servers = [
             stack.enter_context(serving("config.wsgi", side.environment, root=side.root, python=side.python))
@@ -123,8 +123,8 @@ def printed(names: list[str], ours: list[Turn], theirs: list[Turn]) -> str:
 
 
 def main() -> None:
-    """Build, fill, measure and print."""
-    # Ended from outside, it still takes its worktree and its servers away.
+    """Check out, fill, measure and print."""
+    # Exit by an exception on SIGTERM, so that the worktree and the servers are still removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     commit, seconds = sys.argv[1], float(os.environ.get("SECONDS_OF_LOAD") or 60)
     turns, events = int(os.environ.get("TURNS") or 6), int(os.environ.get("EVENTS") or 1000)

@@ -1,4 +1,4 @@
-"""A visitor with a cookie jar and one kept-alive connection: what a browser costs the server, nothing more."""
+"""An HTTP client with cookies and one kept-alive connection, as light as possible beside the measured server."""
 
 import http.client
 import re
@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 @dataclass
 class Answer:
-    """Status, headers, body, and how long the answer took in seconds."""
+    """Status, headers and body of a response, and its duration in seconds."""
 
     status: int
     headers: dict[str, str]
@@ -24,7 +24,7 @@ class Answer:
 
 @dataclass
 class Visitor:
-    """Talks to one server on the loopback."""
+    """The client of one person on one server on the loopback interface."""
 
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
@@ -33,11 +33,11 @@ class Visitor:
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def get(self, path: str) -> Answer:
-        """Read a page."""
+        """Send a GET request."""
         return self._send("GET", path, None)
 
     def post(self, path: str, fields: list[tuple[str, str]]) -> Answer:
-        """Send a form."""
+        """Send a form in a POST request."""
         return self._send("POST", path, urlencode(fields))
 
     def _send(self, method: str, path: str, body: str | None) -> Answer:
@@ -58,13 +58,13 @@ class Visitor:
         return Answer(response.status, dict(response.getheaders()), data, seconds)
 
     def followed(self, answer: Answer) -> Answer:
-        """Go where an answer points."""
+        """Follow the redirect of a response."""
         parts = urlsplit(answer.headers["Location"])
         return self.get(parts.path + (f"?{parts.query}" if parts.query else ""))
 
 
 def hidden_fields(page: str) -> list[tuple[str, str]]:
-    """Return the hidden inputs of the entry form of a page as they would be sent back."""
+    """Return the hidden inputs of a page's entry form as pairs of name and value."""
     found = []
     _before, _start, form = page.partition('id="entry"')
     for tag in re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", form.partition("</form>")[0]):
@@ -75,7 +75,7 @@ def hidden_fields(page: str) -> list[tuple[str, str]]:
 
 
 def csrf_token(page: str) -> str:
-    """Return the token of the first form of a page."""
+    """Return the CSRF token of the first form of a page. Raises ValueError if there is none."""
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     if not found:
         raise ValueError("the page has no form")

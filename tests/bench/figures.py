@@ -1,4 +1,4 @@
-"""What was measured, and the table that is printed."""
+"""The measured figures and the printed table."""
 
 import statistics
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ AIMS = {
 
 @dataclass
 class Series:
-    """One scenario repeated: seconds each, CPU seconds in all, SQL statements of one."""
+    """One scenario, repeated: seconds of each request, CPU seconds of all, SQL statements of one."""
 
     seconds: list[float]
     cpu_seconds: float
@@ -31,14 +31,14 @@ class Series:
         return self.cpu_seconds / len(self.seconds) * 1000
 
     def percentile_ms(self, share: float) -> float:
-        """Return a percentile in milliseconds."""
+        """Return a percentile of the durations in milliseconds; share: 0 to 1."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000
 
 
 @dataclass
 class Figures:
-    """Everything measured on one engine."""
+    """All figures of one database engine: series of Stroma, series of the plain admin, notes."""
 
     engine: str
     series: dict[str, Series] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Figures:
         self.notes.append(text)
 
     def note_lines(self, text: str) -> None:
-        """Add what another process printed."""
+        """Add the lines that another process printed."""
         self.notes += [line for line in text.splitlines() if line and not line.startswith("filled")]
 
 

@@ -1,4 +1,4 @@
-"""Fills a database for the bench: `python -m tests.bench.fill stroma|plain`. The environment says which database."""
+"""Fill a database for the bench: `python -m tests.bench.fill stroma|plain`. The environment names the database."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ TERMS = ("Headache", "Pyrexia", "Nausea", "Anaemia", "Pneumonia", "Hypotension",
 
 
 def fill_stroma() -> None:
-    """Fifty included patients with twenty visits for the pages; 100,000 events and a million values for the mass."""
+    """Store two trials: 50 patients with 20 visits for the pages; 100,000 events and a million values for exports."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
 
@@ -30,7 +30,7 @@ def fill_stroma() -> None:
 
 
 def _counted() -> None:
-    """Let PostgreSQL count the rows, as its autovacuum does within a minute of such a load."""
+    """Update the planner statistics of PostgreSQL, as its autovacuum does within a minute of such a load."""
     from django.db import connection
 
     if connection.vendor == "postgresql":
@@ -39,7 +39,7 @@ def _counted() -> None:
 
 
 def fill_plain() -> None:
-    """The same events and one superuser."""
+    """Store as many events and one superuser for the plain admin."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.bench.plain.settings"
     import django
 

@@ -1,4 +1,4 @@
-"""The mixed load: forty people without pauses, each on the way home, casebook, form, live answer, save, listing."""
+"""The mixed load: forty people request home, casebook, form, live check, save and listing in turn, without pauses."""
 
 import threading
 import time
@@ -12,19 +12,22 @@ from tests.bench.timed import flat
 from tests.support.html_forms import form_with
 
 PEOPLE = 40
-# Two people share a session, as two tabs of one browser: sign-in is limited for one address.
+# Two people share a session, like two tabs of one browser, because sign-ins per address are limited.
 SESSIONS = 20
 
 
 class Load:
-    """Measures one turn of one server for some seconds."""
+    """Measure one turn of a server for a number of seconds. The sessions of each server are kept between turns."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._sessions: dict[int, list[Visitor]] = {}
 
     def __call__(self, server: Server) -> dict[str, float]:
-        """Return requests per second, CPU of each, how long people waited, and the most memory of a worker."""
+        """Return requests per second, CPU per request, median and 95th percentile of the wait, peak memory of a worker.
+
+        Raises RuntimeError if a request fails.
+        """
         if server.port not in self._sessions:
             self._sessions[server.port] = [signed_in(server, "coordinator") for _each in range(SESSIONS)]
         people = [
@@ -54,7 +57,7 @@ class Load:
 
 
 class Person(threading.Thread):
-    """One of the forty, with a patient of their own."""
+    """One of the forty people, who works on a patient of their own."""
 
     def __init__(self, port: int, number: int, cookies: dict[str, str]) -> None:
         super().__init__(daemon=True)
@@ -67,7 +70,7 @@ class Person(threading.Thread):
         self.leaving = False
 
     def run(self) -> None:
-        """Go the way again and again until told to leave; keep what stopped it."""
+        """Repeat the requests until `leaving` is set; keep the fault that stopped them."""
         try:
             while not self.leaving:
                 for answer in self._way():

@@ -1,7 +1,7 @@
-"""Saving in Stroma and in the plain admin by turns: a machine that others share changes its speed within seconds.
+"""Measure saves in Stroma and in the plain admin in turns, because the speed of a shared machine changes in seconds.
 
-The plain admin runs twice: with a connection for each request, as Django has it unless told otherwise, and with
-connections kept open, which is one of the things that make Stroma fast.
+The plain admin runs twice: with a database connection for each request, as is Django's default, and with connections
+kept open, as in Stroma.
 """
 
 from statistics import median
@@ -15,7 +15,7 @@ TURNS = 12
 
 
 def run(figures: Figures, stroma: dict[str, str], plain: dict[str, str], *, saves: int) -> None:
-    """Measure saves in short turns; each ratio is the median over the turns."""
+    """Measure saves in short alternating turns; each ratio is the median over the turns."""
     statements = stroma_runs.counted(stroma)["save"]
     with (
         serving("config.wsgi", stroma) as ours,

@@ -1,4 +1,4 @@
-"""The casebook of a whole trial as tagged PDF: seconds and memory of gathering and setting, apart."""
+"""Measure casebooks as tagged PDF: seconds, and the memory of reading the data and of typesetting separately."""
 
 import json
 import os
@@ -17,7 +17,7 @@ PATIENTS = 10
 
 
 def printed(figures: Figures, environment: dict[str, str]) -> None:
-    """Print the casebooks of ten patients of the bench's trial as one PDF, and say what it cost."""
+    """Make the casebooks of ten patients as one PDF in a separate process, and add its cost as a note."""
     command = [sys.executable, "-m", "tests.bench.paper"]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.PIPE, text=True
@@ -32,7 +32,7 @@ def printed(figures: Figures, environment: dict[str, str]) -> None:
 
 
 def measured() -> dict[str, float]:
-    """Return what one casebook costs in this process and in the one that sets it."""
+    """Return pages, seconds, CPU seconds, peak MB of this process (`gathering`) and of typesetting (`megabytes`)."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
 

@@ -1,4 +1,4 @@
-"""The same scenarios on the plain admin."""
+"""The scenarios of the bench on the plain admin."""
 
 from tests.bench.client import Visitor, csrf_token
 from tests.bench.figures import Figures, Series
@@ -11,7 +11,7 @@ TIMES = 15
 
 
 def signed_in(server: Server) -> Visitor:
-    """Return a visitor who signed in as the superuser."""
+    """Return a client signed in as the superuser."""
     visitor = Visitor(server.port)
     page = visitor.get("/admin/login/")
     fields = [("csrfmiddlewaretoken", csrf_token(page.text)), ("username", "bench"), ("password", PASSWORD)]
@@ -20,13 +20,13 @@ def signed_in(server: Server) -> Visitor:
 
 
 def run(figures: Figures, environment: dict[str, str]) -> None:
-    """Measure a page of a hundred events; saves are measured by turns (`pairs`)."""
+    """Measure a page of a hundred events. `pairs` measures the saves."""
     with serving("tests.bench.plain.wsgi", environment) as server:
         figures.plain["listing of 100,000 events"] = read(server, signed_in(server))
 
 
 def saved(server: Server, visitor: Visitor, times: int) -> Series:
-    """Change one row again and again, each time with another value."""
+    """Save one row repeatedly, each time with another value; the first twenty saves are not counted."""
     token = csrf_token(visitor.get(ADD).text)
     fields = [
         ("csrfmiddlewaretoken", token), ("patient", "P-001"), ("visit", "D1"), ("measured_on", "2025-03-03"),
@@ -50,7 +50,7 @@ def saved(server: Server, visitor: Visitor, times: int) -> Series:
 
 
 def read(server: Server, visitor: Visitor) -> Series:
-    """Read the first page of events."""
+    """Request the first page of events repeatedly; the first two requests are not counted."""
     for _each in range(2):
         visitor.get(EVENTS)
     before = server.cpu_seconds()

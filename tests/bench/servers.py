@@ -1,4 +1,4 @@
-"""Two gunicorn workers with what they used: CPU seconds and the most memory."""
+"""Run gunicorn with two workers and read their CPU seconds and peak memory."""
 
 import os
 import socket
@@ -13,14 +13,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
+    """Return a free TCP port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 class Server:
-    """A running gunicorn and its children."""
+    """A running gunicorn process and its workers."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process, self.port = process, port
@@ -31,7 +31,7 @@ class Server:
         return [int(pid) for pid in children]
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time the workers used so far, all threads, to the nanosecond where the kernel tells."""
+        """Return the CPU seconds that all threads of the workers have used, from the kernel's scheduler statistics."""
         total = 0
         for pid in self.workers():
             for task in Path(f"/proc/{pid}/task").iterdir():
@@ -39,12 +39,12 @@ class Server:
         return total / 1e9
 
     def forget_peaks(self) -> None:
-        """Start the measurement of memory anew: signing in uses 100 MB by design (Argon2)."""
+        """Reset the peak memory of the workers, because a sign-in uses 100 MB by design (Argon2)."""
         for pid in self.workers():
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def peak_megabytes(self) -> float:
-        """Return the most resident memory any one worker had since `forget_peaks`."""
+        """Return the largest peak of resident memory of one worker since `forget_peaks`, in MB."""
         peaks = []
         for pid in self.workers():
             status = Path(f"/proc/{pid}/status").read_text()

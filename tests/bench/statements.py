@@ -1,4 +1,4 @@
-"""Counts SQL statements: `python -m tests.bench.statements '["/path/"]' /form/`; prints JSON."""
+"""Count the SQL statements of pages and of a save: `python -m tests.bench.statements '["/path/"]' /form/`."""
 
 import json
 import os
@@ -9,7 +9,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 
 
 def main() -> None:
-    """Open each page and save the form once in this process; print the number of statements of each."""
+    """Print the number of statements of each page and of one save. Each runs twice; the second run is counted."""
     import django
 
     django.setup()

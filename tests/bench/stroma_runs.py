@@ -1,4 +1,4 @@
-"""The scenarios on Stroma, over HTTP with one client and two workers."""
+"""The scenarios of the bench on Stroma, over HTTP with one client and two workers."""
 
 import json
 import os
@@ -26,7 +26,7 @@ TIMES = 40
 
 
 def signed_in(server: Server, role: str) -> Visitor:
-    """Return a visitor who signed in."""
+    """Return a client signed in as the person with a role."""
     visitor = Visitor(server.port)
     page = visitor.get("/accounts/login/")
     fields = [("csrfmiddlewaretoken", csrf_token(page.text)), ("login", role), ("password", PASSWORD)]
@@ -52,7 +52,7 @@ def run(figures: Figures, environment: dict[str, str]) -> None:
 
 
 def counted(environment: dict[str, str]) -> dict[str, int]:
-    """Return the SQL statements of one save and of each page, counted in a process of its own."""
+    """Return the number of SQL statements of one save and of each page, counted in a separate process."""
     command = [sys.executable, "-m", "tests.bench.statements", json.dumps(list(PAGES.values())), FORM]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.PIPE, text=True
@@ -61,7 +61,7 @@ def counted(environment: dict[str, str]) -> dict[str, int]:
 
 
 def answers(number: int) -> list[tuple[str, str]]:
-    """Return the thirty items as a person sends them; one of them differs each time."""
+    """Return the inputs of the form `measures`; their values depend on `number`."""
     fields = [(f"v{index:02}", f"{390 - index * 15},{number % 100:02}") for index in range(1, 21)]
     fields += [(f"v{index:02}", "Y") for index in range(21, 26)]
     return [
@@ -74,7 +74,7 @@ def answers(number: int) -> list[tuple[str, str]]:
 
 
 def saved(server: Server, visitor: Visitor, times: int, statements: int) -> Series:
-    """Save the form again and again, each time with another value."""
+    """Save the form repeatedly, each time with other values; the first twenty saves are not counted."""
     page = visitor.get(FORM)
     hidden = [pair for pair in hidden_fields(page.text) if pair[0] not in {"_version", "_key"}]
     seconds, before = [], 0.0
@@ -93,7 +93,7 @@ def saved(server: Server, visitor: Visitor, times: int, statements: int) -> Seri
 
 
 def asked(server: Server, visitor: Visitor) -> Series:
-    """Ask what the rules say of sixty typed and twelve calculated values, as after each change of a field."""
+    """Request the check of sixty typed and twelve calculated values repeatedly, as after each change of a field."""
     hidden = hidden_fields(visitor.get(WIDE).text)
     seconds, before = [], 0.0
     for number in range(TIMES + 5):
@@ -110,7 +110,7 @@ def asked(server: Server, visitor: Visitor) -> Series:
 
 
 def read(server: Server, visitor: Visitor, path: str, statements: int) -> Series:
-    """Read a page forty times after five to warm up."""
+    """Request a page forty times, after five requests that are not counted."""
     for _each in range(5):
         visitor.get(path)
     before = server.cpu_seconds()
@@ -121,7 +121,7 @@ def read(server: Server, visitor: Visitor, path: str, statements: int) -> Series
 
 
 def exported(figures: Figures, server: Server) -> None:
-    """Export the whole study through the page and say how long it took and how much memory a worker had."""
+    """Export the whole study by its page; add duration, size and peak memory of a worker as notes."""
     visitor = signed_in(server, "data_manager")
     page = visitor.get("/trials/bulk/exports/")
     server.forget_peaks()
@@ -142,7 +142,7 @@ def exported(figures: Figures, server: Server) -> None:
 
 
 def command_seconds(environment: dict[str, str], *arguments: str) -> float:
-    """Return how long a management command takes as a whole process."""
+    """Return the seconds that a management command takes, with the start of its process."""
     begun = time.perf_counter()
     subprocess.run(
         [sys.executable, "manage.py", *arguments],
@@ -155,7 +155,7 @@ def command_seconds(environment: dict[str, str], *arguments: str) -> float:
 
 
 def rows_per_second(environment: dict[str, str]) -> str:
-    """Return what one table of 100,000 rows costs as CSV, beside `values_list` alone."""
+    """Return the lines that `tests.bench.rows` prints about CSV files."""
     command = [sys.executable, "-m", "tests.bench.rows"]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""The invented trial of the bench, filled by the real verbs where they matter and in bulk where only size does."""
+"""Fill the invented trials of the bench: patients by the functions of the application, their data in bulk."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,7 @@ def values(rng: Random) -> dict[str, str]:
 
 
 def fill(password: str, *, patients: int, events: int, values: int, terms: Sequence[str]) -> None:
-    """Store two trials: `bench` as large as a real one for the pages, `bulk` with the mass for listing and export."""
+    """Store two trials: `bench`, as large as a real one, for the pages; `bulk` for the listing and the export."""
     text = PROTOCOL.read_text("utf-8")
     with acting(system="bench", reason="measuring"):
         bench = load_protocol(text=text).trial
@@ -75,7 +75,7 @@ def _included(trial: Trial, by: User, password: str) -> Patient:
 
 @transaction.atomic
 def _records(patients: list[Patient], wanted: int) -> None:
-    """Enter every visit but the last two of each patient; further forms as repeats until there are enough."""
+    """Store a form for every visit but the last two of each patient, then repeats until there are `wanted` values."""
     rng, rows = Random(2), list[Record]()
     for patient in patients:
         visits = list(patient.visits.order_by("position"))[:-2]
@@ -132,7 +132,7 @@ def _events(trial: Trial, patients: list[Patient], wanted: int, terms: Sequence[
 
 
 def _seriousness(rng: Random, at: datetime) -> dict[str, Any]:
-    """Return the criteria of one event; a serious one was reported within the day."""
+    """Return the seriousness fields of one event; a serious one was reported after six hours."""
     serious = rng.random() < 0.1
     criteria = {name: serious and name == "hospitalisation" for name in CRITERIA}
     if not serious:

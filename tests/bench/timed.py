@@ -1,4 +1,4 @@
-"""What one page or one save costs a server: milliseconds of its CPU and of waiting, one person at a time."""
+"""Measure single requests: CPU and wall time of a page, a live check or a save in milliseconds, one at a time."""
 
 import os
 import time
@@ -24,19 +24,19 @@ Sent = list[tuple[str, str]]
 
 
 def flat(fields: dict[str, list[str]]) -> Sent:
-    """Return what a form sends, pair by pair."""
+    """Return the inputs of a form as pairs of name and text."""
     return [(name, text) for name, texts in fields.items() for text in texts]
 
 
 class Figures:
-    """Measures one turn of one server; each server keeps those who signed in to it."""
+    """Measure one turn of a server. The signed-in clients of each server are kept between turns."""
 
     def __init__(self) -> None:
         self._people: dict[tuple[int, str], Visitor] = {}
         self._saves = 0
 
     def __call__(self, server: Server) -> dict[str, float]:
-        """Return the figures of one turn."""
+        """Return the figures of one turn by name."""
         found: dict[str, float] = {}
         for name, (role, path) in PAGES.items():
             visitor = self._person(server, role)
@@ -62,7 +62,7 @@ class Figures:
         return {f"{name}: CPU ms": cpu * 1000, f"{name}: wall ms": median(seconds) * 1000}
 
     def _saved(self, server: Server, desk: Visitor) -> dict[str, float]:
-        """Save the form, each time from a page read anew: what reading it costs is not counted."""
+        """Save the form repeatedly. Each save starts from a fresh page, whose request is not counted."""
         cpu, seconds = [], []
         for number in range(TIMES + WARMING):
             self._saves += 1
@@ -80,13 +80,13 @@ class Figures:
 
 
 def filled_wide() -> dict[str, str]:
-    """Return sixty numbers, some in another unit."""
+    """Return sixty numbers, every fifth in another unit."""
     typed = {f"w{index:02}": f"{400 + index * 3},{time.monotonic_ns() % 100:02}" for index in range(1, 61)}
     return typed | {f"w{index:02}-unit": "mg/dL" for index in range(5, 61, 5)}
 
 
 def expect(visitor: Visitor, path: str) -> float:
-    """Read a page; return seconds. Raises RuntimeError if it is not shown."""
+    """Request a page and return the seconds. Raises RuntimeError unless the status is 200."""
     answer = visitor.get(path)
     if answer.status != 200:
         raise RuntimeError(f"{path} answered {answer.status}")
@@ -94,7 +94,7 @@ def expect(visitor: Visitor, path: str) -> float:
 
 
 def answered(desk: Visitor, asked: Sent) -> float:
-    """Ask what the rules say of the wide form; return seconds."""
+    """Request the check of the wide form and return the seconds. Raises RuntimeError if it fails."""
     answer = desk.post(f"{WIDE}check/", asked)
     if answer.status != 200 or "value-s12" not in answer.text:
         raise RuntimeError(f"the live answer was {answer.status}")

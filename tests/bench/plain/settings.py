@@ -1,4 +1,4 @@
-"""The yardstick: a plain Django admin with simple-history by signals, as most study databases begin."""
+"""The system to compare with: a plain Django admin with simple-history by signals."""
 
 import os
 from pathlib import Path
@@ -49,7 +49,8 @@ DATABASES = {
 if DATABASES["default"]["ENGINE"].startswith("audit."):
     DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 if not os.environ.get("PLAIN_KEEPS_CONNECTIONS"):
-    # As `startproject` leaves it: a connection for each request. The journal and the waiting stay as in Stroma.
+    # Django's default: a connection for each request. Journal mode and lock timeout stay as in Stroma, so that the
+    # comparison is fair.
     DATABASES["default"] |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": False}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True

@@ -1,4 +1,4 @@
-"""The admin, and nothing else."""
+"""The URL of the admin, the only page."""
 
 from django.contrib import admin
 from django.urls import path

@@ -1,4 +1,4 @@
-"""Entry of the plain admin."""
+"""WSGI application of the plain admin."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Registered as the tutorials do."""
+"""The admin pages, registered as in the tutorials of Django and simple-history."""
 
 from django.contrib import admin
 from simple_history.admin import SimpleHistoryAdmin
@@ -10,7 +10,7 @@ admin.site.register(Vitals, SimpleHistoryAdmin)
 
 @admin.register(Event)
 class EventAdmin(admin.ModelAdmin):
-    """A page of a hundred events."""
+    """The list of events, a hundred per page."""
 
     list_display = ["patient", "term", "onset", "grade", "serious", "causality", "outcome"]
     list_filter = ["grade", "serious"]

@@ -5,7 +5,7 @@ from simple_history.models import HistoricalRecords
 
 
 class Vitals(models.Model):
-    """Twenty fields, as a hand-written model would have them."""
+    """One form with twenty fields, as in a hand-written model."""
 
     patient = models.CharField(max_length=20)
     visit = models.CharField(max_length=20)
@@ -32,7 +32,7 @@ class Vitals(models.Model):
 
 
 class Event(models.Model):
-    """An adverse event, as a listing shows it."""
+    """An adverse event with the fields of a listing."""
 
     patient = models.CharField(max_length=20)
     term = models.CharField(max_length=200)
