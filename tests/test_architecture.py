@@ -1,4 +1,4 @@
-"""docs/architecture.md: each step of the four ways exists, is called in the order written, and the way is short."""
+"""docs/architecture.md: each step of the four ways exists and is called in the written order; the way is short."""
 
 import re
 from collections.abc import Iterator
@@ -24,20 +24,20 @@ WAYS = {
     )
 }
 MOST_FILES, MOST_RETURNS = 15, 8
-# What every request passes, and what is read and hands nothing on.
+# Not counted: code that every request passes, and modules that are only read and call no others.
 PASSED_BY = ("config/", "accounts/", "audit/", "trials/", "patients/models/", "protocol/document/")
 
 
 def in_order(way: str, calls: list[Call]) -> str:
-    """Return the first step that was not called after the ones before it; nothing when all were."""
+    """Return the first step that was not called after the ones before it; empty if all were called in order."""
     made: Iterator[str] = iter([call.step for call in calls])
     return next((step for step in WAYS[way] if step not in made), "")
 
 
 def files_and_returns(calls: list[Call]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the files in the order in which they are reached, and the ways back to one that had been left.
+    """Return the files in the order of their first call, and the calls that return to an earlier file.
 
-    Each pair of files counts once. See docs/architecture.md for what is not counted.
+    Each pair of files counts once. docs/architecture.md lists the calls that are not counted.
     """
     files, pairs, back = [calls[0].file], set(), []
     for call in calls[1:]:
@@ -77,7 +77,7 @@ def test_each_step_exists(step: str) -> None:
 
 @pytest.fixture
 def vital_sign(desk, patient) -> list[Call]:
-    """The calls by which an unusual heart rate is saved as a draft."""
+    """Return the calls that save an unusual heart rate as a draft."""
     control = opened(desk, patient)
     typed = {**control, **WHOLE, "hr": "190", CONTROLS.action: "draft"}
     calls = calls_of(WAYS["a vital sign"][0], lambda: desk.post(address(patient), typed))
@@ -129,11 +129,11 @@ def test_an_infusion_goes_the_way_that_is_written(ward, trial, known_day) -> Non
 
 @pytest.mark.django_db
 def test_a_protocol_file_goes_the_way_that_is_written(tmp_path) -> None:
-    """An amendment, so that it is also held against the version before it."""
+    """The file is an amendment, so that it is also compared with the version before it."""
     with time_machine.travel(walk.NOW, tick=False):
         trial = walk.trial()
         file = tmp_path / "amended.toml"
-        # Not a text that this process has read before.
+        # A text that this process has not parsed yet, so that no cache shortens the way.
         file.write_text(f"{walk.text('1.1')}\n# a copy\n", encoding="utf-8")
         calls = calls_of(WAYS["a protocol file"][0], lambda: call_command("load_protocol", file))
         assert trial.versions.count() == 2

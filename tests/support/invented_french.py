@@ -1,4 +1,4 @@
-"""An invented French: every text of the system in «guillemets», so that a page tells its language."""
+"""An invented French that puts every text of the system in «guillemets», so that a test sees what was translated."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ LANGUAGES = [("en", "English"), ("fr", "Français")]
 
 
 def spoken(monkeypatch: Any) -> None:
-    """Let French be the invented one: `The value was corrected.` is `«The value was corrected.»`."""
+    """Replace the French translations: `The value was corrected.` becomes `«The value was corrected.»`."""
     words = trans_real.DjangoTranslation("fr")
     monkeypatch.setattr(words, "gettext", lambda text: f"«{text.split(CONTEXT)[-1]}»")
     monkeypatch.setattr(words, "ngettext", lambda one, many, n: words.gettext(one if n == 1 else many))
@@ -21,7 +21,7 @@ def spoken(monkeypatch: Any) -> None:
 
 @contextmanager
 def french(monkeypatch: Any) -> Iterator[None]:
-    """Read and write as a person whose language is the invented French."""
+    """Activate the invented French inside the block."""
     with monkeypatch.context() as patched:
         spoken(patched)
         with translation.override("fr"):

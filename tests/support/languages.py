@@ -1,4 +1,4 @@
-"""Readers of other languages. Only English is offered so far; Django brings its own French and Spanish formats."""
+"""People who read the pages in English, French or Spanish. The system itself offers only English so far."""
 
 import pytest
 
@@ -12,12 +12,12 @@ LANGUAGES = ("en", "fr", "es")
 
 @pytest.fixture
 def three_languages(settings) -> None:
-    """The installation offers English, French and Spanish."""
+    """Make the installation offer English, French and Spanish."""
     settings.LANGUAGES = [(code, code) for code in LANGUAGES]
 
 
 def speaks(person: User, language: str) -> User:
-    """Let a person read the pages in a language."""
+    """Store the language of a person and return the person."""
     with acting(system="test"):
         person.language = language
         person.save(update_fields=["language"])

@@ -1,8 +1,8 @@
-"""A migrated database is made once and copied for every process that runs tests.
+"""Migrate a database once and copy it for every process that runs tests.
 
-Migrating takes six seconds of a core, most of them for Django's picture of the models at each step; a copy takes a
-tenth of a second. The copy is the whole database: tables, constraints, triggers and their functions. Django's
-`migrate` runs on it all the same, finds nothing to do and has the triggers checked.
+Migrating takes six seconds of CPU, mostly for Django's state of the models at each step; a copy takes a tenth of a
+second. The copy holds tables, constraints, triggers and their functions. Django's `migrate` still runs on it: it finds
+nothing to do, and the triggers are checked.
 """
 
 import fcntl
@@ -23,14 +23,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".migrated"
 PREFIX = "stroma_migrated_"
-# Any number that nothing else locks on a server for tests.
+# Key of the advisory lock on PostgreSQL: any number that no other program locks on a test server.
 LOCK = 7_306_021
-# An SQLite database in memory lives as long as somebody is connected to it.
+# An SQLite database in memory exists only while a connection to it is open.
 _kept_open: list[sqlite3.Connection] = []
 
 
 def digest() -> str:
-    """Return a hash of all code and all pinned packages: whatever a migrated database may depend on."""
+    """Return a hash of all code and all pinned packages, on which a migrated database may depend."""
     rooms = (
         each for each in ROOT.iterdir() if each.is_dir() and each.name[0] != "." and each.name != "tests"
     )
@@ -42,7 +42,7 @@ def digest() -> str:
 
 
 def copy_instead_of_migrating() -> None:
-    """Have the test database of this process begin as a copy."""
+    """Make the test database of this process start as a copy of the migrated one."""
     if connection.vendor == "postgresql":
         connection.settings_dict["TEST"]["TEMPLATE"] = _template(connection)
         return
@@ -69,7 +69,7 @@ def fill(name: str, image: Path) -> None:
 
 
 def _image() -> Path:
-    """Return a migrated SQLite file of this code; the first process makes it while the others wait."""
+    """Return a migrated SQLite file for this code; the first process makes it while the others wait for the lock."""
     FOLDER.mkdir(exist_ok=True)
     image, making = FOLDER / f"{digest()}.sqlite3", FOLDER / "making.sqlite3"
     with (FOLDER / "lock").open("w") as lock:
@@ -79,14 +79,14 @@ def _image() -> Path:
                 left.unlink()
             _migrate(f"sqlite://{quote(str(making))}")
             with closing(sqlite3.connect(making)) as made:
-                # A database in memory cannot be a copy of one with a write-ahead log.
+                # SQLite cannot copy a database with a write-ahead log into memory.
                 made.execute("PRAGMA journal_mode=DELETE")
             making.rename(image)
     return image
 
 
 def _template(server: BaseDatabaseWrapper) -> str:
-    """Return the name of a migrated PostgreSQL database of this code; the first process makes it."""
+    """Return the name of a migrated PostgreSQL database for this code; the first process makes it."""
     name, making = f"{PREFIX}{digest()}", f"{PREFIX}making"
     with _alone(server) as cursor:
         cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{PREFIX}%"])
@@ -109,7 +109,7 @@ def _alone(server: BaseDatabaseWrapper) -> Iterator[Any]:
 
 
 def _migrate(address: str) -> None:
-    """Migrate a database in a process of its own, as a person does."""
+    """Migrate a database with `manage.py migrate`, in a separate process."""
     environment = {**os.environ, "STROMA_ENV": "test", "DATABASE_URL": address}
     command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
     subprocess.run(command, cwd=ROOT, env=environment, check=True)

@@ -1,6 +1,6 @@
-"""What happens to a patient from screening to the end of the study, whoever enters it and however.
+"""The course of one patient from screening to the end of the study; subclasses enter it over HTTP or in a browser.
 
-Visits in the middle are missed, for the sake of time; with TYPE_EVERY_VISIT in the environment each is entered.
+To save time, visits in the middle are recorded as missed; with TYPE_EVERY_VISIT in the environment each is entered.
 """
 
 import os
@@ -21,12 +21,12 @@ from tests.support import build
 
 EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))
 IF_AVAILABLE = 0.2
-"""How often a form is entered that is asked only when there is something to enter."""
+"""Probability that a form is entered which the protocol asks for only if data are available."""
 EVENT = {"term": "Headache", "grade": "2", "outcome": "recovered", "action_taken": "none", "aesi": "none"}
 
 
 class WholePatient:
-    """The answers, and what must be stored in the end; a subclass says how a person enters them."""
+    """The answers of one patient, compared with the stored data at the end; a subclass enters them."""
 
     def __init__(self, slug: str, days_ago: int) -> None:
         self.trial = build.trial(slug)
@@ -43,19 +43,19 @@ class WholePatient:
         raise NotImplementedError
 
     def screening_entered(self) -> None:
-        """Enter every form of screening, with answers that every criterion allows."""
+        """Enter every screening form, with answers that meet every criterion."""
         raise NotImplementedError
 
     def decided(self) -> None:
-        """The investigator signs the eligibility; the coordinator includes the patient."""
+        """Sign the eligibility as the investigator and include the patient as the coordinator."""
         raise NotImplementedError
 
     def followed(self) -> None:
-        """Every visit after screening is held, with its infusion, or missed."""
+        """Record every visit after screening as held, with its infusion, or as missed."""
         raise NotImplementedError
 
     def logged(self) -> None:
-        """Begin the logs that have something to tell, each with one row."""
+        """Enter one row in each log that has data for this patient."""
         raise NotImplementedError
 
     def reported(self) -> None:
@@ -67,11 +67,11 @@ class WholePatient:
         raise NotImplementedError
 
     def signed(self) -> None:
-        """The investigator signs every complete form with one password."""
+        """Sign every complete form as the investigator, with one password."""
         raise NotImplementedError
 
     def went(self) -> None:
-        """Go the whole way; then everything is stored as it was entered, complete, ended and signed."""
+        """Do every step; then check that every form is complete, signed and stored as entered."""
         self.screened()
         self.screening_entered()
         self.decided()
@@ -101,18 +101,18 @@ class WholePatient:
         return self.start + timedelta(days=self.rules.trial.follow_up_days)
 
     def visits(self) -> Iterator[tuple[ProtocolVisit, Visit, bool]]:
-        """Return the visits after screening, and of each whether it is held."""
+        """Yield each visit after screening: its plan, its row, and True if it is held."""
         plans = [plan for plan in self.rules.visits if plan.kind != "screening"]
         for plan in plans:
             held = plan.infusion or plan in (plans[1], plans[-1]) or EVERY_VISIT
             yield plan, self.patient.visits.get(code=plan.code), bool(held)
 
     def is_wanted(self) -> bool:
-        """Return whether a form is entered that need not be."""
+        """Return True if an optional form is entered; drawn at random."""
         return self.rng.random() < IF_AVAILABLE
 
     def at_screening(self) -> dict[str, dict[str, Any]]:
-        """Return answers to the forms of screening that every criterion allows."""
+        """Return answers to the screening forms that meet every criterion."""
         fixed = {
             f"{code}.{name}": value
             for code in self.rules.visit("SCR").form_codes
@@ -125,7 +125,7 @@ class WholePatient:
         return {code: one_line(values) for code, values in answers.items()}
 
     def answers(self, form: str, visit: Visit) -> dict[str, Any]:
-        """Return plausible answers to a form of a visit, near to those of the visit before."""
+        """Return plausible answers to a form of a visit, close to those of the visit before."""
         opened, asked, on = self.opened(), self.rules.form(form), visit.held_on or self.start
         how = Simulation(
             on=on,
@@ -139,7 +139,7 @@ class WholePatient:
         return one_line(self.near[form])
 
     def logs(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Return the logs that have something to tell, and the answers of one row of each."""
+        """Yield the code of each log that has data for this patient, with the answers of one row."""
         support = self.typed["SCR", "respiratory_support"]["support"]
         course = Course(support, self.start, self.start + timedelta(days=30), None, self.invented.moment)
         for code, fixed in dict(reversed(list(log_rows(course)))).items():
@@ -158,13 +158,13 @@ class WholePatient:
         return [each["weight"] for each in self.typed.values() if isinstance(each.get("weight"), str)][-1]
 
     def million_cells(self) -> str:
-        """Return the cells of the target dose for the weight of the day, in millions."""
+        """Return the target dose for the last weight entered, in 10⁶ cells, rounded down."""
         dose = Decimal(self.rules.dosing.cells_per_kg.target) * Decimal(self.weight) / 1_000_000
         return str(dose.quantize(Decimal(1), ROUND_FLOOR))
 
 
 def one_line(value: Any) -> Any:
-    """Return answers without a line break: an input of one line takes none."""
+    """Return the answers with spaces for line breaks, because a single-line input accepts none."""
     if isinstance(value, dict):
         return {name: one_line(each) for name, each in value.items()}
     if isinstance(value, list):
