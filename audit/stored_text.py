@@ -12,6 +12,7 @@ added; `with` the parameters of the sentence. Every room registers its own codes
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.db import models
@@ -20,6 +21,7 @@ from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from audit.canonical import canonical
+from protocol.values.refusals import filled
 
 CODED, TYPED = '{"code":', '{"typed":'
 ENGLISH = "en"
@@ -36,7 +38,8 @@ class StoredText:
     """A sentence of the system, with what a person added in their own words.
 
     says: the sentence by language, English always; it is shown where the code is not registered, such as the message
-    of a check, which the protocol file has in several languages. parameters: texts, numbers or other stored texts.
+    of a check, which the protocol file has in several languages. parameters: texts, other stored texts, and decimals,
+    which the reader gets with their own decimal sign.
     """
 
     code: str
@@ -63,7 +66,7 @@ class StoredText:
         template = _templates.get(self.code)
         if template is not None:
             try:
-                return str(template) % self.parameters if self.parameters else str(template)
+                return filled(str(template), self.parameters, language) if self.parameters else str(template)
             except (KeyError, TypeError, ValueError):
                 # Stored by a version whose sentence had other parameters: it is shown as it was kept.
                 pass
@@ -91,7 +94,7 @@ def say(code: str, typed: str = "", **parameters: Any) -> StoredText:
     """Return what the system says by a registered code. Raises KeyError for an unknown one."""
     template = _templates[code]
     with override(ENGLISH):
-        sentence = str(template) % parameters if parameters else str(template)
+        sentence = filled(str(template), parameters, ENGLISH) if parameters else str(template)
     return StoredText(code, {ENGLISH: sentence}, parameters, typed)
 
 
@@ -113,7 +116,7 @@ def read(column: str) -> Text:
         return column
     try:
         found = _read(json.loads(column))
-    except ValueError:
+    except (ValueError, ArithmeticError):
         return column
     return column if found is None else found
 
@@ -130,16 +133,23 @@ def _read(parts: Any) -> Text | None:
 
 
 def _part(part: Any) -> Any:
-    """Return a parameter; one that is itself a stored text is put into words with the sentence around it."""
-    found = _read(part) if isinstance(part, dict) else None
-    return part if found is None else found
+    """Return a parameter: a decimal and a stored text are put into words with the sentence around them."""
+    match part:
+        case {"number": str(number)}:
+            return Decimal(number)
+        case dict():
+            return part if (found := _read(part)) is None else found
+    return part
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: json.loads(part.stored) if isinstance(part, StoredText) else part
-        for name, part in parameters.items()
-    }
+    return {name: _plain_part(part) for name, part in parameters.items()}
+
+
+def _plain_part(part: Any) -> Any:
+    if isinstance(part, Decimal):
+        return {"number": f"{part:f}"}
+    return json.loads(part.stored) if isinstance(part, StoredText) else part
 
 
 def english(text: Any) -> Any:

@@ -86,7 +86,7 @@ def question(finding: CheckFinding, form: Form) -> StoredText:
     for check in form.checks:
         if finding.check == f"{CHECK}{check.id}":
             return StoredText("protocol.check", check.message.root, {"check": check.id})
-    return say("query.unusual", **{name: str(value) for name, value in finding.parameters.items()})
+    return say("query.unusual", **finding.parameters)
 
 
 def _query(record: Record, key: Key, text: StoredText, reason: str, by: User) -> Query:

@@ -1,6 +1,7 @@
 """What the system says is stored as code and parameters; what a person typed is stored as it is."""
 
 import json
+from decimal import Decimal
 
 import pytest
 from django.utils import translation
@@ -59,7 +60,15 @@ def test_nobody_can_type_a_sentence_of_the_system(typed):
 
 @pytest.mark.parametrize(
     "column",
-    [CODED, TYPED, '{"code":7}', '{"code":"x","says":[]}', '{"code":"x","with":1}', '{"typed":"a","more":1}'],
+    [
+        '{"code":"x","with":{"a":{"number":"many"}}}',
+        CODED,
+        TYPED,
+        '{"code":7}',
+        '{"code":"x","says":[]}',
+        '{"code":"x","with":1}',
+        '{"typed":"a","more":1}',
+    ],
 )
 def test_a_column_that_holds_something_else_is_shown_as_it_is(column):
     assert read(column) == column
@@ -81,6 +90,16 @@ def test_the_message_of_a_check_is_shown_in_the_language_that_the_protocol_has()
 
     assert message.in_language("fr") == message.in_language("fr-be") == "Au-dessus"
     assert message.in_language("es") == "Above diastolic"
+
+
+def test_a_limit_is_written_with_the_decimal_sign_of_the_reader(monkeypatch):
+    limits = {"lowest": Decimal("35.5"), "highest": Decimal("38.0"), "unit": " °C"}
+    column = written(say("query.unusual", **limits))
+    with french(monkeypatch):
+        assert "35,5 and 38,0 °C" in str(read(column))
+
+    assert "35.5 and 38.0 °C" in str(read(column))
+    assert read(column).parameters == limits
 
 
 def test_a_parameter_that_is_a_sentence_itself_is_put_into_words_too(monkeypatch):

@@ -14,7 +14,7 @@ from exports.models import Document
 from patients.models import Mark, Query, Record
 from patients.review import source_verification
 from patients.review.marks import SeenVersion
-from tests.support import build, languages
+from tests.support import build, invented_french
 from tests.support.entry_pages import WHOLE, address, save, words
 from tests.support.trail_pages import lines, text_of, told, url
 
@@ -25,8 +25,8 @@ TYPED = "lu 72 au lieu de 27"
 @pytest.fixture(autouse=True)
 def _two_languages(settings, monkeypatch):
     """Pages are offered in English and in an invented French."""
-    settings.LANGUAGES = languages.LANGUAGES
-    languages.spoken(monkeypatch)
+    settings.LANGUAGES = invented_french.LANGUAGES
+    invented_french.spoken(monkeypatch)
     with translation.override("en"):
         yield
 
