@@ -1,7 +1,6 @@
 """The reader's language, and the end of sessions without loss of what was typed."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import logout

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from audit.change_labels import column_changes
@@ -170,7 +169,7 @@ class PatientPaper:
         words = told[field.name].new if field.name in told else ""
         return {
             "column": name,
-            "label": str(capfirst(field.verbose_name)),
+            "label": str(field.verbose_name),
             **past_part(changed, words, self.audience),
         }
 

@@ -7,7 +7,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -87,7 +86,7 @@ class TrailForm(forms.Form):
 
     def _forms(self, may: Collection[str]) -> list[Any]:
         tables = [
-            (model._meta.label_lower, capfirst(model._meta.verbose_name))
+            (model._meta.label_lower, model._meta.verbose_name)
             for model in tracked_models()
             if trail_of(model).see in {"", *may} and not trail_of(model).form
         ]
@@ -101,7 +100,7 @@ class TrailForm(forms.Form):
             return [(name, items[name].label.in_language(language)) for name in names]
         model = next((model for model in tracked_models() if model._meta.label_lower == form), None)
         columns = tracked_columns(model) if model else []
-        return [(field.name, capfirst(field.verbose_name)) for field in columns if not field.primary_key]
+        return [(field.name, field.verbose_name) for field in columns if not field.primary_key]
 
     def clean_patient(self) -> str:
         """Check that there is such a patient in this trial; keep it for `filter()`."""

@@ -1,0 +1,141 @@
+"""What a page or a document says outside the invented language, and what of that is data.
+
+Data are: what stands inside `translate="no"`; the names of a protocol file, which come as ‹Demography›; every text
+that the database holds in a column without a list of choices, which is what people typed and how things are called;
+days, numbers, units and codes. A code of a list of choices is never data: a page has words for it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+
+from protocol.document.document import Protocol
+from protocol.values.labels import unit_words
+from tests.support.invented import CLOSES, OPENS
+
+VOID = frozenset("area base br col embed hr img input link meta source track use wbr".split())
+# Attributes that no person meets: addresses, names of parts, how a page is drawn or sent.
+UNSPOKEN = re.compile(
+    r"^(class|id|href|src|for|name|type|value|style|d|points|viewbox|role|lang|dir|action|method|rel|charset|content|"
+    r"target|autocomplete|inputmode|enctype|form|formaction|scope|headers|width|height|x|y|cx|cy|r|rx|ry|x1|x2|y1|y2|"
+    r"transform|fill|stroke.*|text-anchor|dominant-baseline|xmlns.*|datetime|step|pattern|accept|list|tabindex|"
+    r"aria-(labelledby|describedby|controls|current|live|sort|owns|keyshortcuts|haspopup|errormessage)|"
+    r"hx-.*|data-bs-.*|nonce|media|sizes|translate|preserveaspectratio|maxlength|crossorigin|integrity|sort)$"
+)
+BUTTONS = frozenset({"submit", "button", "reset"})
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_INNER = re.compile(rf"{OPENS}[^{OPENS}{CLOSES}]*{CLOSES}")
+_NAME = re.compile(r"‹[^‹›]*›")
+_DAYS = re.compile(
+    r"\b(?:\d{1,2}|UNK)-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|UNK)"
+    r"(?:-(?:\d{4}|UNK))?\b|\bUTC\b|\bUNK\b"
+)
+_MACHINE = re.compile(r"\b(?=\w*\d)[\w.+-]+\b|\b[a-z]\w*\.[a-z]\w*\b")
+
+
+class _Reader(HTMLParser):
+    """Collects texts and spoken attributes of a page, without what is marked as not to be translated."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, str]] = []
+        self._silent: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        silent = bool(self._silent) or given.get("translate") == "no" or tag in {"script", "style"}
+        if silent and tag not in VOID:
+            self._silent.append(tag)
+        if silent:
+            return
+        for name, value in given.items():
+            shown = name == "value" and tag == "input" and given.get("type") in BUTTONS
+            if shown or not UNSPOKEN.match(name):
+                self.found.append((f"{tag} {name}", value))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._silent and tag == self._silent[-1]:
+            self._silent.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent and data.strip():
+            self.found.append(("", data))
+
+
+class Data:
+    """The texts of the database and of the protocol files that are no words of the application."""
+
+    def __init__(self, protocols: Iterable[Protocol]) -> None:
+        said = {each for protocol in protocols for each in _said_by(protocol)} | set(_stored())
+        self._known = {tuple(_TOKEN.findall(each)) for each in said if _WORD.search(each)}
+        self._longest = max(map(len, self._known))
+
+    def bare(self, text: str) -> str:
+        """Return what is left of a text when the invented language and the data are taken away."""
+        while (shorter := _NAME.sub(" ", _INNER.sub(" ", text))) != text:
+            text = shorter
+        # The end of a text that was cut short is missing.
+        text = text.partition(OPENS)[0]
+        if not _WORD.search(text):
+            return ""
+        text = _MACHINE.sub(" ", _DAYS.sub(" ", text))
+        rest = " ".join(self._without_known(_TOKEN.findall(text)))
+        return rest if _WORD.search(rest) else ""
+
+    def _without_known(self, tokens: list[str]) -> Iterator[str]:
+        """Yield the tokens that belong to no known text; the longest text that begins at a token is taken."""
+        at = 0
+        while at < len(tokens):
+            lengths = range(min(self._longest, len(tokens) - at), 0, -1)
+            length = next((each for each in lengths if tuple(tokens[at : at + each]) in self._known), 0)
+            if not length:
+                yield tokens[at]
+            at += length or 1
+
+
+def of_page(html: str, data: Data) -> Iterator[str]:
+    """Yield the bare texts of a page."""
+    reader = _Reader()
+    reader.feed(html)
+    for where, text in reader.found:
+        if rest := data.bare(text):
+            yield f"{where}: {rest}" if where else rest
+
+
+def _stored() -> Iterator[str]:
+    for model in apps.get_models():
+        fields = [
+            field.attname
+            for field in model._meta.concrete_fields
+            if isinstance(field, models.CharField | models.TextField | models.JSONField) and not field.choices
+        ]
+        if fields and model._meta.app_label not in {"sessions", "contenttypes", "auth"}:
+            for row in model._default_manager.values_list(*fields):
+                for value in row:
+                    yield from _texts(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if len(value) < 500:
+            yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _said_by(protocol: Protocol) -> Iterator[str]:
+    trial = protocol.trial
+    yield from (trial.short_title, trial.sponsor or "", trial.site.name, trial.site.time_zone)
+    for form in protocol.forms.values():
+        for item in form.items:
+            for unit in (item.unit, *(column.unit for column in item.columns)):
+                yield unit_words(unit or "")
