@@ -19,7 +19,6 @@ from audit import change_labels, snapshots
 from audit.change_labels import FieldChange, Reader
 from audit.models import AccessEvent, TrailReview
 from audit.sources import Filter, Source, sources
-from audit.trail import history_model
 
 PAGE_SIZE = 50
 STREAM_SIZE = 500
@@ -183,26 +182,6 @@ def count(wanted: Filter, *, may: Collection[str]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {' + '.join(selects) or '0'}", params)
         return int(cursor.fetchone()[0])
-
-
-def history_of(target: Any, item: str | None = None, *, reader: Reader) -> list[Entry]:
-    """Return the history of one row, newest first; of one item or column of it when `item` is given.
-
-    One query, and one per model that the rows refer to. Entries keep only the changes of the item.
-    """
-    model: type[models.Model] = type(target)
-    rows: list[Any] = list(
-        history_model(model)
-        ._default_manager.filter(**{model._meta.pk.name: target.pk})
-        .order_by("history_id")
-    )
-    reader.collect(rows)
-    pairs = zip([None, *rows], rows, strict=False)
-    label = model._meta.label_lower
-    entries = [Entry(label, model, row.history_date, row, before, reader) for before, row in pairs]
-    if item is not None:
-        entries = [entry for entry in entries if any(change.code == item for change in entry.changes)]
-    return entries[::-1]
 
 
 Key = tuple[int, datetime, int]

@@ -4,7 +4,7 @@ A signature belongs to one row and to its content as stored. Any later change of
 in the same statement (`audit.triggers`), whatever wrote it; it is never deleted (21 CFR 11.50, 11.70, .200).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -62,19 +62,6 @@ def sign_many(
     )
     transaction.on_commit(lambda: seals.seal(reason="signature"), robust=True)
     return made
-
-
-def valid_for(targets: Iterable[Any]) -> dict[int, list[Signature]]:
-    """Return the signatures that hold, by the key of the row, for rows of one model. One query."""
-    by_row: dict[int, list[Signature]] = {target.pk: [] for target in targets}
-    for target in targets:
-        rows = Signature.objects.filter(
-            target_type=target._meta.label_lower, target_id__in=list(by_row), invalidated_at=None
-        )
-        for signature in rows.order_by("signed_at", "pk"):
-            by_row[signature.target_id].append(signature)
-        break
-    return by_row
 
 
 def verify(signature: Signature) -> SignatureState:

@@ -1,4 +1,4 @@
-"""Asking for a document: stored, registered and handed to a worker in one step."""
+"""Request a document: store the request, register it and enqueue the task, in one transaction."""
 
 from datetime import date
 
@@ -25,7 +25,7 @@ def ask_for(
     since: date | None = None,
     until: date | None = None,
 ) -> Document:
-    """Ask for a document as the person of this access. Raises PermissionDenied without the right to its content."""
+    """Request a document. Raises PermissionDenied if the user may not read its content."""
     needed = NEEDED[Document.Kind(kind)]
     if not access.may(needed):
         raise PermissionDenied(
@@ -43,5 +43,6 @@ def ask_for(
         asked_by=access.user,
     )
     register(row, "started")
+    # The task is a database row: if the transaction is rolled back, no worker looks for a missing document.
     make_document.enqueue(str(row.pk))
     return row

@@ -1,4 +1,4 @@
-"""Making a document that was asked for: acted for the person, sealed, registered with its hash (CTL-03)."""
+"""Generate requested documents: with the requester's rights, after a seal, registered with their hash (CTL-03)."""
 
 import hashlib
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission as P
 
 Kind, State = Document.Kind, Document.State
-# What a person must be allowed to read on pages to have it on paper.
+# Permission that each document needs: the one that its content needs on the pages.
 NEEDED = {
     Kind.CASEBOOK: P.SEE_TRAIL,
     Kind.CASEBOOKS: P.SEE_TRAIL,
@@ -44,7 +44,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Copy:
-    """What is copied: which document of which patients, for whom; `by` and `title` are in words."""
+    """A document to be written: its kind, patients and readers. `by` and `title` are texts."""
 
     kind: str
     audience: Audience
@@ -57,12 +57,12 @@ class Copy:
 
     @property
     def holds_data(self) -> bool:
-        """Tell whether anything of patients is in it."""
+        """Return whether the document contains patient data."""
         return self.kind in HOLDS_DATA
 
 
 def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: int | None = None) -> str:
-    """Write the file and return the SHA-256 of its data. Raises NotPrinted."""
+    """Write the file and return the SHA-256 of its data. Raises NotPrinted if that fails."""
     at = timezone.now()
     making = Making(at=at, at_words=copy.audience.instant(at), by=copy.by)
     told: dict[str, Any] = {"audience": copy.audience, "making": making, "out": out}
@@ -79,19 +79,20 @@ def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: i
 
 
 def register(row: Document, stage: str, **told: Any) -> None:
-    """Record in the register of exports that a document was asked for, made or taken (CTL-03)."""
+    """Record in the register of exports that a document was requested, made or downloaded (CTL-03)."""
     about = {"purpose": row.title, "format": row.kind, "treatment": row.treatment, "stage": stage, **told}
     _register(row.trial, about, patient_id=row.patient_id)
 
 
 def register_copy(copy: Copy, stage: str, **told: Any) -> None:
-    """Record in the register of exports that a command made a document (CTL-03)."""
+    """Record in the register of exports that a command wrote a document (CTL-03)."""
     treatment = copy.audience.sees_treatment and copy.holds_data
     about = {"purpose": copy.title, "format": copy.kind, "treatment": treatment, "stage": stage, **told}
     _register(copy.audience.trial, about)
 
 
 def _register(trial: Trial, about: dict[str, Any], patient_id: int | None = None) -> None:
+    # A blinded user must not even learn that a document with the treatment exists.
     see = str(P.SEE_TREATMENT) if trial.masked and about["treatment"] else ""
     events.record(
         kind=events.AccessKind.EXPORTED, trial_id=trial.pk, patient_id=patient_id, detail=about, see=see
@@ -99,14 +100,15 @@ def _register(trial: Trial, about: dict[str, Any], patient_id: int | None = None
 
 
 def make(key: str) -> None:
-    """Make the document with this id, as the person who asked for it and with the rights they have now.
+    """Generate the document with this id, with the requester's present rights.
 
-    Whatever goes wrong is told on its page. Does nothing when it was made already or is being made.
+    An error is stored and shown on the document's page. Does nothing if another worker has begun.
     """
     row = Document.objects.select_related("trial__protocol", "patient", "protocol", "asked_by").get(pk=key)
     if not _begin(row):
         return
     with (
+        # `_make` sets the role from the requester's present rights.
         acting(user=row.asked_by, system="documents", role="", origin="task"),
         translation.override(row.language),
     ):
@@ -115,11 +117,13 @@ def make(key: str) -> None:
         except (NotPrinted, SealBroken) as refused:
             _fail(row, str(refused))
         except Exception:
+            # The page shows this; raising again makes the worker log the traceback.
             _fail(row, _("Something went wrong while this was made. The administrator finds it in the log."))
             raise
 
 
 def _begin(row: Document) -> bool:
+    # One conditional UPDATE: if two workers get the same task, only one of them changes the row.
     taken = Document.objects.filter(pk=row.pk, state=State.WAITING)
     return bool(taken.update(state=State.WORKING, touched_at=timezone.now(), progress=1))
 
@@ -141,7 +145,7 @@ def _make(row: Document) -> None:
 
 
 def copy_of(row: Document, access: Access) -> Copy:
-    """Return what is copied for a document, blinded as its asker is now. One query when it is all patients."""
+    """Return the copy to write, blinded like its requester is now. One query for all patients."""
     codes = [row.patient.code] if row.patient else codes_of(row.trial)
     return Copy(
         kind=row.kind,
@@ -156,12 +160,15 @@ def copy_of(row: Document, access: Access) -> Copy:
 
 
 def codes_of(trial: Trial) -> list[str]:
-    """Return the subject codes of a trial in their order."""
+    """Return the subject codes of a trial in order."""
     return list(trial.patients.order_by("number").values_list("code", flat=True))
 
 
 def _teller(row: Document) -> Progress:
-    """Return how progress is told: outside every transaction, at most once per per cent."""
+    """Return a function that stores the progress, at most once per percent.
+
+    Call it outside `snapshot()`: its transaction is read-only on PostgreSQL.
+    """
     told = [0]
 
     def tell(done: int) -> None:
@@ -189,10 +196,11 @@ def _fail(row: Document, error: str) -> None:
 
 
 def forget(*, now: datetime) -> tuple[int, int]:
-    """Delete the files whose time is over and give up what stalled; return how many of each."""
+    """Delete expired files and mark stalled documents as failed. Return the number of each."""
     old = now - timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
     storage, forgotten = documents_storage(), 0
     for row in Document.objects.filter(state=State.READY, finished_at__lte=old):
+        # Before the row is changed: if this fails, the row still names the file and the next run deletes it.
         storage.delete(row.file)
         forgotten += Document.objects.filter(pk=row.pk).update(state=State.FORGOTTEN, touched_at=now)
     stalled = Document.objects.filter(state=State.WORKING, touched_at__lte=now - STALLED_AFTER)

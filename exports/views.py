@@ -16,7 +16,7 @@ from trials.permissions import Permission as P
 
 
 class PurposeForm(forms.Form):
-    """An export is registered with what it is for."""
+    """The purpose of an export, which is registered with it."""
 
     purpose = forms.CharField(
         label=_("What the export is for"), max_length=200, help_text=_("Kept in the export register.")
@@ -25,7 +25,7 @@ class PurposeForm(forms.Form):
 
 @trial_page(see=P.EXPORT, change=P.EXPORT)
 def index(request: TrialRequest) -> HttpResponseBase:
-    """Say what an export holds and list the earlier ones; on POST send the zip."""
+    """Show the content of an export and the earlier exports. A POST sends the zip."""
     form = PurposeForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method == "POST" and form.is_valid():
         try:
@@ -45,7 +45,7 @@ def index(request: TrialRequest) -> HttpResponseBase:
 
 
 def earlier_exports(request: TrialRequest) -> list[AccessEvent]:
-    """Return the newest finished exports that this person may know of."""
+    """Return the latest 20 finished exports that this user may know of."""
     rows = AccessEvent.objects.filter(
         trial_id=request.trial.pk, kind=AccessKind.EXPORTED, detail__stage="finished"
     ).order_by("-at", "-pk")
@@ -55,7 +55,7 @@ def earlier_exports(request: TrialRequest) -> list[AccessEvent]:
 
 
 def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:
-    """Stream the zip; nothing is kept on the server."""
+    """Stream the zip. Nothing is stored on the server."""
     trial, now = request.trial, timezone.now()
     pieces = export(
         trial=trial,

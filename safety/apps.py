@@ -6,7 +6,7 @@ class SafetyConfig(AppConfig):
     verbose_name = "Safety"
 
     def ready(self) -> None:
-        """Tell what a signature on the casebook covers of the adverse events."""
+        """Add the adverse events to the content that a casebook signature covers."""
         from patients import signals
         from safety import signature_scope
 

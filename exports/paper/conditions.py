@@ -1,4 +1,4 @@
-"""An expression of the protocol in words, for people who read paper: labels for names, labels for codes."""
+"""Expressions of the protocol as sentences, with labels in place of names and codes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ EARLIER: dict[str, Callable[[], str]] = {
 
 
 class NoWords(Exception):
-    """A construction that is better read as it is written."""
+    """An expression that cannot be written as a sentence."""
 
 
 def in_words(source: str | None, rules: Protocol, form: Form, language: str) -> str:
-    """Return an expression as a sentence; as it is written where it has no words."""
+    """Return an expression as a sentence, or its source if it cannot be written as one."""
     if not source:
         return ""
     try:
@@ -123,7 +123,7 @@ class _Words:
         return _("%(item)s of the form “%(form)s”") % {"item": label, "form": title}
 
     def _answer(self, node: Node, about: Node | None) -> str:
-        """Return what a name is compared with: a code by its label, a number with its unit."""
+        """Return the value that a name is compared with: the label of a code, or a number with its unit."""
         item = (
             self._item(about.path)
             if isinstance(about, Name) and not about.path.startswith("subject.")

@@ -1,4 +1,4 @@
-"""The case report form on paper, blank or annotated, from the forms of one protocol version (BKP-02)."""
+"""The case report form on paper, blank or annotated, for one protocol version (BKP-02)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ def write_crf(
     making: Making,
     out: Path,
 ) -> str:
-    """Write the forms of a protocol version (the one in force when None) and return the SHA-256 of the data."""
+    """Write the forms of a protocol version (None: the current one). Return the SHA-256 of the data."""
     version = protocol or audience.trial.protocol
     rules = version.rules if version else audience.trial.rules
     return typeset(
@@ -60,7 +60,7 @@ def _head(audience: Audience, rules: Protocol, annotated: bool) -> Part:
 
 
 def schedule(rules: Protocol, language: str) -> Part:
-    """Return which form is asked at which visit: required, or when available; logs at any time."""
+    """Return the forms of each visit, required or when available, and the logs."""
     visits = [(visit.code, {entry.form: entry.when for entry in visit.forms}) for visit in rules.visits]
     signs = {"required": "●", "available": "○"}
     rows = [
@@ -100,7 +100,7 @@ def _checks(form: Form, rules: Protocol, language: str) -> list[tuple[str, str, 
 
 
 def item_part(item: Item, form: Form, rules: Protocol, language: str, annotated: bool) -> Part:
-    """Return one question as it is asked on paper, with its annotation when asked for."""
+    """Return one item as printed on paper, with its annotation if requested."""
     choices = [
         (
             code,
@@ -126,7 +126,7 @@ def item_part(item: Item, form: Form, rules: Protocol, language: str, annotated:
 
 
 def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[tuple[str, str]]:
-    """Return what stands beside an item: how it is stored, coded, limited, and when it is asked."""
+    """Return the annotation of an item: storage, codes, limits and conditions."""
     told = [
         (_("CDISC"), " ".join(part for part in (form.cdisc_domain, item.cdisc) if part)),
         (_("LOINC"), item.loinc or ""),

@@ -1,4 +1,4 @@
-"""The whole audit trail of a patient for paper, oldest first (P11-02, AUD-02)."""
+"""The complete audit trail of a patient for paper, oldest first (P11-02, AUD-02)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +20,7 @@ KINDS = {
 
 
 def trail_part(patient_id: int, audience: Audience) -> list[dict[str, Any]]:
-    """Return every entry that these readers may know. Two statements for 500 entries, and one per model."""
+    """Return every entry that the readers may see. Two statements per 500 entries, and one per model."""
     return list(_entries(patient_id, audience))[::-1]
 
 
@@ -47,7 +47,7 @@ def _told(entry: Entry, audience: Audience) -> dict[str, Any]:
 
 
 def _details(entry: Entry) -> Iterator[tuple[str, str]]:
-    """Yield what an access event tells."""
+    """Yield (label, text) of the details of an access event."""
     detail = events.told(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
     for name, value in detail.items():
         if value not in (None, "", {}, []):

@@ -1,4 +1,4 @@
-"""Which tables an export holds and what is in their columns."""
+"""Tables of the study in an export, and their columns."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from trials.models import Trial
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column: its name, where its value is, what it holds, and whether it is text typed by people."""
+    """One column: name, path of its source, label, and whether it holds text typed by people."""
 
     name: str
     source: str
@@ -33,7 +33,7 @@ class TableColumn:
 
 @dataclass(frozen=True)
 class StudyTable:
-    """One file: its columns and a function that reads its rows one after the other."""
+    """One file: its columns, and a function that yields its rows."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class StudyTable:
 
     @property
     def file(self) -> str:
-        """Return the name of the file in the archive."""
+        """Return the file name in the archive."""
         return f"{self.name}.csv"
 
     @property
@@ -217,7 +217,7 @@ TITLES = {
 
 
 def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]:
-    """Return the rows of each table of the study; what depends on the arm only for those who may know it."""
+    """Return the rows of each table of the study. Tables that reveal the arm are only for users who may know it."""
     rows: dict[str, QuerySet[Any]] = {
         "patients": Patient.objects.filter(trial=trial).order_by("number"),
         "consents": Consent.objects.filter(patient__trial=trial).order_by(
@@ -260,7 +260,7 @@ def _escaped(columns: tuple[TableColumn, ...]) -> tuple[str, ...]:
 def _reader(
     queryset: QuerySet[Any], columns: tuple[TableColumn, ...]
 ) -> Callable[[], Iterator[Sequence[Any]]]:
-    """Return a reader of the rows: times and truth values come from the database as they are written."""
+    """Return a function that yields the rows. The database formats instants and booleans."""
     fields = [field_at(queryset.model, column.source) for column in columns]
     read = [_in_sql(column.source, field) for column, field in zip(columns, fields, strict=True)]
     converted = [
@@ -288,7 +288,7 @@ def _in_sql(source: str, field: "Field[Any, Any]") -> "str | Instant | YesNo":
 
 
 def field_at(model: type[Model], source: str) -> "Field[Any, Any]":
-    """Return the field that a path such as `patient__code` leads to."""
+    """Return the field at the end of a path such as `patient__code`."""
     name, _dash, rest = source.partition("__")
     found: Any = model._meta.get_field(name)
     if rest:

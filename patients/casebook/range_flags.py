@@ -52,12 +52,6 @@ def record_readings(record: Record, book: RangeBook, subject: RangeSubject) -> R
     return book.read(form, record.values, subject=subject, day=day)
 
 
-def flag_of(readings: Readings, name: str) -> str:
-    """Return `low`, `normal`, `high` or `no_range` for an item; nothing where it has no number."""
-    reading = readings.get(name)
-    return str(reading.side) if reading else ""
-
-
 def subject_in(patient: Patient, rules: Protocol, records: Iterable[Record]) -> RangeSubject:
     """Return sex and age as they were captured last. The age is counted from the day of screening."""
     standing = (record for record in records if record.state != Record.State.STRUCK_OUT)

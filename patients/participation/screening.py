@@ -46,7 +46,7 @@ def screen(
         trial=trial,
         protocol=trial.protocol,
         number=number,
-        code=trial.rules.trial.subject_code.format(number=number),
+        code=trial.rules.trial.code_of(number),
         state=Patient.State.SCREENING,
         screened_on=screened_on,
         save_key=save_key,

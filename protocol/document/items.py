@@ -107,9 +107,6 @@ class AlternativeUnit(Part):
     factor: Decimal
     offset: Decimal = Decimal(0)
 
-    def to_base(self, entered: Decimal) -> Decimal:
-        return entered * self.factor + self.offset
-
 
 class Item(Part):
     """One question of a form, or one column of its repeating rows."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from protocol.document.design import UNSCHEDULED
 from protocol.document.document import Protocol
-from protocol.document.items import Form, Item
+from protocol.document.items import Item
 from protocol.expressions.kinds import DAY, INSTANT, LOGIC, NUMBER, TEXT, TIME, YES_NO, ItemKind, Kind
 from protocol.expressions.syntax import ExpressionError, Name, parse, walk
 from protocol.expressions.types import Names, kind_of
@@ -46,11 +46,6 @@ def names_everywhere(protocol: Protocol) -> Names:
     for code, form in protocol.forms.items():
         names |= {f"{code}.{name}": kind for name, kind in kinds_of_items(form.items).items()}
     return names | definition_names(protocol.definitions, names)
-
-
-def names_in_form(protocol: Protocol, form: Form) -> Names:
-    """The names of a form: its own items without prefix, then everything else."""
-    return {**names_everywhere(protocol), **kinds_of_items(form.items)}
 
 
 def subject_names(protocol: Protocol) -> dict[str, ItemKind]:

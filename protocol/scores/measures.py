@@ -6,7 +6,7 @@ from typing import Final
 from protocol.scores.derived import Derived, absent, lacking, refused
 
 SEXES: Final = ("F", "M")
-MMHG_PER_KPA: Final = Decimal("7.50062")
+
 _PBW_BASE_KG: Final = {"M": Decimal("50"), "F": Decimal("45.5")}
 _PBW_KG_PER_CM: Final = Decimal("0.91")
 _PBW_HEIGHT_CM: Final = Decimal("152.4")
@@ -18,11 +18,6 @@ _FIO2_BY_FLOW: Final = (
     (Decimal(6), Decimal(8), 40),
     (Decimal(9), Decimal(10), 50),
 )
-
-
-def mmhg_from_kpa(pressure_kpa: Decimal) -> Decimal:
-    """A pressure in mmHg; 1 kPa is 7.50062 mmHg."""
-    return pressure_kpa * MMHG_PER_KPA
 
 
 def pao2_fio2(pao2_mmhg: Decimal | None, fio2_percent: Decimal | None) -> Derived[Decimal]:

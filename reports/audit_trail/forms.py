@@ -1,4 +1,4 @@
-"""What a reader may ask of the trail: the form above it, and the filter it means."""
+"""Filter form of the audit trail page, and the form that records a review of the trail."""
 
 import re
 from collections.abc import Collection
@@ -43,7 +43,7 @@ ANY = ("", _("Any"))
 
 
 class TrailForm(forms.Form):
-    """The filters of the trail. `filter()` is what they mean when the form is valid."""
+    """Filters of the audit trail page. `filter()` returns them once the form is valid."""
 
     patient = forms.CharField(label=_("Patient"), max_length=20, required=False)
     form = forms.ChoiceField(label=_("Form or table"), required=False)
@@ -75,7 +75,7 @@ class TrailForm(forms.Form):
         self._offer("user", [ANY, *persons, (NOBODY, _("Nobody: system"))], "")
 
     def _offer(self, name: str, choices: list[Any], asked: str) -> None:
-        """Offer choices; what an address asks for is offered too, for forms of earlier protocol versions."""
+        """Set the choices of a field. An unknown value in the URL (a form of an earlier version) is added to them."""
         known = {
             code
             for code, title in choices
@@ -103,7 +103,7 @@ class TrailForm(forms.Form):
         return [(field.name, field.verbose_name) for field in columns if not field.primary_key]
 
     def clean_patient(self) -> str:
-        """Check that there is such a patient in this trial; keep it for `filter()`."""
+        """Return the patient's code and keep the patient for `filter()`. Raises ValidationError for an unknown code."""
         code: str = self.cleaned_data["patient"]
         self.chosen = Patient.objects.filter(trial=self.trial, code__iexact=code).first() if code else None
         if code and self.chosen is None:
@@ -111,7 +111,7 @@ class TrailForm(forms.Form):
         return self.chosen.code if self.chosen else ""
 
     def filter(self) -> Filter:
-        """Return the filter that the valid form means."""
+        """Return the filter of a valid form. `until` includes its whole day at the site."""
         told = self.cleaned_data
         row = ROW.fullmatch(told["row"]) if told["row"] else None
         return Filter(
@@ -141,7 +141,7 @@ class TrailForm(forms.Form):
 
 
 class TrailReviewForm(forms.Form):
-    """What a reviewer of the trail concluded."""
+    """The reviewer's conclusion about the part of the trail that the filter shows."""
 
     conclusion = forms.CharField(
         label=_("Conclusion of this review"),
@@ -152,5 +152,5 @@ class TrailReviewForm(forms.Form):
 
 
 def _named(text: str) -> str:
-    """Return a name from the address if it can be the name of a form, a table or an item."""
+    """Return the text if it can be the name of a form, table or item; otherwise an empty text."""
     return text if NAME.fullmatch(text) else ""

@@ -1,4 +1,4 @@
-"""The page of the audit trail: filtered, in words, as CSV, and its review recorded (AUD-11)."""
+"""The audit trail page: filters, entries as text, CSV, and the record of a review (AUD-11)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ CSV_HEAD = (
 
 @dataclass(frozen=True)
 class TrailLine:
-    """One entry as the page shows it."""
+    """One entry of the trail as the page shows it."""
 
     entry: Entry
     subject: TrailSubject
@@ -57,28 +57,28 @@ class TrailLine:
 
     @cached_property
     def changes(self) -> Sequence[FieldChange]:
-        """Return what changed, the item asked for first, or the details of an access event."""
+        """Return the changed fields, a filtered item first; for an access event or a review, its details."""
         found = self.entry.changes or _details(self.entry.row, self.entry.reader)
         return sorted(found, key=lambda change: change.code != self.item)
 
     @property
     def nothing_before(self) -> bool:
-        """Return whether nothing stood here before: the values of a new row, the details of an access event."""
+        """Return whether the entry has no old values: a new row, or an access event."""
         return self.entry.kind in ("created", "access")
 
     @property
     def first(self) -> FieldChange | None:
-        """Return the change that the row shows before it is opened."""
+        """Return the change that is shown while the row is folded."""
         return self.changes[0] if self.changes else None
 
     @property
     def more(self) -> int:
-        """Return how many changes there are beside the first."""
+        """Return the number of further changes."""
         return max(0, len(self.changes) - 1)
 
 
 class TrailPage:
-    """The trail as one request asks for it; the names are those of the listing's templates."""
+    """One page of the trail. Attribute names are those that the listing templates expect."""
 
     kept_parameters: tuple[Any, ...] = ()
     previous_url = ""
@@ -95,12 +95,12 @@ class TrailPage:
 
     @property
     def valid(self) -> bool:
-        """Return whether every filter could be read."""
+        """Return whether every filter is valid."""
         return self.form.is_valid()
 
     @cached_property
     def page(self) -> reading.Page:
-        """Return the entries of this page. Raises BadRequest for a place that is none."""
+        """Return the entries of this page. Raises BadRequest for an unreadable `after` parameter."""
         if not self.valid:
             return reading.Page([], None)
         asked = self.request.GET.get("after", "")
@@ -111,13 +111,14 @@ class TrailPage:
 
     @cached_property
     def lines(self) -> list[TrailLine]:
-        """Return the page as lines."""
+        """Return the entries of this page as lines."""
         return self._lines(self.page.entries)
 
     def _lines(self, entries: Sequence[Entry]) -> list[TrailLine]:
         if not entries:
             return []
         reader = entries[0].reader
+        # One query for the patients that the reader has not loaded yet.
         known = reader.found.setdefault(Patient, {})
         missing = {entry.patient_id for entry in entries} - {None, *known}
         known.update(Patient.objects.in_bulk(missing) if missing else {})
@@ -139,7 +140,7 @@ class TrailPage:
 
     @property
     def chips(self) -> list[Chip]:
-        """Return the active filters, each with the address without it."""
+        """Return the active filters, each with the URL that removes it."""
         found = []
         for name, field in self.form.fields.items():
             value = self.request.GET.get(name, "")
@@ -152,27 +153,27 @@ class TrailPage:
 
     @property
     def clear_url(self) -> str:
-        """Return the address without filters."""
+        """Return the URL without filters."""
         return self.request.path
 
     @property
     def first_url(self) -> str:
-        """Return the address of the newest entries that pass the filters, when this is a later page."""
+        """Return the URL of the first page with these filters; empty on the first page."""
         return self._url() if self.request.GET.get("after") else ""
 
     @property
     def next_url(self) -> str:
-        """Return the address of the page with earlier entries, or nothing."""
+        """Return the URL of the next page, with earlier entries; empty on the last page."""
         return self._url(after=str(self.page.next)) if self.page.next else ""
 
     @property
     def csv_url(self) -> str:
-        """Return the address of the same entries as CSV."""
+        """Return the URL of the filtered entries as CSV."""
         return self._url(format="csv")
 
     @property
     def query(self) -> str:
-        """Return the filters as they stand in the address."""
+        """Return the active filters as a query string."""
         return self._url().partition("?")[2]
 
     def _url(self, without: str = "", **added: str) -> str:
@@ -185,7 +186,7 @@ class TrailPage:
         return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
     def csv_rows(self) -> Iterator[list[str]]:
-        """Yield the head and one row per changed field, newest first. Streams."""
+        """Yield the header, then one row per changed field, newest first. Reads the trail page by page."""
         yield list(CSV_HEAD)
         for entries in reading.pages(self.form.filter(), may=self.may, reader=self.reader):
             for line in self._lines(entries):
@@ -195,7 +196,7 @@ class TrailPage:
 
 @trial_page(see=P.SEE_TRAIL, change=P.REVIEW_TRAIL)
 def trail(request: TrialRequest) -> HttpResponseBase:
-    """Show the trail, send it as CSV, or record the review of what the filter shows."""
+    """Show the trail, send it as CSV, or record a review of the filtered entries."""
     page = TrailPage(request)
     if request.method == "POST":
         return _review(request, page)
@@ -205,8 +206,9 @@ def trail(request: TrialRequest) -> HttpResponseBase:
 
 
 def reader_of(trial: Trial, people: Sequence[User]) -> Reader:
-    """Return who reads the trail of a trial: the page's language, the clock of the site."""
+    """Return a Reader with the user's language and the site's time zone."""
     reader = Reader(language=reader_language(), zone=trial.rules.trial.site.time_zone)
+    # Nearly every entry refers to these rows: loaded once, not again for each page.
     reader.found = {User: {person.pk: person for person in people}, Trial: {trial.pk: trial}}
     reader.found[ProtocolVersion] = {trial.protocol_id: trial.protocol}
     return reader
@@ -230,7 +232,7 @@ def _review(request: TrialRequest, page: TrailPage) -> HttpResponse:
 
 @transaction.atomic
 def record_review(*, page: TrailPage, conclusion: str, by: Any) -> TrailReview:
-    """Store who looked through the trail with which filter, when, at how many rows, and the conclusion."""
+    """Store a review of the trail: reviewer, filter, time, number of entries and conclusion."""
     return TrailReview.objects.create(
         trial_id=page.trial.pk,
         reviewer_id=by.pk,
@@ -271,6 +273,7 @@ def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
         "address": entry.address,
         **free,
     }
+    # A subject may contain typed text, such as the term of an event.
     typed = {*free, "subject"}
     return [csv_text(told[name], free_text=name in typed) for name in CSV_HEAD]
 
@@ -283,7 +286,7 @@ EVENT_WORDS = {
 
 
 def _details(row: Any, reader: Reader) -> list[FieldChange]:
-    """Return what an access event or a review tells, as lines with a label and a text."""
+    """Return the details of an access event or a review as labelled texts."""
     if isinstance(row, TrailReview):
         words = ", ".join(f"{label}: {value}" for label, value in row.filters.get("words", {}).items())
         return [
@@ -305,7 +308,7 @@ def _plain(value: Any) -> str:
 
 
 def _flat(choices: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield (value, words) of choices, those in groups too."""
+    """Yield (value, label) of choices, including grouped ones."""
     for value, words in choices:
         if isinstance(words, list | tuple):
             yield from words

@@ -1,4 +1,4 @@
-"""The patient's own way: consent, eligibility, inclusion, infusions, end of study; and what is missing."""
+"""Steps of a patient through the trial: consent, eligibility, inclusion, infusions, end of study."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ DONE, SIGNED = "complete", "signed"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: `state` and `flags` choose the glyph, `note` says what is known or missing."""
+    """One step. `state` and `flags` choose the icon; `note` says what is known or missing."""
 
     title: str | Promise
     state: str
@@ -29,7 +29,7 @@ class Step:
 
 
 def steps(dossier: Dossier, base: str) -> list[Step]:
-    """Return the steps of a patient in their order; `base` is the address of the casebook."""
+    """Return the steps of a patient in order. `base` is the URL of the casebook."""
     return [
         _consent(dossier, base),
         _eligibility(dossier, base),

@@ -1,4 +1,4 @@
-"""The header of every page of a patient: who, where the study stands, the clock of a serious event."""
+"""Header of a patient's pages: subject, status, key facts, and running reporting clocks."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -30,7 +30,7 @@ TONES = {
 
 @dataclass(frozen=True, slots=True)
 class RunningClock:
-    """A serious event whose report to the sponsor is owed."""
+    """A serious event that is due to be reported to the sponsor."""
 
     number: int
     term: str
@@ -42,7 +42,7 @@ class RunningClock:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header shows. `facts` are label and words, in their order, without the blank ones."""
+    """Content of the header. `facts` are the non-empty (label, text) pairs in display order."""
 
     code: str
     status: str | Promise
@@ -52,7 +52,7 @@ class Header:
 
 
 def header(patient: Patient, access: Access) -> Header:
-    """Return the header for this reader. Costs three queries, four when product data may be shown."""
+    """Return the header for this reader. Three queries, four for readers who may know the treatment."""
     rules = patient.protocol.rules
     values = _latest_values(patient, rules)
     facts = [
@@ -73,11 +73,12 @@ def header(patient: Patient, access: Access) -> Header:
 
 
 def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
-    """Return by `form.item` the latest answer to what the profile shows."""
+    """Return by `form.item` the latest value of the items that the header shows."""
     paths = [path for path in (rules.profile.age, rules.profile.sex, rules.profile.weight) if path]
     records = (
         Record.objects.filter(patient=patient, form__in={path.split(".")[0] for path in paths})
         .exclude(state=Record.State.STRUCK_OUT)
+        # Oldest first: a later value replaces an earlier one in the result.
         .order_by(Coalesce("visit__held_on", "visit__planned_on").asc(nulls_first=True), "pk")
         .values_list("form", "values")
     )
@@ -91,7 +92,7 @@ def _told(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
 
 
 def _weight(rules: Protocol, values: dict[str, Any]) -> str:
-    """Return the weight in the unit of the protocol: what a conversion leaves behind the comma is not measured."""
+    """Return the weight in the protocol's unit. A converted weight is rounded, so it does not look more exact."""
     path = rules.profile.weight
     weight = values.get(path or "")
     if path and isinstance(weight, dict) and "entered" in weight:

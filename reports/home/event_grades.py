@@ -1,4 +1,4 @@
-"""Adverse events by worst grade: a patient counts once for each term. Totals over all arms, never by arm."""
+"""Adverse events by term and worst grade. A patient counts once per term. Totals over all arms, never by arm."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MOST_TERMS = 8
 
 @dataclass(frozen=True, slots=True)
 class EventGrades:
-    """The figure, the grades that occur in it, its rows, and how many terms it leaves out."""
+    """The figure, the grades that occur in it, its rows, the number of terms left out, and of included patients."""
 
     figure: Figure | None
     grades: list[int]
@@ -29,7 +29,7 @@ class EventGrades:
 def worst_by_term(work: Work) -> dict[str, list[int]]:
     """Return for each term the number of patients by worst grade (1 to 5), most patients first.
 
-    Terms that differ only in capitals are one. What was entered in error is left out.
+    Terms that differ only in case or spaces count as one. Events entered in error are left out.
     """
     events = AdverseEvent.objects.visible_to(work.user).filter(trial=work.trial).standing()
     worst: dict[str, dict[int, int]] = defaultdict(dict)
@@ -45,7 +45,7 @@ def worst_by_term(work: Work) -> dict[str, list[int]]:
 
 
 def event_grades(work: Work) -> EventGrades:
-    """Return the figure of the most frequent terms, as shares of the patients included so far."""
+    """Return the figure of the most frequent terms, with shares of the patients included so far."""
     counted = worst_by_term(work)
     rows = [_row(term, counts, work.enrolled) for term, counts in list(counted.items())[:MOST_TERMS]]
     grades = [grade for grade in range(1, 6) if any(row.patients[grade - 1] for row in rows)]

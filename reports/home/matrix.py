@@ -1,4 +1,4 @@
-"""The subject × visit matrix: one glyph per visit, computed for a whole page of patients in four queries."""
+"""The matrix of patients and visits on the home page: one glyph per visit, four queries per page of patients."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any
 
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.addresses import address
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.visit_status import (
     COMPLETE,
@@ -38,7 +38,7 @@ ROWS, COLUMNS = 50, 12
 
 @dataclass(frozen=True, slots=True)
 class MatrixColumn:
-    """A visit of the protocol: its code, its title, and its study day where the code does not say it."""
+    """A visit of the protocol: code, title, and its study day unless the code already names it."""
 
     code: str
     title: str
@@ -47,7 +47,7 @@ class MatrixColumn:
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """One visit of one patient: `of` is said before the state, `url` leads to the first unfinished form."""
+    """One visit of one patient. `of` is read out before the state; `url` is the first unfinished form."""
 
     state: str
     flags: Sequence[str]
@@ -57,7 +57,7 @@ class MatrixCell:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One patient; `note` says why no more visits follow."""
+    """One patient. `note` is the reason why no more visits follow."""
 
     patient: Patient
     url: str
@@ -67,7 +67,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class VisitRow:
-    """What the matrix reads of a visit."""
+    """The columns of a visit that the matrix needs."""
 
     pk: int
     patient_id: int
@@ -79,7 +79,7 @@ class VisitRow:
 
 
 def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
-    """Return the protocols that patients were captured under; costs a query only for earlier versions."""
+    """Return protocols by version id. One query if any is an earlier version."""
     found = {trial.protocol_id: trial.rules} if trial.protocol_id else {}
     if earlier := set(ids) - found.keys():
         versions = ProtocolVersion.objects.filter(pk__in=earlier, trial=trial)
@@ -88,14 +88,18 @@ def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
 
 
 def page_of(patients: QuerySet[Any], number: int) -> tuple[list[Patient], bool]:
-    """Return the patients of page `number` (from 1) and whether more follow."""
+    """Return the patients of page `number` (from 1), and whether there are more."""
     first = (number - 1) * ROWS
+    # One row more than shown tells whether there is a next page.
     rows = list(patients.order_by("number")[first : first + ROWS + 1])
     return rows[:ROWS], len(rows) > ROWS
 
 
 def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[Protocol, ProtocolVisit]]:
-    """Return the visits of the newest version, with those of others where they stood, each with its protocol."""
+    """Return the visits of the newest version, each with its protocol.
+
+    Visits that only other versions have are inserted after the visit they follow there.
+    """
     found = [(newest, visit) for visit in newest.visits]
     for rules in others:
         place = 0
@@ -110,7 +114,7 @@ def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[P
 
 
 def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0) -> list[MatrixColumn]:
-    """Return up to twelve of the visits, from the one at position `first`."""
+    """Return up to twelve columns, from the visit at position `first`."""
     language = reader_language()
     found = []
     for rules, visit in visits[first : first + COLUMNS]:
@@ -123,7 +127,7 @@ def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0)
 def matrix(
     *, access: Access, patients: Sequence[Patient], columns: Sequence[MatrixColumn], today: date
 ) -> list[MatrixRow]:
-    """Return a row for each patient with a cell for each column."""
+    """Return a row for each patient, with a cell for each column."""
     ids = [patient.pk for patient in patients]
     codes = [column.code for column in columns]
     visits = _visits(access, ids, codes)
@@ -137,18 +141,21 @@ def matrix(
         today=today,
         words=_("%(place)s, %(done)s of %(all)s forms"),
         trial_locked=access.trial.locked_at is not None,
+        slug=access.trial.slug,
     )
-    base = reverse("patients:listing", args=[access.trial.slug])
-    rows = []
-    for patient in patients:
-        url = f"{base}{patient.code}/"
-        cells = [_cell(patient, code, url, plans, known) for code in codes]
-        rows.append(MatrixRow(patient, url, note_of(patient), cells))
-    return rows
+    return [
+        MatrixRow(
+            patient,
+            address("reports:casebook", access.trial.slug, patient.code),
+            note_of(patient),
+            [_cell(patient, code, plans, known) for code in codes],
+        )
+        for patient in patients
+    ]
 
 
 def note_of(patient: Patient) -> str:
-    """Return in a word why a patient is not followed any more."""
+    """Return the reason why a patient is no longer followed, or an empty text."""
     if patient.state == Patient.State.SCREEN_FAILED:
         return _("screen failure")
     return patient.get_end_reason_display().lower() if patient.end_reason else ""
@@ -164,7 +171,7 @@ def _visits(access: Access, ids: list[int], codes: list[str]) -> dict[tuple[int,
 
 
 def _stages(access: Access, ids: list[int]) -> Mapping[int, dict[str, int]]:
-    """Return the stage of each form by visit; where a form was entered twice, the less advanced."""
+    """Return the stage of each form by visit; if a form has several records, the least advanced one."""
     records = Record.objects.visible_to(access.user).filter(patient__in=ids, visit__isnull=False)
     rows = records.exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE).order_by()
     found: dict[int, dict[str, int]] = defaultdict(dict)
@@ -175,7 +182,7 @@ def _stages(access: Access, ids: list[int]) -> Mapping[int, dict[str, int]]:
 
 
 def _asked(access: Access, ids: list[int]) -> set[int]:
-    """Return the visits on which a query is open."""
+    """Return the visits with an open query."""
     queries = Query.objects.visible_to(access.user).filter(patient__in=ids, state__in=Query.OPEN_STATES)
     return set(queries.order_by().values_list("record__visit_id", flat=True).distinct())
 
@@ -196,7 +203,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was read of all patients of the page."""
+    """Data of all patients of the page."""
 
     visits: Mapping[tuple[int, str], VisitRow]
     stages: Mapping[int, dict[str, int]]
@@ -204,14 +211,14 @@ class _Known:
     today: date
     words: str
     trial_locked: bool
+    slug: str
 
 
-def _cell(
-    patient: Patient, code: str, base: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known
-) -> MatrixCell:
+def _cell(patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known) -> MatrixCell:
     visit = known.visits.get((patient.pk, code))
     if visit is None:
-        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", base)
+        casebook = address("reports:casebook", known.slug, patient.code)
+        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", casebook)
     plan = plans[visit.protocol_id or patient.protocol_id][code]
     stages = known.stages.get(visit.pk, {})
     state, flags = visit_standing(
@@ -228,12 +235,13 @@ def _cell(
     form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first
     if form and stages:
         form = first_unfinished(plan.forms, stages)
-    url = f"{base}visits/{code}/{form}/" if form else f"{base}visits/{code}/"
+    route, *more = ("patients:form", form) if form else ("patients:visit",)
+    url = address(route, known.slug, patient.code, code, *more)
     return MatrixCell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
 
 
 def _said(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:
-    """Return the place, with how many of its forms are complete once it was begun."""
+    """Return the name of the cell; once a form is begun, with the number of complete forms."""
     if not stages:
         return place
     done = sum(stage >= COMPLETE for stage in stages.values())

@@ -1,4 +1,4 @@
-"""Accrual: patients included by day, against the even recruitment that the protocol plans."""
+"""Accrual: patients included by day, against the even recruitment planned in the protocol."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Plan = tuple[date, date, int]
 
 @dataclass(frozen=True, slots=True)
 class Accrual:
-    """The figure, what it says in a word, and the rows of its data table (day, included, so far)."""
+    """The figure, its summary, and the rows of its data table (day, included, cumulative)."""
 
     figure: Figure
     verdict: str
@@ -27,10 +27,10 @@ class Accrual:
 
 
 def plan_of(facts: TrialFacts, first_inclusion: date | None) -> Plan | None:
-    """Return (first day, last day, target) of the recruitment, or None when the protocol plans none.
+    """Return (first day, last day, target) of the recruitment, or None if the protocol has no plan.
 
-    A site that includes its first patient only after the planned end counts its months from that patient:
-    the planned calendar says nothing about it any more.
+    If the first patient is included after the planned end, the same number of months counts from that month:
+    the planned dates no longer apply.
     """
     if facts.recruitment is None:
         return None

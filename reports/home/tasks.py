@@ -1,4 +1,4 @@
-"""The tiles of the home page: for each role the work that waits for it, a number that leads to the list."""
+"""Tiles of the home page: outstanding work by role, each a number with a link to its list."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ State = Patient.State
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number, what it counts, what to know about it, and the list behind it."""
+    """One tile: number, name, note, and the URL of the list."""
 
     name: str | Promise
     count: int
@@ -40,7 +40,7 @@ def _patients(work: Work, show: str) -> str:
 
 
 def serious_reports(work: Work) -> Tile:
-    """Serious events whose 24-hour clock runs, with the time left to the next deadline."""
+    """Serious events to be reported to the sponsor, with the time left to the next deadline."""
     count, late, next_due = work.clocks["running"], work.clocks["late"], work.clocks["next"]
     note = _("No clock is running")
     if late:
@@ -62,7 +62,7 @@ def overdue_visits(work: Work) -> Tile:
 
 
 def drafts(work: Work) -> Tile:
-    """Forms begun and not complete."""
+    """Draft forms."""
     count = work.forms_at(DRAFT)
     note = _("Nothing left unfinished")
     if work.oldest_draft:
@@ -73,7 +73,7 @@ def drafts(work: Work) -> Tile:
 
 
 def open_queries(work: Work) -> Tile:
-    """Questions nobody has answered."""
+    """Open queries."""
     count, old = work.queries["open"], work.queries["old"]
     note = _("%(old)s older than %(days)s days") % {"old": old, "days": OLD_QUERY_DAYS}
     name = ngettext("Open query", "Open queries", count)
@@ -82,7 +82,7 @@ def open_queries(work: Work) -> Tile:
 
 
 def answered_queries(work: Work) -> Tile:
-    """Answers that wait for the person who asked."""
+    """Answered queries, to be closed or reopened."""
     count = work.queries["answered"]
     name = ngettext("Answer to judge", "Answers to judge", count)
     url = _list(work, "patients:queries", state="answered")
@@ -107,7 +107,7 @@ def events_to_sign(work: Work) -> Tile:
 
 
 def forms_to_verify(work: Work) -> Tile:
-    """Complete forms that the protocol wants compared with the source."""
+    """Complete forms that still need source data verification."""
     count = work.forms_to_verify
     name = ngettext("Form to verify", "Forms to verify", count)
     url = _list(work, "patients:verification", waits="yes")
@@ -115,7 +115,7 @@ def forms_to_verify(work: Work) -> Tile:
 
 
 def reconsents(work: Work) -> Tile:
-    """Patients who have to consent again: because they can decide again, or because of an amendment."""
+    """Patients who must consent again after regaining capacity or after an amendment."""
     count = work.reconsents
     name = ngettext("New consent due", "New consents due", count)
     return Tile(
@@ -137,7 +137,7 @@ def infusions_due(work: Work) -> Tile:
 
 
 def screenings(work: Work) -> Tile:
-    """Patients on whom nobody has decided yet."""
+    """Patients in screening."""
     count = work.in_state(State.SCREENING)
     name = ngettext("Patient in screening", "Patients in screening", count)
     return Tile(
@@ -154,7 +154,7 @@ def to_prepare(work: Work) -> Tile:
 
 
 def unrecorded_preparations(work: Work) -> Tile:
-    """Infusions that were given although their preparation was not recorded."""
+    """Infusions that were given without a recorded preparation."""
     count = work.preparations["given"]
     name = ngettext("Preparation to record", "Preparations to record", count)
     return Tile(
@@ -176,7 +176,7 @@ def in_follow_up(work: Work) -> Tile:
 
 
 def unverified_people(work: Work) -> Tile:
-    """People whose identity nobody has checked."""
+    """Roles of people whose identity is not verified."""
     count = work.people["unverified"]
     name = ngettext("Identity to verify", "Identities to verify", count)
     return Tile(name, count, _("before they may sign"), "id-card", "late", _list(work, "accounts:people"))
@@ -191,7 +191,7 @@ def ending_roles(work: Work) -> Tile:
 
 
 def people(work: Work) -> Tile:
-    """People who hold a role today."""
+    """Roles in force today."""
     count = work.people["all"]
     name = ngettext("Person with a role", "People with a role", count)
     return Tile(name, count, _("delegation log"), "users-round", "due", _list(work, "accounts:people"))

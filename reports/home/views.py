@@ -1,4 +1,4 @@
-"""Home: what waits for the reader, where every patient stands, how the trial goes."""
+"""The home page: outstanding work, the matrix of patients, and the progress of the trial."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from accounts.addresses import address
 from patients.models import Patient, Visit
 from reports.home import event_grades, recruitment, selection, tasks
 from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, page_of, visits_of
@@ -23,7 +24,7 @@ MOST_SHORTCUTS = 12
 
 @dataclass(frozen=True, slots=True)
 class NextVisit:
-    """A line of the table of next visits."""
+    """One row of the table of next visits."""
 
     patient: str
     url: str
@@ -35,7 +36,7 @@ class NextVisit:
 
 @trial_page(see=P.SEE_TRIAL)
 def home(request: TrialRequest) -> HttpResponse:
-    """Show the work, the patients and the trial."""
+    """Show the reader's tasks, the patients and the trial's figures."""
     access, work = request.access, Work(request.access)
     grid = _grid(request, work)
     context = {
@@ -47,7 +48,7 @@ def home(request: TrialRequest) -> HttpResponse:
         "accrual": recruitment.accrual(work),
         "events": event_grades.event_grades(work),
         "measures": measures.measures(work),
-        "next_visits": [_next_visit(visit, work.today, request.path) for visit in work.next_visits()],
+        "next_visits": [_next_visit(visit, work.today, access.trial.slug) for visit in work.next_visits()],
         "may_screen": access.may(P.SCREEN) and access.trial.recruiting and not access.trial.locked_at,
         "sign_here": access.may(P.SIGN) and grid["chosen"].name == "unsigned",
         "report_on": _shortcuts(grid["rows"]) if access.may(P.REPORT_EVENT) else [],
@@ -65,7 +66,7 @@ def _greeting(work: Work) -> str:
 
 
 def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
-    """Return the matrix of the patients asked for: `show` selects, `page` and `visits` turn the pages."""
+    """Return the context of the matrix: `show` selects patients, `page` and `visits` select rows and columns."""
     chosen = selection.chosen(request.GET.get("show", ""))
     visits = visits_of(work.trial.rules, work.earlier_rules)
     page, strips = _positive(request.GET.get("page")), -(-len(visits) // COLUMNS)
@@ -87,7 +88,7 @@ def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
 
 
 def _positive(text: str | None) -> int:
-    """Return the number in an address; 1 for anything else, so that a mangled link still opens."""
+    """Return the positive number in a URL parameter, or 1 for anything else: a damaged link still opens."""
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
@@ -99,11 +100,11 @@ def _address(request: TrialRequest, **changed: int) -> str:
 
 
 def _shortcuts(rows: Sequence[MatrixRow]) -> list[MatrixRow]:
-    """Return the patients on whom an event is most likely reported: those in follow-up."""
+    """Return the patients in follow-up, for whom an adverse event is most likely reported."""
     return [row for row in rows if row.patient.state == Patient.State.ENROLLED][:MOST_SHORTCUTS]
 
 
-def _next_visit(visit: Visit, today: date, base: str) -> NextVisit:
+def _next_visit(visit: Visit, today: date, slug: str) -> NextVisit:
     planned = visit.planned_on or visit.window_from or today
     open_now = visit.window_from is not None and visit.window_from <= today
     days = (planned - today).days
@@ -112,5 +113,5 @@ def _next_visit(visit: Visit, today: date, base: str) -> NextVisit:
     else:
         tone, status = "none", _("in %(days)s d") % {"days": days}
     when = _("Today") if days == 0 else briefly(planned, today)
-    url = f"{base}patients/{visit.patient.code}/"
+    url = address("patients:visit", slug, visit.patient.code, visit.key)
     return NextVisit(visit.patient.code, url, visit.code, when, tone, status)

@@ -1,4 +1,4 @@
-"""Data quality: what is measured, how it stands now, and the aim beside it."""
+"""Measures of data quality, each with its current value and its target."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from patients.participation.visit_status import COMPLETE, DRAFT
 from reports.home.work import Work
 
-# Aims of the site. Data-management practice, no regulation gives a number.
+# Targets from data-management practice; no regulation sets a number.
 MOST_OLD_QUERIES = 0
 MOST_DAYS_TO_ANSWER = 3
 MOST_DAYS_TO_ENTRY = 2
@@ -18,7 +18,7 @@ MOST_MISSING_PERCENT = 1
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One line of the table; `met` is None where there is nothing to judge yet."""
+    """One row of the table. `met` is None if there is no value yet."""
 
     name: str | Promise
     now: str

@@ -1,8 +1,8 @@
-"""Finding a patient, a form, a visit or an adverse event of the trial. The text goes nowhere but to these.
+"""Search for patients, forms, visits and adverse events of the trial.
 
-Identity is not searched: only holders of SEE_IDENTITY find a patient by the whole hospital number, by POST so
-that no identifier stands in an address (PRV-05), and every such look is recorded (PRV-04). Lots and donors
-are found only by readers who may know the treatment.
+Identities are not searched: holders of SEE_IDENTITY find a patient by the whole hospital number. It is sent by
+POST, so that no identifier is in a URL (PRV-05), and each such search is recorded (PRV-04). Lots and donors are
+found only by readers who may know the treatment.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.addresses import address
 from audit import events
 from dosing.models import Preparation
 from patients.models import Identity, Patient
@@ -32,7 +33,7 @@ LONGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What was found, by kind; each list is cut at twenty."""
+    """Results by kind, at most twenty of each."""
 
     patients: list[Hit] = field(default_factory=list)
     places: list[Hit] = field(default_factory=list)
@@ -47,7 +48,7 @@ class Results:
 
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_IDENTITY)
 def search(request: TrialRequest) -> HttpResponse:
-    """Show what was found; the whole code of a patient opens the casebook at once."""
+    """Show the results. The complete code of a patient redirects to the casebook."""
     access = request.access
     if request.method == "POST":
         return _by_hospital_number(request, access)
@@ -71,6 +72,7 @@ def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
     )
     found = rows.select_related("patient").first() if number else None
     if number:
+        # Recorded even if nothing is found: the search used identifying data.
         events.record(
             kind=events.AccessKind.IDENTITY_SEEN,
             trial_id=access.trial.pk,
@@ -85,12 +87,12 @@ def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
 
 
 def cleaned(text: str) -> str:
-    """Return what was typed as one line without signs that no database can hold."""
+    """Return the text on one line, without characters that a database refuses."""
     return " ".join("".join(letter for letter in text if letter.isprintable()).split())[:LONGEST]
 
 
 def find(access: Access, text: str) -> Results:
-    """Return what the text names. Words that are part of a subject code narrow the rest to those patients."""
+    """Return the results. Words that are part of a subject code limit the other results to those patients."""
     words = text.split()
     codes = [word for word in words if _looks_like_code(access.trial, word)]
     patients = list(_patients(access).filter(_any_code(codes)).order_by("number")[:MOST]) if codes else []
@@ -111,7 +113,7 @@ def _patients(access: Access) -> Any:
 
 
 def _looks_like_code(trial: Trial, word: str) -> bool:
-    """Tell whether a word can be a part of a subject code: it has a digit, or it is how the codes begin."""
+    """Return whether a word may be part of a subject code: it has a digit, or is the prefix of the codes."""
     if any(plain(word) == plain(visit.code) for rules in trial.all_rules.values() for visit in rules.visits):
         return False
     beginning = trial.rules.trial.subject_code.split("{")[0].rstrip("-_").casefold()
@@ -151,7 +153,7 @@ def _products(access: Access, text: str) -> list[Hit]:
     rows = rows.filter(Q(lot__icontains=text) | Q(donor_code__icontains=text))
     return [
         Hit(
-            f"{casebook_url(access, row.patient)}infusions/{row.infusion.number}/preparation/",
+            address("dosing:preparation", access.trial.slug, row.patient.code, row.infusion.number),
             _("%(code)s infusion %(number)s") % {"code": row.patient.code, "number": row.infusion.number},
             " · ".join(filter(None, [row.lot, row.donor_code])),
         )

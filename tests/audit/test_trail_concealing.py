@@ -13,6 +13,7 @@ from django.urls import reverse
 from audit import reading
 from audit.change_labels import Reader
 from audit.context import acting
+from audit.sources import Filter
 from dosing.allocation import generate_list
 from dosing.models import AllocationSlot
 from exports.paper.audience import Audience
@@ -145,7 +146,8 @@ def test_the_history_of_a_place_conceals_what_the_page_conceals(trial, taken):
     free = AllocationSlot.objects.filter(patient=None).first()
     for slot, shown in ((taken, taken.arm), (free, FREE)):
         reader = Reader(language="en", zone="Europe/Madrid", may={"see_treatment"})
-        (entry,) = reading.history_of(slot, "arm", reader=reader)
+        wanted = Filter(trial_id=trial.pk, row=("dosing.allocationslot", slot.pk), item="arm")
+        (entry,) = reading.page(wanted, may={"see_trail", "see_treatment"}, reader=reader).entries
         assert {change.new for change in entry.changes if change.code == "arm"} == {shown}
 
 

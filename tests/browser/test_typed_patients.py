@@ -1,6 +1,6 @@
-"""A patient of each shipped trial is typed, from screening to the end of the study, by people without a mouse.
+"""One patient of each shipped trial is entered by keyboard, from screening to the end of the study.
 
-Visits in the middle are missed, for the sake of time; with TYPE_EVERY_VISIT in the environment each is entered.
+To save time, visits in the middle are missed; with TYPE_EVERY_VISIT in the environment all are entered.
 """
 
 import os
@@ -25,13 +25,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(t
 
 EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))
 IF_AVAILABLE = 0.2
-"""How often a form is entered that is asked only when there is something to enter."""
-# A practised typist of numbers: the median of clinical keystroke-level models is 0.28 s a key.
+"""Probability that a form is entered which is asked only when available."""
+# Seconds per key of a practised typist of numbers: the median of clinical keystroke-level models.
 SECONDS_A_KEY = 0.28
 
 
 class Typing:
-    """The way of one patient; each person has a browser and a keyboard."""
+    """The course of one patient; each person has a browser and a keyboard."""
 
     def __init__(self, walk: Walk, slug: str, days_ago: int) -> None:
         self.walk, self.trial = walk, build.trial(slug)
@@ -45,7 +45,7 @@ class Typing:
         self.near: dict[str, dict[str, Any]] = {}
 
     def by(self, role: str) -> Typist:
-        """Return the keyboard of a role; the person signs in when it is needed first."""
+        """Return the keyboard of a role. The person signs in on first use."""
         if role not in self.hands:
             hands = self.hands[role] = Typist(self.walk.open(), self.trial.zone)
             hands.goto("/accounts/login/")
@@ -57,7 +57,7 @@ class Typing:
         return self.hands[role]
 
     def open_casebook(self, role: str) -> Typist:
-        """Open the casebook by the search."""
+        """Open the casebook through the search."""
         hands = self.by(role)
         hands.press("/")
         hands.type(self.patient.code)
@@ -68,11 +68,11 @@ class Typing:
 
     @property
     def patient(self) -> Patient:
-        """Return the patient as stored now."""
+        """Return the patient as currently stored."""
         return Patient.objects.get(trial=self.trial)
 
     def title(self, infusion: int) -> str:
-        """Return what the visit of an infusion is called."""
+        """Return the title of the visit of an infusion."""
         return next(each for each in self.rules.visits if each.infusion == infusion).title.in_language("en")
 
     def screened(self) -> None:
@@ -90,7 +90,7 @@ class Typing:
         hands.away("Enter")
 
     def screening_entered(self) -> None:
-        """Enter every form of screening, with answers that every criterion allows."""
+        """Enter every screening form, with answers that meet all eligibility criteria."""
         hands, visit = self.by("coordinator"), self.patient.visits.get(code="SCR")
         hands.follow("Screening")
         visit = self.held(visit)
@@ -106,7 +106,7 @@ class Typing:
         self.forms(visit, {code: one_line(values) for code, values in answers.items()})
 
     def held(self, visit: Visit) -> Visit:
-        """Record on which day the visit took place; go on to its first form."""
+        """Record the day of the visit and go on to its first form. Return the visit."""
         hands = self.by("coordinator")
         if not hands.here():
             hands.to("Visit held")
@@ -117,7 +117,7 @@ class Typing:
         return Visit.objects.get(pk=visit.pk)
 
     def forms(self, visit: Visit, answers: dict[str, dict[str, Any]] | None = None) -> None:
-        """Enter the forms of a visit one after the other, as each page leads to the next."""
+        """Enter the forms of a visit in the order in which each page leads to the next."""
         hands = self.by("coordinator")
         while (code := hands.page.url.split("/")[-2]) != visit.key:
             values = answers[code] if answers else self.answers(code, visit)
@@ -125,7 +125,7 @@ class Typing:
             self.typed[visit.key, code] = values
 
     def answers(self, form: str, visit: Visit) -> dict[str, Any]:
-        """Return plausible answers to a form of a visit, near to those of the visit before."""
+        """Return plausible answers to a form of a visit, close to those of the previous visit."""
         opened = Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=self.patient.code)
         asked, on = self.rules.form(form), visit.held_on or self.start
         how = Simulation(
@@ -140,7 +140,7 @@ class Typing:
         return one_line(self.near[form])
 
     def decided(self) -> None:
-        """The investigator signs the eligibility; the coordinator includes the patient."""
+        """Sign the eligibility as the investigator and include the patient as the coordinator."""
         hands = self.open_casebook("investigator")
         hands.follow("Eligibility")
         hands.write(**{"Judged as if included": day(self.start)})
@@ -157,7 +157,7 @@ class Typing:
         hands.away("Enter")
 
     def followed(self) -> None:
-        """Every visit after screening, as the page of each leads on to the next."""
+        """Hold or miss every visit after screening, in the order in which the pages lead on."""
         hands = self.open_casebook("coordinator")
         hands.follow(self.title(1))
         plans = [plan for plan in self.rules.visits if plan.kind != "screening"]
@@ -175,7 +175,7 @@ class Typing:
                 hands.away("Enter")
 
     def visited(self, visit: Visit, infusion: int | None) -> None:
-        """Enter the forms of a visit, some that need not be, and what was infused."""
+        """Enter the forms of a visit, some optional ones, and the infusion."""
         hands = self.by("coordinator")
         self.forms(visit)
         for asked in forms_of(self.patient.protocol, visit):
@@ -187,7 +187,7 @@ class Typing:
             self.infused(visit, infusion)
 
     def infused(self, visit: Visit, number: int) -> None:
-        """From the page of the visit: what happened at the bedside, then what was in the bag; and back."""
+        """Record the infusion at the bedside and its product, and return to the visit."""
         hands, on = self.by("coordinator"), day(visit.held_on)
         hands.to("The infusion at the bedside", key="Shift+Tab")
         hands.away("Enter")
@@ -204,7 +204,7 @@ class Typing:
         hands.follow("Forms of this visit")
 
     def prepared(self, number: int, on: str) -> None:
-        """The cell laboratory records the product; in an arm without cells there are none."""
+        """Record the product as the cell laboratory; an arm without cells has none."""
         hands = self.open_casebook("cell_laboratory")
         hands.follow(self.title(number))
         hands.follow("The infusion at the bedside")
@@ -224,16 +224,16 @@ class Typing:
 
     @property
     def weight(self) -> str:
-        """Return the weight that was typed last."""
+        """Return the weight typed last."""
         return [each["weight"] for each in self.typed.values() if isinstance(each.get("weight"), str)][-1]
 
     def million_cells(self) -> str:
-        """Return the cells of the target dose for the weight of the day, in millions."""
+        """Return the cells of the target dose for the current weight, in millions."""
         dose = Decimal(self.rules.dosing.cells_per_kg.target) * Decimal(self.weight) / 1_000_000
         return str(dose.quantize(Decimal(1), ROUND_FLOOR))
 
     def logged(self) -> None:
-        """Begin the logs that have something to tell, each with one row."""
+        """Enter one row in each log that applies to the patient."""
         support = self.typed["SCR", "respiratory_support"]["support"]
         course = Course(support, self.start, self.start + timedelta(days=30), None, self.invented.moment)
         for code, fixed in dict(reversed(list(log_rows(course)))).items():
@@ -284,7 +284,7 @@ class Typing:
         hands.away("Enter")
 
     def signed(self) -> None:
-        """The investigator signs every complete form with one password."""
+        """Sign every complete form with one password, as the investigator."""
         hands = self.open_casebook("investigator")
         hands.follow("Sign")
         hands.press("Tab", "Enter", "Tab")
@@ -299,7 +299,7 @@ class Typing:
 
 
 def one_line(value: Any) -> Any:
-    """Return answers without a line break: an input of one line takes none."""
+    """Return answers without line breaks: a one-line input does not accept them."""
     if isinstance(value, dict):
         return {name: one_line(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -309,7 +309,7 @@ def one_line(value: Any) -> Any:
 
 @pytest.mark.parametrize(("slug", "days_ago"), [(build.LIEGE, 100), (build.COVID_MSV, 200)])
 def test_a_patient_is_typed_without_a_mouse(walk, slug, days_ago):
-    """WCAG 2.1.1, 2.4.7, 2.4.11: what is typed is stored and complete; the focus is never lost, nor out of sight."""
+    """WCAG 2.1.1, 2.4.7, 2.4.11: all typed values are stored, all forms complete; the focus is never lost or hidden."""
     way = Typing(walk, slug, days_ago)
     way.screened()
     way.screening_entered()
@@ -334,17 +334,17 @@ def test_a_patient_is_typed_without_a_mouse(walk, slug, days_ago):
     )
     assert [each for each in way.by("coordinator").entered if each.tabs_before] == []
     assert [fault for hands in way.hands.values() for fault in hands.faults] == []
-    # htmx says so when a question is asked again before it is answered.
+    # htmx logs this when a check is requested again before the previous answer.
     assert [fault for fault in walk.faults if "htmx:" not in fault] == []
 
 
 def signed_records(way: Typing) -> list[Record]:
-    """Return the forms of the patient that carry a valid signature."""
+    """Return the forms of the patient with a valid signature."""
     return [record for record in Record.objects.filter(patient=way.patient).with_marks() if record.is_signed]
 
 
 def told(way: Typing) -> None:
-    """Print what it cost."""
+    """Print the number of keys and seconds."""
     entered = way.by("coordinator").entered
     keys, seconds = sum(each.keys for each in entered), sum(each.seconds for each in entered)
     print(f"{way.trial.slug}: {len(entered)} forms, {keys} keys, machine {seconds:.0f} s", end=", ")

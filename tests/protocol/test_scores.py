@@ -341,11 +341,6 @@ def test_a_part_that_was_not_read_is_named_and_one_out_of_range_refused() -> Non
 # --- measures and days
 
 
-def test_pressures_are_converted_exactly() -> None:
-    assert measures.mmhg_from_kpa(D(10)) == D("75.0062")
-    assert measures.mmhg_from_kpa(D("13.3")) == D("99.758246")
-
-
 def test_a_measure_names_each_value_it_lacks() -> None:
     pairs = [
         (measures.pao2_fio2, D(60), D(40)),

@@ -1,4 +1,4 @@
-"""The home page: patients and visits, tiles of each role, filters, in a bounded number of queries."""
+"""The home page: patients and visits, tiles of each role and filters, in a bounded number of queries."""
 
 import pytest
 from django.db import connection

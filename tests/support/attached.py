@@ -1,4 +1,4 @@
-"""A report attached to a form of a patient, as a browser sends it."""
+"""A report attached to a patient's form, sent like by a browser."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Forms entered through their verbs."""
+"""Forms entered by calling the domain functions."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def draft(place: FormPlace, by: User, values: dict[str, Any], base: int = 0, **m
 
 
 def included(patient: Patient) -> None:
-    """Put a patient into follow-up since the day after screening, every visit due."""
+    """Put a patient into follow-up from the day after screening, with every visit due."""
     day = patient.screened_on + timedelta(days=1)
     with acting(system="test"):
         Patient.objects.filter(pk=patient.pk).update(

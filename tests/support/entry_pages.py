@@ -1,4 +1,4 @@
-"""The page of a captured form, as a browser sends and shows it."""
+"""The entry page of a form, as a browser sends and shows it."""
 
 import re
 from typing import Any
@@ -28,7 +28,7 @@ def address(patient: Patient, form: str = "vitals", visit: str = "SCR", end: str
 
 
 def hidden(response: HttpResponse) -> dict[str, str]:
-    """The hidden inputs of a rendered form: the version, the protocol, the key."""
+    """Return the hidden inputs of a form: record version, protocol version and save key."""
     found = re.findall(r'<input type="hidden" name="(_\w+)" value="([^"]*)">', response.content.decode())
     return dict(found)
 

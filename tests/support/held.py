@@ -1,4 +1,4 @@
-"""Forms, visits, patients and trials that are frozen or locked."""
+"""Freeze and lock forms, visits, patients and trials."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The home page of a trial, as its roles see it."""
+"""The home page of a trial as its roles see it."""
 
 import re
 from datetime import date
@@ -17,7 +17,7 @@ HOME = f"/trials/{build.LIEGE}/"
 
 
 def queries_of(browser, url=HOME) -> int:
-    """Return how many statements a page takes."""
+    """Return the number of queries that a page runs."""
     with CaptureQueriesContext(connection) as captured:
         assert browser.get(url).status_code == 200
         return len(captured)

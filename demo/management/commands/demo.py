@@ -1,4 +1,4 @@
-"""`manage.py demo`: both protocols and invented patients in every stage, for training."""
+"""`manage.py demo`: load both protocols and invented patients in every stage, for training."""
 
 from argparse import ArgumentParser
 from pathlib import Path
