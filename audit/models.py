@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.db import models
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.trail import Trail
 
@@ -14,8 +15,8 @@ class Meaning(models.TextChoices):
     """What a signature says (21 CFR 11.50(a)(3))."""
 
     AUTHORSHIP = "authorship", _("Authorship")
-    REVIEW = "review", _("Review")
-    APPROVAL = "approval", _("Approval")
+    REVIEW = "review", pgettext_lazy("meaning of a signature", "Review")
+    APPROVAL = "approval", pgettext_lazy("meaning of a signature", "Approval")
     RESPONSIBILITY = "responsibility", _("Responsibility")
 
 
@@ -26,7 +27,7 @@ class Signature(models.Model):
     that neither the content nor the signature can be exchanged unnoticed (21 CFR 11.70).
     """
 
-    target_type = models.CharField(_("Signed"), max_length=60)
+    target_type = models.CharField(pgettext_lazy("what a signature is on", "Signed"), max_length=60)
     target_id = models.BigIntegerField(_("Target id"))
     trial_id = models.BigIntegerField(_("Trial id"), null=True)
     patient_id = models.BigIntegerField(_("Patient id"), null=True)

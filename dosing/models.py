@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from accounts.models import User
 from audit.trail import Concealed, Locks, Trail
@@ -131,7 +131,7 @@ class Infusion(models.Model):
     """One infusion at the bedside: only what both arms share."""
 
     class State(models.TextChoices):
-        PLANNED = "planned", _("Planned")
+        PLANNED = "planned", pgettext_lazy("status", "Planned")
         GIVEN = "given", _("Given")
         NOT_GIVEN = "not_given", _("Not given")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from audit import events, reading
 from audit.models import AccessEvent
@@ -14,9 +15,13 @@ from exports.paper.subjects import subject
 from patients.casebook.item_history import role_words
 
 KINDS = {
-    "created": lambda: _("Created"), "changed": lambda: _("Changed"), "deleted": lambda: _("Deleted"),
-    "signed": lambda: _("Signed"), "unsigned": lambda: _("Signature invalidated"), "access": lambda: _("Access"),
-}  # fmt: skip
+    "created": lambda: _("Created"),
+    "changed": lambda: pgettext("what was done", "Changed"),
+    "deleted": lambda: _("Deleted"),
+    "signed": lambda: pgettext("what was done", "Signed"),
+    "unsigned": lambda: _("Signature invalidated"),
+    "access": lambda: _("Access"),
+}
 
 
 def trail_part(patient_id: int, audience: Audience) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
 from audit.trail import Locks, Marks, Trail
@@ -25,8 +26,8 @@ class Visit(models.Model):
     """A planned, held or missed visit of one patient."""
 
     class State(models.TextChoices):
-        PLANNED = "planned", _("Planned")
-        HELD = "held", _("Held")
+        PLANNED = "planned", pgettext_lazy("status", "Planned")
+        HELD = "held", pgettext_lazy("status", "Held")
         MISSED = "missed", _("Missed")
         CANCELLED = "cancelled", _("No longer planned")
 
@@ -202,9 +203,9 @@ class Query(models.Model):
     """A question about one item of one record."""
 
     class State(models.TextChoices):
-        OPEN = "open", _("Open")
-        ANSWERED = "answered", _("Answered")
-        CLOSED = "closed", _("Closed")
+        OPEN = "open", pgettext_lazy("status of a query", "Open")
+        ANSWERED = "answered", pgettext_lazy("status of a query", "Answered")
+        CLOSED = "closed", pgettext_lazy("status of a query", "Closed")
 
     class Origin(models.TextChoices):
         CHECK = "check", _("Check")

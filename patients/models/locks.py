@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.trail import Trail
 from patients.models.captured import Record, Visit
@@ -31,8 +32,8 @@ class DataLock(models.Model):
         TRIAL = "trial", _("Trial")
 
     class Kind(models.TextChoices):
-        FREEZE = "freeze", _("Frozen")
-        LOCK = "lock", _("Locked")
+        FREEZE = "freeze", pgettext_lazy("status", "Frozen")
+        LOCK = "lock", pgettext_lazy("status", "Locked")
 
     level = models.CharField(_("Level"), max_length=10, choices=Level)
     kind = models.CharField(_("Kind"), max_length=10, choices=Kind)
@@ -105,7 +106,9 @@ class DataLock(models.Model):
 class UnlockRequest(models.Model):
     """Somebody asks to unlock; somebody else grants or refuses it (ACC-08)."""
 
-    lock = models.ForeignKey(DataLock, models.PROTECT, related_name="requests", verbose_name=_("Lock"))
+    lock = models.ForeignKey(
+        DataLock, models.PROTECT, related_name="requests", verbose_name=pgettext_lazy("noun", "Lock")
+    )
     asked_at = models.DateTimeField(_("Asked at"), default=timezone.now)
     asked_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("Asked by"))
     reason = models.TextField(_("Reason"))

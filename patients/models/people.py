@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.trail import Locks, Trail
 from patients.models.visibility import OfPatient, VisibleToMembers
@@ -33,7 +34,7 @@ class Patient(models.Model):
         ENDED = "ended", _("Study ended")
 
     class EndReason(models.TextChoices):
-        COMPLETED = "completed", _("Completed")
+        COMPLETED = "completed", pgettext_lazy("how the study ended", "Completed")
         DEATH = "death", _("Death")
         WITHDRAWAL = "withdrawal", _("Withdrawal")
         LOST = "lost", _("Lost to follow-up")

@@ -23,7 +23,11 @@ def record_consent(*, patient: Patient, type: str, version: str, given: Moment, 
     Raises ValidationError for an unknown type or version, or a time that has not come.
     """
     patient = held(patient)
-    require(patient, *OPEN_STATES, step=_("consent"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot consent: the status is “%(state)s”."),
+    )
     rules = patient.protocol.rules.consent
     if type not in rules.types:
         raise ValidationError({"type": _("This protocol does not accept a consent of this kind.")})
@@ -43,7 +47,11 @@ def record_consent(*, patient: Patient, type: str, version: str, given: Moment, 
 def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent:
     """Note that the patient can decide again: a consent given by somebody else must now be confirmed."""
     patient = held(patient)
-    require(patient, *OPEN_STATES, step=_("regain capacity"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot regain capacity: the status is “%(state)s”."),
+    )
     not_in_the_future(regained_on, patient.trial, "regained_on")
     consent = current_consent(patient)
     if consent is None or consent.type == Consent.Type.PATIENT:

@@ -62,19 +62,16 @@ def refuse_closed_place(record: Record | None, visit: Visit | None) -> None:
         )
 
 
-def require(patient: Patient, *states: str, step: str) -> None:
-    """Raise ValidationError unless the patient is in one of the states; `step` completes "cannot …"."""
+def require(patient: Patient, *states: str, refusal: str) -> None:
+    """Raise ValidationError unless the patient is in one of the states; `refusal` names %(patient)s and %(state)s."""
     refuse_when_closed(patient)
     if patient.state not in states:
-        raise ValidationError(
-            _("%(patient)s cannot %(step)s: the status is “%(state)s”.")
-            % {"patient": patient.code, "step": step, "state": State(patient.state).label}
-        )
+        raise ValidationError(refusal % {"patient": patient.code, "state": State(patient.state).label})
 
 
-def move(patient: Patient, to: str, *, step: str) -> None:
+def move(patient: Patient, to: str, *, refusal: str) -> None:
     """Change the state in memory. Raises ValidationError when no such step exists."""
-    require(patient, *(state for state, targets in TRANSITIONS.items() if to in targets), step=step)
+    require(patient, *(state for state, targets in TRANSITIONS.items() if to in targets), refusal=refusal)
     patient.state = to
 
 

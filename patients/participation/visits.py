@@ -64,7 +64,11 @@ def replan(patient: Patient, by: User, infusions: dict[int, date] | None = None)
 def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     """Record the day on which a visit took place."""
     patient = held(visit.patient)
-    require(patient, *OPEN_STATES, step=_("be seen"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot be seen: the status is “%(state)s”."),
+    )
     refuse_closed_place(None, visit)
     _refuse_cancelled(visit)
     refuse_without_reconsent(patient)
@@ -88,7 +92,11 @@ def _refuse_cancelled(visit: Visit) -> None:
 def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     """Record that a visit did not take place, and why."""
     patient = held(visit.patient)
-    require(patient, *OPEN_STATES, step=_("miss a visit"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot miss a visit: the status is “%(state)s”."),
+    )
     refuse_closed_place(None, visit)
     _refuse_cancelled(visit)
     if not reason.strip():
@@ -105,7 +113,11 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
 def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
     """Add a visit that the protocol does not plan; the same day with the same reason again is that visit."""
     patient = held(patient)
-    require(patient, *OPEN_STATES, step=_("have an unscheduled visit"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot have an unscheduled visit: the status is “%(state)s”."),
+    )
     refuse_without_reconsent(patient)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the patient was seen.")})

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
 from audit.sources import Filter
@@ -21,9 +22,9 @@ from trials.reader import reader_language
 
 KINDS = [
     ("created", _("Created")),
-    ("changed", _("Changed")),
+    ("changed", pgettext_lazy("what was done", "Changed")),
     ("deleted", _("Deleted")),
-    ("signed", _("Signed")),
+    ("signed", pgettext_lazy("what was done", "Signed")),
     ("unsigned", _("Signature invalidated")),
     ("access", _("Access")),
     ("review", _("Review of the trail")),

@@ -17,7 +17,24 @@ from protocol.document.document import Protocol
 from protocol.values.labels import unit_words
 from tests.support.invented import CLOSES, OPENS
 
-VOID = frozenset("area base br col embed hr img input link meta source track use wbr".split())
+VOID = frozenset(
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "source",
+        "track",
+        "use",
+        "wbr",
+    ]
+)
 # Attributes that no person meets: addresses, names of parts, how a page is drawn or sent.
 UNSPOKEN = re.compile(
     r"^(class|id|href|src|for|name|type|value|style|d|points|viewbox|role|lang|dir|action|method|rel|charset|content|"
