@@ -144,7 +144,7 @@ class ProtocolVersion(models.Model):
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="versions", verbose_name=_("Trial"))
     version = models.CharField(_("Version"), max_length=40)
     text = models.TextField(_("Text"))
-    sha256 = models.CharField(_("Sha256"), max_length=64)
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
     effective_from = models.DateField(_("Effective from"))
     loaded_at = models.DateTimeField(_("Loaded at"), default=timezone.now)
 

@@ -138,4 +138,4 @@ class _Words:
         if isinstance(node.value, bool):
             return str(node.value).lower()
         number = f"{node.value:g}"
-        return with_unit(number, item.unit if item else None)
+        return with_unit(number, item.unit if item else None, _)

@@ -47,7 +47,7 @@ def _told(entry: Entry, audience: Audience) -> dict[str, Any]:
         "subject": subject(entry),
         "changes": changes or [(label, "", value) for label, value in _details(entry)],
         "reason": entry.reason,
-        "origin": entry.origin,
+        "origin": str(events.ORIGIN_WORDS.get(entry.origin, entry.origin)),
     }
 
 
@@ -56,4 +56,5 @@ def _details(entry: Entry) -> Iterator[tuple[str, str]]:
     detail = events.told(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
     for name, value in detail.items():
         if value not in (None, "", {}, []):
-            yield name.replace("_", " "), str(value)
+            words = (_("Yes") if value else _("No")) if isinstance(value, bool) else str(value)
+            yield str(events.DETAIL_WORDS.get(name, name.replace("_", " "))), words

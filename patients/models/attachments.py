@@ -36,7 +36,7 @@ class Attachment(models.Model):
     name = models.CharField(_("File name"), max_length=120)
     kind = models.CharField(_("Kind"), max_length=10)
     size = models.PositiveIntegerField(_("Bytes"))
-    sha256 = models.CharField(_("SHA-256"), "SHA-256", max_length=64)
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Uploaded by")
     )

@@ -95,14 +95,14 @@ def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
     values = page.typed.values
     for item in page.place.form.items:
         if item.units and not item.is_calculated:
-            yield item.name, converted_words(values.get(item.name), item, language)
+            yield item.name, converted_words(values.get(item.name), item, language, _)
         if item.type == "rows":
             rows = values.get(item.name)
             stored = rows if isinstance(rows, list) else []
             sent = page.typed.rows.get(item.name, [])
             for column in (column for column in item.columns if column.units and not column.is_calculated):
                 for number, cells in zip(sent, stored, strict=False):
-                    words = converted_words(cells.get(column.name), column, language)
+                    words = converted_words(cells.get(column.name), column, language, _)
                     yield path(item.name, number, column.name), words
 
 

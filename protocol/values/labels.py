@@ -29,6 +29,15 @@ MISSING_WORDS = {
 PRINTED = {"Cel": "°C", "degF": "°F"}
 # Items of these units have a number and no unit: their label says what is counted.
 DIMENSIONLESS = frozenset({"score", "count", "ratio", "pH"})
+# Units that are words of a language; all others are written alike everywhere.
+UNIT_WORDS = {
+    "beats/min": gettext_noop("beats/min"),
+    "breaths/min": gettext_noop("breaths/min"),
+    "cells/uL": gettext_noop("cells/µL"),
+    "days": gettext_noop("days"),
+    "fraction": gettext_noop("fraction"),
+    "years": gettext_noop("years"),
+}
 FEWEST_DIGITS = 3
 _HALF_UP = Context(prec=400, rounding=ROUND_HALF_UP)
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -92,7 +101,7 @@ def display(value: Value | None, item: Item, language: str = "en", translate: Tr
     if item.type in ("date", "partial_date", "datetime"):
         return _moment_text(value, item, language)
     if item.type in ("integer", "decimal"):
-        return _number_words(value, item, language)
+        return _number_words(value, item, language, translate)
     return str(value)
 
 
@@ -125,24 +134,23 @@ def code_words(code: str, item: Item, language: str = "en", translate: Translate
     return item.choice(code).label.in_language(language) if code in item.codes else code
 
 
-def _number_words(value: Value, item: Item, language: str) -> str:
+def _number_words(value: Value, item: Item, language: str, translate: Translate) -> str:
     if not isinstance(value, Mapping):
-        return _with_unit(value, item.unit, language)
-    return (
-        f"{_with_unit(value['entered'], value['unit'], language)} ({own_unit_words(value, item, language)})"
-    )
+        return with_unit(number_text(value, language), item.unit, translate)
+    entered = with_unit(number_text(value["entered"], language), value["unit"], translate)
+    return f"{entered} ({own_unit_words(value, item, language, translate)})"
 
 
-def converted_words(value: Value | None, item: Item, language: str = "en") -> str:
+def converted_words(value: Value | None, item: Item, language: str = "en", translate: Translate = str) -> str:
     """What a number typed in another unit is in the item's own: `125 g/L`; "" when nothing was converted."""
     if not isinstance(value, Mapping) or value.get("unit") in (None, item.unit):
         return ""
-    return own_unit_words(value, item, language)
+    return own_unit_words(value, item, language, translate)
 
 
-def own_unit_words(value: Value, item: Item, language: str = "en") -> str:
+def own_unit_words(value: Value, item: Item, language: str = "en", translate: Translate = str) -> str:
     """A number in the item's own unit, whatever unit it was typed in: `81.74 kg` for `180.2 lb`."""
-    return with_unit(own_number(value, item, language), item.unit)
+    return with_unit(own_number(value, item, language), item.unit, translate)
 
 
 def own_number(value: Value, item: Item, language: str = "en") -> str:
@@ -170,25 +178,25 @@ def _rounded(number: Decimal, places: int) -> Decimal:
     return number.quantize(Decimal(1).scaleb(-places), context=_HALF_UP)
 
 
-def _with_unit(number: str, unit: str | None, language: str) -> str:
-    return with_unit(number_text(number, language), unit)
-
-
-def with_unit(words: str, unit: str | None) -> str:
+def with_unit(words: str, unit: str | None, translate: Translate = str) -> str:
     """A number in words with its unit; nothing follows the number of a score, a count or a ratio."""
-    printed = unit_words(unit or "")
+    printed = unit_words(unit or "", translate)
     return f"{words} {printed}" if printed else words
 
 
-def headed(label: str, unit: str | None) -> str:
+def headed(label: str, unit: str | None, translate: Translate = str) -> str:
     """A label with the unit, for the heading of a column."""
-    printed = unit_words(unit or "")
+    printed = unit_words(unit or "", translate)
     return f"{label} ({printed})" if printed else label
 
 
-@lru_cache(maxsize=512)
-def unit_words(unit: str) -> str:
+def unit_words(unit: str, translate: Translate = str) -> str:
     """A unit as it is printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`, none of `score`. Only for reading."""
+    return translate(UNIT_WORDS[unit]) if unit in UNIT_WORDS else _printed(unit)
+
+
+@lru_cache(maxsize=512)
+def _printed(unit: str) -> str:
     if unit in DIMENSIONLESS:
         return ""
     if unit in PRINTED:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
+from audit import events
 from audit.sources import Filter
 from audit.trail import tracked_columns, tracked_models, trail_of
 from patients.models import Patient
@@ -29,14 +30,7 @@ KINDS = [
     ("access", _("Access")),
     ("review", _("Review of the trail")),
 ]
-ORIGINS = [
-    ("web", _("Page")),
-    ("import", _("Import")),
-    ("api", _("API")),
-    ("task", _("Task")),
-    ("command", _("Command")),
-    ("system", _("System")),
-]
+ORIGINS = list(events.ORIGIN_WORDS.items())
 NOBODY = "-"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59})?", re.ASCII)
 ROW = re.compile(r"([a-z]+\.[a-z]+):(\d{1,18})", re.ASCII)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from dosing.dose import compare, shown_millions
 from dosing.models import Infusion
@@ -35,6 +35,10 @@ from trials.reader import reader_language
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
 PAST_END = 0.25
+RANGE_MARKS = {
+    "high": pgettext_lazy("above the range", "H"),
+    "low": pgettext_lazy("below the range", "L"),
+}
 VISIT_TIPS: dict[str, Promise] = {
     "late": gettext_lazy("%(visit)s: overdue, planned %(day)s"),
     Visit.State.PLANNED: gettext_lazy("%(visit)s: planned %(day)s"),
@@ -291,17 +295,14 @@ class Chart:
         judged = is_laboratory(form, item)
         limits = (float(item.soft.lowest), float(item.soft.highest)) if item.soft and not judged else None
         side = flag(last, item) if lies is None else lies.flag
-        mark = {
-            "high": f" {pgettext('above the range', 'H')}",
-            "low": f" {pgettext('below the range', 'L')}",
-        }.get(side, "")
+        mark = RANGE_MARKS.get(side, "")
         return lanes.Curve(
             title=item.label.in_language(self.language),
             note=self._unit_and_limits(item, lies, judged=judged),
             empty=_("no value yet"),
             readings=[reading for reading, _value, _lies in found],
             limits=limits,
-            last=f"{own_number(last, item, self.language)}{mark}" if found else "",
+            last=" ".join(filter(None, [own_number(last, item, self.language), str(mark)])) if found else "",
             number=number,
         )
 
@@ -310,7 +311,7 @@ class Chart:
         if lies is not None:
             in_range = range_words(lies.low, lies.high, "", self.language) if lies.has_range else ""
             expected = in_range or _("no reference range")
-        return " · ".join(filter(None, [unit_words(item.unit or ""), expected]))
+        return " · ".join(filter(None, [unit_words(item.unit or "", _), expected]))
 
     def _readings(
         self, form: Form, item: Item

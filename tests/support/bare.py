@@ -5,6 +5,7 @@ that the database holds in a column without a list of choices, which is what peo
 days, numbers, units and codes. A code of a list of choices is never data: a page has words for it.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
@@ -35,14 +36,30 @@ VOID = frozenset(
         "wbr",
     ]
 )
-# Attributes that no person meets: addresses, names of parts, how a page is drawn or sent.
-UNSPOKEN = re.compile(
-    r"^(class|id|href|src|for|name|type|value|style|d|points|viewbox|role|lang|dir|action|method|rel|charset|content|"
-    r"target|autocomplete|inputmode|enctype|form|formaction|scope|headers|width|height|x|y|cx|cy|r|rx|ry|x1|x2|y1|y2|"
-    r"transform|fill|stroke.*|text-anchor|dominant-baseline|xmlns.*|datetime|step|pattern|accept|list|tabindex|"
-    r"aria-(labelledby|describedby|controls|current|live|sort|owns|keyshortcuts|haspopup|errormessage)|"
-    r"hx-.*|data-bs-.*|nonce|media|sizes|translate|preserveaspectratio|maxlength|crossorigin|integrity|sort)$"
+# Attributes that are read to or by a person; the scripts hold no words of their own.
+SPOKEN = frozenset(
+    ["title", "alt", "placeholder", "label", "aria-label", "aria-description", "aria-roledescription",
+     "aria-valuetext", "aria-placeholder", "data-tip", "data-offline", "data-more", "data-warn", "data-confirm-text"]
+)  # fmt: skip
+NAMES = frozenset(
+    [
+        "Stroma",
+        "SHA-256",
+        "CDISC",
+        "CSV",
+        "UNS",
+        "AE",
+        "AR",
+        "SAE",
+        "SAR",
+        "SUSAR",
+        "Liège",
+        "Valladolid",
+        "BE",
+        "ES",
+    ]
 )
+BRACKETS = ((OPENS, CLOSES), ("‹", "›"))
 BUTTONS = frozenset({"submit", "button", "reset"})
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -50,9 +67,9 @@ _INNER = re.compile(rf"{OPENS}[^{OPENS}{CLOSES}]*{CLOSES}")
 _NAME = re.compile(r"‹[^‹›]*›")
 _DAYS = re.compile(
     r"\b(?:\d{1,2}|UNK)-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|UNK)"
-    r"(?:-(?:\d{4}|UNK))?\b|\bUTC\b|\bUNK\b"
+    r"(?:-(?:\d{4}|UNK))?\b|\bUTC\b|\bUNK\b|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
 )
-_MACHINE = re.compile(r"\b(?=\w*\d)[\w.+-]+\b|\b[a-z]\w*\.[a-z]\w*\b")
+_MACHINE = re.compile(r"(?<![\w.])/[\w./-]*|\b(?=\w*\d)[\w.+-]+\b|\b[a-z]\w*\.[a-z]\w*\b")
 
 
 class _Reader(HTMLParser):
@@ -72,7 +89,7 @@ class _Reader(HTMLParser):
             return
         for name, value in given.items():
             shown = name == "value" and tag == "input" and given.get("type") in BUTTONS
-            if shown or not UNSPOKEN.match(name):
+            if shown or name in SPOKEN:
                 self.found.append((f"{tag} {name}", value))
 
     def handle_endtag(self, tag: str) -> None:
@@ -88,40 +105,67 @@ class Data:
     """The texts of the database and of the protocol files that are no words of the application."""
 
     def __init__(self, protocols: Iterable[Protocol]) -> None:
-        said = {each for protocol in protocols for each in _said_by(protocol)} | set(_stored())
-        self._known = {tuple(_TOKEN.findall(each)) for each in said if _WORD.search(each)}
-        self._longest = max(map(len, self._known))
+        said = {each for protocol in protocols for each in _said_by(protocol)} | set(_stored()) | NAMES
+        self._known = {tokens for each in said if _WORD.search(each) and (tokens := tuple(_tokens(each)))}
+        self._said = [" ".join(each.split()) for each in said]
+        self._lengths: dict[str, list[int]] = {}
+        for tokens in sorted(self._known, key=len, reverse=True):
+            lengths = self._lengths.setdefault(tokens[0], [])
+            if len(tokens) not in lengths:
+                lengths.append(len(tokens))
 
     def bare(self, text: str) -> str:
         """Return what is left of a text when the invented language and the data are taken away."""
         while (shorter := _NAME.sub(" ", _INNER.sub(" ", text))) != text:
             text = shorter
         # The end of a text that was cut short is missing.
-        text = text.partition(OPENS)[0]
+        text = re.split(rf"[{OPENS}‹]", text)[0]
+        if "…" in text and any(each.startswith(text.partition("…")[0].strip()) for each in self._said):
+            return ""
         if not _WORD.search(text):
             return ""
-        text = _MACHINE.sub(" ", _DAYS.sub(" ", text))
-        rest = " ".join(self._without_known(_TOKEN.findall(text)))
+        rest = " ".join(self._without_known(_tokens(text)))
         return rest if _WORD.search(rest) else ""
 
     def _without_known(self, tokens: list[str]) -> Iterator[str]:
         """Yield the tokens that belong to no known text; the longest text that begins at a token is taken."""
         at = 0
         while at < len(tokens):
-            lengths = range(min(self._longest, len(tokens) - at), 0, -1)
+            lengths = self._lengths.get(tokens[at], [])
             length = next((each for each in lengths if tuple(tokens[at : at + each]) in self._known), 0)
             if not length:
                 yield tokens[at]
             at += length or 1
 
 
+def _tokens(text: str) -> list[str]:
+    """Return words and signs without days, numbers and codes that hold a digit."""
+    return _TOKEN.findall(_MACHINE.sub(" ", _DAYS.sub(" ", text)))
+
+
 def of_page(html: str, data: Data) -> Iterator[str]:
     """Yield the bare texts of a page."""
     reader = _Reader()
     reader.feed(html)
-    for where, text in reader.found:
+    for where, text in _whole(reader.found):
         if rest := data.bare(text):
             yield f"{where}: {rest}" if where else rest
+
+
+def _whole(found: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield attributes and texts; a text with an element inside it comes whole, one that was cut short as it is."""
+    waiting = ""
+    for where, text in found:
+        if where:
+            yield where, text
+            continue
+        waiting += text
+        whole = all(waiting.count(first) <= waiting.count(last) for first, last in BRACKETS)
+        if whole or text.rstrip().endswith("…"):
+            yield "", waiting
+            waiting = ""
+    if waiting:
+        yield "", waiting
 
 
 def _stored() -> Iterator[str]:
@@ -142,6 +186,9 @@ def _texts(value: Any) -> Iterator[str]:
         if len(value) < 500:
             yield value
     elif isinstance(value, dict):
+        # The trail shows what a JSON column holds as it is, keys and all.
+        yield json.dumps(value, ensure_ascii=False)
+        yield json.dumps({name: each for name, each in value.items() if name != "id"}, ensure_ascii=False)
         for each in value.values():
             yield from _texts(each)
     elif isinstance(value, list):
@@ -152,7 +199,7 @@ def _texts(value: Any) -> Iterator[str]:
 def _said_by(protocol: Protocol) -> Iterator[str]:
     trial = protocol.trial
     yield from (trial.short_title, trial.sponsor or "", trial.site.name, trial.site.time_zone)
-    for form in protocol.forms.values():
-        for item in form.items:
-            for unit in (item.unit, *(column.unit for column in item.columns)):
-                yield unit_words(unit or "")
+    items = [item for form in protocol.forms.values() for item in form.items]
+    for item in items + [column for item in items for column in item.columns]:
+        for unit in (item.unit or "", *(item.units or ())):
+            yield unit_words(unit)

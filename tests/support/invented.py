@@ -87,6 +87,11 @@ def _compiled(messages: Mapping[str, str]) -> bytes:
     return head + struct.pack(f"<{4 * len(pairs)}I", *tables[0], *tables[1]) + body
 
 
+def active() -> translation.override:
+    """Speak the language in this process, where it is installed."""
+    return translation.override(LANGUAGE)
+
+
 @contextmanager
 def spoken(folder: Path) -> Iterator[None]:
     """Install the language, and no other than English beside it; mark the names of protocol files."""
