@@ -200,6 +200,5 @@ def _said_by(protocol: Protocol) -> Iterator[str]:
     trial = protocol.trial
     yield from (trial.short_title, trial.sponsor or "", trial.site.name, trial.site.time_zone)
     items = [item for form in protocol.forms.values() for item in form.items]
-    for item in items + [column for item in items for column in item.columns]:
-        for unit in (item.unit or "", *(item.units or ())):
-            yield unit_words(unit)
+    for asked in items + [column for item in items for column in item.columns]:
+        yield from (unit_words(unit) for unit in (asked.unit or "", *(each.unit for each in asked.units)))
