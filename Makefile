@@ -1,4 +1,4 @@
-# What a person does with Stroma. `make help` lists it.
+# The commands of the project. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +28,7 @@ $(VENV)/test: requirements/test.txt $(VENV)/base
 run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with invented patients
 	@tools/start $(BIN)
 
-# Two browsers at once are slower than one: the walks run after the rest, one by one.
+# Browser tests run after the others, one at a time: two browsers at once are slower than one.
 TESTS = sh -c '$(BIN)/pytest -n auto --dist worksteal -m "not browser" && $(BIN)/pytest -m "$(WALKS)"'
 test: WALKS := browser
 test-postgres: WALKS := browser and not keyboard

@@ -1,7 +1,7 @@
-"""Electronic signatures: the password again, a meaning, a printed name, a time and a hash of what was signed.
+"""Electronic signatures: password, meaning, printed name, time, and a hash of the signed content.
 
-A signature belongs to one row and to its content as stored. Any later change of that content invalidates it
-in the same statement (`audit.triggers`), whatever wrote it; it is never deleted (21 CFR 11.50, 11.70, .200).
+A signature belongs to one row and to its content as stored. Any later change of that content invalidates it in the
+same statement (`audit.triggers`), on every write path; it is never deleted (21 CFR 11.50, 11.70, 11.200).
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ MANIFEST = (
 
 
 class SignatureState(models.TextChoices):
-    """What a signature is worth now."""
+    """Current state of a signature."""
 
     VALID = "valid", gettext_lazy("Valid")
     INVALIDATED = "invalidated", gettext_lazy("Invalidated by a later change")
@@ -47,11 +47,11 @@ def sign(*, target: Any, meaning: str, password: str, by: Any, zone: str = "UTC"
 def sign_many(
     *, targets: Sequence[Any], meaning: str, password: str, by: Any, zone: str = "UTC"
 ) -> list[Signature]:
-    """Sign rows of one model with one password: one signature each, all or none.
+    """Sign rows of one model with one password: one signature per row, all or none.
 
-    What is signed is the stored row, read and locked here, not the object in hand. `zone` is the site's, for
-    the offset shown with the time. Raises ValidationError for a wrong password (recorded; after five in
-    fifteen minutes every attempt is refused), for an unverified identity, for an unknown meaning.
+    The stored row is signed, read and locked here, not the object passed in. `zone` is the time zone of the site, shown
+    with the time. Raises ValidationError for an unknown meaning, an unverified identity, or a wrong password; wrong
+    passwords are recorded, and after five in fifteen minutes every attempt is refused.
     """
     if meaning not in Meaning.values:
         raise ValidationError({"meaning": _("Choose what your signature means.")})
@@ -60,17 +60,18 @@ def sign_many(
     made = Signature.objects.bulk_create(
         _signature(target, meaning=meaning, by=by, zone=zone) for target in _stored(targets)
     )
+    # Robust: a failing seal must not make a stored signature look refused.
     transaction.on_commit(lambda: seals.seal(reason="signature"), robust=True)
     return made
 
 
 def verify(signature: Signature) -> SignatureState:
-    """Recompute both hashes and say what the signature is worth. One query."""
+    """Recompute both hashes and return the state of the signature. One query."""
     return next(standing for _signature, standing in verify_many([signature]))
 
 
 def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, SignatureState]]:
-    """Yield each signature with what it is worth. One query per signed model."""
+    """Yield each signature with its state. One query per signed model."""
     wanted: dict[str, set[int]] = {}
     for signature in signatures:
         wanted.setdefault(signature.target_type, set()).add(signature.target_id)
@@ -97,12 +98,12 @@ def _standing(signature: Signature, target: Any) -> SignatureState:
 
 
 def content_hash(target: Any) -> str:
-    """Return the SHA-256 of what a signature on this row covers: the row it is, and its content."""
+    """Return the SHA-256 of the signed content: the identity of the row and its content."""
     return sha256({"of": [target._meta.label_lower, target.pk], "content": target.signed_content()})
 
 
 def manifest_hash(signature: Signature) -> str:
-    """Return the SHA-256 of who signed which content when, as what and with which meaning."""
+    """Return the SHA-256 of signer, time, role, meaning, row and content hash."""
     return sha256({name: getattr(signature, name) for name in MANIFEST})
 
 
@@ -130,7 +131,7 @@ def _require_password(password: str, by: Any, targets: Sequence[Any]) -> None:
 
 
 def recent_failures(by: Any) -> int:
-    """Return how many wrong passwords this person gave when signing, within fifteen minutes."""
+    """Return the number of wrong passwords this user entered when signing in the last fifteen minutes."""
     return events.count_recent(kind=events.AccessKind.SIGNING_FAILED, user=by, within=ATTEMPTS_WITHIN)
 
 
@@ -141,11 +142,12 @@ def _refuse(kind: str, by: Any, targets: Sequence[Any]) -> None:
 
 
 def _stored(targets: Sequence[Any]) -> list[Any]:
-    """Read and lock the rows: a change that is on its way waits, then invalidates the signature."""
+    """Read and lock the rows. A concurrent change waits for the lock and then invalidates the signature."""
     if not targets:
         return []
     model = type(targets[0])
     rows = model._base_manager.select_for_update(of=("self",)).select_related(*_relations(model))
+    # Locked in key order, so that two signers of the same rows cannot deadlock.
     found = rows.order_by("pk").in_bulk([target.pk for target in targets])
     return [found[target.pk] for target in targets]
 

@@ -1,4 +1,4 @@
-"""Rows of many tables, each with the row before it, in one statement: as JSON arrays, on either database."""
+"""Load rows of many tables, each with the row before it, in one statement, as JSON arrays on either database."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from audit.sources import Source
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One row of a source, and the row of the same history before it."""
+    """One row of a source, and the row before it in the same history."""
 
     row: Any
     before: Any
@@ -46,6 +46,7 @@ def _select(source: Source, keys: list[int]) -> str:
 
 def _before(source: Source) -> str:
     if source.of is None:
+        # PostgreSQL needs the same column types in every part of a UNION.
         return "NULL" if connection.vendor == "sqlite" else "NULL::jsonb"
     table, key = source.model._meta.db_table, source.of._meta.pk.column
     return (
@@ -60,6 +61,7 @@ def _array(model: type[models.Model], row: str) -> str:
 
 
 def _column(field: Any, name: str) -> str:
+    # As text: a JSON number would be read as a binary float.
     if isinstance(field, models.DecimalField):
         return f"CAST({name} AS TEXT)"
     if isinstance(field, models.DateTimeField) and connection.vendor == "postgresql":

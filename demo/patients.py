@@ -169,9 +169,9 @@ class Populator:
         by = self.people["coordinator"]
         try:
             verb = saving.save_draft if draft else saving.complete
-            saved = verb(place=place, values=values, base_version=0, by=by)
+            saved = verb(saving.Entry(place=place, values=values, base_version=0), by=by)
         except saving.NotComplete:
-            saved = saving.save_draft(place=place, values=values, base_version=0, by=by)
+            saved = saving.save_draft(saving.Entry(place=place, values=values, base_version=0), by=by)
         casebook.records.append(saved.record)
 
     def follow(self, patient: Patient, story: Story, day: date) -> None:

@@ -6,7 +6,7 @@ class DosingConfig(AppConfig):
     verbose_name = "Dosing"
 
     def ready(self) -> None:
-        """Listen to what happens to patients, and tell of infusions."""
+        """Connect the signals of `patients` and register the infusions as milestones."""
         from dosing import allocation, milestones, product, schedule, signature_scope
         from dosing.signals import infusion_given
         from patients import signals

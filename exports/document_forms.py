@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exports.models import Document
 from patients.models import Patient
-from trials.date_fields import DayField
+from trials.date_fields import DayField, on_clock_of
 from trials.models import ProtocolVersion, Trial
 
 Kind = Document.Kind
@@ -77,13 +77,12 @@ class VisitReportForm(DocumentForm):
 
     kinds = (Kind.VISIT_REPORT,)
     kind = forms.ChoiceField(widget=forms.HiddenInput, initial=Kind.VISIT_REPORT.value)
-    since = DayField(label=_("From"), zone="UTC")
-    until = DayField(label=_("To"), zone="UTC")
+    since = DayField(label=_("From"))
+    until = DayField(label=_("To"))
 
     def offer(self) -> None:
         """Set the site's time zone."""
-        for name in ("since", "until"):
-            self.fields[name].zone = self.trial.rules.trial.site.time_zone  # type: ignore[attr-defined]
+        on_clock_of(self, self.trial.rules.trial.site.time_zone)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a period that ends before it begins."""

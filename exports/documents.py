@@ -62,7 +62,15 @@ class Copy:
 
 
 def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: int | None = None) -> str:
-    """Write the file and return the SHA-256 of its data. Raises NotPrinted if that fails."""
+    """Write the file in the language of its audience and return the SHA-256 of its data.
+
+    Raises NotPrinted if that fails.
+    """
+    with translation.override(copy.audience.language):
+        return _write(copy, out, progress, most)
+
+
+def _write(copy: Copy, out: Path, progress: Progress, most: int | None) -> str:
     at = timezone.now()
     making = Making(at=at, at_words=copy.audience.instant(at), by=copy.by)
     told: dict[str, Any] = {"audience": copy.audience, "making": making, "out": out}

@@ -16,8 +16,8 @@ from safety import choices, reporting
 from safety.event_checks import EventAnswers, answers_of
 from safety.models import AdverseEvent
 from trials.date_fields import MomentField
+from trials.reader import shown_moment
 
-ANY_PRECISION = ("year", "month", "day", "minute")
 GRADES = [
     ("1", _("1 Mild")),
     ("2", _("2 Moderate")),
@@ -138,7 +138,9 @@ class AmendForm(EventForm):
 def shown_answers(event: AdverseEvent, zone: str) -> dict[str, Any]:
     """Return the stored answers of an event as form initial values."""
     answers: dict[str, Any] = dict(answers_of(event, zone))
-    shown = {name: value.display() if isinstance(value, Moment) else value for name, value in answers.items()}
+    shown = {
+        name: shown_moment(value) if isinstance(value, Moment) else value for name, value in answers.items()
+    }
     return {**shown, "grade": str(event.grade), "seriousness": sorted(event.seriousness)}
 
 
@@ -208,7 +210,7 @@ def _in_words(field: forms.BoundField, value: Any) -> str:
 
 def _story_fields(zone: str) -> dict[str, forms.Field]:
     when = _("dd-MMM-yyyy hh:mm, or the part that is known")
-    moment: dict[str, Any] = {"zone": zone, "precisions": ANY_PRECISION}
+    moment: dict[str, Any] = {"zone": zone, "partial": True}
     return {
         "term": forms.CharField(
             label=_("Event"), max_length=200, help_text=_("One diagnosis or symptom, in the source's words.")

@@ -20,7 +20,7 @@ from safety.classification import FATAL, Class, EventFinding, death_differs
 from safety.clocks import ClockReading, Span, Stage
 from safety.models import AdverseEvent
 from safety.timing import TimeSinceInfusion
-from trials.reader import reader_language
+from trials.reader import shown_moment
 
 CLASS_TITLES: dict[str, str | Promise] = {
     Class.AE: gettext_lazy("Adverse event"),
@@ -114,10 +114,10 @@ class Wording:
             Fact("outcome", _("Outcome"), event.get_outcome_display()),
             Fact("action_taken", _("Action taken with the product"), event.get_action_taken_display()),
             Fact("aesi", _("Special interest"), self.interests.get(event.aesi, event.aesi)),
-            Fact("aware", _("Site learned of the event"), _stored(event.aware)),
-            Fact("serious_aware", _("Site learned that it is serious"), _stored(event.serious_aware)),
+            Fact("aware", _("Site learned of the event"), shown_moment(event.aware)),
+            Fact("serious_aware", _("Site learned that it is serious"), shown_moment(event.serious_aware)),
             Fact("due_at", _("Report due"), self.instant(event.due_at) if event.due_at else ""),
-            Fact("reported", _("Reported to the sponsor"), _stored(event.reported)),
+            Fact("reported", _("Reported to the sponsor"), shown_moment(event.reported)),
             Fact("late_reason", _("Reason for the late report"), event.late_reason),
             Fact("in_error_reason", _("Entered in error because"), event.in_error_reason),
             Fact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
@@ -127,12 +127,12 @@ class Wording:
     def _dated(self, moment: Moment | None, patient: Patient) -> str:
         if moment is None:
             return ""
-        shown, number = moment.display(_language()), self.study_day(moment, patient)
+        shown, number = shown_moment(moment), self.study_day(moment, patient)
         return f"{shown} · {number}" if number else shown
 
     def instant(self, moment: datetime) -> str:
         """Return an instant in the site's time zone."""
-        return Moment.from_datetime(moment, self.zone).display(_language())
+        return shown_moment(moment, self.zone)
 
 
 def day_zero(patient: Patient, rules: Protocol) -> date | None:
@@ -214,7 +214,8 @@ def _death_words(event: AdverseEvent) -> list[str]:
     day = Moment.from_iso(died, event.patient.protocol.rules.trial.site.time_zone) if died else None
     if day is None or not death_differs(event.outcome, event.end_moment, day):
         return []
-    return [_("A form says that the patient died on %(day)s: a fatal event ends on that day.") % {"day": day}]
+    text = _("A form says that the patient died on %(day)s: a fatal event ends on that day.")
+    return [text % {"day": shown_moment(day)}]
 
 
 def since_text(since: TimeSinceInfusion) -> str:
@@ -241,11 +242,3 @@ def counted(number: int) -> str:
 def lines(parts: list[str]) -> SafeString:
     """Return the non-empty parts, each in a block of its own."""
     return format_html_join("", "<div>{}</div>", ((part,) for part in parts if part))
-
-
-def _stored(text: str) -> str:
-    return Moment.from_iso(text).display(_language()) if text else ""
-
-
-def _language() -> str:
-    return reader_language()

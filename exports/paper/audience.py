@@ -4,11 +4,11 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.utils.formats import date_format
-
 from audit.change_labels import Reader
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
+from protocol.values.site_clock import minutes_east
+from protocol.values.writing import day_text, second_text
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
@@ -72,20 +72,12 @@ class Audience:
         if at is None:
             return ""
         local = at.astimezone(self.trial.zone)
-        return f"{local:%d}-{date_format(local, 'M')}-{local:%Y %H:%M:%S} {local.isoformat()[-6:]}"
+        return second_text(local, self.language, minutes_east(local))
 
     def moment(self, stored: str) -> str:
         """Return an entered date or time as text; a time has its offset."""
-        moment = Moment.from_iso(stored) if stored else None
-        if moment is None:
-            return ""
-        shown = moment.display(self.language)
-        if moment.precision != "minute":
-            return shown
-        # The stored text ends with the offset, followed by the zone in brackets.
-        offset = moment.iso.partition("[")[0][-6:]
-        return shown if shown.endswith(offset) else f"{shown} {offset}"
+        return Moment.from_iso(stored).display_with_offset(self.language) if stored else ""
 
     def day(self, day: date | None) -> str:
         """Return a date as text; empty for None."""
-        return Moment.from_date(day).display(self.language) if day else ""
+        return day_text(day, self.language) if day else ""

@@ -92,7 +92,7 @@ def _row(line: ReadLine, past: Mapping[str, Past], forms: Sequence[Form], audien
     }
     if line.file is not None and audience.sees_files:
         row |= {
-            "value": f"{line.file['name']} ({file_words(line.file)})",
+            "value": f"{line.file['name']} ({file_words(line.file, audience.language)})",
             "note": f"SHA-256 {line.file['sha256']}",
         }
     elif line.file is not None:

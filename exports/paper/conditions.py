@@ -21,6 +21,7 @@ from protocol.expressions.syntax import (
     parse,
 )
 from protocol.values.labels import code_words, with_unit
+from protocol.values.writing import number_text
 
 COMPARED: dict[str, Callable[[], str]] = {
     "==": lambda: _("is"), "!=": lambda: _("is not"), "<": lambda: _("is below"), "<=": lambda: _("is at most"),
@@ -137,5 +138,5 @@ class _Words:
             return f"“{code_words(node.value, item, self.language, _) if item else node.value}”"
         if isinstance(node.value, bool):
             return str(node.value).lower()
-        number = f"{node.value:g}"
+        number = number_text(f"{node.value:g}", self.language)
         return with_unit(number, item.unit if item else None, _)

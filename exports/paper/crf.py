@@ -12,8 +12,9 @@ from exports.paper.casebook import trial_facts, trial_words
 from exports.paper.conditions import in_words
 from exports.paper.typesetting import Making, typeset
 from protocol.document.document import Protocol
-from protocol.document.items import Form, Item
+from protocol.document.items import Form, Item, Limits
 from protocol.values.labels import MISSING_WORDS, YES_NO_WORDS, unit_words
+from protocol.values.writing import number_text
 from trials.models import ProtocolVersion
 
 EMPTY_ROWS = 6
@@ -125,6 +126,12 @@ def item_part(item: Item, form: Form, rules: Protocol, language: str, annotated:
     }
 
 
+def _limits(limits: Limits | None, language: str) -> str:
+    if limits is None:
+        return ""
+    return " – ".join(number_text(f"{bound:f}", language) for bound in (limits.lowest, limits.highest))
+
+
 def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[tuple[str, str]]:
     """Return the annotation of an item: storage, codes, limits and conditions."""
     told = [
@@ -136,8 +143,8 @@ def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[t
             ", ".join([item.unit or "", *(each.unit for each in item.units)]) if item.units else item.unit,
         ),
         (_("Codes"), ", ".join(item.codes)),
-        (_("Possible"), f"{item.hard.lowest:f} – {item.hard.highest:f}" if item.hard else ""),
-        (_("Expected"), f"{item.soft.lowest:f} – {item.soft.highest:f}" if item.soft else ""),
+        (_("Possible"), _limits(item.hard, language)),
+        (_("Expected"), _limits(item.soft, language)),
         (_("Missing"), ", ".join(item.missing) if not item.is_calculated else ""),
         (_("Required"), _required(item, form, rules, language)),
         (_("Asked if"), in_words(item.shown_when, rules, form, language)),

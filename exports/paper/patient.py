@@ -13,7 +13,7 @@ from django.utils.translation import pgettext
 
 from audit.change_labels import column_changes
 from audit.sources import hidden_signatures
-from dosing.labels import infusion_facts, millions, product_facts, said_number
+from dosing.labels import infusion_facts, millions, product_facts
 from dosing.models import Infusion, Preparation
 from exports.paper import past
 from exports.paper.audience import Audience
@@ -29,6 +29,7 @@ from protocol.values.reference_ranges import Readings
 from safety.labels import CLASS_TITLES, Wording
 from safety.models import AdverseEvent
 from trials.models import ProtocolVersion
+from trials.reader import shown_number
 
 Facts = list[tuple[str, str]]
 
@@ -304,7 +305,7 @@ class PatientPaper:
         return {row.infusion_id: self._product(row, changed.get(row.pk, [])) for row in rows}
 
     def _product(self, row: Preparation, changed: Sequence[Part]) -> Part:
-        dose = said_number(millions(row.cells_per_kg))
+        dose = shown_number(millions(row.cells_per_kg))
         facts = _told(
             *product_facts(row),
             (_("Dose per kg"), f"{dose} ×10⁶/kg · {row.get_dose_finding_display()}" if dose else ""),

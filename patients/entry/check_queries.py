@@ -1,4 +1,4 @@
-"""Queries that a check raises by itself: opened for an unlikely value, closed when corrected or confirmed."""
+"""Queries of edit checks: opened for an unlikely value, closed when the value is corrected or confirmed."""
 
 from collections.abc import Mapping
 
@@ -30,10 +30,10 @@ def reconcile(
     fresh_record: bool,
     by: User,
 ) -> None:
-    """Bring the queries of the checks in line with what the checks say now.
+    """Open and close the queries of edit checks on a record so that they match the current findings.
 
-    confirmed: reasons by path, why an unusual value is right. changed: items whose value this save changed;
-    a query that was settled is raised again only when one of its inputs changed since.
+    soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is right.
+    changed: items whose value this save changed; a closed query is raised again only if one of its inputs changed.
     """
     rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
     known = {(query.item, query.check_id): query for query in rows}
@@ -55,6 +55,7 @@ def reconcile(
 
 def _write(opened: list[Query], answered: list[Query], corrected: list[Query], by: User) -> None:
     closing = ["state", "closed_at", "closed_because"]
+    # Confirming a value is the person's act; the rest the system does on the person's behalf (AUD-10).
     if answered:
         Query.objects.bulk_update(answered, closing)
     with acting(user=by, system="checks"):
@@ -65,7 +66,10 @@ def _write(opened: list[Query], answered: list[Query], corrected: list[Query], b
 
 
 def _key(finding: CheckFinding, form: Form) -> Key:
-    """The item and the check; a cell is told by its row and column in the check, its item is the table."""
+    """Return the item and the check id of a finding's query.
+
+    For a cell the item is its table, and the check id ends with `@row.column`, both counted from 1.
+    """
     item, _dash, cell = finding.item.partition("-")
     if not cell:
         return item, finding.check
@@ -97,7 +101,7 @@ def _closed(query: Query, reason: str) -> Query:
 
 
 def close_all(*, record: Record, because: str) -> None:
-    """Close every open query of a record that was struck out."""
+    """Close every query of a struck-out record that is not closed, with the reason `because`."""
     open_ones = [
         _closed(query, because) for query in Query.objects.filter(record=record).exclude(state=State.CLOSED)
     ]

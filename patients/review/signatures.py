@@ -1,7 +1,7 @@
-"""An investigator signs captured forms, a visit or a casebook: one password for all of it (SIG-01).
+"""The signatures of investigators on captured forms, visits and casebooks: one password for all of it (SIG-01).
 
-A signature on a visit or a casebook also signs each form in it that carries no valid signature. So a later
-change puts back on the list what was changed, with its visit and its casebook, and nothing else (SIG-02).
+A signature on a visit or a casebook also signs each form in it that has no valid signature. A later change of a
+form therefore invalidates the signatures on the form, its visit and its casebook, and no others (SIG-02).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ Versions = Mapping[int, int]
 
 
 def unsigned(patient: Patient) -> list[Record]:
-    """Return the complete forms that no valid signature covers, with their marks, in the order of the visits."""
+    """Return the complete forms without a valid signature, with their marks, in the order of the visits."""
     return in_force(patient, state=Record.State.COMPLETE, is_signed=False)
 
 
@@ -40,6 +40,7 @@ def in_force(patient: Patient, **only: Any) -> list[Record]:
 
 def _place(record: Record) -> tuple[Any, ...]:
     visit = record.visit
+    # The rows of logs belong to no visit: they come last.
     at = (visit.position, visit.number) if visit else (99_999, 0)
     return (*at, record.form, record.repeat)
 
@@ -48,7 +49,8 @@ def _place(record: Record) -> tuple[Any, ...]:
 def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: User) -> list[Signature]:
     """Sign complete forms with one password: all of them, or none.
 
-    Raises ValidationError for a form that is locked, not complete or changed since, and for a wrong password.
+    Raises ValidationError without a form, for one that is locked, not complete or changed since it was read, and for
+    a wrong password.
     """
     if not records:
         raise ValidationError(_("Choose at least one form."))
@@ -58,6 +60,7 @@ def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: 
         .select_related("protocol", "visit", "patient__trial")
         .filter(pk__in=list(seen))
     )
+    # Checked on the locked rows: a colleague may have changed a form since it was read.
     for row in rows:
         refuse_when_locked(row.patient)
         refuse_locked_place(row, row.visit)
@@ -68,9 +71,10 @@ def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: 
 
 @transaction.atomic
 def sign_visit(*, visit: Visit, seen: Versions, meaning: str, password: str, by: User) -> Signature:
-    """Sign a visit: its day and every form of it. `seen` are the versions of the forms that were read.
+    """Sign a visit: its facts and all its forms. `seen`: by record key, the versions that were read.
 
-    Raises ValidationError for a visit that was not held, with a form that is not complete or was changed since.
+    Raises ValidationError for a visit that was not held or is locked, a form that is not complete or was changed, added
+    or struck out since, and a wrong password.
     """
     patient = held(visit.patient)
     refuse_when_locked(patient)
@@ -84,9 +88,10 @@ def sign_visit(*, visit: Visit, seen: Versions, meaning: str, password: str, by:
 
 @transaction.atomic
 def sign_casebook(*, patient: Patient, seen: Versions, meaning: str, password: str, by: User) -> Signature:
-    """Sign everything that was captured of a patient. `seen` are the versions of the forms that were read.
+    """Sign the whole casebook of a patient. `seen`: by record key, the versions that were read.
 
-    Raises ValidationError when a form is not complete or was changed since.
+    Raises ValidationError for a form that is not complete or was changed, added or struck out since, and a wrong
+    password.
     """
     patient = held(patient)
     refuse_when_locked(patient)
@@ -122,7 +127,7 @@ def _refuse(record: Record, seen: Versions) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ChangesSinceSignature:
-    """One item that changed after a form was signed last: who, why, and the values before and after."""
+    """One item that changed after the last signature on its form: the values before and after, who and why."""
 
     label: str
     old: str
@@ -132,7 +137,7 @@ class ChangesSinceSignature:
 
 
 def changes_since_signature(records: Sequence[Record]) -> dict[int, list[ChangesSinceSignature]]:
-    """Return by form what changed since its last signature; a form never signed is not there. Two queries."""
+    """Return by record key the changes since the last signature; a form never signed is absent. Two queries."""
     rows = Signature.objects.filter(
         target_type="patients.record", target_id__in=[record.pk for record in records]
     )

@@ -1,4 +1,4 @@
-"""Addresses of the patients room."""
+"""Addresses of patients, visits, captured forms, queries, marks, signatures and locks."""
 
 from django.urls import include, path
 

@@ -1,10 +1,9 @@
-"""Expressions of a protocol: criteria, checks, skip logic and calculations. The only module that knows CEL.
+"""Compiled expressions of a protocol: criteria, checks, skip logic and calculations. The only module that uses CEL.
 
-``compile_expression`` checks an expression against the names it may use and compiles it once;
-`Expression.evaluate` answers true, false, a number or a text, or `Undetermined` when what is known does not
-decide (three-valued logic after Kleene). Logic, comparison and arithmetic are CEL's; what CEL has no values
-for (captured answers, partial dates, repeating rows) is resolved beforehand and enters as plain variables,
-absent when undecided.
+``compile_expression`` checks an expression against the names it may use and compiles it once. `Expression.evaluate`
+returns True, False, a number or a text, or `Undetermined` if the known values do not decide (Kleene's three-valued
+logic). CEL evaluates logic, comparison and arithmetic. What CEL has no values for (missing answers, partial dates,
+repeating rows) is resolved first and passed as plain variables, left out when undecided.
 """
 
 import decimal
@@ -49,7 +48,7 @@ from protocol.expressions.syntax import (
 from protocol.expressions.types import Names, history_target, kind_of, row_names
 from protocol.expressions.writing import Writer, history_paths, paths
 
-# The package would import its command line and all that draws a terminal: 9 MB for every worker, and never used.
+# Importing cel also imports its command line and a terminal library: 9 MB per worker, never used here.
 sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
 cel: Any = import_module("cel")
 
@@ -73,13 +72,13 @@ __all__ = [
 
 
 class Values(Protocol):
-    """Captured answers by name: a dict of JSON values, or a `protocol.expressions.rules.Scope`."""
+    """Captured values by name: a dict of JSON values, or a `protocol.expressions.rules.Scope`."""
 
     def get(self, name: str, /) -> Any: ...
 
 
 class Undetermined:
-    """What is known does not decide. Neither true nor false: using it as a condition raises TypeError."""
+    """The known values do not decide. Neither true nor false: using it as a condition raises TypeError."""
 
     __slots__ = ("_ask", "_needs")
 
@@ -91,7 +90,7 @@ class Undetermined:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The names whose values could decide it, in the order of the expression."""
+        """Names whose values could decide it, in the order of the expression. Computed at first use."""
         if self._ask is not None:
             self._needs, self._ask = self._ask(), None
         return self._needs
@@ -115,7 +114,7 @@ Result = bool | Decimal | str | Undetermined
 class Expression:
     """A compiled expression.
 
-    ``references`` are the names it reads; ``previous`` and ``last`` those it reads from earlier records.
+    ``references`` are the names it reads; ``previous`` and ``last`` are the names it reads from earlier records.
     """
 
     def __init__(
@@ -131,9 +130,9 @@ class Expression:
         self.last = frozenset(history_paths(tree, "last"))
 
     def evaluate(self, values: Values | Mapping[str, Any]) -> Result:
-        """True, False, a Decimal (rounded half up to ``decimals``), a text, or `Undetermined`.
+        """Return True, False, a Decimal (rounded half up to ``decimals``), a text, or `Undetermined`.
 
-        ``values`` are captured answers as JSON by name; the past by ``previous(item)`` and ``last(item)``.
+        ``values`` maps names to captured JSON values; earlier values are named ``previous(item)`` and ``last(item)``.
         """
         value = self._whole.value(values)
         if value is ABSENT:
@@ -159,10 +158,10 @@ def compile_expression(
     zone: str = "UTC",
     definitions: Mapping[str, str] | None = None,
 ) -> Expression:
-    """Compile ``source`` for the ``names`` it may use. Raises ExpressionError with the column of the mistake.
+    """Compile ``source`` for the ``names`` it may use. Raises ExpressionError with the column.
 
-    ``gives`` is the kind it must have, ``decimals`` what a number is rounded to. ``definitions`` are the
-    sources behind the names ``definition.…``; ``zone`` is the clock of the site, for calendar days.
+    ``gives`` is the kind of value it must return; ``decimals`` rounds a number. ``definitions`` holds the sources of
+    the names ``definition.…``; ``zone`` is the time zone of the site, for calendar days.
     """
     tree = check_expression(source, names, gives)
     whole = expanded(tree, definitions or {})
@@ -170,7 +169,7 @@ def compile_expression(
 
 
 def check_expression(source: str, names: Names, gives: ItemKind | None = LOGIC) -> Node:
-    """The tree of an expression without mistakes. Raises ExpressionError; ``gives`` None allows any kind."""
+    """Return the tree of a valid expression. Raises ExpressionError; ``gives`` None allows any kind."""
     tree = parse(source)
     found = kind_of(tree, names)
     if gives is not None and found.kind is not gives.kind:
@@ -181,12 +180,14 @@ def check_expression(source: str, names: Names, gives: ItemKind | None = LOGIC) 
 
 
 def rounded(number: float, decimals: int | None) -> Decimal | None:
-    """The decimal that ``number`` prints as, rounded half up; None when it is not a finite number."""
+    """Return the decimal that ``number`` prints as, rounded half up; None if it is not a finite number."""
+    # repr is the shortest decimal of the double: 2.675 rounds to 2.68; its exact binary value gives 2.67.
     exact = Decimal(repr(number))
     if not exact.is_finite():
         return None
     if decimals is not None:
         exact = exact.quantize(Decimal(1).scaleb(-decimals), context=_ROUNDING)
+    # abs turns -0 into 0.
     return exact if exact else abs(exact)
 
 
@@ -203,7 +204,7 @@ def _refuse_bad_patterns(tree: Node) -> None:
 
 
 class _Evaluator:
-    """A part of an expression, compiled: CEL with the slots that it reads."""
+    """A compiled part of an expression: a CEL program and the slots that it reads."""
 
     __slots__ = ("_direct", "_program", "_slots", "names", "node")
 
@@ -211,11 +212,12 @@ class _Evaluator:
         self.node = node
         self.names = names
         self._slots = tuple(slots.items())
+        # The whole part is one slot: its value may be of a type that CEL does not have (a moment, rows).
         self._direct = slots.get(text)
         self._program = cel.compile("false" if self._direct else text)
 
     def value(self, values: Any) -> Any:
-        """The value, or `ABSENT` where CEL meets a variable that is not there and nothing else decides."""
+        """Return the value, or `ABSENT` if CEL reads an absent variable and nothing else decides."""
         if self._direct is not None:
             return self._direct.value(values)
         known = {}
@@ -230,7 +232,7 @@ class _Evaluator:
 
 
 class _Compiler:
-    """Compiles the parts of one expression when they are asked for, and tells what a part still needs."""
+    """Compiles the parts of one expression when first needed, and names the values that a part still needs."""
 
     def __init__(self, zone: str) -> None:
         self.zone = zone
@@ -245,7 +247,7 @@ class _Compiler:
         return found
 
     def needs(self, node: Node, names: Names, values: Any) -> Iterator[str]:
-        """The names under an undecided ``node`` that could decide it."""
+        """Yield the names below an undetermined ``node`` whose values could decide it."""
         match node:
             case Name(path=path):
                 yield path
@@ -292,7 +294,7 @@ class _Compiler:
 
 
 def _is_vague(raw: Any, kind: ItemKind | None) -> bool:
-    """Whether a captured moment says less than its item asks for: a month for a date, a day for a time."""
+    """Return True if a captured moment is less precise than its item: a month for a date, a day for a time."""
     if kind is None or kind.kind not in MOMENTS:
         return False
     moment = captured(raw, kind, "UTC")

@@ -1,6 +1,6 @@
-"""What is resolved before CEL runs: captured answers, domain functions, conditions over repeating rows.
+"""Values resolved before CEL runs: captured values, domain functions, conditions over repeating rows.
 
-Each slot gives a value that CEL has (text, number, logic, list) or is handed to another slot, or is `ABSENT`.
+A slot returns a value that CEL can read (text, number, logic, list) or that another slot reads, or `ABSENT`.
 """
 
 import operator
@@ -14,7 +14,7 @@ from protocol.expressions.types import EQUALITIES
 
 
 class Slot(Protocol):
-    """Something resolved before CEL runs; it enters as a variable unless it is `ABSENT`."""
+    """A value resolved before CEL runs. It is passed to CEL as a variable unless it is `ABSENT`."""
 
     def value(self, values: Any) -> Any: ...
 
@@ -39,7 +39,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class AsEntered:
-    """The number as it was entered at this visit, before it was converted."""
+    """The number as entered at this visit, before unit conversion."""
 
     path: str
     zone: str
@@ -83,7 +83,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class OverRows:
-    """``rows.exists(row, …)`` and its kin, three-valued over the rows."""
+    """``rows.exists(row, …)``, ``all``, ``exists_one`` and ``filter`` in three-valued logic."""
 
     rows: Slot
     macro: str
@@ -96,6 +96,7 @@ class OverRows:
             return ABSENT
         answers = [self.body.value(InRow(values, self.variable, row)) for row in rows]
         undecided = any(answer is ABSENT for answer in answers)
+        # One row may decide although others are undetermined.
         if self.macro == "exists" and any(answer is True for answer in answers):
             return True
         if self.macro == "all" and any(answer is False for answer in answers):
@@ -111,7 +112,7 @@ class OverRows:
 
 @dataclass(frozen=True, slots=True)
 class InRow:
-    """The values seen from inside one row."""
+    """The values that an expression reads inside one row: the cells of the row and everything outside it."""
 
     outside: Any
     variable: str
@@ -134,7 +135,7 @@ _COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class RangeCompared:
-    """A comparison with completed years: decided when both ends of what the dates allow agree."""
+    """A comparison with completed years. It is decided if both ends of the possible range agree."""
 
     sign: str
     left: "YearsRange | Slot"
@@ -146,6 +147,7 @@ class RangeCompared:
             return ABSENT
         compare = _COMPARE[self.sign]
         one, other = compare(left[0], right[1]), compare(left[1], right[0])
+        # The ends decide an ordering; for equality, values between the ends matter too.
         exact = left[0] == left[1] and right[0] == right[1]
         apart = left[1] < right[0] or left[0] > right[1]
         if self.sign in EQUALITIES and not (exact or apart):

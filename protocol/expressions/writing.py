@@ -1,4 +1,4 @@
-"""From a checked tree to CEL text with slots, and the names that a tree reads."""
+"""Write a checked tree as CEL text with slots, and list the names that a tree reads."""
 
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -41,7 +41,7 @@ def history_paths(tree: Node, function: str) -> Iterator[str]:
 
 
 def paths(node: Node, rows: frozenset[str] = frozenset()) -> Iterator[str]:
-    """The names read from the present: not those of the past, not the cells of rows."""
+    """Yield the names read from current records: without earlier records and without cells of rows."""
     match node:
         case Name(path=path) if path.partition(".")[0] not in rows:
             yield path
@@ -58,7 +58,7 @@ def paths(node: Node, rows: frozenset[str] = frozenset()) -> Iterator[str]:
 
 
 class Evaluators(Protocol):
-    """Gives the compiled form of a part; ``protocol.expressions.compiled`` is the one that has it."""
+    """Returns the compiled form of a part; implemented in ``protocol.expressions.compiled``."""
 
     zone: str
 
@@ -66,7 +66,7 @@ class Evaluators(Protocol):
 
 
 class Writer:
-    """Writes a tree as CEL, every bracket explicit, with slots for what CEL has no values for."""
+    """Writes a tree as CEL with explicit parentheses, and a slot for each value that CEL does not have."""
 
     def __init__(self, compiler: Evaluators, names: Names) -> None:
         self.compiler = compiler
@@ -148,7 +148,7 @@ class Writer:
 
 
 _NOTHING: Final = "undetermined_"
-"""A variable that is never given: reading it is CEL's way to be undecided (here: a division by zero)."""
+"""A variable that is never passed: reading it makes CEL undecided (here: division by zero)."""
 
 
 def _is_years(node: Node) -> bool:

@@ -17,7 +17,7 @@ from audit.trail import tracked_columns, tracked_models, trail_of
 from patients.models import Patient
 from patients.queries.filters import form_choices
 from trials import roles
-from trials.date_fields import DayField
+from trials.date_fields import DayField, on_clock_of
 from trials.models import Trial
 from trials.reader import reader_language
 
@@ -49,8 +49,8 @@ class TrailForm(forms.Form):
     )
     kind = forms.ChoiceField(label=_("What"), choices=[ANY, *KINDS], required=False)
     origin = forms.ChoiceField(label=_("From"), choices=[ANY, *ORIGINS], required=False)
-    since = DayField(label=_("Since"), zone="UTC", help_text="", required=False)
-    until = DayField(label=_("Until"), zone="UTC", help_text="", required=False)
+    since = DayField(label=_("Since"), help_text="", required=False)
+    until = DayField(label=_("Until"), help_text="", required=False)
     row = forms.RegexField(regex=rf"^{ROW.pattern}$", required=False, widget=forms.HiddenInput)
 
     def __init__(
@@ -59,8 +59,7 @@ class TrailForm(forms.Form):
         super().__init__(data, **options)
         self.trial, self.people = trial, people
         self.zone = trial.rules.trial.site.time_zone
-        for name in ("since", "until"):
-            self.fields[name].zone = self.zone  # type: ignore[attr-defined]
+        on_clock_of(self, self.zone)
         asked = {name: _named(self.data.get(name, "")) for name in ("form", "item")}
         self._offer("form", [ANY, *self._forms(may)], asked["form"])
         self._offer("item", [ANY, *self._items(asked["form"])], asked["item"])

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit import events, reading
-from audit.change_labels import FieldChange, Reader, moment
+from audit.change_labels import FieldChange, Reader, moment_text
 from audit.models import AccessEvent, TrailReview
 from audit.reading import Entry, TrailPosition
 from patients.models import Patient
@@ -27,7 +27,7 @@ from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Chip
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import FILE_LANGUAGE, in_english, reader_language
 from trials.roles import ROLES
 
 TONES = {
@@ -89,8 +89,12 @@ class TrailPage:
             User.objects.filter(delegations__trial=self.trial).distinct().order_by("full_name")
         )
         self.form = TrailForm(request.GET, trial=self.trial, people=self.people, may=self.may)
-        self.reader = reader_of(self.trial, self.people)
-        self.reader.may = self.may
+        self.reader = self._reader(reader_language())
+
+    def _reader(self, language: str) -> Reader:
+        reader = reader_of(self.trial, self.people, language)
+        reader.may = self.may
+        return reader
 
     @property
     def valid(self) -> bool:
@@ -129,7 +133,7 @@ class TrailPage:
             entry=entry,
             subject=places.of(entry),
             patient=places.patient(entry.patient_id),
-            when=moment(entry.at, self.reader.zone),
+            when=moment_text(entry.at, self.reader),
             kind=str(dict(KINDS)[entry.kind]),
             tone=TONES[entry.kind],
             role=str(ROLES[entry.role].title) if entry.role in ROLES else entry.role,
@@ -185,7 +189,8 @@ class TrailPage:
         return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
     def csv_rows(self) -> Iterator[list[str]]:
-        """Yield the header, then one row per changed field, newest first. Reads the trail page by page."""
+        """Yield the header, then one row per changed field, newest first, in English. Reads the trail page by page."""
+        self.reader = self._reader(FILE_LANGUAGE)
         yield list(CSV_HEAD)
         for entries in reading.pages(self.form.filter(), may=self.may, reader=self.reader):
             for line in self._lines(entries):
@@ -204,9 +209,9 @@ def trail(request: TrialRequest) -> HttpResponseBase:
     return _show(request, page, TrailReviewForm())
 
 
-def reader_of(trial: Trial, people: Sequence[User]) -> Reader:
-    """Return a Reader with the user's language and the site's time zone."""
-    reader = Reader(language=reader_language(), zone=trial.rules.trial.site.time_zone)
+def reader_of(trial: Trial, people: Sequence[User], language: str) -> Reader:
+    """Return a Reader with a language and the site's time zone."""
+    reader = Reader(language=language, zone=trial.rules.trial.site.time_zone)
     # Nearly every entry refers to these rows: loaded once, not again for each page.
     reader.found = {User: {person.pk: person for person in people}, Trial: {trial.pk: trial}}
     reader.found[ProtocolVersion] = {trial.protocol_id: trial.protocol}
@@ -247,7 +252,9 @@ def record_review(*, page: TrailPage, conclusion: str, by: Any) -> TrailReview:
 def _csv(request: TrialRequest, page: TrailPage) -> StreamingHttpResponse:
     detail = {"listing": "trail", "filters": page.query}
     events.record(kind=events.AccessKind.EXPORTED, trial_id=page.trial.pk, detail=detail, request=request)
-    response = StreamingHttpResponse(csv_lines(page.csv_rows()), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        csv_lines(in_english(page.csv_rows)), content_type="text/csv; charset=utf-8"
+    )
     response["Content-Disposition"] = 'attachment; filename="trail.csv"'
     return response
 

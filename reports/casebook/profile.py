@@ -21,7 +21,7 @@ from patients.models import Record, Visit
 from protocol.document.items import Form, Item
 from protocol.values.labels import own_number, unit_words
 from protocol.values.moments import Moment
-from protocol.values.months import day_text, month_text
+from protocol.values.months import month_text
 from protocol.values.parsing import decimal, display, flag, moment
 from protocol.values.reference_ranges import RangeReading as ReferenceReading
 from protocol.values.reference_ranges import is_laboratory
@@ -30,7 +30,7 @@ from reports.figures import lanes
 from reports.figures.shapes import Figure, day_ticks
 from safety.labels import day as day_words
 from safety.models import AdverseEvent
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_moment, shown_number
 
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
@@ -85,7 +85,7 @@ class Chart:
 
     def said(self, on: date) -> str:
         """Return a date as text, with its study day."""
-        return f"{day_text(on, self.language)} ({day_words(self.day(on))})"
+        return f"{shown_day(on)} ({day_words(self.day(on))})"
 
     def profile(self) -> PatientProfile:
         """Return the figure and its table."""
@@ -147,8 +147,8 @@ class Chart:
         tips = [told]
         if visit.window_from and visit.window_to and not visit.held_on:
             window_words = {
-                "first": day_text(visit.window_from, self.language),
-                "last": day_text(visit.window_to, self.language),
+                "first": shown_day(visit.window_from),
+                "last": shown_day(visit.window_to),
             }
             tips.append(_("window %(first)s to %(last)s") % window_words)
         crossed = visit.state == Visit.State.MISSED
@@ -167,7 +167,7 @@ class Chart:
         if given:
             at = Moment.from_iso(infusion.started, self.dossier.zone)
             day = self.day_of(at)
-            told = f"{at.display(self.language)} ({day_words(floor(day))})"
+            told = f"{shown_moment(at)} ({day_words(floor(day))})"
         elif infusion.planned_on is not None and self.dossier.is_open:
             day, told = float(self.day(infusion.planned_on)), self.said(infusion.planned_on)
         else:
@@ -194,7 +194,7 @@ class Chart:
         finding = compare(
             prepared.cells_per_kg, lowest=limits.lowest, target=limits.target, highest=limits.highest
         )
-        return shown_millions(finding)
+        return shown_number(shown_millions(finding))
 
     @cached_property
     def events(self) -> lanes.Bars:
@@ -215,7 +215,7 @@ class Chart:
             words.insert(1, _("serious"))
         if end is None:
             words.append(_("ongoing"))
-        until = end.display(self.language) if end else _("ongoing")
+        until = shown_moment(end) or _("ongoing")
         sentence = (
             # Translators: an adverse event in a figure: its number, its term, CTCAE grade, from when to when
             _("%(event)s %(term)s: grade %(grade)s, serious, %(onset)s to %(end)s")
@@ -226,7 +226,7 @@ class Chart:
             "event": event,
             "term": event.term,
             "grade": event.grade,
-            "onset": onset.display(self.language),
+            "onset": shown_moment(onset),
             "end": until,
         }
         stop = self.day_of(end.placed(self.dossier.zone), last=True) if end else self._until()
@@ -269,8 +269,8 @@ class Chart:
         begin, stop = (self._moment(values, f"{domain}{part}") for part in ("STDTC", "ENDTC"))
         start = self.day_of(begin) if begin else float(self.day(self.dossier.patient.screened_on))
         end = self.day_of(stop, last=True) if stop else self._until()
-        since = begin.display(self.language) if begin else _("unknown start")
-        until = stop.display(self.language) if stop else _("ongoing")
+        since = shown_moment(begin) or _("unknown start")
+        until = shown_moment(stop) or _("ongoing")
         tip = f"{label}: {since} – {until}"
         return lanes.Bar(start=start, end=max(start, end), css="medication", label=label, tip=tip)
 

@@ -11,7 +11,7 @@ from patients.models import Consent, EligibilityDecision, Patient
 from patients.participation import eligibility
 from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
 from reports.casebook.dossier import Dossier
-from trials.reader import said
+from trials.reader import shown_day
 
 State = Patient.State
 DONE, SIGNED = "complete", "signed"
@@ -77,7 +77,7 @@ def _eligibility(dossier: Dossier, base: str) -> Step:
 def _inclusion(dossier: Dossier, base: str) -> Step:
     patient, title, url = dossier.patient, _("Inclusion"), f"{base}enrol/"
     if patient.enrolled_on:
-        return Step(title, DONE, said(patient.enrolled_on), url)
+        return Step(title, DONE, shown_day(patient.enrolled_on), url)
     if patient.state == State.SCREEN_FAILED:
         return Step(title, NOT_APPLICABLE, _("screen failure"), f"{base}fail/")
     decision = dossier.decision
@@ -95,7 +95,7 @@ def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
     url = f"{base}infusions/{infusion.number}/"
     if infusion.state == Infusion.State.GIVEN and infusion.started_at:
         given = infusion.started_at.astimezone(dossier.access.trial.zone).date()
-        return Step(title, DONE, said(given), url)
+        return Step(title, DONE, shown_day(given), url)
     if infusion.state == Infusion.State.NOT_GIVEN:
         return Step(title, "missed", _("not given"), url)
     if not dossier.is_open:
@@ -104,7 +104,7 @@ def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
     late = last is not None and last < dossier.today
     flags = ("overdue",) if late else ("due",) if first is not None and first <= dossier.today else ()
     note = (
-        _("planned on %(day)s") % {"day": said(infusion.planned_on)}
+        _("planned on %(day)s") % {"day": shown_day(infusion.planned_on)}
         if infusion.planned_on
         else _("not planned yet")
     )
@@ -114,7 +114,7 @@ def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
 def _end(dossier: Dossier, base: str) -> Step:
     patient, title, url = dossier.patient, _("End of study"), f"{base}end/"
     if patient.ended_on:
-        return Step(title, DONE, f"{patient.get_end_reason_display()}, {said(patient.ended_on)}", url)
+        return Step(title, DONE, f"{patient.get_end_reason_display()}, {shown_day(patient.ended_on)}", url)
     if patient.state == State.SCREEN_FAILED:
         return Step(title, NOT_APPLICABLE, _("not included"), url)
     waiting = sum(visit.state == "planned" for visit in dossier.visits)

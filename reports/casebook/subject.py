@@ -1,7 +1,7 @@
 """Header of a patient's pages: subject, status, key facts, and running reporting clocks."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Coalesce
@@ -13,12 +13,11 @@ from dosing.models import Preparation
 from patients.models import Consent, Patient, Record
 from protocol.document.document import Protocol
 from protocol.values.labels import display, own_unit_words
-from protocol.values.moments import Moment
 from safety import labels
 from safety.models import AdverseEvent
 from trials.access import Access
 from trials.models import Trial
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_moment
 
 TONES = {
     Patient.State.SCREENING: "draft",
@@ -58,8 +57,8 @@ def header(patient: Patient, access: Access) -> Header:
     facts = [
         (_("Age, sex"), _told(rules, values, rules.profile.age, rules.profile.sex)),
         (_("Weight"), _weight(rules, values)),
-        (_("First infusion"), _day(patient.first_infusion_on)),
-        (_("Study day"), _study_day(patient, rules, access.trial)),
+        (_("First infusion"), shown_day(patient.first_infusion_on)),
+        (_("Study day"), _studyshown_day(patient, rules, access.trial)),
         (_("Lot"), _lots(patient) if access.sees_treatment else ""),
         (_("Consent"), _consent(patient)),
     ]
@@ -100,11 +99,7 @@ def _weight(rules: Protocol, values: dict[str, Any]) -> str:
     return _told(rules, values, path)
 
 
-def _day(day: date | None) -> str:
-    return Moment.from_date(day).display(reader_language()) if day else ""
-
-
-def _study_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
+def _studyshown_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
     zero = labels.day_zero(patient, rules)
     if zero is None:
         return ""
@@ -129,7 +124,7 @@ def _clocks(patient: Patient, rules: Protocol, now: datetime) -> list[RunningClo
     for event in events:
         reading, start = event.clock(now), event.clock_starts_at
         if reading is not None and start is not None:
-            began = Moment.from_datetime(start, zone).display(reader_language())
+            began = shown_moment(start, zone)
             text = labels.clock_text(reading)
             clocks.append(RunningClock(event.number, event.term, event.grade, text, began, hours))
     return clocks

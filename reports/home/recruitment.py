@@ -7,11 +7,11 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from protocol.document.design import Recruitment, TrialFacts
-from protocol.values.months import day_text, month_text
+from protocol.values.writing import month_year_text
 from reports.figures import charts
 from reports.figures.shapes import Figure
 from reports.home.work import Work
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day
 
 Plan = tuple[date, date, int]
 
@@ -78,13 +78,10 @@ def _figure(
     rows: list[tuple[date, int, int]], enrolled: int, plan: Plan | None, today: date, verdict: str
 ) -> Figure:
     language = reader_language()
-    tips = [
-        _("%(day)s: %(number)s included") % {"day": day_text(on, language), "number": n}
-        for on, _new, n in rows
-    ]
+    tips = [_("%(day)s: %(number)s included") % {"day": shown_day(on), "number": n} for on, _new, n in rows]
     label = _("Recruitment: %(enrolled)s included by %(day)s. %(verdict)s.") % {
         "enrolled": enrolled,
-        "day": day_text(today, language),
+        "day": shown_day(today),
         "verdict": verdict,
     }
     return charts.accrual(
@@ -96,6 +93,6 @@ def _figure(
             now_label=_("%(enrolled)s included") % {"enrolled": enrolled},
             plan_label=_("plan %(target)s") % {"target": plan[2]} if plan else "",
             tips=tips,
-            month=lambda day: f"{month_text(day.month, language)} {day:%y}",
+            month=lambda day: month_year_text(day, language),
         )
     )

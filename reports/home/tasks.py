@@ -14,7 +14,7 @@ from patients.participation.visit_status import COMPLETE, DRAFT, VERIFIED
 from reports.home.work import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Work
 from safety.clocks import span
 from safety.labels import length
-from trials.reader import said
+from trials.reader import shown_day
 
 State = Patient.State
 
@@ -56,7 +56,7 @@ def overdue_visits(work: Work) -> Tile:
     """Visits whose window has passed."""
     count = work.visits_that("overdue")
     oldest = min((row["oldest"] for row in work.visits if row["oldest"]), default=None)
-    note = _("since %(day)s") % {"day": said(oldest)} if oldest else _("All in their windows")
+    note = _("since %(day)s") % {"day": shown_day(oldest)} if oldest else _("All in their windows")
     name = ngettext("Overdue visit", "Overdue visits", count)
     return Tile(name, count, note, "hourglass", "late", _patients(work, "overdue"))
 

@@ -17,7 +17,7 @@ from reports.home.work import Work
 from reports.quality import measures
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
-from trials.reader import briefly
+from trials.reader import shown_short_day
 
 MOST_SHORTCUTS = 12
 
@@ -112,6 +112,6 @@ def _next_visit(visit: Visit, today: date, slug: str) -> NextVisit:
         tone, status = "due", _("Due now")
     else:
         tone, status = "none", _("in %(days)s d") % {"days": days}
-    when = _("Today") if days == 0 else briefly(planned, today)
+    when = _("Today") if days == 0 else shown_short_day(planned, today)
     url = address("patients:visit", slug, visit.patient.code, visit.key)
     return NextVisit(visit.patient.code, url, visit.code, when, tone, status)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from patients.participation.visit_status import COMPLETE, DRAFT
 from reports.home.work import Work
+from trials.reader import shown_number
 
 # Targets from data-management practice; no regulation sets a number.
 MOST_OLD_QUERIES = 0
@@ -40,7 +41,10 @@ def _old_queries(work: Work) -> Measure:
 def _days(name: str, value: float | None, most: int) -> Measure:
     aim = _("at most %(days)s") % {"days": most}
     return Measure(
-        name, "–" if value is None else f"{value:.1f}", aim, None if value is None else value <= most
+        name,
+        "–" if value is None else shown_number(f"{value:.1f}"),
+        aim,
+        None if value is None else value <= most,
     )
 
 
@@ -65,7 +69,7 @@ def _complete(work: Work) -> Measure:
 def _missing(work: Work) -> Measure:
     expected, begun = work.forms_expected, work.required_forms(DRAFT)
     percent = 100 * max(0, expected - begun) / expected if expected else None
-    now = "–" if percent is None else _("%(percent)s %%") % {"percent": f"{percent:.1f}"}
+    now = "–" if percent is None else _("%(percent)s %%") % {"percent": shown_number(f"{percent:.1f}")}
     aim = _("at most %(percent)s %%") % {"percent": MOST_MISSING_PERCENT}
     return Measure(
         _("Required forms missing"), now, aim, None if percent is None else percent <= MOST_MISSING_PERCENT

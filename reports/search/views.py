@@ -26,7 +26,7 @@ from safety.models import AdverseEvent
 from trials.access import Access, TrialRequest, trial_page
 from trials.models import Trial
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import shown_moment
 
 LONGEST = 100
 
@@ -141,7 +141,7 @@ def _event_hit(access: Access, event: AdverseEvent) -> Hit:
     url = reverse("safety:event", args=[access.trial.slug, event.patient.code, event.number])
     note = _("grade %(grade)s, %(onset)s") % {
         "grade": event.grade,
-        "onset": event.onset_moment.display(reader_language()),
+        "onset": shown_moment(event.onset_moment),
     }
     return Hit(url, f"{event.patient.code} {event} – {event.term}", note)
 

@@ -1,4 +1,4 @@
-"""Signing in and out: passwords, second factors, locking out, other sessions, the end of access."""
+"""Signing in and out: passwords, second factors, lockout, other sessions, the end of access."""
 
 from datetime import timedelta
 
@@ -147,7 +147,7 @@ def code_of(secret):
 
 
 def with_authenticator_app(person):
-    """Set up an app as a person does: confirm the password, scan, type the first code."""
+    """Set up an authenticator app as a user does: confirm the password, scan, type the first code."""
     browser, _ = sign_in(person)
     browser.post("/accounts/confirm/", {"password": build.PASSWORD})
     secret = browser.get("/accounts/factors/totp/activate/").context["form"].secret

@@ -11,13 +11,13 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
 from playwright.sync_api import Error, Page
 
 from protocol.document.items import Form, Item
 from protocol.values.labels import code_words, is_missing, typed, unit_words
 from protocol.values.moments import Moment
 from protocol.values.parsing import SHORTCUT_TYPES
-from tests.support import build
 
 LOOK = """() => {
   const node = document.activeElement;
@@ -297,7 +297,7 @@ class Typist(Keyboard):
 
     def moment(self, moment: Moment, item: Item, day: date | None) -> str:
         """Return a date by its letter or in short form, and the time."""
-        on, today = moment.date, build.self.today
+        on, today = moment.date, timezone.localdate(timezone=self.zone)
         assert on is not None
         letters = {today: "t", today - timedelta(days=1): "y", day: "v"}
         short = letters.get(on) or f"{on:%d%b%y}".lower().lstrip("0")

@@ -31,7 +31,7 @@ class Way:
             for role in ("coordinator", "investigator", "cell_laboratory", "administrator", "data_manager")
         }
         self.browsers: dict[str, Page] = {}
-        self.start = build.self.trial.today - timedelta(days=days_ago)
+        self.start = self.trial.today - timedelta(days=days_ago)
 
     def page(self, role: str) -> Page:
         """Return the browser of a role. The person signs in on first use."""

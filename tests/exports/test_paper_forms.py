@@ -71,7 +71,7 @@ def test_an_attached_file_is_told_with_its_hash_to_those_who_may_read_it(
             upload=sent, item=place.form.item("ct_report"), patient=patient, form="chest_imaging", by=nurse
         )
         values = {"ct_done": "Y", "ct_report": kept.value}
-        saving.save_draft(place=place, values=values, base_version=0, by=nurse)
+        saving.save_draft(saving.Entry(place=place, values=values, base_version=0), by=nurse)
     audience = Audience(trial, frozenset(map(str, ROLES[role].permissions)))
     label = place.form.item("ct_report").label.in_language("en")
     row = printed(patient, audience)["chest_imaging", label]
@@ -96,7 +96,9 @@ def test_an_item_that_is_not_asked_any_more_keeps_its_label() -> None:
         place = Casebook.opened(user=doctor, trial=patient.trial, code=patient.code).place("vitals", "D7")
         with acting(user=doctor, role="investigator"):
             saving.amend(
-                place=place, values={"pulse": "70", "spo2": "97"}, base_version=1, reason="Again", by=doctor
+                saving.Entry(place=place, values={"pulse": "70", "spo2": "97"}, base_version=1),
+                reason="Again",
+                by=doctor,
             )
         assert Record.objects.get(pk=record.pk).protocol.version == "1.1"
         row = printed(patient)["vitals", label]

@@ -165,7 +165,7 @@ def record(
     place = opened.place(form, visit, repeat)
     verb = saving.save_draft if draft else saving.complete
     with acting(user=by, role="coordinator"):
-        return verb(place=place, values=values, base_version=0, by=by).record
+        return verb(saving.Entry(place=place, values=values, base_version=0), by=by).record
 
 
 def eligible(*, trial: Trial, screened_on: date | None = None, investigator: User | None = None) -> Patient:

@@ -31,7 +31,9 @@ def amend(record: Record, by, reason: str, **values) -> None:
     fresh = Record.objects.get(pk=record.pk)
     with acting(user=by, role="coordinator"):
         saving.amend(
-            place=place, values={**fresh.values, **values}, base_version=fresh.version, reason=reason, by=by
+            saving.Entry(place=place, values={**fresh.values, **values}, base_version=fresh.version),
+            reason=reason,
+            by=by,
         )
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.entry.saving import Saved, save_draft
+from patients.entry.saving import Entry, Saved, save_draft
 from patients.models import Patient, Visit
 
 BLOOD_PRESSURE = {"sbp": "124", "dbp": "76"}
@@ -23,7 +23,7 @@ def at(
 
 def draft(place: FormPlace, by: User, values: dict[str, Any], base: int = 0, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
-        return save_draft(place=place, values=values, base_version=base, by=by, **more)
+        return save_draft(Entry(place=place, values=values, base_version=base, **more), by=by)
 
 
 def included(patient: Patient) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
+from patients.entry.controls import CONTROLS
 from patients.models import Patient
 
 WHOLE = {
@@ -41,7 +42,7 @@ def save(
     desk: Client, patient: Patient, values: dict[str, Any], action: str = "draft", **where: Any
 ) -> HttpResponse:
     control = opened(desk, patient, **where)
-    return desk.post(address(patient, **where), {**control, **values, "_action": action})
+    return desk.post(address(patient, **where), {**control, **values, CONTROLS.action: action})
 
 
 def words(response: HttpResponse) -> str:

@@ -1,4 +1,4 @@
-"""`manage.py clear_uploads`: delete files that were sent with forms nobody ever saved."""
+"""`manage.py clear_uploads`: delete uploaded files whose forms were never saved."""
 
 from argparse import ArgumentParser
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What a save makes of the answers: calculated, not asked, checked, asked about and confirmed."""
+"""Answers at a save: calculations, items not asked, checks, queries of checks and confirmations."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ def test_an_answer_to_what_is_not_asked_is_not_stored_and_the_trail_keeps_the_ol
 
 
 def test_an_answer_is_kept_while_nothing_decides_whether_it_is_asked(patient: Patient, nurse: User) -> None:
-    """Undetermined is not no: a nurse who types out of order loses nothing."""
+    """Undetermined is not no: a nurse who enters values out of order loses none."""
     saved = draft(at(patient, nurse, "respiratory_support"), nurse, {"peep": "8"})
     assert saved.record.values == {"peep": "8"}
 
