@@ -35,6 +35,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """One named person. Never deleted; the user name is never given to another person (P11-15)."""
 
+    password = models.CharField(_("Password"), max_length=128)
     username = models.CharField(_("User name"), max_length=150, unique=True)
     full_name = models.CharField(_("Full name"), max_length=200)
     email = models.EmailField(_("E-mail"), blank=True)

@@ -43,6 +43,7 @@ class AccessKind(models.TextChoices):
 # What the details of an event are called, by their key.
 DETAIL_WORDS = {
     "path": _("Page"),
+    "page": _("Page"),
     "method": _("Method"),
     "message": _("Message"),
     "purpose": _("Purpose"),

@@ -5,6 +5,7 @@ Each role opens, in both shipped trials, every address that it may read, and the
 The application sends no mail.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -35,7 +36,7 @@ from trials.roles import ROLES
 pytestmark = pytest.mark.django_db
 
 DOCUMENTS = {
-    build.LIEGE: [Document.Kind.CASEBOOK, Document.Kind.VISIT_REPORT, Document.Kind.ANNOTATED_CRF],
+    build.LIEGE: [Document.Kind.CASEBOOK, Document.Kind.VISIT_REPORT, Document.Kind.BLANK_CRF],
     build.COVID_MSV: [Document.Kind.CASEBOOK, Document.Kind.VISIT_REPORT],
 }
 TRIALS = [build.LIEGE, build.COVID_MSV]
@@ -64,8 +65,8 @@ def people(filled, db, tmp_path) -> Iterator[dict[str, User]]:
         yield filled
 
 
-@pytest.fixture
-def data(people) -> Data:
+def known() -> Data:
+    """Return what is data now: what was done while pages were read stands in the trail already."""
     return Data([trial.rules for trial in Trial.objects.all()])
 
 
@@ -107,18 +108,21 @@ def walk(client: Client, trial: Trial, role: str) -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("slug", TRIALS)
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_no_page_shows_a_text_that_was_never_marked(people, data, role, slug):
-    trial, found, read = Trial.objects.get(slug=slug), {}, 0
-    for url, response in walk(build.client(people[role]), trial, role):
+def test_no_page_shows_a_text_that_was_never_marked(people, role, slug):
+    trial = Trial.objects.get(slug=slug)
+    pages = dict(walk(build.client(people[role]), trial, role))
+    data = known()
+    found: dict[str, str] = {}
+    for url, response in pages.items():
         assert response["Content-Language"] == invented.LANGUAGE, url
-        read += 1
         for text in bare.of_page(response.content.decode(), data):
             found.setdefault(text, url)
     assert "\n".join(f"{text}  ({url})" for text, url in found.items()) == ""
-    assert read > 40
+    assert len(pages) > 40
 
 
-def test_a_visitor_meets_no_bare_text(people, data, client, settings):
+def test_a_visitor_meets_no_bare_text(people, client, settings):
+    data = known()
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = invented.LANGUAGE
     for url in ("/accounts/login/", "/accounts/login/?ended=idle", "/nowhere/", "/accounts/inactive/"):
         answer = client.get(url)
@@ -133,7 +137,7 @@ def document(person: User, trial: Trial, kind_of: str) -> Paper:
     asked: dict[str, Any] = {}
     if kind_of == Document.Kind.CASEBOOK:
         asked["patient"] = trial.patients.order_by("-pk")[0]
-    if kind_of in (Document.Kind.BLANK_CRF, Document.Kind.ANNOTATED_CRF):
+    if kind_of == Document.Kind.BLANK_CRF:
         asked["protocol"] = trial.protocol
     if kind_of == Document.Kind.VISIT_REPORT:
         asked |= {"since": trial.today - timedelta(days=20), "until": trial.today}
@@ -146,15 +150,15 @@ def document(person: User, trial: Trial, kind_of: str) -> Paper:
 
 
 @pytest.mark.parametrize("slug", TRIALS)
-def test_no_document_prints_a_text_that_was_never_marked(people, data, slug):
+def test_no_document_prints_a_text_that_was_never_marked(people, slug):
     """P11-02: casebook, blank CRF and visit report, in the language of who asked."""
-    trial = Trial.objects.get(slug=slug)
-    found = {}
+    trial, found = Trial.objects.get(slug=slug), {}
     for kind_of in DOCUMENTS[slug]:
-        text = " ".join(document(people["monitor"], trial, kind_of).pages)
+        # Marks of where a word may be broken; the codes of an annotated form are no words of anybody.
+        text = re.sub("[\u00ad\u200b]\n?", "", "\n".join(document(people["monitor"], trial, kind_of).pages))
         assert invented.OPENS in text
-        if rest := data.bare(text):
-            found[kind_of] = rest
+        if words := [token for token in known().bare(text).split() if bare.is_word(token)]:
+            found[kind_of] = words
     assert found == {}
 
 

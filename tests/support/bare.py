@@ -67,7 +67,7 @@ _INNER = re.compile(rf"{OPENS}[^{OPENS}{CLOSES}]*{CLOSES}")
 _NAME = re.compile(r"‹[^‹›]*›")
 _DAYS = re.compile(
     r"\b(?:\d{1,2}|UNK)-(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC|UNK)"
-    r"(?:-(?:\d{4}|UNK))?\b|\bUTC\b|\bUNK\b|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
+    r"(?:-(?:\d{4}|UNK))?\b|\bUTC\b|\bUNK\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b"
 )
 _MACHINE = re.compile(r"(?<![\w.])/[\w./-]*|\b(?=\w*\d)[\w.+-]+\b|\b[a-z]\w*\.[a-z]\w*\b")
 
@@ -136,6 +136,11 @@ class Data:
             if not length:
                 yield tokens[at]
             at += length or 1
+
+
+def is_word(token: str) -> bool:
+    """Return whether a piece of a text is a word, not a sign or a letter."""
+    return bool(_WORD.search(token))
 
 
 def _tokens(text: str) -> list[str]:
