@@ -188,7 +188,7 @@ def _stored() -> Iterator[str]:
 
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        if len(value) < 500:
+        if len(value) < 4000:
             yield value
     elif isinstance(value, dict):
         # The trail shows what a JSON column holds as it is, keys and all.
