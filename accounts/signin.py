@@ -12,6 +12,7 @@ from accounts.models import User, normal_username
 from accounts.secret_box import box
 from audit import events
 from audit.context import acting
+from audit.stored_text import say
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -53,7 +54,7 @@ class AccountAdapter(DefaultAccountAdapter):
         events.record(
             kind=events.AccessKind.SIGN_IN_FAILED,
             user=user,
-            detail={"reason": "deactivated"},
+            detail={"reason": say("sign-in.deactivated")},
             request=request,
         )
         return super().respond_user_inactive(request, user)
@@ -79,5 +80,5 @@ class FactorAdapter(DefaultMFAAdapter):
 def _refused(request: HttpRequest, kind: events.AccessKind, credentials: dict[str, Any]) -> None:
     user = User.objects.filter(username=normal_username(credentials.get("username", ""))).first()
     events.record(
-        kind=kind, user=user, detail={} if user else {"reason": "unknown user name"}, request=request
+        kind=kind, user=user, detail={} if user else {"reason": say("sign-in.unknown")}, request=request
     )

@@ -15,15 +15,16 @@ from django.db import models
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from audit.concealing import NOTHING, hidden, keys_to_ask, told_rows, without
+from audit.concealment import NOTHING, hidden, keys_to_ask, told_rows, without
+from audit.stored_text import read
 from audit.trail import Concealed, model_labelled, tracked_columns, trail_of
 from protocol.values.writing import day_text, second_text
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 # Shown only if nothing else changed.
 TECHNICAL = ("version", "created_at")
-# Columns of a signature that mean nothing to a person.
-NOT_READ = ("target_id", "signer_id", "zone", "content_hash", "manifest_hash")
+# Of a signature: for machines.
+NOT_READ = ("target_id", "signer_id", "zone", "language", "content_hash", "manifest_hash")
 
 
 @dataclass(frozen=True)
@@ -186,4 +187,4 @@ def moment_text(at: datetime, reader: Reader) -> str:
 def _json(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return str(read(value)) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

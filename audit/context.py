@@ -9,10 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from audit.stored_text import Text, written
+
 
 @dataclass(frozen=True)
 class Actor:
-    """The author of a change, as text: a history row must not change when the user does."""
+    """The author of a change, as text: the history must not change when the user does.
+
+    `reason` is the text of the column, as `audit.stored_text.written` returns it.
+    """
 
     user_id: int | None
     user_name: str
@@ -65,7 +70,7 @@ def acting(
     user: Any = None,
     system: str = "",
     role: str | None = None,
-    reason: str = "",
+    reason: Text = "",
     origin: str | None = None,
 ) -> Iterator[Actor]:
     """Act as `user`, or as `system:<name>` on behalf of the user if both are given.
@@ -79,7 +84,7 @@ def acting(
     actor = Actor(
         **_person(user, system, outer),
         role=role if role is not None else (outer.role if outer else ("system" if system else "")),
-        reason=reason,
+        reason=written(reason),
         origin=origin or (outer.origin if outer else ("system" if system else "command")),
         request_id=outer.request_id if outer else uuid.uuid4().hex,
         session=outer.session if outer else "",
@@ -108,10 +113,10 @@ def catch_up() -> None:
 
 
 @contextmanager
-def because(reason: str) -> Iterator[None]:
-    """Set the reason for the changes made inside; the actor stays the same."""
+def because(reason: Text) -> Iterator[None]:
+    """Give the reason for the changes made inside, keeping the actor."""
     actor = _current.get()
-    token = _current.set(replace(actor, reason=reason) if actor else None)
+    token = _current.set(replace(actor, reason=written(reason)) if actor else None)
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import context
 from audit.context import Actor, current_actor
 from audit.models import AccessEvent
+from audit.stored_text import StoredText, read, written
 
 
 class AccessKind(models.TextChoices):
@@ -81,8 +82,9 @@ def record(
 ) -> AccessEvent:
     """Store one event of the current actor; `user` names another person than the actor.
 
-    see: permission needed to read the event, if its existence would reveal the treatment. Raises ValueError for an
-    unknown kind.
+    detail: what is told of it; a sentence of the system is given as a stored text and kept as its code.
+    see: permission that is needed to read the event, when its existence would tell the treatment.
+    Raises ValueError for an unknown kind.
     """
     event = _event(kind, user, trial_id, patient_id, detail, request, see)
     event.save(force_insert=True)
@@ -90,8 +92,11 @@ def record(
 
 
 def told(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any]:
-    """Return the details of an event for a reader with these permissions; file hashes need `see_files`."""
-    detail: dict[str, Any] = event.detail
+    """Return the details of an event that a reader with these permissions is told: no hash of a file unread.
+
+    What the system says is a stored text, in words for whoever reads it.
+    """
+    detail = {name: read(value) if isinstance(value, str) else value for name, value in event.detail.items()}
     if event.kind == AccessKind.FILE_SEEN and "see_files" not in may:
         return {name: value for name, value in detail.items() if name != "sha256"}
     return detail
@@ -159,9 +164,13 @@ def _event(
         trial_id=trial_id,
         patient_id=patient_id,
         see=see,
-        detail=detail or {},
+        detail={name: _kept(value) for name, value in (detail or {}).items()},
         **_person(user, actor),
     )
+
+
+def _kept(value: Any) -> Any:
+    return written(value) if isinstance(value, str | StoredText) else value
 
 
 def _person(user: Any, actor: Actor) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from django.shortcuts import render
 
 from audit import context, events
 from audit.context import Actor
+from audit.stored_text import StoredText, Text
+from audit.system_texts import NOT_SIGNED_IN
 from audit.triggers.tables import REFUSED_BY_LOCK
 
 
@@ -44,7 +46,7 @@ class ActorMiddleware:
             events.record(
                 kind=events.AccessKind.DENIED,
                 trial_id=getattr(trial, "pk", None),
-                detail={"method": request.method, "path": request.path, "message": str(exception)},
+                detail={"method": request.method, "path": request.path, "message": _message(exception)},
                 request=request,
             )
         if isinstance(exception, DatabaseError) and REFUSED_BY_LOCK in str(exception):
@@ -62,12 +64,18 @@ def actor_of(request: HttpRequest) -> Actor:
     return Actor(
         user_id=user.pk if user else None,
         user_name=user.get_username() if user else "anonymous",
-        full_name=user.get_full_name() if user else "Not signed in",
+        full_name=user.get_full_name() if user else NOT_SIGNED_IN,
         origin="web",
         request_id=uuid.uuid4().hex,
         session=session_name(request),
         address=client_address(request),
     )
+
+
+def _message(exception: Exception) -> Text:
+    """Return why a permission was missing: as code where the system says it."""
+    said = exception.args[0] if exception.args else ""
+    return said if isinstance(said, StoredText) else str(exception)
 
 
 def signed_in(sender: Any, user: Any, request: HttpRequest | None = None, **_: Any) -> None:

@@ -4,12 +4,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
+from audit.stored_text import StoredTextField
 from audit.trail import Trail
-from protocol.values.site_clock import minutes_east
-from protocol.values.writing import second_text
 
 
 class Meaning(models.TextChoices):
@@ -24,8 +23,10 @@ class Meaning(models.TextChoices):
 class Signature(models.Model):
     """One person's signature on one row: printed name, time with offset, meaning, and a hash of the content.
 
-    `content_hash` covers the signed content; `manifest_hash` covers signer, time, role, meaning and row. Neither the
-    content nor the signature can be exchanged unnoticed (21 CFR 11.70).
+    `statement` is the line that was shown to the signer, with its meaning (11.50), in the `language` in which it was
+    shown; it is shown and printed like that to every reader. `content_hash` covers what was signed, `manifest_hash`
+    who signed it, when, as what, on which row and with which statement, so that neither the content nor the signature
+    can be exchanged unnoticed (21 CFR 11.70).
     """
 
     target_type = models.CharField(pgettext_lazy("what a signature is on", "Signed"), max_length=60)
@@ -39,11 +40,13 @@ class Signature(models.Model):
     role = models.CharField(_("Role"), max_length=40)
     signed_at = models.DateTimeField(_("Signed at"))
     zone = models.CharField(_("Time zone"), max_length=60)
+    statement = models.TextField(_("Statement as it was shown"))
+    language = models.CharField(_("Language of the statement"), max_length=10)
     content_hash = models.CharField(_("Hash of the content"), max_length=64)
     manifest_hash = models.CharField(_("Hash of the signature"), max_length=64)
     invalidated_at = models.DateTimeField(_("Invalidated at"), null=True)
     invalidated_by = models.CharField(_("Invalidated by"), max_length=200, blank=True)
-    invalidated_reason = models.TextField(_("Invalidated because"), blank=True)
+    invalidated_reason = StoredTextField(_("Invalidated because"), blank=True)
 
     history = Trail(patient="patient_id", trial="trial_id", describe="audit.change_labels.describe_signature")
 
@@ -63,19 +66,6 @@ class Signature(models.Model):
     def at_site(self) -> datetime:
         """Time of signing in the time zone of the site."""
         return self.signed_at.astimezone(ZoneInfo(self.zone))
-
-    @property
-    def statement(self) -> str:
-        """Line shown with the signature: name, role, time with offset, meaning (21 CFR 11.50)."""
-        at = self.at_site
-        return _("Signed by %(name)s (%(user)s), %(role)s, %(time)s [%(zone)s]: %(meaning)s") % {
-            "name": self.printed_name,
-            "user": self.signer_name,
-            "role": self.role.replace("_", " "),
-            "time": second_text(at, get_language() or "en", minutes_east(at)),
-            "zone": self.zone,
-            "meaning": self.get_meaning_display(),
-        }
 
 
 class AccessEvent(models.Model):

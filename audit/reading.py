@@ -19,6 +19,8 @@ from audit import change_labels, snapshots
 from audit.change_labels import FieldChange, Reader
 from audit.models import AccessEvent, TrailReview
 from audit.sources import Filter, Source, sources
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 
 PAGE_SIZE = 50
 STREAM_SIZE = 500
@@ -27,7 +29,7 @@ KIND_OF_SIGNATURE = {"+": "signed", "~": "unsigned"}
 
 
 @dataclass(frozen=True)
-class Entry:
+class TrailEntry:
     """One row of the trail. `row` is the history row, access event or review; `before` is the history row before it."""
 
     source: str
@@ -66,8 +68,8 @@ class Entry:
 
     @property
     def full_name(self) -> str:
-        """Full name of the author at that time."""
-        return self._told("history_full_name", "full_name", "reviewer_name") or self.user_name
+        """Return the full name of the author at that time; a process in the active language."""
+        return actor_words(self._told("history_full_name", "full_name", "reviewer_name") or self.user_name)
 
     @property
     def role(self) -> str:
@@ -75,8 +77,8 @@ class Entry:
         return self._told("history_role", "role", "role")
 
     @property
-    def reason(self) -> str:
-        """Reason for the change, or conclusion of a review."""
+    def reason(self) -> Text:
+        """Return the reason that was given: a person's words, or a stored text."""
         return self._told("history_change_reason", "", "conclusion")
 
     @property
@@ -142,7 +144,7 @@ class TrailPosition:
 class Page:
     """Some rows of the trail and the position of the next page (None on the last page)."""
 
-    entries: list[Entry]
+    entries: list[TrailEntry]
     next: TrailPosition | None
 
 
@@ -162,7 +164,7 @@ def page(
     return Page(entries, _place(shown, after) if more else None)
 
 
-def pages(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[list[Entry]]:
+def pages(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[list[TrailEntry]]:
     """Yield the whole trail, newest first, page by page. Memory holds one page."""
     place: TrailPosition | None = None
     while True:
@@ -238,12 +240,12 @@ def _place(keys: list[Key], after: TrailPosition | None) -> TrailPosition:
     return TrailPosition(last, shown + earlier)
 
 
-def _entries(parts: list[Source], keys: list[Key], reader: Reader) -> list[Entry]:
+def _entries(parts: list[Source], keys: list[Key], reader: Reader) -> list[TrailEntry]:
     wanted = [(source, [key for i, _at, key in keys if i == index]) for index, source in enumerate(parts)]
     found = snapshots.load(wanted)
     reader.collect(row for snapshot in found.values() for row in (snapshot.row, snapshot.before) if row)
     entries = []
     for index, at, key in keys:
         source, snapshot = parts[index], found[parts[index].name, key]
-        entries.append(Entry(source.name, source.of, at, snapshot.row, snapshot.before, reader))
+        entries.append(TrailEntry(source.name, source.of, at, snapshot.row, snapshot.before, reader))
     return entries

@@ -34,7 +34,7 @@ class SealBroken(Exception):
 
 
 @dataclass
-class Part:
+class SealPart:
     """Rows of one table that are about to be sealed."""
 
     table: SealedTable
@@ -201,13 +201,13 @@ def _highest() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _unsealed(marks: dict[str, int]) -> Iterator[Part]:
+def _unsealed(marks: dict[str, int]) -> Iterator[SealPart]:
     """Yield the next parts, at most SEAL_ROWS rows in all."""
     sealed, left = sealed_up_to(), SEAL_ROWS
     for table in sealed_tables():
         after, until = sealed.get(table.name, 0), marks[table.name]
         while left and after < until:
-            part = Part(table)
+            part = SealPart(table)
             for key, leaf in sealed_rows(table, table.columns, after=after, until=until):
                 part.add(key, leaf)
                 if len(part.keys) >= min(PART_ROWS, left):
@@ -219,7 +219,7 @@ def _unsealed(marks: dict[str, int]) -> Iterator[Part]:
             yield part
 
 
-def _store(parts: list[Part], reason: str) -> Seal | None:
+def _store(parts: list[SealPart], reason: str) -> Seal | None:
     """Store one seal. Return None if another process sealed the same rows first."""
     with transaction.atomic():
         _one_at_a_time()
@@ -254,7 +254,7 @@ def _seal(previous: Seal | None, parts: list[SealedPart], *, reason: str, at: An
     return one
 
 
-def _already_sealed(parts: list[Part]) -> bool:
+def _already_sealed(parts: list[SealPart]) -> bool:
     sealed = sealed_up_to()
     return any(part.keys[0] <= sealed.get(part.table.name, 0) for part in parts)
 

@@ -11,20 +11,23 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from audit import events, seals
 from audit.canonical import sha256
 from audit.context import current_actor
 from audit.models import Meaning, Signature
+from audit.system_texts import role_title
 from audit.trail import model_labelled, trail_of
+from protocol.values.site_clock import minutes_east
+from protocol.values.writing import second_text
 
 ATTEMPTS = 5
 ATTEMPTS_WITHIN = timedelta(minutes=15)
 MANIFEST = (
     "content_hash", "target_type", "target_id", "trial_id", "patient_id", "meaning",
-    "signer_id", "signer_name", "printed_name", "role", "signed_at", "zone",
+    "signer_id", "signer_name", "printed_name", "role", "signed_at", "zone", "statement", "language",
 )  # fmt: skip
 
 
@@ -103,7 +106,7 @@ def content_hash(target: Any) -> str:
 
 
 def manifest_hash(signature: Signature) -> str:
-    """Return the SHA-256 of signer, time, role, meaning, row and content hash."""
+    """Return the SHA-256 of who signed which content when, as what, with which meaning and statement."""
     return sha256({name: getattr(signature, name) for name in MANIFEST})
 
 
@@ -173,9 +176,25 @@ def _signature(target: Any, *, meaning: str, by: Any, zone: str) -> Signature:
         signed_at=timezone.now(),
         zone=zone,
         content_hash=content_hash(target),
+        language=get_language() or "en",
     )
+    signature.statement = _statement(signature)
     signature.manifest_hash = manifest_hash(signature)
     return signature
+
+
+def _statement(signature: Signature) -> str:
+    """Return the line that the signer is shown: name, role, time with offset, meaning (21 CFR 11.50)."""
+    at = signature.at_site
+    # Translators: the statement of a signature; it is kept in this language for every reader.
+    return _("Signed by %(name)s (%(user)s), %(role)s, %(time)s [%(zone)s]: %(meaning)s") % {
+        "name": signature.printed_name,
+        "user": signature.signer_name,
+        "role": role_title(signature.role),
+        "time": second_text(at, signature.language, minutes_east(at)),
+        "zone": signature.zone,
+        "meaning": signature.get_meaning_display(),
+    }
 
 
 def _follow(row: Any, path: str) -> Any:

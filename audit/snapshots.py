@@ -11,6 +11,7 @@ from django.db import connection, models
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from audit.sources import Source
+from audit.stored_text import StoredTextField, read
 
 
 @dataclass(frozen=True)
@@ -94,4 +95,6 @@ def _value(field: Any, value: Any) -> Any:
             return Decimal(value).quantize(Decimal(1).scaleb(-field.decimal_places))
         case models.BooleanField():
             return bool(value)
+        case StoredTextField():
+            return read(value)
     return value

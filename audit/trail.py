@@ -13,6 +13,8 @@ from django.apps import apps
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from audit.stored_text import StoredTextField
+
 
 class TrailRow(models.Model):
     """Columns of every history row besides the copy of the tracked row (AUD-02)."""
@@ -169,6 +171,7 @@ class Trail(HistoricalRecords):
             excluded_fields=[*excluded, *watched],
             history_user_id_field=models.BigIntegerField(null=True),
             history_id_field=models.BigAutoField(),
+            history_change_reason_field=StoredTextField(null=True),
         )
 
     def copy_fields(self, model: type[models.Model]) -> dict[str, Any]:

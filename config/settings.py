@@ -126,7 +126,6 @@ CACHES = {
 
 # Audit trail (docs/audit.md). History rows are written by database triggers, never by signals.
 SIMPLE_HISTORY_ENABLED = False
-SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 SIMPLE_HISTORY_DATE_INDEX = False
 SEAL_FILE = Path(env.text("SEAL_FILE", str(DATA_DIR / "seals.log")))
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
+from audit.stored_text import say
 from demo.logs import Course, log_rows
 from demo.stories import STORIES, Event, Story
 from dosing.administration import Bedside, Product, record_infusion, record_preparation
@@ -61,7 +62,7 @@ class Populator:
     @contextmanager
     def as_role(self, role: str) -> Iterator[User]:
         """Act as the person who holds a role."""
-        with acting(user=self.people[role], role=role, origin="demo", reason="invented patient"):
+        with acting(user=self.people[role], role=role, origin="demo", reason=say("demo.invented")):
             yield self.people[role]
 
     def populate(self) -> None:

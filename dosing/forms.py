@@ -13,7 +13,7 @@ from accounts.models import User
 from dosing import administration
 from dosing.fields import MeasureField
 from dosing.models import Infusion
-from dosing.row_forms import SEGMENTS, LineField, RowForm, YesNoField, measure
+from dosing.versioned_forms import SEGMENTS, LineField, RowForm, YesNoField, measure
 from dosing.weights import last_weight
 from trials.date_fields import MomentField
 from trials.reader import shown_moment, shown_number

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, pgettext_lazy
 
 from accounts.models import User
+from audit.stored_text import StoredTextField
 from audit.trail import Concealed, Locks, Trail
 from patients.models import OfPatient, Patient, Visit
 from trials.access import Access
@@ -161,7 +162,7 @@ class Infusion(models.Model):
     tolerated = models.CharField(_("Well tolerated"), max_length=1, blank=True)
     tolerance_note = models.TextField(_("What was not tolerated"), blank=True)
     timing_deviation_reason = models.TextField(_("Reason for the timing"), blank=True)
-    not_given_reason = models.TextField(_("Reason it was not given"), blank=True)
+    not_given_reason = StoredTextField(_("Reason it was not given"), blank=True)
     version = models.PositiveIntegerField(_("Version"), default=1)
 
     objects = OfPatient.as_manager()

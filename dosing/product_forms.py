@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from dosing import product as preparing
 from dosing.dose import MILLION
-from dosing.dose_box import DoseBox, dose_box
+from dosing.dose_comparison import DoseBox, dose_box
 from dosing.fields import MeasureField
 from dosing.labels import millions
 from dosing.models import Infusion, Preparation
-from dosing.row_forms import LineField, RowForm, measure
+from dosing.versioned_forms import LineField, RowForm, measure
 from protocol.document.design import Arm
 from trials.date_fields import MomentField
 from trials.reader import shown_moment, shown_number

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
+from audit.stored_text import StoredText, say
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from protocol.document.design import Dosing
@@ -183,5 +184,5 @@ def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **
     plan_again(patient, by)
 
 
-def _not_planned(patient: Patient) -> str:
-    return _("Version %(version)s of the protocol does not plan it.") % {"version": patient.protocol.version}
+def _not_planned(patient: Patient) -> StoredText:
+    return say("dosing.not_planned", version=patient.protocol.version)

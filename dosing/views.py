@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from accounts.kept_forms import kept_data
 from dosing.administration import infusion_obstacle
 from dosing.conflicts import StaleInfusion
-from dosing.dose_box import dose_box
+from dosing.dose_comparison import dose_box
 from dosing.forms import BedsideForm, NotGivenForm, WeightForm
 from dosing.labels import infusion_facts, product_facts, status_tag, window_words
 from dosing.models import Infusion, Preparation
-from dosing.row_forms import RowForm
 from dosing.treatment_access import note_treatment_read
-from patients.views.steps import patient_of
+from dosing.versioned_forms import RowForm
+from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 

@@ -2,15 +2,13 @@
 
 from datetime import date
 
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from exports.documents import HOLDS_DATA, NEEDED, register
 from exports.models import Document
 from exports.tasks import make_document
 from patients.models import Patient
-from trials.access import Access
+from trials.access import Access, role_refused
 from trials.models import ProtocolVersion
 from trials.reader import reader_language
 
@@ -28,9 +26,7 @@ def ask_for(
     """Request a document. Raises PermissionDenied if the user may not read its content."""
     needed = NEEDED[Document.Kind(kind)]
     if not access.may(needed):
-        raise PermissionDenied(
-            _("Your role in this trial, %(role)s, does not allow this.") % {"role": access.role.title}
-        )
+        raise role_refused(access)
     row = Document.objects.create(
         trial=access.trial,
         patient=patient,

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from audit import events, seals
 from audit.context import acting, set_role
 from audit.seals import SealBroken
+from audit.stored_text import Text, say
 from exports.models import STALLED_AFTER, Document, documents_storage
 from exports.paper.audience import Audience
 from exports.paper.casebook import write_casebook, write_casebooks
@@ -44,13 +44,13 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Copy:
-    """A document to be written: its kind, patients and readers. `by` and `title` are texts."""
+    """A document to be written: its kind, patients and readers. `by` is a text."""
 
     kind: str
     audience: Audience
     codes: list[str]
     by: str
-    title: str
+    title: Text
     protocol: ProtocolVersion | None = None
     since: date | None = None
     until: date | None = None
@@ -123,10 +123,10 @@ def make(key: str) -> None:
         try:
             _make(row)
         except (NotPrinted, SealBroken) as refused:
-            _fail(row, str(refused))
+            _fail(row, refused.args[0])
         except Exception:
             # The page shows this; raising again makes the worker log the traceback.
-            _fail(row, _("Something went wrong while this was made. The administrator finds it in the log."))
+            _fail(row, say("document.broke"))
             raise
 
 
@@ -139,7 +139,7 @@ def _begin(row: Document) -> bool:
 def _make(row: Document) -> None:
     access = access_to(user=row.asked_by, slug=row.trial.slug)
     if access is None or not row.asked_by.is_active or not access.may(NEEDED[Kind(row.kind)]):
-        raise NotPrinted(_("The person who asked for this has no right to it any more."))
+        raise NotPrinted(say("document.no_right"))
     set_role(access.role.code)
     copy = copy_of(row, access)
     seals.seal(reason="document")
@@ -197,7 +197,7 @@ def _finish(row: Document, copy: Copy, name: str, size: int, sha256: str, data_s
     register(row, "finished", sha256=sha256, data_sha256=data_sha256)
 
 
-def _fail(row: Document, error: str) -> None:
+def _fail(row: Document, error: Text) -> None:
     Document.objects.filter(pk=row.pk).update(
         state=State.FAILED, error=error, finished_at=timezone.now(), touched_at=timezone.now()
     )
@@ -212,5 +212,5 @@ def forget(*, now: datetime) -> tuple[int, int]:
         storage.delete(row.file)
         forgotten += Document.objects.filter(pk=row.pk).update(state=State.FORGOTTEN, touched_at=now)
     stalled = Document.objects.filter(state=State.WORKING, touched_at__lte=now - STALLED_AFTER)
-    error = _("The worker stopped before this was finished. Ask for it again.")
+    error = say("document.stalled")
     return forgotten, stalled.update(state=State.FAILED, error=error, finished_at=now, touched_at=now)

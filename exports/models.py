@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.stored_text import StoredText, StoredTextField, say
 from patients.models import Patient
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
@@ -67,7 +68,7 @@ class Document(models.Model):
     file = models.CharField(max_length=200, blank=True)
     size = models.PositiveBigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True)
-    error = models.TextField(blank=True)
+    error = StoredTextField(blank=True)
 
     objects = DocumentQuerySet.as_manager()
 
@@ -86,15 +87,13 @@ class Document(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return str(self.title)
 
     @property
-    def title(self) -> str:
+    def title(self) -> StoredText:
         """Return kind and patient or version. Reads self.patient and self.protocol: may cost queries."""
         about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
-        if self.kind == self.Kind.CASEBOOK and not about:
-            return str(_("Casebook of all patients"))
-        return f"{self.get_kind_display()} {about}".strip()
+        return title_of(self.kind, about)
 
     @property
     def working(self) -> bool:
@@ -133,6 +132,14 @@ class Document(models.Model):
         about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
         parts = (self.trial.slug, about.lower(), self.kind.replace("_", "-"), f"{self.asked_at:%Y%m%d-%H%M}")
         return f"{'-'.join(part for part in parts if part)}.{self.extension}"
+
+
+def title_of(kind: str, about: str = "") -> StoredText:
+    """Return what a document of this kind is called, with the patient or the protocol version it is about."""
+    if kind == Document.Kind.CASEBOOK and not about:
+        return say("document.casebook_of_all")
+    named = say(f"document.{kind}")
+    return say("document.about", document=named, about=about) if about else named
 
 
 def documents_storage() -> Storage:

@@ -1,5 +1,8 @@
 """The export page."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django import forms
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -7,9 +10,12 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit import events
 from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.seals import SealBroken
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 from exports.exporting import export, tables_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -44,14 +50,30 @@ def index(request: TrialRequest) -> HttpResponseBase:
     return render(request, "exports/index.html", context, status=422 if form.is_bound else 200)
 
 
-def earlier_exports(request: TrialRequest) -> list[AccessEvent]:
+@dataclass(frozen=True, slots=True)
+class RegisteredExport:
+    """One line of the export register."""
+
+    at: datetime
+    who: str
+    purpose: Text
+    sha256: str
+
+
+def earlier_exports(request: TrialRequest) -> list[RegisteredExport]:
     """Return the latest 20 finished exports that this user may know of."""
     rows = AccessEvent.objects.filter(
         trial_id=request.trial.pk, kind=AccessKind.EXPORTED, detail__stage="finished"
     ).order_by("-at", "-pk")
     if request.access.blinded:
         rows = rows.filter(detail__treatment=False)
-    return list(rows[:20])
+    return [_registered(event) for event in rows[:20]]
+
+
+def _registered(event: AccessEvent) -> RegisteredExport:
+    told = events.told(event, may=())
+    who = actor_words(event.full_name or event.user_name)
+    return RegisteredExport(event.at, who, told.get("purpose", ""), told.get("sha256", ""))
 
 
 def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:

@@ -9,12 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.models import Meaning
+from audit.stored_text import Text, say
 from patients.participation.forms import PasswordForm, StepForm
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety import choices, reporting
 from safety.event_checks import EventAnswers, answers_of
 from safety.models import AdverseEvent
+from safety.system_texts import REASON, REASONS
 from trials.date_fields import MomentField
 from trials.reader import shown_moment
 
@@ -24,13 +26,6 @@ GRADES = [
     ("3", _("3 Severe")),
     ("4", _("4 Life-threatening")),
     ("5", _("5 Death")),
-]
-REASONS = [
-    ("correction", _("Correction of an entry error")),
-    ("new_information", _("New information")),
-    ("course", _("The event went on, changed or ended")),
-    ("query", _("Answer to a query")),
-    ("other", _("Other")),
 ]
 CHOOSE = ("", _("Choose"))
 SEGMENTS = "components/segments.html"
@@ -186,19 +181,16 @@ class EventReviewForm(PasswordForm):
 
 def add_reason(form: forms.Form) -> None:
     """Add the fields for the reason for change: a choice and an optional text."""
-    form.fields["reason"] = _select(_("Reason"), REASONS)
+    form.fields["reason"] = _select(_("Reason"), REASONS.items())
     form.fields["reason_text"] = forms.CharField(
         label=_("In your words"), required=False, max_length=1000, help_text=_("Needed for “Other”.")
     )
 
 
-def given_reason(form: forms.Form) -> str:
-    """Return choice and text as one sentence; empty for “other” without a text."""
+def given_reason(form: forms.Form) -> Text:
+    """Return the choice with the text; for “other” the text alone, which may be empty."""
     chosen, text = form.cleaned_data.get("reason", ""), form.cleaned_data.get("reason_text", "").strip()
-    title = str(dict(REASONS).get(chosen, ""))
-    if chosen == "other":
-        return text
-    return f"{title}: {text}" if text else title
+    return say(f"{REASON}{chosen}", text) if chosen in REASONS and chosen != "other" else text
 
 
 def _in_words(field: forms.BoundField, value: Any) -> str:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit import signatures
 from audit.context import because
+from audit.stored_text import Text, say, trimmed
 from patients.models import Patient
 from patients.participation.lifecycle import held, refuse_when_locked
 from protocol.values.moments import Moment, before
@@ -68,7 +69,7 @@ def report_event(
 
 @transaction.atomic
 def amend_event(
-    *, event: AdverseEvent, changes: EventAnswers, reason: str, version: int, by: User
+    *, event: AdverseEvent, changes: EventAnswers, reason: Text, version: int, by: User
 ) -> AdverseEvent:
     """Change answers of an event with a reason (AUD-04). Answers absent from `changes` stay as they are.
 
@@ -109,7 +110,7 @@ def report_to_sponsor(
     late_reason = late_reason.strip()
     late = _late_needs_reason(row.due_at, at.earliest, late_reason)
     told = {"reported": at.iso, "reported_at": at.earliest, "late_reason": late_reason if late else ""}
-    return _save(row, told, reason=_("Reported to the sponsor"))
+    return _save(row, told, reason=say("event.reported"))
 
 
 @transaction.atomic
@@ -185,7 +186,7 @@ def _held_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patien
     return row, row.patient
 
 
-def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: str) -> AdverseEvent:
+def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: Text) -> AdverseEvent:
     for name, value in {**changed, "version": row.version + 1}.items():
         setattr(row, name, value)
     with because(reason):
@@ -193,10 +194,10 @@ def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: str) -> Adverse
     return row
 
 
-def _given(reason: str) -> str:
-    if not reason.strip():
+def _given(reason: Text) -> Text:
+    if not trimmed(reason):
         raise ValidationError({"reason": _("Say why this is changed.")})
-    return reason.strip()
+    return trimmed(reason)
 
 
 def _report_after(

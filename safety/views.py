@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.kept_forms import kept_data
 from patients.models import Patient
 from patients.participation.milestones import milestones
-from patients.views.steps import patient_of, step
+from patients.views.participation import patient_of, step
 from safety import reporting
 from safety.forms import AfterLockForm, AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
 from safety.labels import (

@@ -1,5 +1,6 @@
 """Fixtures for all tests. Builders are in tests/support/build.py."""
 
+import gc
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -8,19 +9,55 @@ import time_machine
 from django.core.cache import cache
 from django.test import Client, TransactionTestCase
 from hypothesis import settings
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
 from patients.models import Patient, Record
-from tests.support import build, rows, walk
+from tests.support import build, migrated, rows, walk
 from tests.support.bedside import NOW
 from tests.support.entering import DEMOGRAPHY
+from tests.support.selecting import LeaveOut, NoSurprise
 from trials.models import ProtocolVersion, Trial
 
 # No deadline: a busy machine must not fail a property.
 settings.register_profile("stroma", deadline=None)
 settings.load_profile("stroma")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One engine runs every test; on another one those without a database would find the same again."""
+    parser.addoption("--database-only", action="store_true", help="leave out the tests that need no database")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave tests out only when asked to; always make sure that none is left out by mistake."""
+    config.pluginmanager.register(NoSurprise())
+    if config.getoption("--database-only"):
+        config.pluginmanager.register(LeaveOut())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: the cores then end together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Exempt modules, models and collected tests from garbage collection: walking them takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Each process copies a migrated database."""
+    with django_db_blocker.unblock():
+        migrated.copy_instead_of_migrating()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -10,12 +10,12 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from accounts.models import User
 from audit import context
 from audit.compiled_queries import CompiledQuery
+from audit.stored_text import say
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES, Role
@@ -86,6 +86,11 @@ def access_to(*, user: User, slug: str) -> Access | None:
     return Access(user=user, trial=delegation.trial, role=ROLES[delegation.role])
 
 
+def role_refused(access: Access) -> PermissionDenied:
+    """Return the refusal of a person whose role lacks a permission; the trail keeps it as code."""
+    return PermissionDenied(say("trials.role_refused", role=say(f"role.{access.role.code}")))
+
+
 def trial_page(
     see: Permission | None, change: Permission | None = None
 ) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
@@ -111,9 +116,7 @@ def trial_page(
             if needed is None or request.method not in OFFERED:
                 return HttpResponseNotAllowed(["GET", "HEAD"] if see else ["POST"])
             if not access.may(needed):
-                raise PermissionDenied(
-                    _("Your role in this trial, %(role)s, does not allow this.") % {"role": access.role.title}
-                )
+                raise role_refused(access)
             return view(request, *args, **kwargs)
 
         page = never_cache(guarded)

@@ -19,6 +19,7 @@ from accounts.passwords import initial_password
 from accounts.session_limits import end_sessions
 from audit import events
 from audit.context import because
+from audit.stored_text import say
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -147,7 +148,12 @@ def remove_factors(*, user: User, reason: str, by: User) -> None:
     _may_manage(user, by)
     removed, _details = Authenticator.objects.filter(user=user).delete()
     end_sessions(user=user)
-    detail = {"change": "all removed", "count": removed, "by": by.username, "reason": reason}
+    detail = {
+        "change": say("trials.all_factors_removed"),
+        "count": removed,
+        "by": by.username,
+        "reason": reason,
+    }
     events.record(kind=events.AccessKind.FACTOR_CHANGED, user=user, detail=detail)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     APPEND_ONLY_SAYS,
+    CONTENT_CHANGED,
     FINAL_IS_FIXED,
     INVALIDATION,
     KEY_IS_FIXED,
@@ -159,7 +160,7 @@ END"""
     return TriggerFunction(f"{PREFIX}trail_{table.name}", body)
 
 
-BECAUSE = "coalesce(nullif(actor->>'reason', ''), 'content changed')"
+BECAUSE = f"coalesce(nullif(actor->>'reason', ''), '{CONTENT_CHANGED}')"
 
 
 def _invalidate(label: str, column: str) -> str:

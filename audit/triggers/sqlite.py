@@ -6,6 +6,7 @@ A write from any other program is refused: "no such function: stroma_actor".
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     APPEND_ONLY_SAYS,
+    CONTENT_CHANGED,
     FINAL_IS_FIXED,
     INVALIDATION,
     KEY_IS_FIXED,
@@ -127,7 +128,7 @@ def _holds(table: TrackedTable) -> dict[str, str]:
     return _trigger(table.name, "held", "BEFORE UPDATE", refusal, when=" OR ".join(held))
 
 
-BECAUSE = "coalesce(nullif(stroma_actor('reason'), ''), 'content changed')"
+BECAUSE = f"coalesce(nullif(stroma_actor('reason'), ''), '{CONTENT_CHANGED}')"
 
 
 def _invalidation(table: TrackedTable) -> list[str]:
@@ -167,7 +168,7 @@ def _undoing(table: TrackedTable) -> list[str]:
     whole = f"{name}.item = '' AND ({differs(table.signed)})"
     here = f'{name}."{marks.record}" = NEW."{table.key}" AND {name}.undone_at IS NULL'
     undo = f"UPDATE {name} SET undone_at = {NOW}, undone = json_object('by', stroma_actor('full_name'), "
-    undo += f"'because', {BECAUSE}, 'old', {{old}}, 'new', {{new}}) WHERE {here} AND "
+    undo += f"'because', {BECAUSE}, 'old', "
     told = (f"json_object({name}.item, {value})" for value in (before, after))
     texts = (f'json({row}."{marks.items}")' for row in ("OLD", "NEW"))
     clear = (
@@ -178,8 +179,8 @@ def _undoing(table: TrackedTable) -> list[str]:
     # The column is emptied first: its condition looks for marks that are still in force.
     return [
         clear,
-        undo.format(old=next(told), new=next(told)) + f"({item})",
-        undo.format(old=next(texts), new=next(texts)) + f"({whole})",
+        f"{undo}{next(told)}, 'new', {next(told)}) WHERE {here} AND ({item})",
+        f"{undo}{next(texts)}, 'new', {next(texts)}) WHERE {here} AND ({whole})",
     ]
 
 

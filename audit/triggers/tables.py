@@ -27,6 +27,9 @@ ACTOR_COLUMNS = {
     "history_address": "address",
 }
 
+# The reason of a change that names none, for what the change invalidates (`audit.stored_text`).
+CONTENT_CHANGED = '{"code":"audit.content_changed","says":{"en":"content changed"}}'
+
 UNATTRIBUTED = "Nobody is named for this write: wrap it in audit.acting(user=..., reason=...)"
 APPEND_ONLY_SAYS = "The trail can only be added to: {table} refuses changes and deletions"
 NEVER_DELETED = "Rows of {table} are never deleted: mark them as entered in error instead"

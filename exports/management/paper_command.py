@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import User, normal_username
 from audit import seals
 from audit.context import acting
+from audit.system_texts import actor_words
 from exports.documents import Copy, register_copy, write
-from exports.management.told import refuse_unless_new, trial_named
+from exports.management.command_arguments import refuse_unless_new, trial_named
 from exports.paper.audience import Audience
 from exports.paper.typesetting import NotPrinted
 from trials.access import access_to
@@ -32,7 +33,9 @@ class Asked:
     @property
     def by(self) -> str:
         """Return the name of the author that the document shows."""
-        return f"{self.user.full_name} ({self.user.get_username()})" if self.user else "system:documents"
+        if self.user is None:
+            return actor_words("system:documents")
+        return f"{self.user.full_name} ({self.user.get_username()})"
 
 
 class PaperCommand(BaseCommand):

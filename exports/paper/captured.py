@@ -9,12 +9,13 @@ from django.utils.translation import pgettext
 
 from audit.models import Signature
 from audit.signatures import SignatureState, verify_many
+from audit.system_texts import actor_words
 from exports.paper.audience import Audience
 from exports.paper.marks import PaperMarks
-from exports.paper.past import Past
+from exports.paper.original_entries import Past
+from patients.casebook.form_content import ReadLine, sections
 from patients.casebook.form_versions import forms_in, item_in, not_asked
 from patients.casebook.item_history import role_words
-from patients.casebook.read_form import ReadLine, sections
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words
@@ -199,6 +200,8 @@ def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) ->
                     "when": f"{audience.instant(signature.signed_at)}",
                     "zone": f"{at.tzinfo}",
                     "meaning": str(signature.get_meaning_display()),
+                    "statement": signature.statement,
+                    "language": signature.language[:2],
                     "valid": standing == SignatureState.VALID,
                     "standing": str(standing.label),
                     "invalidated": _invalidated(signature, audience),
@@ -213,7 +216,7 @@ def _invalidated(signature: Signature, audience: Audience) -> str:
         return ""
     told = (
         audience.instant(signature.invalidated_at),
-        signature.invalidated_by,
-        signature.invalidated_reason,
+        actor_words(signature.invalidated_by),
+        str(signature.invalidated_reason),
     )
     return ", ".join(part for part in told if part)

@@ -15,12 +15,12 @@ from audit.change_labels import column_changes
 from audit.sources import hidden_signatures
 from dosing.labels import infusion_facts, millions, product_facts
 from dosing.models import Infusion, Preparation
-from exports.paper import past
+from exports.paper import original_entries
 from exports.paper.audience import Audience
 from exports.paper.captured import Beside, Part, form_part, past_part, queries_of, signatures_of
 from exports.paper.marks import marks_of
-from exports.paper.subjects import subject_of
 from exports.paper.trail import trail_part
+from exports.paper.trail_subjects import subject_of
 from patients.casebook.casebook import forms_of, visit_title
 from patients.casebook.range_flags import readings_of
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
@@ -125,7 +125,7 @@ class PatientPaper:
             by_target.setdefault((signature.target_type, signature.target_id), []).append(part)
         queries = queries_of([self.patient.pk])
         marks = marks_of(self.patient.pk, self.audience)
-        return Beside(past.of_items(self.patient.pk), self._readings(), queries, by_target, marks)
+        return Beside(original_entries.of_items(self.patient.pk), self._readings(), queries, by_target, marks)
 
     def _readings(self) -> dict[int, Readings]:
         """Return the reference-range readings by record, including records struck out. Two queries."""
@@ -160,10 +160,10 @@ class PatientPaper:
         """Return by row the columns that changed since they were entered, as texts."""
         return {
             key: [self._column(model, name, each) for name, each in changed.items()]
-            for key, changed in past.of_columns(model, self.patient.pk, at_once=at_once).items()
+            for key, changed in original_entries.of_columns(model, self.patient.pk, at_once=at_once).items()
         }
 
-    def _column(self, model: Any, name: str, changed: past.Past) -> Part:
+    def _column(self, model: Any, name: str, changed: original_entries.Past) -> Part:
         """Return one changed column with its first value, worded as in the audit trail."""
         # An unsaved row with only this column, so that the wording is the trail's own.
         first = model(**{name: changed.original})

@@ -8,10 +8,10 @@ from django.utils.translation import pgettext
 
 from audit import events, reading
 from audit.models import AccessEvent
-from audit.reading import Entry
+from audit.reading import TrailEntry
 from audit.sources import Filter
 from exports.paper.audience import Audience
-from exports.paper.subjects import subject
+from exports.paper.trail_subjects import subject
 from patients.casebook.item_history import role_words
 
 KINDS = {
@@ -36,7 +36,7 @@ def _entries(patient_id: int, audience: Audience) -> Iterator[dict[str, Any]]:
             yield _told(entry, audience)
 
 
-def _told(entry: Entry, audience: Audience) -> dict[str, Any]:
+def _told(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
     who = entry.full_name if entry.full_name == entry.user_name else f"{entry.full_name} ({entry.user_name})"
     changes = [(change.label, change.old, change.new) for change in entry.changes]
     return {
@@ -51,7 +51,7 @@ def _told(entry: Entry, audience: Audience) -> dict[str, Any]:
     }
 
 
-def _details(entry: Entry) -> Iterator[tuple[str, str]]:
+def _details(entry: TrailEntry) -> Iterator[tuple[str, str]]:
     """Yield (label, text) of the details of an access event."""
     detail = events.told(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
     for name, value in detail.items():

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.utils.translation import gettext as _
+
+from audit.stored_text import say
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 900
@@ -23,7 +24,7 @@ MOST_BYTES = 4_000_000
 
 
 class NotPrinted(Exception):
-    """The document could not be made. The message tells the user why and what to do."""
+    """The document could not be made. Its argument is a stored text that tells the user why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def typeset(
     Raises NotPrinted if there is too much data, or if setting fails.
     """
     if find_spec("typst") is None:
-        raise NotPrinted(_("The part that makes PDF is not installed here: install requirements/worker.txt."))
+        raise NotPrinted(say("document.no_typesetting"))
     with TemporaryDirectory() as folder:
         data = Path(folder) / "data.json"
         with data.open("wb") as file:
@@ -70,9 +71,7 @@ def _stream(file: BinaryIO, head: Mapping[str, Any], parts: Iterable[Any], most:
         digest.update(piece)
         size += file.write(piece)
         if most is not None and size > most:
-            raise NotPrinted(
-                _("This would be more than one PDF can hold here. Ask for one PDF per patient instead.")
-            )
+            raise NotPrinted(say("document.too_large"))
 
     write(json.dumps(head, ensure_ascii=False, default=str)[:-1] + ', "parts": [')
     for number, part in enumerate(parts):
@@ -100,13 +99,12 @@ def _set(template: str, data: Path, made: dict[str, Any], out: Path) -> None:
             command, cwd=ROOT, check=True, capture_output=True, timeout=LONGEST_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise NotPrinted(_("Setting the document took too long. Ask for fewer patients at a time.")) from None
+        raise NotPrinted(say("document.too_slow")) from None
     except subprocess.CalledProcessError as error:
         # A partial file must not be taken for a document.
         with suppress(FileNotFoundError):
             out.unlink()
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise NotPrinted(
-            _("The document could not be set: %(message)s. Tell the administrator.")
-            % {"message": last[0][:300] if last else error.returncode}
+            say("document.not_set", message=last[0][:300] if last else str(error.returncode))
         ) from None

@@ -11,7 +11,7 @@ from exports.paper import labels
 from exports.paper.audience import Audience
 from exports.paper.captured import queries_of, query_part
 from exports.paper.casebook import trial_facts, trial_words
-from exports.paper.subjects import record_title
+from exports.paper.trail_subjects import record_title
 from exports.paper.typesetting import Making, typeset
 from patients.models import Mark, Patient, Query, Record, Visit
 
@@ -115,7 +115,7 @@ def _mark(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
 
 
 def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
-    told = [str(value) for name in ("by", "reason") if (value := mark.told.get(name))]
+    told = [str(value) for name in ("by", "because") if (value := mark.told.get(name))]
     return {**_mark(mark, records, audience), "at": audience.instant(mark.undone_at), "why": ", ".join(told)}
 
 

@@ -6,18 +6,21 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from audit.stored_text import Text, english
+
 # First characters that make a spreadsheet read a cell as a formula (SEC-15).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 MARKED = (*FORMULA, "'")
 CHUNK_ROWS = 500
 
 
-def harmless(text: str) -> str:
+def harmless(said: Text) -> str:
     """Return free text, with an apostrophe before a first character that may start a formula.
 
-    A leading apostrophe gets another one, so that `as_typed` returns exactly the original. Not for numbers: they
-    stay as they are.
+    A leading apostrophe gets another one, so that `as_typed` returns exactly the original. Texts of the system are
+    in English. Not for numbers: they stay as they are.
     """
+    text: str = english(said)
     return "'" + text if text.startswith(MARKED) else text
 
 

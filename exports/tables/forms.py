@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from audit.concealing import without
+from audit.concealment import without
 from exports.tables.cells import cell, harmless
 from exports.tables.study import StudyTable, TableColumn
 from patients.casebook.range_flags import subjects_of

@@ -14,6 +14,7 @@ from django.db.models import (
 )
 from django.utils.translation import gettext_noop
 
+from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, harmless
@@ -24,12 +25,16 @@ from trials.models import Trial
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column: name, path of its source, label, and whether it holds text typed by people."""
+    """One column: name, path of its source, label, and whether it holds text typed by people.
+
+    code: holds the code of a stored text; empty for the words of a person.
+    """
 
     name: str
     source: str
     label: str
     free_text: bool = False
+    code: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,9 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("opened_at", "Opened at (UTC)"),
         _col("closed_at", "Closed at (UTC)"),
         _col("closed_because", "Closed because", free_text=True),
+        TableColumn(
+            "closed_code", "closed_because", "Code of why it was closed, when no person says it", code=True
+        ),
     ),
     "query_messages": (
         _col("patient", "Subject code", "query__patient__code"),
@@ -265,9 +273,9 @@ def _reader(
     fields = [field_at(queryset.model, column.source) for column in columns]
     read = [_in_sql(column.source, field) for column, field in zip(columns, fields, strict=True)]
     converted = [
-        (index, harmless if column.free_text else cell)
+        (index, harmless if column.free_text else code_of if column.code else cell)
         for index, (column, field) in enumerate(zip(columns, fields, strict=True))
-        if column.free_text or isinstance(field, DecimalField)
+        if column.free_text or column.code or isinstance(field, DecimalField)
     ]
 
     def rows() -> Iterator[Sequence[Any]]:

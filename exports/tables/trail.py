@@ -10,13 +10,14 @@ from django.db import models
 from django.utils.translation import gettext_noop
 
 from audit import events
-from audit.concealing import NOTHING, hidden, told_rows, without
+from audit.concealment import NOTHING, hidden, told_rows, without
 from audit.models import AccessEvent, Signature
 from audit.sources import hidden_signatures
+from audit.stored_text import StoredText, code_of, english
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
 from exports.tables.cells import cell, harmless
 from exports.tables.study import StudyTable, TableColumn
-from exports.tables.trail_labels import TrailLabels, event_label
+from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
 from trials.models import Trial
 from trials.permissions import Permission
 
@@ -37,6 +38,9 @@ COLUMNS = (
     TableColumn("full_name", "", "Full name at that time", free_text=True),
     TableColumn("role", "", "Role at that time"),
     TableColumn("reason", "", "Reason", free_text=True),
+    TableColumn(
+        "reason_code", "", "Code of the reason, when it was chosen from a list or given by the system"
+    ),
     TableColumn("origin", "", "Where the change came from"),
     TableColumn("request", "", "Request"),
     TableColumn("session", "", "Session, as a fingerprint"),
@@ -107,7 +111,14 @@ def _changes(
         user, full_name, role, reason, *traced = row[5 : len(names)]
         where = places.where(model, columns, patient)
         head = (cell(at), site_time(at, zone), model._meta.label_lower, own_key, number, kind, *where)
-        who = (user, harmless(full_name), role, harmless(reason or ""), *traced)
+        who = (
+            user,
+            harmless(actor_in_english(full_name)),
+            role,
+            harmless(reason or ""),
+            code_of(reason),
+            *traced,
+        )
         for name, old, new in differences(before, {} if kind == "-" else after):
             shown = [_shown(name, value, kept) for value in (old, new)]
             words = [
@@ -158,6 +169,8 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple
 def _text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if isinstance(value, StoredText):
+        return value.stored
     return str(cell(value))
 
 
@@ -171,13 +184,14 @@ def _events(trial: Trial, places: TrailLabels, seen: Collection[str]) -> Iterato
         head = (*times, "access", event.pk, event.pk, "!", places.subject(event.patient_id), "", "", "")
         who = (
             event.user_name,
-            harmless(event.full_name),
+            harmless(actor_in_english(event.full_name)),
             event.role,
+            "",
             "",
             event.origin,
             event.request,
             event.session,
             event.address,
         )
-        told = harmless(_text(events.told(event, may=seen)))
+        told = harmless(_text({key: english(value) for key, value in events.told(event, may=seen).items()}))
         yield (*head, *who, event.kind, event_label(event.kind), "", told, "", "")

@@ -9,6 +9,8 @@ from django.db import models
 from django.utils.translation import gettext, override
 
 from audit.events import AccessKind
+from audit.stored_text import StoredText, read
+from audit.system_texts import actor_words
 from patients.models import Patient, Record, Visit
 from protocol.document.items import Item
 from protocol.values.labels import MISSING_WORDS, code_words, is_missing
@@ -74,8 +76,12 @@ class TrailLabels:
         """Return the label of a coded value; empty if the value is not coded."""
         if not value:
             return ""
+        if isinstance(value, StoredText):
+            return value.in_language("en")
         _column, _dot, name = field.partition(".")
         item = self.item(row["protocol_id"], row["form"], name) if model is Record and name else None
+        if item is None and isinstance(value, str) and isinstance(said := read(value), StoredText):
+            return said.in_language("en")
         if item is None:
             return _choices(model).get(field, {}).get(value, "") if isinstance(value, str) else ""
         if is_missing(value):
@@ -91,6 +97,13 @@ def english(text: str) -> str:
     """Return a text in English. An export does not depend on the language of its user."""
     with override("en"):
         return gettext(text)
+
+
+@lru_cache(maxsize=512)
+def actor_in_english(name: str) -> str:
+    """Return the full name of an actor; a process by its English name."""
+    with override("en"):
+        return actor_words(name)
 
 
 @lru_cache(maxsize=2048)

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook
-from patients.casebook.read_form import ReadLine, ReadSection, line, sections
+from patients.casebook.form_content import ReadLine, ReadSection, line, sections
 from patients.models import Record
 from protocol.document.items import Form, Item
 from protocol.values.parsing import Value

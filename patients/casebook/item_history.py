@@ -6,6 +6,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Item
 from protocol.values.labels import exact
@@ -30,7 +32,7 @@ class ItemChange:
     when: str
     who: str
     role: str
-    reason: str
+    reason: Text
     old: str
     new: str
 
@@ -50,7 +52,7 @@ def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) ->
             changes.append(
                 ItemChange(
                     when=moment_words(at, zone),
-                    who=who,
+                    who=actor_words(who),
                     role=role_words(role),
                     reason=reason or "",
                     old=words(before, item, language, _),
@@ -62,8 +64,8 @@ def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) ->
 
 
 def add_threads(queries: list[Query], zone: str) -> None:
-    """Set `thread` on each query: its messages in order, each with author, role, time and text. One query."""
-    said: dict[int, list[dict[str, str]]] = {query.pk: [] for query in queries}
+    """Give each query its `thread`: who said what when. One query."""
+    said: dict[int, list[dict[str, Text]]] = {query.pk: [] for query in queries}
     rows = QueryMessage.objects.filter(query__in=queries).select_related("author") if queries else ()
     for row in rows:
         entry = _entry(
@@ -84,14 +86,14 @@ def add_threads(queries: list[Query], zone: str) -> None:
         query.thread = thread  # type: ignore[attr-defined]
 
 
-def _entry(who: str, role: str, when: str, text: str) -> dict[str, str]:
+def _entry(who: str, role: str, when: str, text: Text) -> dict[str, Text]:
     return {"who": who, "role": role, "when": when, "text": text}
 
 
 def last_save(record: Record) -> tuple[Any, str]:
     """Return when the record was last saved and by whom. One query."""
     row = record.history.order_by("-history_id").values_list("history_date", "history_full_name").first()
-    return row or (record.created_at, "")
+    return (row[0], actor_words(row[1])) if row else (record.created_at, "")
 
 
 def moment_words(at: Any, zone: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from audit.change_labels import FieldChange, Reader, column_changes
-from audit.concealing import without
+from audit.concealment import without
 from patients.models import Record
 from patients.models.attachments import OF_FILES
 from protocol.document.items import Form, Item

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
 from audit.context import acting
-from patients.casebook.edit_checks import inputs_of
+from audit.stored_text import StoredText, Text, say
+from patients.casebook.edit_checks import CHECK, inputs_of
 from patients.models import Query, Record
 from protocol.document.items import Form
 from protocol.values.parsing import CheckFinding
@@ -42,11 +42,11 @@ def reconcile(
     for key, finding in wanted.items():
         query, reason = known.get(key), confirmed.get(finding.item, "")
         if query is None or (query.state == State.CLOSED and changed & set(inputs_of(finding, form))):
-            opened.append(_query(record, key, finding, reason, by))
+            opened.append(_query(record, key, question(finding, form), reason, by))
         elif query.state != State.CLOSED and reason:
             answered.append(_closed(query, reason))
     corrected = [
-        _closed(query, _("The value was corrected."))
+        _closed(query, say("query.corrected"))
         for key, query in known.items()
         if query.state != State.CLOSED and key not in wanted
     ]
@@ -78,7 +78,18 @@ def _key(finding: CheckFinding, form: Form) -> Key:
     return item, f"{finding.check}@{int(row) + 1}.{names.index(column) + 1}"
 
 
-def _query(record: Record, key: Key, finding: CheckFinding, reason: str, by: User) -> Query:
+def question(finding: CheckFinding, form: Form) -> StoredText:
+    """Return what a check asks: the limits, or the message of the protocol version in its languages.
+
+    The message is copied: the record may later be read under a version that has no such check any more.
+    """
+    for check in form.checks:
+        if finding.check == f"{CHECK}{check.id}":
+            return StoredText("protocol.check", check.message.root, {"check": check.id})
+    return say("query.unusual", **finding.parameters)
+
+
+def _query(record: Record, key: Key, text: StoredText, reason: str, by: User) -> Query:
     now = timezone.now()
     return Query(
         patient_id=record.patient_id,
@@ -87,7 +98,7 @@ def _query(record: Record, key: Key, finding: CheckFinding, reason: str, by: Use
         check_id=key[1],
         origin=Query.Origin.CHECK,
         state=State.CLOSED if reason else State.OPEN,
-        text=finding.sentence(_),
+        text=text,
         opened_at=now,
         opened_by=by,
         closed_at=now if reason else None,
@@ -95,7 +106,7 @@ def _query(record: Record, key: Key, finding: CheckFinding, reason: str, by: Use
     )
 
 
-def _closed(query: Query, reason: str) -> Query:
+def _closed(query: Query, reason: Text) -> Query:
     query.state, query.closed_at, query.closed_because = State.CLOSED, timezone.now(), reason
     return query
 

@@ -5,8 +5,8 @@ from typing import Any
 from django.urls import reverse
 
 from patients.casebook.casebook import Casebook, FormPlace
+from patients.casebook.form_content import line
 from patients.casebook.navigation import form_address, navigation, stage_of
-from patients.casebook.read_form import line
 from patients.entry.entry_guard import entry_obstacle
 from patients.entry.page import EntryPage
 from patients.models import Record

@@ -6,7 +6,7 @@ from django.http import QueryDict
 
 from accounts.models import User
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.casebook.read_form import ReadLine
+from patients.casebook.form_content import ReadLine
 from patients.entry import attachments, conflicts, drafts
 from patients.entry.posted import PostedPage, kept_page
 from patients.entry.version_mapping import mapped_inputs

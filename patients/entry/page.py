@@ -14,22 +14,23 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 
 from patients.casebook.edit_checks import CheckedAnswers
+from patients.casebook.form_content import ReadLine, ReadSection, ValueDifference, differences
 from patients.casebook.form_versions import all_sections, forms_before, not_asked, path_label
 from patients.casebook.item_history import moment_words
 from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
 from patients.casebook.range_flags import place_readings
-from patients.casebook.read_form import ReadLine, ReadSection, ValueDifference, differences
 from patients.entry.answers import Answers
 from patients.entry.capture_form import CaptureForm, FieldContext, Result, form_for, input_id, sentences
 from patients.entry.controls import CONTROLS, Controls
 from patients.entry.field_panel import FieldPanel
 from patients.entry.form_header import FormHeader
 from patients.entry.not_done import Marking
-from patients.entry.posted import REASONS, Action, PostedPage
+from patients.entry.posted import Action, PostedPage
 from patients.entry.version_mapping import VersionChange, stored_answers, version_change
 from patients.models import Draft, Patient, Visit
 from patients.participation.reconsent import version_to_sign
+from patients.system_texts import REASONS
 from protocol.values.parsing import CheckFinding
 from protocol.values.reference_ranges import Readings
 from trials.reader import reader_language, shown_sentence

@@ -10,13 +10,14 @@ from enum import StrEnum
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
+from audit.stored_text import Text, say
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry import answers, attachments, conflicts
 from patients.entry.answers import Answers
 from patients.entry.controls import CONTROLS
 from patients.entry.saving import Entry
+from patients.system_texts import REASON, REASONS
 from protocol.document.items import Form
 from protocol.values.parsing import NotOffered, Value, ValueRefused
 from protocol.values.refusals import gettext_noop
@@ -26,13 +27,6 @@ from trials.reader import shown_sentence
 LONGEST_KEY, LONGEST_NOTE = 64, 500
 # What a page claims that was kept and cannot be read: no record ever has this version.
 UNREADABLE = -1
-REASONS = {
-    "transcription": gettext_lazy("Transcription error"),
-    "source": gettext_lazy("The source was corrected"),
-    "late": gettext_lazy("The result arrived later"),
-    "query": gettext_lazy("Answer to a query"),
-    "other": gettext_lazy("Other"),
-}
 
 
 class Action(StrEnum):
@@ -96,12 +90,12 @@ class PostedPage:
         return self.answers({}).confirmations
 
     @property
-    def reason_words(self) -> str:
-        """The reason for the change in words; empty when none was given, or when it needs words of its own."""
+    def reason_text(self) -> Text:
+        """The reason for the change; empty when none was given, or when it needs words of its own."""
         note = self.note.strip()[:LONGEST_NOTE]
         if self.reason not in REASONS or (self.reason == "other" and not note):
             return ""
-        return f"{REASONS[self.reason]}: {note}" if note else str(REASONS[self.reason])
+        return say(f"{REASON}{self.reason}", note)
 
     @property
     def entry(self) -> Entry:

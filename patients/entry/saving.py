@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.compiled_changes import CompiledUpdate
 from audit.context import because
+from audit.stored_text import Text, trimmed
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
 from patients.entry import answers, check_queries, drafts
@@ -112,10 +113,11 @@ def complete(entry: Entry, *, by: User) -> Saved:
 
 
 @transaction.atomic
-def amend(entry: Entry, *, reason: str, by: User) -> Saved:
+def amend(entry: Entry, *, reason: Text, by: User) -> Saved:
     """Change a complete form. The reason goes to the trail with the change. Raises ReasonNeeded too."""
-    with because(reason.strip()):
-        return _save(entry, by, State.COMPLETE, reason.strip())
+    reason = trimmed(reason)
+    with because(reason):
+        return _save(entry, by, State.COMPLETE, reason)
 
 
 @transaction.atomic
@@ -138,7 +140,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     return row
 
 
-def _save(entry: Entry, by: User, state: str, reason: str | None = None) -> Saved:
+def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Saved:
     """Check the answers under the lock and write them: only the locked casebook holds what is stored now."""
     casebook = Casebook.held(entry.place)
     record = casebook.record(entry.place)
@@ -210,7 +212,7 @@ def _refuse_stale(entry: Entry, casebook: Casebook, current: Record | None, is_r
         raise StaleRecord(current)
 
 
-def _refuse_wrong_verb(current: Record | None, state: str, reason: str | None) -> None:
+def _refuse_wrong_verb(current: Record | None, state: str, reason: Text | None) -> None:
     is_complete = current is not None and current.state == State.COMPLETE
     if is_complete and reason is None:
         raise ValidationError(_("This form is complete: change it with a reason."))

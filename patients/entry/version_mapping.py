@@ -10,7 +10,7 @@ from typing import Any
 from django.http import QueryDict
 
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.casebook.read_form import ReadLine, line
+from patients.casebook.form_content import ReadLine, line
 from patients.entry import answers
 from patients.entry.answers import PLAIN
 from patients.entry.controls import CONTROLS

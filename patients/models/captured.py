@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
+from audit.stored_text import StoredTextField
 from audit.trail import Locks, Marks, Trail
 from patients.models.attachments import OF_FILES
 from patients.models.people import Patient
@@ -228,14 +229,14 @@ class Query(models.Model):
     check_id = models.CharField(_("Check"), max_length=40, blank=True)
     origin = models.CharField(_("Raised by"), max_length=20, choices=Origin)
     state = models.CharField(_("Status"), max_length=10, choices=State)
-    text = models.TextField(_("Question"))
+    text = StoredTextField(_("Question"))
     opened_at = models.DateTimeField(_("Opened at"), default=timezone.now)
     opened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Opened by")
     )
     closed_at = models.DateTimeField(_("Closed at"), null=True)
-    closed_because = models.TextField(_("Closed because"), blank=True)
-    # Identifies the confirmation that raised several queries at once: a second click raises nothing.
+    closed_because = StoredTextField(blank=True, verbose_name=_("Closed because"))
+    # Names the confirmation that raised several at once: a second click raises nothing.
     batch = models.CharField(_("Batch"), max_length=32, blank=True)
 
     objects = OfPatient.as_manager()

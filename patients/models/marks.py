@@ -8,6 +8,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.stored_text import read
+from audit.system_texts import actor_words
 from audit.trail import Locks, Trail
 from patients.models.attachments import OF_FILES
 from patients.models.captured import Record
@@ -74,8 +76,6 @@ class Mark(models.Model):
 
     @property
     def told(self) -> dict[str, Any]:
-        """Return who undid the mark (`by`), why (`because`), and the values before and after (`old`, `new`).
-
-        Empty while the mark is valid.
-        """
-        return self.undone or {}
+        """Return who undid the mark, why, and the values before and after; empty while it stands."""
+        told: dict[str, Any] = self.undone or {}
+        return {**told, "by": actor_words(told["by"]), "because": read(told["because"])} if told else {}

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import because
+from audit.stored_text import written
 from patients.models import Mark, Patient, Record
 from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
 
@@ -72,7 +73,7 @@ def withdraw(*, record: Record, kind: str, reason: str, by: User) -> int:
     refuse_when_locked(held(record.patient))
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
     refuse_locked_place(row, row.visit)
-    told = {"by": by.full_name, "because": reason.strip(), "old": {}, "new": {}}
+    told = {"by": by.full_name, "because": written(reason.strip()), "old": {}, "new": {}}
     with because(reason.strip()):
         done = (
             Mark.objects.filter(record=row, kind=kind)

@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.models import Meaning
+from patients.casebook.form_content import ReadSection, form_title
 from patients.casebook.form_versions import record_sections
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
-from patients.casebook.read_form import ReadSection, form_title
 from patients.models import Query, Record
 from patients.participation.forms import PasswordForm
-from patients.review.mark_blocks import where
+from patients.review.review_page import where
 from patients.review.signatures import ChangesSinceSignature, changes_since_signature
 
 LOGS = "logs"

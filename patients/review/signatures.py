@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit import signatures
 from audit.models import Signature
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 from audit.trail import history_model
 from patients.models import Patient, Record, Visit
 from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
@@ -133,7 +135,7 @@ class ChangesSinceSignature:
     old: str
     new: str
     who: str
-    reason: str
+    reason: Text
 
 
 def changes_since_signature(records: Sequence[Record]) -> dict[int, list[ChangesSinceSignature]]:
@@ -154,14 +156,14 @@ def changes_since_signature(records: Sequence[Record]) -> dict[int, list[Changes
     return found
 
 
-def _differences(record: Record, old: Any, new: Any, who: str, reason: str) -> list[ChangesSinceSignature]:
+def _differences(record: Record, old: Any, new: Any, who: str, reason: Text) -> list[ChangesSinceSignature]:
     language = reader_language()
     return [
         ChangesSinceSignature(
             label=item.label.in_language(language),
             old=exact(old.get(item.name), item, language, _),
             new=exact(new.get(item.name), item, language, _),
-            who=who,
+            who=actor_words(who),
             reason=reason,
         )
         for item in record.protocol.rules.form(record.form).items

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from audit.models import Signature
-from patients.casebook.read_form import form_title
+from audit.system_texts import actor_words
+from patients.casebook.form_content import form_title
 from patients.models import Patient, Record, Visit
 from trials.access import Access
 from trials.listing import Column
@@ -83,7 +84,9 @@ TO_SIGN_COLUMNS = (
         name="changed_at", label=pgettext_lazy("when", "Changed"), value=lambda row: row.last_invalidated_at
     ),
     Column(
-        name="changed_by", label=gettext_lazy("Changed by"), value=lambda row: row.last_invalidated_by or ""
+        name="changed_by",
+        label=gettext_lazy("Changed by"),
+        value=lambda row: actor_words(row.last_invalidated_by or ""),
     ),
     Column(
         name="reason",

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from patients.casebook.read_form import form_title
+from patients.casebook.form_content import form_title
 from patients.models import Query, Record
 from patients.participation.forms import StepForm
 from patients.queries import bulk

@@ -99,7 +99,7 @@ def stored(request: TrialRequest, posted: PostedPage) -> saving.Saved | Refused:
         return Refused()
     try:
         if posted.was_complete:
-            return saving.amend(posted.entry, reason=posted.reason_words, by=request.user)
+            return saving.amend(posted.entry, reason=posted.reason_text, by=request.user)
         if posted.action == Action.NEXT:
             return saving.complete(posted.entry, by=request.user)
         return saving.save_draft(posted.entry, by=request.user)

@@ -7,9 +7,9 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
+from patients.casebook.form_content import sections
 from patients.casebook.navigation import address_of
 from patients.casebook.range_flags import place_readings
-from patients.casebook.read_form import sections
 from patients.entry import saving
 from patients.entry.logs import log_context
 from patients.views.entry import located, opened, opened_page, shown

@@ -17,8 +17,8 @@ from patients.casebook.navigation import form_address
 from patients.models import Mark, Patient, Record
 from patients.review import medical_review, source_verification
 from patients.review.filters import ToVerifyFilter, UndoneFilter
-from patients.review.mark_blocks import Undone, in_words, review_blocks, seen_in, verification_blocks, where
-from patients.views.steps import patient_of
+from patients.review.review_page import Undone, in_words, review_blocks, seen_in, verification_blocks, where
+from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing
 from trials.permissions import Permission as P

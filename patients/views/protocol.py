@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from audit.system_texts import actor_words
 from patients.casebook.item_history import moment_words
 from patients.models import Patient
 from patients.participation.amendment_impact import Impact, on_versions
@@ -86,7 +87,7 @@ def lines(request: TrialRequest) -> list[VersionLine]:
             in_force=version is current,
             to_come=version.effective_from > today,
             loaded=moment_words(version.loaded_at, str(request.trial.zone)),
-            loaded_by=loaded.get(version.pk, ""),
+            loaded_by=actor_words(loaded.get(version.pk, "")),
             patients=on[version.pk],
         )
         for number, version in reversed(list(enumerate(chain)))

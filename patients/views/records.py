@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from patients.casebook.form_content import form_title
 from patients.casebook.navigation import record_address
-from patients.casebook.read_form import form_title
 from patients.models import Record
 from patients.queries.filters import RecordFilter
 from trials.access import TrialRequest, trial_page

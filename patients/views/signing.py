@@ -17,7 +17,7 @@ from patients.models import Patient, Record
 from patients.review import signatures
 from patients.review.signature_content import SignForm, SignWholeForm, visits_to_sign
 from patients.review.unsigned import TO_SIGN_COLUMNS, ToSignFilter, invalidated_wholes, with_last_signature
-from patients.views.steps import casebook_of, patient_of, step
+from patients.views.participation import casebook_of, patient_of, step
 from patients.views.visits import address_of, visit_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing

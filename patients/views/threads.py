@@ -15,7 +15,7 @@ from patients.models import Query, Record
 from patients.participation.forms import QueryTextForm, StepForm
 from patients.queries import threads
 from patients.views.entry import opened_page
-from patients.views.steps import step
+from patients.views.participation import step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language

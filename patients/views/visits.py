@@ -14,7 +14,7 @@ from patients.models import Patient, Record, Visit
 from patients.participation import visits
 from patients.participation.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
 from patients.participation.visit_status import UNFINISHED
-from patients.views.steps import patient_of, step
+from patients.views.participation import patient_of, step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language

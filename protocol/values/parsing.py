@@ -318,6 +318,8 @@ def _parse_file(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> dic
     return dict(told)
 
 
+IMPOSSIBLE = gettext_noop("Must be between %(lowest)s and %(highest)s%(unit)s.")
+UNUSUAL = gettext_noop("Unusual: expected between %(lowest)s and %(highest)s%(unit)s. Check the value.")
 PARSERS = {
     "text": _parse_text,
     "file": _parse_file,
@@ -356,12 +358,8 @@ def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[C
     if number is None:
         return ()
     for severity, limits, template in (
-        ("hard", item.hard, gettext_noop("Must be between %(lowest)s and %(highest)s%(unit)s.")),
-        (
-            "soft",
-            item.soft,
-            gettext_noop("Unusual: expected between %(lowest)s and %(highest)s%(unit)s. Check the value."),
-        ),
+        ("hard", item.hard, IMPOSSIBLE),
+        ("soft", item.soft, UNUSUAL),
     ):
         if limits is not None and not limits.contains(number):
             unit = with_unit("", item.unit)

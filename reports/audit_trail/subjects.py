@@ -12,7 +12,7 @@ from accounts.models import User
 from audit.change_labels import Reader
 from audit.events import AccessKind
 from audit.models import AccessEvent
-from audit.reading import Entry
+from audit.reading import TrailEntry
 from audit.trail import model_labelled
 from patients.casebook.navigation import form_address
 from patients.models import Patient, Query, Record, Visit
@@ -35,7 +35,7 @@ class TrailSubjects:
     slug: str
     reader: Reader
 
-    def of(self, entry: Entry) -> TrailSubject:
+    def of(self, entry: TrailEntry) -> TrailSubject:
         """Return the subject of an entry."""
         if entry.of is None:
             return self._event(entry.row)

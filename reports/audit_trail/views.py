@@ -1,6 +1,6 @@
 """The audit trail page: filters, entries as text, CSV, and the record of a review (AUD-11)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import transaction
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,7 +18,8 @@ from accounts.models import User
 from audit import events, reading
 from audit.change_labels import FieldChange, Reader, moment_text
 from audit.models import AccessEvent, TrailReview
-from audit.reading import Entry, TrailPosition
+from audit.reading import TrailEntry, TrailPosition
+from audit.stored_text import code_of
 from patients.models import Patient
 from reports.audit_trail.forms import KINDS, ORIGINS, TrailForm, TrailReviewForm
 from reports.audit_trail.subjects import TrailSubject, TrailSubjects
@@ -36,15 +37,19 @@ TONES = {
 }  # fmt: skip
 CSV_HEAD = (
     "time_utc", "time_at_site", "user", "full_name", "role", "what", "table", "subject", "patient", "field", "label",
-    "old", "new", "reason", "origin", "request", "session", "address",
+    "old", "new", "reason", "reason_code", "origin", "request", "session", "address",
 )  # fmt: skip
+
+
+Told = tuple[str, str]
+"""A label and a text."""
 
 
 @dataclass(frozen=True)
 class TrailLine:
     """One entry of the trail as the page shows it."""
 
-    entry: Entry
+    entry: TrailEntry
     subject: TrailSubject
     patient: Patient | None
     when: str
@@ -52,12 +57,13 @@ class TrailLine:
     tone: str
     role: str
     origin: str
+    filter_words: Callable[[str], list[Told]]
     item: str = ""
 
     @cached_property
     def changes(self) -> Sequence[FieldChange]:
         """Return the changed fields, a filtered item first; for an access event or a review, its details."""
-        found = self.entry.changes or _details(self.entry.row, self.entry.reader)
+        found = self.entry.changes or _details(self.entry.row, self.entry.reader, self.filter_words)
         return sorted(found, key=lambda change: change.code != self.item)
 
     @property
@@ -117,7 +123,7 @@ class TrailPage:
         """Return the entries of this page as lines."""
         return self._lines(self.page.entries)
 
-    def _lines(self, entries: Sequence[Entry]) -> list[TrailLine]:
+    def _lines(self, entries: Sequence[TrailEntry]) -> list[TrailLine]:
         if not entries:
             return []
         reader = entries[0].reader
@@ -128,7 +134,7 @@ class TrailPage:
         places = TrailSubjects(self.trial.slug, reader)
         return [self._line(entry, places) for entry in entries]
 
-    def _line(self, entry: Entry, places: TrailSubjects) -> TrailLine:
+    def _line(self, entry: TrailEntry, places: TrailSubjects) -> TrailLine:
         return TrailLine(
             entry=entry,
             subject=places.of(entry),
@@ -138,6 +144,7 @@ class TrailPage:
             tone=TONES[entry.kind],
             role=str(ROLES[entry.role].title) if entry.role in ROLES else entry.role,
             origin=str(dict(ORIGINS).get(entry.origin, entry.origin)),
+            filter_words=self.filter_words,
             item=self.request.GET.get("item", ""),
         )
 
@@ -145,14 +152,17 @@ class TrailPage:
     def chips(self) -> list[Chip]:
         """Return the active filters, each with the URL that removes it."""
         found = []
-        for name, field in self.form.fields.items():
-            value = self.request.GET.get(name, "")
-            if value:
-                words = dict(_flat(getattr(field, "choices", ()))).get(value, value)
-                if name == "row" and self.lines:
-                    words = self.lines[0].subject.title
-                found.append(Chip(str(field.label or _("Only")), str(words), self._url(without=name)))
+        for name, label, words in _filters(self.form, self.request.GET):
+            if name == "row" and self.lines:
+                words = self.lines[0].subject.title
+            found.append(Chip(label, words, self._url(without=name)))
         return found
+
+    def filter_words(self, query: str) -> list[Told]:
+        """Return label and value of the filters of an address, in the active language."""
+        sent = QueryDict(query)
+        form = TrailForm(sent, trial=self.trial, people=self.people, may=self.may)
+        return [(label, words) for _name, label, words in _filters(form, sent)]
 
     @property
     def clear_url(self) -> str:
@@ -189,7 +199,7 @@ class TrailPage:
         return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
     def csv_rows(self) -> Iterator[list[str]]:
-        """Yield the header, then one row per changed field, newest first, in English. Reads the trail page by page."""
+        """Yield the header, then one row per changed field, newest first, in English. Reads page by page."""
         self.reader = self._reader(FILE_LANGUAGE)
         yield list(CSV_HEAD)
         for entries in reading.pages(self.form.filter(), may=self.may, reader=self.reader):
@@ -243,7 +253,7 @@ def record_review(*, page: TrailPage, conclusion: str, by: Any) -> TrailReview:
         reviewer_name=by.full_name,
         role=page.request.access.role.code,
         reviewed_at=timezone.now(),
-        filters={"query": page.query, "words": {chip.label: chip.value for chip in page.chips}},
+        filters={"query": page.query},
         rows_seen=reading.count(page.form.filter(), may=page.may),
         conclusion=conclusion,
     )
@@ -273,6 +283,7 @@ def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
         "patient": line.patient.code if line.patient else "",
         "field": change.code,
         "label": change.label,
+        "reason_code": code_of(entry.reason),
         "origin": entry.origin,
         "request": entry.request,
         "session": entry.session,
@@ -284,10 +295,18 @@ def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
     return [csv_text(told[name], free_text=name in typed) for name in CSV_HEAD]
 
 
-def _details(row: Any, reader: Reader) -> list[FieldChange]:
+def _filters(form: TrailForm, sent: QueryDict) -> Iterator[tuple[str, str, str]]:
+    """Yield name, label and value of each filter that is set, as texts."""
+    for name, field in form.fields.items():
+        if value := str(sent.get(name, "")):
+            words = dict(_flat(getattr(field, "choices", ()))).get(value, value)
+            yield name, str(field.label or _("Only")), str(words)
+
+
+def _details(row: Any, reader: Reader, filter_words: Callable[[str], list[Told]]) -> list[FieldChange]:
     """Return the details of an access event or a review as labelled texts."""
     if isinstance(row, TrailReview):
-        words = ", ".join(f"{label}: {value}" for label, value in row.filters.get("words", {}).items())
+        words = ", ".join(f"{label}: {value}" for label, value in filter_words(row.filters.get("query", "")))
         return [
             FieldChange("filter", _("Filter"), "", words or _("none")),
             FieldChange("rows", _("Entries"), "", str(row.rows_seen)),

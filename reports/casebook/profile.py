@@ -25,7 +25,7 @@ from protocol.values.months import month_text
 from protocol.values.parsing import decimal, display, flag, moment
 from protocol.values.reference_ranges import RangeReading as ReferenceReading
 from protocol.values.reference_ranges import is_laboratory
-from reports.casebook.dossier import Dossier
+from reports.casebook.patient_data import PatientData
 from reports.figures import lanes
 from reports.figures.shapes import Figure, day_ticks
 from safety.labels import day as day_words
@@ -64,7 +64,7 @@ class PatientProfile:
 class Chart:
     """Builder of one patient's profile. Days count from study day 0 in the site's time zone."""
 
-    def __init__(self, dossier: Dossier, axis: str = BY_DAY) -> None:
+    def __init__(self, dossier: PatientData, axis: str = BY_DAY) -> None:
         self.dossier, self.rules, self.axis = dossier, dossier.rules, axis
         self.language = reader_language()
         self.zero, self.today = dossier.zero, (dossier.today - dossier.zero).days

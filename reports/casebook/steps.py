@@ -10,7 +10,7 @@ from dosing.models import Infusion
 from patients.models import Consent, EligibilityDecision, Patient
 from patients.participation import eligibility
 from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
-from reports.casebook.dossier import Dossier
+from reports.casebook.patient_data import PatientData
 from trials.reader import shown_day
 
 State = Patient.State
@@ -28,7 +28,7 @@ class Step:
     flags: tuple[str, ...] = ()
 
 
-def steps(dossier: Dossier, base: str) -> list[Step]:
+def steps(dossier: PatientData, base: str) -> list[Step]:
     """Return the steps of a patient in order. `base` is the URL of the casebook."""
     return [
         _consent(dossier, base),
@@ -39,7 +39,7 @@ def steps(dossier: Dossier, base: str) -> list[Step]:
     ]
 
 
-def _consent(dossier: Dossier, base: str) -> Step:
+def _consent(dossier: PatientData, base: str) -> Step:
     title, url = _("Consent"), f"{base}consent/"
     if not dossier.consents:
         if dossier.is_open:
@@ -53,7 +53,7 @@ def _consent(dossier: Dossier, base: str) -> Step:
     return Step(title, DONE, _("v%(version)s, %(giver)s") % told, url)
 
 
-def _eligibility(dossier: Dossier, base: str) -> Step:
+def _eligibility(dossier: PatientData, base: str) -> Step:
     title, url, decision = _("Eligibility"), f"{base}eligibility/", dossier.decision
     if decision is not None and decision.holds:
         group = f", {decision.group}" if decision.group else ""
@@ -74,7 +74,7 @@ def _eligibility(dossier: Dossier, base: str) -> Step:
     return Step(title, NOT_STARTED, note, url, () if waiting else ("due",))
 
 
-def _inclusion(dossier: Dossier, base: str) -> Step:
+def _inclusion(dossier: PatientData, base: str) -> Step:
     patient, title, url = dossier.patient, _("Inclusion"), f"{base}enrol/"
     if patient.enrolled_on:
         return Step(title, DONE, shown_day(patient.enrolled_on), url)
@@ -90,7 +90,7 @@ def _inclusion(dossier: Dossier, base: str) -> Step:
     return Step(title, NOT_STARTED, note, url, ("due",) if ready and dossier.consents else ())
 
 
-def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
+def _infusion(dossier: PatientData, infusion: Infusion, base: str) -> Step:
     title = _("Infusion %(number)s") % {"number": infusion.number}
     url = f"{base}infusions/{infusion.number}/"
     if infusion.state == Infusion.State.GIVEN and infusion.started_at:
@@ -111,7 +111,7 @@ def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
     return Step(title, NOT_STARTED, note, url, flags)
 
 
-def _end(dossier: Dossier, base: str) -> Step:
+def _end(dossier: PatientData, base: str) -> Step:
     patient, title, url = dossier.patient, _("End of study"), f"{base}end/"
     if patient.ended_on:
         return Step(title, DONE, f"{patient.get_end_reason_display()}, {shown_day(patient.ended_on)}", url)

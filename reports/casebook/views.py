@@ -18,7 +18,7 @@ from patients.participation.visit_status import (
     STAGES,
     UNFINISHED,
 )
-from reports.casebook.dossier import Dossier
+from reports.casebook.patient_data import PatientData
 from reports.casebook.profile import BY_DATE, BY_DAY, Chart
 from reports.casebook.steps import Step, steps
 from trials.access import TrialRequest, trial_page
@@ -59,7 +59,7 @@ class FormRow:
 def casebook(request: TrialRequest, code: str) -> HttpResponse:
     """Show the casebook. `?axis=date` labels the profile with dates instead of study days."""
     access = request.access
-    dossier = Dossier.opened(access, code)
+    dossier = PatientData.opened(access, code)
     axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
     left = navigation(dossier)
     complete, expected = progress(left.places.visits)
@@ -81,7 +81,7 @@ def casebook(request: TrialRequest, code: str) -> HttpResponse:
 @trial_page(see=P.SEE_TRIAL)
 def download(request: TrialRequest, code: str) -> HttpResponse:
     """Send the profile as an SVG file in the light colours."""
-    dossier = Dossier.opened(request.access, code)
+    dossier = PatientData.opened(request.access, code)
     axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
     drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE)
     name = f"{dossier.patient.code}-profile.svg"
@@ -89,7 +89,7 @@ def download(request: TrialRequest, code: str) -> HttpResponse:
     return HttpResponse(drawing, content_type="image/svg+xml", headers=headers)
 
 
-def navigation(dossier: Dossier) -> CasebookNavigation:
+def navigation(dossier: PatientData) -> CasebookNavigation:
     """Return the left side of a patient's casebook, with the visit to work on marked as current."""
     base = reverse("reports:casebook", args=[dossier.access.trial.slug, dossier.patient.code])
     found = places(dossier.casebook)

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from reports.figures import charts
 from reports.figures.shapes import Figure
-from reports.home.work import Work
+from reports.home.workload import Workload
 from safety.models import AdverseEvent
 
 MOST_TERMS = 8
@@ -26,7 +26,7 @@ class EventGrades:
     patients: int
 
 
-def worst_by_term(work: Work) -> dict[str, list[int]]:
+def worst_by_term(work: Workload) -> dict[str, list[int]]:
     """Return for each term the number of patients by worst grade (1 to 5), most patients first.
 
     Terms that differ only in case or spaces count as one. Events entered in error are left out.
@@ -44,7 +44,7 @@ def worst_by_term(work: Work) -> dict[str, list[int]]:
     return dict(sorted(counted.items(), key=lambda pair: (-sum(pair[1]), pair[0].casefold())))
 
 
-def event_grades(work: Work) -> EventGrades:
+def event_grades(work: Workload) -> EventGrades:
     """Return the figure of the most frequent terms, with shares of the patients included so far."""
     counted = worst_by_term(work)
     rows = [_row(term, counts, work.enrolled) for term, counts in list(counted.items())[:MOST_TERMS]]

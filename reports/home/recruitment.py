@@ -10,7 +10,7 @@ from protocol.document.design import Recruitment, TrialFacts
 from protocol.values.writing import month_year_text
 from reports.figures import charts
 from reports.figures.shapes import Figure
-from reports.home.work import Work
+from reports.home.workload import Workload
 from trials.reader import reader_language, shown_day
 
 Plan = tuple[date, date, int]
@@ -47,7 +47,7 @@ def _ends(starts: date, recruitment: Recruitment) -> date:
     return date(starts.year + month // 12, month % 12 + 1, 1)
 
 
-def accrual(work: Work) -> Accrual:
+def accrual(work: Workload) -> Accrual:
     """Return the accrual of the trial up to today."""
     facts = work.trial.rules.trial
     by_day = Counter({on: 0 for _state, on, _number in work.patients if on})

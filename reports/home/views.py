@@ -13,7 +13,7 @@ from accounts.addresses import address
 from patients.models import Patient, Visit
 from reports.home import event_grades, recruitment, selection, tasks
 from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, page_of, visits_of
-from reports.home.work import Work
+from reports.home.workload import Workload
 from reports.quality import measures
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -37,7 +37,7 @@ class NextVisit:
 @trial_page(see=P.SEE_TRIAL)
 def home(request: TrialRequest) -> HttpResponse:
     """Show the reader's tasks, the patients and the trial's figures."""
-    access, work = request.access, Work(request.access)
+    access, work = request.access, Workload(request.access)
     grid = _grid(request, work)
     context = {
         "greeting": _greeting(work),
@@ -57,7 +57,7 @@ def home(request: TrialRequest) -> HttpResponse:
     return render(request, "reports/home.html", context)
 
 
-def _greeting(work: Work) -> str:
+def _greeting(work: Workload) -> str:
     hour = work.now.astimezone(work.trial.zone).hour
     told = {"name": work.user.full_name or work.user.username}
     if hour < 12:
@@ -65,7 +65,7 @@ def _greeting(work: Work) -> str:
     return (_("Good afternoon, %(name)s") if hour < 18 else _("Good evening, %(name)s")) % told
 
 
-def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
+def _grid(request: TrialRequest, work: Workload) -> dict[str, Any]:
     """Return the context of the matrix: `show` selects patients, `page` and `visits` select rows and columns."""
     chosen = selection.chosen(request.GET.get("show", ""))
     visits = visits_of(work.trial.rules, work.earlier_rules)

@@ -43,7 +43,7 @@ def test_a_signature_prints_name_time_with_offset_and_meaning(record, investigat
         signature = signed(record, investigator)
 
     assert signature.statement == (
-        f"Signed by {investigator.full_name} ({investigator.username}), investigator, "
+        f"Signed by {investigator.full_name} ({investigator.username}), Investigator, "
         "01-Jul-2026 14:00:05 +02:00 [Europe/Brussels]: Review"
     )
     assert (signature.patient_id, signature.trial_id) == (record.patient_id, record.patient.trial_id)

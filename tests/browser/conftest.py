@@ -24,7 +24,9 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Keep SQLite in a file, as an installation does: in memory, reading while another request saves fails."""
     default = connections.databases["default"]
     if default["ENGINE"].endswith("sqlite3"):

@@ -44,7 +44,7 @@ def test_a_casebook_is_asked_for_watched_taken_and_deleted_after_its_time(
     page.reload()
     expect(page.get_by_text("The file is deleted. Ask for it again.")).to_be_visible()
     page.get_by_role("link", name="All documents").click()
-    expect(page.get_by_role("row", name=made.title)).to_contain_text("Deleted after its time")
+    expect(page.get_by_role("row", name=str(made.title))).to_contain_text("Deleted after its time")
     looked_at("documents-asked")
     assert complaints == []
 

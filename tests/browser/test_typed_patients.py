@@ -1,48 +1,33 @@
-"""One patient of each shipped trial is entered by keyboard, from screening to the end of the study.
+"""One patient is entered by keyboard, from screening to the end of the study.
 
-To save time, visits in the middle are missed; with TYPE_EVERY_VISIT in the environment all are entered.
+The patient of the other shipped trial is entered without a browser: tests/config/test_posted_patient.py.
 """
 
-import os
 from datetime import timedelta
-from decimal import ROUND_FLOOR, Decimal
-from random import Random
 from typing import Any
 
 import pytest
 
-from demo.logs import Course, log_rows
-from demo.patients import Populator
-from patients.casebook.casebook import Casebook, forms_of
-from patients.models import Patient, Record, Visit
-from patients.participation.eligibility_data import subject_of
-from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
+from patients.casebook.casebook import forms_of
+from patients.models import Visit
 from tests.browser.pages import Walk, day
 from tests.browser.typist import Typist
 from tests.support import build
+from tests.support.whole_patient import WholePatient
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 
-EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))
-IF_AVAILABLE = 0.2
-"""Probability that a form is entered which is asked only when available."""
 # Seconds per key of a practised typist of numbers: the median of clinical keystroke-level models.
 SECONDS_A_KEY = 0.28
 
 
-class Typing:
+class Typing(WholePatient):
     """The course of one patient; each person has a browser and a keyboard."""
 
     def __init__(self, walk: Walk, slug: str, days_ago: int) -> None:
-        self.walk, self.trial = walk, build.trial(slug)
-        self.rules, self.rng = self.trial.rules, Random(slug)
-        roles = ("coordinator", "investigator", "cell_laboratory")
-        self.people = {role: build.user(role, trial=self.trial) for role in roles}
-        self.invented = Populator(self.trial, self.people, build.PASSWORD, seed=1)
-        self.start = self.invented.today - timedelta(days=days_ago)
+        super().__init__(slug, days_ago)
+        self.walk = walk
         self.hands: dict[str, Typist] = {}
-        self.typed: dict[tuple[str, str], dict[str, Any]] = {}
-        self.near: dict[str, dict[str, Any]] = {}
 
     def by(self, role: str) -> Typist:
         """Return the keyboard of a role. The person signs in on first use."""
@@ -65,11 +50,6 @@ class Typing:
         if "/search/" in hands.page.url:
             hands.follow(self.patient.code)
         return hands
-
-    @property
-    def patient(self) -> Patient:
-        """Return the patient as currently stored."""
-        return Patient.objects.get(trial=self.trial)
 
     def title(self, infusion: int) -> str:
         """Return the title of the visit of an infusion."""
@@ -94,16 +74,7 @@ class Typing:
         hands, visit = self.by("coordinator"), self.patient.visits.get(code="SCR")
         hands.follow("Screening")
         visit = self.held(visit)
-        fixed = {
-            f"{code}.{name}": value
-            for code in self.rules.visit("SCR").form_codes
-            if code != "eligibility"
-            for name, value in self.invented.at_screening(self.rules.form(code), self.start).items()
-        }
-        how = Simulation(on=self.start, blank_rate=0.1, fixed=fixed)
-        known = subject_of(self.patient, inclusion_on=self.start)
-        answers = simulated_eligible(self.rules, self.rng, known, simulation=how)
-        self.forms(visit, {code: one_line(values) for code, values in answers.items()})
+        self.forms(visit, self.at_screening())
 
     def held(self, visit: Visit) -> Visit:
         """Record the day of the visit and go on to its first form. Return the visit."""
@@ -123,21 +94,6 @@ class Typing:
             values = answers[code] if answers else self.answers(code, visit)
             hands.enter(self.rules.form(code), values, visit.held_on, visit=visit.key)
             self.typed[visit.key, code] = values
-
-    def answers(self, form: str, visit: Visit) -> dict[str, Any]:
-        """Return plausible answers to a form of a visit, close to those of the previous visit."""
-        opened = Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=self.patient.code)
-        asked, on = self.rules.form(form), visit.held_on or self.start
-        how = Simulation(
-            on=on,
-            near=self.near.get(form, {}),
-            fixed=self.invented.dated(asked, on, visit.position),
-            missing_rate=0.03,
-            implausible_rate=0.02,
-        )
-        scope = opened.scope(opened.place(form, visit.key), {})
-        self.near[form] = simulated_values(asked, self.rng, self.rules, scope, how)
-        return one_line(self.near[form])
 
     def decided(self) -> None:
         """Sign the eligibility as the investigator and include the patient as the coordinator."""
@@ -160,17 +116,15 @@ class Typing:
         """Hold or miss every visit after screening, in the order in which the pages lead on."""
         hands = self.open_casebook("coordinator")
         hands.follow(self.title(1))
-        plans = [plan for plan in self.rules.visits if plan.kind != "screening"]
-        for plan in plans:
-            visit = self.patient.visits.get(code=plan.code)
-            if plan.infusion or plan in (plans[1], plans[-1]) or EVERY_VISIT:
+        for plan, visit, is_held in self.visits():
+            if is_held:
                 self.visited(self.held(visit), plan.infusion)
             else:
                 hands.to("Visit missed")
                 hands.away("Enter")
                 hands.type("The patient was at home")
                 hands.away("Control+Enter")
-            if plan is not plans[-1]:
+            if plan is not self.rules.visits[-1]:
                 assert hands.stop().text.startswith("Next visit: ")
                 hands.away("Enter")
 
@@ -179,7 +133,7 @@ class Typing:
         hands = self.by("coordinator")
         self.forms(visit)
         for asked in forms_of(self.patient.protocol, visit):
-            if asked.when == "available" and self.rng.random() < IF_AVAILABLE:
+            if asked.when == "available" and self.is_wanted():
                 hands.to(self.rules.form(asked.form).title.in_language("en"), key="Shift+Tab")
                 hands.away("Enter")
                 self.forms(visit)
@@ -222,28 +176,10 @@ class Typing:
             hands.write(**answers)
         hands.away("Control+Enter")
 
-    @property
-    def weight(self) -> str:
-        """Return the weight typed last."""
-        return [each["weight"] for each in self.typed.values() if isinstance(each.get("weight"), str)][-1]
-
-    def million_cells(self) -> str:
-        """Return the cells of the target dose for the current weight, in millions."""
-        dose = Decimal(self.rules.dosing.cells_per_kg.target) * Decimal(self.weight) / 1_000_000
-        return str(dose.quantize(Decimal(1), ROUND_FLOOR))
-
     def logged(self) -> None:
         """Enter one row in each log that applies to the patient."""
-        support = self.typed["SCR", "respiratory_support"]["support"]
-        course = Course(support, self.start, self.start + timedelta(days=30), None, self.invented.moment)
-        for code, fixed in dict(reversed(list(log_rows(course)))).items():
-            hands = self.open_casebook("coordinator")
-            opened = Casebook.opened(
-                user=self.people["coordinator"], trial=self.trial, code=self.patient.code
-            )
-            form, scope = self.rules.form(code), opened.scope(opened.place(code, None, 1), {})
-            how = Simulation(on=self.start, fixed=fixed)
-            values = one_line(simulated_values(form, self.rng, self.rules, scope, how))
+        for code, values in self.logs():
+            hands, form = self.open_casebook("coordinator"), self.rules.form(code)
             hands.follow(form.title.in_language("en"))
             hands.follow("Add a row")
             hands.enter(form, values, None, visit="log")
@@ -278,7 +214,7 @@ class Typing:
         """End the study as completed."""
         hands = self.open_casebook("coordinator")
         hands.follow("End of study")
-        hands.type(day(self.start + timedelta(days=self.rules.trial.follow_up_days)))
+        hands.type(day(self.last_day))
         hands.press("Tab")
         hands.choose("Completed")
         hands.away("Enter")
@@ -298,49 +234,16 @@ class Typing:
         hands.away("Enter")
 
 
-def one_line(value: Any) -> Any:
-    """Return answers without line breaks: a one-line input does not accept them."""
-    if isinstance(value, dict):
-        return {name: one_line(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [one_line(each) for each in value]
-    return value.replace("\n", " ") if isinstance(value, str) else value
-
-
-@pytest.mark.parametrize(("slug", "days_ago"), [(build.LIEGE, 100), (build.COVID_MSV, 200)])
-def test_a_patient_is_typed_without_a_mouse(walk, slug, days_ago):
+@pytest.mark.long
+def test_a_patient_is_typed_without_a_mouse(walk):
     """WCAG 2.1.1, 2.4.7, 2.4.11: all typed values are stored, all forms complete; the focus is never lost or hidden."""
-    way = Typing(walk, slug, days_ago)
-    way.screened()
-    way.screening_entered()
-    way.decided()
-    way.followed()
-    way.logged()
-    way.reported()
-    way.ended()
-    way.signed()
+    way = Typing(walk, build.LIEGE, days_ago=100)
+    way.went()
     told(way)
-    for (visit, form), values in way.typed.items():
-        asked = {item.name for item in way.rules.form(form).items if not item.is_calculated}
-        where = {"visit": None} if visit == "log" else {"visit__code": visit}
-        record = Record.objects.get(patient=way.patient, form=form, state="complete", **where)
-        assert {name: value for name, value in record.values.items() if name in asked} == values, (
-            visit,
-            form,
-        )
-    assert way.patient.state == "ended"
-    assert not Record.objects.filter(patient=way.patient).exclude(
-        pk__in=[sign.pk for sign in signed_records(way)]
-    )
     assert [each for each in way.by("coordinator").entered if each.tabs_before] == []
     assert [fault for hands in way.hands.values() for fault in hands.faults] == []
     # htmx logs this when a check is requested again before the previous answer.
     assert [fault for fault in walk.faults if "htmx:" not in fault] == []
-
-
-def signed_records(way: Typing) -> list[Record]:
-    """Return the forms of the patient with a valid signature."""
-    return [record for record in Record.objects.filter(patient=way.patient).with_marks() if record.is_signed]
 
 
 def told(way: Typing) -> None:

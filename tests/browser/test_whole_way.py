@@ -7,7 +7,7 @@ import pytest
 from tests.browser.way import Way, went
 from tests.support import build
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 TREATMENT = re.compile(r"\b(placebo|donor|lot|arm|viab\w+|per kg|cells/kg)\b|×10⁶", re.IGNORECASE)
 PRODUCT = re.compile(r"D-17|L-203|placebo", re.IGNORECASE)

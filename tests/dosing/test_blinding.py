@@ -29,6 +29,7 @@ ZONE = "Europe/Madrid"
 # With this seed the first patient receives cells and the second one saline.
 SEED = "known"
 BLINDED = sorted(code for code, role in ROLES.items() if Permission.SEE_TREATMENT not in role.permissions)
+AT_THE_BEDSIDE = "coordinator"
 UNBLINDED = ["cell_laboratory", "inspector", "statistician"]
 
 
@@ -165,11 +166,14 @@ def on_paper(world, role: str) -> dict[str, bytes]:
     return {**found, "list": blind.shown(client.get(f"{world.home}documents/"))}
 
 
-def told_apart(world, role: str, change, read=everything) -> dict[str, tuple[str, str]]:
+def read_by(world, role: str, change, read) -> dict[str, bytes]:
+    """Return by address what a role reads after a change. The change is undone."""
+    return blind.read_after(world.trial, change, lambda: read(world, role))
+
+
+def told_apart(world, role: str, change, read) -> dict[str, tuple[str, str]]:
     """Return by address the differences that a role reads after a change."""
-    before, after = (
-        blind.read_after(world.trial, made, lambda: read(world, role)) for made in (blind.as_it_is, change)
-    )
+    before, after = (read_by(world, role, made, read) for made in (blind.as_it_is, change))
     return blind.differences(before, after)
 
 
@@ -179,34 +183,33 @@ def words_of_the_product(pages: dict[str, bytes]) -> list[tuple[str, bytes]]:
     return [(url, word) for url, page in read.items() for word in blind.TOLD_BY_THE_PRODUCT if word in page]
 
 
-def test_every_page_is_the_same_to_the_byte_when_the_arms_are_exchanged(world):
-    """BLD-01, BLD-02, BLD-03, AUD-15: pages, tables, trail, search, export and refusals, for every blinded role."""
-    for role in BLINDED:
-        before = blind.read_after(world.trial, blind.as_it_is, lambda role=role: everything(world, role))
-        after = blind.read_after(world.trial, blind.swap_arms, lambda role=role: everything(world, role))
-        assert words_of_the_product(before) == [], role
-        assert blind.differences(before, after) == {}, role
+@pytest.mark.long
+@pytest.mark.parametrize("role", BLINDED)
+def test_every_page_is_the_same_to_the_byte_whatever_the_arms_and_the_laboratory(world, role):
+    """BLD-01, BLD-02, BLD-03, AUD-15: pages, tables, trail, search, export and refusals, for every blinded role.
+
+    At the bedside neither a place of the list nor the presence of a product can be seen.
+    """
+    before = read_by(world, role, blind.as_it_is, everything)
+    assert words_of_the_product(before) == []
+    assert blind.differences(before, read_by(world, role, blind.swap_arms, everything)) == {}
+    if role == AT_THE_BEDSIDE:
+        assert blind.differences(before, read_by(world, role, blind.forget_products, everything)) == {}
 
 
-def test_documents_are_the_same_to_the_byte_when_the_arms_are_exchanged(world):
+@pytest.mark.parametrize("role", BLINDED)
+def test_documents_are_the_same_to_the_byte_when_the_arms_are_exchanged(world, role):
     """BLD-01, BLD-02, BLD-03: the casebook with its trail and the visit report, as text and as bytes."""
-    for role in BLINDED:
-        before = blind.read_after(world.trial, blind.as_it_is, lambda role=role: on_paper(world, role))
-        after = blind.read_after(world.trial, blind.swap_arms, lambda role=role: on_paper(world, role))
-        assert words_of_the_product(before) == [], role
-        assert b"Infusion 1" in before["casebook.pdf"]
-        assert blind.differences(before, after) == {}, role
+    before = read_by(world, role, blind.as_it_is, on_paper)
+    assert words_of_the_product(before) == []
+    assert b"Infusion 1" in before["casebook.pdf"]
+    assert blind.differences(before, read_by(world, role, blind.swap_arms, on_paper)) == {}
 
 
 def test_the_paper_of_those_who_may_know_tells_the_arms_apart(world):
     """Proves that the test above would find a difference."""
-    read = blind.read_after(world.trial, blind.as_it_is, lambda: on_paper(world, "statistician"))
+    read = read_by(world, "statistician", blind.as_it_is, on_paper)
     assert b"LOT-QXJ-1" in read["casebook.pdf"]
-
-
-def test_every_page_is_the_same_before_the_laboratory_has_worked(world):
-    """BLD-01: neither an allocation slot nor the presence of a product is visible at the bedside."""
-    assert told_apart(world, "coordinator", blind.forget_products) == {}
 
 
 @pytest.mark.parametrize("role", UNBLINDED)

@@ -157,7 +157,7 @@ class TestWhoMay:
             Document.objects.filter(pk=row.pk).update(state="waiting", file="", sha256="", finished_at=None)
         documents.make(str(row.pk))
         row.refresh_from_db()
-        assert (row.state, row.error) == (
+        assert (row.state, str(row.error)) == (
             "failed",
             "The person who asked for this has no right to it any more.",
         )
@@ -304,7 +304,7 @@ class TestKeeping:
         call_command("forget_documents", stdout=io.StringIO())
         row.refresh_from_db()
         assert row.state == "failed"
-        assert row.error.startswith("The worker stopped")
+        assert str(row.error).startswith("The worker stopped")
 
 
 class TestCommands:

@@ -21,7 +21,7 @@ from patients.participation.eligibility import evaluate
 from safety.models import AdverseEvent
 from tests.support import blind, build, casebooks, ranges
 from tests.support.languages import LANGUAGES, speaks, three_languages  # noqa: F401
-from tests.support.paper import Paper
+from tests.support.paper import Paper, joined
 
 NOW = datetime(2026, 7, 9, 10, 5, 30, tzinfo=UTC)
 CSV_FILES = (
@@ -132,7 +132,12 @@ def test_a_document_is_written_in_the_language_that_was_asked_for(asked_by, told
         write(copy, tmp_path / "casebook.pdf")
     paper = Paper(tmp_path / "casebook.pdf")
     assert paper.holds("09-juil-2026 12:05:30 +02:00")
-    assert not paper.holds("Jul-2026")
+    # The statement of a signature stays as its English signer was shown it (21 CFR 11.50).
+    printed = paper.text
+    for signature in Signature.objects.all():
+        printed = printed.replace(joined(signature.statement), "")
+    assert printed != paper.text
+    assert joined("Jul-2026") not in printed
 
 
 @pytest.mark.usefixtures("three_languages")

@@ -53,14 +53,14 @@ def test_every_value_old_value_reason_and_signature_is_printed(trial, patient, t
             item = form.item(name)
             for words in cells(item, value) if item.type == "rows" else [display(value, item)]:
                 assert paper.holds(words), (row.form, name, words)
-        assert paper.holds(row.history_change_reason or "")
+        assert paper.holds(str(row.history_change_reason or ""))
         assert paper.holds(row.history_full_name)
     for signature in Signature.objects.filter(patient_id=patient.pk):
         at = signature.at_site
         for words in (signature.printed_name, f"{at:%d-%b-%Y %H:%M:%S} {at.isoformat()[-6:]}", "Review"):
             assert paper.holds(words)
     for query in Query.objects.filter(patient=patient):
-        assert paper.holds(query.text)
+        assert paper.holds(str(query.text))
     for message in QueryMessage.objects.filter(query__patient=patient):
         assert paper.holds(message.text)
     for words in ("Headache after lunch", "Went away by itself", "Invalidated by a later change"):

@@ -13,7 +13,7 @@ from audit.context import acting
 from dosing.models import Infusion
 from patients.models import Patient, Record, Visit
 from patients.participation import disposition, visits
-from reports.casebook.dossier import Dossier
+from reports.casebook.patient_data import PatientData
 from reports.casebook.profile import BY_DATE, Chart
 from reports.casebook.views import PAPER_STYLE, navigation, progress
 from reports.figures import lanes
@@ -38,10 +38,10 @@ def page(patient: Patient, role: str = "coordinator", query: str = "") -> str:
     return response.content.decode()
 
 
-def dossier_of(patient: Patient, role: str = "coordinator") -> Dossier:
+def dossier_of(patient: Patient, role: str = "coordinator") -> PatientData:
     access = access_to(user=build.user(role, trial=patient.trial), slug=patient.trial.slug)
     assert access is not None
-    return Dossier.opened(access, patient.code)
+    return PatientData.opened(access, patient.code)
 
 
 def steps_of(patient: Patient) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -301,7 +301,7 @@ def test_the_history_of_one_row_and_one_item(trial, patient):
         Record.objects.filter(pk=record.pk).update(values={"sbp": "81", "dbp": "96"})
     reader = Reader(language="en", zone="Europe/Brussels")
 
-    def entries(item: str = "") -> list[reading.Entry]:
+    def entries(item: str = "") -> list[reading.TrailEntry]:
         wanted = Filter(trial_id=trial.pk, row=("patients.record", record.pk), item=item)
         return reading.page(wanted, may={"see_trail"}, reader=reader).entries
 

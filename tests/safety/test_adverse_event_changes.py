@@ -52,7 +52,8 @@ class TestAmending:
 
         assert (event.grade, event.version) == (3, 2)
         assert (
-            event.history.latest("history_id").history_change_reason == "New information: seen at the visit"
+            str(event.history.latest("history_id").history_change_reason)
+            == "New information: seen at the visit"
         )
 
     @pytest.mark.parametrize(

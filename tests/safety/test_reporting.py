@@ -196,7 +196,7 @@ class TestAmending:
         last, first = event.history.order_by("-history_id")
 
         assert (first.grade, last.grade) == (2, 3)
-        assert last.history_change_reason == "Correction of an entry error"
+        assert str(last.history_change_reason) == "Correction of an entry error"
         assert (last.history_full_name, last.history_role) == (doctor.full_name, "investigator")
 
     @pytest.mark.parametrize("reason", ["", "  \n"])

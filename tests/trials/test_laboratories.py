@@ -72,7 +72,7 @@ class TestKeeping:
         old.refresh_from_db()
         assert (old.effective_to, new.effective_to) == (date(2026, 6, 30), None)
         trail = history_model(ReferenceRange).objects.filter(id=old.pk).latest("history_id")
-        assert trail.history_change_reason == "A new range follows"
+        assert str(trail.history_change_reason) == "A new range follows"
 
     @pytest.mark.parametrize(
         "told",

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
 from audit.context import because
+from audit.stored_text import say
 from protocol.document.document import Protocol
 from protocol.document.items import Item
 from protocol.values.reference_ranges import Range, RangeBook, day_before, laboratory_items
@@ -154,7 +155,7 @@ def add_ranges(
             raise RangeRefused(place, refusal) from refusal
         known[row.path].append(row)
         made.append(row)
-    with because(_("A new range follows")):
+    with because(say("trials.range_follows")):
         for row in ended:
             # A range that another line of the same file ends is not stored yet: bulk_create stores it below.
             if row.pk is not None:

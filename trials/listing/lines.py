@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
+from audit.stored_text import english
+
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 # Without it, spreadsheets read the file in an 8-bit encoding and break every accent.
 BYTE_ORDER_MARK = "\ufeff"
@@ -30,7 +32,10 @@ def csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
 def csv_text(value: Any, *, free_text: bool = False) -> str:
     """Return a value as CSV text: blank for None, Y and N for booleans, ISO 8601 for dates and times.
 
-    Free text that a spreadsheet would read as a formula gets a leading apostrophe (SEC-15); numbers and codes never do.
+    What the system says is in English, whoever takes the file.
+
+    Text that people typed and a spreadsheet would take for a formula gets an apostrophe in front (SEC-15);
+    numbers and codes never do.
     """
     if value is None:
         return ""
@@ -38,5 +43,5 @@ def csv_text(value: Any, *, free_text: bool = False) -> str:
         return "Y" if value else "N"
     if isinstance(value, date | datetime):
         return value.isoformat()
-    text = str(value)
+    text = str(english(value))
     return f"'{text}" if free_text and text.startswith(FORMULA_SIGNS) else text

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, override
 from django_filters import FilterSet
 
 from audit import events
@@ -285,8 +285,12 @@ class Listing:
     def _csv_part(self, part: list[Any]) -> Iterator[list[str]]:
         if self.prepare and part:
             self.prepare(part)
-        for row in part:
-            yield [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
+        with override("en"):
+            lines = [
+                [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
+                for row in part
+            ]
+        yield from lines
 
     def csv(self) -> StreamingHttpResponse:
         """Return every filtered row as CSV, in English. Records the download with user and filters (AUD-08)."""

@@ -9,7 +9,7 @@ from crispy_forms.utils import render_crispy_form
 from django.http import QueryDict
 
 from patients.casebook.edit_checks import check_answers
-from patients.casebook.read_form import sections
+from patients.casebook.form_content import sections
 from patients.entry import answers
 from patients.entry.capture_form import FieldContext, Result, form_for
 from protocol.checking.loading import load

@@ -89,7 +89,7 @@ def test_a_complete_form_asks_why_it_is_changed(desk: Client, patient: Patient) 
     record = Record.objects.get()
     assert (record.state, record.values["hr"]) == ("complete", "74")
     last = record.history.order_by("-history_id").first()
-    assert last.history_change_reason == "Transcription error: 27 read as 72"
+    assert str(last.history_change_reason) == "Transcription error: 27 read as 72"
     panel = words(desk.get(address(patient) + "?field=hr"))
     assert "old value 72 beats/min → new value 74 beats/min" in panel
     assert "Reason: Transcription error: 27 read as 72" in panel

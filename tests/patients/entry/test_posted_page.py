@@ -37,7 +37,7 @@ def test_a_posted_page_is_one_value_that_nothing_changes(patient: Patient, nurse
     )
     assert page.typed.values == {"hr": "72"}
     assert (page.base_version, page.key, page.was_complete, page.listed) == (3, "k", True, True)
-    assert page.reason_words == "The source was corrected: Chart"
+    assert str(page.reason_text) == "The source was corrected: Chart"
     assert (page.differs, dict(page.choices), page.unresolved) == (("hr",), {"hr": "mine"}, False)
     with pytest.raises(FrozenInstanceError):
         page.key = "another"  # type: ignore[misc]

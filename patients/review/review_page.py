@@ -7,12 +7,13 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.utils.translation import gettext as _
 
+from audit.stored_text import Text
 from patients.casebook.casebook import visit_title
+from patients.casebook.form_content import ReadLine, ReadSection, asked_line
 from patients.casebook.form_versions import record_sections
 from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
-from patients.casebook.read_form import ReadLine, ReadSection, asked_line
 from patients.models import Mark, Patient, Record
 from patients.review import source_verification
 from patients.review.marks import WHOLE, SeenVersion
@@ -31,7 +32,7 @@ class Undone:
 
     when: str
     who: str
-    reason: str
+    reason: Text
     changes: tuple[tuple[str, str, str], ...]
 
 

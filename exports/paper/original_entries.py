@@ -8,6 +8,8 @@ from typing import Any
 from django.db import models
 
 from audit.change_labels import EMPTY
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 from audit.trail import history_model, tracked_columns
 from patients.models import Record
 
@@ -29,7 +31,7 @@ class Past:
     times: int
     at: datetime
     who: str
-    reason: str
+    reason: Text
 
 
 def of_items(patient_id: int) -> dict[int, dict[str, Past]]:
@@ -96,6 +98,6 @@ def _changed(states: Sequence[tuple[bool, Mapping[str, Any], tuple[Any, ...]]]) 
                 if not completed:
                     continue
             times = changed[name].times + 1 if name in changed else 1
-            changed[name] = Past(first[name], times, at, who, reason or "")
+            changed[name] = Past(first[name], times, at, actor_words(who), reason or "")
         before, completed = values, completed or complete
     return changed

@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 from audit.change_labels import Reader
 from audit.events import AccessKind
 from audit.models import AccessEvent
-from audit.reading import Entry
+from audit.reading import TrailEntry
 from audit.trail import model_labelled
 from patients.models import Query, Visit
 from trials.models import ProtocolVersion
 
 
-def subject(entry: Entry) -> str:
+def subject(entry: TrailEntry) -> str:
     """Return the title of an entry's object."""
     if entry.of is not None:
         return _of_row(entry.of, entry.row, entry.reader)

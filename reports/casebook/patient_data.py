@@ -26,7 +26,7 @@ from trials.laboratories.ranges import book_of
 
 
 @dataclass
-class Dossier:
+class PatientData:
     """One patient as one reader sees it. Each property runs at most one query, on first use."""
 
     access: Access
@@ -34,7 +34,7 @@ class Dossier:
     now: datetime = field(default_factory=timezone.now)
 
     @classmethod
-    def opened(cls, access: Access, code: str) -> "Dossier":
+    def opened(cls, access: Access, code: str) -> "PatientData":
         """Open the casebook of a patient of this trial. Raises Http404 for any other patient."""
         try:
             return cls(access, Casebook.opened(user=access.user, trial=access.trial, code=code))

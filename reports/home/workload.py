@@ -49,7 +49,7 @@ class FormCount:
     oldest: datetime
 
 
-class Work:
+class Workload:
     """Counts of one trial for one reader at one time."""
 
     def __init__(self, access: Access) -> None:
