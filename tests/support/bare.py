@@ -14,6 +14,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
+from audit.stored_text import StoredText
 from protocol.document.document import Protocol
 from protocol.values.labels import unit_words
 from tests.support.invented import CLOSES, OPENS
@@ -187,7 +188,11 @@ def _stored() -> Iterator[str]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
+    if isinstance(value, StoredText):
+        # The sentence is the system's, to be said in each language; what was typed to it is not.
+        yield value.typed
+        yield from _texts(dict(value.parameters))
+    elif isinstance(value, str):
         if len(value) < 4000:
             yield value
     elif isinstance(value, dict):
@@ -204,6 +209,9 @@ def _texts(value: Any) -> Iterator[str]:
 def _said_by(protocol: Protocol) -> Iterator[str]:
     trial = protocol.trial
     yield from (trial.short_title, trial.sponsor or "", trial.site.name, trial.site.time_zone)
+    # The message of a check is stored with its query as the file has it.
+    for form in protocol.forms.values():
+        yield from (words for check in form.checks for words in check.message.root.values())
     items = [item for form in protocol.forms.values() for item in form.items]
     for asked in items + [column for item in items for column in item.columns]:
         yield from (unit_words(unit) for unit in (asked.unit or "", *(each.unit for each in asked.units)))
