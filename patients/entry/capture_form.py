@@ -145,7 +145,7 @@ class BoundAnswer(forms.BoundField):
     @property
     def unit(self) -> str:
         """The unit as it is printed, when there is only one."""
-        return unit_words(self.item.unit) if self.item.unit and not self.item.units else ""
+        return unit_words(self.item.unit, _) if self.item.unit and not self.item.units else ""
 
     @property
     def is_wide(self) -> bool:
