@@ -1,4 +1,4 @@
-# What a person does with Stroma. `make help` lists it.
+# The commands of the project. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,30 +28,41 @@ $(VENV)/test: requirements/test.txt $(VENV)/base
 run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with invented patients
 	@tools/start $(BIN)
 
-# Two browsers at once are slower than one: the walks run after the rest, one by one.
-TESTS = sh -c '$(BIN)/pytest -n auto --dist worksteal -m "not browser" && $(BIN)/pytest -m "$(WALKS)"'
+# Each part ends with its ten slowest tests. The walks come after the rest: a browser beside other tests waits for them.
+# BROWSERS says how many at once.
+BROWSERS ?= auto
+PYTEST = $(BIN)/pytest --dist worksteal --durations 10
+TESTS = sh -c '$(PYTEST) -n auto $(ONLY) -m "not browser" && $(PYTEST) -n $(BROWSERS) -m "$(WALKS)"'
 test: WALKS := browser
 test-postgres: WALKS := browser and not keyboard
+test-postgres: ONLY := --database-only
 
 test: $(VENV)/test browser ## Run every test on SQLite
 	$(TESTS)
 
-test-postgres: $(VENV)/test browser ## Run them on a PostgreSQL server started for it, but for how a page answers to keys
+test-postgres: $(VENV)/test browser ## Run those with a database on a PostgreSQL server started for it, but for keys
 	tools/with-postgres $(TESTS)
 
 browser:
 	@tools/need chromium
 
-lint: $(VENV)/test ## Check style, types, templates and the import contract
+lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/djade --check $$(git ls-files '*.html')
+	@if [ -x $(BIN)/biome ]; then $(BIN)/biome lint --error-on-warnings; else echo "Scripts and styles are not checked: biome has no wheel for this machine"; fi
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
-bench: $(VENV)/test ## Measure speed and memory beside a plain Django admin
+# BASE=<commit>: beside that commit. SECONDS, TURNS and ENGINES=sqlite make it shorter.
+bench: export SECONDS_OF_LOAD = $(SECONDS)
+bench: $(VENV)/test ## Measure speed and memory beside a plain Django admin, or beside BASE=<commit>
+ifdef BASE
+	$(if $(filter sqlite,$(ENGINES)),,tools/with-postgres) $(BIN)/python -m tests.bench.against $(BASE)
+else
 	tools/with-postgres $(BIN)/python -m tests.bench
+endif
 
 lock: ## Write the hashed requirement files again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml -o requirements/base.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Stroma's command line: `python manage.py help` lists what it can do."""
+"""Stroma's command line: `python manage.py help` lists its commands."""
 
 import os
 import sys

@@ -1,18 +1,18 @@
-"""Addresses: the numbers in them, and addresses of one route reversed once and filled in many times."""
+"""URLs: the converter for numbers, and URLs of one route reversed once and filled in many times."""
 
 from functools import lru_cache
 from urllib.parse import quote
 
 from django.urls import get_script_prefix, reverse
 
-# The signs that `reverse` leaves as they are within one part of an address.
+# Characters that `reverse` does not quote within one part of a URL.
 _SAFE = "!$&'()*+,;=~:@"
-# Numbers of nine digits satisfy every converter of the project and stand in no address of their own.
+# Nine digits satisfy every converter of the project and occur in none of its routes.
 _FIRST_MARK = 918_273_640
 
 
 class Number:
-    """A number of up to nine digits; an address with a longer one does not exist."""
+    """A number of up to nine digits; a URL with a longer one does not exist."""
 
     regex = "[0-9]{1,9}"
 
@@ -21,16 +21,15 @@ class Number:
         return int(text)
 
     def to_url(self, number: int | str) -> str:
-        """Return the number as an address holds it."""
+        """Return the number as text."""
         return str(number)
 
 
 def address(name: str, *parts: str | int) -> str:
     """Return what `reverse(name, args=parts)` returns, for parts that satisfy the route.
 
-    A page with a thousand cells asks for the same few routes: each is reversed once per process and its parts are
-    filled in. Raises NoReverseMatch for an unknown route, a wrong number of parts, or a part that takes no number
-    (a UUID).
+    A page with a thousand cells needs the same few routes: each is reversed once per process, and its parts are filled
+    in. Raises NoReverseMatch for an unknown route, a wrong number of parts, or a part that cannot be a number (a UUID).
     """
     fixed = _fixed_text(name, len(parts), get_script_prefix())
     filled = (f"{quote(str(part), safe=_SAFE)}{text}" for part, text in zip(parts, fixed[1:], strict=True))
@@ -39,7 +38,7 @@ def address(name: str, *parts: str | int) -> str:
 
 @lru_cache(maxsize=1024)
 def _fixed_text(name: str, count: int, prefix: str) -> tuple[str, ...]:
-    """Return the text before, between and behind the parts of a route; `prefix` only tells cached routes apart."""
+    """Return the text before, between and after the parts of a route. `prefix` only separates cached routes."""
     marks = [str(_FIRST_MARK + number) for number in range(count)]
     rest, found = reverse(name, args=marks), []
     for mark in marks:

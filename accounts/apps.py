@@ -9,5 +9,8 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import sign_in_record  # noqa: F401
         from accounts.addresses import Number
+        from accounts.system_texts import TEXTS
+        from audit.stored_text import register
 
+        register(TEXTS)
         register_converter(Number, "number")

@@ -1,4 +1,4 @@
-"""Who is signed in: read with a query that is built once, since every request asks."""
+"""The signed-in user, read with a query whose SQL is built once, since every request needs it."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ PERSON = CompiledQuery(lambda person: User.objects.filter(pk=person), person=int
 
 
 class PersonBackend(AuthenticationBackend):
-    """allauth's backend; a person who was deactivated is nobody from the next request on (P11-04)."""
+    """allauth's backend. A deactivated user is signed out from the next request on (P11-04)."""
 
     def get_user(self, user_id: Any) -> User | None:
-        """Return the person of a session, or None."""
+        """Return the user of a session, or None."""
         found = PERSON.first(person=int(user_id))
         return found if found is not None and self.user_can_authenticate(found) else None

@@ -1,4 +1,4 @@
-"""What every page knows about the installation and its reader."""
+"""Template context of every page: the installation and the reader's preferences."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ ENVIRONMENTS: dict[str, str | Promise] = {
 
 @dataclass(frozen=True)
 class Installation:
-    """What this installation is for and how this reader wants to see it."""
+    """Purpose and version of this installation, and the reader's display preferences."""
 
     environment: str
     environment_title: str | Promise
@@ -33,7 +33,7 @@ class Installation:
 
 
 def theme_of(request: HttpRequest) -> str:
-    """Return `auto`, `light` or `dark`: of the profile when signed in, else of the cookie."""
+    """Return `auto`, `light` or `dark`: from the profile if signed in, else from the cookie."""
     user = getattr(request, "user", None)
     chosen = (
         user.theme if user is not None and user.is_authenticated else request.COOKIES.get(THEME_COOKIE, "")
@@ -42,7 +42,7 @@ def theme_of(request: HttpRequest) -> str:
 
 
 def installation(request: HttpRequest) -> dict[str, Any]:
-    """Give templates `installation`."""
+    """Return the context variable `installation` for templates."""
     environment = settings.ENVIRONMENT
     return {
         "installation": Installation(

@@ -1,4 +1,4 @@
-"""Forms of signing in and of the own password."""
+"""Forms for signing in and for changing one's own password."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from accounts.models import normal_username
 
 
 class SignInForm(LoginForm):
-    """User name and password; any spelling of the user name is understood."""
+    """User name and password; the user name is accepted in any case and width."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,12 +24,12 @@ class SignInForm(LoginForm):
         self.fields["password"].widget.attrs.pop("placeholder", None)
 
     def clean_login(self) -> str:
-        """Return the one spelling of the user name."""
+        """Return the user name in its stored spelling."""
         return normal_username(self.cleaned_data["login"])
 
 
 class OwnPasswordForm(ChangePasswordForm):
-    """A new password of one's own: long, not common, not the present one; no other rules (SEC-04, SEC-05)."""
+    """A new password for the own account: long, not common, not the current one; no other rules (SEC-04, SEC-05)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -42,7 +42,7 @@ class OwnPasswordForm(ChangePasswordForm):
         )
 
     def clean_password1(self) -> str:
-        """Refuse the password that is in use: an initial one would stay known to another person."""
+        """Refuse the current password: an initial password is known to another person."""
         password = self.cleaned_data["password1"]
         if self.user.check_password(password):
             raise ValidationError(_("This is your present password. Choose another."))

@@ -1,8 +1,7 @@
-"""What a person had typed when the session ended: kept encrypted, given back after signing in again (ACC-05).
+"""Form data sent after a session has ended: stored encrypted, and restored after signing in again (ACC-05).
 
-Every data form carries `{% form_owner %}`: a signed note of whose form it is. When it is sent after the
-session ended, the fields are kept for that person, and the address they return to names them by a token that
-cannot be guessed.
+Every data form contains `{% form_owner %}`, a signed field that names its user. If the form is sent after the session
+ended, the fields are stored for that user; the URL to which the user returns holds an unguessable token.
 """
 
 import json
@@ -31,12 +30,12 @@ TOKEN = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def owner_value(user: User) -> str:
-    """Return the signed note that this form was given to `user` today."""
+    """Return a signed value that ties a form to `user` and today's date."""
     return Signer(salt="accounts.form-owner").sign(f"{user.pk}|{timezone.now().date().isoformat()}")
 
 
 def owner_of(request: HttpRequest) -> User | None:
-    """Return whose form was sent, or None when the note is missing, forged or older than two days."""
+    """Return the user of the form that was sent, or None if the field is missing, forged or older than two days."""
     try:
         pk, day = Signer(salt="accounts.form-owner").unsign(request.POST.get(OWNER_FIELD, "")).split("|")
     except BadSignature:
@@ -47,9 +46,9 @@ def owner_of(request: HttpRequest) -> User | None:
 
 
 def keep(*, request: HttpRequest, user: User) -> str:
-    """Store the fields that were sent for `user` and return the address that gives them back.
+    """Store the sent fields for `user` and return the URL that restores them.
 
-    Passwords are never stored; of what one person left, the latest twenty forms are, for a week.
+    Passwords are never stored. For each user the latest twenty forms are kept, for a week.
     """
     fields = [
         [name, value]
@@ -57,7 +56,7 @@ def keep(*, request: HttpRequest, user: User) -> str:
         if name not in NEVER_KEPT and "password" not in name
         for value in values
     ]
-    # A file is not kept, but its name is: the page says that it must be chosen again.
+    # Only the name of a file is stored: the page asks the user to choose the file again.
     fields += [[name, str(file.name)] for name, files in request.FILES.lists() for file in files]
     kept = KeptPost.objects.create(
         token=secrets.token_urlsafe(32),
@@ -73,7 +72,7 @@ def keep(*, request: HttpRequest, user: User) -> str:
 
 
 def kept_data(request: HttpRequest) -> QueryDict | None:
-    """Return what this person had typed on this page, when the address names it; another person gets None."""
+    """Return the stored fields if the URL names them and they belong to this user and page, else None."""
     token = request.GET.get(KEPT_FIELD, "")
     if not TOKEN.fullmatch(token) or not request.user.is_authenticated:
         return None
@@ -88,7 +87,7 @@ def kept_data(request: HttpRequest) -> QueryDict | None:
 
 
 def forget_saved(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Delete what was kept once the refilled form has been saved, which a redirect shows."""
+    """Delete the stored fields if the response is a redirect, which means that the refilled form was saved."""
     token = request.POST.get(KEPT_FIELD, "") if request.method == "POST" else ""
     saved = TOKEN.fullmatch(token) and 300 <= response.status_code < 400
     if saved and request.user.is_authenticated:
@@ -96,7 +95,7 @@ def forget_saved(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def sign_in_address(address: str, ended: str = "") -> str:
-    """Return the sign-in page that leads back to `address` of this site and says why it was needed."""
+    """Return the URL of the sign-in page that leads back to `address` and gives the reason `ended`."""
     parts = urlsplit(address)
     query = {"next": f"{parts.path}?{parts.query}" if parts.query else parts.path}
     if ended:

@@ -1,4 +1,4 @@
-"""The reader's language, and the end of sessions without loss of what was typed."""
+"""The reader's language, and the end of sessions without loss of typed data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ Responder = Callable[[HttpRequest], HttpResponseBase]
 
 
 class LanguageMiddleware:
-    """Speak the language of the cookie or the browser, and of the profile once the person is known."""
+    """Activates the language of the cookie or the browser, then that of the profile."""
 
     def __init__(self, get_response: Responder) -> None:
         self.get_response = get_response
@@ -28,7 +28,7 @@ class LanguageMiddleware:
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
-        """Follow the profile: the person is known only after the other middleware ran."""
+        """Activate the language of the profile: the user is known only after the other middleware."""
         if _needs_nobody(request):
             return
         chosen = getattr(request.user, "language", "")
@@ -37,7 +37,7 @@ class LanguageMiddleware:
 
 
 class SessionLimitsMiddleware:
-    """End sessions that were idle or too long, keep what was sent after that, force an own password."""
+    """Ends idle and overlong sessions, stores forms sent later, and enforces a new password."""
 
     def __init__(self, get_response: Responder) -> None:
         self.get_response = get_response
@@ -55,17 +55,19 @@ class SessionLimitsMiddleware:
             return HttpResponseRedirect(reverse("account_change_password"))
         response = self.get_response(request)
         kept_forms.forget_saved(request, response)
+        # Computers on a ward are shared: no page of a signed-in user stays in the browser's cache (PRV-05).
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
         return response
 
     def _not_signed_in(self, request: HttpRequest) -> HttpResponseBase:
-        """A form that was open when the session ended elsewhere: kept, or told to ask for the password."""
+        """Handle a form sent after its session ended elsewhere: store it and ask for the password."""
         if request.method != "POST" or kept_forms.OWNER_FIELD not in request.POST:
             return self.get_response(request)
         return _told("closed") if _wants_no_page(request) else self._keep_and_ask(request, "closed")
 
     def _end(self, request: HttpRequest, reason: str) -> HttpResponseBase:
+        # The receiver of user_logged_out reads it, to record a time-out instead of a sign-out.
         request.session_ended = reason  # type: ignore[attr-defined]
         logout(request)
         if _wants_no_page(request):
@@ -84,7 +86,7 @@ class SessionLimitsMiddleware:
 
 
 def _asked_by_the_page(request: HttpRequest) -> bool:
-    """A page that asks how long the session lasts, or how far a document is, does not tell that a person is there."""
+    """Return True if the page itself polls (session time, state of a document), without the user's doing."""
     if request.method not in SAFE:
         return False
     return request.path == reverse("account_session") or request.headers.get("HX-Trigger") == "document-state"
@@ -97,7 +99,7 @@ def _told(reason: str) -> HttpResponseBase:
 
 
 def _needs_nobody(request: HttpRequest) -> bool:
-    """The health check answers even when no database can say who asks."""
+    """Return True for the health check, which must answer even without a database."""
     return request.path == reverse("healthz")
 
 

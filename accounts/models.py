@@ -1,4 +1,4 @@
-"""People who use the system, and what they typed when their session ended."""
+"""Users, and the form data stored when their session has ended."""
 
 import unicodedata
 from typing import Any
@@ -13,27 +13,27 @@ from audit.trail import Trail
 
 
 def normal_username(username: str) -> str:
-    """Return the one spelling of a user name: NFKC, lower case, no blanks around (P11-21)."""
+    """Return the stored spelling of a user name: NFKC, lower case, no surrounding spaces (P11-21)."""
     return unicodedata.normalize("NFKC", username).strip().casefold()
 
 
 class UserManager(BaseUserManager["User"]):
-    """Creates users; user names are unique whatever their case or width."""
+    """Creates users. User names are unique regardless of case and width."""
 
     def create_user(self, username: str, password: str | None = None, **fields: Any) -> "User":
-        """Store a new person. Raises IntegrityError when the user name was ever used."""
+        """Store a new user. Raises IntegrityError if the user name was ever used."""
         user = self.model(username=normal_username(username), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Find a person by any spelling of the user name."""
+        """Return the user with any spelling of the user name. Raises User.DoesNotExist."""
         return self.get(username=normal_username(username or ""))
 
 
 class User(AbstractBaseUser):
-    """One named person. Never deleted, the user name never given to another (P11-15)."""
+    """One named person. Never deleted; the user name is never given to another person (P11-15)."""
 
     username = models.CharField(_("user name"), max_length=150, unique=True)
     full_name = models.CharField(_("full name"), max_length=200)
@@ -72,18 +72,18 @@ class User(AbstractBaseUser):
         return self.full_name or self.username
 
     def get_full_name(self) -> str:
-        """Return the printed name, as signatures show it."""
+        """Return the printed name, as shown in signatures."""
         return self.full_name
 
     @property
     def initials(self) -> str:
-        """Return up to two letters for the avatar."""
+        """Up to two letters for the avatar."""
         parts = [part for part in self.full_name.replace("-", " ").split() if part]
         return "".join(part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts)).upper()
 
 
 class KeptPost(models.Model):
-    """What a person had typed when the session ended: encrypted, given back once to the same person."""
+    """Form data sent after a session had ended: encrypted, and restored to the same user only."""
 
     token = models.CharField(max_length=64, unique=True)
     user = models.ForeignKey(User, models.CASCADE, related_name="+")

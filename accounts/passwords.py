@@ -1,4 +1,4 @@
-"""Initial passwords: made by the machine, shown once to the administrator, replaced at the first sign-in."""
+"""Initial passwords: generated, shown once to the administrator, replaced at the first sign-in."""
 
 import secrets
 
@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.models import User
 
-# Without letters and digits that are mistaken for one another on paper.
+# Without characters that look alike on paper (i, l, o, 0, 1).
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 GROUPS, LETTERS = 4, 5
 
@@ -19,7 +19,7 @@ def initial_password() -> str:
 
 @transaction.atomic
 def own_password_chosen(*, user: User) -> None:
-    """Note that the person has replaced the initial password."""
+    """Record that the user has replaced the initial password."""
     if user.must_change_password:
         user.must_change_password = False
         user.save(update_fields=["must_change_password"])

@@ -1,4 +1,4 @@
-"""How a person wants to see the pages: not study data, so it leaves no history row."""
+"""Display preferences of a user. They are not study data and leave no history row."""
 
 from django.db import transaction
 
@@ -7,13 +7,13 @@ from accounts.models import User
 
 @transaction.atomic
 def choose_theme(*, user: User, theme: str) -> None:
-    """Remember `auto`, `light` or `dark`."""
+    """Store `auto`, `light` or `dark`."""
     user.theme = theme
     user.save(update_fields=["theme"])
 
 
 @transaction.atomic
 def choose_language(*, user: User, language: str) -> None:
-    """Remember the code of an installed language."""
+    """Store the code of an installed language."""
     user.language = language
     user.save(update_fields=["language"])

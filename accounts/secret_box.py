@@ -1,4 +1,4 @@
-"""Encryption of what the database must not hold in the clear: one key per purpose, from the secret key."""
+"""Encryption of secrets in the database: one key per purpose, derived from the secret key."""
 
 import base64
 
@@ -9,7 +9,7 @@ from django.conf import settings
 
 
 def box(purpose: str) -> Fernet:
-    """Return authenticated encryption (AES-128-CBC with HMAC-SHA256) under the key of this purpose."""
+    """Return authenticated encryption (AES-128-CBC with HMAC-SHA256) with the key of this purpose."""
     key = HKDF(SHA256(), 32, salt=None, info=f"stroma {purpose}".encode()).derive(
         settings.SECRET_KEY.encode()
     )

@@ -1,4 +1,4 @@
-"""How long a session may last: fifteen minutes without a request, twelve hours in all (ACC-05, SEC-08)."""
+"""Limits of a session: fifteen minutes without a request, twelve hours in all (ACC-05, SEC-08)."""
 
 import time
 
@@ -10,17 +10,17 @@ from accounts.models import User
 
 BEGAN = "began"
 SEEN = "seen"
-# The session is written at most once in this many seconds, so that reading pages costs no write each.
+# The session is written at most once in this many seconds, so that not every page view costs a write.
 GRAIN_SECONDS = 30
 
 
 def begin(session: SessionBase) -> None:
-    """Start both clocks, at sign-in."""
+    """Start both clocks at sign-in."""
     session[BEGAN] = session[SEEN] = int(time.time())
 
 
 def ended(session: SessionBase) -> str:
-    """Return `idle` or `lifetime` when a limit is over, else nothing; start clocks that are missing."""
+    """Return `idle` or `lifetime` if a limit is exceeded, else an empty string. Starts clocks that are missing."""
     if BEGAN not in session or SEEN not in session:
         begin(session)
     now = time.time()
@@ -30,14 +30,14 @@ def ended(session: SessionBase) -> str:
 
 
 def touch(session: SessionBase) -> None:
-    """Note that the person is there."""
+    """Record activity of the user."""
     now = int(time.time())
     if now - session.get(SEEN, 0) >= GRAIN_SECONDS:
         session[SEEN] = now
 
 
 def seconds_left(session: SessionBase) -> int:
-    """Return the seconds until the session ends if nothing more is asked."""
+    """Return the seconds until the session ends without further requests."""
     now = time.time()
     idle = session.get(SEEN, now) + settings.SESSION_IDLE_SECONDS - now
     lifetime = session.get(BEGAN, now) + settings.SESSION_COOKIE_AGE - now
@@ -45,6 +45,6 @@ def seconds_left(session: SessionBase) -> int:
 
 
 def end_sessions(*, user: User, but: str = "") -> None:
-    """End the sessions of a person, except the one with the key `but`."""
+    """End the sessions of a user, except the one with the key `but`."""
     for session in UserSession.objects.filter(user=user).exclude(session_key=but):
         session.end()

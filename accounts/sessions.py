@@ -1,4 +1,4 @@
-"""Sessions in the database, read with a query that is built once: every request asks for its session."""
+"""Sessions in the database, read with a query whose SQL is built once: every request needs its session."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ ALIVE = CompiledQuery(
 
 
 class SessionStore(db.SessionStore):
-    """Django's own store in the database."""
+    """Django's session store in the database."""
 
     def _get_session_from_db(self) -> Session | None:
         found = ALIVE.first(key=self.session_key, now=timezone.now())

@@ -1,4 +1,4 @@
-"""Every sign-in, sign-out, new password and change of a factor becomes an access event (AUD-08, SEC-18)."""
+"""Record every sign-in, sign-out, new password and change of a second factor as an access event (AUD-08, SEC-18)."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ METHODS_KEY = "account_authentication_methods"
 
 @receiver(user_logged_in)
 def signed_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    """Start the clocks of the session and say with what the person signed in."""
+    """Start the clocks of the session and record the methods used to sign in."""
     session_limits.begin(request.session)
     steps = request.session.get(METHODS_KEY, [])
     detail = {"with": [step.get("type") or step.get("method") for step in steps]}
@@ -27,7 +27,7 @@ def signed_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
 
 @receiver(user_logged_out)
 def signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
-    """Tell a sign-out from the end of a session by time."""
+    """Record a sign-out, or the end of a session by time."""
     if user is None:
         return
     ended = getattr(request, "session_ended", "")
@@ -37,7 +37,7 @@ def signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -
 
 @receiver(password_changed)
 def password_was_changed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    """From here on the password is known to nobody else."""
+    """Record the new password; from now on nobody else knows it."""
     passwords.own_password_chosen(user=user)
     events.record(kind=events.AccessKind.PASSWORD_CHANGED, user=user, request=request)
 
@@ -61,6 +61,6 @@ factors.authenticator_reset.connect(_factor("reset"), weak=False, dispatch_uid="
 def factor_refused(
     sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **_: Any
 ) -> None:
-    """A wrong code after a right password is a failed sign-in too."""
+    """Record a wrong second factor after a correct password as a failed sign-in."""
     detail = {"factor": str(authenticator.type)}
     events.record(kind=events.AccessKind.SIGN_IN_FAILED, user=user, detail=detail, request=request)

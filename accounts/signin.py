@@ -1,4 +1,4 @@
-"""How django-allauth signs people in here: no sign-up, throttled, failures recorded, secrets encrypted."""
+"""Settings of django-allauth: no sign-up, throttled sign-in, failures recorded, secrets encrypted."""
 
 from typing import Any
 
@@ -12,10 +12,11 @@ from accounts.models import User, normal_username
 from accounts.secret_box import box
 from audit import events
 from audit.context import acting
+from audit.stored_text import say
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-in by user name and password; every refusal is an access event (SEC-06, SEC-18)."""
+    """Sign-in by user name and password. Every refusal is recorded as an access event (SEC-06, SEC-18)."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
@@ -28,16 +29,16 @@ class AccountAdapter(DefaultAccountAdapter):
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Accounts are given by an administrator of a trial, never taken."""
+        """Return False: accounts are created by an administrator of a trial only."""
         return False
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
-        """Check the credentials; a stronger hash of the same password may be stored on the way."""
+        """Check the credentials. This may store a stronger hash of the same password."""
         with acting(system="sign-in"):
             return super().authenticate(request, **credentials)
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Refuse after too many failures, from one address or for one user name."""
+        """Refuse and record after too many failures from one address or for one user name."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError:
@@ -45,22 +46,22 @@ class AccountAdapter(DefaultAccountAdapter):
             raise
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Record the failure. What was typed as a user name is kept only if somebody has it."""
+        """Record the failure. The typed user name is stored only if such a user exists."""
         _refused(request, events.AccessKind.SIGN_IN_FAILED, credentials)
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
-        """Record that a deactivated person knew the password."""
+        """Record that a deactivated user entered the correct password."""
         events.record(
             kind=events.AccessKind.SIGN_IN_FAILED,
             user=user,
-            detail={"reason": "deactivated"},
+            detail={"reason": say("sign-in.deactivated")},
             request=request,
         )
         return super().respond_user_inactive(request, user)
 
 
 class FactorAdapter(DefaultMFAAdapter):
-    """Second factors: their secrets are encrypted, and apps name the account by its user name."""
+    """Second factors: secrets are encrypted; authenticator apps show the user name."""
 
     purpose = "second factors"
 
@@ -69,7 +70,7 @@ class FactorAdapter(DefaultMFAAdapter):
         return box(self.purpose).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Return the secret. Raises InvalidToken when the secret key of the installation was changed."""
+        """Return the secret. Raises InvalidToken if the secret key of the installation was changed."""
         return box(self.purpose).decrypt(encrypted_text.encode()).decode()
 
     def _get_user_identifier(self, user: Any) -> str:
@@ -79,5 +80,5 @@ class FactorAdapter(DefaultMFAAdapter):
 def _refused(request: HttpRequest, kind: events.AccessKind, credentials: dict[str, Any]) -> None:
     user = User.objects.filter(username=normal_username(credentials.get("username", ""))).first()
     events.record(
-        kind=kind, user=user, detail={} if user else {"reason": "unknown user name"}, request=request
+        kind=kind, user=user, detail={} if user else {"reason": say("sign-in.unknown")}, request=request
     )

@@ -1,4 +1,4 @@
-"""Addresses of one's own account. Of django-allauth only what is used here: no sign-up, no e-mail."""
+"""URLs of the user's own account. Of django-allauth only what is used: no sign-up, no e-mail."""
 
 from allauth.account import views as sign_in
 from django.urls import include, path

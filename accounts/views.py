@@ -1,4 +1,4 @@
-"""The reader's own account: profile, theme, language, sessions; and the answer to a stale form."""
+"""The user's own account (profile, theme, language, sessions), and the answer to a form with a stale CSRF token."""
 
 from typing import cast
 
@@ -27,7 +27,7 @@ YEAR_SECONDS = 365 * 24 * 3600
 @never_cache
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
-    """Show the person their account: roles, second factors, open sessions, how pages look."""
+    """Show the user's own account: roles, second factors, open sessions, display preferences."""
     user = cast(User, request.user)
     factors = Authenticator.objects.filter(user=user)
     context = {
@@ -42,7 +42,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
-    """Choose the theme: kept in the profile, and in a cookie for the sign-in page."""
+    """Store the theme in the profile, and in a cookie for the sign-in page."""
     chosen = request.POST.get("theme", "")
     if chosen not in THEMES:
         raise BadRequest(_("There is no such theme."))
@@ -53,7 +53,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Choose the language: kept in the profile, and in a cookie for the sign-in page."""
+    """Store the language in the profile, and in a cookie for the sign-in page."""
     chosen = request.POST.get("language", "")
     if chosen not in dict(settings.LANGUAGES):
         raise BadRequest(_("There is no such language."))
@@ -65,9 +65,9 @@ def language(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def session(request: HttpRequest) -> HttpResponse:
-    """Tell how many seconds the session of whom lasts; a POST says that the person is there.
+    """Return the remaining seconds, the user name and a CSRF token as JSON; a POST also records activity.
 
-    The token is for the forms of a page that stayed open while its reader signed in again.
+    The token is for the forms of a page that stayed open while its user signed in again.
     """
     token = get_token(request)
     if not request.user.is_authenticated:
@@ -79,11 +79,12 @@ def session(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def end_sessions(request: HttpRequest) -> HttpResponse:
-    """End one other session of the person, or all others."""
+    """End one other session of the user, or all others."""
     if pk := request.POST.get("session", ""):
         rows = UserSession.objects.filter(user_id=request.user.pk).exclude(
             session_key=request.session.session_key
         )
+        # A number of more digits fits no key column and would be a server error.
         get_object_or_404(rows, pk=int(pk) if pk.isascii() and pk.isdigit() and len(pk) < 19 else 0).end()
     else:
         session_limits.end_sessions(user=cast(User, request.user), but=request.session.session_key or "")
@@ -92,9 +93,9 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form whose token is stale, as after signing in in another tab: give it back, else refuse.
+    """Restore a form with a stale token, as after signing in again in another tab; refuse any other with 403.
 
-    Nothing is carried out: the person sees what they typed and sends it again.
+    The form is not processed: the user sees the typed data and sends it again.
     """
     owner = kept_forms.owner_of(request) if request.method == "POST" else None
     if owner is not None and owner == request.user:
@@ -105,6 +106,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def _back(request: HttpRequest) -> HttpResponseRedirect:
     address = request.POST.get("next", "")
+    # Only URLs of this site: an open redirect would help phishing.
     safe = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
     return HttpResponseRedirect(address if safe else settings.LOGIN_REDIRECT_URL)
 

@@ -1,4 +1,4 @@
-"""The trail: who changed what, when and why, kept by the database itself (docs/audit.md)."""
+"""The audit trail: who changed what, when and why, written by the database itself (docs/audit.md)."""
 
 from audit.context import acting, because
 

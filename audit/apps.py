@@ -11,7 +11,10 @@ class AuditConfig(AppConfig):
     def ready(self) -> None:
         from audit import middleware, migrating
         from audit.backends import sqlite
+        from audit.stored_text import register
+        from audit.system_texts import TEXTS
 
+        register(TEXTS)
         connection_created.connect(sqlite.prepare)
         pre_migrate.connect(migrating.before, sender=self)
         post_migrate.connect(migrating.after, sender=self)

@@ -1,4 +1,4 @@
-"""One text for the same content, on every machine and database: what hashes are taken of."""
+"""Canonical JSON text, the same on every machine and database; hashes are computed over it."""
 
 import hashlib
 import json
@@ -8,10 +8,10 @@ from typing import Any
 
 
 def canonical(content: Any) -> str:
-    """Return JSON with sorted keys and without blanks.
+    """Return JSON with sorted keys and without spaces.
 
-    Times are in UTC to the microsecond, decimals as digits without an exponent. Raises TypeError for anything
-    that has no one way of writing it.
+    Times are in UTC to the microsecond, decimals are digits without an exponent. Raises TypeError for a value that has
+    no canonical form.
     """
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
@@ -31,4 +31,6 @@ def _plain(value: Any) -> str:
             return format(value, "f")
         case bytes() | memoryview():
             return bytes(value).hex()
+    if isinstance(stored := getattr(value, "stored", None), str):
+        return stored  # audit.stored_text: hashes are of the column, not of its words in some language
     raise TypeError(f"{type(value).__name__} has no canonical form")

@@ -1,7 +1,7 @@
-"""A change in words: per field its label, the value before and the value after (AUD-02).
+"""Changes as text: for each field its label, the old and the new value (AUD-02).
 
-Models that hold captured items put their changes into words themselves (`Trail(describe=…)`); for all others
-the columns speak: names of choices, dates on the clock of the site, names of the rows they refer to.
+Models that hold captured items describe their changes themselves (`Trail(describe=…)`). For all others the columns
+are rendered: labels of choices, dates in the time zone of the site, names of the rows that a foreign key refers to.
 """
 
 import json
@@ -12,24 +12,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.utils.formats import date_format
 from django.utils.module_loading import import_string
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from audit.concealing import NOTHING, hidden, keys_to_ask, told_rows, without
+from audit.concealment import NOTHING, hidden, keys_to_ask, told_rows, without
+from audit.stored_text import read
 from audit.trail import Concealed, model_labelled, tracked_columns, trail_of
+from protocol.values.writing import day_text, second_text
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
-# Of interest to a reader only when nothing else changed.
+# Shown only if nothing else changed.
 TECHNICAL = ("version", "created_at")
 # Of a signature: for machines.
-NOT_READ = ("target_id", "signer_id", "zone", "content_hash", "manifest_hash")
+NOT_READ = ("target_id", "signer_id", "zone", "language", "content_hash", "manifest_hash")
 
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field of one change; `old` is empty when it was entered, `new` when it was taken away."""
+    """One field of one change. `old` is empty if the value was entered, `new` if it was removed."""
 
     code: str
     label: str
@@ -39,9 +40,9 @@ class FieldChange:
 
 @dataclass
 class Reader:
-    """For whom changes are put into words: language, clock of the site, and the rows that others refer to.
+    """The reader of the changes: language, time zone of the site, and the rows that others refer to.
 
-    may: the permissions of the reader. told: by model the keys of the rows that conceal nothing any more.
+    may: permissions of the reader. told: by model, the keys of rows that no longer conceal anything.
     """
 
     language: str
@@ -51,7 +52,7 @@ class Reader:
     told: dict[type[models.Model], set[Any]] = field(default_factory=dict)
 
     def collect(self, rows: Iterable[Any]) -> None:
-        """Read every row that these refer to. One query per model referred to, one per model that conceals."""
+        """Read every row that these rows refer to. One query per model referred to or concealing columns."""
         rows = list(rows)
         for model, keys in keys_to_ask(rows).items():
             self.told[model] = self.told.get(model, set()) | told_rows(model, keys)
@@ -64,16 +65,16 @@ class Reader:
             self.found.setdefault(model, {}).update(model._base_manager.in_bulk(keys))
 
     def fork(self) -> "Reader":
-        """Return a reader who knows the same rows and keeps what it collects to itself."""
+        """Return a reader with the same rows; what it collects later is not shared."""
         found = {model: dict(rows) for model, rows in self.found.items()}
         return Reader(self.language, self.zone, found, self.may)
 
     def find(self, model: type[models.Model], key: Any) -> Any:
-        """Return a row that was collected, or None."""
+        """Return a collected row, or None."""
         return self.found.get(model, {}).get(key)
 
     def name(self, model: type[models.Model], key: Any) -> str:
-        """Return the name of a row that another refers to."""
+        """Return the name of a row that another row refers to."""
         row = self.find(model, key)
         if row is None or model.__str__ is models.Model.__str__:
             return f"{model._meta.verbose_name} {key}"
@@ -81,7 +82,7 @@ class Reader:
 
 
 def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> list[FieldChange]:
-    """Return what differs between two rows of a history, either of which may be None."""
+    """Return the differences between two rows of a history; either may be None."""
     describe = trail_of(model).describe
     if describe:
         return list(import_string(describe)(old, new, reader))
@@ -94,7 +95,7 @@ def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> li
 def column_changes(
     model: type[models.Model], old: Any, new: Any, reader: Reader, *, but: Collection[str] = ()
 ) -> list[FieldChange]:
-    """Return what differs column by column, but for the columns `but` and those that say whose row it is."""
+    """Return the differences column by column, without the columns `but` and those of the trial and patient."""
     trail = trail_of(model)
     left_out = {*but, trail.trial, trail.patient}
     fields = [column for column in tracked_columns(model) if not {column.name, column.attname} & left_out]
@@ -104,13 +105,13 @@ def column_changes(
 
 
 def describe_signature(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
-    """Return who signed with which meaning, or who took the signature's worth away and why."""
+    """Return the changes of a signature: who signed with which meaning, or who invalidated it and why."""
     model: Any = (new or old).instance_type
     return column_changes(model, old, new, reader, but=("target_type", "signer_name", *NOT_READ))
 
 
 def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:
-    """Yield the rows that a history row refers to, by a foreign key or as what a signature is on."""
+    """Yield the rows that a history row refers to: by a foreign key, or as the row that was signed."""
     for column in getattr(row, "tracked_fields", ()):
         if column.is_relation and (key := getattr(row, column.attname)) is not None:
             yield column.related_model, key
@@ -119,7 +120,7 @@ def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:
 
 
 def _unseen(model: type[models.Model]) -> FieldChange:
-    """A row whose copied columns are all the same was left by a watched column, such as a password."""
+    """Return the change of a watched column, such as a password, whose content is not copied."""
     watched: list[Any] = [model._meta.get_field(name) for name in trail_of(model).watched]
     label = ", ".join(str(field.verbose_name) for field in watched)
     return FieldChange(
@@ -162,7 +163,7 @@ def _keys(code: str, label: str, before: dict[str, Any], after: dict[str, Any]) 
 
 
 def in_words(field: Any, value: Any, reader: Reader) -> str:
-    """Return the value of a column as a person reads it."""
+    """Return the value of a column for reading."""
     if value in EMPTY:
         return ""
     if field.is_relation:
@@ -173,21 +174,20 @@ def in_words(field: Any, value: Any, reader: Reader) -> str:
         case bool():
             return _("Yes") if value else _("No")
         case datetime():
-            return moment(value, reader.zone)
+            return moment_text(value, reader)
         case date():
-            return f"{value:%d}-{date_format(value, 'M')}-{value:%Y}"
+            return day_text(value, reader.language)
         case dict() | list():
             return _json(value)
     return str(value)
 
 
-def moment(at: datetime, zone: str) -> str:
-    """Return an instant on the clock of a place, to the second: `22-Nov-2026 02:46:53`."""
-    local = at.astimezone(ZoneInfo(zone))
-    return f"{local:%d}-{date_format(local, 'M')}-{local:%Y %H:%M:%S}"
+def moment_text(at: datetime, reader: Reader) -> str:
+    """Return an instant in the time zone `zone`, to the second: `22-Nov-2026 02:46:53`."""
+    return second_text(at.astimezone(ZoneInfo(reader.zone)), reader.language)
 
 
 def _json(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return str(read(value)) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

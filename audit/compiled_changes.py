@@ -1,10 +1,10 @@
-"""Changes that every save makes, their SQL built once: an update or a deletion of rows found by equality.
+"""Updates and deletions that every save makes, with SQL built once. Rows are found by equality.
 
-    SAVED = PreparedUpdate(Record, sets=("values", "version"), where=("pk", "version"))
+    SAVED = CompiledUpdate(Record, sets=("values", "version"), where=("pk", "version"))
     rows = SAVED.run(to={"values": {"weight": "82.4"}, "version": 4}, where={"pk": 17, "version": 3})
 
-They do what `QuerySet.update` and `QuerySet.delete` do of one model: no signals, and the triggers of the trail see
-the rows that change.
+They work like `QuerySet.update` and `QuerySet.delete` on one model: no signals, and the audit triggers record the rows
+that change.
 """
 
 from abc import ABC, abstractmethod
@@ -16,7 +16,7 @@ from django.db.models.deletion import Collector
 
 
 class _Change(ABC):
-    """A statement with its conditions; the fields in the order of their parameters."""
+    """A statement with its conditions; the fields are in the order of their parameters."""
 
     def __init__(self, model: type[models.Model], where: Sequence[str]) -> None:
         self._model = model
@@ -34,20 +34,21 @@ class _Change(ABC):
         sql = self._built.get(connection.vendor)
         if sql is None:
             sql = self._built[connection.vendor] = self._sql(connection.ops.quote_name)
+        # As in Django's own writes: an error also breaks the surrounding atomic block.
         with transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS), connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return cursor.rowcount
 
     @abstractmethod
     def _sql(self, quoted: Any) -> str:
-        """Return the statement, names put in the quotes of the engine."""
+        """Return the statement with names quoted for the database engine."""
 
     def _conditions(self, quoted: Any) -> str:
         return " AND ".join(f"{quoted(field.column)} = %s" for field in self._where.values())
 
 
 class CompiledUpdate(_Change):
-    """Sets fields of the rows whose other fields have given values (never null)."""
+    """Sets fields of the rows whose other fields have the given values (never null)."""
 
     def __init__(self, model: type[models.Model], *, sets: Sequence[str], where: Sequence[str]) -> None:
         super().__init__(model, where)
@@ -66,7 +67,7 @@ class CompiledUpdate(_Change):
 
 
 class CompiledDelete(_Change):
-    """Deletes the rows whose fields have given values. Raises ValueError for rows that others refer to."""
+    """Deletes the rows whose fields have the given values. Raises ValueError if other rows refer to them."""
 
     def __init__(self, model: type[models.Model], *, where: Sequence[str]) -> None:
         super().__init__(model, where)
@@ -83,6 +84,7 @@ class CompiledDelete(_Change):
 
 def _field(model: type[models.Model], name: str) -> Any:
     field: Any = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    # Such a field writes an SQL expression instead of a plain value.
     if hasattr(field, "get_placeholder"):
         raise ValueError(f"{name} is not written as it is.")
     return field

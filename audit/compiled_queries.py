@@ -1,11 +1,11 @@
-"""Queries that every request asks, their SQL built once: Django takes longer to build one than to run it.
+"""Queries that every request makes, with SQL built once: Django takes longer to build one than to run it.
 
-    DELEGATIONS = Prepared(lambda user, today: Delegation.objects.filter(user=user, ends_on__gte=today),
-                           user=int, today=date)
+    DELEGATIONS = CompiledQuery(lambda user, today: Delegation.objects.filter(user=user, ends_on__gte=today),
+                                user=int, today=date)
     rows = DELEGATIONS.rows(user=7, today=date(2026, 3, 1))
 
-The query is built by Django with a telling example in place of each value; afterwards only the values change.
-What the query is must not depend on a value: no list of values, no null, no condition in Python.
+Django builds the query once with an example in place of each value; later calls replace the examples. The SQL must not
+depend on a value: no list of values, no null, no condition in Python.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ from django.db.models.signals import post_init, pre_init
 
 M = TypeVar("M", bound=models.Model)
 
+# Values that no query has by itself, so that each example is found among the parameters of the built SQL.
 _EXAMPLES: Mapping[type, Callable[[int], Any]] = {
     int: lambda place: 7_070_707_070_707_000 + place,
     str: lambda place: f"an example of a text, number {place}",
@@ -30,9 +31,9 @@ _EXAMPLES: Mapping[type, Callable[[int], Any]] = {
 class CompiledQuery(Generic[M]):
     """A query of one model whose SQL is built once per connection.
 
-    `build` gets the values by name and returns the queryset; `kinds` says of which type each value is:
-    int, str, date or datetime. `joined_once`: what is joined is the same in every row, and one object for all.
-    Raises ValueError when a value does not reach the SQL as it is.
+    `build` takes the values by name and returns the queryset; `kinds` gives the type of each value: int, str, date or
+    datetime. `joined_once`: every row joins the same objects, so they are created once. Raises ValueError if a value
+    does not reach the SQL unchanged.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class CompiledQuery(Generic[M]):
         self._built: WeakKeyDictionary[Any, _Statement] = WeakKeyDictionary()
 
     def rows(self, **values: Any) -> list[M]:
-        """Return the rows of the query with these values. One statement."""
+        """Return the rows of the query for these values. One statement."""
         connection = connections[DEFAULT_DB_ALIAS]
         statement = self._built.get(connection)
         if statement is None:
@@ -92,7 +93,7 @@ class _Statement:
 class _Part:
     """The columns of a row that make one object, and the objects joined to it.
 
-    The object is filled as a model does it from a row; without the signals of its construction when nobody listens.
+    The object is filled as Django fills a model from a row, without pre_init and post_init if nobody listens to them.
     """
 
     def __init__(self, info: Any, compiler: Any, connection: Any) -> None:
@@ -121,7 +122,7 @@ class _Part:
         return made
 
     def join(self, row: Any, made: Any, first: Any) -> None:
-        """Join what stands beside; what the first object has already, when the rows share it."""
+        """Set the joined objects; `first` is the object whose joined objects are shared, or None."""
         for part, set_here, set_there, field in self.joined:
             if first is not None:
                 set_here(made, field.get_cached_value(first))
@@ -139,7 +140,7 @@ def _converters(compiler: Any, connection: Any, place: int) -> list[tuple[Any, A
 
 
 def _converted(value: Any, converters: list[tuple[Any, Any, Any]]) -> Any:
-    """Return a value as its field gives it; a database's null is None in every field."""
+    """Return a value as its field converts it; NULL is None in every field."""
     if value is not None:
         for convert, expression, connection in converters:
             value = convert(value, expression, connection)
@@ -147,7 +148,7 @@ def _converted(value: Any, converters: list[tuple[Any, Any, Any]]) -> Any:
 
 
 def _adapted(value: Any, connection: Any) -> Any:
-    """Return a value as the driver of this engine takes it."""
+    """Return a value as the database driver expects it."""
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
     return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value

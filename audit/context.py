@@ -1,4 +1,4 @@
-"""Who acts, in which role, why and from where: carried to the triggers that write the trail."""
+"""The actor of a change: who, in which role, why and from where. Passed to the triggers that write the trail."""
 
 import json
 import uuid
@@ -9,10 +9,15 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from audit.stored_text import Text, written
+
 
 @dataclass(frozen=True)
 class Actor:
-    """The author of a change, as text: the history must not change when the user does."""
+    """The author of a change, as text: the history must not change when the user does.
+
+    `reason` is the text of the column, as `audit.stored_text.written` returns it.
+    """
 
     user_id: int | None
     user_name: str
@@ -26,7 +31,7 @@ class Actor:
 
     @cached_property
     def as_json(self) -> str:
-        """Return what a PostgreSQL transaction is told."""
+        """JSON that is set in a PostgreSQL transaction."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
@@ -35,7 +40,7 @@ _put_off: ContextVar[tuple[Callable[[], Any], ...]] = ContextVar("stroma_put_off
 
 
 def current_actor() -> Actor | None:
-    """Return the actor of this thread or task, or None when nobody acts."""
+    """Return the actor of this thread or task, or None if there is none."""
     return _current.get()
 
 
@@ -45,14 +50,14 @@ def set_actor(actor: Actor | None) -> None:
 
 
 def set_role(role: str) -> None:
-    """Tell the trail in which role the current actor acts."""
+    """Set the role of the current actor."""
     actor = _current.get()
     if actor is not None and actor.role != role:
         _current.set(replace(actor, role=role))
 
 
 def set_user(user: Any, *, session: str = "") -> None:
-    """Tell the trail that the current actor has just signed in as `user`, in a new session."""
+    """Make `user`, who has just signed in with a new session, the current actor."""
     actor = _current.get()
     if actor is not None:
         name, full_name = user.get_username(), user.get_full_name()
@@ -65,13 +70,13 @@ def acting(
     user: Any = None,
     system: str = "",
     role: str | None = None,
-    reason: str = "",
+    reason: Text = "",
     origin: str | None = None,
 ) -> Iterator[Actor]:
-    """Act as `user`, or as `system:<name>` for the named user when both are given.
+    """Act as `user`, or as `system:<name>` on behalf of the user if both are given.
 
-    Inside a request or another actor the origin, request id and address of the outer one are kept, and a
-    system process names the person whose action caused it (AUD-10). Raises ValueError when nobody is given.
+    Inside a request or another actor, origin, request id and address of the outer actor are kept, and a system process
+    names the person whose action caused it (AUD-10). Raises ValueError if neither is given.
     """
     if user is None and not system:
         raise ValueError("acting() needs a user or the name of a system process")
@@ -79,7 +84,7 @@ def acting(
     actor = Actor(
         **_person(user, system, outer),
         role=role if role is not None else (outer.role if outer else ("system" if system else "")),
-        reason=reason,
+        reason=written(reason),
         origin=origin or (outer.origin if outer else ("system" if system else "command")),
         request_id=outer.request_id if outer else uuid.uuid4().hex,
         session=outer.session if outer else "",
@@ -95,12 +100,12 @@ def acting(
 
 
 def put_off(work: Callable[[], Any]) -> None:
-    """Do something when the actor is done: it must not be rolled back with what the actor was doing."""
+    """Run `work` after the current actor has finished, so that it is not rolled back with the actor's transaction."""
     _put_off.set((*_put_off.get(), work))
 
 
 def catch_up() -> None:
-    """Do what was put off."""
+    """Run the work that was put off."""
     work = _put_off.get()
     _put_off.set(())
     for step in work:
@@ -108,10 +113,10 @@ def catch_up() -> None:
 
 
 @contextmanager
-def because(reason: str) -> Iterator[None]:
+def because(reason: Text) -> Iterator[None]:
     """Give the reason for the changes made inside, keeping the actor."""
     actor = _current.get()
-    token = _current.set(replace(actor, reason=reason) if actor else None)
+    token = _current.set(replace(actor, reason=written(reason)) if actor else None)
     try:
         yield
     finally:
@@ -119,7 +124,7 @@ def because(reason: str) -> Iterator[None]:
 
 
 def _person(user: Any, system: str, outer: Actor | None) -> dict[str, Any]:
-    """Return the names of the actor; a system process acts for the user, or for whoever acts already."""
+    """Return the names of the actor; a system process acts for `user`, or else for the outer actor."""
     if not system:
         return {
             "user_id": user.pk,
@@ -142,7 +147,7 @@ def _person(user: Any, system: str, outer: Actor | None) -> dict[str, Any]:
 
 @contextmanager
 def resuming(actor: Actor | None) -> Iterator[None]:
-    """Act again as somebody who acted before: a streamed answer is written after its request is over."""
+    """Act as an earlier actor: a streamed response is written after its request has ended."""
     token = _current.set(actor)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What happens without changing a row: signing in, being refused, reading identities, exporting (AUD-08)."""
+"""Access events, recorded without changing a row: sign-in, refusal, reading of identities, export (AUD-08)."""
 
 from collections.abc import Collection
 from datetime import timedelta
@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from audit import context
 from audit.context import Actor, current_actor
 from audit.models import AccessEvent
+from audit.stored_text import StoredText, read, written
 
 
 class AccessKind(models.TextChoices):
-    """What was done. The words are those of the trail page."""
+    """Kind of an access event. The labels are shown on the trail page."""
 
     SIGNED_IN = "signed_in", _("Signed in")
     SIGN_IN_FAILED = "sign_in_failed", _("Sign-in failed")
@@ -50,8 +51,9 @@ def record(
     request: HttpRequest | None = None,
     see: str = "",
 ) -> AccessEvent:
-    """Store one event for the current actor; `user` names another person than the actor.
+    """Store one event of the current actor; `user` names another person than the actor.
 
+    detail: what is told of it; a sentence of the system is given as a stored text and kept as its code.
     see: permission that is needed to read the event, when its existence would tell the treatment.
     Raises ValueError for an unknown kind.
     """
@@ -61,17 +63,20 @@ def record(
 
 
 def told(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any]:
-    """Return the details of an event that a reader with these permissions is told: no hash of a file unread."""
-    detail: dict[str, Any] = event.detail
+    """Return the details of an event that a reader with these permissions is told: no hash of a file unread.
+
+    What the system says is a stored text, in words for whoever reads it.
+    """
+    detail = {name: read(value) if isinstance(value, str) else value for name, value in event.detail.items()}
     if event.kind == AccessKind.FILE_SEEN and "see_files" not in may:
         return {name: value for name, value in detail.items() if name != "sha256"}
     return detail
 
 
 def record_surely(*, kind: str, user: Any = None, detail: dict[str, Any] | None = None) -> None:
-    """Store an event that must outlive a rollback of the transaction around it, such as a wrong password.
+    """Store an event that must survive a rollback of the surrounding transaction, such as a wrong password.
 
-    Inside a transaction it waits until the request, or the outermost `acting()`, is over.
+    Inside a transaction it is stored after the request, or the outermost `acting()`, has ended.
     """
     event = _event(kind, user, None, None, detail, None, "")
     if connection.in_atomic_block:
@@ -81,7 +86,7 @@ def record_surely(*, kind: str, user: Any = None, detail: dict[str, Any] | None 
 
 
 def record_configuration() -> AccessEvent | None:
-    """Store the settings that govern access and storage if they are not those recorded last (AUD-08)."""
+    """Store the settings that govern access and storage if they differ from the last stored (AUD-08)."""
     now = {
         "version": settings.VERSION,
         "environment": settings.ENVIRONMENT,
@@ -101,7 +106,7 @@ def record_configuration() -> AccessEvent | None:
 
 
 def count_recent(*, kind: str, user: Any, within: timedelta) -> int:
-    """Return how many events of a kind a person caused in the last while. One query on an index."""
+    """Return the number of events of a kind that a user caused within a period. One query on an index."""
     since = timezone.now() - within
     return AccessEvent.objects.filter(user_id=user.pk, kind=kind, at__gt=since).count()
 
@@ -130,9 +135,13 @@ def _event(
         trial_id=trial_id,
         patient_id=patient_id,
         see=see,
-        detail=detail or {},
+        detail={name: _kept(value) for name, value in (detail or {}).items()},
         **_person(user, actor),
     )
+
+
+def _kept(value: Any) -> Any:
+    return written(value) if isinstance(value, str | StoredText) else value
 
 
 def _person(user: Any, actor: Actor) -> dict[str, Any]:

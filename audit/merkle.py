@@ -1,4 +1,4 @@
-"""A Merkle tree (RFC 6962 §2.1) over a stream of leaves: one root for many rows, in little memory."""
+"""Merkle tree (RFC 6962 §2.1) over a stream of leaves: one root for many rows, in little memory."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ EMPTY = hashlib.sha256(b"").digest()
 
 
 def leaf(content: bytes) -> bytes:
-    """Return the hash of a leaf, which no inner node can have."""
+    """Return the hash of a leaf. Its prefix byte differs from that of inner nodes, so neither passes for the other."""
     return hashlib.sha256(b"\x00" + content).digest()
 
 
@@ -27,7 +27,7 @@ class Tree:
         self._roots.append((height, node))
 
     def root(self) -> bytes:
-        """Return the root of all leaves so far; that of no leaves is the hash of nothing."""
+        """Return the root of all leaves so far; without leaves, the hash of the empty string."""
         if not self._roots:
             return EMPTY
         node = self._roots[-1][1]

@@ -1,4 +1,4 @@
-"""Every request acts as the person who sent it; being refused is recorded."""
+"""Every request acts as the user who sent it; refusals are recorded."""
 
 import hashlib
 import uuid
@@ -13,11 +13,13 @@ from django.shortcuts import render
 
 from audit import context, events
 from audit.context import Actor
+from audit.stored_text import StoredText, Text
+from audit.system_texts import NOT_SIGNED_IN
 from audit.triggers.tables import REFUSED_BY_LOCK
 
 
 class ActorMiddleware:
-    """Names the actor of a request before any view runs, and forgets it afterwards."""
+    """Sets the actor of a request before any view runs, and clears it afterwards."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -34,16 +36,17 @@ class ActorMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Record that a permission was missing (AUD-08): Django answers with 403.
+        """Record a missing permission (AUD-08); Django answers with 403.
 
-        What was locked while a page was open, the database refuses: 409 with a sentence that says so.
+        If the database refuses a write because the data were locked while the page was open, answer 409 with an
+        explanation.
         """
         if isinstance(exception, PermissionDenied):
             trial = getattr(request, "trial", None)
             events.record(
                 kind=events.AccessKind.DENIED,
                 trial_id=getattr(trial, "pk", None),
-                detail={"method": request.method, "path": request.path, "message": str(exception)},
+                detail={"method": request.method, "path": request.path, "message": _message(exception)},
                 request=request,
             )
         if isinstance(exception, DatabaseError) and REFUSED_BY_LOCK in str(exception):
@@ -52,16 +55,16 @@ class ActorMiddleware:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return the actor of a request. Reads the session and the user: two queries that every page needs."""
+    """Return the actor of a request. Reads the session and the user: two queries that every page needs anyway."""
     try:
         user = request.user if request.user.is_authenticated else None
     except DatabaseError:
-        # The health check must be able to answer that there is no database.
+        # The health check must be able to report that the database is down.
         user = None
     return Actor(
         user_id=user.pk if user else None,
         user_name=user.get_username() if user else "anonymous",
-        full_name=user.get_full_name() if user else "Not signed in",
+        full_name=user.get_full_name() if user else NOT_SIGNED_IN,
         origin="web",
         request_id=uuid.uuid4().hex,
         session=session_name(request),
@@ -69,19 +72,29 @@ def actor_of(request: HttpRequest) -> Actor:
     )
 
 
+def _message(exception: Exception) -> Text:
+    """Return why a permission was missing: as code where the system says it."""
+    said = exception.args[0] if exception.args else ""
+    return said if isinstance(said, StoredText) else str(exception)
+
+
 def signed_in(sender: Any, user: Any, request: HttpRequest | None = None, **_: Any) -> None:
-    """The rest of the request is done by the person who has just signed in; receiver of `user_logged_in`."""
+    """Attribute the rest of the request to the user who has just signed in; receiver of `user_logged_in`."""
     context.set_user(user, session=session_name(request) if request is not None else "")
 
 
 def session_name(request: HttpRequest) -> str:
-    """Return a name for the session that does not open it: half of the SHA-256 of its key."""
+    """Return a name for the session that cannot be used to enter it: half of the SHA-256 of its key."""
     key = request.session.session_key
     return hashlib.sha256(key.encode()).hexdigest()[:32] if key else ""
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the address the request came from, past the proxies we run ourselves."""
+    """Return the address of the client.
+
+    Each of our own proxies appends one entry to X-Forwarded-For; the first of these entries is the client. Earlier
+    entries come from the client itself and are not trusted.
+    """
     proxies = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
     if proxies and len(hops) >= proxies:

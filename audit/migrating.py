@@ -1,8 +1,7 @@
-"""Triggers around migrations: lifted while the schema moves, then made again from the models.
+"""Triggers around migrations: removed while the schema changes, then created again from the models.
 
-What a data migration changes meanwhile is written into the history when the triggers return, by
-`system:migrate`. A database whose rows already differ from their history is not migrated: that would cover
-the difference up.
+Changes made by a data migration are written to the history as `system:migrate` before the triggers return. A database
+whose rows differ from their history is not migrated, because that would hide the difference.
 """
 
 from typing import Any
@@ -15,7 +14,7 @@ from audit.triggers.tables import existing_tables
 
 
 def before(plan: list[Any] | None = None, using: str = "default", **_: Any) -> None:
-    """Lift the triggers when there is something to migrate; receiver of `pre_migrate`."""
+    """Remove the triggers if there is something to migrate; receiver of `pre_migrate`."""
     if not plan:
         return
     connection = connections[using]
@@ -26,9 +25,9 @@ def before(plan: list[Any] | None = None, using: str = "default", **_: Any) -> N
 
 
 def after(plan: list[Any] | None = None, using: str = "default", **_: Any) -> None:
-    """Make the triggers again and record what was migrated; receiver of `post_migrate`."""
+    """Create the triggers again and record the migrations; receiver of `post_migrate`."""
     if plan is None:
-        return  # the tables were flushed between tests, nothing migrated
+        return  # a flush between tests, not a migration
     if not plan:
         if triggers.defects(using):
             triggers.install(using)

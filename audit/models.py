@@ -1,17 +1,17 @@
-"""Signatures, access events, seals and reviews: what the trail keeps beside the history of the rows."""
+"""Signatures, access events, seals and trail reviews: the tables of the trail besides the histories."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import models
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from audit.stored_text import StoredTextField
 from audit.trail import Trail
 
 
 class Meaning(models.TextChoices):
-    """What a signature says (21 CFR 11.50(a)(3))."""
+    """Meaning of a signature (21 CFR 11.50(a)(3))."""
 
     AUTHORSHIP = "authorship", _("Authorship")
     REVIEW = "review", _("Review")
@@ -22,8 +22,10 @@ class Meaning(models.TextChoices):
 class Signature(models.Model):
     """One person's signature on one row: printed name, time with offset, meaning, and a hash of the content.
 
-    `content_hash` covers what was signed, `manifest_hash` who signed it, when, as what and on which row, so
-    that neither the content nor the signature can be exchanged unnoticed (21 CFR 11.70).
+    `statement` is the line that was shown to the signer, with its meaning (11.50), in the `language` in which it was
+    shown; it is shown and printed like that to every reader. `content_hash` covers what was signed, `manifest_hash`
+    who signed it, when, as what, on which row and with which statement, so that neither the content nor the signature
+    can be exchanged unnoticed (21 CFR 11.70).
     """
 
     target_type = models.CharField(_("signed"), max_length=60)
@@ -37,11 +39,13 @@ class Signature(models.Model):
     role = models.CharField(_("role"), max_length=40)
     signed_at = models.DateTimeField(_("signed at"))
     zone = models.CharField(_("time zone"), max_length=60)
+    statement = models.TextField(_("statement as it was shown"))
+    language = models.CharField(_("language of the statement"), max_length=10)
     content_hash = models.CharField(_("hash of the content"), max_length=64)
     manifest_hash = models.CharField(_("hash of the signature"), max_length=64)
     invalidated_at = models.DateTimeField(_("invalidated at"), null=True)
     invalidated_by = models.CharField(_("invalidated by"), max_length=200, blank=True)
-    invalidated_reason = models.TextField(_("invalidated because"), blank=True)
+    invalidated_reason = StoredTextField(_("invalidated because"), blank=True)
 
     history = Trail(patient="patient_id", trial="trial_id", describe="audit.change_labels.describe_signature")
 
@@ -58,25 +62,12 @@ class Signature(models.Model):
 
     @property
     def at_site(self) -> datetime:
-        """Return the time of signing on the clock of the site."""
+        """Time of signing in the time zone of the site."""
         return self.signed_at.astimezone(ZoneInfo(self.zone))
-
-    @property
-    def statement(self) -> str:
-        """Return the line that every rendering shows: name, role, time with offset, meaning (11.50)."""
-        at = self.at_site
-        return _("Signed by %(name)s (%(user)s), %(role)s, %(time)s [%(zone)s]: %(meaning)s") % {
-            "name": self.printed_name,
-            "user": self.signer_name,
-            "role": self.role.replace("_", " "),
-            "time": f"{at:%d}-{date_format(at, 'M')}-{at:%Y %H:%M:%S} {at.isoformat()[-6:]}",
-            "zone": self.zone,
-            "meaning": self.get_meaning_display(),
-        }
 
 
 class AccessEvent(models.Model):
-    """Something that was done without changing a row: signing in, reading identities, exporting (AUD-08)."""
+    """An action that changes no row: sign-in, reading of identities, export (AUD-08)."""
 
     at = models.DateTimeField()
     kind = models.CharField(max_length=40)
@@ -103,9 +94,10 @@ class AccessEvent(models.Model):
 
 
 class Seal(models.Model):
-    """A Merkle root over the rows since the last seal, chained to it (AUD-07).
+    """A Merkle root over the rows since the last seal, chained to that seal (AUD-07).
 
-    `root` covers the parts, `head` the whole seal and `previous_head`; the head is also in a file outside.
+    `root` covers the parts; `head` covers the whole seal and `previous_head` and is also written to a file outside the
+    database.
     """
 
     number = models.PositiveIntegerField(unique=True)
@@ -120,9 +112,9 @@ class Seal(models.Model):
 class SealedPart(models.Model):
     """The rows `first_id` to `last_id` of one table under one seal.
 
-    `columns` are those the table had when it was sealed, so that a column added later changes no hash.
-    `leaves` holds the first 16 bytes of each row's SHA-256, which is enough to name the row that was altered;
-    `ids` lists the rows' ids (8 bytes each, big-endian) where the database left gaps, and is empty otherwise.
+    `columns` are those of the table at sealing, so that a column added later changes no hash. `leaves` holds the first
+    16 bytes of each row's SHA-256, enough to identify an altered row. `ids` lists the ids of the rows (8 bytes each,
+    big-endian) if there are gaps, and is empty otherwise.
     """
 
     seal = models.ForeignKey(Seal, models.PROTECT, related_name="parts")
@@ -140,7 +132,7 @@ class SealedPart(models.Model):
 
 
 class TrailReview(models.Model):
-    """A person looked through the trail with a filter and concluded something (AUD-11)."""
+    """A review of the trail by a person: the filter used and the conclusion (AUD-11)."""
 
     trial_id = models.BigIntegerField(db_index=True)
     reviewer_id = models.BigIntegerField()

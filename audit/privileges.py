@@ -1,7 +1,7 @@
-"""Rights of the application's own role on PostgreSQL: it adds to the trail through triggers only (AUD-06).
+"""Privileges of the application's own PostgreSQL role: it writes to the trail through triggers only (AUD-06).
 
-The role that migrates owns the tables. The role that serves pages is another: it cannot write a history, switch a
-trigger off, empty a table or delete a clinical row, whatever SQL it is made to run.
+The role that migrates owns the tables. Pages are served under another role, which cannot write a history, disable a
+trigger, truncate a table or delete a clinical row, whatever SQL it is made to run.
 """
 
 from collections.abc import Iterator
@@ -20,18 +20,19 @@ READ, ADD, CHANGE, ALL = (
 
 
 def rights() -> dict[str, str]:
-    """Return the rights by table."""
+    """Return the privileges by table."""
     found = {model._meta.db_table: ALL for model in apps.get_models()}
     for model in tracked_models():
         found[model._meta.db_table] = ALL if trail_of(model).deletable else CHANGE
         found[history_model(model)._meta.db_table] = READ
     found |= dict.fromkeys(append_only_tables(), ADD)
+    # A signature may be invalidated and not changed otherwise.
     found[signature_table()] = f"{ADD}, UPDATE ({', '.join(INVALIDATION)})"
     return found
 
 
 def statements(role: str, *, tables: list[str]) -> Iterator[str]:
-    """Yield what the owner runs for `role`, for the tables of the database; unknown ones are not tracked."""
+    """Yield the SQL that the owner runs for `role`; a table that is not tracked gets all rights."""
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}"
     known = rights()

@@ -1,8 +1,8 @@
 """The trail as one stream, newest first: histories, access events and reviews, page by page (AUD-11).
 
-A page costs two statements (which rows, what they held) and one per model that the rows refer to, whatever its
-length. The place to go on is a time and how many rows of that very time were shown: no number of a row leaves
-the server, for the numbers of rows a reader may not see would show as gaps.
+A page costs two statements (find the rows, load them) plus one per model that the rows refer to, whatever its length.
+The position of the next page is a time and a count, not a row number: gaps between row numbers would reveal rows that
+the reader may not see.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,6 +19,8 @@ from audit import change_labels, snapshots
 from audit.change_labels import FieldChange, Reader
 from audit.models import AccessEvent, TrailReview
 from audit.sources import Filter, Source, sources
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 
 PAGE_SIZE = 50
 STREAM_SIZE = 500
@@ -27,8 +29,8 @@ KIND_OF_SIGNATURE = {"+": "signed", "~": "unsigned"}
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One row of the trail. `row` is the history row, access event or review; `before` the row before it."""
+class TrailEntry:
+    """One row of the trail. `row` is the history row, access event or review; `before` is the history row before it."""
 
     source: str
     of: type[models.Model] | None
@@ -39,7 +41,7 @@ class Entry:
 
     @property
     def kind(self) -> str:
-        """Return what was done: created, changed, deleted, signed, unsigned, access or review."""
+        """What was done: created, changed, deleted, signed, unsigned, access or review."""
         if self.of is None:
             return "review" if isinstance(self.row, TrailReview) else "access"
         kinds = KIND_OF_SIGNATURE if self.source == "audit.signature" else KIND_OF_TYPE
@@ -47,7 +49,7 @@ class Entry:
 
     @cached_property
     def changes(self) -> list[FieldChange]:
-        """Return what changed, in words."""
+        """Changed fields as text."""
         if self.of is None:
             return []
         if self.row.history_type == "-":
@@ -56,51 +58,52 @@ class Entry:
 
     @property
     def _same_life(self) -> Any:
+        # A created row has no earlier state, although a deleted row may have had its key.
         return self.before if self.row.history_type == "~" else None
 
     @property
     def user_name(self) -> str:
-        """Return the user name of the author at that time."""
+        """User name of the author at that time."""
         return self._told("history_user_name", "user_name", "reviewer_name")
 
     @property
     def full_name(self) -> str:
-        """Return the full name of the author at that time."""
-        return self._told("history_full_name", "full_name", "reviewer_name") or self.user_name
+        """Return the full name of the author at that time; a process in the active language."""
+        return actor_words(self._told("history_full_name", "full_name", "reviewer_name") or self.user_name)
 
     @property
     def role(self) -> str:
-        """Return the role of the author at that time."""
+        """Role of the author at that time."""
         return self._told("history_role", "role", "role")
 
     @property
-    def reason(self) -> str:
-        """Return the reason that was given."""
+    def reason(self) -> Text:
+        """Return the reason that was given: a person's words, or a stored text."""
         return self._told("history_change_reason", "", "conclusion")
 
     @property
     def origin(self) -> str:
-        """Return where it came from: web, import, task, command, system."""
+        """Origin: web, import, task, command, system."""
         return self._told("history_origin", "origin", "") or "web"
 
     @property
     def request(self) -> str:
-        """Return the name of the request."""
+        """Id of the request."""
         return self._told("history_request", "request", "")
 
     @property
     def session(self) -> str:
-        """Return the name of the session."""
+        """Name of the session."""
         return self._told("history_session", "session", "")
 
     @property
     def address(self) -> str:
-        """Return the network address."""
+        """Network address."""
         return self._told("history_address", "address", "")
 
     @property
     def patient_id(self) -> int | None:
-        """Return the patient's id, if it was about one."""
+        """Id of the patient, or None."""
         return self._told("history_patient", "patient_id", "") or None
 
     def _told(self, of_history: str, of_event: str, of_review: str) -> Any:
@@ -110,7 +113,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class TrailPosition:
-    """Where a page ended: at a time, after so many rows of that very time."""
+    """End of a page: a time, and the number of rows of exactly that time already shown."""
 
     at: datetime
     shown: int
@@ -120,7 +123,7 @@ class TrailPosition:
 
     @classmethod
     def read(cls, text: str) -> "TrailPosition | None":
-        """Return the place of an address, or None for anything else."""
+        """Return the position in the text of a page address, or None if it is invalid."""
         at, _tilde, shown = text.partition("~")
         try:
             moment = parse_datetime(at)
@@ -139,9 +142,9 @@ class TrailPosition:
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows of the trail and where the next page begins (None: this is the last)."""
+    """Some rows of the trail and the position of the next page (None on the last page)."""
 
-    entries: list[Entry]
+    entries: list[TrailEntry]
     next: TrailPosition | None
 
 
@@ -161,8 +164,8 @@ def page(
     return Page(entries, _place(shown, after) if more else None)
 
 
-def pages(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[list[Entry]]:
-    """Yield all of the trail, newest first, page by page; memory is that of one page."""
+def pages(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[list[TrailEntry]]:
+    """Yield the whole trail, newest first, page by page. Memory holds one page."""
     place: TrailPosition | None = None
     while True:
         found = page(wanted, may=may, reader=reader.fork(), after=place, size=STREAM_SIZE)
@@ -173,7 +176,7 @@ def pages(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[l
 
 
 def count(wanted: Filter, *, may: Collection[str]) -> int:
-    """Return how many rows pass a filter. One statement; reads them all."""
+    """Return the number of rows that pass a filter. One statement; reads them all."""
     selects, params = list[str](), list[Any]()
     for source in sources(wanted, may=may):
         if compiled := _compiled(source.rows.order_by().values(source.key)):
@@ -197,6 +200,7 @@ def _keys(parts: list[Source], after: TrailPosition | None, size: int) -> list[K
             params += compiled[1]
     if not selects:
         return []
+    # Rows of one time are ordered by source and key, so that a position always means the same row.
     query = f"{' UNION ALL '.join(selects)} ORDER BY 2 DESC, 1, 3 DESC LIMIT {size + skip}"
     with connection.cursor() as cursor:
         cursor.execute(query, params)
@@ -205,7 +209,7 @@ def _keys(parts: list[Source], after: TrailPosition | None, size: int) -> list[K
 
 
 def _compiled(rows: Any) -> tuple[str, list[Any]] | None:
-    """Return SQL and parameters, or None when the filter can match nothing."""
+    """Return SQL and parameters, or None if the filter can match nothing."""
     try:
         sql, params = rows.query.sql_with_params()
     except EmptyResultSet:
@@ -216,12 +220,14 @@ def _compiled(rows: Any) -> tuple[str, list[Any]] | None:
 def _ordered(source: Source, after: TrailPosition | None, size: int) -> Any:
     rows = source.rows
     if after:
+        # Inclusive: the rows of exactly this time that were shown already are skipped in `_keys`.
         rows = rows.filter(**{f"{source.time}__lte": after.at})
     rows = rows.order_by(f"-{source.time}", f"-{source.key}")
     return rows.values(at_time=models.F(source.time), row_key=models.F(source.key))[:size]
 
 
 def _utc(at: datetime | str) -> datetime:
+    # SQLite returns text without an offset.
     moment = parse_datetime(at) if isinstance(at, str) else at
     assert moment is not None  # noqa: S101 (a column of our own)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -234,12 +240,12 @@ def _place(keys: list[Key], after: TrailPosition | None) -> TrailPosition:
     return TrailPosition(last, shown + earlier)
 
 
-def _entries(parts: list[Source], keys: list[Key], reader: Reader) -> list[Entry]:
+def _entries(parts: list[Source], keys: list[Key], reader: Reader) -> list[TrailEntry]:
     wanted = [(source, [key for i, _at, key in keys if i == index]) for index, source in enumerate(parts)]
     found = snapshots.load(wanted)
     reader.collect(row for snapshot in found.values() for row in (snapshot.row, snapshot.before) if row)
     entries = []
     for index, at, key in keys:
         source, snapshot = parts[index], found[parts[index].name, key]
-        entries.append(Entry(source.name, source.of, at, snapshot.row, snapshot.before, reader))
+        entries.append(TrailEntry(source.name, source.of, at, snapshot.row, snapshot.before, reader))
     return entries

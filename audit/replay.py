@@ -1,4 +1,4 @@
-"""The trail replayed: is every row what its newest history row says it is (AUD-14)?"""
+"""Compare every row with its newest history row (AUD-14)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MISSING, EXTRA, DIFFERENT = "has no history", "is gone without a trace", "differ
 
 @dataclass(frozen=True)
 class RowDifference:
-    """A row that the trail does not explain."""
+    """A row that differs from its history."""
 
     table: str
     key: int
@@ -24,7 +24,7 @@ class RowDifference:
 
 
 def differences(connection: BaseDatabaseWrapper, table: TrackedTable) -> Iterator[RowDifference]:
-    """Yield the rows of a table that differ from their history, in the order of their keys."""
+    """Yield the rows of a table that differ from their history, ordered by key within each kind of difference."""
     for problem, sql in ((DIFFERENT, _changed(connection, table)), (EXTRA, _vanished(table))):
         with connection.cursor() as cursor:
             cursor.execute(f"{sql} ORDER BY 1")
@@ -34,7 +34,7 @@ def differences(connection: BaseDatabaseWrapper, table: TrackedTable) -> Iterato
 
 
 def record_differences(connection: BaseDatabaseWrapper, table: TrackedTable) -> None:
-    """Write what a data migration changed into the history, under the actor of this moment."""
+    """Write the changes of a data migration to the history, as the current actor."""
     source = f" {_from_live(table)} WHERE {_differs(connection, table)}"
     gone = f" {_from_last(table)} WHERE {_no_live(table)}"
     kind = "CASE WHEN last.history_id IS NULL OR last.history_type = '-' THEN '+' ELSE '~' END"

@@ -1,7 +1,7 @@
-"""Rows as the seals see them: one canonical text per row, the same on SQLite and PostgreSQL.
+"""Rows as the seals hash them: one canonical text per row, the same on SQLite and PostgreSQL.
 
-The text is a JSON array: the table, then the columns in the order the seal names them. Times are UTC to the
-microsecond, decimals have no trailing zeros, captured values have sorted keys.
+The text is a JSON array: the table, then the columns in the order given by the seal. Times are UTC to the microsecond,
+decimals have no trailing zeros, captured values have sorted keys.
 """
 
 import json
@@ -28,17 +28,17 @@ class SealedTable:
 
     @property
     def name(self) -> str:
-        """Return the table's name."""
+        """Name of the table."""
         return self.model._meta.db_table
 
     @property
     def key(self) -> str:
-        """Return the column that numbers the rows."""
+        """Column that numbers the rows."""
         return str(self.model._meta.pk.column)
 
     @property
     def columns(self) -> list[str]:
-        """Return the columns a new seal covers."""
+        """Columns that a new seal covers."""
         return [str(field.column) for field in self.model._meta.concrete_fields]
 
 
@@ -54,7 +54,7 @@ def sealed_rows(
 ) -> Iterator[tuple[int, bytes]]:
     """Yield (key, leaf hash) of the rows with after < key ≤ until, in order. Streams.
 
-    Raises KeyError with the name of a column the table does not have any more.
+    Raises KeyError with the name of a column that the table no longer has.
     """
     connection = connections[using]
     fields = {str(field.column): field for field in table.model._meta.concrete_fields}
@@ -72,7 +72,7 @@ def sealed_rows(
 def _rows(
     connection: BaseDatabaseWrapper, query: str, after: int, until: int, at: int
 ) -> Iterator[list[Any]]:
-    """Read page by page: no cursor stays open while others write."""
+    """Read page by page, so that no cursor stays open while others write."""
     while True:
         with connection.cursor() as cursor:
             cursor.execute(query, [after, until])
@@ -86,7 +86,7 @@ def _rows(
 
 @dataclass(frozen=True)
 class SealedForm:
-    """How a column is read: as SQL, then by a function (None: as it is)."""
+    """How a column is read: SQL, then a function (None: unchanged)."""
 
     sql: str = "{}"
     read: Callable[[Any], Any] | None = None
@@ -114,6 +114,7 @@ def _form(field: Any, connection: BaseDatabaseWrapper) -> SealedForm:
 
 
 def _microseconds(text: str) -> str:
+    # Django writes no fraction to SQLite if it is zero.
     return text if len(text) == 26 else f"{text}.000000"
 
 

@@ -1,7 +1,7 @@
-"""Seals: the new rows of the trail under one hash, chained to the last, with the head outside the database.
+"""Seals: the new rows of the trail under one hash, chained to the last seal, with the head outside the database.
 
-Whoever alters, removes or inserts a row afterwards cannot make the chain fit again without also rewriting the
-file of the heads (and every copy of it, printed or mailed).
+Whoever alters, removes or inserts a row later cannot restore the chain without also rewriting the seal file (and every
+printed or mailed copy of it).
 """
 
 import os
@@ -21,7 +21,7 @@ from audit.canonical import canonical, sha256
 from audit.models import Seal, SealedPart
 from audit.sealed_rows import SealedTable, sealed_rows, sealed_tables
 
-# Rows under one part (a tampered part narrows the search to so many) and under one seal (how long it takes).
+# Rows per part limit how precisely tampering is located; rows per seal limit how long one seal takes.
 PART_ROWS = 2048
 SEAL_ROWS = 5 * PART_ROWS
 PREFIX_BYTES = 16
@@ -30,12 +30,12 @@ LOCK_PAUSE_SECONDS = 0.05
 
 
 class SealBroken(Exception):
-    """The file of the heads and the database do not tell the same; says where."""
+    """The seal file and the database contradict each other; the message says where."""
 
 
 @dataclass
-class Part:
-    """Rows of one table on their way under a seal."""
+class SealPart:
+    """Rows of one table that are about to be sealed."""
 
     table: SealedTable
     keys: list[int] = field(default_factory=list)
@@ -43,13 +43,13 @@ class Part:
     tree: merkle.Tree = field(default_factory=merkle.Tree)
 
     def add(self, key: int, leaf: bytes) -> None:
-        """Take one row."""
+        """Add one row."""
         self.keys.append(key)
         self.prefixes.append(leaf[:PREFIX_BYTES])
         self.tree.add(leaf)
 
     def stored(self) -> SealedPart:
-        """Return the part as it is stored."""
+        """Return the part as a model instance."""
         return SealedPart(
             table=self.table.name,
             columns=self.table.columns,
@@ -63,11 +63,12 @@ class Part:
 
 
 def seal(*, reason: str) -> Seal | None:
-    """Seal every row that is not under a seal yet; return the last seal made, or None when there was nothing.
+    """Seal every row that is not sealed yet. Return the last seal made, or None if there was nothing to seal.
 
-    The rows are read without a lock: a row of the trail does not change. Large numbers take several seals.
-    Raises SealBroken when the file of the heads contradicts the database.
+    Rows are read without a lock, because a row of the trail never changes. Many rows take several seals. Raises
+    SealBroken if the seal file contradicts the database.
     """
+    # Inside a transaction the file could receive a seal that is rolled back later.
     if not connection.in_atomic_block:
         catch_up_file()
     made = None
@@ -80,8 +81,9 @@ def seal(*, reason: str) -> Seal | None:
 def high_water_marks() -> dict[str, int]:
     """Return the highest key of every sealed table.
 
-    On PostgreSQL under a share lock for this instant: whoever has taken a key has finished, so that no row
-    appears below a mark later. The lock gives way quickly, or a writer could be the victim of a deadlock.
+    On PostgreSQL this takes a share lock on the tables for an instant: it waits for every writer that has taken a key,
+    so no row appears below a mark later. It gives up after 200 ms and tries again, or a writer could fall victim to a
+    deadlock.
     """
     if connection.vendor != "postgresql":
         return _highest()
@@ -111,7 +113,7 @@ def part_digest(part: SealedPart) -> bytes:
 
 
 def seal_root(parts: Iterator[SealedPart] | list[SealedPart]) -> str:
-    """Return the root over the parts of a seal, in the order they were stored."""
+    """Return the root over the parts of a seal, in the order in which they were stored."""
     tree = merkle.Tree()
     for part in parts:
         tree.add(part_digest(part))
@@ -119,13 +121,13 @@ def seal_root(parts: Iterator[SealedPart] | list[SealedPart]) -> str:
 
 
 def seal_head(one: Seal) -> str:
-    """Return the hash that the next seal builds on."""
+    """Return the hash on which the next seal builds."""
     names = ("number", "sealed_at", "reason", "rows", "root", "previous_head")
     return sha256({name: getattr(one, name) for name in names})
 
 
 def packed_ids(keys: list[int]) -> bytes:
-    """Return the keys, 8 bytes each, or nothing when they follow each other without a gap."""
+    """Return the keys, 8 bytes each, or nothing if they are consecutive."""
     if keys[-1] - keys[0] + 1 == len(keys):
         return b""
     return b"".join(key.to_bytes(8, "big") for key in keys)
@@ -140,14 +142,14 @@ def unpacked_ids(part: SealedPart) -> list[int]:
 
 
 def file_line(one: Seal) -> str:
-    """Return the line of a seal in the file of the heads: number, time, head."""
+    """Return the line of a seal in the seal file: number, time, head."""
     return f"{one.number} {one.sealed_at:%Y-%m-%dT%H:%M:%S.%fZ} {one.head}"
 
 
 def catch_up_file() -> None:
-    """Append the seals that the file does not have yet: another machine made them, or this one stopped.
+    """Append the seals that the seal file lacks: made on another machine, or before this one was stopped.
 
-    A file that has none of them although there are some was lost or emptied: the trail keeps that it was.
+    If the file has no seal although the database has some, it was lost or emptied; this is recorded as an event.
     """
     lines = read_file()
     last = max(lines, default=0)
@@ -164,9 +166,10 @@ def catch_up_file() -> None:
 
 
 def read_file() -> dict[int, str]:
-    """Return the lines of the file of the heads by the number of the seal; none when there is no file yet.
+    """Return the lines of the seal file by seal number; empty if the file does not exist.
 
-    Two processes may have added the same line. Raises SealBroken for a line that tells nothing or two things.
+    Two processes may have written the same line. Raises SealBroken for an unreadable line, or for two different lines
+    of one seal.
     """
     path, found = Path(settings.SEAL_FILE), dict[int, str]()
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
@@ -177,7 +180,7 @@ def read_file() -> dict[int, str]:
 
 
 def append_to_file(lines: list[str]) -> None:
-    """Add lines to the file of the heads and wait until they are on the disk."""
+    """Append lines to the seal file and wait until they are on disk."""
     if not lines:
         return
     path = Path(settings.SEAL_FILE)
@@ -198,28 +201,30 @@ def _highest() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _unsealed(marks: dict[str, int]) -> Iterator[Part]:
+def _unsealed(marks: dict[str, int]) -> Iterator[SealPart]:
     """Yield the next parts, at most SEAL_ROWS rows in all."""
     sealed, left = sealed_up_to(), SEAL_ROWS
     for table in sealed_tables():
         after, until = sealed.get(table.name, 0), marks[table.name]
         while left and after < until:
-            part = Part(table)
+            part = SealPart(table)
             for key, leaf in sealed_rows(table, table.columns, after=after, until=until):
                 part.add(key, leaf)
                 if len(part.keys) >= min(PART_ROWS, left):
                     break
+            # Rolled-back transactions leave gaps: there may be no row up to the mark.
             if not part.keys:
                 break
             after, left = part.keys[-1], left - len(part.keys)
             yield part
 
 
-def _store(parts: list[Part], reason: str) -> Seal | None:
-    """Store one seal; None when another process sealed the same rows first."""
+def _store(parts: list[SealPart], reason: str) -> Seal | None:
+    """Store one seal. Return None if another process sealed the same rows first."""
     with transaction.atomic():
         _one_at_a_time()
         previous = Seal.objects.order_by("-number").first()
+        # Read again under the lock: another process may have sealed these rows in the meantime.
         if _already_sealed(parts):
             return None
         now = timezone.now()
@@ -231,6 +236,7 @@ def _store(parts: list[Part], reason: str) -> Seal | None:
         for part in stored:
             part.seal = one
         SealedPart.objects.bulk_create(stored)
+        # After the commit: the line of a seal that is rolled back would contradict the database for good.
         transaction.on_commit(lambda: append_to_file([file_line(one)]))
     return one
 
@@ -248,12 +254,13 @@ def _seal(previous: Seal | None, parts: list[SealedPart], *, reason: str, at: An
     return one
 
 
-def _already_sealed(parts: list[Part]) -> bool:
+def _already_sealed(parts: list[SealPart]) -> bool:
     sealed = sealed_up_to()
     return any(part.keys[0] <= sealed.get(part.table.name, 0) for part in parts)
 
 
 def _one_at_a_time() -> None:
+    # SQLite has one writer at a time.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtext('stroma.seal'))")

@@ -1,7 +1,7 @@
-"""Electronic signatures: the password again, a meaning, a printed name, a time and a hash of what was signed.
+"""Electronic signatures: password, meaning, printed name, time, and a hash of the signed content.
 
-A signature belongs to one row and to its content as stored. Any later change of that content invalidates it
-in the same statement (`audit.triggers`), whatever wrote it; it is never deleted (21 CFR 11.50, 11.70, .200).
+A signature belongs to one row and to its content as stored. Any later change of that content invalidates it in the
+same statement (`audit.triggers`), on every write path; it is never deleted (21 CFR 11.50, 11.70, 11.200).
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,25 +11,28 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from audit import events, seals
 from audit.canonical import sha256
 from audit.context import current_actor
 from audit.models import Meaning, Signature
+from audit.system_texts import role_title
 from audit.trail import model_labelled, trail_of
+from protocol.values.site_clock import minutes_east
+from protocol.values.writing import second_text
 
 ATTEMPTS = 5
 ATTEMPTS_WITHIN = timedelta(minutes=15)
 MANIFEST = (
     "content_hash", "target_type", "target_id", "trial_id", "patient_id", "meaning",
-    "signer_id", "signer_name", "printed_name", "role", "signed_at", "zone",
+    "signer_id", "signer_name", "printed_name", "role", "signed_at", "zone", "statement", "language",
 )  # fmt: skip
 
 
 class SignatureState(models.TextChoices):
-    """What a signature is worth now."""
+    """Current state of a signature."""
 
     VALID = "valid", gettext_lazy("Valid")
     INVALIDATED = "invalidated", gettext_lazy("Invalidated by a later change")
@@ -47,11 +50,11 @@ def sign(*, target: Any, meaning: str, password: str, by: Any, zone: str = "UTC"
 def sign_many(
     *, targets: Sequence[Any], meaning: str, password: str, by: Any, zone: str = "UTC"
 ) -> list[Signature]:
-    """Sign rows of one model with one password: one signature each, all or none.
+    """Sign rows of one model with one password: one signature per row, all or none.
 
-    What is signed is the stored row, read and locked here, not the object in hand. `zone` is the site's, for
-    the offset shown with the time. Raises ValidationError for a wrong password (recorded; after five in
-    fifteen minutes every attempt is refused), for an unverified identity, for an unknown meaning.
+    The stored row is signed, read and locked here, not the object passed in. `zone` is the time zone of the site, shown
+    with the time. Raises ValidationError for an unknown meaning, an unverified identity, or a wrong password; wrong
+    passwords are recorded, and after five in fifteen minutes every attempt is refused.
     """
     if meaning not in Meaning.values:
         raise ValidationError({"meaning": _("Choose what your signature means.")})
@@ -60,17 +63,18 @@ def sign_many(
     made = Signature.objects.bulk_create(
         _signature(target, meaning=meaning, by=by, zone=zone) for target in _stored(targets)
     )
+    # Robust: a failing seal must not make a stored signature look refused.
     transaction.on_commit(lambda: seals.seal(reason="signature"), robust=True)
     return made
 
 
 def verify(signature: Signature) -> SignatureState:
-    """Recompute both hashes and say what the signature is worth. One query."""
+    """Recompute both hashes and return the state of the signature. One query."""
     return next(standing for _signature, standing in verify_many([signature]))
 
 
 def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, SignatureState]]:
-    """Yield each signature with what it is worth. One query per signed model."""
+    """Yield each signature with its state. One query per signed model."""
     wanted: dict[str, set[int]] = {}
     for signature in signatures:
         wanted.setdefault(signature.target_type, set()).add(signature.target_id)
@@ -97,12 +101,12 @@ def _standing(signature: Signature, target: Any) -> SignatureState:
 
 
 def content_hash(target: Any) -> str:
-    """Return the SHA-256 of what a signature on this row covers: the row it is, and its content."""
+    """Return the SHA-256 of the signed content: the identity of the row and its content."""
     return sha256({"of": [target._meta.label_lower, target.pk], "content": target.signed_content()})
 
 
 def manifest_hash(signature: Signature) -> str:
-    """Return the SHA-256 of who signed which content when, as what and with which meaning."""
+    """Return the SHA-256 of who signed which content when, as what, with which meaning and statement."""
     return sha256({name: getattr(signature, name) for name in MANIFEST})
 
 
@@ -130,7 +134,7 @@ def _require_password(password: str, by: Any, targets: Sequence[Any]) -> None:
 
 
 def recent_failures(by: Any) -> int:
-    """Return how many wrong passwords this person gave when signing, within fifteen minutes."""
+    """Return the number of wrong passwords this user entered when signing in the last fifteen minutes."""
     return events.count_recent(kind=events.AccessKind.SIGNING_FAILED, user=by, within=ATTEMPTS_WITHIN)
 
 
@@ -141,11 +145,12 @@ def _refuse(kind: str, by: Any, targets: Sequence[Any]) -> None:
 
 
 def _stored(targets: Sequence[Any]) -> list[Any]:
-    """Read and lock the rows: a change that is on its way waits, then invalidates the signature."""
+    """Read and lock the rows. A concurrent change waits for the lock and then invalidates the signature."""
     if not targets:
         return []
     model = type(targets[0])
     rows = model._base_manager.select_for_update(of=("self",)).select_related(*_relations(model))
+    # Locked in key order, so that two signers of the same rows cannot deadlock.
     found = rows.order_by("pk").in_bulk([target.pk for target in targets])
     return [found[target.pk] for target in targets]
 
@@ -171,9 +176,25 @@ def _signature(target: Any, *, meaning: str, by: Any, zone: str) -> Signature:
         signed_at=timezone.now(),
         zone=zone,
         content_hash=content_hash(target),
+        language=get_language() or "en",
     )
+    signature.statement = _statement(signature)
     signature.manifest_hash = manifest_hash(signature)
     return signature
+
+
+def _statement(signature: Signature) -> str:
+    """Return the line that the signer is shown: name, role, time with offset, meaning (21 CFR 11.50)."""
+    at = signature.at_site
+    # Translators: the statement of a signature; it is kept in this language for every reader.
+    return _("Signed by %(name)s (%(user)s), %(role)s, %(time)s [%(zone)s]: %(meaning)s") % {
+        "name": signature.printed_name,
+        "user": signature.signer_name,
+        "role": role_title(signature.role),
+        "time": second_text(at, signature.language, minutes_east(at)),
+        "zone": signature.zone,
+        "meaning": signature.get_meaning_display(),
+    }
 
 
 def _follow(row: Any, path: str) -> Any:

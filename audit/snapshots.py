@@ -1,4 +1,4 @@
-"""Rows of many tables, each with the row before it, in one statement: as JSON arrays, on either database."""
+"""Load rows of many tables, each with the row before it, in one statement, as JSON arrays on either database."""
 
 import json
 from collections.abc import Iterable
@@ -11,11 +11,12 @@ from django.db import connection, models
 from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from audit.sources import Source
+from audit.stored_text import StoredTextField, read
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One row of a source, and the row of the same history before it."""
+    """One row of a source, and the row before it in the same history."""
 
     row: Any
     before: Any
@@ -46,6 +47,7 @@ def _select(source: Source, keys: list[int]) -> str:
 
 def _before(source: Source) -> str:
     if source.of is None:
+        # PostgreSQL needs the same column types in every part of a UNION.
         return "NULL" if connection.vendor == "sqlite" else "NULL::jsonb"
     table, key = source.model._meta.db_table, source.of._meta.pk.column
     return (
@@ -60,6 +62,7 @@ def _array(model: type[models.Model], row: str) -> str:
 
 
 def _column(field: Any, name: str) -> str:
+    # As text: a JSON number would be read as a binary float.
     if isinstance(field, models.DecimalField):
         return f"CAST({name} AS TEXT)"
     if isinstance(field, models.DateTimeField) and connection.vendor == "postgresql":
@@ -92,4 +95,6 @@ def _value(field: Any, value: Any) -> Any:
             return Decimal(value).quantize(Decimal(1).scaleb(-field.decimal_places))
         case models.BooleanField():
             return bool(value)
+        case StoredTextField():
+            return read(value)
     return value

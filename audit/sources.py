@@ -1,7 +1,7 @@
 """The tables that make up the trail, and what a filter means in each of them.
 
-A source is one ordered part of the stream: a history, the access events of a trial, those of its people, or
-the reviews. Each yields its rows newest first from an index; `audit.reading` merges them.
+A source is one ordered part of the stream: a history, the access events of a trial, those of its users, or the reviews.
+Each returns its rows newest first from an index; `audit.reading` merges them.
 """
 
 from collections.abc import Collection, Iterator
@@ -24,12 +24,12 @@ KINDS = (*HISTORY_KINDS, *SIGNATURE_KINDS, "access", "review")
 
 @dataclass(frozen=True)
 class Filter:
-    """What a reader wants to see of the trail of one trial; an empty field does not filter.
+    """Filter on the trail of one trial; an empty field does not filter.
 
-    people: ids of the users of the trial, whose accounts and sign-ins belong to it.
-    form: the code of a captured form, or the label of a model (`safety.adverseevent`).
+    people: ids of the users of the trial, whose accounts and sign-ins are included.
+    form: code of a captured form, or label of a model (`safety.adverseevent`).
     item: an item of a captured form, or a column; only rows in which it changed.
-    row: one row of one model, as (label, key).   user_id: -1 means no person (system processes).
+    row: one row of one model, as (label, key). user_id: -1 means no person (system processes).
     """
 
     trial_id: int
@@ -48,7 +48,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Source:
-    """One ordered part of the stream. `time` and `key` are its columns for the order."""
+    """One ordered part of the stream. `time` and `key` are the columns that order it."""
 
     name: str
     model: type[models.Model]
@@ -59,13 +59,13 @@ class Source:
 
 
 def sources(wanted: Filter, *, may: Collection[str]) -> list[Source]:
-    """Return the parts of the stream that this reader may see and that the filter leaves."""
+    """Return the parts of the stream that the reader may see and the filter includes."""
     found = [source for model in tracked_models() if (source := _history(model, wanted, may))]
     return [*found, *_beside(wanted, may)]
 
 
 def hidden_signatures(may: Collection[str]) -> list[str]:
-    """Return the models whose rows this reader must not know: signatures on them are hidden too."""
+    """Return the models whose rows the reader may not see: signatures on these rows are hidden too."""
     return [model._meta.label_lower for model in tracked_models() if trail_of(model).see not in {"", *may}]
 
 
@@ -90,7 +90,7 @@ def _history(model: type[models.Model], wanted: Filter, may: Collection[str]) ->
 
 
 def _concerns(model: type[models.Model], wanted: Filter) -> bool:
-    """Tell whether the filter leaves anything of this model's history."""
+    """Return True if the filter can match a row of this model's history."""
     trail, label = trail_of(model), model._meta.label_lower
     kinds = SIGNATURE_KINDS if model is Signature else HISTORY_KINDS
     if wanted.kind and wanted.kind not in kinds:
@@ -147,7 +147,7 @@ def _where_item_changed(model: type[models.Model], rows: QuerySet[Any], item: st
 
 
 def _beside(wanted: Filter, may: Collection[str]) -> Iterator[Source]:
-    """Yield access events and reviews; neither is about a form, an item or one row."""
+    """Yield access events and reviews; none of them refers to a form, an item or one row."""
     if wanted.form or wanted.item or wanted.row:
         return
     if wanted.kind in ("", "access"):

@@ -1,4 +1,4 @@
-"""For tests: `transactional_db` and `live_server` empty the tables between tests, which the trail refuses."""
+"""For tests: `transactional_db` and `live_server` empty the tables between tests, which the triggers refuse."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from audit.triggers import installation
 
 @contextmanager
 def lifted_triggers(using: str = "default") -> Iterator[None]:
-    """Work without the triggers, then have the same again. Needs the rights of a test database's owner."""
+    """Remove the triggers, then create the same ones again. Needs the rights of the database owner."""
     connection = connections[using]
     if connection.vendor == "postgresql":
         with _replica(using):
@@ -28,7 +28,7 @@ def lifted_triggers(using: str = "default") -> Iterator[None]:
 
 @contextmanager
 def _replica(using: str) -> Iterator[None]:
-    """A session that replays another server's changes fires no triggers."""
+    """Set the session to replica mode, in which triggers do not fire."""
     with connections[using].cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         try:

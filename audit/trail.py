@@ -1,7 +1,7 @@
-"""What is tracked and how: `history = Trail(patient="patient_id")` on every audited model.
+"""Declaration of the trail: `history = Trail(patient="patient_id")` on every audited model.
 
-The history tables are those of django-simple-history, so `diff_against` and `as_of` work; the rows are
-written by database triggers (`audit.triggers`), so that no write path escapes them.
+The history tables are those of django-simple-history, so `diff_against` and `as_of` work. Their rows are written by
+database triggers (`audit.triggers`), so that no write path escapes them.
 """
 
 from collections.abc import Iterator
@@ -13,9 +13,11 @@ from django.apps import apps
 from django.db import models
 from simple_history.models import HistoricalRecords
 
+from audit.stored_text import StoredTextField
+
 
 class TrailRow(models.Model):
-    """Columns every history row has beside the copy of the tracked row (AUD-02)."""
+    """Columns of every history row besides the copy of the tracked row (AUD-02)."""
 
     history_user_name = models.CharField(max_length=200)
     history_full_name = models.CharField(max_length=200)
@@ -33,13 +35,14 @@ class TrailRow(models.Model):
 
 @dataclass(frozen=True)
 class Locks:
-    """What freezes and locks a row: `frozen_at` and `locked_at`, its own and those of the rows above it.
+    """Freezes and locks of a row: its own `frozen_at` and `locked_at`, and those of the rows above it.
 
-    above: relations that lead to the rows above (`"visit"`, `"patient__trial"`).
-    level: the row has the two columns itself; its name in `kept_in`, the model that keeps who froze and locked
-    what. While a row of it stands, the column cannot be emptied.
-    freezes: a freeze stops changes too; not of what goes on under a freeze (queries, marks, safety).
-    goes_on: columns that change under a freeze. unless: a text column; a row that has it filled is let through.
+    above: relations to the rows above (`"visit"`, `"patient__trial"`).
+    level: set if the row has the two columns itself; the name of its relation in `kept_in`, the model that records who
+    froze or locked what. While such a record is not released, the column cannot be emptied.
+    freezes: False if the row stays writable under a freeze (queries, marks, adverse events).
+    goes_on: columns that may change under a freeze.
+    unless: a text column; a row with a value in it is not locked.
     """
 
     above: tuple[str, ...] = ()
@@ -52,7 +55,7 @@ class Locks:
 
 @dataclass(frozen=True)
 class Marks:
-    """Marks on single items of a row, in the model `kept_in`; a change of an item undoes them.
+    """Marks of source verification or review on single items of a row, stored in `kept_in`; a change undoes them.
 
     clears: column of the row that is emptied when a mark of this kind is undone.
     """
@@ -64,12 +67,13 @@ class Marks:
 
 @dataclass(frozen=True)
 class Apart:
-    """Rows of which no two may reach the same: alike in `same`, one of the spans must keep them apart.
+    """Rows that must not overlap: rows equal in `same` must be separated by at least one of the spans.
 
-    under: the relation whose row is held while one is written, so that two writers do not meet.
-    shared: text columns in which a blank stands for every value. through: spans, (first, last) columns, whose last is
-    part of them; below: spans whose end is not. An empty end is open. unless: a text column; a row that has it
-    filled reaches nothing.
+    under: relation to the row that is locked during a write, so that two concurrent writers cannot both pass.
+    shared: text columns in which a blank stands for every value.
+    through: spans of (first, last) columns whose last value is included; below: spans whose end is not. An open end is
+    NULL.
+    unless: a text column; a row with a value in it overlaps nothing.
     """
 
     under: str
@@ -81,19 +85,19 @@ class Apart:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return every field that decides how far a row reaches."""
+        """All fields that decide which rows overlap."""
         spans = [name for span in (*self.through, *self.below) for name in span]
         return (*self.same, *self.shared, *spans, *([self.unless] if self.unless else []))
 
 
 @dataclass(frozen=True)
 class Concealed:
-    """What the trail keeps and does not tell.
+    """Values that the trail stores but conceals from some or all readers.
 
-    columns: `words` (English, translated on pages) stand in their place. parts: entries of JSON objects, left out
-    of each object that has all of them.
-    until: a column, of the row as it stands now or of one above (`"trial__locked_at"`), that is filled when
-    they may be told. may: the permission of those who are told.
+    columns: replaced by `words` (English, translated on pages). parts: entries of JSON objects, removed from each
+    object that has all of them.
+    until: a column of the current row or of one above (`"trial__locked_at"`); once filled, nothing is concealed.
+    may: permission of the readers from whom nothing is concealed.
     """
 
     columns: tuple[str, ...] = ()
@@ -106,21 +110,21 @@ class Concealed:
 class Trail(HistoricalRecords):
     """History declared on a model.
 
-    patient, trial: where the patient's and trial's ids are (`"id"`, `"patient_id"`, `"record__patient_id"`).
-    see: permission that is needed to read the history (product data unblind).
+    patient, trial: path to the patient's and the trial's id (`"id"`, `"patient_id"`, `"record__patient_id"`).
+    see: permission needed to read the history (product data unblind).
     signed_content: columns whose change invalidates signatures on the row.
-    excluded: columns of no interest, neither copied nor watched.
-    watched: columns whose change leaves a row although their content is not copied (password hashes).
-    deletable: clinical rows are never deleted; only technical ones may be.
-    final: a column that holds a value never changes again; an empty one (NULL) may be filled, once.
-    describe: dotted path of a function `(old_row, new_row, language) -> list[audit.change_labels.Change]`.
-    form, items: column that names the captured form, and the JSON column that holds its items.
-    person: column with the id of the user the row is about (their own row, a delegation).
-    covered_by: relations to rows whose signature covers this row too: adding it or changing its content
-    invalidates them. covered_content: the columns meant, those of `signed_content` unless given.
-    locks, marks: what freezes and locks the row, and marks on its items that a change undoes.
-    concealed: what not everybody who reads the history is told, or nobody yet.
-    apart: no two rows may reach the same.
+    excluded: columns that are neither copied nor watched.
+    watched: columns whose change adds a history row without a copy of their content (password hashes).
+    deletable: True for technical rows; clinical rows are never deleted.
+    final: a column with a value never changes again; an empty one (NULL) may be filled once.
+    describe: dotted path of a function `(old_row, new_row, reader) -> list[audit.change_labels.FieldChange]`.
+    form, items: column with the code of the captured form, and the JSON column with its items.
+    person: column with the id of the user that the row belongs to (their own row, a delegation).
+    covered_by: relations to rows whose signature covers this row too: adding it or changing its content invalidates
+    them. covered_content: the columns concerned; `signed_content` by default.
+    locks, marks: freezes and locks of the row, and marks on its items that a change undoes.
+    concealed: values concealed from some or all readers of the history.
+    apart: rows that must not overlap.
     """
 
     def __init__(
@@ -167,6 +171,7 @@ class Trail(HistoricalRecords):
             excluded_fields=[*excluded, *watched],
             history_user_id_field=models.BigIntegerField(null=True),
             history_id_field=models.BigAutoField(),
+            history_change_reason_field=StoredTextField(null=True),
         )
 
     def copy_fields(self, model: type[models.Model]) -> dict[str, Any]:
@@ -177,7 +182,7 @@ class Trail(HistoricalRecords):
         return fields
 
     def get_meta_options(self, model: type[models.Model]) -> dict[str, Any]:
-        """Give the history the three indexes its readers walk, newest first."""
+        """Add the three indexes by which a history is read, newest first."""
         indexes = [
             models.Index(fields=[model._meta.pk.name, "-history_id"]),
             models.Index(fields=["history_trial", "-history_date", "-history_id"]),
@@ -186,7 +191,7 @@ class Trail(HistoricalRecords):
         return {**super().get_meta_options(model), "indexes": indexes}
 
     def finalize(self, sender: type[models.Model], **kwargs: Any) -> None:
-        """Leave the declaration on the model, where triggers and readers find it."""
+        """Store the declaration on the model, where triggers and readers look it up."""
         super().finalize(sender, **kwargs)
         if self.cls is sender:
             sender._trail = self
@@ -205,17 +210,17 @@ def model_labelled(label: str) -> type[models.Model] | None:
 
 
 def trail_of(model: type[models.Model]) -> Trail:
-    """Return the declaration of a tracked model."""
+    """Return the declaration of an audited model."""
     return model._trail  # type: ignore[attr-defined]
 
 
 @cache
 def history_model(model: type[models.Model]) -> type[models.Model]:
-    """Return the history model of a tracked model."""
+    """Return the history model of an audited model."""
     name = model._meta.simple_history_manager_attribute  # type: ignore[attr-defined]
     return getattr(model, name).model
 
 
 def tracked_columns(model: type[models.Model]) -> "list[models.Field[Any, Any]]":
-    """Return the fields whose content the history copies, in the order of the model."""
+    """Return the fields that the history copies, in the order of the model."""
     return list(history_model(model).tracked_fields)  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
-"""Is the trail whole? Every seal, every row under one, every live row and every signature, in one pass.
+"""Verify the trail in one pass: every seal, every sealed row, every live row and every signature.
 
-The findings come in the order of the checks: triggers, file of the heads, chain of the seals, rows of each
-table, live rows against their history, signatures. Memory does not grow with the number of rows.
+Findings come in the order of the checks: triggers, seal file, chain of seals, rows of each table, live rows against
+their history, signatures. Memory does not grow with the number of rows.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ PARTS = 20
 
 @dataclass(frozen=True)
 class TrailFinding:
-    """Something that is not as it was: where, and what."""
+    """Something that was altered or removed: where, and what."""
 
     place: str
     problem: str
@@ -38,7 +38,7 @@ class TrailFinding:
 
 @dataclass
 class Tally:
-    """What was looked at."""
+    """Counts of what was checked."""
 
     seals: int = 0
     rows: int = 0
@@ -82,7 +82,7 @@ def _chain(tally: Tally) -> Iterator[TrailFinding]:
 
 
 def _seal_problem(one: Seal, number: int, head: str, line: str | None, newest: int, tally: Tally) -> str:
-    """Return what is wrong with a seal; `newest` is the last that the file of the heads has."""
+    """Return what is wrong with a seal, or ""; `newest` is the last seal in the seal file."""
     if one.number != number:
         return f"seal {number} before it is gone"
     if line is None and number < newest:
@@ -100,7 +100,7 @@ def _seal_problem(one: Seal, number: int, head: str, line: str | None, newest: i
 
 
 def _table(table: SealedTable, tally: Tally) -> Iterator[TrailFinding]:
-    """Compare the sealed parts of one table with its rows; the first bad row of a part is named."""
+    """Compare the sealed parts of one table with its rows, and name each bad row."""
     after = None
     for part in SealedPart.objects.filter(table=table.name).order_by("first_id").iterator(PARTS):
         tally.rows += part.rows
@@ -137,6 +137,7 @@ def _part(table: SealedTable, part: SealedPart, *, after: int) -> Iterator[Trail
             expected = {left: value for left, value in expected.items() if left > key}
             yield TrailFinding(f"{table.name} {key}", "was inserted" if prefix is None else "was altered")
     yield from _removed(table, list(expected))
+    # The stored prefixes only locate a row; the root over the full hashes is the proof.
     if whole and not expected and tree.root().hex() != part.root:
         rows = f"{table.name} {part.first_id} to {part.last_id}"
         yield TrailFinding(rows, "one of these rows was altered, and the list of their hashes too")

@@ -1,4 +1,4 @@
-"""Pages travel compressed: a tenth of the bytes on the line of a ward."""
+"""Compression of HTML pages, to about a tenth of their size."""
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -6,13 +6,13 @@ from django.middleware.gzip import GZipMiddleware
 
 
 class CompressedPagesMiddleware(GZipMiddleware):
-    """Compress pages with Django's filling of random length, which hides what their size would tell (BREACH).
+    """Compresses pages. Django pads them to a random length, so that their size reveals nothing (BREACH).
 
-    Downloads stay as they are: packed already, or streamed.
+    Downloads are not compressed: they are packed already, or streamed.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """Return the response, compressed when it is a page and the browser takes it so."""
+        """Return the response, compressed if it is a page and the browser accepts gzip."""
         if isinstance(response, HttpResponse) and response.get("Content-Type", "").startswith("text/html"):
             return super().process_response(request, response)
         return response

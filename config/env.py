@@ -1,19 +1,19 @@
-"""The environment, read in one place through typed helpers that fail loudly."""
+"""Environment variables, read in one place by typed functions that refuse an invalid value."""
 
 import os
 
 
 class Misconfigured(Exception):
-    """A setting of the environment that cannot be understood; the message says what to write."""
+    """An environment variable with an invalid value; the message says what to write."""
 
 
 def text(name: str, default: str = "") -> str:
-    """Return the variable, or `default` when it is unset."""
+    """Return the variable, or `default` if it is unset."""
     return os.environ.get(name, default)
 
 
 def flag(name: str, default: bool = False) -> bool:
-    """Return True for `True`, False for `False`; anything else is refused."""
+    """Return True for `True`, False for `False`. Raises Misconfigured for any other value."""
     value = os.environ.get(name)
     if value is None or value == "":
         return default
@@ -23,7 +23,7 @@ def flag(name: str, default: bool = False) -> bool:
 
 
 def number(name: str, default: int) -> int:
-    """Return the variable as a whole number."""
+    """Return the variable as a whole number. Raises Misconfigured for any other value."""
     value = os.environ.get(name)
     if value is None or value == "":
         return default
@@ -33,5 +33,5 @@ def number(name: str, default: int) -> int:
 
 
 def names(name: str, default: str = "") -> list[str]:
-    """Return a comma-separated variable as a list without blanks."""
+    """Return a comma-separated variable as a list, without blank entries."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]

@@ -1,4 +1,4 @@
-"""`GET /healthz`: is this process fit to serve? The database answers and its migrations are applied."""
+"""`GET /healthz`: the process is ready if the database answers and all migrations are applied."""
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -8,14 +8,14 @@ from django.views.decorators.http import require_safe
 
 
 def pending_migrations() -> int:
-    """Return how many migrations are not applied. Costs two queries and a look at the migration files."""
+    """Return the number of unapplied migrations. Two queries, and reads the migration files."""
     executor = MigrationExecutor(connection)
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 with the version when the installation can serve, else 503 with the reason."""
+    """Answer 200 with the version if the installation is ready, else 503 with the reason."""
     try:
         pending = pending_migrations()
     except DatabaseError:

@@ -1,4 +1,4 @@
-"""What production refuses to start with, beyond what the settings themselves refuse."""
+"""Further conditions under which a production process refuses to start."""
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -7,7 +7,7 @@ from accounts.models import User
 
 
 def refuse_demo_accounts() -> None:
-    """Raise ImproperlyConfigured when a training account exists in a production database. One query."""
+    """Raise ImproperlyConfigured if a production database has an active training account. One query."""
     if not settings.PRODUCTION:
         return
     names = list(User.objects.filter(is_demo=True, is_active=True).values_list("username", flat=True)[:3])

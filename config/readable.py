@@ -1,4 +1,4 @@
-"""What no page of ours sends is refused before anything reads it; what is not offered is said in words."""
+"""Refusal of requests that no page of ours sends, and error pages with an explanation."""
 
 import codecs
 from collections.abc import Callable
@@ -13,9 +13,9 @@ Responder = Callable[[HttpRequest], HttpResponseBase]
 
 
 class ReadableMiddleware:
-    """Take text in UTF-8 only, and no address with a NUL: no database stores what else they can be made to hold.
+    """Accepts text in UTF-8 only, and no path with NUL: no database can store anything else.
 
-    A method that an address does not offer is answered with a page, not with nothing.
+    A method that a URL does not allow is answered with a page instead of an empty response.
     """
 
     def __init__(self, get_response: Responder) -> None:
@@ -34,6 +34,6 @@ class ReadableMiddleware:
 
 
 def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400 with the sentence of the page that refused; what Django itself found wrong is not told."""
+    """Answer 400 with the message of the view that refused; Django's own messages are not shown."""
     told = exception if type(exception) is BadRequest else ""
     return render(request, "400.html", {"exception": told}, status=400)

@@ -1,7 +1,7 @@
-"""Every setting of Stroma. The environment is read through `config.env`, nowhere else.
+"""All settings of Stroma. The environment is read through `config.env` only.
 
-`STROMA_ENV` says what the installation is for: `training` (demo accounts, invented patients, the default),
-`production` (refuses DEBUG, a default secret key and demo accounts) or `test`.
+`STROMA_ENV` is the purpose of the installation: `training` (demo accounts, invented patients; the default),
+`production` (refuses DEBUG, the default secret key and demo accounts) or `test`.
 """
 
 import sys
@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Before SessionLimitsMiddleware, which records the end of a session as an event of the actor.
     "audit.middleware.ActorMiddleware",
     "accounts.middleware.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -117,18 +118,17 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 DATABASES = {"default": databases.from_url(env.text("DATABASE_URL"), DATA_DIR / "stroma.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# The limits of sign-in attempts must hold across workers, so they live in the database.
+# Sign-in attempts are limited across all workers, so they are counted in the database.
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "stroma_cache"},
 }
 
-# The trail (docs/audit.md). History rows are written by database triggers, never by signals.
+# Audit trail (docs/audit.md). History rows are written by database triggers, never by signals.
 SIMPLE_HISTORY_ENABLED = False
-SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 SIMPLE_HISTORY_DATE_INDEX = False
 SEAL_FILE = Path(env.text("SEAL_FILE", str(DATA_DIR / "seals.log")))
 
-# Long work (docs/deploy.md): a worker takes it from the database. Tests do it at once.
+# Background tasks (docs/deploy.md): a worker reads them from the database. Tests run them at once.
 TASKS = {
     "default": {
         "BACKEND": "django_tasks.backends.immediate.ImmediateBackend"
@@ -136,7 +136,7 @@ TASKS = {
         else "django_tasks_db.DatabaseBackend"
     }
 }
-# Documents that were asked for: never below STATIC_ROOT, served only by a view that checks the rights.
+# Generated documents: never below STATIC_ROOT, served only by a view that checks permissions.
 DOCUMENTS_DIR = Path(env.text("DOCUMENTS_DIR", str(DATA_DIR / "documents")))
 DOCUMENTS_KEPT_HOURS = env.number("DOCUMENTS_KEPT_HOURS", 72)
 
@@ -151,7 +151,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-# The password of the invented people of a training installation (manage.py demo).
+# Password of the invented users of a training installation (manage.py demo).
 DEMO_PASSWORD = env.text("DEMO_PASSWORD", "stroma training 2026")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/trials/"
@@ -218,7 +218,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
-# With separators on, a field in English turns "137,0" into 1370: a tenfold dose error.
+# With separators, an English field would read "137,0" as 1370: a tenfold dose error.
 USE_THOUSAND_SEPARATOR = False
 
 STATIC_URL = "static/"
@@ -226,7 +226,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static", ("bootstrap", bootstrap_wrapper.get_bootstrap_dir())]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    # Files attached to forms: no address leads here, only a view that checks the rights.
+    # Files attached to forms: no URL leads here, only a view that checks permissions.
     "attachments": {
         "BACKEND": "django.core.files.storage.InMemoryStorage"
         if ENVIRONMENT == "test"

@@ -1,4 +1,4 @@
-"""The addresses: one prefix per trial, the rooms' own lists behind it."""
+"""URLs: one prefix per trial, then the URLs of each application."""
 
 from django.urls import include, path
 from django.views.generic import RedirectView

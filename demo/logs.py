@@ -1,4 +1,4 @@
-"""The logs of an invented patient: episodes of support, stays, medicines and procedures with dates that agree."""
+"""Log rows of an invented patient: respiratory support, stays, medication and procedures with consistent dates."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from protocol.values.moments import Moment
 
 Row = tuple[str, dict[str, Any]]
-"""A form kept as a log, and the answers that are not left to chance."""
+"""A log form and its fixed answers; the simulation fills the rest."""
 EPISODE_OF = {"LOW_FLOW": "OXYGEN", "HIGH_FLOW": "HFNO", "NIV": "NIV", "IMV": "IMV"}
 MEDICINES = (
     ("Dexamethasone", "STEROID", "COVID19", "6", "mg", "INTRAVENOUS", -2, 8),
@@ -19,7 +19,7 @@ MEDICINES = (
 
 @dataclass(frozen=True)
 class Course:
-    """What is known of one patient: the support at screening, the days of inclusion, today and death."""
+    """Facts that the log rows depend on: support at screening, days of inclusion and death, and today."""
 
     support: str
     included: date
@@ -28,7 +28,7 @@ class Course:
     at: Callable[[date, int], Moment]
 
     def span(self, first: int, last: int, *, clock: bool = True) -> dict[str, Any]:
-        """The start and the end of something, in days from inclusion; death or today may come first."""
+        """Return start and end answers, given in days from inclusion. Death or today may come before the end."""
         start, end = (self.included + timedelta(days=days) for days in (first, last))
         names = ("started_at", "ended_at") if clock else ("started_on", "ended_on")
         shown = (lambda day, hour: self.at(day, hour).iso) if clock else (lambda day, hour: day.isoformat())
@@ -39,12 +39,12 @@ class Course:
         return {names[0]: shown(start, 8), "ongoing": "N", names[1]: shown(end, 11)}
 
     def ends_with(self, last: int) -> bool:
-        """Whether the patient died before something that would have lasted so long."""
+        """Return whether the patient died before the end of something that lasts until day `last`."""
         return self.died is not None and self.died <= self.included + timedelta(days=last)
 
 
 def log_rows(course: Course) -> Iterator[Row]:
-    """The rows of the logs of one patient, the oldest first."""
+    """Yield the log rows of one patient."""
     yield (
         "stay",
         {"kind": "HOSPITAL", "discharged_to": "DEATH" if course.ends_with(17) else "HOME"}

@@ -1,4 +1,4 @@
-"""Invented patients in every stage, made with the same verbs as real ones, the same again from the same seed."""
+"""Invented patients in every stage, stored by the same functions as real ones; the same seed gives the same ones."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
+from audit.stored_text import say
 from demo.logs import Course, log_rows
 from demo.stories import STORIES, Event, Story
 from dosing.administration import Bedside, Product, record_infusion, record_preparation
@@ -43,42 +44,43 @@ from safety.reporting import report_event, report_to_sponsor
 from trials.models import Trial
 
 OF_THE_PAST = frozenset({"medical_history", "covid_diagnosis", "pregnancy_test"})
-"""Forms of screening whose days lie before it."""
+"""Screening forms whose dates are before the screening visit."""
 AVAILABLE = 0.25
-"""How often a form is entered that is asked only when there is something to enter."""
+"""Probability that a form is entered which is asked only when available."""
 
 
 class Populator:
-    """Fills one trial with the stories."""
+    """Creates the invented patients of one trial."""
 
     def __init__(self, trial: Trial, people: dict[str, User], password: str, seed: int) -> None:
         self.trial, self.people, self.password = trial, people, password
+        # One generator per trial: a change in one protocol does not change the other trial's patients.
         self.rng = Random(f"{seed} {trial.slug}")
         self.today = trial.today
         self.zone = trial.rules.trial.site.time_zone
 
     @contextmanager
     def as_role(self, role: str) -> Iterator[User]:
-        """Act as the person of a role, for the demo."""
-        with acting(user=self.people[role], role=role, origin="demo", reason="invented patient"):
+        """Act as the person who holds a role."""
+        with acting(user=self.people[role], role=role, origin="demo", reason=say("demo.invented")):
             yield self.people[role]
 
     def populate(self) -> None:
-        """Make a patient for each story, the oldest first."""
+        """Create a patient for each story, the oldest first."""
         for story in sorted(STORIES, key=lambda story: -story.days_ago):
             self.tell(story)
 
     def moment(self, day: date, hour: int, minute: int = 0) -> Moment:
-        """Return a moment on the clock of the site."""
+        """Return a moment in the site's time zone."""
         wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.trial.zone)
         return Moment.from_datetime(wall, self.zone)
 
     def hour(self, day: date) -> int:
-        """Return an hour of the working day; today, one that has certainly passed."""
+        """Return an hour of the working day; for today, an hour that has certainly passed."""
         return 9 if day < self.today else 0
 
     def tell(self, story: Story) -> None:
-        """Take one invented patient as far as the story goes."""
+        """Create one patient and take it through the stages of its story."""
         day = self.today - timedelta(days=story.days_ago)
         patient = self.screened(story, day)
         if story.stage == "screening":
@@ -99,16 +101,16 @@ class Populator:
         self.follow(patient, story, day)
 
     def timed(self, form: Form, on: date, position: int = 0) -> dict[str, str]:
-        """Return the times at which a form was measured: a later visit of the same day comes later."""
+        """Return the times of a form's measurements; a later visit of the same day gets a later time."""
         moment = self.moment(on, self.hour(on), 22 + min(3 * position, 36)).iso
         return {item.name: moment for item in form.items if item.type == "datetime"}
 
     def at_screening(self, form: Form, day: date) -> dict[str, str]:
-        """Return times, and the days of what is examined at screening: not those of the history."""
+        """Return the times and dates of a screening form; dates of past history are left to the simulation."""
         return self.timed(form, day) if form.code in OF_THE_PAST else self.dated(form, day)
 
     def dated(self, form: Form, on: date, position: int = 0) -> dict[str, str]:
-        """Return times and days of a form of a visit, with the patient alive."""
+        """Return the times and dates of a form at a visit, and the patient's status as alive."""
         days = {item.name: on.isoformat() for item in form.items if item.type == "date"}
         return (
             self.timed(form, on, position)
@@ -117,7 +119,7 @@ class Populator:
         )
 
     def screened(self, story: Story, day: date) -> Patient:
-        """Screen and take the consent."""
+        """Screen a patient and record the consent."""
         number = self.rng.randint(100000, 999999)
         identity = {"name": f"Invented person {number}", "hospital_number": f"H{number}"}
         with self.as_role("coordinator") as by:
@@ -129,7 +131,7 @@ class Populator:
         return patient
 
     def enter_screening(self, patient: Patient, day: date, *, drafts: bool = False) -> None:
-        """Enter the forms of screening with answers that every criterion allows."""
+        """Enter the screening forms with answers that meet every eligibility criterion."""
         rules = patient.protocol.rules
         known = subject_of(patient, inclusion_on=day)
         visit = next(visit for visit in rules.visits if visit.kind == "screening")
@@ -151,30 +153,30 @@ class Populator:
                 self.save(casebook, place, answers[code], draft=drafts and code == codes[1])
 
     def failed(self, patient: Patient, day: date) -> None:
-        """End screening with a reason."""
+        """Record a screen failure."""
         with self.as_role("coordinator") as by:
             fail_screening(
                 patient=patient, on=day, reason="Transferred to another hospital before inclusion", by=by
             )
 
     def opened(self, patient: Patient) -> Casebook:
-        """Open the casebook as the coordinator does."""
+        """Open the casebook as the coordinator."""
         return Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=patient.code)
 
     def save(
         self, casebook: Casebook, place: FormPlace, values: dict[str, Any], *, draft: bool = False
     ) -> None:
-        """Enter one form; what cannot be completed as it is stays a draft, as with real people."""
+        """Save one form as complete, or as a draft if it cannot be completed."""
         by = self.people["coordinator"]
         try:
             verb = saving.save_draft if draft else saving.complete
-            saved = verb(place=place, values=values, base_version=0, by=by)
+            saved = verb(saving.Entry(place=place, values=values, base_version=0), by=by)
         except saving.NotComplete:
-            saved = saving.save_draft(place=place, values=values, base_version=0, by=by)
+            saved = saving.save_draft(saving.Entry(place=place, values=values, base_version=0), by=by)
         casebook.records.append(saved.record)
 
     def follow(self, patient: Patient, story: Story, day: date) -> None:
-        """Give the infusions, hold the visits, report the events, end the study."""
+        """Record infusions, visits, logs, adverse events and the end of study."""
         last = story.entered_until if story.entered_until is not None else 10_000
         if story.end_day is not None:
             last = min(last, story.end_day)
@@ -194,7 +196,7 @@ class Populator:
         self.close(patient, story, day)
 
     def hold(self, patient: Patient, visit: Visit, on: date, near: dict[str, dict[str, Any]]) -> None:
-        """Hold a visit and enter its forms, near to the answers of the visit before."""
+        """Hold a visit and enter its forms, with values close to those of the previous visit."""
         rules = patient.protocol.rules
         with self.as_role("coordinator") as by:
             if visit.state != Visit.State.HELD:
@@ -204,6 +206,7 @@ class Populator:
                 if asked.when == "available" and self.rng.random() > AVAILABLE:
                     continue
                 place = casebook.place(asked.form, visit.key)
+                # Some forms get implausible values, so that checks raise queries.
                 odd = 0.004 if self.rng.random() < 0.3 else 0.0
                 how = Simulation(
                     on=on,
@@ -219,7 +222,7 @@ class Populator:
                 self.save(casebook, place, values, draft=self.rng.random() < 0.02)
 
     def keep_logs(self, patient: Patient, story: Story, day: date) -> None:
-        """Enter episodes of support, stays, medicines and procedures; death first, because it closes them."""
+        """Enter the log rows. A death is recorded first, because it ends the episodes."""
         rules = patient.protocol.rules
         died = day + timedelta(days=story.end_day or 0) if story.ends == "death" else None
         with self.as_role("coordinator") as by:
@@ -241,7 +244,7 @@ class Populator:
                 self.save(casebook, place, values)
 
     def infuse(self, patient: Patient, story: Story, day: date, last: int) -> None:
-        """Give the infusions whose day has come, with their product."""
+        """Record the infusions whose day has come, with their products."""
         dosing = patient.protocol.rules.dosing
         if dosing is None:
             return
@@ -251,6 +254,7 @@ class Populator:
                 return
             start = self.moment(on, self.hour(on), 40 + infusion.number)
             end = self.moment(on, self.hour(on) + 1, 10 + self.rng.randint(0, 30))
+            # Today's infusion may not have ended yet.
             if end.earliest > timezone.now():
                 return
             known = last_weight(infusion)
@@ -263,7 +267,7 @@ class Populator:
     def give(
         self, patient: Patient, infusion: Infusion, weight: Decimal, start: Moment, end: Moment, donor: str
     ) -> None:
-        """Record one infusion at the bedside and its product in the laboratory."""
+        """Record one infusion as the coordinator and its product as the cell laboratory."""
         with self.as_role("coordinator") as by:
             facts = Bedside(
                 weight_kg=weight,
@@ -291,12 +295,13 @@ class Populator:
             record_preparation(infusion=infusion, facts=product, version=0, by=by)
 
     def cells_for(self, patient: Patient, weight: Decimal) -> Decimal | None:
-        """Return the viable cells of one infusion: near the target, none in an arm without cells."""
+        """Return the viable cells of one infusion, close to the target dose; None in an arm without cells."""
         rules = patient.protocol.rules
         slot = AllocationSlot.objects.filter(patient=patient).first()
         if rules.dosing is None or (slot and not rules.arm(slot.arm).cells):
             return None
         limits = rules.dosing.cells_per_kg
+        # Below the target where the permitted range is wide enough, as in real products.
         share = (
             Decimal(self.rng.randint(80, 100)) / 100
             if limits.lowest * 10 <= limits.target * 8
@@ -305,7 +310,7 @@ class Populator:
         return (limits.target * weight * share).quantize(Decimal(1), rounding=ROUND_FLOOR)
 
     def report(self, patient: Patient, event: Event, day: date) -> None:
-        """Report one event; the clock of a fresh serious one is still running."""
+        """Report one adverse event. If the story leaves it unreported, its 24-hour clock is still running."""
         rules = patient.protocol.rules.safety
         onset_day = day + timedelta(days=event.day)
         if onset_day > self.today:
@@ -343,21 +348,21 @@ class Populator:
                 report_to_sponsor(event=row, at=at, by=by, version=row.version)
 
     def causality(self, event: Event, rules: Protocol) -> str:
-        """Return the causality on the protocol's own scale, which may be related or not related only."""
+        """Return the event's causality on the protocol's scale, which may only have related and not related."""
         offered = [code for code, _label in causalities(rules)]
         if event.causality in offered:
             return event.causality
         return next(code for code in offered if related(code) == related(event.causality))
 
     def category(self, event: Event, rules: Safety) -> str:
-        """Return the protocol's category of special interest, or that there is none."""
+        """Return the category of special interest if the protocol has it; otherwise none."""
         codes = [each.code for each in rules.aesi]
         if not codes:
             return ""
         return event.aesi if event.aesi in codes else NOT_OF_SPECIAL_INTEREST
 
     def close(self, patient: Patient, story: Story, day: date) -> None:
-        """Confirm the consent, sign, and end the study as the story says."""
+        """Record a regained capacity, verify and sign forms, and end the study, as the story says."""
         with self.as_role("coordinator") as by:
             if story.capacity_day is not None and story.consent != Consent.Type.PATIENT:
                 current = patient.consents.last()
@@ -374,7 +379,7 @@ class Populator:
             self.end(patient, story, day)
 
     def verify(self, patient: Patient) -> None:
-        """Compare the first forms of a patient with the source, as the protocol plans it."""
+        """Verify the first forms of a patient against the source, as the protocol plans."""
         rows = patient.records.filter(state="complete").select_related("protocol").order_by("pk")[:10]
         seen = [
             SeenVersion(row.pk, row.version, items)
@@ -386,7 +391,7 @@ class Populator:
                 source_verification.verify(patient=patient, seen=seen, by=by, role="monitor")
 
     def end(self, patient: Patient, story: Story, day: date) -> None:
-        """End the study; a visit that cannot take place any more stays planned."""
+        """End the study. A completed study is not ended while any visit is still planned."""
         follow_up = patient.protocol.rules.trial.follow_up_days
         on = min(
             day + timedelta(days=story.end_day if story.end_day is not None else follow_up + 5), self.today
@@ -399,7 +404,7 @@ class Populator:
 
 
 def day_of(moment: Moment) -> date:
-    """Return the day of a moment made here."""
+    """Return the date of a moment. Raises ValueError if it has none."""
     if moment.date is None:
         raise ValueError("a moment of the demo has a day")
     return moment.date

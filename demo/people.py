@@ -1,4 +1,4 @@
-"""The people of a training installation: one for each role."""
+"""People of a training installation: one for each role."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ NAMES = {
 
 
 def make_people(trials: list[Trial], password: str) -> dict[str, User]:
-    """Return one person per role, who holds it in every trial."""
+    """Create one person per role, who holds it in every trial. Return them by role."""
     people = {}
     today = timezone.now().date()
     for code, role in ROLES.items():

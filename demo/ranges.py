@@ -15,7 +15,7 @@ LABEL = "Example value"
 
 
 def example_laboratory(trial: Trial) -> Laboratory:
-    """Give the trial a laboratory with example ranges for every item that the published list knows."""
+    """Create a laboratory with example ranges for every item of the published list."""
     laboratory = add_laboratory(
         trial=trial, code="central", name="Central laboratory (example values)", by=None
     )

@@ -1,11 +1,11 @@
-"""What happens to the invented patients of a training installation: one story each, days counted from inclusion."""
+"""Stories of the invented patients. Days count from inclusion."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Event:
-    """An adverse event of a story: on which study day, what, how bad."""
+    """An adverse event of a story. `day` is its study day, `days` its duration; None means ongoing."""
 
     day: int
     term: str
@@ -21,7 +21,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Story:
-    """How far one invented patient has come. Days count from inclusion."""
+    """The course of one invented patient. `days_ago` is the day of inclusion or screening, counted from today."""
 
     days_ago: int
     ends: str = ""

@@ -1,6 +1,6 @@
-"""Infusions at the bedside: the weight of the day, what was given and when, or why nothing was given.
+"""Bedside records of infusions: weight of the day, times, volume and course, or the reason for none.
 
-Only what both arms share: no verb here reads or writes the product of a masked trial. Whoever must follow
+Blinding: these facts are the same in both arms, and no function here reads or writes the product. Code that follows
 an infusion (the dose in `dosing.product`, other rooms) listens to `dosing.signals.infusion_given`.
 """
 
@@ -34,7 +34,7 @@ from patients.participation.lifecycle import held, refuse_closed_place, require
 from patients.participation.reconsent import refuse_without_reconsent
 from patients.participation.visits import OPEN_STATES, hold_visit, replan
 from protocol.values.moments import Moment
-from trials.reader import reader_language
+from trials.reader import shown_day, shown_moment
 
 __all__ = [
     "Bedside",
@@ -49,6 +49,7 @@ __all__ = [
 
 State = Infusion.State
 MOST_ML = 5000
+# After the end of study an infusion given before it may still be recorded or amended (`_times` checks the day).
 TREATED = (Patient.State.ENROLLED, Patient.State.ENDED)
 WORDS = (
     "weight_confirmation", "interrupted", "interruption_reason", "premedication", "tolerated", "tolerance_note",
@@ -60,7 +61,7 @@ CLEARED: dict[str, Any] = {
 
 
 class Bedside(TypedDict):
-    """What the ward records of an infusion; the same for both arms. Weight in kg, volume in mL."""
+    """The facts of an infusion that the ward records, the same in both arms. Weight in kg, volume in mL."""
 
     weight_kg: Decimal
     weight_measured: Moment
@@ -89,7 +90,9 @@ def record_weight(
 ) -> Infusion:
     """Record the weight of the day in kg before the infusion, so that the product can be prepared for it (CEL-09).
 
-    Raises Stale, or ValidationError: impossible, unlikely without a confirmation, to come, changed without a reason.
+    Raises StaleInfusion if `version` is not the current one. Raises ValidationError by field for a weight that is
+    impossible, unlikely without a confirmation, measured in the future or changed without a reason, and for a patient
+    who cannot be treated or an infusion that is recorded already.
     """
     patient, row = _held(infusion, version)
     _refuse(patient, row)
@@ -108,11 +111,11 @@ def record_weight(
 def record_infusion(
     *, infusion: Infusion, facts: Bedside, version: int, by: User, reason: str = ""
 ) -> Infusion:
-    """Record what happened at the bedside, or amend it with a reason.
+    """Record an infusion as given, or amend it with a reason.
 
-    Raises Stale when `version` is not the current one, ValidationError beside each field: before inclusion or
-    consent, after the end of study, out of order, end before start, outside the days of the protocol without a
-    reason, weight impossible, unlikely without a confirmation or too old, a change without a reason.
+    Raises StaleInfusion if `version` is not the current one. Raises ValidationError by field: start before inclusion or
+    consent or after the end of study, infusions out of order, end before start, a day outside the protocol's window
+    without a reason, a weight that is impossible, unlikely without a confirmation or too old, a change without reason.
     """
     patient, row = _held(infusion, version)
     _refuse(patient, row)
@@ -133,7 +136,11 @@ def record_infusion(
 
 @transaction.atomic
 def mark_not_given(*, infusion: Infusion, reason: str, version: int, by: User) -> Infusion:
-    """Record that an infusion was not given, and why; one that was entered in error loses its times, not its trail."""
+    """Record that an infusion was not given, with the reason. Facts entered in error are cleared; the trail keeps them.
+
+    Raises StaleInfusion if `version` is not the current one. Raises ValidationError without a reason, for an infusion
+    already marked as not given, or one that a later given infusion follows.
+    """
     patient, row = _held(infusion, version)
     require(patient, *TREATED, step=_("skip an infusion"))
     if row.state == State.NOT_GIVEN:
@@ -153,7 +160,7 @@ def mark_not_given(*, infusion: Infusion, reason: str, version: int, by: User) -
 
 
 def infusion_obstacle(infusion: Infusion) -> str:
-    """Return in a sentence why nothing can be recorded at the bedside now, or nothing. Needs `infusion.patient`."""
+    """Return the message why nothing can be recorded at the bedside now, empty if it can. Reads infusion.patient."""
     try:
         _refuse(infusion.patient, infusion)
     except ValidationError as refused:
@@ -166,13 +173,14 @@ def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
     row = Infusion.objects.select_for_update(of=("self",)).select_related("visit").get(pk=infusion.pk)
     row.patient = patient
     refuse_closed_place(None, row.visit)
+    # Compared on the row read after the lock: the row that the page was made from may be out of date.
     if row.version != version:
         raise StaleInfusion(row)
     return patient, row
 
 
 def _refuse(patient: Patient, row: Infusion) -> None:
-    """Raise ValidationError unless the patient may be treated at all (P11-06)."""
+    """Raise ValidationError unless the patient may be treated: consent, signed eligibility, order (P11-06)."""
     require(patient, *TREATED, step=_("receive an infusion"))
     if current_consent(patient) is None:
         raise ValidationError(_("No consent is recorded: nothing can be given."))
@@ -186,7 +194,7 @@ def _refuse(patient: Patient, row: Infusion) -> None:
 
 
 def _need_reason(row: Infusion, weight_kg: Decimal, reason: str) -> None:
-    """A value that was saved before changes only with a reason (AUD-04)."""
+    """Raise ValidationError for the change of a saved value without a reason (AUD-04)."""
     changed = row.weight_kg is not None and row.weight_kg != weight_kg
     if (row.state != State.PLANNED or changed) and not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
@@ -219,24 +227,25 @@ def _answers(facts: Bedside) -> dict[str, str]:
 
 
 def _times(patient: Patient, started: Moment, ended: Moment) -> dict[str, str]:
-    """Return by field why the times cannot be: their own order, the present, the patient's way."""
+    """Return by field the message why the times are impossible: order, future, inclusion, end of study, consent."""
     if ended.earliest <= started.earliest:
-        return {"ended": _("The end must be after the start (%(start)s).") % {"start": _said(started)}}
+        return {"ended": _("The end must be after the start (%(start)s).") % {"start": shown_moment(started)}}
     if ended.earliest > timezone.now():
         return {"ended": _("This time has not come yet. Check the date.")}
+    # Inclusion and end of study are days at the site, so the start is compared as a day at the site.
     day = started.earliest.astimezone(patient.trial.zone).date()
     if patient.enrolled_on and day < patient.enrolled_on:
         text = _("The patient was included on %(day)s: nothing can be given before.")
-        return {"started": text % {"day": _said(Moment.from_date(patient.enrolled_on))}}
+        return {"started": text % {"day": shown_day(patient.enrolled_on)}}
     if patient.ended_on and day > patient.ended_on:
         text = _("The study ended for this patient on %(day)s: nothing can be given after.")
-        return {"started": text % {"day": _said(Moment.from_date(patient.ended_on))}}
+        return {"started": text % {"day": shown_day(patient.ended_on)}}
     problem = _without_consent(patient, started)
     return {"started": problem} if problem else {}
 
 
 def _without_consent(patient: Patient, started: Moment) -> str:
-    """Return why no consent covered the start: given later, or waiting for the patient's own (CEL-14)."""
+    """Return the message why no consent covered the start: given later, or the patient's own due (CEL-14)."""
     given = [each for each in patient.consents.all() if each.given_at <= started.earliest]
     if not given:
         return _("No consent had been given at that time.")
@@ -244,7 +253,7 @@ def _without_consent(patient: Patient, started: Moment) -> str:
     regained, day = consent.capacity_regained_on, started.date
     if consent.type != Consent.Type.PATIENT and regained and day and regained < day:
         text = _("The patient can decide again since %(day)s: the patient's own consent comes first.")
-        return text % {"day": _said(Moment.from_date(regained))}
+        return text % {"day": shown_day(regained)}
     return ""
 
 
@@ -257,7 +266,10 @@ def _save(row: Infusion, reason: str, by: User) -> Infusion:
 
 
 def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None:
-    """Hold the visit, keep the day of the first infusion, plan again what follows."""
+    """Record the visit as held, store the day of the first infusion, plan later infusions and visits again.
+
+    before: the day on which the infusion was given until this change.
+    """
     day = given_on(row, patient)
     if row.number == 1 and patient.first_infusion_on != day:
         patient.first_infusion_on = day
@@ -271,9 +283,5 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
 
 
 def _moves(visit: Visit, before: object) -> bool:
-    """Tell whether the visit follows the infusion: not held yet, or held on the day given so far."""
+    """Return True if the visit takes the infusion's day: not held yet, or held on the day of the infusion so far."""
     return visit.state != Visit.State.HELD or visit.held_on == before
-
-
-def _said(moment: Moment) -> str:
-    return moment.display(reader_language())

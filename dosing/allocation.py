@@ -1,8 +1,8 @@
-"""Allocation: one place of a concealed list per patient, taken when eligibility is signed (RND-01 to RND-03).
+"""Allocation: one slot of a concealed list per patient, taken when eligibility is signed (RND-01 to RND-03).
 
-The list is generated once, when the first patient of a randomised trial needs a place, from a seed drawn by the
-operating system; it is stored with algorithm, seed, block sizes and ratio, readable only by those who may know the
-treatment. A place is taken atomically and never given back, so a patient keeps it whatever happens later.
+The list is generated once, when the first patient of a randomised trial needs a slot, from a seed drawn by the
+operating system. It is stored with algorithm, seed, block sizes and ratio, readable only with `see_treatment`. A slot
+is taken atomically and never freed: a patient keeps it whatever happens later.
 """
 
 import secrets
@@ -24,7 +24,7 @@ from protocol.document.design import Arm
 from protocol.document.document import Protocol
 from trials.models import Trial
 
-# Places per stratum beyond the target: whole blocks, replacements, and patients who leave before treatment.
+# Slots per stratum, as a multiple of the target: spare ones for whole blocks, replacements, withdrawals.
 RESERVE = 2
 
 
@@ -32,13 +32,15 @@ RESERVE = 2
 def generate_list(
     *, trial: Trial, by: User | None, seed: str = "", size: int | None = None
 ) -> AllocationList:
-    """Store the allocation list of a randomised trial. Raises ValidationError when there is one already.
+    """Generate and store the allocation list of a randomised trial.
 
-    seed: to make a documented list again; drawn at random when empty. size: places per stratum.
+    seed: repeats a documented list; drawn at random if empty. size: slots per stratum. Raises ValidationError if the
+    trial does not randomise or has a list already.
     """
     rules = trial.rules
     if rules.allocation is None:
         raise ValidationError(_("This trial does not randomise."))
+    # Allocations and other generations wait: a trial has one list.
     Trial.objects.select_for_update().get(pk=trial.pk)
     if AllocationList.objects.filter(trial=trial).exists():
         raise ValidationError(_("The allocation list exists already: it is never made again."))
@@ -74,14 +76,14 @@ def generate_list(
 
 @transaction.atomic
 def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | None:
-    """Give the patient the next free place of the stratum; the same place again when there is one already.
+    """Allocate the next free slot of the stratum to the patient and return it; a patient who has one keeps it.
 
-    Returns None in a trial that does not randomise. The trial's row is locked, so that fifty people asking at once
-    take fifty places in order, without a gap. Raises ValidationError when the list is used up.
+    Returns None in a trial that does not randomise. Raises ValidationError if the list has no free slot.
     """
     trial = patient.trial
     if trial.rules.allocation is None:
         return None
+    # One allocation at a time in a trial: concurrent ones take the slots in order, without a gap (RND-02).
     Trial.objects.select_for_update().get(pk=trial.pk)
     taken = AllocationSlot.objects.filter(patient=patient).first()
     if taken is not None:
@@ -105,9 +107,9 @@ def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | No
 
 
 def arm_of(patient: Patient) -> Arm | None:
-    """Return the arm a patient is treated in: the allocated one, or the only one of a trial that does not randomise.
+    """Return the arm of a patient: the allocated one, or the first one of a trial that does not randomise.
 
-    None before the allocation. Product data: never call it for a page of a blinded role.
+    None before the allocation. The arm unblinds: never call this for a page of a blinded role.
     """
     rules = patient.protocol.rules
     if rules.allocation is None:
@@ -117,7 +119,7 @@ def arm_of(patient: Patient) -> Arm | None:
 
 
 def strata_of(rules: Protocol) -> list[str]:
-    """Return every stratum of the list: each combination of the answers to the items that stratify; one without."""
+    """Return the strata: every combination of answers to the stratification items; one, empty, without such items."""
     plan = rules.allocation
     answers = [[f"{path}={code}" for code in _codes(rules, path)] for path in (plan.strata if plan else ())]
     return [" ".join(combination) for combination in product(*answers)]
@@ -131,9 +133,9 @@ def _codes(rules: Protocol, path: str) -> tuple[str, ...]:
 
 
 def stratum_of(patient: Patient, group: str) -> str:
-    """Return the stratum of a patient from the group and the complete forms.
+    """Return the stratum of a patient, from the group and the complete forms: `form.item=code …`.
 
-    Raises ValidationError naming what is missing.
+    Raises ValidationError with the name of a missing answer.
     """
     rules = patient.protocol.rules
     plan = rules.allocation
@@ -150,6 +152,6 @@ def stratum_of(patient: Patient, group: str) -> str:
 
 
 def on_eligibility_signed(sender: Any, *, patient: Patient, decision: Any, by: User, **kwargs: Any) -> None:
-    """Allocate inside the transaction in which the investigator signed."""
+    """Allocate a slot, inside the transaction in which the investigator signs the eligibility."""
     if patient.trial.rules.allocation is not None:
         allocate(patient=patient, stratum=stratum_of(patient, decision.group), by=by)

@@ -7,11 +7,14 @@ class DosingConfig(AppConfig):
 
     def ready(self) -> None:
         """Listen to what happens to patients, and tell of infusions."""
+        from audit.stored_text import register
         from dosing import allocation, milestones, product, schedule, signature_scope
         from dosing.signals import infusion_given
+        from dosing.system_texts import TEXTS
         from patients import signals
         from patients.participation.milestones import providers
 
+        register(TEXTS)
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
         signals.patient_enrolled.connect(schedule.on_patient_enrolled, dispatch_uid="dosing.schedule")
         signals.patient_moved.connect(schedule.on_patient_moved, dispatch_uid="dosing.schedule.moved")

@@ -1,4 +1,4 @@
-"""The columns of the listings of infusions and of allocation slots: on the page, in the CSV and in the tests."""
+"""The columns of the listings of infusions and allocation slots, for page, CSV and tests."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -11,8 +11,6 @@ from dosing.labels import (
     dose_words,
     is_overdue,
     millions,
-    said_moment,
-    said_number,
     status_tag,
     window_words,
 )
@@ -20,11 +18,14 @@ from dosing.models import Infusion, Preparation
 from protocol.document.document import Protocol
 from trials.listing import Column
 from trials.models import Trial
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_moment, shown_number
 
 
 def infusion_columns(trial: Trial, *, with_product: bool) -> tuple[Column, ...]:
-    """Return the columns for this reader. Rows need `patient`; with a product also `attach_products`."""
+    """Return the columns of the infusion listing. Rows need `patient`; with a product also `attach_products`.
+
+    with_product: only for readers who may know the treatment.
+    """
     bedside = (*_planned(trial.today), *_given())
     return (*bedside, *_product()) if with_product else bedside
 
@@ -55,12 +56,12 @@ def _given() -> tuple[Column, ...]:
     return (
         Column(
             name="started", label=gettext_lazy("Start"), value=lambda row: row.started, css="nowrap",
-            text=lambda row: said_moment(row.started),
+            text=lambda row: shown_moment(row.started),
         ),
         Column(name="ended", label=gettext_lazy("End"), value=lambda row: row.ended, on_page=False),
         Column(
             name="weight_kg", label=gettext_lazy("Weight (kg)"), value=lambda row: row.weight_kg, css="num",
-            text=lambda row: said_number(row.weight_kg),
+            text=lambda row: shown_number(row.weight_kg),
         ),
         Column(name="volume_ml", label=gettext_lazy("Volume (mL)"), value=lambda row: row.volume_ml, on_page=False),
         Column(name="not_given_reason", label=gettext_lazy("Not given because"), on_page=False, free_text=True,
@@ -73,7 +74,7 @@ def _product() -> tuple[Column, ...]:
         _of_product("donor", gettext_lazy("Donor"), lambda product: product.donor_code, free_text=True),
         _of_product("lot", gettext_lazy("Lot"), lambda product: product.lot, free_text=True),
         _of_product("viable_cells", gettext_lazy("Viable cells (×10⁶)"), lambda product: product.viable_cells,
-                    text=lambda product: said_number(millions(product.viable_cells)), css="num"),
+                    text=lambda product: shown_number(millions(product.viable_cells)), css="num"),
         _of_product("cells_per_kg", gettext_lazy("Dose (×10⁶/kg)"), lambda product: product.cells_per_kg,
                     text=dose_words, css="num"),
         _of_product("dose", gettext_lazy("Dose"), lambda product: product.dose_finding, on_page=False),
@@ -87,7 +88,7 @@ def _of_product(
     text: Callable[[Preparation], Any] | None = None,
     **options: Any,
 ) -> Column:
-    """Return a column of the product; blank where none is recorded."""
+    """Return a column of the product, blank in rows without one."""
 
     def told(how: Callable[[Preparation], Any]) -> Callable[[Any], Any]:
         return lambda row: how(row.product) if row.product is not None else ""
@@ -96,9 +97,9 @@ def _of_product(
 
 
 def attach_products(rows: Sequence[Infusion], user: User) -> None:
-    """Give each infusion its `product`, None where there is none or it may not be known. Two queries.
+    """Set `product` on each infusion, None if there is none or the person may not know it. Two queries.
 
-    Rows need `patient.protocol`, from which the range of the dose is read.
+    Rows need `patient.protocol`, which defines the dose range.
     """
     found = Preparation.objects.visible_to(user).filter(infusion__in=rows)
     by_infusion = {product.infusion_id: product for product in found}
@@ -110,9 +111,10 @@ def attach_products(rows: Sequence[Infusion], user: User) -> None:
 
 
 def slot_columns(rules: Protocol) -> tuple[Column, ...]:
-    """Return the columns of an allocation list; the stratum only where the trial stratifies.
+    """Return the columns of the allocation list; the page shows the stratum only if the trial stratifies.
 
-    Arm and block of a place are shown once it was taken: who knew the next arm could choose the patient (RND-01).
+    Arm and block of a slot are shown once it is taken: a person who knew the next arm could choose the patient
+    (RND-01).
     """
     language = reader_language()
     arms = {arm.code: arm.title.in_language(language) for arm in rules.arms}

@@ -1,10 +1,10 @@
-"""Two people on one row: nothing is overwritten (DAT-11)."""
+"""Concurrent changes of one infusion or preparation: the second one is refused, nothing is overwritten (DAT-11)."""
 
 from dosing.models import Infusion, Preparation
 
 
 class StaleInfusion(Exception):
-    """Somebody saved the same row meanwhile; `row` is what is stored now."""
+    """The row was saved by somebody else since the page was opened; `row` is the stored one."""
 
     def __init__(self, row: Infusion | Preparation) -> None:
         self.row = row

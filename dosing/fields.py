@@ -1,4 +1,4 @@
-"""Form fields of the dosing room: a measure with its unit, read as people type it (comma or point)."""
+"""The form field of a measured value with its unit, typed with decimal comma or point."""
 
 from decimal import Decimal
 from typing import Any
@@ -8,12 +8,13 @@ from django.utils.translation import gettext as _
 
 from protocol.values.parsing import canonical
 from protocol.values.refusals import ValueRefused
+from trials.reader import shown_sentence
 
 
 class MeasureField(forms.CharField):
-    """A number with a unit, typed with comma or point. Cleans to a `Decimal`; nothing is rounded.
+    """A number with a unit, typed with decimal comma or point. Cleans to a `Decimal`; nothing is rounded.
 
-    unit: shown beside the input and part of its accessible name. places: most decimals that are accepted.
+    unit: shown beside the input. places: the most decimals that are accepted.
     """
 
     def __init__(self, *, unit: str, places: int, **kwargs: Any) -> None:
@@ -23,14 +24,14 @@ class MeasureField(forms.CharField):
         self.widget.attrs.update({"autocomplete": "off", "inputmode": "decimal"})
 
     def clean(self, value: Any) -> Decimal | None:
-        """Return the number, or None when empty and not required. Raises ValidationError with a sentence."""
+        """Return the number, None if empty and not required. Raises ValidationError with a message for the user."""
         text = super().clean(value)
         if not text:
             return None
         try:
             number = canonical(text)
         except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_)) from refused
+            raise forms.ValidationError(shown_sentence(refused)) from refused
         if number is None:
             return None
         if len(number.partition(".")[2]) > self.places:

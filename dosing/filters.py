@@ -15,7 +15,7 @@ ANY = _("Any")
 
 
 class InfusionFilter(django_filters.FilterSet):
-    """Infusions by patient, by status, and those whose days have passed."""
+    """Infusions by patient, by status, and by whether they are overdue."""
 
     patient = django_filters.CharFilter(label=_("Patient"), method="of_patient", max_length=20)
     state = django_filters.ChoiceFilter(label=_("Status"), choices=Infusion.State.choices, empty_label=ANY)
@@ -32,11 +32,11 @@ class InfusionFilter(django_filters.FilterSet):
         super().__init__(*args, **kwargs)
 
     def of_patient(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep patients whose code contains what was typed."""
+        """Keep infusions of patients whose code contains the typed text."""
         return rows.filter(patient__in=Patient.objects.filter(trial=self.trial, code__icontains=value))
 
     def past_their_days(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep infusions of patients in follow-up that were due before today at the site, or all others."""
+        """Keep overdue infusions (planned, window before today at the site, patient in follow-up), or all others."""
         today = self.trial.today
         late = {"state": "planned", "window_to__lt": today, "patient__state": Patient.State.ENROLLED}
         return (
@@ -45,7 +45,7 @@ class InfusionFilter(django_filters.FilterSet):
 
 
 class SlotFilter(django_filters.FilterSet):
-    """Places of the allocation list, taken or free."""
+    """Slots of the allocation list, taken or free."""
 
     taken = django_filters.ChoiceFilter(label=_("Taken"), choices=YES_NO, method="by_taking", empty_label=ANY)
 
@@ -54,5 +54,5 @@ class SlotFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def by_taking(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep places that a patient holds, or those that nobody holds."""
+        """Keep slots that are taken, or those that are free."""
         return rows.filter(patient__isnull=value == "no")

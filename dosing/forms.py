@@ -1,4 +1,4 @@
-"""The forms of the bedside: the weight, the infusion, nothing given. No input has a default (DAT-01)."""
+"""The bedside forms: weight of the day, infusion given, infusion not given. No input has a default (DAT-01)."""
 
 from typing import Any, ClassVar
 
@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from dosing import administration
 from dosing.fields import MeasureField
-from dosing.labels import said_moment, said_number
 from dosing.models import Infusion
-from dosing.row_forms import SEGMENTS, LineField, RowForm, YesNoField, measure
+from dosing.versioned_forms import SEGMENTS, LineField, RowForm, YesNoField, measure
 from dosing.weights import last_weight
 from trials.date_fields import MomentField
+from trials.reader import shown_moment, shown_number
 
 State = Infusion.State
 
@@ -35,8 +35,8 @@ class WeightForm(RowForm):
         if self.row.weight_kg is None:
             return {}
         return {
-            "weight_kg": said_number(self.row.weight_kg),
-            "weight_measured": said_moment(self.row.weight_measured),
+            "weight_kg": shown_number(self.row.weight_kg),
+            "weight_measured": shown_moment(self.row.weight_measured),
             "weight_confirmation": self.row.weight_confirmation,
         }
 
@@ -46,7 +46,7 @@ class WeightForm(RowForm):
         self.ask_why()
 
     def ask_why(self) -> None:
-        """Ask for a reason where a weight was saved before."""
+        """Add the field for the reason if a weight was saved before."""
         if self.row.weight_kg is not None:
             self.add_reason(required=True)
 
@@ -54,14 +54,14 @@ class WeightForm(RowForm):
         return [Fieldset(gettext_lazy("Weight of the day"), *self.weight(), css_class="sec"), *self.why()]
 
     def weight(self) -> list[Any]:
-        """Return the questions on the weight; the confirmation once it is needed."""
+        """Return the layout of the weight fields, with the confirmation only once it is needed."""
         doubted = any("weight_confirmation" in known and known["weight_confirmation"]
                       for known in (self.refused, self.data, self.initial))  # fmt: skip
         asked = ["weight_confirmation"] if doubted else []
         return [Div(measure(self, "weight_kg"), "weight_measured", css_class="field-row"), *asked]
 
     def why(self) -> list[Any]:
-        """Return the question for the reason, where there is one."""
+        """Return the layout of the reason for the change, if the form asks for one."""
         asked = "reason" in self.fields
         return [Fieldset(gettext_lazy("Reason for the change"), "reason", css_class="sec")] if asked else []
 
@@ -70,7 +70,7 @@ class WeightForm(RowForm):
 
 
 class BedsideForm(WeightForm):
-    """What happened at the bedside: the same questions in both arms."""
+    """An infusion given at the bedside: the same fields in both arms."""
 
     asked_in_order = (
         *WeightForm.asked_in_order, "started", "ended", "volume_ml", "timing_deviation_reason", "interrupted",
@@ -107,8 +107,8 @@ class BedsideForm(WeightForm):
             return weight
         words = ("timing_deviation_reason", "interrupted", "interruption_reason", "premedication", "tolerated",
                  "tolerance_note")  # fmt: skip
-        times = {"started": said_moment(row.started), "ended": said_moment(row.ended)}
-        return {**weight, **times, "volume_ml": said_number(row.volume_ml)} | {
+        times = {"started": shown_moment(row.started), "ended": shown_moment(row.ended)}
+        return {**weight, **times, "volume_ml": shown_number(row.volume_ml)} | {
             name: getattr(row, name) for name in words
         }
 
@@ -158,14 +158,14 @@ class NotGivenForm(RowForm):
         return self.carried_out(administration.mark_not_given, infusion=self.row, by=by, **self.cleaned_data)
 
     def differences(self) -> list[tuple[str, str, str]]:
-        """Return the status when somebody gave the infusion another one meanwhile."""
+        """Return the status if somebody changed it meanwhile to another than “not given”."""
         if self.row.state == State.NOT_GIVEN:
             return []
         return [(_("Status"), self.row.get_state_display(), str(State.NOT_GIVEN.label))]
 
 
 def known_weight(row: Infusion) -> SafeString | str:
-    """Return the last weight that is known, with where and when, as a hint beside the empty field."""
+    """Return the last known weight with its source and day, as a hint beside the empty field."""
     known = last_weight(row)
     if known is None:
         return ""

@@ -1,4 +1,4 @@
-"""Infusions and products in words, in the reader's language: days, numbers with units, status, dose."""
+"""The texts of infusions and products in the reader's language: days, numbers with units, status, dose."""
 
 from datetime import date
 from decimal import Decimal
@@ -7,12 +7,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from dosing.dose import MILLION, shown_millions
-from dosing.models import AllocationList, Infusion, Preparation
+from dosing.models import Infusion, Preparation
 from dosing.product import finding_of
 from patients.models import Patient
-from protocol.values.labels import number_text
-from protocol.values.moments import Moment
-from trials.reader import reader_language
+from trials.reader import shown_day, shown_moment, shown_number
 
 Fact = tuple[str, object]
 
@@ -20,41 +18,20 @@ TONES = {Infusion.State.PLANNED: "none", Infusion.State.GIVEN: "done", Infusion.
 FINDING_TONES = {"below": "late", "within": "done", "above": "late"}
 
 
-def said(day: date | None) -> str:
-    """Return a day with month letters in the reader's language, or nothing."""
-    return Moment.from_date(day).display(reader_language()) if day else ""
-
-
-def said_moment(stored: str) -> str:
-    """Return a stored moment in the reader's language, or nothing."""
-    return Moment.from_iso(stored).display(reader_language()) if stored else ""
-
-
-def said_instant(made: AllocationList) -> str:
-    """Return when a list was made, on the clock of the site."""
-    zone = made.trial.rules.trial.site.time_zone
-    return Moment.from_datetime(made.generated_at, zone).display(reader_language())
-
-
-def said_number(number: Decimal | None) -> str:
-    """Return a number with the separator of the reader's language, or nothing."""
-    return number_text(f"{number:f}", reader_language()) if number is not None else ""
-
-
 def window_words(row: Infusion) -> str:
     """Return the days on which the protocol allows an infusion, or nothing while they are not known."""
-    first, last = said(row.window_from), said(row.window_to)
+    first, last = shown_day(row.window_from), shown_day(row.window_to)
     return first if first == last else f"{first} – {last}"
 
 
 def is_overdue(row: Infusion, today: date) -> bool:
-    """Tell whether a planned infusion of a patient in follow-up was due before today at the site."""
+    """Return True if a planned infusion of a patient in follow-up has its window before `today` (at the site)."""
     waiting = row.state == Infusion.State.PLANNED and row.patient.state == Patient.State.ENROLLED
     return waiting and row.window_to is not None and row.window_to < today
 
 
 def status_tag(row: Infusion, today: date) -> str:
-    """Return the status as a word on its ground, `Overdue` instead of `Planned` when its days have passed."""
+    """Return the status as an HTML tag, `Overdue` instead of `Planned` if the window has passed."""
     if is_overdue(row, today):
         return format_html('<span class="tag tone-late">{}</span>', _("Overdue"))
     tone = TONES[Infusion.State(row.state)]
@@ -62,9 +39,9 @@ def status_tag(row: Infusion, today: date) -> str:
 
 
 def finding_tag(product: Preparation) -> str:
-    """Return where the dose lies as a word on its ground, or nothing while it is not known.
+    """Return the position of the dose in the range as an HTML tag, empty while there is no dose.
 
-    A dose that went out of the range because the weight was amended waits for its reason.
+    A dose outside the range without a reason is marked: an amended weight can move a dose out of the range.
     """
     if not product.dose_finding:
         return ""
@@ -75,7 +52,7 @@ def finding_tag(product: Preparation) -> str:
 
 
 def millions(cells: Decimal | None) -> Decimal | None:
-    """Return whole cells in millions, without trailing zeros."""
+    """Return whole cells as 10⁶ cells, without trailing zeros."""
     if cells is None:
         return None
     shown = (cells / MILLION).normalize()
@@ -83,14 +60,14 @@ def millions(cells: Decimal | None) -> Decimal | None:
 
 
 def infusion_facts(row: Infusion) -> list[Fact]:
-    """Return what the bedside recorded as label and words, without what does not apply."""
+    """Return the bedside facts of an infusion as (label, text), without empty ones."""
     told: list[Fact] = [
         (_("Not given because"), row.not_given_reason),
         (_("Weight of the day"), _measure(row.weight_kg, "kg")),
-        (_("Weight measured at"), said_moment(row.weight_measured)),
+        (_("Weight measured at"), shown_moment(row.weight_measured)),
         (_("The weight is right because"), row.weight_confirmation),
-        (_("Start"), said_moment(row.started)),
-        (_("End"), said_moment(row.ended)),
+        (_("Start"), shown_moment(row.started)),
+        (_("End"), shown_moment(row.ended)),
         (_("Volume infused"), _measure(row.volume_ml, "mL")),
         (_("Interrupted"), _answer(row.interrupted)),
         (_("Reason for the interruption"), row.interruption_reason),
@@ -103,7 +80,7 @@ def infusion_facts(row: Infusion) -> list[Fact]:
 
 
 def product_facts(product: Preparation) -> list[Fact]:
-    """Return what the cell laboratory recorded as label and words. Only for those who may know it."""
+    """Return the facts of the product as (label, text), without empty ones. Never for a blinded reader."""
     told: list[Fact] = [
         (_("Donor"), product.donor_code),
         (_("Reason for another donor"), product.donor_deviation_reason),
@@ -111,7 +88,7 @@ def product_facts(product: Preparation) -> list[Fact]:
         (_("Bags"), product.bag),
         (_("Viable cells"), _measure(millions(product.viable_cells), "×10⁶")),
         (_("Viability"), _measure(product.viability_percent, "%")),
-        (_("Thawed"), said_moment(product.thawed)),
+        (_("Thawed"), shown_moment(product.thawed)),
         (_("Dose"), "" if product.dose_finding == Preparation.Finding.WITHIN else finding_tag(product)),
         (_("Reason for the dose"), product.dose_deviation_reason),
         (_("Prepared by"), product.prepared_by),
@@ -120,7 +97,7 @@ def product_facts(product: Preparation) -> list[Fact]:
 
 
 def _measure(number: Decimal | None, unit: str) -> str:
-    return f"{said_number(number)} {unit}" if number is not None else ""
+    return f"{shown_number(number)} {unit}" if number is not None else ""
 
 
 def _answer(code: str) -> str:
@@ -128,9 +105,9 @@ def _answer(code: str) -> str:
 
 
 def dose_words(product: Preparation) -> str:
-    """Return the dose in millions per kilogram, never rounded into the range, marked when it is outside."""
+    """Return the dose in 10⁶ cells per kg, never rounded into the range, with a tag if it is outside."""
     finding = finding_of(product.patient, product.viable_cells, product.infusion.weight_kg)
     if finding is None:
         return ""
-    number = number_text(shown_millions(finding), reader_language())
+    number = shown_number(shown_millions(finding))
     return number if finding.position == "within" else format_html("{} {}", number, finding_tag(product))

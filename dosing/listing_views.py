@@ -1,4 +1,4 @@
-"""The listing of infusions, and the allocation list for those who may know it."""
+"""The listings of infusions and, for readers who may know the treatment, of the allocation slots."""
 
 from functools import partial
 
@@ -9,19 +9,19 @@ from django.utils.translation import gettext_lazy
 
 from dosing.columns import attach_products, infusion_columns, slot_columns
 from dosing.filters import InfusionFilter, SlotFilter
-from dosing.labels import said_instant
 from dosing.models import AllocationList, AllocationSlot, Infusion
 from dosing.treatment_access import note_treatment_read
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing
 from trials.permissions import Permission as P
+from trials.reader import shown_moment
 
 
 @trial_page(see=P.SEE_TRIAL)
 def listing(request: TrialRequest) -> HttpResponseBase:
-    """List the infusions of the trial, with their product only for those who may know the treatment."""
+    """List the infusions of the trial, with their products only for readers who may know the treatment."""
     rows = Infusion.objects.visible_to(request.user).filter(patient__trial=request.trial)
-    # Prefetched, not joined: the text of a protocol would be sent with every row.
+    # Prefetched, not joined: a join would repeat the text of the protocol (170 kB) in every row.
     rows = rows.prefetch_related("patient__protocol")
     sees = request.access.sees_treatment
     if sees:
@@ -45,7 +45,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
 
 @trial_page(see=P.SEE_TREATMENT)
 def allocation(request: TrialRequest) -> HttpResponseBase:
-    """Show how the allocation list was made, and its places with the patients who took them."""
+    """Show how the allocation list was generated, and its slots with their patients."""
     note_treatment_read(request, page="allocation")
     plan = request.trial.rules.allocation
     made = AllocationList.objects.visible_to(request.user).filter(trial=request.trial).first()
@@ -61,6 +61,5 @@ def allocation(request: TrialRequest) -> HttpResponseBase:
         name="allocation",
         empty=gettext_lazy("The list has no place."),
     )
-    return page.response(
-        "dosing/allocation.html", {"plan": plan, "made": made, "made_at": said_instant(made)}
-    )
+    made_at = shown_moment(made.generated_at, request.trial.zone)
+    return page.response("dosing/allocation.html", {"plan": plan, "made": made, "made_at": made_at})

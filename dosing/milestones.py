@@ -1,4 +1,4 @@
-"""Infusions as milestones of a patient, for the rooms beside and above."""
+"""Given infusions as milestones of a patient, for rooms that must not import `dosing` (safety)."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ from protocol.values.moments import Moment
 
 
 def infusions_given(patients: Sequence[Patient]) -> Iterator[Milestone]:
-    """Yield the infusions given to these patients. One query."""
+    """Yield a milestone for each infusion given to these patients. One query."""
     rows = Infusion.objects.filter(patient__in=patients, state=Infusion.State.GIVEN)
     for row in rows.values_list("patient_id", "number", "started"):
         label = _("Infusion %(number)d") % {"number": row[1]}

@@ -1,4 +1,4 @@
-"""Infusions as the ward sees them, and apart from them what depends on the arm."""
+"""Models of infusions at the bedside and, apart from them, of all that depends on the arm: allocation, product."""
 
 from typing import Any, NoReturn
 
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.models import User
+from audit.stored_text import StoredTextField
 from audit.trail import Concealed, Locks, Trail
 from patients.models import OfPatient, Patient, Visit
 from trials.access import Access
@@ -18,15 +19,16 @@ from trials.roles import ROLES
 
 
 class TreatmentQuerySet(OfPatient):
-    """Rows that depend on the arm: in a masked trial only for holders of SEE_TREATMENT."""
+    """Rows that depend on the arm: in a masked trial visible only with SEE_TREATMENT."""
 
     def visible_to(self, user: User) -> "TreatmentQuerySet":
-        """Keep rows whose content this person may know, in the role that opens each trial. One query more."""
+        """Keep rows of trials in which this person may know the treatment today. One query more."""
         return self.filter(**{f"{self.trial_path}__in": _trials_seen_unblinded(user)})
 
 
 def _trials_seen_unblinded(user: User) -> list[int]:
-    """Return the trials in which a person may know the treatment: the latest role counts, as on pages."""
+    """Return the keys of the trials in which a person may know the treatment today. One query."""
+    # A person may hold several roles in a trial: the latest counts, as it does on pages (`trials.access`).
     held = user.delegations.active().filter(trial__protocol__isnull=False)
     held = held.select_related("trial__protocol").order_by("starts_on", "pk")
     roles = {delegation.trial_id: delegation for delegation in held}
@@ -38,15 +40,15 @@ def _trials_seen_unblinded(user: User) -> list[int]:
 
 
 class SlotQuerySet(TreatmentQuerySet):
-    """Allocation slots belong to the trial, taken or not."""
+    """Rows that belong to a trial, such as slots that no patient has taken."""
 
     trial_path = "trial"
 
 
 class AllocationList(models.Model):
-    """How the slots of a trial were generated: enough to generate them again (RND-01).
+    """The parameters from which the slots of a trial were generated and can be generated again (RND-01).
 
-    Who knew the seed knew the arms of all who come: it is told once the trial is locked.
+    The seed reveals the arms of all future patients: it is concealed until the trial is locked.
     """
 
     trial = models.OneToOneField(Trial, models.PROTECT, related_name="allocation_list")
@@ -70,9 +72,10 @@ class AllocationList(models.Model):
 
 
 class AllocationSlot(models.Model):
-    """One place of the allocation list. Taken once, never edited (RND-03).
+    """One slot of the allocation list. Taken once, never edited (RND-03).
 
-    Nobody is told the arm of a free place, nor its block: where a block ends, its last arms can be told (RND-02).
+    Arm and block of a free slot are concealed from everybody: at the end of a known block its last arms can be
+    derived from the first ones (RND-02).
     """
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="allocation_slots")
@@ -107,11 +110,12 @@ class AllocationSlot(models.Model):
         ]
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: a slot is never deleted, and a trigger refuses to change what it holds (`final`)."""
+        """Raise TypeError: a slot is never deleted, and a trigger refuses to change a filled column (`final`)."""
         raise TypeError("an allocation slot is never deleted")
 
 
-# What a signature on the casebook covers of an infusion; the planned days are computed.
+# The columns of an infusion that a casebook signature covers. The planned days are not among them: they are
+# computed again after each infusion, which would invalidate the signature.
 BEDSIDE = (
     "number", "state", "weight_kg", "weight_measured", "weight_confirmation", "started", "ended", "volume_ml",
     "interrupted", "interruption_reason", "premedication", "tolerated", "tolerance_note",
@@ -120,7 +124,7 @@ BEDSIDE = (
 
 
 class Infusion(models.Model):
-    """One infusion at the bedside: only what both arms share."""
+    """One infusion at the bedside, planned, given or not given. Holds only facts that both arms share."""
 
     class State(models.TextChoices):
         PLANNED = "planned", _("Planned")
@@ -148,7 +152,7 @@ class Infusion(models.Model):
     tolerated = models.CharField(_("well tolerated"), max_length=1, blank=True)
     tolerance_note = models.TextField(_("what was not tolerated"), blank=True)
     timing_deviation_reason = models.TextField(_("reason for the timing"), blank=True)
-    not_given_reason = models.TextField(_("reason it was not given"), blank=True)
+    not_given_reason = StoredTextField(_("reason it was not given"), blank=True)
     version = models.PositiveIntegerField(default=1)
 
     objects = OfPatient.as_manager()
@@ -205,12 +209,15 @@ class Infusion(models.Model):
         return f"infusion {self.number}"
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: an infusion is marked as not given, with a reason."""
+        """Raise TypeError: an infusion is marked as not given, with a reason, never deleted."""
         raise TypeError("an infusion is never deleted")
 
 
 class Preparation(models.Model):
-    """The product of one infusion: known to the cell laboratory, hidden from blinded roles (CEL-18)."""
+    """The product of one infusion, recorded by the cell laboratory, hidden from blinded roles (CEL-18).
+
+    Its mere presence can unblind, so it is a row of its own with a history of its own, behind SEE_TREATMENT.
+    """
 
     class Finding(models.TextChoices):
         BELOW = "below", _("Below the range")
@@ -259,5 +266,5 @@ class Preparation(models.Model):
         ]
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: product data are kept for thirty years; they are amended with a reason."""
+        """Raise TypeError: product data are kept for thirty years; they are amended with a reason."""
         raise TypeError("a preparation is never deleted")

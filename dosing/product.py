@@ -1,4 +1,4 @@
-"""What was in the bag: recorded by the cell laboratory, apart from the bedside, the dose compared with the protocol."""
+"""The product of an infusion: recorded by the cell laboratory apart from the bedside, with the resulting dose."""
 
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
@@ -24,7 +24,7 @@ PRODUCT_FIELDS = ("donor_code", "lot", "bag", "viable_cells", "viability_percent
 
 
 class Product(TypedDict):
-    """What the cell laboratory records: cells in whole cells (not millions), viability in per cent."""
+    """The facts of a product. Cells are whole cells (not millions), viability is in per cent."""
 
     donor_code: str
     lot: str
@@ -40,11 +40,11 @@ class Product(TypedDict):
 def record_preparation(
     *, infusion: Infusion, facts: Product, version: int, by: User, reason: str = ""
 ) -> Preparation:
-    """Record what was in the bag; the dose per kilogram follows from the weight of the day.
+    """Record or amend the product of an infusion; the dose per kg follows from the weight of the day.
 
-    version: of the preparation the person saw, 0 when there was none. Raises Stale when it is not the current one;
-    ValidationError for a missing weight, facts that do not belong to the arm, a dose outside the range or another
-    donor without its reason (each a deviation), a thaw after the start, a change without a reason.
+    version: of the preparation the person saw, 0 if there was none. Raises StaleInfusion if it is not the current one.
+    Raises ValidationError for a missing weight, facts that do not fit the arm, a dose outside the range or another
+    donor without a reason (each is a deviation), a thaw after the start, and a change without a reason.
     """
     patient, row, product = _held(infusion, version)
     require(patient, Patient.State.ENROLLED, Patient.State.ENDED, step=_("receive a product"))
@@ -84,9 +84,9 @@ def _stripped(facts: Product) -> dict[str, Any]:
 def finding_of(
     patient: Patient, viable_cells: Decimal | None, weight_kg: Decimal | None
 ) -> DoseFinding | None:
-    """Return the dose compared with the protocol, or None without cells or while the weight is not known.
+    """Return the dose compared with the protocol; None without cells or while the weight is not known.
 
-    Raises DoseRefused for a weight that no patient has.
+    Raises DoseRefused for an impossible weight.
     """
     dosing = patient.protocol.rules.dosing
     if dosing is None or viable_cells is None or viable_cells <= 0 or weight_kg is None:
@@ -95,7 +95,7 @@ def finding_of(
 
 
 def compared(dosing: Dosing, viable_cells: Decimal, weight_kg: Decimal) -> DoseFinding:
-    """Return the dose of these cells at this weight, compared with the protocol's range."""
+    """Return the dose of whole cells at a weight in kg, compared with the protocol's range."""
     limits = dosing.cells_per_kg
     dose = cells_per_kg(viable_cells, weight_kg)
     return compare(dose, lowest=limits.lowest, target=limits.target, highest=limits.highest)
@@ -115,6 +115,7 @@ def _fill(
 
 
 def _set_dose(product: Preparation, finding: DoseFinding | None) -> None:
+    # Rounded for storage only: its position in the range was decided on the unrounded dose.
     product.cells_per_kg = finding.cells_per_kg.quantize(Decimal("0.01")) if finding else None
     product.dose_finding = finding.position if finding else ""
 
@@ -174,8 +175,10 @@ def _thaw(row: Infusion, thawed: Moment | None) -> dict[str, str]:
 
 
 def other_donor(patient: Patient, row: Infusion, donor: str) -> tuple[int, str] | None:
-    """Return number and donor of the first other infusion that came from another donor, where the protocol asks
-    for the same one (CEL-11). An infusion whose own donor is explained as a deviation does not count."""
+    """Return number and donor of the first infusion that came from another donor, or None (CEL-11).
+
+    None too if the protocol does not ask for the same donor. Infusions with a reason for another donor do not count.
+    """
     dosing = patient.protocol.rules.dosing
     if dosing is None or not dosing.same_donor or not donor:
         return None
@@ -188,10 +191,11 @@ def other_donor(patient: Patient, row: Infusion, donor: str) -> tuple[int, str] 
 
 
 def on_infusion_given(sender: Any, *, infusion: Infusion, by: User, **kwargs: Any) -> None:
-    """Compute the dose of a product again when the weight of the day was amended (AUD-10).
+    """Compute the dose of the product again after the weight of the day was amended (AUD-10).
 
-    The bedside does not learn of it; a dose that is now outside the range waits for its reason in the laboratory.
+    A dose that is now outside the range waits for its reason in the cell laboratory.
     """
+    # Nothing is refused here: a message would tell the bedside that a product is recorded (blinding).
     product = Preparation.objects.filter(infusion=infusion).first()
     if product is None:
         return

@@ -1,4 +1,4 @@
-"""The form of the product. Only on pages of those who may know the treatment. No input has a default (DAT-01)."""
+"""The form of the product, only for readers who may know the treatment. No input has a default (DAT-01)."""
 
 from decimal import Decimal
 from typing import Any
@@ -10,20 +10,21 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from dosing import product as preparing
 from dosing.dose import MILLION
-from dosing.dose_box import DoseBox, dose_box
+from dosing.dose_comparison import DoseBox, dose_box
 from dosing.fields import MeasureField
-from dosing.labels import millions, said_moment, said_number
+from dosing.labels import millions
 from dosing.models import Infusion, Preparation
-from dosing.row_forms import LineField, RowForm, measure
+from dosing.versioned_forms import LineField, RowForm, measure
 from protocol.document.design import Arm
 from trials.date_fields import MomentField
+from trials.reader import shown_moment, shown_number
 
 LIVE_DOSE = "{% include 'dosing/_live_dose.html' %}"
 TEXTS = ("lot", "bag", "donor_code", "dose_deviation_reason", "donor_deviation_reason")
 
 
 class PreparationForm(RowForm):
-    """What was in the bag; in an arm without cells the cells stay empty or zero."""
+    """The facts of the product; in an arm without cells, donor and cells are not required."""
 
     asked_in_order = (
         "lot", "bag", "donor_code", "thawed", "viable_cells", "viability_percent", "dose_deviation_reason",
@@ -55,9 +56,9 @@ class PreparationForm(RowForm):
         if product is None:
             return {}
         return {name: getattr(product, name) for name in TEXTS} | {
-            "viable_cells": said_number(millions(product.viable_cells)),
-            "viability_percent": said_number(product.viability_percent),
-            "thawed": said_moment(product.thawed),
+            "viable_cells": shown_number(millions(product.viable_cells)),
+            "viability_percent": shown_number(product.viability_percent),
+            "thawed": shown_moment(product.thawed),
         }
 
     def version(self) -> int:
@@ -86,7 +87,7 @@ class PreparationForm(RowForm):
 
     @property
     def dose(self) -> DoseBox:
-        """Return the dose of the cells that stand in the form, typed or stored."""
+        """Return the dose box for the cells in the form, typed or stored."""
         return typed_dose(self.row, self["viable_cells"].value() or "")
 
     def around(self, row: Any) -> dict[str, Any]:
@@ -102,7 +103,7 @@ class PreparationForm(RowForm):
 
 
 def typed_dose(row: Infusion, text: str) -> DoseBox:
-    """Return the dose of typed millions of cells; a number that cannot be read is told in a sentence."""
+    """Return the dose box for typed 10⁶ cells; its `problem` is the message for an unreadable number."""
     field = MeasureField(unit="×10⁶", places=6, required=False)
     try:
         return dose_box(row, whole_cells(field.clean(text)))
@@ -111,5 +112,5 @@ def typed_dose(row: Infusion, text: str) -> DoseBox:
 
 
 def whole_cells(number: Decimal | None) -> Decimal | None:
-    """Return millions as cells, exactly."""
+    """Return 10⁶ cells as whole cells, exactly."""
     return number * MILLION if number is not None else None

@@ -1,4 +1,4 @@
-"""Pages of the product of one infusion. In a masked trial no blinded role reaches them, whatever the arm."""
+"""Pages of the product of one infusion. In a masked trial blinded roles are refused, whatever the arm."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -14,7 +14,7 @@ from trials.reader import reader_language
 
 @trial_page(see=P.SEE_TREATMENT, change=P.PREPARE_PRODUCT)
 def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Show the product of an infusion with its dose; the cell laboratory records or amends it."""
+    """Show the product of an infusion with its dose; record or amend it."""
     row = infusion_of(request, code, number)
     arm = arm_of(row.patient)
     context = {
@@ -41,7 +41,7 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 @trial_page(see=None, change=P.PREPARE_PRODUCT)
 def dose(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Say what dose the typed cells are. Stores nothing; an unfinished number is told in a sentence."""
+    """Render the dose box for the typed cells, or the message for an unreadable number. Stores nothing."""
     row = infusion_of(request, code, number)
     box = typed_dose(row, request.POST.get("viable_cells", ""))
     return render(request, "dosing/_dose.html", {"dose": box})

@@ -1,10 +1,10 @@
-"""Permuted blocks from a seed: a list that anybody can make again from what is documented (RND-01).
+"""Permuted blocks from a seed: anybody can generate the list again from its documented parameters (RND-01).
 
 Algorithm `permuted-blocks-1`: for each stratum a Mersenne Twister (Python's `random.Random`, version 2 seeding) is
-seeded with the text `seed|stratum`. Blocks follow one another until there are enough places: the size of a block is
-drawn with `randrange` among the sizes in ascending order; the block holds each arm in the protocol's ratio, arms in
-alphabetical order; it is permuted by Fisher and Yates from the last place down, each draw by `randrange`. Neither
-`shuffle` nor `choice` is used, whose inner workings may change between versions of Python. No Django.
+seeded with the text `seed|stratum`. Blocks follow one another until there are enough positions. The size of a block
+is drawn with `randrange` among the sizes in ascending order. The block contains each arm in the protocol's ratio, arms
+in alphabetical order, and is permuted by Fisher–Yates from the last position down, each draw by `randrange`. `shuffle`
+and `choice` are not used, because their implementation may change between versions of Python. No Django.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ ALGORITHM = "permuted-blocks-1"
 
 @dataclass(frozen=True, slots=True)
 class ListPosition:
-    """One place of the list: position from 1 in its stratum, number of its block from 1, and the arm."""
+    """One position of the list: number in its stratum and number of its block, both from 1, and the arm."""
 
     stratum: str
     position: int
@@ -27,9 +27,10 @@ class ListPosition:
 def permuted_blocks(
     *, seed: str, stratum: str, size: int, block_sizes: Sequence[int], ratio: Mapping[str, int]
 ) -> list[ListPosition]:
-    """Return at least `size` places of one stratum, whole blocks only.
+    """Return at least `size` positions of one stratum, in whole blocks.
 
-    Raises ValueError when a block size is not a multiple of the sum of the ratio, or there is no seed.
+    Raises ValueError without a seed, a positive size or a positive ratio, and for a block size that is not a multiple
+    of the sum of the ratio.
     """
     whole = sum(ratio.values())
     if not seed or size < 1 or whole < 1 or any(share < 1 for share in ratio.values()):

@@ -1,4 +1,4 @@
-"""When infusions are due: planned from the day of inclusion, moved when the one before was given."""
+"""The schedule of infusions: planned from the day of inclusion, moved after each infusion given."""
 
 from datetime import date
 from typing import Any
@@ -8,19 +8,20 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
+from audit.stored_text import StoredText, say
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from protocol.document.design import Dosing
 from protocol.document.schedule import first_infusion_window, infusion_window
 from protocol.values.moments import Moment
-from trials.reader import reader_language
+from trials.reader import shown_day, shown_moment
 
 State = Infusion.State
 Days = tuple[date, date]
 
 
 def plan_infusions(*, patient: Patient, by: User) -> None:
-    """Plan every infusion of the protocol from the day of inclusion; each one follows the one before."""
+    """Store every infusion of the protocol as planned, with windows counted from the day of inclusion."""
     dosing = patient.protocol.rules.dosing
     if dosing is None:
         return
@@ -41,7 +42,7 @@ def _visit(patient: Patient, number: int) -> Visit | None:
 
 
 def plan_again(patient: Patient, by: User) -> None:
-    """Move the windows of the infusions that are still planned, after what was given."""
+    """Move the windows of planned infusions to the days allowed after those given. The trail names the system."""
     with acting(user=by, system="schedule"):
         for row, window in windows(patient):
             if row.state == State.PLANNED and (row.window_from, row.window_to) != window:
@@ -50,9 +51,9 @@ def plan_again(patient: Patient, by: User) -> None:
 
 
 def windows(patient: Patient) -> list[tuple[Infusion, Days]]:
-    """Return the infusions in their order, each with the days the protocol allows for it. One query.
+    """Return the infusions by number, each with the first and last day the protocol allows for it. One query.
 
-    After an infusion that was given the days are counted from it, else from the days planned.
+    The days are counted from the infusion before: from the day it was given, else from its own window.
     """
     dosing = patient.protocol.rules.dosing
     if dosing is None or patient.enrolled_on is None:
@@ -74,22 +75,23 @@ def _next(dosing: Dosing, allowed: Days, given: date | None) -> Days:
 
 
 def given_on(infusion: Infusion, patient: Patient) -> date | None:
-    """Return the day on which an infusion was given, on the clock of the site."""
+    """Return the day on which an infusion was given, in the time zone of the site; None if it was not given."""
     if infusion.state != State.GIVEN or infusion.started_at is None:
         return None
+    # The day at the site: in UTC an infusion shortly after midnight would fall on the day before.
     return infusion.started_at.astimezone(patient.trial.zone).date()
 
 
 def given_days(patient: Patient) -> dict[int, date]:
-    """Return by number the days of the infusions that were given. One query."""
+    """Return by number the days of the infusions given. One query."""
     rows = Infusion.objects.filter(patient=patient, state=State.GIVEN)
     return {row.number: day for row in rows if (day := given_on(row, patient)) is not None}
 
 
 def timing_errors(patient: Patient, row: Infusion, day: date, reason: str) -> dict[str, str]:
-    """Return what the protocol's days say of giving this infusion on a day; a reason makes it a deviation.
+    """Return by field why the infusion cannot be given on a day: outside its window, without a reason (deviation).
 
-    A day that puts an infusion given later outside its own days is refused until that one has its reason.
+    A day that moves the following infusion, already given, outside its window is refused until that has a reason.
     """
     dosing = patient.protocol.rules.dosing
     if dosing is None:
@@ -106,11 +108,11 @@ def _outside(day: date, allowed: Days) -> str:
     text = _(
         "The protocol allows %(first)s to %(last)s. Say why it was given on %(day)s: this is a deviation."
     )
-    return text % {"first": _said(allowed[0]), "last": _said(allowed[1]), "day": _said(day)}
+    return text % {"first": shown_day(allowed[0]), "last": shown_day(allowed[1]), "day": shown_day(day)}
 
 
 def _breaks(dosing: Dosing, patient: Patient, following: Infusion, day: date) -> str:
-    """Return why the infusion after this one would not fit any more, or nothing."""
+    """Return the message why the following infusion would be outside its window, else an empty text."""
     given = given_on(following, patient)
     if given is None or following.timing_deviation_reason or dosing.interval_days is None:
         return ""
@@ -120,12 +122,13 @@ def _breaks(dosing: Dosing, patient: Patient, following: Infusion, day: date) ->
     text = _(
         "Infusion %(number)d, on %(day)s, would be outside %(first)s to %(last)s: give its reason first."
     )
-    told = {"number": following.number, "day": _said(given), "first": _said(first), "last": _said(last)}
+    told = {
+        "number": following.number,
+        "day": shown_day(given),
+        "first": shown_day(first),
+        "last": shown_day(last),
+    }
     return text % told
-
-
-def _said(day: date) -> str:
-    return Moment.from_date(day).display(reader_language())
 
 
 def refuse_before_the_one_before(row: Infusion) -> None:
@@ -139,7 +142,7 @@ def refuse_before_the_one_before(row: Infusion) -> None:
 
 
 def order_errors(row: Infusion, started: Moment, ended: Moment) -> dict[str, str]:
-    """Return which infusion this one would overlap or overtake."""
+    """Return by field the message that this infusion overlaps another or breaks the order. One query."""
     given = Infusion.objects.filter(patient=row.patient_id, state=State.GIVEN).exclude(pk=row.pk)
     for other in given:
         if other.started_at is None or other.ended_at is None:
@@ -153,18 +156,17 @@ def order_errors(row: Infusion, started: Moment, ended: Moment) -> dict[str, str
 
 def _overlap(other: Infusion) -> str:
     text = _("Infusion %(number)d was given from %(start)s to %(end)s: the order does not fit.")
-    language = reader_language()
-    start, end = (Moment.from_iso(at).display(language) for at in (other.started, other.ended))
+    start, end = shown_moment(other.started), shown_moment(other.ended)
     return text % {"number": other.number, "start": start, "end": end}
 
 
 def on_patient_enrolled(sender: Any, *, patient: Patient, by: User, **kwargs: Any) -> None:
-    """Plan the infusions inside the transaction of the inclusion."""
+    """Plan the infusions, inside the transaction of the inclusion."""
     plan_infusions(patient=patient, by=by)
 
 
 def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **kwargs: Any) -> None:
-    """Plan the infusions by the version to which the patient was moved, unless they have begun."""
+    """Plan the infusions by the patient's new protocol version, unless an infusion or a weight is recorded."""
     dosing = patient.protocol.rules.dosing
     rows = list(Infusion.objects.select_for_update().filter(patient=patient).order_by("number"))
     if patient.enrolled_on is None or dosing is None:
@@ -182,5 +184,5 @@ def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **
     plan_again(patient, by)
 
 
-def _not_planned(patient: Patient) -> str:
-    return _("Version %(version)s of the protocol does not plan it.") % {"version": patient.protocol.version}
+def _not_planned(patient: Patient) -> StoredText:
+    return say("dosing.not_planned", version=patient.protocol.version)

@@ -1,4 +1,7 @@
-"""What is told inside the transaction in which an infusion was recorded or amended."""
+"""The signal of the dosing room, sent inside the transaction that records or amends an infusion.
+
+It is also sent for a recorded weight and for an infusion marked as not given.
+"""
 
 from django.dispatch import Signal
 

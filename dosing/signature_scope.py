@@ -1,4 +1,4 @@
-"""What a signature on the casebook covers of the infusions: only what both arms share."""
+"""The content of infusions that a casebook signature covers: the bedside facts, which both arms share."""
 
 from typing import Any
 
@@ -7,5 +7,5 @@ from patients.models import Patient
 
 
 def infusions(sender: type[Patient], patient: Patient, **_: Any) -> dict[str, Any]:
-    """Return every infusion of the patient at the bedside."""
+    """Return the bedside facts of every infusion of the patient. One query."""
     return {"infusions": list(Infusion.objects.filter(patient=patient).order_by("number").values(*BEDSIDE))}

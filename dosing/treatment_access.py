@@ -1,4 +1,4 @@
-"""Who read the treatment of a masked trial: every such page leaves an event that only the unblinded read (AUD-08)."""
+"""Access events for pages that show the treatment of a masked trial, visible to unblinded roles only (AUD-08)."""
 
 from audit import events
 from patients.models import Patient
@@ -7,7 +7,7 @@ from trials.permissions import Permission
 
 
 def note_treatment_read(request: TrialRequest, *, page: str, patient: Patient | None = None) -> None:
-    """Record that this person was shown product or arm; nothing in an open trial, where everybody knows."""
+    """Record that the person was shown a product or an arm. Nothing is recorded in an open trial, or for a POST."""
     if not request.trial.masked or request.method != "GET":
         return
     events.record(

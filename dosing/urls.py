@@ -1,4 +1,4 @@
-"""Addresses of the dosing room."""
+"""Addresses of infusions, preparations and the allocation list."""
 
 from django.urls import path
 

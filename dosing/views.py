@@ -1,4 +1,4 @@
-"""Pages of one infusion at the bedside: read, weigh, record, amend, not given. The same in both arms."""
+"""Pages of one infusion at the bedside: weight, record, amendment, not given. The same in both arms."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +12,19 @@ from django.utils.translation import gettext as _
 from accounts.kept_forms import kept_data
 from dosing.administration import infusion_obstacle
 from dosing.conflicts import StaleInfusion
-from dosing.dose_box import dose_box
+from dosing.dose_comparison import dose_box
 from dosing.forms import BedsideForm, NotGivenForm, WeightForm
 from dosing.labels import infusion_facts, product_facts, status_tag, window_words
 from dosing.models import Infusion, Preparation
-from dosing.row_forms import RowForm
 from dosing.treatment_access import note_treatment_read
-from patients.views.steps import patient_of
+from dosing.versioned_forms import RowForm
+from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
 
 def infusion_of(request: TrialRequest, code: str, number: int) -> Infusion:
-    """Return an infusion of this trial with its patient, or answer 404 as for one that does not exist."""
+    """Return an infusion of this trial with its patient. Raises Http404 if there is none, or it is not visible."""
     patient = patient_of(request, code)
     row: Infusion = get_object_or_404(
         Infusion.objects.visible_to(request.user), patient=patient, number=number
@@ -34,7 +34,7 @@ def infusion_of(request: TrialRequest, code: str, number: int) -> Infusion:
 
 
 def infusion_address(row: Infusion, name: str = "dosing:infusion") -> str:
-    """Return the address of a page of the infusion."""
+    """Return the address of a page of the infusion; `name` is the URL name."""
     return reverse(name, args=[row.patient.trial.slug, row.patient.code, row.number])
 
 
@@ -47,10 +47,10 @@ def row_page(
     done: str,
     around: Callable[[Infusion], dict[str, Any]],
 ) -> HttpResponse:
-    """Show a form on a row; on POST carry out its verb and go on, or show it again.
+    """Render a form on a row; on POST save it and redirect to `done`, or render it again.
 
-    422: with what is refused beside its field. 409: the row was changed meanwhile, both values are shown. What was
-    saved twice by a double click is saved once.
+    422: errors beside their fields. 409: the row was changed since the page was made; both values are shown. A double
+    click saves once. around: returns further template context for the current row.
     """
     form = make(request.POST if request.method == "POST" else kept_data(request))
     context: dict[str, Any] = {}
@@ -64,6 +64,7 @@ def row_page(
         except StaleInfusion as stale:
             form, status = form.again(stale.row), 409
             context = {"differences": form.differences(), "changed": last_change(stale.row)}
+            # Nothing differs: the second of two clicks sent what the first has saved.
             if not context["differences"]:
                 return redirect(done)
     context |= {"form": form, "infusion": form.row, "patient": row.patient, **around(form.row)}
@@ -71,13 +72,13 @@ def row_page(
 
 
 def last_change(row: Infusion | Preparation) -> Any:
-    """Return the last row of the trail of what is stored now, None where nothing is stored."""
+    """Return the newest history row of a stored row, None if nothing is stored. One query."""
     return row.history.order_by("-history_id").first() if row.pk else None
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.RECORD_INFUSION)
 def infusion(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Show what was recorded of an infusion; record or amend it."""
+    """Show an infusion; record or amend it."""
     row = infusion_of(request, code, number)
     context = shown(request, row)
     if request.method != "POST" and not context["editing"]:
@@ -93,7 +94,7 @@ def infusion(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 
 def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
-    """Return what the page of an infusion shows beside the form; the product only to those who may know it."""
+    """Return the template context of an infusion's page, the product only for readers who may know the treatment."""
     may_record = request.access.may(P.RECORD_INFUSION)
     problem = infusion_obstacle(row) if may_record else ""
     open_now = may_record and not problem
@@ -114,9 +115,9 @@ def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
 
 
 def product_card(request: TrialRequest, row: Infusion) -> dict[str, Any]:
-    """Return product and dose box of an infusion. Only for those who may know the treatment (CEL-18).
+    """Return product and dose box of an infusion as template context. Never for a blinded reader (CEL-18).
 
-    In a masked trial it leaves an event that it was read (AUD-08).
+    In a masked trial an access event is recorded (AUD-08).
     """
     note_treatment_read(request, page="product", patient=row.patient)
     rows = Preparation.objects.visible_to(request.user).filter(infusion=row).select_related("prepared_by")
@@ -145,7 +146,7 @@ def weight(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 @trial_page(see=P.RECORD_INFUSION, change=P.RECORD_INFUSION)
 def not_given(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Record that an infusion was not given, and why."""
+    """Record that an infusion was not given, with the reason."""
     row = infusion_of(request, code, number)
     return row_page(
         request,

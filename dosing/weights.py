@@ -1,4 +1,7 @@
-"""The weight of the day against what is already known: offered, never filled in; a jump is confirmed (CEL-09)."""
+"""The weight of the day compared with earlier weights: a large change needs a confirmation (CEL-09).
+
+Earlier weights are offered, never filled in.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,18 +12,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from dosing.dose import changed_too_much, is_possible_weight, is_usual_weight
-from dosing.labels import said_number
 from dosing.models import Infusion
 from patients.casebook.casebook import day_of
 from patients.models import Patient, Record
 from protocol.values.moments import Moment
 from protocol.values.parsing import decimal
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_number
 
 
 @dataclass(frozen=True, slots=True)
 class KnownWeight:
-    """A weight in kg that another form or infusion holds, the day it is from, and where it stands in words."""
+    """A weight in kg from another form or infusion, its day, and its source as text."""
 
     kg: Decimal
     on: date
@@ -28,15 +30,16 @@ class KnownWeight:
 
     @property
     def shown(self) -> str:
-        """The weight as it is read: what a conversion from pounds leaves behind two decimals is not measured."""
+        """Return the weight as text, at most two decimals: further ones come from a unit conversion."""
         hundredths = self.kg.quantize(Decimal("0.01"))
-        return said_number(self.kg if self.kg == hundredths else hundredths)
+        return shown_number(self.kg if self.kg == hundredths else hundredths)
 
 
 def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | None:
-    """Return the latest weight known up to a day (default: any) beside that of this infusion. Two queries.
+    """Return the latest weight up to a day (default: any day) from forms and other infusions, or None. Two queries.
 
-    Of one day, the weight of an infusion comes before that of the protocol's weight item, and that before any other.
+    On the same day the weight of an infusion is preferred to that of the protocol's dosing item, and that to the one of
+    the patient's profile.
     """
     found = [*_captured(infusion.patient), *_infused(infusion)]
     fit = [weight for weight in found if until is None or weight.on <= until]
@@ -54,7 +57,7 @@ def _captured(patient: Patient) -> Iterator[KnownWeight]:
         day = day_of(record.visit) if record.visit else None
         if kg is not None and day is not None:
             title = rules.form(record.form).title.in_language(reader_language())
-            yield KnownWeight(kg, day, f"{title}, {_said(day)}")
+            yield KnownWeight(kg, day, f"{title}, {shown_day(day)}")
 
 
 def _infused(infusion: Infusion) -> Iterator[KnownWeight]:
@@ -62,12 +65,12 @@ def _infused(infusion: Infusion) -> Iterator[KnownWeight]:
     for other in others.exclude(weight_kg=None).exclude(weight_measured=""):
         day = Moment.from_iso(other.weight_measured).date
         if other.weight_kg is not None and day is not None:
-            named = {"number": other.number, "day": _said(day)}
+            named = {"number": other.number, "day": shown_day(day)}
             yield KnownWeight(other.weight_kg, day, _("Infusion %(number)d, %(day)s") % named)
 
 
 def weight_errors(infusion: Infusion, kg: Decimal, measured: Moment, confirmation: str) -> dict[str, str]:
-    """Return by field what is wrong with a weight in kg: impossible, unlikely without a word, or to come."""
+    """Return by field why a weight in kg is refused: impossible, in the future, or unlikely without confirmation."""
     errors: dict[str, str] = {}
     if measured.precision != "minute":
         errors["weight_measured"] = _("Enter the day and the time of the weighing.")
@@ -86,14 +89,14 @@ def _doubt(infusion: Infusion, kg: Decimal, measured: Moment) -> str:
     last = last_weight(infusion, measured.date)
     if last is not None and changed_too_much(kg, last.kg):
         text = _("The weight was %(last)s kg (%(source)s). If %(now)s kg is right, say how you made sure.")
-        return text % {"last": last.shown, "source": last.source, "now": f"{kg:f}"}
+        return text % {"last": last.shown, "source": last.source, "now": shown_number(kg)}
     if not is_usual_weight(kg):
-        return _("%(now)s kg is unusual. If it is right, say how you made sure.") % {"now": f"{kg:f}"}
+        return _("%(now)s kg is unusual. If it is right, say how you made sure.") % {"now": shown_number(kg)}
     return ""
 
 
 def age_errors(patient: Patient, measured: Moment, started: Moment) -> dict[str, str]:
-    """Return why a weight cannot have decided a dose: measured after the start, or too long before it."""
+    """Return by field why a weight is not valid for the dose: measured after the start, or too long before it."""
     dosing = patient.protocol.rules.dosing
     oldest = timedelta(hours=dosing.weight_max_age_hours if dosing else 24)
     if measured.earliest > started.earliest:
@@ -105,7 +108,3 @@ def age_errors(patient: Patient, measured: Moment, started: Moment) -> dict[str,
         text = _("At the start the weight was older than %(hours)d hours. Weigh again.")
         return {"weight_measured": text % {"hours": hours}}
     return {}
-
-
-def _said(day: date) -> str:
-    return Moment.from_date(day).display(reader_language())

@@ -1,4 +1,4 @@
-"""What a person asks for: a casebook, a case report form, a monitoring visit report."""
+"""Forms for requesting a document: casebook, case report form, monitoring visit report."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 from exports.models import Document
 from patients.models import Patient
-from trials.date_fields import DayField
+from trials.date_fields import DayField, on_clock_of
 from trials.models import ProtocolVersion, Trial
 
 Kind = Document.Kind
 
 
 class DocumentForm(forms.Form):
-    """One of the forms of the page; `kind` tells which was sent."""
+    """Base of the forms of the documents page. `kind` tells which form was sent."""
 
     kind = forms.ChoiceField(widget=forms.HiddenInput)
     kinds: tuple[Kind, ...] = ()
@@ -26,10 +26,10 @@ class DocumentForm(forms.Form):
         self.offer()
 
     def offer(self) -> None:
-        """Fill the choices of the trial."""
+        """Set the choices that depend on the trial."""
 
     def asked(self) -> dict[str, Any]:
-        """Return what is asked for, as `ask_for` takes it."""
+        """Return the cleaned values as arguments of `ask_for`."""
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
 
 
@@ -50,7 +50,7 @@ class CasebookForm(DocumentForm):
         self.fields["patient"].queryset = Patient.objects.filter(trial=self.trial).order_by("number")  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse one patient in a zip of all."""
+        """Refuse a single patient for “one PDF per patient”."""
         told = super().clean() or {}
         if told.get("kind") == Kind.CASEBOOKS and told.get("patient"):
             raise forms.ValidationError(_("One PDF per patient is for all patients: choose “All patients”."))
@@ -58,7 +58,7 @@ class CasebookForm(DocumentForm):
 
 
 class CrfForm(DocumentForm):
-    """The forms of a protocol version on paper."""
+    """The forms of a protocol version, blank or annotated."""
 
     kinds = (Kind.BLANK_CRF, Kind.ANNOTATED_CRF)
     protocol = forms.ModelChoiceField(
@@ -66,24 +66,23 @@ class CrfForm(DocumentForm):
     )
 
     def offer(self) -> None:
-        """Offer the versions of the trial, the newest first."""
+        """Offer the protocol versions, the newest first."""
         field: Any = self.fields["protocol"]
         field.queryset = self.trial.versions.order_by("-effective_from", "-pk")
         field.label_from_instance = lambda row: row.version
 
 
 class VisitReportForm(DocumentForm):
-    """What was verified and asked in some days."""
+    """The monitoring visit report of a period."""
 
     kinds = (Kind.VISIT_REPORT,)
     kind = forms.ChoiceField(widget=forms.HiddenInput, initial=Kind.VISIT_REPORT.value)
-    since = DayField(label=_("From"), zone="UTC")
-    until = DayField(label=_("To"), zone="UTC")
+    since = DayField(label=_("From"))
+    until = DayField(label=_("To"))
 
     def offer(self) -> None:
-        """Read days on the clock of the site."""
-        for name in ("since", "until"):
-            self.fields[name].zone = self.trial.rules.trial.site.time_zone  # type: ignore[attr-defined]
+        """Set the site's time zone."""
+        on_clock_of(self, self.trial.rules.trial.site.time_zone)
 
     def clean(self) -> dict[str, Any]:
         """Refuse a period that ends before it begins."""

@@ -1,16 +1,14 @@
-"""Asking for a document: stored, registered and handed to a worker in one step."""
+"""Request a document: store the request, register it and enqueue the task, in one transaction."""
 
 from datetime import date
 
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from exports.documents import HOLDS_DATA, NEEDED, register
 from exports.models import Document
 from exports.tasks import make_document
 from patients.models import Patient
-from trials.access import Access
+from trials.access import Access, role_refused
 from trials.models import ProtocolVersion
 from trials.reader import reader_language
 
@@ -25,12 +23,10 @@ def ask_for(
     since: date | None = None,
     until: date | None = None,
 ) -> Document:
-    """Ask for a document as the person of this access. Raises PermissionDenied without the right to its content."""
+    """Request a document. Raises PermissionDenied if the user may not read its content."""
     needed = NEEDED[Document.Kind(kind)]
     if not access.may(needed):
-        raise PermissionDenied(
-            _("Your role in this trial, %(role)s, does not allow this.") % {"role": access.role.title}
-        )
+        raise role_refused(access)
     row = Document.objects.create(
         trial=access.trial,
         patient=patient,
@@ -43,5 +39,6 @@ def ask_for(
         asked_by=access.user,
     )
     register(row, "started")
+    # The task is a database row: if the transaction is rolled back, no worker looks for a missing document.
     make_document.enqueue(str(row.pk))
     return row

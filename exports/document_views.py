@@ -1,4 +1,4 @@
-"""Asking for documents, watching them being made, taking them away."""
+"""Pages for requesting a document, following its progress and downloading it."""
 
 from typing import Any
 from uuid import UUID
@@ -19,9 +19,10 @@ from trials.permissions import Permission as P
 SHOWN = 30
 
 
+# Each kind of document needs a permission of its own, which `ask_for` checks.
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
 def documents(request: TrialRequest) -> HttpResponse:
-    """Offer the documents that this person may have and list those that were asked for; on POST ask for one."""
+    """Show the documents that this user may request and those requested. A POST requests one."""
     sent = sent_form(request) if request.method == "POST" else None
     if sent is not None and sent.is_valid():
         row = ask_for(access=request.access, **sent.asked())
@@ -30,7 +31,7 @@ def documents(request: TrialRequest) -> HttpResponse:
 
 
 def sent_form(request: TrialRequest) -> DocumentForm:
-    """Return the form that was sent. Raises BadRequest for a kind that no form offers."""
+    """Return the form that was sent. Raises BadRequest for an unknown kind."""
     kind = request.POST.get("kind", "")
     for form in FORMS:
         if kind in form.kinds:
@@ -39,7 +40,7 @@ def sent_form(request: TrialRequest) -> DocumentForm:
 
 
 def _page(request: TrialRequest, sent: DocumentForm | None) -> dict[str, Any]:
-    """Return what the page shows; an unreadable form keeps what was typed. Six queries."""
+    """Return the template context. An invalid form keeps its input. Six queries."""
     access = request.access
 
     def form(which: type[DocumentForm], **initial: str) -> DocumentForm | None:
@@ -59,7 +60,7 @@ def _page(request: TrialRequest, sent: DocumentForm | None) -> dict[str, Any]:
 
 @trial_page(see=P.SEE_TRIAL)
 def asked(request: TrialRequest, document: UUID) -> HttpResponse:
-    """Show how far a document is, as a fragment to htmx; with its file when it is ready."""
+    """Show the progress of a document, and its file when ready. For htmx, only the fragment."""
     row = readable(request, document)
     fragment = getattr(request, "htmx", False)
     template = "exports/_document_state.html" if fragment else "exports/document.html"
@@ -68,7 +69,7 @@ def asked(request: TrialRequest, document: UUID) -> HttpResponse:
 
 @trial_page(see=P.SEE_TRIAL)
 def document_file(request: TrialRequest, document: UUID) -> HttpResponseBase:
-    """Send the file to those who may read it; taking it is registered (PRV-04)."""
+    """Send the file to users who may read it, and register the download (PRV-04)."""
     row = readable(request, document)
     if not row.is_there or not request.access.may(NEEDED[Document.Kind(row.kind)]):
         raise Http404
@@ -82,6 +83,6 @@ def document_file(request: TrialRequest, document: UUID) -> HttpResponseBase:
 
 
 def readable(request: TrialRequest, key: UUID) -> Document:
-    """Return a document this person may know of; any other is 404 as one that does not exist (SEC-02)."""
+    """Return a document that this user may know of. Raises Http404 for any other (SEC-02)."""
     rows = Document.objects.readable_by(request.access)
     return get_object_or_404(rows.select_related("patient", "protocol", "asked_by", "trial"), pk=key)

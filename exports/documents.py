@@ -1,4 +1,4 @@
-"""Making a document that was asked for: acted for the person, sealed, registered with its hash (CTL-03)."""
+"""Generate requested documents: with the requester's rights, after a seal, registered with their hash (CTL-03)."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 
 from audit import events, seals
 from audit.context import acting, set_role
 from audit.seals import SealBroken
+from audit.stored_text import Text, say
 from exports.models import STALLED_AFTER, Document, documents_storage
 from exports.paper.audience import Audience
 from exports.paper.casebook import write_casebook, write_casebooks
@@ -28,7 +28,7 @@ from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission as P
 
 Kind, State = Document.Kind, Document.State
-# What a person must be allowed to read on pages to have it on paper.
+# Permission that each document needs: the one that its content needs on the pages.
 NEEDED = {
     Kind.CASEBOOK: P.SEE_TRAIL,
     Kind.CASEBOOKS: P.SEE_TRAIL,
@@ -44,25 +44,33 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Copy:
-    """What is copied: which document of which patients, for whom; `by` and `title` are in words."""
+    """A document to be written: its kind, patients and readers. `by` is a text."""
 
     kind: str
     audience: Audience
     codes: list[str]
     by: str
-    title: str
+    title: Text
     protocol: ProtocolVersion | None = None
     since: date | None = None
     until: date | None = None
 
     @property
     def holds_data(self) -> bool:
-        """Tell whether anything of patients is in it."""
+        """Return whether the document contains patient data."""
         return self.kind in HOLDS_DATA
 
 
 def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: int | None = None) -> str:
-    """Write the file and return the SHA-256 of its data. Raises NotPrinted."""
+    """Write the file in the language of its audience and return the SHA-256 of its data.
+
+    Raises NotPrinted if that fails.
+    """
+    with translation.override(copy.audience.language):
+        return _write(copy, out, progress, most)
+
+
+def _write(copy: Copy, out: Path, progress: Progress, most: int | None) -> str:
     at = timezone.now()
     making = Making(at=at, at_words=copy.audience.instant(at), by=copy.by)
     told: dict[str, Any] = {"audience": copy.audience, "making": making, "out": out}
@@ -79,19 +87,20 @@ def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: i
 
 
 def register(row: Document, stage: str, **told: Any) -> None:
-    """Record in the register of exports that a document was asked for, made or taken (CTL-03)."""
+    """Record in the register of exports that a document was requested, made or downloaded (CTL-03)."""
     about = {"purpose": row.title, "format": row.kind, "treatment": row.treatment, "stage": stage, **told}
     _register(row.trial, about, patient_id=row.patient_id)
 
 
 def register_copy(copy: Copy, stage: str, **told: Any) -> None:
-    """Record in the register of exports that a command made a document (CTL-03)."""
+    """Record in the register of exports that a command wrote a document (CTL-03)."""
     treatment = copy.audience.sees_treatment and copy.holds_data
     about = {"purpose": copy.title, "format": copy.kind, "treatment": treatment, "stage": stage, **told}
     _register(copy.audience.trial, about)
 
 
 def _register(trial: Trial, about: dict[str, Any], patient_id: int | None = None) -> None:
+    # A blinded user must not even learn that a document with the treatment exists.
     see = str(P.SEE_TREATMENT) if trial.masked and about["treatment"] else ""
     events.record(
         kind=events.AccessKind.EXPORTED, trial_id=trial.pk, patient_id=patient_id, detail=about, see=see
@@ -99,27 +108,30 @@ def _register(trial: Trial, about: dict[str, Any], patient_id: int | None = None
 
 
 def make(key: str) -> None:
-    """Make the document with this id, as the person who asked for it and with the rights they have now.
+    """Generate the document with this id, with the requester's present rights.
 
-    Whatever goes wrong is told on its page. Does nothing when it was made already or is being made.
+    An error is stored and shown on the document's page. Does nothing if another worker has begun.
     """
     row = Document.objects.select_related("trial__protocol", "patient", "protocol", "asked_by").get(pk=key)
     if not _begin(row):
         return
     with (
+        # `_make` sets the role from the requester's present rights.
         acting(user=row.asked_by, system="documents", role="", origin="task"),
         translation.override(row.language),
     ):
         try:
             _make(row)
         except (NotPrinted, SealBroken) as refused:
-            _fail(row, str(refused))
+            _fail(row, refused.args[0])
         except Exception:
-            _fail(row, _("Something went wrong while this was made. The administrator finds it in the log."))
+            # The page shows this; raising again makes the worker log the traceback.
+            _fail(row, say("document.broke"))
             raise
 
 
 def _begin(row: Document) -> bool:
+    # One conditional UPDATE: if two workers get the same task, only one of them changes the row.
     taken = Document.objects.filter(pk=row.pk, state=State.WAITING)
     return bool(taken.update(state=State.WORKING, touched_at=timezone.now(), progress=1))
 
@@ -127,7 +139,7 @@ def _begin(row: Document) -> bool:
 def _make(row: Document) -> None:
     access = access_to(user=row.asked_by, slug=row.trial.slug)
     if access is None or not row.asked_by.is_active or not access.may(NEEDED[Kind(row.kind)]):
-        raise NotPrinted(_("The person who asked for this has no right to it any more."))
+        raise NotPrinted(say("document.no_right"))
     set_role(access.role.code)
     copy = copy_of(row, access)
     seals.seal(reason="document")
@@ -141,7 +153,7 @@ def _make(row: Document) -> None:
 
 
 def copy_of(row: Document, access: Access) -> Copy:
-    """Return what is copied for a document, blinded as its asker is now. One query when it is all patients."""
+    """Return the copy to write, blinded like its requester is now. One query for all patients."""
     codes = [row.patient.code] if row.patient else codes_of(row.trial)
     return Copy(
         kind=row.kind,
@@ -156,12 +168,15 @@ def copy_of(row: Document, access: Access) -> Copy:
 
 
 def codes_of(trial: Trial) -> list[str]:
-    """Return the subject codes of a trial in their order."""
+    """Return the subject codes of a trial in order."""
     return list(trial.patients.order_by("number").values_list("code", flat=True))
 
 
 def _teller(row: Document) -> Progress:
-    """Return how progress is told: outside every transaction, at most once per per cent."""
+    """Return a function that stores the progress, at most once per percent.
+
+    Call it outside `snapshot()`: its transaction is read-only on PostgreSQL.
+    """
     told = [0]
 
     def tell(done: int) -> None:
@@ -182,19 +197,20 @@ def _finish(row: Document, copy: Copy, name: str, size: int, sha256: str, data_s
     register(row, "finished", sha256=sha256, data_sha256=data_sha256)
 
 
-def _fail(row: Document, error: str) -> None:
+def _fail(row: Document, error: Text) -> None:
     Document.objects.filter(pk=row.pk).update(
         state=State.FAILED, error=error, finished_at=timezone.now(), touched_at=timezone.now()
     )
 
 
 def forget(*, now: datetime) -> tuple[int, int]:
-    """Delete the files whose time is over and give up what stalled; return how many of each."""
+    """Delete expired files and mark stalled documents as failed. Return the number of each."""
     old = now - timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
     storage, forgotten = documents_storage(), 0
     for row in Document.objects.filter(state=State.READY, finished_at__lte=old):
+        # Before the row is changed: if this fails, the row still names the file and the next run deletes it.
         storage.delete(row.file)
         forgotten += Document.objects.filter(pk=row.pk).update(state=State.FORGOTTEN, touched_at=now)
     stalled = Document.objects.filter(state=State.WORKING, touched_at__lte=now - STALLED_AFTER)
-    error = _("The worker stopped before this was finished. Ask for it again.")
+    error = say("document.stalled")
     return forgotten, stalled.update(state=State.FAILED, error=error, finished_at=now, touched_at=now)

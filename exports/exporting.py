@@ -1,4 +1,4 @@
-"""The export of a study: sealed, consistent, streamed, and registered with its hash (PRV-04)."""
+"""Export of a study: sealed, from one snapshot, streamed, and registered with its hash (PRV-04)."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,7 +24,7 @@ from trials.permissions import Permission
 
 
 def tables_of(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> Iterator[StudyTable]:
-    """Yield every table of the export, in the order of the archive."""
+    """Yield all tables of the export in archive order."""
     yield from study_tables(trial, sees_treatment=sees_treatment)
     yield from form_tables(trial, sees_files=sees_files)
     yield trail_table(trial, sees_treatment=sees_treatment, sees_files=sees_files)
@@ -40,9 +40,9 @@ def export(
     label: str,
     sees_files: bool = False,
 ) -> Iterator[bytes]:
-    """Seal the trail, register the start, and return the bytes of the zip, with the attached files if they may.
+    """Seal the trail, register the start, and return the bytes of the zip as an iterator.
 
-    When the last byte was taken, row counts and hash are registered too.
+    Row counts and the hash are registered after the last byte is read. Attached files are included with `sees_files`.
     """
     detail = {"purpose": purpose, "format": "csv", "treatment": sees_treatment, "files": sees_files}
     events.record(
@@ -52,6 +52,7 @@ def export(
         detail={**detail, "stage": "started"},
         see=_see(trial, detail),
     )
+    # Before the first byte is sent, so that a broken seal can still be shown as an error.
     seals.seal(reason="export")
     return _pieces(trial, detail, current_actor(), by=by, label=label)
 
@@ -59,7 +60,7 @@ def export(
 def _pieces(
     trial: Trial, detail: dict[str, Any], actor: Actor | None, *, by: User | None, label: str
 ) -> Iterator[bytes]:
-    """Write the archive. Runs while the answer is sent, after the request: the actor is taken along."""
+    """Yield the archive. It runs after the request has ended, so the actor of the request is passed in."""
     at = timezone.now()
     archive, seen = Archive(written_at=at), list[StudyTable]()
     sees_treatment, sees_files = bool(detail["treatment"]), bool(detail["files"])
@@ -72,10 +73,12 @@ def _pieces(
     last = manifest(
         trial=trial, by=label, purpose=detail["purpose"], at=at, unblinded=sees_treatment, tables=seen
     )
+    # One snapshot for all tables: rows of one table never refer to rows that another lacks.
     with snapshot():
         yield from archive.stream(watched(), last, attached_files(trial) if sees_files else ())
     finished = {**detail, "stage": "finished", "sha256": archive.sha256}
     finished["rows"] = {file.name: file.rows for file in archive.files}
+    # After the snapshot, whose transaction is read-only on PostgreSQL. The request and its actor are gone by now.
     with resuming(actor):
         events.record(
             kind=events.AccessKind.EXPORTED,
@@ -87,7 +90,7 @@ def _pieces(
 
 
 def attached_files(trial: Trial) -> Iterator[tuple[str, bytes]]:
-    """Yield place in the archive and bytes of every file that a form holds now. A damaged one is left out."""
+    """Yield (path in the archive, bytes) of every file that a record holds now. Damaged files are omitted."""
     asked = {
         (form.code, item.name): item
         for version in trial.versions.all()
@@ -107,5 +110,5 @@ def attached_files(trial: Trial) -> Iterator[tuple[str, bytes]]:
 
 
 def _see(trial: Trial, detail: dict[str, Any]) -> str:
-    """Return the right needed to know of this export: one with the treatment tells of arms."""
+    """Return the permission needed to see this export in the register. An export with the treatment reveals arms."""
     return str(Permission.SEE_TREATMENT) if trial.masked and detail["treatment"] else ""

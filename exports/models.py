@@ -1,4 +1,4 @@
-"""Documents that were asked for: made by a task, kept for some days, read by those who may."""
+"""Requested documents: made by a task, kept for some days, downloadable by those who may read them."""
 
 import uuid
 from datetime import timedelta
@@ -11,11 +11,13 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.stored_text import StoredText, StoredTextField, say
 from patients.models import Patient
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
 
+# Longer than setting a document may take (LONGEST_SECONDS), during which no progress is stored.
 STALLED_AFTER = timedelta(minutes=20)
 UNNOTICED_AFTER = timedelta(seconds=30)
 
@@ -24,7 +26,7 @@ class DocumentQuerySet(models.QuerySet["Document"]):
     """Documents of a trial."""
 
     def readable_by(self, access: Access) -> "DocumentQuerySet":
-        """Keep those the person asked for, or all with the right to export; the blind stays (SEC-02, BLD-01)."""
+        """Keep the user's own documents, or all for exporters; none with the treatment if blinded (SEC-02, BLD-01)."""
         rows = self.filter(trial=access.trial)
         if not access.may(Permission.EXPORT):
             rows = rows.filter(asked_by=access.user)
@@ -32,7 +34,7 @@ class DocumentQuerySet(models.QuerySet["Document"]):
 
 
 class Document(models.Model):
-    """One document: what was asked for, how far it is, where its file is. Not study data: its making is an event."""
+    """A requested document with its progress and file. It is not study data: events in the trail record it."""
 
     class Kind(models.TextChoices):
         CASEBOOK = "casebook", _("Casebook")
@@ -66,7 +68,7 @@ class Document(models.Model):
     file = models.CharField(max_length=200, blank=True)
     size = models.PositiveBigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True)
-    error = models.TextField(blank=True)
+    error = StoredTextField(blank=True)
 
     objects = DocumentQuerySet.as_manager()
 
@@ -85,55 +87,61 @@ class Document(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return str(self.title)
 
     @property
-    def title(self) -> str:
-        """Return what the document is, with the patient or version. Reads self.patient and self.protocol."""
+    def title(self) -> StoredText:
+        """Return kind and patient or version. Reads self.patient and self.protocol: may cost queries."""
         about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
-        if self.kind == self.Kind.CASEBOOK and not about:
-            return str(_("Casebook of all patients"))
-        return f"{self.get_kind_display()} {about}".strip()
+        return title_of(self.kind, about)
 
     @property
     def working(self) -> bool:
-        """Tell whether the file is still to come."""
+        """Return whether the file is still being made."""
         return self.state in {self.State.WAITING, self.State.WORKING} and not self.stalled
 
     @property
     def stalled(self) -> bool:
-        """Tell whether the worker that began has not been heard of for long."""
+        """Return whether the worker has not reported progress for too long."""
         return self.state == self.State.WORKING and timezone.now() - self.touched_at > STALLED_AFTER
 
     @property
     def unnoticed(self) -> bool:
-        """Tell whether no worker has taken it up although one should have."""
+        """Return whether no worker has started although one should have."""
         return self.state == self.State.WAITING and timezone.now() - self.asked_at > UNNOTICED_AFTER
 
     @property
     def kept_until(self) -> Any:
-        """Return when the file is deleted, or None while there is none."""
+        """Return when the file is deleted, or None if there is no file."""
         kept = timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
         return self.finished_at + kept if self.finished_at and self.state == self.State.READY else None
 
     @property
     def is_there(self) -> bool:
-        """Tell whether the file can be downloaded."""
+        """Return whether the file can be downloaded."""
         return self.kept_until is not None and timezone.now() < self.kept_until
 
     @property
     def extension(self) -> str:
-        """Return how the file's name ends."""
+        """Return the file extension without the dot."""
         return "zip" if self.kind == self.Kind.CASEBOOKS else "pdf"
 
     @property
     def download_name(self) -> str:
-        """Return the name a person gets the file under."""
+        """Return the name of the downloaded file."""
         about = self.patient.code if self.patient else self.protocol.version if self.protocol else ""
         parts = (self.trial.slug, about.lower(), self.kind.replace("_", "-"), f"{self.asked_at:%Y%m%d-%H%M}")
         return f"{'-'.join(part for part in parts if part)}.{self.extension}"
 
 
+def title_of(kind: str, about: str = "") -> StoredText:
+    """Return what a document of this kind is called, with the patient or the protocol version it is about."""
+    if kind == Document.Kind.CASEBOOK and not about:
+        return say("document.casebook_of_all")
+    named = say(f"document.{kind}")
+    return say("document.about", document=named, about=about) if about else named
+
+
 def documents_storage() -> Storage:
-    """Return where the files of documents are: outside the web root, or in a bucket."""
+    """Return the storage of document files, which is outside the web root or in a bucket."""
     return storages["documents"]

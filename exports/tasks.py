@@ -1,4 +1,4 @@
-"""What a worker does apart from the requests (`manage.py db_worker`)."""
+"""Background tasks of the worker (`manage.py db_worker`)."""
 
 from django_tasks import task
 
@@ -7,5 +7,5 @@ from exports import documents
 
 @task()
 def make_document(key: str) -> None:
-    """Make the document with this id."""
+    """Generate the document with this id."""
     documents.make(key)

@@ -1,4 +1,4 @@
-"""Addresses of the exports room."""
+"""URLs of the exports room."""
 
 from django.urls import path
 

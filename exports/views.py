@@ -1,5 +1,8 @@
 """The export page."""
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django import forms
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -7,16 +10,19 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit import events
 from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.seals import SealBroken
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 from exports.exporting import export, tables_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
 
 class PurposeForm(forms.Form):
-    """An export is registered with what it is for."""
+    """The purpose of an export, which is registered with it."""
 
     purpose = forms.CharField(
         label=_("What the export is for"), max_length=200, help_text=_("Kept in the export register.")
@@ -25,7 +31,7 @@ class PurposeForm(forms.Form):
 
 @trial_page(see=P.EXPORT, change=P.EXPORT)
 def index(request: TrialRequest) -> HttpResponseBase:
-    """Say what an export holds and list the earlier ones; on POST send the zip."""
+    """Show the content of an export and the earlier exports. A POST sends the zip."""
     form = PurposeForm(request.POST if request.method == "POST" else None, label_suffix="")
     if request.method == "POST" and form.is_valid():
         try:
@@ -44,18 +50,34 @@ def index(request: TrialRequest) -> HttpResponseBase:
     return render(request, "exports/index.html", context, status=422 if form.is_bound else 200)
 
 
-def earlier_exports(request: TrialRequest) -> list[AccessEvent]:
-    """Return the newest finished exports that this person may know of."""
+@dataclass(frozen=True, slots=True)
+class RegisteredExport:
+    """One line of the export register."""
+
+    at: datetime
+    who: str
+    purpose: Text
+    sha256: str
+
+
+def earlier_exports(request: TrialRequest) -> list[RegisteredExport]:
+    """Return the latest 20 finished exports that this user may know of."""
     rows = AccessEvent.objects.filter(
         trial_id=request.trial.pk, kind=AccessKind.EXPORTED, detail__stage="finished"
     ).order_by("-at", "-pk")
     if request.access.blinded:
         rows = rows.filter(detail__treatment=False)
-    return list(rows[:20])
+    return [_registered(event) for event in rows[:20]]
+
+
+def _registered(event: AccessEvent) -> RegisteredExport:
+    told = events.told(event, may=())
+    who = actor_words(event.full_name or event.user_name)
+    return RegisteredExport(event.at, who, told.get("purpose", ""), told.get("sha256", ""))
 
 
 def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:
-    """Stream the zip; nothing is kept on the server."""
+    """Stream the zip. Nothing is stored on the server."""
     trial, now = request.trial, timezone.now()
     pieces = export(
         trial=trial,

@@ -1,4 +1,7 @@
-"""What the rooms above are told, inside the transaction that caused it."""
+"""Signals to the rooms above `patients`, sent inside the transaction of the step they report.
+
+An exception in a receiver rolls the step back. The comment above each signal names its arguments.
+"""
 
 from django.dispatch import Signal
 
@@ -6,9 +9,9 @@ from django.dispatch import Signal
 eligibility_signed = Signal()
 # patient, by
 patient_enrolled = Signal()
-# patient, before (the version until then), reason, by
+# patient, before (the protocol version the patient was on), reason, by
 patient_moved = Signal()
 # patient, by
 study_ended = Signal()
-# patient; each receiver returns {name: rows}: what a signature on the casebook covers of its room
+# patient; each receiver returns {name: rows}: the rows of its room that a signature on the casebook covers
 casebook_content = Signal()

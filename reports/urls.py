@@ -1,4 +1,4 @@
-"""Addresses of the reports room."""
+"""URLs of the reports room."""
 
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
@@ -11,7 +11,7 @@ from reports.search import views as search_views
 
 
 class SubjectCode(StringConverter):
-    """A subject code; `patients/screen/` is a page of its own."""
+    """A subject code. Excludes `patients/screen/`, which is a page."""
 
     regex = r"(?!screen/)[^/]+"
 

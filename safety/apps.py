@@ -6,8 +6,11 @@ class SafetyConfig(AppConfig):
     verbose_name = "Safety"
 
     def ready(self) -> None:
-        """Tell what a signature on the casebook covers of the adverse events."""
+        """Register the stored texts; add the adverse events to the content that a casebook signature covers."""
+        from audit.stored_text import register
         from patients import signals
         from safety import signature_scope
+        from safety.system_texts import TEXTS
 
+        register(TEXTS)
         signals.casebook_content.connect(signature_scope.events, dispatch_uid="safety.signature_scope")

@@ -1,4 +1,4 @@
-"""What may be answered about an event in one trial: the protocol's causality scale and special interests."""
+"""Answers offered for an adverse event in one trial: causality scale, special interests, seriousness."""
 
 from django.utils.translation import gettext as _
 
@@ -11,7 +11,7 @@ Choices = list[tuple[str, str]]
 
 
 def causalities(rules: Protocol) -> Choices:
-    """Return the causality scale: the protocol's own, or definite to not related."""
+    """Return the protocol's causality scale, or the default one from definite to not related."""
     own = rules.safety.causality
     if not own:
         return [(code, str(label)) for code, label in AdverseEvent.Causality.choices]
@@ -20,13 +20,13 @@ def causalities(rules: Protocol) -> Choices:
 
 
 def special_interests(rules: Protocol) -> Choices:
-    """Return the protocol's categories and the explicit "not of special interest"; none when it has none."""
+    """Return the protocol's categories and “Not of special interest”; empty if the protocol has none."""
     own = [(each.code, each.title.in_language(_language())) for each in rules.safety.aesi]
     return [*own, (NOT_OF_SPECIAL_INTEREST, _("Not of special interest"))] if own else []
 
 
 def seriousness() -> Choices:
-    """Return the six criteria and the explicit "none of these", as an event's columns name them."""
+    """Return the six criteria and “none of these”, coded by the names of the event's columns."""
     return [(name, _label(name)) for name in (*CRITERIA, NONE_OF_THESE)]
 
 

@@ -1,6 +1,6 @@
-"""What an adverse event is: serious, related, AE, AR, SAE or SAR. Derived from the answers, never ticked.
+"""Seriousness, relatedness and class (AE, AR, SAE, SAR) of an adverse event, derived from its answers.
 
-Plain values in, plain values out. A blank answer is never taken for "no" (SAF-01, SAF-04).
+Pure functions on plain values. An unanswered question is never counted as “no” (SAF-01, SAF-04).
 """
 
 from collections.abc import Collection
@@ -32,7 +32,7 @@ class SeriousnessCriterion(StrEnum):
 
 
 class Class(StrEnum):
-    """The narrowest name of an event. Every SAR is also an SAE and an AR; every one of them is an AE."""
+    """The most specific class of an event. Every SAR is also an SAE and an AR; all of them are AEs."""
 
     AE = "AE"
     AR = "AR"
@@ -41,7 +41,7 @@ class Class(StrEnum):
 
 
 class EventFinding(StrEnum):
-    """Answers of one event that disagree with each other (SAF-02): a question, not a refusal."""
+    """Inconsistent or missing answers of one event (SAF-02). They are shown to the user, not refused."""
 
     DEATH_DISAGREES = "death_disagrees"
     GRADE_4_WITHOUT_CRITERION = "grade_4_without_criterion"
@@ -52,10 +52,10 @@ class EventFinding(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class EventAssessment:
-    """What was answered about one event. Empty or None means that nobody answered.
+    """The answers that determine seriousness and class. Empty or None means unanswered.
 
-    seriousness: the criteria that apply, or `{"none_of_these"}` for the explicit "none of these".
-    grade: CTCAE grade 1 to 5.
+    seriousness: the criteria that apply, or `{"none_of_these"}` for the explicit “none of these”.
+    grade: CTCAE grade, 1 to 5.
     """
 
     seriousness: frozenset[str] = frozenset()
@@ -66,9 +66,10 @@ class EventAssessment:
 
 
 def serious(seriousness: Collection[str]) -> bool | None:
-    """Return whether an event is serious (ICH E2A §II.B); None while nobody answered (SAF-01).
+    """Return whether an event is serious (ICH E2A §II.B), or None if seriousness is unanswered (SAF-01).
 
-    One criterion is enough. Raises ValueError for "none of these" beside one, and for an unknown code.
+    One criterion is enough. Raises ValueError for “none of these” together with a criterion, and for an
+    unknown code.
     """
     chosen = frozenset(seriousness)
     unknown = chosen - {NONE_OF_THESE, *SeriousnessCriterion}
@@ -84,14 +85,14 @@ def serious(seriousness: Collection[str]) -> bool | None:
 def related(causality: str) -> bool:
     """Return whether an event counts as related to the product (SAF-04).
 
-    Definite, probable and possible are related, unlikely and not related are not. An event that nobody
-    could or did assess counts as related until somebody does.
+    Definite, probable and possible are related; unlikely and not related are not. An event without a
+    causality assessment counts as related.
     """
     return causality not in UNRELATED_CAUSALITIES
 
 
 def classify(*, seriousness: Collection[str], causality: str) -> Class:
-    """Return the narrowest class. An event is called serious only once that was answered."""
+    """Return the most specific class. An event is an SAE or SAR only if a seriousness criterion was chosen."""
     is_serious, is_related = serious(seriousness), related(causality)
     if is_serious:
         return Class.SAR if is_related else Class.SAE
@@ -99,7 +100,7 @@ def classify(*, seriousness: Collection[str], causality: str) -> Class:
 
 
 def findings(answers: EventAssessment) -> tuple[EventFinding, ...]:
-    """Return where the answers disagree, or where an answer is missing on which the classification rests."""
+    """Return the inconsistencies between the answers and the missing answers that the class depends on."""
     found = []
     if serious(answers.seriousness) is None:
         found.append(EventFinding.SERIOUSNESS_MISSING)
@@ -115,14 +116,14 @@ def findings(answers: EventAssessment) -> tuple[EventFinding, ...]:
 
 
 def death_differs(outcome: str, end: Moment | None, died: Moment) -> bool:
-    """Return whether a fatal event ended for sure on another day than the patient died (DAT-08)."""
+    """Return whether a fatal event certainly ended on another day than the patient's death (DAT-08)."""
     return outcome == FATAL and end is not None and bool(before(end, died) or before(died, end))
 
 
 def signs_of_death(answers: EventAssessment) -> dict[str, bool]:
-    """Return, for grade, outcome and seriousness, whether each says that the patient died of the event.
+    """Return, for grade, outcome and seriousness, whether each states that the event was fatal.
 
-    Only answered ones are there: a missing grade says neither yes nor no. All must agree (SAF-02).
+    Unanswered ones are left out. The others must agree (SAF-02).
     """
     signs = {}
     if answers.grade is not None:
@@ -135,7 +136,7 @@ def signs_of_death(answers: EventAssessment) -> dict[str, bool]:
 
 
 def _grade_4_unexplained(answers: EventAssessment) -> bool:
-    # CTCAE calls grade 4 life-threatening, so one without a criterion that says as much is asked about.
+    # CTCAE defines grade 4 as life-threatening: without a matching criterion it needs an explanation.
     explained = {
         SeriousnessCriterion.LIFE_THREATENING,
         SeriousnessCriterion.MEDICALLY_IMPORTANT,

@@ -1,8 +1,8 @@
-"""Reporting clocks: elapsed hours, and calendar days of the site. Arithmetic on instants, no Django.
+"""Reporting clocks: elapsed hours, and calendar days at the site. Arithmetic on instants, no Django.
 
-Hours are counted in UTC, so that a night of 23 or 25 hours does not move a deadline of 24 elapsed hours.
-Days are counted on the calendar of the site: the day of awareness is day 0, and the deadline is the end of
-the last day, whether or not it is a Sunday (CLK-03).
+Hours are counted in UTC, so a night of 23 or 25 hours does not move a deadline of 24 elapsed hours.
+Days are counted on the site's calendar: the day of awareness is day 0, and the deadline is the end of
+the last day, Sundays included (CLK-03).
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ HALF, CLOSE, DUE = 0.5, 0.8, 1.0
 
 
 class Stage(StrEnum):
-    """How far a clock has run: escalation at 50, 80 and 100 % (CLK-01)."""
+    """Progress of a clock. An open report escalates at 50, 80 and 100 % of its time (CLK-01)."""
 
     RUNNING = "running"
     HALF = "half"
@@ -29,7 +29,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A length of time in whole days, hours and minutes, without a sign."""
+    """A duration in whole days, hours and minutes, without a sign."""
 
     days: int
     hours: int
@@ -38,7 +38,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """What a clock shows at one instant: its stage, and the time left or the time by which it is late."""
+    """State of a clock at one instant.
+
+    span: time left, or time past the deadline.
+    share: fraction of the allowed time that has passed; 1.0 is the deadline.
+    """
 
     stage: Stage
     span: Span
@@ -46,7 +50,7 @@ class ClockReading:
 
     @property
     def open(self) -> bool:
-        """Return whether the report is still owed."""
+        """Return whether the report is still due."""
         return self.stage not in {Stage.IN_TIME, Stage.LATE}
 
     @property
@@ -71,6 +75,7 @@ def days_deadline(aware_at: datetime, *, days: int, zone: str) -> datetime:
     """
     site = ZoneInfo(zone)
     last_day = _utc(aware_at).astimezone(site).date() + timedelta(days=days)
+    # Local midnight first, then UTC: the last day may have 23 or 25 hours.
     midnight_after = datetime.combine(last_day + timedelta(days=1), time(), tzinfo=site)
     return midnight_after.astimezone(UTC) - timedelta(microseconds=1)
 
@@ -78,9 +83,9 @@ def days_deadline(aware_at: datetime, *, days: int, zone: str) -> datetime:
 def read(
     *, starts_at: datetime, due_at: datetime, now: datetime, stopped_at: datetime | None = None
 ) -> ClockReading:
-    """Return what a clock shows `now`, or what it showed when the report was made at `stopped_at`.
+    """Return the state of a clock at `now`, or at `stopped_at` once the report was made.
 
-    A report at the very instant of the deadline is in time.
+    A report made exactly at the deadline is in time.
     """
     moment = _utc(stopped_at or now)
     late = moment > _utc(due_at)
@@ -91,7 +96,7 @@ def read(
 
 
 def span(length: timedelta) -> Span:
-    """Cut a length of time into whole days, hours and minutes; the seconds that remain are dropped."""
+    """Return a duration in whole days, hours and minutes. Seconds are dropped."""
     minutes = int(length.total_seconds() // 60)
     return Span(days=minutes // 1440, hours=minutes % 1440 // 60, minutes=minutes % 60)
 

@@ -1,4 +1,4 @@
-"""The columns of the listing of adverse events: the same on the page, in the CSV and in the tests."""
+"""Columns of the adverse event listing, shared by the page, the CSV file and the tests."""
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,7 +11,7 @@ from trials.listing import Column
 
 
 def event_columns(wording: labels.Wording) -> tuple[Column, ...]:
-    """Return the columns in the words of one trial. Rows need `patient` and `attach_reviews`."""
+    """Return the columns in the wording of one trial. Rows need `patient` and `attach_reviews`."""
     return (*_what(wording), *_how_bad(), *_when(wording), *_standing())
 
 

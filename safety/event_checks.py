@@ -1,6 +1,6 @@
-"""What is said about an event, checked as a whole: what is missing, impossible, or out of order.
+"""Checks of a whole adverse event: missing, unknown, impossible or contradictory answers.
 
-Nothing is imputed: a partial date is refused only when no day it may mean could be right (DAT-05, DAT-08).
+Partial dates are not imputed: one is refused only if none of its possible days is valid (DAT-05, DAT-08).
 """
 
 from datetime import datetime
@@ -20,10 +20,10 @@ from safety.models import CRITERIA, AdverseEvent
 
 
 class EventAnswers(TypedDict, total=False):
-    """What the reporter and the investigator say; a key that is absent or empty is unanswered.
+    """Answers about one adverse event. A missing or empty key means unanswered.
 
-    seriousness holds codes of the six criteria, or `none_of_these` alone. `aware` is when the site knew of
-    the event, `serious_aware` when it knew that the event is serious, if that was later.
+    seriousness holds codes of the six criteria, or `none_of_these` alone. `aware` is when the site learned of
+    the event; `serious_aware` is when it learned that the event is serious, if that was later.
     """
 
     term: str
@@ -46,7 +46,7 @@ Errors = dict[str, str]
 
 
 def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
-    """Return what an event says now, as it would be given again."""
+    """Return the stored answers of an event in the form in which they are entered."""
 
     def moment(text: str) -> Moment | None:
         return Moment.from_iso(text, zone) if text else None
@@ -70,14 +70,15 @@ def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
 
 
 def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -> dict[str, Any]:
-    """Return the columns of an event. Raises ValidationError with a sentence for each answer that is refused.
+    """Return the column values of an event. Raises ValidationError with a message for each refused answer.
 
-    upgrade: the event was not serious before, so the time at which that became known is needed.
+    upgrade: the event was not serious before, so `serious_aware` is required.
     """
     rules = patient.protocol.rules
     answers = placed(answers, rules.trial.site.time_zone)
     errors = {**missing(answers, rules), **unknown(answers, rules)}
     for check in (_onset, _end, _awareness):
+        # A missing or unknown answer keeps its own message.
         errors = {**check(patient, answers), **errors}
     if upgrade and not answers.get("serious_aware"):
         errors["serious_aware"] = _("Enter when the site learned that it is serious: 24 hours run from then.")
@@ -87,7 +88,7 @@ def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -
 
 
 def placed(answers: EventAnswers, zone: str) -> EventAnswers:
-    """Put dates on the clock of the site and cut blanks off texts."""
+    """Return the answers with dates in the site's time zone and texts stripped."""
     whole: dict[str, Any] = dict(answers)
     for name, value in whole.items():
         if isinstance(value, Moment):
@@ -98,7 +99,7 @@ def placed(answers: EventAnswers, zone: str) -> EventAnswers:
 
 
 def missing(answers: EventAnswers, rules: Protocol) -> Errors:
-    """Return the questions that are not answered. Causality may wait for the investigator (SAF-04)."""
+    """Return a message for each unanswered question. Causality may be assessed later (SAF-04)."""
     needed = {
         "term": _("Name the event, as the source does."),
         "onset": _("Enter the onset; a year is enough when no more is known."),
@@ -117,7 +118,7 @@ def missing(answers: EventAnswers, rules: Protocol) -> Errors:
 
 
 def unknown(answers: EventAnswers, rules: Protocol) -> Errors:
-    """Return the answers that are not among the choices."""
+    """Return a message for each answer that is not one of the choices."""
     offered = {
         "ongoing": AdverseEvent.Ongoing.values,
         "grade": range(1, 6),
@@ -161,7 +162,7 @@ def _onset(patient: Patient, answers: EventAnswers) -> Errors:
 
 
 def first_consent(patient: Patient) -> Consent | None:
-    """Return the consent from which events are recorded."""
+    """Return the patient's first consent, or None. Adverse events are recorded from then on."""
     return patient.consents.order_by("given_at", "pk").first()
 
 
@@ -228,7 +229,7 @@ def _interval(name: str, moment: Moment | None) -> dict[str, Any]:
 
 
 def _clock(answers: EventAnswers, rules: Protocol) -> dict[str, Any]:
-    """Store both awareness times; the deadline counts from when the event was known to be serious."""
+    """Return both awareness times and the deadline, counted from when the event was known to be serious."""
     aware = answers.get("aware")
     serious_aware = answers.get("serious_aware") if _is_serious(answers) else None
     start = serious_aware or aware

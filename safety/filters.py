@@ -1,4 +1,4 @@
-"""Filters of the listing of adverse events."""
+"""Filters of the adverse event listing."""
 
 from datetime import date
 from typing import Any
@@ -22,13 +22,13 @@ ANY = _("Any")
 
 
 class DayFilter(django_filters.Filter):
-    """A day typed as people type it, on the clock of the site."""
+    """Filter by a day in the site's time zone, typed in any format that `DayField` reads."""
 
     field_class = DayField
 
 
 class AdverseEventFilter(django_filters.FilterSet):
-    """What an investigator looks for (SAF-14): how bad, related, special, unsigned, recent, whose."""
+    """Filters of the review by an investigator (SAF-14)."""
 
     patient = django_filters.CharFilter(label=_("Patient"), method="of_patient", max_length=20)
     serious = django_filters.ChoiceFilter(
@@ -63,6 +63,7 @@ class AdverseEventFilter(django_filters.FilterSet):
         self.trial = trial
         super().__init__(*args, **kwargs)
         self.zone = trial.rules.trial.site.time_zone
+        # Each instance has its own copies of the declared filters, so the trial's zone stays in this request.
         self.filters["since"].extra["zone"] = self.zone
         special = choices.special_interests(trial.rules)
         self.filters["aesi"].extra["choices"] = [SPECIAL, *special]
@@ -70,28 +71,28 @@ class AdverseEventFilter(django_filters.FilterSet):
             del self.filters["aesi"]
 
     def of_patient(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep patients whose code contains what was typed."""
+        """Keep events of patients whose code contains the text."""
         return rows.filter(patient__in=Patient.objects.filter(trial=self.trial, code__icontains=value))
 
     def yes_no(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep rows in which a derived answer is yes, or no."""
+        """Keep rows whose derived column (serious, related) is true, or false."""
         return rows.filter(**{name: value == "yes"})
 
     def of_interest(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
-        """Keep one category, or any of them."""
+        """Keep events of one category of special interest, or of any."""
         return rows.of_special_interest() if value == SPECIAL[0] else rows.filter(aesi=value)
 
     def signed_or_not(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
-        """Keep what carries a valid signature, or what still waits for one."""
+        """Keep events with a valid signature, or events that still need one."""
         return rows.signed() if value == "yes" else rows.standing().signed(yes=False)
 
     def by_clock(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
-        """Keep events by what they owe the sponsor."""
+        """Keep events whose report is due, overdue or made."""
         if value == "reported":
             return rows.filter(reported_at__isnull=False)
         due = rows.awaiting_report()
         return due.filter(due_at__lt=timezone.now()) if value == "overdue" else due
 
     def onset_since(self, rows: QuerySet[Any], name: str, value: date) -> QuerySet[Any]:
-        """Keep events that may have begun on that day or later: a partial date is never imputed."""
+        """Keep events that may have begun on that day or later. A partial onset counts with its latest possible day."""
         return rows.filter(onset_latest__gte=Moment.from_date(value, self.zone).earliest)

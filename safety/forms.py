@@ -1,4 +1,4 @@
-"""The forms of the safety room. No clinical input has a default (DAT-01)."""
+"""Forms of adverse events. No clinical field has a default (DAT-01)."""
 
 from typing import Any
 from uuid import uuid4
@@ -9,15 +9,17 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.models import Meaning
+from audit.stored_text import Text, say
 from patients.participation.forms import PasswordForm, StepForm
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety import choices, reporting
 from safety.event_checks import EventAnswers, answers_of
 from safety.models import AdverseEvent
+from safety.system_texts import REASON, REASONS
 from trials.date_fields import MomentField
+from trials.reader import shown_moment
 
-ANY_PRECISION = ("year", "month", "day", "minute")
 GRADES = [
     ("1", _("1 Mild")),
     ("2", _("2 Moderate")),
@@ -25,19 +27,12 @@ GRADES = [
     ("4", _("4 Life-threatening")),
     ("5", _("5 Death")),
 ]
-REASONS = [
-    ("correction", _("Correction of an entry error")),
-    ("new_information", _("New information")),
-    ("course", _("The event went on, changed or ended")),
-    ("query", _("Answer to a query")),
-    ("other", _("Other")),
-]
 CHOOSE = ("", _("Choose"))
 SEGMENTS = "components/segments.html"
 
 
 class EventForm(StepForm):
-    """One adverse event. An investigator also gives the causality; others leave it to them (SAF-03)."""
+    """One adverse event. Only an investigator is asked for the causality (SAF-03)."""
 
     def __init__(self, *args: Any, assessing: bool, **kwargs: Any) -> None:
         self.assessing = assessing
@@ -54,7 +49,7 @@ class EventForm(StepForm):
         self.fields.update(_assessment_fields(rules, assessing=self.assessing))
 
     def sections(self) -> list[Any]:
-        """Return the groups of the form in the order in which an event is told."""
+        """Return the field groups in their order on the page."""
         asked = ("causality", "outcome", "action_taken", "aesi")
         times = Div("onset", "end", css_class="field-row")
         awareness = Div("aware", "serious_aware", css_class="field-row serious-only")
@@ -69,7 +64,7 @@ class EventForm(StepForm):
         ]
 
     def answers(self) -> EventAnswers:
-        """Return what was answered, for the verbs; questions that were not asked are absent."""
+        """Return the cleaned answers. Questions that were not asked are absent."""
         told: dict[str, Any] = {
             name: value for name, value in self.cleaned_data.items() if name in EventAnswers.__annotations__
         }
@@ -79,7 +74,7 @@ class EventForm(StepForm):
 
 
 class AfterLockForm(EventForm):
-    """A serious event reported after the lock: the same questions, and why it comes now (SAF-11)."""
+    """A serious event reported after the lock: the same questions, and the reason for reporting it now (SAF-11)."""
 
     def add_fields(self, zone: str) -> None:
         super().add_fields(zone)
@@ -94,7 +89,7 @@ class AfterLockForm(EventForm):
 
 
 class AmendForm(EventForm):
-    """The same questions with the answers given so far, and the reason for the change."""
+    """The same questions with the stored answers, and the reason for change."""
 
     def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
         self.event = event
@@ -118,7 +113,7 @@ class AmendForm(EventForm):
         return ["version", *told, Fieldset(_("Reason for the change"), *report, reason, css_class="sec")]
 
     def amended(self, *, by: User) -> bool:
-        """Carry out the change; raises StaleEvent when the event is no longer at the version shown."""
+        """Amend the event and return whether that succeeded. Raises StaleEvent if the shown version is outdated."""
         return self.carried_out(
             reporting.amend_event,
             event=self.event,
@@ -129,21 +124,23 @@ class AmendForm(EventForm):
         )
 
     def differences(self) -> list[tuple[str, str, str]]:
-        """Return label, stored value and typed value of each answer in which they differ, in words."""
+        """Return (label, stored text, typed text) of each answer in which the two differ."""
         asked = [self[name] for name in self.fields if name in self.initial]
         told = [(field, _in_words(field, field.initial), _in_words(field, field.value())) for field in asked]
         return [(str(field.label), stored, typed) for field, stored, typed in told if stored != typed]
 
 
 def shown_answers(event: AdverseEvent, zone: str) -> dict[str, Any]:
-    """Return the answers of an event as a person would type them."""
+    """Return the stored answers of an event as form initial values."""
     answers: dict[str, Any] = dict(answers_of(event, zone))
-    shown = {name: value.display() if isinstance(value, Moment) else value for name, value in answers.items()}
+    shown = {
+        name: shown_moment(value) if isinstance(value, Moment) else value for name, value in answers.items()
+    }
     return {**shown, "grade": str(event.grade), "seriousness": sorted(event.seriousness)}
 
 
 class EventStepForm(StepForm):
-    """A step of one event, as it stood when the page was made."""
+    """Base of the forms that change one event. A hidden field holds the version shown."""
 
     def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -152,7 +149,7 @@ class EventStepForm(StepForm):
 
 
 class StrikeOutForm(EventStepForm):
-    """The event never was: why it was entered."""
+    """The reason why an event is marked as entered in error."""
 
     reason = forms.CharField(
         label=_("Why it is struck out"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
@@ -160,7 +157,7 @@ class StrikeOutForm(EventStepForm):
 
 
 class SponsorForm(EventStepForm):
-    """When the sponsor was told."""
+    """The time at which the event was reported to the sponsor."""
 
     late_reason = forms.CharField(
         label=_("Reason for a late report"),
@@ -176,31 +173,28 @@ class SponsorForm(EventStepForm):
 
 
 class EventReviewForm(PasswordForm):
-    """One password and one meaning for every event shown."""
+    """One meaning and one password for all events shown."""
 
     meaning = forms.ChoiceField(label=_("Meaning of your signature"), choices=[CHOOSE, *Meaning.choices])
     field_order = ["meaning", "password"]
 
 
 def add_reason(form: forms.Form) -> None:
-    """Ask why: one choice and, where it says more, a text."""
-    form.fields["reason"] = _select(_("Reason"), REASONS)
+    """Add the fields for the reason for change: a choice and an optional text."""
+    form.fields["reason"] = _select(_("Reason"), REASONS.items())
     form.fields["reason_text"] = forms.CharField(
         label=_("In your words"), required=False, max_length=1000, help_text=_("Needed for “Other”.")
     )
 
 
-def given_reason(form: forms.Form) -> str:
-    """Return the choice and the text as one sentence; nothing for "other" without a text."""
+def given_reason(form: forms.Form) -> Text:
+    """Return the choice with the text; for “other” the text alone, which may be empty."""
     chosen, text = form.cleaned_data.get("reason", ""), form.cleaned_data.get("reason_text", "").strip()
-    title = str(dict(REASONS).get(chosen, ""))
-    if chosen == "other":
-        return text
-    return f"{title}: {text}" if text else title
+    return say(f"{REASON}{chosen}", text) if chosen in REASONS and chosen != "other" else text
 
 
 def _in_words(field: forms.BoundField, value: Any) -> str:
-    """Return a value of a field as the page shows it."""
+    """Return a field's value as the page shows it."""
     titles = {str(code): str(title) for code, title in getattr(field.field, "choices", ())}
     values = value if isinstance(value, list | tuple) else [value]
     return ", ".join(sorted(titles.get(str(one), str(one)) for one in values if one not in (None, "")))
@@ -208,7 +202,7 @@ def _in_words(field: forms.BoundField, value: Any) -> str:
 
 def _story_fields(zone: str) -> dict[str, forms.Field]:
     when = _("dd-MMM-yyyy hh:mm, or the part that is known")
-    moment: dict[str, Any] = {"zone": zone, "precisions": ANY_PRECISION}
+    moment: dict[str, Any] = {"zone": zone, "partial": True}
     return {
         "term": forms.CharField(
             label=_("Event"), max_length=200, help_text=_("One diagnosis or symptom, in the source's words.")

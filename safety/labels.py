@@ -1,4 +1,4 @@
-"""An adverse event in words, in the reader's language: codes, classes, findings, clocks, days."""
+"""Texts of an adverse event in the reader's language: codes, classes, findings, clocks, days."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from safety.classification import FATAL, Class, EventFinding, death_differs
 from safety.clocks import ClockReading, Span, Stage
 from safety.models import AdverseEvent
 from safety.timing import TimeSinceInfusion
-from trials.reader import reader_language
+from trials.reader import shown_moment
 
 CLASS_TITLES: dict[str, str | Promise] = {
     Class.AE: gettext_lazy("Adverse event"),
@@ -56,7 +56,7 @@ CLOCK_TONES = {
 
 @dataclass(frozen=True)
 class Fact:
-    """One answer in words; `column` leads to its history, and is empty where several columns hold it."""
+    """One answer as text. `column` names its column in the trail, and is empty if several columns hold it."""
 
     column: str
     label: str
@@ -64,7 +64,7 @@ class Fact:
 
 
 class Wording:
-    """The words of one trial: its own causality scale and special interests, looked up once."""
+    """Texts that depend on the trial: its causality scale and its special interests, read once."""
 
     def __init__(self, rules: Protocol) -> None:
         self.rules = rules
@@ -74,19 +74,19 @@ class Wording:
         self.criteria = dict(choices.seriousness())
 
     def causality(self, event: AdverseEvent) -> str:
-        """Return the causality as the protocol calls it."""
+        """Return the protocol's name for the causality, or “Not assessed yet”."""
         return self.causalities.get(event.causality, event.causality) or _("Not assessed yet")
 
     def interest(self, event: AdverseEvent) -> str:
-        """Return the category of special interest, or nothing when it is in none."""
+        """Return the category of special interest; empty if there is none."""
         return self.interests.get(event.aesi, event.aesi) if event.of_special_interest else ""
 
     def seriousness(self, event: AdverseEvent) -> list[str]:
-        """Return the criteria that apply, or the explicit "none of these"."""
+        """Return the titles of the criteria that apply, or of “none of these”."""
         return [title for name, title in self.criteria.items() if getattr(event, name)]
 
     def study_day(self, moment: Moment, patient: Patient) -> str:
-        """Return `D4`, or `D–3 to D27` for a partial date; nothing before day 0 is known."""
+        """Return `D4`, or `D–3 to D27` for a partial date; empty if day 0 is not known yet."""
         zero = day_zero(patient, self.rules)
         if zero is None:
             return ""
@@ -94,15 +94,15 @@ class Wording:
         return day(first) if first == last else f"{day(first)}–{day(last)}"
 
     def onset(self, event: AdverseEvent) -> str:
-        """Return the onset with the precision that is known, and the study day."""
+        """Return the onset as precisely as it is known, with the study day."""
         return self._dated(event.onset_moment, event.patient)
 
     def end(self, event: AdverseEvent) -> str:
-        """Return the end and the study day, or that the event is ongoing."""
+        """Return the end with the study day, or “Ongoing”."""
         return self._dated(event.end_moment, event.patient) or _("Ongoing")
 
     def facts(self, event: AdverseEvent) -> list[Fact]:
-        """Return every answer of an event in words; what does not apply is left out."""
+        """Return the non-empty answers of an event as texts."""
         told = [
             Fact("term", _("Event"), event.term),
             Fact("description", _("Description"), event.description),
@@ -114,10 +114,10 @@ class Wording:
             Fact("outcome", _("Outcome"), event.get_outcome_display()),
             Fact("action_taken", _("Action taken with the product"), event.get_action_taken_display()),
             Fact("aesi", _("Special interest"), self.interests.get(event.aesi, event.aesi)),
-            Fact("aware", _("Site learned of the event"), _stored(event.aware)),
-            Fact("serious_aware", _("Site learned that it is serious"), _stored(event.serious_aware)),
+            Fact("aware", _("Site learned of the event"), shown_moment(event.aware)),
+            Fact("serious_aware", _("Site learned that it is serious"), shown_moment(event.serious_aware)),
             Fact("due_at", _("Report due"), self.instant(event.due_at) if event.due_at else ""),
-            Fact("reported", _("Reported to the sponsor"), _stored(event.reported)),
+            Fact("reported", _("Reported to the sponsor"), shown_moment(event.reported)),
             Fact("late_reason", _("Reason for the late report"), event.late_reason),
             Fact("in_error_reason", _("Entered in error because"), event.in_error_reason),
             Fact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
@@ -127,33 +127,33 @@ class Wording:
     def _dated(self, moment: Moment | None, patient: Patient) -> str:
         if moment is None:
             return ""
-        shown, number = moment.display(_language()), self.study_day(moment, patient)
+        shown, number = shown_moment(moment), self.study_day(moment, patient)
         return f"{shown} · {number}" if number else shown
 
     def instant(self, moment: datetime) -> str:
-        """Return an instant on the clock of the site."""
-        return Moment.from_datetime(moment, self.zone).display(_language())
+        """Return an instant in the site's time zone."""
+        return shown_moment(moment, self.zone)
 
 
 def day_zero(patient: Patient, rules: Protocol) -> date | None:
-    """Return the day from which the protocol counts its last visit: the first infusion, or inclusion."""
+    """Return the day 0 of the protocol's last visit: first infusion or inclusion. None if it has not happened."""
     if rules.visits[-1].anchor.startswith("infusion"):
         return patient.first_infusion_on
     return patient.enrolled_on
 
 
 def day(number: int) -> str:
-    """Return a study day, with a true minus sign before day 0."""
+    """Return a study day such as `D4`, with a true minus sign before day 0."""
     return f"D{number}" if number >= 0 else f"D−{-number}"
 
 
 def tag(tone: str, text: object) -> SafeString:
-    """Return a short word on a coloured ground; the word says it all without the colour."""
+    """Return a short text on a coloured ground. The text must be complete without the colour."""
     return format_html('<span class="tag tone-{}">{}</span>', tone, text)
 
 
 def class_tag(event: AdverseEvent) -> SafeString:
-    """Return AE, AR, SAE or SAR with its full name for those who point at it."""
+    """Return AE, AR, SAE or SAR, with the full name as its tooltip."""
     name = event.classification
     return format_html(
         '<abbr class="tag tone-{}" title="{}">{}</abbr>', CLASS_TONES[name], CLASS_TITLES[name], name.value
@@ -161,7 +161,7 @@ def class_tag(event: AdverseEvent) -> SafeString:
 
 
 def grade_tag(event: AdverseEvent) -> SafeString:
-    """Return the grade as number and swatch."""
+    """Return the grade as a number with a coloured square."""
     return format_html(
         '<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true">'
         '<rect class="g{0}" x="1" y="1" width="12" height="12" rx="2"/></svg> {0}',
@@ -170,7 +170,7 @@ def grade_tag(event: AdverseEvent) -> SafeString:
 
 
 def length(span: Span) -> str:
-    """Return a length of time as `2 d 3 h`, `5 h 28 min` or `12 min`."""
+    """Return a duration such as `2 d 3 h`, `5 h 28 min` or `12 min`."""
     if span.days:
         return _("%(days)s d %(hours)s h") % {"days": span.days, "hours": span.hours}
     if span.hours:
@@ -179,14 +179,14 @@ def length(span: Span) -> str:
 
 
 def shorter(span: Span) -> str:
-    """Return the largest part of a length of time: `2 d`, `5 h` or `12 min`."""
+    """Return the largest unit of a duration: `2 d`, `5 h` or `12 min`."""
     if span.days:
         return _("%(days)s d") % {"days": span.days}
     return _("%(hours)s h") % {"hours": span.hours} if span.hours else length(span)
 
 
 def clock_text(reading: ClockReading, told: Callable[[Span], str] = length) -> str:
-    """Return what the clock shows: time left, time overdue, or how the report stood to its deadline."""
+    """Return the time left, the time overdue, or whether the report was made in time."""
     sentences = {
         Stage.OVERDUE: _("overdue by %(time)s"),
         Stage.IN_TIME: _("reported in time"),
@@ -197,13 +197,13 @@ def clock_text(reading: ClockReading, told: Callable[[Span], str] = length) -> s
 
 
 def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | str:
-    """Return the clock as a tag, or nothing for an event without one."""
+    """Return the clock as a tag; empty for an event without a clock."""
     reading = event.clock(now or timezone.now())
     return tag(CLOCK_TONES[reading.stage], clock_text(reading, shorter)) if reading else ""
 
 
 def finding_words(event: AdverseEvent) -> list[str]:
-    """Return what does not fit together, as sentences. A fatal event that has ended costs one query."""
+    """Return the findings as sentences. One query for a fatal event that has ended."""
     return [*(str(FINDINGS[finding]) for finding in event.findings), *_death_words(event)]
 
 
@@ -214,11 +214,12 @@ def _death_words(event: AdverseEvent) -> list[str]:
     day = Moment.from_iso(died, event.patient.protocol.rules.trial.site.time_zone) if died else None
     if day is None or not death_differs(event.outcome, event.end_moment, day):
         return []
-    return [_("A form says that the patient died on %(day)s: a fatal event ends on that day.") % {"day": day}]
+    text = _("A form says that the patient died on %(day)s: a fatal event ends on that day.")
+    return [text % {"day": shown_moment(day)}]
 
 
 def since_text(since: TimeSinceInfusion) -> str:
-    """Return the time since a milestone: `D1 · 26 h 30 min after`, or what is known of it."""
+    """Return the time since a milestone, such as `D1 · 26 h 30 min after`; only the days if it is not exact."""
     days = day(since.days[0]) if since.same_day_known else f"{day(since.days[0])}–{day(since.days[1])}"
     if not since.exact:
         return days
@@ -234,18 +235,10 @@ def elapsed(minutes: int) -> str:
 
 
 def counted(number: int) -> str:
-    """Return a number of events."""
+    """Return the number of events as text: `3 adverse events`."""
     return ngettext("%(count)s adverse event", "%(count)s adverse events", number) % {"count": number}
 
 
 def lines(parts: list[str]) -> SafeString:
-    """Return parts one below the other."""
+    """Return the non-empty parts, each in a block of its own."""
     return format_html_join("", "<div>{}</div>", ((part,) for part in parts if part))
-
-
-def _stored(text: str) -> str:
-    return Moment.from_iso(text).display(_language()) if text else ""
-
-
-def _language() -> str:
-    return reader_language()

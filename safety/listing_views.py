@@ -1,4 +1,4 @@
-"""The listing of adverse events, and the page on which several are reviewed and signed at once."""
+"""The adverse event listing, and the page that signs the review of several events."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def events_of(request: TrialRequest) -> QuerySet[AdverseEvent]:
 
 @trial_page(see=P.SEE_TRIAL)
 def listing(request: TrialRequest) -> HttpResponseBase:
-    """List the adverse events of the trial; an investigator ticks those to review and sign."""
+    """List the adverse events of the trial. An investigator selects events to review and sign."""
     rows = events_of(request)
     slug = request.trial.slug
     selection = Selection(
@@ -64,7 +64,7 @@ def listing(request: TrialRequest) -> HttpResponseBase:
 @sensitive_post_parameters("password")
 @trial_page(see=P.SIGN, change=P.SIGN)
 def sign(request: TrialRequest) -> HttpResponse:
-    """Show the content of every chosen event; one password signs them all, or none."""
+    """Show the selected events and sign all of them with one password, or none."""
     chosen = _chosen(request)
     rows = _found(request, chosen)
     reviewable = [event for event in rows if not reporting.not_reviewable(event)]
@@ -90,7 +90,7 @@ def _shown(event: AdverseEvent, wording: Wording) -> tuple[Any, ...]:
 
 
 def _chosen(request: TrialRequest) -> dict[int, int]:
-    """Return the ids of the chosen events with the version shown (0 on the way to the page)."""
+    """Return the shown version of each selected event by id; 0 before the page has shown it."""
     texts = (request.POST if request.method == "POST" else request.GET).getlist("event")
     try:
         pairs = [text.partition(":")[::2] for text in texts]
@@ -103,9 +103,11 @@ def _chosen(request: TrialRequest) -> dict[int, int]:
 
 
 def _found(request: TrialRequest, chosen: dict[int, int]) -> list[AdverseEvent]:
+    # The database has no such key: SQLite raises OverflowError for one.
     if any(abs(pk) >= 2**63 for pk in chosen):
         raise Http404
     rows = list(events_of(request).filter(pk__in=list(chosen)).order_by("patient_id", "number"))
+    # An event that the user may not see refuses all: none is left out silently.
     if len(rows) != len(chosen):
         raise Http404
     attach_reviews(rows)

@@ -1,4 +1,4 @@
-"""Adverse events: what happened, how bad, how it is related, who knew when."""
+"""Adverse events: description, severity, seriousness, causality, outcome and awareness times."""
 
 from datetime import datetime
 from functools import cached_property, reduce
@@ -29,24 +29,24 @@ from trials.access import Access
 from trials.models import Trial
 
 NOT_OF_SPECIAL_INTEREST = "none"
-# As plain text: a migration must not name an enumeration of ours.
+# Plain strings: a migration must not refer to an enumeration of this project.
 CRITERIA = tuple(criterion.value for criterion in SeriousnessCriterion)
 ANY_CRITERION = reduce(or_, (Q(**{criterion: True}) for criterion in CRITERIA))
 NO_CRITERION = Q(**dict.fromkeys(CRITERIA, False))
 
 
 class AdverseEventQuerySet(VisibleToMembers):
-    """Adverse events of the trials a person may open."""
+    """Adverse events of the trials that a user may open."""
 
     def of(self, access: Access) -> "AdverseEventQuerySet":
-        """Keep events of the one trial that this access opens.
+        """Keep events of the trial that this access opens.
 
-        The same rows as `visible_to` and the trial, without the subquery that hides the order of the index.
+        Same rows as `visible_to` for the trial, without the subquery that keeps the planner from using the index order.
         """
         return self.filter(trial=access.trial)
 
     def standing(self) -> "AdverseEventQuerySet":
-        """Leave out what was entered in error."""
+        """Exclude events entered in error."""
         return self.filter(in_error_reason="")
 
     def of_special_interest(self) -> "AdverseEventQuerySet":
@@ -54,7 +54,7 @@ class AdverseEventQuerySet(VisibleToMembers):
         return self.exclude(aesi__in=("", NOT_OF_SPECIAL_INTEREST))
 
     def awaiting_report(self) -> "AdverseEventQuerySet":
-        """Keep serious events that were not yet reported to the sponsor: their clock runs."""
+        """Keep serious events not yet reported to the sponsor."""
         return self.standing().filter(none_of_these=False, due_at__isnull=False, reported_at=None)
 
     def signed(self, *, yes: bool = True) -> "AdverseEventQuerySet":
@@ -66,7 +66,7 @@ class AdverseEventQuerySet(VisibleToMembers):
 
 
 class AdverseEvent(models.Model):
-    """One untoward occurrence. Never deleted, only marked as entered in error (SAF-09)."""
+    """An untoward medical occurrence in one patient. Never deleted, only marked as entered in error (SAF-09)."""
 
     class Causality(models.TextChoices):
         DEFINITE = "definite", _("Definite")
@@ -95,7 +95,7 @@ class AdverseEvent(models.Model):
         YES = "Y", _("Yes")
         NO = "N", _("No")
 
-    # Both keys lead an index below; one of their own would only slow each save.
+    # Each key is the first column of an index below; an index of its own would only slow each save.
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="adverse_events", db_index=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="adverse_events", db_index=False)
     number = models.PositiveIntegerField(_("number"))
@@ -133,7 +133,7 @@ class AdverseEvent(models.Model):
     version = models.PositiveIntegerField(default=1)
     save_key = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
-    # Derived by the database, so that no write path can make them disagree with their sources.
+    # Generated columns: no write path can make them disagree with their sources.
     serious = models.GeneratedField(
         expression=Case(When(ANY_CRITERION, then=Value(True)), default=Value(False)),
         output_field=models.BooleanField(),
@@ -147,7 +147,7 @@ class AdverseEvent(models.Model):
         db_persist=True,
     )
 
-    # Filled in bulk by safety.reviews.attach_reviews, for as many events as a page shows.
+    # Set by safety.reviews.attach_reviews, in one query for all events of a page.
     signatures: list[Signature]
 
     objects = AdverseEventQuerySet.as_manager()
@@ -156,7 +156,7 @@ class AdverseEvent(models.Model):
         trial="trial_id",
         excluded=("serious", "related", "save_key"),
         covered_by=("patient",),
-        # A serious event is reported whatever is locked (CTR Art. 41(4)).
+        # A serious event must be reported even after the lock (CTR Art. 41(4)).
         locks=Locks(above=("patient", "trial"), freezes=False, unless="after_lock_reason"),
         signed_content=(
             "term",
@@ -181,7 +181,7 @@ class AdverseEvent(models.Model):
 
     class Meta:
         indexes = [
-            # What the listing filters by comes along, so that looking for rare rows stays inside the index.
+            # Includes the filtered columns, so that a filter for rare rows reads only the index.
             models.Index(
                 fields=["trial", "-onset_earliest", "-id", "serious", "related", "grade", "ongoing", "aesi"],
                 name="event_by_onset",
@@ -233,7 +233,7 @@ class AdverseEvent(models.Model):
         return f"AE {self.number}"
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what a review signature covers."""
+        """Return the content that a review signature covers."""
         names = self.__class__._trail.signed_content  # type: ignore[attr-defined]
         answers = {name: getattr(self, name) for name in names}
         return {"patient": self.patient_id, "number": self.number, **answers}
@@ -245,7 +245,7 @@ class AdverseEvent(models.Model):
 
     @property
     def answers(self) -> EventAssessment:
-        """Return the answers that the classification rests on."""
+        """Return the answers that the classification depends on."""
         return EventAssessment(
             seriousness=self.seriousness,
             causality=self.causality,
@@ -261,7 +261,7 @@ class AdverseEvent(models.Model):
 
     @property
     def findings(self) -> tuple[EventFinding, ...]:
-        """Return where the answers disagree or are missing; none for an event entered in error."""
+        """Return inconsistent and missing answers; empty for an event entered in error."""
         return () if self.in_error else findings(self.answers)
 
     @property
@@ -276,21 +276,21 @@ class AdverseEvent(models.Model):
 
     @cached_property
     def onset_moment(self) -> Moment:
-        """Return the onset with the precision that is known."""
+        """Return the onset as precisely as it is known."""
         return Moment.from_iso(self.onset)
 
     @cached_property
     def end_moment(self) -> Moment | None:
-        """Return the end with the precision that is known, or None while the event is ongoing."""
+        """Return the end as precisely as it is known, or None while the event is ongoing."""
         return Moment.from_iso(self.end) if self.end else None
 
     @property
     def clock_starts_at(self) -> datetime | None:
-        """Return when the site knew that the event is serious: the start of the 24 hours (CLK-04)."""
+        """Return when the site learned that the event is serious: the start of the 24 hours (CLK-04)."""
         return self.serious_aware_at or self.aware_at
 
     def clock(self, now: datetime | None = None) -> clocks.ClockReading | None:
-        """Return what the reporting clock shows, or None for an event that has none."""
+        """Return the state of the reporting clock, or None for an event without one."""
         start = self.clock_starts_at
         if self.in_error or self.none_of_these or start is None or self.due_at is None:
             return None

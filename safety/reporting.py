@@ -1,4 +1,4 @@
-"""Adverse events are reported, amended, told to the sponsor, reviewed, and never deleted."""
+"""Report, amend, sign and strike out adverse events, and record their report to the sponsor."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit import signatures
 from audit.context import because
+from audit.stored_text import Text, say, trimmed
 from patients.models import Patient
 from patients.participation.lifecycle import held, refuse_when_locked
 from protocol.values.moments import Moment, before
@@ -22,7 +23,7 @@ from safety.models import AdverseEvent
 
 
 class StaleEvent(Exception):
-    """Somebody else changed the event meanwhile; `event` is how it stands now (DAT-11)."""
+    """The event changed since it was shown; `event` is its current row (DAT-11)."""
 
     def __init__(self, event: AdverseEvent) -> None:
         self.event = event
@@ -38,18 +39,20 @@ def report_event(
     after_lock_reason: str = "",
     **answers: Unpack[EventAnswers],
 ) -> AdverseEvent:
-    """Store a new event under the patient's next number, and start the 24-hour clock of a serious one.
+    """Store a new event with the patient's next number; a serious one starts the 24-hour clock.
 
-    The same `save_key` twice (a double click) gives the event that the first one made. `after_lock_reason` is
-    the controlled way in after the lock, for serious events only (SAF-11). Raises ValidationError with a
-    sentence for each answer that is missing, impossible or before the consent.
+    A second call with the same `save_key` (a double click) returns the first event. `after_lock_reason` allows a
+    serious event after the lock (SAF-11). Raises ValidationError with a message for each answer that is
+    missing, impossible or before the consent.
     """
+    # Locks the patient: two events reported at once must not get the same number.
     patient = held(patient)
     after_lock_reason = after_lock_reason.strip()
     if after_lock_reason:
         _refuse_after_lock(patient, answers)
     else:
         refuse_when_locked(patient)
+    # Checked under the lock, so that the second click finds the event of the first.
     if save_key and (twin := patient.adverse_events.filter(save_key=save_key).first()):
         return twin
     stored = columns(patient, answers)
@@ -66,12 +69,12 @@ def report_event(
 
 @transaction.atomic
 def amend_event(
-    *, event: AdverseEvent, changes: EventAnswers, reason: str, version: int, by: User
+    *, event: AdverseEvent, changes: EventAnswers, reason: Text, version: int, by: User
 ) -> AdverseEvent:
-    """Change answers of an event, with a reason (AUD-04); what is not in `changes` stays.
+    """Change answers of an event with a reason (AUD-04). Answers absent from `changes` stay as they are.
 
-    An event that becomes serious starts a clock from when that became known; both awareness times are kept
-    (CLK-04). Raises StaleEvent when `version` is not the current one, ValidationError for what is refused.
+    An event that becomes serious starts its clock at `serious_aware`; both awareness times are kept (CLK-04).
+    Raises StaleEvent if `version` is outdated, ValidationError for a refused answer or if nothing changed.
     """
     row, patient = _held_event(event, version)
     zone = patient.protocol.rules.trial.site.time_zone
@@ -87,7 +90,7 @@ def amend_event(
 
 @transaction.atomic
 def mark_entered_in_error(*, event: AdverseEvent, reason: str, version: int, by: User) -> AdverseEvent:
-    """Strike out an event that never was: it stays visible with the reason (SAF-09)."""
+    """Mark an event as entered in error. It stays visible, with the reason (SAF-09)."""
     row, _patient = _held_event(event, version)
     return _save(row, {"in_error_reason": _given(reason)}, reason=_given(reason))
 
@@ -96,9 +99,10 @@ def mark_entered_in_error(*, event: AdverseEvent, reason: str, version: int, by:
 def report_to_sponsor(
     *, event: AdverseEvent, at: Moment, by: User, version: int, late_reason: str = ""
 ) -> AdverseEvent:
-    """Stop the 24-hour clock with the time at which the sponsor was told.
+    """Stop the 24-hour clock at the time of the report to the sponsor.
 
-    A late report needs its reason (CLK-05). Raises ValidationError for an event that owes no report.
+    Raises ValidationError for an event without a due report, an impossible time, and a late report without a
+    reason (CLK-05).
     """
     row, patient = _held_event(event, version)
     at = at.placed(patient.protocol.rules.trial.site.time_zone)
@@ -106,21 +110,22 @@ def report_to_sponsor(
     late_reason = late_reason.strip()
     late = _late_needs_reason(row.due_at, at.earliest, late_reason)
     told = {"reported": at.iso, "reported_at": at.earliest, "late_reason": late_reason if late else ""}
-    return _save(row, told, reason=_("Reported to the sponsor"))
+    return _save(row, told, reason=say("event.reported"))
 
 
 @transaction.atomic
 def review_events(
     *, events: Sequence[AdverseEvent], versions: dict[int, int], by: User, password: str, meaning: str
 ) -> int:
-    """Sign the review of several events with one password: one signature each, all of them or none.
+    """Sign the review of several events with one password: one signature for each, all or none. Return their number.
 
-    versions: the version of each event, by its id, that the person had before their eyes.
-    Raises ValidationError when an event changed meanwhile, is not assessed, was entered in error, or for a
-    wrong password; then nothing is signed.
+    versions: the version of each event that was shown to the signer, by event id.
+    Raises ValidationError for a wrong password, and for an event that changed since, has no causality or was
+    entered in error.
     """
     if not events:
         raise ValidationError(_("Choose at least one event."))
+    # Read again and locked: an event may have changed since the page was shown.
     chosen = AdverseEvent.objects.select_for_update(of=("self",)).select_related("patient__trial")
     rows = list(chosen.filter(pk__in=[event.pk for event in events]))
     problems = [problem for row in rows if (problem := not_reviewable(row, versions.get(row.pk)))]
@@ -135,7 +140,7 @@ def review_events(
 
 
 def not_reviewable(event: AdverseEvent, version: int | None = None) -> str:
-    """Return why an event cannot be signed now, or nothing."""
+    """Return why an event cannot be signed now, or an empty text."""
     named = {"event": f"{event.patient.code} {event}"}
     if event.in_error:
         return _("%(event)s was entered in error: there is nothing to sign.") % named
@@ -147,7 +152,7 @@ def not_reviewable(event: AdverseEvent, version: int | None = None) -> str:
 
 
 def is_locked(patient: Patient) -> bool:
-    """Tell whether the patient or the trial is locked. Reads patient.trial."""
+    """Return whether the patient or the trial is locked. Reads patient.trial: may cost a query."""
     return bool(patient.locked_at or patient.trial.locked_at)
 
 
@@ -165,9 +170,13 @@ def _refuse_after_lock(patient: Patient, answers: EventAnswers) -> None:
 
 
 def _held_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patient]:
-    """Lock the event's row. Raises StaleEvent, or ValidationError when nothing may change."""
+    """Return the event's row, locked until the transaction ends, and its patient.
+
+    Raises StaleEvent if `version` is outdated, ValidationError if the event may not change.
+    """
     rows = AdverseEvent.objects.select_for_update(of=("self",))
     row = rows.select_related("patient__trial", "patient__protocol").get(pk=event.pk)
+    # An event reported after the lock can also be amended after it.
     if not row.after_lock_reason:
         refuse_when_locked(row.patient)
     if row.version != version:
@@ -177,7 +186,7 @@ def _held_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patien
     return row, row.patient
 
 
-def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: str) -> AdverseEvent:
+def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: Text) -> AdverseEvent:
     for name, value in {**changed, "version": row.version + 1}.items():
         setattr(row, name, value)
     with because(reason):
@@ -185,16 +194,19 @@ def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: str) -> Adverse
     return row
 
 
-def _given(reason: str) -> str:
-    if not reason.strip():
+def _given(reason: Text) -> Text:
+    if not trimmed(reason):
         raise ValidationError({"reason": _("Say why this is changed.")})
-    return reason.strip()
+    return trimmed(reason)
 
 
 def _report_after(
     row: AdverseEvent, due_at: datetime | None, answers: EventAnswers, *, upgrade: bool
 ) -> dict[str, Any]:
-    """Return what stays of the report: an upgrade asks for a new one, and the trail keeps the old."""
+    """Return the report columns after an amendment.
+
+    An event that becomes serious needs a new report; the trail keeps the old one.
+    """
     if upgrade or row.reported_at is None:
         return {"reported": "", "reported_at": None, "late_reason": ""}
     late_reason = answers.get("late_reason", "")

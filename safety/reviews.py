@@ -1,4 +1,4 @@
-"""Which adverse events were reviewed and signed, and whether the signature still holds."""
+"""Review signatures of adverse events, and whether they are still valid."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from safety.models import AdverseEvent
 
 
 class ReviewState(TextChoices):
-    """Where the review of an event stands (SIG-02)."""
+    """Review state of an event (SIG-02)."""
 
     UNSIGNED = "unsigned", _("Not signed")
     SIGNED = "signed", _("Signed")
@@ -21,7 +21,7 @@ TONES = {ReviewState.UNSIGNED: "none", ReviewState.SIGNED: "signed", ReviewState
 
 
 def attach_reviews(events: Sequence[AdverseEvent]) -> None:
-    """Give each event its `signatures`, latest first. One query whatever the number of events."""
+    """Set `signatures` of each event, latest first. One query for all events."""
     by_event: dict[int, list[Signature]] = {event.pk: [] for event in events}
     rows = Signature.objects.filter(target_type=AdverseEvent._meta.label_lower, target_id__in=list(by_event))
     for signature in rows.order_by("-signed_at", "-pk"):
@@ -31,7 +31,7 @@ def attach_reviews(events: Sequence[AdverseEvent]) -> None:
 
 
 def review_state(event: AdverseEvent) -> ReviewState:
-    """Return where the review stands; `attach_reviews` must have seen the event."""
+    """Return the review state of an event. Needs `attach_reviews`."""
     if any(signature.invalidated_at is None for signature in event.signatures):
         return ReviewState.SIGNED
     return ReviewState.INVALIDATED if event.signatures else ReviewState.UNSIGNED

@@ -1,6 +1,6 @@
-"""When an event began, seen from an infusion: the day, the hours, and whether it came after. No imputing.
+"""Time from an infusion or another milestone to an adverse event, as intervals (SAF-15). No Django.
 
-Both ends are moments of any precision; what is not known stays an interval (SAF-15). No Django here.
+Both may be partial dates. Nothing is imputed: the result is the least and the most time possible.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from protocol.values.moments import Moment, before, days_between, minutes_betwee
 
 @dataclass(frozen=True, slots=True)
 class TimeSinceInfusion:
-    """The time from a milestone to an event: the fewest and the most calendar days and elapsed minutes.
+    """The least and the most calendar days and elapsed minutes from a milestone to an event.
 
-    after: True when the event came at or after the milestone, False before it, None when nobody can tell.
+    after: True if the event began at or after the milestone, False if before, None if unknown.
     """
 
     days: tuple[int, int]
@@ -26,12 +26,12 @@ class TimeSinceInfusion:
 
     @property
     def same_day_known(self) -> bool:
-        """Return whether the day is known."""
+        """Return whether the number of days is known."""
         return self.days[0] == self.days[1]
 
 
 def since(milestone: Moment, event: Moment, zone: str) -> TimeSinceInfusion:
-    """Return the time from a milestone to an event on the clock of the site."""
+    """Return the time from a milestone to an event, in the site's time zone."""
     came_before = before(event, milestone)
     return TimeSinceInfusion(
         days=days_between(milestone, event, zone),

@@ -1,4 +1,4 @@
-"""Addresses of the safety room."""
+"""URLs of the safety room."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Pages of one adverse event: report, read, amend, tell the sponsor, strike out."""
+"""Pages of one adverse event: report, read, amend, record the report to the sponsor, strike out."""
 
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.kept_forms import kept_data
 from patients.models import Patient
 from patients.participation.milestones import milestones
-from patients.views.steps import patient_of, step
+from patients.views.participation import patient_of, step
 from safety import reporting
 from safety.forms import AfterLockForm, AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
 from safety.labels import (
@@ -34,19 +34,19 @@ from trials.permissions import Permission as P
 
 
 def event_of(request: TrialRequest, patient: Patient, number: int) -> AdverseEvent:
-    """Return the event of this patient, or answer 404 as for one that does not exist."""
+    """Return the patient's event with this number. Raises Http404 if the user may not see it."""
     event = get_object_or_404(AdverseEvent.objects.visible_to(request.user), patient=patient, number=number)
     event.patient = patient
     return event
 
 
 def event_address(event: AdverseEvent, name: str = "safety:event") -> str:
-    """Return the address of a page of the event."""
+    """Return the URL of one of the event's pages."""
     return reverse(name, args=[event.patient.trial.slug, event.patient.code, event.number])
 
 
 def trail_address(event: AdverseEvent) -> str:
-    """Return the address of the event's history in the trail."""
+    """Return the URL of the event's rows in the audit trail."""
     table = event._meta.label_lower
     query = {"form": table, "row": f"{table}:{event.pk}"}
     return reverse("audit:trail", args=[event.patient.trial.slug], query=query)
@@ -54,7 +54,7 @@ def trail_address(event: AdverseEvent) -> str:
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def report(request: TrialRequest, code: str) -> HttpResponse:
-    """Report a new event; after the lock the way leads to the page that asks why it comes now."""
+    """Report a new event. After the lock, redirect to the page that asks for the reason."""
     patient = patient_of(request, code)
     if request.method == "GET" and reporting.is_locked(patient):
         return redirect("safety:report-after-lock", request.trial.slug, code)
@@ -63,7 +63,7 @@ def report(request: TrialRequest, code: str) -> HttpResponse:
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def report_after_lock(request: TrialRequest, code: str) -> HttpResponse:
-    """Report a serious event although the patient or the trial is locked, and say why (SAF-11)."""
+    """Report a serious event of a locked patient or trial, with a reason (SAF-11)."""
     return _reported(request, patient_of(request, code), AfterLockForm)
 
 
@@ -85,7 +85,7 @@ def _reported(request: TrialRequest, patient: Patient, form_class: type[EventFor
 
 @trial_page(see=P.SEE_TRIAL)
 def event(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Show one event: what was answered, its class, its clock, the days since each infusion, who signed."""
+    """Show one event: its answers, class, clock, days since each infusion, and signatures."""
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
     attach_reviews([row])
@@ -93,7 +93,7 @@ def event(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 
 def shown(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
-    """Return what the page of an event shows beside its columns."""
+    """Return the template context of an event's page."""
     wording = Wording(event.patient.protocol.rules)
     reading = event.clock(timezone.now())
     open_now = bool(event.after_lock_reason) or not reporting.is_locked(event.patient)
@@ -122,13 +122,13 @@ def shown(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
 
 
 def waits_for_signature(event: AdverseEvent) -> bool:
-    """Return whether the event can be signed and carries no valid signature."""
+    """Return whether the event can be signed and has no valid signature."""
     return review_state(event) != ReviewState.SIGNED and not reporting.not_reviewable(event)
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def amend(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Change answers with a reason; a version that is no longer current answers 409 with both values."""
+    """Amend an event with a reason. Answers 409 and shows both values if the event changed since it was shown."""
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
     posted = request.POST if request.method == "POST" else kept_data(request)
@@ -145,7 +145,7 @@ def amend(request: TrialRequest, code: str, number: int) -> HttpResponse:
 
 
 def conflict(request: TrialRequest, event: AdverseEvent, asked: dict[str, Any]) -> HttpResponse:
-    """Show what is stored beside what was typed; sending again is a decision made on the current version."""
+    """Show the stored values beside the typed ones. Sending again applies them to the current version."""
     data = request.POST.copy()
     data["version"] = str(event.version)
     form = AmendForm(data, event=event, **asked)
@@ -158,13 +158,13 @@ def conflict(request: TrialRequest, event: AdverseEvent, asked: dict[str, Any]) 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def sponsor(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Stop the clock: when was the sponsor told?"""
+    """Record when the event was reported to the sponsor; this stops the clock."""
     return _closing(request, code, number, SponsorForm, reporting.report_to_sponsor, "safety/sponsor.html")
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)
 def strike_out(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Mark an event as entered in error; it stays visible."""
+    """Mark an event as entered in error. It stays visible."""
     verb = reporting.mark_entered_in_error
     return _closing(request, code, number, StrikeOutForm, verb, "safety/strike_out.html")
 

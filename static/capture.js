@@ -1,12 +1,10 @@
 /* The form page: asks the server while a person types, keeps what is typed, fills what is asked for. */
 (() => {
   "use strict";
-  const form = document.getElementById("entry");
+  const { byId, changed, stops, follows, nextAfter } = stroma, form = byId("entry");
   if (!form) return;
-  const all = (selector, root = form) => [...root.querySelectorAll(selector)];
-  const byId = (id) => document.getElementById(id);
+  const all = (selector, root = form) => stroma.all(selector, root);
   const told = document.querySelector("[data-kept]");
-  const changed = (input) => ["input", "change"].forEach((name) => input.dispatchEvent(new Event(name, { bubbles: true })));
 
   /* What a thread refuses is shown in the panel, beside what was said. */
   const panel = byId("panel");
@@ -75,7 +73,6 @@
   let tabbed = null;
   form.addEventListener("keydown", (event) => { tabbed = ["Tab", "Enter"].includes(event.key) && !event.shiftKey && !event.ctrlKey ? tabbed || event.target : null; });
   form.addEventListener("pointerdown", () => { tabbed = null; });
-  const follows = (first, second) => first.compareDocumentPosition(second) & Node.DOCUMENT_POSITION_FOLLOWING;
   function goBack(item) {
     const input = item && item.querySelector(".answer input, .answer select, .answer textarea");
     if (input && tabbed && follows(tabbed, input) && follows(input, document.activeElement)) input.focus();
@@ -83,8 +80,7 @@
   /* Tab ran onto a question that the answer on its way takes back: on to the next. */
   function goOn(here) {
     if (!form.contains(here) || here.checkVisibility()) return;
-    const next = all("input:not([type=hidden]), select, textarea, button").find((node) => follows(here, node) && node.tabIndex >= 0 && node.checkVisibility());
-    if (next) next.focus();
+    nextAfter(here, stops(form))?.focus();
   }
   form.addEventListener("stroma:judged", (event) => {
     const here = document.activeElement, { hidden, undecided, required, soft, taken, invalid: wrong, echo: texts, put: marks } = event.detail;

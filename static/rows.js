@@ -1,8 +1,7 @@
 /* Tables of a form without the mouse: one more row, a row taken away, on to the next cell. */
 (() => {
   "use strict";
-  const form = document.getElementById("entry");
-  const all = (selector, root) => [...root.querySelectorAll(selector)];
+  const { all, byId, arrive, stops, nextAfter } = stroma, form = byId("entry");
   const cells = (row) => all("td :is(input, select):not([type=hidden], [type=checkbox], .unit)", row);
 
   /* One more row: the last one again, empty, under the next number. */
@@ -28,18 +27,9 @@
     rows[rows.length - 1].after(row);
     cells(row)[0].focus();
   }
-  function arrive(cell) {
-    cell.focus();
-    if (cell.type === "text") cell.select();
-  }
 
   /* What follows a table: where the work goes on when no row is begun. */
-  function leave(table) {
-    const after = all("input, select, textarea, button:not([data-add-row])", form).find((node) => (
-      node.checkVisibility() && node.tabIndex >= 0 && !table.contains(node) && table.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING
-    ));
-    if (after) after.focus();
-  }
+  const leave = (table) => nextAfter(table, stops(form, "button:not([data-add-row])"))?.focus();
   /* Enter goes on to the next cell, past the last one to a new row, out of the table where a row would begin empty;
      Ctrl Delete takes the row away, or back. */
   function goOn(table, row, input) {

@@ -3,7 +3,22 @@
   "use strict";
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const one = (selector, root = document) => root.querySelector(selector);
+  const byId = (id) => document.getElementById(id);
   const typing = (node) => node.closest("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]");
+
+  /* As if a person had answered. */
+  const changed = (input) => ["input", "change"].forEach((name) => input.dispatchEvent(new Event(name, { bubbles: true })));
+  /* As Tab arrives: what is typed next replaces what stood there. */
+  function arrive(input) {
+    input.focus();
+    if (input.type === "text") input.select();
+  }
+  /* Where Tab stops; of buttons only those named. */
+  const stops = (root, buttons = "button") => all(`input:not([type=hidden]), select, textarea, ${buttons}`, root).filter((node) => node.tabIndex >= 0 && !node.disabled && node.checkVisibility());
+  const follows = (first, second) => first.compareDocumentPosition(second) & Node.DOCUMENT_POSITION_FOLLOWING;
+  const nextAfter = (place, list) => list.find((node) => follows(place, node) && !place.contains(node));
+  /* capture.js and rows.js come after this script and use these. */
+  window.stroma = { all, byId, changed, arrive, stops, follows, nextAfter };
 
   /* Figures: a tooltip for every [data-tip] mark, one tab stop per figure, arrows between marks. */
   function place(tip, mark, figure) {
@@ -52,7 +67,6 @@
      Delete takes the choice back; "Clear" is for the mouse, nobody comes past it with the arrows. */
   const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   const answers = (boxes) => all("input:not([type=hidden], [value=''])", boxes);
-  const say = (input) => ["input", "change"].forEach((name) => input.dispatchEvent(new Event(name, { bubbles: true })));
   function oneStop(boxes, here) {
     answers(boxes).forEach((box) => { if (box.type === "checkbox") box.tabIndex = box === here ? 0 : -1; });
   }
@@ -73,13 +87,7 @@
     if (next && next.type === "checkbox") return oneStop(boxes, next);
     if (next && next.checked) return;
     (next || box).checked = Boolean(next);
-    say(next || box);
-  }
-
-  /* As Tab arrives: what is typed next replaces what stood there. */
-  function arrive(input) {
-    input.focus();
-    if (input.type === "text") input.select();
+    changed(next || box);
   }
 
   /* Enter goes on in a form that is entered, as Tab does: half of it is never sent by a slip. */
@@ -88,30 +96,28 @@
     if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.defaultPrevented || !form || !form.matches(".entry")) return;
     if (!here.matches("select, input:not([type=file], [type=submit], [type=button], [type=password])")) return;
     event.preventDefault();
-    const stops = all("input:not([type=hidden]), select, textarea, .save-bar .btn-primary", form);
-    const open = stops.filter((stop) => stop === here || stop.tabIndex >= 0 && !stop.disabled && stop.checkVisibility());
-    const boxes = here.closest(".seg"), next = open.slice(open.indexOf(here) + 1).find((stop) => !boxes || !boxes.contains(stop));
+    const next = nextAfter(here.closest(".seg") || here, stops(form, ".save-bar .btn-primary"));
     if (!next) return;
     arrive(next.type === "radio" && one(":checked", next.closest(".seg")) || next);
   }
 
   /* Typing begins at once where a page is made for one form; not where that would scroll past what is to be read. */
-  const first = (form) => all("input:not([type=hidden]), select, textarea, [data-save-next]", form).find((input) => input.tabIndex >= 0 && input.checkVisibility());
+  const first = (form) => stops(form, "[data-save-next]")[0];
   const inView = (input) => { const { top, bottom } = input.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; };
   function begin() {
     const { hash, pathname, search } = location, sent = hash === "#entry", back = hash.startsWith("#at-");
     const form = one(sent ? "#entry" : "form[data-begin]");
-    const input = back ? document.getElementById(hash.slice(4)) : form && first(form);
+    const input = back ? byId(hash.slice(4)) : form && first(form);
     // The browser would go to the fragment once more, and take the focus away.
     if (sent || back) history.replaceState(null, "", pathname + search);
-    if (!sent && !back && document.getElementById(hash.slice(1)) || document.activeElement !== document.body) return;
+    if (!sent && !back && byId(hash.slice(1)) || document.activeElement !== document.body) return;
     if (all("[autofocus]").some((node) => node.checkVisibility())) return;
     if (!input || !sent && !back && !inView(input)) return;
     arrive(input);
     if (back && input.type === "text") input.setSelectionRange(input.value.length, input.value.length);
   }
   function skip(event) {
-    const link = event.target.closest("a.skip, .error-summary a"), target = link && link.hash && document.getElementById(link.hash.slice(1));
+    const link = event.target.closest("a.skip, .error-summary a"), target = link && link.hash && byId(link.hash.slice(1));
     if (!target || !target.matches("form, main, input, select, textarea")) return;
     event.preventDefault();
     arrive(target.matches("form") && first(target) || target);
@@ -119,7 +125,7 @@
 
   /* A button with data-table="id" shows and hides the figures' data table. */
   function toggleTable(button) {
-    const table = document.getElementById(button.dataset.table);
+    const table = byId(button.dataset.table);
     if (!table) return;
     table.hidden = !table.hidden;
     button.setAttribute("aria-expanded", String(!table.hidden));
@@ -145,7 +151,7 @@
 
   /* Buttons with data-confirm="id" ask first, in the <dialog id>; its value="yes" button sends the form. */
   function confirmFirst(event) {
-    const button = event.submitter, dialog = button && button.dataset.confirm && document.getElementById(button.dataset.confirm);
+    const button = event.submitter, dialog = button && button.dataset.confirm && byId(button.dataset.confirm);
     if (!dialog || button.dataset.confirmed) return;
     event.preventDefault();
     dialog.addEventListener("close", () => {

@@ -1,5 +1,6 @@
-"""Fixtures every test may use. Builders are in tests/support/build.py."""
+"""Fixtures for all tests. Builders are in tests/support/build.py."""
 
+import gc
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -8,24 +9,60 @@ import time_machine
 from django.core.cache import cache
 from django.test import Client, TransactionTestCase
 from hypothesis import settings
+from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
 from patients.models import Patient, Record
-from tests.support import build, rows, walk
+from tests.support import build, migrated, rows, walk
 from tests.support.bedside import NOW
 from tests.support.entering import DEMOGRAPHY
+from tests.support.selecting import LeaveOut, NoSurprise
 from trials.models import ProtocolVersion, Trial
 
-# A property is right or wrong however busy the machine is.
+# No deadline: a busy machine must not fail a property.
 settings.register_profile("stroma", deadline=None)
 settings.load_profile("stroma")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One engine runs every test; on another one those without a database would find the same again."""
+    parser.addoption("--database-only", action="store_true", help="leave out the tests that need no database")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave tests out only when asked to; always make sure that none is left out by mistake."""
+    config.pluginmanager.register(NoSurprise())
+    if config.getoption("--database-only"):
+        config.pluginmanager.register(LeaveOut())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest tests: the cores then end together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Exempt modules, models and collected tests from garbage collection: walking them takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Each process copies a migrated database."""
+    with django_db_blocker.unblock():
+        migrated.copy_instead_of_migrating()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _flush_without_triggers():
-    """Tables are emptied after each test with real transactions, which the trail rightly refuses."""
+    """Lift the triggers while Django empties the tables after a transactional test: the trail refuses deletion."""
     flush = TransactionTestCase._fixture_teardown
 
     def lifted_flush(case):
@@ -39,7 +76,7 @@ def _flush_without_triggers():
 
 @pytest.fixture(autouse=True)
 def _nobody_acts_by_accident():
-    """Each test starts without an actor: forgetting one must fail as it would in production."""
+    """Start each test without an actor, so that a missing one fails as in production."""
     set_actor(None)
     yield
     set_actor(None)
@@ -47,13 +84,13 @@ def _nobody_acts_by_accident():
 
 @pytest.fixture(autouse=True)
 def _own_seal_file(settings, tmp_path_factory):
-    """The heads of a test's seals belong to that test's database."""
+    """Give each test its own seal file: its heads belong to the test's database."""
     settings.SEAL_FILE = tmp_path_factory.getbasetemp() / f"seals-{uuid4().hex}.log"
 
 
 @pytest.fixture(autouse=True)
 def _own_documents_folder(settings, tmp_path_factory):
-    """The files of a test's documents go to a folder of that test run."""
+    """Store document files in a temporary folder."""
     folder = tmp_path_factory.getbasetemp() / "documents"
     documents = settings.STORAGES["documents"]
     options = {**documents["OPTIONS"], "location": folder}
@@ -62,20 +99,20 @@ def _own_documents_folder(settings, tmp_path_factory):
 
 @pytest.fixture
 def as_test(db):
-    """Act as the test process, for arranging data directly."""
+    """Act as the test process, to arrange data directly."""
     with acting(system="test", reason="arranging a test"):
         yield
 
 
 @pytest.fixture
 def nothing_counted(db: None) -> None:
-    """No attempt to sign in is remembered from another test."""
+    """Forget the failed sign-ins of earlier tests."""
     cache.clear()
 
 
 @pytest.fixture
 def any_value(db: None) -> Iterator[None]:
-    """Rows may hold any value: only the trail is tested."""
+    """Let rows hold any value, for tests of the trail alone."""
     rows.tolerate_any_value()
     yield
     rows.mind_values_again()
@@ -83,13 +120,13 @@ def any_value(db: None) -> Iterator[None]:
 
 @pytest.fixture
 def trial(db: None) -> Trial:
-    """The open trial in Liège."""
+    """The open trial of Liège."""
     return build.trial()
 
 
 @pytest.fixture
 def walking(db: None) -> Iterator[Trial]:
-    """The invented trial WALK on the twentieth of March 2021, under its first version."""
+    """The invented trial WALK under its first version, on 20 March 2021."""
     with time_machine.travel(walk.NOW, tick=False):
         yield walk.trial()
 
@@ -102,7 +139,7 @@ def nurse(trial: Trial) -> User:
 
 @pytest.fixture
 def nurse_acts(nurse: User) -> Iterator[None]:
-    """What the verbs do is done by the coordinator, on the web."""
+    """Act as the coordinator, from the web."""
     with acting(user=nurse, role="coordinator", origin="web"):
         yield
 
@@ -115,7 +152,7 @@ def doctor(trial: Trial) -> User:
 
 @pytest.fixture
 def doctor_acts(doctor: User) -> Iterator[None]:
-    """What the verbs do is done by the investigator, on the web."""
+    """Act as the investigator, from the web."""
     with acting(user=doctor, role="investigator", origin="web"):
         yield
 
@@ -128,14 +165,14 @@ def manager(trial: Trial) -> User:
 
 @pytest.fixture
 def people(trial: Trial) -> dict[str, User]:
-    """By role, those who ask, answer or read queries."""
+    """People who raise, answer or read queries, by role."""
     roles = ("coordinator", "investigator", "monitor", "data_manager", "statistician")
     return {role: build.user(role, trial=trial) for role in roles}
 
 
 @pytest.fixture
 def administrator(trial: Trial) -> User:
-    """An administrator, who gives and ends roles."""
+    """An administrator, who manages roles."""
     return build.user("administrator", trial=trial)
 
 
@@ -149,7 +186,7 @@ def patient(trial: Trial, nurse: User) -> Patient:
 
 @pytest.fixture
 def record(patient: Patient, nurse: User) -> Record:
-    """The demography of the patient, complete."""
+    """The patient's demography, complete."""
     return build.record(patient, "demography", DEMOGRAPHY, by=nurse)
 
 
@@ -173,14 +210,14 @@ def web(doctor: User) -> Client:
 
 @pytest.fixture
 def known_day() -> Iterator[None]:
-    """It is the thirtieth of March 2026: patients included on the tenth may have had every infusion."""
+    """It is 30 March 2026: a patient included on the 10th can have had every infusion."""
     with time_machine.travel(NOW, tick=False):
         yield
 
 
 @pytest.fixture
 def ward(trial: Trial, known_day: None) -> Client:
-    """The browser of a nurse on the ward."""
+    """The browser of a coordinator on the ward."""
     return build.client(build.user("coordinator", trial=trial, full_name="Ward Nurse"))
 
 

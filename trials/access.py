@@ -1,4 +1,4 @@
-"""Who may do what in a trial: every page of a trial is declared with `@trial_page`."""
+"""Access to the pages of a trial: every page is declared with `@trial_page`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from accounts.models import User
 from audit import context
 from audit.compiled_queries import CompiledQuery
+from audit.stored_text import say
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES, Role
@@ -30,6 +30,7 @@ DELEGATION = CompiledQuery(
         Delegation.objects.active(today)
         .filter(user=user, trial__slug=slug)
         .select_related("trial__protocol")
+        # The protocol text (170 kB) is not needed here: its parsed form is cached per process.
         .defer("trial__protocol__text")
         .order_by("-starts_on", "-pk")[:1]
     ),
@@ -41,36 +42,36 @@ DELEGATION = CompiledQuery(
 
 @dataclass(frozen=True)
 class Access:
-    """One person's rights in one trial today."""
+    """Permissions of one user in one trial today."""
 
     user: User
     trial: "Trial"
     role: type[Role]
 
     def may(self, permission: Permission) -> bool:
-        """Tell whether the role carries the permission; in an open trial everybody sees the treatment."""
+        """Return True if the role has the permission. In an open trial every role sees the treatment."""
         if permission is Permission.SEE_TREATMENT and not self.trial.masked:
             return Permission.SEE_TRIAL in self.role.permissions
         return permission in self.role.permissions
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        """Return every permission held."""
+        """All permissions held."""
         return frozenset(permission for permission in Permission if self.may(permission))
 
     @property
     def sees_treatment(self) -> bool:
-        """Tell whether product and arm may be shown to this person."""
+        """True if product and arm may be shown to this user."""
         return self.may(Permission.SEE_TREATMENT)
 
     @property
     def blinded(self) -> bool:
-        """Tell whether the arm must stay hidden from this person."""
+        """True if the arm must stay hidden from this user."""
         return not self.sees_treatment
 
 
 class TrialRequest(HttpRequest):
-    """A request that passed `trial_page`: the person, the trial, and what they may do in it."""
+    """A request that passed `trial_page`: with the user, the trial, and the user's access to it."""
 
     user: User
     trial: "Trial"
@@ -78,21 +79,26 @@ class TrialRequest(HttpRequest):
 
 
 def access_to(*, user: User, slug: str) -> Access | None:
-    """Return the person's access to the trial, or None when they hold no role in it. Costs one query."""
+    """Return the user's access to the trial, or None without a role in it. One query."""
     delegation = DELEGATION.first(user=user.pk, slug=slug, today=timezone.now().date())
     if delegation is None:
         return None
     return Access(user=user, trial=delegation.trial, role=ROLES[delegation.role])
 
 
+def role_refused(access: Access) -> PermissionDenied:
+    """Return the refusal of a person whose role lacks a permission; the trail keeps it as code."""
+    return PermissionDenied(say("trials.role_refused", role=say(f"role.{access.role.code}")))
+
+
 def trial_page(
     see: Permission | None, change: Permission | None = None
 ) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """Declare what a page of a trial needs: `see` to read it, `change` to post to it.
+    """Declare the permissions of a trial page: `see` to read it, `change` to post to it.
 
-    Without a role in the trial the answer is 404, as if it did not exist; without the permission 403.
-    The view receives `request.access` and `request.trial`; the slug is taken from the address.
-    A page without `change` refuses every unsafe method with 405; one without `see` refuses reading.
+    Without a role in the trial the answer is 404, as if the trial did not exist; without the permission it is 403. The
+    view receives `request.access` and `request.trial`; the slug is taken from the URL. A page without `change` answers
+    every unsafe method with 405; one without `see` answers reading with 405.
     """
 
     def declare(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -102,6 +108,7 @@ def trial_page(
                 return redirect_to_login(request.get_full_path())
             needed = see if request.method in SAFE else change
             access = access_to(user=request.user, slug=slug)
+            # Before 405 and 403, which would reveal that the trial exists.
             if access is None:
                 raise Http404
             request.access, request.trial = access, access.trial  # type: ignore[attr-defined]
@@ -109,9 +116,7 @@ def trial_page(
             if needed is None or request.method not in OFFERED:
                 return HttpResponseNotAllowed(["GET", "HEAD"] if see else ["POST"])
             if not access.may(needed):
-                raise PermissionDenied(
-                    _("Your role in this trial, %(role)s, does not allow this.") % {"role": access.role.title}
-                )
+                raise role_refused(access)
             return view(request, *args, **kwargs)
 
         page = never_cache(guarded)

@@ -1,62 +1,100 @@
-"""Form fields for days and moments: one text input each, read as people type them (never `type=date`)."""
+"""The form fields for days and moments: one text input each, read as people type them (never `type=date`).
+
+What is typed is read by `protocol.values.moments`, as in the forms of the protocol; whatever a page shows for a day
+or a moment is accepted, in every language. A value that comes from the database is shown in the reader's language;
+what was typed stays as it was typed.
+"""
 
 from datetime import date
 from typing import Any
 
 from django import forms
+from django.utils import timezone
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from protocol.values.moments import Moment, parse_moment
+from protocol.values.moments import EXAMPLE, Moment, last_short_year, parse_day, parse_minute, parse_moment
 from protocol.values.refusals import ValueRefused
+from trials.reader import shown_day, shown_moment, shown_sentence
 
-DAY_HELP = gettext_lazy("dd-MMM-yyyy, or t for today")
 TIME_HELP = gettext_lazy("dd-MMM-yyyy hh:mm, 24-hour clock of the site (%(zone)s)")
 
 
-class MomentField(forms.CharField):
-    """A date with time on the site's clock; `precisions` says what is accepted. Cleans to a `Moment`."""
+def _day_help() -> str:
+    told = {"example": shown_day(EXAMPLE), "last": f"{last_short_year(timezone.now().date()):02}"}
+    return (
+        _(
+            "Day, month, year: %(example)s or 9/10/25, t for today. Years 00 to %(last)s are 20yy, others 19yy."
+        )
+        % told
+    )
 
-    def __init__(self, *, zone: str, precisions: tuple[str, ...] = ("minute",), **kwargs: Any) -> None:
-        self.zone, self.precisions = zone, precisions
-        kwargs.setdefault("help_text", TIME_HELP % {"zone": zone})
+
+day_help = lazy(_day_help, str)
+
+
+class SiteClockField(forms.CharField):
+    """Text that means a day or a moment on the clock of a site (`zone`, an IANA name)."""
+
+    def __init__(self, *, zone: str = "UTC", **kwargs: Any) -> None:
+        self.zone = zone
         kwargs.setdefault("max_length", 80)
         super().__init__(**kwargs)
-        self.widget.attrs.update({"autocomplete": "off", "data-moment": "minute"})
+        self.widget.attrs.setdefault("autocomplete", "off")
 
-    def clean(self, value: Any) -> Moment | None:
-        """Return the moment, or None when empty and not required. Raises ValidationError with a sentence."""
+    def read(self, text: str) -> Any:
+        """Return what the text means. Raises ValueRefused."""
+        raise NotImplementedError
+
+    def clean(self, value: Any) -> Any:
+        """Return what was typed, None when empty and not required. Raises ValidationError with a sentence."""
         text = super().clean(value)
         if not text:
             return None
         try:
-            moment = parse_moment(text, self.zone)
+            return self.read(text)
         except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_)) from refused
-        if moment.precision not in self.precisions:
-            raise forms.ValidationError(_("Type the day and the time, like 09-Oct-2025 14:05."))
-        return moment
+            raise forms.ValidationError(shown_sentence(refused), code="refused") from refused
 
 
-class DayField(forms.CharField):
+class DayField(SiteClockField):
     """A whole day. Cleans to a `date`."""
 
-    def __init__(self, *, zone: str, **kwargs: Any) -> None:
-        self.zone = zone
-        kwargs.setdefault("help_text", DAY_HELP)
-        kwargs.setdefault("max_length", 40)
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("help_text", day_help())
         super().__init__(**kwargs)
-        self.widget.attrs.update({"autocomplete": "off", "data-moment": "day"})
+        self.widget.attrs["data-moment"] = "day"
 
-    def clean(self, value: Any) -> date | None:
-        """Return the day, or None when empty and not required. Raises ValidationError with a sentence."""
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            moment = parse_moment(text, self.zone)
-        except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_)) from refused
-        if moment.precision != "day" or moment.date is None:
-            raise forms.ValidationError(_("Type a whole day, like 09-Oct-2025."))
-        return moment.date
+    def read(self, text: str) -> date:
+        """Return the day. Raises ValueRefused, also for a partial date or a time."""
+        return parse_day(text, self.zone).first_day
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return a stored day in the reader's language; what was typed stays."""
+        return shown_day(value) if isinstance(value, date) else value
+
+
+class MomentField(SiteClockField):
+    """A day with its time; with `partial`, also whatever part of it is known. Cleans to a `Moment`."""
+
+    def __init__(self, *, zone: str = "UTC", partial: bool = False, **kwargs: Any) -> None:
+        self.partial = partial
+        kwargs.setdefault("help_text", TIME_HELP % {"zone": zone})
+        super().__init__(zone=zone, **kwargs)
+        self.widget.attrs["data-moment"] = "minute"
+
+    def read(self, text: str) -> Moment:
+        """Return the moment. Raises ValueRefused, without `partial` also for a date without a time."""
+        return parse_moment(text, self.zone) if self.partial else parse_minute(text, self.zone)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return a stored moment in the reader's language; what was typed stays."""
+        return shown_moment(value) if isinstance(value, Moment) else value
+
+
+def on_clock_of(form: forms.BaseForm, zone: str) -> None:
+    """Let every day and moment of a form be read on the clock of a site, such as `t` for today."""
+    for field in form.fields.values():
+        if isinstance(field, SiteClockField):
+            field.zone = zone

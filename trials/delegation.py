@@ -1,7 +1,7 @@
-"""Who may work in a trial: people are added, roles given and ended, access stopped (ACC-01 to ACC-04).
+"""Delegation log: users are added, roles given and ended, access stopped (ACC-01 to ACC-04).
 
-Nobody gives rights to themselves, and a person holds one role in a trial at a time, so an administrator never
-holds a clinical one beside it (ACC-02).
+Nobody changes their own rights, and a user has one role in a trial at a time, so an administrator never has a clinical
+role as well (ACC-02).
 """
 
 from datetime import date
@@ -19,6 +19,7 @@ from accounts.passwords import initial_password
 from accounts.session_limits import end_sessions
 from audit import events
 from audit.context import because
+from audit.stored_text import say
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -33,9 +34,9 @@ MANAGING = [code for code, role in ROLES.items() if Permission.MANAGE_PEOPLE in 
 def add_person(
     *, username: str, full_name: str, email: str, identity_verified_on: date, by: User
 ) -> tuple[User, str]:
-    """Store a new person and return them with the initial password, which is stored nowhere in the clear.
+    """Store a new user and return it with the initial password, which is not stored in clear text.
 
-    Raises ValidationError when the user name was ever used: it is never given to another person (P11-15).
+    Raises ValidationError if the user name was ever used: it is never given to another person (P11-15).
     """
     if User.objects.filter(username=normal_username(username)).exists():
         message = _("Somebody has or had this user name. Choose another, or give the known person a role.")
@@ -57,11 +58,13 @@ def add_person(
 def delegate(
     *, user: User, trial: "Trial", role: str, starts_on: date, ends_on: date | None, by: User
 ) -> Delegation:
-    """Give a person a role in a trial between two days, the last one included.
+    """Give a user a role in a trial from `starts_on` to `ends_on`, both included.
 
-    Raises ValidationError for oneself, for a role without the last day it needs, and days of another role.
+    Raises ValidationError for one's own account, a deactivated user, a time-boxed role without a last day, or days on
+    which the user has another role in the trial.
     """
     _not_oneself(user, by)
+    # Lock the user: two concurrent delegations could otherwise overlap.
     User.objects.select_for_update().get(pk=user.pk)
     if not user.is_active:
         raise ValidationError(_("%(person)s is deactivated and cannot get a role.") % {"person": user})
@@ -81,7 +84,10 @@ def delegate(
 
 @transaction.atomic
 def end_delegation(*, delegation: Delegation, ends_on: date, reason: str, by: User) -> None:
-    """Set the last day of a role. With a day that is over, access stops at the next request (ACC-04)."""
+    """Set the last day of a role. If that day is over, access stops at the next request (ACC-04).
+
+    Raises ValidationError for one's own role, or a last day before the first.
+    """
     row = Delegation.objects.select_for_update().get(pk=delegation.pk)
     if row.user_id == by.pk:
         raise ValidationError(_("Nobody ends their own role. Ask another administrator."))
@@ -94,7 +100,7 @@ def end_delegation(*, delegation: Delegation, ends_on: date, reason: str, by: Us
 
 @transaction.atomic
 def verify_identity(*, user: User, on: date, by: User) -> None:
-    """Note on which day the person showed who they are, before they may sign (21 CFR 11.100(b))."""
+    """Record the day on which the user's identity was verified, required before signing (21 CFR 11.100(b))."""
     _not_oneself(user, by)
     _not_later_than_today(on, "on")
     user.identity_verified_on = on
@@ -103,7 +109,7 @@ def verify_identity(*, user: User, on: date, by: User) -> None:
 
 @transaction.atomic
 def deactivate(*, user: User, reason: str, by: User) -> None:
-    """Stop all access of a person: open sessions end at once (P11-04)."""
+    """Stop all access of a user; open sessions end at once (P11-04)."""
     _may_manage(user, by)
     user.is_active = False
     with because(reason):
@@ -113,7 +119,7 @@ def deactivate(*, user: User, reason: str, by: User) -> None:
 
 @transaction.atomic
 def reactivate(*, user: User, reason: str, by: User) -> None:
-    """Let a person sign in again; roles that are still running count again."""
+    """Let a user sign in again; roles that have not ended are valid again."""
     _may_manage(user, by)
     user.is_active = True
     with because(reason):
@@ -122,7 +128,7 @@ def reactivate(*, user: User, reason: str, by: User) -> None:
 
 @transaction.atomic
 def give_initial_password(*, user: User, reason: str, by: User) -> str:
-    """Replace a forgotten password by an initial one, end the sessions, and return it to be handed over."""
+    """Replace a forgotten password by an initial one, end all sessions, and return the password."""
     _may_manage(user, by)
     password = initial_password()
     user.set_password(password)
@@ -138,16 +144,22 @@ def give_initial_password(*, user: User, reason: str, by: User) -> str:
 
 @transaction.atomic
 def remove_factors(*, user: User, reason: str, by: User) -> None:
-    """Remove the second factors of a person who lost them; the next sign-in is by password alone."""
+    """Remove the second factors of a user who lost them; the next sign-in is by password alone."""
     _may_manage(user, by)
     removed, _details = Authenticator.objects.filter(user=user).delete()
     end_sessions(user=user)
-    detail = {"change": "all removed", "count": removed, "by": by.username, "reason": reason}
+    detail = {
+        "change": say("trials.all_factors_removed"),
+        "count": removed,
+        "by": by.username,
+        "reason": reason,
+    }
     events.record(kind=events.AccessKind.FACTOR_CHANGED, user=user, detail=detail)
 
 
 def _may_manage(user: User, by: User) -> None:
     _not_oneself(user, by)
+    # An account serves all trials of its user: only an administrator of all of them may change it.
     managed = Delegation.objects.active().filter(user=by, role__in=MANAGING).values("trial_id")
     if Delegation.objects.active().filter(user=user).exclude(trial_id__in=managed).exists():
         raise ValidationError(

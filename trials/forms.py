@@ -1,4 +1,4 @@
-"""The form that every step outside capture is: its fields, one verb, and the refusals beside their fields."""
+"""Base form for actions outside data entry: its fields, one action, and refusals beside the fields."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,34 +6,27 @@ from typing import Any
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_lazy as _
 
-DAY = "%d-%b-%Y"
-
-
-class DayField(forms.DateField):
-    """A day as `09-Oct-2025`, `9/10/2025` or `2025-10-09`."""
-
-    widget = forms.DateInput(format=DAY, attrs={"class": "w-short", "autocomplete": "off"})
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("help_text", _("dd-MMM-yyyy, such as 09-Oct-2025"))
-        super().__init__(input_formats=[DAY, "%d %b %Y", "%d/%m/%Y", "%Y-%m-%d"], **kwargs)
+from trials.date_fields import on_clock_of
 
 
 class VerbForm(forms.Form):
-    """A form that ends in one verb: what the verb refuses is shown beside the field it names."""
+    """A form that ends in one verb: what the verb refuses is shown beside the field it names.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    zone: the clock of the site, on which days are read.
+    """
+
+    def __init__(self, *args: Any, zone: str = "UTC", **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
+        on_clock_of(self, zone)
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.disable_csrf = True
         self.result: Any = None
 
     def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
-        """Call the verb and keep its result; tell whether it was done."""
+        """Call `verb` and store its result. Return False, with the errors in the form, if it refused."""
         try:
             self.result = verb(**arguments)
         except ValidationError as refusal:
@@ -42,7 +35,7 @@ class VerbForm(forms.Form):
         return True
 
     def refuse(self, refusal: ValidationError) -> None:
-        """Put the sentences beside the fields they name, or above the form."""
+        """Add the errors to the fields they name, or to the form."""
         if not hasattr(refusal, "error_dict"):
             self.add_error(None, refusal)
             return

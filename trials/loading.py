@@ -1,4 +1,4 @@
-"""Storing a protocol file as an immutable version of its trial, and putting the version of the day in force."""
+"""Store a protocol file as an immutable version of its trial, and put the version of the day in force."""
 
 import hashlib
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ from trials.models import ProtocolVersion, Trial
 
 
 class VersionTaken(ValueError):
-    """Another text is already stored under this version: an amendment needs a new version."""
+    """Another text is already stored as this version: an amendment needs a new version."""
 
 
 class TooEarly(ValueError):
-    """The version would be in force before the one it replaces, or before it was approved (DAT-09)."""
+    """The version would be in force before the one it replaces, or before its approval (DAT-09)."""
 
 
 def load_protocol(
@@ -33,11 +33,10 @@ def load_protocol(
 ) -> ProtocolVersion:
     """Store the TOML `text` and return its version; the same text again changes nothing.
 
-    `effective_from` is the first day it is in force; when not given, today at the site, or the day of its
-    approval when that is to come. A version in force today becomes the one that new patients are screened
-    under; patients who take part keep theirs. Acts as `by`, as `system:<name>`, or, when neither is given, as
-    whoever acts already. Raises ProtocolMistakes for an invalid text or one that does not follow the versions
-    before it, VersionTaken for a different text under a version that is stored, TooEarly.
+    `effective_from` is the first day in force; by default today at the site, or the day of approval if that is later. A
+    version in force today becomes the one under which new patients are screened; enrolled patients keep theirs. Acts as
+    `by`, as `system:<name>`, or, without either, as the current actor. Raises ProtocolMistakes for an invalid text or
+    one that does not follow the earlier versions, VersionTaken for a different text under a stored version, TooEarly.
     """
     rules = load(text)
     with acting(user=by, system=system) if by or system else nullcontext():
@@ -46,7 +45,7 @@ def load_protocol(
 
 @transaction.atomic
 def put_in_force(trial: Trial) -> Trial:
-    """Let new patients be screened under the newest version in force today; the trial's row stays locked."""
+    """Screen new patients under the newest version in force today. The trial's row stays locked."""
     held = Trial.objects.select_for_update().get(pk=trial.pk)
     for version in held.versions.order_by("-effective_from", "-pk"):
         if version.effective_from <= _today(version.rules):
@@ -64,6 +63,7 @@ def _today(rules: Protocol) -> date:
 @transaction.atomic
 def _store(rules: Protocol, text: str, effective_from: date | None) -> ProtocolVersion:
     trial, _created = Trial.objects.get_or_create(slug=rules.trial.slug)
+    # Lock the trial: two files loaded at once must each be checked against the version before.
     trial = Trial.objects.select_for_update().get(pk=trial.pk)
     version = _version(trial, rules, text, effective_from)
     if version.effective_from <= _today(rules) and _is_newer(version, trial.protocol):
@@ -90,7 +90,7 @@ def _version(trial: Trial, rules: Protocol, text: str, effective_from: date | No
 
 
 def _check_succession(rules: Protocol, earlier: Sequence[ProtocolVersion]) -> None:
-    """Raise ProtocolMistakes unless the text names the version it replaces and keeps what answers rest on."""
+    """Raise ProtocolMistakes unless the text names the version it replaces and keeps the meaning of old values."""
     found = _chain_problems(rules, earlier[-1].version if earlier else "")
     for version in earlier:
         found += succession_problems(version.rules, rules)

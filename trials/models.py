@@ -1,4 +1,4 @@
-"""Trials, the immutable versions of their protocols, and the reference ranges of their laboratories."""
+"""Trials, the delegation log, the immutable protocol versions, and the laboratories' reference ranges."""
 
 from datetime import date
 from functools import cached_property
@@ -29,17 +29,17 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
     """The delegation log."""
 
     def active(self, on: date | None = None) -> "DelegationQuerySet":
-        """Keep delegations in force on a day (default: today, UTC)."""
+        """Keep delegations of active users in force on a day (default: today, UTC)."""
         day = on or timezone.now().date()
         return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day, user__is_active=True)
 
     def trials_of(self, user: User, on: date | None = None) -> "models.QuerySet[Delegation, Any]":
-        """Return the keys of the trials in which the person holds a role on a day, for use in a query."""
+        """Return the keys of the trials in which the user has a role on a day, for use in a query."""
         return self.active(on).filter(user_id=user.pk).values("trial_id")
 
 
 class Delegation(models.Model):
-    """A person holds a role in a trial between two dates (delegation log, ICH E6(R3) 2.3)."""
+    """A user has a role in a trial between two dates (delegation log, ICH E6(R3) 2.3)."""
 
     user = models.ForeignKey(User, models.PROTECT, related_name="delegations")
     trial = models.ForeignKey("Trial", models.PROTECT, related_name="delegations")
@@ -73,10 +73,10 @@ class Delegation(models.Model):
 
 
 class TrialQuerySet(models.QuerySet["Trial"]):
-    """Trials a person may open."""
+    """Trials that a user may open."""
 
     def visible_to(self, user: User) -> "TrialQuerySet":
-        """Keep trials in which the person holds a role today."""
+        """Keep trials in which the user has a role today."""
         return self.filter(pk__in=Delegation.objects.trials_of(user))
 
 
@@ -103,36 +103,36 @@ class Trial(models.Model):
 
     @property
     def rules(self) -> Protocol:
-        """Return the protocol in force. Reads self.protocol: may cost a query."""
+        """The protocol in force. Reads self.protocol: may cost a query. Raises ValueError without a protocol."""
         if self.protocol is None:
             raise ValueError(f"{self.slug} has no protocol yet: run load_protocol")
         return self.protocol.rules
 
     @cached_property
     def all_rules(self) -> dict[int, Protocol]:
-        """Return the rules of every version by its key: in force, then the others, the newest first. One query."""
+        """Rules of every version by its key: the one in force first, then the newest. One query."""
         rows = list(self.versions.order_by("-effective_from", "-pk").defer("text"))
         in_force = {version.pk: self.rules for version in rows if version.pk == self.protocol_id}
         return in_force | {version.pk: version.rules for version in rows if version.pk not in in_force}
 
     @property
     def masked(self) -> bool:
-        """Tell whether roles without SEE_TREATMENT must not learn the arm."""
+        """True if roles without SEE_TREATMENT must not learn the arm."""
         return self.rules.trial.masking != "open"
 
     @property
     def zone(self) -> "tzinfo":
-        """Return the time zone of the site."""
+        """Time zone of the site."""
         return ZoneInfo(self.rules.trial.site.time_zone)
 
     @property
     def today(self) -> date:
-        """Return today on the clock of the site."""
+        """Today in the time zone of the site."""
         return timezone.now().astimezone(self.zone).date()
 
 
 class ProtocolVersion(models.Model):
-    """The text of a protocol file as it was loaded. Never changed: an amendment is a new version."""
+    """The text of a protocol file as loaded. Never changed: an amendment is a new version."""
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="versions")
     version = models.CharField(max_length=40)
@@ -162,7 +162,7 @@ class ProtocolVersion(models.Model):
 
     @property
     def rules(self) -> Protocol:
-        """Return the parsed protocol: parsed once per process, and the text is read only for that."""
+        """The parsed protocol. Parsed once per process; the text is read only then."""
         known = _parsed.get(self.sha256)
         if known is None:
             if len(_parsed) >= _MOST_PARSED:
@@ -172,7 +172,7 @@ class ProtocolVersion(models.Model):
 
 
 class Laboratory(models.Model):
-    """A laboratory whose reference ranges judge the values of a trial."""
+    """A laboratory with its own reference ranges."""
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="laboratories")
     code = models.SlugField(_("code"), max_length=20)
@@ -200,9 +200,9 @@ class Laboratory(models.Model):
 
 
 class ReferenceRange(models.Model):
-    """What a laboratory calls normal for one item: sex, ages, days in force (protocol.values.reference_ranges).
+    """A laboratory's normal range for one item: sex, ages, effective dates (protocol.values.reference_ranges).
 
-    Never changed in silence: a new sheet is a new period, an error is corrected with a reason.
+    A new range sheet is a new period; an error is corrected with a reason.
     """
 
     class Sex(models.TextChoices):
@@ -246,7 +246,7 @@ class ReferenceRange(models.Model):
             models.Index(fields=["laboratory", "effective_from", "id"], name="ranges_by_day"),
         ]
         constraints = [
-            # Any other overlap is refused by the trigger of `apart`.
+            # Any other overlap is refused by the trigger that `apart` declares.
             models.UniqueConstraint(
                 fields=["laboratory", "form", "item", "sex", "age_from", "effective_from"],
                 condition=Q(in_error_reason=""),
@@ -271,5 +271,5 @@ class ReferenceRange(models.Model):
 
     @property
     def path(self) -> str:
-        """Return the item as `form.item`."""
+        """The item as `form.item`."""
         return f"{self.form}.{self.item}"

@@ -1,4 +1,4 @@
-"""What can be allowed. Roles (`trials.roles`) are sets of these; every view names the one it needs."""
+"""Permissions. Roles (`trials.roles`) are sets of them; every view names the one it needs."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The roles of a trial: plain classes with a description and the permissions they carry (docs/roles.md)."""
+"""Roles in a trial: plain classes with a description and their permissions (docs/roles.md)."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,7 @@ from trials.permissions import Permission as P
 
 
 class Role:
-    """A function in a trial, as the delegation log names it."""
+    """A function in a trial, as recorded in the delegation log."""
 
     code: str
     title: Promise

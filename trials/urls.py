@@ -1,4 +1,4 @@
-"""Addresses of the trials room."""
+"""URLs of the list of trials."""
 
 from django.urls import path
 

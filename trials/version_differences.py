@@ -1,4 +1,4 @@
-"""The parts and properties of a protocol as a person reads them in a difference."""
+"""Differences between protocol versions as text for the reader."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 from protocol.checking.differences import Detail, ProtocolChange
 from trials.reader import reader_language
 
-# Which tables of the file stand under which heading, in the order shown.
+# Headings in display order, each with the tables of the file that it covers.
 SECTIONS: tuple[tuple[str, str | Promise, tuple[str, ...]], ...] = (
     ("version", gettext_lazy("The trial and this version"), ("trial", "amendment", "approval")),
     ("consent", gettext_lazy("Consent"), ("consent",)),
@@ -86,7 +86,7 @@ PROPERTIES: dict[str, str | Promise] = {
     "when": gettext_lazy("when"),
     "window": gettext_lazy("window (days)"),
 }
-# Properties whose elements have a name: “answer F”.
+# Properties whose elements are identified by a code or name: “answer F”.
 NAMED = frozenset({"choices", "columns", "forms", "units"})
 WHOLE = frozenset({"amendment", "approval", "definitions", "logs", "dosing"})
 TOLD_FIRST = ("type", "unit", "anchor", "day", "window", "severity", "violated", "met", "present")
@@ -94,7 +94,7 @@ TOLD_FIRST = ("type", "unit", "anchor", "day", "window", "severity", "violated",
 
 @dataclass(frozen=True, slots=True)
 class DetailLine:
-    """One property in words."""
+    """One property that differs, as text."""
 
     name: str
     before: str
@@ -103,7 +103,7 @@ class DetailLine:
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """One part in words: what happened to it, what it is called, where it stands in the file."""
+    """One part that differs, as text: kind of change, title, path in the file."""
 
     kind: str
     kind_words: str
@@ -123,7 +123,7 @@ class ChangeSection:
 
 
 def in_sections(changes: Iterable[ProtocolChange]) -> list[ChangeSection]:
-    """Return the changes in words, by heading; headings without a change are left out."""
+    """Return the changes as text by heading; headings without a change are left out."""
     known = {table: name for name, _title, tables in SECTIONS for table in tables}
     by_name: dict[str, list[ChangeLine]] = {}
     for change in changes:
@@ -142,7 +142,7 @@ def _line(change: ProtocolChange) -> ChangeLine:
 
 
 def _told(change: ProtocolChange) -> Iterable[Detail]:
-    """Of a part that came or went the file tells the rest."""
+    """Return the details to show. An added or removed part shows a few: the others are read in the file."""
     if change.kind not in ("added", "removed") or change.section in WHOLE:
         return change.details
     by_name = {each.name: each for each in change.details}
@@ -150,14 +150,14 @@ def _told(change: ProtocolChange) -> Iterable[Detail]:
 
 
 def title_of(change: ProtocolChange) -> str:
-    """Return what a part is called."""
+    """Return the title of a changed part."""
     if not isinstance(change.title, str):
         return change.title.in_language(reader_language())
     return str(TABLES.get(change.path, change.title))
 
 
 def _property(name: str) -> str:
-    """Return a property in words: `choices.F.label.fr` as “answer F, label (fr)”."""
+    """Return a property as text: `choices.F.label.fr` as “answer F, label (fr)”."""
     if name.startswith("by."):
         return ", ".join(name.removeprefix("by.").rsplit(".", 1))
     words: list[str] = []

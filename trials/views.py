@@ -1,4 +1,4 @@
-"""Choosing a trial: those in which the person holds a role today."""
+"""List of the trials in which the user has a role today."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from trials.roles import ROLES
 @never_cache
 @login_required
 def choose(request: HttpRequest) -> HttpResponse:
-    """List the person's trials with the role in each; a single trial opens at once."""
+    """List the user's trials with the role in each; a single trial opens at once."""
     held = Delegation.objects.active().filter(user=request.user.pk).select_related("trial__protocol")
     latest = {each.trial_id: each for each in held.order_by("starts_on", "pk")}
     if len(latest) == 1:

@@ -1,4 +1,4 @@
-"""Whose form a page holds, and how long its session lasts."""
+"""Template tags for data forms and the session timer."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def form_owner(context: dict[str, Any]) -> SafeString:
-    """Return the hidden fields of every data form by which what is typed survives the end of the session."""
+    """Return the hidden fields by which a data form survives the end of the session."""
     request = context["request"]
     owner = format_html(
         '<input type="hidden" name="{}" value="{}">',
@@ -28,5 +28,5 @@ def form_owner(context: dict[str, Any]) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def session_seconds(context: dict[str, Any]) -> int:
-    """Return the seconds until this session ends if nothing more is asked."""
+    """Return the seconds until this session ends without further requests."""
     return session_limits.seconds_left(context["request"].session)

@@ -1,1 +1,1 @@
-"""How the actor reaches the database: a function on SQLite, a transaction-local setting on PostgreSQL."""
+"""Passing the actor to the database: a function on SQLite, a transaction-local setting on PostgreSQL."""

@@ -1,4 +1,4 @@
-"""SQLite: `stroma_actor(key)` answers the triggers on every connection of the application."""
+"""SQLite: the triggers read the actor through `stroma_actor(key)`, registered on every connection."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,7 @@ from audit.context import current_actor
 def prepare(sender: type[BaseDatabaseWrapper], connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Register the function on a new connection; receiver of `connection_created`.
 
-    Some builds of SQLite distrust functions in triggers, and REPLACE deletes rows without firing their
+    Some builds of SQLite distrust functions in triggers (`trusted_schema`). REPLACE deletes rows without firing their
     triggers unless `recursive_triggers` is on.
     """
     if connection.vendor != "sqlite":

@@ -1,7 +1,7 @@
-"""The triggers that write the trail: made from the models, dropped around migrations.
+"""Database triggers that write the trail: generated from the models, removed during migrations.
 
-Per audited table: every INSERT, UPDATE and DELETE leaves a history row in the same statement, or is refused
-when nobody is named for it. Histories, access events, seals and reviews can only be added to.
+On every audited table each INSERT, UPDATE and DELETE adds a history row in the same statement, or is refused if no
+actor is set. Histories, access events, seals and reviews are append-only.
 """
 
 from audit.triggers.installation import defects, install, lifted, remove

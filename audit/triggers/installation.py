@@ -1,4 +1,4 @@
-"""Installing, removing and checking the triggers of one database."""
+"""Install, remove and check the triggers of one database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +11,9 @@ from audit.triggers.tables import columns_by_table, existing_tables
 
 
 def install(using: str = "default") -> None:
-    """Drop our triggers and make them again from the models, for the tables and columns the database has."""
+    """Drop our triggers and create them again from the models, for the tables and columns that exist."""
     connection = connections[using]
+    # In one transaction, so that no write slips in between dropping and creating.
     with transaction.atomic(using=using):
         remove(using)
         _run(connection, _statements(connection))
@@ -28,7 +29,7 @@ def remove(using: str = "default") -> None:
 
 @contextmanager
 def lifted(using: str = "default") -> Iterator[None]:
-    """Work without the triggers: for migrations and for the flush between tests."""
+    """Remove the triggers for the duration of the block: for migrations and for the flush between tests."""
     remove(using)
     try:
         yield
@@ -37,7 +38,7 @@ def lifted(using: str = "default") -> Iterator[None]:
 
 
 def defects(using: str = "default") -> list[str]:
-    """Return the names of triggers that are missing, changed or switched off."""
+    """Return the names of triggers that are missing, changed or disabled."""
     connection = connections[using]
     if connection.vendor == "sqlite":
         return _sqlite_defects(connection)
@@ -80,6 +81,7 @@ def _sqlite_defects(connection: BaseDatabaseWrapper) -> list[str]:
     return sorted(name for name, sql in expected.items() if present.get(name) != sql)
 
 
+# A trigger with a WHEN condition (tgqual) counts as disabled: it would not fire for every row.
 PG_PRESENT = f"""
 SELECT c.relname, t.tgname, t.tgtype::int, t.tgenabled <> 'D' AND t.tgqual IS NULL, p.proname
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid

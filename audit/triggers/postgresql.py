@@ -1,8 +1,8 @@
-"""Triggers for PostgreSQL. They read the transaction-local `stroma.actor` (audit.backends.postgresql).
+"""Triggers for PostgreSQL. They read the transaction-local setting `stroma.actor` (audit.backends.postgresql).
 
-The functions run with the rights of the owner of the tables, so that the application's own role needs no
-right to write a history (docs/audit.md). Rows are compared by their binary image: neither a collation nor the
-equality of 1.0 and 1.00 inside JSON can hide a change.
+The functions run with the rights of the owner of the tables (SECURITY DEFINER), so that the application's own role
+needs no right to write a history (docs/audit.md). Rows are compared by their binary image (`*<>`): neither a collation
+nor the equality of 1.0 and 1.00 inside JSON can hide a change.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from typing import Any
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     APPEND_ONLY_SAYS,
+    CONTENT_CHANGED,
     FINAL_IS_FIXED,
     INVALIDATION,
     KEY_IS_FIXED,
@@ -32,13 +33,13 @@ PREFIX = "stroma_"
 REFUSE = "USING ERRCODE = 'integrity_constraint_violation'"
 ACTOR = "nullif(current_setting('stroma.actor', true), '')::jsonb"
 
-# pg_trigger.tgtype, bit by bit: row 1, before 2, insert 4, delete 8, update 16, truncate 32.
+# Bits of pg_trigger.tgtype.
 BITS = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
 
 
 @dataclass(frozen=True)
 class TriggerFunction:
-    """A function: its name, its body in PL/pgSQL and what it returns."""
+    """A function: its name, its body in PL/pgSQL and its return type."""
 
     name: str
     body: str
@@ -46,7 +47,9 @@ class TriggerFunction:
 
     @property
     def sql(self) -> str:
-        """Return the statement that creates it."""
+        """Statement that creates the function."""
+        # A SECURITY DEFINER function needs a fixed search_path: otherwise a caller could put tables of another
+        # schema in place of ours.
         return (
             f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS {self.returns} LANGUAGE plpgsql "
             f"SECURITY DEFINER SET search_path FROM CURRENT AS $stroma${self.body}$stroma$"
@@ -55,7 +58,7 @@ class TriggerFunction:
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger: where it sits, when it fires (`"BEFORE UPDATE OR DELETE"`), per row or statement."""
+    """A trigger: its table, its event (`"BEFORE UPDATE OR DELETE"`), per row or per statement."""
 
     name: str
     table: str
@@ -66,13 +69,13 @@ class Trigger:
 
     @property
     def sql(self) -> str:
-        """Return the statement that creates it."""
+        """Statement that creates the trigger."""
         run = f"EXECUTE FUNCTION {self.function}({self.arguments})"
         return f'CREATE TRIGGER {self.name} {self.event} ON "{self.table}" FOR EACH {self.per} {run}'
 
     @property
     def bits(self) -> int:
-        """Return what `pg_trigger.tgtype` must hold."""
+        """Value that `pg_trigger.tgtype` must have."""
         return sum(BITS.get(word, 0) for word in [self.per, *self.event.split()])
 
 
@@ -83,7 +86,7 @@ REFUSAL = TriggerFunction(
 
 
 def lock_function(names: list[str]) -> TriggerFunction:
-    """Return the function with which a seal waits for those who are writing to the trail (audit.seals)."""
+    """Return the function by which a seal waits for everyone who is writing to the trail (audit.seals)."""
     listed = ", ".join(f'"{name}"' for name in names)
     return TriggerFunction(f"{PREFIX}lock_trail", f"BEGIN LOCK TABLE {listed} IN SHARE MODE; END", "void")
 
@@ -117,7 +120,7 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunc
 
 
 def differs(columns: tuple[str, ...], old: str = "OLD", new: str = "NEW") -> str:
-    """Return the condition that two rows differ in one of the columns."""
+    """Return the SQL condition that two rows differ in one of the columns."""
     before, after = (", ".join(f'{row}."{name}"' for name in columns) for row in (old, new))
     return f"ROW({before})::record *<> ROW({after})::record"
 
@@ -125,8 +128,9 @@ def differs(columns: tuple[str, ...], old: str = "OLD", new: str = "NEW") -> str
 def history_copy(
     table: TrackedTable, *, row: str, kind: str, source: str = "", actor: str = f"({ACTOR})"
 ) -> str:
-    """Return the statement that copies `row` (from `source`) into the history; `kind` and `actor` are SQL."""
+    """Return the statement that copies `row` (from `source`) to the history; `kind` and `actor` are SQL."""
     values = {name: f'{row}."{name}"' for name in table.columns}
+    # now() would give all rows of a transaction the same time.
     values |= {"history_type": kind, "history_date": "clock_timestamp()"}
     values |= {column: f"{actor}->>'{key}'" for column, key in ACTOR_COLUMNS.items()}
     values["history_user_id"] = f"({values['history_user_id']})::bigint"
@@ -136,6 +140,7 @@ def history_copy(
 
 
 def _trail_function(table: TrackedTable) -> TriggerFunction:
+    # The body returns on an update that changes nothing before it requires an actor: no row is added.
     key = f'NEW."{table.key}" IS DISTINCT FROM OLD."{table.key}"'
     kind = "CASE TG_OP WHEN 'INSERT' THEN '+' ELSE '~' END"
     insert = history_copy(table, row="NEW", kind=kind, actor="actor")
@@ -155,7 +160,7 @@ END"""
     return TriggerFunction(f"{PREFIX}trail_{table.name}", body)
 
 
-BECAUSE = "coalesce(nullif(actor->>'reason', ''), 'content changed')"
+BECAUSE = f"coalesce(nullif(actor->>'reason', ''), '{CONTENT_CHANGED}')"
 
 
 def _invalidate(label: str, column: str) -> str:
@@ -174,9 +179,10 @@ def _invalidation(table: TrackedTable) -> str:
 
 
 def _covering(table: TrackedTable) -> str:
-    """Invalidate the signatures on the rows above that cover this one."""
+    """Return SQL that invalidates the signatures on the rows above that cover this row."""
     if not table.covered_by:
         return ""
+    # A serious adverse event reported after the lock belongs to no casebook signature (docs/locking.md).
     spared = f"NEW.\"{table.locks.unless}\" = '' AND " if table.locks and table.locks.unless else ""
     steps = "".join(_invalidate(each.label, each.column) for each in table.covered_by)
     return f"""
@@ -185,7 +191,7 @@ def _covering(table: TrackedTable) -> str:
 
 
 def _undoing(table: TrackedTable) -> str:
-    """Undo the marks on what changed, and empty the column that says that all of them are there."""
+    """Return SQL that undoes the marks on changed items and empties the column that records complete marks."""
     if table.marks is None:
         return ""
     marks = table.marks
@@ -197,6 +203,7 @@ def _undoing(table: TrackedTable) -> str:
         f"CASE m.item WHEN '' THEN {row}.\"{marks.items}\" ELSE jsonb_build_object(m.item, {value}) END"
         for row, value in (("OLD", before), ("NEW", after))
     )
+    # The column is emptied first: its condition looks for marks that are still in force.
     return f"""
   IF TG_OP = 'UPDATE' AND {differs(table.signed)} THEN
     UPDATE "{table.name}" SET "{marks.clears}" = NULL
@@ -212,6 +219,7 @@ def _lock_guard(table: TrackedTable) -> TriggerFunction:
     refuse = f"RAISE EXCEPTION '{LOCKED.format(table=table.name)}' {REFUSE}"
     closed = table.closed("OLD", own=True)
     if table.ways_up:
+        # A row must not be moved below a locked row either.
         closed += f" OR (({differs(table.ways_up)}) AND {table.closed('NEW', own=False)})"
     marks = _mark_guard(table, refuse) if table.locks and table.locks.goes_on else ""
     body = f"""
@@ -254,7 +262,10 @@ END"""
 
 
 def _apart_function(table: TrackedTable) -> TriggerFunction:
-    """Return the guard; the row above is held first, and the others are read after whoever held it is done."""
+    """Return the guard against overlapping rows.
+
+    It locks the row above first, so that a concurrent writer waits, and reads the other rows after that.
+    """
     relation: Any = table.model._meta.get_field(table.apart.under if table.apart else "")
     above, key = relation.related_model._meta.db_table, relation.related_model._meta.pk.column
     body = f"""
@@ -275,6 +286,7 @@ def _trail_triggers(table: TrackedTable) -> list[Trigger]:
     event = "AFTER INSERT OR UPDATE OR DELETE" if table.deletable else "AFTER INSERT OR UPDATE"
     found = [
         Trigger(f"{PREFIX}trail", table.name, event, "ROW", function),
+        # TRUNCATE fires no row triggers.
         Trigger(f"{PREFIX}no_truncate", table.name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, said),
     ]
     if not table.deletable:

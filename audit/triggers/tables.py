@@ -1,4 +1,4 @@
-"""What the triggers need to know of each audited table, read from the models."""
+"""Facts about each audited table that the triggers need, read from the models."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ SEALED_BESIDE = ("audit.AccessEvent", "audit.TrailReview")
 APPEND_ONLY = (*SEALED_BESIDE, "audit.Seal", "audit.SealedPart")
 INVALIDATION = ("invalidated_at", "invalidated_by", "invalidated_reason")
 
-# History column: the key of the actor (`audit.context.Actor`) that fills it.
+# History column, and the field of the actor (`audit.context.Actor`) that it stores.
 ACTOR_COLUMNS = {
     "history_user_id": "user_id",
     "history_user_name": "user_name",
@@ -26,6 +26,9 @@ ACTOR_COLUMNS = {
     "history_session": "session",
     "history_address": "address",
 }
+
+# The reason of a change that names none, for what the change invalidates (`audit.stored_text`).
+CONTENT_CHANGED = '{"code":"audit.content_changed","says":{"en":"content changed"}}'
 
 UNATTRIBUTED = "Nobody is named for this write: wrap it in audit.acting(user=..., reason=...)"
 APPEND_ONLY_SAYS = "The trail can only be added to: {table} refuses changes and deletions"
@@ -44,7 +47,7 @@ OWN_LOCKS = ("frozen_at", "locked_at")
 
 @dataclass(frozen=True)
 class Covered:
-    """A row above whose signatures cover this one: what a signature calls it, and the column that leads to it."""
+    """A row above whose signatures cover this row: its label in a signature, and the column that leads to it."""
 
     label: str
     column: str
@@ -52,7 +55,7 @@ class Covered:
 
 @dataclass(frozen=True)
 class MarkTable:
-    """The table of the marks on items of a row: `record` leads to the row, `items` holds the values marked."""
+    """Table of the marks on items of a row: `record` refers to the row, `items` is the column of the marked values."""
 
     name: str
     record: str
@@ -63,7 +66,7 @@ class MarkTable:
 
 @dataclass(frozen=True)
 class TrackedTable:
-    """One audited table and its history, as column names of the database."""
+    """One audited table and its history, with the column names of the database."""
 
     model: type[models.Model]
     label: str
@@ -86,28 +89,28 @@ class TrackedTable:
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """Return the columns whose change leaves a row."""
+        """Columns whose change adds a history row."""
         return self.columns + self.watched
 
     @property
     def settled(self) -> tuple[str, ...]:
-        """Return the columns that never change once they hold a value."""
+        """Columns that never change once they have a value."""
         return tuple(column for column in self.columns if column != self.key) if self.final else ()
 
     @property
     def held(self) -> tuple[str, ...]:
-        """Return the columns that a freeze or a lock stops; of a lock itself its own steps take care."""
+        """Columns that a freeze or a lock protects. The row's own lock columns have a guard of their own."""
         goes_on = self.locks.goes_on if self.locks else ()
         return tuple(c for c in self.columns if c not in (self.key, *OWN_LOCKS, *goes_on))
 
     @property
     def ways_up(self) -> tuple[str, ...]:
-        """Return the columns that lead to the rows above."""
+        """Columns that lead to the rows above."""
         names = dict.fromkeys(path.partition("__")[0] for path in (self.locks.above if self.locks else ()))
         return tuple(str(getattr(self.model._meta.get_field(name), "column", "")) for name in names)
 
     def closed(self, row: str, *, own: bool, frozen_too: bool = True) -> str:
-        """Return the condition that `row` is locked (or frozen), by itself or by a row above it."""
+        """Return the SQL condition that `row` is locked (or frozen), itself or through a row above it."""
         if self.locks is None:
             return "FALSE"
         columns = OWN_LOCKS if frozen_too and self.locks.freezes else OWN_LOCKS[1:]
@@ -117,7 +120,7 @@ class TrackedTable:
         return f"({found})" + (f" AND {row}.\"{self.locks.unless}\" = ''" if self.locks.unless else "")
 
     def still_held(self, column: str) -> str:
-        """Return the condition that a step that froze or locked the row itself still stands."""
+        """Return the SQL condition that a freeze or lock of the row itself is not released."""
         level, kind = (
             self.locks.level if self.locks else "",
             {"frozen_at": "freeze", "locked_at": "lock"}[column],
@@ -129,12 +132,12 @@ class TrackedTable:
 
     @property
     def reach(self) -> tuple[str, ...]:
-        """Return the columns that decide how far a row reaches."""
+        """Columns that decide which rows overlap."""
         return _columns(self.model, self.apart.columns) if self.apart else ()
 
     @property
     def meets(self) -> str:
-        """Return the condition that NEW reaches what another row reaches."""
+        """SQL condition that NEW overlaps another row."""
         return f'EXISTS (SELECT 1 FROM "{self.name}" o WHERE {" AND ".join(self._meeting())})'
 
     def _meeting(self) -> Iterator[str]:
@@ -159,7 +162,7 @@ class TrackedTable:
 
 
 def path_sql(model: type[models.Model], path: str, row: str) -> str:
-    """Return SQL that follows a path such as `record__patient_id` from `row`, one subselect per relation."""
+    """Return SQL that follows a path such as `record__patient_id` from `row`, with one subselect per relation."""
     head, _, rest = path.partition("__")
     field: Any = model._meta.get_field(head)
     here = f'{row}."{field.column}"'
@@ -172,7 +175,7 @@ def path_sql(model: type[models.Model], path: str, row: str) -> str:
 
 
 def tracked_table(model: type[models.Model]) -> TrackedTable:
-    """Read the declaration of one model."""
+    """Return the table of one model, from its declaration."""
     trail = trail_of(model)
     return TrackedTable(
         model=model,
@@ -246,7 +249,7 @@ def columns_by_table(connection: BaseDatabaseWrapper) -> dict[str, set[str]]:
 
 
 def existing_tables(connection: BaseDatabaseWrapper) -> Iterator[TrackedTable]:
-    """Yield the audited tables and columns the database has: between two migrations some may be missing."""
+    """Yield the audited tables and columns that exist: between two migrations some may be missing."""
     columns = columns_by_table(connection)
     for table in tracked_tables():
         if {table.name, table.history} <= columns.keys():
@@ -254,7 +257,7 @@ def existing_tables(connection: BaseDatabaseWrapper) -> Iterator[TrackedTable]:
 
 
 def _settled(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
-    """Return the table without guards that need a table or column which is not there yet."""
+    """Return the table without guards that need a table or column that does not exist yet."""
     locks, marks = table.locks, table.marks
     if locks and not (_has_locks(table, columns) and (not table.lock_table or table.lock_table in columns)):
         locks = None
@@ -279,7 +282,7 @@ def _at(model: type[models.Model], path: str) -> type[models.Model]:
 
 
 def narrowed(table: TrackedTable, *, live: set[str], past: set[str]) -> TrackedTable:
-    """Return the table without the columns that one side does not have."""
+    """Return the table without the columns that the table or its history lacks."""
     return replace(
         table,
         columns=tuple(column for column in table.columns if column in live and column in past),
@@ -290,12 +293,12 @@ def narrowed(table: TrackedTable, *, live: set[str], past: set[str]) -> TrackedT
 
 
 def append_only_tables() -> list[str]:
-    """Return the tables, beside the histories, that can only be added to."""
+    """Return the append-only tables besides the histories."""
     return [apps.get_model(label)._meta.db_table for label in APPEND_ONLY]
 
 
 def sealed_beside() -> list[str]:
-    """Return the tables, beside the histories, whose rows are sealed."""
+    """Return the sealed tables besides the histories."""
     return [apps.get_model(label)._meta.db_table for label in SEALED_BESIDE]
 
 

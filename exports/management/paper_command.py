@@ -1,4 +1,4 @@
-"""What the commands that write a document share: for whom, with which rights, sealed and registered."""
+"""Base of the commands that write a document: arguments, rights, seal and register."""
 
 import hashlib
 from argparse import ArgumentParser
@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import User, normal_username
 from audit import seals
 from audit.context import acting
+from audit.system_texts import actor_words
 from exports.documents import Copy, register_copy, write
-from exports.management.told import refuse_unless_new, trial_named
+from exports.management.command_arguments import refuse_unless_new, trial_named
 from exports.paper.audience import Audience
 from exports.paper.typesetting import NotPrinted
 from trials.access import access_to
@@ -22,7 +23,7 @@ from trials.permissions import Permission
 
 @dataclass(frozen=True)
 class Asked:
-    """Who asks for what of which trial."""
+    """Parsed arguments of a command: trial, user, readers and output file."""
 
     trial: Trial
     user: User | None
@@ -31,12 +32,14 @@ class Asked:
 
     @property
     def by(self) -> str:
-        """Return who made it, as the document says."""
-        return f"{self.user.full_name} ({self.user.get_username()})" if self.user else "system:documents"
+        """Return the name of the author that the document shows."""
+        if self.user is None:
+            return actor_words("system:documents")
+        return f"{self.user.full_name} ({self.user.get_username()})"
 
 
 class PaperCommand(BaseCommand):
-    """A command that writes one document."""
+    """Base class of a command that writes one document."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--trial", required=True, help="slug of the trial, for instance nct04445454")
@@ -46,7 +49,10 @@ class PaperCommand(BaseCommand):
         )
 
     def asked(self, options: dict[str, Any]) -> Asked:
-        """Return who asks. Raises CommandError for an unknown trial, a person without the right, a file that exists."""
+        """Return the parsed arguments.
+
+        Raises CommandError for an unknown trial, a user without the right, or an existing file.
+        """
         trial = trial_named(options["trial"])
         refuse_unless_new(options["out"])
         if not options["user"]:
@@ -58,7 +64,7 @@ class PaperCommand(BaseCommand):
         return Asked(trial, user, Audience.of(access), options["out"])
 
     def write(self, asked: Asked, copy: Copy) -> None:
-        """Write the document and register it, as the person or the system."""
+        """Write the document and register it, acting as the user or the system."""
         with acting(user=asked.user, system="documents"):
             try:
                 seals.seal(reason="document")

@@ -1,1 +1,1 @@
-"""Documents on paper: what they hold is gathered here in words, how they look is in the templates beside."""
+"""Documents on paper. The Python modules collect the content as texts; the templates beside them set the layout."""

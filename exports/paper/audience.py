@@ -1,14 +1,14 @@
-"""For whom a document is made: what they may know, in which language, on which clock."""
+"""Readers of a document: their permissions, language and time zone."""
 
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.utils.formats import date_format
-
 from audit.change_labels import Reader
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
+from protocol.values.site_clock import minutes_east
+from protocol.values.writing import day_text, second_text
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
@@ -16,7 +16,7 @@ from trials.permissions import Permission
 
 @dataclass
 class Audience:
-    """The readers of one document. Identities are never part of a document, whoever asks (PRV-01)."""
+    """Readers of one document. Identities are never part of a document, whoever requests it (PRV-01)."""
 
     trial: Trial
     may: frozenset[str]
@@ -32,59 +32,52 @@ class Audience:
 
     @classmethod
     def of(cls, access: Access, language: str = "en") -> "Audience":
-        """Return a person as the reader."""
+        """Return the audience for one user."""
         return cls(access.trial, frozenset(map(str, access.permissions)), language)
 
     @classmethod
     def nobody(cls, trial: Trial) -> "Audience":
-        """Return a reader without a name: the blind is kept."""
+        """Return the audience for an unnamed user: blinded in a masked trial."""
         known = {Permission.SEE_TRIAL, Permission.SEE_TRAIL}
         return cls(trial, frozenset(map(str, known if trial.masked else {*known, Permission.SEE_TREATMENT})))
 
     def fresh(self) -> "Audience":
-        """Return the same readers with a memory of their own: that of a patient is not kept for the next."""
+        """Return the same audience with its own cache, so that one patient's rows are not kept for the next."""
         other = copy(self)
         other.reader = self.reader.fork()
         return other
 
     @property
     def sees_treatment(self) -> bool:
-        """Tell whether product and arm may be part of the document."""
+        """Return whether the document may contain product and arm."""
         return str(Permission.SEE_TREATMENT) in self.may
 
     @property
     def sees_files(self) -> bool:
-        """Tell whether attached files may be told by more than their name."""
+        """Return whether the document may contain names and hashes of attached files."""
         return str(Permission.SEE_FILES) in self.may
 
     @property
     def versions(self) -> list[ProtocolVersion]:
-        """Return every version of the protocol, the newest first. Reads nothing."""
+        """Return every protocol version, the newest first. No query."""
         rows = self.reader.found[ProtocolVersion].values()
         return sorted(rows, key=lambda row: (row.effective_from, row.pk), reverse=True)
 
     def rules(self, protocol_id: int) -> Protocol:
-        """Return the rules that something was captured under."""
+        """Return the rules of a protocol version."""
         return self.reader.find(ProtocolVersion, protocol_id).rules
 
     def instant(self, at: datetime | None) -> str:
-        """Return an instant on the clock of the site with its offset: `12-Mar-2021 14:05:09 +01:00`."""
+        """Return an instant in the site's time zone with its offset: `12-Mar-2021 14:05:09 +01:00`."""
         if at is None:
             return ""
         local = at.astimezone(self.trial.zone)
-        return f"{local:%d}-{date_format(local, 'M')}-{local:%Y %H:%M:%S} {local.isoformat()[-6:]}"
+        return second_text(local, self.language, minutes_east(local))
 
     def moment(self, stored: str) -> str:
-        """Return what was entered as a date or a time, a time with its offset."""
-        moment = Moment.from_iso(stored) if stored else None
-        if moment is None:
-            return ""
-        shown = moment.display(self.language)
-        if moment.precision != "minute":
-            return shown
-        offset = moment.iso.partition("[")[0][-6:]
-        return shown if shown.endswith(offset) else f"{shown} {offset}"
+        """Return an entered date or time as text; a time has its offset."""
+        return Moment.from_iso(stored).display_with_offset(self.language) if stored else ""
 
     def day(self, day: date | None) -> str:
-        """Return a day in words, or nothing."""
-        return Moment.from_date(day).display(self.language) if day else ""
+        """Return a date as text; empty for None."""
+        return day_text(day, self.language) if day else ""

@@ -1,4 +1,4 @@
-"""Captured forms for paper: every item with value and unit, what changed, what was asked, who signed."""
+"""Records for paper: every item with value and unit, its changes, queries and signatures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +8,13 @@ from django.utils.translation import gettext as _
 
 from audit.models import Signature
 from audit.signatures import SignatureState, verify_many
+from audit.system_texts import actor_words
 from exports.paper.audience import Audience
 from exports.paper.marks import PaperMarks
-from exports.paper.past import Past
+from exports.paper.original_entries import Past
+from patients.casebook.form_content import ReadLine, sections
 from patients.casebook.form_versions import forms_in, item_in, not_asked
 from patients.casebook.item_history import role_words
-from patients.casebook.read_form import ReadLine, sections
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words
@@ -26,7 +27,7 @@ FLAGS = {"low": "↓", "high": "↑", "": ""}
 
 @dataclass(frozen=True)
 class Beside:
-    """What stands beside the captured forms of one patient, by record."""
+    """Data shown with the records of one patient, by record."""
 
     past: Mapping[int, Mapping[str, Past]]
     readings: Mapping[int, Readings]
@@ -36,7 +37,7 @@ class Beside:
 
 
 def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
-    """Return one captured form."""
+    """Return one record."""
     form = audience.rules(record.protocol_id).form(record.form)
     past, marks = beside.past.get(record.pk, {}), beside.marks.get(record.pk, PaperMarks())
     groups = [
@@ -67,7 +68,7 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
 
 
 def _facts(record: Record, marks: PaperMarks, audience: Audience) -> list[tuple[str, str]]:
-    """Return when the form was entered and completed, what stands on it, and under which version."""
+    """Return when the record was entered, completed, verified, reviewed and locked, and its protocol version."""
     told = [
         (_("First saved"), audience.instant(record.created_at)),
         (_("Completed"), audience.instant(record.completed_at)),
@@ -80,7 +81,7 @@ def _facts(record: Record, marks: PaperMarks, audience: Audience) -> list[tuple[
 
 
 def _row(line: ReadLine, past: Mapping[str, Past], forms: Sequence[Form], audience: Audience) -> Part:
-    """Return one item; `forms` are the versions of its form that may know it, the best first."""
+    """Return one item. `forms` are the versions of its form that may define it, the best first."""
     changed = past.get(line.name)
     row: Part = {
         "label": line.label,
@@ -91,7 +92,7 @@ def _row(line: ReadLine, past: Mapping[str, Past], forms: Sequence[Form], audien
     }
     if line.file is not None and audience.sees_files:
         row |= {
-            "value": f"{line.file['name']} ({file_words(line.file)})",
+            "value": f"{line.file['name']} ({file_words(line.file, audience.language)})",
             "note": f"SHA-256 {line.file['sha256']}",
         }
     elif line.file is not None:
@@ -113,7 +114,7 @@ def _original(changed: Past, item: Item | None, audience: Audience) -> str:
 
 
 def _removed(record: Record, form: Form, past: Mapping[str, Past], audience: Audience) -> list[Part]:
-    """Return the values of items that the form does not ask any more, in the words of the version that did."""
+    """Return values of items that this version of the form lacks, labelled by the version that has them."""
     if all(name in form for name in record.values):
         return []
     before = forms_in(audience.versions, form.code)
@@ -128,7 +129,7 @@ def _removed(record: Record, form: Form, past: Mapping[str, Past], audience: Aud
 
 
 def past_part(changed: Past, original: str, audience: Audience) -> Part:
-    """Return what a changed value was at first and who changed it last."""
+    """Return the first value of a changed item, and its last change."""
     return {
         "original": original or _("blank"),
         "times": changed.times,
@@ -164,13 +165,13 @@ def query_part(query: Query, form: Form | None, audience: Audience) -> Part:
 
 
 def _repeats(query: Query) -> int:
-    """Return how many messages at the start of the thread only repeat the question."""
+    """Return 1 if the first message of the thread only repeats the question, else 0."""
     thread = query.thread  # type: ignore[attr-defined]
     return int(bool(thread) and thread[0].text == query.text and thread[0].author_id == query.opened_by_id)
 
 
 def queries_of(patient_ids: Sequence[int]) -> dict[int, list[Query]]:
-    """Return by record the queries with their threads. Two queries."""
+    """Return the queries by record, with their threads. Two queries."""
     rows = list(Query.objects.filter(patient_id__in=patient_ids).select_related("opened_by"))
     said: dict[int, list[QueryMessage]] = {query.pk: [] for query in rows}
     messages = QueryMessage.objects.filter(query__patient_id__in=patient_ids).select_related("author")
@@ -184,7 +185,7 @@ def queries_of(patient_ids: Sequence[int]) -> dict[int, list[Query]]:
 
 
 def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) -> list[tuple[Signature, Part]]:
-    """Return the signatures of a patient with what each is worth, oldest first. A query per signed model."""
+    """Return the signatures of a patient with their verification, oldest first. One query per signed model."""
     rows = Signature.objects.filter(patient_id=patient_id).exclude(target_type__in=hidden)
     found = []
     for signature, standing in verify_many(list(rows.order_by("signed_at", "pk"))):
@@ -198,6 +199,8 @@ def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) ->
                     "when": f"{audience.instant(signature.signed_at)}",
                     "zone": f"{at.tzinfo}",
                     "meaning": str(signature.get_meaning_display()),
+                    "statement": signature.statement,
+                    "language": signature.language[:2],
                     "valid": standing == SignatureState.VALID,
                     "standing": str(standing.label),
                     "invalidated": _invalidated(signature, audience),
@@ -212,7 +215,7 @@ def _invalidated(signature: Signature, audience: Audience) -> str:
         return ""
     told = (
         audience.instant(signature.invalidated_at),
-        signature.invalidated_by,
-        signature.invalidated_reason,
+        actor_words(signature.invalidated_by),
+        str(signature.invalidated_reason),
     )
     return ", ".join(part for part in told if part)

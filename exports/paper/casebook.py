@@ -1,4 +1,4 @@
-"""The casebook of one patient or of all, as PDF; or one PDF per patient in a zip (P11-02, CTL-03)."""
+"""Casebooks as PDF: one file for one or all patients, or a zip with one PDF per patient (P11-02, CTL-03)."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from patients.models import Patient
 from trials.models import ProtocolVersion
 
 Progress = Callable[[int], None]
-# Share of the progress bar that gathering takes; the rest is for setting the pages.
+# Percent of the progress bar for collecting the data; the rest is for setting the pages.
 GATHERED = 70
 
 
@@ -33,7 +33,7 @@ def write_casebook(
     progress: Progress = lambda done: None,
     most_bytes: int | None = None,
 ) -> str:
-    """Write one PDF with the casebooks of these patients and return the SHA-256 of its data."""
+    """Write one PDF with the casebooks of these patients. Return the SHA-256 of its data."""
     return typeset(
         template="casebook",
         head=head(audience, codes),
@@ -52,7 +52,7 @@ def write_casebooks(
     out: Path,
     progress: Progress = lambda done: None,
 ) -> str:
-    """Write a zip with one PDF per patient and a manifest; return the SHA-256 of the manifest.
+    """Write a zip with one PDF per patient and a manifest. Return the SHA-256 of the manifest.
 
     Memory does not grow with the number of patients.
     """
@@ -74,7 +74,7 @@ def write_casebooks(
 
 
 def _manifest(audience: Audience, making: Making, files: list[dict[str, Any]]) -> str:
-    """Return what the copy says of itself: what, by whom, when, how to verify (CTL-03)."""
+    """Return the manifest: content, author, time, and hashes for verification (CTL-03)."""
     body = {
         "trial": audience.trial.slug,
         "made_at": making.at.astimezone(UTC).isoformat(timespec="seconds"),
@@ -86,17 +86,18 @@ def _manifest(audience: Audience, making: Making, files: list[dict[str, Any]]) -
 
 
 def _parts(audience: Audience, codes: list[str], progress: Progress) -> Iterator[dict[str, Any]]:
-    """Yield one patient after the other, each read as it was at one instant."""
+    """Yield one patient after the other, each from one snapshot."""
     for number, code in enumerate(codes):
         with snapshot():
             patient = Patient.objects.select_related("protocol").get(trial=audience.trial, code=code)
             part = PatientPaper(patient, audience).content()
+        # Outside the snapshot, whose transaction is read-only on PostgreSQL.
         progress(GATHERED * (number + 1) // len(codes))
         yield part
 
 
 def head(audience: Audience, codes: list[str]) -> dict[str, Any]:
-    """Return what the casebook says of itself: its cover and the words around the data."""
+    """Return the cover of the casebook and the texts around its data."""
     one = codes[0] if len(codes) == 1 else ""
     return {
         "language": audience.language,
@@ -110,13 +111,13 @@ def head(audience: Audience, codes: list[str]) -> dict[str, Any]:
 
 
 def trial_words(audience: Audience) -> dict[str, str]:
-    """Return what the head of every page says of the trial."""
+    """Return the trial's texts for the head of every page."""
     facts = audience.trial.rules.trial
     return {"id": facts.id, "title": facts.title.in_language(audience.language), "version": facts.version}
 
 
 def trial_facts(audience: Audience) -> list[tuple[str, str]]:
-    """Return what a cover says of the trial."""
+    """Return the trial's facts for the cover."""
     facts = audience.trial.rules.trial
     versions = sorted(row.version for row in audience.reader.found[ProtocolVersion].values())
     place = ", ".join(part for part in (facts.site.name, facts.site.city, facts.site.country) if part)
@@ -130,7 +131,7 @@ def trial_facts(audience: Audience) -> list[tuple[str, str]]:
 
 
 def notes(audience: Audience) -> list[str]:
-    """Return how the copy is to be read."""
+    """Return the notes on how to read the copy."""
     told = [
         _("▲ marks what was changed since it was entered. The original value stands below it with the last change; "
           "every change is in the audit trail at the end."),

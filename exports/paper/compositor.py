@@ -1,8 +1,8 @@
-"""Sets a document: a process of its own, so that memory is given back and a runaway document can be stopped.
+"""Set a document in a process of its own, so that its memory is freed and a runaway document can be stopped.
 
-`python -m exports.paper.compositor TEMPLATE DATA MADE OUT`: the template's name, the files with the data and with
-what is said of the making, and the PDF to write. Nothing of the data becomes markup: it is parsed as JSON by the
-template. Only fonts that come with the compositor are used, so that the same data give the same bytes anywhere.
+`python -m exports.paper.compositor TEMPLATE DATA MADE OUT`: name of the template, file with the data, file with
+author and time, and the PDF to write. The template parses the data as JSON, so no text becomes markup. Only the
+compositor's own fonts are used, so the same data give the same bytes on every machine.
 """
 
 import json
@@ -18,7 +18,7 @@ STANDARD: Literal["ua-1"] = "ua-1"
 UNDISPLAYED = re.compile(r'the text `"(.+?)"` could not be displayed', re.DOTALL)
 UNBROKEN = re.compile(r"[^\s\u200b]{25,}")
 PIECE = 12
-# A sign without width at which a line may break.
+# Zero-width space: a line may break here.
 BREAK = "\u200b"
 
 
@@ -31,6 +31,7 @@ def main(template: str, data: str, made: str, out: str) -> None:
 
 def pdf(template: str, content: Any, made: dict[str, Any]) -> bytes:
     """Return the document as tagged PDF/UA-1."""
+    # Imported here, because only workers have it (requirements/worker.txt).
     import typst
 
     inputs = {"data": content, "made": made}
@@ -46,7 +47,7 @@ def pdf(template: str, content: Any, made: dict[str, Any]) -> bytes:
 
 
 def _signs(told: Any, found: set[str]) -> set[str]:
-    """Return every sign that stands in any text of the data."""
+    """Return all characters in the texts of the data."""
     if isinstance(told, str):
         found.update(told)
     elif isinstance(told, dict):
@@ -59,9 +60,9 @@ def _signs(told: Any, found: set[str]) -> set[str]:
 
 
 def _readable(told: Any, missing: dict[int, str]) -> Any:
-    """Return the data with every sign printable and every long word breakable.
+    """Return the data with every character printable and every long word breakable.
 
-    A sign that no font has stands as its number, `‹U+1F600›`: nothing is left out in silence.
+    A character without a glyph is replaced by its number, `‹U+1F600›`, so that nothing is omitted silently.
     """
     if isinstance(told, str):
         return UNBROKEN.sub(_breakable, told.translate(missing) if missing else told)
@@ -73,7 +74,8 @@ def _readable(told: Any, missing: dict[int, str]) -> Any:
 
 
 def without_glyph(signs: Iterable[str]) -> set[str]:
-    """Return the signs that no font of the compositor has."""
+    """Return the characters that no font of the compositor has."""
+    # Latin letters up to U+017F are in the fonts; only rarer characters need a trial page.
     unusual = {sign for sign in signs if ord(sign) > 0x17F}
     missing = {
         sign for sign in signs if unicodedata.category(sign) in ("Cc", "Cs", "Co") and sign not in "\n\t"
@@ -82,7 +84,7 @@ def without_glyph(signs: Iterable[str]) -> set[str]:
 
 
 def _refused(signs: list[str]) -> set[str]:
-    """Set a trial page with each sign and return those that the compositor refuses."""
+    """Return the characters that the compositor refuses, found by setting a trial page with all of them."""
     import typst
 
     if not signs:

@@ -1,4 +1,4 @@
-"""An expression of the protocol in words, for people who read paper: labels for names, labels for codes."""
+"""Expressions of the protocol as sentences, with labels in place of names and codes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from protocol.expressions.syntax import (
     parse,
 )
 from protocol.values.labels import code_words, with_unit
+from protocol.values.writing import number_text
 
 COMPARED: dict[str, Callable[[], str]] = {
     "==": lambda: _("is"), "!=": lambda: _("is not"), "<": lambda: _("is below"), "<=": lambda: _("is at most"),
@@ -42,11 +43,11 @@ EARLIER: dict[str, Callable[[], str]] = {
 
 
 class NoWords(Exception):
-    """A construction that is better read as it is written."""
+    """An expression that cannot be written as a sentence."""
 
 
 def in_words(source: str | None, rules: Protocol, form: Form, language: str) -> str:
-    """Return an expression as a sentence; as it is written where it has no words."""
+    """Return an expression as a sentence, or its source if it cannot be written as one."""
     if not source:
         return ""
     try:
@@ -123,7 +124,7 @@ class _Words:
         return _("%(item)s of the form “%(form)s”") % {"item": label, "form": title}
 
     def _answer(self, node: Node, about: Node | None) -> str:
-        """Return what a name is compared with: a code by its label, a number with its unit."""
+        """Return the value that a name is compared with: the label of a code, or a number with its unit."""
         item = (
             self._item(about.path)
             if isinstance(about, Name) and not about.path.startswith("subject.")
@@ -137,5 +138,5 @@ class _Words:
             return f"“{code_words(node.value, item, self.language, _) if item else node.value}”"
         if isinstance(node.value, bool):
             return str(node.value).lower()
-        number = f"{node.value:g}"
+        number = number_text(f"{node.value:g}", self.language)
         return with_unit(number, item.unit if item else None)

@@ -1,4 +1,4 @@
-"""The case report form on paper, blank or annotated, from the forms of one protocol version (BKP-02)."""
+"""The case report form on paper, blank or annotated, for one protocol version (BKP-02)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +12,9 @@ from exports.paper.casebook import trial_facts, trial_words
 from exports.paper.conditions import in_words
 from exports.paper.typesetting import Making, typeset
 from protocol.document.document import Protocol
-from protocol.document.items import Form, Item
+from protocol.document.items import Form, Item, Limits
 from protocol.values.labels import MISSING_WORDS, YES_NO_WORDS, unit_words
+from protocol.values.writing import number_text
 from trials.models import ProtocolVersion
 
 EMPTY_ROWS = 6
@@ -28,7 +29,7 @@ def write_crf(
     making: Making,
     out: Path,
 ) -> str:
-    """Write the forms of a protocol version (the one in force when None) and return the SHA-256 of the data."""
+    """Write the forms of a protocol version (None: the current one). Return the SHA-256 of the data."""
     version = protocol or audience.trial.protocol
     rules = version.rules if version else audience.trial.rules
     return typeset(
@@ -60,7 +61,7 @@ def _head(audience: Audience, rules: Protocol, annotated: bool) -> Part:
 
 
 def schedule(rules: Protocol, language: str) -> Part:
-    """Return which form is asked at which visit: required, or when available; logs at any time."""
+    """Return the forms of each visit, required or when available, and the logs."""
     visits = [(visit.code, {entry.form: entry.when for entry in visit.forms}) for visit in rules.visits]
     signs = {"required": "●", "available": "○"}
     rows = [
@@ -100,7 +101,7 @@ def _checks(form: Form, rules: Protocol, language: str) -> list[tuple[str, str, 
 
 
 def item_part(item: Item, form: Form, rules: Protocol, language: str, annotated: bool) -> Part:
-    """Return one question as it is asked on paper, with its annotation when asked for."""
+    """Return one item as printed on paper, with its annotation if requested."""
     choices = [
         (
             code,
@@ -125,8 +126,14 @@ def item_part(item: Item, form: Form, rules: Protocol, language: str, annotated:
     }
 
 
+def _limits(limits: Limits | None, language: str) -> str:
+    if limits is None:
+        return ""
+    return " – ".join(number_text(f"{bound:f}", language) for bound in (limits.lowest, limits.highest))
+
+
 def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[tuple[str, str]]:
-    """Return what stands beside an item: how it is stored, coded, limited, and when it is asked."""
+    """Return the annotation of an item: storage, codes, limits and conditions."""
     told = [
         (_("CDISC"), " ".join(part for part in (form.cdisc_domain, item.cdisc) if part)),
         (_("LOINC"), item.loinc or ""),
@@ -136,8 +143,8 @@ def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[t
             ", ".join([item.unit or "", *(each.unit for each in item.units)]) if item.units else item.unit,
         ),
         (_("Codes"), ", ".join(item.codes)),
-        (_("Possible"), f"{item.hard.lowest:f} – {item.hard.highest:f}" if item.hard else ""),
-        (_("Expected"), f"{item.soft.lowest:f} – {item.soft.highest:f}" if item.soft else ""),
+        (_("Possible"), _limits(item.hard, language)),
+        (_("Expected"), _limits(item.soft, language)),
         (_("Missing"), ", ".join(item.missing) if not item.is_calculated else ""),
         (_("Required"), _required(item, form, rules, language)),
         (_("Asked if"), in_words(item.shown_when, rules, form, language)),

@@ -1,4 +1,4 @@
-"""The words that a template prints around the data."""
+"""Texts that the templates print around the data."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""Marks for paper: what was compared with its source, and which forms a physician reviewed."""
+"""Marks for paper: source data verification and medical review."""
 
 from dataclasses import dataclass, field
 
@@ -9,19 +9,19 @@ from patients.review.marks import WHOLE
 
 @dataclass
 class PaperMarks:
-    """The marks that stand on one form: the verified items, and in words who verified and who reviewed it last."""
+    """Marks of one record: verified items, and who verified and reviewed it last, as texts."""
 
     items: set[str] = field(default_factory=set)
     verified: str = ""
     reviewed: str = ""
 
     def covers(self, item: str) -> bool:
-        """Tell whether an item was compared with its source, by itself or with its whole form."""
+        """Return whether an item is verified, by itself or with its whole form."""
         return item in self.items or WHOLE in self.items
 
 
 def marks_of(patient_id: int, audience: Audience) -> dict[int, PaperMarks]:
-    """Return by record the marks that no later change has undone. One query."""
+    """Return the marks by record that no later change has undone. One query."""
     found: dict[int, PaperMarks] = {}
     for mark in Mark.objects.filter(patient=patient_id).standing().select_related("by"):
         marks = found.setdefault(mark.record_id, PaperMarks())

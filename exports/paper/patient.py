@@ -1,4 +1,4 @@
-"""The casebook of one patient for paper: everything that was captured, asked, signed and changed (P11-02)."""
+"""The casebook of one patient for paper: records, queries, signatures and all changes (P11-02)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from django.utils.translation import gettext as _
 
 from audit.change_labels import column_changes
 from audit.sources import hidden_signatures
-from dosing.labels import infusion_facts, millions, product_facts, said_number
+from dosing.labels import infusion_facts, millions, product_facts
 from dosing.models import Infusion, Preparation
-from exports.paper import past
+from exports.paper import original_entries
 from exports.paper.audience import Audience
 from exports.paper.captured import Beside, Part, form_part, past_part, queries_of, signatures_of
 from exports.paper.marks import marks_of
-from exports.paper.subjects import subject_of
 from exports.paper.trail import trail_part
+from exports.paper.trail_subjects import subject_of
 from patients.casebook.casebook import forms_of, visit_title
 from patients.casebook.range_flags import readings_of
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
@@ -29,19 +29,20 @@ from protocol.values.reference_ranges import Readings
 from safety.labels import CLASS_TITLES, Wording
 from safety.models import AdverseEvent
 from trials.models import ProtocolVersion
+from trials.reader import shown_number
 
 Facts = list[tuple[str, str]]
 
 
 @dataclass
 class PatientPaper:
-    """One patient as these readers may know them. Each table is read once."""
+    """One patient, limited to what the readers may know. Each table is read once."""
 
     patient: Patient
     audience: Audience
 
     def content(self) -> Part:
-        """Return everything that is printed of this patient."""
+        """Return the data that the template prints."""
         self._read_all()
         return {
             "code": self.patient.code,
@@ -68,7 +69,7 @@ class PatientPaper:
         }
 
     def _read_all(self) -> None:
-        """Read what the trail and the signatures name, before they ask for it row by row."""
+        """Load the rows that trail and signatures refer to, so that the reader names them without further queries."""
         for _rows in (self.visits, self.records, self.decisions, self.infusions, self.events):
             pass
 
@@ -76,39 +77,39 @@ class PatientPaper:
         self.audience = self.audience.fresh()
 
     def _rows(self, model: Any, *order: str) -> list[Any]:
-        """Return the patient's rows of a model; from now on they can be named. One query."""
+        """Return the patient's rows of a model and make them known to the reader. One query."""
         rows = list(model.objects.filter(patient=self.patient).order_by(*order, "pk"))
         self.audience.reader.found[model] = {row.pk: row for row in rows}
         return rows
 
     @cached_property
     def visits(self) -> list[Visit]:
-        """Return the visits in the order of the protocol."""
+        """Return the visits in protocol order."""
         return self._rows(Visit, "position", "number")
 
     @cached_property
     def records(self) -> list[Record]:
-        """Return every captured form, those struck out too."""
+        """Return all records, including those struck out."""
         return self._rows(Record, "form", "repeat")
 
     @cached_property
     def decisions(self) -> list[EligibilityDecision]:
-        """Return every decision on eligibility."""
+        """Return all eligibility decisions."""
         return self._rows(EligibilityDecision, "decided_at")
 
     @cached_property
     def infusions(self) -> list[Infusion]:
-        """Return the infusions as the bedside knows them."""
+        """Return the infusions without their products."""
         return self._rows(Infusion, "number")
 
     @cached_property
     def events(self) -> list[AdverseEvent]:
-        """Return the adverse events, those entered in error too."""
+        """Return the adverse events, including those entered in error."""
         return self._rows(AdverseEvent, "number")
 
     @cached_property
     def signatures(self) -> list[Any]:
-        """Return the signatures with what they are on."""
+        """Return the signatures, each with the title of what it signs."""
         audience = self.audience
         hidden = hidden_signatures(audience.may)
         found = signatures_of(self.patient.pk, audience, hidden)
@@ -118,16 +119,16 @@ class PatientPaper:
 
     @cached_property
     def beside(self) -> Beside:
-        """Return what stands beside the captured forms."""
+        """Return the data shown with the records."""
         by_target: dict[tuple[str, int], list[Part]] = {}
         for signature, part in self.signatures:
             by_target.setdefault((signature.target_type, signature.target_id), []).append(part)
         queries = queries_of([self.patient.pk])
         marks = marks_of(self.patient.pk, self.audience)
-        return Beside(past.of_items(self.patient.pk), self._readings(), queries, by_target, marks)
+        return Beside(original_entries.of_items(self.patient.pk), self._readings(), queries, by_target, marks)
 
     def _readings(self) -> dict[int, Readings]:
-        """Return by record where laboratory values lie, of forms struck out too. Two queries."""
+        """Return the reference-range readings by record, including records struck out. Two queries."""
         visits = {visit.pk: visit for visit in self.visits}
         for record in self.records:
             record.visit = visits.get(record.visit_id or 0)
@@ -156,14 +157,15 @@ class PatientPaper:
         )
 
     def _past(self, model: Any, *, at_once: bool = False) -> dict[int, list[Part]]:
-        """Return by row the columns that changed since they were entered, in words."""
+        """Return by row the columns that changed since they were entered, as texts."""
         return {
             key: [self._column(model, name, each) for name, each in changed.items()]
-            for key, changed in past.of_columns(model, self.patient.pk, at_once=at_once).items()
+            for key, changed in original_entries.of_columns(model, self.patient.pk, at_once=at_once).items()
         }
 
-    def _column(self, model: Any, name: str, changed: past.Past) -> Part:
-        """Return one changed column with its first value, put into words as the trail does it."""
+    def _column(self, model: Any, name: str, changed: original_entries.Past) -> Part:
+        """Return one changed column with its first value, worded as in the audit trail."""
+        # An unsaved row with only this column, so that the wording is the trail's own.
         first = model(**{name: changed.original})
         told = {change.code: change for change in column_changes(model, None, first, self.audience.reader)}
         field = next(field for field in model._meta.concrete_fields if field.attname == name)
@@ -276,7 +278,7 @@ class PatientPaper:
 
     @cached_property
     def _infusions_at(self) -> dict[int | None, list[Part]]:
-        """Return by visit its infusions."""
+        """Return the infusions by visit."""
         products = self._products()
         changed = self._past(Infusion)
         found: dict[int | None, list[Part]] = {}
@@ -295,7 +297,7 @@ class PatientPaper:
         return found
 
     def _products(self) -> dict[int, Part]:
-        """Return the product of each infusion, for readers who may know it and nobody else (CEL-18)."""
+        """Return the product of each infusion; empty for readers who may not know the treatment (CEL-18)."""
         if not self.audience.sees_treatment:
             return {}
         rows = Preparation.objects.filter(patient=self.patient).select_related("prepared_by")
@@ -303,7 +305,7 @@ class PatientPaper:
         return {row.infusion_id: self._product(row, changed.get(row.pk, [])) for row in rows}
 
     def _product(self, row: Preparation, changed: Sequence[Part]) -> Part:
-        dose = said_number(millions(row.cells_per_kg))
+        dose = shown_number(millions(row.cells_per_kg))
         facts = _told(
             *product_facts(row),
             (_("Dose per kg"), f"{dose} ×10⁶/kg · {row.get_dose_finding_display()}" if dose else ""),
@@ -336,14 +338,14 @@ class PatientPaper:
 
 
 def _as_judged(name: str, value: Any) -> Any:
-    """Return a stored input as it was when it was judged: days of a subject were dates."""
+    """Return a stored input in its original type: days of the subject are dates."""
     return date.fromisoformat(value) if name.startswith("subject.") and name.endswith("_on") else value
 
 
 def _beside(facts: Facts, changes: Sequence[Part], labels: Mapping[str, str] | None = None) -> Part:
-    """Return the facts, each with the change of its column; apart the changes of what no fact tells.
+    """Return the facts, each with the change of its column, and separately the changes without a fact.
 
-    labels: by column what its fact is called, where that is not the name of the column.
+    labels: label of the fact by column, where it differs from the name of the column.
     """
     known = labels or {}
     of_label = {known.get(change["column"], change["label"]): change for change in changes}
@@ -352,7 +354,7 @@ def _beside(facts: Facts, changes: Sequence[Part], labels: Mapping[str, str] | N
 
 
 def _told(*facts: tuple[Any, Any]) -> Facts:
-    """Return facts as text, without those that say nothing."""
+    """Return the non-empty facts as texts."""
     return [
         (str(label), strip_tags(value) if isinstance(value, SafeString) else str(value))
         for label, value in facts

@@ -1,4 +1,4 @@
-"""The whole audit trail of a patient for paper, oldest first (P11-02, AUD-02)."""
+"""The complete audit trail of a patient for paper, oldest first (P11-02, AUD-02)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 
 from audit import events, reading
 from audit.models import AccessEvent
-from audit.reading import Entry
+from audit.reading import TrailEntry
 from audit.sources import Filter
 from exports.paper.audience import Audience
-from exports.paper.subjects import subject
+from exports.paper.trail_subjects import subject
 from patients.casebook.item_history import role_words
 
 KINDS = {
@@ -20,7 +20,7 @@ KINDS = {
 
 
 def trail_part(patient_id: int, audience: Audience) -> list[dict[str, Any]]:
-    """Return every entry that these readers may know. Two statements for 500 entries, and one per model."""
+    """Return every entry that the readers may see. Two statements per 500 entries, and one per model."""
     return list(_entries(patient_id, audience))[::-1]
 
 
@@ -31,7 +31,7 @@ def _entries(patient_id: int, audience: Audience) -> Iterator[dict[str, Any]]:
             yield _told(entry, audience)
 
 
-def _told(entry: Entry, audience: Audience) -> dict[str, Any]:
+def _told(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
     who = entry.full_name if entry.full_name == entry.user_name else f"{entry.full_name} ({entry.user_name})"
     changes = [(change.label, change.old, change.new) for change in entry.changes]
     return {
@@ -46,8 +46,8 @@ def _told(entry: Entry, audience: Audience) -> dict[str, Any]:
     }
 
 
-def _details(entry: Entry) -> Iterator[tuple[str, str]]:
-    """Yield what an access event tells."""
+def _details(entry: TrailEntry) -> Iterator[tuple[str, str]]:
+    """Yield (label, text) of the details of an access event."""
     detail = events.told(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
     for name, value in detail.items():
         if value not in (None, "", {}, []):

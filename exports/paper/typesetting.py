@@ -1,4 +1,4 @@
-"""Turns data into a PDF: streams them to a file, has them set in a process of its own, gives the file back."""
+"""Make a PDF: stream the data to a file, set it in a separate process, return the hash of the data."""
 
 import hashlib
 import json
@@ -14,21 +14,22 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from django.conf import settings
-from django.utils.translation import gettext as _
+
+from audit.stored_text import say
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 900
-# About 900 pages: setting takes about a megabyte of memory a page.
+# About 900 pages: setting takes about one megabyte of memory per page.
 MOST_BYTES = 4_000_000
 
 
 class NotPrinted(Exception):
-    """No document was made; the message tells a person why and what to do."""
+    """The document could not be made. Its argument is a stored text that tells the user why and what to do."""
 
 
 @dataclass(frozen=True)
 class Making:
-    """What a document says of its making: when and by whom, in words and as seconds for the file."""
+    """When and by whom a document is made, as shown in it."""
 
     at: datetime
     at_words: str
@@ -44,13 +45,13 @@ def typeset(
     out: Path,
     most_bytes: int | None = None,
 ) -> str:
-    """Write a PDF and return the SHA-256 of its data, which stands on every page.
+    """Write a PDF and return the SHA-256 of its data, which is printed on every page.
 
-    `head` is what the document says of itself, `parts` its patients or forms, taken one by one: memory here is
-    that of one. Raises NotPrinted when the data are too many, or setting fails.
+    `head` describes the document; `parts` are its patients or forms, read one by one, so only one is in memory.
+    Raises NotPrinted if there is too much data, or if setting fails.
     """
     if find_spec("typst") is None:
-        raise NotPrinted(_("The part that makes PDF is not installed here: install requirements/worker.txt."))
+        raise NotPrinted(say("document.no_typesetting"))
     with TemporaryDirectory() as folder:
         data = Path(folder) / "data.json"
         with data.open("wb") as file:
@@ -60,18 +61,17 @@ def typeset(
 
 
 def _stream(file: BinaryIO, head: Mapping[str, Any], parts: Iterable[Any], most: int | None) -> str:
-    """Write the data as JSON piece by piece and return their hash."""
+    """Write the data as JSON piece by piece and return its SHA-256."""
     digest, size = hashlib.sha256(), 0
 
     def write(text: str) -> None:
         nonlocal size
+        # A lone surrogate has no UTF-8 form; it must not make the document fail.
         piece = text.encode("utf-8", "replace")
         digest.update(piece)
         size += file.write(piece)
         if most is not None and size > most:
-            raise NotPrinted(
-                _("This would be more than one PDF can hold here. Ask for one PDF per patient instead.")
-            )
+            raise NotPrinted(say("document.too_large"))
 
     write(json.dumps(head, ensure_ascii=False, default=str)[:-1] + ', "parts": [')
     for number, part in enumerate(parts):
@@ -99,12 +99,12 @@ def _set(template: str, data: Path, made: dict[str, Any], out: Path) -> None:
             command, cwd=ROOT, check=True, capture_output=True, timeout=LONGEST_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise NotPrinted(_("Setting the document took too long. Ask for fewer patients at a time.")) from None
+        raise NotPrinted(say("document.too_slow")) from None
     except subprocess.CalledProcessError as error:
+        # A partial file must not be taken for a document.
         with suppress(FileNotFoundError):
             out.unlink()
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise NotPrinted(
-            _("The document could not be set: %(message)s. Tell the administrator.")
-            % {"message": last[0][:300] if last else error.returncode}
+            say("document.not_set", message=last[0][:300] if last else str(error.returncode))
         ) from None

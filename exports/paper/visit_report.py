@@ -1,4 +1,4 @@
-"""A monitoring visit on paper: what was verified, what was asked, what is open, per patient, for some days."""
+"""Monitoring visit report on paper: verification, queries and open points of each patient in a period."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -11,7 +11,7 @@ from exports.paper import labels
 from exports.paper.audience import Audience
 from exports.paper.captured import queries_of, query_part
 from exports.paper.casebook import trial_facts, trial_words
-from exports.paper.subjects import record_title
+from exports.paper.trail_subjects import record_title
 from exports.paper.typesetting import Making, typeset
 from patients.models import Mark, Patient, Query, Record, Visit
 
@@ -21,7 +21,7 @@ Part = dict[str, Any]
 def write_visit_report(
     *, audience: Audience, since: date | None, until: date | None, making: Making, out: Path
 ) -> str:
-    """Write what happened from `since` to `until`, both days included, and return the SHA-256 of the data."""
+    """Write the report from `since` to `until`, both included. Return the SHA-256 of the data."""
     last = until or making.at.astimezone(audience.trial.zone).date()
     period = Period(audience, since or last, last)
     return typeset(
@@ -34,7 +34,7 @@ def write_visit_report(
 
 
 class Period:
-    """Whole days on the clock of the site."""
+    """Whole days in the site's time zone."""
 
     def __init__(self, audience: Audience, first: date, last: date) -> None:
         zone = audience.trial.zone
@@ -63,7 +63,7 @@ def _head(audience: Audience, period: Period) -> Part:
 
 
 def _parts(audience: Audience, period: Period) -> Iterator[Part]:
-    """Yield one patient after the other; each costs five queries."""
+    """Yield one patient after the other. Five queries each."""
     for patient in Patient.objects.filter(trial=audience.trial).order_by("number"):
         yield _patient(patient, audience.fresh(), period)
 
@@ -115,7 +115,7 @@ def _mark(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
 
 
 def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
-    told = [str(value) for name in ("by", "reason") if (value := mark.told.get(name))]
+    told = [str(value) for name in ("by", "because") if (value := mark.told.get(name))]
     return {**_mark(mark, records, audience), "at": audience.instant(mark.undone_at), "why": ", ".join(told)}
 
 

@@ -1,4 +1,4 @@
-"""A zip file that is sent while it is written: memory does not grow with the number of rows."""
+"""A zip file that is sent while it is written, so memory does not grow with the number of rows."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ from exports.tables.study import StudyTable
 
 
 class _Pipe(io.RawIOBase):
-    """What the zip writer writes to: keeps only what was not sent yet."""
+    """Output of the zip writer. It keeps only the bytes not sent yet."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -37,7 +37,7 @@ class _Pipe(io.RawIOBase):
 
 @dataclass
 class FileSummary:
-    """What the manifest says of one file."""
+    """Entry of one file in the manifest."""
 
     name: str
     rows: int
@@ -51,7 +51,7 @@ LastFile = Callable[[list[FileSummary]], tuple[str, str]]
 
 @dataclass
 class Archive:
-    """A zip in the making; `files` fills while it is read, `sha256` is that of the whole archive at the end."""
+    """A zip file being written. `files` grows while it is read; `sha256` is set after the last byte."""
 
     written_at: datetime
     files: list[FileSummary] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Archive:
     def stream(
         self, tables: Iterator[StudyTable], last: LastFile, attached: Iterable[Attached] = ()
     ) -> Iterator[bytes]:
-        """Yield the bytes of the archive: one file per table, the attached files, then what `last` makes of all."""
+        """Yield the bytes of the archive: one file per table, the attached files, then the file that `last` returns."""
         pipe, whole = _Pipe(), hashlib.sha256()
         with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for table in tables:
@@ -82,6 +82,7 @@ class Archive:
 
     def _add(self, archive: zipfile.ZipFile, pipe: _Pipe, table: StudyTable) -> Iterator[bytes]:
         digest, count, size = hashlib.sha256(), [0], 0
+        # The size is unknown until the table is written, so the entry must allow for more than 2 GiB.
         with archive.open(self._entry(table.file), "w", force_zip64=True) as entry:
             for chunk in csv_chunks(table.header, table.rows(), count):
                 digest.update(chunk)

@@ -1,4 +1,4 @@
-"""Cells that the database itself writes as text, which takes it a third of the time that Python needs."""
+"""Cells formatted by the database, in a third of the time that Python needs."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from django.db.models import Func, TextField
 
 
 class Instant(Func):
-    """A time as `2026-03-01T09:30:00.000000Z`: UTC with microseconds; null stays null."""
+    """An instant as `2026-03-01T09:30:00.000000Z`: UTC with microseconds. NULL stays NULL."""
 
     output_field = TextField()
     arity = 1
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """SQLite keeps UTC as text, with a fraction only where there is one."""
+        """Return the SQL for SQLite, which stores UTC as text and omits a zero fraction."""
         template = (
             "(replace(%(expressions)s, ' ', 'T') ||"
             " CASE WHEN instr(%(expressions)s, '.') THEN 'Z' ELSE '.000000Z' END)"
@@ -20,7 +20,7 @@ class Instant(Func):
         return self._twice(compiler, connection, template)
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """PostgreSQL keeps an instant and formats it at any offset."""
+        """Return the SQL for PostgreSQL, which can format an instant in any time zone."""
         template = "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
         return self.as_sql(compiler, connection, template=template)
 
@@ -30,13 +30,13 @@ class Instant(Func):
 
 
 class YesNo(Func):
-    """A truth value as Y or N; null stays null."""
+    """A boolean as Y or N. NULL stays NULL."""
 
     output_field = TextField()
     arity = 1
     template = "(CASE WHEN %(expressions)s THEN 'Y' WHEN NOT %(expressions)s THEN 'N' END)"
 
     def as_sql(self, compiler: Any, connection: Any, *names: Any, **context: Any) -> Any:
-        """The expression stands twice, and so do its parameters."""
+        """Return the SQL. The template contains the expression twice, so its parameters are repeated."""
         sql, parameters = super().as_sql(compiler, connection, *names, **context)
         return sql, (*parameters, *parameters)

@@ -1,4 +1,4 @@
-"""Cells of a CSV file: lossless, and free text kept from starting a formula in a spreadsheet."""
+"""Cells of a CSV file: lossless, with free text kept from being read as a formula by a spreadsheet."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,27 +6,31 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-# What a spreadsheet takes for a formula when a cell begins with it (SEC-15).
+from audit.stored_text import Text, english
+
+# First characters that make a spreadsheet read a cell as a formula (SEC-15).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 MARKED = (*FORMULA, "'")
 CHUNK_ROWS = 500
 
 
-def harmless(text: str) -> str:
-    """Return free text with an apostrophe before a leading formula sign; numbers never go through here.
+def harmless(said: Text) -> str:
+    """Return free text, with an apostrophe before a first character that may start a formula.
 
-    A leading apostrophe is doubled too, so that `as_typed` gives back exactly what was typed.
+    A leading apostrophe gets another one, so that `as_typed` returns exactly the original. Texts of the system are
+    in English. Not for numbers: they stay as they are.
     """
+    text: str = english(said)
     return "'" + text if text.startswith(MARKED) else text
 
 
 def as_typed(cell: str) -> str:
-    """Return the text behind a free-text cell: the manifest tells readers to drop one leading apostrophe."""
+    """Return the original of a free-text cell. The manifest tells readers to remove one leading apostrophe."""
     return cell.removeprefix("'")
 
 
 def cell(value: Any) -> Any:
-    """Return a column value as it stands in the CSV: ISO dates, UTC instants, Y/N, empty for nothing."""
+    """Return a column value as its CSV cell: ISO dates, UTC instants, Y/N, empty for None."""
     if value is None:
         return ""
     if value is True or value is False:
@@ -41,7 +45,7 @@ def cell(value: Any) -> Any:
 
 
 class _Lines:
-    """Collects what the csv writer writes, so that it can be sent in pieces."""
+    """Output of the csv writer. It collects the lines until they are sent."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -57,7 +61,7 @@ class _Lines:
 
 
 def csv_chunks(header: Sequence[str], rows: Iterable[Sequence[Any]], count: list[int]) -> Iterator[bytes]:
-    """Yield the file in pieces of some thousand rows (RFC 4180, UTF-8); `count[0]` becomes the number of rows."""
+    """Yield the file (RFC 4180, UTF-8) in pieces of 500 rows, and set `count[0]` to the number of rows."""
     lines = _Lines()
     writer = csv.writer(lines)
     writer.writerow(header)

@@ -1,4 +1,4 @@
-"""The data dictionary: every column of every file, those of the protocol's forms with unit, limits and codes."""
+"""The data dictionary: every column of every file; for columns of forms also unit, limits and codes."""
 
 from collections.abc import Iterator
 
@@ -8,11 +8,11 @@ from protocol.checking import dictionary
 from trials.models import Trial
 
 VERSIONS = "protocol_versions"
-"""The column that says which versions of the protocol ask an item just so."""
+"""Name of the column that lists the protocol versions with the same definition of an item."""
 
 
 def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
-    """Return the dictionary of an export as a table of its own."""
+    """Return the data dictionary of an export as a table."""
     header = (*dictionary.HEADER, VERSIONS)
     columns = tuple(TableColumn(name, name, name.replace("_", " ").capitalize()) for name in header)
 

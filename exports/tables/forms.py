@@ -1,11 +1,11 @@
-"""The captured forms as tables: one per form, one per item with repeating rows, across protocol versions."""
+"""Records as tables: one per form and one per item with repeating rows, over all protocol versions."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from audit.concealing import without
+from audit.concealment import without
 from exports.tables.cells import cell, harmless
 from exports.tables.study import StudyTable, TableColumn
 from patients.casebook.range_flags import subjects_of
@@ -26,16 +26,16 @@ KEYS = (
     TableColumn("entered_at", "created_at", "First saved at (UTC)"),
     TableColumn("completed_at", "completed_at", "Completed at (UTC)"),
 )
-# A protocol may call a form as it likes; in a folder of their own its tables never meet those of the study.
+# A form may have any name. In a folder of its own, its table cannot collide with a table of the study.
 FOLDER = "forms/"
 ROW = TableColumn("row", "", "Row of the repeating table")
 Layout = tuple[dictionary.FormTable, list[int] | None]
-# Beside the keys: what reference ranges ask of the patient and the visit.
+# Columns that select the reference range, read with the keys.
 ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
 
 
 class Judge:
-    """Where the laboratory values of a trial lie: the ranges and the patients are read once, when first asked."""
+    """Reference-range readings of a trial. Ranges and patients are read once, on first use."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial = trial
@@ -47,11 +47,11 @@ class Judge:
 
     @cached_property
     def subjects(self) -> dict[int, RangeSubject]:
-        """Return by patient what ranges ask of them."""
+        """Return each patient's sex and age, which select the reference range."""
         return subjects_of(self.trial)
 
     def readings(self, table: dictionary.FormTable, values: dict[str, Any], asked: list[Any]) -> Readings:
-        """Return by item where the values of a record lie; `asked` is what `ASKED` names."""
+        """Return the reading of each laboratory item of a record. `asked` are the values of the columns in `ASKED`."""
         if not table.judged:
             return {}
         patient, held_on, planned_on = asked
@@ -60,9 +60,9 @@ class Judge:
 
 
 def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[StudyTable]:
-    """Yield the tables of every form. Columns of items that an amendment removed stay. One query for versions.
+    """Yield the tables of every form. Columns of items that an amendment removed are kept. One query for the versions.
 
-    Of a file only those who may read it are told the hash and where it lies.
+    Only users who may read files get the hash of a file and its path in the archive.
     """
     versions = list(trial.versions.order_by("effective_from", "pk"))
     by_name: dict[str, dict[str, dictionary.FormTable]] = {}
@@ -90,7 +90,7 @@ def _table(
 
 
 def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
-    """Return the columns of all versions, each once, in the order in which they appeared."""
+    """Return the columns of all versions, each once, in order of appearance."""
     found: dict[str, TableColumn] = {}
     for table in layouts.values():
         for item in table.items:
@@ -140,9 +140,9 @@ def _reader(
 def _kept(
     layouts: dict[str, dictionary.FormTable], names: list[str]
 ) -> dict[str, tuple[dictionary.FormTable, list[int]]]:
-    """Return by item its columns alone, as the newest version that asks it has them.
+    """Return each item's own columns, as its newest version defines them.
 
-    A record that was edited under a later version keeps the values of items that are not asked any more.
+    A record edited under a later version keeps the values of items that this version has no more.
     """
     found = {}
     for table in layouts.values():
@@ -162,6 +162,7 @@ def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
     rows = Record.objects.filter(patient__trial=trial, form=form)
     rows = rows.order_by("patient__number", "visit__position", "visit__number", "repeat", "pk")
     sources = [*(column.source for column in KEYS), *ASKED]
+    # Small chunks: a row holds all answers of a form.
     return rows.values_list(*sources, "values").iterator(chunk_size=200)
 
 
@@ -175,7 +176,7 @@ def _answers(values: dict[str, Any], rows_of: str) -> Iterator[tuple[tuple[int, 
 
 
 def _places(table: dictionary.FormTable, names: list[str]) -> list[int] | None:
-    """Return where each column of a version stands among all columns; None when it is the same order."""
+    """Return the position of each column of a version among all columns, or None if they are the same."""
     own = list(table.columns)
     return None if own == names else [names.index(name) for name in own]
 

@@ -1,4 +1,4 @@
-"""What an export says of itself: who, when, which protocol, which files with how many rows and which hash."""
+"""The manifest of an export: author, time, protocol version, and each file with its row count and hash."""
 
 import json
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ NOTES = {
 def manifest(
     *, trial: Trial, by: str, purpose: str, at: datetime, unblinded: bool, tables: list[StudyTable]
 ) -> LastFile:
-    """Return the maker of the manifest; `tables` may still be filling while the archive is written."""
+    """Return the function that makes the manifest. It runs last, when `tables` is complete."""
 
     def make(files: list[FileSummary]) -> tuple[str, str]:
         escaped = {table.file: list(table.escaped) for table in tables}

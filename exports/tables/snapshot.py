@@ -1,4 +1,4 @@
-"""One consistent look at the database for as long as an export takes, without holding up writers."""
+"""A consistent view of the database for the duration of an export, without blocking writers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +9,14 @@ from django.db import connection, transaction
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Read inside one transaction that sees the data as they are now.
+    """Read within one transaction that sees the data as of its start.
 
-    PostgreSQL: repeatable read, read only. SQLite: a deferred transaction, which under WAL is a snapshot and takes
-    no write lock (the application's own mode, IMMEDIATE, would stop every writer).
+    PostgreSQL: repeatable read, read only. SQLite: a deferred transaction, which under WAL is a snapshot without a
+    write lock; the application's own mode, IMMEDIATE, would block every writer.
     """
     if connection.vendor == "postgresql":
         with transaction.atomic():
+            # The isolation level can only be set at the start of a transaction, not inside an outer one.
             if not connection.in_atomic_block or len(connection.savepoint_ids) == 0:
                 with connection.cursor() as cursor:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

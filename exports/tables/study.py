@@ -1,4 +1,4 @@
-"""Which tables an export holds and what is in their columns."""
+"""Tables of the study in an export, and their columns."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from django.db.models import (
     QuerySet,
 )
 
+from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation
 from exports.tables.cell_sql import Instant, YesNo
 from exports.tables.cells import cell, harmless
@@ -23,17 +24,21 @@ from trials.models import Trial
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column: its name, where its value is, what it holds, and whether it is text typed by people."""
+    """One column: name, path of its source, label, and whether it holds text typed by people.
+
+    code: holds the code of a stored text; empty for the words of a person.
+    """
 
     name: str
     source: str
     label: str
     free_text: bool = False
+    code: bool = False
 
 
 @dataclass(frozen=True)
 class StudyTable:
-    """One file: its columns and a function that reads its rows one after the other."""
+    """One file: its columns, and a function that yields its rows."""
 
     name: str
     title: str
@@ -43,7 +48,7 @@ class StudyTable:
 
     @property
     def file(self) -> str:
-        """Return the name of the file in the archive."""
+        """Return the file name in the archive."""
         return f"{self.name}.csv"
 
     @property
@@ -192,6 +197,9 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("opened_at", "Opened at (UTC)"),
         _col("closed_at", "Closed at (UTC)"),
         _col("closed_because", "Closed because", free_text=True),
+        TableColumn(
+            "closed_code", "closed_because", "Code of why it was closed, when no person says it", code=True
+        ),
     ),
     "query_messages": (
         _col("patient", "Subject code", "query__patient__code"),
@@ -217,7 +225,7 @@ TITLES = {
 
 
 def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]:
-    """Return the rows of each table of the study; what depends on the arm only for those who may know it."""
+    """Return the rows of each table of the study. Tables that reveal the arm are only for users who may know it."""
     rows: dict[str, QuerySet[Any]] = {
         "patients": Patient.objects.filter(trial=trial).order_by("number"),
         "consents": Consent.objects.filter(patient__trial=trial).order_by(
@@ -260,13 +268,13 @@ def _escaped(columns: tuple[TableColumn, ...]) -> tuple[str, ...]:
 def _reader(
     queryset: QuerySet[Any], columns: tuple[TableColumn, ...]
 ) -> Callable[[], Iterator[Sequence[Any]]]:
-    """Return a reader of the rows: times and truth values come from the database as they are written."""
+    """Return a function that yields the rows. The database formats instants and booleans."""
     fields = [field_at(queryset.model, column.source) for column in columns]
     read = [_in_sql(column.source, field) for column, field in zip(columns, fields, strict=True)]
     converted = [
-        (index, harmless if column.free_text else cell)
+        (index, harmless if column.free_text else code_of if column.code else cell)
         for index, (column, field) in enumerate(zip(columns, fields, strict=True))
-        if column.free_text or isinstance(field, DecimalField)
+        if column.free_text or column.code or isinstance(field, DecimalField)
     ]
 
     def rows() -> Iterator[Sequence[Any]]:
@@ -288,7 +296,7 @@ def _in_sql(source: str, field: "Field[Any, Any]") -> "str | Instant | YesNo":
 
 
 def field_at(model: type[Model], source: str) -> "Field[Any, Any]":
-    """Return the field that a path such as `patient__code` leads to."""
+    """Return the field at the end of a path such as `patient__code`."""
     name, _dash, rest = source.partition("__")
     found: Any = model._meta.get_field(name)
     if rest:

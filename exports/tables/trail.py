@@ -1,4 +1,4 @@
-"""The audit trail as a table: one line per changed field, with the value before and after (P11-02, AUD-02)."""
+"""The audit trail as a table: one line per changed field, with its old and new value (P11-02, AUD-02)."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -9,21 +9,23 @@ from typing import Any
 from django.db import models
 
 from audit import events
-from audit.concealing import NOTHING, hidden, told_rows, without
+from audit.concealment import NOTHING, hidden, told_rows, without
 from audit.models import AccessEvent, Signature
 from audit.sources import hidden_signatures
+from audit.stored_text import StoredText, code_of, english
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
 from exports.tables.cells import cell, harmless
 from exports.tables.study import StudyTable, TableColumn
-from exports.tables.trail_labels import TrailLabels, event_label
+from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
 from trials.models import Trial
 from trials.permissions import Permission
 
+# Rows read at once: larger chunks cost much more memory.
 CHUNK = 500
 COLUMNS = (
     TableColumn("at", "", "When (UTC)"),
     TableColumn("site_time", "", "When, on the clock of the site"),
-    TableColumn("table", "", "StudyTable"),
+    TableColumn("table", "", "Table"),
     TableColumn("row", "", "Key of the row"),
     TableColumn("sequence", "", "Number of the change in its table"),
     TableColumn("kind", "", "+ created, ~ changed, - deleted, ! access event"),
@@ -35,6 +37,9 @@ COLUMNS = (
     TableColumn("full_name", "", "Full name at that time", free_text=True),
     TableColumn("role", "", "Role at that time"),
     TableColumn("reason", "", "Reason", free_text=True),
+    TableColumn(
+        "reason_code", "", "Code of the reason, when it was chosen from a list or given by the system"
+    ),
     TableColumn("origin", "", "Where the change came from"),
     TableColumn("request", "", "Request"),
     TableColumn("session", "", "Session, as a fingerprint"),
@@ -59,9 +64,9 @@ ACTOR = (
 
 
 def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False) -> StudyTable:
-    """Return the trail of a trial; history of the arm only for those who may know it, identity never.
+    """Return the trail of a trial, without identities; history that reveals the arm is only for users who may know it.
 
-    The hashes of attached files are told to those who may read files.
+    Only users who may read files get the hashes of attached files.
     """
 
     def rows() -> Iterator[tuple[Any, ...]]:
@@ -81,7 +86,7 @@ def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False)
 def _changes(
     model: type[models.Model], trial: Trial, places: TrailLabels, seen: Collection[str]
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield one line per changed field, row after row in the order of their history."""
+    """Yield one line per changed field, row by row in the order of its history."""
     fields = [column.attname for column in tracked_columns(model)]
     key = model._meta.pk.attname
     history = history_model(model)._default_manager.filter(history_trial=trial.pk).order_by(key, "history_id")
@@ -105,7 +110,14 @@ def _changes(
         user, full_name, role, reason, *traced = row[5 : len(names)]
         where = places.where(model, columns, patient)
         head = (cell(at), site_time(at, zone), model._meta.label_lower, own_key, number, kind, *where)
-        who = (user, harmless(full_name), role, harmless(reason or ""), *traced)
+        who = (
+            user,
+            harmless(actor_in_english(full_name)),
+            role,
+            harmless(reason or ""),
+            code_of(reason),
+            *traced,
+        )
         for name, old, new in differences(before, {} if kind == "-" else after):
             shown = [_shown(name, value, kept) for value in (old, new)]
             words = [
@@ -117,25 +129,25 @@ def _changes(
 
 
 def _with_places(rows: Iterator[Any], at: int, places: TrailLabels) -> Iterator[Any]:
-    """Pass rows on, after the forms that some of them belong to were read together."""
+    """Yield the rows in chunks, after reading the records that the chunk belongs to. One query per chunk."""
     while part := list(islice(rows, CHUNK)):
         places.expect(row[at] for row in part)
         yield from part
 
 
 def site_time(at: datetime, zone: tzinfo) -> str:
-    """Return an instant on the clock of the site, with its distance from UTC."""
+    """Return an instant in the site's time zone with its UTC offset."""
     return at.astimezone(zone).isoformat(timespec="microseconds")
 
 
 def _shown(name: str, value: Any, kept: Concealed) -> str:
-    """Return a value as text, or what stands in its place."""
+    """Return a value as text, or the text that replaces a concealed value."""
     text = _text(without(value, kept.parts))
     return harmless(kept.words if text and name in kept.columns else text)
 
 
 def flat(columns: dict[str, Any]) -> dict[str, Any]:
-    """Return columns by name; an object of captured values becomes one entry per item, `values.sbp`."""
+    """Return columns by name. A JSON object becomes one entry per item, such as `values.sbp`."""
     found: dict[str, Any] = {}
     for name, value in columns.items():
         if isinstance(value, dict):
@@ -146,7 +158,7 @@ def flat(columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield field, old and new value of what differs as text, in the order of the columns."""
+    """Yield (field, old, new) of the values whose texts differ, in column order."""
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)
         if old is not new and _text(old) != _text(new):
@@ -156,6 +168,8 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple
 def _text(value: Any) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if isinstance(value, StoredText):
+        return value.stored
     return str(cell(value))
 
 
@@ -169,13 +183,14 @@ def _events(trial: Trial, places: TrailLabels, seen: Collection[str]) -> Iterato
         head = (*times, "access", event.pk, event.pk, "!", places.subject(event.patient_id), "", "", "")
         who = (
             event.user_name,
-            harmless(event.full_name),
+            harmless(actor_in_english(event.full_name)),
             event.role,
+            "",
             "",
             event.origin,
             event.request,
             event.session,
             event.address,
         )
-        told = harmless(_text(events.told(event, may=seen)))
+        told = harmless(_text({key: english(value) for key, value in events.told(event, may=seen).items()}))
         yield (*head, *who, event.kind, event_label(event.kind), "", told, "", "")

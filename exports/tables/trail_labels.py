@@ -1,4 +1,4 @@
-"""Where a row of the trail belongs, and what its fields are called: subject, visit, form, repeat, labels (AUD-02)."""
+"""Subject, visit, form and field labels of the rows of the audit trail (AUD-02)."""
 
 from collections.abc import Collection, Iterable
 from functools import lru_cache
@@ -9,6 +9,8 @@ from django.db import models
 from django.utils.translation import gettext, override
 
 from audit.events import AccessKind
+from audit.stored_text import StoredText, read
+from audit.system_texts import actor_words
 from patients.models import Patient, Record, Visit
 from protocol.document.items import Item
 from protocol.values.labels import MISSING_WORDS, code_words, is_missing
@@ -16,11 +18,11 @@ from trials.models import Trial
 
 CODED = frozenset({"choice", "choices", "yes_no"})
 Where = tuple[str, str, str, Any]
-"""Subject code, visit, form, and number of the entry."""
+"""Subject code, visit, form and row number."""
 
 
 class TrailLabels:
-    """The subjects and visits of one trial, and the items of every version of its protocol."""
+    """Labels for one trial: its subjects, visits and the items of all protocol versions."""
 
     def __init__(self, trial: Trial) -> None:
         self._codes = dict(Patient.objects.filter(trial=trial).values_list("pk", "code"))
@@ -31,11 +33,11 @@ class TrailLabels:
         self.item = lru_cache(maxsize=None)(self._item)
 
     def subject(self, patient: int | None) -> str:
-        """Return the code of a subject, empty for none."""
+        """Return the code of a subject; empty for None."""
         return self._codes.get(patient, "") if patient else ""
 
     def expect(self, records: Iterable[int | None]) -> None:
-        """Read where some records belong, in place of those of before. One query when there are any."""
+        """Load the records of the next rows and forget the previous ones. At most one query."""
         wanted = {pk for pk in records if pk}
         rows = Record.objects.filter(pk__in=wanted) if wanted else Record.objects.none()
         self._records = {
@@ -44,7 +46,7 @@ class TrailLabels:
         }
 
     def where(self, model: type[models.Model], row: dict[str, Any], patient: int | None) -> Where:
-        """Return subject, visit, form and number of a row of a tracked table, given its columns."""
+        """Return subject, visit, form and row number of a row of a tracked table."""
         subject = self.subject(patient)
         if model is Record:
             return subject, self._visits.get(row["visit_id"], ""), row["form"], row["repeat"]
@@ -55,7 +57,7 @@ class TrailLabels:
         return subject, self._visits.get(visit, "") if visit else "", "", ""
 
     def _item(self, version: int, form: str, name: str) -> Item | None:
-        """Return an item of a form of one version, else of any other that has it."""
+        """Return an item of a form: from the given version, or from any other that has it."""
         first = self._rules.get(version)
         for rules in (*([first] if first else []), *self._rules.values()):
             if form in rules.forms and name in rules.form(form):
@@ -63,7 +65,7 @@ class TrailLabels:
         return None
 
     def label(self, model: type[models.Model], row: dict[str, Any], field: str) -> str:
-        """Return what a field is called: an item by its protocol, a column by its model."""
+        """Return the label of a field: the protocol's for an item, the model's for a column."""
         column, _dot, name = field.partition(".")
         if model is Record and name:
             item = self.item(row["protocol_id"], row["form"], name)
@@ -71,11 +73,15 @@ class TrailLabels:
         return f"{column_label(model, column)}: {name}" if name else column_label(model, column)
 
     def decoded(self, model: type[models.Model], row: dict[str, Any], field: str, value: Any) -> str:
-        """Return a coded value in words; empty where the value says itself what it is."""
+        """Return the label of a coded value; empty if the value is not coded."""
         if not value:
             return ""
+        if isinstance(value, StoredText):
+            return value.in_language("en")
         _column, _dot, name = field.partition(".")
         item = self.item(row["protocol_id"], row["form"], name) if model is Record and name else None
+        if item is None and isinstance(value, str) and isinstance(said := read(value), StoredText):
+            return said.in_language("en")
         if item is None:
             return _choices(model).get(field, {}).get(value, "") if isinstance(value, str) else ""
         if is_missing(value):
@@ -88,14 +94,21 @@ class TrailLabels:
 
 @lru_cache(maxsize=512)
 def english(text: str) -> str:
-    """Return a text in English: an export does not depend on the language of the person who takes it."""
+    """Return a text in English. An export does not depend on the language of its user."""
     with override("en"):
         return gettext(text)
 
 
+@lru_cache(maxsize=512)
+def actor_in_english(name: str) -> str:
+    """Return the full name of an actor; a process by its English name."""
+    with override("en"):
+        return actor_words(name)
+
+
 @lru_cache(maxsize=2048)
 def column_label(model: type[models.Model], column: str) -> str:
-    """Return what a column is called, or its own name."""
+    """Return the label of a column, or its name if the model has no such field."""
     try:
         field = model._meta.get_field(column.removesuffix("_id") if column != "_id" else column)
     except FieldDoesNotExist:
@@ -106,7 +119,7 @@ def column_label(model: type[models.Model], column: str) -> str:
 
 @lru_cache(maxsize=256)
 def _choices(model: type[models.Model]) -> dict[str, dict[Any, str]]:
-    """Return the words of the codes of every column that has a fixed list of them."""
+    """Return the labels of the codes of every column with choices."""
     fields = [field for field in model._meta.concrete_fields if field.choices]
     with override("en"):
         return {each.attname: {code: str(words) for code, words in each.flatchoices} for each in fields}
@@ -114,6 +127,6 @@ def _choices(model: type[models.Model]) -> dict[str, dict[Any, str]]:
 
 @lru_cache(maxsize=64)
 def event_label(kind: str) -> str:
-    """Return what a kind of event is called."""
+    """Return the label of a kind of access event."""
     with override("en"):
         return str(AccessKind(kind).label)

@@ -1,4 +1,8 @@
-"""One patient's visits and captured forms, fetched together, and what expressions see of them."""
+"""One patient's visits and captured forms, read together, and the scope in which expressions are evaluated.
+
+A page reads the casebook of a patient (`Casebook.opened`). A save reads it for one form (`Casebook.held`): every
+record, but values only where the rules of that form need them, because a patient has some two hundred records.
+"""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +24,7 @@ from patients.participation.reconsent import version_to_sign
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
 from protocol.expressions.rules import Scope, rules_of
+from protocol.values.parsing import Clock
 from trials.models import Delegation, ProtocolVersion, Trial
 
 
@@ -30,6 +35,8 @@ def _visits(user: int, trial: int, code: str, today: date) -> Any:
 
 
 def _held(patient: int) -> Any:
+    # The consent in force comes with the locked row: one statement instead of two. Only the patient's row is
+    # locked (`of`): a lock on the joined trial would make all patients' saves wait for each other.
     latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
     consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}
     rows = Patient.objects.select_for_update(of=("self",)).select_related("trial")
@@ -37,13 +44,15 @@ def _held(patient: int) -> Any:
 
 
 def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
-    """Every record; the values only of the forms named in `forms` (`,vitals,blood,`) and of the one at the visit."""
+    """Return all records; `read` holds the values, as text, of the forms in `forms` and of `form` at the visit."""
+    # A compiled query takes no list of values: `forms` is one text, `,vitals,blood,`, searched with commas.
     named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
     rows = Record.objects.filter(patient=patient).alias(named=named).defer("values").order_by("pk")
     wanted = Case(When(Q(named__gt=0) | Q(form=form, visit=visit), then=F("values")))
     return rows.annotate(read=Cast(wanted, TextField()))
 
 
+# Every row of VISITS joins the same patient: it is made once (`joined_once`).
 VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, today=date)
 HELD = CompiledQuery(_held, patient=int)
 RECORDS = CompiledQuery(_read_for, patient=int, forms=str, form=str, visit=int)
@@ -54,9 +63,9 @@ MARKED_RECORDS = CompiledQuery(
 
 @dataclass(frozen=True)
 class FormPlace:
-    """Where a form is captured: a visit, or a numbered row of a log; read under one version of the protocol.
+    """The location of a form in a casebook: at a visit or as a numbered row of a log, under one protocol version.
 
-    `visits` are all visits of the patient, so that nothing of them is read twice.
+    `visits` are all visits of the patient, kept so that they are not read twice.
     """
 
     patient: Patient
@@ -68,21 +77,32 @@ class FormPlace:
 
     @property
     def key(self) -> str:
-        """A short name of the place, unique for the patient."""
+        """Return the key of the location, unique for the patient: `D28/vitals`, or `medication/3` for a log row."""
         return f"{self.visit.key}/{self.form.code}" if self.visit else f"{self.form.code}/{self.repeat}"
 
     @property
     def day(self) -> date | None:
-        """The day of the visit: held, or else planned."""
+        """Return the day of the visit, held or else planned; None if it is not known, or in a log."""
         return day_of(self.visit) if self.visit else None
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """The forms whose captured answers the rules of the form read."""
+        """Return the codes of the forms whose captured values the rules of this form read."""
         return rules_of(self.protocol.rules).form(self.form.code).reads
 
+    @property
+    def clock(self) -> Clock:
+        """The clock on which dates and times of the form are read."""
+        return Clock(self.protocol.rules.trial.site.time_zone, self.day)
+
+    @cached_property
+    def takes_files(self) -> bool:
+        """Whether files are attached to the form."""
+        return any(item.type == "file" for item in self.form.items)
+
     def holds(self, record: Record) -> bool:
-        """Tell whether the record was captured here; at a visit it may be one that was struck out since."""
+        """Return True if the record was captured at this location, struck out or not."""
+        # At a visit `repeat` does not count: a struck-out form keeps its number, the next one gets another.
         if record.form != self.form.code:
             return False
         if self.visit is None:
@@ -91,17 +111,17 @@ class FormPlace:
 
 
 def day_of(visit: Visit) -> date | None:
-    """The day on which a visit took or takes place, as far as it is known."""
+    """Return the day on which a visit was held, else the day for which it is planned, else None."""
     return visit.held_on or visit.planned_on
 
 
 @dataclass
 class Casebook:
-    """A patient with the visits, in one query; records are read when they are asked for, in another."""
+    """A patient with all visits. Records, consent and other protocol versions are read at first use."""
 
     patient: Patient
     visits: list[Visit]
-    # The place around which it was read: then records have no marks, and only the values that its rules read.
+    # Set if read for a save: the records then have no marks, and values only where the rules read them.
     around: FormPlace | None = None
     _records: list[Record] | None = field(default=None, repr=False)
     _consent: list[Consent | None] = field(default_factory=list, repr=False)
@@ -109,7 +129,10 @@ class Casebook:
 
     @classmethod
     def opened(cls, *, user: User, trial: Trial, code: str) -> "Casebook":
-        """The casebook of a patient the person may see. Raises Patient.DoesNotExist."""
+        """Return the casebook of a patient the person may see. Raises Patient.DoesNotExist.
+
+        One query; one more for a patient without visits, one more if a visit was held under another version.
+        """
         today = timezone.now().date()
         visits = VISITS.rows(user=user.pk, trial=trial.pk, code=code, today=today)
         patient = (
@@ -125,7 +148,7 @@ class Casebook:
 
     @classmethod
     def held(cls, place: FormPlace) -> "Casebook":
-        """The casebook around a place, the patient's row locked until the transaction ends."""
+        """Return the casebook for a save at a location, with the patient's row locked until the transaction ends."""
         fresh = HELD.rows(patient=place.patient.pk)[0]
         _attach(fresh, fresh.trial, place.patient.protocol)
         versions = {place.protocol.pk: place.protocol}
@@ -133,14 +156,17 @@ class Casebook:
 
     @property
     def consent(self) -> Consent | None:
-        """The consent in force. Reads once."""
+        """Return the consent in force, or None. One query at first use."""
         if not self._consent:
             self._consent.append(current_consent(self.patient))
         return self._consent[0]
 
     @property
     def records(self) -> list[Record]:
-        """Every captured form, those struck out too, with their marks unless around a place. Reads once."""
+        """Return every captured form, struck-out ones included. One query at first use.
+
+        The forms have the annotations of `with_marks`, unless the casebook was read for a save.
+        """
         if self._records is None and self.around is None:
             self._records = MARKED_RECORDS.rows(patient=self.patient.pk)
         if self._records is None:
@@ -148,7 +174,10 @@ class Casebook:
         return self._records
 
     def version(self, pk: int) -> ProtocolVersion:
-        """The version with that key; costs a query, once, when it is not the patient's own."""
+        """Return a protocol version by its key. One query at first use if it is not the patient's own.
+
+        Raises KeyError if the trial has no such version.
+        """
         if pk == self.patient.protocol_id:
             return self.patient.protocol
         if pk not in self._versions:
@@ -156,14 +185,15 @@ class Casebook:
         return self._versions[pk]
 
     def versions(self) -> list[ProtocolVersion]:
-        """Every version of the trial's protocol, the newest first. One query."""
+        """Return every version of the trial's protocol, newest first. One query."""
         rows = ProtocolVersion.objects.filter(trial=self.patient.trial_id)
         return list(rows.order_by("-effective_from", "-pk"))
 
     def version_for(self, form: str, visit: Visit | None, record: Record | None) -> ProtocolVersion:
-        """The version under which a form is entered now: the patient's, unless that does not have the form.
+        """Return the protocol version under which a form is entered now: the patient's version, as a rule.
 
-        While the patient has to sign again, what was captured stays under its own.
+        A form that this version does not have keeps the version of its record, or else of its visit. Every record
+        keeps its version while the patient has yet to sign the consent that an amendment asks for.
         """
         own = self.patient.protocol
         if record is not None and record.state == Record.State.STRUCK_OUT:
@@ -179,7 +209,7 @@ class Casebook:
     def place(
         self, form: str, visit_key: str | None = None, repeat: int = 1, protocol: Any = None
     ) -> FormPlace:
-        """The place of a form. Raises LookupError when the protocol or the patient has no such place."""
+        """Return the location of a form. Raises LookupError if neither the protocol nor the patient has it."""
         visit = self.visit(visit_key) if visit_key is not None else None
         if repeat < 1 or (visit is not None and repeat != 1):
             raise LookupError(form)
@@ -189,7 +219,10 @@ class Casebook:
         return FormPlace(self.patient, tuple(self.visits), visit, version, version.rules.form(form), repeat)
 
     def _moved_on(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
-        """The record of a place, where the patient's version alone does not say how it is entered."""
+        """Return the record of a location if it may decide the version of the form, else None.
+
+        Usually the patient's version decides alone, and the records are not read.
+        """
         patient = self.patient
         if form in patient.protocol.rules.forms and not patient.reconsent_version:
             return None
@@ -202,20 +235,20 @@ class Casebook:
         return next(iter(in_force or rows[-1:]), None)
 
     def visit(self, key: str) -> Visit:
-        """The visit called `D28` or `UNS-2`. Raises LookupError."""
+        """Return the visit with a key such as `D28` or `UNS-2`. Raises LookupError."""
         for visit in self.visits:
             if visit.key == key:
                 return visit
         raise LookupError(key)
 
     def record(self, place: FormPlace) -> Record | None:
-        """The record of a place: the one in force, else the last struck out, None before the first save."""
+        """Return the record of a location: the one in force, else the last struck out, None before the first save."""
         here = [record for record in self.records if place.holds(record)]
         in_force = [record for record in here if record.state != Record.State.STRUCK_OUT]
         return next(iter(in_force or here[-1:]), None)
 
     def forms_at(self, visit: Visit) -> list[VisitForm]:
-        """The forms of a visit: those asked for, then those that have an entry and are not asked any more."""
+        """Return the forms of a visit: those the protocol asks for, then captured ones that it no longer asks for."""
         cancelled = visit.state == Visit.State.CANCELLED
         entries = [] if cancelled else list(forms_of(self.patient.protocol, visit))
         known = {entry.form for entry in entries}
@@ -224,18 +257,18 @@ class Casebook:
         return [*entries, *(VisitForm(form=form, when="available") for form in begun)]
 
     def logs(self) -> list[str]:
-        """The logs that the protocol has, then those with entries that it does not have any more."""
+        """Return the logs of the protocol, then logs with entries that it no longer has."""
         asked = self.patient.protocol.rules.logs
         begun = (record.form for record in self.records if record.visit_id is None)
         return list(dict.fromkeys([*asked, *begun]))
 
     def following_row(self, form: str) -> int:
-        """The number of the next new row of a log."""
+        """Return the number of the next new row of a log. Numbers of struck-out rows are not used again."""
         rows = (r.repeat for r in self.records if r.form == form and r.visit_id is None)
         return 1 + max(rows, default=0)
 
     def ordered_visits(self) -> list[Visit]:
-        """The visits in the order in which they take place; one without a date stays behind its forerunner."""
+        """Return the visits in the order in which they take place; one without a date follows its predecessor."""
         days: dict[int, date] = {}
         latest = date.min
         for visit in sorted(self.visits, key=lambda visit: (visit.position, visit.number)):
@@ -244,10 +277,10 @@ class Casebook:
         return sorted(self.visits, key=lambda visit: (days[visit.pk], visit.position, visit.number))
 
     def scope(self, place: FormPlace, values: Mapping[str, Any]) -> Scope:
-        """What the expressions of a form see: its answers, those of other forms, those of before.
+        """Return the scope in which the expressions of a form are evaluated; `values` are its own answers.
 
-        Another form is that of the same visit, else the latest of an earlier visit, else the latest there is;
-        `here(…)` sees those of the same visit only.
+        The name of another form means its record at the same visit, else at the latest earlier visit, else the
+        latest of all. `here(…)` reads the same visit only, `previous(…)` earlier records only.
         """
         order = {visit.pk: number for number, visit in enumerate(self.ordered_visits())}
         here = order.get(place.visit.pk, len(order)) if place.visit else len(order)
@@ -276,7 +309,7 @@ class Casebook:
         )
 
     def _beside(self, place: FormPlace) -> dict[str, Mapping[str, Any]]:
-        """What stands beside the forms: the visit, and the other rows of the logs."""
+        """Return the context of an expression beside the forms: the current visit and the other rows of the logs."""
         logs: dict[str, list[Record]] = {}
         for record in self.records:
             in_log = record.visit_id is None and record.state != Record.State.STRUCK_OUT
@@ -287,7 +320,8 @@ class Casebook:
 
 
 def _read_around(place: FormPlace) -> list[Record]:
-    """Every record of the patient; values that the rules of the place do not read are left in the database."""
+    """Return every record of the patient; values that the rules of the location do not read stay in the database."""
+    # A row of a log has no visit by which the query could find it: the values of its whole log are read.
     forms = ",".join(["", *sorted(place.reads if place.visit else place.reads | {place.form.code}), ""])
     visit = place.visit.pk if place.visit else 0
     rows = RECORDS.rows(patient=place.patient.pk, forms=forms, form=place.form.code, visit=visit)
@@ -298,7 +332,7 @@ def _read_around(place: FormPlace) -> list[Record]:
 
 
 def _values_of(record: Record) -> dict[str, Any]:
-    """The values of a record; those that came as text are read when they are asked for."""
+    """Return the values of a record. Values that were read as text are parsed now, once."""
     text = vars(record).pop("read", None)
     if text is not None:
         record.values = json.loads(text)
@@ -306,7 +340,7 @@ def _values_of(record: Record) -> dict[str, Any]:
 
 
 class ValuesOf(Mapping[str, Any]):
-    """The values of records by form, taken out when an expression asks for them; and what stands `beside`."""
+    """The values of records by form code, parsed when an expression reads them; `beside` adds further names."""
 
     def __init__(self, found: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> None:
         self.found, self.beside = found, beside or {}
@@ -325,14 +359,17 @@ class ValuesOf(Mapping[str, Any]):
 
 
 def _log_order(record: Record, place: FormPlace, here: int) -> int:
-    """Rows of the same log come in their order before this one; other logs belong to no visit."""
+    """Return the position of a log row among the visits.
+
+    Lower rows of the same log come before the current location. Rows of other logs come before all visits.
+    """
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here
     return -1
 
 
 def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) -> None:
-    """Give the patient what is already read: the text of a protocol is too long to read it twice."""
+    """Set the trial and protocol already read on the patient: the text of a protocol is too long to read twice."""
     patient.trial = trial
     if protocol is not None and protocol.pk == patient.protocol_id:
         patient.protocol = protocol
@@ -341,14 +378,14 @@ def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) ->
 
 
 def _consent(row: Any) -> Consent | None:
-    """The consent in force as a value: what the expressions ask of it."""
+    """Return the consent in force from the annotations of `HELD`: not a stored row, only what expressions read."""
     if not row.consent_given:
         return None
     return Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
-    """The forms asked for at a visit: by the version it was held under, else by this one."""
+    """Return the forms that a visit asks for, by the version it was held under, else by `protocol`."""
     rules = version_at(protocol, visit).rules
     try:
         return rules.visit(visit.code).forms
@@ -357,7 +394,7 @@ def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
 
 
 def version_at(protocol: ProtocolVersion, visit: Visit) -> ProtocolVersion:
-    """The version a visit was held under, or this one. Reads visit.protocol when it is another."""
+    """Return the version a visit was held under, else `protocol`. Reads visit.protocol if it is another."""
     kept = visit.protocol_id is not None and visit.protocol_id != protocol.pk
     return cast(ProtocolVersion, visit.protocol) if kept else protocol
 
@@ -371,7 +408,7 @@ def _asks(version: ProtocolVersion, form: str, visit: Visit | None) -> bool:
 
 
 def visit_title(protocol: ProtocolVersion, visit: Visit, language: str, unscheduled: str) -> str:
-    """The title of a visit as the protocol has it, or the word for an unscheduled one with its number."""
+    """Return the title of a visit in the protocol; for an unscheduled visit `unscheduled` and its number."""
     try:
         return version_at(protocol, visit).rules.visit(visit.code).title.in_language(language)
     except KeyError:

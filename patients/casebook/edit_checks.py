@@ -1,6 +1,7 @@
 """What the rules of a form say of its answers: what is asked, calculated, needed, impossible or unlikely.
 
-One implementation for saving and for the page that asks while a person types (DAT-04).
+One implementation for saving and for the page that asks while a person types (DAT-04). The result holds no words of
+one language, so what a verb found out under the lock is what the refused page shows, in the language of its reader.
 """
 
 import re
@@ -8,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from patients.casebook.casebook import Casebook, FormPlace
 from protocol.document.items import Form, Item, path
 from protocol.expressions.kinds import BESIDE_FORMS
-from protocol.expressions.rules import FormRules, ItemRules, Scope
+from protocol.expressions.rules import FormRules, ItemRules, Labels, Scope, rules_of
 from protocol.values.parsing import CheckFinding, Value, is_answered, limit_findings
 from protocol.values.refusals import gettext_noop
 
@@ -29,7 +31,7 @@ class CheckedAnswers:
     hidden: items whose condition is false; undecided: items whose condition nothing decides yet.
     required: items that need an answer; unanswered: paths that need one and have none.
     waiting: undecided items that wait for an answer of another form, which nobody has given.
-    lacking: by calculated item without a value, what it still needs in words; none when the answers decide nothing.
+    lacking: by calculated item without a value, what it still needs; nothing when the answers decide nothing.
     """
 
     values: dict[str, Value]
@@ -39,7 +41,7 @@ class CheckedAnswers:
     waiting: frozenset[str]
     unanswered: tuple[CheckFinding, ...]
     findings: tuple[CheckFinding, ...]
-    lacking: Mapping[str, tuple[str, ...]]
+    lacking: Mapping[str, Labels]
 
     @property
     def obstacles(self) -> tuple[CheckFinding, ...]:
@@ -52,8 +54,14 @@ class CheckedAnswers:
         return tuple(finding for finding in self.findings if finding.severity == "soft")
 
 
-def check_answers(form: Form, rules: FormRules, scope: Scope, language: str = "en") -> CheckedAnswers:
-    """Judge the answers in `scope` (`scope.form_values`); the sentences of checks are in `language`."""
+def checked(casebook: Casebook, place: FormPlace, values: Mapping[str, Value]) -> CheckedAnswers:
+    """Check the answers of a form among everything else that the casebook holds of the patient."""
+    rules = rules_of(place.protocol.rules).form(place.form.code)
+    return check_answers(place.form, rules, casebook.scope(place, values))
+
+
+def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:
+    """Check the answers in `scope` (`scope.form_values`)."""
     values, hidden = _settled(form, rules, dict(scope.form_values), scope)
     scope = scope.with_values(values)
     shown, required = rules.shown(scope), rules.required(scope)
@@ -65,10 +73,10 @@ def check_answers(form: Form, rules: FormRules, scope: Scope, language: str = "e
         undecided=undecided,
         required=required,
         waiting=frozenset(waiting),
-        unanswered=(*_unanswered(form, rules, scope, required), *_waiting(waiting, rules, language)),
-        findings=tuple(_findings(form, rules, scope, language)),
+        unanswered=(*_unanswered(form, rules, scope, required), *_waiting(waiting, rules)),
+        findings=tuple(_findings(form, rules, scope)),
         lacking={
-            item.name: tuple(rules.label_of(path, language) for path in rules.lacks(item.name, scope))
+            item.name: rules.labels(rules.lacks(item.name, scope))
             for item in form.items
             if item.is_calculated and item.name not in values
         },
@@ -151,19 +159,16 @@ def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]
     return tuple(name for name in forms if not is_answered(scope.get(name)))
 
 
-def _waiting(
-    waiting: Mapping[str, tuple[str, ...]], rules: FormRules, language: str
-) -> Iterator[CheckFinding]:
+def _waiting(waiting: Mapping[str, tuple[str, ...]], rules: FormRules) -> Iterator[CheckFinding]:
     for name, needs in waiting.items():
-        words = ", ".join(rules.label_of(path, language) for path in needs)
-        yield CheckFinding(name, "waits", "hard", WAITS, {"needs": words})
+        yield CheckFinding(name, "waits", "hard", WAITS, {"needs": rules.labels(needs)})
 
 
 def _needed(where: str, item: Item) -> CheckFinding:
     return CheckFinding(where, "needed", "hard", NEEDED if item.missing else NEEDED_VALUE)
 
 
-def _findings(form: Form, rules: FormRules, scope: Scope, language: str) -> Iterator[CheckFinding]:
+def _findings(form: Form, rules: FormRules, scope: Scope) -> Iterator[CheckFinding]:
     for item in form.items:
         value = scope.form_values.get(item.name)
         if item.type == "rows" and isinstance(value, list):
@@ -175,9 +180,7 @@ def _findings(form: Form, rules: FormRules, scope: Scope, language: str) -> Iter
         elif value is not None:
             yield from limit_findings(value, item)
     for check in rules.fired(scope):
-        yield CheckFinding(
-            check.on, f"{CHECK}{check.id}", check.severity, check.message.in_language(language)
-        )
+        yield CheckFinding(check.on, f"{CHECK}{check.id}", check.severity, check.message)
 
 
 @lru_cache(maxsize=2048)

@@ -1,16 +1,17 @@
-"""What one item of a record held before and what was asked about it, in words (AUD-05)."""
+"""The earlier values of one item and the threads of queries, as text to show (AUD-05)."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Item
 from protocol.values.labels import exact
-from protocol.values.moments import Moment
 from protocol.values.parsing import display
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_moment
 from trials.roles import ROLES
 
 COLUMNS = (
@@ -25,18 +26,21 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
-    """One change of one item; `old` is empty when it was entered, `new` when it was taken away."""
+    """One change of one item, as text. `old` is empty at the first entry, `new` if the value was removed."""
 
     when: str
     who: str
     role: str
-    reason: str
+    reason: Text
     old: str
     new: str
 
 
 def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) -> list[ItemChange]:
-    """The changes of an item, newest first; of a file its hash only for those who may read files. One query."""
+    """Return the changes of an item, newest first. One query.
+
+    zone: IANA time zone of the site. files: show the hashes of files, for readers with `see_files`.
+    """
     words = exact if files else display
     language = reader_language()
     changes: list[ItemChange] = []
@@ -47,7 +51,7 @@ def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) ->
             changes.append(
                 ItemChange(
                     when=moment_words(at, zone),
-                    who=who,
+                    who=actor_words(who),
                     role=role_words(role),
                     reason=reason or "",
                     old=words(before, item, language, _),
@@ -60,7 +64,7 @@ def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) ->
 
 def add_threads(queries: list[Query], zone: str) -> None:
     """Give each query its `thread`: who said what when. One query."""
-    said: dict[int, list[dict[str, str]]] = {query.pk: [] for query in queries}
+    said: dict[int, list[dict[str, Text]]] = {query.pk: [] for query in queries}
     rows = QueryMessage.objects.filter(query__in=queries).select_related("author") if queries else ()
     for row in rows:
         entry = _entry(
@@ -79,21 +83,21 @@ def add_threads(queries: list[Query], zone: str) -> None:
         query.thread = thread  # type: ignore[attr-defined]
 
 
-def _entry(who: str, role: str, when: str, text: str) -> dict[str, str]:
+def _entry(who: str, role: str, when: str, text: Text) -> dict[str, Text]:
     return {"who": who, "role": role, "when": when, "text": text}
 
 
 def last_save(record: Record) -> tuple[Any, str]:
-    """When the record was last saved and by whom. One query."""
+    """Return when the record was last saved and by whom. One query."""
     row = record.history.order_by("-history_id").values_list("history_date", "history_full_name").first()
-    return row or (record.created_at, "")
+    return (row[0], actor_words(row[1])) if row else (record.created_at, "")
 
 
 def moment_words(at: Any, zone: str) -> str:
-    """An instant on the clock of the site."""
-    return Moment.from_datetime(at, zone).display(reader_language())
+    """Return an instant as date and time in the time zone of the site, in the reader's language."""
+    return shown_moment(at, zone)
 
 
 def role_words(role: str) -> str:
-    """The title of a role as the trail wrote it."""
+    """Return the title of a role code of the trail, or the code itself if no such role exists now."""
     return str(ROLES[role].title) if role in ROLES else role

@@ -10,16 +10,15 @@ from patients.casebook.casebook import Casebook, FormPlace, day_of
 from patients.models import Record
 from protocol.document.items import Item
 from protocol.values.labels import shown_number
-from protocol.values.moments import Moment
 from protocol.values.parsing import display, is_missing, typed
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day
 
 OFFERED = frozenset({"integer", "decimal", "date"})
 
 
 @dataclass(frozen=True, slots=True)
 class KnownValue:
-    """A value that is known from elsewhere: offered, never filled in."""
+    """A value that another form holds: `text` as it would be typed, `words` as it is read, `source` form and day."""
 
     text: str
     words: str
@@ -27,7 +26,7 @@ class KnownValue:
 
 
 def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
-    """By item, the latest answer to the same question (name, type, unit) in another form up to this visit."""
+    """Return by item the latest answer to the same item (name, type, unit) of other forms, up to this visit."""
     found: dict[str, KnownValue] = {}
     for record in _earlier(casebook, place):
         form = record.form
@@ -40,7 +39,7 @@ def known_values(casebook: Casebook, place: FormPlace) -> dict[str, KnownValue]:
 
 
 def _earlier(casebook: Casebook, place: FormPlace) -> Iterable[Record]:
-    """Records of other forms of this and earlier visits, the latest first."""
+    """Return the records of other forms at this and earlier visits, latest first."""
     order = {visit.pk: number for number, visit in enumerate(casebook.ordered_visits())}
     here = order.get(place.visit.pk, -1) if place.visit else -1
     fit = [
@@ -67,7 +66,7 @@ def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> KnownV
     visit = next(visit for visit in casebook.visits if visit.pk == record.visit_id)
     day = day_of(visit)
     source = casebook.patient.protocol.rules.form(record.form).title.in_language(language)
-    when = Moment.from_date(day).display(language) if day else visit.key
+    when = shown_day(day) or visit.key
     return KnownValue(
         text=typed(plain, item, language)[""],
         words=display(plain, item, language, _),

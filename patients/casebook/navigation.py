@@ -1,4 +1,4 @@
-"""The casebook as a list of places: visits with their forms, and logs, each with where it stands."""
+"""The navigation of a casebook: visits with their forms, then logs, each with its status and address."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,12 @@ from patients.participation.visit_status import (
     visit_stage,
     visit_standing,
 )
-from protocol.values.moments import Moment
 from trials.reader import reader_language
 
 
 @dataclass(frozen=True, slots=True)
 class FormLink:
-    """One form of a visit: `state` and `flags` are those of the status glyph."""
+    """One form of a visit; `state` and `flags` are those of the status glyph."""
 
     code: str
     title: str
@@ -36,11 +35,11 @@ class FormLink:
 
 @dataclass(frozen=True, slots=True)
 class VisitLink:
-    """One visit with its forms; open when it is the one on the page."""
+    """One visit with its forms; `current` if it is the visit of the page."""
 
     key: str
     title: str
-    when: str
+    day: date | None
     state: str
     flags: tuple[str, ...]
     forms: tuple[FormLink, ...]
@@ -49,7 +48,7 @@ class VisitLink:
 
 @dataclass(frozen=True, slots=True)
 class LogLink:
-    """One log with the number of its rows."""
+    """One log with the numbers of its rows in force and of those with an open query."""
 
     code: str
     title: str
@@ -68,12 +67,15 @@ class Navigation:
 
     @property
     def current_visit(self) -> VisitLink | None:
-        """The visit of the page."""
+        """Return the visit of the page, or None."""
         return next((visit for visit in self.visits if visit.current), None)
 
 
 def stage_of(record: Record | None) -> str:
-    """Where a record stands, in the words of the status glyph; reads the marks of `with_marks`."""
+    """Return the lifecycle stage of a record, `not_started` if none is in force.
+
+    `signed` needs the annotation of `with_marks`.
+    """
     if record is None or record.state == Record.State.STRUCK_OUT:
         return "not_started"
     if record.locked_at:
@@ -86,14 +88,14 @@ def stage_of(record: Record | None) -> str:
 
 
 def stage_at(record: Record | None, visit: Visit | None, patient: Patient) -> str:
-    """Where a record stands when what is above it is locked too. Reads patient.trial."""
+    """Return the stage of a record, `locked` also if its visit, patient or trial is locked. Reads patient.trial."""
     above = patient.locked_at or patient.trial.locked_at or (visit is not None and visit.locked_at)
     stage = stage_of(record)
     return "locked" if above and stage != "not_started" else stage
 
 
 def navigation(casebook: Casebook, place: FormPlace | None = None) -> Navigation:
-    """The casebook's navigation with the place of this page marked."""
+    """Return the navigation of a casebook, with the location of the page marked as current."""
     today = casebook.patient.trial.today
     visits = tuple(_visit(casebook, visit, place, today) for visit in casebook.ordered_visits())
     return Navigation(visits, tuple(_logs(casebook, place)))
@@ -117,7 +119,7 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
     return VisitLink(
         key=visit.key,
         title=visit_title(casebook.patient.protocol, visit, reader_language(), _("Unscheduled visit")),
-        when=Moment.from_date(day).display(reader_language()) if day else "",
+        day=day,
         state=state,
         flags=(*urgent, *asked),
         forms=tuple(_waiting(form, urgent) for form in forms),
@@ -126,7 +128,7 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
 
 
 def _waiting(form: FormLink, urgent: Sequence[str]) -> FormLink:
-    """What waits at a visit are its required forms that are not complete."""
+    """Return the form with the visit's `due` or `overdue` flag if it is required and not complete."""
     waits = form.needed and form.state in UNFINISHED
     return replace(form, flags=(*urgent, *form.flags)) if waits else form
 
@@ -174,7 +176,7 @@ def _logs(casebook: Casebook, place: FormPlace | None) -> Iterable[LogLink]:
 def form_address(
     patient: Patient, form: str, visit: Visit | None, repeat: int = 1, *, slug: str | None = None
 ) -> str:
-    """The address of a captured form: at a visit, or a row of a log. `slug` spares reading the trial."""
+    """Return the address of a captured form, at a visit or as a row of a log. `slug` saves reading the trial."""
     trial = slug or patient.trial.slug
     if visit is None:
         return reverse("patients:log", args=[trial, patient.code, form, repeat])
@@ -182,12 +184,15 @@ def form_address(
 
 
 def address_of(place: FormPlace) -> str:
-    """The address of a place."""
+    """Return the address of a form by its location."""
     return form_address(place.patient, place.form.code, place.visit, place.repeat)
 
 
 def next_address(casebook: Casebook, place: FormPlace) -> str:
-    """Where the work goes on: the next form that the visit still needs, else its page; after a row, its log."""
+    """Return the address of the next form to enter: a draft or required form of the visit, else the visit's page.
+
+    After a row of a log, return the address of the log.
+    """
     patient = casebook.patient
     if place.visit is None:
         return reverse("patients:logs", args=[patient.trial.slug, patient.code, place.form.code])
@@ -200,12 +205,12 @@ def next_address(casebook: Casebook, place: FormPlace) -> str:
 
 
 def onward_from(visit: Visit, patient: Patient) -> str:
-    """The page of a visit, at what is to be done next."""
+    """Return the address of a visit's page, at its next step."""
     return f"{reverse('patients:visit', args=[patient.trial.slug, patient.code, visit.key])}#next"
 
 
 def visit_after(casebook: Casebook, visit: Visit) -> Visit | None:
-    """The next visit that has taken place, or should have."""
+    """Return the next visit, planned or held, whose day is known and not in the future; else None."""
     rows, today = casebook.ordered_visits(), casebook.patient.trial.today
     later = rows[1 + next(number for number, row in enumerate(rows) if row.pk == visit.pk) :]
     begun = (row for row in later if (day_of(row) or date.max) <= today)
@@ -213,5 +218,5 @@ def visit_after(casebook: Casebook, visit: Visit) -> Visit | None:
 
 
 def record_address(record: Record, slug: str) -> str:
-    """The address of a record's page; reads record.visit and record.patient."""
+    """Return the address of a record's page. Reads record.visit and record.patient."""
     return form_address(record.patient, record.form, record.visit, record.repeat, slug=slug)

@@ -1,6 +1,6 @@
-"""Calculated values that were stored before another form of the visit changed: shown, listed, never rewritten silently.
+"""Calculated values that differ from what the answers give now, because another form changed after the save.
 
-A score belongs to who saved it: it is worked out anew when its form is saved again, and until then it says so.
+They are shown and listed, never rewritten by the system: a score is calculated again when a person saves its form.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.casebook.edit_checks import check_answers
+from patients.casebook.edit_checks import checked
 from patients.models import Patient, Record
 from patients.participation.consent import current_consent
 from protocol.document.items import Form, Item
@@ -18,7 +18,7 @@ from trials.models import ProtocolVersion, Trial
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """One calculated item of a record: what is stored, and what the answers give now (None: nothing)."""
+    """One outdated calculated item of a record: the stored value and the current result (None: no value)."""
 
     record: Record
     item: Item
@@ -27,12 +27,12 @@ class Outdated:
 
 
 def outdated_items(form: Form, stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[Item]:
-    """The calculated items whose stored value is not the one that the answers give now."""
+    """Return the calculated items whose stored value differs from the current result."""
     return [item for item in form.items if item.is_calculated and stored.get(item.name) != now.get(item.name)]
 
 
 def outdated(casebook: Casebook) -> Iterator[Outdated]:
-    """Every outdated value of a patient's records at visits, each read under its own protocol version."""
+    """Yield every outdated value of a patient's records at visits, each under its own protocol version."""
     for record in casebook.records:
         yield from _of_record(casebook, record)
 
@@ -45,15 +45,15 @@ def _of_record(casebook: Casebook, record: Record) -> Iterator[Outdated]:
     form, rules = version.rules.form(record.form), rules_of(version.rules).form(record.form)
     if rules.calculates_from_elsewhere:
         place = FormPlace(casebook.patient, tuple(casebook.visits), visit, version, form)
-        now = check_answers(form, rules, casebook.scope(place, record.values)).values
+        now = checked(casebook, place, record.values).values
         for item in outdated_items(form, record.values, now):
             yield Outdated(record, item, record.values.get(item.name), now.get(item.name))
 
 
 def outdated_of(trial: Trial, records: Iterable[Record]) -> dict[int, list[Outdated]]:
-    """Return by key of the record its outdated values. At most five queries, whatever the number of records.
+    """Return the outdated values by record key. At most five queries, whatever the number of records.
 
-    Reads record.protocol. Costs nothing when no form of them calculates from another.
+    Reads record.protocol. No query if none of the forms calculates from data outside the form.
     """
     rows = [row for row in records if row.visit_id and _from_elsewhere(row.protocol, row.form)]
     known = casebooks_of(trial, {row.patient_id for row in rows}) if rows else {}
@@ -62,19 +62,19 @@ def outdated_of(trial: Trial, records: Iterable[Record]) -> dict[int, list[Outda
 
 
 def outdated_by_patient(trial: Trial) -> dict[int, int]:
-    """Return by patient how many values are outdated. At most five queries over the trial."""
+    """Return the number of outdated values by patient key. At most five queries for the trial."""
     patients = Patient.objects.filter(trial=trial).order_by().values_list("pk", flat=True)
     return {pk: sum(1 for _each in outdated(book)) for pk, book in casebooks_of(trial, patients).items()}
 
 
 def forms_from_elsewhere(trial: Trial) -> set[str]:
-    """The forms that in any version of the protocol calculate from what is not in them. One query."""
+    """Return the forms that, in any protocol version, calculate from data outside the form. One query."""
     versions = ProtocolVersion.objects.filter(trial=trial)
     return {code for row in versions for code in row.rules.forms if _from_elsewhere(row, code)}
 
 
 def casebooks_of(trial: Trial, patients: Iterable[int]) -> dict[int, Casebook]:
-    """Return by patient what is read of some patients of a trial, not to be written. At most five queries."""
+    """Return the casebooks of patients of a trial by patient key, without locks: read-only. At most five queries."""
     rows = list(
         Patient.objects.filter(trial=trial, pk__in=patients).prefetch_related("consents", "visits", "records")
     )
@@ -90,7 +90,7 @@ def casebooks_of(trial: Trial, patients: Iterable[int]) -> dict[int, Casebook]:
 
 
 def _versions(trial: Trial, patients: Iterable[Patient]) -> dict[int, ProtocolVersion]:
-    """Return the versions that are needed; costs a query only for others than the trial's: their text is long."""
+    """Return the protocol versions of the patients and their records. No query if the trial's own is the only one."""
     known = {trial.protocol_id: trial.protocol} if trial.protocol_id and trial.protocol else {}
     wanted = {row.protocol_id for row in patients}
     wanted |= {record.protocol_id for row in patients for record in row.records.all()}

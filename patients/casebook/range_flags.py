@@ -1,4 +1,4 @@
-"""Where the laboratory values of captured forms lie in the reference ranges, and how a page says it (LAB-03)."""
+"""Laboratory values of captured forms compared with their reference ranges, and the text that shows it (LAB-03)."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -26,7 +26,7 @@ from trials.models import Trial
 
 
 def place_readings(casebook: Casebook, place: FormPlace, values: Mapping[str, Any]) -> Readings:
-    """Return by item where the values of a form lie; nothing for a form without laboratory items. One query."""
+    """Return by item how the values of a form compare with their ranges. One query, none without laboratory items."""
     if not laboratory_items(place.form):
         return {}
     subject = subject_in(casebook.patient, place.protocol.rules, casebook.records)
@@ -35,7 +35,7 @@ def place_readings(casebook: Casebook, place: FormPlace, values: Mapping[str, An
 
 
 def readings_of(trial: Trial, records: Iterable[Record]) -> dict[int, Readings]:
-    """Return by key of the record where its values lie. Two queries, whatever the number of records.
+    """Return by record key how its values compare with their ranges. Two queries, whatever the number of records.
 
     Reads record.visit, record.patient and record.protocol.
     """
@@ -46,25 +46,26 @@ def readings_of(trial: Trial, records: Iterable[Record]) -> dict[int, Readings]:
 
 
 def record_readings(record: Record, book: RangeBook, subject: RangeSubject) -> Readings:
-    """Return by item where the values of one record lie. Reads record.visit and record.protocol."""
+    """Return by item how the values of one record compare with their ranges. Reads record.visit, record.protocol."""
     form = record.protocol.rules.form(record.form)
     day = day_of(record.visit) if record.visit else None
     return book.read(form, record.values, subject=subject, day=day)
 
 
 def subject_in(patient: Patient, rules: Protocol, records: Iterable[Record]) -> RangeSubject:
-    """Return sex and age as they were captured last. The age is counted from the day of screening."""
+    """Return sex and age as captured last. The captured age is the age on the day of screening."""
     standing = (record for record in records if record.state != Record.State.STRUCK_OUT)
     return _subject(rules, patient.screened_on, {record.form: record.values for record in standing})
 
 
 def subjects_of(trial: Trial, patients: Iterable[int] | None = None) -> dict[int, RangeSubject]:
-    """Return by patient sex and age as they were captured last. One query."""
+    """Return sex and age as captured last, by patient key. One query."""
     rules = trial.rules
     rows = Record.objects.filter(patient__trial=trial, form__in=_forms(rules))
     if patients is not None:
         rows = rows.filter(patient__in=patients)
     found: dict[int, tuple[date, dict[str, Any]]] = {}
+    # In ascending order: of several records of a form the last one is kept.
     standing = rows.exclude(state=Record.State.STRUCK_OUT).order_by("pk")
     for patient, day, form, values in standing.values_list(
         "patient", "patient__screened_on", "form", "values"
@@ -89,7 +90,7 @@ def _answer(forms: Mapping[str, Mapping[str, Any]], path: str | None) -> Any:
 
 
 def reference_words(reading: RangeReading | None, item: Item, language: str) -> str:
-    """Return the range in words, that there is none, or nothing where neither is to be said."""
+    """Return the reference range as text, or that there is none; empty for an item that has no range to show."""
     if reading is None:
         return ""
     if not reading.has_range:
@@ -99,7 +100,7 @@ def reference_words(reading: RangeReading | None, item: Item, language: str) -> 
 
 
 def range_words(low: Decimal | None, high: Decimal | None, unit: str, language: str) -> str:
-    """Return two bounds, of which one may be open, with the unit: `3.5–10.5 10⁹/L`, `≤ 5 mg/L`."""
+    """Return a range as text with its unit, one bound may be open: `3.5–10.5 10⁹/L`, `≤ 5 mg/L`."""
     low_text, high_text = ("" if bound is None else bound_words(bound, language) for bound in (low, high))
     open_text = f"≥ {low_text}" if low_text else f"≤ {high_text}"
     words = f"{low_text}–{high_text}" if low_text and high_text else open_text
@@ -107,11 +108,11 @@ def range_words(low: Decimal | None, high: Decimal | None, unit: str, language: 
 
 
 def bound_words(bound: Decimal, language: str) -> str:
-    """Return a bound without trailing zeros, with the separator of the language."""
+    """Return a bound without trailing zeros, with the decimal separator of the language."""
     return number_text(f"{bound.normalize():f}", language)
 
 
 def side_words(reading: RangeReading | None) -> str:
-    """Return `high` or `low` in words, nothing otherwise."""
+    """Return `high` or `low` in the reader's language, else an empty text."""
     flag = reading.flag if reading else ""
     return {"high": _("high"), "low": _("low")}.get(flag, "")

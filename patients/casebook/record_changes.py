@@ -1,4 +1,4 @@
-"""A change of a captured form in words, item by item, for the trail (AUD-02, AUD-05)."""
+"""The changes of a captured form as text, item by item, for the pages of the audit trail (AUD-02, AUD-05)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from audit.change_labels import FieldChange, Reader, column_changes
-from audit.concealing import without
+from audit.concealment import without
 from patients.models import Record
 from patients.models.attachments import OF_FILES
 from protocol.document.items import Form, Item
@@ -15,14 +15,14 @@ from protocol.values.parsing import display
 from trials.models import ProtocolVersion
 from trials.permissions import Permission
 
-# Shown by the items, by the entry itself, or of no interest to a reader.
+# Columns shown as items or with the entry itself, and technical ones.
 NOT_TOLD = ("values", "patient", "visit", "form", "repeat", "version", "created_at")
 
 
 def describe_record(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
-    """Return the items of a form that differ between two states of it, then its status and marks.
+    """Return the items that differ between two history rows of a form, then its other columns.
 
-    Labels and choices are those of the protocol version each state was captured under (P11-11).
+    Labels and choices are those of the protocol version under which each row was captured (P11-11).
     """
     told = list(_items(old, new, reader))
     return [*told, *column_changes(Record, old, new, reader, but=NOT_TOLD)]
@@ -54,7 +54,7 @@ def _item(form: Form | None, name: str) -> Item | None:
 
 
 def _names(form: Form | None, *values: Mapping[str, Any]) -> list[str]:
-    """Return the items in the order of the form, then those the form does not know."""
+    """Return the item names in the order of the form, then those the form does not have."""
     known = [item.name for item in form.items] if form else []
     return list(dict.fromkeys([*known, *(name for each in values for name in each)]))
 

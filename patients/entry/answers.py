@@ -5,7 +5,7 @@ repeating rows carry row and column: `vitals-0-sbp`. A name or a code that no pa
 slip of the hand (`NotOffered`), because then the request was not made by our page.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,7 +64,7 @@ class _Sent:
 
 
 class ReadValues(dict[str, Value]):
-    """Values that `read` made from what was typed into one form: `check` knows them to be stored values of it."""
+    """Values that `read` made from what was typed into one form: a verb knows them to be stored values of it."""
 
     def __init__(self, form: Form) -> None:
         super().__init__()
@@ -92,8 +92,6 @@ def read(form: Form, posted: Posted, clock: Clock) -> Answers:
 
 def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
     """The stored values without what is calculated. Raises ValueRefused for one that its item cannot have."""
-    if isinstance(values, ReadValues) and values.form is form:
-        return dict(values)
     kept = {}
     for name, value in values.items():
         if name not in form:
@@ -245,15 +243,3 @@ def _row_values(
             continue
         if is_answered(value):
             yield column.name, value
-
-
-def sent_rows(item: Item, posted: Posted) -> int:
-    """How many rows of the item were sent: one more than the highest row number."""
-    return 1 + max(_row_numbers(item, posted), default=-1)
-
-
-def _row_numbers(item: Item, posted: Iterable[str]) -> Iterator[int]:
-    for name in posted:
-        head, *rest = name.split("-")
-        if head == item.name and rest and rest[0].isascii() and rest[0].isdigit() and len(rest[0]) < 19:
-            yield min(int(rest[0]), MOST_ROWS - 1)

@@ -1,8 +1,8 @@
-"""Files attached to items: taken in with a form, kept although the form is refused, told apart by content (SEC-13).
+"""Files attached to items: stored when a form is sent, even if the form is refused; typed by their content (SEC-13).
 
-An input `<item>-upload` carries a new file, `<item>` the key of the one that is there, `<item>-clear` takes it away.
-`receive` stores what came and puts what the server knows of each file in place of its key, so that everything after
-it reads files like any other value. A key of another patient, form or item is no key.
+The input `<item>-upload` sends a new file, `<item>` the key of a stored file; `<item>-clear` removes the file.
+`receive` stores new files and replaces each key by the stored facts of its file, so that the code after it reads a
+file like any other value. A key that belongs to another patient, form or item is refused.
 """
 
 import hashlib
@@ -37,31 +37,33 @@ NOT_KEPT = gettext_noop("“%(name)s” was not kept when the session ended: cho
 
 
 def file_items(form: Form) -> list[Item]:
-    """Return the items of a form that are files."""
+    """Return the items of type `file` of a form."""
     return [item for item in form.items if item.type == "file"]
 
 
-def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> None:
-    """Store the files that came with a form and put what is known of each in `request.POST`. 400 for a foreign key."""
+def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> QueryDict:
+    """Store the files sent with a form; return the inputs with the facts of each file.
+
+    Raises BadRequest for an upload to no item of the form, or a key that belongs to another patient, form or item.
+    """
     items = file_items(place.form)
-    if not items:
-        return
     if request.FILES.keys() - {f"{item.name}-{UPLOAD}" for item in items}:
         raise BadRequest(_("The form was changed on its way. Open it again."))
     if request.FILES and entry_obstacle(casebook, place, casebook.record(place)):
+        # The save will be refused with its reason; a file for a closed form is not stored.
         request.FILES.clear()
     posted = known(request.POST, place)
     for item in items:
         upload = request.FILES.get(f"{item.name}-{UPLOAD}")
         if upload is not None:
             posted[item.name] = _taken(upload, item, place, request.user, posted.get(item.name, ""))  # type: ignore[arg-type]
-    request.POST = posted  # type: ignore[assignment]
+    return posted
 
 
 def known(sent: QueryDict, place: FormPlace, *, was_kept: bool = False) -> QueryDict:
-    """Return what was sent, each key replaced by what is known of its file. One query when there are keys.
+    """Return the sent data with each key replaced by the facts of its file, as JSON. One query if there are keys.
 
-    was_kept: it was kept when a session ended, of a new file only the name.
+    was_kept: the data were kept when a session ended; of a new file only the name is left, so it must be sent again.
     """
     items, told = file_items(place.form), sent.copy()
     if not items:
@@ -94,7 +96,7 @@ def _values(place: FormPlace, keys: dict[str, str]) -> dict[str, str]:
 
 
 def _taken(upload: UploadedFile, item: Item, place: FormPlace, by: User, before: str) -> str:
-    """Return what is known of a file that was taken, or why it was not, beside the one that was there before."""
+    """Return the facts of the stored file as JSON, or the refusal together with the facts of the earlier file."""
     try:
         row = store(upload=upload, item=item, patient=place.patient, form=place.form.code, by=by)
     except ValueRefused as refused:
@@ -108,9 +110,9 @@ def _refused(refused: ValueRefused, before: str) -> str:
 
 
 def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: User) -> Attachment:
-    """Keep a file for an item; the same file again is the one that is there. Raises ValueRefused.
+    """Store a file for an item and return its row; the same file again returns the row that exists.
 
-    The bytes go to the storage under a random name before the row is written.
+    Raises ValueRefused if the file is too large, or not of a kind that the item takes.
     """
     size, most = upload.size or 0, item.max_mb * 1_000_000
     if size > most:
@@ -127,21 +129,23 @@ def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: 
     if (there := Attachment.objects.filter(**facts).first()) is not None:
         return there
     key, storage = secrets.token_hex(16), attachment_storage()
+    # Bytes before the row: a crash in between leaves bytes without a row (`_strays`), not the reverse.
     storage.save(key, ContentFile(data))
     try:
         with transaction.atomic():
             return Attachment.objects.create(**facts, key=key, kind=kind, size=len(data), uploaded_by=by)
     except IntegrityError:
+        # Another request stored the same file since the look-up (`same_file_once_per_item`).
         storage.delete(key)
         return Attachment.objects.get(**facts)
 
 
 class Damaged(Exception):
-    """A stored file that is not what was stored."""
+    """A stored file is missing, or its bytes no longer have its hash."""
 
 
 def content(row: Attachment) -> bytes:
-    """Return the bytes of a file. Raises Damaged when they are gone or do not have its hash."""
+    """Return the bytes of a file. Raises Damaged if they are missing or do not have its hash."""
     try:
         with row.open() as file:
             data: bytes = file.read()
@@ -153,14 +157,15 @@ def content(row: Attachment) -> bytes:
 
 
 def clear(*, before: datetime) -> tuple[int, int]:
-    """Delete files sent before a moment that no form ever held and no draft holds; return how many.
+    """Delete files uploaded before a moment that no record ever held and no draft holds.
 
-    What a record holds or held stays for good, struck out or replaced. The second number counts what the storage
-    held without a row: what a crash left.
+    A file that a record holds or held is kept for good, also if it was replaced or its form struck out. Returns the
+    number of files deleted, and the number of stored objects without a row (left by a crash) deleted.
     """
     gone = 0
     for row in Attachment.objects.filter(uploaded_at__lt=before).order_by("pk"):
         if not _is_held(row):
+            # The row first: a crash in between leaves bytes without a row, which the next run deletes.
             with transaction.atomic():
                 row.delete()
             attachment_storage().delete(row.key)
@@ -169,6 +174,7 @@ def clear(*, before: datetime) -> tuple[int, int]:
 
 
 def _is_held(row: Attachment) -> bool:
+    # The history, not the records: the trail still refers to a file that was replaced.
     history: Any = history_model(Record)
     past = history.objects.filter(patient_id=row.patient_id, form=row.form).values_list("values", flat=True)
     values = (each.get(row.item) for each in past.iterator())

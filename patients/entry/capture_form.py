@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from patients.casebook.known_values import KnownValue
 from patients.casebook.range_flags import reference_words, side_words
-from patients.entry import answers, not_done
-from patients.entry.answers import Answers
+from patients.entry import not_done
 from patients.entry.fields import AnswerField, RowsWidget
 from protocol.document.items import Form, Item, ItemGroup
+from protocol.expressions.rules import Labels
 from protocol.values.labels import code_words, unit_words
 from protocol.values.parsing import CheckFinding, Clock, Value, display, flag
 from protocol.values.reference_ranges import RangeReading, is_laboratory
@@ -50,10 +50,9 @@ class FieldContext:
     undecided: frozenset[str] = frozenset()
     required: frozenset[str] | None = None
     queries: Mapping[str, int] = field(default_factory=dict)
-    changed: frozenset[str] = frozenset()
     known: Mapping[str, KnownValue] = field(default_factory=dict)
     calculated: Mapping[str, Value] = field(default_factory=dict)
-    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lacking: Mapping[str, Labels] = field(default_factory=dict)
     more_rows: str = ""
     readings: Mapping[str, RangeReading] = field(default_factory=dict)
     said_of_group: Mapping[int, str] = field(default_factory=dict)
@@ -81,7 +80,7 @@ def form_for(
 
 
 class CaptureForm(forms.Form):
-    """The items of a protocol form as fields; `answers` are the stored values of what was sent."""
+    """The items of a protocol form as fields: shows what is stored or was typed, reads nothing."""
 
     def __init__(
         self, form: Form, *, clock: Clock, language: str, surroundings: FieldContext, **kwargs: Any
@@ -105,21 +104,6 @@ class CaptureForm(forms.Form):
             made.widget.results = self.surroundings.results
             made.widget.growing = self.surroundings.more_rows == item.name
         return made
-
-    @cached_property
-    def answers(self) -> Answers:
-        """What was sent, read once. Raises NotOffered for what no page offers."""
-        sent = dict(self.data.lists()) if isinstance(self.data, QueryDict) else {}
-        return answers.read(self.asked, sent, self.clock)
-
-    def full_clean(self) -> None:
-        """Read every item once; a refusal stands beside its item."""
-        self._errors = forms.utils.ErrorDict()
-        if not self.is_bound:
-            return
-        self.cleaned_data = dict(self.answers.values)
-        for where, refused in self.answers.refused.items():
-            self._errors.setdefault(where.partition("-")[0], self.error_class()).append(refused.sentence(_))
 
     def __getitem__(self, name: str) -> "BoundAnswer":
         """The bound field of an item."""
@@ -319,16 +303,28 @@ def group_tools(form: CaptureForm, group: ItemGroup, number: int) -> dict[str, A
     }
 
 
+def input_id(form: Form, path: str) -> str:
+    """Return the id of the first input of an item or cell; of an item that takes no input its own place on the page."""
+    name, dash, _cell = path.partition("-")
+    if name not in form:
+        return name
+    if dash:
+        return f"id_{path}"
+    item = form.item(name)
+    return name if item.is_calculated else f"id_{name}{AnswerField(item).widget.first_suffix}"
+
+
 def calculated(item: Item, around: FieldContext, language: str) -> dict[str, Any]:
     """What the template of a calculated value needs."""
     value, reading = around.calculated.get(item.name), around.readings.get(item.name)
+    lacking = around.lacking.get(item.name)
     return {
         "item": item,
         "is_wide": not item.is_numeric,
         "label": item.label.in_language(language),
         "words": display(value, item, language, _),
-        "lacking": ", ".join(around.lacking.get(item.name, ())),
-        "unfit": around.lacking.get(item.name) == (),
+        "lacking": lacking.in_language(language) if lacking else "",
+        "unfit": lacking is not None and not lacking.paths,
         "flag": reading.flag if reading else flag(value, item),
         "reference": reference_words(reading, item, language),
         "results": around.results.get(item.name, ()),
@@ -336,11 +332,11 @@ def calculated(item: Item, around: FieldContext, language: str) -> dict[str, Any
     }
 
 
-def sentences(findings: Iterable[CheckFinding]) -> dict[str, tuple[Result, ...]]:
+def sentences(findings: Iterable[CheckFinding], language: str) -> dict[str, tuple[Result, ...]]:
     """The sentences of findings by path, errors first."""
     tones = {"hard": "error", "soft": "warning", "notice": "notice"}
     found: dict[str, tuple[Result, ...]] = {}
     for finding in sorted(findings, key=lambda each: list(tones).index(each.severity)):
-        result = Result(tones[finding.severity], finding.sentence(_))
+        result = Result(tones[finding.severity], finding.sentence(_, language))
         found[finding.item] = (*found.get(finding.item, ()), result)
     return found

@@ -1,14 +1,14 @@
-"""Queries that a check raises by itself: opened for an unlikely value, closed when corrected or confirmed."""
+"""Queries of edit checks: opened for an unlikely value, closed when the value is corrected or confirmed."""
 
 from collections.abc import Mapping
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
 from audit.context import acting
-from patients.casebook.edit_checks import inputs_of
+from audit.stored_text import StoredText, Text, say
+from patients.casebook.edit_checks import CHECK, inputs_of
 from patients.models import Query, Record
 from protocol.document.items import Form
 from protocol.values.parsing import CheckFinding
@@ -30,10 +30,10 @@ def reconcile(
     fresh_record: bool,
     by: User,
 ) -> None:
-    """Bring the queries of the checks in line with what the checks say now.
+    """Open and close the queries of edit checks on a record so that they match the current findings.
 
-    confirmed: reasons by path, why an unusual value is right. changed: items whose value this save changed;
-    a query that was settled is raised again only when one of its inputs changed since.
+    soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is right.
+    changed: items whose value this save changed; a closed query is raised again only if one of its inputs changed.
     """
     rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
     known = {(query.item, query.check_id): query for query in rows}
@@ -42,11 +42,11 @@ def reconcile(
     for key, finding in wanted.items():
         query, reason = known.get(key), confirmed.get(finding.item, "")
         if query is None or (query.state == State.CLOSED and changed & set(inputs_of(finding, form))):
-            opened.append(_query(record, key, finding, reason, by))
+            opened.append(_query(record, key, question(finding, form), reason, by))
         elif query.state != State.CLOSED and reason:
             answered.append(_closed(query, reason))
     corrected = [
-        _closed(query, _("The value was corrected."))
+        _closed(query, say("query.corrected"))
         for key, query in known.items()
         if query.state != State.CLOSED and key not in wanted
     ]
@@ -55,6 +55,7 @@ def reconcile(
 
 def _write(opened: list[Query], answered: list[Query], corrected: list[Query], by: User) -> None:
     closing = ["state", "closed_at", "closed_because"]
+    # Confirming a value is the person's act; the rest the system does on the person's behalf (AUD-10).
     if answered:
         Query.objects.bulk_update(answered, closing)
     with acting(user=by, system="checks"):
@@ -65,7 +66,10 @@ def _write(opened: list[Query], answered: list[Query], corrected: list[Query], b
 
 
 def _key(finding: CheckFinding, form: Form) -> Key:
-    """The item and the check; a cell is told by its row and column in the check, its item is the table."""
+    """Return the item and the check id of a finding's query.
+
+    For a cell the item is its table, and the check id ends with `@row.column`, both counted from 1.
+    """
     item, _dash, cell = finding.item.partition("-")
     if not cell:
         return item, finding.check
@@ -74,7 +78,18 @@ def _key(finding: CheckFinding, form: Form) -> Key:
     return item, f"{finding.check}@{int(row) + 1}.{names.index(column) + 1}"
 
 
-def _query(record: Record, key: Key, finding: CheckFinding, reason: str, by: User) -> Query:
+def question(finding: CheckFinding, form: Form) -> StoredText:
+    """Return what a check asks: the limits, or the message of the protocol version in its languages.
+
+    The message is copied: the record may later be read under a version that has no such check any more.
+    """
+    for check in form.checks:
+        if finding.check == f"{CHECK}{check.id}":
+            return StoredText("protocol.check", check.message.root, {"check": check.id})
+    return say("query.unusual", **finding.parameters)
+
+
+def _query(record: Record, key: Key, text: StoredText, reason: str, by: User) -> Query:
     now = timezone.now()
     return Query(
         patient_id=record.patient_id,
@@ -83,7 +98,7 @@ def _query(record: Record, key: Key, finding: CheckFinding, reason: str, by: Use
         check_id=key[1],
         origin=Query.Origin.CHECK,
         state=State.CLOSED if reason else State.OPEN,
-        text=finding.sentence(_),
+        text=text,
         opened_at=now,
         opened_by=by,
         closed_at=now if reason else None,
@@ -91,13 +106,13 @@ def _query(record: Record, key: Key, finding: CheckFinding, reason: str, by: Use
     )
 
 
-def _closed(query: Query, reason: str) -> Query:
+def _closed(query: Query, reason: Text) -> Query:
     query.state, query.closed_at, query.closed_because = State.CLOSED, timezone.now(), reason
     return query
 
 
 def close_all(*, record: Record, because: str) -> None:
-    """Close every open query of a record that was struck out."""
+    """Close every query of a struck-out record that is not closed, with the reason `because`."""
     open_ones = [
         _closed(query, because) for query in Query.objects.filter(record=record).exclude(state=State.CLOSED)
     ]

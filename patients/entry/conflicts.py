@@ -1,64 +1,44 @@
 """Two versions of one form brought together: per item the stored value or the typed one, as the person chooses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import Any
 
 from django.http import QueryDict
 
 from patients.entry.answers import Answers
-from protocol.document.items import Form
-from protocol.values.parsing import NotOffered, Value
-from protocol.values.refusals import gettext_noop
-
-CHOOSE, DIFFERS = "_choose-", "_differs"
-STORED, MINE = "stored", "mine"
+from patients.entry.controls import CONTROLS
+from protocol.values.parsing import Value
 
 
-def choices_made(form: Form, data: QueryDict | None) -> dict[str, str]:
-    """Return by item which value was chosen. Raises NotOffered for an item or a choice that no page offers."""
-    found = {}
-    for name in data or ():
-        if name.startswith(CHOOSE) and data is not None:
-            item, choice = name.removeprefix(CHOOSE), data[name]
-            if item not in form or choice not in (STORED, MINE):
-                raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=f"{item}: {choice}")
-            found[item] = choice
-    return found
-
-
-def is_resolving(data: QueryDict | None) -> bool:
-    """Tell whether the page that was sent asked to choose."""
-    return data is not None and DIFFERS in data
-
-
-def unresolved(form: Form, data: QueryDict) -> list[str]:
-    """Return the items that differ and for which nothing was chosen yet."""
-    choices = choices_made(form, data)
-    return [name for name in data.getlist(DIFFERS) if name not in choices]
-
-
-def resolved(answers: Answers, stored: Mapping[str, Value], choices: Mapping[str, str]) -> Answers:
-    """Return the answers with the stored value wherever that was chosen, whatever was typed there."""
-    taken = {name for name, choice in choices.items() if choice == STORED}
-    values = {name: value for name, value in answers.values.items() if name not in taken}
+def resolved(answers: Answers, stored: Mapping[str, Value], taken: Set[str]) -> Answers:
+    """Return the answers with the stored value of the items in `taken`, whatever was typed there."""
     return replace(
         answers,
-        values=values | {name: stored[name] for name in taken if name in stored},
-        refused=_without(answers.refused, taken),
-        confirmed=_without(answers.confirmed, taken),
-        rows=_without(answers.rows, taken),
+        values=values_resolved(answers.values, stored, taken),
+        refused=without(answers.refused, taken),
+        confirmed=without(answers.confirmed, taken),
+        rows=without(answers.rows, taken),
     )
 
 
-def without_choices(data: QueryDict) -> QueryDict:
+def values_resolved(
+    typed: Mapping[str, Value], stored: Mapping[str, Value], taken: Set[str]
+) -> dict[str, Value]:
+    """Return the typed values with the stored one of the items in `taken`; an item that is stored blank is left out."""
+    values = {name: value for name, value in typed.items() if name not in taken}
+    return values | {name: stored[name] for name in taken if name in stored}
+
+
+def without_choices(inputs: QueryDict) -> QueryDict:
     """Return what was typed without the choices: they were made between other values."""
-    fresh = data.copy()
+    fresh = inputs.copy()
     for name in list(fresh):
-        if name.startswith(CHOOSE) or name == DIFFERS:
+        if name.startswith(CONTROLS.choose) or name == CONTROLS.differs:
             del fresh[name]
     return fresh
 
 
-def _without(found: Mapping[str, Any], taken: set[str]) -> dict[str, Any]:
+def without(found: Mapping[str, Any], taken: Set[str]) -> dict[str, Any]:
+    """Return what is said by path, without the paths of the items in `taken`."""
     return {path: each for path, each in found.items() if path.partition("-")[0] not in taken}

@@ -12,10 +12,10 @@ from patients.models import Draft
 FORGOTTEN = CompiledDelete(Draft, where=("user", "patient", "place"))
 
 
-def keep_draft(*, place: FormPlace, posted: QueryDict, base_version: int, by: User) -> Draft:
+def keep_draft(*, place: FormPlace, inputs: QueryDict, base_version: int, by: User) -> Draft:
     """Keep what is typed, in place of what was kept before. One statement."""
     fields = [
-        [_kept(name), _kept(text)] for name, texts in posted.lists() if name not in PLAIN for text in texts
+        [_kept(name), _kept(text)] for name, texts in inputs.lists() if name not in PLAIN for text in texts
     ]
     draft = Draft(
         user=by,

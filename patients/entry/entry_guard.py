@@ -1,4 +1,4 @@
-"""Whether a form may be entered now, and if not, the sentence that says what is missing (P11-06)."""
+"""The conditions under which a form may be entered now, and the message if one is not met (P11-06)."""
 
 from datetime import date
 
@@ -10,11 +10,11 @@ from patients.models import Patient, Record, Visit
 from patients.participation import reconsent
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
 from patients.participation.visits import UNSCHEDULED
-from protocol.values.moments import Moment
+from trials.reader import shown_day
 
 
 def entry_obstacle(casebook: Casebook, place: FormPlace, record: Record | None) -> str:
-    """The sentence why nothing can be entered, empty when the form is open."""
+    """Return the message why the form cannot be entered now, empty if it can."""
     try:
         refuse_entry(casebook, place, record)
     except ValidationError as refused:
@@ -23,7 +23,7 @@ def entry_obstacle(casebook: Casebook, place: FormPlace, record: Record | None) 
 
 
 def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) -> None:
-    """Raise ValidationError unless this form can be entered or changed now."""
+    """Raise ValidationError unless the form can be entered or changed now."""
     patient = casebook.patient
     refuse_when_closed(patient)
     refuse_closed_place(record, place.visit)
@@ -33,8 +33,10 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
         raise ValidationError(
             _("No consent is recorded for %(patient)s: record the consent first.") % {"patient": patient.code}
         )
+    # A complete form may be corrected; new data wait for the consent that an amendment asks for.
     if record is None or record.state != Record.State.COMPLETE:
         _refuse_until_signed_again(patient, casebook)
+    # A form that was begun may be completed and corrected; the other conditions are on new forms.
     if record is not None and record.state != Record.State.STRUCK_OUT:
         return
     _refuse_what_is_not_asked(patient, place)
@@ -47,7 +49,7 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
 
 
 def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
-    """What is complete may be corrected; new data wait for the consent that an amendment asks for."""
+    """Raise ValidationError while the patient has yet to sign the consent that an amendment asks for."""
     if words := reconsent.sentence(patient, casebook.consent):
         raise ValidationError(words)
 
@@ -97,5 +99,5 @@ def _refuse_future(patient: Patient, visit: Visit) -> None:
     if visit.window_from > patient.trial.today:
         raise ValidationError(
             _("%(visit)s opens on %(day)s. If the patient came earlier, record the day on which it was held.")
-            % {"visit": visit.key, "day": Moment.from_date(visit.window_from).display()}
+            % {"visit": visit.key, "day": shown_day(visit.window_from)}
         )

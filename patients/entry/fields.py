@@ -1,7 +1,7 @@
-"""One Django form field and one widget for every type of item, for forms that come from a protocol.
+"""The Django form field and widgets for the items of a protocol's forms, one for every type of item.
 
-The widget knows the parts of an input (value, unit, day, month, …) and leaves the meaning to `protocol.values.parsing`;
-values go in and come out in their stored form. Templates: templates/capture/.
+A widget collects the parts of an input (value, unit, day, month, …); `protocol.values.parsing` interprets them.
+Values go in and come out in their stored form. Templates: templates/capture/.
 """
 
 import json
@@ -11,6 +11,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
+from patients.entry.controls import CONTROLS
 from protocol.document.items import Item
 from protocol.values import parsing
 from protocol.values.file_kinds import KIND_WORDS
@@ -43,11 +44,11 @@ PART_NAMES = ("unit", "missing", "reason", "day", "month", "year", "offset")
 
 
 class Parts(dict[str, Any]):
-    """What was typed into the inputs of one item, by part; the value itself is the part `""`."""
+    """The typed texts of one item by part (`unit`, `missing`, `day`, …); the value itself is the part `""`."""
 
 
 class AnswerWidget(forms.Widget):
-    """The inputs of one item. In a cell of a table, lists are selects and dates one text input."""
+    """The inputs of one item. In a cell of a table, a choice is a select and a partial date one text input."""
 
     def __init__(self, item: Item, *, clock: Clock, language: str, in_cell: bool = False) -> None:
         super().__init__()
@@ -64,27 +65,23 @@ class AnswerWidget(forms.Widget):
 
     @property
     def is_group(self) -> bool:
-        """Whether the item has several inputs under one legend."""
+        """Return True if the item has several inputs under one legend."""
         return self.shape in FIRST_INPUT
 
     @property
     def first_suffix(self) -> str:
-        """What the id of the first input adds to the id of the item."""
+        """Return the suffix of the first input's id after the id of the item."""
         return FIRST_INPUT.get(self.shape, "")
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Parts:
-        """Collect the parts that were sent for this item."""
+        """Return the parts that were sent for this item."""
         parts = Parts({part: data.get(f"{name}-{part}") for part in PART_NAMES if f"{name}-{part}" in data})
         if name in data:
             parts[""] = data.getlist(name) if self.item.type == "choices" else data.get(name)
         return parts
 
-    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
-        """Tell whether nothing was sent for this item."""
-        return not self.value_from_datadict(data, files, name)
-
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """What the template of the type needs: the parts, the choices, the units, the zone."""
+        """Return the context of the item type's template: parts, choices, units, place of the time zone."""
         parts = value if isinstance(value, Parts) else Parts()
         attrs = attrs or {}
         text = parts.get("", "")
@@ -111,13 +108,13 @@ class AnswerWidget(forms.Widget):
         }
 
     def _file(self, text: str) -> dict[str, Any]:
-        """The file that is there, what may come in its place; after a refusal the one before stays."""
+        """Return the stored file and the kinds that may replace it; after a refusal the earlier file."""
         told = json.loads(text) if text.startswith("{") else None
         there = told["before"] if told and "refused" in told else told
         endings = {"pdf": (".pdf",), "jpeg": (".jpg", ".jpeg"), "png": (".png",)}
         return {
             "file": there,
-            "file_words": file_words(there) if there else "",
+            "file_words": file_words(there, self.language) if there else "",
             "kinds": ", ".join(KIND_WORDS[kind] for kind in self.item.kinds),
             "accept": ",".join(ending for kind in self.item.kinds for ending in endings[kind]),
         }
@@ -140,14 +137,14 @@ class AnswerWidget(forms.Widget):
         return options
 
     def _units(self, parts: Parts) -> list[tuple[str, str, bool]]:
-        """The units to choose from, the item's own first; none when there is no choice."""
+        """Return the units to choose from, the item's own first; none if the item has one unit only."""
         if not self.item.units:
             return []
         units = [self.item.unit or "", *(each.unit for each in self.item.units)]
         return [(unit, unit_words(unit) or unit, unit == parts.get("unit")) for unit in units]
 
     def _converted(self, parts: Parts) -> str:
-        """The number in the item's own unit, when it was typed in another."""
+        """Return the number in the item's own unit if it was typed in another, else an empty text."""
         if not self.item.units or parts.get("unit") in (None, "", self.item.unit):
             return ""
         try:
@@ -168,7 +165,7 @@ class AnswerWidget(forms.Widget):
         return [(code, label, code == chosen) for code, label in [("UNK", "UNK"), *months]]
 
     def _offsets(self, parts: Parts) -> list[tuple[str, bool]]:
-        """The two readings of a repeated hour, when that is what was typed."""
+        """Return the two possible UTC offsets if the typed time is in the hour repeated when summer time ends."""
         try:
             parsing.parse({"": parts.get("") or ""}, self.item, self.clock)
         except AmbiguousTime as asked:
@@ -179,7 +176,7 @@ class AnswerWidget(forms.Widget):
 
 
 class RowsWidget(AnswerWidget):
-    """A table of repeating rows: those that are filled, and spare ones to type into."""
+    """A table of repeating rows: the filled rows, and spare ones to type into."""
 
     template = "capture/rows.html"
 
@@ -188,21 +185,21 @@ class RowsWidget(AnswerWidget):
 
     @property
     def is_group(self) -> bool:
-        """A table is one group of inputs."""
+        """Return True: a table is one group of inputs."""
         return True
 
     @property
     def first_suffix(self) -> str:
-        """The first cell takes the focus."""
+        """Return the suffix of the first cell's id, which takes the focus."""
         return f"-0-{self.item.columns[0].name}"
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Parts:
-        """Keep every input of the table by its name."""
+        """Return every input of the table by its name, and the missing code and reason of the whole table."""
         sent = {key: data.getlist(key) for key in data if key.startswith(f"{name}-")}
         return Parts(sent=sent, missing=data.get(f"{name}-missing"), reason=data.get(f"{name}-reason"))
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Rows of cells, each with its own widget, its label and what is said about it."""
+        """Return the context of the table: rows of rendered cells, each with its label and its findings."""
         parts = value if isinstance(value, Parts) else Parts()
         columns = [
             (column, headed(column.label.in_language(self.language), None if column.units else column.unit))
@@ -216,6 +213,7 @@ class RowsWidget(AnswerWidget):
             "columns": [label for _column, label in columns],
             "rows": rows,
             "can_grow": (self.item.max_rows or len(rows) + 1) > len(rows),
+            "controls": CONTROLS,
         }
 
     def _length(self, name: str, parts: Parts) -> int:
@@ -266,7 +264,7 @@ def _parts_of(path: str, sent: Mapping[str, list[str]]) -> dict[str, Any]:
 
 
 class AnswerField(forms.Field):
-    """An item as a form field: cleans to the stored value, None when blank; has no default."""
+    """An item as a form field: renders a stored value in its parts, a typed one unchanged; has no default (DAT-01)."""
 
     def __init__(
         self,
@@ -285,24 +283,9 @@ class AnswerField(forms.Field):
         super().__init__(required=False, **kwargs)
 
     def prepare_value(self, value: Any) -> Parts:
-        """Show a stored value in its parts; what was typed stays as it is."""
+        """Return the parts of a stored value; typed parts are returned as they are."""
         if isinstance(value, Parts):
             return value
         if isinstance(value, list) and self.item.type == "rows":
             return Parts(rows=value)
         return Parts(parsing.typed(value, self.item, self.language))
-
-    def clean(self, value: Any) -> Any:
-        """The stored value. Raises ValidationError with the sentence of `protocol.values.parsing`."""
-        parts: Mapping[str, Any] = value or {}
-        try:
-            return parsing.parse({part: each or "" for part, each in parts.items()}, self.item, self.clock)
-        except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_), code="refused") from refused
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Tell whether the stored value would change."""
-        try:
-            return bool(self.clean(data) != initial)
-        except forms.ValidationError:
-            return True

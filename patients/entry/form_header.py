@@ -1,4 +1,4 @@
-"""Where a form stands: its visit or row, its lifecycle, and the way from it to the rest of the casebook."""
+"""The header of a form's page: visit or log row, lifecycle, struck-out entries, navigation of the casebook."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,28 +14,27 @@ from patients.casebook.range_flags import place_readings
 from patients.models import Record
 from patients.participation.visit_status import STAGES
 from patients.templatetags.status import STATES
-from protocol.values.moments import Moment
-from trials.access import TrialRequest
-from trials.reader import reader_language
+from trials.access import Access
+from trials.reader import reader_language, shown_day
 
 
-@dataclass
+@dataclass(frozen=True)
 class FormHeader:
-    """One form of one patient at its place."""
+    """The header of one form at one location of a casebook, for a person with these rights."""
 
-    request: TrialRequest
+    access: Access
     casebook: Casebook
     place: FormPlace
 
     @cached_property
     def record(self) -> Record | None:
-        """The record in force; one that was struck out is only shown."""
+        """Return the record in force, or None. A struck-out record is shown but not edited."""
         record = self.casebook.record(self.place)
         return None if record is not None and record.state == Record.State.STRUCK_OUT else record
 
     @cached_property
     def struck_out(self) -> list[Record]:
-        """Earlier entries here that were struck out."""
+        """Return the struck-out records of this location, each with its content as `sections`."""
         here = [record for record in self.casebook.records if self.place.holds(record)]
         struck = [record for record in here if record.state == Record.State.STRUCK_OUT]
         for record in struck:
@@ -48,32 +47,32 @@ class FormHeader:
 
     @property
     def is_complete(self) -> bool:
-        """Whether a change needs a reason."""
+        """Return True if the form is complete, so that a change needs a reason (AUD-04)."""
         return self.record is not None and self.record.state == Record.State.COMPLETE
 
     @property
     def has_tables(self) -> bool:
-        """Whether the form has repeating rows."""
+        """Return True if the form has a table of repeating rows."""
         return any(item.type == "rows" for item in self.place.form.items)
 
     @property
     def version(self) -> int:
-        """The version this page shows."""
+        """Return the version of the record that this page shows, 0 before the first save."""
         return self.record.version if self.record else 0
 
     @property
     def zone(self) -> str:
-        """The zone of the site."""
+        """Return the IANA time zone of the site."""
         return self.place.protocol.rules.trial.site.time_zone
 
     @property
     def title(self) -> str:
-        """The title of the form."""
+        """Return the title of the form in the reader's language."""
         return self.place.form.title.in_language(reader_language())
 
     @property
     def where(self) -> str:
-        """The visit, or the row of the log."""
+        """Return the title of the visit, or the number of the log row, as text."""
         if self.place.visit is None:
             return gettext("Row %(number)s") % {"number": self.place.repeat}
         return visit_title(
@@ -82,26 +81,26 @@ class FormHeader:
 
     @property
     def day_words(self) -> str:
-        """The day of the visit: held, or planned."""
+        """Return the day of the visit as text, marked as planned until it is held; empty if there is none."""
         visit = self.place.visit
         if visit is None or self.place.day is None:
             return ""
-        day = Moment.from_date(self.place.day).display(reader_language())
+        day = shown_day(self.place.day)
         return day if visit.held_on else gettext("planned %(day)s") % {"day": day}
 
     @property
     def address(self) -> str:
-        """The address of this form."""
+        """Return the address of this form."""
         return address_of(self.place)
 
     @cached_property
     def navigation(self) -> Navigation:
-        """Every place of the casebook."""
+        """Return the navigation of the casebook with this form marked."""
         return navigation(self.casebook, self.place)
 
     @property
     def steps(self) -> list[dict[str, Any]]:
-        """The lifecycle with where this form stands."""
+        """Return the stages of the lifecycle, with those passed and the current one of this form marked."""
         stage = stage_at(self.record, self.place.visit, self.casebook.patient)
         here = STAGES.index(stage) if stage in STAGES else -1
         return [
@@ -117,7 +116,7 @@ class FormHeader:
 
     @cached_property
     def saved(self) -> str:
-        """When and by whom this form was last saved. One query."""
+        """Return as text when and by whom this form was last saved; empty before the first save. One query."""
         if self.record is None:
             return ""
         at, who = last_save(self.record)

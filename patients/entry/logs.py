@@ -1,17 +1,17 @@
-"""The list of a log, with a row that is entered in it."""
+"""The list of a log's rows, with one row open for entry."""
 
 from typing import Any
 
 from django.urls import reverse
 
 from patients.casebook.casebook import Casebook, FormPlace
+from patients.casebook.form_content import line
 from patients.casebook.navigation import form_address, navigation, stage_of
-from patients.casebook.read_form import line
 from patients.entry.entry_guard import entry_obstacle
 from patients.entry.page import EntryPage
 from patients.models import Record
 from protocol.document.items import Item
-from trials.access import TrialRequest
+from trials.access import Access
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 
@@ -19,9 +19,9 @@ LINES = 5
 
 
 def log_context(
-    request: TrialRequest, casebook: Casebook, place: FormPlace, page: EntryPage | None = None
+    access: Access, casebook: Casebook, place: FormPlace, page: EntryPage | None = None
 ) -> dict[str, Any]:
-    """Return what the list of a log shows; `page` is the row that is entered in it."""
+    """Return the template context of the list of a log; `page` is the row open for entry, if any."""
     items = [item for item in place.form.items if item.type != "rows"][:LINES]
     language = reader_language()
     rows = [record for record in log_records(casebook, place) if page is None or record != page.record]
@@ -34,14 +34,14 @@ def log_context(
         "new_url": row_address(place, casebook.following_row(place.form.code)),
         "log_url": log_address(place),
         "closed": entry_obstacle(casebook, place, None),
-        "may_enter": request.access.may(P.ENTER_DATA),
+        "may_enter": access.may(P.ENTER_DATA),
         "page": page,
         "form": page.form if page else None,
     }
 
 
 def log_records(casebook: Casebook, place: FormPlace) -> list[Record]:
-    """Return the rows of a log in their order, those struck out too."""
+    """Return the rows of a log by number, struck-out rows included."""
     rows = [
         record for record in casebook.records if record.form == place.form.code and record.visit_id is None
     ]
@@ -49,7 +49,7 @@ def log_records(casebook: Casebook, place: FormPlace) -> list[Record]:
 
 
 def log_row(casebook: Casebook, record: Record, items: list[Item], language: str) -> dict[str, Any]:
-    """Return one row as the list shows it."""
+    """Return the template context of one row of the list."""
     struck = record.state == Record.State.STRUCK_OUT
     return {
         "record": record,

@@ -1,7 +1,7 @@
 """A whole group of a form marked "not done" in one action, and that taken back. Nothing is stored by it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.core.exceptions import BadRequest
 from django.http import QueryDict
@@ -9,28 +9,23 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from patients.entry.answers import Answers
-from protocol.document.items import Form, Item, ItemGroup
+from patients.entry.controls import CONTROLS
+from patients.entry.posted import Action, PostedPage, changed_on_its_way, read_page
+from protocol.document.items import Item, ItemGroup
 from trials.reader import reader_language
 
 CODE = "ND"
-MARK, UNDO = "not-done-", "done-"
-MARKED = "_marked"
 FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """What was typed with the marks; `put` is what changes in the inputs, `said` what is told of the group."""
+    """The page with the marks; `put` is what changes in the inputs, `said` what is told of the group."""
 
-    data: QueryDict
+    posted: PostedPage
     group: int
     put: dict[str, str] = field(default_factory=dict)
     said: str = ""
-
-
-def is_marking(action: str) -> bool:
-    """Tell whether a button marks a group, or takes the marks back."""
-    return action.startswith((MARK, UNDO))
 
 
 def can_mark(group: ItemGroup) -> bool:
@@ -38,46 +33,50 @@ def can_mark(group: ItemGroup) -> bool:
     return len(_markable(group.items)) >= FEWEST
 
 
-def marked_in(group: ItemGroup, data: QueryDict | None) -> list[str]:
+def marked_in(group: ItemGroup, inputs: QueryDict | None) -> list[str]:
     """Return the items of a group that its button marked and that still are."""
-    if data is None:
+    if inputs is None:
         return []
-    sent = set(data.getlist(MARKED))
-    return [item.name for item in group.items if item.name in sent and data.get(_missing(item)) == CODE]
+    sent = set(inputs.getlist(CONTROLS.marked))
+    return [item.name for item in group.items if item.name in sent and inputs.get(_missing(item)) == CODE]
 
 
-def carried_out(
-    action: str, *, form: Form, data: QueryDict, read: Answers, not_asked: Iterable[str]
-) -> Marking:
+def carried_out(posted: PostedPage, *, read: Answers, not_asked: Iterable[str]) -> Marking:
     """Mark every empty item of the group as not done, or take back the marks this gave.
 
     read: what was typed, as it is understood. not_asked: items that the other answers rule out or leave open.
     Never touches an answer, however it is typed. Raises BadRequest for a group the form does not have.
     """
-    number = action.removeprefix(MARK).removeprefix(UNDO)
-    if number not in map(str, range(len(form.groups))):
-        raise BadRequest(_("The form was changed on its way. Open it again."))
-    group = form.groups[int(number)]
-    if action.startswith(UNDO):
-        return _undone(int(number), group, data)
+    groups = posted.place.form.groups
+    if posted.target not in map(str, range(len(groups))):
+        raise BadRequest(changed_on_its_way())
+    group = groups[int(posted.target)]
+    if posted.action == Action.UNDO_NOT_DONE:
+        return _undone(posted, group)
     empty = [item for item in group.items if _is_empty(item, read) and item.name not in set(not_asked)]
     names = [item.name for item in _markable(empty)]
-    fresh = data.copy()
+    fresh = posted.inputs.copy()
     for name in names:
         fresh[f"{name}-missing"] = CODE
-        fresh.appendlist(MARKED, name)
+        fresh.appendlist(CONTROLS.marked, name)
     left = [item for item in empty if item.name not in names and not item.is_calculated]
-    return Marking(fresh, int(number), {f"{name}-missing": CODE for name in names}, _said(len(names), left))
+    return _marking(posted, fresh, dict.fromkeys(names, CODE), _said(len(names), left))
 
 
-def _undone(number: int, group: ItemGroup, data: QueryDict) -> Marking:
-    names = marked_in(group, data)
-    fresh = data.copy()
+def _undone(posted: PostedPage, group: ItemGroup) -> Marking:
+    names = marked_in(group, posted.inputs)
+    fresh = posted.inputs.copy()
     for name in names:
         fresh[f"{name}-missing"] = ""
-    fresh.setlist(MARKED, [name for name in fresh.getlist(MARKED) if name not in names])
+    fresh.setlist(CONTROLS.marked, [name for name in fresh.getlist(CONTROLS.marked) if name not in names])
     said = ngettext("%(count)s mark is taken back.", "%(count)s marks are taken back.", len(names))
-    return Marking(fresh, number, {f"{name}-missing": "" for name in names}, said % {"count": len(names)})
+    return _marking(posted, fresh, dict.fromkeys(names, ""), said % {"count": len(names)})
+
+
+def _marking(posted: PostedPage, fresh: QueryDict, codes: dict[str, str], said: str) -> Marking:
+    page = replace(read_page(posted.place, fresh), action=posted.action, target=posted.target)
+    put = {f"{name}-missing": code for name, code in codes.items()}
+    return Marking(page, int(posted.target), put, said)
 
 
 def _markable(items: Iterable[Item]) -> list[Item]:
@@ -89,7 +88,7 @@ def _missing(item: Item) -> str:
 
 
 def _is_empty(item: Item, read: Answers) -> bool:
-    """Tell whether nothing stands in the item, readable or not."""
+    """Return True if the item is empty: no value and no text that cannot be read."""
     refused = any(path.partition("-")[0] == item.name for path in read.refused)
     return item.name not in read.values and not refused
 

@@ -1,83 +1,111 @@
-"""The page of a form: everything the template shows, gathered from what is stored and what was typed."""
+"""The page of a form as it is shown: what is stored or was typed, and what the checks said of it, in words.
+
+It is made last, from a casebook, a place, the page that was sent or kept, and what came of it. It reads no request,
+refuses nothing and checks nothing.
+"""
 
 import uuid
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.http import QueryDict
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
-from patients.casebook.casebook import FormPlace
-from patients.casebook.edit_checks import CheckedAnswers, check_answers
-from patients.casebook.form_versions import all_sections, forms_before, item_in, not_asked
-from patients.casebook.item_history import ItemChange, add_threads, changes_of, moment_words
+from patients.casebook.edit_checks import CheckedAnswers
+from patients.casebook.form_content import ReadLine, ReadSection, ValueDifference, differences
+from patients.casebook.form_versions import all_sections, forms_before, not_asked, path_label
+from patients.casebook.item_history import moment_words
 from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
 from patients.casebook.range_flags import place_readings
-from patients.casebook.read_form import ReadLine, ReadSection, ValueDifference, differences
-from patients.entry import answers, conflicts
 from patients.entry.answers import Answers
-from patients.entry.capture_form import CaptureForm, FieldContext, Result, form_for, sentences
+from patients.entry.capture_form import CaptureForm, FieldContext, Result, form_for, input_id, sentences
+from patients.entry.controls import CONTROLS, Controls
+from patients.entry.field_panel import FieldPanel
 from patients.entry.form_header import FormHeader
-from patients.entry.version_mapping import VersionChange, mapped, values_asked, version_change
-from patients.models import Draft, Patient, Query, Visit
+from patients.entry.not_done import Marking
+from patients.entry.posted import Action, PostedPage
+from patients.entry.version_mapping import VersionChange, stored_answers, version_change
+from patients.models import Draft, Patient, Visit
 from patients.participation.reconsent import version_to_sign
-from protocol.document.items import Item
-from protocol.expressions.rules import rules_of
-from protocol.values.parsing import CheckFinding, Clock
+from patients.system_texts import REASONS
+from protocol.values.parsing import CheckFinding
 from protocol.values.reference_ranges import Readings
-from trials.permissions import Permission
-from trials.reader import reader_language
-
-REASONS = {
-    "transcription": _("Transcription error"),
-    "source": _("The source was corrected"),
-    "late": _("The result arrived later"),
-    "query": _("Answer to a query"),
-    "other": _("Other"),
-}
+from trials.reader import reader_language, shown_sentence
 
 
-def clock_of(place: FormPlace) -> Clock:
-    """The clock on which dates and times of a form are read."""
-    return Clock(place.protocol.rules.trial.site.time_zone, place.day)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a page that was sent was not stored; nothing of it for a page that was not refused.
+
+    sentence: shown above the form. reason: shown beside the reason for the change. checked: what the checks said
+    under the lock, None when it did not come to that. incomplete: whether it should have been complete.
+    """
+
+    sentence: str = ""
+    reason: str = ""
+    checked: CheckedAnswers | None = None
+    incomplete: bool = False
+
+    @property
+    def unanswered(self) -> tuple[CheckFinding, ...]:
+        """What is needed and has no answer: said only when the form should have been complete."""
+        return self.checked.unanswered if self.checked and self.incomplete else ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class EntryPage(FormHeader):
-    """One form of one patient, as this person sees it now."""
+    """One form of one patient, as this person sees it now.
 
-    may_enter: bool
+    closed: why nothing can be entered. posted: what was sent or kept, None for what is stored. checked: what the checks
+    say of it, needed where it is entered. restored: the draft it comes from. conflict: somebody else saved meanwhile.
+    left_out: what was typed on a page of an earlier version and is not asked any more. asked: the item that the
+    panel shows; panel: the same with what was said there.
+    """
+
+    may_enter: bool = False
     closed: str = ""
-    data: QueryDict | None = None
-    unanswered: tuple[CheckFinding, ...] = ()
-    refusal: str = ""
-    reason_refused: str = ""
+    posted: PostedPage | None = None
+    checked: CheckedAnswers | None = None
+    refused: Refused = Refused()
+    marking: Marking | None = None
     restored: Draft | None = None
     conflict: bool = False
-    # What was typed on a page of an earlier version and is not asked any more.
     left_out: Sequence[ReadLine] = ()
-    more_rows: str = ""
-    # The group that was just marked as not done, and what is told of it.
-    acted: int = -1
-    said_of_group: str = ""
-    # Whether the row is entered in the list of its log.
     listed: bool = False
+    is_answer: bool = False
     asked: str = ""
-    # What was just said in the thread beside the field, in which query (0: a new one), and why it was refused.
-    said: str = ""
-    said_in: int = 0
-    said_refused: str = ""
-    tools: bool = field(default=True)
+
+    controls: Controls = CONTROLS
 
     @property
     def editable(self) -> bool:
         """Whether this person can enter the form now."""
         return self.may_enter and not self.closed
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the page shows what the checks say: where it is entered, and where what was sent is shown."""
+        return self.editable or self.is_answer
+
+    @property
+    def attempted(self) -> bool:
+        """Whether the form was sent to be saved."""
+        return self.is_answer and self.posted is not None and self.posted.action.saves
+
+    @cached_property
+    def panel(self) -> FieldPanel:
+        """What stands beside the form."""
+        return FieldPanel(
+            access=self.access,
+            casebook=self.casebook,
+            place=self.place,
+            record=self.record,
+            editable=self.editable,
+            asked=self.asked,
+        )
 
     @cached_property
     def key(self) -> str:
@@ -85,18 +113,19 @@ class EntryPage(FormHeader):
         return uuid.uuid4().hex
 
     @property
-    def values(self) -> Mapping[str, Any]:
-        """The values as they are stored, those of items that are not asked any more too."""
-        return self.record.values if self.record else {}
+    def inputs(self) -> QueryDict | None:
+        """The texts that were typed, None where what is stored is shown."""
+        return self.posted.inputs if self.posted else None
 
     @cached_property
     def stored(self) -> Mapping[str, Any]:
         """The values that are stored, as this version of the form takes them."""
-        if self.record is None:
-            return {}
-        if self.record.protocol_id != self.place.protocol.pk:
-            return mapped(self.record.values, self.place.form).values
-        return values_asked(self.record.values, self.place.form)
+        return stored_answers(self.record, self.place)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What was typed, with the stored value where that was chosen; what is stored where nothing was typed."""
+        return self.posted.answers(self.stored) if self.posted else Answers(values=dict(self.stored))
 
     @cached_property
     def passage(self) -> VersionChange | None:
@@ -108,8 +137,9 @@ class EntryPage(FormHeader):
     @cached_property
     def no_longer_asked(self) -> list[ReadLine]:
         """The values of items that this version of the form does not ask any more."""
-        before = forms_before(self.casebook, self.place.form, self.values)
-        return not_asked(self.place.form, self.values, before, reader_language())
+        values = self.record.values if self.record else {}
+        before = forms_before(self.casebook, self.place.form, values)
+        return not_asked(self.place.form, values, before, reader_language())
 
     @property
     def consent_wanted(self) -> bool:
@@ -125,197 +155,85 @@ class EntryPage(FormHeader):
         return patient.state == Patient.State.ENROLLED and visit is not None and visit.state in open_states
 
     @cached_property
-    def typed(self) -> Answers:
-        """What was typed, or what is stored."""
-        if self.data is None:
-            return Answers(values=dict(self.stored))
-        return answers.read(self.place.form, dict(self.data.lists()), clock_of(self.place))
-
-    @cached_property
-    def choices(self) -> Mapping[str, str]:
-        """Which of two values was chosen by item, where somebody else saved meanwhile."""
-        return conflicts.choices_made(self.place.form, self.data)
-
-    @cached_property
-    def answers(self) -> Answers:
-        """What was typed, with the stored value where that was chosen."""
-        return conflicts.resolved(self.typed, self.stored, self.choices) if self.choices else self.typed
-
-    @cached_property
-    def judgement(self) -> CheckedAnswers:
-        """What the rules say of the answers."""
-        rules = rules_of(self.place.protocol.rules).form(self.place.form.code)
-        scope = self.casebook.scope(self.place, self.answers.values)
-        return check_answers(self.place.form, rules, scope, reader_language())
-
-    @cached_property
     def results(self) -> dict[str, tuple[Result, ...]]:
         """The sentences beside the fields, by the path under which they were sent."""
         found: dict[str, tuple[Result, ...]] = {
-            path: (Result("error", refused.sentence(gettext)),)
+            path: (Result("error", shown_sentence(refused)),)
             for path, refused in self.answers.refused.items()
         }
-        for path, each in sentences((*self.unanswered, *self.judgement.findings)).items():
+        said = (*self.refused.unanswered, *(self.checked.findings if self.checked else ()))
+        for path, each in sentences(said, reader_language()).items():
             sent = self.answers.sent_path(path)
             found[sent] = (*found.get(sent, ()), *each)
         for path in self.taken:
             found[path] = (*found.get(path, ()), Result("notice", gettext("The stored value is taken.")))
-        if self.data is None and self.record is not None:
-            for item in outdated_items(self.place.form, self.stored, self.judgement.values):
+        if self.posted is None and self.record is not None and self.checked is not None:
+            for item in outdated_items(self.place.form, self.stored, self.checked.values):
                 told = gettext("Other forms have changed since this was saved: save this form again.")
                 found[item.name] = (*found.get(item.name, ()), Result("warning", told))
         return found
 
-    @property
+    @cached_property
     def taken(self) -> list[str]:
         """The items of which the stored value was chosen."""
-        return sorted(name for name, choice in self.choices.items() if choice == conflicts.STORED)
+        return sorted(self.posted.taken) if self.posted else []
 
     @property
     def has_files(self) -> bool:
         """Whether the form takes files."""
-        return any(item.type == "file" for item in self.place.form.items)
-
-    @property
-    def may_see_files(self) -> bool:
-        """Whether this person opens attached files."""
-        return self.request.access.may(Permission.SEE_FILES)
-
-    @cached_property
-    def readings(self) -> Readings:
-        """Where laboratory values lie in the reference ranges. One query on laboratory forms."""
-        return place_readings(self.casebook, self.place, self.judgement.values)
+        return self.place.takes_files
 
     @cached_property
     def form(self) -> CaptureForm:
         """The form to render."""
-        judgement = self.judgement
-        around = FieldContext(
-            results=self.results,
-            soft=frozenset(finding.item for finding in judgement.soft),
-            hidden=judgement.hidden,
-            undecided=judgement.undecided - judgement.waiting,
-            required=judgement.required,
-            queries=self.open_queries,
-            known=known_values(self.casebook, self.place) if self.record is None else {},
-            calculated=judgement.values,
-            lacking=judgement.lacking,
-            more_rows=self.more_rows,
-            readings=self.readings,
-            said_of_group={self.acted: self.said_of_group},
-            taken=frozenset(self.taken),
-        )
         return form_for(
             self.place.form,
             values=self.stored,
-            data=self.data,
-            clock=clock_of(self.place),
+            data=self.inputs,
+            clock=self.place.clock,
             language=reader_language(),
-            surroundings=around,
+            surroundings=self._surroundings(),
         )
+
+    def _surroundings(self) -> FieldContext:
+        checked = self.checked
+        if checked is None:
+            return FieldContext(results=self.results)
+        grows = self.posted is not None and self.posted.action == Action.ADD_ROW
+        return FieldContext(
+            results=self.results,
+            soft=frozenset(finding.item for finding in checked.soft),
+            hidden=checked.hidden,
+            undecided=checked.undecided - checked.waiting,
+            required=checked.required,
+            queries=self.panel.open_queries,
+            known=known_values(self.casebook, self.place) if self.record is None else {},
+            calculated=checked.values,
+            lacking=checked.lacking,
+            more_rows=self.posted.target if self.posted and grows else "",
+            readings=self._readings(checked),
+            said_of_group={self.marking.group: self.marking.said} if self.marking else {},
+            taken=frozenset(self.taken),
+        )
+
+    def _readings(self, checked: CheckedAnswers) -> Readings:
+        """Where laboratory values lie in the reference ranges. One query on laboratory forms."""
+        return place_readings(self.casebook, self.place, checked.values)
 
     @cached_property
     def errors(self) -> list[tuple[str, str, str]]:
         """Where each error is, its sentence and its item, in the order of the form."""
-        order = {item.name: number for number, item in enumerate(self.place.form.items)}
-        paths = sorted(self.results, key=lambda path: order[path.partition("-")[0]])
+        form = self.place.form
+        order = {item.name: number for number, item in enumerate(form.items)}
         found = [
-            (self._target(path), result.sentence, self._label(path))
-            for path in paths
+            (input_id(form, path), result.sentence, path_label(self.casebook, form, path))
+            for path in sorted(self.results, key=lambda path: order[path.partition("-")[0]])
             for result in self.results[path]
             if result.blocks
         ]
-        if self.reason_refused:
-            found.append(("id_change-reason", self.reason_refused, gettext("Reason for the change")))
+        if self.refused.reason:
+            found.append(("id_change-reason", self.refused.reason, gettext("Reason for the change")))
         return found
-
-    def _label(self, path: str) -> str:
-        name, _dash, cell = path.partition("-")
-        item, language = self._item(name), reader_language()
-        label = item.label.in_language(language) if item else name
-        if not cell or item is None:
-            return label
-        row, _dash, column = cell.partition("-")
-        return f"{label} {int(row) + 1}, {item.column(column).label.in_language(language)}"
-
-    def _item(self, name: str) -> Item | None:
-        """The item, also one that this version of the form does not ask any more."""
-        form = self.place.form
-        return item_in([form], name) or item_in(forms_before(self.casebook, form, {name: None}), name)
-
-    @property
-    def attempted(self) -> bool:
-        """Whether the form was sent to be saved."""
-        return self.request.method == "POST" and not self.more_rows and self.acted < 0
-
-    def _target(self, path: str) -> str:
-        name, dash, _rest = path.partition("-")
-        if name not in self.place.form:
-            return name
-        if dash or self.place.form.item(name).is_calculated:
-            return f"id_{path}" if dash else name
-        return self.form[name].first_id
-
-    @cached_property
-    def queries(self) -> list[Query]:
-        """The queries of this record, the open ones first. One query."""
-        if self.record is None:
-            return []
-        rows = list(Query.objects.filter(record=self.record).select_related("opened_by"))
-        for query in rows:
-            query.label = self._label(query.item)
-        return sorted(rows, key=lambda query: (query.state == Query.State.CLOSED, -query.pk))
-
-    @property
-    def open_queries(self) -> Mapping[str, int]:
-        """How many queries are open by item."""
-        return Counter(query.item for query in self.queries if query.state != Query.State.CLOSED)
-
-    @cached_property
-    def field(self) -> Item | None:
-        """The item whose queries and history were asked for (`?field=sbp`)."""
-        name = self.asked or self.request.GET.get("field", "")
-        return self._item(name) if name in self.place.form or name in self.values else None
-
-    @property
-    def field_label(self) -> str:
-        """The item in words."""
-        return self.field.label.in_language(reader_language()) if self.field else ""
-
-    @cached_property
-    def field_queries(self) -> list[Query]:
-        """The queries of that item, each with its `thread`. One query."""
-        found = [query for query in self.queries if self.field and query.item == self.field.name]
-        add_threads(found, self.zone)
-        return found
-
-    @property
-    def may_answer(self) -> bool:
-        """Whether this person answers queries."""
-        return self.request.access.may(Permission.ANSWER_QUERY)
-
-    @property
-    def may_close(self) -> bool:
-        """Whether this person closes and reopens queries."""
-        return self.request.access.may(Permission.RAISE_QUERY)
-
-    @property
-    def may_ask(self) -> bool:
-        """Whether this person can raise a query on that item now: one thread of a person is open at a time."""
-        is_asked = any(each.state != Query.State.CLOSED and not each.by_check for each in self.field_queries)
-        return self.record is not None and self.may_close and not is_asked
-
-    @property
-    def field_target(self) -> str:
-        """The input of that item."""
-        return self._target(self.field.name) if self.field else ""
-
-    @cached_property
-    def field_changes(self) -> list[ItemChange]:
-        """The history of that item."""
-        if self.record is None or self.field is None:
-            return []
-        return changes_of(self.record, self.field, self.zone, files=self.may_see_files)
 
     @property
     def restored_at(self) -> str:
@@ -325,27 +243,28 @@ class EntryPage(FormHeader):
     def _differences(
         self, values: Mapping[str, Any], read: Answers, *, calculated: bool
     ) -> list[ValueDifference]:
-        raw = {path: self.data.get(path, "") for path in read.refused if self.data is not None}
+        raw = {path: self.inputs.get(path, "") for path in read.refused if self.inputs is not None}
         return differences(self.place.form, self.stored, values, raw, calculated=calculated)
 
     @property
     def conflicts(self) -> list[tuple[ValueDifference, str]]:
         """What is stored beside what was typed, where they differ, and what was chosen."""
-        found = self._differences(self.typed.values, self.typed, calculated=False)
-        return [(each, self.choices.get(each.name, "")) for each in found]
+        if self.posted is None:
+            return []
+        found = self._differences(self.posted.typed.values, self.posted.typed, calculated=False)
+        return [(each, self.posted.choices.get(each.name, "")) for each in found]
 
     @property
     def lists_changes(self) -> bool:
         """Whether the page that was sent has the list of changes: it was opened when the form was complete."""
-        sent = self.data.get("_state") if self.data is not None else ""
-        return self.is_complete and sent == "complete"
+        return self.is_complete and self.posted is not None and self.posted.was_complete
 
     @property
     def changes(self) -> list[ValueDifference]:
         """What saving would change in a complete form, calculated values too."""
-        if not self.is_complete or self.data is None:
+        if not self.is_complete or self.posted is None or self.checked is None:
             return []
-        return self._differences(self.judgement.values, self.answers, calculated=True)
+        return self._differences(self.checked.values, self.answers, calculated=True)
 
     @property
     def sections(self) -> list[ReadSection]:
@@ -357,10 +276,10 @@ class EntryPage(FormHeader):
     @property
     def reasons(self) -> list[tuple[str, str, bool]]:
         """Why a complete form may change."""
-        chosen = self.data.get("_reason", "") if self.data is not None else ""
+        chosen = self.posted.reason if self.posted else ""
         return [(code, str(words), code == chosen) for code, words in REASONS.items()]
 
     @property
     def note(self) -> str:
         """The reason in the person's own words."""
-        return self.data.get("_note", "") if self.data is not None else ""
+        return self.posted.note if self.posted else ""

@@ -1,7 +1,7 @@
 """Entering a form: draft, complete, amended with a reason, struck out. The only place that writes records."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,14 +12,16 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.compiled_changes import CompiledUpdate
 from audit.context import because
+from audit.stored_text import Text, trimmed
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.casebook.edit_checks import CheckedAnswers, check_answers
+from patients.casebook.edit_checks import CheckedAnswers, checked
 from patients.entry import answers, check_queries, drafts
+from patients.entry.answers import ReadValues
+from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
-from patients.entry.version_mapping import values_not_asked
+from patients.entry.version_mapping import stored_answers, values_not_asked
 from patients.models import Patient, Record
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
-from protocol.expressions.rules import rules_of
 from protocol.values.parsing import NotOffered, Value
 from protocol.values.refusals import gettext_noop
 
@@ -33,11 +35,11 @@ WRITTEN = CompiledUpdate(
 
 
 class NotComplete(Exception):
-    """The form cannot be completed as it is; `judgement` says why, item by item."""
+    """The form cannot be completed as it is; `checked` says why, item by item."""
 
-    def __init__(self, judgement: CheckedAnswers) -> None:
-        self.judgement = judgement
-        super().__init__(f"{len(judgement.obstacles)} values need attention")
+    def __init__(self, checked: CheckedAnswers) -> None:
+        self.checked = checked
+        super().__init__(f"{len(checked.obstacles)} values need attention")
 
 
 class StaleRecord(Exception):
@@ -49,7 +51,28 @@ class StaleRecord(Exception):
 
 
 class ReasonNeeded(Exception):
-    """A complete form changes only with a reason (AUD-04)."""
+    """A complete form changes only with a reason (AUD-04); `checked` is what the checks say of the answers."""
+
+    def __init__(self, checked: CheckedAnswers) -> None:
+        self.checked = checked
+        super().__init__("a complete form changes only with a reason")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The answers of one form to be saved.
+
+    base_version: version of the record the person saw, 0 for none. key: names one rendered form, saved once.
+    confirmed: why unusual values are right, by path. taken: items of which the stored value is kept, because it was
+    chosen where two people differ.
+    """
+
+    place: FormPlace
+    values: Values
+    base_version: int = 0
+    key: str = ""
+    confirmed: Mapping[str, str] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,65 +86,38 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class _Save:
-    """One request to save: where, what, on which version, under which key, by whom."""
+class _Write:
+    """What goes to the database: `changed` are the items whose value is another than before."""
 
-    place: FormPlace
-    values: Values
-    base_version: int
-    key: str
-    confirmed: Mapping[str, str]
-    by: User
+    entry: Entry
+    current: Record | None
+    values: dict[str, Value]
+    state: str
+    changed: frozenset[str]
 
-
-@transaction.atomic
-def save_draft(
-    *,
-    place: FormPlace,
-    values: Values,
-    base_version: int,
-    by: User,
-    key: str = "",
-    confirmed: Mapping[str, str] | None = None,
-) -> Saved:
-    """Store a draft: anything the types allow, complete or not.
-
-    base_version: version of the record the person saw, 0 for none. key: names one rendered form, saved once.
-    confirmed: why unusual values are right, by path. Raises Stale, ValidationError, ValueRefused.
-    """
-    return _save(_Save(place, values, base_version, key, confirmed or {}, by), State.DRAFT)
+    @property
+    def is_change(self) -> bool:
+        return self.current is None or bool(self.changed) or self.current.state != self.state
 
 
 @transaction.atomic
-def complete(
-    *,
-    place: FormPlace,
-    values: Values,
-    base_version: int,
-    by: User,
-    key: str = "",
-    confirmed: Mapping[str, str] | None = None,
-) -> Saved:
+def save_draft(entry: Entry, *, by: User) -> Saved:
+    """Store a draft: anything the types allow, complete or not. Raises StaleRecord, ValidationError, ValueRefused."""
+    return _save(entry, by, State.DRAFT)
+
+
+@transaction.atomic
+def complete(entry: Entry, *, by: User) -> Saved:
     """Store a form as complete: all that is needed answered, nothing impossible. Raises NotComplete too."""
-    return _save(_Save(place, values, base_version, key, confirmed or {}, by), State.COMPLETE)
+    return _save(entry, by, State.COMPLETE)
 
 
 @transaction.atomic
-def amend(
-    *,
-    place: FormPlace,
-    values: Values,
-    base_version: int,
-    reason: str,
-    by: User,
-    key: str = "",
-    confirmed: Mapping[str, str] | None = None,
-) -> Saved:
+def amend(entry: Entry, *, reason: Text, by: User) -> Saved:
     """Change a complete form. The reason goes to the trail with the change. Raises ReasonNeeded too."""
-    with because(reason.strip()):
-        return _save(
-            _Save(place, values, base_version, key, confirmed or {}, by), State.COMPLETE, reason.strip()
-        )
+    reason = trimmed(reason)
+    with because(reason):
+        return _save(entry, by, State.COMPLETE, reason)
 
 
 @transaction.atomic
@@ -144,36 +140,64 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     return row
 
 
-def _save(save: _Save, state: str, reason: str | None = None) -> Saved:
-    casebook = Casebook.held(save.place)
-    record = casebook.record(save.place)
-    refuse_entry(casebook, save.place, record)
+def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Saved:
+    """Check the answers under the lock and write them: only the locked casebook holds what is stored now."""
+    casebook = Casebook.held(entry.place)
+    record = casebook.record(entry.place)
+    refuse_entry(casebook, entry.place, record)
     current = record if record is not None and record.state != State.STRUCK_OUT else None
-    saved_last = current is not None and bool(save.key) and current.save_key == save.key
-    if current is not None and saved_last:
-        # This very page saved last: a second click repeats it, what was typed since goes on from there.
-        save = replace(save, base_version=current.version)
-    _refuse_stale(save, casebook, current)
-    if not saved_last:
+    # This very page saved last: a second click repeats it, what was typed since goes on from there.
+    is_repeated = current is not None and bool(entry.key) and current.save_key == entry.key
+    _refuse_stale(entry, casebook, current, is_repeated)
+    if not is_repeated:
         _refuse_wrong_verb(current, state, reason)
-    judgement = _judged(save, casebook, state)
-    values = {**values_not_asked(current.values if current else {}, save.place.form), **judgement.values}
+    found = checked(casebook, entry.place, _values(entry, current))
+    if state == State.COMPLETE and found.obstacles:
+        raise NotComplete(found)
+    values = {**_not_asked(current, entry.place), **found.values}
     changed = _changed(current, values)
-    if current is not None and saved_last and current.state == state and not changed:
+    if current is not None and is_repeated and current.state == state and not changed:
         return Saved(current, False, casebook)
     _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
-        raise ReasonNeeded
-    return _written(save, casebook, current, replace(judgement, values=values), state, changed)
+        raise ReasonNeeded(found)
+    return _written(_Write(entry, current, values, state, changed), casebook, found, by)
 
 
-def _judged(save: _Save, casebook: Casebook, state: str) -> CheckedAnswers:
-    values = answers.check(save.place.form, save.values)
-    rules = rules_of(save.place.protocol.rules).form(save.place.form.code)
-    judgement = check_answers(save.place.form, rules, casebook.scope(save.place, values))
-    if state == State.COMPLETE and judgement.obstacles:
-        raise NotComplete(judgement)
-    return judgement
+def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:
+    is_new, is_change = write.current is None, write.is_change
+    stored = _stored(write, casebook)
+    check_queries.reconcile(
+        record=stored,
+        form=write.entry.place.form,
+        soft=found.soft,
+        confirmed=write.entry.confirmed,
+        changed=write.changed,
+        fresh_record=is_new,
+        by=by,
+    )
+    drafts.discard(place=write.entry.place, user=by)
+    if is_new:
+        casebook.records.append(stored)
+    return Saved(stored, is_change, casebook, len(found.soft))
+
+
+def _values(entry: Entry, current: Record | None) -> dict[str, Value]:
+    """The answers to be stored, with the stored one wherever that was chosen.
+
+    What was read from a page of this very form is not read twice; any other values may hold anything (P11-06).
+    """
+    form, values = entry.place.form, entry.values
+    is_read = isinstance(values, ReadValues) and values.form is form
+    values = dict(values) if is_read else answers.check(form, values)
+    if entry.taken:
+        return values_resolved(values, stored_answers(current, entry.place), entry.taken)
+    return values
+
+
+def _not_asked(current: Record | None, place: FormPlace) -> dict[str, Value]:
+    """The values that the form does not ask any more: they stay with the record (DAT-09)."""
+    return {} if current is None else values_not_asked(current.values, place.form)
 
 
 def _changed(current: Record | None, values: Values) -> frozenset[str]:
@@ -181,39 +205,14 @@ def _changed(current: Record | None, values: Values) -> frozenset[str]:
     return frozenset(name for name in before.keys() | values.keys() if before.get(name) != values.get(name))
 
 
-def _written(
-    save: _Save,
-    casebook: Casebook,
-    current: Record | None,
-    judgement: CheckedAnswers,
-    state: str,
-    changed: frozenset[str],
-) -> Saved:
-    is_change = current is None or bool(changed) or current.state != state
-    stored = _stored(save, casebook, current, judgement.values, state, changed)
-    check_queries.reconcile(
-        record=stored,
-        form=save.place.form,
-        soft=judgement.soft,
-        confirmed=save.confirmed,
-        changed=changed,
-        fresh_record=current is None,
-        by=save.by,
-    )
-    drafts.discard(place=save.place, user=save.by)
-    if current is None:
-        casebook.records.append(stored)
-    return Saved(stored, is_change, casebook, len(judgement.soft))
-
-
-def _refuse_stale(save: _Save, casebook: Casebook, current: Record | None) -> None:
+def _refuse_stale(entry: Entry, casebook: Casebook, current: Record | None, is_repeated: bool) -> None:
     version = current.version if current else 0
-    read_under = casebook.version_for(save.place.form.code, save.place.visit, current)
-    if save.base_version != version or save.place.protocol.pk != read_under.pk:
+    read_under = casebook.version_for(entry.place.form.code, entry.place.visit, current)
+    if not (is_repeated or entry.base_version == version) or entry.place.protocol.pk != read_under.pk:
         raise StaleRecord(current)
 
 
-def _refuse_wrong_verb(current: Record | None, state: str, reason: str | None) -> None:
+def _refuse_wrong_verb(current: Record | None, state: str, reason: Text | None) -> None:
     is_complete = current is not None and current.state == State.COMPLETE
     if is_complete and reason is None:
         raise ValidationError(_("This form is complete: change it with a reason."))
@@ -221,40 +220,34 @@ def _refuse_wrong_verb(current: Record | None, state: str, reason: str | None) -
         raise ValidationError(_("Only a complete form is amended: save this one as a draft or complete it."))
 
 
-def _stored(
-    save: _Save,
-    casebook: Casebook,
-    current: Record | None,
-    values: Values,
-    state: str,
-    changed: frozenset[str],
-) -> Record:
-    now = timezone.now()
+def _stored(write: _Write, casebook: Casebook) -> Record:
+    current, place, now = write.current, write.entry.place, timezone.now()
     if current is None:
         return Record.objects.create(
             patient=casebook.patient,
-            visit=save.place.visit,
-            protocol=save.place.protocol,
-            form=save.place.form.code,
-            repeat=_free_number(casebook, save.place),
-            state=state,
-            values=values,
-            completed_at=now if state == State.COMPLETE else None,
-            save_key=save.key,
+            visit=place.visit,
+            protocol=place.protocol,
+            form=place.form.code,
+            repeat=_free_number(casebook, place),
+            state=write.state,
+            values=write.values,
+            completed_at=now if write.state == State.COMPLETE else None,
+            save_key=write.entry.key,
         )
-    if not changed and current.state == state:
+    if not write.is_change:
         return current
+    completed_at = current.completed_at or (now if write.state == State.COMPLETE else None)
     fresh: dict[str, Any] = {
-        "values": values,
-        "state": state,
+        "values": write.values,
+        "state": write.state,
         "version": current.version + 1,
-        "save_key": save.key,
-        "protocol": save.place.protocol.pk,
-        "completed_at": now if state == State.COMPLETE and not current.completed_at else current.completed_at,
+        "save_key": write.entry.key,
+        "protocol": place.protocol.pk,
+        "completed_at": completed_at,
     }
     if not WRITTEN.run(to=fresh, where={"pk": current.pk, "version": current.version}):
         raise StaleRecord(Record.objects.filter(pk=current.pk).first())
-    current.protocol = save.place.protocol
+    current.protocol = place.protocol
     del fresh["protocol"]
     for name, value in fresh.items():
         setattr(current, name, value)

@@ -1,6 +1,6 @@
-"""Answers carried from one version of a form to another: what fits, what has to be answered again, what is kept.
+"""Answers mapped from one protocol version of a form to another: those that fit, and those to answer again.
 
-Values of items that the form does not ask any more stay with the record (DAT-09); they are read, never typed.
+Values of items that the form no longer has stay with the record (DAT-09); they are shown and cannot be edited.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,38 +10,46 @@ from typing import Any
 from django.http import QueryDict
 
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.casebook.read_form import ReadLine, line
+from patients.casebook.form_content import ReadLine, line
 from patients.entry import answers
 from patients.entry.answers import PLAIN
+from patients.entry.controls import CONTROLS
 from patients.models import Record
 from protocol.checking.differences import form_difference
 from protocol.document.items import Form, Item, path
 from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
 from trials.reader import reader_language
 
-Posted = Mapping[str, list[str]]
-
 
 @dataclass(frozen=True, slots=True)
 class MappedAnswers:
-    """The answers that fit the form; `unfit` are paths whose old answer cannot be given any more."""
+    """The answers that fit the form; `unfit` are the paths whose old answer the form does not accept."""
 
     values: dict[str, Value] = field(default_factory=dict)
     unfit: tuple[str, ...] = ()
 
 
 def values_not_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
-    """The values of items that the form does not ask."""
+    """Return the values of items that the form does not have."""
     return {name: value for name, value in values.items() if name not in form}
 
 
 def values_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
-    """The values of items that the form asks."""
+    """Return the values of items that the form has."""
     return {name: value for name, value in values.items() if name in form}
 
 
+def stored_answers(record: Record | None, place: FormPlace) -> Mapping[str, Value]:
+    """The values of a record as the form of this place takes them, none without a record."""
+    if record is None:
+        return {}
+    if record.protocol_id != place.protocol.pk:
+        return mapped(record.values, place.form).values
+    return values_asked(record.values, place.form)
+
+
 def mapped(values: Mapping[str, Value], form: Form) -> MappedAnswers:
-    """The answers as this version of the form takes them."""
+    """Return the answers that this version of the form accepts; calculated items are left out."""
     kept: dict[str, Value] = {}
     unfit: list[str] = []
     for item in form.items:
@@ -70,7 +78,8 @@ def _row(item: Item, number: int, row: Mapping[str, Value], unfit: list[str]) ->
 
 
 def _taken(item: Item, value: Value) -> Value | None:
-    """The value as if it were typed into this item; None when the item does not take it."""
+    """Return the value as parsed again by this item; None if the item does not accept it."""
+    # A table that is marked as missing has no rows: its missing code is parsed like that of a text.
     plain = item.model_copy(update={"type": "text"}) if item.type == "rows" else item
     try:
         found: Value | None = parse(typed(value, plain), plain, Clock(zone_of(value)))
@@ -82,7 +91,7 @@ def _taken(item: Item, value: Value) -> Value | None:
 def fitting_inputs(
     form: Form, posted: Iterable[tuple[str, Sequence[str]]], clock: Clock
 ) -> list[tuple[str, Sequence[str]]]:
-    """The inputs of a page made under another version that this form has, with answers that it offers."""
+    """Return the inputs that this form has, with answers that it offers, of a page made under another version."""
     kept = [(name, texts) for name, texts in posted if _is_input(name, form)]
     refused = {item.name for item in form.items if not _offers(item, kept, clock)}
     return [(name, texts) for name, texts in kept if name.split("-")[0] not in refused]
@@ -116,7 +125,10 @@ def _offers(item: Item, kept: Iterable[tuple[str, Sequence[str]]], clock: Clock)
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """What a person is told who edits a form that was captured under an earlier version."""
+    """The notice for editing a form that was captured under an earlier protocol version.
+
+    added, changed: titles of items. again: old answers that the new version does not accept, to be answered again.
+    """
 
     before: str
     after: str
@@ -126,7 +138,7 @@ class VersionChange:
 
 
 def version_change(casebook: Casebook, place: FormPlace, record: Record) -> VersionChange | None:
-    """Return what editing a record changes beside the answers; None when it stays under its version."""
+    """Return what changes if the record is edited under `place.protocol`; None if it was captured under it."""
     if record.protocol_id == place.protocol.pk:
         return None
     before, language = casebook.version(record.protocol_id), reader_language()
@@ -144,11 +156,12 @@ def _title(title: Any, language: str) -> str:
     return title if isinstance(title, str) else str(title.in_language(language))
 
 
-def mapped_post(
-    casebook: Casebook, place: FormPlace, data: QueryDict, clock: Clock
-) -> tuple[QueryDict, list[ReadLine]]:
-    """Return what was typed on a page of another version as this one takes it, and in words what it does not take."""
-    made = data.get("_protocol", "")
+def mapped_inputs(casebook: Casebook, place: FormPlace, data: QueryDict) -> tuple[QueryDict, list[ReadLine]]:
+    """Return the input of a page made under another protocol version, without what this version does not accept.
+
+    The second value lists what was left out, as text.
+    """
+    made = data.get(CONTROLS.protocol, "")
     if not made.isascii() or not made.isdigit() or made == str(place.protocol.pk):
         return data, []
     try:
@@ -156,9 +169,9 @@ def mapped_post(
     except (KeyError, ValueError):
         return data, []
     kept = QueryDict(mutable=True)
-    for name, texts in fitting_inputs(place.form, data.lists(), clock):
+    for name, texts in fitting_inputs(place.form, data.lists(), place.clock):
         kept.setlist(name, list(texts))
-    return kept, _left_out(old, data, kept, clock)
+    return kept, _left_out(old, data, kept, place.clock)
 
 
 def _left_out(old: Form, data: QueryDict, kept: QueryDict, clock: Clock) -> list[ReadLine]:

@@ -1,4 +1,4 @@
-"""Who takes part and what was captured about them."""
+"""Models of patients, consents, visits, captured forms, queries, marks and locks."""
 
 from patients.models.attachments import Attachment
 from patients.models.captured import Draft, Query, QueryMessage, Record, RecordQuerySet, Visit

@@ -1,4 +1,4 @@
-"""Files attached to items of captured forms: what they are and where their bytes lie."""
+"""Files attached to items of captured forms: one row per file; the bytes are in a storage outside the database."""
 
 from django.conf import settings
 from django.core.files.base import File
@@ -12,19 +12,19 @@ from audit.trail import Concealed, Trail
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
 
-# Where the bytes lie and their hash: in the value of an item, which tells the name, kind and size to everybody.
+# Everybody may read name, kind and size of the file in a value; storage key and hash need `see_files`.
 OF_FILES = Concealed(parts=("file", "sha256"), may="see_files")
 
 
 def attachment_storage() -> Storage:
-    """Return where files lie: outside the web root, under names that say nothing (SEC-13)."""
+    """Return the storage of attached files: outside the web root, under random names (SEC-13)."""
     return storages["attachments"]
 
 
 class Attachment(models.Model):
-    """One file that was sent for an item. Never changed: another file is another row.
+    """One file uploaded for an item. Never changed: a replacement is another row.
 
-    A record refers to it by its key, in the value of the item; one that no record ever held may be cleared.
+    The record holds the file's key in the value of the item. A file that no record ever held may be deleted.
     """
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="attachments")
@@ -43,6 +43,7 @@ class Attachment(models.Model):
         patient="patient_id",
         trial="patient__trial_id",
         final=True,
+        # Clinical rows are never deleted, but an upload whose form was never saved is none (`clear_uploads`).
         deletable=True,
         concealed=Concealed(
             columns=("key", "sha256"),
@@ -64,10 +65,10 @@ class Attachment(models.Model):
 
     @property
     def value(self) -> dict[str, object]:
-        """Return what the record holds of it."""
+        """Return the value of the item that holds the file: its key as `file`, name, kind, size in bytes, SHA-256."""
         told = {name: getattr(self, name) for name in ("name", "kind", "size", "sha256")}
         return {"file": self.key, **told}
 
     def open(self) -> File:
-        """Open the bytes."""
+        """Open the file for reading. Raises OSError if the storage does not have it."""
         return attachment_storage().open(self.key)

@@ -1,4 +1,4 @@
-"""What was captured: visits, forms, what is being typed, and what is asked about it."""
+"""Models of captured data: visits, forms, unsaved input, queries and their messages."""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from audit.models import Signature
+from audit.stored_text import StoredTextField
 from audit.trail import Locks, Marks, Trail
 from patients.models.attachments import OF_FILES
 from patients.models.people import Patient
@@ -18,11 +19,12 @@ from trials.models import ProtocolVersion
 
 VISIT_SIGNED = ("code", "number", "state", "held_on", "missed_reason", "reason")
 RECORD_SIGNED = ("values", "state", "protocol_id")
+# A freeze stops data entry only: queries go on until the form, or a level above it, is locked.
 UNDER_RECORD = Locks(above=("record", "record__visit", "patient", "patient__trial"), freezes=False)
 
 
 class Visit(models.Model):
-    """A planned, held or missed visit of one patient."""
+    """One visit of one patient: planned, held, missed or no longer planned."""
 
     class State(models.TextChoices):
         PLANNED = "planned", _("Planned")
@@ -31,7 +33,8 @@ class Visit(models.Model):
         CANCELLED = "cancelled", _("No longer planned")
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="visits")
-    # The version it was held under, once its patient has moved on to another.
+    # The version that defines the visit's forms, set when the visit is held or missed, or when an amendment
+    # leaves it as it is or cancels it. Null: the patient's current version applies.
     protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, null=True, related_name="+")
     code = models.CharField(_("visit"), max_length=20)
     number = models.PositiveIntegerField(default=1)
@@ -72,11 +75,11 @@ class Visit(models.Model):
 
     @property
     def key(self) -> str:
-        """Return the visit's part of the address: `D28`, or `UNS-2` for a repeated one."""
+        """Return the key of the visit in addresses: `D28`, or `UNS-2` when its number is above 1."""
         return self.code if self.number == 1 else f"{self.code}-{self.number}"
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what a signature on the visit covers: its day and every form of it. Reads the forms."""
+        """Return the content that a signature on the visit covers: its facts and all its forms. Reads the forms."""
         records = sorted(self.records.all(), key=lambda record: record.pk)
         facts = {name: getattr(self, name) for name in VISIT_SIGNED}
         return {
@@ -87,10 +90,10 @@ class Visit(models.Model):
 
 
 class RecordQuerySet(OfPatient):
-    """Captured forms."""
+    """Query set of captured forms."""
 
     def with_marks(self) -> "RecordQuerySet":
-        """Add `open_queries` and `signed` without a query per row."""
+        """Annotate each form with `has_open_query` and `is_signed`. No query per row."""
         queries = Query.objects.filter(record=OuterRef("pk"), state__in=Query.OPEN_STATES)
         signatures = Signature.objects.filter(
             target_type="patients.record", target_id=OuterRef("pk"), invalidated_at=None
@@ -99,7 +102,10 @@ class RecordQuerySet(OfPatient):
 
 
 class Record(models.Model):
-    """One captured form: its values as JSON (shape in docs/protocol-file.md) and where it stands."""
+    """One captured form: its values as JSON (shape in docs/protocol-file.md), state, version, freeze and lock.
+
+    A form belongs to a visit, or is a numbered row of a log (`visit` is null, `repeat` is the row number).
+    """
 
     class State(models.TextChoices):
         DRAFT = "draft", _("Draft")
@@ -113,6 +119,7 @@ class Record(models.Model):
     repeat = models.PositiveIntegerField(default=1)
     state = models.CharField(_("status"), max_length=12, choices=State)
     values = models.JSONField()
+    # Rises when values or state change. A save names the version the person saw and overwrites no newer one.
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True)
@@ -120,6 +127,7 @@ class Record(models.Model):
     frozen_at = models.DateTimeField(null=True)
     locked_at = models.DateTimeField(null=True)
     struck_out_reason = models.TextField(blank=True)
+    # Identifies the page that saved last: the second of two clicks finds its own key and saves nothing twice.
     save_key = models.CharField(max_length=64, blank=True)
 
     objects = RecordQuerySet.as_manager()
@@ -132,6 +140,7 @@ class Record(models.Model):
             above=("visit", "patient", "patient__trial"),
             level="record",
             kept_in="patients.DataLock",
+            # Source verification goes on while a form is frozen.
             goes_on=("verified_at",),
         ),
         marks=Marks(kept_in="patients.Mark", kind="verification", clears="verified_at"),
@@ -160,7 +169,7 @@ class Record(models.Model):
         ]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what a signature on this form covers."""
+        """Return the content that a signature on this form covers."""
         return {
             "patient": self.patient_id,
             "visit": self.visit_id,
@@ -173,7 +182,7 @@ class Record(models.Model):
 
 
 class Draft(models.Model):
-    """What a person is typing, kept while they type: not study data, gone when they save."""
+    """Unsaved input of one person in one form. Not study data: it has no trail and is deleted at the save."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="+")
@@ -191,7 +200,7 @@ class Draft(models.Model):
 
 
 class Query(models.Model):
-    """A question about one item of one record."""
+    """One query: a question about one item of one captured form, raised by an edit check or by a person."""
 
     class State(models.TextChoices):
         OPEN = "open", _("Open")
@@ -211,11 +220,11 @@ class Query(models.Model):
     check_id = models.CharField(_("check"), max_length=40, blank=True)
     origin = models.CharField(_("raised by"), max_length=20, choices=Origin)
     state = models.CharField(_("status"), max_length=10, choices=State)
-    text = models.TextField(_("question"))
+    text = StoredTextField(_("question"))
     opened_at = models.DateTimeField(default=timezone.now)
     opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     closed_at = models.DateTimeField(null=True)
-    closed_because = models.TextField(blank=True)
+    closed_because = StoredTextField(blank=True)
     # Names the confirmation that raised several at once: a second click raises nothing.
     batch = models.CharField(max_length=32, blank=True)
 
@@ -244,18 +253,18 @@ class Query(models.Model):
 
     @property
     def by_check(self) -> bool:
-        """Tell whether a check asked, not a person."""
+        """Return True if an edit check raised the query, not a person."""
         return self.origin == self.Origin.CHECK
 
     @property
     def age_days(self) -> int:
-        """Return for how many whole days the question has been open."""
+        """Return the age in whole days: from opening to closing, or to now while it is not closed."""
         until: datetime = self.closed_at or timezone.now()
         return (until - self.opened_at).days
 
 
 class QueryMessage(models.Model):
-    """One entry of a query's thread."""
+    """One message in the thread of a query."""
 
     query = models.ForeignKey(Query, models.PROTECT, related_name="messages")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")

@@ -1,4 +1,4 @@
-"""Who froze and locked what, when and why, and who let it go again."""
+"""Models of freezes, locks and requests to unlock, each with who, when and why."""
 
 from typing import Any
 
@@ -18,10 +18,10 @@ PERSON = settings.AUTH_USER_MODEL
 
 
 class DataLock(models.Model):
-    """One freeze or lock of a form, a visit, a patient or the trial, from when it was set until it was released.
+    """One freeze or lock of a form, a visit, a patient or the trial, with its release.
 
-    While it stands, `frozen_at` or `locked_at` of its row cannot be emptied, by whatever write. The release of
-    a lock names two persons (ACC-08).
+    Until it is released, a trigger keeps `frozen_at` or `locked_at` of the target row filled. The release of a
+    lock names two persons (ACC-08).
     """
 
     class Level(models.TextChoices):
@@ -91,12 +91,12 @@ class DataLock(models.Model):
 
     @property
     def target(self) -> Any:
-        """Return the row that is frozen or locked."""
+        """Return the frozen or locked row: a form, visit, patient or trial. May cost a query."""
         return getattr(self, self.level)
 
 
 class UnlockRequest(models.Model):
-    """Somebody asks to unlock; somebody else grants or refuses it (ACC-08)."""
+    """A request to unlock, granted or refused by a second person (ACC-08)."""
 
     lock = models.ForeignKey(DataLock, models.PROTECT, related_name="requests")
     asked_at = models.DateTimeField(_("asked at"), default=timezone.now)

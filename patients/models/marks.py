@@ -1,4 +1,4 @@
-"""Marks on captured forms: compared with the source, or reviewed by a physician."""
+"""The model of source verification and medical review marks on captured forms."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.stored_text import read
+from audit.system_texts import actor_words
 from audit.trail import Locks, Trail
 from patients.models.attachments import OF_FILES
 from patients.models.captured import Record
@@ -16,19 +18,19 @@ from patients.models.visibility import OfPatient
 
 
 class MarkQuerySet(OfPatient):
-    """Marks on items and forms."""
+    """Query set of marks."""
 
     def standing(self) -> "MarkQuerySet":
-        """Keep marks that no later change has undone."""
+        """Keep marks that were neither undone by a later change nor withdrawn."""
         return self.filter(undone_at=None)
 
 
 class Mark(models.Model):
     """One person's mark on an item of a record, or on the whole record when `item` is empty.
 
-    A later change of the item undoes the mark in the same statement, whatever writes it (`audit.triggers`):
-    `undone` then tells who changed it, why, and the values before and after. A mark is never given again:
-    the item gets a new one.
+    A trigger undoes the mark in the statement that changes the item, whatever writes it (`audit.triggers`):
+    `undone` then holds who changed it, why, and the values before and after. An undone mark stays undone:
+    the item gets a new mark.
     """
 
     class Kind(models.TextChoices):
@@ -53,6 +55,7 @@ class Mark(models.Model):
         patient="patient_id",
         trial="patient__trial_id",
         final=True,
+        # A freeze stops data entry only: verification and review go on.
         locks=Locks(above=("record", "record__visit", "patient", "patient__trial"), freezes=False),
         concealed=OF_FILES,
     )
@@ -73,4 +76,5 @@ class Mark(models.Model):
     @property
     def told(self) -> dict[str, Any]:
         """Return who undid the mark, why, and the values before and after; empty while it stands."""
-        return self.undone or {}
+        told: dict[str, Any] = self.undone or {}
+        return {**told, "by": actor_words(told["by"]), "because": read(told["because"])} if told else {}

@@ -1,4 +1,4 @@
-"""Who takes part: the patient, the person behind the code, consent and the decision on eligibility."""
+"""Models of the patient, the identity behind the subject code, consents and eligibility decisions."""
 
 from typing import Any
 
@@ -11,9 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from audit.trail import Locks, Trail
 from patients.models.visibility import OfPatient, VisibleToMembers
 from patients.signals import casebook_content
-from protocol.values.moments import Moment
 from trials.models import ProtocolVersion, Trial
-from trials.reader import reader_language
+from trials.reader import shown_moment
 
 PATIENT_SIGNED = (
     "code", "protocol", "state", "screened_on", "group", "enrolled_on", "first_infusion_on", "failed_on",
@@ -24,7 +23,7 @@ UNDER_PATIENT = Locks(above=("patient", "patient__trial"))
 
 
 class Patient(models.Model):
-    """One participant under a subject code that says nothing about the person."""
+    """One participant of one trial, under a subject code that reveals nothing about the person."""
 
     class State(models.TextChoices):
         SCREENING = "screening", _("Screening")
@@ -40,6 +39,7 @@ class Patient(models.Model):
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="patients")
     protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
+    # Version of the consent form that an amendment asks for; it stays set after the patient has signed it.
     reconsent_version = models.CharField(_("consent to sign again"), max_length=40, blank=True)
     number = models.PositiveIntegerField()
     code = models.CharField(_("patient"), max_length=20)
@@ -57,6 +57,7 @@ class Patient(models.Model):
     frozen_at = models.DateTimeField(null=True)
     locked_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # Identifies the screening form that made the row, so that a double click uses one subject code.
     save_key = models.CharField(max_length=64, blank=True)
 
     objects = VisibleToMembers.as_manager()
@@ -93,7 +94,10 @@ class Patient(models.Model):
         return self.code
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what a signature on the casebook covers: the patient and all that was captured. Reads it."""
+        """Return the content that a signature on the casebook covers: the patient and everything captured.
+
+        Reads the consents, visits, forms and logs, and what the receivers of `casebook_content` add.
+        """
         facts = {name: getattr(self, f"{name}_id" if name == "protocol" else name) for name in PATIENT_SIGNED}
         visits = self.visits.order_by("pk").prefetch_related("records")
         logs = self.records.filter(visit=None).order_by("pk")
@@ -108,7 +112,7 @@ class Patient(models.Model):
 
 
 class Identity(models.Model):
-    """Who the patient is: apart from the clinical data, behind its own permission (PRV-01)."""
+    """Identifying data of a patient, kept apart from clinical data behind a permission of its own (PRV-01)."""
 
     patient = models.OneToOneField(Patient, models.PROTECT, related_name="identity")
     name = models.CharField(_("name"), max_length=200, blank=True)
@@ -121,7 +125,7 @@ class Identity(models.Model):
 
 
 class Consent(models.Model):
-    """A consent as it was given: by whom, which version, when."""
+    """One informed consent: who gave it, on which version of the form, and when."""
 
     class Type(models.TextChoices):
         PATIENT = "patient", _("Patient")
@@ -131,6 +135,7 @@ class Consent(models.Model):
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="consents")
     type = models.CharField(_("given by"), max_length=30, choices=Type)
     version = models.CharField(_("version of the form"), max_length=40)
+    # `given` is the moment as entered, with its UTC offset; `given_at` the same instant, for ordering.
     given = models.CharField(_("date and time"), max_length=60)
     given_at = models.DateTimeField()
     capacity_regained_on = models.DateField(_("capacity regained on"), null=True)
@@ -150,17 +155,17 @@ class Consent(models.Model):
         ordering = ["given_at", "pk"]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what a signature on the casebook covers of this consent."""
+        """Return the part of this consent that a signature on the casebook covers."""
         return {name: getattr(self, name) for name in CONSENT_SIGNED}
 
     @property
     def given_words(self) -> str:
-        """Return the time of the consent as a person reads it."""
-        return Moment.from_iso(self.given).display(reader_language())
+        """Return the date and time of the consent in the reader's language."""
+        return shown_moment(self.given)
 
 
 class EligibilityDecision(models.Model):
-    """Every criterion as it stood when an investigator decided, with the inputs that were used."""
+    """One investigator's decision on eligibility, with the result and the inputs of every criterion."""
 
     class Conclusion(models.TextChoices):
         ELIGIBLE = "eligible", _("Eligible")
@@ -187,7 +192,7 @@ class EligibilityDecision(models.Model):
         ordering = ["decided_at", "pk"]
 
     def signed_content(self) -> dict[str, Any]:
-        """Return what the investigator's signature covers."""
+        """Return the content that the investigator's signature covers."""
         return {
             "patient": self.patient_id,
             "protocol": self.protocol_id,

@@ -1,4 +1,4 @@
-"""What a person may see: rows of the trials in which they hold a role today."""
+"""Query sets that limit rows to the trials in which a person holds a role today."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from trials.models import Delegation
 
 
 class VisibleToMembers(models.QuerySet[Any]):
-    """Rows of the trials in which a person holds a role today; `trial_path` leads to the trial."""
+    """Rows of a trial. `trial_path` is the lookup from the row to its trial."""
 
     trial_path = "trial"
 
     def visible_to(self, user: User) -> Any:
-        """Keep rows of trials the person may open."""
+        """Keep rows of the trials in which the person holds a role today."""
         return self.filter(**{f"{self.trial_path}__in": Delegation.objects.trials_of(user)})
 
 
 class OfPatient(VisibleToMembers):
-    """Rows that belong to a patient."""
+    """Rows of a patient."""
 
     trial_path = "patient__trial"

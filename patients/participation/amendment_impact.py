@@ -1,4 +1,4 @@
-"""What a new version of the protocol means for the patients on an earlier one: read, never written."""
+"""The effect of a new protocol version on the patients of an earlier one. Reads only."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,13 +18,13 @@ from trials.models import ProtocolVersion
 from trials.reader import reader_language
 
 MOST_ITEMS = 200
-# What of an item can change without touching a value that is there.
+# Properties of an item whose change does not affect captured values.
 HARMLESS = frozenset({"label", "help", "order", "source", "cdisc", "loinc", "group"})
 
 
 @dataclass(frozen=True, slots=True)
 class ItemImpact:
-    """An item that was removed or changed, and how many forms and patients hold a value of it."""
+    """A removed or changed item, with the numbers of captured forms and patients that have a value of it."""
 
     form: str
     name: str
@@ -35,40 +35,40 @@ class ItemImpact:
 
 
 class Impact:
-    """What the move from one version to another would do, for one reader."""
+    """The effect of moving patients from one protocol version to another, limited to what `user` may see."""
 
     def __init__(self, user: User, before: ProtocolVersion, after: ProtocolVersion) -> None:
         self.user, self.before, self.after = user, before, after
 
     @cached_property
     def changes(self) -> list[ProtocolChange]:
-        """Return what the versions say differently."""
+        """Return the differences between the two versions."""
         return difference(self.before.rules, self.after.rules)
 
     @cached_property
     def patients(self) -> list[Patient]:
-        """Return the patients on the earlier version, as many as are looked at at once."""
+        """Return the patients on the earlier version, at most AT_ONCE. One query."""
         rows = Patient.objects.visible_to(self.user).filter(protocol=self.before.pk)
         return list(rows.order_by("number")[:AT_ONCE])
 
     @cached_property
     def moving(self) -> list[PatientMove]:
-        """Return what the move does to each patient who takes part."""
+        """Return the effect of the move on each patient in screening or follow-up."""
         return preview([patient for patient in self.patients if patient.state in OPEN_STATES], self.after)
 
     @property
     def staying(self) -> int:
-        """Return how many patients keep the earlier version because they take part no more."""
+        """Return how many patients keep the earlier version because their participation has ended."""
         return len(self.patients) - len(self.moving)
 
     @property
     def to_sign(self) -> list[PatientMove]:
-        """Return the patients who would have to sign again."""
+        """Return the moves of the patients who would have to sign a new consent."""
         return [each for each in self.moving if each.sign]
 
     @property
     def visits(self) -> list[tuple[str, int, int, int]]:
-        """Return by visit how many patients would have it added, moved, cancelled."""
+        """Return (visit code, added, moved, cancelled): by visit the number of patients with each change."""
         found: dict[str, Counter[str]] = {}
         for each in self.moving:
             for change in each.visits:
@@ -78,7 +78,7 @@ class Impact:
 
     @cached_property
     def items(self) -> list[ItemImpact]:
-        """Return the removed and changed items of which values are captured. One query."""
+        """Return the removed and changed items that have captured values. One query."""
         touched = [(form, name, change) for change in self.changes for form, name in _item_of(change)][
             :MOST_ITEMS
         ]
@@ -98,31 +98,31 @@ class Impact:
 
     @cached_property
     def forms(self) -> frozenset[str]:
-        """Return the forms that differ, those that went too."""
+        """Return the codes of the changed and removed forms."""
         paths = (change.path.split(".") for change in self.changes if change.path.startswith("forms."))
         return frozenset(path[1] for path in paths if path[1] in self.before.rules.forms)
 
     @cached_property
     def casebook_signatures(self) -> int:
-        """Return how many signatures on whole casebooks the move would invalidate."""
+        """Return how many casebook signatures the move would invalidate."""
         signed = Signature.objects.filter(target_type=Patient._meta.label_lower, invalidated_at=None)
         return signed.filter(target_id__in=[each.patient.pk for each in self.moving]).count()
 
     @cached_property
     def form_signatures(self) -> int:
-        """Return how many signed forms differ: their signatures hold until the form is edited."""
+        """Return how many signed forms differ. Their signatures stay valid until the form is edited."""
         records = self._records().filter(form__in=self.forms).values("pk")
         signed = Signature.objects.filter(target_type=Record._meta.label_lower, invalidated_at=None)
         return signed.filter(target_id__in=records).values("target_id").distinct().count()
 
     @cached_property
     def drafts(self) -> int:
-        """Return how many forms are begun and not complete."""
+        """Return how many forms are drafts."""
         return self._records().filter(state=Record.State.DRAFT).count()
 
     @cached_property
     def typing(self) -> int:
-        """Return how many pages hold something typed and not saved."""
+        """Return how many forms hold unsaved input."""
         return Draft.objects.filter(patient__in=[patient.pk for patient in self.patients]).count()
 
     def _records(self) -> Any:
@@ -131,7 +131,7 @@ class Impact:
 
 
 def _item_of(change: ProtocolChange) -> Iterable[tuple[str, str]]:
-    """The form and the item of a change that touches values."""
+    """Yield the form and the item of a change that affects captured values."""
     if change.section != "items" or change.kind not in ("removed", "changed"):
         return
     if change.kind == "removed" or {each.name.partition(".")[0] for each in change.details} - HARMLESS:
@@ -145,7 +145,7 @@ def _title(change: ProtocolChange) -> str:
 
 
 def on_versions(user: User, versions: Sequence[ProtocolVersion]) -> dict[int, list[Patient]]:
-    """Return the patients on each version. One query."""
+    """Return the patients on each version, by version key. One query."""
     found: dict[int, list[Patient]] = {version.pk: [] for version in versions}
     rows = Patient.objects.visible_to(user).filter(protocol__in=found)
     for patient in rows.order_by("number"):

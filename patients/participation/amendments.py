@@ -1,7 +1,7 @@
-"""Moving patients to another version of the protocol: an explicit step that tells first what it changes (DAT-09).
+"""Moving patients to another protocol version: an explicit step, with a preview of its changes (DAT-09).
 
-What was captured stays under its version until it is edited. Visits to come are planned by the new version; the
-rooms above follow with what is theirs.
+Captured forms stay under their version until they are edited. Future visits are planned by the new version. The
+rooms above follow on the signal `patient_moved`: dosing plans the infusions.
 """
 
 from collections import defaultdict
@@ -31,7 +31,10 @@ DAYS = ("planned_on", "window_from", "window_to")
 
 @dataclass(frozen=True)
 class PatientMove:
-    """What a move does to one patient. `obstacle` says why it cannot be; `sign` is the consent to sign again."""
+    """The effect of a move on one patient.
+
+    obstacle: message why the patient cannot be moved, or empty. sign: version of the consent form to sign, or empty.
+    """
 
     patient: Patient
     to: ProtocolVersion
@@ -40,27 +43,27 @@ class PatientMove:
     visits: tuple[VisitChange, ...]
 
     def visits_that(self, kind: str) -> list[VisitChange]:
-        """Return the visits that are added, moved, cancelled or kept."""
+        """Return the visit changes of one kind: added, moved, cancelled or kept."""
         return [change for change in self.visits if change.kind == kind]
 
     @property
     def added(self) -> list[VisitChange]:
-        """Return the visits that are planned anew."""
+        """Return the visits that the new version adds."""
         return self.visits_that("added")
 
     @property
     def moved(self) -> list[VisitChange]:
-        """Return the visits that are planned on other days."""
+        """Return the visits that the new version plans on other days."""
         return self.visits_that("moved")
 
     @property
     def cancelled(self) -> list[VisitChange]:
-        """Return the visits that are no longer planned."""
+        """Return the visits that the new version no longer plans."""
         return self.visits_that("cancelled")
 
 
 def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[PatientMove]:
-    """Return what a move would do to each patient. Six queries, whatever their number; writes nothing."""
+    """Return the effect of a move on each patient. Six queries, whatever their number; writes nothing."""
     if not patients:
         return []
     chain = chain_of(to.trial)
@@ -83,13 +86,14 @@ def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[PatientMov
 def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: User) -> list[PatientMove]:
     """Move patients to a version: all of them, or none.
 
-    Each of `patients` is as the person saw it: one who was moved meanwhile is refused. Raises ValidationError
-    without a reason, for nobody or more than AT_ONCE, and with the obstacle of each patient who cannot be moved.
+    `patients` are as the person saw them. Raises ValidationError without a reason, without patients or with more than
+    AT_ONCE, if somebody moved one of them meanwhile, and with the obstacle of each patient who cannot be moved.
     """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why these patients are moved.")})
     if not patients or len(patients) > AT_ONCE:
         raise ValidationError(_("Choose between one and %(most)s patients.") % {"most": AT_ONCE})
+    # Locks the trial's row before those of the patients, in the same order as `review.locks.hold_trial`.
     to.trial = put_in_force(to.trial)
     rows = _held(patients, to.trial)
     _refuse_moved_meanwhile(patients, rows)
@@ -103,12 +107,12 @@ def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: U
 
 
 def chain_of(trial: Trial) -> list[ProtocolVersion]:
-    """Return the versions of a trial, each after the one it replaces. One query."""
+    """Return the protocol versions of a trial, each after the one it replaces. One query."""
     return list(trial.versions.order_by("effective_from", "pk"))
 
 
 def move_obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVersion]) -> str:
-    """Return in a sentence why a patient cannot be moved to a version, empty when it can be."""
+    """Return the message why a patient cannot be moved to a version, empty if there is no obstacle."""
     try:
         refuse_when_closed(patient)
     except ValidationError as refused:
@@ -129,6 +133,7 @@ def move_obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[Protoco
 
 
 def _held(patients: Sequence[Patient], trial: Trial) -> list[Patient]:
+    # Locked in the order of their keys, so that two moves of the same patients do not block each other.
     rows = Patient.objects.select_for_update()
     return list(rows.filter(pk__in=[patient.pk for patient in patients], trial=trial).order_by("pk"))
 
@@ -161,6 +166,7 @@ def _write(patient: Patient, before: ProtocolVersion, changes: Sequence[VisitCha
         wanted: dict[str, Any] = {"position": change.position, **days}
         if change.kind == "added":
             wanted |= {"state": Visit.State.PLANNED, "protocol_id": None}
+        # A visit that the new version does not plan keeps its old version, which defines its title and forms.
         elif change.kind == "cancelled":
             wanted |= {"state": Visit.State.CANCELLED, "protocol_id": before.pk}
         elif change.kind == "kept" and change.plan is None:
@@ -170,7 +176,7 @@ def _write(patient: Patient, before: ProtocolVersion, changes: Sequence[VisitCha
 
 
 def _update(visit: Visit, wanted: Mapping[str, Any]) -> None:
-    """Write what differs; a visit that is frozen or locked stays as it is."""
+    """Store the values that differ, unless the visit is frozen or locked."""
     changed = {name: value for name, value in wanted.items() if getattr(visit, name) != value}
     if changed and not (visit.frozen_at or visit.locked_at):
         for name, value in changed.items():
@@ -181,10 +187,11 @@ def _update(visit: Visit, wanted: Mapping[str, Any]) -> None:
 def _to_sign(
     patient: Patient, to: ProtocolVersion, chain: Sequence[ProtocolVersion], consent: Consent | None
 ) -> str:
-    """Return the version of the consent form to sign after the move, empty when the consent in force will do."""
+    """Return the version of the consent form to sign after the move, empty if the consent in force suffices."""
     order = [version.pk for version in chain]
     if to.pk not in order or consent is None:
         return ""
+    # Every version passed counts: the patient has not signed what a skipped amendment asked for either.
     passed = chain[order.index(patient.protocol_id) + 1 : order.index(to.pk) + 1]
     asked = any(version.rules.amendment and version.rules.amendment.reconsent for version in passed)
     waiting = patient.reconsent_version and consent.version != patient.reconsent_version
@@ -210,7 +217,7 @@ def _begun(patients: Sequence[Patient]) -> set[int]:
 
 
 def _infusions(patients: Sequence[Patient]) -> dict[int, dict[int, date]]:
-    """Return by patient the days of the infusions given, on the clock of the site."""
+    """Return by patient key and infusion number the days of the infusions given, in the site's time zone."""
     told, found = milestones(patients), {}
     for patient in patients:
         given = [each for each in told[patient.pk] if each.kind == "infusion"]
@@ -220,6 +227,6 @@ def _infusions(patients: Sequence[Patient]) -> dict[int, dict[int, date]]:
 
 
 def _consents(patients: Sequence[Patient]) -> dict[int, Consent]:
-    """Return the consent in force of each patient."""
+    """Return the consent in force by patient key. One query."""
     rows = Consent.objects.filter(patient__in=patients).order_by("given_at", "pk")
     return {consent.patient_id: consent for consent in rows}

@@ -1,4 +1,4 @@
-"""Consent: who gave it, on which version of the form, when; and its confirmation by the patient."""
+"""Informed consent: who gave it, on which version of the form, when; and its confirmation by the patient."""
 
 from datetime import date
 
@@ -18,9 +18,10 @@ OPEN_STATES = (Patient.State.SCREENING, Patient.State.ENROLLED)
 
 @transaction.atomic
 def record_consent(*, patient: Patient, type: str, version: str, given: Moment, by: User) -> Consent:
-    """Store a consent; the same again (a double click) is the one that is there.
+    """Store a consent and return it; a repetition (a double click) returns the stored one.
 
-    Raises ValidationError for an unknown type or version, or a time that has not come.
+    Raises ValidationError if the type or version is unknown, the time lacks its minute or is in the future, or the
+    patient neither is in screening nor in follow-up.
     """
     patient = held(patient)
     require(patient, *OPEN_STATES, step=_("consent"))
@@ -41,13 +42,17 @@ def record_consent(*, patient: Patient, type: str, version: str, given: Moment, 
 
 @transaction.atomic
 def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent:
-    """Note that the patient can decide again: a consent given by somebody else must now be confirmed."""
+    """Record that the patient can decide again, so that a consent given by another person needs confirmation.
+
+    Raises ValidationError if the day is in the future or before the consent, or the patient gave the consent.
+    """
     patient = held(patient)
     require(patient, *OPEN_STATES, step=_("regain capacity"))
     not_in_the_future(regained_on, patient.trial, "regained_on")
     consent = current_consent(patient)
     if consent is None or consent.type == Consent.Type.PATIENT:
         raise ValidationError(_("The consent in force was given by the patient: nothing needs confirming."))
+    # Compared with the day of the consent at the site, which may differ from the UTC day.
     if regained_on < consent.given_at.astimezone(patient.trial.zone).date():
         raise ValidationError({"regained_on": _("This day is before the consent that needs confirming.")})
     consent.capacity_regained_on = regained_on
@@ -56,13 +61,13 @@ def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent
 
 
 def current_consent(patient: Patient) -> Consent | None:
-    """Return the latest consent. Reads the prefetched consents when there are any."""
+    """Return the consent in force: the latest one, or None. One query unless the consents are prefetched."""
     consents = sorted(patient.consents.all(), key=lambda consent: (consent.given_at, consent.pk))
     return consents[-1] if consents else None
 
 
 def reconsent_due_since(patient: Patient) -> date | None:
-    """Return since when the patient's own consent is due, or None."""
+    """Return the day since which the patient's own consent is due, or None. One query."""
     consent = current_consent(patient)
     if consent is None or consent.type == Consent.Type.PATIENT:
         return None

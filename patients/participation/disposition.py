@@ -1,4 +1,4 @@
-"""The end of study: completed, death, withdrawal, lost to follow-up."""
+"""Disposition: the end of study of a patient by completion, death, withdrawal or loss to follow-up."""
 
 from datetime import date
 
@@ -10,14 +10,15 @@ from accounts.models import User
 from patients import signals
 from patients.models import Patient, Record, Visit
 from patients.participation.lifecycle import held, move, require
-from protocol.values.moments import Moment
+from trials.reader import shown_moment
 
 
 @transaction.atomic
 def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -> Patient:
-    """Record that the patient left the study. Data until then are kept, later collection is refused (PRV-03).
+    """Record the end of study of a patient. Data until then are kept, later collection is refused (PRV-03).
 
-    Completing needs the last planned visit to be held or missed with a reason.
+    Raises ValidationError for a day in the future or before inclusion, an unknown reason, completion with planned
+    visits left, a withdrawal without a note, and an end that contradicts the captured date of death (DAT-08).
     """
     patient = held(patient)
     step = _("end the study")
@@ -45,11 +46,11 @@ def _check_day(patient: Patient, on: date) -> None:
 
 
 def _check_death(patient: Patient, on: date, reason: str) -> None:
-    """The end of study agrees with the date of death that a form holds (DAT-08). At most one query."""
+    """Raise ValidationError if the end contradicts the captured date of death (DAT-08). At most one query."""
     died = died_on(patient)
     if died is None:
         return
-    said = _("A form says that the patient died on %(day)s.") % {"day": Moment.from_iso(died).display()}
+    said = _("A form says that the patient died on %(day)s.") % {"day": shown_moment(died)}
     if reason != Patient.EndReason.DEATH:
         raise ValidationError({"reason": said})
     if died != on.isoformat():
@@ -57,7 +58,7 @@ def _check_death(patient: Patient, on: date, reason: str) -> None:
 
 
 def died_on(patient: Patient) -> str | None:
-    """Return the date of death that a form holds, None when there is none. At most one query."""
+    """Return the captured date of death as stored (ISO text), None if there is none. At most one query."""
     path = patient.protocol.rules.profile.died_on
     if path is None:
         return None

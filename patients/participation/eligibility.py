@@ -1,4 +1,4 @@
-"""Eligibility: every criterion with the inputs it was judged on, concluded and signed by an investigator."""
+"""Eligibility: every criterion evaluated on its inputs, concluded and signed by an investigator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ Conclusion = EligibilityDecision.Conclusion
 
 @dataclass(frozen=True)
 class CriterionFinding:
-    """One criterion as a person reads it."""
+    """The result of one criterion with its text, inputs and missing inputs (`needs`) in the reader's language."""
 
     result: CriterionResult
     text: str
@@ -43,22 +43,22 @@ class CriterionFinding:
 
     @property
     def kind_words(self) -> str:
-        """Return inclusion or exclusion in words."""
+        """Return “Inclusion” or “Exclusion” in the reader's language."""
         return _("Inclusion") if self.result.criterion.kind == "inclusion" else _("Exclusion")
 
     @property
     def waits(self) -> bool:
-        """Tell whether the protocol lets the criterion be decided later."""
+        """Return True if the criterion does not allow inclusion yet but may be decided after it (deferred)."""
         return self.result.criterion.is_deferred and self.result.allows is not True
 
     @property
     def forbids(self) -> bool:
-        """Tell whether the patient cannot be included because of this criterion."""
+        """Return True if this criterion prevents inclusion. An undetermined criterion prevents it too."""
         return self.result.allows is not True and not self.result.criterion.is_deferred
 
     @property
     def words(self) -> str:
-        """Return the result in words: what it means for the patient, not only true or false."""
+        """Return the result in words: met or not met, for an exclusion criterion absent or present."""
         if self.result.allows is None:
             return _("Undetermined")
         if self.result.criterion.kind == "inclusion":
@@ -67,13 +67,13 @@ class CriterionFinding:
 
     @property
     def css(self) -> str:
-        """Return the class of the tag: shape and word say it first, colour second."""
+        """Return the CSS class of the tag that shows the result."""
         if self.result.allows is None:
             return "tone-draft"
         return "tone-done" if self.result.allows else ("tone-draft" if self.waits else "tone-late")
 
     def as_stored(self) -> dict[str, Any]:
-        """Return what the decision keeps of this criterion."""
+        """Return the result as JSON, as the decision stores it."""
         return {
             "id": self.id,
             "kind": self.result.criterion.kind,
@@ -86,7 +86,7 @@ class CriterionFinding:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All criteria at one moment, and the group the patient belongs to."""
+    """The results of all criteria, and the patient's group with the inputs it still needs."""
 
     findings: list[CriterionFinding]
     group: str
@@ -95,12 +95,12 @@ class Evaluation:
 
     @property
     def obstacles(self) -> list[CriterionFinding]:
-        """Return the criteria that stand in the way."""
+        """Return the criteria that prevent inclusion."""
         return [finding for finding in self.findings if finding.forbids]
 
     @property
     def summary(self) -> str:
-        """Return how many criteria allow the inclusion."""
+        """Return as text how many of all criteria allow inclusion."""
         allowing = sum(finding.result.allows is True for finding in self.findings)
         return _("%(allowing)d of %(all)d criteria allow inclusion") % {
             "allowing": allowing,
@@ -109,14 +109,14 @@ class Evaluation:
 
 
 def plain(value: Any) -> Any:
-    """Return a captured or derived value as JSON."""
+    """Return a captured or derived value as JSON: a date or time as ISO text."""
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def evaluate(patient: Patient, *, inclusion_on: date | None = None) -> Evaluation:
-    """Judge every criterion on the complete records, as if the patient were included on `inclusion_on` (or today).
+    """Evaluate every criterion on the complete records, as if the patient were included on `inclusion_on`.
 
-    Costs two queries: records and consents.
+    The default is today at the site. For an included patient the day of inclusion counts. Two queries.
     """
     rules = patient.protocol.rules
     day = patient.enrolled_on or inclusion_on or patient.trial.today
@@ -155,7 +155,7 @@ def _finding(patient: Patient, result: CriterionResult, day: date) -> CriterionF
 
 
 def decisions(patient: Patient) -> list[EligibilityDecision]:
-    """Return the decisions, newest first, each with its `signature`."""
+    """Return the decisions, newest first, each with its `signature` (None if unsigned). Two queries."""
     rows = list(patient.eligibility_decisions.select_related("decided_by").order_by("-decided_at", "-pk"))
     signed = {
         signature.target_id: signature
@@ -174,10 +174,11 @@ def sign_eligibility(
 ) -> EligibilityDecision:
     """Store the investigator's conclusion with every criterion and its inputs, and sign it.
 
-    Criteria that count days from inclusion are judged for `inclusion_on`, the day on which the patient is to be
-    included; inclusion on another day judges them again.
-    Concluding “eligible” needs a consent and no criterion in the way. Raises ValidationError beside the field.
-    Sends `eligibility_signed` inside the transaction: a randomised trial allocates now.
+    Criteria that count days from inclusion are evaluated for `inclusion_on`, the intended day of inclusion;
+    inclusion on another day evaluates them again. The conclusion “eligible” sends `eligibility_signed` inside the
+    transaction: a randomised trial allocates then.
+    Raises ValidationError by field: unknown conclusion, a day before screening, wrong password; for “eligible” also
+    without a consent, with a criterion that prevents inclusion, or without a group that the protocol requires.
     """
     patient = held(patient)
     require(patient, Patient.State.SCREENING, step=_("be judged for eligibility"))
@@ -185,6 +186,7 @@ def sign_eligibility(
         raise ValidationError({"conclusion": _("Choose eligible or not eligible.")})
     if inclusion_on < patient.screened_on:
         raise ValidationError({"inclusion_on": _("The inclusion cannot be before the screening.")})
+    # Evaluated under the lock: the records may have changed since the page was shown.
     evaluation = evaluate(patient, inclusion_on=inclusion_on)
     if conclusion == Conclusion.ELIGIBLE:
         _refuse_unless_eligible(patient, evaluation)
@@ -233,7 +235,7 @@ def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:
 
 
 def decision_in_force(patient: Patient) -> EligibilityDecision | None:
-    """Return the latest decision if its signature still holds."""
+    """Return the latest decision if its signature is valid, else None. At most two queries."""
     decision = patient.eligibility_decisions.order_by("-decided_at", "-pk").first()
     if decision is None:
         return None

@@ -1,4 +1,4 @@
-"""What is known about a patient for the protocol's expressions, and how its names and values read in words."""
+"""The patient's data that eligibility expressions read, and the texts of their names and values."""
 
 from datetime import date, datetime
 from typing import Any
@@ -8,13 +8,13 @@ from django.utils.translation import gettext as _
 from patients.models import Consent, Patient, Record
 from patients.participation.consent import current_consent
 from protocol.document.document import Protocol
-from protocol.values.moments import Moment
 from protocol.values.parsing import display
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_moment
 
 
 def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
     """Return by form the values of the latest complete record. One query."""
+    # The rows are in ascending order: of two records of a form, `dict` keeps the later one.
     rows = (
         Record.objects.filter(patient=patient, state=Record.State.COMPLETE)
         .order_by("visit__position", "visit__number", "repeat", "pk")
@@ -26,9 +26,9 @@ def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
 def subject_of(
     patient: Patient, *, inclusion_on: date | None = None, consent: Consent | None = None
 ) -> dict[str, Any]:
-    """Return `subject.…`: what every trial knows about a patient. Unknown names are absent.
+    """Return the values of `subject.…` in expressions: consent, screening, inclusion, first infusion, group.
 
-    Reads the consent in force unless it is given: one query.
+    Unknown values are absent. One query for the consent in force unless `consent` is given.
     """
     consent = consent or current_consent(patient)
     known = {
@@ -43,7 +43,7 @@ def subject_of(
 
 
 def input_words(rules: Protocol, name: str) -> str:
-    """Return what an input is called: the item's label, or the subject's fact."""
+    """Return the label of an input: that of the item, or of the value of the subject."""
     form, _dot, item = name.partition(".")
     if form == "subject":
         return subject_words().get(item, item)
@@ -51,7 +51,7 @@ def input_words(rules: Protocol, name: str) -> str:
 
 
 def subject_words() -> dict[str, str]:
-    """Return the facts of a subject in words."""
+    """Return the labels of the values of `subject.…` in the reader's language."""
     return {
         "consent_at": _("Consent given on"),
         "consent_type": _("Consent given by"),
@@ -63,7 +63,7 @@ def subject_words() -> dict[str, str]:
 
 
 def value_words(rules: Protocol, name: str, value: Any) -> str:
-    """Return an input's value as a person reads it, empty when there is none."""
+    """Return an input's value as text in the reader's language, empty if there is none."""
     if value is None:
         return ""
     language = reader_language()
@@ -76,7 +76,7 @@ def _subject_value(name: str, value: Any, language: str) -> str:
     if name == "consent_type":
         return str(Consent.Type(value).label)
     if isinstance(value, date) and not isinstance(value, datetime):
-        return Moment.from_date(value).display(language)
+        return shown_day(value)
     if name == "consent_at":
-        return Moment.from_iso(str(value)).display(language)
+        return shown_moment(str(value))
     return str(value)

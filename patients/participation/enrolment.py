@@ -1,4 +1,4 @@
-"""Inclusion: only when consent precedes it and every criterion allows it."""
+"""Inclusion of a patient: after consent and signed eligibility, and if every criterion allows it."""
 
 from datetime import date
 
@@ -18,9 +18,9 @@ from patients.participation.visits import plan_visits
 
 
 def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
-    """Return in sentences what stands in the way of inclusion on a day; empty when nothing does.
+    """Return the messages why the patient cannot be included on a day, empty if there is no obstacle.
 
-    By default that is the day the investigator signed for, else today.
+    By default the day is the one for which the investigator signed, else today at the site.
     """
     found = []
     if patient.state != Patient.State.SCREENING:
@@ -50,9 +50,9 @@ def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
 
 @transaction.atomic
 def enrol(*, patient: Patient, on: date, by: User) -> Patient:
-    """Include the patient on a day and plan the visits; the rooms above plan the infusions.
+    """Include the patient on a day and plan the visits. Dosing plans the infusions on `patient_enrolled`.
 
-    Raises ValidationError with every obstacle, for a day before the consent or the screening, or to come.
+    Raises ValidationError with every obstacle, and for a day before consent or screening, or in the future.
     """
     patient = held(patient)
     step = _("be included")

@@ -1,4 +1,7 @@
-"""The forms of a patient's way through the trial. No clinical input has a default (DAT-01)."""
+"""The forms of a patient's steps: screening, consent, eligibility, inclusion, visits, end of study.
+
+No clinical input has a default (DAT-01).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +19,7 @@ from trials.models import Trial
 
 
 class StepForm(forms.Form):
-    """A form that ends in one verb: what the verb refuses is shown beside the field it names."""
+    """A form for one domain function. A ValidationError of the function is shown beside the field it names."""
 
     required_css_class = "required"
 
@@ -31,7 +34,7 @@ class StepForm(forms.Form):
         self.helper.layout = Layout(*(self.drawn(name) for name in self.fields))
 
     def drawn(self, name: str) -> Field:
-        """Return how a field is drawn: choices as boxes side by side, short answers in short inputs."""
+        """Return the layout of a field: choices as boxes side by side, short answers in narrow inputs."""
         field = self.fields[name]
         if isinstance(field.widget, forms.RadioSelect):
             return Field(name, template="components/segments.html")
@@ -44,7 +47,7 @@ class StepForm(forms.Form):
         """Add the fields that depend on the trial."""
 
     def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
-        """Call the verb; tell whether it was done. A refusal is put beside its field."""
+        """Call the function and keep its `result`. Return False if it raised ValidationError; add its errors."""
         try:
             self.result = verb(**arguments)
         except ValidationError as refusal:
@@ -80,23 +83,23 @@ class ScreeningForm(StepForm):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 
     def identity(self) -> dict[str, str]:
-        """Return what goes to the identity table."""
+        """Return the identifying data, for the identity table."""
         return {
             name: self.cleaned_data[name] for name in ("name", "hospital_number", "birth_date", "contact")
         }
 
 
 class IdentityForm(ScreeningForm):
-    """A correction of the identity, with its reason."""
+    """A correction of identifying data, with its reason."""
 
     reason = forms.CharField(label=_("Reason for the change"), max_length=500)
 
     def add_fields(self, zone: str) -> None:
-        """Identity alone: the day of screening does not change here."""
+        """Add no field: the day of screening is not corrected here."""
 
 
 class ConsentForm(StepForm):
-    """One consent."""
+    """A consent: who gave it, the version of the form, the moment."""
 
     def add_fields(self, zone: str) -> None:
         rules = (self.patient.protocol.rules if self.patient else self.trial.rules).consent
@@ -113,14 +116,14 @@ class ConsentForm(StepForm):
 
 
 class CapacityForm(StepForm):
-    """The patient can decide again."""
+    """The day on which the patient regained the capacity to consent."""
 
     def add_fields(self, zone: str) -> None:
         self.fields["regained_on"] = DayField(label=_("Capacity regained on"), zone=zone)
 
 
 class PasswordForm(StepForm):
-    """A signature: the password is asked on the form itself."""
+    """A form that a person signs: it asks for the password itself (SIG-01), not a separate sign-in page."""
 
     password = forms.CharField(
         label=_("Your password"),
@@ -149,14 +152,14 @@ class EligibilityForm(PasswordForm):
 
 
 class EnrolForm(StepForm):
-    """Inclusion."""
+    """The day of inclusion."""
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Day of inclusion"), zone=zone)
 
 
 class FailForm(StepForm):
-    """Screening ends without inclusion."""
+    """A screen failure, with its day and reason."""
 
     reason = forms.CharField(label=_("Reason"), widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
 
@@ -166,7 +169,7 @@ class FailForm(StepForm):
 
 
 class EndOfStudyForm(StepForm):
-    """End of study."""
+    """The end of study, with its day, reason and note."""
 
     reason = forms.ChoiceField(
         label=_("The study ended by"), choices=Patient.EndReason.choices, widget=forms.RadioSelect
@@ -185,20 +188,20 @@ class EndOfStudyForm(StepForm):
 
 
 class HoldVisitForm(StepForm):
-    """A visit took place."""
+    """The day on which a visit was held."""
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Held on"), zone=zone)
 
 
 class MissVisitForm(StepForm):
-    """A visit did not take place."""
+    """The reason why a visit was missed."""
 
     reason = forms.CharField(label=_("Reason"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class UnscheduledForm(StepForm):
-    """A visit that is not planned."""
+    """An unscheduled visit, with its day and reason."""
 
     reason = forms.CharField(label=_("Reason"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
 
@@ -208,6 +211,6 @@ class UnscheduledForm(StepForm):
 
 
 class QueryTextForm(StepForm):
-    """One entry of a query's thread."""
+    """One message in the thread of a query."""
 
     text = forms.CharField(label=_("Your words"), max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))

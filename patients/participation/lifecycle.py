@@ -1,4 +1,4 @@
-"""Where a patient stands and which steps are open from there (P11-06)."""
+"""The states of a patient and the steps allowed in each; freezes and locks refuse every step (P11-06)."""
 
 from typing import cast
 
@@ -20,12 +20,13 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 
 def held(patient: Patient) -> Patient:
     """Return the patient's row, locked until the transaction ends: one step at a time per patient."""
+    # Only the patient's row (`of`): a lock on the joined trial would make the steps of all patients wait.
     rows = Patient.objects.select_for_update(of=("self",)).select_related("trial", "protocol")
     return cast(Patient, rows.get(pk=patient.pk))
 
 
 def refuse_when_locked(patient: Patient) -> None:
-    """Raise ValidationError when the patient or the trial is locked."""
+    """Raise ValidationError if the patient or the trial is locked."""
     if patient.trial.locked_at:
         raise ValidationError(_("The trial is locked: nothing can be changed any more."))
     if patient.locked_at:
@@ -33,7 +34,7 @@ def refuse_when_locked(patient: Patient) -> None:
 
 
 def refuse_when_closed(patient: Patient) -> None:
-    """Raise ValidationError when the patient or the trial is locked, or frozen: nothing is entered then."""
+    """Raise ValidationError if the patient or the trial is locked or frozen: nothing may be entered then."""
     refuse_when_locked(patient)
     if patient.trial.frozen_at:
         raise ValidationError(_("The trial is frozen: nothing is entered until it is released."))
@@ -44,7 +45,7 @@ def refuse_when_closed(patient: Patient) -> None:
 
 
 def refuse_locked_place(record: Record | None, visit: Visit | None) -> None:
-    """Raise ValidationError when a form or its visit is locked."""
+    """Raise ValidationError if a form or its visit is locked."""
     if record is not None and record.locked_at:
         raise ValidationError(_("This form is locked: nothing can be changed."))
     if visit is not None and visit.locked_at:
@@ -52,7 +53,7 @@ def refuse_locked_place(record: Record | None, visit: Visit | None) -> None:
 
 
 def refuse_closed_place(record: Record | None, visit: Visit | None) -> None:
-    """Raise ValidationError when a form or its visit is locked, or frozen: nothing is entered then."""
+    """Raise ValidationError if a form or its visit is locked or frozen: nothing may be entered then."""
     refuse_locked_place(record, visit)
     if record is not None and record.frozen_at:
         raise ValidationError(_("This form is frozen: nothing is entered until it is released."))
@@ -63,7 +64,10 @@ def refuse_closed_place(record: Record | None, visit: Visit | None) -> None:
 
 
 def require(patient: Patient, *states: str, step: str) -> None:
-    """Raise ValidationError unless the patient is in one of the states; `step` completes "cannot …"."""
+    """Raise ValidationError if the patient is in none of the states, or is locked or frozen.
+
+    step: completes the message “LIE-007 cannot …”.
+    """
     refuse_when_closed(patient)
     if patient.state not in states:
         raise ValidationError(
@@ -73,13 +77,13 @@ def require(patient: Patient, *states: str, step: str) -> None:
 
 
 def move(patient: Patient, to: str, *, step: str) -> None:
-    """Change the state in memory. Raises ValidationError when no such step exists."""
+    """Change the state in memory, without saving. Raises ValidationError for a transition that does not exist."""
     require(patient, *(state for state, targets in TRANSITIONS.items() if to in targets), step=step)
     patient.state = to
 
 
 def next_number(trial: Trial) -> int:
-    """Return the next free patient number; the trial's row is locked so that two screenings never share one."""
+    """Return the next free patient number. The trial's row is locked, so that two screenings never get the same."""
     Trial.objects.select_for_update().get(pk=trial.pk)
     last = Patient.objects.filter(trial=trial).order_by("-number").values_list("number", flat=True).first()
     return (last or 0) + 1

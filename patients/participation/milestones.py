@@ -1,7 +1,7 @@
-"""What happened to patients on their way, told by the rooms above: dosing adds infusions, safety reads them.
+"""Milestones of patients that rooms above provide: dosing adds infusions, safety reads them.
 
-A room registers a provider when it starts (`apps.ready`): a function of patients that answers for all of
-them at once, so that a listing costs one query whatever its length.
+A room registers a provider when it starts (`apps.ready`): a function that returns the milestones of all given
+patients at once, so that a listing costs one query whatever its length.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +13,7 @@ from protocol.values.moments import Moment
 
 @dataclass(frozen=True, slots=True)
 class Milestone:
-    """One thing that happened to one patient: `kind` is infusion; `at` may be a day without a time."""
+    """One event of one patient. `kind` is `infusion`; `at` may be a day without a time."""
 
     patient_id: int
     kind: str
@@ -27,7 +27,7 @@ providers: list[Provider] = []
 
 
 def milestones(patients: Sequence[Patient]) -> dict[int, list[Milestone]]:
-    """Return what happened to each patient, in order of time, by the patient's id. One query per provider."""
+    """Return the milestones by patient key, in order of time. One query per provider."""
     found: dict[int, list[Milestone]] = {patient.pk: [] for patient in patients}
     for provider in providers:
         for milestone in provider(patients):

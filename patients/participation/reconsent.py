@@ -1,4 +1,4 @@
-"""Signing again: an amendment may ask patients who take part for the current version of the consent form."""
+"""Re-consent: an amendment may ask participating patients to sign the current version of the consent form."""
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -7,13 +7,13 @@ from patients.models import Consent, Patient
 
 
 def version_to_sign(patient: Patient, consent: Consent | None) -> str:
-    """Return the version of the form the patient still has to sign, empty when there is none."""
+    """Return the version of the consent form the patient still has to sign, empty if there is none."""
     wanted = patient.reconsent_version
     return "" if not wanted or (consent is not None and consent.version == wanted) else wanted
 
 
 def sentence(patient: Patient, consent: Consent | None) -> str:
-    """Return why nothing is entered until the patient has signed again, empty when nothing stands in the way."""
+    """Return the message that the patient has to sign again before anything is entered, empty if not."""
     version = version_to_sign(patient, consent)
     if not version:
         return ""
@@ -22,7 +22,7 @@ def sentence(patient: Patient, consent: Consent | None) -> str:
 
 
 def refuse_without_reconsent(patient: Patient) -> None:
-    """Raise ValidationError while the patient has to sign again. One query when an amendment asks for it."""
+    """Raise ValidationError while the patient has to sign again. One query if an amendment asked for it."""
     if patient.reconsent_version:
         latest = patient.consents.order_by("-given_at", "-pk").first()
         if words := sentence(patient, latest):

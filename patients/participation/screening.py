@@ -1,4 +1,4 @@
-"""A person is screened: gets a subject code, and either goes on or fails screening with a reason."""
+"""Screening: a person gets a subject code, and later is included or fails screening with a reason."""
 
 from datetime import date
 
@@ -18,7 +18,7 @@ IDENTITY_FIELDS = ("name", "hospital_number", "birth_date", "contact")
 
 
 def not_in_the_future(day: date, trial: Trial, field: str) -> None:
-    """Raise ValidationError on `field` when the day has not come yet at the site."""
+    """Raise ValidationError on `field` if the day is after today at the site."""
     if day > trial.today:
         raise ValidationError({field: _("This day has not come yet. Check the year.")})
 
@@ -27,18 +27,20 @@ def not_in_the_future(day: date, trial: Trial, field: str) -> None:
 def screen(
     *, trial: Trial, screened_on: date, identity: dict[str, str], by: User, save_key: str = ""
 ) -> Patient:
-    """Store a new patient in screening with the visits that are planned from screening.
+    """Store a new patient in screening, with the visits that are planned from screening.
 
-    The same `save_key` twice (a double click) gives the patient that the first one made: a subject code is
-    never given back. The code comes from the protocol's pattern and a running number: it says nothing about the
-    person (PRV-02). Identity goes to its own table (PRV-01). Raises ValidationError when the trial does not recruit,
-    and for a hospital number that is in the trial already, unless that patient failed screening.
+    A repeated `save_key` (a double click) returns the patient that the first call stored: a subject code, once given,
+    stays used. The code is the protocol's pattern with a running number and reveals nothing about the person
+    (PRV-02). Identifying data are stored in their own table (PRV-01). Raises ValidationError if the trial does not
+    recruit, or if a patient with this hospital number is in the trial and did not fail screening.
     """
+    # Locks the trial's row: no other screening takes this number or this hospital number until the commit.
     trial = put_in_force(trial)
     if trial.locked_at or trial.frozen_at or not trial.recruiting or trial.protocol is None:
         raise ValidationError(_("This trial does not recruit at present: nobody can be screened."))
     not_in_the_future(screened_on, trial, "screened_on")
     number = next_number(trial)
+    # Looked up under the lock, so that the second of two clicks finds the patient of the first.
     if save_key and (twin := trial.patients.filter(save_key=save_key).first()):
         return twin
     _refuse_known(trial, identity.get("hospital_number", ""))
@@ -57,7 +59,10 @@ def screen(
 
 
 def _refuse_known(trial: Trial, hospital_number: str, *, but: Patient | None = None) -> None:
-    """One person is in a trial once; who failed screening may be screened again."""
+    """Raise ValidationError if another patient of the trial has this hospital number.
+
+    Patients who failed screening do not count: they may be screened again.
+    """
     if not hospital_number.strip():
         return
     rows = Identity.objects.filter(patient__trial=trial, hospital_number__iexact=hospital_number.strip())
@@ -70,9 +75,10 @@ def _refuse_known(trial: Trial, hospital_number: str, *, but: Patient | None = N
 
 @transaction.atomic
 def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str, by: User) -> None:
-    """Change identifying data. A reason is needed (AUD-04), and a hospital number that nobody else has."""
+    """Correct identifying data. Raises ValidationError without a reason (AUD-04) or for a taken hospital number."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
+    # The same lock as a screening takes: nobody can be screened under this hospital number meanwhile.
     Trial.objects.select_for_update(of=("self",)).get(pk=patient.trial_id)
     _refuse_known(patient.trial, identity.get("hospital_number", ""), but=patient)
     row = Identity.objects.select_for_update().get(patient=patient)
@@ -84,7 +90,7 @@ def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str,
 
 @transaction.atomic
 def fail_screening(*, patient: Patient, on: date, reason: str, by: User) -> Patient:
-    """End screening without inclusion. The reason is kept on the patient."""
+    """Record a screen failure with its day and reason. Raises ValidationError without a reason."""
     patient = held(patient)
     step = _("fail screening")
     require(patient, Patient.State.SCREENING, step=step)

@@ -1,4 +1,4 @@
-"""What a version of the protocol makes of a patient's visits: those to come are planned by it, the others stay."""
+"""The changes to a patient's visits under another protocol version: future visits are replanned, others stay."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BETWEEN = 10
 
 @dataclass(frozen=True, slots=True)
 class VisitChange:
-    """One visit: added, moved to other days, no longer planned, or kept as it is; `plan` by the new version."""
+    """The change to one visit. `plan` is its plan by the new version, None for a visit cancelled or not replanned."""
 
     kind: Literal["added", "moved", "cancelled", "kept"]
     code: str
@@ -26,12 +26,12 @@ class VisitChange:
 
     @property
     def before(self) -> date | None:
-        """The day on which it was planned so far."""
+        """Return the day planned before the change, or None."""
         return self.visit.planned_on if self.visit and self.visit.state != State.CANCELLED else None
 
     @property
     def after(self) -> date | None:
-        """The day on which it is planned now."""
+        """Return the day planned by the new version, or None."""
         return self.plan.planned_on if self.plan else None
 
 
@@ -43,9 +43,10 @@ def visit_changes(
     begun: Collection[int],
     infusions: Mapping[int, date],
 ) -> list[VisitChange]:
-    """Return what becomes of each visit, in the order of the protocol.
+    """Return the change to each scheduled visit, in the order of the protocol.
 
-    begun: visits that have forms. They stay, like those held, missed, frozen or locked.
+    begun: keys of visits that have forms. They are kept, like visits held, missed, frozen or locked.
+    infusions: by number, the days of the infusions given.
     """
     plans = {plan.code: plan for plan in planned_visits(rules, anchors_of(patient, dict(infusions)))}
     present = {visit.code: visit for visit in visits if visit.number == 1 and visit.code != UNSCHEDULED}
@@ -72,7 +73,10 @@ def _change(
 
 
 def _positions(planned: Sequence[str], present: Sequence[Visit]) -> Iterator[tuple[str, int]]:
-    """Where each visit stands: as the new version has it; one that it does not have, after its forerunner."""
+    """Yield the position of each visit: that of the new version, or just after its predecessor if it has none.
+
+    Planned visits are BETWEEN apart, which leaves numbers for the others.
+    """
     places = {code: (number + 1) * BETWEEN for number, code in enumerate(planned)}
     yield from places.items()
     last = 0

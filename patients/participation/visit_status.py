@@ -1,6 +1,6 @@
-"""Where a form and a visit stand: the lifecycle of DESIGN §4, and what is due. One meaning for every page.
+"""The lifecycle stage of forms and visits (DESIGN §4), and which visits are due or overdue, for every page.
 
-Stages are numbers, so that the least advanced of several is their minimum; SQL and Python count the same.
+Stages are numbers, so that the least advanced of several is their minimum, in SQL as in Python.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -24,7 +24,8 @@ OPEN_PATIENTS = (Patient.State.SCREENING, Patient.State.ENROLLED)
 VALID_SIGNATURE = Signature.objects.filter(
     target_type=Record._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
 )
-# The stage of a row of records, without reading the row.
+# The stage of a record as an SQL expression, for queries that count forms without reading them.
+# The most advanced stage comes first: a locked form may be signed and verified as well.
 STAGE = Case(
     When(locked_at__isnull=False, then=Value(LOCKED)),
     When(Exists(VALID_SIGNATURE), then=Value(SIGNED)),
@@ -35,17 +36,17 @@ STAGE = Case(
 )
 
 
-# The version that says which forms a visit has: the one it was held under, else the patient's.
+# The protocol version that defines the forms of a visit: the one it was held under, else the patient's.
 VERSION_OF_VISIT = Coalesce("protocol_id", "patient__protocol_id")
 
 
 def overdue(today: date) -> Q:
-    """Return the visits whose window has passed although nobody said that they were held or missed."""
+    """Return the condition for overdue visits: the window has passed, and they are neither held nor missed."""
     return Q(state=Visit.State.PLANNED, window_to__lt=today, patient__state__in=OPEN_PATIENTS)
 
 
 def due(today: date) -> Q:
-    """Return the planned visits whose window is open today."""
+    """Return the condition for due visits: planned, with a window that is open today."""
     return Q(
         state=Visit.State.PLANNED,
         window_from__lte=today,
@@ -55,21 +56,21 @@ def due(today: date) -> Q:
 
 
 def forms_at(rules: Protocol, code: str) -> tuple[VisitForm, ...]:
-    """Return the forms of a visit by its code; those of an unscheduled visit for any other code."""
+    """Return the forms of a visit by its code; for an unknown code those of an unscheduled visit."""
     planned = next((visit for visit in rules.visits if visit.code == code), None)
     return planned.forms if planned else rules.unscheduled.forms
 
 
 def required_at(rules: Protocol, code: str) -> frozenset[str]:
-    """Return the codes of the forms that a visit must have."""
+    """Return the codes of the required forms of a visit."""
     return frozenset(entry.form for entry in forms_at(rules, code) if entry.when == "required")
 
 
 def visit_stage(required: Collection[str], stages: Mapping[str, int]) -> str:
-    """Return where a visit stands: the least advanced of its required forms and of those begun beside them.
+    """Return the stage of a visit: the least advanced of its required forms and of any other begun form.
 
-    `stages` holds the forms that have a record. A visit that was begun is a draft until every required form
-    is complete, so that work under way never looks like work not begun.
+    `stages` holds the stages of the forms that have a record. A begun visit is a draft until every required form is
+    complete, so that work in progress is never shown as not started.
     """
     if not stages:
         return NOT_STARTED
@@ -79,7 +80,7 @@ def visit_stage(required: Collection[str], stages: Mapping[str, int]) -> str:
 
 
 def first_unfinished(forms: Iterable[VisitForm], stages: Mapping[str, int]) -> str:
-    """Return the form to go to: the first required one that is not complete, else a draft, else the first."""
+    """Return the code of the form to enter next: the first required one not complete, else a draft, else the first."""
     entries = list(forms)
     required = (
         each.form for each in entries if each.when == "required" and stages.get(each.form, DRAFT) < COMPLETE
@@ -91,9 +92,10 @@ def first_unfinished(forms: Iterable[VisitForm], stages: Mapping[str, int]) -> s
 def visit_standing(
     *, state: str, window: tuple[date | None, date | None], begun: str, open_patient: bool, today: date
 ) -> tuple[str, list[str]]:
-    """Return (state, flags) of a visit's glyph; `begun` is what `visit_stage` says of its forms.
+    """Return (state, flags) of a visit's glyph; `begun` is the result of `visit_stage`.
 
-    A held visit with forms left is due, like a visit whose window is open; past the window it is overdue.
+    Due: a held visit with required forms left, or a planned one whose window is open. Overdue: a planned visit
+    whose window has passed.
     """
     if state == Visit.State.MISSED:
         return MISSED, []
@@ -110,7 +112,7 @@ def visit_standing(
 
 
 def nominal_day(rules: Protocol, visit: ProtocolVisit) -> int | None:
-    """Return the study day of a visit if everything happens on the planned day; None before inclusion."""
+    """Return the study day of a visit if everything happens on the planned day; None for a screening visit."""
     if visit.anchor == "screening":
         return None
     if visit.anchor == "inclusion":

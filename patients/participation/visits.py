@@ -1,4 +1,4 @@
-"""Visits: planned from the protocol, held, missed, or unscheduled."""
+"""Visits: planned by the protocol, held, missed, or unscheduled."""
 
 from datetime import date
 
@@ -19,7 +19,7 @@ OPEN_STATES = (Patient.State.SCREENING, Patient.State.ENROLLED)
 
 
 def anchors_of(patient: Patient, infusions: dict[int, date] | None = None) -> dict[str, date]:
-    """Return the days from which visits are counted, as far as they are known."""
+    """Return by anchor (`screening`, `inclusion`, `infusion_1` …) the days from which visits are counted, if known."""
     known = {"screening": patient.screened_on, "inclusion": patient.enrolled_on}
     known["infusion_1"] = patient.first_infusion_on
     known.update({f"infusion_{number}": day for number, day in (infusions or {}).items()})
@@ -28,9 +28,9 @@ def anchors_of(patient: Patient, infusions: dict[int, date] | None = None) -> di
 
 @transaction.atomic
 def plan_visits(*, patient: Patient, by: User, infusions: dict[int, date] | None = None) -> None:
-    """Make or move the visits that the protocol plans; held and missed visits stay as they are.
+    """Add or move the visits that the protocol plans. Visits held, missed, frozen or locked stay as they are.
 
-    The computation is the system's, asked for by `by` (AUD-10). `infusions` gives the days of infusions given.
+    The trail names the system, acting for `by` (AUD-10). infusions: by number, the days of the infusions given.
     """
     rules = patient.protocol.rules
     present = {visit.code: visit for visit in patient.visits.filter(number=1)}
@@ -56,13 +56,17 @@ def plan_visits(*, patient: Patient, by: User, infusions: dict[int, date] | None
 
 
 def replan(patient: Patient, by: User, infusions: dict[int, date] | None = None) -> None:
-    """Plan again after a new anchor became known."""
+    """Plan the visits again after an anchor became known or changed."""
     plan_visits(patient=patient, by=by, infusions=infusions)
 
 
 @transaction.atomic
 def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
-    """Record the day on which a visit took place."""
+    """Record the day on which a visit was held.
+
+    Raises ValidationError for a day in the future or before screening, a visit that is frozen, locked or no longer
+    planned, and a patient who is not in screening or follow-up or has to sign a new consent first.
+    """
     patient = held(visit.patient)
     require(patient, *OPEN_STATES, step=_("be seen"))
     refuse_closed_place(None, visit)
@@ -72,6 +76,7 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
         raise ValidationError({"on": _("This day is before the screening.")})
     if on > patient.trial.today:
         raise ValidationError({"on": _("This day has not come yet. Check the year.")})
+    # The version is fixed now: a later amendment does not change the forms of a held visit.
     visit.state, visit.held_on, visit.missed_reason = Visit.State.HELD, on, ""
     visit.protocol_id = visit.protocol_id or patient.protocol_id
     visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
@@ -86,7 +91,7 @@ def _refuse_cancelled(visit: Visit) -> None:
 
 @transaction.atomic
 def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
-    """Record that a visit did not take place, and why."""
+    """Record that a visit was missed, with the reason. Raises ValidationError without one, or if it has forms."""
     patient = held(visit.patient)
     require(patient, *OPEN_STATES, step=_("miss a visit"))
     refuse_closed_place(None, visit)
@@ -103,7 +108,7 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
 
 @transaction.atomic
 def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
-    """Add a visit that the protocol does not plan; the same day with the same reason again is that visit."""
+    """Add an unscheduled visit and return it; the same day and reason again (a double click) return the same visit."""
     patient = held(patient)
     require(patient, *OPEN_STATES, step=_("have an unscheduled visit"))
     refuse_without_reconsent(patient)

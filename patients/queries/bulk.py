@@ -1,4 +1,4 @@
-"""Many queries in one step: raised with one question, or closed with one sentence. All or nothing, and once."""
+"""Many queries in one step: raised with one question, or closed with one text. A repeated request changes nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,17 @@ State = Query.State
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One item to ask about. The record comes with its patient, trial, visit and protocol."""
+    """One item to raise a query on. The record has its patient, trial, visit and protocol read."""
 
     record: Record
     item: str
 
 
 def ask_obstacles(targets: Sequence[Target]) -> dict[Target, str]:
-    """Return why a query cannot be raised, for those on which it cannot. One query, whatever their number."""
+    """Return the targets on which no query can be raised, each with the message why.
+
+    One database query, whatever the number of targets.
+    """
     rows = Query.objects.filter(
         record__in={target.record.pk for target in targets}, state__in=Query.OPEN_STATES
     )
@@ -51,16 +54,17 @@ def _obstacle(target: Target, asked: set[tuple[int, str]]) -> str:
 def raise_queries(
     *, targets: Iterable[tuple[int, str]], text: str, origin: str, by: User, role: str, batch: str
 ) -> list[Query]:
-    """Ask the same about several items, given as (record, item); what cannot be asked is left out.
+    """Raise a query with the same text on several items, given as (record key, item).
 
-    batch: names the confirmation; confirming it again returns what it raised the first time.
-    Raises ValidationError for no words, no target or more than AT_ONCE.
+    Items on which no query can be raised are left out. batch: identifies the confirmation; a repeated one returns the
+    queries raised the first time. Raises ValidationError for an empty text, no target or more than AT_ONCE.
     """
     words, chosen = worded(text), dict.fromkeys(targets)
     if not chosen:
         raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
     refuse_too_many(len(chosen))
     records = _held({record for record, _item in chosen})
+    # Looked up under the locks, so that the second of two clicks finds the queries of the first.
     if already := list(Query.objects.filter(opened_by=by, batch=batch)):
         return already
     wanted = [Target(records[record], item) for record, item in chosen if record in records]
@@ -84,7 +88,7 @@ def raise_queries(
 
 
 def refuse_too_many(number: int) -> None:
-    """Raise ValidationError for more than are done at once."""
+    """Raise ValidationError for more than AT_ONCE queries."""
     if number > AT_ONCE:
         raise ValidationError(
             _("At most %(most)s at once: narrow the filter, or tick fewer rows.") % {"most": AT_ONCE}
@@ -92,21 +96,22 @@ def refuse_too_many(number: int) -> None:
 
 
 def _held(pks: set[int]) -> dict[int, Record]:
-    """Return the records, their patients' rows locked: two confirmations come one after the other."""
+    """Return the records by key, with the rows of their patients locked: concurrent confirmations wait."""
     patients = Record.objects.filter(pk__in=pks).values("patient_id")
+    # Read for the locks alone; in the order of keys, so that two confirmations do not block each other.
     list(Patient.objects.select_for_update().filter(pk__in=patients).order_by("pk").values_list("pk"))
     rows = Record.objects.filter(pk__in=pks).select_related("patient__trial", "visit", "protocol")
     return {record.pk: record for record in rows}
 
 
 def with_last_message(rows: Iterable[int]) -> dict[int, int]:
-    """Return the number of the last message by query: what a person saw of the thread."""
+    """Return the key of the last message by query key: it tells later whether the thread has changed since."""
     found = QueryMessage.objects.filter(query__in=rows).order_by().values("query_id")
     return dict(found.annotate(last=Max("pk")).values_list("query_id", "last"))
 
 
 def not_closable(query: Query) -> str:
-    """Return why a query is not closed with others, empty when it can be: only an answer settles it."""
+    """Return the message why a query cannot be closed in bulk, empty if it can: only answered ones can."""
     try:
         refuse_when_held(query.record)
     except ValidationError as refused:
@@ -118,10 +123,11 @@ def not_closable(query: Query) -> str:
 
 @transaction.atomic
 def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) -> list[Query]:
-    """Close answered queries with the same words; `seen` gives the last message that was read of each.
+    """Close answered queries with the same text. `seen`: by query key, the last message that the person read.
 
-    What is not answered any more, or was written to since, is left out; what these words of this person have
-    closed already counts as done. Raises ValidationError for no words, no query or more than AT_ONCE.
+    Queries that are no longer answered, or have a newer message, are left out. Returns the closed queries, with those
+    that this person closed with this text before. Raises ValidationError for an empty text, no query or more than
+    AT_ONCE.
     """
     words = worded(text)
     if not seen:

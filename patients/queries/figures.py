@@ -1,4 +1,4 @@
-"""How the queries of a trial stand: open, answered, the oldest, by form, days to an answer. Two statements."""
+"""Figures on the queries of a trial: open, answered, by form, age of the oldest, days to an answer. Two queries."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from audit.trail import history_model
 from patients.models import Query
 from trials.models import Trial
 
-# The median is over the latest answers, so that it tells how the site works now.
+# The median covers the latest answers only, so that it shows the present pace of the site.
 RECENT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class QueryFigures:
-    """The figures above the list; `oldest_days` and `days_to_answer` are None when there is nothing to tell."""
+    """The figures above the list. `oldest_days` is None without an open query, `days_to_answer` before any answer."""
 
     open: int
     answered: int
@@ -30,7 +30,7 @@ class QueryFigures:
 
 
 def query_figures(*, user: User, trial: Trial) -> QueryFigures:
-    """Return the figures of the trial as the person may see it."""
+    """Return the figures over the queries of a trial that the person may see."""
     rows = Query.objects.visible_to(user).filter(patient__trial=trial, state__in=Query.OPEN_STATES).order_by()
     counted = list(
         rows.values_list("record__form", "state").annotate(number=Count("pk"), oldest=Min("opened_at"))
@@ -51,10 +51,11 @@ def query_figures(*, user: User, trial: Trial) -> QueryFigures:
 
 
 def days_to_answer(trial: Trial) -> float | None:
-    """Return the median days from a question to its first answer or closing, over the latest RECENT.
+    """Return the median days from raising a query to its first answer or closing, over the latest RECENT.
 
-    What a check asked and the person confirmed in the same save was never waited for and does not count.
+    A query of a check that was confirmed in the same save was never open and does not count.
     """
+    # Changes only (`~`): a query that was closed in the save that raised it has a single row of type `+`.
     rows = history_model(Query)._default_manager.filter(
         history_trial=trial.pk, history_type="~", state__in=(Query.State.ANSWERED, Query.State.CLOSED)
     )

@@ -20,7 +20,7 @@ from trials.reader import reader_language
 ANY = _("Any")
 YES_NO = [("true", _("Yes")), ("false", _("No"))]
 NOT_CLOSED = "not_closed"
-# Whole days that a query has been open: the first and the last of each step.
+# Age of a query in whole days: first and last day of each class, both included.
 AGES: dict[str, tuple[int, int | None, str | Promise]] = {
     "0-7": (0, 7, _("0–7 days")),
     "8-14": (8, 14, _("8–14 days")),
@@ -30,7 +30,7 @@ AGES: dict[str, tuple[int, int | None, str | Promise]] = {
 
 
 def form_choices(trial: Trial) -> list[tuple[str, str]]:
-    """Return the forms of the protocol with their titles, those in force first, then those of other versions."""
+    """Return the forms of all protocol versions with their titles, those of the version in force first."""
     language = reader_language()
     titles: dict[str, str] = {}
     for rules in trial.all_rules.values():
@@ -40,21 +40,22 @@ def form_choices(trial: Trial) -> list[tuple[str, str]]:
 
 
 def visit_choices(trial: Trial) -> list[tuple[str, str]]:
-    """Return the visits of the protocol, in force and of other versions, and the unscheduled ones."""
+    """Return the visits of all protocol versions, and the unscheduled ones."""
     codes = dict.fromkeys(visit.code for rules in trial.all_rules.values() for visit in rules.visits)
     return [*((code, code) for code in codes), (UNSCHEDULED, UNSCHEDULED)]
 
 
 def of_patient(trial: Trial, typed: str) -> QuerySet[Patient]:
-    """Return the patients of the trial whose code contains what was typed."""
+    """Return the patients of the trial whose code contains the typed text."""
     found: QuerySet[Patient] = Patient.objects.filter(trial=trial, code__icontains=typed)
     return found
 
 
 def waiting_for(access: Access) -> Q:
-    """Return the queries that wait for a role: those who answer have the open ones, those who ask the answers.
+    """Return the condition for queries that wait for the reader's role.
 
-    What a check asked is closed by whoever may close; what a role asked waits for that role, not for one person.
+    Open queries wait for the roles that answer. Answered ones wait for the role that raised them, not for one person;
+    those of checks wait for every role that may close queries.
     """
     if access.may(P.ANSWER_QUERY):
         return Q(state=Query.State.OPEN)
@@ -65,7 +66,7 @@ def waiting_for(access: Access) -> Q:
 
 
 class PatientFilter(django_filters.FilterSet):
-    """Patients by status, group and code."""
+    """Patients by status and code."""
 
     state = django_filters.ChoiceFilter(label=_("Status"), choices=Patient.State.choices, empty_label=ANY)
     code = django_filters.CharFilter(label=_("Patient"), lookup_expr="icontains")
@@ -76,7 +77,7 @@ class PatientFilter(django_filters.FilterSet):
 
 
 class OfTrialFilter(django_filters.FilterSet):
-    """What listings of captured things share: the patient and the form."""
+    """The filters that all listings of captured data share: patient and form."""
 
     patient = django_filters.CharFilter(label=_("Patient"), method="by_patient", max_length=20)
     form_code = django_filters.ChoiceFilter(label=_("Form"), method="by_form", empty_label=ANY)
@@ -92,11 +93,11 @@ class OfTrialFilter(django_filters.FilterSet):
         self.filters["form_code"].extra["choices"] = form_choices(self.trial)
 
     def by_patient(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep patients whose code contains what was typed."""
+        """Keep rows of patients whose code contains the typed text."""
         return rows.filter(patient__in=of_patient(self.trial, value))
 
     def by_form(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep one form."""
+        """Keep rows of one form."""
         return rows.filter(**{self.form_path: value})
 
 
@@ -114,13 +115,13 @@ class RecordFilter(OfTrialFilter):
         self.filters["visit"].extra["choices"] = visit_choices(self.trial)
 
     def with_query(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep forms about which something is asked, or nothing."""
+        """Keep forms with a query that is not closed, or those without."""
         asked = Exists(Query.objects.filter(record=OuterRef("pk"), state__in=Query.OPEN_STATES))
         return rows.filter(asked if value == "true" else ~asked)
 
 
 class QueryFilter(OfTrialFilter):
-    """Queries by whom they wait for, status, age, form, patient and who asked."""
+    """Queries by the role they wait for, status, age, form, patient and origin."""
 
     form_path = "record__form"
     waiting = django_filters.ChoiceFilter(
@@ -145,15 +146,15 @@ class QueryFilter(OfTrialFilter):
         fields: list[str] = []
 
     def waiting_for_me(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep what waits for the reader's role."""
+        """Keep queries that wait for the reader's role."""
         return rows.filter(waiting_for(self.access))
 
     def of_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep one status, or everything that is not closed."""
+        """Keep queries of one status, or all that are not closed."""
         return rows.filter(state__in=Query.OPEN_STATES if value == NOT_CLOSED else [value])
 
     def of_age(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep queries that are not closed and were raised so many whole days ago."""
+        """Keep queries of one age class that are not closed."""
         first, last, _label = AGES[value]
         now = timezone.now()
         rows = rows.filter(state__in=Query.OPEN_STATES, opened_at__lte=now - timedelta(days=first))

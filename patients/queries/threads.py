@@ -1,4 +1,4 @@
-"""Queries: one thread per item. Open, answered, closed, reopened; raised by a check, a monitor or a data manager."""
+"""Queries, one thread per item: raised by a check, a monitor or a data manager; answered, closed, reopened."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -17,27 +17,27 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     State.ANSWERED: frozenset({State.OPEN, State.CLOSED}),
     State.CLOSED: frozenset({State.OPEN}),
 }
-# Who asks in which role; any other role that may ask counts as monitoring.
+# The origin of a query by the role that raises it; any other role counts as a monitor.
 ORIGINS = {"monitor": Origin.MONITOR, "data_manager": Origin.DATA_MANAGER}
 LONGEST = 4000
 
 
 def worded(text: str) -> str:
-    """Return what somebody wants to say without the blanks around it. Raises ValidationError for nothing."""
+    """Return the text of a message without surrounding blanks. Raises ValidationError if nothing is left."""
     if not text.strip():
         raise ValidationError({"text": _("Write what you want to say.")})
     return text.strip()
 
 
 def refuse_when_held(record: Record) -> None:
-    """Raise ValidationError when the trial, the patient, the visit or the form is locked."""
+    """Raise ValidationError if the trial, the patient, the visit or the form is locked."""
     refuse_when_locked(record.patient)
     if record.locked_at or (record.visit is not None and record.visit.locked_at):
         raise ValidationError(_("This form is locked: nothing can be changed."))
 
 
 def refuse_to_ask(record: Record) -> None:
-    """Raise ValidationError when nothing can be asked about a form: locked, or entered in error."""
+    """Raise ValidationError if no query can be raised on a form, because it is locked or entered in error."""
     refuse_when_held(record)
     if record.state == Record.State.STRUCK_OUT:
         raise ValidationError(_("This form was entered in error and struck out."))
@@ -45,14 +45,16 @@ def refuse_to_ask(record: Record) -> None:
 
 @transaction.atomic
 def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, role: str) -> Query:
-    """Ask about one item of a record. Raises ValidationError for an item the form does not have.
+    """Raise a query on one item of a record. The same person's same text again returns the open thread.
 
-    One person's thread is open per item at a time; asking the same again in the same words asks once.
+    Raises ValidationError for an empty text, an item the form does not have, a form that is locked or struck out,
+    and an item that has an open thread already (threads of checks aside).
     """
     refuse_to_ask(record)
     if item not in record.protocol.rules.form(record.form):
         raise ValidationError({"item": _("This form has no such item.")})
     words = worded(text)
+    # One at a time per patient: of two people who ask at once, the second finds the thread of the first.
     held(record.patient)
     thread = _open_thread(record.pk, item)
     if thread is not None:
@@ -74,27 +76,32 @@ def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, 
 
 @transaction.atomic
 def answer_query(*, query: Query, text: str, by: User, role: str) -> Query:
-    """Answer an open query; it waits then for the person who asked."""
+    """Answer an open query, which then waits for the role that raised it. Raises ValidationError, see `_carry_on`."""
     return _carry_on(query, State.ANSWERED, text, by=by, role=role)
 
 
 @transaction.atomic
 def close_query(*, query: Query, text: str, by: User, role: str) -> Query:
-    """Close a query with what settled it."""
+    """Close a query; the text is kept as its reason. Raises ValidationError, see `_carry_on`."""
     return _carry_on(query, State.CLOSED, text, by=by, role=role)
 
 
 @transaction.atomic
 def reopen_query(*, query: Query, text: str, by: User, role: str) -> Query:
-    """Open a query again that was answered or closed without being settled."""
+    """Reopen a query that was answered or closed. Raises ValidationError, see `_carry_on`."""
     return _carry_on(query, State.OPEN, text, by=by, role=role)
 
 
 def _carry_on(query: Query, to: str, text: str, *, by: User, role: str) -> Query:
-    """Move the thread on with what is said; the second of two clicks finds it said and changes nothing."""
+    """Add a message and set the state of the query; the second of two clicks changes nothing.
+
+    Raises ValidationError for an empty text, a locked form, a transition that does not exist, and the reopening of a
+    query while another one is open in its place.
+    """
     words = worded(text)
     query.record.patient = held(query.patient)
     refuse_when_held(query.record)
+    # Read again under the lock: a colleague may have answered or closed the query since the page was shown.
     row: Query = Query.objects.select_for_update().get(pk=query.pk)
     if row.state == to and _said_last(row, words, by):
         return row
@@ -120,7 +127,7 @@ def _refuse_step(row: Query, to: str) -> None:
 
 
 def _taken(row: Query) -> bool:
-    """Tell whether the place of a closed query, one open thread per item or check, is taken by another."""
+    """Return True if another query is open in place of a closed one: on the item, for a check's query by that check."""
     if row.origin != Origin.CHECK:
         return _open_thread(row.record_id, row.item) is not None
     others = Query.objects.filter(record_id=row.record_id, item=row.item, check_id=row.check_id)

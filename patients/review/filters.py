@@ -22,7 +22,7 @@ class UndoneFilter(django_filters.FilterSet):
 
 
 class ToVerifyFilter(django_filters.FilterSet):
-    """Patients by what waits for verification, and by code."""
+    """Patients by whether forms wait for source verification, and by code."""
 
     waits = django_filters.ChoiceFilter(
         label=_("Verification"),

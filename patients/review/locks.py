@@ -1,7 +1,7 @@
 """Freeze, lock and unlock of a form, a visit, a patient or the trial.
 
-A freeze stops entry while queries and marks go on; a lock stops everything. Both also stand in the database:
-`Trail(locks=…)` of each table refuses the write, whatever makes it. Unlocking takes two persons (ACC-08).
+A freeze stops data entry while queries and marks go on; a lock stops every change. Triggers enforce both on every
+write (`Trail(locks=…)` of each model). Unlocking takes two persons (ACC-08).
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,10 @@ COLUMNS = {Kind.FREEZE: "frozen_at", Kind.LOCK: "locked_at"}
 
 @transaction.atomic
 def freeze(*, target: Target, reason: str, by: User) -> DataLock:
-    """Stop entry; queries and marks go on. Raises ValidationError without a reason, or when it is held already."""
+    """Freeze: stop data entry; queries and marks go on.
+
+    Raises ValidationError without a reason, or if the target is frozen or locked already, or lies below a lock.
+    """
     row = _held(target)
     if row.locked_at or row.frozen_at:
         raise ValidationError(_("This is frozen or locked already."))
@@ -34,7 +37,10 @@ def freeze(*, target: Target, reason: str, by: User) -> DataLock:
 
 @transaction.atomic
 def lock(*, target: Record | Visit | Patient, reason: str, by: User) -> DataLock:
-    """Stop every change. Raises ValidationError without a reason, with drafts or with open queries."""
+    """Lock: stop every change.
+
+    Raises ValidationError without a reason, with drafts or open queries, or if the target is locked already.
+    """
     row = _held(target)
     if row.locked_at:
         raise ValidationError(_("This is locked already."))
@@ -46,10 +52,11 @@ def lock(*, target: Record | Visit | Patient, reason: str, by: User) -> DataLock
 def lock_trial(
     *, trial: Trial, reason: str, standing: Mapping[str, int], overridden: Mapping[str, str], by: User
 ) -> DataLock:
-    """Lock the database. `standing` are the points that block it with their numbers
-    (counted by `reports.closing.checklist`).
+    """Lock the trial (database lock).
 
-    Each needs its reason in `overridden`, which is kept with the lock. Raises ValidationError otherwise.
+    standing: by blocking point of the checklist its count (`reports.closing.checklist`). overridden: by point the
+    reason why the trial is locked all the same; both are kept with the lock. Raises ValidationError without a reason
+    for the lock or for a blocking point, or if the trial is locked already.
     """
     row = _held(trial)
     if row.locked_at:
@@ -64,7 +71,7 @@ def lock_trial(
 
 @transaction.atomic
 def release_freeze(*, target: Target, reason: str, by: User) -> DataLock:
-    """Let entry go on. One person is enough: nothing was final."""
+    """Release a freeze. One person is enough. Raises ValidationError without a reason or without a freeze."""
     row = _held(target)
     found = standing(row, Kind.FREEZE)
     if found is None:
@@ -74,7 +81,10 @@ def release_freeze(*, target: Target, reason: str, by: User) -> DataLock:
 
 @transaction.atomic
 def request_unlock(*, target: Target, reason: str, by: User) -> UnlockRequest:
-    """Ask to unlock: somebody else decides."""
+    """Request to unlock; another person decides (ACC-08).
+
+    Raises ValidationError without a reason, without a lock, or while another request is open.
+    """
     row = _held(target)
     found = standing(row, Kind.LOCK)
     if found is None:
@@ -87,7 +97,7 @@ def request_unlock(*, target: Target, reason: str, by: User) -> UnlockRequest:
 
 @transaction.atomic
 def grant_unlock(*, request: UnlockRequest, by: User, answer: str = "") -> DataLock:
-    """Unlock what somebody else asked for (ACC-08)."""
+    """Grant a request and unlock (ACC-08). Raises ValidationError if `by` asked for it, or it is decided already."""
     found = _open_request(request, by)
     row = _held(found.lock.target)
     _decide(found, granted=True, answer=answer, by=by)
@@ -96,19 +106,19 @@ def grant_unlock(*, request: UnlockRequest, by: User, answer: str = "") -> DataL
 
 @transaction.atomic
 def refuse_unlock(*, request: UnlockRequest, answer: str, by: User) -> UnlockRequest:
-    """Refuse to unlock, with the reason."""
+    """Refuse a request to unlock, with the reason. Raises ValidationError like `grant_unlock`."""
     found = _open_request(request, by)
     return _decide(found, granted=False, answer=_given(answer, "answer"), by=by)
 
 
 def standing(target: Target, kind: str) -> DataLock | None:
-    """Return what holds the row itself, or None. One query."""
+    """Return the freeze or lock in force on the row itself, not on a row above it; None without one. One query."""
     level = level_of(target)
     return DataLock.objects.filter(level=level, kind=kind, released_at=None, **{level: target.pk}).first()
 
 
 def level_of(target: Target) -> DataLock.Level:
-    """Return the level of a row."""
+    """Return the lock level of a row by its class."""
     return {Record: Level.RECORD, Visit: Level.VISIT, Patient: Level.PATIENT, Trial: Level.TRIAL}[
         type(target)
     ]
@@ -126,14 +136,16 @@ def patient_of(target: Target) -> Patient | None:
 
 
 def hold_trial(trial: Trial) -> Trial:
-    """Keep everybody who writes in the trial waiting until the transaction ends."""
+    """Return the trial's row, with it and the rows of all its patients locked until the transaction ends."""
+    # Each step of a patient locks the patient's row, so every other write in the trial now waits. Rows are
+    # locked in the order of keys, as wherever several patients are locked, against deadlocks.
     row = Trial.objects.select_for_update(of=("self",)).get(pk=trial.pk)
     list(Patient.objects.select_for_update().filter(trial=row).order_by("pk").values_list("pk"))
     return row
 
 
 def _held(target: Any) -> Any:
-    """Read the row as it is now, with everybody who could be writing below it kept waiting."""
+    """Return the row as it is stored now, locked together with its patient: writes below it wait."""
     patient = patient_of(target)
     if patient is None:
         return hold_trial(target)
@@ -156,7 +168,7 @@ def _set(row: Any, kind: str, reason: str, *, by: User, **more: Any) -> DataLock
 
 
 def _place(row: Any) -> dict[str, Any]:
-    """Return the level and the rows above as the columns of a lock."""
+    """Return the columns of a lock: its level, its target and the rows above."""
     patient = patient_of(row)
     visit = row.visit if isinstance(row, Record) else row if isinstance(row, Visit) else None
     return {
@@ -174,6 +186,7 @@ def _release(found: DataLock, row: Any, *, reason: str, asked_by: User, by: User
     found.release_reason = reason
     column = COLUMNS[Kind(found.kind)]
     with because(reason):
+        # The release first: a trigger refuses to empty the column while its lock is not released.
         found.save(update_fields=["released_at", "released_by", "asked_by", "release_reason"])
         setattr(row, column, None)
         row.save(update_fields=[column])
@@ -181,7 +194,7 @@ def _release(found: DataLock, row: Any, *, reason: str, asked_by: User, by: User
 
 
 def _refuse_below_a_lock(row: Any) -> None:
-    """Nothing changes below a lock, not even a lock: the outer one goes first."""
+    """Raise ValidationError if a row above is locked: nothing below a lock changes, not even another lock."""
     if isinstance(row, Record | Visit):
         refuse_when_locked(row.patient)
     elif isinstance(row, Patient) and row.trial.locked_at:

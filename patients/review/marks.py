@@ -1,6 +1,6 @@
-"""Marks on captured forms: given in bulk, withdrawn with a reason, undone by any later change of what was marked.
+"""Marks on captured forms: set in bulk, withdrawn with a reason, undone by a later change of the marked content.
 
-The two kinds have modules of their own: `patients.review.source_verification` and `patients.review.medical_review`.
+`patients.review.source_verification` and `patients.review.medical_review` use it for the two kinds of marks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import because
+from audit.stored_text import written
 from patients.models import Mark, Patient, Record
 from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
 
@@ -22,7 +23,7 @@ WHOLE = ""
 
 @dataclass(frozen=True, slots=True)
 class SeenVersion:
-    """What a person ticked: a record at the version that was read, and items of it (`WHOLE` for the form)."""
+    """The items a person ticked on one record (`WHOLE` for the whole form), and the version that was read."""
 
     record: int
     version: int
@@ -31,16 +32,17 @@ class SeenVersion:
 
 @transaction.atomic
 def mark(*, patient: Patient, seen: Sequence[SeenVersion], kind: str, by: User, role: str) -> list[Record]:
-    """Mark items of complete forms of one patient; what is marked already stays as it is.
+    """Mark items of complete forms of one patient and return the records. Existing marks are kept.
 
-    Returns the records. Raises ValidationError for nothing ticked, for a form that is locked, not complete or
-    changed since it was read, for an unknown item: then nothing is marked.
+    Raises ValidationError, and marks nothing, if nothing is ticked, a form is locked, not complete or changed since it
+    was read, or an item is unknown.
     """
     if not any(each.items for each in seen):
         raise ValidationError(_("Tick at least one item."))
     patient = held(patient)
     refuse_when_locked(patient)
     records = _read(patient, seen)
+    # Read under the lock: a colleague may have marked some of the items since the page was shown.
     standing = set(of_patient(patient, kind).values_list("record_id", "item"))
     fresh = [
         Mark(
@@ -62,13 +64,16 @@ def mark(*, patient: Patient, seen: Sequence[SeenVersion], kind: str, by: User, 
 
 @transaction.atomic
 def withdraw(*, record: Record, kind: str, reason: str, by: User) -> int:
-    """Take back the marks of one kind on a form, with the reason; tells how many. They stay in the history."""
+    """Withdraw the marks of one kind on a form, with the reason, and return their number. The history keeps them.
+
+    Raises ValidationError without a reason, without a mark, or if the form is locked.
+    """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the mark is withdrawn.")})
     refuse_when_locked(held(record.patient))
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
     refuse_locked_place(row, row.visit)
-    told = {"by": by.full_name, "because": reason.strip(), "old": {}, "new": {}}
+    told = {"by": by.full_name, "because": written(reason.strip()), "old": {}, "new": {}}
     with because(reason.strip()):
         done = (
             Mark.objects.filter(record=row, kind=kind)
@@ -81,12 +86,12 @@ def withdraw(*, record: Record, kind: str, reason: str, by: User) -> int:
 
 
 def of_patient(patient: Patient, kind: str) -> "QuerySet[Mark]":
-    """Return the marks that stand on a patient's forms."""
+    """Return the valid marks of one kind on a patient's forms."""
     return Mark.objects.filter(patient=patient, kind=kind).standing()
 
 
 def _read(patient: Patient, seen: Sequence[SeenVersion]) -> Mapping[int, Record]:
-    """Read and lock the records. Raises ValidationError for one that cannot be marked as it was seen."""
+    """Return the records by key, locked. Raises ValidationError for one that cannot be marked as it was seen."""
     rows = Record.objects.select_for_update(of=("self",)).select_related("visit", "protocol")
     records = {row.pk: row for row in rows.filter(patient=patient, pk__in=[each.record for each in seen])}
     for each in seen:

@@ -11,16 +11,16 @@ KIND = Mark.Kind.REVIEW
 
 
 def review(*, patient: Patient, seen: Sequence[SeenVersion], by: User, role: str) -> int:
-    """Mark complete forms as medically reviewed; tells how many."""
+    """Mark complete forms as medically reviewed and return their number. Raises ValidationError like `marks.mark`."""
     return len(marks.mark(patient=patient, seen=seen, kind=KIND, by=by, role=role))
 
 
 def withdraw(*, record: Record, reason: str, by: User) -> int:
-    """Take the review of a form back, with the reason."""
+    """Withdraw the medical review of a form, with the reason. Raises ValidationError like `marks.withdraw`."""
     return marks.withdraw(record=record, kind=KIND, reason=reason, by=by)
 
 
 def reviews(patient: Patient) -> Mapping[int, Mark]:
-    """Return by record the review that stands. One query."""
+    """Return the valid medical review by record key. One query."""
     rows = Mark.objects.filter(patient=patient, kind=KIND).standing().select_related("by")
     return {mark.record_id: mark for mark in rows}

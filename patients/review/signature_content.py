@@ -1,4 +1,4 @@
-"""What an investigator sees before signing: content, changes since the last signature, open queries (SIG-04)."""
+"""The signing forms, with what an investigator reads first: content, changes since signature, queries (SIG-04)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.models import Meaning
+from patients.casebook.form_content import ReadSection, form_title
 from patients.casebook.form_versions import record_sections
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
-from patients.casebook.read_form import ReadSection, form_title
 from patients.models import Query, Record
 from patients.participation.forms import PasswordForm
-from patients.review.mark_blocks import where
+from patients.review.review_page import where
 from patients.review.signatures import ChangesSinceSignature, changes_since_signature
 
 LOGS = "logs"
@@ -25,7 +25,7 @@ LOGS = "logs"
 
 @dataclass(frozen=True, slots=True)
 class FormToSign:
-    """One form: its content, its changes since the last signature (None when it was never signed), its queries."""
+    """One form: its content, its changes since the last signature (None if never signed), its open queries."""
 
     record: Record
     title: str
@@ -37,13 +37,13 @@ class FormToSign:
 
     @property
     def signed(self) -> bool:
-        """Tell whether a valid signature is on the form."""
+        """Return True if the form has a valid signature."""
         return bool(getattr(self.record, "is_signed", False))
 
 
 @dataclass(frozen=True, slots=True)
 class VisitToSign:
-    """The forms of one visit, or the rows of the logs; `key` names the tick that they were reviewed."""
+    """The forms of one visit, or the rows of the logs; `key` identifies the box “content reviewed”."""
 
     key: str
     title: str
@@ -66,12 +66,12 @@ class VisitToSign:
 
     @property
     def signed(self) -> int:
-        """Return how many forms carry a valid signature."""
+        """Return how many forms have a valid signature."""
         return sum(form.signed for form in self.forms)
 
 
 def visits_to_sign(records: Sequence[Record]) -> list[VisitToSign]:
-    """Return the forms by visit with all that is read before signing. Five queries; reads record.patient.trial."""
+    """Return the forms by visit with all that is shown before signing. Five queries. Reads record.patient.trial."""
     changes, queries = changes_since_signature(records), _open_queries(records)
     readings = readings_of(records[0].patient.trial, records) if records else {}
     found: dict[str, VisitToSign] = {}
@@ -110,9 +110,9 @@ def _open_queries(records: Sequence[Record]) -> dict[int, list[Query]]:
 
 
 class SignForm(PasswordForm):
-    """Which forms, that their content was reviewed, the meaning and the password.
+    """The chosen forms, the visits whose content was reviewed, the meaning and the password.
 
-    A form is named with the version that was read; each visit of a chosen form is ticked as reviewed.
+    A form is identified with the version that was read. The visit of each chosen form must be ticked as reviewed.
     """
 
     meaning = forms.ChoiceField(
@@ -141,7 +141,7 @@ class SignForm(PasswordForm):
         )
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a signature on a visit whose content nobody says to have reviewed (SIG-04)."""
+        """Add an error if a visit with chosen forms is not ticked as reviewed (SIG-04)."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         missing = [
             visit.title for visit in self.signed_visits() if visit.key not in cleaned.get("reviewed", ())
@@ -163,7 +163,7 @@ class SignForm(PasswordForm):
 
 
 class SignWholeForm(SignForm):
-    """A whole visit or casebook: every form in it, as it was read."""
+    """The signature on a whole visit or casebook, with the versions of all its forms as they were read."""
 
     def add_fields(self, zone: str) -> None:
         super().add_fields(zone)
@@ -174,14 +174,14 @@ class SignWholeForm(SignForm):
 
     @property
     def fingerprint(self) -> str:
-        """Return the forms and versions that this page shows."""
+        """Return the forms shown on this page with their versions: `record:version` joined by commas."""
         return ",".join(form.value for visit in self.visits for form in visit.forms)
 
     def signed_visits(self) -> Iterable[VisitToSign]:
         return self.visits
 
     def clean_seen(self) -> dict[int, int]:
-        """Return the versions that were read by form."""
+        """Return the versions that were read by record key. Raises ValidationError for an unreadable field."""
         try:
             pairs = (part.split(":") for part in self.cleaned_data["seen"].split(",") if part)
             return {int(record): int(version) for record, version in pairs}

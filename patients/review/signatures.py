@@ -1,7 +1,7 @@
-"""An investigator signs captured forms, a visit or a casebook: one password for all of it (SIG-01).
+"""The signatures of investigators on captured forms, visits and casebooks: one password for all of it (SIG-01).
 
-A signature on a visit or a casebook also signs each form in it that carries no valid signature. So a later
-change puts back on the list what was changed, with its visit and its casebook, and nothing else (SIG-02).
+A signature on a visit or a casebook also signs each form in it that has no valid signature. A later change of a
+form therefore invalidates the signatures on the form, its visit and its casebook, and no others (SIG-02).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit import signatures
 from audit.models import Signature
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 from audit.trail import history_model
 from patients.models import Patient, Record, Visit
 from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
@@ -25,7 +27,7 @@ Versions = Mapping[int, int]
 
 
 def unsigned(patient: Patient) -> list[Record]:
-    """Return the complete forms that no valid signature covers, with their marks, in the order of the visits."""
+    """Return the complete forms without a valid signature, with their marks, in the order of the visits."""
     return in_force(patient, state=Record.State.COMPLETE, is_signed=False)
 
 
@@ -40,6 +42,7 @@ def in_force(patient: Patient, **only: Any) -> list[Record]:
 
 def _place(record: Record) -> tuple[Any, ...]:
     visit = record.visit
+    # The rows of logs belong to no visit: they come last.
     at = (visit.position, visit.number) if visit else (99_999, 0)
     return (*at, record.form, record.repeat)
 
@@ -48,7 +51,8 @@ def _place(record: Record) -> tuple[Any, ...]:
 def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: User) -> list[Signature]:
     """Sign complete forms with one password: all of them, or none.
 
-    Raises ValidationError for a form that is locked, not complete or changed since, and for a wrong password.
+    Raises ValidationError without a form, for one that is locked, not complete or changed since it was read, and for
+    a wrong password.
     """
     if not records:
         raise ValidationError(_("Choose at least one form."))
@@ -58,6 +62,7 @@ def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: 
         .select_related("protocol", "visit", "patient__trial")
         .filter(pk__in=list(seen))
     )
+    # Checked on the locked rows: a colleague may have changed a form since it was read.
     for row in rows:
         refuse_when_locked(row.patient)
         refuse_locked_place(row, row.visit)
@@ -68,9 +73,10 @@ def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: 
 
 @transaction.atomic
 def sign_visit(*, visit: Visit, seen: Versions, meaning: str, password: str, by: User) -> Signature:
-    """Sign a visit: its day and every form of it. `seen` are the versions of the forms that were read.
+    """Sign a visit: its facts and all its forms. `seen`: by record key, the versions that were read.
 
-    Raises ValidationError for a visit that was not held, with a form that is not complete or was changed since.
+    Raises ValidationError for a visit that was not held or is locked, a form that is not complete or was changed, added
+    or struck out since, and a wrong password.
     """
     patient = held(visit.patient)
     refuse_when_locked(patient)
@@ -84,9 +90,10 @@ def sign_visit(*, visit: Visit, seen: Versions, meaning: str, password: str, by:
 
 @transaction.atomic
 def sign_casebook(*, patient: Patient, seen: Versions, meaning: str, password: str, by: User) -> Signature:
-    """Sign everything that was captured of a patient. `seen` are the versions of the forms that were read.
+    """Sign the whole casebook of a patient. `seen`: by record key, the versions that were read.
 
-    Raises ValidationError when a form is not complete or was changed since.
+    Raises ValidationError for a form that is not complete or was changed, added or struck out since, and a wrong
+    password.
     """
     patient = held(patient)
     refuse_when_locked(patient)
@@ -122,17 +129,17 @@ def _refuse(record: Record, seen: Versions) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ChangesSinceSignature:
-    """One item that changed after a form was signed last: who, why, and the values before and after."""
+    """One item that changed after the last signature on its form: the values before and after, who and why."""
 
     label: str
     old: str
     new: str
     who: str
-    reason: str
+    reason: Text
 
 
 def changes_since_signature(records: Sequence[Record]) -> dict[int, list[ChangesSinceSignature]]:
-    """Return by form what changed since its last signature; a form never signed is not there. Two queries."""
+    """Return by record key the changes since the last signature; a form never signed is absent. Two queries."""
     rows = Signature.objects.filter(
         target_type="patients.record", target_id__in=[record.pk for record in records]
     )
@@ -149,14 +156,14 @@ def changes_since_signature(records: Sequence[Record]) -> dict[int, list[Changes
     return found
 
 
-def _differences(record: Record, old: Any, new: Any, who: str, reason: str) -> list[ChangesSinceSignature]:
+def _differences(record: Record, old: Any, new: Any, who: str, reason: Text) -> list[ChangesSinceSignature]:
     language = reader_language()
     return [
         ChangesSinceSignature(
             label=item.label.in_language(language),
             old=exact(old.get(item.name), item, language, _),
             new=exact(new.get(item.name), item, language, _),
-            who=who,
+            who=actor_words(who),
             reason=reason,
         )
         for item in record.protocol.rules.form(record.form).items

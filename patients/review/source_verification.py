@@ -1,4 +1,4 @@
-"""Source data verification: a monitor compares items with their source, as the protocol plans it (DESIGN §4)."""
+"""Source data verification: a monitor compares the items that the protocol plans with their source (DESIGN §4)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -19,14 +19,16 @@ KIND = Mark.Kind.VERIFICATION
 
 @transaction.atomic
 def verify(*, patient: Patient, seen: Sequence[SeenVersion], by: User, role: str) -> int:
-    """Mark items as compared with their source; tells how many forms are verified by it as the protocol plans.
+    """Mark items as compared with their source and return the number of forms that are now fully verified.
 
-    Blank items that the plan names are marked with the last answered one: a value entered there later is new.
+    Raises ValidationError like `marks.mark`.
     """
     records = marks.mark(patient=patient, seen=seen, kind=KIND, by=by, role=role)
     standing = standing_items(patient)
     versions = {each.record: each.version for each in seen}
     blanks = []
+    # Blank planned items are marked with the last answered one: a value entered there later undoes the mark,
+    # so it is unverified whatever writes it.
     done = [record for record in records if not to_verify(record, standing.get(record.pk, ()))]
     for record in done:
         left = set(planned(record)) - set(standing.get(record.pk, ()))
@@ -41,19 +43,22 @@ def verify(*, patient: Patient, seen: Sequence[SeenVersion], by: User, role: str
 
 @transaction.atomic
 def withdraw(*, record: Record, reason: str, by: User) -> int:
-    """Take the verification of a form back, with the reason."""
+    """Withdraw the verification of a form, with the reason, and return the number of marks.
+
+    Raises ValidationError like `marks.withdraw`.
+    """
     done = marks.withdraw(record=record, kind=KIND, reason=reason, by=by)
     Record.objects.filter(pk=record.pk).exclude(verified_at=None).update(verified_at=None)
     return done
 
 
 def planned(record: Record) -> tuple[str, ...]:
-    """Return the items that the protocol wants compared with the source. Reads record.protocol."""
+    """Return the items that the protocol plans for source verification. Reads record.protocol."""
     return record.protocol.rules.to_verify(record.form)
 
 
 def to_verify(record: Record, standing: Iterable[str]) -> tuple[str, ...]:
-    """Return the planned and answered items that no standing mark covers."""
+    """Return the planned and answered items without a mark; `standing` are the items that have one."""
     marked = set(standing)
     if WHOLE in marked:
         return ()
@@ -61,7 +66,7 @@ def to_verify(record: Record, standing: Iterable[str]) -> tuple[str, ...]:
 
 
 def standing_items(patient: Patient) -> Mapping[int, set[str]]:
-    """Return by record the items that are verified. One query."""
+    """Return the verified items by record key. One query."""
     found: dict[int, set[str]] = {}
     for record, item in marks.of_patient(patient, KIND).values_list("record_id", "item"):
         found.setdefault(record, set()).add(item)
@@ -69,7 +74,7 @@ def standing_items(patient: Patient) -> Mapping[int, set[str]]:
 
 
 def waiting(trial: Trial) -> "QuerySet[Record]":
-    """Return the complete forms that the plan wants verified and nobody has. Costs a query for the versions."""
+    """Return the complete forms that are planned for verification and not verified. One query for the versions."""
     plans = Q(pk__in=())
     for version in versions_of(trial):
         plans |= Q(protocol_id=version.pk, form__in=version.rules.forms_to_verify)
@@ -77,7 +82,7 @@ def waiting(trial: Trial) -> "QuerySet[Record]":
 
 
 def count_of(rows: "QuerySet[Any]") -> Coalesce:
-    """Return for each patient how many of the rows are the patient's, as an annotation."""
+    """Return an annotation for patients: the number of the given rows that belong to each."""
     mine = (
         rows.order_by().filter(patient=OuterRef("pk")).values("patient").annotate(n=Count("pk")).values("n")
     )
@@ -85,5 +90,5 @@ def count_of(rows: "QuerySet[Any]") -> Coalesce:
 
 
 def versions_of(trial: Trial) -> list[ProtocolVersion]:
-    """Return the versions of the protocol under which forms may have been captured. One query."""
+    """Return all protocol versions of a trial. One query."""
     return list(ProtocolVersion.objects.filter(trial=trial).order_by("pk"))

@@ -1,4 +1,4 @@
-"""What waits for a signature: forms never signed or changed since, visits and casebooks whose signature fell."""
+"""Forms that wait for a signature, and visits and casebooks whose signature was invalidated (SIG-02, SIG-03)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.models import Signature
-from patients.casebook.read_form import form_title
+from audit.system_texts import actor_words
+from patients.casebook.form_content import form_title
 from patients.models import Patient, Record, Visit
 from trials.access import Access
 from trials.listing import Column
@@ -19,14 +20,17 @@ OF_RECORD = Signature.objects.filter(target_type="patients.record", target_id=Ou
 
 
 def with_last_signature(rows: "QuerySet[Record]") -> "QuerySet[Record]":
-    """Add of the last signature when it was given, when, by whom and why it fell; nothing for a form never signed."""
+    """Annotate forms with their last signature: when, by whom, and when, by whom and why it was invalidated.
+
+    All are null for a form never signed.
+    """
     last = OF_RECORD.order_by("-signed_at", "-pk")
     names = ("signed_at", "printed_name", "invalidated_at", "invalidated_by", "invalidated_reason")
     return rows.annotate(**{f"last_{name}": Subquery(last.values(name)[:1]) for name in names})
 
 
 class ToSignFilter(django_filters.FilterSet):
-    """Forms to sign by why they wait, by patient and form."""
+    """Forms to sign by reason (never signed, changed since), patient and form."""
 
     why = django_filters.ChoiceFilter(
         label=gettext_lazy("Why"),
@@ -47,7 +51,7 @@ class ToSignFilter(django_filters.FilterSet):
         fields = ["why", "patient", "form_code"]
 
     def because(self, rows: "QuerySet[Record]", name: str, value: str) -> "QuerySet[Record]":
-        """Keep forms never signed, or those signed before."""
+        """Keep forms that were never signed, or those signed before."""
         before = Exists(OF_RECORD)
         return rows.filter(before if value == "invalidated" else ~before)
 
@@ -78,7 +82,9 @@ TO_SIGN_COLUMNS = (
     Column(name="signed_by", label=gettext_lazy("By"), value=lambda row: row.last_printed_name or ""),
     Column(name="changed_at", label=gettext_lazy("Changed"), value=lambda row: row.last_invalidated_at),
     Column(
-        name="changed_by", label=gettext_lazy("Changed by"), value=lambda row: row.last_invalidated_by or ""
+        name="changed_by",
+        label=gettext_lazy("Changed by"),
+        value=lambda row: actor_words(row.last_invalidated_by or ""),
     ),
     Column(
         name="reason",
@@ -91,7 +97,7 @@ TO_SIGN_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class InvalidatedSignature:
-    """A visit or a casebook that was signed, and whose signature does not hold any more."""
+    """A visit or a casebook whose last signature was invalidated."""
 
     title: str
     url: str
@@ -99,7 +105,7 @@ class InvalidatedSignature:
 
 
 def invalidated_wholes(access: Access) -> list[InvalidatedSignature]:
-    """Return the visits and casebooks signed before and not now, newest first. Three queries."""
+    """Return the visits and casebooks whose last signature was invalidated, newest first. Three queries."""
     rows = Signature.objects.filter(
         trial_id=access.trial.pk, target_type__in=("patients.visit", "patients.patient")
     )

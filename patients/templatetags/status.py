@@ -1,4 +1,4 @@
-"""Where a form or a visit stands: one glyph with its own shape, the words beside it for who cannot see it."""
+"""The status glyph of a form or visit: one shape for each state, with its text for screen readers."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
 
-# state: its glyph in status.svg, its tone in stroma.css, its words
+# By state: symbol in status.svg, tone in stroma.css, text.
 STATES: dict[str, tuple[str, str, str | Promise]] = {
     "not_started": ("not_started", "none", _("Not started")),
     "due": ("due", "due", _("Due now")),
@@ -34,10 +34,10 @@ FLAGS = ("overdue", "due", "query")
 
 @register.simple_tag
 def status(state: str, flags: str | Iterable[str] = (), of: str = "", words: bool = False) -> SafeString:
-    """Return the glyph of a state of the lifecycle with its flags (`due`, `overdue`, `query`).
+    """Return the glyph of a lifecycle state with its flags (`due`, `overdue`, `query`).
 
-    of: what stands there (`LIE-007 D28`), said before the state. words: show the words beside the glyph.
-    A form that is not started shows that it is due or overdue instead. Raises KeyError for an unknown state.
+    of: name of the form or visit (`LIE-007 D28`), put before the state in the text. words: show the text beside the
+    glyph. A form that is not started shows `due` or `overdue` instead. Raises KeyError for an unknown state.
     """
     asked = flags.split() if isinstance(flags, str) else flags
     glyphs, text = _drawn(str(state), tuple(flag for flag in FLAGS if flag in asked), get_language() or "")
@@ -51,23 +51,25 @@ def status(state: str, flags: str | Iterable[str] = (), of: str = "", words: boo
 
 @register.simple_tag
 def legend_states(states: str | Iterable[str] = "") -> list[str]:
-    """Return the states a legend explains: those named, or all."""
+    """Return the states that a legend explains: those named, or all."""
     named = states.split() if isinstance(states, str) else list(states)
     return named or list(LEGEND)
 
 
 def words_of(state: str, flags: Iterable[str] = ()) -> str:
-    """Return the state and its flags in words, as the page, the print and the screen reader say them."""
+    """Return the text of a state and its flags, the same on pages, on paper and for screen readers."""
     parts = [str(STATES[state][2]), *(str(STATES[flag][2]).lower() for flag in flags)]
     return ", ".join(parts)
 
 
 @lru_cache(maxsize=512)
 def _drawn(state: str, flags: tuple[str, ...], language: str) -> tuple[SafeString, str]:
+    # `language` is a key of the cache only: the text is in the active language.
     shown = state
     if state == "not_started" and (urgent := [flag for flag in flags if flag != "query"]):
         shown = urgent[0]
         flags = tuple(flag for flag in flags if flag == "query")
+    # Safe HTML: each part is the result of `format_html`.
     corner = [_glyph(flag, low=flag != "query") for flag in flags if flag != "due"]
     return mark_safe("".join([_glyph(shown), *corner])), words_of(shown, flags)  # noqa: S308
 

@@ -1,20 +1,20 @@
-"""Addresses of the patients room."""
+"""Addresses of patients, visits, captured forms, queries, marks, signatures and locks."""
 
 from django.urls import include, path
 
-from patients.views import bulk, patients, protocol, queries, records, signing, steps, threads, visits
+from patients.views import bulk, participation, patients, protocol, queries, records, signing, threads, visits
 
 app_name = "patients"
 urlpatterns = [
     path("patients/", patients.patients, name="listing"),
-    path("patients/screen/", steps.screen, name="screen"),
-    path("patients/<str:code>/identity/", steps.identity, name="identity"),
-    path("patients/<str:code>/consent/", steps.consent, name="consent"),
-    path("patients/<str:code>/consent/capacity/", steps.capacity, name="capacity"),
-    path("patients/<str:code>/eligibility/", steps.decide, name="eligibility"),
-    path("patients/<str:code>/enrol/", steps.enrol, name="enrol"),
-    path("patients/<str:code>/fail/", steps.fail, name="fail"),
-    path("patients/<str:code>/end/", steps.end, name="end"),
+    path("patients/screen/", participation.screen, name="screen"),
+    path("patients/<str:code>/identity/", participation.identity, name="identity"),
+    path("patients/<str:code>/consent/", participation.consent, name="consent"),
+    path("patients/<str:code>/consent/capacity/", participation.capacity, name="capacity"),
+    path("patients/<str:code>/eligibility/", participation.decide, name="eligibility"),
+    path("patients/<str:code>/enrol/", participation.enrol, name="enrol"),
+    path("patients/<str:code>/fail/", participation.fail, name="fail"),
+    path("patients/<str:code>/end/", participation.end, name="end"),
     path("to-sign/", signing.to_sign, name="to-sign"),
     path("patients/<str:code>/sign/", signing.sign, name="sign"),
     path("patients/<str:code>/sign/casebook/", signing.sign_casebook, name="sign-casebook"),

@@ -1,4 +1,4 @@
-"""Asking about many items at once: choose the rows in a listing, see what will be raised, confirm."""
+"""The page that raises queries in bulk: rows chosen in a listing, a preview of the queries, a confirmation."""
 
 import uuid
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from patients.casebook.read_form import form_title
+from patients.casebook.form_content import form_title
 from patients.models import Query, Record
 from patients.participation.forms import StepForm
 from patients.queries import bulk
@@ -30,7 +30,7 @@ Chosen = Sequence[tuple[int, str]]
 
 
 class AskForm(StepForm):
-    """The question; and the item, for rows that are whole forms."""
+    """The text of the queries, and the item if a chosen row is a whole form."""
 
     text = forms.CharField(
         label=gettext_lazy("Your question"), max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3})
@@ -41,7 +41,7 @@ class AskForm(StepForm):
         super().__init__(*args, **kwargs)
 
     def add_fields(self, zone: str) -> None:
-        """Ask for the item only when a chosen row does not name one."""
+        """Add the choice of the item if a chosen row does not name one."""
         if self.items:
             choices = [("", _("Choose")), *self.items]
             self.fields["item"] = forms.ChoiceField(label=gettext_lazy("About which item"), choices=choices)
@@ -50,7 +50,7 @@ class AskForm(StepForm):
 
 @dataclass(frozen=True)
 class AskLine:
-    """One row of the preview: what is asked about, as it stands now; `obstacle` says why it is left out."""
+    """One row of the preview: item and current value; `obstacle` is the message why no query is raised on it."""
 
     target: Target
     item: str
@@ -59,7 +59,7 @@ class AskLine:
 
     @property
     def token(self) -> str:
-        """Return the row as a form carries it."""
+        """Return the row as sent by the page: `record:item`."""
         return f"{self.target.record.pk}:{self.target.item}"
 
     @property
@@ -70,7 +70,10 @@ class AskLine:
 
 @dataclass
 class Preview:
-    """What a question about the chosen rows will raise, and what it leaves out and why."""
+    """The queries to raise on the chosen rows, and the rows left out with their reasons.
+
+    chosen: (record key, item). item: `form.item` for rows that are whole forms.
+    """
 
     records: list[Record]
     chosen: Chosen
@@ -96,17 +99,17 @@ class Preview:
 
     @property
     def raised(self) -> list[AskLine]:
-        """Return what will be raised."""
+        """Return the rows on which a query will be raised."""
         return [line for line in self.lines if not line.obstacle]
 
     @property
     def left_out(self) -> list[AskLine]:
-        """Return what will not, each with the reason."""
+        """Return the rows left out, each with its reason."""
         return [line for line in self.lines if line.obstacle]
 
     @property
     def items(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Return the items to choose from, by form; nothing when every row names its own."""
+        """Return the items to choose from, grouped by form; empty if every row names its own item."""
         named = {pk for pk, item in self.chosen if not item}
         language, found = reader_language(), {}
         for record in self.records:
@@ -129,9 +132,9 @@ def _line(target: Target, obstacle: str) -> AskLine:
 
 
 def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool = False) -> HttpResponse:
-    """Show what a question about the chosen rows raises; raise it when that is confirmed.
+    """Show the queries to raise on the chosen rows; raise them after the confirmation.
 
-    chosen: (record, item), the item empty where it is asked for here. back: the name of the listing's address.
+    chosen: (record key, item), an empty item is asked for on the page. back: URL name of the listing.
     """
     rows = records_of(request).select_related("patient__trial").filter(pk__in={pk for pk, _item in chosen})
     records = list(rows.order_by("patient_id", "pk"))
@@ -174,15 +177,16 @@ def _raised(request: TrialRequest, form: AskForm, preview: Preview) -> bool:
 
 
 def rows_sent(request: TrialRequest) -> Chosen:
-    """Return the rows that were ticked, or that the page carries from step to step."""
+    """Return the rows that were ticked in the listing, or sent again by this page."""
     return items_of((request.POST if request.method == "POST" else request.GET).getlist("row"))
 
 
 @trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
 def ask_about_forms(request: TrialRequest) -> HttpResponse:
-    """Ask about one item of several captured forms."""
+    """Raise queries on one item of several captured forms."""
     if request.method == "POST" or "all" not in request.GET:
         return ask_page(request, rows_sent(request), back="patients:forms")
+    # “All” sends the filter of the listing, not its keys. One row above the limit shows that there are more.
     rows = records_of(request).exclude(state=Record.State.STRUCK_OUT)
     filterset = RecordFilter(request.GET, queryset=rows, access=request.access)
     found = filterset.qs if filterset.is_valid() else rows.none()
@@ -191,5 +195,5 @@ def ask_about_forms(request: TrialRequest) -> HttpResponse:
 
 
 def few(pks: Iterable[int]) -> Chosen:
-    """Return as many rows as are asked about at once."""
+    """Return at most AT_ONCE records as chosen rows without an item."""
     return [(pk, "") for pk in list(pks)[:AT_ONCE]]

@@ -1,7 +1,6 @@
 """The page of a captured form: opened, saved, refused with everything that was typed."""
 
 from dataclasses import replace
-from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
@@ -10,64 +9,39 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from accounts.kept_forms import kept_data
+from patients.casebook import edit_checks
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.navigation import address_of, next_address
-from patients.entry import attachments, conflicts, drafts, not_done, saving
+from patients.entry import conflicts, drafts, not_done, saving
 from patients.entry.entry_guard import entry_obstacle
+from patients.entry.field_panel import FieldPanel
 from patients.entry.logs import log_context, row_address
-from patients.entry.page import REASONS, EntryPage, clock_of
-from patients.entry.version_mapping import mapped_post
+from patients.entry.not_done import Marking
+from patients.entry.opening import kept_here, place_under
+from patients.entry.page import EntryPage, Refused
+from patients.entry.posted import Action, PostedPage, changed_on_its_way, read_page, sent_page
+from patients.entry.version_mapping import mapped_inputs, stored_answers
 from patients.models import Patient, Record
 from protocol.values.parsing import NotOffered, ValueRefused
 from trials.access import TrialRequest, trial_page
-from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_sentence
 
 
-def located(
-    request: TrialRequest, code: str, form: str, visit: str | None, repeat: int
-) -> tuple[Casebook, FormPlace]:
-    """Return the casebook and the place, under the protocol version of the page that was sent; else 404."""
+def opened(request: TrialRequest, code: str) -> Casebook:
+    """Return the casebook of a patient; another trial's is answered with 404."""
     try:
-        casebook = Casebook.opened(user=request.user, trial=request.trial, code=code)
-        version = protocol_of(request, casebook)
-        place = casebook.place(form, visit, repeat, version)
-    except (Patient.DoesNotExist, LookupError) as missing:
+        return Casebook.opened(user=request.user, trial=request.trial, code=code)
+    except Patient.DoesNotExist as missing:
         raise Http404 from missing
-    if request.method == "POST":
-        attachments.receive(request, casebook, place)
-    return casebook, place
 
 
-def protocol_of(request: TrialRequest, casebook: Casebook) -> ProtocolVersion | None:
-    """Return the version a sent page was made from, None for the patient's own."""
-    if request.method != "POST":
-        return None
-    sent = number_of(request, "_protocol", casebook.patient.protocol_id)
-    if sent == casebook.patient.protocol_id:
-        return None
-    version = ProtocolVersion.objects.filter(pk=sent, trial=request.trial).first()
-    if version is None:
-        raise BadRequest(_("The form was changed on its way. Open it again."))
-    return version
-
-
-def number_of(request: TrialRequest, name: str, default: int = 0) -> int:
-    """Return a number that only our page writes, or answer 400."""
-    text = request.POST.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadRequest(_("The form was changed on its way. Open it again."))
-    return int(text)
-
-
-def base_version(page: EntryPage) -> int:
-    """Return the version that a sent page was made from; one that never was is answered with 400."""
-    sent = number_of(page.request, "_version")
-    here = [record.version for record in page.casebook.records if page.place.holds(record)]
-    if sent > max(here, default=0):
-        raise BadRequest(_("The form was changed on its way. Open it again."))
-    return sent
+def located(casebook: Casebook, form: str, visit: str | None, repeat: int) -> FormPlace:
+    """Return the place of a form, under the version that it is entered under now; else 404."""
+    try:
+        return casebook.place(form, visit, repeat)
+    except LookupError as missing:
+        raise Http404 from missing
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
@@ -75,210 +49,231 @@ def form(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Show a form, or save it."""
-    casebook, place = located(request, code, form, visit, repeat)
+    casebook = opened(request, code)
     if request.method == "POST":
-        return save(request, casebook, place)
-    page = opened_page(request, casebook, place)
-    if "HX-Request" in request.headers and page.field:
-        return render(request, "patients/_field_panel.html", {"page": page})
+        return save(request, casebook, sent(request, casebook, form, visit, repeat))
+    page = opened_page(request, casebook, located(casebook, form, visit, repeat))
+    if "HX-Request" in request.headers and page.panel.field:
+        return render(request, "patients/_field_panel.html", {"panel": page.panel})
     return shown(request, page)
 
 
-def opened_page(request: TrialRequest, casebook: Casebook, place: FormPlace) -> EntryPage:
+def sent(
+    request: TrialRequest,
+    casebook: Casebook,
+    form: str,
+    visit: str | None,
+    repeat: int,
+    *,
+    button: bool = True,
+) -> PostedPage:
+    """Return the page that was sent; 404 for a place there is not, 400 for what no page of ours sends."""
+    try:
+        return sent_page(request, casebook, form, visit, repeat, button=button)
+    except LookupError as missing:
+        raise Http404 from missing
+
+
+def save(request: TrialRequest, casebook: Casebook, posted: PostedPage) -> HttpResponse:
+    """Store what was sent; what is refused is shown with everything that was typed."""
+    if not posted.action.saves:
+        return answered(request, casebook, posted, Refused(), 200)
+    try:
+        result = stored(request, posted)
+    except saving.StaleRecord:
+        refuse_future_version(casebook, posted)
+        return beside(request, posted) or conflict(request, posted)
+    if isinstance(result, saving.Saved):
+        return done(request, posted, result)
+    if is_current(casebook, posted):
+        version = version_here(casebook, posted)
+        drafts.keep_draft(place=posted.place, inputs=posted.inputs, base_version=version, by=request.user)
+    return answered(request, casebook, posted, result, 422)
+
+
+def stored(request: TrialRequest, posted: PostedPage) -> saving.Saved | Refused:
+    """Call the verb that the state of the form and the button ask for; return why it is refused."""
+    if posted.unresolved:
+        return Refused(_("Choose one of the two values for each item that differs. Nothing is saved yet."))
+    if posted.refused:
+        return Refused()
+    try:
+        if posted.was_complete:
+            return saving.amend(posted.entry, reason=posted.reason_text, by=request.user)
+        if posted.action == Action.NEXT:
+            return saving.complete(posted.entry, by=request.user)
+        return saving.save_draft(posted.entry, by=request.user)
+    except saving.NotComplete as refused:
+        return Refused(checked=refused.checked, incomplete=True)
+    except saving.ReasonNeeded as refused:
+        return Refused(reason=_("Say why this complete form is changed."), checked=refused.checked)
+    except NotOffered as unknown:
+        raise BadRequest(shown_sentence(unknown)) from unknown
+    except ValueRefused as refused:
+        return Refused(shown_sentence(refused))
+    except ValidationError as refused:
+        return Refused(" ".join(refused.messages))
+
+
+def beside(request: TrialRequest, posted: PostedPage) -> HttpResponse | None:
+    """Store a new row of a log below the one that a colleague began meanwhile: neither is lost."""
+    if posted.place.visit is not None or posted.base_version:
+        return None
+    casebook = opened(request, posted.place.patient.code)
+    number = casebook.following_row(posted.place.form.code)
+    below = replace(posted, place=replace(posted.place, repeat=number))
+    try:
+        result = stored(request, below)
+    except saving.StaleRecord:  # the page was made under another version of the protocol
+        return None
+    if isinstance(result, Refused):
+        return shown(request, page_of(request, casebook, below, result), 422)
+    drafts.discard(place=posted.place, user=request.user)
+    return done(request, below, result)
+
+
+def done(request: TrialRequest, posted: PostedPage, saved: saving.Saved) -> HttpResponse:
+    """Go on to the next form, or back to this one."""
+    place = posted.place
+    if posted.action != Action.NEXT:
+        return redirect(row_address(place, place.repeat) if posted.listed else address_of(place))
+    title = place.form.title.in_language(reader_language())
+    messages.success(request, _("%(form)s is saved.") % {"form": title})
+    if posted.listed:
+        return redirect(row_address(place, saved.casebook.following_row(place.form.code)))
+    return redirect(next_address(saved.casebook, place))
+
+
+def record_here(casebook: Casebook, place: FormPlace) -> Record | None:
+    """Return the record in force; one that was struck out is none."""
+    record = casebook.record(place)
+    return None if record is not None and record.state == Record.State.STRUCK_OUT else record
+
+
+def version_here(casebook: Casebook, posted: PostedPage) -> int:
+    """Return the version of the record in force, 0 for none."""
+    record = record_here(casebook, posted.place)
+    return record.version if record else 0
+
+
+def refuse_future_version(casebook: Casebook, posted: PostedPage) -> None:
+    """Answer 400 for a page that was made from a version that never was."""
+    here = [record.version for record in casebook.records if posted.place.holds(record)]
+    if posted.base_version > max(here, default=0):
+        raise BadRequest(changed_on_its_way())
+
+
+def is_current(casebook: Casebook, posted: PostedPage) -> bool:
+    """Tell whether nobody saved this form since the page was made, but this page itself."""
+    record = record_here(casebook, posted.place)
+    if record is not None and posted.key and record.save_key == posted.key:
+        return True
+    refuse_future_version(casebook, posted)
+    return posted.base_version == version_here(casebook, posted)
+
+
+def answered(
+    request: TrialRequest, casebook: Casebook, posted: PostedPage, refused: Refused, status: int
+) -> HttpResponse:
+    """Show the form as it was sent; never under the version of somebody who saved meanwhile."""
+    marking = marked(casebook, posted)
+    if not is_current(casebook, posted):
+        return conflict(request, posted)
+    page = page_of(request, casebook, marking.posted if marking else posted, refused)
+    return shown(request, replace(page, marking=marking), status)
+
+
+def marked(casebook: Casebook, posted: PostedPage) -> Marking | None:
+    """Return the page with a group marked as not done, or those marks taken back, when the button asks for that."""
+    if posted.action not in (Action.NOT_DONE, Action.UNDO_NOT_DONE):
+        return None
+    read = posted.answers(stored_answers(record_here(casebook, posted.place), posted.place))
+    found = edit_checks.checked(casebook, posted.place, read.values)
+    return not_done.carried_out(posted, read=read, not_asked=found.hidden | found.undecided)
+
+
+def page_of(request: TrialRequest, casebook: Casebook, posted: PostedPage, refused: Refused) -> EntryPage:
+    """Return the page that shows what was sent."""
+    return EntryPage(
+        request.access,
+        casebook,
+        posted.place,
+        may_enter=True,
+        posted=posted,
+        checked=refused.checked,
+        refused=refused,
+        conflict=bool(posted.differs),
+        listed=posted.listed,
+        is_answer=True,
+        asked=request.GET.get("field", ""),
+    )
+
+
+def opened_page(request: TrialRequest, casebook: Casebook, place: FormPlace, *, asked: str = "") -> EntryPage:
     """Return the page as it is opened: stored values, or what this person typed before and did not save.
 
     A row of a log is begun as the next one only: any later number is answered with 404.
     """
     if place.visit is None and place.repeat > casebook.following_row(place.form.code):
         raise Http404
-    record = casebook.record(place)
+    record, in_force = casebook.record(place), record_here(casebook, place)
     may_enter = request.access.may(P.ENTER_DATA)
     closed = entry_obstacle(casebook, place, record) if may_enter else ""
-    page = EntryPage(request, casebook, place, may_enter, closed)
-    if page.record and not page.editable and page.record.protocol_id != place.protocol.pk:
-        page.place = place_under(casebook, place, casebook.version(page.record.protocol_id))
-    if page.editable:
-        page.data, page.restored = typed_before(request, place, record)
-        if page.data is not None:
-            page.data, page.left_out = mapped_post(casebook, place, page.data, clock_of(place))
-        base = page.data.get("_version", "") if page.data is not None else ""
-        page.conflict = page.data is not None and base != str(page.version)
-        if page.data is not None and page.conflict:
-            page.data = conflicts.without_choices(page.data)
-        page.conflict = page.conflict or conflicts.is_resolving(page.data)
-    return page
+    asked = asked or request.GET.get("field", "")
+    if not may_enter or closed:
+        if in_force is not None and in_force.protocol_id != place.protocol.pk:
+            place = place_under(casebook, place, casebook.version(in_force.protocol_id))
+        return EntryPage(request.access, casebook, place, may_enter, closed, asked=asked)
+    kept = kept_here(casebook, place, record, of_session=kept_data(request), user=request.user)
+    if kept is None:
+        return EntryPage(request.access, casebook, place, may_enter, asked=asked)
+    return EntryPage(
+        request.access,
+        casebook,
+        place,
+        may_enter,
+        posted=kept.posted,
+        restored=kept.draft,
+        conflict=kept.conflict,
+        left_out=kept.left_out,
+        asked=asked,
+    )
 
 
-def place_under(casebook: Casebook, place: FormPlace, version: ProtocolVersion) -> FormPlace:
-    """Return the same place, read under another version of the protocol. Raises LookupError where it has none."""
-    return casebook.place(place.form.code, place.visit.key if place.visit else None, place.repeat, version)
-
-
-def typed_before(request: TrialRequest, place: FormPlace, record: Record | None) -> tuple[Any, Any]:
-    """Return what was typed before the session ended, or kept while typing; with the draft it comes from.
-
-    A draft that arrived after its own form had been saved is passed over.
-    """
-    if (kept := kept_data(request)) is not None:
-        return attachments.known(kept, place, was_kept=True), None
-    draft = drafts.draft_of(place=place, user=request.user)
-    if draft is None:
-        return None, None
-    typed = drafts.typed_in(draft)
-    was_saved = record is not None and typed.get("_key") == record.save_key
-    return (None, None) if was_saved else (typed, draft)
-
-
-def shown(request: TrialRequest, page: EntryPage, status: int = 200) -> HttpResponse:
-    """Render the page; what was typed under names that do not exist any more is left out."""
-    try:
-        page.judgement  # noqa: B018  reads what was typed
-    except NotOffered as unknown:
-        if request.method == "POST":
-            raise BadRequest(unknown.sentence(_)) from unknown
-        page = replace(page, data=None, restored=None, conflict=False)
+def shown(
+    request: TrialRequest, page: EntryPage, status: int = 200, *, panel: FieldPanel | None = None
+) -> HttpResponse:
+    """Render the page, checked unless a verb did that already. panel: what stands beside it, if more is said there."""
+    page = with_checks(page)
     if page.listed and page.editable:
-        context = log_context(request, page.casebook, page.place, page)
+        context = log_context(request.access, page.casebook, page.place, page)
         return render(request, "patients/log.html", context, status=status)
-    context = {"page": page, "patient": page.casebook.patient, "form": page.form if page.editable else None}
+    context = {
+        "page": page,
+        "panel": panel or page.panel,
+        "patient": page.casebook.patient,
+        "form": page.form if page.editable else None,
+    }
     return render(request, "patients/form.html", context, status=status)
 
 
-def save(request: TrialRequest, casebook: Casebook, place: FormPlace) -> HttpResponse:
-    """Read what was sent and call the verb; what is refused is shown with everything that was typed."""
-    page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
-    page.conflict, page.listed = conflicts.is_resolving(request.POST), "_listed" in request.POST
-    action = request.POST.get("_action", "draft")
-    try:
-        if not_done.is_marking(action):
-            return answered(request, marked(page, action)[0], 200)
-        if action.startswith("add-"):
-            page.more_rows = action.removeprefix("add-")
-            return answered(request, page, 200)
-        if saved := stored(page, action):
-            return done(request, place, saved, action)
-    except NotOffered as unknown:
-        raise BadRequest(unknown.sentence(_)) from unknown
-    except saving.StaleRecord:
-        base_version(page)
-        return beside(page, action) or conflict(request, place)
-    if is_current(page):
-        drafts.keep_draft(place=place, posted=request.POST, base_version=page.version, by=request.user)
-    return answered(request, page, 422)
+def with_checks(page: EntryPage) -> EntryPage:
+    """Return the page with what the checks say of its answers."""
+    if page.checked is not None or not page.is_checked:
+        return page
+    return replace(page, checked=edit_checks.checked(page.casebook, page.place, page.answers.values))
 
 
-def beside(page: EntryPage, action: str) -> HttpResponse | None:
-    """Store a new row of a log below the one that a colleague began meanwhile: neither is lost."""
-    if page.place.visit is not None or number_of(page.request, "_version"):
-        return None
-    casebook = Casebook.opened(user=page.request.user, trial=page.request.trial, code=page.place.patient.code)
-    number = casebook.following_row(page.place.form.code)
-    fresh = replace(page, casebook=casebook, place=replace(page.place, repeat=number))
-    try:
-        saved = stored(fresh, action)
-    except saving.StaleRecord:  # the page was made under another version of the protocol
-        return None
-    if saved is None:
-        return shown(page.request, fresh, 422)
-    drafts.discard(place=page.place, user=page.request.user)
-    return done(page.request, fresh.place, saved, action)
-
-
-def stored(page: EntryPage, action: str) -> saving.Saved | None:
-    """Store what was typed; when it is refused, say so on the page and return None."""
-    if conflicts.unresolved(page.place.form, page.request.POST):
-        page.refusal = _("Choose one of the two values for each item that differs. Nothing is saved yet.")
-        return None
-    if page.answers.refused:
-        return None
-    try:
-        return verb(page, action)
-    except saving.NotComplete:
-        page.unanswered = page.judgement.unanswered
-    except saving.ReasonNeeded:
-        page.reason_refused = _("Say why this complete form is changed.")
-    except NotOffered:
-        raise
-    except ValueRefused as refused:
-        page.refusal = refused.sentence(_)
-    except ValidationError as refused:
-        page.refusal = " ".join(refused.messages)
-    return None
-
-
-def marked(page: EntryPage, action: str) -> tuple[EntryPage, dict[str, str]]:
-    """Return the page with a group marked as not done, or those marks taken back, and what changes in it."""
-    judgement = page.judgement
-    done = not_done.carried_out(
-        action,
-        form=page.place.form,
-        data=page.request.POST,
-        read=page.answers,
-        not_asked=judgement.hidden | judgement.undecided,
-    )
-    return replace(page, data=done.data, acted=done.group, said_of_group=done.said), done.put
-
-
-def answered(request: TrialRequest, page: EntryPage, status: int) -> HttpResponse:
-    """Show the form as it was sent; never under the version of somebody who saved meanwhile."""
-    return shown(request, page, status) if is_current(page) else conflict(request, page.place)
-
-
-def is_current(page: EntryPage) -> bool:
-    """Tell whether nobody saved this form since the page was made, but this page itself."""
-    by_itself = page.record is not None and page.record.save_key == page.request.POST.get("_key")
-    return by_itself or base_version(page) == page.version
-
-
-def verb(page: EntryPage, action: str) -> saving.Saved:
-    """Call the verb that the state of the form and the button ask for."""
-    request, answers = page.request, page.answers
-    if action not in ("draft", "next"):
-        raise BadRequest(_("The form was changed on its way. Open it again."))
-    arguments: dict[str, Any] = {
-        "place": page.place,
-        "values": answers.values,
-        "confirmed": answers.confirmations,
-        "base_version": number_of(request, "_version"),
-        "key": request.POST.get("_key", "")[:64],
-        "by": request.user,
-    }
-    if request.POST.get("_state") == Record.State.COMPLETE:
-        return saving.amend(**arguments, reason=reason_of(request))
-    return saving.complete(**arguments) if action == "next" else saving.save_draft(**arguments)
-
-
-def reason_of(request: TrialRequest) -> str:
-    """Return the reason for the change in words, empty when it was not given or needs words of its own."""
-    chosen, note = request.POST.get("_reason", ""), request.POST.get("_note", "").strip()[:500]
-    if chosen not in REASONS or (chosen == "other" and not note):
-        return ""
-    return f"{REASONS[chosen]}: {note}" if note else str(REASONS[chosen])
-
-
-def done(request: TrialRequest, place: FormPlace, saved: saving.Saved, action: str) -> HttpResponse:
-    """Go on to the next form, or back to this one."""
-    listed = "_listed" in request.POST
-    if action == "next":
-        title = place.form.title.in_language(reader_language())
-        messages.success(request, _("%(form)s is saved.") % {"form": title})
-        following = saved.casebook.following_row(place.form.code) if listed else 0
-        return redirect(row_address(place, following) if listed else next_address(saved.casebook, place))
-    return redirect(row_address(place, place.repeat) if listed else address_of(place))
-
-
-def conflict(request: TrialRequest, place: FormPlace) -> HttpResponse:
+def conflict(request: TrialRequest, posted: PostedPage) -> HttpResponse:
     """Show both versions of a form that somebody else saved meanwhile, with what was typed kept."""
-    casebook = Casebook.opened(user=request.user, trial=request.trial, code=place.patient.code)
+    casebook, place = opened(request, posted.place.patient.code), posted.place
     record = casebook.record(place)
     version = casebook.version_for(place.form.code, place.visit, record)
     try:
         place = place_under(casebook, place, version)
     except LookupError:  # the version in force has no such form: what was typed is shown as it was asked
         place = place_under(casebook, place, place.protocol)
-    page = EntryPage(request, casebook, place, may_enter=True, conflict=True)
-    page.listed = "_listed" in request.POST
-    fresh = conflicts.without_choices(request.POST)
-    page.data, page.left_out = mapped_post(casebook, place, fresh, clock_of(place))
-    page.closed = entry_obstacle(casebook, place, record)
-    return shown(request, page, 409)
+    inputs, left_out = mapped_inputs(casebook, place, conflicts.without_choices(posted.inputs))
+    page = page_of(request, casebook, read_page(place, inputs), Refused())
+    closed = entry_obstacle(casebook, place, record)
+    return shown(request, replace(page, closed=closed, conflict=True, left_out=left_out), 409)

@@ -1,4 +1,4 @@
-"""A file attached to an item, sent to be saved: never shown inside a page of ours (SEC-13)."""
+"""The download of a file attached to an item; it is never shown inside a page of the application (SEC-13)."""
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -14,7 +14,7 @@ from trials.permissions import Permission as P
 
 @trial_page(see=P.SEE_FILES)
 def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
-    """Send a file. Whoever reads one is recorded: a scan may name the patient (AUD-08)."""
+    """Send a file as a download. Every look is recorded, because a scan may name the patient (AUD-08)."""
     rows = Attachment.objects.visible_to(request.user).filter(
         patient__trial=request.trial, patient__code=code
     )
@@ -30,6 +30,7 @@ def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
     events.record(kind=events.AccessKind.FILE_SEEN, request=request, **told)
     response = HttpResponse(data, content_type=MEDIA_TYPES[row.kind])
     response["Content-Disposition"] = content_disposition_header(True, row.name) or "attachment"
+    # A browser that opens the file all the same runs nothing in it and gives it no access to this origin.
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cross-Origin-Resource-Policy"] = "same-origin"

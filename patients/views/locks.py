@@ -1,4 +1,4 @@
-"""Pages of freezing, locking and unlocking: one page for whatever is held, and the list of all that was."""
+"""Pages to freeze, lock and unlock a form, visit, patient or trial, and the listing of freezes and locks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,7 @@ MODELS: dict[str, Any] = {"record": Record, "visit": Visit, "patient": Patient}
 
 
 def target_of(request: TrialRequest, level: str, key: int) -> Any:
-    """Return the form, visit, patient or trial of an address, or answer 404."""
+    """Return the form, visit, patient or trial of an address. Raises Http404 if the person may not see it."""
     if level == "trial" and key == request.trial.pk:
         return request.trial
     if level not in MODELS:
@@ -47,7 +47,7 @@ def target_of(request: TrialRequest, level: str, key: int) -> Any:
 
 
 def title_of(target: Any) -> str:
-    """Return what is held in words."""
+    """Return the title of a form, visit, patient or trial in the reader's language."""
     language = reader_language()
     match target:
         case Record():
@@ -65,7 +65,7 @@ def title_of(target: Any) -> str:
 
 
 def place_of(target: Any, slug: str) -> str:
-    """Return the address of the page on which the target is read."""
+    """Return the address of the page that shows the target."""
     match target:
         case Record():
             return form_address(target.patient, target.form, target.visit, target.repeat, slug=slug)
@@ -77,13 +77,13 @@ def place_of(target: Any, slug: str) -> str:
 
 
 def lock_address(target: Any, slug: str, name: str = "patients:lock") -> str:
-    """Return the address of the page that freezes and locks the target."""
+    """Return the address of the target's page to freeze and lock."""
     return reverse(name, args=[slug, data_locks.level_of(target).value, target.pk])
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.LOCK)
 def lock(request: TrialRequest, level: str, key: int) -> HttpResponse:
-    """Show what holds a form, visit, patient or the trial; a data manager freezes, locks and lets a freeze go."""
+    """Show the freezes and locks of a form, visit, patient or the trial; freeze, lock, or release a freeze."""
     target = target_of(request, level, key)
     verbs: dict[str, Callable[..., Any]] = {"freeze": data_locks.freeze, "release": data_locks.release_freeze}
     if level != "trial":
@@ -93,13 +93,13 @@ def lock(request: TrialRequest, level: str, key: int) -> HttpResponse:
 
 @trial_page(see=None, change=P.REQUEST_UNLOCK)
 def request_unlock(request: TrialRequest, level: str, key: int) -> HttpResponse:
-    """Ask to unlock."""
+    """Request to unlock."""
     return _carry_out(request, target_of(request, level, key), {"request": data_locks.request_unlock})
 
 
 @trial_page(see=None, change=P.LOCK)
 def decide_unlock(request: TrialRequest, number: int) -> HttpResponse:
-    """Grant or refuse what somebody else asked for."""
+    """Grant or refuse another person's request to unlock."""
     rows = UnlockRequest.objects.filter(lock__trial=request.trial).select_related(
         "lock__trial__protocol", "lock__patient", "lock__visit", "lock__record"
     )
@@ -114,7 +114,7 @@ def decide_unlock(request: TrialRequest, number: int) -> HttpResponse:
 
 
 def _on(row: UnlockRequest, verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the verb on a request, called as the steps on a target are."""
+    """Return a function that decides the request, with the arguments of the functions on a target."""
     return lambda target, reason, by: verb(request=row, answer=reason, by=by)
 
 
@@ -176,7 +176,7 @@ def _page(request: TrialRequest, target: Any, *, action: str = "", refusal: str 
 
 
 class LockFilter(django_filters.FilterSet):
-    """Locks by level, kind, patient, and whether they stand."""
+    """Freezes and locks by level, kind, patient, and whether they are in force."""
 
     level = django_filters.ChoiceFilter(
         label=gettext_lazy("Level"), choices=DataLock.Level.choices, empty_label=gettext_lazy("Any")
@@ -203,7 +203,7 @@ class LockFilter(django_filters.FilterSet):
         fields = ["level", "kind", "patient", "stands"]
 
     def only_standing(self, queryset: Any, name: str, value: str) -> Any:
-        """Keep what stands, what was released, or what somebody asked to unlock."""
+        """Keep locks in force, released ones, or those with an open request to unlock."""
         if value == "asked":
             return queryset.filter(
                 pk__in=UnlockRequest.objects.filter(decided_at=None).values("lock_id"), released_at=None
@@ -246,7 +246,7 @@ LOCK_COLUMNS = (
 
 @trial_page(see=P.SEE_TRIAL)
 def locks(request: TrialRequest) -> HttpResponseBase:
-    """List what was frozen and locked: who, when, why, and who let it go again."""
+    """List the freezes and locks: set by whom, when and why, and released by whom, when and why."""
     rows = DataLock.objects.visible_to(request.user).filter(trial=request.trial)
     rows = rows.select_related(
         "trial", "patient__protocol", "visit__patient__protocol", "record__patient", "record__visit",

@@ -1,17 +1,18 @@
-"""The rows of a log, and striking out a form that was entered in error."""
+"""Pages of a log, and the page that strikes out a form entered in error."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 
+from patients.casebook.form_content import sections
 from patients.casebook.navigation import address_of
 from patients.casebook.range_flags import place_readings
-from patients.casebook.read_form import sections
 from patients.entry import saving
 from patients.entry.logs import log_context
-from patients.views.entry import located, opened_page, shown
+from patients.views.entry import located, opened, opened_page, shown
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language
@@ -20,13 +21,13 @@ from trials.reader import reader_language
 @trial_page(see=P.SEE_TRIAL)
 def logs(request: TrialRequest, code: str, form: str) -> HttpResponse:
     """List the rows of a log; `?row=4` opens a row for entry in the list."""
-    casebook, place = located(request, code, form, None, 1)
+    casebook = opened(request, code)
+    place = located(casebook, form, None, 1)
     asked = request.GET.get("row", "")
     if not (asked.isascii() and asked.isdigit() and 0 < len(asked) < 6):
-        return render(request, "patients/log.html", log_context(request, casebook, place))
-    _casebook, row = located(request, code, form, None, int(asked))
-    page = opened_page(request, casebook, row)
-    page.listed = True
+        return render(request, "patients/log.html", log_context(request.access, casebook, place))
+    row = located(casebook, form, None, int(asked))
+    page = replace(opened_page(request, casebook, row), listed=True)
     return shown(request, page) if page.editable else redirect(address_of(row))
 
 
@@ -34,8 +35,9 @@ def logs(request: TrialRequest, code: str, form: str) -> HttpResponse:
 def strike(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
-    """Mark a form as entered in error, with a reason."""
-    casebook, place = located(request, code, form, visit, repeat)
+    """Strike out a form as entered in error, with a reason."""
+    casebook = opened(request, code)
+    place = located(casebook, form, visit, repeat)
     record = casebook.record(place)
     if record is None:
         raise Http404

@@ -1,4 +1,4 @@
-"""Pages of marks: source verification and medical review in bulk, what was undone, what waits in the trial."""
+"""Pages of source verification and medical review, and the listings of undone marks and forms to verify."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,8 +17,8 @@ from patients.casebook.navigation import form_address
 from patients.models import Mark, Patient, Record
 from patients.review import medical_review, source_verification
 from patients.review.filters import ToVerifyFilter, UndoneFilter
-from patients.review.mark_blocks import Undone, in_words, review_blocks, seen_in, verification_blocks, where
-from patients.views.steps import patient_of
+from patients.review.review_page import Undone, in_words, review_blocks, seen_in, verification_blocks, where
+from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing
 from trials.permissions import Permission as P
@@ -26,7 +26,7 @@ from trials.permissions import Permission as P
 
 @trial_page(see=P.SEE_TRIAL, change=P.VERIFY)
 def verify(request: TrialRequest, code: str) -> HttpResponse:
-    """Show what the plan wants compared with the source, per visit and form; a monitor ticks and marks it."""
+    """Show the items planned for source verification by visit and form; mark the ticked ones."""
     patient = patient_of(request, code)
     blocks = verification_blocks(patient, request.GET.get("visit", ""))
     refused: list[str] = []
@@ -47,7 +47,7 @@ def verify(request: TrialRequest, code: str) -> HttpResponse:
 
 @trial_page(see=P.SEE_TRIAL, change=P.SIGN)
 def review(request: TrialRequest, code: str) -> HttpResponse:
-    """Show the forms without a medical review; an investigator marks those that were read."""
+    """Show the forms without a medical review; mark the ticked ones as reviewed."""
     patient = patient_of(request, code)
     blocks = review_blocks(patient, medical_review.reviews(patient), request.GET.get("visit", ""))
     refused: list[str] = []
@@ -93,7 +93,7 @@ def _page(
 
 
 def _marked(patient: Patient, kind: str) -> list[Record]:
-    """Return the forms that carry marks of a kind, each with `marked` (how many) and its address. One query."""
+    """Return the forms that have marks of a kind, each with `marked` (their number) and a `title`. One query."""
     standing = Q(marks__kind=kind, marks__undone_at=None)
     rows = Record.objects.filter(patient=patient).annotate(marked=Count("marks", filter=standing))
     found = list(rows.filter(marked__gt=0).select_related("visit", "protocol").order_by("pk"))
@@ -106,13 +106,13 @@ def _marked(patient: Patient, kind: str) -> list[Record]:
 
 @trial_page(see=None, change=P.VERIFY)
 def withdraw_verification(request: TrialRequest, code: str) -> HttpResponse:
-    """Take the verification of a form back, with the reason."""
+    """Withdraw the source verification of a form, with the reason."""
     return _withdraw(request, code, source_verification.withdraw, "patients:verify")
 
 
 @trial_page(see=None, change=P.SIGN)
 def withdraw_review(request: TrialRequest, code: str) -> HttpResponse:
-    """Take the medical review of a form back, with the reason."""
+    """Withdraw the medical review of a form, with the reason."""
     return _withdraw(request, code, medical_review.withdraw, "patients:review")
 
 
@@ -177,7 +177,7 @@ UNDONE_COLUMNS = (
 
 @trial_page(see=P.SEE_TRIAL)
 def undone(request: TrialRequest) -> HttpResponseBase:
-    """List the marks that a later change undid, or a person withdrew: when, by whom, why, old and new value."""
+    """List the marks undone by a later change or withdrawn: when, by whom, why, old and new value."""
     rows = Mark.objects.visible_to(request.user).filter(patient__trial=request.trial, undone_at__isnull=False)
     rows = rows.select_related("patient", "record__visit", "record__protocol", "by")
     listing = Listing(
@@ -219,7 +219,7 @@ TO_VERIFY_COLUMNS = (
 
 @trial_page(see=P.SEE_TRIAL)
 def verification(request: TrialRequest) -> HttpResponseBase:
-    """List the patients with how many forms the plan wants verified still."""
+    """List the patients with the numbers of forms to verify, forms verified and marks undone."""
     rows = Patient.objects.visible_to(request.user).filter(trial=request.trial)
     rows = rows.annotate(
         to_verify=source_verification.count_of(source_verification.waiting(request.trial)),

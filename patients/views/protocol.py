@@ -1,4 +1,4 @@
-"""Pages of the protocol: its versions, what an amendment changes, and moving patients to it."""
+"""Pages of the protocol: its versions, the differences between two, and moving patients to another version."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from audit.system_texts import actor_words
 from patients.casebook.item_history import moment_words
 from patients.models import Patient
 from patients.participation.amendment_impact import Impact, on_versions
 from patients.participation.amendments import AT_ONCE, PatientMove, chain_of, move, preview
 from patients.participation.forms import StepForm
 from patients.participation.visits import OPEN_STATES
-from protocol.values.moments import Moment
 from trials.access import TrialRequest, trial_page
 from trials.models import ProtocolVersion
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day
 from trials.version_differences import in_sections
 
 
 @dataclass(frozen=True)
 class VersionLine:
-    """One version with who loaded it and who is on it; `before` is the version it replaces."""
+    """One protocol version with who loaded it and the patients on it; `before` is the version it replaces."""
 
     version: ProtocolVersion
     before: ProtocolVersion | None
@@ -41,18 +41,18 @@ class VersionLine:
 
     @property
     def taking_part(self) -> int:
-        """Return how many of its patients take part still."""
+        """Return how many of its patients are in screening or follow-up."""
         return sum(patient.state in OPEN_STATES for patient in self.patients)
 
     @property
     def summary(self) -> str:
-        """Return what the file says of the amendment."""
+        """Return the summary of the amendment in the protocol file, or an empty text."""
         amendment = self.version.rules.amendment
         return amendment.summary.in_language(reader_language()) if amendment else ""
 
 
 def version_of(request: TrialRequest, name: str) -> ProtocolVersion:
-    """Return a version of this trial by its name, or answer 404."""
+    """Return a version of this trial by its name. Raises Http404."""
     version = next((each for each in chain_of(request.trial) if each.version == name), None)
     if version is None:
         raise Http404
@@ -70,7 +70,7 @@ def versions(request: TrialRequest) -> HttpResponse:
 
 
 def lines(request: TrialRequest) -> list[VersionLine]:
-    """Return every version with what is known about it. Three queries."""
+    """Return a line for every version, newest first. Three queries."""
     chain = chain_of(request.trial)
     today = request.trial.today
     on = on_versions(request.user, chain)
@@ -83,11 +83,11 @@ def lines(request: TrialRequest) -> list[VersionLine]:
         VersionLine(
             version=version,
             before=chain[number - 1] if number else None,
-            effective=Moment.from_date(version.effective_from).display(reader_language()),
+            effective=shown_day(version.effective_from),
             in_force=version is current,
             to_come=version.effective_from > today,
             loaded=moment_words(version.loaded_at, str(request.trial.zone)),
-            loaded_by=loaded.get(version.pk, ""),
+            loaded_by=actor_words(loaded.get(version.pk, "")),
             patients=on[version.pk],
         )
         for number, version in reversed(list(enumerate(chain)))
@@ -96,7 +96,7 @@ def lines(request: TrialRequest) -> list[VersionLine]:
 
 @trial_page(see=P.SEE_TRIAL)
 def compared(request: TrialRequest, old: str, new: str) -> HttpResponse:
-    """Show what one version changes against another, and what it means for the patients."""
+    """Show the differences between two versions and their effect on the patients."""
     before, after = version_of(request, old), version_of(request, new)
     chain = [version.pk for version in chain_of(request.trial)]
     if chain.index(before.pk) >= chain.index(after.pk):
@@ -116,7 +116,7 @@ def compared(request: TrialRequest, old: str, new: str) -> HttpResponse:
 
 
 class MoveForm(StepForm):
-    """Why the patients are moved."""
+    """The reason for moving the patients."""
 
     reason = forms.CharField(
         label=_("Reason for the move"),
@@ -128,7 +128,7 @@ class MoveForm(StepForm):
 
 @trial_page(see=P.APPLY_AMENDMENT, change=P.APPLY_AMENDMENT)
 def move_patients(request: TrialRequest, new: str) -> HttpResponse:
-    """Show what the move does to each patient; move those who are ticked."""
+    """Show the effect of the move on each patient; move the ticked ones."""
     to = version_of(request, new)
     sent = request.POST if request.method == "POST" else None
     form = MoveForm(sent, trial=request.trial)
@@ -148,13 +148,16 @@ def move_patients(request: TrialRequest, new: str) -> HttpResponse:
 
 
 def candidates(request: TrialRequest, to: ProtocolVersion) -> list[PatientMove]:
-    """Return what a move would do to each patient of another version who takes part."""
+    """Return the effect of a move on each patient in screening or follow-up who is on another version."""
     rows = Patient.objects.visible_to(request.user).filter(trial=request.trial, state__in=OPEN_STATES)
     return preview(list(rows.exclude(protocol=to.pk).order_by("number")[:AT_ONCE]), to)
 
 
 def seen_of(request: TrialRequest) -> list[Patient]:
-    """Return the patients that were ticked, each on the version that the page showed; 400 for what no page sends."""
+    """Return the ticked patients, each with the version that the page showed. Raises BadRequest for other input.
+
+    The version makes it possible to refuse a patient whom somebody else moved since.
+    """
     seen = {}
     for text in request.POST.getlist("patient"):
         code, _colon, version = text.rpartition(":")
@@ -171,7 +174,7 @@ def seen_of(request: TrialRequest) -> list[Patient]:
 
 
 def moved(request: TrialRequest, form: MoveForm, to: ProtocolVersion, chosen: Sequence[Patient]) -> bool:
-    """Carry the move out, or put the reason beside its field."""
+    """Move the patients. Return False, with the errors on the form, if the move was refused."""
     done = form.carried_out(move, patients=chosen, to=to, reason=form.cleaned_data["reason"], by=request.user)
     if done:
         number = len(form.result)

@@ -1,4 +1,4 @@
-"""The list of queries with the figures above it, and answered ones closed together."""
+"""The listing of queries with its figures, and the page that closes answered queries together."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +23,7 @@ from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing, Selection
 from trials.listing.selection import numbers_of, pairs_of
 from trials.permissions import Permission as P
+from trials.reader import shown_number
 
 COLUMNS = (
     Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code",
@@ -47,14 +48,14 @@ COLUMNS = (
 
 
 def queries_of(request: TrialRequest) -> Any:
-    """Return the queries of this trial with what their words need."""
+    """Return the queries of this trial, with the related rows that their columns need."""
     rows = Query.objects.visible_to(request.user).filter(patient__trial=request.trial)
     return rows.select_related("patient", "record__visit", "record__protocol").defer("record__values")
 
 
 @trial_page(see=P.SEE_TRIAL)
 def queries(request: TrialRequest) -> HttpResponseBase:
-    """List the queries of the trial; who closes them ticks those whose answer settles them."""
+    """List the queries of the trial; roles that close queries can tick answered ones."""
     rows, slug, access = queries_of(request), request.trial.slug, request.access
     selection = Selection(
         url=reverse("patients:queries-close", args=[slug]),
@@ -81,10 +82,10 @@ def queries(request: TrialRequest) -> HttpResponseBase:
 
 
 def figures(request: TrialRequest) -> dict[str, Any]:
-    """Return the figures above the list, each with the list behind it."""
+    """Return the figures above the list as template context, the numbers by form with the titles of the forms."""
     titles = dict(form_choices(request.trial))
     found = query_figures(user=request.user, trial=request.trial)
-    median = "–" if found.days_to_answer is None else f"{found.days_to_answer:.1f}"
+    median = "–" if found.days_to_answer is None else shown_number(f"{found.days_to_answer:.1f}")
     return {
         "figures": found,
         "median": median,
@@ -93,13 +94,13 @@ def figures(request: TrialRequest) -> dict[str, Any]:
 
 
 def with_patients(rows: Sequence[Query]) -> None:
-    """Give each record the patient that its query has read already."""
+    """Set the patient that each query has read on its record, so that it is not read again."""
     for row in rows:
         row.record.patient = row.patient
 
 
 def opened_from_list(row: Query, slug: str, *, answers: bool) -> str:
-    """Return where a row leads: to its field, and into the answer beside it for those who give one."""
+    """Return the address of a query's field; for a role that answers, of the answer box beside it."""
     return field_address(
         row, slug, at=f"answer-{row.pk}" if answers and row.state == Query.State.OPEN else ""
     )
@@ -107,7 +108,7 @@ def opened_from_list(row: Query, slug: str, *, answers: bool) -> str:
 
 @trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
 def close_many(request: TrialRequest) -> HttpResponse:
-    """Show the answers of the chosen queries; one sentence closes them all."""
+    """Show the answers of the chosen queries; close them all with one text."""
     seen, too_many = _seen(request)
     rows = list(
         queries_of(request)
@@ -126,7 +127,7 @@ def close_many(request: TrialRequest) -> HttpResponse:
 
 
 def closed_words(closed: int, chosen: int) -> str:
-    """Return how many were closed, and how many were left."""
+    """Return the message how many queries were closed, and how many were left as they are."""
     told = ngettext("%(number)s query is closed.", "%(number)s queries are closed.", closed) % {
         "number": closed
     }
@@ -142,7 +143,10 @@ def closed_words(closed: int, chosen: int) -> str:
 
 
 def _seen(request: TrialRequest) -> tuple[dict[int, int], bool]:
-    """Return the chosen queries with the last message that was read of each (0 on the way to the page)."""
+    """Return the chosen queries with the last message read of each, and whether more than AT_ONCE were chosen.
+
+    The message is 0 before the page was shown.
+    """
     if request.method == "POST":
         return pairs_of(request.POST.getlist("query")), False
     if "all" not in request.GET:

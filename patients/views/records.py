@@ -1,4 +1,4 @@
-"""The listing of captured forms, from which several are asked about at once."""
+"""The listing of captured forms, from which queries can be raised in bulk."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from patients.casebook.form_content import form_title
 from patients.casebook.navigation import record_address
-from patients.casebook.read_form import form_title
 from patients.models import Record
 from patients.queries.filters import RecordFilter
 from trials.access import TrialRequest, trial_page
@@ -32,13 +32,13 @@ COLUMNS = (
 
 
 def records_of(request: TrialRequest) -> Any:
-    """Return the captured forms of this trial with what their words need."""
+    """Return the captured forms of this trial, with the related rows that their columns need."""
     rows = Record.objects.visible_to(request.user).filter(patient__trial=request.trial)
     return rows.select_related("patient", "visit", "protocol")
 
 
 def can_be_asked_about(record: Record) -> bool:
-    """Tell whether a row can be ticked; what else stands in the way is told on the next page."""
+    """Return True if a row can be ticked. The next page names all other obstacles, such as locks."""
     return record.state != Record.State.STRUCK_OUT
 
 

@@ -1,4 +1,4 @@
-"""Pages on which an investigator signs forms, a visit or a casebook, and the list of what waits for it."""
+"""Pages on which an investigator signs forms, a visit or a casebook, and the listing of forms to sign."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ from patients.models import Patient, Record
 from patients.review import signatures
 from patients.review.signature_content import SignForm, SignWholeForm, visits_to_sign
 from patients.review.unsigned import TO_SIGN_COLUMNS, ToSignFilter, invalidated_wholes, with_last_signature
-from patients.views.steps import casebook_of, patient_of, step
+from patients.views.participation import casebook_of, patient_of, step
 from patients.views.visits import address_of, visit_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing
@@ -55,7 +55,7 @@ def sign(request: TrialRequest, code: str) -> HttpResponse:
 @sensitive_post_parameters("password")
 @trial_page(see=P.SIGN, change=P.SIGN)
 def sign_visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
-    """Show a whole visit and sign it."""
+    """Show all forms of a visit; sign the visit."""
     patient = patient_of(request, code)
     row = visit_of(patient, visit)
     row.patient = patient
@@ -68,7 +68,7 @@ def sign_visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
 @sensitive_post_parameters("password")
 @trial_page(see=P.SIGN, change=P.SIGN)
 def sign_casebook(request: TrialRequest, code: str) -> HttpResponse:
-    """Show all that was captured of a patient and sign it."""
+    """Show the whole casebook of a patient; sign it."""
     patient = patient_of(request, code)
     verb = partial(signatures.sign_casebook, patient=patient)
     title = _("Sign the casebook")
@@ -113,7 +113,7 @@ def _told(form: SignForm) -> dict[str, str]:
 
 @trial_page(see=P.SEE_TRIAL)
 def to_sign(request: TrialRequest) -> HttpResponseBase:
-    """List the complete forms that no valid signature covers, and the visits and casebooks signed before (SIG-02)."""
+    """List the complete forms without a valid signature, and visits and casebooks that lost theirs (SIG-02)."""
     slug, signs = request.trial.slug, request.access.may(P.SIGN)
     rows = Record.objects.visible_to(request.user).filter(patient__trial=request.trial)
     rows = with_last_signature(rows.filter(state=Record.State.COMPLETE).with_marks().filter(is_signed=False))

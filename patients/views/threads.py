@@ -1,5 +1,6 @@
-"""One query's thread: on a page of its own, or beside the field without leaving the form."""
+"""The thread of one query: on its own page, or in the panel beside its field."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import HttpResponse
@@ -9,38 +10,41 @@ from django.urls import reverse
 from patients.casebook.casebook import Casebook
 from patients.casebook.item_history import add_threads
 from patients.casebook.navigation import record_address
-from patients.entry.page import EntryPage
+from patients.entry.field_panel import FieldPanel
 from patients.models import Query, Record
 from patients.participation.forms import QueryTextForm, StepForm
 from patients.queries import threads
 from patients.views.entry import opened_page
-from patients.views.steps import step
+from patients.views.participation import step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 
 
 def query_address(query: Query, slug: str) -> str:
-    """Return the address of the thread."""
+    """Return the address of the query's own page."""
     return reverse("patients:query", args=[slug, query.pk])
 
 
 def field_address(query: Query, slug: str, *, at: str = "") -> str:
-    """Return where the thread stands beside its field; the thread's own page for a form that was struck out."""
+    """Return the address of the query's field, or of the query's own page if the form was struck out.
+
+    at: id of the element to go to, by default the field.
+    """
     if query.record.state == Record.State.STRUCK_OUT:
         return query_address(query, slug)
     return f"{record_address(query.record, slug)}?field={query.item}#{at or query.item}"
 
 
 def item_words(record: Record, item: str) -> str:
-    """Return an item with its form in the reader's language; its name where the form has it no more."""
+    """Return form title and item label in the reader's language; the item's name if the form no longer has it."""
     form, language = record.protocol.rules.form(record.form), reader_language()
     label = form.item(item).label.in_language(language) if item in form else item
     return f"{form.title.in_language(language)} – {label}"
 
 
 def query_of(request: TrialRequest, number: int) -> Query:
-    """Return the query of this trial or answer 404."""
+    """Return a query of this trial. Raises Http404."""
     rows = Query.objects.visible_to(request.user).select_related(
         "patient__trial", "patient__protocol", "record__visit", "record__protocol", "opened_by"
     )
@@ -51,12 +55,12 @@ def query_of(request: TrialRequest, number: int) -> Query:
 
 @trial_page(see=P.SEE_TRIAL)
 def query(request: TrialRequest, number: int) -> HttpResponse:
-    """Show one thread and what can be done with it."""
+    """Show the thread of a query with the actions the role may take."""
     return thread(request, query_of(request, number), lambda form: False)
 
 
 def thread(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
-    """Show the thread with its form; on POST carry out the verb and go back to where it was sent from."""
+    """Render the thread with its form; on POST call `do` and redirect to the field or page that sent it."""
     slug, beside = request.trial.slug, "beside" in request.POST
     add_threads([row], row.patient.protocol.rules.trial.site.time_zone)
     return step(
@@ -88,24 +92,23 @@ def _verb(request: TrialRequest, number: int, verb: Any) -> HttpResponse:
 
 
 def _beside_the_field(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
-    """Answer with the panel alone, so that the form beside it keeps what is typed."""
+    """Return the panel alone, so that the form beside it keeps its unsaved input."""
     form = QueryTextForm(request.POST, trial=request.trial, patient=row.patient)
     done = form.is_valid() and do(form)
-    page = _panel(request, row)
-    page.said_in = row.pk
+    panel = replace(_panel(request, row), said_in=row.pk)
     if not done:
-        page.said = request.POST.get("text", "")[: threads.LONGEST]
-        page.said_refused = " ".join(str(sentence) for each in form.errors.values() for sentence in each)
-    return render(request, "patients/_field_panel.html", {"page": page}, status=200 if done else 422)
+        said = request.POST.get("text", "")[: threads.LONGEST]
+        why = " ".join(str(sentence) for each in form.errors.values() for sentence in each)
+        panel = replace(panel, said=said, said_refused=why)
+    return render(request, "patients/_field_panel.html", {"panel": panel}, status=200 if done else 422)
 
 
-def _panel(request: TrialRequest, row: Query) -> EntryPage:
+def _panel(request: TrialRequest, row: Query) -> FieldPanel:
     record = row.record
     casebook = Casebook.opened(user=request.user, trial=request.trial, code=row.patient.code)
     visit, repeat = (record.visit.key, 1) if record.visit else (None, record.repeat)
-    page = opened_page(request, casebook, casebook.place(record.form, visit, repeat, record.protocol))
-    page.asked = row.item
-    return page
+    place = casebook.place(record.form, visit, repeat, record.protocol)
+    return opened_page(request, casebook, place, asked=row.item).panel
 
 
 @trial_page(see=P.ANSWER_QUERY, change=P.ANSWER_QUERY)
@@ -122,5 +125,5 @@ def close(request: TrialRequest, number: int) -> HttpResponse:
 
 @trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
 def reopen(request: TrialRequest, number: int) -> HttpResponse:
-    """Open a query again."""
+    """Reopen a query."""
     return _verb(request, number, threads.reopen_query)

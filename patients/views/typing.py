@@ -2,27 +2,27 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from django.core.exceptions import BadRequest
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import address_of
-from patients.entry import drafts, not_done
+from patients.entry import drafts
 from patients.entry.attachments import file_items
 from patients.entry.capture_form import calculated, group_tools, reference
-from patients.entry.page import EntryPage
-from patients.views.entry import base_version, located, marked
+from patients.entry.page import EntryPage, Refused
+from patients.entry.posted import PostedPage
+from patients.views.entry import located, marked, opened, page_of, refuse_future_version, sent, with_checks
 from protocol.document.items import path
 from protocol.values.labels import converted_words, file_words, typed
-from protocol.values.parsing import NotOffered
 from protocol.values.reference_ranges import laboratory_items
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_sentence
 
 ECHOED = frozenset({"date", "partial_date", "datetime", "time", "integer", "decimal"})
 NOT_ECHOED = frozenset({"unit", "missing", "reason"})
@@ -33,30 +33,26 @@ def check(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Say what the rules say of what is typed so far, or mark a group. Stores nothing."""
-    casebook, place = located(request, code, form, visit, repeat)
-    page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
-    put: dict[str, str] = {}
-    try:
-        if not_done.is_marking(action := request.POST.get("_action", "")):
-            page, put = marked(page, action)
-        told = {**judged(page), "put": put}
-    except NotOffered as unknown:
-        raise BadRequest(unknown.sentence(_)) from unknown
+    casebook = opened(request, code)
+    posted = sent(request, casebook, form, visit, repeat)
+    marking = marked(casebook, posted)
+    page = page_of(request, casebook, marking.posted if marking else posted, Refused())
+    page = with_checks(replace(page, marking=marking))
     response = render(request, "patients/_check.html", said(page))
-    response["HX-Trigger"] = json.dumps({"stroma:judged": told})
+    response["HX-Trigger"] = json.dumps({"stroma:judged": changed_around(page)})
     return response
 
 
-def judged(page: EntryPage) -> dict[str, Any]:
+def changed_around(page: EntryPage) -> dict[str, Any]:
     """Return what the script of the page changes around the inputs, by item."""
-    judgement, answers = page.judgement, page.answers
+    found, answers = page.form.surroundings, page.answers
     echoed = [item for item in page.place.form.items if item.type in ECHOED and item.name in answers.values]
     language = reader_language()
     return {
-        "hidden": sorted(judgement.hidden),
-        "undecided": sorted(judgement.undecided - judgement.waiting),
-        "required": sorted(judgement.required),
-        "soft": sorted(answers.sent_path(finding.item) for finding in judgement.soft),
+        "hidden": sorted(found.hidden),
+        "undecided": sorted(found.undecided),
+        "required": sorted(found.required or ()),
+        "soft": sorted(answers.sent_path(path) for path in found.soft),
         "invalid": sorted(
             path for path, results in page.results.items() if any(each.blocks for each in results)
         ),
@@ -68,6 +64,7 @@ def judged(page: EntryPage) -> dict[str, Any]:
             for part, text in typed(answers.values[item.name], item, language).items()
             if part not in NOT_ECHOED
         },
+        "put": page.marking.put if page.marking else {},
     }
 
 
@@ -75,7 +72,8 @@ def said(page: EntryPage) -> dict[str, Any]:
     """Return what is written beside the fields."""
     language, form = reader_language(), page.place.form
     around = page.form.surroundings
-    acted = group_tools(page.form, form.groups[page.acted], page.acted) if page.acted >= 0 else None
+    number = page.marking.group if page.marking else -1
+    acted = group_tools(page.form, form.groups[number], number) if page.marking else None
     return {
         "page": page,
         "paths": {path: page.results.get(path, ()) for path in paths_of(page)},
@@ -92,23 +90,23 @@ def said(page: EntryPage) -> dict[str, Any]:
 
 def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
     """Yield by path what a number typed in another unit is in the item's own; empty where nothing is."""
-    values = page.typed.values
+    read = page.posted.typed if page.posted else page.answers
     for item in page.place.form.items:
         if item.units and not item.is_calculated:
-            yield item.name, converted_words(values.get(item.name), item, language)
+            yield item.name, converted_words(read.values.get(item.name), item, language)
         if item.type == "rows":
-            rows = values.get(item.name)
+            rows = read.values.get(item.name)
             stored = rows if isinstance(rows, list) else []
-            sent = page.typed.rows.get(item.name, [])
+            numbers = read.rows.get(item.name, [])
             for column in (column for column in item.columns if column.units and not column.is_calculated):
-                for number, cells in zip(sent, stored, strict=False):
+                for number, cells in zip(numbers, stored, strict=False):
                     words = converted_words(cells.get(column.name), column, language)
                     yield path(item.name, number, column.name), words
 
 
 def paths_of(page: EntryPage) -> list[str]:
     """Return every path that has a place for sentences on the page: items, and the cells that were sent."""
-    cells = {name for name in page.request.POST if name.count("-") == 2 and not name.endswith("-remove")}
+    cells = {name for name in page.inputs or () if name.count("-") == 2 and not name.endswith("-remove")}
     return [*(item.name for item in page.place.form.items), *sorted(cells)]
 
 
@@ -117,28 +115,28 @@ def keep(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> JsonResponse:
     """Keep what is typed so far, as it is typed. What no page sends is kept nowhere."""
-    casebook, place = located(request, code, form, visit, repeat)
-    page = EntryPage(request, casebook, place, may_enter=True, data=request.POST)
-    try:
-        page.answers  # noqa: B018  reads what was typed
-    except NotOffered as unknown:
-        raise BadRequest(unknown.sentence(_)) from unknown
-    base = base_version(page)
-    draft = drafts.keep_draft(place=place, posted=request.POST, base_version=base, by=request.user)
+    casebook = opened(request, code)
+    posted = sent(request, casebook, form, visit, repeat, button=False)
+    refuse_future_version(casebook, posted)
+    place = posted.place
+    draft = drafts.keep_draft(
+        place=place, inputs=posted.inputs, base_version=posted.base_version, by=request.user
+    )
     zone = place.protocol.rules.trial.site.time_zone
     told = {"kept": _("Kept %(when)s") % {"when": moment_words(draft.saved_at, zone)}}
-    return JsonResponse({**told, "files": _files(page)} if page.has_files else told)
+    return JsonResponse({**told, "files": _files(posted)} if place.takes_files else told)
 
 
-def _files(page: EntryPage) -> dict[str, dict[str, str]]:
+def _files(posted: PostedPage) -> dict[str, dict[str, str]]:
     """Return by item the file that is kept, or why the one that was sent is not."""
     found = {}
-    for item in file_items(page.place.form):
-        value, refused = page.answers.values.get(item.name), page.answers.refused.get(item.name)
+    for item in file_items(posted.place.form):
+        value, refused = posted.typed.values.get(item.name), posted.refused.get(item.name)
         if refused is not None:
-            found[item.name] = {"refused": refused.sentence(_)}
+            found[item.name] = {"refused": shown_sentence(refused)}
         elif value and "file" in value:
-            found[item.name] = {"key": value["file"], "words": f"{value['name']} ({file_words(value)})"}
+            words = f"{value['name']} ({file_words(value, reader_language())})"
+            found[item.name] = {"key": value["file"], "words": words}
     return found
 
 
@@ -147,6 +145,6 @@ def discard(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Forget what was typed and not saved."""
-    _casebook, place = located(request, code, form, visit, repeat)
+    place = located(opened(request, code), form, visit, repeat)
     drafts.discard(place=place, user=request.user)
     return redirect(address_of(place))

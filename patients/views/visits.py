@@ -1,4 +1,4 @@
-"""Pages of a visit: its forms, held, missed, unscheduled."""
+"""Pages of a visit: its forms, and recording it as held, missed or unscheduled."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ from patients.models import Patient, Record, Visit
 from patients.participation import visits
 from patients.participation.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
 from patients.participation.visit_status import UNFINISHED
-from patients.views.steps import patient_of, step
+from patients.views.participation import patient_of, step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language
@@ -23,7 +23,7 @@ KEY = re.compile(r"([A-Za-z0-9]+)(?:-([1-9][0-9]{0,3}))?", re.ASCII)
 
 
 def visit_of(patient: Patient, key: str) -> Visit:
-    """Return the visit named `D28` or `UNS-2`, or answer 404."""
+    """Return the visit with a key such as `D28` or `UNS-2`. Raises Http404."""
     matched = KEY.fullmatch(key)
     if not matched:
         raise Http404
@@ -32,7 +32,7 @@ def visit_of(patient: Patient, key: str) -> Visit:
 
 @trial_page(see=P.SEE_TRIAL)
 def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
-    """Show one visit: when it is planned, what happened, which forms it has."""
+    """Show one visit: its days, status and forms."""
     try:
         casebook = Casebook.opened(user=request.user, trial=request.trial, code=code)
     except Patient.DoesNotExist as missing:
@@ -55,13 +55,13 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
 
 
 def infusion_of(visit: Visit, patient: Patient) -> int | None:
-    """Return the number of the infusion that is given at a visit."""
+    """Return the number of the infusion planned at a visit, None without one or before inclusion."""
     planned = {each.code: each.infusion for each in patient.protocol.rules.visits}
     return planned.get(visit.code) if patient.enrolled_on else None
 
 
 def onward(visit: Visit, patient: Patient, forms: list[dict[str, Any]]) -> str:
-    """Return what is to be done next at a visit: `hold`, the code of a form, or nothing."""
+    """Return the next step at a visit: `hold`, the code of a required form, or an empty text."""
     if visit.state == Visit.State.MISSED:
         return ""
     if patient.state == Patient.State.ENROLLED and visit.state == Visit.State.PLANNED:
@@ -76,12 +76,12 @@ def address_of(visit: Visit, patient: Patient) -> str:
 
 
 def title_of(visit: Visit, patient: Patient) -> str:
-    """Return what a visit is called."""
+    """Return the title of a visit in the reader's language."""
     return visit_title(patient.protocol, visit, reader_language(), _("Unscheduled visit"))
 
 
 def entries_of(casebook: Casebook, visit: Visit) -> list[dict[str, Any]]:
-    """Return the forms of this visit with where each stands."""
+    """Return the forms of this visit as template context, each with its stage and flags."""
     patient, language = casebook.patient, reader_language()
     found = []
     for entry in casebook.forms_at(visit):
@@ -101,7 +101,7 @@ def entries_of(casebook: Casebook, visit: Visit) -> list[dict[str, Any]]:
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
 def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
-    """Record the day on which the visit took place."""
+    """Record the day on which the visit was held."""
     patient = patient_of(request, code)
     row = visit_of(patient, visit)
 
@@ -121,7 +121,7 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
 def miss(request: TrialRequest, code: str, visit: str) -> HttpResponse:
-    """Record that the visit did not take place."""
+    """Record that the visit was missed."""
     patient = patient_of(request, code)
     row = visit_of(patient, visit)
 
@@ -141,7 +141,7 @@ def miss(request: TrialRequest, code: str, visit: str) -> HttpResponse:
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENTER_DATA)
 def unscheduled(request: TrialRequest, code: str) -> HttpResponse:
-    """Add a visit that is not planned."""
+    """Add an unscheduled visit."""
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:

@@ -1,4 +1,4 @@
-"""Mistakes in the design of the trial: visits, infusions, arms and references between the tables."""
+"""Checks of the trial design: visits, infusions, arms, and references between the tables of the file."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +11,7 @@ from protocol.document.items import CHOICE_TYPES, Item
 
 
 def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong between the tables of a protocol whose parts have the right shape."""
+    """Return the mistakes between the tables of a protocol whose parts have the right shape."""
     written = Written.in_file(raw)
     return [
         *_duplicates(protocol),
@@ -26,7 +26,7 @@ def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]
 
 
 def _causalities(protocol: Protocol) -> Iterator[Problem]:
-    """A code whose meaning nobody knows would silently count as related."""
+    """Refuse an unknown code: it would silently count as related."""
     for each in protocol.safety.causality:
         if each.code not in CAUSALITIES:
             known = ", ".join(CAUSALITIES)
@@ -34,7 +34,7 @@ def _causalities(protocol: Protocol) -> Iterator[Problem]:
 
 
 def repeated(path: str, codes: Iterable[str]) -> Iterator[Problem]:
-    """A problem for each code that stands more than once."""
+    """Yield a problem for each code that occurs more than once."""
     for code, times in Counter(codes).items():
         if times > 1:
             yield Problem(f"{path}.{code}", f"stands {times} times")
@@ -65,6 +65,7 @@ def _amendment(protocol: Protocol) -> Iterator[Problem]:
 
 
 def _arms(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:
+    # Counted in the raw file: an arm of the wrong shape is reported itself.
     arms = raw.get("arms")
     count = len(arms) if isinstance(arms, list) else 0
     if protocol.trial.is_masked and count < 2:
@@ -126,6 +127,7 @@ def _infusions(protocol: Protocol, raw: Mapping[str, Any]) -> Iterator[Problem]:
     planned = protocol.dosing.infusions if protocol.dosing else 0
     for visit in protocol.visits:
         yield from _infusion_of(visit, planned)
+    # Counted in the raw file: a visit of the wrong shape is not also reported as missing.
     visits = raw.get("visits")
     written = [visit for visit in visits if isinstance(visit, dict)] if isinstance(visits, list) else []
     numbers = [visit.get("infusion") for visit in written]
@@ -150,7 +152,7 @@ def _infusion_of(visit: ProtocolVisit, planned: int) -> Iterator[Problem]:
 
 
 def _weight_item(protocol: Protocol, raw: Mapping[str, Any]) -> str:
-    """The item that gives the weight, also when something else in `dosing` has the wrong shape."""
+    """Return the path of the weight item, even if another key of `dosing` has the wrong shape."""
     if protocol.dosing:
         return protocol.dosing.weight_item
     dosing = raw.get("dosing")

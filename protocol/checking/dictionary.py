@@ -1,13 +1,15 @@
-"""The forms of a protocol as tables: the columns of each CSV file, its cells, and the data dictionary.
+"""Tables of the captured data: the columns and cells of each CSV file, and the data dictionary.
 
-One table for a form, and one for each of its items with repeating rows (``form__item``). An item is one
-column, with further columns where a value has more parts: ``name__unit`` and ``name__entered`` (the unit
-chosen and the value as entered, beside the value in the item's unit), ``name__missing`` and
-``name__missing_reason``. An item with several answers is one column per code, 1 or 0, blank while it is not
-answered (DAT-02, DAT-10). A number of a laboratory is followed by the reference range that applied, in the
-item's unit, and where the value lies: ``name__ref_low``, ``name__ref_high`` (blank where the range is open) and
-``name__flag``: low, normal, high, or no_range where no range applied (LAB-03). A file is its original name, its
-place in the archive (``name__file``), its hash (``name__sha256``) and its size (``name__bytes``).
+Each form is one table; each item with repeating rows is a table of its own (``form__item``). An item is one
+column, plus further columns where its value has more parts:
+
+- ``name__unit``, ``name__entered``: unit and value as entered; ``name`` holds the value in the item's unit.
+- ``name__missing``, ``name__missing_reason``: missing code and its reason.
+- ``name__<code>``, one per code of a multiple choice: 1 or 0, blank if not answered (DAT-02, DAT-10).
+- ``name__ref_low``, ``name__ref_high``, ``name__flag`` of a laboratory number: the reference range that applied, in
+  the item's unit (blank where it is open), and low, normal, high, or no_range where no range applied (LAB-03).
+- ``name__file``, ``name__sha256``, ``name__bytes`` of an attached file: path in the archive, hash and size;
+  ``name`` holds its original name.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,7 +34,7 @@ PARTS = (
     "sha256",
     "bytes",
 )
-"""What may follow ``name__`` beside the codes of a multiple choice."""
+"""Suffixes that may follow ``name__``, besides the codes of a multiple choice."""
 REFERENCE_PARTS = PARTS[4:7]
 FILE_PARTS = PARTS[7:]
 FILE_FOLDER = "files/"
@@ -49,30 +51,30 @@ class FormTable:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns, in the order of the form."""
+        """Names of the columns, in the order of the form."""
         return tuple(column for item in self.items for column in self.columns_of(item))
 
     def columns_of(self, item: Item) -> Iterator[str]:
-        """The names of the columns of one item here: a laboratory value has those of its range too."""
+        """Yield the column names of one item, including the reference range of a laboratory item."""
         yield from columns_of(item)
         if item.name in self.judged:
             yield from (f"{item.name}__{part}" for part in REFERENCE_PARTS)
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The names of the items."""
+        """Names of the items."""
         return frozenset(item.name for item in self.items)
 
     @cached_property
     def judged(self) -> frozenset[str]:
-        """The items for which a laboratory gives reference ranges."""
+        """Items for which a laboratory gives reference ranges."""
         items = () if self.rows_of else laboratory_items(self.form)
         return frozenset(item.name for item in items)
 
     def cells(self, values: Mapping[str, Any], readings: Readings | None = None) -> list[str]:
-        """The captured ``values`` of one record or row as text, in the order of the columns.
+        """Return the captured ``values`` of one record or row as text, in the order of the columns.
 
-        readings: by item where laboratory values lie.
+        ``readings`` holds by item how laboratory values compare with their reference ranges.
         """
         cells = []
         for item in self.items:
@@ -84,7 +86,7 @@ class FormTable:
 
 @dataclass(frozen=True, slots=True)
 class DictionaryRow:
-    """One item of the data dictionary, every field as text."""
+    """One item in the data dictionary; every field is text."""
 
     table: str
     item: str
@@ -108,7 +110,7 @@ class DictionaryRow:
     source: str
 
     def as_text(self) -> tuple[str, ...]:
-        """The fields in the order of `HEADER`."""
+        """Return the fields in the order of `HEADER`."""
         return tuple(getattr(self, name) for name in HEADER)
 
 
@@ -116,12 +118,12 @@ HEADER: tuple[str, ...] = tuple(field.name for field in fields(DictionaryRow))
 
 
 def tables(protocol: Protocol) -> list[FormTable]:
-    """The tables of every form, each followed by those of its repeating rows."""
+    """Return the tables of all forms; the tables of repeating rows follow their form."""
     return [table for form in protocol.forms.values() for table in tables_of(form)]
 
 
 def tables_of(form: Form) -> Iterator[FormTable]:
-    """The table of a form, then those of its repeating rows."""
+    """Yield the table of a form, then the tables of its repeating rows."""
     yield FormTable(form.code, form, tuple(item for item in form.items if item.type != "rows"))
     for item in form.items:
         if item.type == "rows":
@@ -129,17 +131,17 @@ def tables_of(form: Form) -> Iterator[FormTable]:
 
 
 def columns(form: Form) -> list[str]:
-    """The names of the columns of a form's own table."""
+    """Return the column names of a form's own table."""
     return list(next(tables_of(form)).columns)
 
 
 def rows(protocol: Protocol, language: str = "en") -> list[DictionaryRow]:
-    """The data dictionary: one row per item, those of repeating rows in their own table."""
+    """Return the data dictionary: one row per item; items of repeating rows are listed under their own table."""
     return [_row(table, item, language) for table in tables(protocol) for item in table.items]
 
 
 def rows_of_versions(protocols: Iterable[Protocol], language: str = "en") -> list[tuple[DictionaryRow, str]]:
-    """The data dictionary of several versions, the oldest first: each row with the versions that say it so."""
+    """Return the data dictionary of several versions (oldest first): each row with the versions it holds for."""
     found: dict[tuple[str, str], dict[DictionaryRow, list[str]]] = {}
     order: dict[str, None] = {}
     for protocol in protocols:
@@ -152,7 +154,7 @@ def rows_of_versions(protocols: Iterable[Protocol], language: str = "en") -> lis
 
 
 def columns_of(item: Item) -> Iterator[str]:
-    """The names of the columns of one item; none for repeating rows, which are a table."""
+    """Yield the column names of one item; none for repeating rows, which are a table of their own."""
     if item.type == "rows":
         return
     if item.type == "choices":
@@ -170,7 +172,7 @@ def columns_of(item: Item) -> Iterator[str]:
 
 
 def cells_of(item: Item, value: Any) -> list[str]:
-    """A captured value as the cells of the item's columns; blank cells for a blank value."""
+    """Return a captured value as the cells of the item's columns; blank cells for a blank value."""
     if item.type == "rows":
         return []
     parts = value if isinstance(value, Mapping) else {}
@@ -198,7 +200,7 @@ def _range_cells(reading: RangeReading | None) -> list[str]:
 
 
 def file_path(value: Mapping[str, Any]) -> str:
-    """Where an attached file stands in the archive of an export."""
+    """Return the path of an attached file inside the archive of an export."""
     return f"{FILE_FOLDER}{value['file']}.{EXTENSIONS[value['kind']]}"
 
 

@@ -1,7 +1,7 @@
-"""What two versions of a protocol say differently, part by part: forms, items, visits, criteria, checks and the rest.
+"""Differences between two versions of a protocol: forms, items, visits, criteria, edit checks and the rest.
 
-A protocol is laid out as parts (`ProtocolPart`), each a flat table of properties; two layouts are compared.
-Whatever a file says lands in some part, so that no change escapes. No Django.
+A protocol is split into parts (`ProtocolPart`), each a flat table of properties, and the parts are compared. Every
+key of the file belongs to a part, so no change is missed. No Django.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,22 +15,22 @@ from protocol.document.items import Form, Text
 
 Kind = Literal["added", "removed", "moved", "changed"]
 KEYS = ("code", "name", "id", "form", "unit")
-"""The keys by which an element of a list is known."""
+"""Keys that identify an element of a list."""
 MOVES = frozenset({"anchor", "day", "window"})
 LISTED = {
     "eligibility": "id", "visits": "code", "outcomes": "id", "arms": "code", "groups": "code",
 }  # fmt: skip
-"""Tables of which each element is a part of its own, and what it is known by."""
+"""Tables whose elements are parts of their own, with the key that identifies each element."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of some elements; additions and removals do not change it."""
+    """The order of some elements. Adding or removing an element does not change the order of the others."""
 
     keys: tuple[str, ...]
 
     def among(self, others: "Order") -> tuple[str, ...]:
-        """The keys that the other order has too."""
+        """Return the keys that the other order has too."""
         return tuple(key for key in self.keys if key in others.keys)
 
 
@@ -39,7 +39,7 @@ Properties = Mapping[str, str | Order]
 
 @dataclass(frozen=True, slots=True)
 class ProtocolPart:
-    """One part of a protocol: where it is (`forms.vitals.sbp`), what it is called, what is said of it."""
+    """One part of a protocol: its path (`forms.vitals.sbp`), its title and its properties."""
 
     path: str
     section: str
@@ -49,7 +49,7 @@ class ProtocolPart:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One property that differs, as it is written in the file; empty where it is not there."""
+    """One property that differs, as written in the file; empty on the side that does not have it."""
 
     name: str
     before: str
@@ -58,7 +58,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolChange:
-    """One part that differs, with its properties that do; of a part that came or went, all of them."""
+    """One part that differs, with the properties that differ; all properties if it was added or removed."""
 
     path: str
     section: str
@@ -68,7 +68,7 @@ class ProtocolChange:
 
 
 def difference(before: Protocol, after: Protocol) -> list[ProtocolChange]:
-    """The parts that differ, in the order of the new version, then those that went; empty for the same protocol."""
+    """Return the parts that differ in the order of the new version, then the removed ones; empty if equal."""
     return _between(parts(before), parts(after))
 
 
@@ -108,18 +108,18 @@ def _differing(before: Properties, after: Properties) -> Iterator[Detail]:
             earlier, later = old.among(new), new.among(old)
             if earlier != later:
                 yield Detail(name, " ".join(earlier), " ".join(later))
-        # An order alone came or went with its elements.
+        # An order on one side only: its elements were added or removed, and are reported themselves.
         elif isinstance(old, str) and isinstance(new, str) and old != new:
             yield Detail(name, old, new)
 
 
 def form_difference(before: Form, after: Form) -> list[ProtocolChange]:
-    """What two versions of one form say differently: the form itself, its items and its checks."""
+    """Return the differences between two versions of one form: the form itself, its items and its checks."""
     return _between(_form(before), _form(after))
 
 
 def parts(protocol: Protocol) -> Iterator[ProtocolPart]:
-    """The whole protocol as parts: every property of the file is in one of them."""
+    """Yield the whole protocol as parts: every property of the file belongs to one of them."""
     told = protocol.model_dump(by_alias=True)
     for table in ("trial", *(name for name in told if name not in ("trial", "forms"))):
         if table in LISTED:
@@ -173,7 +173,7 @@ def _group_words(form: Form) -> Iterator[str]:
 
 
 def _properties(name: str, value: Any) -> Iterator[tuple[str, str | Order]]:
-    """The leaves of a value, named by their keys: `choices.F.label`, `window`, `title.fr`."""
+    """Yield the scalar properties of a value, named by their keys: `choices.F.label`, `window`, `title.fr`."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _properties(_joined(name, "" if key == "en" else str(key)), inner)
@@ -181,13 +181,14 @@ def _properties(name: str, value: Any) -> Iterator[tuple[str, str | Order]]:
         yield _joined(name, "order"), Order(tuple(str(each[_key(each)]) for each in value))
         for each in value:
             known_by = _key(each)
+            # An element without further properties must differ from a missing one.
             yield from _properties(_joined(name, str(each[known_by])), _but(each, known_by) or "✓")
     elif value is not None and value != () and value != []:
         yield name, _written(value)
 
 
 def _key(element: Any) -> str:
-    """The key by which an element is known, empty when there is none."""
+    """Return the key that identifies an element, or an empty string."""
     if not isinstance(element, Mapping):
         return ""
     return next((key for key in KEYS if element.get(key) is not None), "")

@@ -1,4 +1,4 @@
-"""Mistakes in the expressions of a protocol, and circles among calculations, definitions and conditions."""
+"""Checks of the expressions of a protocol: mistakes, and cycles among calculations, definitions and conditions."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from protocol.simulation.answers import sample_values
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """An expression where it stands: its key, its text, the names it may use and the kind it must give."""
+    """An expression and its key in the file, the names it may use, and the kind of value it must return."""
 
     path: str
     source: str
@@ -28,9 +28,9 @@ class Stated:
 
 
 def expression_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with each expression, and where they go round in circles.
+    """Return the mistakes in each expression and the cycles among them.
 
-    An expression about an item of the wrong shape is left alone: the mistake is in the item.
+    An expression that reads an item of the wrong shape is skipped: the item itself is reported already.
     """
     set_aside = Written.in_file(raw).items - {
         f"{form.code}.{item.name}" for form in protocol.forms.values() for item in form.items
@@ -41,9 +41,9 @@ def expression_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Prob
 
 
 def trial_run(protocol: Protocol) -> list[Problem]:
-    """Evaluate every expression once on invented answers of the declared types, and once on nothing.
+    """Evaluate every expression once on invented values of the declared types, and once without values.
 
-    What the check of kinds cannot know (what CEL itself refuses) fails here and not when a form is saved.
+    Finds what the check of kinds cannot know (what CEL itself refuses) at loading, before a user saves a form.
     """
     found: list[Problem] = []
     records: dict[str, Mapping[str, Any]] = {}
@@ -65,7 +65,7 @@ def trial_run(protocol: Protocol) -> list[Problem]:
 
 
 def _codes_set_aside(protocol: Protocol, raw: Mapping[str, Any]) -> Names:
-    """Names whose codes cannot be told, because a part that makes one of them has the wrong shape."""
+    """Return names whose codes are unknown, because an element of their table has the wrong shape."""
     told = {"visit.code": ("visits", len(protocol.visits)), "subject.group": ("groups", len(protocol.groups))}
     written = {name: raw.get(table) for name, (table, _count) in told.items()}
     return {
@@ -115,7 +115,7 @@ def _mistakes(stated: Stated, set_aside: frozenset[str]) -> Iterator[Problem]:
 
 
 def _is_about(stated: Stated, set_aside: frozenset[str]) -> bool:
-    """Whether the expression reads an item that was set aside for its shape."""
+    """Return True if the expression reads an item that was removed because of its shape."""
     try:
         read = {node.path for node in walk(parse(stated.source)) if isinstance(node, Name)}
     except ExpressionError:
@@ -137,7 +137,7 @@ def _circles(protocol: Protocol) -> Iterator[Problem]:
 
 
 def _round(sources: Mapping[str, str], path: str, shown: Callable[[str], str]) -> Iterator[Problem]:
-    """A problem for each circle of sources that read each other."""
+    """Yield one problem for each cycle of expressions that read each other."""
     reads = {name: _reads(name, source, sources) for name, source in sources.items()}
     told: set[str] = set()
     for start in reads:
@@ -159,7 +159,7 @@ def _reads(name: str, source: str, sources: Mapping[str, str]) -> list[str]:
 
 
 def _circle(start: str, reads: Mapping[str, list[str]]) -> list[str]:
-    """The names from ``start`` back to it, empty when there is no way back."""
+    """Return the names on a way from ``start`` back to itself; empty if there is none."""
     ways = [[start]]
     seen: set[str] = set()
     while ways:

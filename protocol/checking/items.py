@@ -1,4 +1,4 @@
-"""Mistakes in items and forms: limits, units, choices, columns, names."""
+"""Checks of items and forms: limits, units, choices, columns, names."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -17,7 +17,7 @@ as break const continue else false for function if import in let loop namespace 
 void while
 """
 RESERVED: Final = {*_OF_CEL.split(), *FUNCTIONS, *HISTORY, "subject", "definition", "missing"}
-"""Words that CEL or the expressions keep for themselves."""
+"""Words reserved by CEL or by the expressions of a protocol."""
 
 _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     "unit": ("integer", "decimal"),
@@ -38,7 +38,7 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
 
 
 def item_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong inside the forms, expressions apart."""
+    """Return the mistakes inside the forms, except those in expressions."""
     written = Written.in_file(raw)
     return [problem for form in protocol.forms.values() for problem in _form(form, written)]
 
@@ -85,6 +85,7 @@ def _columns(path: str, item: Item, form: Form) -> Iterator[Problem]:
         place = f"{path}.columns.{column.name}"
         if column.type in ("rows", "file"):
             yield Problem(f"{place}.type", f"{column.type} inside rows do not exist")
+        # A condition in a row sees the cells and the items of the form under their bare names.
         if column.name in form:
             yield Problem(place, "the form has an item of this name")
         yield from _item(place, column)
@@ -129,7 +130,7 @@ def _plain(number: Decimal) -> str:
 
 
 def _is_loinc(code: str) -> bool:
-    """Whether the last digit is the Luhn check digit of the others (LOINC Users' Guide)."""
+    """Return True if the last digit is the Luhn check digit of the others (LOINC Users' Guide)."""
     digits, check = code.split("-")
     total = 0
     for place, digit in enumerate(reversed(digits)):

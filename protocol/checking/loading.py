@@ -1,4 +1,4 @@
-"""Reading a protocol file: ``load(text)`` gives the frozen `Protocol` or every mistake at once."""
+"""Load a protocol file: ``load(text)`` returns the frozen `Protocol`, or raises with all mistakes at once."""
 
 from functools import lru_cache
 
@@ -8,8 +8,8 @@ from protocol.document.document import Protocol
 
 @lru_cache(maxsize=32)
 def load(text: str) -> Protocol:
-    """The protocol in the TOML ``text``, read once per process; its expressions are compiled once with it.
+    """Return the protocol in the TOML ``text``. Cached per process, and its compiled expressions with it.
 
-    Raises ProtocolMistakes (a ValueError) with all that is wrong.
+    Raises ProtocolMistakes (a ValueError) with every mistake.
     """
     return read(text)

@@ -1,8 +1,8 @@
-"""Finding every mistake of a protocol file at once, each with the key where it stands.
+"""Find every mistake of a protocol file at once, each with its key.
 
-First the shape (keys, types: pydantic), then what the parts say about each other (`checking_design`,
-`checking_items`, `checking_expressions`). Parts of the wrong shape are set aside, so that one misspelt key
-does not hide the mistakes elsewhere.
+First the shape (keys and types, by pydantic), then the references between the parts (`protocol.checking.design`,
+`items`, `expressions`). Parts of the wrong shape are removed first, so that one misspelt key does not hide the
+mistakes elsewhere.
 """
 
 import tomllib
@@ -22,7 +22,7 @@ __all__ = ["Problem", "ProtocolMistakes", "problems", "read"]
 
 
 class ProtocolMistakes(ValueError):
-    """A protocol file that cannot be used; ``problems`` tells everything that is wrong with it."""
+    """A protocol file that cannot be used; ``problems`` lists every mistake."""
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -30,13 +30,13 @@ class ProtocolMistakes(ValueError):
 
 
 def problems(text: str) -> list[Problem]:
-    """Every mistake in the TOML ``text``, in the order of the file; empty when it can be loaded."""
+    """Return every mistake in the TOML ``text``, in the order of the file; empty if it can be loaded."""
     raw = _toml(text)
     return [raw] if isinstance(raw, Problem) else _examined(raw)[1]
 
 
 def read(text: str) -> Protocol:
-    """The protocol in the TOML ``text``. Raises ProtocolMistakes when there is any mistake."""
+    """Return the protocol in the TOML ``text``. Raises ProtocolMistakes if there is any mistake."""
     raw = _toml(text)
     if isinstance(raw, Problem):
         raise ProtocolMistakes([raw])
@@ -59,11 +59,12 @@ def _examined(raw: Mapping[str, Any]) -> tuple[Protocol | None, list[Problem]]:
         protocol = Protocol.model_validate(raw)
     except ValidationError as error:
         return None, _in_order(shape_problems(error, raw) + _beside(error, raw), raw)
+    # Only a file without other mistakes is run: a run on a wrong expression would report it a second time.
     return protocol, _in_order(_references(protocol, raw), raw) or trial_run(protocol)
 
 
 def _beside(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
-    """The mistakes between the parts that do have the right shape."""
+    """Return the mistakes between the parts that do have the right shape."""
     sound = set_aside(error, raw)
     return [] if sound is None else _references(sound, raw)
 
@@ -77,7 +78,7 @@ def _references(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
 
 
 def _in_order(found: list[Problem], raw: Mapping[str, Any]) -> list[Problem]:
-    """Sorted as the tables stand in the file, without repetitions."""
+    """Return the problems in the order of the tables of the file, without duplicates."""
     tables = list(raw)
 
     def place(problem: Problem) -> int:

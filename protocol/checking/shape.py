@@ -1,4 +1,4 @@
-"""Mistakes in the shape of a protocol file, said in words, and the file without the parts that have them."""
+"""Mistakes in the shape of a protocol file as readable messages, and the file without the parts that have them."""
 
 import copy
 import difflib
@@ -13,16 +13,16 @@ from protocol.document.document import Protocol
 from protocol.document.items import Form, Part
 
 CODES: Final = ("name", "code", "id")
-"""The keys by which an element of a list is known."""
+"""Keys that identify an element of a list."""
 SILENT: Final = frozenset({"items", "groups"})
-"""Lists that a path passes over in a form: ``forms.vitals.sbp``, not ``forms.vitals.groups.0.items.2``."""
+"""Lists left out of the path of an item: ``forms.vitals.sbp``, not ``forms.vitals.groups.0.items.2``."""
 
 Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The names that stand in the file, also those of parts that have the wrong shape."""
+    """The names declared in the file, including those of parts that have the wrong shape."""
 
     forms: frozenset[str]
     items: frozenset[str]
@@ -52,7 +52,7 @@ def _codes(elements: Any) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A mistake: the key where it stands, and what is wrong with it."""
+    """A mistake: its key in the file, and the message."""
 
     path: str
     message: str
@@ -62,12 +62,12 @@ class Problem:
 
 
 def shape_problems(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
-    """What pydantic found, with the codes of the file in the paths."""
+    """Return the mistakes found by pydantic, with the codes of the file in their paths."""
     return [Problem(path_of(_place(each), raw), _message(each)) for each in error.errors() if not _twin(each)]
 
 
 def path_of(place: Place, raw: Any) -> str:
-    """``("visits", 3, "window")`` as ``visits.D28.window``."""
+    """Return ``("visits", 3, "window")`` as ``visits.D28.window``."""
     parts: list[str] = []
     here = raw
     for step in place:
@@ -96,16 +96,17 @@ def _inside(container: Any, step: str | int) -> Any:
 
 
 def _place(error: ErrorDetails) -> Place:
-    """The keys of the file that lead to the mistake, without pydantic's own steps."""
+    """Return the keys of the file that lead to the mistake, without pydantic's own steps."""
     return tuple(step for step in error["loc"] if isinstance(step, int) or not _is_internal(step))
 
 
 def _is_internal(step: str) -> bool:
+    # Steps that pydantic adds for keys of a mapping, branches of a union and validators.
     return step == "[key]" or step in ("int", "constrained-int") or "(" in step or "[" in step
 
 
 def _twin(error: ErrorDetails) -> bool:
-    """A form's own code is a copy of its key, where the mistake is told already."""
+    """Return True for a form's own code: it copies the key of the form, which is reported already."""
     place = error["loc"]
     return len(place) == 3 and place[0] == "forms" and place[2] == "code"
 
@@ -160,18 +161,18 @@ def _unknown_key(key: str) -> str:
 
 
 def schema_keys() -> list[str]:
-    """Every key that a protocol file may have, at any depth."""
+    """Return every key that a protocol file may have, at any depth."""
     return sorted({name for part in parts_of_schema(Part) for name in keys_of(part)})
 
 
 def keys_of(part: type[Part]) -> list[str]:
-    """The keys of one part as they are written in the file; the code of a form is the key of its table."""
+    """Return the keys of one part as written in the file; the code of a form is the key of its table."""
     names = [field.alias or name for name, field in part.model_fields.items()]
     return [name for name in names if not (part is Form and name == "code")]
 
 
 def parts_of_schema(part: type[Part]) -> Iterator[type[Part]]:
-    """Every part that the schema is made of."""
+    """Yield every part of the schema."""
     for each in part.__subclasses__():
         yield each
         yield from parts_of_schema(each)
@@ -198,12 +199,13 @@ _NECESSARY: Final[Mapping[str, Any]] = {
         "unknown": {"title": {"en": "F"}, "items": [{"name": "i", "type": "text", "label": {"en": "I"}}]},
     },
 }
-"""Stands for a necessary table of the wrong shape while the other tables are examined."""
+"""Placeholder for a required table of the wrong shape, so that the other tables can be checked."""
 
 
 def set_aside(error: ValidationError, raw: Mapping[str, Any]) -> Protocol | None:
-    """The protocol without the parts of the wrong shape; None when too little is left of it."""
+    """Return the protocol without the parts of the wrong shape; None if too little is left of it."""
     left = copy.deepcopy(dict(raw))
+    # Removing a part may leave its container invalid: validate and remove again, a limited number of times.
     for _ in range(12):
         for each in error.errors():
             _remove(left, _place(each))
@@ -218,7 +220,7 @@ def set_aside(error: ValidationError, raw: Mapping[str, Any]) -> Protocol | None
 
 
 def _remove(left: dict[str, Any], place: Place) -> None:
-    """Take out the key at ``place``; when it is not there, what should have held it."""
+    """Remove the key at ``place``, or the part that should have held it if the key is missing."""
     here: Any = left
     trail: list[tuple[Any, str | int]] = []
     for step in place:

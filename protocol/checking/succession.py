@@ -1,6 +1,6 @@
-"""What a new version of a protocol may not change about those before it: answers would change their meaning.
+"""What a new version of a protocol may not change: the meaning of values captured under earlier versions.
 
-Everything else may change; `protocol.checking.differences` tells what did. No Django.
+Everything else may change; `protocol.checking.differences` lists the changes. No Django.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,11 +10,11 @@ from protocol.document.document import Protocol
 from protocol.document.items import Item
 
 WIDER = frozenset({("integer", "decimal"), ("date", "partial_date"), ("yes_no", "choice")})
-"""A change of type after which every stored answer is still an answer."""
+"""Changes of type after which every stored value is still valid."""
 
 
 def succession_problems(before: Protocol, after: Protocol) -> list[Problem]:
-    """Why ``after`` cannot stand beside ``before`` in one trial, each with the key where it stands."""
+    """Return the reasons why ``after`` cannot follow ``before`` in one trial, each with its key."""
     return [*_design(before, after), *_items(before, after)]
 
 

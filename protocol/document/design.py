@@ -1,4 +1,4 @@
-"""What a protocol file says about the trial itself: site, arms, consent, criteria, dosing, visits, safety."""
+"""Design tables of a protocol file: site, arms, consent, eligibility, dosing, visits, safety, outcomes."""
 
 from datetime import date
 from decimal import Decimal
@@ -24,7 +24,7 @@ ConsentType = Literal["patient", "legal_representative", "impartial_witness"]
 WhenAsked = Literal["required", "available"]
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 UNSCHEDULED = "UNS"
-"""The code of unscheduled visits: a planned visit cannot have it."""
+"""Code of unscheduled visits; no planned visit may use it."""
 
 
 def _ordered(pair: tuple[int, int]) -> tuple[int, int]:
@@ -44,7 +44,7 @@ Window = Annotated[tuple[int, int], AfterValidator(_around_zero)]
 
 
 class Site(Part):
-    """The one place where the trial runs. ``languages`` in the order offered."""
+    """The trial site. ``languages`` are in the order in which they are offered to the user."""
 
     name: Line
     city: Line | None = None
@@ -61,7 +61,7 @@ class Site(Part):
 
 
 class Recruitment(Part):
-    """When patients may enter: first month (``2020-06``) and number of months."""
+    """Recruitment period: first month (``2020-06``) and number of months."""
 
     starts: Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = Field(alias="from")
     months: Annotated[int, Field(ge=1)]
@@ -78,7 +78,7 @@ def _has_number(pattern: str) -> str:
 
 
 class TrialFacts(Part):
-    """Identity of the trial: ``target`` patients, each followed for ``follow_up_days`` from inclusion."""
+    """Identity of the trial: ``target`` is the number of patients, ``follow_up_days`` counts from inclusion."""
 
     id: Line
     slug: Slug = ""
@@ -107,12 +107,12 @@ class TrialFacts(Part):
         return self.masking != "open"
 
     def code_of(self, number: int) -> str:
-        """The code of the subject that entered as number ``number`` (from 1)."""
+        """Return the subject code of the patient enrolled as number ``number`` (from 1)."""
         return self.subject_code.format(number=number)
 
 
 class Arm(Part):
-    """A treatment arm; ``cells`` tells whether it receives cells. Hidden from blinded roles."""
+    """A treatment arm. ``cells`` is True if the arm receives cells. Never shown to blinded roles."""
 
     code: Name
     title: Text
@@ -120,7 +120,7 @@ class Arm(Part):
 
 
 class Allocation(Part):
-    """How a randomised trial allocates: permuted blocks in a ratio between arms, within strata."""
+    """How patients are allocated to arms: permuted blocks, the ratio between the arms, the strata."""
 
     method: Literal["permuted_blocks"]
     block_sizes: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
@@ -129,7 +129,7 @@ class Allocation(Part):
 
 
 class Group(Part):
-    """A group of patients told apart by a rule, not by chance (Liège: A oxygen, B ventilated)."""
+    """A group of patients defined by a rule on captured data, not by chance (Liège: A oxygen, B ventilated)."""
 
     code: Code
     title: Text
@@ -137,7 +137,7 @@ class Group(Part):
 
 
 class ConsentPlan(Part):
-    """Who may consent and which versions of the form exist; the last version is the current one."""
+    """Who may give consent, and the versions of the consent form; the last version is the current one."""
 
     types: Annotated[tuple[ConsentType, ...], Field(min_length=1)]
     versions: Annotated[tuple[Line, ...], Field(min_length=1)]
@@ -148,7 +148,7 @@ class ConsentPlan(Part):
 
 
 class Amendment(Part):
-    """What an amendment follows and asks: ``replaces`` the version before it; ``reconsent``: patients sign again."""
+    """An amended version: the version it ``replaces``, and whether patients must sign again (``reconsent``)."""
 
     replaces: Annotated[str, StringConstraints(pattern=VERSION, max_length=40)]
     reconsent: bool
@@ -156,7 +156,7 @@ class Amendment(Part):
 
 
 class Approver(Part):
-    """One of the persons who released a version of the forms, and when."""
+    """A person who approved a version of the forms, and the date."""
 
     name: Line
     function: Line | None = None
@@ -164,7 +164,7 @@ class Approver(Part):
 
 
 class Approval(Part):
-    """Who released this version (two persons, VAL-02), after which ethics approval (DAT-09), on which test evidence."""
+    """Approval of a version: ethics approval (DAT-09), two approvers (VAL-02), reference to the test evidence."""
 
     ethics: date
     reference: Line | None = None
@@ -184,14 +184,14 @@ class Approval(Part):
 
     @property
     def usable_from(self) -> date:
-        """The first day on which the forms may be used."""
+        """First day on which the forms may be used."""
         return max([self.ethics, *(person.on for person in self.by or ())])
 
 
 class EligibilityCriterion(Part):
-    """One eligibility criterion: ``met`` allows an inclusion criterion, ``present`` forbids by an exclusion.
+    """An eligibility criterion. ``met`` must be true for inclusion, ``present`` must be false for exclusion.
 
-    With ``deferred_days`` it may be undetermined or unmet at enrolment and is decided by then.
+    A criterion with ``deferred_days`` may be undetermined or unmet at enrolment; it is decided within that many days.
     """
 
     id: Code
@@ -219,7 +219,7 @@ class EligibilityCriterion(Part):
 
 
 class CellDose(Part):
-    """Viable cells per kg of body weight: accepted range and target."""
+    """Viable cells per kg of body weight: lowest, target and highest dose."""
 
     lowest: Annotated[Decimal, Field(gt=0)]
     target: Annotated[Decimal, Field(gt=0)]
@@ -233,7 +233,7 @@ class CellDose(Part):
 
 
 class Dosing(Part):
-    """The infusions: how many, how far apart (days), how many cells per kg."""
+    """The planned infusions: their number, the days between them, the cells per kg, the item that holds the weight."""
 
     product: Name
     title: Text
@@ -260,7 +260,7 @@ def _visit_form(value: object) -> object:
 
 
 class VisitForm(Part):
-    """A form of a visit: ``required``, or asked when ``available`` (still in hospital, test done anyway)."""
+    """A form of a visit: ``required`` at the visit, or optional (``available``)."""
 
     form: Name
     when: WhenAsked = "required"
@@ -270,7 +270,7 @@ VisitForms = tuple[Annotated[VisitForm, BeforeValidator(_visit_form)], ...]
 
 
 class ProtocolVisit(Part):
-    """A planned visit: ``day`` days after its anchor, within ``window`` = [days before (negative), after]."""
+    """A planned visit: ``day`` days after its anchor, with ``window`` = [days before (≤ 0), days after]."""
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$", max_length=20)]
     title: Text
@@ -315,14 +315,14 @@ CAUSALITIES = {
     "certain": True, "definite": True, "probable": True, "possible": True, "related": True,
     "conditional": True, "unassessable": True, "unlikely": False, "unrelated": False, "not_related": False,
 }  # fmt: skip
-"""The codes a causality scale may have, and whether they count as related (ICH E2A, WHO-UMC).
+"""Codes allowed in a causality scale; True if the event counts as related (ICH E2A, WHO-UMC).
 
-What nobody could classify counts as related (SAF-04): the safe side.
+A causality that nobody could classify counts as related (SAF-04), so that no event escapes reporting.
 """
 
 
 class Safety(Part):
-    """Grading dictionary, events of special interest, clock of a serious event (hours), follow-up (days)."""
+    """Safety rules: CTCAE version, events of special interest, hours to report an SAE, days of follow-up."""
 
     ctcae: Literal["4.03", "5.0", "6.0"]
     aesi: tuple[Coded, ...] = ()
@@ -332,7 +332,7 @@ class Safety(Part):
 
 
 class Outcome(Part):
-    """An outcome as registered. ``window_days`` is the last day counted, or [first, last]."""
+    """An outcome as registered. ``window_days`` is the last day that counts, or [first, last]."""
 
     id: Code
     type: Literal["primary", "secondary", "exploratory"]
@@ -342,15 +342,15 @@ class Outcome(Part):
 
 
 class Monitoring(Part):
-    """What a monitor compares with the source, form by form: every item, those listed, or none.
+    """Items that need source data verification, form by form: all items, a list of items, or none.
 
-    A form that is not named needs nothing. A calculated item has no source and never needs it.
+    A form that is not listed needs none. A calculated item has no source document and never needs verification.
     """
 
     verify: dict[Name, Literal["all", "none"] | Annotated[tuple[Name, ...], Field(min_length=1)]] = {}
 
     def items_of(self, form: Form) -> tuple[str, ...]:
-        """The items of a form to compare with the source, in the order of the form."""
+        """Return the items of a form that need source data verification, in the order of the form."""
         wanted = self.verify.get(form.code, "none")
         if wanted == "none":
             return ()
@@ -359,7 +359,7 @@ class Monitoring(Part):
 
 
 class ProfilePlan(Part):
-    """The items that the patient's profile shows; ``died_on`` is the day the end of study must agree with."""
+    """Items shown in the patient profile. ``died_on`` is compared with the end of study."""
 
     age: ItemPath | None = None
     sex: ItemPath | None = None

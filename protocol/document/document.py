@@ -1,4 +1,4 @@
-"""The whole protocol as one frozen value, with constant-time lookups."""
+"""The whole protocol as one frozen value, with constant-time lookups by code."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -26,7 +26,7 @@ from protocol.document.items import Cel, Form, Item, Name, Part
 
 
 class Protocol(Part):
-    """A protocol file that was read. Lookups raise KeyError for a code that the protocol does not have."""
+    """A validated protocol file. Lookups raise KeyError if the protocol does not have the code."""
 
     trial: TrialFacts
     amendment: Amendment | None = None
@@ -57,7 +57,7 @@ class Protocol(Part):
         }
 
     def to_verify(self, form: str) -> tuple[str, ...]:
-        """The items of a form that a monitor compares with the source."""
+        """Return the items of a form that need source data verification."""
         return self._to_verify.get(form, ())
 
     @cached_property
@@ -67,12 +67,12 @@ class Protocol(Part):
 
     @property
     def forms_to_verify(self) -> tuple[str, ...]:
-        """The forms of which a monitor compares any item with the source."""
+        """Forms with at least one item that needs source data verification."""
         return tuple(self._to_verify)
 
     @property
     def summary(self) -> str:
-        """What the file holds, in one line."""
+        """One line with the number of visits, forms, items and criteria, as the commands print it."""
         items = sum(len(form.items) for form in self.forms.values())
         return (
             f"{self.trial.id} version {self.trial.version}: {len(self.visits)} visits, "
@@ -81,7 +81,7 @@ class Protocol(Part):
 
     @cached_property
     def visit_codes(self) -> tuple[str, ...]:
-        """The codes of the planned visits, in order."""
+        """Codes of the planned visits, in order."""
         return tuple(visit.code for visit in self.visits)
 
     @cached_property
@@ -123,12 +123,12 @@ class Protocol(Part):
         return self._outcome_by_id[id]
 
     def item(self, path: str) -> Item:
-        """The item at ``form.item``."""
+        """Return the item at ``form.item``."""
         form, _, name = path.partition(".")
         return self.forms[form].item(name)
 
     def infusion_visit(self, number: int) -> ProtocolVisit:
-        """The visit at which infusion ``number`` (from 1) is given."""
+        """Return the visit at which infusion ``number`` (from 1) is given."""
         return self._infusion_visits[number]
 
     @cached_property

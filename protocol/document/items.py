@@ -1,7 +1,7 @@
-"""The smallest parts of a protocol file: localised text, items, checks and forms.
+"""Building blocks of a protocol file: localised text, items, edit checks and forms.
 
-Everything here is a frozen value read from TOML; nothing knows Django. Whether the parts fit together
-(units, references, expressions) is the business of ``protocol.checking.mistakes``.
+All are frozen values read from TOML, without Django. References between them (units, items, expressions) are
+checked in ``protocol.checking.mistakes``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,13 +39,13 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 
 
 class Part(BaseModel):
-    """A frozen part of the protocol; a key that the schema does not know is an error."""
+    """A frozen part of the protocol. An unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
 
 
 class Text(RootModel[dict[Language, Line]]):
-    """Text in several languages, ``{ en = "Sex", fr = "Sexe" }``; English is always there."""
+    """Text in several languages, ``{ en = "Sex", fr = "Sexe" }``. English is required."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,7 +56,7 @@ class Text(RootModel[dict[Language, Line]]):
         return self
 
     def in_language(self, language: str) -> str:
-        """The text in ``language`` ("fr", "fr-be"), in English where it is not translated."""
+        """Return the text in ``language`` ("fr", "fr-be"), or in English if it is not translated."""
         return self.root.get(language) or self.root.get(language[:2]) or self.root["en"]
 
     def __str__(self) -> str:
@@ -94,14 +94,14 @@ class Limits(RootModel[tuple[Decimal, Decimal]]):
 
 
 class Choice(Part):
-    """One answer of a list: the stored code and what the person reads."""
+    """One option of a choice item: the stored code and its label."""
 
     code: Code
     label: Text
 
 
 class AlternativeUnit(Part):
-    """A unit a value may be entered in: value in the item's unit = entered × factor + offset."""
+    """Another unit in which a value may be entered: value in the item's unit = entered × factor + offset."""
 
     unit: Line
     factor: Decimal
@@ -109,7 +109,7 @@ class AlternativeUnit(Part):
 
 
 class Item(Part):
-    """One question of a form, or one column of its repeating rows."""
+    """One item of a form, or one column of its repeating rows."""
 
     name: Name
     type: ItemType
@@ -147,7 +147,7 @@ class Item(Part):
 
     @property
     def decimal_places(self) -> int | None:
-        """Decimals that a value is written with; None when as many as were entered."""
+        """Number of decimals of a stored value; None if it keeps as many as were entered."""
         if self.type == "integer":
             return 0
         if self.decimals is None and self.is_calculated and self.type == "decimal":
@@ -156,7 +156,7 @@ class Item(Part):
 
     @cached_property
     def codes(self) -> tuple[str, ...]:
-        """The codes that may be stored, in the order shown; Y and N for a yes/no item."""
+        """Codes that may be stored, in display order; Y and N for a yes/no item."""
         return ("Y", "N") if self.type == "yes_no" else tuple(choice.code for choice in self.choices)
 
     @cached_property
@@ -164,7 +164,7 @@ class Item(Part):
         return {choice.code: choice for choice in self.choices}
 
     def choice(self, code: str) -> Choice:
-        """The choice with ``code``; KeyError when the item has none."""
+        """Return the choice with ``code``. Raises KeyError if the item has none."""
         return self._choice_by_code[code]
 
     @cached_property
@@ -172,11 +172,11 @@ class Item(Part):
         return {column.name: column for column in self.columns}
 
     def column(self, name: str) -> "Item":
-        """The column of a rows item; KeyError when there is none."""
+        """Return the column ``name`` of a rows item. Raises KeyError if there is none."""
         return self._column_by_name[name]
 
     def alternative(self, unit: str) -> AlternativeUnit:
-        """The alternative unit called ``unit``; KeyError when it may not be entered."""
+        """Return the alternative unit ``unit``. Raises KeyError if values may not be entered in it."""
         for alternative in self.units:
             if alternative.unit == unit:
                 return alternative
@@ -191,7 +191,7 @@ class ItemGroup(Part):
 
 
 class Check(Part):
-    """An edit check: fires when ``violated`` is true, never when it is undetermined."""
+    """An edit check. Fires if ``violated`` is true, never if it is undetermined."""
 
     id: Code
     on: Name
@@ -201,7 +201,7 @@ class Check(Part):
 
 
 class Form(Part):
-    """A form: what is asked together. ``code`` is its key in the file."""
+    """A form (CRF). ``code`` is its key in the file."""
 
     code: Name = ""
     title: Text
@@ -218,12 +218,12 @@ class Form(Part):
 
     @cached_property
     def groups(self) -> tuple[ItemGroup, ...]:
-        """The groups in the order shown; a form without groups is one group without title."""
+        """Item groups in display order; a form without groups has one group without title."""
         return self.groups_in_file or (ItemGroup(items=self.items_in_file),)
 
     @cached_property
     def items(self) -> tuple[Item, ...]:
-        """Every item in the order shown."""
+        """All items in display order."""
         return tuple(item for group in self.groups for item in group.items)
 
     @cached_property
@@ -231,7 +231,7 @@ class Form(Part):
         return {item.name: item for item in self.items}
 
     def item(self, name: str) -> Item:
-        """The item called ``name``; KeyError when the form has none."""
+        """Return the item ``name``. Raises KeyError if the form has none."""
         return self._item_by_name[name]
 
     def __contains__(self, name: Any) -> bool:
@@ -243,10 +243,10 @@ class Form(Part):
         return {name: tuple(check for check in self.checks if check.on == name) for name in names}
 
     def checks_on(self, name: str) -> tuple[Check, ...]:
-        """The checks that speak about the item ``name``."""
+        """Return the edit checks attached to the item ``name``."""
         return self._checks_by_item.get(name, ())
 
 
 def path(item: str, row: int | None = None, column: str = "") -> str:
-    """The path of an item or of a cell: the name of its input."""
+    """Return the path of an item, or of a cell of repeating rows; it is also the name of the input."""
     return item if row is None else f"{item}-{row}-{column}"

@@ -1,6 +1,6 @@
-"""When visits and infusions are due: calendar days counted from anchors, never hours.
+"""Due dates of visits and infusions, in calendar days from an anchor.
 
-Dates are days on the clock of the site, so a change of the clocks cannot move a visit. No Django.
+Dates are local days at the site, not hours, so a change to or from summer time cannot move a visit. No Django.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from protocol.document.document import Protocol
 
 @dataclass(frozen=True, slots=True)
 class PlannedVisit:
-    """A visit of the protocol for one patient; the days are None until its anchor is known."""
+    """The planned date and window of a visit for one patient; None until its anchor is known."""
 
     code: str
     planned_on: date | None = None
@@ -22,9 +22,9 @@ class PlannedVisit:
 
 
 def planned_visits(protocol: Protocol, anchors: Mapping[str, date]) -> list[PlannedVisit]:
-    """The visits in the order of the protocol.
+    """Return the planned visits in the order of the protocol.
 
-    ``anchors`` are the days known so far: ``screening``, ``inclusion``, ``infusion_1`` …
+    ``anchors`` are the dates known so far: ``screening``, ``inclusion``, ``infusion_1`` …
     """
     return [_planned(visit, anchors.get(visit.anchor)) for visit in protocol.visits]
 
@@ -38,14 +38,14 @@ def _planned(visit: ProtocolVisit, anchor: date | None) -> PlannedVisit:
 
 
 def study_day(day: date, anchor: date) -> int:
-    """Days from ``anchor`` (day 0, as in the protocol) to ``day``; negative before it."""
+    """Return the days from ``anchor`` (day 0, as in the protocol) to ``day``; negative before the anchor."""
     return (day - anchor).days
 
 
 def infusion_window(dosing: Dosing, previous_infusion: date) -> tuple[date, date]:
-    """The first and the last day of the next infusion, counted from the infusion before it.
+    """Return the first and last day on which the infusion after ``previous_infusion`` may be given.
 
-    Raises ValueError when the protocol has a single infusion and so no interval.
+    Raises ValueError if the protocol has a single infusion and therefore no interval.
     """
     if dosing.interval_days is None:
         raise ValueError("the protocol gives a single infusion: there is no next one")
@@ -53,7 +53,7 @@ def infusion_window(dosing: Dosing, previous_infusion: date) -> tuple[date, date
 
 
 def first_infusion_window(dosing: Dosing, inclusion: date) -> tuple[date, date]:
-    """The first and the last day of infusion 1, counted from inclusion."""
+    """Return the first and last day on which infusion 1 may be given, counted from inclusion."""
     return _shifted(inclusion, dosing.first_infusion_within_days)
 
 

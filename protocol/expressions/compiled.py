@@ -70,13 +70,13 @@ class EvaluationFailed(RuntimeError):
 
 
 class Values(Protocol):
-    """Captured answers by name: a dict of JSON values, or a `protocol.expressions.rules.Scope`."""
+    """Captured values by name: a dict of JSON values, or a `protocol.expressions.rules.Scope`."""
 
     def get(self, name: str, /) -> Any: ...
 
 
 class Undetermined:
-    """What is known does not decide. Neither true nor false: using it as a condition raises TypeError."""
+    """The known values do not decide. Neither true nor false: using it as a condition raises TypeError."""
 
     __slots__ = ("_ask", "_needs")
 
@@ -88,7 +88,7 @@ class Undetermined:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The names whose values could decide it, in the order of the expression."""
+        """Names whose values could decide it, in the order of the expression. Computed at first use."""
         if self._ask is not None:
             self._needs, self._ask = self._ask(), None
         return self._needs
@@ -112,7 +112,7 @@ Result = bool | Decimal | str | Undetermined
 class Expression:
     """A compiled expression.
 
-    ``references`` are the names it reads; ``previous`` and ``last`` those it reads from earlier records.
+    ``references`` are the names it reads; ``previous`` and ``last`` are the names it reads from earlier records.
     """
 
     def __init__(
@@ -161,10 +161,10 @@ def compile_expression(
     zone: str = "UTC",
     definitions: Mapping[str, str] | None = None,
 ) -> Expression:
-    """Compile ``source`` for the ``names`` it may use. Raises ExpressionError with the column of the mistake.
+    """Compile ``source`` for the ``names`` it may use. Raises ExpressionError with the column.
 
-    ``gives`` is the kind it must have, ``decimals`` what a number is rounded to. ``definitions`` are the
-    sources behind the names ``definition.…``; ``zone`` is the clock of the site, for calendar days.
+    ``gives`` is the kind of value it must return; ``decimals`` rounds a number. ``definitions`` holds the sources of
+    the names ``definition.…``; ``zone`` is the time zone of the site, for calendar days.
     """
     tree = check_expression(source, names, gives)
     whole = expanded(tree, definitions or {})
@@ -172,7 +172,7 @@ def compile_expression(
 
 
 def check_expression(source: str, names: Names, gives: ItemKind | None = LOGIC) -> Node:
-    """The tree of an expression without mistakes. Raises ExpressionError; ``gives`` None allows any kind."""
+    """Return the tree of a valid expression. Raises ExpressionError; ``gives`` None allows any kind."""
     tree = parse(source)
     found = kind_of(tree, names)
     if gives is not None and found.kind is not gives.kind:
@@ -247,7 +247,7 @@ class _Needs:
 
 
 def _is_vague(raw: Any, kind: ItemKind | None) -> bool:
-    """Whether a captured moment says less than its item asks for: a month for a date, a day for a time."""
+    """Return True if a captured moment is less precise than its item: a month for a date, a day for a time."""
     if kind is None or kind.kind not in MOMENTS:
         return False
     moment = captured(raw, kind, "UTC")

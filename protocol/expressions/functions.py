@@ -1,8 +1,7 @@
-"""The domain functions of expressions: dates as intervals, counts, and the arithmetic that CEL lacks.
+"""Functions of expressions: comparison of partial dates, counts, and the arithmetic that CEL lacks.
 
-Each takes values that are known and answers `ABSENT` when they do not decide, so that a partial date is never
-imputed (DAT-05): ``before("2021-01", "2021-01-15")`` is undetermined, ``before("2021-01", "2021-02-01")`` is
-true.
+Each takes known values and returns `ABSENT` if they do not decide, so that a partial date is never imputed (DAT-05):
+``before("2021-01", "2021-01-15")`` is undetermined, ``before("2021-01", "2021-02-01")`` is true.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,6 +28,7 @@ def _before(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
 
 
 def _on_or_before(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
+    # Without two clock times, local days are compared.
     if a.precision == b.precision == "minute":
         return a.earliest <= b.earliest
     fewest, most = moments.days_between(a, b, zone)
@@ -49,7 +49,7 @@ def _hours(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
 
 
 def years_range(a: Moment, b: Moment, *, zone: str) -> tuple[Decimal, Decimal]:
-    """The fewest and the most completed years from ``a`` to ``b``."""
+    """Return the fewest and the most completed years from ``a`` to ``b``."""
     fewest, most = moments.years_between(a, b, zone)
     return Decimal(fewest), Decimal(most)
 
@@ -113,8 +113,8 @@ FUNCTIONS: Mapping[str, FunctionSignature] = {
     **SCORE_FUNCTIONS,
 }
 PAST: Final = frozenset({"previous", "last"})
-"""``previous(item)``: the value of the record before this one; ``last(item)``: the latest value known."""
+"""``previous(item)``: value in the record before this one; ``last(item)``: latest known value."""
 AT_VISIT: Final = frozenset({"here", "entered_here", "unit_here"})
-"""``here(item)``: the value of the same visit only; as it was entered, and the unit it was entered in."""
+"""Values of the same visit only: ``here(item)``, the value as entered, and the unit in which it was entered."""
 HISTORY: Final = PAST | AT_VISIT
-"""Functions of one item: which of its values is meant."""
+"""Functions that take an item and choose which of its values to read."""

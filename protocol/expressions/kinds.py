@@ -1,4 +1,4 @@
-"""From captured JSON to the values of an expression; what is blank or missing has no value (`ABSENT`)."""
+"""Convert captured JSON to the values of an expression; blank and missing become `ABSENT`."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from protocol.values.moments import Moment
 
 
 class Kind(StrEnum):
-    """What an expression can compute with."""
+    """Kind of a value in an expression."""
 
     LOGIC = "logic"
     NUMBER = "number"
@@ -29,16 +29,16 @@ MOST_DIGITS: Final = 308
 """How many digits a number may have before its point, or zeros behind it: no measurement comes near."""
 LONGEST_NUMBER: Final = 400
 BESIDE_FORMS: Final = frozenset({"subject", "visit", "logs"})
-"""First parts of names that are no forms."""
+"""First parts of names that do not belong to a form."""
 MOMENTS: Final = frozenset({Kind.DAY, Kind.INSTANT})
 WORDS: Final = frozenset({Kind.TEXT, Kind.TIME})
 
 
 @dataclass(frozen=True, slots=True)
 class ItemKind:
-    """The kind of a name; ``codes`` when only these texts can occur; ``columns`` of repeating rows.
+    """The kind of a name. ``codes`` lists the only texts that can occur; ``columns`` are those of repeating rows.
 
-    ``units`` are the units a number may be entered in, the stored one first.
+    ``units`` are the units in which a number may be entered, the stored unit first.
     """
 
     kind: Kind
@@ -58,12 +58,12 @@ YES_NO: Final = ItemKind(Kind.TEXT, ("Y", "N"))
 
 @dataclass(frozen=True, slots=True)
 class FunctionSignature:
-    """A function of expressions, called with the values, the zone of the site and whether all are whole days.
+    """Signature of a function of expressions.
 
-    ``takes`` are the kinds allowed at each place; with ``more`` the last may be repeated, the last ``optional``
-    may be left out. ``codes`` are the texts that a place knows. One that is ``partial`` is asked even when a
-    value is not known (it gets `ABSENT`), because the others may decide; ``lacking`` then gives the places that
-    still matter.
+    The function is called with its values, the time zone of the site, and whether all values are whole days. ``takes``
+    holds the kinds allowed at each position; with ``more`` the last may be repeated, and the last ``optional`` ones may
+    be left out. ``codes`` holds the texts allowed at a position. A ``partial`` function is called even if a value is
+    unknown (it receives `ABSENT`), because the others may decide; ``lacking`` then returns the positions that matter.
     """
 
     takes: tuple[frozenset[Kind], ...]
@@ -78,7 +78,7 @@ class FunctionSignature:
 
 
 class _Absent:
-    """No value: blank, missing, or not decided by what is known."""
+    """No value: blank, missing, or not decided by the known values."""
 
     __slots__ = ()
 
@@ -90,9 +90,9 @@ ABSENT: Final = _Absent()
 
 
 def captured(raw: Any, kind: ItemKind, zone: str) -> Any:
-    """The value of a captured answer, `ABSENT` when it has none or cannot be read.
+    """Return the value of a captured answer; `ABSENT` if it has none or cannot be read.
 
-    Numbers become decimals, moments `Moment` on the clock of ``zone``; rows stay as they were captured.
+    Numbers become decimals as typed, moments a `Moment` in the time zone ``zone``; rows stay as captured.
     """
     if isinstance(raw, Mapping):
         raw = raw.get("value")

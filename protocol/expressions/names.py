@@ -1,4 +1,4 @@
-"""The names that expressions of a protocol may use, and what kind of value each has."""
+"""Names that the expressions of a protocol may use, and the kind of value of each."""
 
 from collections.abc import Iterable, Mapping
 
@@ -23,7 +23,7 @@ _PLAIN: Mapping[str, ItemKind] = {
 
 
 def kind_of_item(item: Item) -> ItemKind:
-    """What an item is in an expression."""
+    """Return the kind of an item in an expression."""
     if item.type == "choice":
         return ItemKind(Kind.TEXT, item.codes)
     if item.type == "choices":
@@ -36,12 +36,12 @@ def kind_of_item(item: Item) -> ItemKind:
 
 
 def kinds_of_items(items: Iterable[Item]) -> dict[str, ItemKind]:
-    """The names of items as they are used in their own form."""
+    """Return the kinds of items by name, as used inside their own form."""
     return {item.name: kind_of_item(item) for item in items}
 
 
 def names_everywhere(protocol: Protocol) -> Names:
-    """``form.item`` of every form, ``subject.…``, ``visit.…``, ``logs.…`` and ``definition.…``."""
+    """Return ``form.item`` of every form, ``subject.…``, ``visit.…``, ``logs.…`` and ``definition.…``."""
     names = subject_names(protocol) | visit_names(protocol) | log_names(protocol)
     for code, form in protocol.forms.items():
         names |= {f"{code}.{name}": kind for name, kind in kinds_of_items(form.items).items()}
@@ -49,7 +49,7 @@ def names_everywhere(protocol: Protocol) -> Names:
 
 
 def subject_names(protocol: Protocol) -> dict[str, ItemKind]:
-    """What every trial knows about a subject."""
+    """Return the names known about a subject in every trial."""
     return {
         "subject.consent_at": INSTANT,
         "subject.consent_type": ItemKind(Kind.TEXT, protocol.consent.types),
@@ -61,13 +61,13 @@ def subject_names(protocol: Protocol) -> dict[str, ItemKind]:
 
 
 def visit_names(protocol: Protocol) -> dict[str, ItemKind]:
-    """What is known about the visit at which a form is captured; undetermined in a log."""
+    """Return the names of the visit at which a form is captured; undetermined in a log."""
     codes = (*protocol.visit_codes, UNSCHEDULED)
     return {"visit.code": ItemKind(Kind.TEXT, codes), "visit.on": DAY}
 
 
 def log_names(protocol: Protocol) -> dict[str, ItemKind]:
-    """``logs.form``: the other rows of a log, to ask whether there is one, or whether all are as they should be."""
+    """Return ``logs.form`` of each log: its other rows, to check that one exists or that all satisfy a rule."""
     return {
         f"logs.{code}": ItemKind(Kind.ROWS, columns=kinds_of_items(protocol.form(code).items))
         for code in protocol.logs
@@ -76,7 +76,7 @@ def log_names(protocol: Protocol) -> dict[str, ItemKind]:
 
 
 def definition_names(definitions: Mapping[str, str], names: Names) -> dict[str, ItemKind]:
-    """``definition.name`` with the kind it gives; one that cannot be read counts as a condition."""
+    """Return ``definition.name`` with its kind; a definition that cannot be parsed counts as a condition."""
     known: dict[str, ItemKind] = {}
     for name in definitions:
         _learn(name, definitions, names, known, ())
@@ -101,4 +101,5 @@ def _learn(
                 _learn(used, definitions, names, known, (*within, name))
         known[path] = kind_of(tree, {**names, **known})
     except ExpressionError:
+        # The mistake is reported at the definition itself; a kind here avoids a second message at each use.
         known[path] = LOGIC

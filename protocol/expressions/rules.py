@@ -1,10 +1,9 @@
-"""Running the expressions of a protocol over captured answers: criteria, checks, skip logic, calculations.
+"""Evaluate the expressions of a protocol on captured values: criteria, checks, skip logic, calculations.
 
-A `Scope` holds what is known about a subject at one moment. `rules_of(protocol)` (`ProtocolRules`) compiles
-each expression once; `FormRules` tells for one form which items are shown and required, what is calculated
-and which checks fire. Undetermined never counts as true or false: an item whose condition is undetermined is
-not shown and not required, a check does not fire, a calculation stays empty, a criterion neither allows nor
-forbids.
+A `Scope` holds what is known about a subject at one moment. `rules_of(protocol)` (`ProtocolRules`) compiles each
+expression once; `FormRules` returns which items of a form are shown and required, what is calculated and which
+checks fire. Undetermined never counts as true or false: an item with an undetermined condition is neither shown nor
+required, a check does not fire, a calculation stays empty, a criterion neither allows nor forbids enrolment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,18 +26,18 @@ from protocol.expressions.compiled import (
 from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
 
 Answers = Mapping[str, Any]
-"""Captured answers of one form: JSON values by item name."""
+"""Captured values of one form: JSON values by item name."""
 NOTHING: Answers = {}
 HIDDEN = Undetermined()
 
 
 class Scope:
-    """What an expression can see. Names resolve as in the protocol file; what is not there is undetermined.
+    """The values that an expression can read, under the names of the protocol file; an unknown value is undetermined.
 
-    ``form_values`` are the answers of ``form``, ``other_forms`` those of further forms by code. ``subject``
-    has consent_at, consent_type, inclusion_on, screened_on, group, first_infusion_on: dates, aware datetimes,
-    texts. ``previous`` holds by form the record before this one, ``last`` by form the latest answers known,
-    ``same`` by form those of the same visit.
+    ``form_values`` are the values of ``form``; ``other_forms`` those of other forms by code. ``subject`` has
+    consent_at, consent_type, inclusion_on, screened_on, group and first_infusion_on (dates, aware datetimes, texts).
+    By form, ``previous`` holds the record before this one, ``last`` the latest known values, ``same`` those of the
+    same visit.
     """
 
     __slots__ = ("form", "form_values", "last", "other_forms", "previous", "same", "subject")
@@ -63,7 +62,7 @@ class Scope:
         self.same = same
 
     def get(self, name: str) -> Any:
-        """The captured value of ``item``, ``form.item``, ``subject.x``, ``previous(…)``, ``last(…)``, ``here(…)``."""
+        """Return the value of ``item``, ``form.item``, ``subject.x``, ``previous(…)``, ``last(…)`` or ``here(…)``."""
         if name.endswith(")"):
             function, _, path = name[:-1].partition("(")
             return {"previous": self._earlier, "last": self._latest, "here": self._here}[function](path)
@@ -73,7 +72,7 @@ class Scope:
         return self.subject.get(item) if form == "subject" else self._answers(form).get(item)
 
     def with_values(self, values: Answers) -> "Scope":
-        """The same scope with other answers in its own form."""
+        """Return the same scope with other values for its own form."""
         others = self.other_forms, self.subject
         times = {"previous": self.previous, "last": self.last, "same": self.same}
         return Scope(values, *others, form=self.form, **times)
@@ -100,7 +99,7 @@ class Scope:
 
 
 def is_answered(value: Any) -> bool:
-    """Whether a captured value is one: not blank, and not marked missing."""
+    """Return True if a captured value is neither blank nor marked missing."""
     if isinstance(value, Mapping):
         return is_answered(value.get("value"))
     return value is not None and value != "" and value != []
@@ -108,7 +107,7 @@ def is_answered(value: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CriterionResult:
-    """What is known about a criterion: the ``answer`` of its expression, and whether it ``allows`` entry."""
+    """Result of an eligibility criterion: the ``answer`` of its expression and the values it read."""
 
     criterion: EligibilityCriterion
     answer: bool | Undetermined
@@ -116,19 +115,19 @@ class CriterionResult:
 
     @property
     def allows(self) -> bool | None:
-        """True, False, or None when undetermined."""
+        """True if the criterion allows enrolment, False if it forbids it, None if undetermined."""
         if isinstance(self.answer, Undetermined):
             return None
         return self.answer is (self.criterion.kind == "inclusion")
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The names whose values could decide it; empty when it is decided."""
+        """Names whose values could decide the criterion; empty if it is decided."""
         return self.answer.needs if isinstance(self.answer, Undetermined) else ()
 
 
 class ItemRules:
-    """The rules of items that are answered together: a form, or one row of a repeating item."""
+    """Rules of items that are captured together: those of a form, or of one row of a repeating item."""
 
     def __init__(
         self,
@@ -155,7 +154,7 @@ class ItemRules:
         return self._evaluation.compile(item.calculate or "", self._names, gives=gives, decimals=places)
 
     def _in_order(self, calculations: dict[str, Expression]) -> dict[str, Expression]:
-        """The calculations, each after those whose results it uses (the protocol has no cycles)."""
+        """Return the calculations so that each follows those it uses (the protocol has no cycles)."""
         ordered: dict[str, Expression] = {}
 
         def place(name: str) -> None:
@@ -172,50 +171,51 @@ class ItemRules:
 
     @property
     def expressions(self) -> list[Expression]:
-        """Everything that is asked of the answers: conditions, calculations."""
+        """All compiled conditions and calculations."""
         return [*self._shown.values(), *self._required.values(), *self._calculated.values()]
 
     def is_shown(self, name: str, scope: Scope) -> bool:
-        """Whether the item is asked: it has no condition, or its condition is true."""
+        """Return True if the item is shown: it has no condition, or its condition is true."""
         condition = self._shown.get(name)
         return condition is None or condition.evaluate(scope) is True
 
     def is_ruled_out(self, name: str, scope: Scope) -> bool:
-        """Whether the item is not asked for sure: its condition is false, not merely undetermined."""
+        """Return True if the item is certainly not shown: its condition is false, not only undetermined."""
         condition = self._shown.get(name)
         return condition is not None and condition.evaluate(scope) is False
 
     def lacks(self, name: str, scope: Scope) -> tuple[str, ...]:
-        """The names that a calculated item still needs; empty when it is decided, or nothing is lacking."""
+        """Return the unanswered names that a calculated item needs; empty if it is decided."""
         calculation = self._calculated.get(name)
         answer = calculation.evaluate(scope) if calculation else True
         needs = answer.needs if isinstance(answer, Undetermined) else ()
         return tuple(need for need in needs if not is_answered(scope.get(need)))
 
     def waits_for(self, name: str, scope: Scope) -> tuple[str, ...]:
-        """The names that could decide whether the item is asked; empty when that is decided."""
+        """Return the names that could decide whether the item is shown; empty if that is decided."""
         condition = self._shown.get(name)
         answer = condition.evaluate(scope) if condition else True
         return answer.needs if isinstance(answer, Undetermined) else ()
 
     def shown(self, scope: Scope) -> frozenset[str]:
-        """The names of the items that are asked."""
+        """Return the names of the items that are shown."""
         return frozenset(item.name for item in self.items if self.is_shown(item.name, scope))
 
     def is_required(self, item: Item, scope: Scope) -> bool:
-        """Whether the item must be answered (or marked missing) before the record is complete."""
+        """Return True if the item must have a value or a missing code before the record is complete."""
         if item.is_calculated or not self.is_shown(item.name, scope):
             return False
         condition = self._required.get(item.name)
         return item.required if condition is None else condition.evaluate(scope) is True
 
     def required(self, scope: Scope) -> frozenset[str]:
-        """The names of the items that must be answered."""
+        """Return the names of the required items."""
         return frozenset(item.name for item in self.items if self.is_required(item, scope))
 
     def calculated(self, scope: Scope) -> dict[str, str]:
-        """The stored values of the calculated items that what is known decides, by name."""
+        """Return the calculated values that the known values decide, by name, in stored form."""
         values = {name: value for name, value in scope.form_values.items() if name not in self._calculated}
+        # Stored results are left out above: a stale one must not enter another calculation.
         working, results = scope.with_values(values), {}
         for name, expression in self._calculated.items():
             result = expression.evaluate(working) if self.is_shown(name, working) else HIDDEN
@@ -224,7 +224,7 @@ class ItemRules:
         return results
 
     def behind(self, name: str) -> set[str]:
-        """The items answered beside it that a calculated item reads, those behind other calculations included."""
+        """Return the entered items that a calculated item depends on, directly or through other calculations."""
         found: set[str] = set()
         for reference in self._calculated[name].references:
             used = reference.removeprefix(self._prefix)
@@ -232,13 +232,13 @@ class ItemRules:
         return found
 
     def with_calculated(self, scope: Scope) -> dict[str, Any]:
-        """The answers of the form with every calculated item worked out anew; undecided ones are absent."""
+        """Return the values of the form with every calculated item recomputed; undecided ones are left out."""
         entered = {name: value for name, value in scope.form_values.items() if name not in self._calculated}
         return entered | self.calculated(scope)
 
 
 class FormRules(ItemRules):
-    """The rules of one form of a protocol, compiled once."""
+    """The compiled rules of one form."""
 
     def __init__(self, evaluation: "ProtocolRules", form: Form, names: Mapping[str, ItemKind]) -> None:
         super().__init__(evaluation, form.items, names, f"{form.code}.")
@@ -247,9 +247,9 @@ class FormRules(ItemRules):
         self._rows: dict[str, ItemRules] = {}
 
     def label_of(self, path: str, language: str = "en") -> str:
-        """What ``item``, ``form.item`` or ``here(form.item)`` is called: the title of another form and its label.
+        """Return the label of ``item``, ``form.item`` or ``here(form.item)``; another form's title precedes it.
 
-        What is known beside the forms (``subject.group``) keeps its name.
+        A name that belongs to no form (``subject.group``) is returned unchanged.
         """
         protocol, path = self._evaluation.protocol, path.rpartition("(")[2].removesuffix(")")
         form, dot, item = path.rpartition(".")
@@ -260,17 +260,21 @@ class FormRules(ItemRules):
         labels = protocol.form(form).title, protocol.item(path).label
         return ": ".join(label.in_language(language) for label in labels)
 
+    def labels(self, paths: Iterable[str]) -> "Labels":
+        """What the items are called, in whatever language is asked for later."""
+        return Labels(self, tuple(paths))
+
     @property
     def expressions(self) -> list[Expression]:
-        """Everything that is asked of the answers: conditions, calculations, checks."""
+        """All compiled conditions, calculations and checks."""
         return [*super().expressions, *(violated for _check, violated in self._checks)]
 
     def fired(self, scope: Scope) -> list[Check]:
-        """The checks that the answers violate, in the order of the file."""
+        """Return the checks that the values violate, in the order of the file."""
         return [check for check, violated in self._checks if violated.evaluate(scope) is True]
 
     def inputs(self, check: Check) -> list[str]:
-        """The items of this form that a check reads, the one it is on included, in the order of the form."""
+        """Return the items of this form that a check reads, including the one it is attached to, in form order."""
         names = {name.removeprefix(self._prefix) for name in self._violated(check).references} | {check.on}
         return [item.name for item in self.items if item.name in names]
 
@@ -278,7 +282,7 @@ class FormRules(ItemRules):
         return next(violated for known, violated in self._checks if known is check)
 
     def row(self, name: str) -> ItemRules:
-        """The rules of a row of the item ``name``; its scope has the cells beside the form's answers."""
+        """Return the rules of a row of the item ``name``; their scope holds the cells and the form's values."""
         if name not in self._rows:
             columns = self.form.item(name).columns
             names = {**self._names, **kinds_of_items(columns)}
@@ -287,12 +291,12 @@ class FormRules(ItemRules):
 
     @cached_property
     def references(self) -> frozenset[str]:
-        """Every name of other forms and of the subject that the form's rules read."""
+        """All names of other forms and of the subject that the rules of the form read."""
         return frozenset(name for each in self.expressions for name in each.references if "." in name)
 
     @cached_property
     def reads(self) -> frozenset[str]:
-        """The forms whose captured answers the rules read; this one when they read its earlier entries."""
+        """Forms whose captured values the rules read; includes this form if its earlier records are read."""
         rules: list[ItemRules] = [self, *(self.row(item.name) for item in self.items if item.type == "rows")]
         found: set[str] = set()
         for expression in (each for part in rules for each in part.expressions):
@@ -304,19 +308,31 @@ class FormRules(ItemRules):
 
     @cached_property
     def calculates_from_elsewhere(self) -> bool:
-        """Whether a calculated value may change although no answer of the form does."""
+        """True if a calculated value can change although no value of the form does."""
         expressions = [*self._shown.values(), *self._calculated.values()] if self._calculated else []
         names = {name for each in expressions for name in each.references | each.previous | each.last}
         return any("." in name and not name.startswith(self._prefix) for name in names)
 
     @cached_property
     def history(self) -> frozenset[str]:
-        """Every name whose earlier values the form's rules read with ``previous`` or ``last``."""
+        """All names whose earlier values the rules read with ``previous`` or ``last``."""
         return frozenset(name for each in self.expressions for name in each.previous | each.last)
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What several items are called: put into words for each reader."""
+
+    rules: FormRules
+    paths: tuple[str, ...]
+
+    def in_language(self, language: str) -> str:
+        """The labels in their order, with commas between them; empty when there are none."""
+        return ", ".join(self.rules.label_of(path, language) for path in self.paths)
+
+
 class ProtocolRules:
-    """The compiled expressions of one protocol; each is compiled when first asked for."""
+    """The compiled expressions of one protocol, each compiled at first use."""
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
@@ -324,7 +340,7 @@ class ProtocolRules:
 
     @cached_property
     def names(self) -> Mapping[str, ItemKind]:
-        """The names that are known everywhere."""
+        """Names known in every form, with their kinds."""
         return names_everywhere(self.protocol)
 
     def compile(
@@ -335,14 +351,14 @@ class ProtocolRules:
         gives: ItemKind = LOGIC,
         decimals: int | None = None,
     ) -> Expression:
-        """Compile an expression with the definitions and on the clock of this protocol."""
+        """Compile an expression with the definitions and the time zone of this protocol."""
         zone, definitions = self.protocol.trial.site.time_zone, self.protocol.definitions
         return compile_expression(
             source, names, gives=gives, decimals=decimals, zone=zone, definitions=definitions
         )
 
     def form(self, code: str) -> FormRules:
-        """The rules of a form; KeyError when the protocol has no such form."""
+        """Return the rules of a form. Raises KeyError if the protocol has no such form."""
         if code not in self._forms:
             form = self.protocol.form(code)
             names = {**self.names, **kinds_of_items(form.items)}
@@ -355,12 +371,12 @@ class ProtocolRules:
         return tuple((each, self.compile(each.expression, self.names)) for each in protocol.eligibility)
 
     def criteria(self, scope: Scope) -> list[CriterionResult]:
-        """Every eligibility criterion, in the order of the file, with the captured values it reads."""
+        """Return the result of every eligibility criterion, in the order of the file."""
         return [_result(criterion, expression, scope) for criterion, expression in self._criteria]
 
     @cached_property
     def criterion_references(self) -> frozenset[str]:
-        """Every name that the eligibility criteria and the groups read."""
+        """All names that the eligibility criteria and the group rules read."""
         expressions = [expression for _each, expression in (*self._criteria, *self._groups)]
         return frozenset(name for each in expressions for name in each.references)
 
@@ -369,7 +385,7 @@ class ProtocolRules:
         return tuple((group, self.compile(group.member, self.names)) for group in self.protocol.groups)
 
     def group(self, scope: Scope) -> Group | Undetermined | None:
-        """The first group whose rule holds; None when none does; undetermined while that is open."""
+        """Return the first group whose rule is true, None if no rule is, `Undetermined` if that is open."""
         needs: list[str] = []
         for group, member in self._groups:
             answer = member.evaluate(scope)
@@ -385,10 +401,9 @@ _compiled: dict[int, ProtocolRules] = {}
 
 
 def rules_of(protocol: Protocol) -> ProtocolRules:
-    """Return the compiled rules of a protocol, the same object for the same protocol.
+    """Return the compiled rules of a protocol, the same object for the same protocol. Cached, 64 protocols.
 
-    They are kept beside the document, by its identity: the rules hold their document, so its id is not used again
-    while they are known.
+    Keyed by the identity of the document: Python reuses the id of a freed object, so each entry keeps its document.
     """
     known = _compiled.get(id(protocol))
     if known is None:
@@ -399,7 +414,7 @@ def rules_of(protocol: Protocol) -> ProtocolRules:
 
 
 def _form_of(name: str) -> str:
-    """The form of `form.item`, and of `logs.form`."""
+    """Return the form of `form.item` or `logs.form`."""
     form, _dot, rest = name.partition(".")
     return rest.partition(".")[0] if form == "logs" else form
 
@@ -413,5 +428,5 @@ def _result(criterion: EligibilityCriterion, expression: Expression, scope: Scop
 
 
 def stored(result: Result) -> str:
-    """A result as it is stored in a record: plain decimal notation, or the text."""
+    """Return a result as stored in a record: plain decimal notation, or the text."""
     return format(result, "f") if isinstance(result, Decimal) else str(result)

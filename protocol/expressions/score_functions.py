@@ -1,4 +1,4 @@
-"""The scores as functions of expressions: numbers become exact decimals, what is not known stays undetermined."""
+"""Clinical scores as functions of expressions. Numbers become exact decimals; an unknown value stays undetermined."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MOST_PARTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _Score:
-    """A score as a function of expressions; ``names`` are those of its places, as `Derived.missing` has them."""
+    """A score as a function of expressions. ``names`` are its parameters, as `Derived.missing` names them."""
 
     compute: Callable[..., Derived[Any]]
     names: tuple[str, ...]
@@ -31,7 +31,7 @@ class _Score:
         return _given(self.compute(*map(_taken, values)).value)
 
     def lacking(self, *values: Any) -> tuple[int, ...]:
-        """The places without a value that could still decide."""
+        """Return the positions without a value that could still decide the score."""
         missing = self.compute(*map(_taken, values)).missing
         return tuple(
             place for place, name in enumerate(self.names) if name in missing and place < len(values)
@@ -55,12 +55,12 @@ def _applied(compute: Callable[..., Derived[Any]]) -> _Score:
 
 
 def _named(compute: Callable[..., Derived[Any]], *names: str) -> _Score:
-    """A score whose arguments have names: the places of the expression in this order."""
+    """Return a score with keyword parameters; ``names`` gives their order in the expression."""
     return _Score(lambda *values: compute(**dict(zip(names, values, strict=True))), names)
 
 
 def _of_points(compute: Callable[..., Derived[Any]], *names: str) -> _Score:
-    """The same for components that are points already."""
+    """Return a score whose components are points already."""
     return _named(lambda **parts: compute(**{name: _points(part) for name, part in parts.items()}), *names)
 
 
@@ -73,7 +73,7 @@ def _murray(*components: Decimal | None) -> Derived[Decimal]:
 
 
 def _numbered(compute: Callable[..., Derived[Any]]) -> _Score:
-    """A score of parts that have no names of their own."""
+    """Return a score whose components have no names."""
     return _Score(compute, tuple(map(str, range(MOST_PARTS))))
 
 
@@ -196,4 +196,4 @@ SCORE_FUNCTIONS: Final[Mapping[str, FunctionSignature]] = {
         (_C, _N), _applied(ventilator_free_days), "0 after death by day 28, else 28 less days ventilated"
     ),
 }
-"""By name; the kinds of what each takes are in the order of its places."""
+"""Score functions by name; the kinds they take are in the order of the parameters."""

@@ -1,7 +1,7 @@
-"""The syntax of expressions: the part of CEL that a protocol may use, as a tree that knows its columns.
+"""Syntax of expressions: the subset of CEL that a protocol may use, parsed into a tree with column numbers.
 
-The grammar and the precedence are those of the CEL specification; what is left out (maps, indexing, integers,
-timestamps, ``has``) is refused with a sentence, because an absent value must stay undetermined.
+Grammar and precedence are those of the CEL specification. Maps, indexing, integers, timestamps and ``has`` are refused
+with a message, because an absent value must stay undetermined.
 """
 
 import re
@@ -12,10 +12,10 @@ from decimal import Decimal
 from protocol.expressions.kinds import MOST_DIGITS
 
 DEEPEST = 40
-"""How deep an expression may nest: past this nobody can read it, and it would exhaust the stack."""
+"""Deepest nesting of an expression. Deeper ones are unreadable and would exhaust the stack."""
 
 LONGEST = 100
-"""How many operators may follow each other."""
+"""Most operators in a row."""
 
 MACROS = frozenset({"exists", "all", "exists_one", "filter"})
 METHODS = frozenset({"startsWith", "endsWith", "contains", "matches"})
@@ -42,7 +42,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant; ``text`` is how it was written."""
+    """A constant; ``text`` is its source."""
 
     value: Decimal | str | bool
     text: str
@@ -136,7 +136,9 @@ _LEVELS: tuple[tuple[str, ...], ...] = (
 
 
 def parse(source: str) -> Node:
-    """The tree of ``source``. Raises ExpressionError with the column of the first mistake."""
+    """Return the tree of ``source``. Raises ExpressionError with the column of the first mistake."""
+    # A chain of operators is one level deeper per operator. It is measured layer by layer: a recursive walk
+    # of a long chain would exhaust the stack.
     tree = _Parser(source).parse()
     layer: list[Node] = [tree]
     for _ in range(LONGEST):
@@ -147,7 +149,7 @@ def parse(source: str) -> Node:
 
 
 def children(node: Node) -> tuple[Node, ...]:
-    """The parts of a node, in the order written."""
+    """Return the direct parts of a node, in source order."""
     match node:
         case ListOf(items=parts) | Call(arguments=parts):
             return parts
@@ -165,7 +167,7 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and everything under it, in the order written."""
+    """Yield the node and everything below it, in source order."""
     yield node
     for child in children(node):
         yield from walk(child)
@@ -185,7 +187,7 @@ def _tokens(source: str) -> list[Token]:
 
 
 class _Parser:
-    """Recursive descent over the tokens of one expression."""
+    """Recursive-descent parser over the tokens of one expression."""
 
     def __init__(self, source: str) -> None:
         self.tokens = _tokens(source)
@@ -365,7 +367,7 @@ def _text(token: Token) -> Literal:
 
 
 def expanded(node: Node, definitions: Mapping[str, str], within: tuple[str, ...] = ()) -> Node:
-    """The tree with each ``definition.name`` replaced by what it stands for."""
+    """Return the tree with each ``definition.name`` replaced by its tree. Raises ExpressionError for a cycle."""
     match node:
         case Name(path=path) if path.startswith("definition."):
             name = path.removeprefix("definition.")

@@ -1,7 +1,7 @@
-"""Checking an expression before it is used: every name known, every operator given the kinds it takes.
+"""Type check of an expression: every name is known, every operator gets the kinds it takes.
 
-CEL itself finds such mistakes only in the branch it happens to evaluate (``true || 1.0 < "a"`` is true), so
-the tree is checked whole, and a text compared with a code that the item does not have is a mistake too.
+CEL reports such mistakes only in the branch that it evaluates (``true || 1.0 < "a"`` is true), so the whole tree is
+checked here. Comparing a text with a code that the item does not have is a mistake too.
 """
 
 import difflib
@@ -33,7 +33,7 @@ _STORED_DAY = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
 
 
 def kind_of(node: Node, names: Names) -> ItemKind:
-    """The kind that ``node`` gives. Raises ExpressionError at the first part that cannot be right."""
+    """Return the kind of ``node``. Raises ExpressionError at the first part that is wrong."""
     match node:
         case Literal():
             return _literal(node)
@@ -56,7 +56,7 @@ def kind_of(node: Node, names: Names) -> ItemKind:
 
 
 def named(node: Name, names: Names) -> ItemKind:
-    """The kind of a name; an unknown one is refused with the names that resemble it."""
+    """Return the kind of a name. Raises ExpressionError with a similar name if it is unknown."""
     kind = names.get(node.path)
     if kind is None:
         raise ExpressionError(f"unknown name {node.path!r}{resembling(node.path, names)}", node.column)
@@ -64,13 +64,13 @@ def named(node: Name, names: Names) -> ItemKind:
 
 
 def resembling(word: str, known: Mapping[str, object]) -> str:
-    """``: did you mean 'spo2'?`` when something known resembles ``word``, else nothing."""
+    """Return ``: did you mean 'spo2'?`` if a known word resembles ``word``, else an empty string."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f": did you mean {close[0]!r}?" if close else ""
 
 
 def row_names(node: Macro, names: Names) -> Names:
-    """The names known inside a condition over rows: those outside and the columns of the row."""
+    """Return the names known inside a condition over rows: those outside and the columns of the row."""
     rows = kind_of(node.target, names)
     if rows.kind is not Kind.ROWS or rows.columns is None:
         raise ExpressionError(f"{node.macro} works on repeating rows, this is {_a(rows)}", node.column)
@@ -116,7 +116,7 @@ def _call(node: Call, names: Names) -> ItemKind:
 
 
 def _codes_known(node: Call, argument: Node, known: tuple[str, ...], names: Names) -> None:
-    """Refuse a text that the function has no meaning for."""
+    """Refuse a text that the function does not accept."""
     codes = kind_of(argument, names).codes
     if isinstance(argument, Literal) and isinstance(argument.value, str):
         codes = (argument.value,)
@@ -142,7 +142,7 @@ def _unknown_function(name: str) -> str:
 
 
 def history_target(node: Call) -> Name:
-    """The item of ``previous(item)`` or ``last("form.item")``."""
+    """Return the item of ``previous(item)`` or ``last("form.item")``."""
     if len(node.arguments) == 1:
         target = node.arguments[0]
         if isinstance(target, Name):

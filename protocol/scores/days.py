@@ -1,4 +1,4 @@
-"""Days counted from an anchor, and ventilator-free days."""
+"""Study days relative to an anchor, and ventilator-free days."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -11,16 +11,16 @@ LAST_DAY: Final = 28
 
 
 def relative_day(on: date | None, anchor: date | None) -> Derived[int]:
-    """The day relative to an anchor, which is day 0; negative before it. Whole calendar days of the site."""
+    """Return the day relative to an anchor (day 0), negative before it, in calendar days of the site."""
     if on is None or anchor is None:
         return lacking(*absent({"on": on, "anchor": anchor}))
     return Derived((on - anchor).days)
 
 
 def ventilated_days(episodes: Iterable[tuple[int, int | None]], until: int = LAST_DAY) -> int:
-    """On how many of the days 1 to ``until`` the patient was ventilated at all.
+    """Return on how many of the days 1 to ``until`` the patient was ventilated at any time.
 
-    Each episode is its first and its last day relative to the anchor; None for one that goes on.
+    Each episode is its first and last day relative to the anchor; the last day is None if it is ongoing.
     """
     days: set[int] = set()
     for first, last in episodes:
@@ -31,7 +31,7 @@ def ventilated_days(episodes: Iterable[tuple[int, int | None]], until: int = LAS
 def ventilator_free_days(
     died_by_then: bool | None, ventilated: Decimal | None, until: int = LAST_DAY
 ) -> Derived[Decimal]:
-    """Ventilator-free days to day 28: 0 after death by then, else 28 less the days on invasive ventilation."""
+    """Return ventilator-free days: 0 if dead by day 28, else 28 less the days on invasive ventilation."""
     if died_by_then:
         return Derived(Decimal(0))
     if died_by_then is None or ventilated is None:

@@ -1,4 +1,4 @@
-"""What a score gives: a value, or nothing with the names of what is missing or the reason; and printed tables."""
+"""Result of a score: a value, or no value with the missing names or a reason; and printed point tables."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class NotMeasured(Enum):
-    """Stands for a component that a scale allows to leave out, and that was not measured."""
+    """Marks an optional component of a scale that was not measured."""
 
     NOT_MEASURED = "not measured"
 
@@ -21,7 +21,7 @@ NOT_MEASURED: Final = NotMeasured.NOT_MEASURED
 
 @dataclass(frozen=True, slots=True)
 class Derived(Generic[T]):
-    """A derived value; without one, ``missing`` names what is lacking, or ``reason`` says why nothing fits."""
+    """A derived value. Without one, ``missing`` names the unknown inputs, or ``reason`` explains why none fits."""
 
     value: T | None
     missing: tuple[str, ...] = ()
@@ -29,27 +29,27 @@ class Derived(Generic[T]):
 
     @property
     def is_known(self) -> bool:
-        """Whether there is a value."""
+        """True if there is a value."""
         return self.value is not None
 
 
 def lacking(*names: str) -> Derived[T]:
-    """Nothing, because these are not known."""
+    """Return no value, because the inputs ``names`` are unknown."""
     return Derived(None, missing=names)
 
 
 def refused(reason: str) -> Derived[T]:
-    """Nothing, although all is known."""
+    """Return no value although every input is known, with the reason."""
     return Derived(None, reason=reason)
 
 
 def absent(inputs: Mapping[str, object | None]) -> tuple[str, ...]:
-    """The names of the inputs that are not known."""
+    """Return the names of the inputs that are unknown."""
     return tuple(name for name, value in inputs.items() if value is None)
 
 
 def total(parts: Mapping[str, Derived[int]]) -> Derived[int]:
-    """The sum of the parts; nothing while one is missing, naming each that is."""
+    """Return the sum of the parts; no value while a part is missing, with the name of each that is."""
     points = [part.value for part in parts.values() if part.value is not None]
     if len(points) < len(parts):
         return lacking(*(name for name, part in parts.items() if not part.is_known))
@@ -59,7 +59,7 @@ def total(parts: Mapping[str, Derived[int]]) -> Derived[int]:
 class ScoreTable:
     """A printed table of points: the first row whose inequality holds, else the points of the last line.
 
-    A value between two printed bands (1.95 between 1.2–1.9 and 2.0–5.9) has not reached the upper one.
+    A value between two printed bands (1.95 between 1.2–1.9 and 2.0–5.9) belongs to the lower one.
     """
 
     _SIGNS: Final[Mapping[str, Callable[[Decimal, Decimal], bool]]] = {
@@ -74,19 +74,19 @@ class ScoreTable:
         self._otherwise = otherwise
 
     def points(self, value: Decimal) -> int:
-        """The points of a value."""
+        """Return the points of a value."""
         for holds, limit, points in self._rows:
             if holds(value, limit):
                 return points
         return self._otherwise
 
     def score(self, name: str, value: Decimal | None) -> Derived[int]:
-        """The points of a value, nothing when ``name`` is not known."""
+        """Return the points of a value; no value and the missing ``name`` if it is None."""
         return lacking(name) if value is None else Derived(self.points(value))
 
 
 def whole(name: str, value: Decimal | None, lowest: int, highest: int) -> Derived[int]:
-    """A rating given by a person: a whole number between two others."""
+    """Return a rating given by a person: a whole number from ``lowest`` to ``highest``."""
     if value is None:
         return lacking(name)
     if value != int(value) or not lowest <= value <= highest:

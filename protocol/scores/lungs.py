@@ -1,4 +1,4 @@
-"""Scores of the lungs: Berlin definition of ARDS, Murray lung injury score, CT severity, chest radiograph."""
+"""Lung scores: Berlin definition of ARDS, Murray lung injury score, CT severity, chest radiograph severity."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -22,7 +22,7 @@ _LIS_COMPLIANCE: Final = ScoreTable(
 def pf_at_altitude(
     pf_mmhg: Decimal | None, altitude_m: Decimal | None, barometric_mmhg: Decimal | None = None
 ) -> Derived[Decimal]:
-    """PaO2/FiO2 as the Berlin definition compares it: above 1000 m, times the barometric pressure over 760 mmHg.
+    """Return PaO2/FiO2 in mmHg for the Berlin definition; above 1000 m × barometric pressure / 760 mmHg.
 
     Source: ARDS Definition Task Force, JAMA 2012, as printed in PMC7700642, table 2.
     """
@@ -43,11 +43,11 @@ def berlin(
     peep_cmh2o: Decimal | None,
     pf_mmhg: Decimal | None,
 ) -> Derived[str]:
-    """ARDS by the Berlin definition: NONE, MILD, MODERATE or SEVERE.
+    """Return ARDS severity by the Berlin definition: NONE, MILD, MODERATE or SEVERE.
 
     ``within_a_week`` of the insult or of new or worse symptoms; ``bilateral`` opacities not explained otherwise;
     ``not_cardiac``: not fully explained by cardiac failure or overload; PEEP or CPAP in cmH2O, PaO2/FiO2 in mmHg
-    (`pf_at_altitude`). One condition that fails decides NONE.
+    (`pf_at_altitude`). One condition that fails is enough for NONE.
     """
     conditions = {
         "within_a_week": within_a_week,
@@ -65,29 +65,29 @@ def berlin(
 
 
 def murray_chest(quadrants: Decimal | None) -> Derived[int]:
-    """Points for the quadrants of the chest radiograph with consolidation, 0 to 4."""
+    """Return points for the quadrants of the chest radiograph with consolidation, 0 to 4."""
     return whole("quadrants", quadrants, 0, 4)
 
 
 def murray_oxygenation(pf_mmhg: Decimal | None) -> Derived[int]:
-    """Points for PaO2/FiO2 in mmHg."""
+    """Return points for PaO2/FiO2 in mmHg."""
     return _LIS_PF.score("pf_mmhg", pf_mmhg)
 
 
 def murray_peep(peep_cmh2o: Decimal | None) -> Derived[int]:
-    """Points for PEEP in cmH2O."""
+    """Return points for PEEP in cmH2O."""
     return _LIS_PEEP.score("peep_cmh2o", peep_cmh2o)
 
 
 def murray_compliance(compliance_ml_per_cmh2o: Decimal | None) -> Derived[int]:
-    """Points for static compliance in mL/cmH2O."""
+    """Return points for static compliance in mL/cmH2O."""
     return _LIS_COMPLIANCE.score("compliance_ml_per_cmh2o", compliance_ml_per_cmh2o)
 
 
 def murray_total(components: Mapping[str, Derived[int]]) -> Derived[Decimal]:
-    """The lung injury score, 0 to 4: the mean of the components the scale is read from.
+    """Return the Murray lung injury score, 0 to 4: the mean of its components.
 
-    Leave out a component that was not measured; one that is not known yet is awaited.
+    Leave out a component that was not measured; with one that is not known yet there is no value.
     Source: Murray et al. 1988, as printed in TOATJ 14:52, table 1.
     """
     if not components:
@@ -101,7 +101,7 @@ def murray_total(components: Mapping[str, Derived[int]]) -> Derived[Decimal]:
 
 
 def ct_severity(lobes: Mapping[str, Decimal | None]) -> Derived[int]:
-    """CT severity, 0 to 25: the sum of five lobes, each 0 none, 1 <5 %, 2 5–25 %, 3 26–49 %, 4 50–75 %, 5 >75 %.
+    """Return CT severity, 0 to 25: the sum of five lobes (0 none, 1 <5 %, 2 5–25 %, 3 26–49 %, 4 50–75 %, 5 >75 %).
 
     Source: Pan et al. 2020.
     """
@@ -109,7 +109,7 @@ def ct_severity(lobes: Mapping[str, Decimal | None]) -> Derived[int]:
 
 
 def cxr_severity(lungs: Mapping[str, Decimal | None]) -> Derived[int]:
-    """Chest radiograph severity, 0 to 8: two lungs, each 0 none, 1 <25 %, 2 25–50 %, 3 50–75 %, 4 >75 %.
+    """Return chest radiograph severity, 0 to 8: two lungs (0 none, 1 <25 %, 2 25–50 %, 3 50–75 %, 4 >75 %).
 
     Source: Wong et al., Radiology 2020, figure 2 (PMC7233401).
     """

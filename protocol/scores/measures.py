@@ -1,4 +1,4 @@
-"""Measures that scores are read from: oxygenation, pressure, size of the body. Exact decimals, units in the names."""
+"""Inputs of the scores: oxygenation, blood pressure, body size. Exact decimals, units in the names."""
 
 from decimal import Decimal
 from typing import Final
@@ -10,7 +10,7 @@ SEXES: Final = ("F", "M")
 _PBW_BASE_KG: Final = {"M": Decimal("50"), "F": Decimal("45.5")}
 _PBW_KG_PER_CM: Final = Decimal("0.91")
 _PBW_HEIGHT_CM: Final = Decimal("152.4")
-# Lowest and highest flow of a printed line, in L/min, and its FiO2 in %.
+# Lowest and highest flow of a printed line in L/min, and its FiO2 in %.
 _FIO2_BY_FLOW: Final = (
     (Decimal(0), Decimal(0), 21),
     (Decimal(2), Decimal(2), 25),
@@ -21,17 +21,17 @@ _FIO2_BY_FLOW: Final = (
 
 
 def pao2_fio2(pao2_mmhg: Decimal | None, fio2_percent: Decimal | None) -> Derived[Decimal]:
-    """PaO2/FiO2 in mmHg; FiO2 in %, 21 to 100."""
+    """Return PaO2/FiO2 in mmHg; FiO2 in %, 21 to 100."""
     return _over_fio2("pao2_mmhg", pao2_mmhg, fio2_percent)
 
 
 def spo2_fio2(spo2_percent: Decimal | None, fio2_percent: Decimal | None) -> Derived[Decimal]:
-    """SpO2/FiO2: SpO2 in % over FiO2 as a fraction, as in 92 / 0.40 = 230; FiO2 in %."""
+    """Return SpO2/FiO2: SpO2 in % over FiO2 as a fraction (92 / 0.40 = 230); FiO2 is given in %."""
     return _over_fio2("spo2_percent", spo2_percent, fio2_percent)
 
 
 def fio2_from_flow(flow_l_per_min: Decimal | None) -> Derived[int]:
-    """FiO2 in % of a patient who is not ventilated, from the oxygen flow in L/min; only flows that are printed.
+    """Return FiO2 in % of a patient who is not ventilated, from the oxygen flow in L/min; printed flows only.
 
     Source: PMC4753186, table 3: air 21, 2 L 25, 4 L 30, 6–8 L 40, 9–10 L 50 %.
     """
@@ -44,14 +44,14 @@ def fio2_from_flow(flow_l_per_min: Decimal | None) -> Derived[int]:
 
 
 def mean_arterial_pressure(sbp_mmhg: Decimal | None, dbp_mmhg: Decimal | None) -> Derived[Decimal]:
-    """Mean arterial pressure in mmHg from systolic and diastolic: (SBP + 2 DBP) / 3."""
+    """Return mean arterial pressure in mmHg: (SBP + 2 DBP) / 3."""
     if sbp_mmhg is None or dbp_mmhg is None:
         return lacking(*absent({"sbp_mmhg": sbp_mmhg, "dbp_mmhg": dbp_mmhg}))
     return Derived((sbp_mmhg + 2 * dbp_mmhg) / 3)
 
 
 def body_mass_index(weight_kg: Decimal | None, height_cm: Decimal | None) -> Derived[Decimal]:
-    """Body mass index in kg/m²."""
+    """Return body mass index in kg/m²."""
     if weight_kg is None or height_cm is None:
         return lacking(*absent({"weight_kg": weight_kg, "height_cm": height_cm}))
     if height_cm <= 0:
@@ -60,7 +60,7 @@ def body_mass_index(weight_kg: Decimal | None, height_cm: Decimal | None) -> Der
 
 
 def predicted_body_weight(sex: str | None, height_cm: Decimal | None) -> Derived[Decimal]:
-    """Predicted body weight in kg: 50 (men) or 45.5 (women) + 0.91 × (height in cm − 152.4).
+    """Return predicted body weight in kg: 50 (men) or 45.5 (women) + 0.91 × (height in cm − 152.4).
 
     Source: ARDS Network, N Engl J Med 2000.
     """

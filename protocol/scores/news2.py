@@ -1,6 +1,6 @@
-"""NEWS2, the National Early Warning Score: seven components, total 0 to 20, and the risk it stands for.
+"""NEWS2, the National Early Warning Score: seven components, total 0 to 20, and the clinical risk.
 
-Source: Royal College of Physicians 2017, chart 1; both SpO2 scales. None is "not known".
+Source: Royal College of Physicians 2017, chart 1; both SpO2 scales. None means "not known".
 """
 
 from decimal import Decimal
@@ -28,12 +28,12 @@ _TEMPERATURE: Final = ScoreTable(
 
 
 def respiration_rate(breaths_per_min: Decimal | None) -> Derived[int]:
-    """Points for breaths per minute."""
+    """Return points for breaths per minute."""
     return _RATE.score("breaths_per_min", breaths_per_min)
 
 
 def saturation(spo2_percent: Decimal | None, scale: str | None, on_oxygen: bool | None) -> Derived[int]:
-    """Points for SpO2 in %, on scale "1", or "2" for a target of 88 to 92 % in hypercapnic failure."""
+    """Return points for SpO2 in %, on scale "1", or "2" for a target of 88 to 92 % in hypercapnic failure."""
     missing = absent({"spo2_percent": spo2_percent, "scale": scale})
     if spo2_percent is None or scale is None:
         return lacking(*missing)
@@ -49,29 +49,29 @@ def saturation(spo2_percent: Decimal | None, scale: str | None, on_oxygen: bool 
 
 
 def oxygen(on_oxygen: bool | None) -> Derived[int]:
-    """Two points for supplemental oxygen, none on air."""
+    """Return 2 points for supplemental oxygen, 0 for air."""
     return lacking("on_oxygen") if on_oxygen is None else Derived(2 if on_oxygen else 0)
 
 
 def systolic_pressure(sbp_mmhg: Decimal | None) -> Derived[int]:
-    """Points for systolic pressure in mmHg."""
+    """Return points for systolic pressure in mmHg."""
     return _SYSTOLIC.score("sbp_mmhg", sbp_mmhg)
 
 
 def pulse(beats_per_min: Decimal | None) -> Derived[int]:
-    """Points for beats per minute."""
+    """Return points for beats per minute."""
     return _PULSE.score("beats_per_min", beats_per_min)
 
 
 def consciousness(level: str | None) -> Derived[int]:
-    """Points for the ACVPU level: none when alert, 3 when confused or answering to voice, pain or nothing."""
+    """Return points for the ACVPU level: 0 if alert; 3 if confused, responding to voice or pain, or unresponsive."""
     if level is None:
         return lacking("level")
     return Derived(0 if level == "A" else 3) if level in LEVELS else refused(f"no level {level}")
 
 
 def temperature(celsius: Decimal | None) -> Derived[int]:
-    """Points for the temperature in °C."""
+    """Return points for the temperature in °C."""
     return _TEMPERATURE.score("celsius", celsius)
 
 
@@ -85,7 +85,7 @@ def news2_total(
     consciousness: Derived[int],
     temperature: Derived[int],
 ) -> Derived[int]:
-    """The sum of the seven components, 0 to 20."""
+    """Return the sum of the seven components, 0 to 20."""
     return total(
         {
             "respiration_rate": respiration_rate,
@@ -100,7 +100,7 @@ def news2_total(
 
 
 def news2_risk(**components: Derived[int]) -> Derived[str]:
-    """HIGH from 7, MEDIUM from 5, LOW_MEDIUM when one component alone has 3 points (urgent review), else LOW."""
+    """Return HIGH from 7, MEDIUM from 5, LOW_MEDIUM if one component alone has 3 (urgent review), else LOW."""
     sum_of = news2_total(**components)
     if sum_of.value is None:
         return lacking(*sum_of.missing)

@@ -1,6 +1,6 @@
 """SOFA, the Sequential Organ Failure Assessment: six components of 0 to 4 points, total 0 to 24.
 
-Source: Singer et al., JAMA 2016 (Sepsis-3), table 1, PMC4968574, after Vincent et al. 1996. None is "not known".
+Source: Singer et al., JAMA 2016 (Sepsis-3), table 1, PMC4968574, after Vincent et al. 1996. None means "not known".
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ _SUPPORTED: Final = ScoreTable(
 _PLATELETS: Final = ScoreTable(
     (">=", "150", 0), (">=", "100", 1), (">=", "50", 2), (">=", "20", 3), otherwise=4
 )
+# One table per unit: at their limits the printed columns do not convert into each other.
 _BILIRUBIN: Final[Mapping[str, ScoreTable]] = {
     "mg/dL": ScoreTable(("<", "1.2", 0), ("<", "2.0", 1), ("<", "6.0", 2), ("<", "12.0", 3), otherwise=4),
     "umol/L": ScoreTable(("<", "20", 0), ("<", "33", 1), ("<", "102", 2), ("<=", "204", 3), otherwise=4),
@@ -37,14 +38,14 @@ _CREATININE: Final[Mapping[str, ScoreTable]] = {
 _URINE: Final = ScoreTable((">=", "500", 0), (">=", "200", 3), otherwise=4)
 _MAP: Final = ScoreTable((">=", "70", 0), otherwise=1)
 _ADRENERGIC: Final = ScoreTable((">", "0.1", 4), (">", "0", 3), otherwise=0)
-# The print leaves dopamine of exactly 5 undefined (below 5, 5.1 to 15): it scores 2.
+# The printed table leaves a dopamine dose of exactly 5 undefined (below 5, 5.1 to 15); it scores 2 here.
 _DOPAMINE: Final = ScoreTable((">", "15", 4), (">", "5", 3), (">", "0", 2), otherwise=0)
 _GCS: Final = ScoreTable((">=", "15", 0), (">=", "13", 1), (">=", "10", 2), (">=", "6", 3), otherwise=4)
 HIGHEST: Final = 4
 
 
 def respiration(pf_mmhg: Decimal | None, supported: bool | None) -> Derived[int]:
-    """Points for PaO2/FiO2 in mmHg; 3 and 4 only with respiratory support, below 200 without it 2."""
+    """Return points for PaO2/FiO2 in mmHg; 3 and 4 need respiratory support, without it below 200 gives 2."""
     if pf_mmhg is None:
         return lacking(*absent({"pf_mmhg": pf_mmhg, "supported": supported}))
     points = _SUPPORTED.points(pf_mmhg)
@@ -56,12 +57,12 @@ def respiration(pf_mmhg: Decimal | None, supported: bool | None) -> Derived[int]
 
 
 def coagulation(platelets_1e9_per_l: Decimal | None) -> Derived[int]:
-    """Points for platelets in 10^9/L."""
+    """Return points for platelets in 10^9/L."""
     return _PLATELETS.score("platelets_1e9_per_l", platelets_1e9_per_l)
 
 
 def liver(bilirubin: Decimal | None, unit: str | None) -> Derived[int]:
-    """Points for bilirubin in the unit it was reported in, each by its own printed column (umol/L, mg/dL)."""
+    """Return points for bilirubin in the unit in which it was reported (umol/L, mg/dL), by the column of that unit."""
     return _by_unit("bilirubin", bilirubin, unit, _BILIRUBIN)
 
 
@@ -72,9 +73,9 @@ def cardiovascular(
     dopamine_ug_per_kg_min: Decimal | None,
     dobutamine: bool | None,
 ) -> Derived[int]:
-    """Points for mean pressure in mmHg and for doses given for at least 1 hour, 0 when not given.
+    """Return points for mean arterial pressure in mmHg and for doses given for at least 1 hour (0 if not given).
 
-    Four points are decided by one dose; mean pressure counts only without any of the medicines.
+    One dose that scores 4 decides. Mean arterial pressure counts only if none of the medicines is given.
     """
     doses = {
         "norepinephrine_ug_per_kg_min": _ADRENERGIC.score("", norepinephrine_ug_per_kg_min),
@@ -92,7 +93,7 @@ def cardiovascular(
 
 
 def central_nervous_system(gcs: Decimal | None) -> Derived[int]:
-    """Points for the Glasgow Coma Scale, 3 to 15."""
+    """Return points for the Glasgow Coma Scale, 3 to 15."""
     scale = whole("gcs", gcs, 3, 15)
     return Derived(_GCS.points(Decimal(scale.value))) if scale.value is not None else scale
 
@@ -102,9 +103,9 @@ def renal(
     unit: str | None,
     urine_ml_per_day: Decimal | NotMeasured | None = NOT_MEASURED,
 ) -> Derived[int]:
-    """Points for creatinine in the unit it was reported in, or for urine in mL/day when that gives more.
+    """Return points for creatinine in the unit in which it was reported, or for urine in mL/day if that gives more.
 
-    Urine that was not measured is left out, as the table says "or"; urine that is not known yet is awaited.
+    The table says "or", so urine that was not measured is left out; with urine that is not known yet there is no value.
     """
     blood = _by_unit("creatinine", creatinine, unit, _CREATININE)
     if isinstance(urine_ml_per_day, NotMeasured):
@@ -126,7 +127,7 @@ def sofa_total(
     central_nervous_system: Derived[int],
     renal: Derived[int],
 ) -> Derived[int]:
-    """The sum of the six components, 0 to 24."""
+    """Return the sum of the six components, 0 to 24."""
     return total(
         {
             "respiration": respiration,

@@ -1,6 +1,6 @@
-"""The WHO Clinical Progression Scale, 0 (uninfected) to 10 (dead): what the support of the patient proposes.
+"""WHO Clinical Progression Scale, 0 (uninfected) to 10 (dead), proposed from the support the patient receives.
 
-Source: WHO Working Group, Lancet Infect Dis 2020, as printed in BMJ Open table 1. A person confirms it.
+Source: WHO Working Group, Lancet Infect Dis 2020, as printed in BMJ Open table 1. A person confirms the category.
 """
 
 from decimal import Decimal
@@ -29,10 +29,10 @@ def who_cps(
     dialysis: bool | None,
     ecmo: bool | None,
 ) -> Derived[int]:
-    """The category proposed: 10 dead, 0–3 ambulatory, 4–9 in hospital by the support given.
+    """Return the proposed category: 10 dead, 0–3 ambulatory, 4–9 in hospital by the support given.
 
-    ``ambulatory``: NO_VIRUS, ASYMPTOMATIC, INDEPENDENT or ASSISTED. ``support``: AIR, LOW_FLOW, HIGH_FLOW, NIV or
-    IMV; who gets support is alive. ``pf_mmhg`` is PaO2/FiO2, ``sf`` SpO2/FiO2, used when there is no blood gas.
+    ``ambulatory``: NO_VIRUS, ASYMPTOMATIC, INDEPENDENT or ASSISTED. ``support``: AIR, LOW_FLOW, HIGH_FLOW, NIV or IMV;
+    a patient with support is alive. ``pf_mmhg`` is PaO2/FiO2; ``sf``, SpO2/FiO2, is used if there is no blood gas.
     """
     if dead:
         return Derived(10)
@@ -52,7 +52,7 @@ def who_cps(
 
 
 def poor_oxygenation(pf_mmhg: Decimal | None, sf: Decimal | None) -> bool | None:
-    """Whether PaO2/FiO2 is below 150 mmHg; by SpO2/FiO2 below 200 when there is no PaO2/FiO2."""
+    """Return True if PaO2/FiO2 is below 150 mmHg, or, without PaO2/FiO2, SpO2/FiO2 is below 200."""
     if pf_mmhg is not None:
         return pf_mmhg < _PF_POOR
     return None if sf is None else sf < _SF_POOR
@@ -66,9 +66,9 @@ def uncovered(
     dialysis: bool | None,
     ecmo: bool | None,
 ) -> bool | None:
-    """Whether the printed scale has no category; None when that is not known.
+    """Return True if the printed scale has no category for the patient; None if that is not known.
 
-    These are: ventilation with ECMO or dialysis although oxygenation is not poor, and ECMO without ventilation.
+    It has none for ventilation with ECMO or dialysis if oxygenation is not poor, and for ECMO without ventilation.
     """
     if support is None:
         return None

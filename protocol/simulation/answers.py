@@ -1,8 +1,8 @@
-"""Plausible invented answers to any form of any protocol, the same again from the same seed.
+"""Plausible invented values for any form of any protocol; the same seed gives the same values.
 
-Demo data, benchmarks and property tests use it, so that a protocol is tried before its first patient. What
-is made satisfies the types, lies inside the soft limits, answers only what is asked, and breaks no check of
-the form as far as chance allows. Calculated items are left to the server. No Django.
+Used for demo data, benchmarks and property tests, so that a protocol can be tried before its first patient. The
+values have the declared types, lie inside the soft limits, leave out items that are not shown, and violate no check
+as far as chance allows. Calculated items are left to the server. No Django.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,18 +19,18 @@ from protocol.values.parsing import limit_findings
 
 Answers = dict[str, Any]
 TRIES = 60
-"""How often answers that break a check are drawn anew."""
+"""How often values that violate a check are drawn again."""
 SEARCH = 4000
-"""How many draws the search for an eligible patient may take."""
+"""Most draws in the search for an eligible patient."""
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """How answers are made.
+    """Settings of the simulation.
 
-    ``on`` is the day at the site. ``near`` are earlier answers of the form to stay near; ``fixed`` are
-    answers that must stand. ``missing_rate`` of the items get a missing code, ``implausible_rate`` of the
-    numbers lie outside the soft limits, ``blank_rate`` of the items that need no answer get none.
+    ``on`` is the local day. ``near`` holds earlier values of the form to stay close to; ``fixed`` holds values that are
+    kept. ``missing_rate`` is the share of items with a missing code, ``implausible_rate`` the share of numbers outside
+    the soft limits, ``blank_rate`` the share of optional items left blank.
     """
 
     on: date = date(2021, 3, 1)
@@ -48,9 +48,9 @@ def simulated_values(
     context: Scope | None = None,
     simulation: Simulation | None = None,
 ) -> Answers:
-    """Answers to ``form`` as they are stored, calculated items and items that are not asked left out.
+    """Return values for ``form`` in stored form, without calculated items and items that are not shown.
 
-    ``context`` gives the other forms and the subject, for conditions that read them.
+    ``context`` gives the other forms and the subject to conditions that read them.
     """
     scope, how = context or Scope(form=form.code), simulation or Simulation()
     maker = _Maker(form, rng, protocol, scope, how)
@@ -58,7 +58,7 @@ def simulated_values(
 
 
 def sample_values(form: Form, protocol: Protocol, others: Mapping[str, Any]) -> Answers:
-    """Answers of the declared types, drawn once whatever the checks say of them: to try expressions on."""
+    """Return values of the declared types, drawn once and without regard to checks, to try expressions on."""
     around = Scope(other_forms=others, same=others)
     maker = _Maker(form, Random(form.code), protocol, around, Simulation())
     return maker.settled(maker.drawn(form.items))
@@ -71,10 +71,10 @@ def simulated_eligible(
     forms: Iterable[str] | None = None,
     simulation: Simulation | None = None,
 ) -> dict[str, Answers]:
-    """Answers to the forms of screening, by form, that every criterion allows; ``subject`` as in `Scope`.
+    """Return values for the screening forms, by form, that satisfy every criterion.
 
-    Here ``simulation.fixed`` is by path (``demography.sex``). Raises LookupError when the search finds none:
-    the criteria may contradict each other.
+    ``subject`` is as in `Scope`. Here ``simulation.fixed`` is keyed by path (``demography.sex``). Raises LookupError if
+    the search finds none: the criteria may contradict each other.
     """
     how = simulation or Simulation()
     search = _Search(protocol, rng, subject, tuple(forms or _screening_forms(protocol)), how)
@@ -86,7 +86,7 @@ def _screening_forms(protocol: Protocol) -> tuple[str, ...]:
 
 
 class _Maker:
-    """Makes the answers of one form."""
+    """Draws the values of one form."""
 
     def __init__(self, form: Form, rng: Random, protocol: Protocol, context: Scope, how: Simulation) -> None:
         self.form = form
@@ -105,7 +105,7 @@ class _Maker:
         self.setting = Setting(on=how.on, zone=protocol.trial.site.time_zone)
 
     def consistent(self) -> Answers:
-        """Answers that break no check, or the last that were tried."""
+        """Return values that violate no check, or the last ones drawn."""
         drawn = self.drawn(self.form.items)
         values = self.settled(drawn)
         for _ in range(TRIES):
@@ -118,7 +118,7 @@ class _Maker:
         return values
 
     def broken(self, values: Answers) -> set[str]:
-        """The items that a violated check reads, or a calculation whose result is out of its limits."""
+        """Return the items that a violated check reads, or a calculation outside its limits."""
         fired = self.rules.fired(self.scope.with_values(values))
         found = {name for check in fired for name in self.rules.inputs(check)}
         for item in self.form.items:
@@ -127,7 +127,7 @@ class _Maker:
         return found
 
     def drawn(self, items: Iterable[Item]) -> Answers:
-        """A candidate for every item that is not calculated, whether it will be asked or not."""
+        """Return a candidate for every item that is not calculated, whether it will be shown or not."""
         found = {}
         for item in items:
             if item.name in self.how.fixed:
@@ -137,7 +137,7 @@ class _Maker:
         return found
 
     def candidate(self, item: Item) -> Any:
-        """A value for the item; None for some of those that need none."""
+        """Return a value for the item; None for some optional items."""
         if not item.required and item.required_when is None and self.rng.random() < self.how.blank_rate:
             return None
         if item.type == "rows":
@@ -169,8 +169,9 @@ class _Maker:
         return cells
 
     def settled(self, drawn: Answers) -> Answers:
-        """The answers of the items that are asked, once nothing more falls away, with what is calculated."""
+        """Return the values of the items that are shown, with calculated values, after skip logic is applied."""
         values = {name: value for name, value in drawn.items() if _is_stored(value)}
+        # Hiding an item may hide others: repeat until no more fall away, at most once per item.
         for _ in self.form.items:
             values = self.rules.with_calculated(self.scope.with_values(values))
             shown = self.rules.shown(self.scope.with_values(values))
@@ -186,7 +187,7 @@ def _is_stored(value: Any) -> bool:
 
 
 class _Search:
-    """Looks for answers that every criterion allows, drawing anew what a criterion reads that forbids."""
+    """Searches for values that satisfy every criterion by redrawing what a forbidding criterion reads."""
 
     def __init__(
         self,
@@ -225,7 +226,7 @@ class _Search:
         return _Maker(form, self.rng, self.protocol, scope, how)
 
     def _changed(self, path: str) -> dict[str, Answers]:
-        """The draws with another answer at ``path``, and at times another one beside it."""
+        """Return the draws with a new value at ``path``, and sometimes at another item of the form."""
         code, _, name = path.partition(".")
         maker = self.makers[code]
         items = [maker.form.item(name)]
@@ -234,7 +235,7 @@ class _Search:
         return {**self.drawn, code: self.drawn[code] | maker.drawn(items)}
 
     def _tried(self, drawn: Mapping[str, Answers]) -> tuple[int, dict[str, Answers], list[str]]:
-        """How many criteria allow entry (less the checks broken), the records, what stands in the way."""
+        """Return the criteria satisfied less the checks violated, the records, and the paths to redraw."""
         records: dict[str, Answers] = {}
         score, against = 0, []
         for code, maker in self.makers.items():
@@ -250,7 +251,7 @@ class _Search:
         return score, records, [path for path in against if path not in self.how.fixed]
 
     def _completed(self, records: dict[str, Answers]) -> dict[str, Answers]:
-        """The records found, with those of the forms that no criterion reads, without what is calculated."""
+        """Return the records found and those of forms that no criterion reads, without calculated values."""
         for code in self.forms:
             if code not in records:
                 maker = self._maker(code, records)

@@ -1,6 +1,6 @@
-"""One plausible value for one item: inside the soft limits, as `protocol.values.parsing.parse` would store it.
+"""One plausible value for one item: inside the soft limits, in the form `protocol.values.parsing.parse` stores.
 
-The first value lies in the typical range where the protocol gives one; the next ones stay near it.
+The first value lies in the typical range if the protocol gives one; later values stay near it.
 """
 
 import math
@@ -24,24 +24,24 @@ WORDS = (
     "Follows commands\nMoved to a chair for 10 min",
     "=2+2 as written in the chart",
 )
-"""Texts as people write them: accents, quotes, line breaks, leading zeros, a formula."""
+"""Texts as users write them: accents, quotes, line breaks, leading zeros, a formula."""
 WIDE = 20
 """Limits whose ends differ by this factor are drawn on a logarithmic scale (ferritin, D-dimer)."""
 IN_OTHER_UNIT = 0.12
-"""How many numbers are entered in an alternative unit."""
+"""Share of numbers entered in an alternative unit."""
 YES = 0.25
-"""How often a question is answered with yes: most ask for something unwanted."""
+"""Share of yes/no items answered yes; most ask for an unwanted finding."""
 KEPT = 0.85
-"""How many answers repeat the earlier one."""
+"""Share of choices that repeat the earlier value."""
 STEADY = ("kg", "cm")
-"""What is measured in these changes by about a hundredth between visits."""
+"""Units of measurements that vary by about 1 % between visits."""
 PULLED = 0.3
-"""How far a value goes back towards the middle of the typical range from one visit to the next."""
+"""How far a value moves back towards the middle of the typical range from one visit to the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The day and the clock of the site, the earlier answer to stay near, whether to be implausible."""
+    """The local day, the time zone of the site, the earlier value to stay near, and whether to be implausible."""
 
     on: date
     zone: str
@@ -50,7 +50,7 @@ class Setting:
 
 
 def simulated_value(item: Item, rng: Random, setting: Setting) -> Any:
-    """A value of ``item`` as it is stored. Repeating rows are not made here."""
+    """Return a value of ``item`` in stored form. Repeating rows are not made here."""
     return _MAKERS[item.type](item, rng, setting)
 
 
@@ -86,7 +86,7 @@ def _near(value: Any) -> float | None:
 
 
 def _clamped(number: float, limits: Limits, places: int) -> Decimal:
-    """The number with so many decimals, inside the limits where a number with them fits."""
+    """Return the number with ``places`` decimals, inside the limits."""
     step = Decimal(1).scaleb(-places)
     rounded = Decimal(repr(number)).quantize(step, ROUND_HALF_UP, _PRECISE)
     lowest = limits.lowest.quantize(step, ROUND_CEILING, _PRECISE)
@@ -95,7 +95,7 @@ def _clamped(number: float, limits: Limits, places: int) -> Decimal:
 
 
 def _outside(item: Item, soft: Limits, rng: Random) -> Decimal | None:
-    """A number outside the soft limits, inside the hard ones; None when these leave no room for one."""
+    """Return a number outside the soft and inside the hard limits; None if there is no room for one."""
     width = soft.highest - soft.lowest
     hard = item.hard or Limits((soft.lowest - width, soft.highest + width))
     sides = [(hard.lowest, soft.lowest), (soft.highest, hard.highest)]
@@ -150,7 +150,7 @@ def _time(item: Item, rng: Random, setting: Setting) -> str:
 
 
 def _day(rng: Random, on: date) -> date:
-    """Mostly within the last days, at times within weeks or years."""
+    """Return a day mostly within the last days, sometimes within weeks or years."""
     luck = rng.random()
     longest = 9 if luck < 0.7 else 60 if luck < 0.9 else 14_000
     return on - timedelta(days=rng.randint(0, longest))
@@ -168,7 +168,7 @@ def _partial_date(item: Item, rng: Random, setting: Setting) -> str:
 def _datetime(item: Item, rng: Random, setting: Setting) -> str:
     day = setting.on if rng.random() < 0.6 else _day(rng, setting.on)
     clock = time(rng.randint(6, 20), rng.randrange(60))
-    # By way of UTC, so that the hour skipped in spring never comes out.
+    # Through UTC, so that a local time skipped in spring is never returned.
     instant = datetime.combine(day, clock, ZoneInfo(setting.zone)).astimezone(UTC)
     return Moment.from_datetime(instant, setting.zone).iso
 
@@ -177,7 +177,7 @@ _PRECISE = Context(prec=60)
 
 
 def _file(item: Item, rng: Random, setting: Setting) -> Any:
-    """No file is invented: the item stays blank, or says so."""
+    """Return no file: the item stays blank or gets a missing code."""
     return {"missing": item.missing[0]} if item.missing and item.required else None
 
 

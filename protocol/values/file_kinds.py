@@ -1,7 +1,7 @@
-"""What an attached file is, told from its content: PDF, JPEG or PNG, whole and nothing else (SEC-13). No Django.
+"""Detect the kind of an attached file from its content: PDF, JPEG or PNG, whole and nothing else (SEC-13).
 
-The name says nothing: a file is what its structure says. A file that two programs would read as two different
-things, whose picture would fill the memory of its reader, or that is cut off, is refused with what to do.
+The file name is not used. A file is refused, with what to do, if it is truncated, if two programs could read it as two
+different kinds, or if its picture would fill the memory of its reader. No Django.
 """
 
 import re
@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from protocol.values.refusals import ValueRefused, gettext_noop
+from protocol.values.writing import number_text
 
 EXTENSIONS: Final = {"pdf": "pdf", "jpeg": "jpg", "png": "png"}
 MEDIA_TYPES: Final = {"pdf": "application/pdf", "jpeg": "image/jpeg", "png": "image/png"}
@@ -40,13 +41,15 @@ TOO_MANY_PIXELS = gettext_noop(
 
 
 def kind_of(data: bytes, allowed: Collection[str]) -> str:
-    """Return `pdf`, `jpeg` or `png`. Raises ValueRefused with a sentence that says what to do."""
+    """Return `pdf`, `jpeg` or `png`. Raises ValueRefused with a sentence that tells the user what to do."""
     if not data:
         raise ValueRefused(EMPTY)
     kind = _begins_as(data)
     if kind is None or kind not in allowed:
         raise _not_taken(data, allowed)
     CHECKS[kind](data)
+    # A file of two kinds hides the second one from the check of the first. The end record of a ZIP is at most
+    # 65,557 bytes long with its comment; PDF readers accept a header anywhere in the first 1024 bytes.
     if END_OF_ZIP in data[-65_600:] or (kind != "pdf" and b"%PDF-" in data[:1024]):
         raise ValueRefused(TWO_IN_ONE)
     return kind
@@ -71,14 +74,14 @@ def _not_taken(data: bytes, allowed: Collection[str]) -> ValueRefused:
 
 
 def _check_pdf(data: bytes) -> None:
-    """The end is there, and leads to a table of contents inside the file."""
+    """Refuse a PDF whose last offset does not lead to a cross-reference table inside the file."""
     ended = END_OF_PDF.search(data, max(0, len(data) - 2048))
     if ended is None or not AT_XREF.match(data, int(ended[1])):
         raise ValueRefused(CUT_OFF)
 
 
 def _check_jpeg(data: bytes) -> None:
-    """The segments lead to a frame of sensible size and to the picture, which has an end."""
+    """Refuse a JPEG without a frame of acceptable size, or without the end marker after its scan."""
     framed = False
     for marker, start, end in _segments(data):
         if marker in START_OF_FRAME:
@@ -95,7 +98,7 @@ def _check_jpeg(data: bytes) -> None:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, start and end of each segment up to the picture itself."""
+    """Yield marker, start and end of each segment up to the first scan."""
     place = 2
     while place + 4 <= len(data):
         if data[place] != 0xFF:
@@ -115,7 +118,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _check_png(data: bytes) -> None:
-    """Every chunk is whole, the first is a header of sensible size, the last ends the file."""
+    """Refuse a PNG with a damaged chunk, a bad header, or data after the last chunk."""
     place, first, drawn = len(PNG_SIGNATURE), True, False
     while place + 12 <= len(data):
         length, name = struct.unpack(">I4s", data[place : place + 8])
@@ -154,12 +157,12 @@ CHECKS: Final = {"pdf": _check_pdf, "jpeg": _check_jpeg, "png": _check_png}
 
 
 def clean_name(name: str, kind: str) -> str:
-    """Return the name of a file as it may be shown and saved: no folders, no invisible signs, the true ending.
+    """Return a file name that is safe to show and save: no folders, no invisible characters, the true extension.
 
-    A sign that turns the direction of writing makes `fdp.exe` of `exe.pdf`.
+    A right-to-left override shows `fdp.exe` as `exe.pdf`.
     """
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    # Controls, formats (the turning ones), surrogates, private signs and line ends are seen by nobody.
+    # Control, format (direction overrides), surrogate, private-use and separator characters are invisible.
     shown = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in last)
     shown = re.sub(r'[<>:"|?*]', "_", " ".join(shown.split())).strip(". ")
     stem, _dot, ending = shown.rpartition(".")
@@ -170,8 +173,8 @@ def clean_name(name: str, kind: str) -> str:
     return f"{stem}.{ending}"
 
 
-def size_words(size: int) -> str:
-    """Return a number of bytes as a person reads it: `12 kB`, `3.4 MB`."""
+def size_words(size: int, language: str) -> str:
+    """Return a number of bytes for reading: `12 kB`, `3.4 MB`."""
     if size < 1_000_000:
         return f"{max(1, round(size / 1000))} kB"
-    return f"{size / 1_000_000:.1f} MB"
+    return f"{number_text(f'{size / 1_000_000:.1f}', language)} MB"

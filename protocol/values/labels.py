@@ -1,4 +1,4 @@
-"""Stored values in words: what an input shows again, what a page, the trail and a listing print.
+"""Stored values as text: for inputs, pages, the audit trail and listings.
 
 `typed` is the inverse of `protocol.values.parsing.parse`; `display` is for reading. No Django: the words of missing
 codes and yes/no pass through `translate`.
@@ -15,11 +15,11 @@ from protocol.document.items import Item
 from protocol.values.file_kinds import KIND_WORDS, size_words
 from protocol.values.moments import Moment
 from protocol.values.refusals import gettext_noop
+from protocol.values.writing import number_text
 
 Value = Any
 Translate = Callable[[str], str]
 
-COMMA_LANGUAGES = frozenset({"fr", "es"})
 MISSING_WORDS = {
     "ND": gettext_noop("Not done"),
     "UNK": gettext_noop("Unknown"),
@@ -27,7 +27,7 @@ MISSING_WORDS = {
     "ASKU": gettext_noop("Asked but unknown"),
 }
 PRINTED = {"Cel": "°C", "degF": "°F"}
-# Items of these units have a number and no unit: their label says what is counted.
+# These units are not printed: the label of the item says what is counted.
 DIMENSIONLESS = frozenset({"score", "count", "ratio", "pH"})
 FEWEST_DIGITS = 3
 _HALF_UP = Context(prec=400, rounding=ROUND_HALF_UP)
@@ -36,12 +36,12 @@ YES_NO_WORDS = {"Y": gettext_noop("Yes"), "N": gettext_noop("No")}
 
 
 def is_missing(value: Value) -> bool:
-    """Whether a stored value is a missing code."""
+    """Return True if a stored value is a missing code."""
     return isinstance(value, Mapping) and "missing" in value
 
 
 def typed(value: Value | None, item: Item, language: str = "en") -> dict[str, Any]:
-    """The parts that the inputs of an item show for a stored value; `parse` turns them back into it."""
+    """Return the parts that the inputs of an item show for a stored value; `parse` turns them back into it."""
     if value is None:
         return {}
     if is_missing(value):
@@ -64,11 +64,6 @@ def typed(value: Value | None, item: Item, language: str = "en") -> dict[str, An
     return {"": value}
 
 
-def number_text(number: str, language: str = "en") -> str:
-    """A canonical number with the separator of the language."""
-    return number.replace(".", ",") if language[:2] in COMMA_LANGUAGES else number
-
-
 def _moment_text(value: str, item: Item, language: str) -> str:
     moment = Moment.from_iso(value)
     unknown_time = item.type == "datetime" and moment.precision == "day"
@@ -76,14 +71,14 @@ def _moment_text(value: str, item: Item, language: str) -> str:
 
 
 def display(value: Value | None, item: Item, language: str = "en", translate: Translate = str) -> str:
-    """A stored value in words: `12.5 g/dL (125 g/L)`, `UNK-JAN-2021`, `Not done: no sample`, or ""."""
+    """Return a stored value for reading: `12.5 g/dL (125 g/L)`, `UNK-JAN-2021`, `Not done: no sample`, or ""."""
     if value is None or value == []:
         return ""
     if is_missing(value):
         words = translate(MISSING_WORDS[value["missing"]])
         return f"{words}: {value['reason']}" if value.get("reason") else words
     if item.type == "file":
-        return f"{value['name']} ({file_words(value)})"
+        return f"{value['name']} ({file_words(value, language)})"
     if item.type == "rows":
         return "; ".join(row_words(row, item, language, translate) for row in value)
     if item.type in ("choice", "choices", "yes_no"):
@@ -97,20 +92,20 @@ def display(value: Value | None, item: Item, language: str = "en", translate: Tr
 
 
 def exact(value: Value | None, item: Item, language: str = "en", translate: Translate = str) -> str:
-    """A stored value in words, of a file its hash too: for those who may read files."""
+    """Return a stored value for reading, for a file with its SHA-256: for users who may read files."""
     words = display(value, item, language, translate)
     if item.type != "file" or not isinstance(value, Mapping) or "sha256" not in value:
         return words
     return f"{words[:-1]}, SHA-256 {value['sha256']})"
 
 
-def file_words(value: Mapping[str, Any]) -> str:
-    """Kind and size of an attached file: `PDF, 120 kB`."""
-    return f"{KIND_WORDS[value['kind']]}, {size_words(value['size'])}"
+def file_words(value: Mapping[str, Any], language: str) -> str:
+    """Return kind and size of an attached file: `PDF, 120 kB`."""
+    return f"{KIND_WORDS[value['kind']]}, {size_words(value['size'], language)}"
 
 
 def row_words(row: Mapping[str, Value], item: Item, language: str = "en", translate: Translate = str) -> str:
-    """One row of a rows item: `Time 10:20, Systolic 124 mmHg`."""
+    """Return one row of a rows item: `Time 10:20, Systolic 124 mmHg`."""
     return ", ".join(
         f"{column.label.in_language(language)} {display(row[column.name], column, language, translate)}"
         for column in item.columns
@@ -119,7 +114,7 @@ def row_words(row: Mapping[str, Value], item: Item, language: str = "en", transl
 
 
 def code_words(code: str, item: Item, language: str = "en", translate: Translate = str) -> str:
-    """The label of a code; the code itself when the item no longer has it (an older protocol version)."""
+    """Return the label of a code, or the code if the item no longer has it (an older protocol version)."""
     if item.type == "yes_no":
         return translate(YES_NO_WORDS.get(code, code))
     return item.choice(code).label.in_language(language) if code in item.codes else code
@@ -134,30 +129,31 @@ def _number_words(value: Value, item: Item, language: str) -> str:
 
 
 def converted_words(value: Value | None, item: Item, language: str = "en") -> str:
-    """What a number typed in another unit is in the item's own: `125 g/L`; "" when nothing was converted."""
+    """Return a number entered in another unit in the item's own unit: `125 g/L`; "" if not converted."""
     if not isinstance(value, Mapping) or value.get("unit") in (None, item.unit):
         return ""
     return own_unit_words(value, item, language)
 
 
 def own_unit_words(value: Value, item: Item, language: str = "en") -> str:
-    """A number in the item's own unit, whatever unit it was typed in: `81.74 kg` for `180.2 lb`."""
+    """Return a number in the item's own unit, whatever unit it was entered in: `81.74 kg` for `180.2 lb`."""
     return with_unit(own_number(value, item, language), item.unit)
 
 
 def own_number(value: Value, item: Item, language: str = "en") -> str:
-    """That number without the unit: `81.74`."""
+    """Return a number in the item's own unit, without the unit: `81.74`."""
     plain = value if not isinstance(value, Mapping) else shown_number(value["value"], value["entered"], item)
     return number_text(plain, language)
 
 
 def shown_number(number: str, entered: str, item: Item) -> str:
-    """A converted number as it is read; what is stored stays exact.
+    """Return a converted number for reading; the stored number stays exact.
 
-    It has as many decimals as the item declares, else as many significant digits as were typed, three at least.
+    It has the decimals that the item declares, else as many significant digits as were entered, at least three.
     """
     exact = Decimal(number)
     wanted = item.decimal_places
+    # A small number that would round to 0 keeps significant digits instead.
     if wanted is None or (exact and not _rounded(exact, wanted)):
         digits = max(len(Decimal(entered).as_tuple().digits), FEWEST_DIGITS)
         wanted = max(digits - exact.adjusted() - 1, 0)
@@ -175,20 +171,20 @@ def _with_unit(number: str, unit: str | None, language: str) -> str:
 
 
 def with_unit(words: str, unit: str | None) -> str:
-    """A number in words with its unit; nothing follows the number of a score, a count or a ratio."""
+    """Return a number with its unit; nothing follows a score, a count or a ratio."""
     printed = unit_words(unit or "")
     return f"{words} {printed}" if printed else words
 
 
 def headed(label: str, unit: str | None) -> str:
-    """A label with the unit, for the heading of a column."""
+    """Return a label with its unit, for a column heading."""
     printed = unit_words(unit or "")
     return f"{label} ({printed})" if printed else label
 
 
 @lru_cache(maxsize=512)
 def unit_words(unit: str) -> str:
-    """A unit as it is printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`, none of `score`. Only for reading."""
+    """Return a unit as printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`, "" for `score`. Cached."""
     if unit in DIMENSIONLESS:
         return ""
     if unit in PRINTED:

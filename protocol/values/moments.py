@@ -1,9 +1,9 @@
-"""Moments as people know them: a year, a month, a day, or a minute on the clock of one place.
+"""Moments of stated precision: a year, a month, a day, or a minute in one time zone.
 
-A `Moment` keeps what was said and nothing more: `2021-01` has no day, so it is never the first of January
-(DAT-05); a minute carries its offset, so that 02:30 on the night the clocks go back is one of two instants.
+A `Moment` keeps what was entered and nothing more: `2021-01` has no day and is never read as the first of January
+(DAT-05). A minute keeps its UTC offset, so that 02:30 in the night the clocks go back is one of two instants.
 Stored as an ISO 8601 prefix, or as RFC 9557 (`2026-03-28T14:00+01:00[Europe/Brussels]`) for a minute.
-Comparison is by intervals and has three answers: yes, no, undecided (`None`). No Django here.
+Comparisons work on intervals and return True, False or None (undecided). No Django.
 """
 
 import datetime as dt
@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from protocol.values.months import day_text, month_of, month_text, plain
+from protocol.values.months import month_beginnings, plain
 from protocol.values.refusals import ValueRefused, gettext_noop
 from protocol.values.site_clock import (
     AmbiguousTime,
     minutes_east,
     offset_at,
     offset_minutes,
-    offset_text,
     offsets_of,
 )
+from protocol.values.writing import day_text, minute_text, offset_text, partial_date_text
 
 __all__ = [
     "AmbiguousTime",
@@ -30,7 +30,10 @@ __all__ = [
     "after",
     "before",
     "days_between",
+    "last_short_year",
     "minutes_between",
+    "parse_day",
+    "parse_minute",
     "parse_moment",
     "years_between",
 ]
@@ -38,6 +41,9 @@ __all__ = [
 Precision = Literal["year", "month", "day", "minute"]
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
+# Shown in sentences as the way to type a date; its month reads alike in every language.
+EXAMPLE = dt.date(2025, 10, 9)
+WHOLE_DAY = gettext_noop("Type the whole date and no time, like %(example)s.")
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
 
 
@@ -55,7 +61,7 @@ class Moment:
 
     @classmethod
     def from_iso(cls, text: str, zone: str | None = None) -> "Moment":
-        """Read what `.iso` wrote. `zone` places a date on the clock of a site. Raises ValueError."""
+        """Return the moment that `.iso` wrote. A date takes the time zone `zone`. Raises ValueError."""
         matched = STORED.fullmatch(text)
         if not matched:
             raise ValueError(f"not a stored moment: {text!r}")
@@ -69,18 +75,18 @@ class Moment:
 
     @classmethod
     def from_datetime(cls, instant: dt.datetime, zone: str) -> "Moment":
-        """The minute of an aware datetime on the clock of `zone`; seconds are cut off."""
+        """Return the minute of an aware datetime in the time zone `zone`; seconds are cut off."""
         wall = instant.astimezone(ZoneInfo(zone))
         return cls(wall.year, wall.month, wall.day, wall.hour, wall.minute, minutes_east(wall), zone)
 
     @classmethod
     def from_date(cls, day: dt.date, zone: str | None = None) -> "Moment":
-        """A whole day."""
+        """Return a whole day."""
         return cls(day.year, day.month, day.day, zone=zone)
 
     @property
     def precision(self) -> Precision:
-        """The finest part that is known."""
+        """Finest part that is known."""
         if self.month is None:
             return "year"
         if self.day is None:
@@ -89,7 +95,7 @@ class Moment:
 
     @property
     def iso(self) -> str:
-        """The stored form: `2021`, `2021-01`, `2021-01-05` or RFC 9557 with offset and zone."""
+        """Stored form: `2021`, `2021-01`, `2021-01-05`, or RFC 9557 with offset and zone."""
         text = "-".join([f"{self.year:04}", *(f"{part:02}" for part in (self.month, self.day) if part)])
         if self.hour is None:
             return text
@@ -97,24 +103,24 @@ class Moment:
 
     @property
     def date(self) -> dt.date | None:
-        """The day on the local clock, if it is known."""
+        """Local day, or None if it is not known."""
         return None if self.day is None else self.first_day
 
     @property
     def wall(self) -> dt.datetime:
-        """The first clock reading this may be, naive, as it stood on the local wall."""
+        """First local clock time that this may be, as a naive datetime."""
         clock = dt.time(self.hour or 0, self.minute or 0)
         return dt.datetime.combine(self.first_day, clock)
 
     @property
     def first_day(self) -> dt.date:
-        """The earliest local day this may be."""
+        """Earliest local day that this may be."""
         month, day = (1 if part is None else part for part in (self.month, self.day))
         return dt.date(self.year, month, day)
 
     @property
     def last_day(self) -> dt.date:
-        """The latest local day this may be."""
+        """Latest local day that this may be."""
         if self.day is not None:
             return self.first_day
         month = self.month or 12
@@ -122,12 +128,12 @@ class Moment:
 
     @property
     def earliest(self) -> dt.datetime:
-        """The earliest instant this may be, aware, UTC. A day without a zone is read on the clock of UTC."""
+        """Earliest instant that this may be, aware, UTC. A day without a zone is taken in UTC."""
         return self._instant() if self.hour is not None else _midnight(self.first_day, self.zone)
 
     @property
     def latest(self) -> dt.datetime:
-        """The last minute this may be, aware, UTC; equal to `earliest` for a minute."""
+        """Last minute that this may be, aware, UTC; equal to `earliest` for a minute."""
         return (
             self._instant() if self.hour is not None else _midnight(self.last_day + DAY, self.zone) - MINUTE
         )
@@ -136,34 +142,39 @@ class Moment:
         return self.wall.replace(tzinfo=dt.UTC) - (self.offset or 0) * MINUTE
 
     def day_in(self, zone: str) -> dt.date | None:
-        """The day on the clock of `zone`; a day is a day wherever written, a partial date has none."""
+        """Return the day in the time zone `zone`. A whole day is the same in every zone; a partial date gives None."""
         return self.date if self.hour is None else self._instant().astimezone(ZoneInfo(zone)).date()
 
     def placed(self, zone: str | None) -> "Moment":
-        """The same moment; a date without a zone takes this one."""
+        """Return the same moment; one without a zone takes this zone."""
         return self if self.zone is not None or zone is None else replace(self, zone=zone)
 
-    def display(self, language: str = "en") -> str:
-        """`09-Oct-2025 14:05`, `09-Oct-2025`, `UNK-JAN-2021`, `UNK-UNK-2021`; offset shown if it decides."""
-        if self.month is None:
-            return f"UNK-UNK-{self.year:04}"
-        if self.day is None:
-            return f"UNK-{month_text(self.month, language).upper()}-{self.year:04}"
+    def display(self, language: str) -> str:
+        """Return `09-Oct-2025 14:05`, `09-Oct-2025`, `UNK-JAN-2021`, `UNK-UNK-2021`; offset shown if it decides."""
+        if self.month is None or self.day is None:
+            return partial_date_text(self.year, self.month, language)
         if self.hour is None:
             return day_text(self.first_day, language)
         repeated = self.zone is not None and len(offsets_of(self.wall, self.zone)) == 2
-        suffix = f" {offset_text(self.offset or 0)}" if repeated else ""
-        return f"{day_text(self.first_day, language)} {self.hour:02}:{self.minute:02}{suffix}"
+        return minute_text(self.wall, language, (self.offset or 0) if repeated else None)
+
+    def display_with_offset(self, language: str) -> str:
+        """Return `09-Oct-2025 14:05 +02:00`; without a time of day, the same as `display`."""
+        return (
+            self.display(language)
+            if self.hour is None
+            else minute_text(self.wall, language, self.offset or 0)
+        )
 
     def __str__(self) -> str:
-        return self.display()
+        return self.iso
 
 
 def before(a: Moment, b: Moment) -> bool | None:
-    """Whether `a` comes before `b`: True, False, or None when what is known does not decide.
+    """Return True if `a` is before `b`, False if not, None if the known parts do not decide.
 
-    Two moments without a clock time are compared in whole days, so the same day is not before itself.
-    A day beside a minute is undecided within that day.
+    Two moments without a clock time are compared in whole days, so a day is not before itself. A day and a minute
+    within it are undecided.
     """
     if a.hour is None and b.hour is None:
         if a.last_day < b.first_day:
@@ -176,25 +187,28 @@ def before(a: Moment, b: Moment) -> bool | None:
 
 
 def after(a: Moment, b: Moment) -> bool | None:
-    """Whether `a` comes after `b`: True, False, or None when undecided."""
+    """Return True if `a` is after `b`, False if not, None if undecided."""
     return before(b, a)
 
 
 def days_between(a: Moment, b: Moment, zone: str | None = None) -> tuple[int, int]:
-    """The fewest and the most calendar days from `a` to `b`, on the clock of `zone` (or their own)."""
+    """Return the fewest and the most calendar days from `a` to `b`, in the time zone `zone` (or their own)."""
     first_a, last_a = _day_bounds(a, zone)
     first_b, last_b = _day_bounds(b, zone)
     return (first_b - last_a).days, (last_b - first_a).days
 
 
 def minutes_between(a: Moment, b: Moment) -> tuple[int, int]:
-    """The fewest and the most elapsed minutes from `a` to `b` (elapsed: also across a change of clocks)."""
+    """Return the fewest and the most elapsed minutes from `a` to `b`, correct across a change of the clocks."""
     a, b = a.placed(b.zone), b.placed(a.zone)
     return (b.earliest - a.latest) // MINUTE, (b.latest - a.earliest) // MINUTE
 
 
 def years_between(a: Moment, b: Moment, zone: str | None = None) -> tuple[int, int]:
-    """The fewest and the most completed years from `a` to `b` (an age); 29 February turns on 1 March."""
+    """Return the fewest and the most completed years from `a` to `b`.
+
+    In a year without 29 February, that birthday falls on 1 March.
+    """
     first_a, last_a = _day_bounds(a, zone)
     first_b, last_b = _day_bounds(b, zone)
     return _whole_years(last_a, first_b), _whole_years(first_a, last_b)
@@ -226,11 +240,11 @@ def parse_moment(
     offset: str | None = None,
     now: dt.datetime | None = None,
 ) -> Moment:
-    """Read what a person typed, on the clock of `zone`; raises ValueRefused with a sentence.
+    """Return the moment that a person typed, in the time zone `zone`. Raises ValueRefused with a sentence.
 
-    Takes `09-Oct-2025`, `9oct25`, `09/10/2025` (day first), ISO, partial dates (`jan 2021`, `UNK-JAN-2021`,
-    `2021`), each full date with a time (`14:05`, `14h05`), and the letters `t` today, `y` yesterday,
-    `v` the visit date (`reference`), `n` now. `offset` (`+02:00`) chooses between two equal clock readings.
+    Accepts `09-Oct-2025`, `9oct25`, `09/10/2025` (day first), ISO, partial dates (`jan 2021`, `UNK-JAN-2021`,
+    `2021`), each full date with a time (`14:05`, `14h05`), and the letters `t` today, `y` yesterday, `v` the visit date
+    (`reference`), `n` now. `offset` (`+02:00`) chooses between the two instants of a repeated clock time.
     """
     typed = plain(text)
     here = (now or dt.datetime.now(dt.UTC)).astimezone(ZoneInfo(zone))
@@ -241,7 +255,30 @@ def parse_moment(
             parts = matched.groupdict()
             day = _typed_day(parts, here.date(), reference)
             return _with_time(day, parts, zone, offset)
-    raise ValueRefused(gettext_noop("“%(text)s” is not a date: type it like 09-Oct-2025."), text=text.strip())
+    sentence = gettext_noop("“%(text)s” is not a date: type it like %(example)s.")
+    raise ValueRefused(sentence, text=text.strip(), example=EXAMPLE)
+
+
+def parse_day(
+    text: str, zone: str, reference: dt.date | Moment | None = None, *, now: dt.datetime | None = None
+) -> Moment:
+    """Read a whole day as a person typed it. Raises ValueRefused, also for a partial date or a time."""
+    moment = parse_moment(text, zone, reference, now=now)
+    if moment.precision != "day":
+        raise ValueRefused(WHOLE_DAY, example=EXAMPLE)
+    return moment
+
+
+def parse_minute(
+    text: str, zone: str, reference: dt.date | Moment | None = None, *, now: dt.datetime | None = None
+) -> Moment:
+    """Read a day with its time as a person typed it. Raises ValueRefused, also for a date without a time."""
+    moment = parse_moment(text, zone, reference, now=now)
+    if moment.precision != "minute":
+        raise ValueRefused(
+            gettext_noop("Type the day and the time, like %(example)s 14:05."), example=EXAMPLE
+        )
+    return moment
 
 
 def _typed_day(parts: dict[str, str | None], today: dt.date, visit: dt.date | Moment | None) -> Moment:
@@ -249,17 +286,27 @@ def _typed_day(parts: dict[str, str | None], today: dt.date, visit: dt.date | Mo
         return Moment.from_date(_lettered(letter, today, visit))
     year = _year(parts["year"] or "", today)
     month, day = parts.get("month"), parts.get("day")
-    moment = Moment(year, month_of(month) if month else None, int(day) if day else None)
+    moment = Moment(year, _month_of(month) if month else None, int(day) if day else None)
     try:
         moment.wall  # noqa: B018  refuses a 31 February
     except ValueError:
         raise ValueRefused(
-            gettext_noop("There is no day %(day)s in %(month)s %(year)s."),
+            gettext_noop("There is no day %(day)s in that month: its last day is %(last)s."),
             day=day,
-            month=month_text(moment.month or 1),
-            year=year,
+            last=replace(moment, day=None).last_day,
         ) from None
     return moment
+
+
+def _month_of(text: str) -> int:
+    if text.isdigit():
+        if 1 <= int(text) <= 12:
+            return int(text)
+        raise ValueRefused(gettext_noop("There is no month %(month)s: type day, month, year."), month=text)
+    if text in month_beginnings():
+        return month_beginnings()[text]
+    sentence = gettext_noop("“%(month)s” is not a month: type the date like %(example)s.")
+    raise ValueRefused(sentence, month=text, example=EXAMPLE)
 
 
 def _lettered(letter: str, today: dt.date, visit: dt.date | Moment | None) -> dt.date:
@@ -271,10 +318,16 @@ def _lettered(letter: str, today: dt.date, visit: dt.date | Moment | None) -> dt
     return today if letter == "t" else today - DAY
 
 
+def last_short_year(today: dt.date) -> int:
+    """Return the last two digits that mean 20yy: those of next year. All later ones mean 19yy."""
+    return today.year + 1 - 2000
+
+
 def _year(text: str, today: dt.date) -> int:
     year = int(text)
     if len(text) == 2:
-        year += 2000 if 2000 + year <= today.year + 1 else 1900
+        # Two digits mean this century up to next year, else the last century.
+        year += 2000 if year <= last_short_year(today) else 1900
     if not FIRST_YEAR <= year <= LAST_YEAR:
         sentence = gettext_noop("The year %(year)s is outside %(first)s to %(last)s.")
         raise ValueRefused(sentence, year=text, first=FIRST_YEAR, last=LAST_YEAR)

@@ -1,16 +1,19 @@
-"""Months in letters: how they are written on screen and what people type, in English, French and Spanish."""
+"""Names of months and days of the week in English, French and Spanish: as written, and as people type them."""
 
-import datetime as dt
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
 
-from protocol.values.refusals import ValueRefused, gettext_noop
-
+# Abbreviations that no two months share: June and July begin with the same three letters in French.
 MONTHS = {
     "en": ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
     "fr": ("janv", "févr", "mars", "avr", "mai", "juin", "juil", "août", "sept", "oct", "nov", "déc"),
     "es": ("ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"),
+}
+WEEKDAYS = {
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+    "fr": ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"),
+    "es": ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo"),
 }
 MONTH_NAMES = (
     "january janvier enero",
@@ -28,36 +31,25 @@ MONTH_NAMES = (
 )
 
 
-def month_text(month: int, language: str = "en") -> str:
-    """`Oct`, `oct`, `janv`: the short name of month 1 to 12; English for a language without names."""
+def month_text(month: int, language: str) -> str:
+    """Return the short name of month 1 to 12: `Oct`, `oct`, `janv`; in English for a language without names."""
     return MONTHS.get(language[:2], MONTHS["en"])[month - 1]
 
 
-def day_text(day: dt.date, language: str = "en") -> str:
-    """`09-Oct-2025`."""
-    return f"{day.day:02}-{month_text(day.month, language)}-{day.year:04}"
-
-
-def month_of(text: str) -> int:
-    """The month meant by digits or by the beginning of a name (`plain` text). Raises ValueRefused."""
-    if text.isdigit():
-        if 1 <= int(text) <= 12:
-            return int(text)
-        raise ValueRefused(gettext_noop("There is no month %(month)s: type day, month, year."), month=text)
-    if text in _month_prefixes():
-        return _month_prefixes()[text]
-    raise ValueRefused(gettext_noop("“%(month)s” is not a month: type it like Oct."), month=text)
+def weekday_text(weekday: int, language: str) -> str:
+    """Return the name of a day of the week, Monday being 0."""
+    return WEEKDAYS.get(language[:2], WEEKDAYS["en"])[weekday]
 
 
 def plain(text: str) -> str:
-    """Lower case, without accents or doubled spaces."""
+    """Return a text in lower case, without accents or doubled spaces."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join(bare.casefold().split())
 
 
 @cache
-def _month_prefixes() -> dict[str, int]:
-    """Every beginning of three letters or more that means one month only (`jui` is June or July)."""
+def month_beginnings() -> dict[str, int]:
+    """Return every beginning of at least three letters that means one month only (`jui` is June or July)."""
     meanings: dict[str, set[int]] = {}
     for prefix, month in _prefixes():
         meanings.setdefault(prefix, set()).add(month)

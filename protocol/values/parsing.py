@@ -1,8 +1,7 @@
-"""What each type of item accepts, how it is stored, and how it reads (shapes in docs/protocol-file.md).
+"""Parse the typed value of each item type into its stored form (shapes in docs/protocol-file.md).
 
-`parse` turns what a person typed into the stored JSON value and never guesses: a number keeps its trailing
-zeros, a date its precision, a value entered in another unit its original (DAT-10). Arithmetic is `Decimal`;
-no binary fraction is ever made here. No Django.
+`parse` never guesses: a number keeps its trailing zeros, a date its precision, a value entered in another unit its
+original (DAT-10). Arithmetic is `Decimal`, never binary floating point. No Django.
 """
 
 import json
@@ -12,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Context, Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from protocol.document.items import Item
 from protocol.values.labels import Translate, Value, display, is_missing, typed, unit_words, with_unit
-from protocol.values.moments import Moment, parse_moment
+from protocol.values.moments import EXAMPLE, WHOLE_DAY, Moment, parse_moment
 from protocol.values.months import plain
-from protocol.values.refusals import ValueRefused, gettext_noop
+from protocol.values.refusals import ValueRefused, filled, gettext_noop
 
 __all__ = [
     "CheckFinding",
@@ -41,6 +40,7 @@ Typed = str | Sequence[str] | Mapping[str, Any]
 
 MOST_DIGITS = 18
 MOST_CHARACTERS = 10_000
+# The default context of 28 digits could round the product of an 18-digit value and its factor.
 EXACT = Context(prec=200)
 NUMBER = re.compile(r"([+-]?)(\d*)(?:[.,](\d+))?", re.ASCII)
 CANONICAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
@@ -52,39 +52,58 @@ UNKNOWN = frozenset({"unk", "un", "uk", "?", "??", "xx"})
 
 
 class NotOffered(ValueRefused):
-    """A code, unit or part that the page never offers: the request was not made by the page."""
+    """A code, unit or part that the page never offers: the request was not made from the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Where and when something is typed: the zone of the site, the date of the visit, the present."""
+    """Where and when a value is typed: time zone of the site, date of the visit, current time."""
 
     zone: str = "UTC"
     visit: date | Moment | None = None
     now: datetime | None = None
 
 
+class InLanguages(Protocol):
+    """Words that exist in several languages, as a `Text` of the protocol does."""
+
+    def in_language(self, language: str) -> str:
+        """Return the words in a language."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """Something a limit or a check says about a value; `item` is its path, `check` what said it."""
+    """A violated limit or edit check: `item` is the path of the item, `check` the id of the check.
+
+    `template` is a sentence of ours, or the message of the protocol in its languages; a parameter may be in several
+    languages too. So one finding is read in the language of each reader.
+    """
 
     item: str
     check: str
     severity: Literal["hard", "soft", "notice"]
-    template: str
+    template: str | InLanguages
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    def sentence(self, translate: Translate = str) -> str:
-        """The sentence in the language of `translate`."""
-        return translate(self.template) % self.parameters if self.parameters else translate(self.template)
+    def sentence(self, translate: Translate = str, language: str = "en") -> str:
+        """Return the sentence: ours in the language of `translate`, the protocol's in `language`."""
+        if not isinstance(self.template, str):
+            return self.template.in_language(language)
+        told = {name: _in_language(each, language) for name, each in self.parameters.items()}
+        template = translate(self.template)
+        return filled(template, told, language) if told else template
+
+
+def _in_language(each: Any, language: str) -> Any:
+    return each.in_language(language) if hasattr(each, "in_language") else each
 
 
 def parse(answer: Typed, item: Item, clock: Clock = Clock()) -> Value | None:
-    """The stored value of what was typed, None when nothing was.
+    """Return the stored value of what was typed, or None for a blank answer.
 
     `answer` is the text, the chosen codes, or the parts of an input (`{"": "12,5", "unit": "g/dL"}`,
     `{"missing": "ND", "reason": "…"}`, `{"day": "UNK", "month": "1", "year": "2021"}`).
-    Raises ValueRefused with a sentence, NotOffered for what no page offers. Rows are read column by column.
+    Raises ValueRefused with a sentence, NotOffered for what no page offers. Rows are parsed cell by cell.
     """
     parts = _parts(answer)
     code = _shortcut(parts, item) or _text(parts, "missing").strip()
@@ -114,7 +133,7 @@ def _text(parts: Mapping[str, list[str]], name: str = "") -> str:
 
 
 def _shortcut(parts: Mapping[str, list[str]], item: Item) -> str:
-    """The missing code typed in place of a value: `ND` where no text is expected, `?ND` from a list."""
+    """Return the missing code typed in place of a value: `ND` where no text is expected, `?ND` from a list."""
     text = (parts.get("") or [""])[0].strip()
     if text.startswith("?") and text[1:] in item.missing:
         return text[1:]
@@ -122,7 +141,7 @@ def _shortcut(parts: Mapping[str, list[str]], item: Item) -> str:
 
 
 def _clean(text: str) -> str:
-    """Text with line ends as typed (a browser sends them doubled); refuses what no database can hold."""
+    """Return text with single line ends (a browser sends CR LF). Refuses characters that no database can store."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text):
         raise ValueRefused(gettext_noop("This text holds a sign that cannot be stored: type it again."))
@@ -157,17 +176,19 @@ def _parse_number(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> V
 
 
 def canonical(text: str) -> str | None:
-    """`36,50` as `36.50`: comma or point, one of them, no thousands; trailing zeros stay. None if blank."""
+    """Return `36,50` as `36.50`: comma or point, no thousands separator, trailing zeros kept. None if blank."""
     text = text.strip().replace("−", "-")
     if not text:
         return None
     matched = NUMBER.fullmatch(text)
     if not matched or not (matched[2] or matched[3]):
-        raise ValueRefused(gettext_noop("“%(text)s” is not a number: type it like 1234.5."), text=text)
+        sentence = gettext_noop("“%(text)s” is not a number: type it like %(example)s.")
+        raise ValueRefused(sentence, text=text, example=Decimal("1234.5"))
     whole, fraction = matched[2].lstrip("0") or "0", matched[3] or ""
     if len(whole) + len(fraction) > MOST_DIGITS:
         raise ValueRefused(gettext_noop("This number has more than %(digits)s digits."), digits=MOST_DIGITS)
     number = f"{whole}.{fraction}" if fraction else whole
+    # -0 is stored as 0.
     return f"-{number}" if matched[1] == "-" and number.strip("0.") else number
 
 
@@ -203,12 +224,13 @@ def _offered(code: str, item: Item) -> str:
 def _parse_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
     moment = _moment(_text(parts), parts, clock)
     if moment is not None and moment.precision != "day":
-        raise ValueRefused(gettext_noop("Type the whole date and no time, like 09-Oct-2025."))
+        raise ValueRefused(WHOLE_DAY, example=EXAMPLE)
     return moment.iso if moment else None
 
 
 def _parse_partial_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
     day, month, year = (_text(parts, name).strip() for name in ("day", "month", "year"))
+    # A whole date may be typed or pasted into the input of the day.
     whole = not (month or year or re.fullmatch(r"\d{0,2}", day, re.ASCII) or day.casefold() in UNKNOWN)
     text = _joined(day, month, year) if (day or month or year) and not whole else day or _text(parts)
     moment = _moment(text, parts, clock)
@@ -245,7 +267,8 @@ def _parse_datetime(parts: Mapping[str, list[str]], item: Item, clock: Clock) ->
         return None
     if moment.precision == "day" and not time_unknown:
         raise ValueRefused(
-            gettext_noop("Add the time after the date, or UNK if it is not known: 09-Oct-2025 UNK.")
+            gettext_noop("Add the time after the date, or UNK if it is not known: %(example)s UNK."),
+            example=EXAMPLE,
         )
     if moment.precision == "minute" and time_unknown:
         raise ValueRefused(gettext_noop("Type the time or UNK, not both."))
@@ -263,7 +286,7 @@ def _moment(text: str, parts: Mapping[str, list[str]], clock: Clock) -> Moment |
     except ValueRefused:
         if not offset:
             raise
-    # An offset left over from a time that has been corrected since decides nothing any more.
+    # The offset belonged to a time that the user has corrected since: ignore it.
     return parse_moment(text, clock.zone, clock.visit, now=clock.now)
 
 
@@ -278,7 +301,7 @@ def _parse_time(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str
 
 
 def _parse_file(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> dict[str, Any] | None:
-    """A file as the server tells of it (`patients.entry.attachments`), never as it was sent; or why it was refused."""
+    """Return a file as the server describes it (`patients.entry.attachments`), never as the browser sent it."""
     text = _text(parts)
     if not text:
         return None
@@ -295,6 +318,8 @@ def _parse_file(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> dic
     return dict(told)
 
 
+IMPOSSIBLE = gettext_noop("Must be between %(lowest)s and %(highest)s%(unit)s.")
+UNUSUAL = gettext_noop("Unusual: expected between %(lowest)s and %(highest)s%(unit)s. Check the value.")
 PARSERS = {
     "text": _parse_text,
     "file": _parse_file,
@@ -311,34 +336,30 @@ PARSERS = {
 
 
 def is_answered(value: Value) -> bool:
-    """Whether a stored value answers its item, be it with a missing code."""
+    """Return True if a stored value answers its item; a missing code does."""
     return value not in (None, "", [])
 
 
 def decimal(value: Value) -> Decimal | None:
-    """The number of a stored integer or decimal in the item's unit; None when blank or missing."""
+    """Return the number of a stored integer or decimal in the item's unit; None if blank or missing."""
     if isinstance(value, Mapping):
         value = value.get("value")
     return Decimal(value) if isinstance(value, str) and CANONICAL.fullmatch(value) else None
 
 
 def moment(value: Value, zone: str | None = None) -> Moment | None:
-    """The moment of a stored date, partial date or datetime; None when blank or missing."""
+    """Return the moment of a stored date, partial date or datetime; None if blank or missing."""
     return Moment.from_iso(value, zone) if isinstance(value, str) and value else None
 
 
 def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[CheckFinding, ...]:
-    """What the item's limits say of a stored value: hard when impossible, else soft when unlikely."""
+    """Return one finding if a stored value violates a limit: hard if impossible, else soft if unlikely."""
     number = decimal(value)
     if number is None:
         return ()
     for severity, limits, template in (
-        ("hard", item.hard, gettext_noop("Must be between %(lowest)s and %(highest)s%(unit)s.")),
-        (
-            "soft",
-            item.soft,
-            gettext_noop("Unusual: expected between %(lowest)s and %(highest)s%(unit)s. Check the value."),
-        ),
+        ("hard", item.hard, IMPOSSIBLE),
+        ("soft", item.soft, UNUSUAL),
     ):
         if limits is not None and not limits.contains(number):
             unit = with_unit("", item.unit)
@@ -348,7 +369,7 @@ def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[C
 
 
 def flag(value: Value, item: Item) -> Literal["low", "high", ""]:
-    """Whether a stored number lies below or above what is expected."""
+    """Return `low` or `high` if a stored number is outside its soft (else hard) limits, or ""."""
     number, limits = decimal(value), item.soft or item.hard
     if number is None or limits is None or limits.contains(number):
         return ""
@@ -356,5 +377,5 @@ def flag(value: Value, item: Item) -> Literal["low", "high", ""]:
 
 
 def zone_of(value: Value) -> str:
-    """The zone named in a stored date-time."""
+    """Return the time zone named in a stored datetime, `UTC` without one."""
     return value.partition("[")[2].rstrip("]") or "UTC" if isinstance(value, str) and "[" in value else "UTC"

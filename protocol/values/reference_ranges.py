@@ -1,9 +1,9 @@
-"""Reference ranges of laboratories: which one applies to a value, and where the value lies (LAB-03, LAB-04).
+"""Laboratory reference ranges: which range applies to a value, and how the value compares (LAB-03, LAB-04).
 
 A range belongs to one laboratory and one item, to both sexes or one, to ages `age_from` up to but not including
 `age_to` (completed years on the day of the sample), and to the days from `effective_from` to `effective_to`, both
-included. Its bounds are inclusive: a value on a bound is normal. Where no range, or not one alone, applies, the
-answer is that there is none, never that a value is normal. Decimal throughout. No Django.
+included. Its bounds are inclusive: a value on a bound is normal. If no range applies, or more than one, the result is
+"no range", never "normal". Decimal throughout. No Django.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,13 +18,13 @@ from protocol.values.parsing import decimal, moment
 
 LABORATORY_DOMAINS = frozenset({"LB", "CP"})
 LABORATORY_ITEM = "laboratory"
-"""An item of this name says which laboratory measured a form; without it, the default one of the trial did."""
+"""An item of this name holds the laboratory of a form; a form without it uses the trial's default one."""
 SAMPLED = MOMENT_TYPES - {"partial_date"}
 EXACT = Context(prec=200)
 
 
 class Side(StrEnum):
-    """Where a value lies; `NO_RANGE` when nothing says so, `NO_VALUE` when there is no number."""
+    """How a value compares with its range; `NO_RANGE` if no range applies, `NO_VALUE` if there is no number."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -35,7 +35,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """One reference range as the laboratory gives it, in its unit; an open bound is None."""
+    """A reference range as the laboratory gives it, in the laboratory's unit; an open bound is None."""
 
     laboratory: str
     path: str
@@ -49,22 +49,23 @@ class Range:
     age_to: int | None = None
 
     def is_for(self, sex: str, ages: Iterable[int] | None, on: date) -> bool:
-        """Tell whether it holds for a sex, at all these ages (None: age not known), on a day."""
+        """Return True if the range applies to a sex, at all these ages (None: age not known), on a day."""
         if self.sex and self.sex != sex:
             return False
         if on < self.effective_from or (self.effective_to is not None and on > self.effective_to):
             return False
         if ages is None:
+            # Without an age, only a range for all ages applies.
             return self.age_from == 0 and self.age_to is None
         return all(self.age_from <= age and (self.age_to is None or age < self.age_to) for age in ages)
 
     def is_same_kind(self, other: "Range") -> bool:
-        """Tell whether the other is the same range at another time."""
+        """Return True if both ranges differ only in unit, bounds or effective dates."""
         mine, theirs = ((r.laboratory, r.path, r.sex, r.age_from, r.age_to) for r in (self, other))
         return mine == theirs
 
     def overlaps(self, other: "Range") -> bool:
-        """Tell whether some value could lie in the reach of both."""
+        """Return True if both ranges could apply to the same value."""
         return (
             (self.laboratory, self.path) == (other.laboratory, other.path)
             and (not self.sex or not other.sex or self.sex == other.sex)
@@ -77,30 +78,34 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class RangeSubject:
-    """What ranges ask of a patient: the sex, and the completed years of age on a day."""
+    """Data of a patient that ranges depend on: sex, and age in completed years on the day `age_on`."""
 
     sex: str = ""
     age: int | None = None
     age_on: date | None = None
 
     def ages(self, on: date) -> tuple[int, ...] | None:
-        """Return the completed years possible on a day: two, unless it is an anniversary of `age_on`."""
+        """Return the completed years possible on a day: two, unless the day is an anniversary of `age_on`.
+
+        Only the age on one day is known, not the date of birth. Returns None if the age is not known.
+        """
         if self.age is None or self.age_on is None:
             return None
         passed, exact = _years(min(self.age_on, on), max(self.age_on, on))
+        # Going back, a started year may cross a birthday.
         first = self.age + passed if on >= self.age_on else self.age - passed - (not exact)
         return (first,) if exact else (first, first + 1)
 
 
 def _years(start: date, end: date) -> tuple[int, bool]:
-    """Return the whole years between two days, and whether nothing is left over."""
+    """Return the whole years between two days, and True if no days are left over."""
     years = end.year - start.year - ((end.month, end.day) < (start.month, start.day))
     return years, (end.month, end.day) == (start.month, start.day)
 
 
 @dataclass(frozen=True, slots=True)
 class RangeReading:
-    """Where a value lies, with the bounds that decided, in the unit of the item."""
+    """How a value compares with its range, and the bounds of the range in the unit of the item."""
 
     side: Side
     low: Decimal | None = None
@@ -108,32 +113,32 @@ class RangeReading:
 
     @property
     def flag(self) -> str:
-        """Return `low`, `high` or nothing."""
+        """`low`, `high` or an empty string."""
         return self.side.value if self.side in (Side.LOW, Side.HIGH) else ""
 
     @property
     def has_range(self) -> bool:
-        """Tell whether a range applied."""
+        """True if a range applied."""
         return self.low is not None or self.high is not None
 
 
 @dataclass(frozen=True, slots=True)
 class RangeBook:
-    """The ranges of a trial by path, and the code of its default laboratory."""
+    """The reference ranges of a trial by item path, and the code of its default laboratory."""
 
     ranges: Mapping[str, tuple[Range, ...]] = field(default_factory=dict)
     default: str = ""
 
     @classmethod
     def of(cls, ranges: Iterable[Range], default: str = "") -> "RangeBook":
-        """Return the book of these ranges."""
+        """Return a book of these ranges."""
         by_path: dict[str, tuple[Range, ...]] = {}
         for each in ranges:
             by_path[each.path] = (*by_path.get(each.path, ()), each)
         return cls(by_path, default)
 
     def find(self, path: str, *, laboratory: str, subject: RangeSubject, on: date | None) -> Range | None:
-        """Return the one range that applies, or None; None too when two would."""
+        """Return the one range that applies; None if there is none or more than one."""
         if on is None or not laboratory or path not in self.ranges:
             return None
         ages = subject.ages(on)
@@ -144,7 +149,7 @@ class RangeBook:
     def read(
         self, form: Form, values: Mapping[str, Any], *, subject: RangeSubject, day: date | None
     ) -> "Readings":
-        """Return by item where the values of a form lie; `day` is that of the visit, for a sample without one."""
+        """Return by item how the values of a form compare; `day`, of the visit, is used if the sample has none."""
         wanted = [item for item in form.items if is_laboratory(form, item)]
         if not wanted:
             return {}
@@ -161,7 +166,7 @@ Readings = dict[str, RangeReading]
 
 
 def is_laboratory(form: Form, item: Item) -> bool:
-    """Tell whether a laboratory gives ranges for an item: numbers of laboratory forms, or as the file says."""
+    """Return True if a laboratory gives ranges for an item: numbers of laboratory forms, or as the file states."""
     return item.is_numeric and (
         form.cdisc_domain in LABORATORY_DOMAINS if item.reference is None else item.reference
     )
@@ -173,7 +178,7 @@ def laboratory_items(form: Form) -> list[Item]:
 
 
 def laboratory_of(form: Form, values: Mapping[str, Any], default: str) -> str:
-    """Return the code of the laboratory that measured a form; nothing when the form asks and has no answer."""
+    """Return the code of the laboratory that measured a form; "" if the form asks for it and it is blank."""
     if LABORATORY_ITEM not in form:
         return default
     named = values.get(LABORATORY_ITEM)
@@ -181,7 +186,7 @@ def laboratory_of(form: Form, values: Mapping[str, Any], default: str) -> str:
 
 
 def sampled_on(form: Form, values: Mapping[str, Any]) -> date | None:
-    """Return the day of the sample: the first date or time of the form that has an answer."""
+    """Return the day of the sample: the first date or datetime of the form that has a value."""
     for item in form.items:
         if item.type in SAMPLED and (at := moment(values.get(item.name))) is not None:
             return at.first_day
@@ -189,7 +194,7 @@ def sampled_on(form: Form, values: Mapping[str, Any]) -> date | None:
 
 
 def bounds(found: Range, item: Item) -> tuple[Decimal | None, Decimal | None] | None:
-    """Return the bounds in the unit of the item, converted exactly; None when the item has no such unit."""
+    """Return the bounds in the unit of the item, converted exactly; None if the item does not know the range's unit."""
     if found.unit == (item.unit or ""):
         return found.lower, found.upper
     try:
@@ -204,7 +209,7 @@ def bounds(found: Range, item: Item) -> tuple[Decimal | None, Decimal | None] | 
 
 
 def reading(value: Any, item: Item, found: Range | None) -> RangeReading:
-    """Return where a stored value lies in a range, None being no range."""
+    """Return how a stored value compares with a range; None stands for no range."""
     number = decimal(value)
     limits = bounds(found, item) if found is not None else None
     if limits is None:
@@ -222,5 +227,5 @@ def reading(value: Any, item: Item, found: Range | None) -> RangeReading:
 
 
 def day_before(day: date) -> date:
-    """Return the last day of a range that another one follows from `day` on."""
+    """Return the last day of a range that is followed by another one from `day`."""
     return day - timedelta(days=1)

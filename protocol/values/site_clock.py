@@ -1,14 +1,14 @@
-"""The clock on the wall of a site: which readings exist, and at which offsets from UTC (REQUIREMENTS A.6)."""
+"""Local time at a site: which clock times exist, and at which offsets from UTC (REQUIREMENTS A.6)."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from protocol.values.months import day_text
 from protocol.values.refusals import ValueRefused, gettext_noop
+from protocol.values.writing import offset_text
 
 
 class AmbiguousTime(ValueRefused):
-    """A reading that happened twice; `offsets` holds the two UTC offsets, the earlier instant first."""
+    """A clock time that occurred twice; `offsets` holds both UTC offsets, the earlier instant first."""
 
     def __init__(self, wall: dt.datetime, zone: str, offsets: tuple[str, str]) -> None:
         self.offsets = offsets
@@ -18,7 +18,7 @@ class AmbiguousTime(ValueRefused):
                 "clocks went back, or %(time)s %(second)s, after."
             ),
             time=f"{wall:%H:%M}",
-            day=day_text(wall),
+            day=wall.date(),
             zone=zone,
             first=offsets[0],
             second=offsets[1],
@@ -26,9 +26,9 @@ class AmbiguousTime(ValueRefused):
 
 
 def offset_at(wall: dt.datetime, zone: str, chosen: str | None = None) -> int:
-    """Minutes east of UTC at which the clock of `zone` showed `wall`; `chosen` (`+02:00`) settles a repeat.
+    """Return the minutes east of UTC at the local time `wall`; `chosen` (`+02:00`) decides a repeated time.
 
-    Raises AmbiguousTime for a repeated reading without a choice, ValueRefused for one that was skipped.
+    Raises AmbiguousTime for a repeated time without a choice, ValueRefused for a time that was skipped.
     """
     offsets = offsets_of(wall, zone)
     if not offsets:
@@ -40,16 +40,17 @@ def offset_at(wall: dt.datetime, zone: str, chosen: str | None = None) -> int:
             gettext_noop("The clock of %(zone)s did not stand at %(offset)s on %(day)s."),
             zone=zone,
             offset=chosen,
-            day=day_text(wall),
+            day=wall.date(),
         )
     return offsets[0] if chosen is None else offset_minutes(chosen)
 
 
 def offsets_of(wall: dt.datetime, zone: str) -> tuple[int, ...]:
-    """The offsets at which a reading exists: none in a spring gap, two in the repeated autumn hour."""
+    """Return the offsets at which a local time exists: none in a spring gap, two in the repeated autumn hour."""
     found: list[int] = []
     for fold in (0, 1):
         aware = wall.replace(tzinfo=ZoneInfo(zone), fold=fold)
+        # A local time that was skipped comes back from UTC as another one.
         real = aware.astimezone(dt.UTC).astimezone(aware.tzinfo).replace(tzinfo=None) == wall
         if real and minutes_east(aware) not in found:
             found.append(minutes_east(aware))
@@ -65,24 +66,19 @@ def _skipped(wall: dt.datetime, zone: str) -> ValueRefused:
             "Type the time that the clock showed."
         ),
         time=f"{wall:%H:%M}",
-        day=day_text(wall),
+        day=wall.date(),
         zone=zone,
         minutes=abs(minutes_east(late) - minutes_east(early)),
     )
 
 
 def minutes_east(aware: dt.datetime) -> int:
-    """The UTC offset of an aware datetime in whole minutes."""
+    """Return the UTC offset of an aware datetime in whole minutes."""
     return (aware.utcoffset() or dt.timedelta()) // dt.timedelta(minutes=1)
 
 
-def offset_text(minutes: int) -> str:
-    """`120` as `+02:00`."""
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
-
-
 def offset_minutes(offset: str) -> int:
-    """`+02:00`, `+02`, `+0200` or `Z` in minutes east of UTC."""
+    """Return `+02:00`, `+02`, `+0200` or `Z` in minutes east of UTC."""
     if offset.upper() == "Z":
         return 0
     digits = offset[1:].replace(":", "").ljust(4, "0")

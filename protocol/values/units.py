@@ -1,14 +1,14 @@
-"""The units a protocol may use: as the file writes them (and a person reads them) and in UCUM for exports.
+"""Units that a protocol may use: as written in the file, and in UCUM for exports.
 
-A unit that is not here is a mistake in the file: a misspelt unit would pass silently into an export.
-Units of D-dimer and urea name their basis (FEU, DDU, BUN), because the numbers differ by it.
+An unknown unit is a mistake in the file: a misspelt unit would pass unnoticed into an export. Units of D-dimer and
+urea name their basis (FEU, DDU, BUN), because the numbers differ by it.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 UCUM: Final[Mapping[str, str]] = {
-    # amounts of nothing but themselves
+    # dimensionless
     "%": "%",
     "% of CD4": "%",
     "fraction": "1",
@@ -109,5 +109,5 @@ UCUM: Final[Mapping[str, str]] = {
 
 
 def ucum(unit: str) -> str:
-    """The UCUM code of a unit; KeyError for one that protocols do not know."""
+    """Return the UCUM code of a unit. Raises KeyError for an unknown unit."""
     return UCUM[unit]

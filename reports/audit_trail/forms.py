@@ -1,4 +1,4 @@
-"""What a reader may ask of the trail: the form above it, and the filter it means."""
+"""Filter form of the audit trail page, and the form that records a review of the trail."""
 
 import re
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from audit.trail import tracked_columns, tracked_models, trail_of
 from patients.models import Patient
 from patients.queries.filters import form_choices
 from trials import roles
-from trials.date_fields import DayField
+from trials.date_fields import DayField, on_clock_of
 from trials.models import Trial
 from trials.reader import reader_language
 
@@ -44,7 +44,7 @@ ANY = ("", _("Any"))
 
 
 class TrailForm(forms.Form):
-    """The filters of the trail. `filter()` is what they mean when the form is valid."""
+    """Filters of the audit trail page. `filter()` returns them once the form is valid."""
 
     patient = forms.CharField(label=_("Patient"), max_length=20, required=False)
     form = forms.ChoiceField(label=_("Form or table"), required=False)
@@ -55,8 +55,8 @@ class TrailForm(forms.Form):
     )
     kind = forms.ChoiceField(label=_("What"), choices=[ANY, *KINDS], required=False)
     origin = forms.ChoiceField(label=_("From"), choices=[ANY, *ORIGINS], required=False)
-    since = DayField(label=_("Since"), zone="UTC", help_text="", required=False)
-    until = DayField(label=_("Until"), zone="UTC", help_text="", required=False)
+    since = DayField(label=_("Since"), help_text="", required=False)
+    until = DayField(label=_("Until"), help_text="", required=False)
     row = forms.RegexField(regex=rf"^{ROW.pattern}$", required=False, widget=forms.HiddenInput)
 
     def __init__(
@@ -65,8 +65,7 @@ class TrailForm(forms.Form):
         super().__init__(data, **options)
         self.trial, self.people = trial, people
         self.zone = trial.rules.trial.site.time_zone
-        for name in ("since", "until"):
-            self.fields[name].zone = self.zone  # type: ignore[attr-defined]
+        on_clock_of(self, self.zone)
         asked = {name: _named(self.data.get(name, "")) for name in ("form", "item")}
         self._offer("form", [ANY, *self._forms(may)], asked["form"])
         self._offer("item", [ANY, *self._items(asked["form"])], asked["item"])
@@ -76,7 +75,7 @@ class TrailForm(forms.Form):
         self._offer("user", [ANY, *persons, (NOBODY, _("Nobody: system"))], "")
 
     def _offer(self, name: str, choices: list[Any], asked: str) -> None:
-        """Offer choices; what an address asks for is offered too, for forms of earlier protocol versions."""
+        """Set the choices of a field. An unknown value in the URL (a form of an earlier version) is added to them."""
         known = {
             code
             for code, title in choices
@@ -104,7 +103,7 @@ class TrailForm(forms.Form):
         return [(field.name, capfirst(field.verbose_name)) for field in columns if not field.primary_key]
 
     def clean_patient(self) -> str:
-        """Check that there is such a patient in this trial; keep it for `filter()`."""
+        """Return the patient's code and keep the patient for `filter()`. Raises ValidationError for an unknown code."""
         code: str = self.cleaned_data["patient"]
         self.chosen = Patient.objects.filter(trial=self.trial, code__iexact=code).first() if code else None
         if code and self.chosen is None:
@@ -112,7 +111,7 @@ class TrailForm(forms.Form):
         return self.chosen.code if self.chosen else ""
 
     def filter(self) -> Filter:
-        """Return the filter that the valid form means."""
+        """Return the filter of a valid form. `until` includes its whole day at the site."""
         told = self.cleaned_data
         row = ROW.fullmatch(told["row"]) if told["row"] else None
         return Filter(
@@ -142,7 +141,7 @@ class TrailForm(forms.Form):
 
 
 class TrailReviewForm(forms.Form):
-    """What a reviewer of the trail concluded."""
+    """The reviewer's conclusion about the part of the trail that the filter shows."""
 
     conclusion = forms.CharField(
         label=_("Conclusion of this review"),
@@ -153,5 +152,5 @@ class TrailReviewForm(forms.Form):
 
 
 def _named(text: str) -> str:
-    """Return a name from the address if it can be the name of a form, a table or an item."""
+    """Return the text if it can be the name of a form, table or item; otherwise an empty text."""
     return text if NAME.fullmatch(text) else ""

@@ -1,4 +1,4 @@
-"""What a row of the trail is about: a title in words, and the page where it lives."""
+"""Title and page of the object that an entry of the audit trail is about."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from accounts.models import User
 from audit.change_labels import Reader
 from audit.events import AccessKind
 from audit.models import AccessEvent
-from audit.reading import Entry
+from audit.reading import TrailEntry
 from audit.trail import model_labelled
 from patients.casebook.navigation import form_address
 from patients.models import Patient, Query, Record, Visit
@@ -23,7 +23,7 @@ from trials.models import ProtocolVersion
 
 @dataclass(frozen=True)
 class TrailSubject:
-    """What an entry is about; `url` is empty when there is no page for it."""
+    """Title and URL of the object of an entry; `url` is empty if it has no page."""
 
     title: str
     url: str = ""
@@ -31,28 +31,28 @@ class TrailSubject:
 
 @dataclass(frozen=True)
 class TrailSubjects:
-    """Titles and addresses in one trial, from the rows that the reader collected."""
+    """Titles and URLs for one trial, made from the rows that the reader has already loaded. No queries."""
 
     slug: str
     reader: Reader
 
-    def of(self, entry: Entry) -> TrailSubject:
-        """Return what an entry is about."""
+    def of(self, entry: TrailEntry) -> TrailSubject:
+        """Return the subject of an entry."""
         if entry.of is None:
             return self._event(entry.row)
         return self.of_row(entry.of, entry.row)
 
     def of_row(self, model: type[models.Model], row: Any) -> TrailSubject:
-        """Return what a row, live or of a history, is about."""
+        """Return the subject of a current row or a history row."""
         make = MAKERS.get(model._meta.label_lower)
         return make(self, row) if make else TrailSubject(str(capfirst(model._meta.verbose_name)))
 
     def patient(self, key: int | None) -> Patient | None:
-        """Return a patient that was collected."""
+        """Return a loaded patient, or None."""
         return self.reader.find(Patient, key) if key else None
 
     def address(self, name: str, *args: Any) -> str:
-        """Return an address in this trial, or nothing while the room has no such page."""
+        """Return the URL of a page of this trial; empty if there is no such page."""
         try:
             return reverse(name, args=[self.slug, *args])
         except NoReverseMatch:
@@ -70,7 +70,7 @@ class TrailSubjects:
 
 
 def _of_patient(name: str, title: Callable[[Any], str]) -> Callable[[TrailSubjects, Any], TrailSubject]:
-    """Return a maker for rows that live on one page of their patient."""
+    """Return a maker for rows that are shown on one of their patient's pages."""
 
     def make(places: TrailSubjects, row: Any) -> TrailSubject:
         patient = places.patient(getattr(row, "patient_id", None))

@@ -1,4 +1,7 @@
-"""Address of the trail. The namespace is the room whose data it shows; the page stands above all rooms."""
+"""URL of the audit trail page.
+
+The namespace is `audit`, whose data the page shows. The page itself is in reports, because it links to all rooms.
+"""
 
 from django.urls import path
 

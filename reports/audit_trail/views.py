@@ -1,6 +1,6 @@
-"""The page of the audit trail: filtered, in words, as CSV, and its review recorded (AUD-11)."""
+"""The audit trail page: filters, entries as text, CSV, and the record of a review (AUD-11)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import transaction
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from audit import events, reading
-from audit.change_labels import FieldChange, Reader, moment
+from audit.change_labels import FieldChange, Reader, moment_text
 from audit.models import AccessEvent, TrailReview
-from audit.reading import Entry, TrailPosition
+from audit.reading import TrailEntry, TrailPosition
+from audit.stored_text import code_of
 from patients.models import Patient
 from reports.audit_trail.forms import KINDS, ORIGINS, TrailForm, TrailReviewForm
 from reports.audit_trail.subjects import TrailSubject, TrailSubjects
@@ -28,7 +29,7 @@ from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Chip
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import FILE_LANGUAGE, in_english, reader_language
 from trials.roles import ROLES
 
 TONES = {
@@ -37,15 +38,19 @@ TONES = {
 }  # fmt: skip
 CSV_HEAD = (
     "time_utc", "time_at_site", "user", "full_name", "role", "what", "table", "subject", "patient", "field", "label",
-    "old", "new", "reason", "origin", "request", "session", "address",
+    "old", "new", "reason", "reason_code", "origin", "request", "session", "address",
 )  # fmt: skip
+
+
+Told = tuple[str, str]
+"""A label and a text."""
 
 
 @dataclass(frozen=True)
 class TrailLine:
-    """One entry as the page shows it."""
+    """One entry of the trail as the page shows it."""
 
-    entry: Entry
+    entry: TrailEntry
     subject: TrailSubject
     patient: Patient | None
     when: str
@@ -53,32 +58,33 @@ class TrailLine:
     tone: str
     role: str
     origin: str
+    filter_words: Callable[[str], list[Told]]
     item: str = ""
 
     @cached_property
     def changes(self) -> Sequence[FieldChange]:
-        """Return what changed, the item asked for first, or the details of an access event."""
-        found = self.entry.changes or _details(self.entry.row, self.entry.reader)
+        """Return the changed fields, a filtered item first; for an access event or a review, its details."""
+        found = self.entry.changes or _details(self.entry.row, self.entry.reader, self.filter_words)
         return sorted(found, key=lambda change: change.code != self.item)
 
     @property
     def nothing_before(self) -> bool:
-        """Return whether nothing stood here before: the values of a new row, the details of an access event."""
+        """Return whether the entry has no old values: a new row, or an access event."""
         return self.entry.kind in ("created", "access")
 
     @property
     def first(self) -> FieldChange | None:
-        """Return the change that the row shows before it is opened."""
+        """Return the change that is shown while the row is folded."""
         return self.changes[0] if self.changes else None
 
     @property
     def more(self) -> int:
-        """Return how many changes there are beside the first."""
+        """Return the number of further changes."""
         return max(0, len(self.changes) - 1)
 
 
 class TrailPage:
-    """The trail as one request asks for it; the names are those of the listing's templates."""
+    """One page of the trail. Attribute names are those that the listing templates expect."""
 
     kept_parameters: tuple[Any, ...] = ()
     previous_url = ""
@@ -90,17 +96,21 @@ class TrailPage:
             User.objects.filter(delegations__trial=self.trial).distinct().order_by("full_name")
         )
         self.form = TrailForm(request.GET, trial=self.trial, people=self.people, may=self.may)
-        self.reader = reader_of(self.trial, self.people)
-        self.reader.may = self.may
+        self.reader = self._reader(reader_language())
+
+    def _reader(self, language: str) -> Reader:
+        reader = reader_of(self.trial, self.people, language)
+        reader.may = self.may
+        return reader
 
     @property
     def valid(self) -> bool:
-        """Return whether every filter could be read."""
+        """Return whether every filter is valid."""
         return self.form.is_valid()
 
     @cached_property
     def page(self) -> reading.Page:
-        """Return the entries of this page. Raises BadRequest for a place that is none."""
+        """Return the entries of this page. Raises BadRequest for an unreadable `after` parameter."""
         if not self.valid:
             return reading.Page([], None)
         asked = self.request.GET.get("after", "")
@@ -111,68 +121,73 @@ class TrailPage:
 
     @cached_property
     def lines(self) -> list[TrailLine]:
-        """Return the page as lines."""
+        """Return the entries of this page as lines."""
         return self._lines(self.page.entries)
 
-    def _lines(self, entries: Sequence[Entry]) -> list[TrailLine]:
+    def _lines(self, entries: Sequence[TrailEntry]) -> list[TrailLine]:
         if not entries:
             return []
         reader = entries[0].reader
+        # One query for the patients that the reader has not loaded yet.
         known = reader.found.setdefault(Patient, {})
         missing = {entry.patient_id for entry in entries} - {None, *known}
         known.update(Patient.objects.in_bulk(missing) if missing else {})
         places = TrailSubjects(self.trial.slug, reader)
         return [self._line(entry, places) for entry in entries]
 
-    def _line(self, entry: Entry, places: TrailSubjects) -> TrailLine:
+    def _line(self, entry: TrailEntry, places: TrailSubjects) -> TrailLine:
         return TrailLine(
             entry=entry,
             subject=places.of(entry),
             patient=places.patient(entry.patient_id),
-            when=moment(entry.at, self.reader.zone),
+            when=moment_text(entry.at, self.reader),
             kind=str(dict(KINDS)[entry.kind]),
             tone=TONES[entry.kind],
             role=str(ROLES[entry.role].title) if entry.role in ROLES else entry.role,
             origin=str(dict(ORIGINS).get(entry.origin, entry.origin)),
+            filter_words=self.filter_words,
             item=self.request.GET.get("item", ""),
         )
 
     @property
     def chips(self) -> list[Chip]:
-        """Return the active filters, each with the address without it."""
+        """Return the active filters, each with the URL that removes it."""
         found = []
-        for name, field in self.form.fields.items():
-            value = self.request.GET.get(name, "")
-            if value:
-                words = dict(_flat(getattr(field, "choices", ()))).get(value, value)
-                if name == "row" and self.lines:
-                    words = self.lines[0].subject.title
-                found.append(Chip(str(field.label or _("Only")), str(words), self._url(without=name)))
+        for name, label, words in _filters(self.form, self.request.GET):
+            if name == "row" and self.lines:
+                words = self.lines[0].subject.title
+            found.append(Chip(label, words, self._url(without=name)))
         return found
+
+    def filter_words(self, query: str) -> list[Told]:
+        """Return label and value of the filters of an address, in the active language."""
+        sent = QueryDict(query)
+        form = TrailForm(sent, trial=self.trial, people=self.people, may=self.may)
+        return [(label, words) for _name, label, words in _filters(form, sent)]
 
     @property
     def clear_url(self) -> str:
-        """Return the address without filters."""
+        """Return the URL without filters."""
         return self.request.path
 
     @property
     def first_url(self) -> str:
-        """Return the address of the newest entries that pass the filters, when this is a later page."""
+        """Return the URL of the first page with these filters; empty on the first page."""
         return self._url() if self.request.GET.get("after") else ""
 
     @property
     def next_url(self) -> str:
-        """Return the address of the page with earlier entries, or nothing."""
+        """Return the URL of the next page, with earlier entries; empty on the last page."""
         return self._url(after=str(self.page.next)) if self.page.next else ""
 
     @property
     def csv_url(self) -> str:
-        """Return the address of the same entries as CSV."""
+        """Return the URL of the filtered entries as CSV."""
         return self._url(format="csv")
 
     @property
     def query(self) -> str:
-        """Return the filters as they stand in the address."""
+        """Return the active filters as a query string."""
         return self._url().partition("?")[2]
 
     def _url(self, without: str = "", **added: str) -> str:
@@ -185,7 +200,8 @@ class TrailPage:
         return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
     def csv_rows(self) -> Iterator[list[str]]:
-        """Yield the head and one row per changed field, newest first. Streams."""
+        """Yield the header, then one row per changed field, newest first, in English. Reads page by page."""
+        self.reader = self._reader(FILE_LANGUAGE)
         yield list(CSV_HEAD)
         for entries in reading.pages(self.form.filter(), may=self.may, reader=self.reader):
             for line in self._lines(entries):
@@ -195,7 +211,7 @@ class TrailPage:
 
 @trial_page(see=P.SEE_TRAIL, change=P.REVIEW_TRAIL)
 def trail(request: TrialRequest) -> HttpResponseBase:
-    """Show the trail, send it as CSV, or record the review of what the filter shows."""
+    """Show the trail, send it as CSV, or record a review of the filtered entries."""
     page = TrailPage(request)
     if request.method == "POST":
         return _review(request, page)
@@ -204,9 +220,10 @@ def trail(request: TrialRequest) -> HttpResponseBase:
     return _show(request, page, TrailReviewForm())
 
 
-def reader_of(trial: Trial, people: Sequence[User]) -> Reader:
-    """Return who reads the trail of a trial: the page's language, the clock of the site."""
-    reader = Reader(language=reader_language(), zone=trial.rules.trial.site.time_zone)
+def reader_of(trial: Trial, people: Sequence[User], language: str) -> Reader:
+    """Return a Reader with a language and the site's time zone."""
+    reader = Reader(language=language, zone=trial.rules.trial.site.time_zone)
+    # Nearly every entry refers to these rows: loaded once, not again for each page.
     reader.found = {User: {person.pk: person for person in people}, Trial: {trial.pk: trial}}
     reader.found[ProtocolVersion] = {trial.protocol_id: trial.protocol}
     return reader
@@ -230,14 +247,14 @@ def _review(request: TrialRequest, page: TrailPage) -> HttpResponse:
 
 @transaction.atomic
 def record_review(*, page: TrailPage, conclusion: str, by: Any) -> TrailReview:
-    """Store who looked through the trail with which filter, when, at how many rows, and the conclusion."""
+    """Store a review of the trail: reviewer, filter, time, number of entries and conclusion."""
     return TrailReview.objects.create(
         trial_id=page.trial.pk,
         reviewer_id=by.pk,
         reviewer_name=by.full_name,
         role=page.request.access.role.code,
         reviewed_at=timezone.now(),
-        filters={"query": page.query, "words": {chip.label: chip.value for chip in page.chips}},
+        filters={"query": page.query},
         rows_seen=reading.count(page.form.filter(), may=page.may),
         conclusion=conclusion,
     )
@@ -246,7 +263,9 @@ def record_review(*, page: TrailPage, conclusion: str, by: Any) -> TrailReview:
 def _csv(request: TrialRequest, page: TrailPage) -> StreamingHttpResponse:
     detail = {"listing": "trail", "filters": page.query}
     events.record(kind=events.AccessKind.EXPORTED, trial_id=page.trial.pk, detail=detail, request=request)
-    response = StreamingHttpResponse(csv_lines(page.csv_rows()), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(
+        csv_lines(in_english(page.csv_rows)), content_type="text/csv; charset=utf-8"
+    )
     response["Content-Disposition"] = 'attachment; filename="trail.csv"'
     return response
 
@@ -265,12 +284,14 @@ def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
         "patient": line.patient.code if line.patient else "",
         "field": change.code,
         "label": change.label,
+        "reason_code": code_of(entry.reason),
         "origin": entry.origin,
         "request": entry.request,
         "session": entry.session,
         "address": entry.address,
         **free,
     }
+    # A subject may contain typed text, such as the term of an event.
     typed = {*free, "subject"}
     return [csv_text(told[name], free_text=name in typed) for name in CSV_HEAD]
 
@@ -282,10 +303,18 @@ EVENT_WORDS = {
 }  # fmt: skip
 
 
-def _details(row: Any, reader: Reader) -> list[FieldChange]:
-    """Return what an access event or a review tells, as lines with a label and a text."""
+def _filters(form: TrailForm, sent: QueryDict) -> Iterator[tuple[str, str, str]]:
+    """Yield name, label and value of each filter that is set, as texts."""
+    for name, field in form.fields.items():
+        if value := str(sent.get(name, "")):
+            words = dict(_flat(getattr(field, "choices", ()))).get(value, value)
+            yield name, str(field.label or _("Only")), str(words)
+
+
+def _details(row: Any, reader: Reader, filter_words: Callable[[str], list[Told]]) -> list[FieldChange]:
+    """Return the details of an access event or a review as labelled texts."""
     if isinstance(row, TrailReview):
-        words = ", ".join(f"{label}: {value}" for label, value in row.filters.get("words", {}).items())
+        words = ", ".join(f"{label}: {value}" for label, value in filter_words(row.filters.get("query", "")))
         return [
             FieldChange("filter", _("Filter"), "", words or _("none")),
             FieldChange("rows", _("Entries"), "", str(row.rows_seen)),
@@ -305,7 +334,7 @@ def _plain(value: Any) -> str:
 
 
 def _flat(choices: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield (value, words) of choices, those in groups too."""
+    """Yield (value, label) of choices, including grouped ones."""
     for value, words in choices:
         if isinstance(words, list | tuple):
             yield from words

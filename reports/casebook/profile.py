@@ -1,6 +1,6 @@
-"""The profile of one patient, as a figure and as a table.
+"""The profile of one patient: a figure over study days, and the same data as a table.
 
-Doses appear only for readers who may know the treatment; for others the figure does not depend on the arm.
+Doses are shown only to readers who may know the treatment. For others the figure is the same in every arm.
 """
 
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ from patients.models import Record, Visit
 from protocol.document.items import Form, Item
 from protocol.values.labels import own_number, unit_words
 from protocol.values.moments import Moment
-from protocol.values.months import day_text, month_text
+from protocol.values.months import month_text
 from protocol.values.parsing import decimal, display, flag, moment
 from protocol.values.reference_ranges import RangeReading as ReferenceReading
 from protocol.values.reference_ranges import is_laboratory
-from reports.casebook.dossier import Dossier
+from reports.casebook.patient_data import PatientData
 from reports.figures import lanes
 from reports.figures.shapes import Figure, day_ticks
 from safety.labels import day as day_words
 from safety.models import AdverseEvent
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_moment, shown_number
 
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
@@ -38,37 +38,40 @@ PAST_END = 0.25
 
 @dataclass(frozen=True, slots=True)
 class PatientProfile:
-    """The figure and the same marks as rows (lane, what is known)."""
+    """The figure, and its marks as rows (lane title, description)."""
 
     figure: Figure
     rows: list[tuple[str, str]]
 
 
 class Chart:
-    """Builds the profile of one patient; days are counted from study day 0 on the clock of the site."""
+    """Builder of one patient's profile. Days count from study day 0 in the site's time zone."""
 
-    def __init__(self, dossier: Dossier, axis: str = BY_DAY) -> None:
+    def __init__(self, dossier: PatientData, axis: str = BY_DAY) -> None:
         self.dossier, self.rules, self.axis = dossier, dossier.rules, axis
         self.language = reader_language()
         self.zero, self.today = dossier.zero, (dossier.today - dossier.zero).days
 
     def day(self, on: date) -> int:
-        """Return the study day of a calendar day."""
+        """Return the study day of a date."""
         return (on - self.zero).days
 
     def day_of(self, at: Moment, *, last: bool = False) -> float:
-        """Return the study day of a moment, with the time of day where it is known."""
+        """Return the study day of a moment, with a fraction for a known time of day.
+
+        A partial date gives the first day it may mean, or with `last` the last one.
+        """
         if at.precision != "minute":
             return float(self.day(at.last_day if last else at.first_day))
         local = at.earliest.astimezone(self.dossier.access.trial.zone)
         return self.day(local.date()) + (local.hour * 60 + local.minute) / 1440
 
     def said(self, on: date) -> str:
-        """Return a day in words: date and study day."""
-        return f"{day_text(on, self.language)} ({day_words(self.day(on))})"
+        """Return a date as text, with its study day."""
+        return f"{shown_day(on)} ({day_words(self.day(on))})"
 
     def profile(self) -> PatientProfile:
-        """Return the figure with its table."""
+        """Return the figure and its table."""
         strips = [self.visits, self.infusions, self.events, *self.logs, *self.curves]
         first, last = self._range(strips)
         today = self.today if self.dossier.is_open and first <= self.today <= last else None
@@ -97,6 +100,7 @@ class Chart:
         days = [0.0, *(day for lane in strips for day in _days(lane))]
         first, last = min(days), max(days)
         if self.dossier.is_open and self.today <= last + PAST_END * max(28.0, last - first):
+            # Include today, unless it is far after the last mark: the marks would shrink to one side.
             last = max(last, float(self.today))
         margin = max(1.0, 0.02 * (last - first))
         first, last = first - margin, last + margin
@@ -105,7 +109,7 @@ class Chart:
 
     @cached_property
     def visits(self) -> lanes.Visits:
-        """Visits on their windows."""
+        """Return the visits with their windows."""
         marks = [mark for visit in self.dossier.visits if (mark := self._visit(visit))]
         return lanes.Visits(
             title=_("Visits"), note=_("planned window"), empty=_("no visit planned yet"), marks=marks
@@ -126,15 +130,15 @@ class Chart:
         tip = f"{title}: {state} {self.said(on)}"
         if visit.window_from and visit.window_to and not visit.held_on:
             tip += ", " + _("window %(first)s to %(last)s") % {
-                "first": day_text(visit.window_from, self.language),
-                "last": day_text(visit.window_to, self.language),
+                "first": shown_day(visit.window_from),
+                "last": shown_day(visit.window_to),
             }
         crossed = visit.state == Visit.State.MISSED
         return lanes.LaneMark(day=float(self.day(on)), css=css, tip=tip, window=window, crossed=crossed)
 
     @cached_property
     def infusions(self) -> lanes.Infusions:
-        """Infusions; the dose stands beside the mark for readers who may know the treatment."""
+        """Return the infusions. The dose is shown only to readers who may know the treatment."""
         marks = [mark for infusion in self.dossier.infusions if (mark := self._infusion(infusion))]
         note = _("×10⁶ cells/kg") if self.dossier.access.sees_treatment else ""
         return lanes.Infusions(title=_("Infusions"), note=note, empty=_("none planned yet"), marks=marks)
@@ -144,7 +148,7 @@ class Chart:
         if given:
             at = Moment.from_iso(infusion.started, self.dossier.zone)
             day = self.day_of(at)
-            told = f"{at.display(self.language)} ({day_words(floor(day))})"
+            told = f"{shown_moment(at)} ({day_words(floor(day))})"
         elif infusion.planned_on is not None and self.dossier.is_open:
             day, told = float(self.day(infusion.planned_on)), self.said(infusion.planned_on)
         else:
@@ -167,11 +171,11 @@ class Chart:
         finding = compare(
             prepared.cells_per_kg, lowest=limits.lowest, target=limits.target, highest=limits.highest
         )
-        return shown_millions(finding)
+        return shown_number(shown_millions(finding))
 
     @cached_property
     def events(self) -> lanes.Bars:
-        """Adverse events from onset to end, the worst kept where rows run out."""
+        """Return the adverse events from onset to end. If there are too many, the most severe are kept."""
         return lanes.Bars(
             title=_("Adverse events"),
             note=_("CTCAE grade"),
@@ -188,29 +192,30 @@ class Chart:
             words.insert(1, _("serious"))
         if end is None:
             words.append(_("ongoing"))
-        until = end.display(self.language) if end else _("ongoing")
+        until = shown_moment(end) or _("ongoing")
         tip = _("%(event)s %(term)s: grade %(grade)s%(serious)s, %(onset)s to %(end)s") % {
             "event": event,
             "term": event.term,
             "grade": event.grade,
-            "onset": onset.display(self.language),
+            "onset": shown_moment(onset),
             "serious": _(", serious") if event.serious else "",
             "end": until,
         }
         stop = self.day_of(end.placed(self.dossier.zone), last=True) if end else self._until()
         return lanes.Bar(
             start=start, end=max(start, stop), css=f"g{event.grade}", label=" · ".join(words), tip=tip,
+            # Serious events first, then the higher grade.
             weight=event.grade + 5 * event.serious,
         )  # fmt: skip
 
     def _until(self) -> float:
-        """Return the day up to which something is known to go on: today, or the end of the study."""
+        """Return the study day up to which ongoing events are drawn: end of study, or today."""
         ended = self.dossier.patient.ended_on
         return float(self.day(ended) if ended else self.today)
 
     @cached_property
     def logs(self) -> list[lanes.Bars]:
-        """One lane for each log that the protocol draws: those it names, else those of medication."""
+        """Return a lane for each log that the protocol names for the profile, or for each medication log."""
         named = self.rules.profile.logs
         forms = [self.rules.form(code) for code in named or self.rules.logs]
         return [self._log(form) for form in forms if named or form.cdisc_domain == MEDICATION_DOMAIN]
@@ -225,7 +230,7 @@ class Chart:
         )
 
     def _episode(self, form: Form, record: Record) -> lanes.Bar | None:
-        """Read a row by the CDISC names of its items, so that any protocol's log is understood."""
+        """Return a log row as a bar. Items are found by their CDISC names, so this works for any protocol."""
         values = {item.cdisc: (item, record.values.get(item.name)) for item in form.items if item.cdisc}
         domain = form.cdisc_domain or ""
         name = self._words(values, f"{domain}TRT") or self._words(values, f"{domain}TERM")
@@ -236,8 +241,8 @@ class Chart:
         begin, stop = (self._moment(values, f"{domain}{part}") for part in ("STDTC", "ENDTC"))
         start = self.day_of(begin) if begin else float(self.day(self.dossier.patient.screened_on))
         end = self.day_of(stop, last=True) if stop else self._until()
-        since = begin.display(self.language) if begin else _("unknown start")
-        tip = f"{label}: {since} – {stop.display(self.language) if stop else _('ongoing')}"
+        since = shown_moment(begin) or _("unknown start")
+        tip = f"{label}: {since} – {shown_moment(stop) or _('ongoing')}"
         return lanes.Bar(start=start, end=max(start, end), css="medication", label=label, tip=tip)
 
     def _words(self, values: dict[str, tuple[Item, Any]], cdisc: str) -> str:
@@ -249,7 +254,7 @@ class Chart:
 
     @cached_property
     def curves(self) -> list[lanes.Curve]:
-        """The measured values that the protocol names for the profile."""
+        """Return a curve for each measured item that the protocol names for the profile."""
         return [self._curve(path, 1 + number % 2) for number, path in enumerate(self.rules.profile.labs)]
 
     def _curve(self, path: str, number: int) -> lanes.Curve:
@@ -257,6 +262,7 @@ class Chart:
         form, item = self.rules.form(code), self.rules.item(path)
         found = sorted(self._readings(form, item), key=lambda triple: triple[0].day)
         last, lies = found[-1][1:] if found else (None, None)
+        # A laboratory value is compared with its reference range, never with the soft limits (LAB-03).
         judged = is_laboratory(form, item)
         limits = (float(item.soft.lowest), float(item.soft.highest)) if item.soft and not judged else None
         side = flag(last, item) if lies is None else lies.flag
@@ -297,7 +303,7 @@ class Chart:
             yield lanes.CurvePoint(day=day, value=float(number), tip=tip, limits=_bounds(lies)), value, lies
 
     def _measured(self, form: Form, record: Record, visit: Visit | None) -> float | None:
-        """Return the day of a measurement: the form's own date and time, else the day of the visit."""
+        """Return the study day of a measurement: the form's own date if it has one, else the visit's."""
         for item in form.items:
             if item.type in ("datetime", "date") and (
                 at := moment(record.values.get(item.name), self.dossier.zone)
@@ -307,7 +313,7 @@ class Chart:
         return float(self.day(on)) if on else None
 
     def _finding(self) -> str:
-        """Return what the figure shows, in a sentence for those who do not see it."""
+        """Return a summary of the figure for screen readers."""
         dossier = self.dossier
         held = sum(visit.state == Visit.State.HELD for visit in dossier.visits)
         given = sum(infusion.state == Infusion.State.GIVEN for infusion in dossier.infusions)

@@ -1,4 +1,4 @@
-"""The patient's own way: consent, eligibility, inclusion, infusions, end of study; and what is missing."""
+"""Steps of a patient through the trial: consent, eligibility, inclusion, infusions, end of study."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ from dosing.models import Infusion
 from patients.models import Consent, EligibilityDecision, Patient
 from patients.participation import eligibility
 from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
-from reports.casebook.dossier import Dossier
-from trials.reader import said
+from reports.casebook.patient_data import PatientData
+from trials.reader import shown_day
 
 State = Patient.State
 DONE, SIGNED = "complete", "signed"
@@ -19,7 +19,7 @@ DONE, SIGNED = "complete", "signed"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: `state` and `flags` choose the glyph, `note` says what is known or missing."""
+    """One step. `state` and `flags` choose the icon; `note` says what is known or missing."""
 
     title: str | Promise
     state: str
@@ -28,8 +28,8 @@ class Step:
     flags: tuple[str, ...] = ()
 
 
-def steps(dossier: Dossier, base: str) -> list[Step]:
-    """Return the steps of a patient in their order; `base` is the address of the casebook."""
+def steps(dossier: PatientData, base: str) -> list[Step]:
+    """Return the steps of a patient in order. `base` is the URL of the casebook."""
     return [
         _consent(dossier, base),
         _eligibility(dossier, base),
@@ -39,7 +39,7 @@ def steps(dossier: Dossier, base: str) -> list[Step]:
     ]
 
 
-def _consent(dossier: Dossier, base: str) -> Step:
+def _consent(dossier: PatientData, base: str) -> Step:
     title, url = _("Consent"), f"{base}consent/"
     if not dossier.consents:
         if dossier.is_open:
@@ -52,7 +52,7 @@ def _consent(dossier: Dossier, base: str) -> Step:
     return Step(title, DONE, _("v%(version)s, %(giver)s") % told, url)
 
 
-def _eligibility(dossier: Dossier, base: str) -> Step:
+def _eligibility(dossier: PatientData, base: str) -> Step:
     title, url, decision = _("Eligibility"), f"{base}eligibility/", dossier.decision
     if decision is not None and decision.holds:
         group = f", {decision.group}" if decision.group else ""
@@ -73,10 +73,10 @@ def _eligibility(dossier: Dossier, base: str) -> Step:
     return Step(title, NOT_STARTED, note, url, () if waiting else ("due",))
 
 
-def _inclusion(dossier: Dossier, base: str) -> Step:
+def _inclusion(dossier: PatientData, base: str) -> Step:
     patient, title, url = dossier.patient, _("Inclusion"), f"{base}enrol/"
     if patient.enrolled_on:
-        return Step(title, DONE, said(patient.enrolled_on), url)
+        return Step(title, DONE, shown_day(patient.enrolled_on), url)
     if patient.state == State.SCREEN_FAILED:
         return Step(title, NOT_APPLICABLE, _("screen failure"), f"{base}fail/")
     decision = dossier.decision
@@ -89,12 +89,12 @@ def _inclusion(dossier: Dossier, base: str) -> Step:
     return Step(title, NOT_STARTED, note, url, ("due",) if ready and dossier.consents else ())
 
 
-def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
+def _infusion(dossier: PatientData, infusion: Infusion, base: str) -> Step:
     title = _("Infusion %(number)s") % {"number": infusion.number}
     url = f"{base}infusions/{infusion.number}/"
     if infusion.state == Infusion.State.GIVEN and infusion.started_at:
         given = infusion.started_at.astimezone(dossier.access.trial.zone).date()
-        return Step(title, DONE, said(given), url)
+        return Step(title, DONE, shown_day(given), url)
     if infusion.state == Infusion.State.NOT_GIVEN:
         return Step(title, "missed", _("not given"), url)
     if not dossier.is_open:
@@ -103,17 +103,17 @@ def _infusion(dossier: Dossier, infusion: Infusion, base: str) -> Step:
     late = last is not None and last < dossier.today
     flags = ("overdue",) if late else ("due",) if first is not None and first <= dossier.today else ()
     note = (
-        _("planned on %(day)s") % {"day": said(infusion.planned_on)}
+        _("planned on %(day)s") % {"day": shown_day(infusion.planned_on)}
         if infusion.planned_on
         else _("not planned yet")
     )
     return Step(title, NOT_STARTED, note, url, flags)
 
 
-def _end(dossier: Dossier, base: str) -> Step:
+def _end(dossier: PatientData, base: str) -> Step:
     patient, title, url = dossier.patient, _("End of study"), f"{base}end/"
     if patient.ended_on:
-        told = {"reason": patient.get_end_reason_display().lower(), "day": said(patient.ended_on)}
+        told = {"reason": patient.get_end_reason_display().lower(), "day": shown_day(patient.ended_on)}
         return Step(title, DONE, _("%(reason)s, %(day)s") % told, url)
     if patient.state == State.SCREEN_FAILED:
         return Step(title, NOT_APPLICABLE, _("not included"), url)

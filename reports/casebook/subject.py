@@ -1,7 +1,7 @@
-"""The header of every page of a patient: who, where the study stands, the clock of a serious event."""
+"""Header of a patient's pages: subject, status, key facts, and running reporting clocks."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Coalesce
@@ -13,12 +13,11 @@ from dosing.models import Preparation
 from patients.models import Consent, Patient, Record
 from protocol.document.document import Protocol
 from protocol.values.labels import display, own_unit_words
-from protocol.values.moments import Moment
 from safety import labels
 from safety.models import AdverseEvent
 from trials.access import Access
 from trials.models import Trial
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_day, shown_moment
 
 TONES = {
     Patient.State.SCREENING: "draft",
@@ -30,7 +29,7 @@ TONES = {
 
 @dataclass(frozen=True, slots=True)
 class RunningClock:
-    """A serious event whose report to the sponsor is owed."""
+    """A serious event that is due to be reported to the sponsor."""
 
     number: int
     term: str
@@ -42,7 +41,7 @@ class RunningClock:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header shows. `facts` are label and words, in their order, without the blank ones."""
+    """Content of the header. `facts` are the non-empty (label, text) pairs in display order."""
 
     code: str
     status: str | Promise
@@ -52,14 +51,14 @@ class Header:
 
 
 def header(patient: Patient, access: Access) -> Header:
-    """Return the header for this reader. Costs three queries, four when product data may be shown."""
+    """Return the header for this reader. Three queries, four for readers who may know the treatment."""
     rules = patient.protocol.rules
     values = _latest_values(patient, rules)
     facts = [
         (_("Age, sex"), _told(rules, values, rules.profile.age, rules.profile.sex)),
         (_("Weight"), _weight(rules, values)),
-        (_("First infusion"), _day(patient.first_infusion_on)),
-        (_("Study day"), _study_day(patient, rules, access.trial)),
+        (_("First infusion"), shown_day(patient.first_infusion_on)),
+        (_("Study day"), _studyshown_day(patient, rules, access.trial)),
         (_("Lot"), _lots(patient) if access.sees_treatment else ""),
         (_("Consent"), _consent(patient)),
     ]
@@ -73,11 +72,12 @@ def header(patient: Patient, access: Access) -> Header:
 
 
 def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
-    """Return by `form.item` the latest answer to what the profile shows."""
+    """Return by `form.item` the latest value of the items that the header shows."""
     paths = [path for path in (rules.profile.age, rules.profile.sex, rules.profile.weight) if path]
     records = (
         Record.objects.filter(patient=patient, form__in={path.split(".")[0] for path in paths})
         .exclude(state=Record.State.STRUCK_OUT)
+        # Oldest first: a later value replaces an earlier one in the result.
         .order_by(Coalesce("visit__held_on", "visit__planned_on").asc(nulls_first=True), "pk")
         .values_list("form", "values")
     )
@@ -91,7 +91,7 @@ def _told(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
 
 
 def _weight(rules: Protocol, values: dict[str, Any]) -> str:
-    """Return the weight in the unit of the protocol: what a conversion leaves behind the comma is not measured."""
+    """Return the weight in the protocol's unit. A converted weight is rounded, so it does not look more exact."""
     path = rules.profile.weight
     weight = values.get(path or "")
     if path and isinstance(weight, dict) and "entered" in weight:
@@ -99,11 +99,7 @@ def _weight(rules: Protocol, values: dict[str, Any]) -> str:
     return _told(rules, values, path)
 
 
-def _day(day: date | None) -> str:
-    return Moment.from_date(day).display(reader_language()) if day else ""
-
-
-def _study_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
+def _studyshown_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
     zero = labels.day_zero(patient, rules)
     if zero is None:
         return ""
@@ -128,7 +124,7 @@ def _clocks(patient: Patient, rules: Protocol, now: datetime) -> list[RunningClo
     for event in events:
         reading, start = event.clock(now), event.clock_starts_at
         if reading is not None and start is not None:
-            began = Moment.from_datetime(start, zone).display(reader_language())
+            began = shown_moment(start, zone)
             text = labels.clock_text(reading)
             clocks.append(RunningClock(event.number, event.term, event.grade, text, began, hours))
     return clocks

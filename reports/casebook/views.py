@@ -1,4 +1,4 @@
-"""The casebook of one patient: what is captured, what is missing next, and the profile."""
+"""The casebook page of one patient: forms, next steps and profile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ from patients.participation.visit_status import (
     STAGES,
     UNFINISHED,
 )
-from reports.casebook.dossier import Dossier
+from reports.casebook.patient_data import PatientData
 from reports.casebook.profile import BY_DATE, BY_DAY, Chart
 from reports.casebook.steps import Step, steps
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
-# What static/stroma.css says of the classes of a profile, in the light colours: a file stands alone.
+# The profile styles of static/stroma.css in the light colours. A downloaded SVG file has no other style sheet.
 PAPER_STYLE = """
 text{font:12px Arial,"Liberation Sans",Helvetica,sans-serif;fill:#546274}.ink{fill:#15202c}.strong{font-weight:640}
 .gridline{stroke:#e6eaef}.lane{stroke:#dde3ea}.axis{stroke:#74808f;fill:none}.band{fill:#dfeee5}
@@ -40,7 +40,7 @@ text{font:12px Arial,"Liberation Sans",Helvetica,sans-serif;fill:#546274}.ink{fi
 
 @dataclass(frozen=True, slots=True)
 class CasebookNavigation:
-    """The left side: visits with their forms and running logs, the patient's own steps, the number of events."""
+    """Left side of the casebook: visits with forms and logs, the patient's steps, the number of adverse events."""
 
     places: Navigation
     steps: list[Step]
@@ -49,7 +49,7 @@ class CasebookNavigation:
 
 @dataclass(frozen=True, slots=True)
 class FormRow:
-    """One form over all visits: (link, whether this is the visit to work on); no link where it is not asked."""
+    """One form over all visits: (link, whether this is the current visit). No link if the visit lacks the form."""
 
     title: str
     cells: list[tuple[FormLink | None, bool]]
@@ -57,9 +57,9 @@ class FormRow:
 
 @trial_page(see=P.SEE_TRIAL)
 def casebook(request: TrialRequest, code: str) -> HttpResponse:
-    """Show the casebook; `?axis=date` puts calendar dates on the profile."""
+    """Show the casebook. `?axis=date` labels the profile with dates instead of study days."""
     access = request.access
-    dossier = Dossier.opened(access, code)
+    dossier = PatientData.opened(access, code)
     axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
     left = navigation(dossier)
     complete, expected = progress(left.places.visits)
@@ -80,8 +80,8 @@ def casebook(request: TrialRequest, code: str) -> HttpResponse:
 
 @trial_page(see=P.SEE_TRIAL)
 def download(request: TrialRequest, code: str) -> HttpResponse:
-    """Send the profile as an SVG file of its own, in the light colours."""
-    dossier = Dossier.opened(request.access, code)
+    """Send the profile as an SVG file in the light colours."""
+    dossier = PatientData.opened(request.access, code)
     axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
     drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE)
     name = f"{dossier.patient.code}-profile.svg"
@@ -89,8 +89,8 @@ def download(request: TrialRequest, code: str) -> HttpResponse:
     return HttpResponse(drawing, content_type="image/svg+xml", headers=headers)
 
 
-def navigation(dossier: Dossier) -> CasebookNavigation:
-    """Return the left side of a patient's casebook; the visit to work on is the current one."""
+def navigation(dossier: PatientData) -> CasebookNavigation:
+    """Return the left side of a patient's casebook, with the visit to work on marked as current."""
     base = reverse("reports:casebook", args=[dossier.access.trial.slug, dossier.patient.code])
     found = places(dossier.casebook)
     current = _to_work_on(found.visits)
@@ -99,14 +99,14 @@ def navigation(dossier: Dossier) -> CasebookNavigation:
 
 
 def _to_work_on(visits: Sequence[VisitLink]) -> VisitLink | None:
-    """Return the first visit that is late or due and not complete, else the first draft."""
+    """Return the first unfinished visit that is due or overdue, else the first one begun, else None."""
     waiting = [visit for visit in visits if visit.state in UNFINISHED]
     urgent = (visit for visit in waiting if {"overdue", "due"} & set(visit.flags))
     return next(urgent, None) or next((visit for visit in waiting if visit.state != NOT_STARTED), None)
 
 
 def _to_sign(records: Sequence[Record]) -> int:
-    """Return how many complete forms wait for a signature, rows of logs too: those of the page that signs."""
+    """Return the number of complete forms, log rows included, without a valid signature."""
     return sum(
         record.state == Record.State.COMPLETE and not getattr(record, "is_signed", False)
         for record in records
@@ -114,7 +114,7 @@ def _to_sign(records: Sequence[Record]) -> int:
 
 
 def progress(visits: Sequence[VisitLink]) -> tuple[int, int]:
-    """Return (complete, expected) forms: the required ones of visits that count, and optional ones begun."""
+    """Return (complete, expected) forms of visits that count. Optional forms are expected once begun."""
     counted = [
         form for visit in visits if visit.state not in (MISSED, NOT_APPLICABLE) for form in visit.forms
     ]
@@ -123,7 +123,7 @@ def progress(visits: Sequence[VisitLink]) -> tuple[int, int]:
 
 
 def form_matrix(visits: Sequence[VisitLink]) -> list[FormRow]:
-    """Return a row for each form that any visit asks for, in the order of the visits."""
+    """Return a row for each form of any visit, in visit order."""
     titles = {form.code: form.title for visit in visits for form in visit.forms}
     asked = [({form.code: form for form in visit.forms}, visit.current) for visit in visits]
     return [

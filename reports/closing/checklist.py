@@ -1,7 +1,7 @@
-"""What still stands in the way of the database lock, counted by patient; and the lock itself.
+"""The checklist of the database lock, counted by patient, and the lock itself.
 
-Blocking points stop the lock unless somebody says for each why the trial is locked all the same; the others
-are told. Each count is one query over the trial, that of outdated scores four, however many patients there are.
+A blocking point prevents the lock unless a reason to lock anyway is given for it; other points are only shown.
+Each count costs a few queries over the trial; only `criteria` costs more with more patients.
 """
 
 from collections import Counter
@@ -36,7 +36,11 @@ Counts = Mapping[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of the checklist: `count` gives the number by patient, `page` and `query` the list behind it."""
+    """One point of the checklist. `count` returns the number by patient; `page` and `query` are the list behind it.
+
+    of_patient: the list is a page of one patient.
+    blocking: the point prevents the lock while its number is above zero.
+    """
 
     code: str
     title: str | Promise
@@ -47,7 +51,7 @@ class Point:
     blocking: bool = True
 
     def url(self, slug: str, patient: str = "") -> str:
-        """Return the address of the list, for one patient or for all."""
+        """Return the URL of the list for one patient or for all. Empty if the list exists only for one patient."""
         if self.of_patient:
             return reverse(self.page, args=[slug, patient]) if patient else ""
         told = "&".join(part for part in (self.query, f"patient={patient}" if patient else "") if part)
@@ -55,28 +59,28 @@ class Point:
 
 
 class PointCount:
-    """What is read of one trial for its checklist."""
+    """Rows of one trial that several points count."""
 
     def __init__(self, access: Access) -> None:
         self.access, self.trial = access, access.trial
 
     def rows(self, model: Any, trial: str = "patient__trial") -> Any:
-        """Return the rows of the trial that this person may see, in no order."""
+        """Return the model's rows of the trial that the user may see, unordered."""
         return model.objects.visible_to(self.access.user).filter(**{trial: self.trial}).order_by()
 
     @cached_property
     def patients(self) -> list[Patient]:
-        """Return the patients of the trial."""
+        """Return the patients of the trial by number."""
         return list(self.rows(Patient, "trial").order_by("number"))
 
     @cached_property
     def rules(self) -> dict[int, Protocol]:
-        """Return the versions of the protocol by key."""
+        """Return the protocol versions by primary key."""
         return {version.pk: version.rules for version in source_verification.versions_of(self.trial)}
 
     @cached_property
     def values(self) -> list[tuple[int, int, str, dict[str, Any]]]:
-        """Return patient, version, form and values of every complete form."""
+        """Return (patient, protocol version, form, values) of every complete form."""
         rows = self.rows(Record).filter(state=Record.State.COMPLETE)
         return list(rows.values_list("patient_id", "protocol_id", "form", "values"))
 
@@ -90,25 +94,26 @@ def _valid(label: str, key: str = "pk") -> Exists:
 
 
 def in_study(standing: PointCount) -> Counts:
-    """Patients who are still screened or followed."""
+    """Count patients in screening or follow-up."""
     return {patient.pk: 1 for patient in standing.patients if patient.state in OPEN_PATIENTS}
 
 
 def visits(standing: PointCount) -> Counts:
-    """Planned visits that should have taken place and are neither held nor missed."""
+    """Count planned visits whose window has opened and that are neither held nor missed."""
+    # No visit is due after the end of study.
     due = Coalesce(F("patient__ended_on"), standing.trial.today)
     rows = standing.rows(Visit).filter(state=Visit.State.PLANNED, window_from__lte=due)
     return _by_patient(rows.exclude(patient__state=Patient.State.SCREEN_FAILED))
 
 
 def infusions(standing: PointCount) -> Counts:
-    """Infusions neither given nor marked as not given, of patients whose study has ended."""
+    """Count infusions neither given nor marked as not given, of patients who ended the study."""
     rows = standing.rows(Infusion).filter(state=Infusion.State.PLANNED)
     return _by_patient(rows.filter(patient__state=Patient.State.ENDED))
 
 
 def missing_forms(standing: PointCount) -> Counts:
-    """Required forms of held visits that nobody began."""
+    """Count required forms of held visits that were not begun."""
     held = standing.rows(Visit).filter(state=Visit.State.HELD)
     records = standing.rows(Record).exclude(state=Record.State.STRUCK_OUT).exclude(visit=None)
     there: dict[int, set[str]] = {}
@@ -121,44 +126,44 @@ def missing_forms(standing: PointCount) -> Counts:
 
 
 def drafts(standing: PointCount) -> Counts:
-    """Forms begun and not complete."""
+    """Count draft forms."""
     return _by_patient(standing.rows(Record).filter(state=Record.State.DRAFT))
 
 
 def open_queries(standing: PointCount) -> Counts:
-    """Queries that are not closed."""
+    """Count queries that are not closed."""
     return _by_patient(standing.rows(Query).filter(state__in=Query.OPEN_STATES))
 
 
 def unverified(standing: PointCount) -> Counts:
-    """Complete forms with items to compare with the source."""
+    """Count complete forms with items that still need source data verification."""
     return _by_patient(source_verification.waiting(standing.trial).order_by())
 
 
 def unsigned(standing: PointCount) -> Counts:
-    """Complete forms without a valid signature."""
+    """Count complete forms without a valid signature."""
     rows = standing.rows(Record).filter(~_valid("patients.record"), state=Record.State.COMPLETE)
     return _by_patient(rows)
 
 
 def casebooks(standing: PointCount) -> Counts:
-    """Patients once included whose casebook carries no valid signature."""
+    """Count patients who were included and whose casebook has no valid signature."""
     rows = standing.rows(Patient, "trial").filter(~_valid("patients.patient"), enrolled_on__isnull=False)
     return _by_patient(rows, "pk")
 
 
 def events_unsigned(standing: PointCount) -> Counts:
-    """Adverse events without a valid review signature."""
+    """Count adverse events without a valid review signature."""
     return _by_patient(standing.rows(AdverseEvent, "trial").standing().signed(yes=False))
 
 
 def events_unreported(standing: PointCount) -> Counts:
-    """Serious adverse events that were not reported to the sponsor."""
+    """Count serious adverse events not reported to the sponsor."""
     return _by_patient(standing.rows(AdverseEvent, "trial").awaiting_report())
 
 
 def criteria(standing: PointCount) -> Counts:
-    """Criteria of included patients that nothing decides yet. Costs two queries for each patient who has such."""
+    """Count undetermined eligibility criteria of included patients. Two queries for each patient who has any."""
     rows = standing.rows(EligibilityDecision).filter(patient__enrolled_on__isnull=False)
     latest = dict(rows.order_by("decided_at", "pk").values_list("patient_id", "criteria"))
     found = {}
@@ -174,7 +179,7 @@ def _undecided(patient: Patient, standing: PointCount) -> int:
 
 
 def calculations(standing: PointCount) -> Counts:
-    """Calculated items of complete forms without a value: an input is missing."""
+    """Count calculated items of complete forms that have no value because an input is missing."""
     found: Counter[int] = Counter()
     for patient, protocol, form, values in standing.values:
         items = standing.rules[protocol].forms[form].items if form in standing.rules[protocol].forms else ()
@@ -185,7 +190,7 @@ def calculations(standing: PointCount) -> Counts:
 
 
 def missing_items(standing: PointCount) -> Counts:
-    """Items of complete forms that were marked as missing, with the reason."""
+    """Count items of complete forms marked as missing with a reason."""
     found: Counter[int] = Counter()
     for patient, _protocol, _form, values in standing.values:
         found[patient] += sum(is_missing(value) for value in values.values())
@@ -193,12 +198,12 @@ def missing_items(standing: PointCount) -> Counts:
 
 
 def outdated(standing: PointCount) -> Counts:
-    """Calculated values whose sources changed after they were stored. Judges every form that has such."""
+    """Count calculated values whose sources changed after they were stored. Evaluates all forms with such items."""
     return outdated_by_patient(standing.trial)
 
 
 def deaths(standing: PointCount) -> Counts:
-    """Deaths without a fatal event, or with one that ended on another day. Two queries."""
+    """Count deaths without a fatal event, or with one that ended on another day. Two queries."""
     return deaths_disagreeing(standing.trial)
 
 
@@ -239,7 +244,7 @@ class Counted:
 
     @property
     def blocks(self) -> bool:
-        """Tell whether the point stops the lock now."""
+        """Return whether the point prevents the lock now."""
         return self.point.blocking and self.total > 0
 
 
@@ -250,16 +255,14 @@ def checklist(access: Access) -> tuple[list[Counted], list[Patient]]:
 
 
 def blocking(counted: Iterable[Counted]) -> dict[str, int]:
-    """Return the points that stop the lock with their numbers."""
+    """Return the number of each point that prevents the lock, by its code."""
     return {each.point.code: each.total for each in counted if each.blocks}
 
 
 @transaction.atomic
 def lock_trial(*, access: Access, reason: str, overridden: Mapping[str, str], by: User) -> DataLock:
-    """Lock the trial when nothing blocks it, or with a reason for each point that does. Counts again inside.
-
-    Raises ValidationError otherwise.
-    """
+    """Lock the trial. Raises ValidationError if a blocking point has no reason in `overridden`."""
+    # Count only after the trial is locked against writers: what the page showed may have changed.
     locks.hold_trial(access.trial)
     found, _patients = checklist(access)
     return locks.lock_trial(

@@ -1,4 +1,4 @@
-"""Deaths that a form and the adverse events tell differently (DAT-08)."""
+"""Deaths that the forms and the adverse events report differently (DAT-08)."""
 
 from collections import defaultdict
 
@@ -10,7 +10,7 @@ from trials.models import Trial
 
 
 def deaths_disagreeing(trial: Trial) -> dict[int, int]:
-    """Return by patient the deaths without a fatal event, or with one that ended on another day. Two queries."""
+    """Return 1 for each patient who died without a fatal event, or with one that ended on another day. Two queries."""
     path = trial.rules.profile.died_on
     if path is None:
         return {}

@@ -1,4 +1,4 @@
-"""The checklist of the database lock: what stands in the way, by patient, with links; and the lock."""
+"""The page of the database lock: the checklist by patient, with links, and the lock."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ LONGEST = 2000
 
 @trial_page(see=P.SEE_TRIAL, change=P.LOCK)
 def show(request: TrialRequest) -> HttpResponse:
-    """Show the checklist; a data manager locks the trial when nothing blocks, or with a reason for each point."""
+    """Show the checklist. A data manager locks the trial, with a reason for each blocking point."""
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         try:
@@ -63,7 +63,7 @@ def _asked(request: TrialRequest, each: Counted, errors: dict[str, list[str]]) -
 
 
 def _rows(counted: list[Counted], patients: list[Patient], access: Access) -> list[tuple[Patient, list[Any]]]:
-    """Return the patients for whom anything stands, with (number, address) for each point."""
+    """Return the patients with any open point, with (number, URL) for each point."""
     found = []
     for patient in patients:
         numbers = [each.by_patient.get(patient.pk, 0) for each in counted]
@@ -74,7 +74,7 @@ def _rows(counted: list[Counted], patients: list[Patient], access: Access) -> li
 
 
 def _behind(each: Counted, patient: Patient, access: Access) -> str:
-    """Return where a number leads. Who may not sign is led to the casebook that waits for a signature."""
+    """Return the URL behind a number. A user who may not sign gets the casebook instead of the signing page."""
     if each.point.page == "patients:sign-casebook" and not access.may(P.SIGN):
         return reverse(CASEBOOK, args=[access.trial.slug, patient.code])
     return each.point.url(access.trial.slug, patient.code)

@@ -1,6 +1,6 @@
-"""Two figures of the home page: patients enrolled against the plan, adverse events by worst grade.
+"""Two figures of the home page: accrual against the plan, and adverse events by worst grade.
 
-Values and words come ready; this module only decides where everything is drawn. No Django.
+Values and texts are given; this module only computes the drawing. No Django.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ DEEP_GRADES = frozenset({4, 5})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccrualCurve:
-    """Patients enrolled by day. `steps` are (day, number so far); `plan` is (first day, last day, target)."""
+    """Patients enrolled by day. `steps` are (day, cumulative number); `plan` is (first day, last day, target)."""
 
     label: str
     steps: Sequence[tuple[date, int]]
@@ -46,7 +46,7 @@ class AccrualCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermRow:
-    """One adverse event term: patients by their worst grade, 1 to 5; `share` is written behind the bar."""
+    """One adverse event term: number of patients by worst grade, 1 to 5. `share` is the text after the bar."""
 
     term: str
     patients: tuple[int, int, int, int, int]
@@ -55,12 +55,12 @@ class TermRow:
 
     @property
     def total(self) -> int:
-        """Return the patients with the event."""
+        """Return the number of patients with the event."""
         return sum(self.patients)
 
 
 def planned(plan: tuple[date, date, int], on: date) -> float:
-    """Return how many patients a plan of even recruitment expects on a day."""
+    """Return the number of patients that an even recruitment plan expects by a day."""
     first, last, target = plan
     whole = (last - first).days
     share = (on - first).days / whole if whole else 1.0
@@ -68,7 +68,7 @@ def planned(plan: tuple[date, date, int], on: date) -> float:
 
 
 def accrual(data: AccrualCurve) -> Figure:
-    """Return the step figure: what was planned dashed, what happened as steps up to today."""
+    """Return the accrual figure: the plan as a dashed line, the enrolment as steps up to today."""
     first, last = _period(data)
     most = max([data.plan[2] if data.plan else 0, *(number for _day, number in data.steps), 1])
     ticks = value_ticks([0, most], 4)
@@ -148,9 +148,10 @@ def _steps(data: AccrualCurve, across: Scale, down: Scale) -> list[Shape]:
 
 
 def worst_grades(rows: Sequence[TermRow], label: str) -> Figure:
-    """Return bars of patients by term, cut by worst grade; the number stands in each part that has room."""
+    """Return bars of patients by term, divided by worst grade. A part shows its number if that fits."""
     most = max([row.total for row in rows] or [1])
     step = max(1.0, nice_step(most, 5))
+    # The highest number, rounded up to a whole step.
     end = -(-most // step) * step
     across = Scale(0, end, GRADES_LEFT, GRADES_RIGHT)
     bottom = 8 + len(rows) * GRADES_ROW

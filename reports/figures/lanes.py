@@ -1,6 +1,6 @@
-"""The profile figure: one patient over time in lanes that share one axis of days.
+"""The profile figure: one patient over time, in lanes that share an axis of study days.
 
-Values and words come ready; this module only decides where everything is drawn. No Django.
+Values and texts are given; this module only computes the drawing. No Django.
 """
 
 from bisect import bisect_right
@@ -53,7 +53,7 @@ class LaneMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """Something that lasted from one day to another. Where rows run out, the heaviest are kept."""
+    """Something that lasted from one day to another. If the rows are full, bars of the highest weight are kept."""
 
     start: float
     end: float
@@ -65,7 +65,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """One measured value. `limits` are the bounds of the range in force then, where ranges change with time."""
+    """One measured value. `limits` are the bounds of the reference range that applied to it, if any."""
 
     day: float
     value: float
@@ -75,7 +75,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One strip of the figure. `note` is a second line under the title, `empty` what an empty lane says."""
+    """One strip of the figure. `note` is the line under the title; `empty` is the text of an empty lane."""
 
     title: str
     note: str = ""
@@ -84,21 +84,21 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visits(Lane):
-    """Diamonds on their windows."""
+    """Visits, drawn as diamonds on their windows."""
 
     marks: Sequence[LaneMark]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Infusions(Lane):
-    """Triangles, with the dose beside them when the reader may know it."""
+    """Infusions, drawn as triangles with a label."""
 
     marks: Sequence[LaneMark]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars(Lane):
-    """Bars with labels, packed in rows. `more` is said of those left out, with {count}."""
+    """Bars with labels, packed in rows. `more` is the text for bars left out, with {count}."""
 
     bars: Sequence[Bar]
     more: str = "+{count}"
@@ -106,7 +106,7 @@ class Bars(Lane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve(Lane):
-    """Measured values as a line. `limits` is the expected range, `last` the words beside the last value."""
+    """Measured values, drawn as a line. `limits` is one expected range for all; `last` labels the last value."""
 
     readings: Sequence[CurvePoint]
     limits: Interval | None = None
@@ -116,7 +116,7 @@ class Curve(Lane):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileFigure:
-    """Everything the figure shows. `ticks` are (day, text); `today` is a day, or None where not shown."""
+    """Content of the figure. `ticks` are (day, text); `today` is None if it is not drawn."""
 
     label: str
     first: int
@@ -129,7 +129,7 @@ class ProfileFigure:
 
 @dataclass(slots=True)
 class Sheet:
-    """The drawing as it grows: what lies behind is drawn first."""
+    """The drawing in progress. Shapes in `behind` are drawn below those in `before`."""
 
     across: Scale
     today: float | None = None
@@ -138,7 +138,7 @@ class Sheet:
     before: list[Shape] = field(default_factory=list)
 
     def title(self, lane: Lane, height: float, width: float = LEFT - 46) -> None:
-        """Write the lane's title, in two lines where it is long, and the note below; a lane holds them all."""
+        """Write the lane's title (at most two lines) and its note, then move `top` below the lane."""
         titles = wrapped(lane.title, width)
         for number, title in enumerate(titles):
             self.before.append(Words(x=12, y=self.top + 19 + 14 * number, text=title, css="ink strong"))
@@ -149,14 +149,14 @@ class Sheet:
         self.behind.append(Line(x1=12, y1=self.top, x2=WIDTH - 12, y2=self.top, css="lane"))
 
     def say_empty(self, lane: Lane) -> None:
-        """Write in the strip why nothing is there."""
+        """Write the text of an empty lane."""
         self.before.append(Words(x=LEFT + 8, y=self.top + 19, text=lane.empty))
 
 
 def last_day_for(bars: Sequence[Bar], first: float, last: float) -> float:
-    """Return the last day of an axis on which the labels of bars that reach its end have room beside them.
+    """Return a last day of the axis that leaves room for the labels of the bars at its end.
 
-    A label takes at most a quarter of the axis; one that has room before its bar needs none behind it.
+    A label gets at most a quarter of the axis. Bars whose label fits to their left need no room.
     """
     across = Scale(first, last, LEFT, RIGHT)
     needed = last
@@ -169,7 +169,7 @@ def last_day_for(bars: Sequence[Bar], first: float, last: float) -> float:
 
 
 def draw(profile: ProfileFigure) -> Figure:
-    """Return the figure: lanes from top to bottom, the axis of days below, today across all of them."""
+    """Return the figure: lanes from top to bottom, the axis below, and a line for today."""
     across = Scale(profile.first, profile.last, LEFT, RIGHT)
     sheet = Sheet(across, None if profile.today is None else across(profile.today))
     for lane in profile.lanes:
@@ -273,7 +273,7 @@ def _covered(mark: Interval, label: tuple[str, float, str]) -> Interval:
 
 
 def _bars(sheet: Sheet, lane: Bars) -> None:
-    """Draw bars with the label beside each; rows are packed by bar and label together."""
+    """Draw bars with their labels. A bar and its label occupy one row together."""
     shown = _heaviest(lane, sheet.across)
     spans = [_span(bar, sheet.across) for bar in shown]
     labels = [place_label(bar.label, span, (LEFT, WIDTH - 4)) for bar, span in zip(shown, spans, strict=True)]
@@ -302,9 +302,10 @@ def _span(bar: Bar, across: Scale) -> Interval:
 
 
 def _heaviest(lane: Bars, across: Scale) -> list[Bar]:
-    """Return the bars that fit in the rows there are, the heaviest first, in order of time."""
+    """Return as many bars as fit in the rows, those of the highest weight, by start."""
     ranked = sorted(lane.bars, key=lambda bar: (-bar.weight, bar.start))
     taken = [_taken(bar, across) for bar in ranked]
+    # The rows needed never decrease with more bars, so the largest number that fits is found by bisection.
     fitting = bisect_right(range(len(taken) + 1), MOST_ROWS, key=lambda count: rows_needed(taken[:count])) - 1
     return sorted(ranked[:fitting], key=lambda bar: (bar.start, bar.end))
 
@@ -315,7 +316,7 @@ def _taken(bar: Bar, across: Scale) -> Interval:
 
 
 def _curve(sheet: Sheet, lane: Curve) -> None:
-    """Draw values as a line with the expected range behind it and the last value in words."""
+    """Draw values as a line, with the expected range behind it and a label at the last value."""
     if not lane.readings:
         sheet.say_empty(lane)
         sheet.title(lane, 42)
@@ -347,14 +348,14 @@ def _band(
     sheet: Sheet, limits: Interval, ticks: Sequence[float], down: Scale, across: Interval = (LEFT, RIGHT)
 ) -> None:
     low, high = max(limits[0], ticks[0]), min(limits[1], ticks[-1])
-    # A range that holds the whole scale tells nothing.
+    # A range that covers the whole scale carries no information.
     if low < high and (low, high) != (ticks[0], ticks[-1]):
         (left, right), top, bottom = across, down(high), down(low)
         sheet.behind.insert(0, Rect(x=left, y=top, width=right - left, height=bottom - top, css="band"))
 
 
 def _bands(sheet: Sheet, readings: Sequence[CurvePoint], ticks: Sequence[float], down: Scale) -> None:
-    """Draw the range in force at each value, from half way to its neighbours; equal ones in one piece."""
+    """Draw the range that applied to each value, up to halfway to its neighbours; equal neighbours share one band."""
     places = [sheet.across(reading.day) for reading in readings]
     edges = [LEFT, *((a + b) / 2 for a, b in pairwise(places)), RIGHT]
     spans = [(reading, *ends) for reading, ends in zip(readings, pairwise(edges), strict=True)]
@@ -368,7 +369,7 @@ def _bands(sheet: Sheet, readings: Sequence[CurvePoint], ticks: Sequence[float],
 
 
 def _last_value(sheet: Sheet, text: str, point: tuple[float, float]) -> None:
-    """Write the last value right of its point, past the line of today if that would run through it."""
+    """Write the last value to the right of its point, or past the line of today if that would cross it."""
     (x, y), width = point, text_width(text)
     if sheet.today is not None and x < sheet.today <= x + 12 + width:
         x = sheet.today

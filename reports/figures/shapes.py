@@ -1,7 +1,7 @@
-"""Parts of a figure: shapes with coordinates, scales, ticks, and labels that do not overlap.
+"""Parts of a figure: shapes, scales, ticks and labels that do not overlap.
 
-Plain values in, SVG out; no Django, no words of its own. Coordinates are CSS pixels of the figure's own box.
-Colour comes from classes alone, so that one drawing serves the light theme, the dark one and paper.
+Plain values in, SVG out. No Django and no texts. Coordinates are CSS pixels within the figure's box.
+Shapes have classes instead of colours, so one drawing serves the light theme, the dark theme and paper.
 """
 
 import math
@@ -23,7 +23,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What a shape covers."""
+    """A bounding box."""
 
     left: float
     top: float
@@ -31,7 +31,7 @@ class Box:
     bottom: float
 
     def holds(self, other: "Box", slack: float = 0.0) -> bool:
-        """Tell whether the other box lies inside this one."""
+        """Return whether the other box is inside this one, give or take `slack` pixels."""
         return (
             other.left >= self.left - slack
             and other.top >= self.top - slack
@@ -40,7 +40,7 @@ class Box:
         )
 
     def overlaps(self, other: "Box") -> bool:
-        """Tell whether the two boxes share an area."""
+        """Return whether the two boxes share an area."""
         return (
             self.left < other.right
             and other.left < self.right
@@ -50,11 +50,11 @@ class Box:
 
 
 class Shape(Protocol):
-    """Something drawn: where it is, and its SVG."""
+    """A shape with a bounding box and SVG markup."""
 
     @property
     def box(self) -> Box:
-        """Return what the shape covers."""
+        """Return the bounding box."""
         ...
 
     @property
@@ -76,7 +76,7 @@ def _element(name: str, css: str, tip: str = "", **numbers: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rect:
-    """A bar or a band; `tip` is what a reader is told about it."""
+    """A bar or a band. `tip` is its tooltip."""
 
     x: float
     y: float
@@ -119,7 +119,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """A line through points; closed, it is an area or a mark."""
+    """A line through points; if closed, an area or a mark."""
 
     points: tuple[Point, ...]
     css: str
@@ -160,7 +160,7 @@ class Circle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """A line of text; `y` is its base line, `anchor` start, middle or end."""
+    """A line of text. `y` is its baseline; `anchor` is start, middle or end."""
 
     x: float
     y: float
@@ -183,7 +183,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """Shapes in a box. `label` states what the figure shows, for those who do not see it."""
+    """Shapes in a box. `label` describes the figure for screen readers."""
 
     width: float
     height: float
@@ -192,7 +192,7 @@ class Figure:
 
     @property
     def box(self) -> Box:
-        """Return the figure's own box."""
+        """Return the figure's bounding box."""
         return Box(0.0, 0.0, self.width, self.height)
 
     @property
@@ -202,13 +202,13 @@ class Figure:
 
     @property
     def markup(self) -> str:
-        """Return the `<svg>`; every text in it is escaped."""
+        """Return the `<svg>` element. All texts in it are escaped."""
         inside = "".join(shape.markup for shape in self.shapes)
         label = quoteattr(self.label)
         return f'<svg viewBox="{self.view_box}" role="group" aria-label={label}>{inside}</svg>'
 
     def standalone(self, style: str) -> str:
-        """Return an SVG file that carries its own style sheet."""
+        """Return an SVG file with the given style sheet inside."""
         inside = "".join(shape.markup for shape in self.shapes)
         size = f'width="{_number(self.width)}" height="{_number(self.height)}" viewBox="{self.view_box}"'
         head = f'<svg xmlns="http://www.w3.org/2000/svg" class="fig" {size} role="img">'
@@ -217,7 +217,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Places values of a domain on pixels; what lies outside is held at the edge."""
+    """Linear map from values to pixels. Values outside the domain are placed at its edge."""
 
     low: float
     high: float
@@ -231,12 +231,12 @@ class Scale:
 
 
 def shape_at(outline: Sequence[Point], x: float, y: float, css: str, tip: str = "") -> Path:
-    """Return a mark with the given outline around (x, y)."""
+    """Return a closed path with the given outline around (x, y)."""
     return Path(points=tuple((x + dx, y + dy) for dx, dy in outline), css=css, closed=True, tip=tip)
 
 
 def text_width(text: str) -> float:
-    """Return the width of a label in pixels, rather too wide than too narrow (bold Arial metrics)."""
+    """Return the estimated width of a label in pixels, too wide rather than too narrow (bold Arial metrics)."""
     return sum(_em(letter) for letter in text) * TEXT_SIZE
 
 
@@ -249,7 +249,7 @@ def _em(letter: str) -> float:
 
 
 def shortened(text: str, width: float) -> str:
-    """Return the text, cut with an ellipsis where it is wider than `width` pixels."""
+    """Return the text, shortened with an ellipsis if it is wider than `width` pixels."""
     if text_width(text) <= width:
         return text
     room = width - text_width("…")
@@ -262,7 +262,7 @@ def shortened(text: str, width: float) -> str:
 
 
 def wrapped(text: str, width: float) -> list[str]:
-    """Return the text in at most two lines of `width` pixels, broken between words; the rest is cut."""
+    """Return the text as at most two lines of `width` pixels, broken between words and shortened."""
     words = text.split(" ")
     taken = len(words)
     while taken > 1 and text_width(" ".join(words[:taken])) > width:
@@ -272,7 +272,7 @@ def wrapped(text: str, width: float) -> list[str]:
 
 
 def pack(intervals: Sequence[Interval], gap: float = 8.0) -> list[int]:
-    """Return a row for each interval, so that those of one row stay `gap` apart; as few rows as possible."""
+    """Return a row number for each interval. Intervals in one row are `gap` apart; the number of rows is minimal."""
     rows = [0] * len(intervals)
     ends: list[float] = []
     for index in sorted(range(len(intervals)), key=lambda i: intervals[i]):
@@ -285,12 +285,12 @@ def pack(intervals: Sequence[Interval], gap: float = 8.0) -> list[int]:
 
 
 def rows_needed(intervals: Sequence[Interval], gap: float = 8.0) -> int:
-    """Return how many rows `pack` uses."""
+    """Return the number of rows that `pack` uses."""
     return max(pack(intervals, gap), default=-1) + 1
 
 
 def place_label(text: str, mark: Interval, room: Interval, gap: float = 6.0) -> tuple[str, float, str]:
-    """Return (text, x, anchor) of the label of a mark: right of it, else left, else cut on the wider side."""
+    """Return (text, x, anchor) of a mark's label: to its right, else to its left, else shortened on the wider side."""
     width, (left, right) = text_width(text), mark
     if right + gap + width <= room[1]:
         return text, right + gap, "start"
@@ -302,7 +302,7 @@ def place_label(text: str, mark: Interval, room: Interval, gap: float = 6.0) -> 
 
 
 def nice_step(span: float, at_most: int) -> float:
-    """Return the smallest of 1, 2, 5 × 10ⁿ that cuts `span` into at most `at_most` parts."""
+    """Return the smallest of 1, 2, 5 × 10ⁿ that divides `span` into at most `at_most` parts."""
     if span <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(span / at_most))
@@ -313,7 +313,7 @@ def nice_step(span: float, at_most: int) -> float:
 
 
 def value_ticks(values: Iterable[float], at_most: int = 3) -> tuple[float, ...]:
-    """Return ticks that enclose the values: from zero, unless the values lie close together far from it."""
+    """Return ticks that enclose the values. They start at zero unless the values are close together and far from it."""
     found = [round(value, 9) for value in values] or [0.0]
     low, high = min(found), max(found)
     if low > 0 and high - low >= 0.4 * high:
@@ -326,7 +326,7 @@ def value_ticks(values: Iterable[float], at_most: int = 3) -> tuple[float, ...]:
 
 
 def day_ticks(first: int, last: int, at_most: int = 10) -> tuple[int, ...]:
-    """Return days between the two, counted from day 0 in steps of days or weeks."""
+    """Return ticks between two days, in whole steps of days or weeks from day 0."""
     step = next((each for each in DAY_STEPS if (last - first) / each <= at_most), DAY_STEPS[-1])
     while (last - first) / step > at_most:
         step *= 2
@@ -334,5 +334,5 @@ def day_ticks(first: int, last: int, at_most: int = 10) -> tuple[int, ...]:
 
 
 def tick_text(value: float) -> str:
-    """Return a tick without needless decimals, with a true minus sign."""
+    """Return a tick without trailing zeros, with a true minus sign."""
     return f"{value:.10f}".rstrip("0").rstrip(".").replace("-", "−")

@@ -1,4 +1,4 @@
-"""Adverse events by worst grade: a patient counts once for each term. Totals over all arms, never by arm."""
+"""Adverse events by term and worst grade. A patient counts once per term. Totals over all arms, never by arm."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from reports.figures import charts
 from reports.figures.shapes import Figure
-from reports.home.work import Work
+from reports.home.workload import Workload
 from safety.models import AdverseEvent
 
 MOST_TERMS = 8
@@ -17,7 +17,7 @@ MOST_TERMS = 8
 
 @dataclass(frozen=True, slots=True)
 class EventGrades:
-    """The figure, the grades that occur in it, its rows, and how many terms it leaves out."""
+    """The figure, the grades that occur in it, its rows, the number of terms left out, and of included patients."""
 
     figure: Figure | None
     grades: list[int]
@@ -26,10 +26,10 @@ class EventGrades:
     patients: int
 
 
-def worst_by_term(work: Work) -> dict[str, list[int]]:
+def worst_by_term(work: Workload) -> dict[str, list[int]]:
     """Return for each term the number of patients by worst grade (1 to 5), most patients first.
 
-    Terms that differ only in capitals are one. What was entered in error is left out.
+    Terms that differ only in case or spaces count as one. Events entered in error are left out.
     """
     events = AdverseEvent.objects.visible_to(work.user).filter(trial=work.trial).standing()
     worst: dict[str, dict[int, int]] = defaultdict(dict)
@@ -44,8 +44,8 @@ def worst_by_term(work: Work) -> dict[str, list[int]]:
     return dict(sorted(counted.items(), key=lambda pair: (-sum(pair[1]), pair[0].casefold())))
 
 
-def event_grades(work: Work) -> EventGrades:
-    """Return the figure of the most frequent terms, as shares of the patients included so far."""
+def event_grades(work: Workload) -> EventGrades:
+    """Return the figure of the most frequent terms, with shares of the patients included so far."""
     counted = worst_by_term(work)
     rows = [_row(term, counts, work.enrolled) for term, counts in list(counted.items())[:MOST_TERMS]]
     grades = [grade for grade in range(1, 6) if any(row.patients[grade - 1] for row in rows)]

@@ -1,4 +1,4 @@
-"""The subject × visit matrix: one glyph per visit, computed for a whole page of patients in four queries."""
+"""The matrix of patients and visits on the home page: one glyph per visit, four queries per page of patients."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ ROWS, COLUMNS = 50, 12
 
 @dataclass(frozen=True, slots=True)
 class MatrixColumn:
-    """A visit of the protocol: its code, its title, and its study day where the code does not say it."""
+    """A visit of the protocol: code, title, and its study day unless the code already names it."""
 
     code: str
     title: str
@@ -47,7 +47,7 @@ class MatrixColumn:
 
 @dataclass(frozen=True, slots=True)
 class MatrixCell:
-    """One visit of one patient: `of` is said before the state, `url` leads to the first unfinished form."""
+    """One visit of one patient. `of` is read out before the state; `url` is the first unfinished form."""
 
     state: str
     flags: Sequence[str]
@@ -57,7 +57,7 @@ class MatrixCell:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One patient; `note` says why no more visits follow."""
+    """One patient. `note` is the reason why no more visits follow."""
 
     patient: Patient
     url: str
@@ -67,7 +67,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class VisitRow:
-    """What the matrix reads of a visit."""
+    """The columns of a visit that the matrix needs."""
 
     pk: int
     patient_id: int
@@ -79,7 +79,7 @@ class VisitRow:
 
 
 def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
-    """Return the protocols that patients were captured under; costs a query only for earlier versions."""
+    """Return protocols by version id. One query if any is an earlier version."""
     found = {trial.protocol_id: trial.rules} if trial.protocol_id else {}
     if earlier := set(ids) - found.keys():
         versions = ProtocolVersion.objects.filter(pk__in=earlier, trial=trial)
@@ -88,14 +88,18 @@ def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
 
 
 def page_of(patients: QuerySet[Any], number: int) -> tuple[list[Patient], bool]:
-    """Return the patients of page `number` (from 1) and whether more follow."""
+    """Return the patients of page `number` (from 1), and whether there are more."""
     first = (number - 1) * ROWS
+    # One row more than shown tells whether there is a next page.
     rows = list(patients.order_by("number")[first : first + ROWS + 1])
     return rows[:ROWS], len(rows) > ROWS
 
 
 def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[Protocol, ProtocolVisit]]:
-    """Return the visits of the newest version, with those of others where they stood, each with its protocol."""
+    """Return the visits of the newest version, each with its protocol.
+
+    Visits that only other versions have are inserted after the visit they follow there.
+    """
     found = [(newest, visit) for visit in newest.visits]
     for rules in others:
         place = 0
@@ -110,7 +114,7 @@ def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[P
 
 
 def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0) -> list[MatrixColumn]:
-    """Return up to twelve of the visits, from the one at position `first`."""
+    """Return up to twelve columns, from the visit at position `first`."""
     language = reader_language()
     found = []
     for rules, visit in visits[first : first + COLUMNS]:
@@ -123,7 +127,7 @@ def columns_of(visits: Sequence[tuple[Protocol, ProtocolVisit]], first: int = 0)
 def matrix(
     *, access: Access, patients: Sequence[Patient], columns: Sequence[MatrixColumn], today: date
 ) -> list[MatrixRow]:
-    """Return a row for each patient with a cell for each column."""
+    """Return a row for each patient, with a cell for each column."""
     ids = [patient.pk for patient in patients]
     codes = [column.code for column in columns]
     visits = _visits(access, ids, codes)
@@ -151,7 +155,7 @@ def matrix(
 
 
 def note_of(patient: Patient) -> str:
-    """Return in a word why a patient is not followed any more."""
+    """Return the reason why a patient is no longer followed, or an empty text."""
     if patient.state == Patient.State.SCREEN_FAILED:
         return _("screen failure")
     return patient.get_end_reason_display().lower() if patient.end_reason else ""
@@ -167,7 +171,7 @@ def _visits(access: Access, ids: list[int], codes: list[str]) -> dict[tuple[int,
 
 
 def _stages(access: Access, ids: list[int]) -> Mapping[int, dict[str, int]]:
-    """Return the stage of each form by visit; where a form was entered twice, the less advanced."""
+    """Return the stage of each form by visit; if a form has several records, the least advanced one."""
     records = Record.objects.visible_to(access.user).filter(patient__in=ids, visit__isnull=False)
     rows = records.exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE).order_by()
     found: dict[int, dict[str, int]] = defaultdict(dict)
@@ -178,7 +182,7 @@ def _stages(access: Access, ids: list[int]) -> Mapping[int, dict[str, int]]:
 
 
 def _asked(access: Access, ids: list[int]) -> set[int]:
-    """Return the visits on which a query is open."""
+    """Return the visits with an open query."""
     queries = Query.objects.visible_to(access.user).filter(patient__in=ids, state__in=Query.OPEN_STATES)
     return set(queries.order_by().values_list("record__visit_id", flat=True).distinct())
 
@@ -199,7 +203,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was read of all patients of the page."""
+    """Data of all patients of the page."""
 
     visits: Mapping[tuple[int, str], VisitRow]
     stages: Mapping[int, dict[str, int]]
@@ -237,7 +241,7 @@ def _cell(patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]],
 
 
 def _said(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:
-    """Return the place, with how many of its forms are complete once it was begun."""
+    """Return the name of the cell; once a form is begun, with the number of complete forms."""
     if not stages:
         return place
     done = sum(stage >= COMPLETE for stage in stages.values())

@@ -1,4 +1,4 @@
-"""Accrual: patients included by day, against the even recruitment that the protocol plans."""
+"""Accrual: patients included by day, against the even recruitment planned in the protocol."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from datetime import date
 from django.utils.translation import gettext as _
 
 from protocol.document.design import Recruitment, TrialFacts
-from protocol.values.months import day_text, month_text
+from protocol.values.writing import month_year_text
 from reports.figures import charts
 from reports.figures.shapes import Figure
-from reports.home.work import Work
-from trials.reader import reader_language
+from reports.home.workload import Workload
+from trials.reader import reader_language, shown_day
 
 Plan = tuple[date, date, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Accrual:
-    """The figure, what it says in a word, and the rows of its data table (day, included, so far)."""
+    """The figure, its summary, and the rows of its data table (day, included, cumulative)."""
 
     figure: Figure
     verdict: str
@@ -27,10 +27,10 @@ class Accrual:
 
 
 def plan_of(facts: TrialFacts, first_inclusion: date | None) -> Plan | None:
-    """Return (first day, last day, target) of the recruitment, or None when the protocol plans none.
+    """Return (first day, last day, target) of the recruitment, or None if the protocol has no plan.
 
-    A site that includes its first patient only after the planned end counts its months from that patient:
-    the planned calendar says nothing about it any more.
+    If the first patient is included after the planned end, the same number of months counts from that month:
+    the planned dates no longer apply.
     """
     if facts.recruitment is None:
         return None
@@ -47,7 +47,7 @@ def _ends(starts: date, recruitment: Recruitment) -> date:
     return date(starts.year + month // 12, month % 12 + 1, 1)
 
 
-def accrual(work: Work) -> Accrual:
+def accrual(work: Workload) -> Accrual:
     """Return the accrual of the trial up to today."""
     facts = work.trial.rules.trial
     by_day = Counter({on: 0 for _state, on, _number in work.patients if on})
@@ -78,13 +78,10 @@ def _figure(
     rows: list[tuple[date, int, int]], enrolled: int, plan: Plan | None, today: date, verdict: str
 ) -> Figure:
     language = reader_language()
-    tips = [
-        _("%(day)s: %(number)s included") % {"day": day_text(on, language), "number": n}
-        for on, _new, n in rows
-    ]
+    tips = [_("%(day)s: %(number)s included") % {"day": shown_day(on), "number": n} for on, _new, n in rows]
     label = _("Recruitment: %(enrolled)s included by %(day)s. %(verdict)s.") % {
         "enrolled": enrolled,
-        "day": day_text(today, language),
+        "day": shown_day(today),
         "verdict": verdict,
     }
     return charts.accrual(
@@ -96,6 +93,6 @@ def _figure(
             now_label=_("%(enrolled)s included") % {"enrolled": enrolled},
             plan_label=_("plan %(target)s") % {"target": plan[2]} if plan else "",
             tips=tips,
-            month=lambda day: f"{month_text(day.month, language)} {day:%y}",
+            month=lambda day: month_year_text(day, language),
         )
     )

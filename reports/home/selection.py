@@ -1,4 +1,4 @@
-"""Which patients the home page shows: by status, or by the work that waits with them."""
+"""Filters of the patients on the home page: by status, or by outstanding work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ State = Patient.State
 
 @dataclass(frozen=True)
 class PatientSelection:
-    """One entry of the filter: `narrow` keeps its patients, given today at the site."""
+    """One filter. `narrow` keeps its patients, given today's date at the site."""
 
     name: str
     label: str | Promise
@@ -58,7 +58,7 @@ def _with_query(*states: str) -> Narrow:
 
 
 def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
-    """Keep patients who can decide again after somebody else consented, or whom an amendment asks to sign again."""
+    """Keep patients who must consent again: they regained capacity, or an amendment requires it."""
     latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
     known = patients.filter(state__in=OPEN_PATIENTS).annotate(
         consent_type=Subquery(latest.values("type")[:1]),
@@ -96,5 +96,5 @@ SELECTIONS = {selection.name: selection for selection in (*BY_STATUS, *BY_WORK)}
 
 
 def chosen(name: str) -> PatientSelection:
-    """Return the selection of that name; all patients for a name that does not exist."""
+    """Return the filter with that name; all patients for an unknown name."""
     return SELECTIONS.get(name, BY_STATUS[0])

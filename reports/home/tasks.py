@@ -1,4 +1,4 @@
-"""The tiles of the home page: for each role the work that waits for it, a number that leads to the list."""
+"""Tiles of the home page: outstanding work by role, each a number with a link to its list."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from django.utils.translation import ngettext
 
 from patients.models import Patient
 from patients.participation.visit_status import COMPLETE, DRAFT, VERIFIED
-from reports.home.work import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Work
+from reports.home.workload import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Workload
 from safety.clocks import span
 from safety.labels import length
-from trials.reader import said
+from trials.reader import shown_day
 
 State = Patient.State
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A number, what it counts, what to know about it, and the list behind it."""
+    """One tile: number, name, note, and the URL of the list."""
 
     name: str | Promise
     count: int
@@ -31,16 +31,16 @@ class Tile:
     url: str
 
 
-def _list(work: Work, name: str, **query: str) -> str:
+def _list(work: Workload, name: str, **query: str) -> str:
     return reverse(name, args=[work.trial.slug], query=query or None)
 
 
-def _patients(work: Work, show: str) -> str:
+def _patients(work: Workload, show: str) -> str:
     return f"{_list(work, 'reports:home', show=show)}#patients"
 
 
-def serious_reports(work: Work) -> Tile:
-    """Serious events whose 24-hour clock runs, with the time left to the next deadline."""
+def serious_reports(work: Workload) -> Tile:
+    """Serious events to be reported to the sponsor, with the time left to the next deadline."""
     count, late, next_due = work.clocks["running"], work.clocks["late"], work.clocks["next"]
     note = _("No clock is running")
     if late:
@@ -52,17 +52,17 @@ def serious_reports(work: Work) -> Tile:
     return Tile(name, count, note, "triangle-alert", "late", _list(work, "safety:listing", clock="open"))
 
 
-def overdue_visits(work: Work) -> Tile:
+def overdue_visits(work: Workload) -> Tile:
     """Visits whose window has passed."""
     count = work.visits_that("overdue")
     oldest = min((row["oldest"] for row in work.visits if row["oldest"]), default=None)
-    note = _("since %(day)s") % {"day": said(oldest)} if oldest else _("All in their windows")
+    note = _("since %(day)s") % {"day": shown_day(oldest)} if oldest else _("All in their windows")
     name = ngettext("Overdue visit", "Overdue visits", count)
     return Tile(name, count, note, "hourglass", "late", _patients(work, "overdue"))
 
 
-def drafts(work: Work) -> Tile:
-    """Forms begun and not complete."""
+def drafts(work: Workload) -> Tile:
+    """Draft forms."""
     count = work.forms_at(DRAFT)
     note = _("Nothing left unfinished")
     if work.oldest_draft:
@@ -72,8 +72,8 @@ def drafts(work: Work) -> Tile:
     return Tile(name, count, note, "file-pen-line", "draft", _patients(work, "drafts"))
 
 
-def open_queries(work: Work) -> Tile:
-    """Questions nobody has answered."""
+def open_queries(work: Workload) -> Tile:
+    """Open queries."""
     count, old = work.queries["open"], work.queries["old"]
     note = _("%(old)s older than %(days)s days") % {"old": old, "days": OLD_QUERY_DAYS}
     name = ngettext("Open query", "Open queries", count)
@@ -81,15 +81,15 @@ def open_queries(work: Work) -> Tile:
     return Tile(name, count, note, "message-square-text", "query", url)
 
 
-def answered_queries(work: Work) -> Tile:
-    """Answers that wait for the person who asked."""
+def answered_queries(work: Workload) -> Tile:
+    """Answered queries, to be closed or reopened."""
     count = work.queries["answered"]
     name = ngettext("Answer to judge", "Answers to judge", count)
     url = _list(work, "patients:queries", state="answered")
     return Tile(name, count, _("close or reopen the query"), "message-square-reply", "query", url)
 
 
-def forms_to_sign(work: Work) -> Tile:
+def forms_to_sign(work: Workload) -> Tile:
     """Complete forms without a valid signature."""
     count = work.forms_at(COMPLETE, VERIFIED)
     name = ngettext("Form to sign", "Forms to sign", count)
@@ -98,7 +98,7 @@ def forms_to_sign(work: Work) -> Tile:
     )
 
 
-def events_to_sign(work: Work) -> Tile:
+def events_to_sign(work: Workload) -> Tile:
     """Adverse events without a valid review signature."""
     count = work.events_to_sign
     name = ngettext("Adverse event to sign", "Adverse events to sign", count)
@@ -106,16 +106,16 @@ def events_to_sign(work: Work) -> Tile:
     return Tile(name, count, _("reviewed by nobody yet"), "signature", "signed", url)
 
 
-def forms_to_verify(work: Work) -> Tile:
-    """Complete forms that the protocol wants compared with the source."""
+def forms_to_verify(work: Workload) -> Tile:
+    """Complete forms that still need source data verification."""
     count = work.forms_to_verify
     name = ngettext("Form to verify", "Forms to verify", count)
     url = _list(work, "patients:verification", waits="yes")
     return Tile(name, count, _("complete, not source verified"), "list-checks", "checked", url)
 
 
-def reconsents(work: Work) -> Tile:
-    """Patients who have to consent again: because they can decide again, or because of an amendment."""
+def reconsents(work: Workload) -> Tile:
+    """Patients who must consent again after regaining capacity or after an amendment."""
     count = work.reconsents
     name = ngettext("New consent due", "New consents due", count)
     return Tile(
@@ -128,7 +128,7 @@ def reconsents(work: Work) -> Tile:
     )
 
 
-def infusions_due(work: Work) -> Tile:
+def infusions_due(work: Workload) -> Tile:
     """Planned infusions whose window has opened."""
     count, late = work.infusions["due"], work.infusions["late"]
     note = ngettext("%(late)s past its window", "%(late)s past their window", late) % {"late": late}
@@ -136,8 +136,8 @@ def infusions_due(work: Work) -> Tile:
     return Tile(name, count, note, "droplets", "due", _patients(work, "infusions"))
 
 
-def screenings(work: Work) -> Tile:
-    """Patients on whom nobody has decided yet."""
+def screenings(work: Workload) -> Tile:
+    """Patients in screening."""
     count = work.in_state(State.SCREENING)
     name = ngettext("Patient in screening", "Patients in screening", count)
     return Tile(
@@ -145,7 +145,7 @@ def screenings(work: Work) -> Tile:
     )
 
 
-def to_prepare(work: Work) -> Tile:
+def to_prepare(work: Workload) -> Tile:
     """Infusions of the next days without a preparation."""
     count = work.preparations["next"]
     note = _("within %(days)s days") % {"days": PREPARE_AHEAD_DAYS}
@@ -153,8 +153,8 @@ def to_prepare(work: Work) -> Tile:
     return Tile(name, count, note, "flask-conical", "due", _list(work, "dosing:listing", state="planned"))
 
 
-def unrecorded_preparations(work: Work) -> Tile:
-    """Infusions that were given although their preparation was not recorded."""
+def unrecorded_preparations(work: Workload) -> Tile:
+    """Infusions that were given without a recorded preparation."""
     count = work.preparations["given"]
     name = ngettext("Preparation to record", "Preparations to record", count)
     return Tile(
@@ -167,7 +167,7 @@ def unrecorded_preparations(work: Work) -> Tile:
     )
 
 
-def in_follow_up(work: Work) -> Tile:
+def in_follow_up(work: Workload) -> Tile:
     """Patients in follow-up."""
     count, ended = work.in_state(State.ENROLLED), work.in_state(State.ENDED)
     note = ngettext("%(ended)s has ended", "%(ended)s have ended", ended) % {"ended": ended}
@@ -175,14 +175,14 @@ def in_follow_up(work: Work) -> Tile:
     return Tile(name, count, note, "users", "due", _patients(work, "follow_up"))
 
 
-def unverified_people(work: Work) -> Tile:
-    """People whose identity nobody has checked."""
+def unverified_people(work: Workload) -> Tile:
+    """Roles of people whose identity is not verified."""
     count = work.people["unverified"]
     name = ngettext("Identity to verify", "Identities to verify", count)
     return Tile(name, count, _("before they may sign"), "id-card", "late", _list(work, "accounts:people"))
 
 
-def ending_roles(work: Work) -> Tile:
+def ending_roles(work: Workload) -> Tile:
     """Roles that end soon."""
     count = work.people["ending"]
     note = _("within %(days)s days") % {"days": ENDING_SOON_DAYS}
@@ -190,14 +190,14 @@ def ending_roles(work: Work) -> Tile:
     return Tile(name, count, note, "calendar-clock", "draft", _list(work, "accounts:people"))
 
 
-def people(work: Work) -> Tile:
-    """People who hold a role today."""
+def people(work: Workload) -> Tile:
+    """Roles in force today."""
     count = work.people["all"]
     name = ngettext("Person with a role", "People with a role", count)
     return Tile(name, count, _("delegation log"), "users-round", "due", _list(work, "accounts:people"))
 
 
-TILES: dict[str, tuple[Callable[[Work], Tile], ...]] = {
+TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
     "coordinator": (serious_reports, overdue_visits, drafts, open_queries, infusions_due, reconsents),
     "investigator": (serious_reports, screenings, infusions_due, events_to_sign, forms_to_sign, reconsents),
     "cell_laboratory": (to_prepare, unrecorded_preparations, infusions_due, in_follow_up),
@@ -209,6 +209,6 @@ TILES: dict[str, tuple[Callable[[Work], Tile], ...]] = {
 }
 
 
-def tiles(work: Work) -> list[Tile]:
+def tiles(work: Workload) -> list[Tile]:
     """Return the tiles of the reader's role."""
     return [tile(work) for tile in TILES[work.access.role.code]]

@@ -1,4 +1,4 @@
-"""Home: what waits for the reader, where every patient stands, how the trial goes."""
+"""The home page: outstanding work, the matrix of patients, and the progress of the trial."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from accounts.addresses import address
 from patients.models import Patient, Visit
 from reports.home import event_grades, recruitment, selection, tasks
 from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, page_of, visits_of
-from reports.home.work import Work
+from reports.home.workload import Workload
 from reports.quality import measures
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
-from trials.reader import briefly
+from trials.reader import shown_short_day
 
 MOST_SHORTCUTS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class NextVisit:
-    """A line of the table of next visits."""
+    """One row of the table of next visits."""
 
     patient: str
     url: str
@@ -36,8 +36,8 @@ class NextVisit:
 
 @trial_page(see=P.SEE_TRIAL)
 def home(request: TrialRequest) -> HttpResponse:
-    """Show the work, the patients and the trial."""
-    access, work = request.access, Work(request.access)
+    """Show the reader's tasks, the patients and the trial's figures."""
+    access, work = request.access, Workload(request.access)
     grid = _grid(request, work)
     context = {
         "greeting": _greeting(work),
@@ -57,7 +57,7 @@ def home(request: TrialRequest) -> HttpResponse:
     return render(request, "reports/home.html", context)
 
 
-def _greeting(work: Work) -> str:
+def _greeting(work: Workload) -> str:
     hour = work.now.astimezone(work.trial.zone).hour
     told = {"name": work.user.full_name or work.user.username}
     if hour < 12:
@@ -65,8 +65,8 @@ def _greeting(work: Work) -> str:
     return (_("Good afternoon, %(name)s") if hour < 18 else _("Good evening, %(name)s")) % told
 
 
-def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
-    """Return the matrix of the patients asked for: `show` selects, `page` and `visits` turn the pages."""
+def _grid(request: TrialRequest, work: Workload) -> dict[str, Any]:
+    """Return the context of the matrix: `show` selects patients, `page` and `visits` select rows and columns."""
     chosen = selection.chosen(request.GET.get("show", ""))
     visits = visits_of(work.trial.rules, work.earlier_rules)
     page, strips = _positive(request.GET.get("page")), -(-len(visits) // COLUMNS)
@@ -88,7 +88,7 @@ def _grid(request: TrialRequest, work: Work) -> dict[str, Any]:
 
 
 def _positive(text: str | None) -> int:
-    """Return the number in an address; 1 for anything else, so that a mangled link still opens."""
+    """Return the positive number in a URL parameter, or 1 for anything else: a damaged link still opens."""
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
@@ -100,7 +100,7 @@ def _address(request: TrialRequest, **changed: int) -> str:
 
 
 def _shortcuts(rows: Sequence[MatrixRow]) -> list[MatrixRow]:
-    """Return the patients on whom an event is most likely reported: those in follow-up."""
+    """Return the patients in follow-up, for whom an adverse event is most likely reported."""
     return [row for row in rows if row.patient.state == Patient.State.ENROLLED][:MOST_SHORTCUTS]
 
 
@@ -112,6 +112,6 @@ def _next_visit(visit: Visit, today: date, slug: str) -> NextVisit:
         tone, status = "due", _("Due now")
     else:
         tone, status = "none", _("in %(days)s d") % {"days": days}
-    when = _("Today") if days == 0 else briefly(planned, today)
+    when = _("Today") if days == 0 else shown_short_day(planned, today)
     url = address("patients:visit", slug, visit.patient.code, visit.key)
     return NextVisit(visit.patient.code, url, visit.code, when, tone, status)

@@ -1,4 +1,4 @@
-"""What is remarkable about the data of a trial, and where it stands: the one place that decides on a flag (DAT-06)."""
+"""Flags of data quality: the only place that decides whether a value or form is flagged (DAT-06)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ KINDS: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One row of the listing: what kind, where, what is noticed. `record` is None for a form not begun."""
+    """One row of the data-quality listing. `record` is None for a form that was not begun."""
 
     kind: str
     patient: Patient
@@ -48,16 +48,16 @@ class Flag:
 
     @property
     def pk(self) -> str:
-        """Return what the row is called when it is ticked."""
+        """Return the value of the row's checkbox."""
         return f"{self.record.pk}:{self.item}" if self.record else ""
 
     @property
     def askable(self) -> bool:
-        """Tell whether a query can be raised on it: it names a value that is stored."""
+        """Return whether a query can be raised on the row: it needs a stored value."""
         return self.record is not None and bool(self.item)
 
     def url(self, slug: str) -> str:
-        """Return the address of the field."""
+        """Return the URL of the field, or of the form."""
         if self.record is not None:
             place = record_address(self.record, slug)
             return f"{place}?field={self.item}#{self.item}" if self.item else place
@@ -66,15 +66,15 @@ class Flag:
 
 
 def outside(value: Value, item: Item, reading: RangeReading | None = None) -> str:
-    """Return `low`, `high` or nothing for a stored value: by the reference range, else by the limits of the item.
+    """Return `low`, `high` or an empty text: by the reference range, or else by the soft limits of the item.
 
-    reading: where a laboratory value lies; its soft limits never speak for a range (LAB-03).
+    reading: position of a laboratory value in its range; soft limits never replace a reference range (LAB-03).
     """
     return reading.flag if reading else flag(value, item)
 
 
 def days_to_entry(record: Record, *, zone: tzinfo, now: datetime) -> int | None:
-    """Return the days from the visit to the complete form; to now while it is not complete."""
+    """Return the days from the visit to the completion of the form, or to now; None without a held visit."""
     if record.visit is None or record.visit.held_on is None:
         return None
     entered: date = (record.completed_at or now).astimezone(zone).date()
@@ -84,12 +84,13 @@ def days_to_entry(record: Record, *, zone: tzinfo, now: datetime) -> int | None:
 def item_flags(
     form: Form, values: dict[str, Any], readings: Readings, *, wanted: str = ""
 ) -> Iterator[tuple[str, Item, str, str]]:
-    """Yield (kind, item, label, note) of the values that are marked as missing or out of range, cells too."""
+    """Yield (kind, item, label, note) of values marked as missing or out of range, table cells included."""
     language = reader_language()
     for item in form.items:
         value = values.get(item.name)
         if value is None:
             continue
+        # A laboratory value without a reading is not flagged: its soft limits must not be used (LAB-03).
         unread = RangeReading(Side.NO_VALUE) if is_laboratory(form, item) else None
         reading = readings.get(item.name, unread)
         for each, column, label in _cells(item, value, language):
@@ -127,7 +128,7 @@ def record_flags(
     late: int | None,
     wanted: str,
 ) -> list[Flag]:
-    """Return the flags of one captured form. late: days to entry when they are past the threshold."""
+    """Return the flags of one record. late: days to entry if they exceed the threshold."""
     form, language = record.protocol.rules.form(record.form), reader_language()
     here: dict[str, Any] = {
         "patient": record.patient,

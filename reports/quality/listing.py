@@ -1,4 +1,4 @@
-"""The data-quality listing: what is missing, late, out of range or unresolved, each row a link to its field."""
+"""The data-quality listing: missing, late, out-of-range, unresolved and outdated data, each linked to its field."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -34,7 +34,7 @@ TONES = {NOT_BEGUN: "none", MISSING: "draft", LATE: "late", RANGE: "due", CHECK:
 
 
 def kind_tag(kind: str) -> SafeString:
-    """Return the kind of a flag as a tag: the colour repeats what the words say."""
+    """Return the kind of a flag as a tag. The colour only repeats the text."""
     return format_html('<span class="tag tone-{}">{}</span>', TONES[kind], KINDS[kind])
 
 
@@ -66,7 +66,7 @@ COLUMNS = (
 
 
 class QualityFilter(django_filters.FilterSet):
-    """What the reader looks for. The rows are no rows of one table: `QualityRows` narrows by what is cleaned here."""
+    """Filters of the listing. They do not filter a queryset: `QualityRows` reads their cleaned values."""
 
     kind = django_filters.ChoiceFilter(
         label=gettext_lazy("Kind"), choices=list(KINDS.items()), empty_label=ANY
@@ -89,14 +89,14 @@ class QualityFilter(django_filters.FilterSet):
 
     @property
     def wanted(self) -> Wanted:
-        """Return what was asked for, once it is valid."""
+        """Return the cleaned filter values. The form must be valid."""
         told = self.form.cleaned_data
         days = MOST_DAYS_TO_ENTRY if told["days"] is None else int(told["days"])
         return Wanted(told["kind"], told["patient"], told["form_code"], told["visit"], days)
 
 
 class QualityListing(Listing):
-    """A listing whose rows are read from several tables: forward only, page after page."""
+    """A listing whose rows come from several tables. It pages forward only."""
 
     request: TrialRequest
 
@@ -106,12 +106,12 @@ class QualityListing(Listing):
 
     @cached_property
     def sorted_by(self) -> Column:
-        """Return the column of the order: patients, then visits and forms as they were made."""
+        """Return the patient column. The order is fixed: patient, then visit or record by primary key."""
         return self.columns[0]
 
     @cached_property
     def reading(self) -> QualityRows:
-        """Return the look at the rows that pass the filters."""
+        """Return the rows that pass the filters."""
         filterset = self.filterset
         if not isinstance(filterset, QualityFilter):
             raise TypeError("this listing is filtered by a QualityFilter")
@@ -129,12 +129,12 @@ class QualityListing(Listing):
 
     @property
     def total(self) -> int:
-        """Return how many rows this page has: all of them are never counted."""
+        """Return the number of rows on this page. The total is never counted."""
         return len(self._read[0])
 
     @property
     def total_text(self) -> str:
-        """Return the number of rows of the page in words."""
+        """Return the number of rows on this page as text."""
         number = self.total
         return ngettext("%(number)s row on this page", "%(number)s rows on this page", number) % {
             "number": number
@@ -142,22 +142,22 @@ class QualityListing(Listing):
 
     @property
     def next_url(self) -> str:
-        """Return the address of the next page, or nothing."""
+        """Return the URL of the next page; empty on the last."""
         following = self._read[1]
         return self.url(after=following.write()) if following else ""
 
     @property
     def previous_url(self) -> str:
-        """Return nothing: the way back is the browser's, or the first page."""
+        """Return an empty text: the listing pages forward only."""
         return ""
 
     @property
     def started_at(self) -> str:
-        """Return the address of the first page when this is a later one."""
+        """Return the URL of the first page; empty on the first page."""
         return self.first_url if self.request.GET.get("after") else ""
 
     def csv_rows(self) -> Iterator[list[str]]:
-        """Yield the header and every row, read in parts."""
+        """Yield the header and all rows, read in batches."""
         yield [column.name for column in self.columns]
         place: RowPosition | None = RowPosition()
         while place is not None:
@@ -167,7 +167,7 @@ class QualityListing(Listing):
 
 
 def listing_of(request: TrialRequest) -> QualityListing:
-    """Return the listing as the request asks for it; who may ask ticks the rows to ask about."""
+    """Return the listing for the request's filters, with checkboxes for users who may raise queries."""
     slug = request.trial.slug
     selection = Selection(
         url=reverse("reports:quality-ask", args=[slug]),
@@ -191,13 +191,13 @@ def listing_of(request: TrialRequest) -> QualityListing:
 
 @trial_page(see=P.SEE_TRIAL)
 def listing(request: TrialRequest) -> HttpResponseBase:
-    """List what is missing, late, out of range, unresolved or outdated."""
+    """List missing, late, out-of-range, unresolved and outdated data."""
     return listing_of(request).response("reports/quality.html", {"days": MOST_DAYS_TO_ENTRY})
 
 
 @trial_page(see=P.RAISE_QUERY, change=P.RAISE_QUERY)
 def ask(request: TrialRequest) -> HttpResponse:
-    """Ask about several rows of the listing."""
+    """Raise queries on several rows of the listing."""
     back = "reports:quality"
     if request.method == "POST" or "all" not in request.GET:
         return ask_page(request, rows_sent(request), back=back)
@@ -207,7 +207,7 @@ def ask(request: TrialRequest) -> HttpResponse:
 
 
 def everything(reading: QualityRows) -> list[tuple[int, str]]:
-    """Return the values that pass the filters, one more than are asked about at once."""
+    """Return the values that pass the filters, at most one more than may be asked about at once."""
     found: dict[tuple[int, str], None] = {}
     place: RowPosition | None = RowPosition("r")
     while place is not None and len(found) <= AT_ONCE:

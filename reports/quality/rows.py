@@ -1,7 +1,7 @@
-"""The rows of the data-quality listing, read in the order of their keys: as much as one page needs, never more.
+"""Rows of the data-quality listing, read by key: only as many as one page needs.
 
-First the forms that were not begun, visit by visit; then what was captured, form by form. A page ends after the
-visit or form that fills it, and its cost is bounded by how many of them one page may look at.
+Forms not begun come first, visit by visit; then the records, form by form. A page ends after the visit or
+record that fills it. The number of visits and records that one page reads is limited.
 """
 
 import re
@@ -41,7 +41,7 @@ from trials.access import Access
 from trials.models import ProtocolVersion
 from trials.reader import reader_language
 
-# How many visits and forms one page looks at; a value out of range is found only by reading its form.
+# Visits and records that one page reads at most. An out-of-range value is found only by reading its record.
 VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 1500
 TOKEN = re.compile(r"([vr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
 OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPEN_STATES)
@@ -49,7 +49,7 @@ OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPE
 
 @dataclass(frozen=True)
 class RowPosition:
-    """Up to where a page has read: in the visits (`v`) or the records (`r`), patient and row."""
+    """Where a page ended: among the visits (`v`) or records (`r`), with patient and row."""
 
     part: str = "v"
     patient: int = 0
@@ -57,7 +57,7 @@ class RowPosition:
 
     @classmethod
     def read(cls, token: str) -> "RowPosition":
-        """Return the place in an address. Raises BadRequest when `write` did not write it."""
+        """Return the position in a URL parameter. Raises BadRequest if `write` did not make it."""
         if not token:
             return cls()
         matched = TOKEN.fullmatch(token)
@@ -66,13 +66,13 @@ class RowPosition:
         return cls(matched[1], int(matched[2]), int(matched[3]))
 
     def write(self) -> str:
-        """Return the place as a parameter of an address."""
+        """Return the position as a URL parameter."""
         return f"{self.part}.{self.patient}.{self.row}"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the reader filters by: empty for everything; days is the threshold of a late entry."""
+    """Filter values; empty means all. `days` is the threshold of a late entry."""
 
     kind: str = ""
     patient: str = ""
@@ -83,7 +83,7 @@ class Wanted:
 
 @dataclass
 class QualityRows:
-    """One reader's look at the flags of a trial, now."""
+    """The flags of a trial that one reader may see, at one time."""
 
     access: Access
     wanted: Wanted
@@ -92,7 +92,7 @@ class QualityRows:
     def page(
         self, place: RowPosition, most: int, *, visits: int = VISITS, records: int = 0
     ) -> tuple[list[Flag], RowPosition | None]:
-        """Return about `most` flags after a place, and where they go on: None when there is nothing more."""
+        """Return about `most` flags after `place`, and the position where they continue, or None at the end."""
         found: list[Flag] = []
         if place.part == "v" and self.wanted.kind in ("", NOT_BEGUN):
             end, more = _taken(found, self._visits(place, visits), most, visits)
@@ -114,11 +114,10 @@ class QualityRows:
         if self.wanted.form and form:
             rows = rows.filter(**{form: self.wanted.form})
         if place.row:
+            # Keyset paging: the database continues in the index, whatever the number of earlier rows.
             beyond = TupleGreaterThan(Tuple(F("patient_id"), F("pk")), (place.patient, place.row))
             rows = rows.filter(beyond)
         return rows.order_by("patient_id", "pk")
-
-    # Forms not begun
 
     def _visits(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         due = Q(state=Visit.State.HELD) | overdue(self.access.trial.today)
@@ -151,8 +150,6 @@ class QualityRows:
             if self.wanted.form in ("", code)
         ]
 
-    # What was captured
-
     def _records(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         rows = self._narrowed(self._of_kind(Record.objects.visible_to(self.access.user)), place, form="form")
         if self.wanted.visit:
@@ -176,12 +173,14 @@ class QualityRows:
             yield RowPosition("r", record.patient_id, record.pk), flags
 
     def _of_kind(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Leave out what cannot hold a flag of the kind; whether it does is decided in `reports.quality.flags`."""
+        """Exclude records that cannot have a flag of the kind. `reports.quality.flags` decides on the others."""
         if self.wanted.kind == CHECK:
             return rows.filter(Exists(OPEN_CHECK.filter(record=OuterRef("pk"))))
         if self.wanted.kind == MISSING:
+            # A coarse filter: records that match for another reason get no flag later.
             return rows.annotate(text=Cast("values", TextField())).filter(text__contains='"missing"')
         if self.wanted.kind == LATE:
+            # The day at the site, not the day in UTC.
             entered = TruncDate(Coalesce("completed_at", self.now), tzinfo=self.access.trial.zone)
             latest = entered - timedelta(days=self.wanted.days)
             return rows.annotate(entered_on=entered).filter(visit__held_on__lt=latest)
@@ -190,7 +189,7 @@ class QualityRows:
         return rows
 
     def _attach(self, records: Sequence[Record]) -> None:
-        """Give the records their protocol; costs a query only for earlier versions: their text is long."""
+        """Set `protocol` of each record, without a join: its text is long. One query for earlier versions."""
         trial = self.access.trial
         versions = {trial.protocol_id: trial.protocol} if trial.protocol else {}
         if earlier := {record.protocol_id for record in records} - versions.keys():
@@ -220,9 +219,9 @@ class QualityRows:
 def _taken(
     found: list[Flag], units: Iterator[tuple[RowPosition, list[Flag]]], most: int, looked_at: int
 ) -> tuple[RowPosition, bool]:
-    """Fill the page up to the unit that makes it full; tell where it ends and whether something may follow.
+    """Add flags to the page until it is full. Return where it ends, and whether more may follow.
 
-    What follows is known from the rest of the units that were read: the last page has no way on to an empty one.
+    The units already read after a full page are checked, so that the last page does not link to an empty one.
     """
     end, seen = RowPosition(), 0
     for place, flags in units:

@@ -1,6 +1,7 @@
-"""Finding visits and their forms by what they are called, in every version of the protocol of the trial.
+"""Search for visits and forms by title or code, in all protocol versions of the trial.
 
-What an amendment dropped is found where it was captured, and at visits that stay under the version before it.
+Forms and visits that an amendment dropped are found where they were captured, and for visits that stay under
+the earlier version.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,7 +26,7 @@ MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result: where it leads, what it is, and what to know about it."""
+    """One search result: URL, name and note."""
 
     url: str
     name: str
@@ -33,14 +34,14 @@ class Hit:
 
 
 def casebook_url(access: Access, patient: Patient) -> str:
-    """Return the address of a patient's casebook."""
+    """Return the URL of a patient's casebook."""
     return address("reports:casebook", access.trial.slug, patient.code)
 
 
 def places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
-    """Return visits, or their forms, that the words name: of the patients named, else the latest ones.
+    """Return the visits, or their forms, that the text names: of the given patients, or else the latest ones.
 
-    Two queries, one more for the forms.
+    Two queries, one more if a form is named.
     """
     forms, codes = named(access.trial.all_rules.values(), text)
     if not forms and not codes:
@@ -62,7 +63,7 @@ def places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
 
 
 def named(versions: Collection[Protocol], text: str) -> tuple[set[str], set[str]]:
-    """Return the forms and visits whose code or title holds the words, in any version and language."""
+    """Return the codes of forms and visits whose code or title contains the words, in any version and language."""
     words = plain(text).split()
     if not words:
         return set(), set()
@@ -73,6 +74,7 @@ def named(versions: Collection[Protocol], text: str) -> tuple[set[str], set[str]
     if not visits:
         visits = {visit.code for visit in known if _holds([*visit.title.root.values()], words)}
     forms = {code for code, form in asked if rest and _holds([*form.title.root.values(), code], rest)}
+    # A visit code together with words that name no form: nothing matches both.
     if rest and not forms and visits and rest != words:
         return set(), set()
     return forms, visits if not forms or rest != words else set()
@@ -83,7 +85,7 @@ def _holds(titles: Sequence[str], words: Sequence[str]) -> bool:
 
 
 def _asked_or_begun(access: Access, forms: set[str]) -> Q:
-    """Return the visits at which one of the forms is asked by the version they are under, or was entered."""
+    """Return a condition for visits that have one of the forms in their protocol version or as a record."""
     here = Record.objects.filter(visit=OuterRef("pk"), form__in=forms).exclude(state=Record.State.STRUCK_OUT)
     found = Q(Exists(here))
     for pk, rules in access.trial.all_rules.items():
@@ -93,7 +95,7 @@ def _asked_or_begun(access: Access, forms: set[str]) -> Q:
 
 
 def _begun(visits: Sequence[Visit], forms: set[str]) -> dict[int, list[str]]:
-    """Return by visit which of the forms were entered there. One query when forms are looked for."""
+    """Return by visit which of the forms have a record. One query if any form is searched for."""
     found: dict[int, list[str]] = {}
     rows = Record.objects.filter(visit__in=visits, form__in=forms).exclude(state=Record.State.STRUCK_OUT)
     for visit, form in rows.order_by("pk").values_list("visit_id", "form") if forms and visits else ():

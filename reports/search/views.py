@@ -1,8 +1,8 @@
-"""Finding a patient, a form, a visit or an adverse event of the trial. The text goes nowhere but to these.
+"""Search for patients, forms, visits and adverse events of the trial.
 
-Identity is not searched: only holders of SEE_IDENTITY find a patient by the whole hospital number, by POST so
-that no identifier stands in an address (PRV-05), and every such look is recorded (PRV-04). Lots and donors
-are found only by readers who may know the treatment.
+Identities are not searched: holders of SEE_IDENTITY find a patient by the whole hospital number. It is sent by
+POST, so that no identifier is in a URL (PRV-05), and each such search is recorded (PRV-04). Lots and donors are
+found only by readers who may know the treatment.
 """
 
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.addresses import address
 from audit import events
+from audit.stored_text import say
 from dosing.models import Preparation
 from patients.models import Identity, Patient
 from protocol.values.months import plain
@@ -26,14 +27,14 @@ from safety.models import AdverseEvent
 from trials.access import Access, TrialRequest, trial_page
 from trials.models import Trial
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import shown_moment
 
 LONGEST = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What was found, by kind; each list is cut at twenty."""
+    """Results by kind, at most twenty of each."""
 
     patients: list[Hit] = field(default_factory=list)
     places: list[Hit] = field(default_factory=list)
@@ -48,7 +49,7 @@ class Results:
 
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_IDENTITY)
 def search(request: TrialRequest) -> HttpResponse:
-    """Show what was found; the whole code of a patient opens the casebook at once."""
+    """Show the results. The complete code of a patient redirects to the casebook."""
     access = request.access
     if request.method == "POST":
         return _by_hospital_number(request, access)
@@ -72,11 +73,12 @@ def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
     )
     found = rows.select_related("patient").first() if number else None
     if number:
+        # Recorded even if nothing is found: the search used identifying data.
         events.record(
             kind=events.AccessKind.IDENTITY_SEEN,
             trial_id=access.trial.pk,
             patient_id=found.patient_id if found else None,
-            detail={"searched": "hospital number", "found": found is not None},
+            detail={"searched": say("search.hospital_number"), "found": found is not None},
             request=request,
         )
     if found is not None:
@@ -86,12 +88,12 @@ def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
 
 
 def cleaned(text: str) -> str:
-    """Return what was typed as one line without signs that no database can hold."""
+    """Return the text on one line, without characters that a database refuses."""
     return " ".join("".join(letter for letter in text if letter.isprintable()).split())[:LONGEST]
 
 
 def find(access: Access, text: str) -> Results:
-    """Return what the text names. Words that are part of a subject code narrow the rest to those patients."""
+    """Return the results. Words that are part of a subject code limit the other results to those patients."""
     words = text.split()
     codes = [word for word in words if _looks_like_code(access.trial, word)]
     patients = list(_patients(access).filter(_any_code(codes)).order_by("number")[:MOST]) if codes else []
@@ -112,7 +114,7 @@ def _patients(access: Access) -> Any:
 
 
 def _looks_like_code(trial: Trial, word: str) -> bool:
-    """Tell whether a word can be a part of a subject code: it has a digit, or it is how the codes begin."""
+    """Return whether a word may be part of a subject code: it has a digit, or is the prefix of the codes."""
     if any(plain(word) == plain(visit.code) for rules in trial.all_rules.values() for visit in rules.visits):
         return False
     beginning = trial.rules.trial.subject_code.split("{")[0].rstrip("-_").casefold()
@@ -140,7 +142,7 @@ def _event_hit(access: Access, event: AdverseEvent) -> Hit:
     url = reverse("safety:event", args=[access.trial.slug, event.patient.code, event.number])
     note = _("grade %(grade)s, %(onset)s") % {
         "grade": event.grade,
-        "onset": event.onset_moment.display(reader_language()),
+        "onset": shown_moment(event.onset_moment),
     }
     return Hit(url, f"{event.patient.code} {event} – {event.term}", note)
 

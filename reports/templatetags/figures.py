@@ -1,4 +1,4 @@
-"""`{{ figure|drawn }}`: a figure in the page."""
+"""`{{ figure|drawn }}`: the SVG of a figure."""
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
@@ -10,5 +10,5 @@ register = template.Library()
 
 @register.filter
 def drawn(figure: Figure) -> SafeString:
-    """Return the SVG of a figure. Every text in it was escaped where it was drawn."""
+    """Return the SVG of a figure. Its texts are already escaped."""
     return mark_safe(figure.markup)  # noqa: S308

@@ -14,7 +14,7 @@ register = template.Library()
 
 @register.inclusion_tag("components/subject.html", takes_context=True)
 def subject_header(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
-    """Draw the header; the buttons are those of steps this person may take."""
+    """Return the context of the header, with the buttons that the user may use."""
     request = context["request"]
     may_report = request.access.may(Permission.REPORT_EVENT)
     return {

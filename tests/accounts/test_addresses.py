@@ -1,28 +1,13 @@
-"""An address that is filled in is the one that Django makes, for every route of a trial."""
-
-from collections.abc import Iterator
+"""A filled-in URL equals the one that Django reverses, for every route of a trial."""
 
 import pytest
-from django.urls import NoReverseMatch, URLResolver, get_resolver, reverse
+from django.urls import NoReverseMatch, get_resolver, reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.addresses import address
+from tests.support.addresses import routes
 from tests.support.matrix import TRIAL_PAGES, sample
-
-Route = tuple[str, tuple[str, ...]]
-
-
-def routes(
-    resolver: URLResolver, names: tuple[str, ...] = (), parts: tuple[str, ...] = ()
-) -> Iterator[Route]:
-    """Yield every named route below a resolver with the names of its parts, in order."""
-    for each in resolver.url_patterns:
-        inside = (*parts, *each.pattern.converters)
-        if isinstance(each, URLResolver):
-            yield from routes(each, (*names, each.namespace) if each.namespace else names, inside)
-        elif each.name:
-            yield ":".join((*names, each.name)), inside
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""What was typed when a session ended is kept for its owner, encrypted, and comes back."""
+"""Form data sent after a session ended are stored encrypted for their user and restored."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ def person(trial):
 
 
 def form_left_open(administrator, trial):
-    """An administrator opens a form, is called away for an hour, comes back and sends it."""
+    """An administrator opens a form, leaves for an hour, comes back and sends it."""
     with time_machine.travel("2026-03-02 09:00Z", tick=False) as clock:
         browser = build.client(administrator)
         page = browser.get(new_role_page(trial)).content.decode()
@@ -52,7 +52,7 @@ def test_what_was_typed_before_the_session_ended_comes_back_after_signing_in(adm
 
 
 def test_what_was_typed_is_encrypted_and_passwords_are_not_kept_at_all(administrator, trial):
-    """PRV-04: nothing a person typed lies readable in the database."""
+    """PRV-04: no typed value is readable in the database."""
     form_left_open(administrator, trial)
     kept = KeptPost.objects.get()
     assert b"nobody-yet" not in bytes(kept.payload)
@@ -95,7 +95,7 @@ def test_a_token_that_was_made_up_gives_an_empty_form(administrator, trial, toke
 
 
 def test_what_nobody_came_back_for_is_gone_after_a_week(administrator, trial):
-    """PRV-02: storage is limited; the next form that is kept clears the old ones."""
+    """PRV-02: storage is limited; storing another form deletes the old ones."""
     form_left_open(administrator, trial)
     KeptPost.objects.update(created_at=datetime(2026, 2, 20, tzinfo=UTC))
     old = KeptPost.objects.get().token

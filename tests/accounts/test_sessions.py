@@ -1,4 +1,4 @@
-"""How long a session lasts, and what its end says (ACC-05)."""
+"""How long a session lasts, and what happens at its end (ACC-05)."""
 
 from datetime import timedelta
 
@@ -31,7 +31,7 @@ def test_fifteen_minutes_without_a_request_end_the_session_and_say_so(person, tr
 
 
 def test_work_keeps_the_session_open_but_not_past_twelve_hours(person, trial):
-    """SEC-08: an absolute lifetime beside the idle limit."""
+    """SEC-08: an absolute lifetime in addition to the idle limit."""
     with time_machine.travel("2026-03-02 06:00Z", tick=False) as clock:
         browser = build.client(person)
         for _ in range(71):

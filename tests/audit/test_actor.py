@@ -1,4 +1,4 @@
-"""Who acts: every write is attributed to a person, and the attribution ends with the transaction (AUD-01)."""
+"""The actor: every write is attributed to a person, and the attribution ends with the transaction (AUD-01)."""
 
 from datetime import UTC, datetime
 
@@ -101,7 +101,7 @@ def test_nobody_cannot_act():
 
 @pytest.mark.django_db
 def test_the_actor_and_the_reason_may_change_within_one_transaction():
-    """AUD-02: each statement carries its own actor, also on PostgreSQL where the transaction remembers."""
+    """AUD-02: each statement has its own actor, also on PostgreSQL, where the actor is a setting of the transaction."""
     with acting(system="outer"):
         user = person("changed")
         user.email = "a@example.org"
@@ -123,7 +123,7 @@ def test_the_actor_and_the_reason_may_change_within_one_transaction():
 
 @pytest.mark.django_db
 def test_an_actor_does_not_stay_when_he_has_left():
-    """AUD-01: the next statement of the same transaction names nobody."""
+    """AUD-01: the next statement of the same transaction has no actor."""
     with acting(system="test"):
         user = person("left")
     with pytest.raises(IntegrityError, match="Nobody is named"), transaction.atomic():
@@ -132,7 +132,7 @@ def test_an_actor_does_not_stay_when_he_has_left():
 
 @pytest.mark.django_db
 def test_the_actor_is_told_again_after_a_rollback_to_a_savepoint():
-    """AUD-02: PostgreSQL forgets with the savepoint what was told inside it."""
+    """AUD-02: a rollback to a savepoint also rolls back the setting on PostgreSQL."""
     with acting(system="outer"):
         user = person("saved")
         with acting(system="inner"):
@@ -145,7 +145,7 @@ def test_the_actor_is_told_again_after_a_rollback_to_a_savepoint():
 
 @pytest.mark.django_db
 def test_an_actor_of_a_rolled_back_savepoint_does_not_come_back():
-    """AUD-01: nobody acts, although somebody did before the savepoint."""
+    """AUD-01: there is no actor, although there was one before the savepoint."""
     with acting(system="outer"):
         user = person("ghost")
     with pytest.raises(ZeroDivisionError), transaction.atomic(), acting(system="inner"):
@@ -208,7 +208,7 @@ def test_a_value_returned_by_the_database_arrives():
 @postgresql
 @pytest.mark.django_db
 def test_a_transaction_is_told_once_and_a_reader_nothing():
-    """At most one round trip more per writing transaction: it rides with the first write."""
+    """The actor is sent with the first write of a transaction: no extra round trip, and nothing for a reader."""
     sent = sent_messages()
     with acting(system="test"), sent:
         User.objects.count()
@@ -223,7 +223,7 @@ def test_a_transaction_is_told_once_and_a_reader_nothing():
 
 
 class sent_messages:
-    """Collects what is sent to the server, below Django."""
+    """Collect the messages sent to the server, below Django."""
 
     def __enter__(self):
         from psycopg.client_cursor import ClientCursorMixin

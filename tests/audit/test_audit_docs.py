@@ -1,4 +1,4 @@
-"""docs/audit.md says what the code does."""
+"""docs/audit.md matches the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the seals hash: one text per row on either database, and the tree over them."""
+"""Hashes under the seals: one canonical text per row on either database, and the Merkle tree over them."""
 
 import hashlib
 import json

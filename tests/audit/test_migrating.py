@@ -1,4 +1,4 @@
-"""An upgrade moves the schema and leaves the trail whole; the application's role cannot get around it."""
+"""An upgrade changes the schema and leaves the trail intact; the application's role cannot bypass the trail."""
 
 from contextlib import contextmanager
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Planned:
-    """A migration as `pre_migrate` is told of it."""
+    """A migration as `pre_migrate` receives it."""
 
     app_label, name = "trials", "0002_data"
 
@@ -48,7 +48,7 @@ def migrate(change) -> None:
 
 
 def test_what_a_data_migration_changes_is_in_the_trail_by_the_system():
-    """AUD-01: whatever it is written with; the triggers are away while the schema moves."""
+    """AUD-01: whatever it is written with; the triggers are removed while the schema changes."""
     changed, gone = trial("changed"), trial("gone")
 
     def data_migration():
@@ -85,7 +85,7 @@ def test_a_migration_is_an_event():
 
 
 def test_a_trail_that_does_not_fit_its_data_is_not_migrated():
-    """Else the migration would cover up what was done behind the trail's back."""
+    """The migration would hide a change made without the trail."""
     bad = trial("bad")
     with triggers.lifted():
         Trial.objects.update(recruiting=False)
@@ -145,14 +145,14 @@ def test_nothing_to_migrate_mends_the_triggers_only_if_needed(django_assert_max_
 
 
 def test_the_signals_are_connected_once_per_run():
-    """Pre and post are sent for every room; the triggers move once."""
+    """The signals are sent for every application; the triggers are handled once."""
     for signal, receiver in ((pre_migrate, migrating.before), (post_migrate, migrating.after)):
         connected = [found for found in signal.receivers if found[1]() is receiver]
         assert len(connected) == 1
 
 
 def test_every_audited_table_keeps_its_columns():
-    """A column dropped from a history would take what was sealed with it: no migration of ours drops one."""
+    """A column dropped from a history could no longer be verified against its seals: no migration drops one."""
     loader = MigrationLoader(None)
     dropping = (
         migrations.RemoveField,
@@ -175,7 +175,7 @@ def test_every_audited_table_keeps_its_columns():
 
 @contextmanager
 def as_application():
-    """Act with the rights of the application's role until the end of the block."""
+    """Act with the privileges of the application's role until the end of the block."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE stroma_app_test")
         call_command("grant_role", "stroma_app_test")

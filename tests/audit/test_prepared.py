@@ -1,4 +1,4 @@
-"""A query built once answers as the query that Django builds anew each time."""
+"""A query whose SQL is built once returns the same rows as the queryset."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""A change whose SQL is built once does to the rows, and to the trail, what the queryset does."""
+"""A change whose SQL is built once has the same effect on the rows and the trail as the queryset."""
 
 import pytest
 from django.db import DatabaseError

@@ -1,4 +1,4 @@
-"""A request acts as the person who sent it; what must not be lost with a rollback is recorded after it."""
+"""A request acts as its user; events that must survive a rollback are recorded after it."""
 
 import hashlib
 

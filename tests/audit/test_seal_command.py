@@ -1,4 +1,4 @@
-"""What `manage.py seal` tells of the system while it seals."""
+"""Events that `manage.py seal` records while it seals."""
 
 from io import StringIO
 

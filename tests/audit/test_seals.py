@@ -1,4 +1,4 @@
-"""What is done to the trail behind its back is found, and the place is named (REL-07)."""
+"""Tampering with the trail is found, and the place is named (REL-07)."""
 
 from datetime import UTC, datetime
 from io import StringIO
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("any_value")
 
 @pytest.fixture
 def seal(django_capture_on_commit_callbacks):
-    """Seal as a process of its own would, the head written after the commit."""
+    """Seal as a separate process would: the head is written to the seal file after the commit."""
 
     def now(reason: str = "test") -> Seal | None:
         with acting(system="seal"), django_capture_on_commit_callbacks(execute=True):
@@ -168,7 +168,7 @@ def test_swapped_rows_are_named(seal):
 
 
 def test_a_tail_cut_off_is_named_by_the_external_head(seal):
-    """AUD-07: a chain alone does not see that its end is missing."""
+    """AUD-07: the chain alone cannot show that its end is missing."""
     trials("one")
     seal()
     ids = history_ids()
@@ -187,7 +187,7 @@ def test_a_tail_cut_off_is_named_by_the_external_head(seal):
 
 
 def test_a_chain_written_again_is_not_that_of_the_file(seal):
-    """AUD-07: all hashes fit, only the head outside tells."""
+    """AUD-07: all hashes match; only the seal file shows the change."""
     trials("one", "two")
     one = seal()
     tamper("UPDATE trials_historicaltrial SET history_user_name = 'nobody'")
@@ -214,7 +214,7 @@ def test_an_altered_seal_is_named(seal):
 
 
 def test_a_row_altered_together_with_its_sealed_hash_is_found(seal):
-    """The list of hashes in the database is only for finding the place; the root says whether."""
+    """The hashes stored with the seal only locate the row; the root proves the change."""
     trials("one", "two")
     seal()
     table = next(t for t in sealed_rows.sealed_tables() if t.name == "trials_historicaltrial")
@@ -307,7 +307,7 @@ def test_a_line_in_the_file_that_is_not_ours_is_named(seal, settings):
 
 
 def test_a_file_that_lacks_a_seal_is_caught_up(seal, settings):
-    """Another machine made it, or this one stopped between the commit and the file."""
+    """It was made on another machine, or this process stopped between the commit and the file."""
     trials("one")
     seal()
     trials("two")
@@ -323,7 +323,7 @@ def test_a_file_that_lacks_a_seal_is_caught_up(seal, settings):
 
 
 def test_a_file_that_was_emptied_or_lost_a_line_is_a_finding(seal, settings):
-    """AUD-07: without the heads outside, a chain that was made anew would pass."""
+    """AUD-07: without the seal file, a rebuilt chain would pass."""
     for slug in ("one", "two", "three"):
         trials(slug)
         seal()
@@ -339,7 +339,7 @@ def test_a_file_that_was_emptied_or_lost_a_line_is_a_finding(seal, settings):
 
 
 def test_a_file_written_anew_is_an_event(seal, settings):
-    """AUD-07, AUD-08: who empties the file cannot have it filled again in silence."""
+    """AUD-07, AUD-08: whoever empties the seal file cannot have it filled again unnoticed."""
     for slug in ("one", "two"):
         trials(slug)
         seal()

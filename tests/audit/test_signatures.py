@@ -1,4 +1,4 @@
-"""Signing takes the password, says what it means, and holds only as long as the content does."""
+"""A signature needs the password, states its meaning, and is valid only as long as the content is unchanged."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -43,7 +43,7 @@ def test_a_signature_prints_name_time_with_offset_and_meaning(record, investigat
         signature = signed(record, investigator)
 
     assert signature.statement == (
-        f"Signed by {investigator.full_name} ({investigator.username}), investigator, "
+        f"Signed by {investigator.full_name} ({investigator.username}), Investigator, "
         "01-Jul-2026 14:00:05 +02:00 [Europe/Brussels]: Review"
     )
     assert (signature.patient_id, signature.trial_id) == (record.patient_id, record.patient.trial_id)
@@ -126,7 +126,7 @@ def test_a_meaning_must_be_chosen(record, investigator):
 
 
 def test_one_password_signs_several_rows_in_few_statements(investigator, django_assert_max_num_queries):
-    """SIG-01: reading them, counting failures and one insert; not one statement each."""
+    """SIG-01: one statement reads the rows, one counts failures, one inserts; none is repeated per row."""
     with acting(system="test"):
         targets = [rows.stored(Record) for _ in range(4)]
     with acting(user=investigator, role="investigator"), django_assert_max_num_queries(6):
@@ -206,7 +206,7 @@ def test_every_write_path_invalidates_with_a_row_in_the_trail(write, record, inv
 
 
 def test_a_change_that_was_not_signed_leaves_the_signature(record, investigator):
-    """Verification and locks are marks beside the content."""
+    """Verification and locks are not part of the signed content."""
     signature = signed(record, investigator)
     with acting(system="test"):
         Record.objects.filter(pk=record.pk).update(version=7, verified_at=datetime(2026, 7, 1, tzinfo=UTC))
@@ -264,7 +264,7 @@ def test_a_signature_copied_to_another_row_does_not_verify(record, investigator)
     ],
 )
 def test_an_altered_signature_does_not_verify(record, investigator, column, value):
-    """P11-14: altered with the triggers out of the way."""
+    """P11-14: altered with the triggers removed."""
     signature = signed(record, investigator)
     with triggers.lifted():
         Signature.objects.filter(pk=signature.pk).update(**{column: value})

@@ -1,4 +1,4 @@
-"""What the trail keeps and does not tell: the arms of places nobody took, and the seed (RND-01, BLD-03)."""
+"""Values that the trail conceals: the arms of free allocation slots, and the seed (RND-01, BLD-03)."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ SEED = "concealed until the trial is locked"
 
 @pytest.fixture
 def trial():
-    """A randomised trial of which one place is taken."""
+    """A randomised trial in which one allocation slot is taken."""
     trial = build.trial(build.COVID_MSV)
     with acting(system="test"):
         generate_list(trial=trial, by=None, seed="QXJ-seed")
@@ -51,7 +51,7 @@ def taken(trial) -> AllocationSlot:
 
 
 def told(found, code: str) -> dict[int, str]:
-    """Return by place what a page of the trail tells of a column."""
+    """Return by slot the value of a column as a trail page shows it."""
     return {entry.row.id: change.new for entry in found for change in entry.changes if change.code == code}
 
 
@@ -62,7 +62,7 @@ def slots_of(person, trial, **filters) -> list:
 
 @pytest.mark.parametrize("role", UNBLINDED)
 def test_the_page_tells_the_arm_of_the_place_that_is_taken_and_of_no_other(trial, taken, role):
-    """RND-01: those who may know the treatment know that of the patient, not that of the next one."""
+    """RND-01: unblinded readers see the arm of the patient, not that of the next one."""
     person = build.user(role, trial=trial)
     for column, known in (("arm", taken.arm), ("block", str(taken.block))):
         found = told(slots_of(person, trial), column)
@@ -119,7 +119,7 @@ def test_the_csv_of_the_trail_tells_as_much_as_its_page(trial, taken, role):
 
 @pytest.mark.parametrize("role", EXPORTERS)
 def test_the_trail_of_an_export_tells_no_place_that_is_free(trial, taken, role):
-    """RND-01, BLD-03: the blinded take no row of the list along, the unblinded that of the patient."""
+    """RND-01, BLD-03: a blinded export holds no row of the list, an unblinded one that of the patient."""
     browser = build.client(build.user(role, trial=trial))
     answer = browser.post(reverse("exports:index", args=[trial.slug]), {"purpose": "Board"})
     archive = zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
@@ -134,7 +134,7 @@ def test_the_trail_of_an_export_tells_no_place_that_is_free(trial, taken, role):
 
 @pytest.mark.parametrize("role", READERS)
 def test_the_block_sizes_in_the_protocol_file_are_told_to_the_unblinded_alone(trial, role):
-    """RND-02: who knew where a block ends could tell its last arms from the others."""
+    """RND-02: whoever knows where a block ends can infer its last arms from the others."""
     answer = build.client(build.user(role, trial=trial)).get(url(trial, format="csv"))
     content = b"".join(answer.streaming_content).decode()
     assert ("block_sizes = [2, 4]" in content) is (role in UNBLINDED)

@@ -1,4 +1,4 @@
-"""Two at once: what is on its way is neither sealed half nor signed stale."""
+"""Concurrency: a transaction in progress is neither sealed in part nor signed in its old state."""
 
 import threading
 
@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 20
 
 
 class Meanwhile(threading.Thread):
-    """Work in a transaction of its own that stays open until it is told to finish."""
+    """Run `work` in a transaction of its own that stays open until `finish` is set."""
 
     def __init__(self, work):
         super().__init__(daemon=True)
@@ -47,7 +47,7 @@ class Meanwhile(threading.Thread):
 
 
 def test_a_seal_waits_for_a_row_that_is_on_its_way():
-    """AUD-07: else it would appear below the mark later, like an insertion."""
+    """AUD-07: otherwise it would appear below the mark later, like an insertion."""
     with acting(system="test"):
         Trial.objects.create(slug="before")
     with Meanwhile(lambda: Trial.objects.create(slug="slow")) as slow:

@@ -1,4 +1,4 @@
-"""Every write path leaves a row in the trail, or is refused; nothing in the trail can be changed."""
+"""Every write path adds a row to the trail or is refused; nothing in the trail can be changed."""
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
@@ -51,14 +51,14 @@ def assert_last_row_tells(row, *, kind, rows_in_all):
 
 
 def an_edit(row):
-    """A column of the row that can be edited, and its new value."""
+    """Return a column of the row that can be edited, and a new value for it."""
     plain = [field for field in rows.changeable(type(row)) if not (field.many_to_one or field.one_to_one)]
     field = next((field for field in plain if not field.choices), plain[0])
     return field, rows.other(field, getattr(row, field.attname))
 
 
 def free_to_edit(model) -> bool:
-    """A signature never changes but for its invalidation, a final row not at all: they have tests of their own."""
+    """Return True if rows can be changed freely: not signatures and final rows, which have their own tests."""
     return model._meta.label != "audit.Signature" and not trail_of(model).final
 
 

@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import pairs, plain_runs, stroma_runs
+from tests.bench import mixed, pairs, plain_runs, stroma_runs
 from tests.bench.figures import Figures, printed
-from tests.bench.servers import ROOT
+from tests.bench.servers import ROOT, serving
 
 SAVES = 300
 
@@ -46,7 +46,16 @@ def measure(engine: str, stroma: dict[str, str], plain: dict[str, str]) -> Figur
     pairs.run(figures, stroma, plain, saves=SAVES)
     stroma_runs.run(figures, stroma)
     plain_runs.run(figures, plain)
+    loaded(figures, stroma)
     return figures
+
+
+def loaded(figures: Figures, environment: dict[str, str]) -> None:
+    """Note what many people at once have of it."""
+    with serving("config.wsgi", environment) as server:
+        found = mixed.Load(float(os.environ.get("SECONDS_OF_LOAD") or 60))(server)
+    told = ", ".join(f"{name} {value:.1f}" for name, value in found.items())
+    figures.note(f"mixed load, {mixed.PEOPLE} people without pauses: {told}")
 
 
 def main() -> None:

@@ -53,11 +53,13 @@ class Server:
 
 
 @contextmanager
-def serving(application: str, environment: dict[str, str]) -> Iterator[Server]:
-    """Serve a WSGI application with two workers until the block ends."""
+def serving(
+    application: str, environment: dict[str, str], *, root: Path = ROOT, python: str = sys.executable
+) -> Iterator[Server]:
+    """Serve a WSGI application of a checkout with two workers until the block ends."""
     port = free_port()
     command = [
-        sys.executable,
+        python,
         "-m",
         "gunicorn",
         application,
@@ -70,12 +72,12 @@ def serving(application: str, environment: dict[str, str]) -> Iterator[Server]:
         "--timeout",
         "300",
         "--keep-alive",
-        "60",
+        "600",
         "--log-level",
         "warning",
         "--preload",
     ]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
+    process = subprocess.Popen(command, cwd=root, env={**os.environ, **environment})
     try:
         _wait(process, port)
         yield Server(process, port)

@@ -1,4 +1,4 @@
-"""A real Chromium against the live server. Locate by role and label: each walk tests accessibility too."""
+"""A real Chromium against the live server. Walks locate by role and label only, so each also tests accessibility."""
 
 import os
 import threading
@@ -24,8 +24,10 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep SQLite in a file, as an installation does: in memory, who reads while another saves meets an error."""
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keep SQLite in a file, as an installation does: in memory, reading while another request saves fails."""
     default = connections.databases["default"]
     if default["ENGINE"].endswith("sqlite3"):
         default["TEST"]["NAME"] = str(tmp_path_factory.mktemp("walks") / "stroma.sqlite3")
@@ -33,7 +35,7 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 
 @pytest.fixture(autouse=True)
 def _nothing_sent_after_the_test(browser: Browser) -> Iterator[None]:
-    """A tab that closes sends what was typed; the tables are emptied when everything is answered."""
+    """Wait until every request is answered: a closing tab sends its draft, which must not meet the emptied tables."""
     yield
     for context in browser.contexts:
         context.set_offline(True)
@@ -46,7 +48,7 @@ def _nothing_sent_after_the_test(browser: Browser) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def base_url(live_server: Any) -> str:
-    """Return where the live server listens."""
+    """Return the URL of the live server."""
     return live_server.url
 
 
@@ -59,7 +61,7 @@ def browser_type_launch_args() -> dict[str, Any]:
 
 @pytest.fixture
 def enter(page: Page, base_url: str) -> Callable[[User], Page]:
-    """Return a function that arrives with the session of somebody who has signed in."""
+    """Return a function that opens the browser with the session of a signed-in user."""
 
     def arrive(person: User) -> Page:
         key = build.client(person).session.session_key
@@ -71,14 +73,14 @@ def enter(page: Page, base_url: str) -> Callable[[User], Page]:
 
 @pytest.fixture
 def walk(browser: Browser, base_url: str) -> Walk:
-    """Return a walk on which several people each have a browser of their own."""
+    """Return a walk on which several people each have a browser."""
     cache.clear()
     return Walk(browser, base_url)
 
 
 @pytest.fixture
 def complaints(page: Page) -> list[str]:
-    """Collect what the browser complains about: the content policy, scripts, missing files."""
+    """Return a list that collects the browser's errors and warnings: content policy, scripts, missing files."""
     heard: list[str] = []
     page.on("console", lambda said: heard.append(said.text) if said.type in {"error", "warning"} else None)
     page.on("pageerror", lambda fault: heard.append(str(fault)))
@@ -87,7 +89,7 @@ def complaints(page: Page) -> list[str]:
 
 @pytest.fixture
 def violations(page: Page) -> Callable[[], list[tuple[str, list[str]]]]:
-    """Return a function that lists the accessibility rules this page breaks, with the elements."""
+    """Return a function that lists the accessibility rules that the page breaks, with the elements."""
 
     def found() -> list[tuple[str, list[str]]]:
         rules = Axe().run(page).response["violations"]
@@ -98,9 +100,9 @@ def violations(page: Page) -> Callable[[], list[tuple[str, list[str]]]]:
 
 @pytest.fixture
 def looked_at(page: Page, violations: Callable[[], list[Any]]) -> Callable[[str], None]:
-    """Return a function that looks at a page wide and narrow, light and dark: axe is silent, nothing stands out.
+    """Return a function that checks a page wide and narrow, light and dark: no axe violation, no sideways scrolling.
 
-    Pictures are kept in the folder SHOTS, when one is named.
+    Screenshots are kept in the folder named by SHOTS.
     """
 
     def look(name: str) -> None:

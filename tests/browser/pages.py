@@ -1,4 +1,4 @@
-"""What people do on the pages, by role and label only: sign in, choose, fill in a form of a protocol, look."""
+"""Actions on the pages by role and label: sign in, choose, fill in a protocol form, look at a page with axe."""
 
 import re
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ Scope = Page | Locator
 
 
 def day(on: date) -> str:
-    """Return a day as people type it."""
+    """Return a date as people type it."""
     return f"{on:%d-%b-%Y}"
 
 
 def named(label: str) -> re.Pattern[str]:
-    """Return what a label reads as: with its unit, and with the mark of what is needed."""
+    """Return a pattern for the accessible name of a label, with its unit and its mark for required fields."""
     return re.compile(rf"^\s*{re.escape(label)}(\s+in [^*]+)?\s*\*?\s*(needed)?\s*$")
 
 
@@ -32,18 +32,18 @@ def field(scope: Scope, label: str) -> Locator:
 
 
 def group(scope: Scope, question: str) -> Locator:
-    """Return the group of boxes under a question."""
+    """Return the group of radio buttons or checkboxes of a question."""
     return scope.get_by_role("group", name=named(question))
 
 
 def choose(scope: Scope, question: str, *answers: str) -> None:
-    """Tick the answers to a question asked with boxes."""
+    """Check the answers to a question that has radio buttons or checkboxes."""
     for answer in answers:
         group(scope, question).get_by_label(answer, exact=True).check()
 
 
 def sign_in(page: Page, person: User) -> None:
-    """Sign in as a person does; a person of one trial arrives there."""
+    """Sign in on the sign-in page. A user of one trial is redirected to it."""
     page.goto("/accounts/login/")
     page.get_by_label("User name").fill(person.username)
     page.get_by_label("Password").fill(build.PASSWORD)
@@ -52,12 +52,12 @@ def sign_in(page: Page, person: User) -> None:
 
 
 def press(page: Page, name: str) -> None:
-    """Press the button of this page with a name."""
+    """Click the button of this page whose name starts with `name`."""
     page.get_by_role("main").get_by_role("button", name=re.compile(f"^{re.escape(name)}")).click()
 
 
 def follow(page: Page, name: str, *, among: str = "Patient") -> None:
-    """Follow a link of the casebook's navigation among the steps of the patient, the visits or the logs."""
+    """Follow a link in the casebook's navigation: patient steps, visits or logs."""
     places = page.get_by_role("navigation", name=re.compile("^Casebook of")).get_by_role("list", name=among)
     places.get_by_role("link", name=re.compile(rf"(^|\s){re.escape(name)}(\s|$)")).first.click()
 
@@ -73,7 +73,7 @@ def tab_to(page: Page, target: Locator) -> None:
 
 
 def fill_in(page: Page, form: Form, values: Mapping[str, Any]) -> None:
-    """Type stored values into the page of a protocol form, in the order in which it asks."""
+    """Type stored values into the page of a protocol form, in the order of its items."""
     for item in form.items:
         if item.name in values and not item.is_calculated:
             _answer(page, item, values[item.name])
@@ -94,7 +94,7 @@ def _answer(page: Page, item: Item, value: Any) -> None:
 
 
 def _pick(page: Page, label: str, answer: str) -> None:
-    """Choose in boxes or, for a long list, in a select."""
+    """Choose a radio button or, for a long list, an option."""
     listed = page.get_by_role("combobox", name=named(label))
     if listed.count():
         listed.select_option(label=answer)
@@ -109,7 +109,7 @@ def _partial_date(asked: Locator, parts: Mapping[str, str]) -> None:
 
 
 class Seen(NamedTuple):
-    """One page that somebody saw: its address, what was sent, what could be read."""
+    """A page that somebody saw: its URL, the HTML sent, and the text."""
 
     address: str
     sent: str
@@ -117,7 +117,7 @@ class Seen(NamedTuple):
 
 
 class Walk:
-    """Several people, each in a browser of their own, and what the browser and axe say of every page seen."""
+    """Several people, each with a browser, and the errors that browsers and axe found on their pages."""
 
     def __init__(self, browser: Browser, base_url: str) -> None:
         self.browser, self.base_url = browser, base_url
@@ -126,13 +126,13 @@ class Walk:
         self._looked: set[str] = set()
 
     def arrive(self, person: User) -> Page:
-        """Return the page of somebody who has just signed in through the page of sign-in."""
+        """Return the page of somebody who has just signed in."""
         page = self.open()
         sign_in(page, person)
         return page
 
     def open(self) -> Page:
-        """Return an empty page in a browser of its own."""
+        """Return an empty page in a new browser context."""
         context = self.browser.new_context(base_url=self.base_url, viewport={"width": 1440, "height": 900})
         page = context.new_page()
         page.set_default_timeout(15_000)
@@ -141,7 +141,7 @@ class Walk:
         return page
 
     def look(self, page: Page, *, by: str = "") -> None:
-        """Run axe on a page, once for each kind of address; keep what was sent to `by` and what `by` read."""
+        """Run axe on the page, once per kind of URL, and keep what was sent to and read by `by`."""
         expect(page.get_by_role("main")).to_be_visible()
         if by:
             read = page.locator("body").inner_text()

@@ -19,7 +19,7 @@ def trial(db):
 
 @pytest.fixture
 def patient(trial, doctor) -> Patient:
-    """A patient whose screening visit was held under version 1.0."""
+    """Return a patient whose screening visit was held under version 1.0."""
     found = walk.enrolled(trial, by=doctor)
     walk.held(found, "SCR", by=doctor)
     walk.vitals(found, "SCR", by=doctor)
@@ -30,7 +30,7 @@ def patient(trial, doctor) -> Patient:
 def test_the_amendment_is_read_applied_and_worked_with(
     page, enter, trial, doctor, patient, complaints, looked_at
 ):
-    """DAT-09: what changes is told before the step; WCAG 2.2 on every page of it, at both widths and themes."""
+    """DAT-09: the changes are shown before the step; WCAG 2.2 on each of its pages, wide and narrow, light and dark."""
     enter(build.user("data_manager", trial=trial))
     page.goto(f"/trials/{trial.slug}/")
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Protocol").click()
@@ -70,7 +70,7 @@ def test_the_amendment_is_read_applied_and_worked_with(
 
 
 def now_words() -> str:
-    """Return a minute ago on the clock of the site, as people type it."""
+    """Return the time at the site one minute ago, as people type it."""
     from datetime import timedelta
     from zoneinfo import ZoneInfo
 

@@ -1,4 +1,4 @@
-"""A casebook is asked for in the browser, watched while it is made, taken, and deleted after its time."""
+"""A casebook is requested in the browser, followed while it is made, downloaded, and deleted after its time."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def test_a_casebook_is_asked_for_watched_taken_and_deleted_after_its_time(
     page: Page, patient, enter, complaints, looked_at
 ):
-    """P11-02: three clicks to the PDF; the page tells how far it is without being asked."""
+    """P11-02: three clicks to the PDF; the page updates the progress by itself."""
     enter(build.user("monitor", trial=patient.trial))
     page.goto(f"/trials/{patient.trial.slug}/documents/")
     looked_at("documents")
@@ -44,7 +44,7 @@ def test_a_casebook_is_asked_for_watched_taken_and_deleted_after_its_time(
     page.reload()
     expect(page.get_by_text("The file is deleted. Ask for it again.")).to_be_visible()
     page.get_by_role("link", name="All documents").click()
-    expect(page.get_by_role("row", name=made.title)).to_contain_text("Deleted after its time")
+    expect(page.get_by_role("row", name=str(made.title))).to_contain_text("Deleted after its time")
     looked_at("documents-asked")
     assert complaints == []
 

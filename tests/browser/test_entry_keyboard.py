@@ -1,4 +1,4 @@
-"""A form is filled in without the mouse, while the server answers, and without scripts at all."""
+"""A form is filled in by keyboard alone, while the server answers, and without scripts."""
 
 import re
 import time
@@ -35,7 +35,7 @@ SIGNS = {
 
 
 def test_typing_begins_at_once(page: Page, patient, nurse, enter):
-    """WCAG 2.4.1: a form that is opened waits in its first field; from anywhere else a link leads into it."""
+    """WCAG 2.4.1: opening a form focuses its first field; a skip link leads there from anywhere else."""
     enter(nurse)
     page.goto(address(patient))
     expect(field(page, "Date and time")).to_be_focused()
@@ -46,12 +46,12 @@ def test_typing_begins_at_once(page: Page, patient, nurse, enter):
 
 
 KEYS = ("v 9:05", "36,7", "72", "18", "96", " ", "4", "5", "6", "124", "76")
-# A practised typist of numbers: the median of clinical keystroke-level models is 0.28 s a key.
+# Seconds per key of a practised typist of numbers: the median of clinical keystroke-level models.
 SECONDS_A_KEY = 0.28
 
 
 def test_vital_signs_take_less_than_half_a_minute_and_no_mouse(page: Page, patient, nurse, enter):
-    """Issue 3: from the form before, one Tab from answer to answer, to the form after."""
+    """Issue 3: one Tab from answer to answer, from the previous form to the next."""
     enter(nurse)
     page.goto(f"{address(patient)}#entry")
     expect(field(page, "Date and time")).to_be_focused()
@@ -72,7 +72,7 @@ def test_vital_signs_take_less_than_half_a_minute_and_no_mouse(page: Page, patie
 
 
 def test_vital_signs_are_completed_with_the_keyboard_alone(page: Page, patient, nurse, enter):
-    """DAT-03: Tab, a decimal comma, the day of the visit, Ctrl S, Ctrl Enter."""
+    """DAT-03: Tab, a decimal comma, the day of the visit, Ctrl+S, Ctrl+Enter."""
     enter(nurse)
     page.goto(address(patient))
     for label, text in SIGNS.items():
@@ -95,7 +95,7 @@ def test_vital_signs_are_completed_with_the_keyboard_alone(page: Page, patient, 
 
 
 def test_boxes_are_chosen_with_the_arrow_keys(page: Page, patient, nurse, enter):
-    """WCAG 2.1.1: a question with boxes is one stop, the arrows move within it."""
+    """WCAG 2.1.1: a group of radio buttons is one Tab stop; the arrow keys move within it."""
     enter(nurse)
     page.goto(address(patient, "demography"))
     tab_to(page, field(page, "Age at consent"))
@@ -114,7 +114,7 @@ def test_boxes_are_chosen_with_the_arrow_keys(page: Page, patient, nurse, enter)
 
 @pytest.mark.parametrize(("key", "before"), [("t", 0), ("y", 1)])
 def test_one_letter_is_a_day(page: Page, patient, nurse, enter, key, before):
-    """DAT-03: t is today, y yesterday; the field shows the day that was understood."""
+    """DAT-03: t is today, y is yesterday; the field shows the date that was read."""
     enter(nurse)
     page.goto(address(patient, "eligibility"))
     scan = field(page, "Chest scan")
@@ -126,7 +126,7 @@ def test_one_letter_is_a_day(page: Page, patient, nurse, enter, key, before):
 
 
 def test_a_group_is_marked_not_done_and_back_without_the_mouse(page: Page, patient, nurse, enter):
-    """DAT-02: one key on its button; the focus stays, what was typed stays, and it can be taken back."""
+    """DAT-02: one key on its button; focus and typed values stay, and it can be undone."""
     enter(nurse)
     page.goto(address(patient))
     heart = field(page, "Heart rate")
@@ -147,7 +147,7 @@ def test_a_group_is_marked_not_done_and_back_without_the_mouse(page: Page, patie
 
 
 def test_a_unit_is_switched_beside_the_number_and_the_conversion_is_shown(page: Page, patient, nurse, enter):
-    """DAT-10: F4 leads to the unit; the number that was typed stays; nothing is rounded."""
+    """DAT-10: F4 focuses the unit; the typed number stays; nothing is rounded."""
     enter(nurse)
     page.goto(address(patient, "biochemistry"))
     protein = field(page, "C-reactive protein")
@@ -166,7 +166,7 @@ def test_a_unit_is_switched_beside_the_number_and_the_conversion_is_shown(page: 
 
 
 def test_a_code_is_given_in_any_field_by_one_key(page: Page, patient, nurse, enter):
-    """DAT-02: where letters are an answer, F8 asks why there is none; Tab goes on to the next question."""
+    """DAT-02: in fields where letters are answers, F8 asks for the missing code; Tab goes on to the next question."""
     enter(nurse)
     page.goto(address(patient))
     group(page, "ACVPU").get_by_label("Alert").focus()
@@ -180,7 +180,7 @@ def test_a_code_is_given_in_any_field_by_one_key(page: Page, patient, nurse, ent
 
 
 def test_a_table_is_filled_without_the_mouse_while_the_server_answers(page: Page, nurse, enter):
-    """DAT-03: Enter from cell to cell and to a new row; the answer of the server moves neither focus nor caret."""
+    """DAT-03: Enter moves from cell to cell and to a new row; the server's answer moves neither focus nor caret."""
     included = build.enrolled(trial=build.trial())
     enter(nurse)
     where = f"/trials/{included.trial.slug}/patients/{included.code}/visits/INF1/infusion_monitoring/"
@@ -218,7 +218,7 @@ def test_a_table_is_filled_without_the_mouse_while_the_server_answers(page: Page
 
 
 def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, nurse, enter):
-    """DAT-03: a row opens in the list, Ctrl Enter saves it and opens the next, the hands stay on the keys."""
+    """DAT-03: a row opens in the list; Ctrl+Enter saves it and opens the next, without the mouse."""
     enter(nurse)
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/proning/"
     page.goto(log)
@@ -238,7 +238,7 @@ def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, nurs
 
 
 def test_any_form_of_a_patient_is_two_clicks_away(page: Page, patient, nurse, enter):
-    """Issue 3: a visit, then its form; a form of the same visit and a log are one."""
+    """Issue 3: the visit, then its form; a form of the same visit or a log is one click."""
     enter(nurse)
     page.goto(address(patient))
     most = 0
@@ -283,7 +283,7 @@ def test_everything_works_without_scripts(browser, base_url, patient, nurse):
 
 
 def test_without_scripts_a_missing_answer_is_named_and_led_to(browser, base_url, patient, nurse):
-    """DAT-02: complete only with an answer, or why there is none, to every question."""
+    """DAT-02: a form is complete only with an answer, or a missing code, for every question."""
     context = browser.new_context(base_url=base_url, java_script_enabled=False)
     page = context.new_page()
     sign_in(page, nurse)

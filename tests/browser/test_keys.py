@@ -1,4 +1,4 @@
-"""What keys do on a form: among boxes, from field to field, after saving, where something is wrong, beside a field."""
+"""Keys on a form: within a group, from field to field, after saving, at an error, and in the panel beside the form."""
 
 import re
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(t
 
 @pytest.fixture
 def desk(page, patient, nurse, enter):
-    """Return a function that opens a form of screening as the coordinator does."""
+    """Return a function that opens a screening form as the coordinator."""
     enter(nurse)
 
     def opened(form: str) -> Page:
@@ -31,7 +31,7 @@ def press(page: Page, *keys: str) -> None:
 
 
 def test_boxes_are_answered_by_their_first_letter_and_cleared_by_delete(desk):
-    """WCAG 2.1.1: the arrows go round the answers and never clear one; the focus stays in the question."""
+    """WCAG 2.1.1: the arrow keys cycle through the answers and never clear one; the focus stays in the question."""
     page = desk("vitals")
     boxes = group(page, "ACVPU")
     boxes.get_by_label("Alert").focus()
@@ -52,7 +52,7 @@ def test_boxes_are_answered_by_their_first_letter_and_cleared_by_delete(desk):
 
 
 def test_a_question_with_several_answers_is_one_stop(desk):
-    """WCAG 2.1.1: the arrows and first letters move, Space ticks, Tab goes on."""
+    """WCAG 2.1.1: arrow keys and first letters move, Space checks, Tab goes on."""
     page = desk("covid_diagnosis")
     boxes = group(page, "Symptoms since the onset")
     boxes.get_by_role("checkbox").first.focus()
@@ -66,7 +66,7 @@ def test_a_question_with_several_answers_is_one_stop(desk):
 
 
 def test_enter_goes_on_and_never_sends_half_a_form(desk):
-    """UX-07: as Tab, past the last field to the button that completes the form."""
+    """UX-07: Enter acts like Tab, up to the button that completes the form."""
     page = desk("vitals")
     page.keyboard.type("v 9:05")
     press(page, "Enter")
@@ -80,7 +80,7 @@ def test_enter_goes_on_and_never_sends_half_a_form(desk):
 
 
 def test_enter_leads_to_what_is_wrong_and_what_is_typed_replaces_it(desk):
-    """WCAG 3.3.1: from the summary to the first field, as Tab would arrive there."""
+    """WCAG 3.3.1: from the error summary to the first field, with its text selected as by Tab."""
     page = desk("vitals")
     field(page, "Temperature").focus()
     page.keyboard.type("warm")
@@ -95,7 +95,7 @@ def test_enter_leads_to_what_is_wrong_and_what_is_typed_replaces_it(desk):
 
 
 def test_a_saved_draft_comes_back_where_one_was(desk):
-    """UX-07: Ctrl S in the middle of a form loses neither the place nor the caret."""
+    """UX-07: Ctrl+S in the middle of a form keeps focus and caret."""
     page = desk("vitals")
     field(page, "Heart rate").focus()
     page.keyboard.type("7")
@@ -108,7 +108,7 @@ def test_a_saved_draft_comes_back_where_one_was(desk):
 
 
 def test_an_offered_value_never_replaces_an_answer_by_a_slip(desk, patient):
-    """DAT-01: what is known elsewhere is offered while nothing is answered; Enter passes it by."""
+    """DAT-01: a known value is offered only while the field is empty; Enter does not accept it."""
     build.record(patient, "demography", {"age": "54", "sex": "M", "height": "178", "weight": "82.4"})
     page = desk("vitals")
     weight = field(page, "Weight")
@@ -123,7 +123,7 @@ def test_an_offered_value_never_replaces_an_answer_by_a_slip(desk, patient):
 
 
 def test_one_key_leads_into_the_panel_beside_the_form_and_back(desk):
-    """UX-07: the history and the queries of a field are read without leaving it for good."""
+    """UX-07: history and queries of a field are read without leaving the form."""
     page = desk("vitals")
     field(page, "Heart rate").focus()
     press(page, "F2")
@@ -135,7 +135,7 @@ def test_one_key_leads_into_the_panel_beside_the_form_and_back(desk):
 
 
 def test_the_focus_goes_on_from_a_question_that_an_answer_takes_back(desk):
-    """WCAG 2.4.3: Tab was quicker than the answer of the server, which hides where it came to."""
+    """WCAG 2.4.3: Tab was faster than the server's answer, which hides the field that now has the focus."""
     page = desk("medical_history")
     allergy = group(page, "Known allergy")
     with page.expect_response("**/check/"):
@@ -148,7 +148,7 @@ def test_the_focus_goes_on_from_a_question_that_an_answer_takes_back(desk):
 
 
 def test_a_date_in_three_parts_is_typed_whole(desk):
-    """DAT-05: the first part takes it, the page shows how it was understood."""
+    """DAT-05: the first part accepts a whole date, and the page shows how it was read."""
     page = desk("medical_history")
     onset = group(page, "First symptom")
     onset.get_by_label("Day", exact=True).focus()
@@ -161,7 +161,7 @@ def test_a_date_in_three_parts_is_typed_whole(desk):
 
 
 def test_after_the_last_form_the_page_of_the_visit_leads_on(desk, patient):
-    """UX-02: Enter goes to what is next, without a search for it."""
+    """UX-02: Enter opens the next form."""
     page = desk("vitals")
     page.goto(page.url.removesuffix("vitals/") + "#next")
     expect(page.get_by_role("link", name="Demography")).to_be_focused()

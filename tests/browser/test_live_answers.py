@@ -1,4 +1,4 @@
-"""The server answers while one types: at once, one thing at a time, and never over what was typed since."""
+"""Live checks while typing: one request at a time, and never replacing what was typed since."""
 
 import re
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(t
 
 
 def test_the_server_answers_while_one_goes_on_typing(page: Page, patient, nurse, enter):
-    """UX-07: the calculated value appears, and neither the focus nor the caret moves."""
+    """UX-07: the calculated value appears while focus and caret stay."""
     enter(nurse)
     page.goto(address(patient))
     field(page, "Systolic").focus()
@@ -33,7 +33,7 @@ def test_the_server_answers_while_one_goes_on_typing(page: Page, patient, nurse,
 
 
 def test_what_is_impossible_is_said_beside_the_field_at_once(page: Page, patient, nurse, enter):
-    """DAT-06: the sentence is tied to the input, so that it is also heard."""
+    """DAT-06: the message is linked to the input, so that screen readers announce it."""
     enter(nurse)
     page.goto(address(patient))
     temperature = field(page, "Temperature")
@@ -50,7 +50,7 @@ def test_what_is_impossible_is_said_beside_the_field_at_once(page: Page, patient
 def test_an_answer_of_the_server_never_replaces_what_was_typed_after_the_question(
     page: Page, patient, nurse, enter
 ):
-    """REL-13: on a slow line the answer to the first value arrives when the second is already there."""
+    """REL-13: on a slow line, the answer to the first value arrives after the second was typed."""
     enter(nurse)
     page.goto(address(patient))
     held = []
@@ -72,7 +72,7 @@ def test_an_answer_of_the_server_never_replaces_what_was_typed_after_the_questio
 def test_a_slow_server_is_asked_one_thing_at_a_time_and_the_console_is_silent(
     page: Page, patient, nurse, enter, complaints
 ):
-    """UX-07: who types faster than the server answers gets the newest answer; nothing is broken off."""
+    """UX-07: a user who types faster than the server gets the latest answer; no request is aborted."""
     enter(nurse)
     page.goto(address(patient))
     held = []
@@ -97,7 +97,7 @@ def test_a_slow_server_is_asked_one_thing_at_a_time_and_the_console_is_silent(
 
 
 def test_a_quick_tab_does_not_run_past_what_an_answer_asks_for(page: Page, patient, nurse, enter):
-    """UX-07: the answer that shows more questions is on its way while Tab is already pressed."""
+    """UX-07: Tab is pressed before the answer arrives that shows more questions."""
     enter(nurse)
     page.goto(f"{address(patient, 'ventilator')}#entry")
     page.keyboard.press("Space")

@@ -1,4 +1,4 @@
-"""Forms are frozen and locked in the browser, unlocked by two people; the checklist leads to what stands in the way."""
+"""Forms are frozen and locked in the browser and unlocked by two people; the checklist links to the open points."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,7 +18,7 @@ def form_of(record: Record) -> str:
 def test_a_form_is_frozen_locked_and_unlocked_by_two_people(
     page: Page, trial, record, enter, complaints, looked_at
 ):
-    """P11-06, ACC-08: whoever asks to unlock does not grant it."""
+    """P11-06, ACC-08: the person who requests an unlock cannot grant it."""
     first, second = (build.user("data_manager", trial=trial) for _ in range(2))
     nurse = build.user("coordinator", trial=trial)
     enter(first)
@@ -69,7 +69,7 @@ def test_a_form_is_frozen_locked_and_unlocked_by_two_people(
 def test_the_checklist_leads_to_what_stands_in_the_way_and_the_trial_is_locked(
     page: Page, trial, record, enter, complaints, looked_at
 ):
-    """SIG-03: every point that blocks is settled, or its reason is kept with the lock."""
+    """SIG-03: every blocking point is resolved, or its reason is kept with the lock."""
     manager = build.user("data_manager", trial=trial)
     enter(manager)
     page.goto(f"/trials/{trial.slug}/locks/")

@@ -1,4 +1,4 @@
-"""A monitor verifies forms in bulk; a later change undoes the mark of that item alone, and the page says why."""
+"""A monitor verifies forms in bulk. A later change undoes the mark of that item only, and the page says why."""
 
 import re
 
@@ -17,7 +17,7 @@ def pages_of(record: Record) -> str:
 
 
 def change_weight(page: Page, record: Record) -> None:
-    """Correct the weight as a coordinator does."""
+    """Correct the weight as a coordinator."""
     page.goto(f"{pages_of(record)}visits/SCR/demography/")
     field(page, "Weight at screening").fill("80")
     page.keyboard.press("Tab")
@@ -31,7 +31,7 @@ def change_weight(page: Page, record: Record) -> None:
 def test_a_visit_is_verified_at_once_and_a_change_undoes_one_item(
     page: Page, trial, record, enter, complaints, looked_at
 ):
-    """DESIGN §4: the mark of the item that changed is undone, those beside it stand."""
+    """DESIGN §4: only the mark of the changed item is undone."""
     monitor, nurse = build.user("monitor", trial=trial), build.user("coordinator", trial=trial)
     enter(monitor)
     page.goto(f"/trials/{trial.slug}/verification/")
@@ -64,7 +64,7 @@ def test_a_visit_is_verified_at_once_and_a_change_undoes_one_item(
 
 
 def test_a_form_is_signed_beside_what_changed_since(page: Page, trial, record, enter, complaints, looked_at):
-    """SIG-04: the signature stays in view; a visit is folded until something in it was changed or asked."""
+    """SIG-04: the signature form stays in view; visits without changes or queries are folded."""
     doctor, nurse = build.user("investigator", trial=trial), build.user("coordinator", trial=trial)
     enter(doctor)
     page.goto(f"{pages_of(record)}sign/")

@@ -1,4 +1,4 @@
-"""What somebody typed survives: the end of the session, a second click, another tab, a closed tab, a dead line."""
+"""Typed values survive the end of the session, a double click, another tab, a closed tab and a lost connection."""
 
 import re
 
@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def desk(page, patient, nurse, enter) -> Page:
-    """The page of the coordinator, who has the vital signs of screening open."""
+    """Return the coordinator's page with the vital signs of screening open."""
     enter(nurse)
     page.goto(address(patient))
     return page
@@ -34,7 +34,7 @@ def save_draft(page: Page) -> None:
 
 
 def test_a_form_typed_after_the_session_ended_is_there_after_signing_in_again(desk, patient, nurse):
-    """ACC-05: zero lost data; the person comes back to the same form."""
+    """ACC-05: no data are lost; the user returns to the same form."""
     field(desk, "Heart rate").fill("72")
     with desk.expect_response("**/check/"):
         field(desk, "Temperature").fill("36,7")
@@ -56,7 +56,7 @@ def end_sessions() -> None:
 
 
 def test_the_password_is_asked_on_the_page_and_the_form_goes_on(desk, patient):
-    """ACC-05: the session ends in the middle of a form: nothing moves, not even the caret, and saving works."""
+    """ACC-05: the session ends in the middle of a form; the caret stays and saving works."""
     field(desk, "Heart rate").fill("72")
     with desk.expect_response("**/check/"):
         field(desk, "Temperature").focus()
@@ -80,7 +80,7 @@ def test_the_password_is_asked_on_the_page_and_the_form_goes_on(desk, patient):
 
 
 def test_another_person_who_signed_in_meanwhile_does_not_save_under_the_first_name(desk, patient, base_url):
-    """AUD-01: a page belongs to the person it was given to."""
+    """AUD-01: a page can only be sent by the user it was rendered for."""
     field(desk, "Heart rate").fill("72")
     other = build.user("investigator", trial=patient.trial)
     key = build.client(other).session.session_key
@@ -94,7 +94,7 @@ def test_another_person_who_signed_in_meanwhile_does_not_save_under_the_first_na
 
 
 def test_a_double_click_saves_a_form_once(desk):
-    """REL-12: the second click of an impatient hand changes nothing."""
+    """REL-12: the second click changes nothing."""
     field(desk, "Heart rate").fill("72")
     desk.get_by_role("button", name="Save draft").dblclick()
     expect(desk.get_by_text(re.compile("^Saved|Draft"))).not_to_have_count(0)
@@ -106,7 +106,7 @@ def test_a_double_click_saves_a_form_once(desk):
 
 
 def test_a_double_click_reports_an_event_once(desk, patient):
-    """SAF-01: never two events of one."""
+    """SAF-01: one event is never stored twice."""
     desk.goto(f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/new/")
     field(desk, "Event").fill("Headache")
     choose(desk, "Is it still going on?", "Yes")
@@ -122,7 +122,7 @@ def test_a_double_click_reports_an_event_once(desk, patient):
 
 
 def test_the_back_button_shows_what_was_saved(desk):
-    """REL-13: going back after saving loses nothing, and saving again does not overwrite unseen."""
+    """REL-13: going back after saving shows the saved values, and saving again overwrites nothing unseen."""
     field(desk, "Heart rate").fill("72")
     desk.get_by_role("button", name="Save draft").click()
     expect(desk.get_by_text("Not saved yet")).to_have_count(0)
@@ -139,7 +139,7 @@ def test_the_back_button_shows_what_was_saved(desk):
 
 
 def test_two_tabs_on_one_form_are_shown_both_values(desk, patient):
-    """DAT-11: the second to save sees what the first stored beside what was typed, then decides."""
+    """DAT-11: the second tab shows the stored value beside the typed one before it can save."""
     other = desk.context.new_page()
     other.goto(address(patient))
     field(other, "Heart rate").fill("80")
@@ -158,7 +158,7 @@ def test_two_tabs_on_one_form_are_shown_both_values(desk, patient):
 
 
 def test_two_people_on_one_form_lose_nothing_and_choose_by_keyboard(desk, patient, browser, base_url):
-    """DAT-11: the colleague's temperature, one's own heart rate; the choice needs no mouse."""
+    """DAT-11: the colleague's temperature and the own heart rate are kept; choosing needs no mouse."""
     colleague = build.client(build.user("investigator", trial=patient.trial)).session.session_key
     context = browser.new_context(base_url=base_url)
     context.add_cookies([{"name": "sessionid", "value": colleague, "url": base_url}])
@@ -191,7 +191,7 @@ def test_two_people_on_one_form_lose_nothing_and_choose_by_keyboard(desk, patien
 
 
 def test_what_was_kept_while_typing_is_there_after_the_tab_was_closed(desk, patient):
-    """REL-13: five seconds after the last key the server has it."""
+    """REL-13: the server has the draft five seconds after the last key."""
     field(desk, "Heart rate").fill("72")
     expect(desk.get_by_text(re.compile("^Kept"))).to_be_visible(timeout=15_000)
     context = desk.context
@@ -206,7 +206,7 @@ def test_what_was_kept_while_typing_is_there_after_the_tab_was_closed(desk, pati
 
 
 def test_a_dead_line_keeps_the_form_on_the_screen(desk):
-    """REL-13: the hospital's network drops while saving; the same press saves when it is back."""
+    """REL-13: the network fails while saving; the same button saves once it is back."""
     field(desk, "Heart rate").fill("72")
     desk.context.set_offline(True)
     press(desk, "Save draft")

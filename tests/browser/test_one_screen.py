@@ -1,4 +1,4 @@
-"""A form of many short items fits a screen, and Tab goes through it in the order in which it is read."""
+"""A form of many short items fits on one screen, and Tab follows the reading order."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -7,12 +7,12 @@ from tests.browser.pages import field
 from tests.support.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
-# Where each item that is asked stands: distance from the top and the left, and height.
+# Top, left and height of each visible item.
 PLACES = """() => [...document.querySelectorAll("#entry [data-item]")].filter((item) => item.checkVisibility())
     .map((item) => item.getBoundingClientRect())
     .map((box) => [Math.round(box.top), Math.round(box.left), box.height])"""
 
-# How far the focused control reaches below the upper edge of the bar with the buttons.
+# Distance by which the focused control reaches below the upper edge of the save bar.
 BELOW_THE_BAR = """() => document.activeElement.getBoundingClientRect().bottom
     - document.querySelector(".save-bar").getBoundingClientRect().top"""
 
@@ -27,7 +27,7 @@ def biochemistry(page: Page, patient, nurse, enter) -> Page:
 
 @pytest.mark.parametrize("width", [390, 1100, 1440, 1920])
 def test_items_are_read_row_by_row_in_the_order_of_tab(biochemistry: Page, width):
-    """WCAG 2.4.3: also where two or three stand beside each other."""
+    """WCAG 2.4.3: also where two or three items are side by side."""
     biochemistry.set_viewport_size({"width": width, "height": 900})
     places = biochemistry.evaluate(PLACES)
     assert len(places) > 20
@@ -36,7 +36,7 @@ def test_items_are_read_row_by_row_in_the_order_of_tab(biochemistry: Page, width
 
 
 def test_an_item_is_one_line_of_44_pixels(biochemistry: Page):
-    """Issue 3: one screen per form where the content allows."""
+    """Issue 3: one screen per form if the content allows."""
     assert max(height for _top, _left, height in biochemistry.evaluate(PLACES)) <= 44
     assert biochemistry.locator("#entry").bounding_box()["height"] <= 900
 
@@ -52,7 +52,7 @@ def test_a_field_stays_where_it_is_when_its_history_opens_beside_it(biochemistry
 
 
 def test_what_an_answer_opens_does_not_push_the_next_field_under_the_bar(biochemistry: Page):
-    """WCAG 2.4.11: the field where one types stays in sight when sentences open above it."""
+    """WCAG 2.4.11: the focused field stays in view when messages open above it."""
     biochemistry.set_viewport_size({"width": 390, "height": 600})
     field(biochemistry, "Albumin").focus()
     biochemistry.keyboard.type("70")

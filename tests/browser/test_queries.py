@@ -1,4 +1,4 @@
-"""A coordinator answers what is asked, beside the value, in three clicks from home and without losing a key typed."""
+"""A coordinator answers a query beside the value, three clicks from home, without losing typed values."""
 
 import re
 
@@ -30,7 +30,7 @@ def query(patient, nurse, monitor):
 
 
 class Hand:
-    """Clicks, and counts them."""
+    """A mouse that counts its clicks."""
 
     def __init__(self) -> None:
         self.clicks = 0
@@ -44,7 +44,7 @@ class Hand:
 def test_a_query_is_answered_in_three_clicks_from_home(
     page: Page, nurse, query, enter, complaints, violations
 ):
-    """UX: tile, row, send; the answer is typed where the cursor already stands."""
+    """UX: tile, row, send; the answer field already has the focus."""
     enter(nurse)
     page.goto(f"/trials/{query.patient.trial.slug}/")
     hand = Hand()
@@ -64,7 +64,7 @@ def test_a_query_is_answered_in_three_clicks_from_home(
 
 
 def test_what_is_typed_in_the_form_stays_while_a_query_is_answered_beside_it(page: Page, nurse, query, enter):
-    """UX-07: neither the form nor the place on the page is left; a blank answer is refused beside it."""
+    """UX-07: form and scroll position stay; an empty answer is refused beside its field."""
     enter(nurse)
     record = Record.objects.get()
     page.goto(f"/trials/{query.patient.trial.slug}/patients/{query.patient.code}/visits/SCR/vitals/")
@@ -89,7 +89,7 @@ def test_what_is_typed_in_the_form_stays_while_a_query_is_answered_beside_it(pag
 def test_a_monitor_raises_several_from_a_listing_after_a_preview(
     page: Page, monitor, query, nurse, enter, complaints, violations
 ):
-    """Tick, ask, look, confirm; the item that has a thread already is left out with the reason."""
+    """Select, ask, preview, confirm; an item with an open query is left out, with the reason."""
     other = begun_elsewhere(query.patient.trial, nurse).patient
     enter(monitor)
     page.goto(f"/trials/{other.trial.slug}/forms/?form_code=vitals")

@@ -1,4 +1,4 @@
-"""A nurse fills the score forms with the keyboard: the points follow, what is lacking is said, nothing is a barrier."""
+"""A nurse fills in the score forms by keyboard: points are calculated, missing inputs are named, all is accessible."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The shell in a real Chromium: accessible, usable by keyboard and without scripts, nothing lost."""
+"""The page shell in a real Chromium: accessible, usable by keyboard and without scripts, without data loss."""
 
 import re
 
@@ -28,7 +28,7 @@ def sideways(page: Page):
 def test_pages_of_sign_in_and_people_are_accessible_in_both_themes(
     page: Page, trial, administrator, size, scheme, enter, violations, complaints
 ):
-    """WCAG 2.2 AA as far as axe knows it; no complaint of the content policy."""
+    """WCAG 2.2 AA as far as axe checks it; no violation of the content policy."""
     person = build.user("monitor", trial=trial)
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size(SIZES[size])
@@ -91,7 +91,7 @@ def test_the_menu_of_a_telephone_opens_and_closes_without_scripts(browser, live_
 
 
 def test_the_theme_changes_at_once_and_is_remembered(page: Page, trial, administrator, enter):
-    """Rendered by the server, so no page flashes in the wrong theme."""
+    """The server renders the theme, so no page flashes in the wrong one."""
     enter(administrator)
     page.goto(f"/trials/{trial.slug}/people/")
     page.get_by_text("Theme", exact=True).locator("..").click()
@@ -105,7 +105,7 @@ def test_the_theme_changes_at_once_and_is_remembered(page: Page, trial, administ
 def test_a_warning_comes_two_minutes_before_the_end_and_one_press_stays(
     page: Page, trial, administrator, settings, enter, violations
 ):
-    """ACC-05, WCAG 2.2.1: a person may extend the time."""
+    """ACC-05, WCAG 2.2.1: the user can extend the session."""
     settings.SESSION_IDLE_SECONDS = 123
     enter(administrator)
     page.goto("/accounts/profile/")
@@ -118,7 +118,7 @@ def test_a_warning_comes_two_minutes_before_the_end_and_one_press_stays(
 
 
 def test_when_the_session_has_ended_the_page_is_covered(page: Page, trial, administrator, settings, enter):
-    """PRV-05: nobody reads patients on a screen that was left."""
+    """PRV-05: patient data are not readable on an abandoned screen."""
     settings.SESSION_IDLE_SECONDS = 123
     enter(administrator)
     page.goto("/accounts/profile/")
@@ -131,7 +131,7 @@ def test_when_the_session_has_ended_the_page_is_covered(page: Page, trial, admin
 
 
 def test_nothing_typed_is_lost_when_the_session_ended_meanwhile(page: Page, trial, administrator):
-    """ACC-05: zero lost data after a time-out, in the browser."""
+    """ACC-05: no data are lost after a time-out."""
     sign_in(page, administrator)
     page.goto(f"/trials/{trial.slug}/people/add/")
     page.get_by_label("Full name").fill("Inés Moreno")
@@ -148,7 +148,7 @@ def test_nothing_typed_is_lost_when_the_session_ended_meanwhile(page: Page, tria
 
 
 def test_leaving_with_unsaved_changes_asks_first(page: Page, trial, administrator, enter):
-    """REL-13: the back button does not lose a form."""
+    """REL-13: leaving the page does not lose a form."""
     enter(administrator)
     page.goto(f"/trials/{trial.slug}/people/add/")
     page.get_by_label("Full name").fill("Inés Moreno")
@@ -174,7 +174,7 @@ FIGURE = """
 
 
 def test_the_marks_of_a_figure_are_read_with_the_arrow_keys(page: Page, trial, administrator, enter):
-    """One tab stop per figure; Escape hides the words."""
+    """A figure is one Tab stop; Escape hides the tooltip."""
     enter(administrator)
     page.goto("/accounts/profile/")
     page.evaluate(INSERT, FIGURE)
@@ -202,7 +202,7 @@ def test_a_slash_leads_to_the_search(page: Page, trial, administrator, enter):
 
 
 def test_the_focus_is_never_under_the_bars(page: Page, trial, administrator, enter):
-    """WCAG 2.4.11: tabbing through a form keeps every field in sight."""
+    """WCAG 2.4.11: while tabbing through a form, every focused field is in view."""
     enter(administrator)
     page.set_viewport_size({"width": 1024, "height": 480})
     page.goto(f"/trials/{trial.slug}/people/add/")
@@ -229,7 +229,7 @@ LISTING = """
 
 
 def test_a_batch_is_counted_and_confirmed_before_it_is_sent(page: Page, trial, administrator, enter):
-    """SIG-02: one password for many, but never by a slip."""
+    """SIG-02: one password signs many rows, but only after a confirmation."""
     enter(administrator)
     page.goto("/accounts/profile/")
     page.evaluate(INSERT, LISTING)
@@ -250,7 +250,7 @@ def test_a_batch_is_counted_and_confirmed_before_it_is_sent(page: Page, trial, a
 
 
 def test_ctrl_s_saves(page: Page, trial, administrator, enter):
-    """Entry without the mouse."""
+    """Entry without a mouse."""
     enter(administrator)
     page.goto(f"/trials/{trial.slug}/people/add/")
     page.get_by_label("Full name").fill("Inés Moreno")
@@ -260,7 +260,7 @@ def test_ctrl_s_saves(page: Page, trial, administrator, enter):
 
 
 def test_a_passkey_is_added_and_signs_in_without_the_password(page: Page, trial, administrator, complaints):
-    """ACC-05: the fingerprint reader of the computer, here a virtual one."""
+    """ACC-05: with a virtual authenticator in place of a fingerprint reader."""
     devices = page.context.new_cdp_session(page)
     devices.send("WebAuthn.enable")
     reader = {

@@ -1,51 +1,36 @@
-"""A patient of each shipped trial is typed, from screening to the end of the study, by people without a mouse.
+"""One patient is entered by keyboard, from screening to the end of the study.
 
-Visits in the middle are missed, for the sake of time; with TYPE_EVERY_VISIT in the environment each is entered.
+The patient of the other shipped trial is entered without a browser: tests/config/test_posted_patient.py.
 """
 
-import os
 from datetime import timedelta
-from decimal import ROUND_FLOOR, Decimal
-from random import Random
 from typing import Any
 
 import pytest
 
-from demo.logs import Course, log_rows
-from demo.patients import Populator
-from patients.casebook.casebook import Casebook, forms_of
-from patients.models import Patient, Record, Visit
-from patients.participation.eligibility_data import subject_of
-from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
+from patients.casebook.casebook import forms_of
+from patients.models import Visit
 from tests.browser.pages import Walk, day
 from tests.browser.typist import Typist
 from tests.support import build
+from tests.support.whole_patient import WholePatient
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 
-EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))
-IF_AVAILABLE = 0.2
-"""How often a form is entered that is asked only when there is something to enter."""
-# A practised typist of numbers: the median of clinical keystroke-level models is 0.28 s a key.
+# Seconds per key of a practised typist of numbers: the median of clinical keystroke-level models.
 SECONDS_A_KEY = 0.28
 
 
-class Typing:
-    """The way of one patient; each person has a browser and a keyboard."""
+class Typing(WholePatient):
+    """The course of one patient; each person has a browser and a keyboard."""
 
     def __init__(self, walk: Walk, slug: str, days_ago: int) -> None:
-        self.walk, self.trial = walk, build.trial(slug)
-        self.rules, self.rng = self.trial.rules, Random(slug)
-        roles = ("coordinator", "investigator", "cell_laboratory")
-        self.people = {role: build.user(role, trial=self.trial) for role in roles}
-        self.invented = Populator(self.trial, self.people, build.PASSWORD, seed=1)
-        self.start = self.invented.today - timedelta(days=days_ago)
+        super().__init__(slug, days_ago)
+        self.walk = walk
         self.hands: dict[str, Typist] = {}
-        self.typed: dict[tuple[str, str], dict[str, Any]] = {}
-        self.near: dict[str, dict[str, Any]] = {}
 
     def by(self, role: str) -> Typist:
-        """Return the keyboard of a role; the person signs in when it is needed first."""
+        """Return the keyboard of a role. The person signs in on first use."""
         if role not in self.hands:
             hands = self.hands[role] = Typist(self.walk.open(), self.trial.zone)
             hands.goto("/accounts/login/")
@@ -57,7 +42,7 @@ class Typing:
         return self.hands[role]
 
     def open_casebook(self, role: str) -> Typist:
-        """Open the casebook by the search."""
+        """Open the casebook through the search."""
         hands = self.by(role)
         hands.press("/")
         hands.type(self.patient.code)
@@ -66,13 +51,8 @@ class Typing:
             hands.follow(self.patient.code)
         return hands
 
-    @property
-    def patient(self) -> Patient:
-        """Return the patient as stored now."""
-        return Patient.objects.get(trial=self.trial)
-
     def title(self, infusion: int) -> str:
-        """Return what the visit of an infusion is called."""
+        """Return the title of the visit of an infusion."""
         return next(each for each in self.rules.visits if each.infusion == infusion).title.in_language("en")
 
     def screened(self) -> None:
@@ -90,23 +70,14 @@ class Typing:
         hands.away("Enter")
 
     def screening_entered(self) -> None:
-        """Enter every form of screening, with answers that every criterion allows."""
+        """Enter every screening form, with answers that meet all eligibility criteria."""
         hands, visit = self.by("coordinator"), self.patient.visits.get(code="SCR")
         hands.follow("Screening")
         visit = self.held(visit)
-        fixed = {
-            f"{code}.{name}": value
-            for code in self.rules.visit("SCR").form_codes
-            if code != "eligibility"
-            for name, value in self.invented.at_screening(self.rules.form(code), self.start).items()
-        }
-        how = Simulation(on=self.start, blank_rate=0.1, fixed=fixed)
-        known = subject_of(self.patient, inclusion_on=self.start)
-        answers = simulated_eligible(self.rules, self.rng, known, simulation=how)
-        self.forms(visit, {code: one_line(values) for code, values in answers.items()})
+        self.forms(visit, self.at_screening())
 
     def held(self, visit: Visit) -> Visit:
-        """Record on which day the visit took place; go on to its first form."""
+        """Record the day of the visit and go on to its first form. Return the visit."""
         hands = self.by("coordinator")
         if not hands.here():
             hands.to("Visit held")
@@ -117,30 +88,15 @@ class Typing:
         return Visit.objects.get(pk=visit.pk)
 
     def forms(self, visit: Visit, answers: dict[str, dict[str, Any]] | None = None) -> None:
-        """Enter the forms of a visit one after the other, as each page leads to the next."""
+        """Enter the forms of a visit in the order in which each page leads to the next."""
         hands = self.by("coordinator")
         while (code := hands.page.url.split("/")[-2]) != visit.key:
             values = answers[code] if answers else self.answers(code, visit)
             hands.enter(self.rules.form(code), values, visit.held_on, visit=visit.key)
             self.typed[visit.key, code] = values
 
-    def answers(self, form: str, visit: Visit) -> dict[str, Any]:
-        """Return plausible answers to a form of a visit, near to those of the visit before."""
-        opened = Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=self.patient.code)
-        asked, on = self.rules.form(form), visit.held_on or self.start
-        how = Simulation(
-            on=on,
-            near=self.near.get(form, {}),
-            fixed=self.invented.dated(asked, on, visit.position),
-            missing_rate=0.03,
-            implausible_rate=0.02,
-        )
-        scope = opened.scope(opened.place(form, visit.key), {})
-        self.near[form] = simulated_values(asked, self.rng, self.rules, scope, how)
-        return one_line(self.near[form])
-
     def decided(self) -> None:
-        """The investigator signs the eligibility; the coordinator includes the patient."""
+        """Sign the eligibility as the investigator and include the patient as the coordinator."""
         hands = self.open_casebook("investigator")
         hands.follow("Eligibility")
         hands.write(**{"Judged as if included": day(self.start)})
@@ -157,29 +113,27 @@ class Typing:
         hands.away("Enter")
 
     def followed(self) -> None:
-        """Every visit after screening, as the page of each leads on to the next."""
+        """Hold or miss every visit after screening, in the order in which the pages lead on."""
         hands = self.open_casebook("coordinator")
         hands.follow(self.title(1))
-        plans = [plan for plan in self.rules.visits if plan.kind != "screening"]
-        for plan in plans:
-            visit = self.patient.visits.get(code=plan.code)
-            if plan.infusion or plan in (plans[1], plans[-1]) or EVERY_VISIT:
+        for plan, visit, is_held in self.visits():
+            if is_held:
                 self.visited(self.held(visit), plan.infusion)
             else:
                 hands.to("Visit missed")
                 hands.away("Enter")
                 hands.type("The patient was at home")
                 hands.away("Control+Enter")
-            if plan is not plans[-1]:
+            if plan is not self.rules.visits[-1]:
                 assert hands.stop().text.startswith("Next visit: ")
                 hands.away("Enter")
 
     def visited(self, visit: Visit, infusion: int | None) -> None:
-        """Enter the forms of a visit, some that need not be, and what was infused."""
+        """Enter the forms of a visit, some optional ones, and the infusion."""
         hands = self.by("coordinator")
         self.forms(visit)
         for asked in forms_of(self.patient.protocol, visit):
-            if asked.when == "available" and self.rng.random() < IF_AVAILABLE:
+            if asked.when == "available" and self.is_wanted():
                 hands.to(self.rules.form(asked.form).title.in_language("en"), key="Shift+Tab")
                 hands.away("Enter")
                 self.forms(visit)
@@ -187,7 +141,7 @@ class Typing:
             self.infused(visit, infusion)
 
     def infused(self, visit: Visit, number: int) -> None:
-        """From the page of the visit: what happened at the bedside, then what was in the bag; and back."""
+        """Record the infusion at the bedside and its product, and return to the visit."""
         hands, on = self.by("coordinator"), day(visit.held_on)
         hands.to("The infusion at the bedside", key="Shift+Tab")
         hands.away("Enter")
@@ -204,7 +158,7 @@ class Typing:
         hands.follow("Forms of this visit")
 
     def prepared(self, number: int, on: str) -> None:
-        """The cell laboratory records the product; in an arm without cells there are none."""
+        """Record the product as the cell laboratory; an arm without cells has none."""
         hands = self.open_casebook("cell_laboratory")
         hands.follow(self.title(number))
         hands.follow("The infusion at the bedside")
@@ -222,28 +176,10 @@ class Typing:
             hands.write(**answers)
         hands.away("Control+Enter")
 
-    @property
-    def weight(self) -> str:
-        """Return the weight that was typed last."""
-        return [each["weight"] for each in self.typed.values() if isinstance(each.get("weight"), str)][-1]
-
-    def million_cells(self) -> str:
-        """Return the cells of the target dose for the weight of the day, in millions."""
-        dose = Decimal(self.rules.dosing.cells_per_kg.target) * Decimal(self.weight) / 1_000_000
-        return str(dose.quantize(Decimal(1), ROUND_FLOOR))
-
     def logged(self) -> None:
-        """Begin the logs that have something to tell, each with one row."""
-        support = self.typed["SCR", "respiratory_support"]["support"]
-        course = Course(support, self.start, self.start + timedelta(days=30), None, self.invented.moment)
-        for code, fixed in dict(reversed(list(log_rows(course)))).items():
-            hands = self.open_casebook("coordinator")
-            opened = Casebook.opened(
-                user=self.people["coordinator"], trial=self.trial, code=self.patient.code
-            )
-            form, scope = self.rules.form(code), opened.scope(opened.place(code, None, 1), {})
-            how = Simulation(on=self.start, fixed=fixed)
-            values = one_line(simulated_values(form, self.rng, self.rules, scope, how))
+        """Enter one row in each log that applies to the patient."""
+        for code, values in self.logs():
+            hands, form = self.open_casebook("coordinator"), self.rules.form(code)
             hands.follow(form.title.in_language("en"))
             hands.follow("Add a row")
             hands.enter(form, values, None, visit="log")
@@ -278,13 +214,13 @@ class Typing:
         """End the study as completed."""
         hands = self.open_casebook("coordinator")
         hands.follow("End of study")
-        hands.type(day(self.start + timedelta(days=self.rules.trial.follow_up_days)))
+        hands.type(day(self.last_day))
         hands.press("Tab")
         hands.choose("Completed")
         hands.away("Enter")
 
     def signed(self) -> None:
-        """The investigator signs every complete form with one password."""
+        """Sign every complete form with one password, as the investigator."""
         hands = self.open_casebook("investigator")
         hands.follow("Sign")
         hands.press("Tab", "Enter", "Tab")
@@ -298,53 +234,20 @@ class Typing:
         hands.away("Enter")
 
 
-def one_line(value: Any) -> Any:
-    """Return answers without a line break: an input of one line takes none."""
-    if isinstance(value, dict):
-        return {name: one_line(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [one_line(each) for each in value]
-    return value.replace("\n", " ") if isinstance(value, str) else value
-
-
-@pytest.mark.parametrize(("slug", "days_ago"), [(build.LIEGE, 100), (build.COVID_MSV, 200)])
-def test_a_patient_is_typed_without_a_mouse(walk, slug, days_ago):
-    """WCAG 2.1.1, 2.4.7, 2.4.11: what is typed is stored and complete; the focus is never lost, nor out of sight."""
-    way = Typing(walk, slug, days_ago)
-    way.screened()
-    way.screening_entered()
-    way.decided()
-    way.followed()
-    way.logged()
-    way.reported()
-    way.ended()
-    way.signed()
+@pytest.mark.long
+def test_a_patient_is_typed_without_a_mouse(walk):
+    """WCAG 2.1.1, 2.4.7, 2.4.11: all typed values are stored, all forms complete; the focus is never lost or hidden."""
+    way = Typing(walk, build.LIEGE, days_ago=100)
+    way.went()
     told(way)
-    for (visit, form), values in way.typed.items():
-        asked = {item.name for item in way.rules.form(form).items if not item.is_calculated}
-        where = {"visit": None} if visit == "log" else {"visit__code": visit}
-        record = Record.objects.get(patient=way.patient, form=form, state="complete", **where)
-        assert {name: value for name, value in record.values.items() if name in asked} == values, (
-            visit,
-            form,
-        )
-    assert way.patient.state == "ended"
-    assert not Record.objects.filter(patient=way.patient).exclude(
-        pk__in=[sign.pk for sign in signed_records(way)]
-    )
     assert [each for each in way.by("coordinator").entered if each.tabs_before] == []
     assert [fault for hands in way.hands.values() for fault in hands.faults] == []
-    # htmx says so when a question is asked again before it is answered.
+    # htmx logs this when a check is requested again before the previous answer.
     assert [fault for fault in walk.faults if "htmx:" not in fault] == []
 
 
-def signed_records(way: Typing) -> list[Record]:
-    """Return the forms of the patient that carry a valid signature."""
-    return [record for record in Record.objects.filter(patient=way.patient).with_marks() if record.is_signed]
-
-
 def told(way: Typing) -> None:
-    """Print what it cost."""
+    """Print the number of keys and seconds."""
     entered = way.by("coordinator").entered
     keys, seconds = sum(each.keys for each in entered), sum(each.seconds for each in entered)
     print(f"{way.trial.slug}: {len(entered)} forms, {keys} keys, machine {seconds:.0f} s", end=", ")

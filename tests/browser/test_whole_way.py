@@ -1,4 +1,4 @@
-"""One patient of each shipped trial from screening to the export, as the people of the trial do it."""
+"""One patient of each shipped trial from screening to export, through the pages of each role."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from tests.browser.way import Way, went
 from tests.support import build
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 TREATMENT = re.compile(r"\b(placebo|donor|lot|arm|viab\w+|per kg|cells/kg)\b|×10⁶", re.IGNORECASE)
 PRODUCT = re.compile(r"D-17|L-203|placebo", re.IGNORECASE)
@@ -15,12 +15,12 @@ PLACES = ("", "adverse-events/", "queries/", "infusions/", "trail/", "people/", 
 
 
 def test_a_patient_of_liege_goes_from_screening_to_the_export(walk):
-    """Issue 2: the whole main job, by role and label, accessible and without a complaint of the browser."""
+    """Issue 2: the complete course, located by role and label, accessible and without browser errors."""
     went(Way(walk, build.LIEGE, days_ago=100))
 
 
 def test_a_patient_of_valladolid_goes_the_same_way_and_nobody_blinded_learns_the_arm(walk):
-    """RND-05: what the blinded coordinator reads never tells the treatment."""
+    """RND-05: nothing that the blinded coordinator reads reveals the treatment."""
     way = Way(walk, build.COVID_MSV, days_ago=200)
     went(way)
     for place in PLACES:

@@ -1,7 +1,7 @@
-"""A person who works with the keyboard alone: Tab, a look at where the focus is, the answer, on.
+"""A user who works by keyboard alone: Tab, check the focus, answer, go on.
 
-Nothing here clicks, fills in or sets the focus. Every key is counted, and at every stop it is checked that a
-person would see where the focus is.
+Nothing here clicks, fills in or sets the focus. Every key is counted, and at every stop it is checked that the
+focus is visible.
 """
 
 import re
@@ -11,13 +11,13 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
 from playwright.sync_api import Error, Page
 
 from protocol.document.items import Form, Item
 from protocol.values.labels import code_words, is_missing, typed, unit_words
 from protocol.values.moments import Moment
 from protocol.values.parsing import SHORTCUT_TYPES
-from tests.support import build
 
 LOOK = """() => {
   const node = document.activeElement;
@@ -39,7 +39,7 @@ LOOK = """() => {
     hidden: exempt ? "" : !ring ? "without a ring" : !open ? "covered or out of sight" : "",
   };
 }"""
-# A mark that the next page does not have; that page has begun once it is gone, and the browser has set the focus.
+# Set before leaving: once it is gone, the next page has loaded; it is ready when the browser has set the focus.
 LEAVING = "window.leaving = true"
 ARRIVED = """!window.leaving && document.readyState === "complete" && (document.activeElement !== document.body
   || ![...document.querySelectorAll("[autofocus]")].some((node) => node.checkVisibility()))"""
@@ -53,7 +53,7 @@ PARTS = ("missing", "reason", "unit", "confirm")
 
 
 class Stop(NamedTuple):
-    """Where the focus is; `hidden` says why a person would not see it."""
+    """The focused element; `hidden` is the reason why it would not be visible."""
 
     tag: str
     type: str
@@ -69,7 +69,7 @@ class Stop(NamedTuple):
 
 
 class Entered(NamedTuple):
-    """What one form cost: keys, Tabs before its first field, seconds of the machine."""
+    """Cost of one form: keys, Tabs before its first field, seconds of the machine."""
 
     visit: str
     form: str
@@ -79,7 +79,7 @@ class Entered(NamedTuple):
 
 
 class Keyboard:
-    """One person at one keyboard."""
+    """One user at a keyboard."""
 
     def __init__(self, page: Page) -> None:
         self.page, self.keys, self.last = page, 0, ""
@@ -93,12 +93,12 @@ class Keyboard:
         self.keys += len(keys)
 
     def type(self, text: str) -> None:
-        """Type a text as it is written."""
+        """Type a text."""
         self.page.keyboard.type(text)
         self.keys += len(text)
 
     def here(self) -> Stop | None:
-        """Look where the focus is; note a stop that a person would not see."""
+        """Return the focused element, or None; record a fault if it is not visible."""
         found = self.page.evaluate(LOOK)
         if found is None:
             return None
@@ -109,13 +109,13 @@ class Keyboard:
         return stop
 
     def stop(self) -> Stop:
-        """Look where the focus is; it must not be lost."""
+        """Return the focused element. Fails if there is none."""
         found = self.here()
         assert found is not None, f"{self.page.url}: the focus is lost after {self.last}"
         return found
 
     def to(self, name: str, *, key: str = "Tab", within: int = 90) -> Stop:
-        """Go on to what is called so, in the words of the page or by the name of the input."""
+        """Press `key` until an element with this text or input name has the focus, and return it."""
         wanted = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
         for _ in range(within):
             self.press(key)
@@ -125,25 +125,25 @@ class Keyboard:
         raise AssertionError(f"{self.page.url}: {name} is not reached within {within} strokes of {key}")
 
     def write(self, **answers: str) -> None:
-        """Type answers into inputs of these names, as Tab comes past them."""
+        """Type answers into the inputs with these names, in Tab order."""
         for name, text in answers.items():
             self.to(name)
             self.type(text)
 
     def goto(self, address: str) -> None:
-        """Open an address, as by a bookmark."""
+        """Open a URL and wait for the page."""
         self.page.goto(address)
         self.until(ARRIVED)
 
     def away(self, *keys: str) -> Stop | None:
-        """Press keys that lead to another page; look where the focus is on it."""
+        """Press keys that lead to another page. Return the element focused there."""
         self.page.evaluate(LEAVING)
         self.press(*keys)
         self.until(ARRIVED)
         return self.here()
 
     def until(self, holds: str) -> None:
-        """Wait for a state of the page, or of the one that it gives way to."""
+        """Wait for a condition in the page, or in the page that replaces it."""
         for _ in range(1500):
             try:
                 if self.page.evaluate(holds):
@@ -155,18 +155,18 @@ class Keyboard:
         raise AssertionError(f"{self.page.url}: in vain for {holds}")
 
     def follow(self, name: str) -> Stop | None:
-        """Skip the navigation of the page, go to a link or button and use it."""
+        """Skip the navigation, go to a link or button and press Enter."""
         self.press("Tab", "Enter")
         self.to(name)
         return self.away("Enter")
 
     def settle(self) -> None:
-        """Wait until the server has answered what was typed, as hands do that are slower than it."""
+        """Wait until the server has answered the last input, as a slower typist would."""
         self.page.wait_for_timeout(DELAY)
         self.until(ANSWERED)
 
     def choose(self, answer: str) -> None:
-        """Choose in a list, or among boxes, by the first letters; in a list else with the arrows."""
+        """Choose an answer by its first letters; in a list, with the arrow keys if they are ambiguous."""
         stop, first = self.stop(), answer.split()[0].lower()
         if stop.tag != "select":
             return self.letter(answer)
@@ -176,7 +176,7 @@ class Keyboard:
         return self.press(*["ArrowDown" if steps > 0 else "ArrowUp"] * abs(steps))
 
     def letter(self, answer: str) -> None:
-        """Press the first letter of an answer until it is the one."""
+        """Press the first letter of an answer until that answer is chosen."""
         for _ in range(12):
             self.press(answer[0].lower())
             stop = self.stop()
@@ -186,7 +186,7 @@ class Keyboard:
 
 
 class Typist(Keyboard):
-    """Enters forms of the protocol."""
+    """Enters protocol forms."""
 
     def __init__(self, page: Page, zone: ZoneInfo) -> None:
         super().__init__(page)
@@ -194,7 +194,7 @@ class Typist(Keyboard):
         self.entered: list[Entered] = []
 
     def enter(self, form: Form, values: Mapping[str, Any], day: date | None, *, visit: str) -> None:
-        """Type the answers to a form that is open, say why what is doubted is right, complete it."""
+        """Answer the open form, confirm its unusual values, and complete it."""
         begun, keys = time.perf_counter(), self.keys
         before = self.into_the_form()
         self.through(form, values, day)
@@ -205,7 +205,7 @@ class Typist(Keyboard):
         self.entered.append(Entered(visit, form.code, self.keys - keys, before, seconds))
 
     def into_the_form(self) -> int:
-        """Go to the first field; return how many Tabs that took."""
+        """Go to the first field. Return the number of Tabs."""
         for tabs in range(60):
             stop = self.here()
             if stop and stop.form == "entry":
@@ -214,7 +214,7 @@ class Typist(Keyboard):
         raise AssertionError(f"{self.page.url}: the form is not reached")
 
     def through(self, form: Form, values: Mapping[str, Any], day: date | None) -> None:
-        """Answer what is asked, one stop after the other, until the buttons that save."""
+        """Answer the items, stop by stop, up to the save buttons."""
         shows = " ".join(item.shown_when or "" for item in form.items)
         while (stop := self.stop()).form == "entry" and stop.value not in SAVING:
             name, _dash, part = stop.name.partition("-")
@@ -226,7 +226,7 @@ class Typist(Keyboard):
                 self.settle()
 
     def answer(self, stop: Stop, item: Item, part: str, value: Any, day: date | None) -> str:
-        """Answer one item, at the stop of one of its parts; return the key that goes on."""
+        """Answer one part of an item. Return the key that goes on."""
         if item.type == "rows":
             return self.cell(stop, item, part, value or [], day)
         if value is None or item.type == "file":
@@ -247,21 +247,21 @@ class Typist(Keyboard):
         return "Tab"
 
     def missing(self, item: Item, code: str) -> None:
-        """Say that there is no value: in its place where that is no answer, else by the key for it."""
+        """Enter a missing code: typed into the field, or by F8 where letters are answers."""
         if item.type in SHORTCUT_TYPES - {"partial_date"}:
             self.type(code.lower())
         else:
             self.press("F8", "ArrowDown", *["ArrowDown"] * item.missing.index(code))
 
     def tick(self, item: Item, codes: list[str]) -> None:
-        """Tick several boxes: the arrows move among them."""
+        """Check several boxes, moving with the arrow keys."""
         at = 0
         for position in sorted(item.codes.index(code) for code in codes):
             self.press(*["ArrowDown"] * (position - at), "Space")
             at = position
 
     def partial(self, stop: Stop, part: str, value: str) -> None:
-        """Type a date of which all is known as a whole, another one part by part."""
+        """Type a complete date at once, a partial one part by part."""
         if len(value) == 10 and part == "day":
             self.type(f"{date.fromisoformat(value):%d%b%Y}".lower())
         elif len(value) < 10:
@@ -272,7 +272,7 @@ class Typist(Keyboard):
                 self.type(given)
 
     def cell(self, stop: Stop, item: Item, part: str, rows: list[Mapping[str, Any]], day: date | None) -> str:
-        """Fill in a cell of a table; return the key that goes on, in an empty row out of the table."""
+        """Fill in a cell of a table. Return the key that goes on; in an empty row it leaves the table."""
         number, _dash, name = part.partition("-")
         if not number.isdigit():
             return "Tab"
@@ -288,7 +288,7 @@ class Typist(Keyboard):
         return "Enter"
 
     def text(self, item: Item, value: Any, day: date | None) -> str:
-        """Return what a hurried person types for a stored value."""
+        """Return the shortest text for a stored value."""
         if item.type in ("date", "datetime"):
             return self.moment(Moment.from_iso(value), item, day)
         if item.type in ("integer", "decimal"):
@@ -296,8 +296,8 @@ class Typist(Keyboard):
         return str(value)
 
     def moment(self, moment: Moment, item: Item, day: date | None) -> str:
-        """Return a day by its letter, or short; and the time."""
-        on, today = moment.date, build.self.today
+        """Return a date by its letter or in short form, and the time."""
+        on, today = moment.date, timezone.localdate(timezone=self.zone)
         assert on is not None
         letters = {today: "t", today - timedelta(days=1): "y", day: "v"}
         short = letters.get(on) or f"{on:%d%b%y}".lower().lstrip("0")
@@ -306,7 +306,7 @@ class Typist(Keyboard):
         return f"{short} unk" if moment.hour is None else f"{short} {moment.hour}:{moment.minute:02}"
 
     def confirm(self) -> None:
-        """Say of each unusual value why it is right, going back from the last one."""
+        """Give a reason for each unusual value, from the last one back to the first."""
         doubted = self.page.evaluate(DOUBTED)
         for name in reversed(doubted):
             self.to(name, key="Shift+Tab")

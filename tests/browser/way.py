@@ -1,4 +1,4 @@
-"""The way of one patient through a trial, step by step, as the people of the trial do it."""
+"""The course of one patient through a trial, step by step, through the pages of each role."""
 
 import re
 from datetime import date, timedelta
@@ -21,7 +21,7 @@ TYPED_AT_SCREENING = ("demography", "pregnancy_test", "eligibility")
 
 
 class Way:
-    """The way of one patient, told step by step; each person has a browser of their own."""
+    """The course of one patient; each person has a browser."""
 
     def __init__(self, walk: Walk, slug: str, days_ago: int) -> None:
         self.walk, self.trial = walk, build.trial(slug)
@@ -31,20 +31,20 @@ class Way:
             for role in ("coordinator", "investigator", "cell_laboratory", "administrator", "data_manager")
         }
         self.browsers: dict[str, Page] = {}
-        self.start = build.self.trial.today - timedelta(days=days_ago)
+        self.start = self.trial.today - timedelta(days=days_ago)
 
     def page(self, role: str) -> Page:
-        """Return the browser of a role, signed in when it is needed first."""
+        """Return the browser of a role. The person signs in on first use."""
         if role not in self.browsers:
             self.browsers[role] = self.walk.arrive(self.people[role])
         return self.browsers[role]
 
     def look(self, role: str) -> None:
-        """Look at the page that a role sees now."""
+        """Check the page that a role sees now."""
         self.walk.look(self.page(role), by=role)
 
     def signed(self) -> None:
-        """The investigator signs every complete form of the patient with one password."""
+        """Sign every complete form of the patient with one password, as the investigator."""
         page = self.page("investigator")
         page.goto(self.casebook)
         page.get_by_role("main").get_by_role("link", name=re.compile("^Sign [0-9]+ forms")).click()
@@ -60,16 +60,16 @@ class Way:
 
     @property
     def patient(self) -> Patient:
-        """Return the patient as stored now."""
+        """Return the patient as currently stored."""
         return Patient.objects.get(trial=self.trial)
 
     @property
     def casebook(self) -> str:
-        """Return the address of the casebook."""
+        """Return the URL of the casebook."""
         return f"/trials/{self.trial.slug}/patients/{self.patient.code}/"
 
     def open_casebook(self, role: str) -> Page:
-        """Open the casebook through the list of patients."""
+        """Open the casebook from the list of patients."""
         page = self.page(role)
         page.goto(f"/trials/{self.trial.slug}/")
         page.get_by_role("navigation", name="Main").get_by_role("link", name="Patients").click()
@@ -79,7 +79,7 @@ class Way:
         return page
 
     def simulated(self, form: str, visit: str, on: date, **fixed: str) -> dict:
-        """Return plausible answers to a form at a visit; `fixed` are answers that stand."""
+        """Return plausible answers to a form of a visit. `fixed` answers are kept."""
         opened = Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=self.patient.code)
         scope = opened.scope(opened.place(form, visit), {})
         how = Simulation(on=on, blank_rate=0, fixed=fixed)
@@ -107,7 +107,7 @@ class Way:
         expect(page.get_by_role("main")).to_contain_text("Adverse event")
 
     def screening_entered(self) -> None:
-        """Type the forms that eligibility needs; the others of the visit are filled in beside."""
+        """Type the forms that eligibility needs; the others of the visit are stored directly."""
         visit = next(visit for visit in self.rules.visits if visit.kind == "screening")
         self.held(Visit.objects.get(patient=self.patient, code=visit.code))
         told = evidence.OF[self.trial.slug](self.start)
@@ -132,7 +132,7 @@ class Way:
         expect(page.get_by_text(f"{title} is saved.")).to_be_visible()
 
     def decided(self) -> None:
-        """The investigator signs the eligibility; the coordinator includes the patient."""
+        """Sign the eligibility as the investigator and include the patient as the coordinator."""
         page = self.open_casebook("investigator")
         follow(page, "Eligibility")
         self.look("investigator")
@@ -149,7 +149,7 @@ class Way:
         expect(page.get_by_text("is included; the visits are planned.")).to_be_visible()
 
     def infused(self) -> None:
-        """Record every infusion at the bedside, and what was in the bag."""
+        """Record every infusion and its product."""
         on = self.start
         for number in range(1, self.rules.dosing.infusions + 1):
             self.given(number, on)
@@ -168,7 +168,7 @@ class Way:
         self.look("coordinator")
 
     def measured(self, page: Page, on: date) -> None:
-        """Type what happened at the bedside."""
+        """Type the bedside data of an infusion."""
         page.get_by_label("Weight of the day (kg)").fill(self.demography["weight"].replace(".", ","))
         field(page, "Weight measured at").fill(f"{day(on)} 12:00")
         field(page, "Start").fill(f"{day(on)} 14:00")
@@ -179,7 +179,7 @@ class Way:
         choose(page, "Was it well tolerated?", "Yes")
 
     def prepared(self, number: int, on: date) -> None:
-        """The cell laboratory records the product; in an arm without cells there are none."""
+        """Record the product as the cell laboratory; an arm without cells has none."""
         page = self.open_casebook("cell_laboratory") if number == 1 else self.page("cell_laboratory")
         page.goto(self.casebook)
         follow(page, f"Infusion {number}")
@@ -198,12 +198,12 @@ class Way:
         self.look("cell_laboratory")
 
     def million_cells(self) -> Decimal:
-        """Return the cells of the target dose for the weight of the day, in millions."""
+        """Return the cells of the target dose for the current weight, in millions."""
         per_kg = Decimal(self.rules.dosing.cells_per_kg.target)
         return (per_kg * Decimal(self.demography["weight"]) / 1_000_000).quantize(Decimal(1), ROUND_FLOOR)
 
     def followed(self) -> None:
-        """Vital signs at the first infusion, vital status at the end, a visit nobody planned, the rest missed."""
+        """Enter vital signs at the first infusion, an unscheduled visit and the vital status; miss the other visits."""
         self.enter("INF1", "vitals", self.vitals())
         self.unscheduled()
         last = Visit.objects.get(patient=self.patient, code=self.rules.visits[-1].code)
@@ -213,12 +213,12 @@ class Way:
         self.missed()
 
     def vitals(self) -> dict:
-        """Return vital signs of the day of the first infusion, near the weight of screening."""
+        """Return vital signs for the day of the first infusion, with the weight of screening."""
         values = self.simulated("vitals", "INF1", self.start)
         return values | {"weight": self.demography["weight"]}
 
     def held(self, visit: Visit) -> None:
-        """Record on which day a visit took place."""
+        """Record the day on which a visit took place."""
         page = self.page("coordinator")
         page.goto(f"{self.casebook}visits/{visit.key}/")
         page.get_by_role("link", name=re.compile("Visit held|Correct the day")).click()
@@ -228,7 +228,7 @@ class Way:
         page.wait_for_url(f"**/visits/{visit.key}/#next")
 
     def unscheduled(self) -> None:
-        """Add a visit that was not planned."""
+        """Add an unscheduled visit."""
         page = self.page("coordinator")
         page.goto(self.casebook)
         follow(page, "Unscheduled visit", among="Visits")
@@ -240,7 +240,7 @@ class Way:
         self.look("coordinator")
 
     def missed(self) -> None:
-        """Mark one visit missed on its page, the others by the same verb."""
+        """Mark one visit as missed on its page, and the others directly."""
         page, by = self.page("coordinator"), self.people["coordinator"]
         waiting = list(self.patient.visits.filter(state=Visit.State.PLANNED).order_by("position"))
         page.goto(f"{self.casebook}visits/{waiting[0].key}/")
@@ -254,7 +254,7 @@ class Way:
                 miss_visit(visit=visit, reason="The patient was at home", by=by)
 
     def reported(self) -> None:
-        """Report one event that is not serious and one that is; tell the sponsor of it."""
+        """Report one event that is not serious and one that is, and report that one to the sponsor."""
         page = self.report("Headache", 5, "None of these")
         page = self.report("Pulmonary embolism", 6, "Hospitalisation or its prolongation")
         page.get_by_role("link", name="It was reported").click()
@@ -287,7 +287,7 @@ class Way:
         return page
 
     def reviewed(self) -> None:
-        """The investigator judges the causality of both events and signs them with one password."""
+        """Assess the causality of both events and sign them with one password, as the investigator."""
         page = self.page("investigator")
         for number in (1, 2):
             self.judged(page, number)
@@ -302,7 +302,7 @@ class Way:
         expect(page.get_by_text("2 adverse events signed.")).to_be_visible()
 
     def judged(self, page: Page, number: int) -> None:
-        """Give the causality of one event."""
+        """Assess the causality of one event."""
         page.goto(f"{self.casebook}adverse-events/{number}/")
         self.look("investigator")
         page.get_by_role("link", name="Change", exact=True).click()
@@ -313,7 +313,7 @@ class Way:
         expect(page.get_by_role("heading", name="What was reported")).to_be_visible()
 
     def amended(self) -> None:
-        """Change one value of a complete form, with its reason."""
+        """Change one value of a complete form, with a reason."""
         page = self.page("coordinator")
         page.goto(f"{self.casebook}visits/SCR/demography/")
         field(page, "Height").fill("171")
@@ -336,11 +336,11 @@ class Way:
 
     @property
     def length(self) -> int:
-        """Return the days of follow-up."""
+        """Return the length of follow-up in days."""
         return self.rules.trial.follow_up_days
 
     def exported(self) -> str:
-        """The administrator exports; return the table of the patients."""
+        """Export as the administrator. Return the table of patients."""
         page = self.page("administrator")
         page.get_by_role("navigation", name="Main").get_by_role("link", name="Exports").click()
         self.look("administrator")
@@ -351,7 +351,7 @@ class Way:
             return archive.read("patients.csv").decode()
 
     def traced(self) -> None:
-        """The data manager finds the old and the new value of the amended item."""
+        """Find the old and the new value of the amended item in the trail, as the data manager."""
         page = self.page("data_manager")
         page.get_by_role("navigation", name="Main").get_by_role("link", name="Audit trail").click()
         self.look("data_manager")
@@ -367,12 +367,12 @@ class Way:
 
     @property
     def demography(self) -> dict:
-        """Return the demography as it was typed first."""
+        """Return the demography as first typed."""
         return evidence.OF[self.trial.slug](self.start)["demography"]
 
 
 def went(way: Way) -> None:
-    """Take the patient all the way; then hear what the browser and axe said of every page."""
+    """Take the patient through all steps. Fails if the browser or axe reported an error on any page."""
     way.screened()
     way.screening_entered()
     way.decided()

@@ -1,4 +1,4 @@
-"""Pages travel compressed to browsers that take them so; downloads are sent as they are."""
+"""Pages are compressed for browsers that accept it; downloads are sent unchanged."""
 
 import gzip
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db
 
 TAKES = {"Accept-Encoding": "gzip, br"}
 A_REPEATED_VISIT = 25_000
-"""Bytes of a page whose style and scripts the browser has (budget of the screens)."""
+"""Most bytes of a page whose styles and scripts the browser has cached."""
 
 
 def test_home_with_fifty_patients_is_within_the_weight_of_a_repeated_visit(trial, desk):
@@ -35,7 +35,7 @@ def test_the_length_does_not_tell_what_a_page_holds(desk):
 
 
 def test_a_download_is_sent_as_it_is(trial, desk):
-    """Rows are streamed as the database gives them."""
+    """Rows are streamed as the database returns them."""
     cohort.patients(trial, 1)
     answer = desk.get(f"{HOME}adverse-events/?format=csv", headers=TAKES)
     assert not answer.has_header("Content-Encoding")

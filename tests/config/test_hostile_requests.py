@@ -1,4 +1,4 @@
-"""What no page sends is refused with a sentence, never with a server error, and stored nowhere (REL-06)."""
+"""Requests that no page sends are refused with a message, never with a server error, and nothing is stored (REL-06)."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.kept_forms import owner_value
+from patients.entry.controls import CONTROLS
 from patients.models import Draft, Record
 from tests.support import build
 from tests.support.entry_pages import address, opened, words
@@ -20,7 +21,7 @@ DIGITS = "9" * 5000
 
 @pytest.mark.parametrize("charset", ["unicode_escape", "idna", "undefined", "hex", "utf-16", "latin-1"])
 def test_text_in_another_encoding_is_refused_before_it_is_read(charset, client):
-    """Half of a surrogate pair, which no database stores, cannot be sent in UTF-8; it can in others."""
+    """Half of a surrogate pair, which no database can store, can be sent in other encodings than UTF-8."""
     body = MULTIPART % (b"login", rb"\ud800")
     answer = client.generic(
         "POST",
@@ -59,7 +60,7 @@ def test_a_health_check_is_answered_in_words_whatever_the_method(client):
 
 
 def test_a_number_that_no_column_holds_leads_nowhere(desk, trial, patient):
-    """Neither SQLite nor PostgreSQL is asked for it; the row of a log is not made under it."""
+    """Neither database is queried for it, and no log row is created under it."""
     administrator = build.client(build.user("administrator", trial=trial))
     start = f"/trials/{trial.slug}"
     assert administrator.post(f"{start}/people/{BEYOND}/role/1/end/").status_code == 404
@@ -71,21 +72,25 @@ def test_a_number_that_no_column_holds_leads_nowhere(desk, trial, patient):
 @pytest.mark.parametrize("action", ["not-done-", "done-"])
 @pytest.mark.parametrize("group", [DIGITS, "²", "-1", ""])
 def test_a_group_that_the_form_does_not_have_is_refused(action, group, desk, patient):
-    typed = {**opened(desk, patient), "_action": f"{action}{group}"}
+    typed = {**opened(desk, patient), CONTROLS.action: f"{action}{group}"}
     assert desk.post(address(patient), typed).status_code == 400
     assert desk.post(address(patient, end="check/"), typed).status_code == 400
 
 
 def test_a_row_that_no_page_has_is_refused(desk, patient):
     where = {"form": "medical_history"}
-    typed = {**opened(desk, patient, **where), f"conditions-{DIGITS}-term": "Asthma", "_action": "draft"}
+    typed = {
+        **opened(desk, patient, **where),
+        f"conditions-{DIGITS}-term": "Asthma",
+        CONTROLS.action: "draft",
+    }
     assert desk.post(address(patient, **where), typed).status_code == 400
 
 
 @pytest.mark.parametrize("end", ["", "keep/"])
 def test_a_nul_in_an_answer_loses_nothing_else(end, desk, patient):
-    """AUD-13: what was typed beside it is kept, on PostgreSQL too, which takes no NUL."""
-    typed = {**opened(desk, patient), "hr": "72", "acvpu-reason": "a\0b", "_action": "draft"}
+    """AUD-13: the other typed values are kept, also on PostgreSQL, which cannot store NUL."""
+    typed = {**opened(desk, patient), "hr": "72", "acvpu-reason": "a\0b", CONTROLS.action: "draft"}
     answer = desk.post(address(patient, end=end), typed)
     assert answer.status_code == (200 if end else 422)
     assert not Record.objects.exists()
@@ -94,16 +99,16 @@ def test_a_nul_in_an_answer_loses_nothing_else(end, desk, patient):
 
 
 def test_a_nul_in_a_reason_is_refused_beside_its_field(desk, patient):
-    typed = {**opened(desk, patient), "hr": "190", "hr-confirm": "seen\0twice", "_action": "draft"}
+    typed = {**opened(desk, patient), "hr": "190", "hr-confirm": "seen\0twice", CONTROLS.action: "draft"}
     answer = desk.post(address(patient), typed)
     assert answer.status_code == 422
     assert "cannot be stored" in words(answer)
     assert not Record.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["_key", "_note", "_reason", "_any\0thing"])
+@pytest.mark.parametrize("name", [CONTROLS.key, CONTROLS.note, CONTROLS.reason, "_any\0thing"])
 def test_a_nul_beside_the_answers_is_refused(name, desk, patient):
-    typed = {**opened(desk, patient), "hr": "72", name: "a\0b", "_action": "draft"}
+    typed = {**opened(desk, patient), "hr": "72", name: "a\0b", CONTROLS.action: "draft"}
     for end in ("", "keep/", "check/"):
         assert desk.post(address(patient, end=end), typed).status_code == 400
     assert not Record.objects.exists()
@@ -112,7 +117,7 @@ def test_a_nul_beside_the_answers_is_refused(name, desk, patient):
 
 def test_a_form_kept_under_no_version_is_given_back(nurse, patient):
     """ACC-05: what a session's end kept is opened again whatever version it claims."""
-    typed = {"form_owner": owner_value(nurse), "hr": "72", "_protocol": "²", "_version": "0"}
+    typed = {"form_owner": owner_value(nurse), "hr": "72", CONTROLS.protocol: "²", CONTROLS.version: "0"}
     sent_away = Client().post(address(patient), typed)["Location"]
     kept = parse_qs(urlsplit(sent_away).query)["next"][0]
     answer = build.client(nurse).get(kept)

@@ -1,4 +1,4 @@
-"""Production refuses what would make it unsafe, and says so."""
+"""Production refuses unsafe settings and names them."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The shell: colours, glyphs, templates under the content policy, navigation, the patient's header."""
+"""Layout of every page: colours, status glyphs, content policy, navigation, the patient's header."""
 
 import gzip
 import re
@@ -174,7 +174,7 @@ def test_the_words_of_a_state_are_escaped():
 
 
 class Inline(HTMLParser):
-    """Collects what the content policy would refuse."""
+    """Collect what the content policy would refuse."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Allocation: a concealed list, one place per patient, never given back, read by the unblinded (RND-01 to RND-03)."""
+"""Allocation: a concealed list, one slot per patient, never freed, readable by unblinded roles (RND-01 to RND-03)."""
 
 from collections import Counter
 from datetime import timedelta
@@ -44,7 +44,7 @@ def signed(patient: Patient, conclusion: str = "eligible") -> None:
 
 
 def with_knee(trial, *, grade: str, surgery: str) -> Patient:
-    """Return a patient of the third trial whose evidence is complete and not signed."""
+    """Return a patient of the third trial with complete eligibility data, not signed."""
     by = build.user("investigator", trial=trial)
     patient = build.patient(trial=trial, by=by)
     build.consent(patient, by=by)
@@ -171,7 +171,7 @@ class TestTheList:
         assert generate_list(trial=trial, by=by, seed="2020-07").seed == "2020-07"
 
     def test_two_lists_have_two_seeds(self, trial, knees):
-        """RND-01: a drawn seed is not guessable from another trial's."""
+        """RND-01: a seed cannot be guessed from that of another trial."""
         by = build.user("statistician", trial=trial)
         seeds = {generate_list(trial=each, by=by).seed for each in (trial, knees)}
 
@@ -193,7 +193,7 @@ class TestTheList:
             allocate(patient=patients[room], stratum="", by=by)
 
     def test_the_list_says_who_had_it_made(self, trial):
-        """AUD-10: computed by the system, named for the person whose signature asked for it."""
+        """AUD-10: the trail names the system and the person whose signature caused it."""
         patient = build.eligible(trial=trial)
         row = AllocationSlot.history.filter(patient_id=patient.pk).get()
         by = EligibilityDecision.objects.get(patient=patient).decided_by
@@ -247,7 +247,7 @@ class TestFinality:
         assert AllocationSlot.objects.filter(pk=slot.pk).exists()
 
     def test_a_patient_never_holds_two_places(self, trial):
-        """RND-02: also the database says so."""
+        """RND-02: the database refuses it too."""
         patient = build.eligible(trial=trial)
         free = AllocationSlot.objects.filter(patient=None)[:1]
         with pytest.raises(IntegrityError), transaction.atomic(), acting(system="test"):
@@ -331,7 +331,7 @@ class TestStrata:
 
 
 def test_a_place_nobody_took_tells_its_arm_to_nobody():
-    """RND-01: who knows the next arm could choose the patient for it; unblinded roles too, listed and exported."""
+    """RND-01: a person who knows the next arm could choose the patient for it. Listing and export, every role."""
     trial = build.trial(build.COVID_MSV)
     with acting(system="test"):
         generate_list(trial=trial, by=None, seed="7")

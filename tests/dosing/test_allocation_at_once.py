@@ -1,4 +1,4 @@
-"""Many investigators sign in the same second: one place each, none twice, no gap (RND-02)."""
+"""Concurrent allocation: fifty investigators at once get one slot each, without duplicate or gap (RND-02)."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -23,13 +23,13 @@ def trial():
 
 
 class TestManyAtOnce:
-    """RND-02, REL-04: fifty investigators sign in the same second."""
+    """RND-02, REL-04: fifty concurrent allocations."""
 
     pytestmark = pytest.mark.django_db(transaction=True)
 
     @pytest.fixture(autouse=True)
     def _database_for_threads(self, trial, tmp_path, monkeypatch):
-        """SQLite in memory refuses a second writer at once: threads get the same database as a file."""
+        """Copy the database into a file: SQLite in memory refuses a second writer at once."""
         self.patients = [
             build.patient(trial=trial, by=person, screened_on=date(2021, 3, 1))
             for person in [build.user("investigator", trial=trial)]
@@ -44,7 +44,7 @@ class TestManyAtOnce:
             monkeypatch.setitem(connection.settings_dict, "NAME", str(file))
 
     def long_list(self) -> None:
-        """Make a list with a place for everybody, on a connection of this thread's own."""
+        """Generate a list with a slot for every patient, on a connection of this thread."""
         try:
             with acting(system="test"):
                 generate_list(trial=self.trial, by=None, size=AT_ONCE)
@@ -52,7 +52,7 @@ class TestManyAtOnce:
             connections["default"].close()
 
     def allocated(self, patient: Patient) -> tuple[int, int]:
-        """Return patient and position, asked for on a connection of this thread's own."""
+        """Allocate on a connection of this thread; return the patient's key and the position."""
         try:
             with acting(system="test"):
                 slot = allocate(patient=patient, stratum="", by=None)

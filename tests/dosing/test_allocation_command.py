@@ -1,4 +1,4 @@
-"""The allocation list made from the command line: once, and without a word of what it holds."""
+"""`manage.py allocation_list`: generates the list once, and prints nothing of its content."""
 
 from io import StringIO
 
@@ -32,7 +32,7 @@ def test_the_list_is_made_before_the_first_patient(trial):
 
 
 def test_nothing_of_its_content_is_printed(trial):
-    """BLD-01: whoever runs the command learns neither the seed nor an arm nor a block size."""
+    """BLD-01: the output contains no seed, no arm and no block size."""
     said = run("--trial", trial.slug, "--size", "100")
 
     made = AllocationList.objects.get(trial=trial)

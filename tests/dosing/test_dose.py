@@ -1,4 +1,4 @@
-"""A wrong dose harms a patient: the arithmetic is exact, and out of range never looks like in range."""
+"""The arithmetic of the dose is exact, and a dose outside the range is never shown as within it."""
 
 from decimal import Decimal as D
 

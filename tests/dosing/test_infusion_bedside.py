@@ -1,4 +1,4 @@
-"""The bedside form of an infusion: what is typed, weighed, amended, taken back, or was not given."""
+"""The bedside form of an infusion: entry, weight, amendment, correction of an error, infusion not given."""
 
 import re
 from decimal import Decimal

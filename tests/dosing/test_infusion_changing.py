@@ -1,4 +1,4 @@
-"""What is asked of an infusion, what changes in it later, and one that was not given."""
+"""The facts of an infusion: refused values, later changes, and infusions not given."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -57,7 +57,7 @@ class TestAnswers:
         ],
     )
     def test_the_database_refuses_it_too(self, patient, nurse, broken):
-        """Invariants also live in the database."""
+        """The same limits are constraints of the database."""
         row = give(patient, FIRST, on("10-Mar-2026"), nurse)
         with pytest.raises(IntegrityError), transaction.atomic():
             Infusion.objects.filter(pk=row.pk).update(**broken)

@@ -1,4 +1,4 @@
-"""When infusions are given: start and end, their order, the days between them."""
+"""The times of infusions: start and end, their order, the days between them."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -62,7 +62,7 @@ class TestTimes:
 
 
 class TestDaysBetween:
-    """CEL-11: three to four days apart; outside is a deviation with its reason, never silence."""
+    """CEL-11: three to four days apart; any other interval is a deviation with its reason."""
 
     @pytest.mark.parametrize(("day", "fits"), [(12, False), (13, True), (14, True), (15, False)])
     def test_the_interval_counts_calendar_days_from_what_was_given(self, patient, nurse, day, fits):

@@ -1,4 +1,4 @@
-"""Giving an infusion: what is kept of it, and what must be in order before."""
+"""Recording an infusion as given: the stored facts, and the conditions before it."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -38,7 +38,7 @@ class TestGiving:
         assert (row.weight_kg, row.volume_ml, row.premedication) == (Decimal("82.4"), 100, "Paracetamol 1 g")
 
     def test_the_first_infusion_is_kept_with_the_patient_and_anchors_visits(self, nurse):
-        """Contract: visits anchored to infusion_n are planned again."""
+        """Visits anchored to infusion_n are planned again."""
         masked = build.trial(build.COVID_MSV)
         patient = build.enrolled(trial=masked, on=INCLUDED)
         assert patient.visits.get(code="D28").planned_on is None
@@ -78,7 +78,7 @@ class TestGiving:
         assert (entry.state, entry.history_patient) == ("given", patient.pk)
 
     def test_in_a_masked_trial_only_the_listener_looks_for_a_product(self, nurse):
-        """BLD-01: what the verb answers cannot depend on a product it never reads."""
+        """BLD-01: the result cannot depend on a product that is never read."""
         masked = build.trial(build.COVID_MSV)
         patient = build.enrolled(trial=masked, on=INCLUDED)
         told = {
@@ -163,7 +163,7 @@ class TestWhatIsNeededBefore:
 
 
 def test_the_bedside_knows_no_name_of_the_product():
-    """BLD-01: what both arms share is all that the verbs of the bedside can write."""
+    """BLD-01: the bedside functions can write only facts that both arms share."""
     product = {"donor_code", "lot", "bag", "viable_cells", "viability_percent", "thawed", "cells_per_kg"}
     assert not product & set(Bedside.__annotations__)
     assert not product & {field.name for field in Infusion._meta.get_fields()}

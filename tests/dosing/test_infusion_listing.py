@@ -1,4 +1,4 @@
-"""The listing of infusions: what is overdue, filters, CSV, and what it costs."""
+"""The listing of infusions: overdue ones, filters, CSV, and its number of queries."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -41,7 +41,7 @@ class TestTheListing:
 
     @pytest.mark.parametrize(("day", "late"), [(12, 0), (13, 1)])
     def test_an_infusion_is_overdue_from_the_day_after_its_last_day(self, ward, patient, trial, day, late):
-        """First infusion within two days of inclusion on the tenth."""
+        """The first infusion is due within two days of the inclusion on the tenth."""
         with time_machine.travel(datetime(2026, 3, day, 12, tzinfo=UTC), tick=False):
             response = build.client(build.user("monitor", trial=trial)).get(
                 listing(trial), {"overdue": "yes"}
@@ -69,7 +69,7 @@ class TestTheListing:
         assert ward.get(listing(trial), asked).status_code == 400
 
     def test_product_columns_are_there_only_for_those_who_may_know(self, trial, patient):
-        """BLD-01: in the masked trial not even their heads."""
+        """BLD-01: in the masked trial not even the column headings."""
         masked = build.trial(build.COVID_MSV)
         build.enrolled(trial=masked, on=INCLUDED)
         product_columns = {"donor", "lot", "viable_cells", "cells_per_kg", "dose"}

@@ -1,4 +1,4 @@
-"""What is refused at the bedside, and to whom: order, end of study, roles, other trials."""
+"""Refusals at the bedside: order of infusions, end of study, roles, other trials."""
 
 import pytest
 from django.urls import reverse

@@ -1,4 +1,4 @@
-"""The weight of the day that decides the dose: how old, how likely, never rounded."""
+"""The weight of the day: its age, its plausibility, and that it is never rounded."""
 
 from decimal import Decimal
 
@@ -50,7 +50,7 @@ class TestWeight:
         assert "nothing is rounded" in refused(give, patient, FIRST, facts, nurse)["weight_kg"][0]
 
     def test_a_jump_of_more_than_a_tenth_is_confirmed_in_words(self, patient, nurse):
-        """The evidence says 82.4 kg on the day of screening."""
+        """The screening form has 82.4 kg."""
         facts = on("10-Mar-2026", weight_kg=Decimal("90.65"))
         told = refused(give, patient, FIRST, facts, nurse)
         assert told == {

@@ -1,4 +1,4 @@
-"""What was in the bag: the dose compared with the protocol, one donor, nothing that does not belong to the arm."""
+"""The product of an infusion: dose within the protocol's range, same donor, only facts that fit the arm."""
 
 from decimal import Decimal
 
@@ -46,7 +46,7 @@ def laboratory_acts(laboratory):
 
 
 def give(patient: Patient, number: int = 1, kg: Decimal = KG, reason: str = "", by=None) -> Infusion:
-    """Record the bedside of an infusion from ten to eleven."""
+    """Record an infusion given from 10:00 to 11:00."""
     row, zone = stored(patient, number), patient.protocol.rules.trial.site.time_zone
     facts = Bedside(
         weight_kg=kg,
@@ -64,13 +64,13 @@ def give(patient: Patient, number: int = 1, kg: Decimal = KG, reason: str = "", 
 
 
 def weigh(patient: Patient, by) -> None:
-    """Record the weight of the day of the first infusion, nothing else."""
+    """Record only the weight of the day, for the first infusion."""
     measured = moment("10-Mar-2026 08:00")
     record_weight(infusion=stored(patient, 1), weight_kg=KG, weight_measured=measured, version=1, by=by)
 
 
 def bag(**changed) -> Product:
-    """What the laboratory tells of a bag with 200 million viable cells."""
+    """Return the facts of a bag with 200 million viable cells."""
     told = {
         "donor_code": "D-17",
         "lot": "L-0042",
@@ -98,7 +98,7 @@ def prepare(
 
 
 def millions_per_kg(text: str) -> Decimal:
-    """Whole cells for this many millions per kilogram at 80 kg."""
+    """Return the whole cells for a dose in 10⁶ cells per kg at 80 kg."""
     return Decimal(text) * 1_000_000 * KG
 
 
@@ -126,7 +126,7 @@ class TestTheDose:
 
     @pytest.mark.parametrize("per_kg", ["1.4", "3.1"])
     def test_a_dose_outside_the_range_needs_its_reason(self, patient, laboratory, per_kg):
-        """CEL-10: a deviation, never silence."""
+        """CEL-10: a deviation with its reason."""
         give(patient)
         facts = bag(viable_cells=millions_per_kg(per_kg), dose_deviation_reason=" ")
         assert refused(prepare, patient, 1, facts, laboratory) == {
@@ -209,7 +209,7 @@ class TestTheBag:
 
 
 class TestOneDonor:
-    """CEL-11: in Liège infusions two and three come from the donor of the first; another one is a hard stop."""
+    """CEL-11: in Liège infusions 2 and 3 come from the donor of the first; another donor needs a reason."""
 
     @pytest.fixture(autouse=True)
     def _two_infusions(self, patient, laboratory, laboratory_acts):
@@ -262,7 +262,7 @@ def in_arm(trial, code: str) -> Patient:
 
 class TestTheMaskedTrial:
     def test_the_arm_decides_what_a_preparation_holds(self, masked, laboratory):
-        """CEL-18: the same record for both arms; only what a bag of saline has."""
+        """CEL-18: both arms have the same record; with saline only the facts of a bag of saline."""
         placebo, cells = in_arm(masked, "placebo"), in_arm(masked, "cells")
         assert [arm_of(each).cells for each in (placebo, cells)] == [False, True]
         for patient in (placebo, cells):

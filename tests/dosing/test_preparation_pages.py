@@ -1,4 +1,4 @@
-"""The page of the cell laboratory: the product of an infusion and its dose while it is typed."""
+"""The page of the cell laboratory: the product of an infusion, and its dose while the cells are typed."""
 
 import re
 
@@ -130,7 +130,7 @@ class TestTheProduct:
     def test_a_dose_that_left_the_range_with_an_amended_weight_waits_for_its_reason(
         self, ward, laboratory, patient, trial
     ):
-        """CEL-10: the bedside is not asked; whoever may know the product sees it."""
+        """CEL-10: the bedside is not asked for it; readers of the product see that it is missing."""
         laboratory.post(page(patient, "preparation"), product())
         ward.post(page(patient, "weight"), weighed(weight_kg="80", version="2", reason="Scale read wrongly"))
 

@@ -1,4 +1,4 @@
-"""The allocation list can be made again from its seed, and is balanced block by block."""
+"""The allocation list can be generated again from its seed, and each block is balanced."""
 
 from collections import Counter
 
@@ -72,7 +72,7 @@ def test_positions_run_from_one_without_a_gap():
 
 
 def test_the_documented_algorithm_gives_the_documented_list():
-    """A change of this list is a change of the algorithm and needs a new name."""
+    """If this list changes, the algorithm has changed and needs a new name."""
     places = permuted_blocks(seed="stroma", stratum="", size=12, block_sizes=[2, 4], ratio=EVEN)
     assert ALGORITHM == "permuted-blocks-1"
     assert "".join(place.arm[0] for place in places) == "cpccppccpppc"
@@ -96,7 +96,7 @@ def test_a_list_that_cannot_be_balanced_is_refused(wrong):
 
 
 def test_a_longer_list_of_one_stratum_is_pinned_too():
-    """Three sizes of block: a draw more or fewer would show."""
+    """With three block sizes, one draw more or fewer changes the list."""
     places = permuted_blocks(
         seed="stroma", stratum="demography.sex=F", size=40, block_sizes=[2, 4, 6], ratio=EVEN
     )

@@ -1,4 +1,4 @@
-"""Who sees product and allocation on the pages of infusions, in a masked and in an open trial (BLD-01, RND-01)."""
+"""Product and allocation on pages: which roles see them, in a masked and in an open trial (BLD-01, RND-01)."""
 
 import pytest
 from django.urls import reverse
@@ -24,7 +24,7 @@ class TestTheMaskedTrial:
 
     @pytest.fixture
     def arms(self, masked):
-        """Patients of both arms by arm, with the weight of the day recorded."""
+        """Return a patient of each arm, by arm, with the weight of the day recorded."""
         ward = build.client(build.user("coordinator", trial=masked))
         found = {}
         while len(found) < 2:

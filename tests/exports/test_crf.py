@@ -1,4 +1,4 @@
-"""The blank and the annotated case report form, and the report of a monitoring visit."""
+"""The blank and the annotated case report form, and the monitoring visit report."""
 
 import io
 from datetime import timedelta
@@ -28,7 +28,7 @@ class TestCrf:
 
     @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
     def test_every_question_of_the_protocol_is_on_the_blank_form(self, slug, tmp_path):
-        """BKP-02: label, choices and unit of every item; and no code that only a machine needs."""
+        """BKP-02: label, choices and unit of every item, without codes that only software needs."""
         trial = build.trial(slug)
         paper = self.printed(trial, tmp_path, annotated=False)
         for form in trial.rules.forms.values():
@@ -40,7 +40,7 @@ class TestCrf:
 
     @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
     def test_the_annotated_form_tells_names_codes_limits_and_conditions(self, slug, tmp_path):
-        """Issue 3: the annotation stands beside every item."""
+        """Issue 3: every item has its annotation."""
         trial = build.trial(slug)
         paper = self.printed(trial, tmp_path, annotated=True)
         for form in trial.rules.forms.values():
@@ -58,7 +58,7 @@ class TestCrf:
 
 
 def test_a_visit_report_tells_what_was_asked_in_the_period_and_what_is_open(trial, patient, tmp_path):
-    """Issue 3, monitoring: a query raised today is in today's report and, still open, in that of last month."""
+    """Issue 3, monitoring: a query raised today is in today's report and, because it is open, in last month's."""
     today = timezone.now().date()
 
     def report(first, last) -> Paper:

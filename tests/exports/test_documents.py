@@ -1,4 +1,4 @@
-"""Documents are asked for by those who may, made by a task in the person's name, kept for some days, then deleted."""
+"""Documents: requested by those with the right, made by a task in their name, kept for some days, then deleted."""
 
 import io
 import uuid
@@ -37,7 +37,7 @@ def listing(trial) -> str:
 
 
 def ask(person, trial, **fields) -> Document:
-    """Ask for a document on the page, as the person, and return it as it is after its task."""
+    """Request a document on the page, and return it after its task has run."""
     answer = build.client(person).post(listing(trial), {"kind": "casebook", **fields})
     assert answer.status_code == 302, answer.content.decode()
     return Document.objects.get(pk=answer["Location"].rstrip("/").rpartition("/")[2])
@@ -48,7 +48,7 @@ def taken(person, row: Document):
 
 
 def test_a_casebook_that_was_asked_for_can_be_taken(trial, patient):
-    """P11-02: one click, one PDF; its hash is the one that the register keeps."""
+    """P11-02: one click, one PDF; the register has its hash."""
     person = build.user("investigator", trial=trial)
     row = ask(person, trial, patient=patient.code)
     assert (row.state, row.progress, row.error) == ("ready", 100, "")
@@ -65,7 +65,7 @@ def test_a_casebook_that_was_asked_for_can_be_taken(trial, patient):
 
 
 def test_the_task_acts_for_the_person_in_their_role(trial, patient):
-    """AUD-10: asked for, made and taken are three events, each naming the person."""
+    """AUD-10: request, generation and download are three events, each with the person's name."""
     person = build.user("monitor", trial=trial)
     row = ask(person, trial, patient=patient.code)
     taken(person, row)
@@ -80,7 +80,7 @@ def test_the_task_acts_for_the_person_in_their_role(trial, patient):
 
 
 def test_all_casebooks_in_a_zip_with_a_manifest(trial):
-    """CTL-03: the copy says what, by whom, when, and how to verify."""
+    """CTL-03: the manifest names content, author and time, and has the hashes."""
     codes = [build.patient(trial=trial).code for _each in range(2)]
     person = build.user("data_manager", trial=trial)
     row = ask(person, trial, kind="casebooks")
@@ -104,7 +104,7 @@ def test_a_visit_report_is_made_on_request(trial, patient):
 class TestWhoMay:
     @pytest.mark.parametrize("role", sorted(ROLES))
     def test_a_casebook_is_for_those_who_may_read_the_trail(self, trial, patient, role):
-        """SEC-01: the page offers it and the server gives it to the same people."""
+        """SEC-01: the page and the server allow it to the same roles."""
         person = build.user(role, trial=trial)
         client = build.client(person)
         offered = 'value="casebook"' in client.get(listing(trial)).content.decode()
@@ -113,7 +113,7 @@ class TestWhoMay:
         assert (offered, status) == (allowed, 302 if allowed else 403)
 
     def test_another_persons_document_is_not_there_without_the_right_to_export(self, trial, patient):
-        """SEC-02: as one that does not exist, on the page and as a file."""
+        """SEC-02: it answers like one that does not exist, as a page and as a file."""
         row = ask(build.user("coordinator", trial=trial), trial, patient=patient.code)
         for role, status in (("monitor", 404), ("investigator", 404), ("data_manager", 200)):
             person = build.user(role, trial=trial)
@@ -125,7 +125,7 @@ class TestWhoMay:
             )
 
     def test_a_document_of_another_trial_is_not_there(self, trial, patient):
-        """SEC-02: its id below my trial, and below its own."""
+        """SEC-02: under the own trial and under its own."""
         row = ask(build.user("data_manager", trial=trial), trial, patient=patient.code)
         other = build.trial(build.COVID_MSV)
         stranger = build.client(build.user("data_manager", trial=other))
@@ -136,7 +136,7 @@ class TestWhoMay:
         assert build.client(build.user("data_manager", trial=trial)).get(unknown).status_code == 404
 
     def test_a_document_with_the_treatment_is_not_there_for_blinded_people(self):
-        """BLD-01: nor in the list, nor in the register."""
+        """BLD-01: neither in the list nor in the register."""
         trial = build.trial(build.COVID_MSV)
         patient = build.patient(trial=trial)
         row = ask(build.user("statistician", trial=trial), trial, patient=patient.code)
@@ -149,7 +149,7 @@ class TestWhoMay:
         }
 
     def test_who_lost_the_role_gets_nothing(self, trial, patient):
-        """ACC-04: the rights are those at the time of making, not of asking."""
+        """ACC-04: the rights count when the document is made, not when it is requested."""
         person = build.user("monitor", trial=trial)
         row = ask(person, trial, patient=patient.code)
         with acting(system="test"):
@@ -157,7 +157,7 @@ class TestWhoMay:
             Document.objects.filter(pk=row.pk).update(state="waiting", file="", sha256="", finished_at=None)
         documents.make(str(row.pk))
         row.refresh_from_db()
-        assert (row.state, row.error) == (
+        assert (row.state, str(row.error)) == (
             "failed",
             "The person who asked for this has no right to it any more.",
         )
@@ -171,7 +171,7 @@ class TestBadInput:
         assert not Document.objects.exists()
 
     def test_a_foreign_patient_is_refused_beside_the_field(self, trial):
-        """SEC-02: a code of another trial is no choice here."""
+        """SEC-02: a code of another trial is not a choice."""
         foreign = build.patient(trial=build.trial(build.COVID_MSV))
         client = build.client(build.user("data_manager", trial=trial))
         answer = client.post(listing(trial), {"kind": "casebook", "patient": foreign.code})
@@ -207,7 +207,7 @@ class TestProgress:
         assert reverse("documents:file", args=[trial.slug, row.pk]) in done
 
     def test_watching_does_not_keep_a_session_alive(self, trial, patient, settings):
-        """ACC-05: the page asks by itself; a person who left is signed out all the same."""
+        """ACC-05: the page polls by itself; an idle user is signed out all the same."""
         person = build.user("monitor", trial=trial)
         row = ask(person, trial, patient=patient.code)
         client, page = build.client(person), reverse("documents:asked", args=[trial.slug, row.pk])
@@ -253,7 +253,7 @@ class TestProgress:
 
 @pytest.mark.django_db(transaction=True)
 class TestWorker:
-    """With the database backend, as in production: a worker opens and closes its own connection."""
+    """With the database backend, as in production, where a worker opens and closes its own connection."""
 
     @pytest.fixture(autouse=True)
     def _in_the_database(self, settings):
@@ -278,7 +278,7 @@ class TestWorker:
 
 class TestKeeping:
     def test_files_lie_outside_the_web_root_readable_by_the_owner_only(self, trial, patient, settings):
-        """SEC-13: no address of a static file leads to a document."""
+        """SEC-13: no static URL leads to a document."""
         row = ask(build.user("monitor", trial=trial), trial, patient=patient.code)
         file = Path(settings.STORAGES["documents"]["OPTIONS"]["location"]) / row.file
         assert file.stat().st_mode & 0o777 == 0o600
@@ -304,12 +304,12 @@ class TestKeeping:
         call_command("forget_documents", stdout=io.StringIO())
         row.refresh_from_db()
         assert row.state == "failed"
-        assert row.error.startswith("The worker stopped")
+        assert str(row.error).startswith("The worker stopped")
 
 
 class TestCommands:
     def test_the_casebook_command_names_its_person(self, trial, patient, tmp_path):
-        """CTL-03: the command is registered with the hash of its file, for the person it was run for."""
+        """CTL-03: the register has the command's file hash and the person it was run for."""
         person = build.user("data_manager", trial=trial)
         out, said = tmp_path / "book.pdf", io.StringIO()
         call_command(

@@ -1,4 +1,4 @@
-"""The export of a study: complete, lossless, consistent, within the blind, registered, in constant memory."""
+"""The export of a study: complete, lossless, consistent, blinded, registered, in constant memory."""
 
 import csv
 import hashlib
@@ -92,7 +92,7 @@ def test_a_negative_number_is_left_alone():
 
 
 def test_captured_values_missing_codes_and_units_have_their_own_columns(trial, manager):
-    """DAT-02, LAB-04: the value in the item's unit, the unit and value as entered, and the code of what is missing."""
+    """DAT-02, LAB-04: the value in the item's unit, the unit and value as entered, and the missing code."""
     patient = build.eligible(trial=trial)
     build.record(
         patient,
@@ -119,7 +119,7 @@ def test_captured_values_missing_codes_and_units_have_their_own_columns(trial, m
 
 
 def test_every_stored_value_is_in_the_archive(trial, manager):
-    """P11-02: counts and values equal what is stored."""
+    """P11-02: counts and values equal the stored ones."""
     patient = build.enrolled(trial=trial)
     archive = exported(manager, trial)
     assert len(table(archive, "patients")) == Patient.objects.filter(trial=trial).count()
@@ -144,7 +144,7 @@ def test_the_manifest_counts_hashes_and_names(trial, manager):
 
 
 def test_every_column_is_in_the_data_dictionary(trial, manager):
-    """A column nobody explained cannot be analysed."""
+    """A column without a definition cannot be analysed."""
     archive = exported(manager, trial)
     explained = {
         (row["table"], column)
@@ -171,7 +171,7 @@ def test_every_column_is_in_the_data_dictionary(trial, manager):
 
 
 def test_the_trail_tells_old_and_new_value_with_who_and_why(trial, manager):
-    """P11-02: the electronic copy includes the audit trail, item by item."""
+    """P11-02: the electronic copy includes the audit trail of each item."""
     patient = build.eligible(trial=trial)
     record = Record.objects.get(patient=patient, form="demography")
     person = build.user("coordinator", trial=trial)
@@ -216,7 +216,7 @@ def test_a_line_of_the_exported_trail_says_where_it_belongs_and_what_its_codes_m
 
 
 def test_an_export_speaks_english_whoever_takes_it(trial):
-    """Others read the file than the person who took it; Django itself knows "Yes" in French."""
+    """The file is read by other people than its user; Django itself translates "Yes" into French."""
     build.eligible(trial=trial)
     with override("fr"):
         assert str(gettext("Yes")) == "Oui"
@@ -264,7 +264,7 @@ def test_an_export_without_purpose_is_refused_beside_the_field(trial, manager):
 
 
 def test_the_blind_is_kept_for_blinded_exporters():
-    """BLD-03: no product, no allocation, nor their history."""
+    """BLD-03: no product, no allocation, and no history of them."""
     trial = build.trial(build.COVID_MSV)
     build.enrolled(trial=trial)
     blinded = exported(build.user("data_manager", trial=trial), trial)
@@ -317,7 +317,7 @@ def test_the_page_costs_the_same_with_one_and_three_patients(trial, manager, dja
             assert client.get(address).status_code == 200
 
 
-# What is technical: keys, the moments and versions that order saves, and what another column says in full.
+# Technical columns: keys, instants and versions that order saves, and copies of other columns.
 TECHNICAL = {
     "id",
     "trial",
@@ -355,7 +355,7 @@ TECHNICAL = {
 
 
 def test_no_answer_of_a_clinical_table_is_left_out(trial):
-    """P11-02: a column added to a model belongs to the export, or is named as technical here."""
+    """P11-02: every column of a model is exported or listed as technical here."""
     for name, queryset in querysets(trial, sees_treatment=True).items():
         exported_fields = {column.source.partition("__")[0] for column in COLUMNS[name]}
         stored = {field.name for field in queryset.model._meta.concrete_fields}
@@ -363,7 +363,7 @@ def test_no_answer_of_a_clinical_table_is_left_out(trial):
 
 
 def test_a_broken_seal_stops_the_export_with_a_sentence(trial, manager, monkeypatch):
-    """AUD-07, SEC-19: nothing is exported from a trail that does not match its seals, and no error page is shown."""
+    """AUD-07, SEC-19: a trail that does not match its seals is not exported; the page shows a message."""
 
     def broken(*, reason: str) -> None:
         raise SealBroken("Seal 3 is not the one in the database")

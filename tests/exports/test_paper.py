@@ -1,4 +1,4 @@
-"""The casebook on paper: every value, change, signature and mark of a patient, within the blind (P11-02)."""
+"""The casebook on paper: every value, change, signature and mark of a patient, blinded (P11-02)."""
 
 import json
 
@@ -31,12 +31,12 @@ def patient(trial, doctor):
 
 
 def cells(item, rows) -> list[str]:
-    """Return every cell of a repeating item in words."""
+    """Return the texts of all cells of a repeating item."""
     return [display(row.get(column.name), column) for row in rows for column in item.columns]
 
 
 def test_every_value_old_value_reason_and_signature_is_printed(trial, patient, tmp_path):
-    """P11-02, P11-13, AUD-02: round trip from the database to the words on paper."""
+    """P11-02, P11-13, AUD-02: round trip from the database to the printed text."""
     paper = book(trial, tmp_path, patient=patient.code)
     rules, checked = patient.protocol.rules, 0
     for record in Record.objects.filter(patient=patient):
@@ -53,14 +53,14 @@ def test_every_value_old_value_reason_and_signature_is_printed(trial, patient, t
             item = form.item(name)
             for words in cells(item, value) if item.type == "rows" else [display(value, item)]:
                 assert paper.holds(words), (row.form, name, words)
-        assert paper.holds(row.history_change_reason or "")
+        assert paper.holds(str(row.history_change_reason or ""))
         assert paper.holds(row.history_full_name)
     for signature in Signature.objects.filter(patient_id=patient.pk):
         at = signature.at_site
         for words in (signature.printed_name, f"{at:%d-%b-%Y %H:%M:%S} {at.isoformat()[-6:]}", "Review"):
             assert paper.holds(words)
     for query in Query.objects.filter(patient=patient):
-        assert paper.holds(query.text)
+        assert paper.holds(str(query.text))
     for message in QueryMessage.objects.filter(query__patient=patient):
         assert paper.holds(message.text)
     for words in ("Headache after lunch", "Went away by itself", "Invalidated by a later change"):
@@ -68,7 +68,7 @@ def test_every_value_old_value_reason_and_signature_is_printed(trial, patient, t
 
 
 def test_what_changed_since_entry_is_marked_with_its_original(trial, doctor, patient):
-    """Annex 11 §8.2: the item, its first value, how often and by whom it changed; nothing else is marked."""
+    """Annex 11 §8.2: the item, its first value, the number of changes and the author; nothing else is marked."""
     part = PatientPaper(patient, Audience.nobody(trial)).content()
     forms = [form for visit in part["visits"] for form in visit["forms"]]
     marked = [(row["label"], row["value"], row["past"]) for form in forms for group in form["groups"]
@@ -95,7 +95,7 @@ def first_value(patient, form: str, name: str):
 
 
 def test_a_value_that_was_blank_when_the_form_was_complete_is_marked(trial, doctor):
-    """Annex 11 §8.2: filled afterwards is changed too, and it says that it was blank."""
+    """Annex 11 §8.2: a value filled in later counts as changed, with a blank first value."""
     found = build.enrolled(trial=trial, investigator=doctor)
     record = Record.objects.get(patient=found, form="demography")
     with acting(user=doctor, role="investigator", reason="arranging"):
@@ -134,7 +134,7 @@ def test_what_was_verified_or_reviewed_is_told_beside_it(trial, patient, tmp_pat
 
 
 def test_the_change_of_an_event_or_infusion_stands_beside_its_fact(trial, doctor, patient):
-    """Annex 11 §8.2: the infusion in its visit, every first value below the value."""
+    """Annex 11 §8.2: the infusion with its visit, every first value below the current one."""
     with acting(user=doctor, role="investigator", reason="heard wrong"):
         AdverseEvent.objects.filter(patient=patient).update(term="Migraine after lunch")
         Infusion.objects.filter(patient=patient, number=1).update(premedication="Paracetamol")
@@ -169,7 +169,7 @@ def test_every_page_says_whose_it_is_and_which_of_how_many(trial, patient, tmp_p
 
 
 def test_the_document_is_tagged_and_has_title_and_language(trial, patient, tmp_path):
-    """PDF/UA-1: software that reads aloud finds headings, tables with their heads, the title and the language."""
+    """PDF/UA-1: screen readers find headings, tables with headers, title and language."""
     paper = book(trial, tmp_path, patient=patient.code)
     assert paper.root["/Lang"] == "en"
     assert paper.root["/MarkInfo"]["/Marked"]
@@ -181,7 +181,7 @@ def test_the_document_is_tagged_and_has_title_and_language(trial, patient, tmp_p
 
 
 def test_the_same_data_give_the_same_bytes(trial, patient, tmp_path):
-    """REL-09: nothing is drawn anew; fonts come with the compositor."""
+    """REL-09: nothing random; the fonts come with the compositor."""
     content = {**head(Audience.nobody(trial), [patient.code]), "parts": []}
     content["parts"] = [PatientPaper(patient, Audience.nobody(trial)).content()]
     plain = json.loads(json.dumps(content, default=str))
@@ -195,14 +195,14 @@ class TestBlind:
         return build.trial(build.COVID_MSV)
 
     def test_without_a_name_the_blind_is_kept(self, masked, tmp_path):
-        """BLD-01: a command that names nobody prints no product, and the paper says so."""
+        """BLD-01: a command without a user prints no product, and the paper says so."""
         found = build.enrolled(trial=masked)
         paper = book(masked, tmp_path, patient=found.code)
         assert paper.holds("The blind is kept: this copy holds no arm, donor, lot or dose.")
         assert not paper.holds("This copy holds the treatment")
 
     def test_identities_are_never_printed_even_for_those_who_see_them(self, trial, tmp_path):
-        """PRV-01: not in the facts and not in the trail."""
+        """PRV-01: neither in the facts nor in the trail."""
         found = build.patient(trial=trial, name="Perceval Quatremarre", hospital_number="HN-77-QQ")
         person = build.user("inspector", trial=trial)
         paper = book(trial, tmp_path, patient=found.code, user=person.get_username())
@@ -232,7 +232,7 @@ def test_gathering_costs_the_same_however_much_was_captured(trial, doctor):
 
 
 def test_memory_does_not_grow_with_the_patients_of_a_trial(trial, doctor):
-    """One patient is read after the other, and forgotten: what is kept between them is the trial alone."""
+    """Patients are read one by one; only the trial's rows are kept between them."""
     audience = Audience.nobody(trial)
     before = {model: len(rows) for model, rows in audience.reader.found.items()}
     for _each in range(3):

@@ -1,4 +1,4 @@
-"""Captured forms on paper: reference ranges, items that are not asked any more, attached files, rows."""
+"""Records on paper: reference ranges, items of earlier versions, attached files, tables."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def printed(patient: Patient, audience: Audience | None = None) -> dict[tuple[str, str], dict[str, Any]]:
-    """By form and label, what a casebook prints."""
+    """Return the printed rows of a casebook by form and label."""
     part = PatientPaper(patient, audience or Audience.nobody(patient.trial)).content()
     forms = [form for visit in part["visits"] for form in visit["forms"]]
     return {(form["code"], row["label"]): row | {"under": group["title"]}
@@ -38,7 +38,7 @@ def printed(patient: Patient, audience: Audience | None = None) -> dict[tuple[st
 def test_a_laboratory_value_carries_its_reference_range_and_flag(
     trial: Trial, patient: Patient, crp: str, flag: str
 ) -> None:
-    """LAB-03: the range in force speaks, the soft limits of the item never do."""
+    """LAB-03: the reference range in force decides, never the soft limits of the item."""
     build.record(patient, "biochemistry", {"crp": crp}, draft=True)
     assert printed(patient)["biochemistry", "C-reactive protein"]["note"] == "No reference range"
     given(central(trial))
@@ -62,7 +62,7 @@ def test_the_ranges_cost_the_same_statements_for_one_form_and_for_three(trial: T
 def test_an_attached_file_is_told_with_its_hash_to_those_who_may_read_it(
     trial: Trial, patient: Patient, role: str
 ) -> None:
-    """SEC-13: name, size and SHA-256 for readers of files, that there is a file for the others."""
+    """SEC-13: name, size and SHA-256 for readers of files; for others only that there is a file."""
     nurse, data = build.user("coordinator", trial=trial), pdf()
     place = Casebook.opened(user=nurse, trial=trial, code=patient.code).place("chest_imaging", "SCR")
     sent = SimpleUploadedFile("report.pdf", data, "application/pdf")
@@ -71,7 +71,7 @@ def test_an_attached_file_is_told_with_its_hash_to_those_who_may_read_it(
             upload=sent, item=place.form.item("ct_report"), patient=patient, form="chest_imaging", by=nurse
         )
         values = {"ct_done": "Y", "ct_report": kept.value}
-        saving.save_draft(place=place, values=values, base_version=0, by=nurse)
+        saving.save_draft(saving.Entry(place=place, values=values, base_version=0), by=nurse)
     audience = Audience(trial, frozenset(map(str, ROLES[role].permissions)))
     label = place.form.item("ct_report").label.in_language("en")
     row = printed(patient, audience)["chest_imaging", label]
@@ -82,7 +82,7 @@ def test_an_attached_file_is_told_with_its_hash_to_those_who_may_read_it(
 
 
 def test_an_item_that_is_not_asked_any_more_keeps_its_label() -> None:
-    """DAT-09: what a later version removed is printed in the words of the version that asked it."""
+    """DAT-09: an item that a later version removed is printed with its label in the earlier version."""
     with time_machine.travel(datetime(2021, 3, 20, 10, tzinfo=UTC), tick=False):
         trial = walk.trial()
         doctor, manager = (build.user(role, trial=trial) for role in ("investigator", "data_manager"))
@@ -96,7 +96,9 @@ def test_an_item_that_is_not_asked_any_more_keeps_its_label() -> None:
         place = Casebook.opened(user=doctor, trial=patient.trial, code=patient.code).place("vitals", "D7")
         with acting(user=doctor, role="investigator"):
             saving.amend(
-                place=place, values={"pulse": "70", "spo2": "97"}, base_version=1, reason="Again", by=doctor
+                saving.Entry(place=place, values={"pulse": "70", "spo2": "97"}, base_version=1),
+                reason="Again",
+                by=doctor,
             )
         assert Record.objects.get(pk=record.pk).protocol.version == "1.1"
         row = printed(patient)["vitals", label]

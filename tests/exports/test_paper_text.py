@@ -1,4 +1,4 @@
-"""What people typed stands on paper as text: never markup, never cut off."""
+"""Typed text on paper: never interpreted as markup, never cut off."""
 
 import pytest
 
@@ -26,15 +26,15 @@ class TestText:
         return told
 
     def test_text_is_never_markup(self, told):
-        """SEC-15: what looks like a command of the template, an expression or a comment comes out as typed."""
+        """SEC-15: text that looks like a template command, an expression or a comment is printed as typed."""
         paper = told("\n".join(TRICKY))
         missing = [text for text in TRICKY if text != "مرحبا" and not paper.holds(text)]
         assert missing == []
-        # The letters of Arabic come in the order of the page or of reading; each is there.
+        # Arabic letters are extracted in visual or in reading order, so only their presence is checked.
         assert all(letter in "".join(paper.pages) for letter in "مرحبا")
 
     def test_a_sign_without_a_letterform_stands_as_its_number(self, told):
-        """Nothing is left out in silence, and no document fails because of a sign."""
+        """No character is omitted silently, and none makes a document fail."""
         paper = told("happy 😀, cell 細, tab\tend")
         for words in ("happy ‹U+1F600›", "cell ‹U+7D30›", "tab end"):
             assert paper.holds(words)
@@ -45,7 +45,7 @@ class TestText:
         assert paper.holds(f"{word} end of it")
 
     def test_names_and_reasons_are_not_markup_either(self, trial, tmp_path):
-        """Stored markup in a person's name reaches every foot and head."""
+        """Markup stored in a person's name is printed as text on every page."""
         person = build.user("data_manager", trial=trial, full_name='#read("/etc/passwd") *O’Neil* [x]')
         found = build.patient(trial=trial, by=person)
         paper = book(trial, tmp_path, patient=found.code, user=person.get_username())

@@ -1,4 +1,4 @@
-"""What an amendment changes is told whole: every property that differs, and nothing else (DAT-09)."""
+"""The list of an amendment's changes is complete: every property that differs, and nothing else (DAT-09)."""
 
 import copy
 import tomllib
@@ -22,7 +22,7 @@ RAW = tomllib.loads(SMALL, parse_float=Decimal)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Every key and element of a file."""
+    """Yield the path of every key and element of a file."""
     if path:
         yield path
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -40,7 +40,7 @@ def inside(value: Any, path: tuple[Any, ...]) -> Any:
 
 
 def altered(raw: dict[str, Any], path: tuple[Any, ...], how: str) -> dict[str, Any]:
-    """The file with one place taken out, turned round, doubled or written differently."""
+    """Return the file with the value at `path` removed, rotated, extended or changed."""
     changed = copy.deepcopy(raw)
     holder, key = inside(changed, path[:-1]), path[-1]
     value = holder[key]
@@ -64,7 +64,7 @@ def laid_out(protocol: Protocol) -> dict[str, dict[str, Any]]:
 
 
 def applied(before: Protocol, changes: list[ProtocolChange]) -> dict[str, dict[str, str]]:
-    """The parts of a protocol after the changes that are listed; orders are left out."""
+    """Return the parts of a protocol with the listed changes applied; orders are left out."""
     found = texts(laid_out(before))
     for change in changes:
         if change.kind == "removed":
@@ -196,7 +196,7 @@ def test_two_versions_of_one_form_are_compared_alone() -> None:
     ],
 )  # fmt: skip
 def test_what_answers_rest_on_cannot_change(old: str, new: str, problem: str) -> None:
-    """A changed question gets another name; an amendment never lifts the blind."""
+    """A changed question gets another name; an amendment never changes the masking."""
     after = Protocol.model_validate(tomllib.loads(SMALL.replace(old, new, 1), parse_float=Decimal))
     (found,) = succession_problems(load(SMALL), after)
     assert str(found).startswith(problem)

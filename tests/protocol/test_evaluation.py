@@ -1,4 +1,4 @@
-"""What the rules of a form and the criteria of a trial say of captured answers."""
+"""Results of the rules of a form and the criteria of a trial on captured values."""
 
 from typing import Any
 

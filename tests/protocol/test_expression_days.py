@@ -1,4 +1,4 @@
-"""Expressions over dates and times: calendar days of the site, elapsed hours, what a partial date decides."""
+"""Expressions over dates and times: calendar days at the site, elapsed hours, and what a partial date decides."""
 
 import datetime as dt
 from typing import Any
@@ -72,7 +72,7 @@ def test_a_written_date_can_be_compared_with() -> None:
 
 @st.composite
 def partial_days(draw: Any) -> tuple[str, dt.date]:
-    """A partial date and one of the days it may stand for."""
+    """Return a partial date and one of the days it may stand for."""
     day = draw(st.dates(dt.date(2019, 11, 1), dt.date(2022, 2, 28)))
     return day.isoformat()[: draw(st.sampled_from([4, 7, 10]))], day
 

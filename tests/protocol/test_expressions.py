@@ -1,4 +1,4 @@
-"""Expressions answer true, false or undetermined: a blank never means no."""
+"""Expressions return true, false or undetermined: a blank never means no."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +69,7 @@ STORED = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(sorted(NAMES)), STORED))
 def test_whatever_is_stored_an_expression_answers_or_is_undetermined(values: dict[str, Any]) -> None:
-    """A damaged record never breaks a page: what cannot be read decides nothing."""
+    """A damaged record never breaks a page: an unreadable value decides nothing."""
     for source in (
         "rr > 1.0 && spo2 / rr < 2.0 && sex == 'F' && remark.contains('a') && taken_at < '10:00'",
         "before(ct_on, born) || hours(started_at, ended_at) > 1.0 || years(born, ct_on) >= 18.0",
@@ -81,7 +81,7 @@ def test_whatever_is_stored_an_expression_answers_or_is_undetermined(values: dic
 
 @dataclass(frozen=True)
 class Tree:
-    """A logic tree over `a` to `e`: its CEL text and what Kleene's tables say of it."""
+    """A logic tree over `a` to `e`: its CEL text, and its value by Kleene's tables."""
 
     text: str
     decide: Any

@@ -1,4 +1,4 @@
-"""A file is what its content says: whole, of a kind that is taken, and nothing else beside (SEC-13)."""
+"""The kind of a file follows from its content: complete, of an accepted kind, and nothing else (SEC-13)."""
 
 import zlib
 

@@ -1,4 +1,4 @@
-"""What each type of item accepts, stores and shows (DAT-02, DAT-05, DAT-10)."""
+"""What each item type accepts, stores and shows (DAT-02, DAT-05, DAT-10)."""
 
 import datetime as dt
 import inspect
@@ -232,7 +232,7 @@ def test_a_date_time_needs_its_time_or_says_that_it_is_unknown() -> None:
 
 
 def test_the_repeated_hour_is_settled_by_the_choice_beside_it() -> None:
-    """TIM: the user is asked which; a choice left over from another time is harmless."""
+    """TIM: the user chooses; a choice left from another time has no effect."""
     chosen = parse({"": "25oct26 02:30", "offset": "+01:00"}, DATETIME, BRUSSELS)
     assert chosen == "2026-10-25T02:30+01:00[Europe/Brussels]"
     assert parse({"": "26oct26 02:30", "offset": "+02:00"}, DATETIME, BRUSSELS).startswith(

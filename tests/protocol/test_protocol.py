@@ -1,4 +1,4 @@
-"""The protocol file: what it reads as, and that the guide tells all of it (DAT-09)."""
+"""The parsed protocol file, and that the guide documents all of it (DAT-09)."""
 
 import re
 from decimal import Decimal
@@ -93,11 +93,8 @@ def test_text_falls_back_to_english() -> None:
     ]
 
 
-# --- the guide
-
-
 def documented(words: set[str]) -> set[str]:
-    """The words that stand in the guide as code, examples aside."""
+    """Return those of `words` that occur as code in the guide, examples excepted."""
     prose = re.sub(r"```.*?```", "", GUIDE, flags=re.S)
     return words & set(re.findall(r"[A-Za-z_][A-Za-z0-9_]*", " ".join(re.findall(r"`[^`]+`", prose))))
 

@@ -1,4 +1,4 @@
-"""Every mistake of a protocol file is told at once, each at its key (DAT-03, DAT-09)."""
+"""Every mistake of a protocol file is reported at once, each at its key (DAT-03, DAT-09)."""
 
 import re
 
@@ -14,7 +14,7 @@ SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8"
 
 
 def said(old: str, new: str) -> list[str]:
-    """What is wrong with the small protocol after one replacement."""
+    """Return the mistakes of the small protocol after one replacement."""
     assert old in SMALL
     return [str(problem) for problem in problems(SMALL.replace(old, new, 1))]
 
@@ -239,7 +239,7 @@ def test_an_item_of_the_wrong_shape_is_not_told_as_unknown_elsewhere() -> None:
 
 
 def test_a_mistake_in_the_dosing_does_not_hide_an_unknown_weight() -> None:
-    """DAT-09: a part that is set aside for its shape is still held against the other tables."""
+    """DAT-09: a part removed for its shape is still checked against the other tables."""
     text = SMALL.replace("interval_days = [3, 4]", "interval_days = [4, 3]").replace(
         'weight_item = "body.weight"', 'weight_item = "body.weigth"'
     )
@@ -247,7 +247,7 @@ def test_a_mistake_in_the_dosing_does_not_hide_an_unknown_weight() -> None:
 
 
 def test_a_visit_of_the_wrong_shape_is_not_told_as_unknown_in_expressions() -> None:
-    """One slip in a visit gives one problem, not one for each check that names the visit."""
+    """One mistake in a visit is reported once, not once for each check that names the visit."""
     path = ROOT / "trials/protocols/nct04445454.toml"
     text = path.read_text(encoding="utf-8").replace('anchor = "inclusion"\n', 'anchor = "inclusionn"\n', 1)
     assert [problem.path for problem in problems(text)] == ["visits.INF1.anchor"]

@@ -1,4 +1,4 @@
-"""Which reference range applies and where a value lies: pure arithmetic (LAB-03, LAB-04)."""
+"""Which reference range applies, and how a value compares: pure arithmetic (LAB-03, LAB-04)."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -64,7 +64,7 @@ def test_an_open_bound_never_flags() -> None:
 
 
 def test_without_a_range_a_value_is_not_called_normal() -> None:
-    """LAB-03: a missing range says so."""
+    """LAB-03: a missing range is shown as missing."""
     assert reading("150", HAEMOGLOBIN, None).side == Side.NO_RANGE
     assert side("150", unit="mmol/L") == Side.NO_RANGE
 
@@ -91,7 +91,7 @@ def test_a_range_in_another_unit_is_converted_exactly() -> None:
 def test_the_unit_of_the_range_changes_no_flag(
     low: Decimal, high: Decimal, value: Decimal, factor: Decimal
 ) -> None:
-    """LAB-04: the same value and the same range, both in the other unit, lie alike."""
+    """LAB-04: the same value and range, both in the other unit, give the same flag."""
     assume(low <= high)
     item = Item.model_validate(
         {
@@ -141,7 +141,7 @@ def test_ages_are_half_open() -> None:
 
 
 def test_an_age_that_may_have_turned_since_is_not_guessed() -> None:
-    """A patient of 64 at screening may be 65 on the day of the sample: no range is sure."""
+    """A patient aged 64 at screening may be 65 on the day of the sample: no range applies for sure."""
     young, old = made(age_to=65), made(age_from=65)
     subject = RangeSubject("M", 64, DAY)
     assert subject.ages(DAY) == (64,)

@@ -1,4 +1,4 @@
-"""When visits and infusions are due: calendar days from anchors."""
+"""Due dates of visits and infusions: calendar days from anchors."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""The scores as functions of expressions: checked when a protocol is read, exact, undetermined while not decided."""
+"""Scores as functions of expressions: type-checked on loading, exact, undetermined while undecided."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ NAMES = {
 
 
 def answer(source: str, gives: ItemKind | None = NUMBER, **known: Any) -> Any:
-    """What an expression says; `labs__crp` is the value of this visit."""
+    """Return the value of an expression; `labs__crp` is the value of this visit."""
     values = {
         f"here({name.replace('__', '.')})" if "__" in name else name: each for name, each in known.items()
     }
@@ -164,7 +164,7 @@ def test_no_score_of_the_shipped_protocols_reads_another_visit(slug: str) -> Non
 
 
 def every_answer(slug: str) -> dict[str, dict[str, str]]:
-    """A number for every item of every form, as another visit would have them."""
+    """Return a number for every item of every form, as captured at another visit."""
     return {code: {item.name: "15" for item in form.items} for code, form in protocol(slug).forms.items()}
 
 

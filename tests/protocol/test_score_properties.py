@@ -1,4 +1,4 @@
-"""What holds of the scores for any values: a worse value never scores less, totals are sums, blanks are not 0."""
+"""Properties of the scores for any values: a worse value never scores less, totals are sums, blanks are not 0."""
 
 from decimal import Decimal
 from typing import Any
@@ -129,7 +129,7 @@ ANSWERS: dict[str, Any] = {
 def test_a_category_stands_whatever_the_blanks_turn_out_to_be(
     known: dict[str, Any], data: st.DataObject
 ) -> None:
-    """Only a death, or a blood gas that replaces SpO2/FiO2, may change a category that was proposed."""
+    """Only death, or a blood gas that replaces SpO2/FiO2, may change a proposed category."""
     found = who_cps(**known)
     whole = {name: data.draw(ANSWERS[name]) if known[name] is None else known[name] for name in ANSWERS}
     after = who_cps(**{**known, **whole})

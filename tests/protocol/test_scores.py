@@ -1,6 +1,6 @@
-"""Every boundary of the printed scores, the worked examples, and what is said when something is missing.
+"""Every boundary of the printed scores, the worked examples, and the result when something is missing.
 
-Sources of the tables: see the modules of `trials/scores`.
+Sources of the tables: see the modules of `protocol/scores`.
 """
 
 from datetime import date
@@ -21,9 +21,6 @@ D = Decimal
 @pytest.mark.parametrize(("compute", "given", "expected"), ALL)
 def test_each_boundary_of_the_printed_tables(compute: Any, given: tuple[Any, ...], expected: Any) -> None:
     assert compute(*given).value == expected
-
-
-# --- worked examples, computed by hand
 
 
 def test_the_sofa_of_the_worked_example_is_twelve() -> None:
@@ -69,9 +66,6 @@ def test_the_lung_injury_score_of_the_worked_example_is_three() -> None:
     del parts["compliance"]
     assert lungs.murray_total(parts) == Derived(D(3))
     assert lungs.murray_total({}).value is None
-
-
-# --- SOFA: what decides, and what is missing
 
 
 @pytest.mark.parametrize(
@@ -150,9 +144,6 @@ def test_a_total_names_each_component_that_is_missing() -> None:
     assert lungs.murray_total({"peep": lungs.murray_peep(None), "chest": Derived(4)}).missing == ("peep",)
 
 
-# --- NEWS2
-
-
 def test_the_second_scale_asks_about_oxygen_only_from_93_percent() -> None:
     assert news2.saturation(D(92), "2", None).value == 0
     assert news2.saturation(D(93), "2", None).missing == ("on_oxygen",)
@@ -175,8 +166,6 @@ def test_the_risk_follows_the_total_and_a_single_three() -> None:
     assert news2_of(3, 3, 0, 0, 0, 0, 0) == "MEDIUM"
     assert news2_of(3, 3, 1, 0, 0, 0, 0) == "HIGH"
 
-
-# --- WHO Clinical Progression Scale
 
 IN_HOSPITAL: dict[str, Any] = {
     "dead": None,
@@ -281,8 +270,6 @@ def test_whether_the_scale_covers_it(support: Any, pf: Any, dialysis: Any, ecmo:
     assert uncovered(support=support, pf_mmhg=pf, sf=None, dialysis=dialysis, ecmo=ecmo) is answer
 
 
-# --- Berlin, images
-
 ARDS: dict[str, Any] = {"within_a_week": True, "bilateral": True, "not_cardiac": True, "peep_cmh2o": D(5)}
 
 
@@ -336,9 +323,6 @@ def test_a_part_that_was_not_read_is_named_and_one_out_of_range_refused() -> Non
     assert lungs.ct_severity({**dict.fromkeys(LOBES, D(1)), "left_lower": D(6)}).reason
     assert lungs.cxr_severity({"right": D(5), "left": D(1)}).reason
     assert lungs.cxr_severity({"right": D(1)}).reason
-
-
-# --- measures and days
 
 
 def test_a_measure_names_each_value_it_lacks() -> None:

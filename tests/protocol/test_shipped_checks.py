@@ -1,8 +1,8 @@
-"""Every edit check of the shipped trials fires on one example, stays silent on another, keeps its boundary.
+"""Every edit check of the shipped trials fires on one example, does not fire on another, and has an exact boundary.
 
-The examples of every check are found from the file itself (`tests.support.examples_of_checks`); those written here by
-hand say what the sources mean. A row is: form, check, answers of the form (a path with a point belongs elsewhere;
-`previous` is the record before this one), and whether the check fires. Values are written as they are stored.
+The examples of every check are derived from the file itself (`tests.support.examples_of_checks`); those written here
+by hand state what the sources mean. A row is: form, check, values of the form (a path with a point belongs to another
+form; `previous` is the record before this one), and whether the check fires. Values are in stored form.
 """
 
 from decimal import Decimal
@@ -23,12 +23,12 @@ SUBJECT = {
 
 
 def clock(day: int, time: str) -> str:
-    """A stored moment in March 2021, winter time."""
+    """Return a stored moment in March 2021, winter time."""
     return f"2021-03-{day:02}T{time}+01:00[Europe/Brussels]"
 
 
 def series(sbp: str, dbp: str) -> list[dict[str, str]]:
-    """Two rows of infusion monitoring, the second as given."""
+    """Return two rows of infusion monitoring, the second as given."""
     return [{"time_point": "START", "sbp": "120", "dbp": "70"}, {"time_point": "END", "sbp": sbp, "dbp": dbp}]
 
 
@@ -243,7 +243,7 @@ def test_a_check_fires_when_and_only_when_it_should(slug, form, check, answers, 
 
 @cache
 def examples(slug: str, form: str, check: str) -> Examples:
-    """What violates a check and what does not."""
+    """Return values that violate a check and values that do not."""
     rules = protocol(slug)
     declared = rules.form(form)
     return Examples(rules, declared, next(each for each in declared.checks if each.id == check))
@@ -275,7 +275,7 @@ def test_every_check_can_be_violated_and_kept_and_has_a_boundary(slug, form, che
 
 @pytest.mark.parametrize(("slug", "form", "check"), CHECKS)
 def test_a_missing_value_never_turns_a_check_round(slug, form, check):
-    """DAT-02: with one of the values gone a violated check stays violated or is undetermined; a kept one too."""
+    """DAT-02: without one of its values, a violated check stays violated or is undetermined; a kept one too."""
     found = examples(slug, form, check)
     for places, answer in ((found.failing, True), (found.passing, False)):
         for path in places:
@@ -285,7 +285,7 @@ def test_a_missing_value_never_turns_a_check_round(slug, form, check):
 
 @pytest.mark.parametrize("slug", [LIEGE, COVID_MSV])
 def test_the_limits_of_every_item_hold_to_the_last_digit(slug):
-    """DAT-03: the limit itself is kept, one step beyond it is told."""
+    """DAT-03: the limit itself is accepted, one step beyond it is reported."""
     told = 0
     for form in protocol(slug).forms.values():
         for item in (each for one in form.items for each in (one, *one.columns)):

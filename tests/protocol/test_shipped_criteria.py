@@ -15,17 +15,17 @@ NOTHING: dict[str, Any] = {}
 
 
 def day(before_inclusion: int) -> str:
-    """The date so many days before inclusion (negative: after)."""
+    """Return the date `before_inclusion` days before inclusion (negative: after)."""
     return (INCLUDED - timedelta(days=before_inclusion)).isoformat()
 
 
 def moment(before_inclusion: int, clock: str = "10:00", zone: str = "Europe/Brussels") -> str:
-    """A stored moment in winter time."""
+    """Return a stored moment in winter time."""
     return f"{day(before_inclusion)}T{clock}+01:00[{zone}]"
 
 
 def facts(*parts: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Stored answers by path; `form__item=None` blanks one, `subject__…` is what is known of the patient."""
+    """Return stored values by path; `form__item=None` blanks one, `subject__…` is known of the patient."""
     merged: dict[str, Any] = {"subject.inclusion_on": INCLUDED.isoformat(), "subject.screened_on": day(1)}
     for part in parts:
         merged |= part
@@ -114,7 +114,7 @@ CANCER = {
 
 
 def exclusion(id: str, item: str) -> list[tuple[str, dict[str, Any], bool | None]]:
-    """The three answers of an exclusion that is one question."""
+    """Return the cases of an exclusion that is one yes/no item: yes, no, blank and unknown."""
     path = f"eligibility.{item}"
     return [
         (id, facts({path: "Y"}), PRESENT),

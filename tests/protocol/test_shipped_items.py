@@ -1,4 +1,4 @@
-"""The items of the shipped protocols: codes, units, limits, calculations, and what is asked when."""
+"""Items of the shipped protocols: codes, units, limits, calculations, and skip logic."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ FERTILE = {"childbearing_potential": "Y"}
 
 
 def items_of(form: Form) -> Iterator[Item]:
-    """The items of a form and the columns of its rows."""
+    """Yield the items of a form and the columns of its rows."""
     for item in form.items:
         yield item
         yield from item.columns
@@ -24,7 +24,7 @@ def items(slug: str) -> Iterator[Item]:
 
 
 def agreed(item: Item) -> Agreed | None:
-    """The agreed figures of an item: by its LOINC code, else by a CDISC code that has none."""
+    """Return the agreed figures of an item: by its LOINC code, else by its CDISC code."""
     return BY_LOINC.get(item.loinc or "") or BY_CODE.get(item.cdisc or "")
 
 

@@ -17,7 +17,7 @@ ALL = [*BOTH, THIRD]
 
 
 def texts(part: object) -> Iterator[Text]:
-    """Every text of a protocol that a person reads in their language."""
+    """Yield every text of a protocol that users read in their language."""
     if isinstance(part, Text):
         yield part
     elif isinstance(part, BaseModel):

@@ -1,4 +1,4 @@
-"""The schedules of the shipped protocols: anchors, windows and forms of every visit, copied by hand."""
+"""Schedules of the shipped protocols: anchors, windows and forms of every visit, copied by hand."""
 
 from datetime import date
 
@@ -24,7 +24,7 @@ MONTH = FORTNIGHT | IMAGE_SCORES | {"chest_imaging"}
 SECOND_MONTH = BEDSIDE | {"who_cps", "vital_status"}
 LATE = SECOND_MONTH | BLOOD | IMMUNE | CAPACITY
 HLA = {"hla_antibodies"}
-# visit: anchor, day, window, forms that must be done
+# visit: anchor, day, window, required forms
 LIEGE_SCHEDULE = {
     "SCR": ("screening", 0, (0, 3), BASELINE),
     "INF1": ("inclusion", 0, (0, 2), INFUSION | IMMUNE),
@@ -53,7 +53,7 @@ COVID_MSV_SCHEDULE = {
     "D90": ("infusion_1", 90, (-7, 7), LATE | HLA),
     "D180": ("infusion_1", 180, (-14, 14), LATE | HLA),
 }
-# What is entered where it was done anyway, by visit.
+# Forms entered only if the test was done anyway, by visit.
 GAS_IF_DONE = {"blood_gas"}
 AVAILABLE = {
     "D1": BLOOD | GAS_IF_DONE | {"cytokines"},

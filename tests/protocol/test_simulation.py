@@ -1,4 +1,4 @@
-"""Invented answers: the same from the same seed, of the right type, plausible, only what is asked."""
+"""Invented values: the same from the same seed, of the right type, plausible, only for items that are shown."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -30,7 +30,7 @@ SUBJECT = {
 
 
 def cells(rules: Protocol, code: str, values: dict[str, Any]) -> list[tuple[Item, Any]]:
-    """Each answer with its item, those of rows too."""
+    """Yield each value with its item, including the cells of rows."""
     found: list[tuple[Item, Any]] = []
     for name, value in values.items():
         item = rules.form(code).item(name)

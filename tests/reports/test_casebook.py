@@ -1,4 +1,4 @@
-"""The casebook: every visit, form and step of one patient, and the profile; within the blind."""
+"""The casebook: visits, forms, steps and profile of one patient, blinded."""
 
 import re
 from datetime import timedelta
@@ -13,7 +13,7 @@ from audit.context import acting
 from dosing.models import Infusion
 from patients.models import Patient, Record, Visit
 from patients.participation import disposition, visits
-from reports.casebook.dossier import Dossier
+from reports.casebook.patient_data import PatientData
 from reports.casebook.profile import BY_DATE, Chart
 from reports.casebook.views import PAPER_STYLE, navigation, progress
 from reports.figures import lanes
@@ -38,17 +38,14 @@ def page(patient: Patient, role: str = "coordinator", query: str = "") -> str:
     return response.content.decode()
 
 
-def dossier_of(patient: Patient, role: str = "coordinator") -> Dossier:
+def dossier_of(patient: Patient, role: str = "coordinator") -> PatientData:
     access = access_to(user=build.user(role, trial=patient.trial), slug=patient.trial.slug)
     assert access is not None
-    return Dossier.opened(access, patient.code)
+    return PatientData.opened(access, patient.code)
 
 
 def steps_of(patient: Patient) -> dict[str, tuple[str, tuple[str, ...]]]:
     return {str(step.title): (step.state, step.flags) for step in navigation(dossier_of(patient)).steps}
-
-
-# The page
 
 
 def test_a_casebook_of_twenty_visits_takes_at_most_fifteen_queries(trial):
@@ -107,7 +104,7 @@ def test_a_patient_just_screened_has_a_casebook(trial):
 
 
 def test_home_and_casebook_agree_where_every_visit_stands(trial, as_test):
-    """One meaning of each glyph: the matrix, the navigation and the forms show the same state."""
+    """Matrix, navigation and forms show the same state with the same glyph."""
     cohort.patients(trial, 4, days_ago=12)
     build.patient(trial=trial)
     lost = build.enrolled(trial=trial)
@@ -150,9 +147,6 @@ def test_a_hostile_term_is_text(trial, as_test):
     assert "&lt;script&gt;" in html
 
 
-# The patient's steps
-
-
 def test_a_new_patient_needs_a_consent_first(trial):
     steps = steps_of(build.patient(trial=trial))
     assert steps["Consent"] == ("not_started", ("due",))
@@ -184,9 +178,6 @@ def test_a_screen_failure_has_no_step_left(trial, as_test):
         state="screen_failed", failed_on=build.today(patient), failure_reason="Transferred"
     )
     assert {state for state, _flags in steps_of(patient).values()} == {"not_applicable"}
-
-
-# The profile
 
 
 def lane(patient: Patient, title: str, role: str = "coordinator") -> lanes.Lane:
@@ -232,7 +223,7 @@ def test_measured_values_are_placed_on_their_visit(trial):
 
 
 def test_a_value_entered_in_another_unit_is_drawn_in_the_unit_of_the_item(trial, as_test):
-    """DAT-10: the original is kept, the figure uses the converted value."""
+    """DAT-10: the entered value is kept; the figure uses the converted one."""
     patient = cohort.patients(trial, 1)[0]
     record = Record.objects.filter(patient=patient, form="biochemistry").last()
     stored = {"crp": {"value": "61.00", "entered": "6.1", "unit": "mg/dL"}}
@@ -248,7 +239,7 @@ def test_a_missing_value_is_not_drawn(trial, as_test):
 
 
 def test_the_medication_log_is_drawn_from_its_partial_dates(trial, as_test):
-    """DAT-05: a partial date covers the days it may be, nothing is imputed in the words."""
+    """DAT-05: a partial date covers its possible days; the text imputes nothing."""
     patient = cohort.patients(trial, 1)[0]
     month = f"{patient.screened_on:%Y-%m}"
     Record.objects.create(
@@ -261,7 +252,7 @@ def test_the_medication_log_is_drawn_from_its_partial_dates(trial, as_test):
 
 
 def test_the_casebook_counts_the_forms_that_its_signing_page_offers(trial, as_test):
-    """SIG-04: rows of logs are signed as forms of visits are."""
+    """SIG-04: log rows are signed like the forms of visits."""
     patient = cohort.patients(trial, 1)[0]
     for number, state in enumerate(("complete", "complete", "draft"), start=1):
         Record.objects.create(
@@ -305,7 +296,7 @@ def test_the_profile_is_sent_as_a_file_of_its_own(trial):
 
 
 def test_every_class_of_the_figures_has_a_rule(trial, as_test):
-    """The page's style sheet and the one of the downloaded file know every class that is drawn."""
+    """Both the page's style sheet and that of the downloaded file define every class of the figure."""
     patient = cohort.patients(trial, 1)[0]
     Infusion.objects.create(
         patient=patient, number=4, state="not_given", not_given_reason="x", planned_on=build.today(patient)
@@ -317,7 +308,7 @@ def test_every_class_of_the_figures_has_a_rule(trial, as_test):
 
 
 def test_another_protocol_needs_no_code_for_its_profile():
-    """A third trial is a file: its own labs, no medication log."""
+    """A third trial is a file: its own laboratory values, no medication log."""
     third = build.trial("third")
     with acting(system="test"):
         patient = cohort.one(third, 1, build.user("coordinator", trial=third))

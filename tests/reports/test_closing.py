@@ -1,4 +1,4 @@
-"""The checklist of the database lock: what stands in the way by patient, a reason for what is overridden."""
+"""The checklist of the database lock: open points by patient, and a reason for each point that is overridden."""
 
 import re
 
@@ -56,7 +56,7 @@ def test_each_point_is_counted_by_patient(trial, manager, patient):
 
 
 def test_a_score_older_than_its_source_is_told_and_blocks_nothing(trial, manager, patient):
-    """DAT-08: the lock names what disagrees; a stored score is its signer's."""
+    """DAT-08: the checklist names the discrepancy; the stored score stays as it was signed."""
     build.record(patient, "vitals", {"rr": "18"}, draft=True)
     build.record(patient, "news2", {"spo2_scale": "1"}, draft=True)
     assert counted(trial, manager)["outdated"] == {}
@@ -86,7 +86,7 @@ def test_an_included_patient_needs_a_signed_casebook_and_settled_visits(trial, m
 
 
 def test_the_lock_is_refused_while_a_point_stands_without_its_reason(trial, manager, patient):
-    """SIG-03: and each reason given is kept with the lock."""
+    """SIG-03: each reason is kept with the lock."""
     access = access_to(user=manager, slug=trial.slug)
     with acting(user=manager, role="data_manager"), pytest.raises(ValidationError) as refused:
         checklist.lock_trial(access=access, reason="Last visit", overridden={}, by=manager)
@@ -120,7 +120,7 @@ def test_the_page_asks_for_each_reason_and_keeps_what_was_typed(trial, manager, 
 
 
 def test_every_number_leads_to_a_page_that_opens(trial, manager):
-    """Every point that can stand links to its list."""
+    """Every point that can be open links to its list."""
     included = build.enrolled(trial=trial)
     build.event(patient=included)
     web = build.client(build.user("investigator", trial=trial))

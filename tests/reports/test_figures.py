@@ -1,4 +1,4 @@
-"""Figures: nothing overlaps, nothing falls outside, and an empty study draws an empty figure."""
+"""Figures: nothing overlaps, nothing is drawn outside, and an empty study gives an empty figure."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -279,7 +279,7 @@ def test_the_length_of_a_bar_is_its_number_of_patients(rows):
 
 @given(TERMS)
 def test_what_people_typed_cannot_leave_its_place_in_the_drawing(term):
-    """A term is text in the drawing, whatever it holds (SEC: no markup from data)."""
+    """A term is drawn as text, whatever it contains (SEC: no markup from data)."""
     figure = charts.worst_grades(
         [charts.TermRow(term=term, patients=(1, 0, 0, 0, 0), share="", tips=(term, "", "", "", ""))], term
     )
@@ -296,7 +296,7 @@ def test_markup_in_a_term_is_escaped(markup):
 
 
 def test_a_drawing_needs_no_style_of_its_own():
-    """Colours come from classes, so that the page's policy and its themes hold."""
+    """Colours come from classes, so that content policy and themes apply."""
     figure = an_accrual([], None, date(2020, 6, 1))
     assert not re.search(r'style=|fill="|stroke="', figure.markup)
 

@@ -1,4 +1,4 @@
-"""The home page: patients and visits, tiles of each role, filters, in a bounded number of queries."""
+"""The home page: patients and visits, tiles of each role and filters, in a bounded number of queries."""
 
 import pytest
 from django.db import connection
@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from dosing.models import Infusion
 from patients.models import Consent
 from reports.home.tasks import TILES
-from reports.home.work import Work
+from reports.home.workload import Workload
 from tests.support import build, cohort
 from tests.support.home import HOME, TODAY, get, page, queries_of, shown
 from trials.access import access_to
@@ -41,7 +41,7 @@ def test_every_tile_leads_to_a_page_its_reader_may_open(trial, role):
     person = build.user(role, trial=trial)
     access = access_to(user=person, slug=trial.slug)
     browser = build.client(person)
-    tiles = [tile(Work(access)) for tile in TILES[role]]
+    tiles = [tile(Workload(access)) for tile in TILES[role]]
     assert {browser.get(tile.url).status_code for tile in tiles} == {200}
 
 

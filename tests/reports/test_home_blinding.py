@@ -17,12 +17,12 @@ BLINDED = ("coordinator", "investigator", "monitor", "data_manager", "administra
 
 
 def without_token(html: str) -> str:
-    """Return the page without what differs at every visit: the token against forged requests."""
+    """Return the page without its CSRF tokens, which differ on every request."""
     return re.sub(r"[A-Za-z0-9]{64}", "", html)
 
 
 def swap_arms(trial) -> None:
-    """Give every patient the other arm and everything that depends on it."""
+    """Give every patient the other arm, with its product data."""
     with acting(system="test", reason="swapping the arms"):
         for slot in AllocationSlot.objects.filter(trial=trial):
             AllocationSlot.objects.filter(pk=slot.pk).update(

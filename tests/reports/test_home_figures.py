@@ -1,4 +1,4 @@
-"""The figures of a trial: recruitment against its plan, worst grades, data quality."""
+"""Figures of a trial: recruitment against the plan, worst grades, data quality."""
 
 from datetime import date, timedelta
 
@@ -39,7 +39,7 @@ def test_a_protocol_without_recruitment_has_no_plan():
 
 
 def test_a_patient_counts_once_for_a_term_at_the_worst_grade(trial, as_test):
-    """SAF: worst grade by patient and term; capitals do not make another term."""
+    """SAF: worst grade by patient and term; upper and lower case do not matter."""
     patient = build.enrolled(trial=trial)
     for term, grade in (("Fever", 1), ("fever ", 3), ("Headache", 2)):
         build.event(patient=patient, term=term, grade=grade)

@@ -1,4 +1,4 @@
-"""The data-quality listing: what is missing, late, out of range or unresolved, each row a link to its field."""
+"""The data-quality listing: missing, late, out-of-range and unresolved data, each linked to its field."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ ODD = {"temp": "41.5", "hr": {"missing": "ND", "reason": "Cuff broken"}, "rr": "
 
 @pytest.fixture
 def patient(trial, nurse):
-    """A patient whose screening visit was held, with one form begun and out of the ordinary."""
+    """Return a patient whose screening visit was held, with one draft that has odd values."""
     found = build.patient(trial=trial, by=nurse)
     build.consent(found, by=nurse)
     visit = Visit.objects.get(patient=found, code="SCR")
@@ -58,7 +58,7 @@ def test_a_visit_that_is_not_due_yet_lacks_nothing(trial, nurse):
 
 
 def test_a_value_marked_as_missing_is_listed_with_its_reason_and_leads_to_its_field(trial, patient):
-    """DAT-02: a missing value is explicit, and somebody looks at it."""
+    """DAT-02: a missing value is explicit and reviewed."""
     (row,) = listed(trial, kind=MISSING)
     assert row.item == "hr"
     assert "Cuff broken" in row.note
@@ -79,7 +79,7 @@ def test_a_check_that_nobody_has_resolved_is_listed_until_it_is(trial, patient):
 
 
 def test_a_form_that_was_completed_long_after_the_visit_is_late(trial, patient):
-    """DAT-06: days from the visit to the complete form, and the threshold is the reader's."""
+    """DAT-06: days from the visit to the complete form, compared with the reader's threshold."""
     held = Visit.objects.get(patient=patient, code="SCR").held_on
     with acting(system="test"):
         done = timezone.now().replace(year=held.year, month=held.month, day=held.day, hour=12) + timedelta(
@@ -134,7 +134,7 @@ def test_an_address_that_no_link_makes_is_refused(trial, query):
 
 
 def many(trial, patient, number: int, *, form: str = "vitals", values=ODD) -> None:
-    """Copy the odd form to as many rows of unscheduled visits."""
+    """Create this many unscheduled visits, each with a copy of the odd form."""
     with acting(system="test"):
         visits = Visit.objects.bulk_create(
             Visit(
@@ -189,7 +189,7 @@ def test_a_page_costs_the_same_statements_with_one_form_and_with_hundreds(trial,
 
 
 def test_a_score_older_than_its_source_is_listed_until_its_form_is_saved_again(trial, patient, nurse):
-    """DAT-06: a stored score whose source changed leads to its field; nothing is listed before the change."""
+    """DAT-06: a stored score whose source changed links to its field; before the change nothing is listed."""
     build.record(patient, "news2", {"spo2_scale": "1"}, draft=True, by=nurse)
     assert listed(trial, kind=OUTDATED) == []
     with acting(system="test"):
@@ -237,7 +237,7 @@ def test_rows_of_another_trial_are_not_listed(trial, patient):
 
 
 def test_a_data_manager_asks_about_what_the_list_shows(trial, patient):
-    """A form not begun holds no value to ask about; a value with an open query is left out."""
+    """A form not begun has no value to ask about; a value with an open query is left out."""
     person = build.user("data_manager", trial=trial)
     desk = build.client(person)
     ask = f"/trials/{trial.slug}/quality/ask/"
@@ -257,7 +257,7 @@ def test_a_data_manager_asks_about_what_the_list_shows(trial, patient):
 def test_a_page_that_found_nothing_so_far_says_that_there_is_more_to_look_through(
     trial, patient, monkeypatch
 ):
-    """The cost of a page is bounded: a rare flag is found a few thousand forms further on."""
+    """The cost of a page is bounded; a rare flag may be thousands of forms further on."""
     monkeypatch.setattr("reports.quality.rows.RECORDS_FOR_RANGE", 2)
     with acting(system="test"):
         Record.objects.update(values={"hr": "72"})
@@ -274,7 +274,7 @@ def test_a_page_that_found_nothing_so_far_says_that_there_is_more_to_look_throug
 def test_a_laboratory_value_is_judged_by_its_reference_range_and_never_by_its_soft_limits(
     trial, patient, nurse
 ):
-    """LAB-03: without a range nothing is out of it; with one the row tells the range."""
+    """LAB-03: without a reference range nothing is out of range; with one, the row names it."""
     build.record(patient, "biochemistry", {"crp": "12.0"}, draft=True, by=nurse)
     assert listed(trial, kind=RANGE, form_code="biochemistry") == []
     given(central(trial))

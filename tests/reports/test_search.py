@@ -1,4 +1,4 @@
-"""Search finds patients, forms, visits and events of the trial, and nothing that unblinds or identifies."""
+"""Search finds patients, forms, visits and adverse events of the trial, without unblinding or identifying."""
 
 import pytest
 from django.db import connection
@@ -110,7 +110,7 @@ def test_everybody_finds_a_lot_in_an_open_trial(trial):
 
 
 def test_a_name_or_a_hospital_number_is_not_searched(trial):
-    """PRV-01: identity is apart from the clinical data."""
+    """PRV-01: identities are kept apart from the clinical data."""
     build.patient(trial=trial, name="Marie Dubois", hospital_number="HN-4711")
     assert not found("Dubois", trial).any
     assert not found("HN-4711", trial, "investigator").any
@@ -148,15 +148,12 @@ def test_text_is_cut_to_one_printable_line():
     assert len(cleaned("x" * 500)) == 100
 
 
-# By hospital number
-
-
 def by_number(trial, number: str, role: str = "coordinator"):
     return build.client(build.user(role, trial=trial)).post(SEARCH, {"hospital_number": number})
 
 
 def test_the_whole_hospital_number_opens_the_casebook_and_is_recorded(trial):
-    """PRV-04, PRV-05: by POST, the address that follows holds no identifier, the look is in the trail."""
+    """PRV-04, PRV-05: sent by POST; the resulting URL holds no identifier, and the search is in the trail."""
     patient = build.patient(trial=trial, hospital_number="HN-4711")
     response = by_number(trial, " HN-4711 ")
     assert response["Location"] == f"/trials/{build.LIEGE}/patients/{patient.code}/"

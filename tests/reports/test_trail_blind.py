@@ -1,4 +1,4 @@
-"""Blinding applies to the trail: neither rows, nor counts, nor gaps tell who got cells (AUD-15, BLD-03)."""
+"""Blinding of the trail: neither rows nor counts nor gaps reveal who got cells (AUD-15, BLD-03)."""
 
 import re
 
@@ -30,7 +30,7 @@ def trial_masked():
 
 
 def test_blinded_roles_see_nothing_of_the_treatment_in_the_trail(trial_masked):
-    """AUD-15, BLD-03: neither rows nor events nor signatures on them nor their tables in the filter."""
+    """AUD-15, BLD-03: no rows, events or signatures, and no such tables in the filter."""
     patient = build.patient(trial=trial_masked)
     everything(trial_masked, patient)
     seen, blind = (
@@ -48,7 +48,7 @@ def test_blinded_roles_see_nothing_of_the_treatment_in_the_trail(trial_masked):
 
 
 def test_the_exported_trail_hides_signatures_on_what_it_hides(trial_masked):
-    """AUD-15, BLD-03: a signature on a preparation tells that there was one."""
+    """AUD-15, BLD-03: a signature on a preparation reveals that it exists."""
     everything(trial_masked, build.patient(trial=trial_masked))
     told = {
         sees: {row[TABLE] for row in trail_table(trial_masked, sees_treatment=sees).rows()}
@@ -58,7 +58,7 @@ def test_the_exported_trail_hides_signatures_on_what_it_hides(trial_masked):
 
 
 def test_a_filter_cannot_reach_behind_the_blind(trial_masked):
-    """AUD-15: asked for by name, a hidden table answers as an empty one does."""
+    """AUD-15: a filter for a hidden table answers as for an empty one."""
     patient = build.patient(trial=trial_masked)
     everything(trial_masked, patient)
     monitor = build.user("monitor", trial=trial_masked)
@@ -70,7 +70,7 @@ def test_a_filter_cannot_reach_behind_the_blind(trial_masked):
 
 
 def test_the_page_is_the_same_whether_or_not_the_patient_got_cells(trial_masked):
-    """AUD-15: hidden rows leave no gap, no count, no time; not even on the next page."""
+    """AUD-15: hidden rows leave no gap, count or time, not even on the next page."""
     patient = build.patient(trial=trial_masked)
     infusion = infusion_of(patient)
     for number in range(60):
@@ -88,6 +88,6 @@ def test_the_page_is_the_same_whether_or_not_the_patient_got_cells(trial_masked)
 
 
 def main_of(response) -> bytes:
-    """Return the page without the shell, whose session clock ticks, and without the token of its form."""
+    """Return the page without its shell, which has the session clock, and without the CSRF token."""
     main = re.search(rb"<main.*?</main>", response.content, re.DOTALL)[0]
     return re.sub(rb'csrfmiddlewaretoken" value="[^"]+"', b"", main)

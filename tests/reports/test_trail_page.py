@@ -1,4 +1,4 @@
-"""The page of the trail: who sees what of it, filters, old and new in words, CSV, and its review recorded."""
+"""The page of the trail: what each role sees, filters, old and new values as text, CSV, and recorded reviews."""
 
 import csv
 import io
@@ -110,7 +110,7 @@ def test_each_filter_keeps_what_it_says(trial, patient, coordinator, filters, so
 
 
 def test_a_filter_for_an_item_keeps_only_entries_in_which_it_changed(trial, patient, coordinator):
-    """AUD-05: from a field, one click to its own history."""
+    """AUD-05: the history of a field is one click away."""
     record = vitals(patient, sbp="80", dbp="95")
     for values in ({"sbp": "81", "dbp": "95"}, {"sbp": "81", "dbp": "96"}, {"dbp": "96"}):
         with acting(system="test"):
@@ -161,7 +161,7 @@ def test_a_page_that_is_none_is_refused(trial, coordinator, after):
 
 
 def test_pages_show_every_entry_once_also_at_the_same_instant(trial, patient, coordinator):
-    """Keyset pages: the place is a time and a count, no row number leaves the server."""
+    """Keyset paging: a position is a time and a count, so that no row number leaves the server."""
     with time_machine.travel(datetime(2027, 7, 1, 12, tzinfo=UTC), tick=False):
         for number in range(130):
             vitals_of_number(patient, number)
@@ -183,7 +183,7 @@ def test_a_place_is_read_as_it_was_written():
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_page_costs_the_same_whatever_its_length(trial, coordinator, count, django_assert_max_num_queries):
-    """AUD-11: two statements and one per model referred to."""
+    """AUD-11: two statements, and one per related model."""
     for _ in range(count):
         subject = build.patient(trial=trial, by=coordinator)
         by = build.user("investigator", trial=trial)
@@ -258,7 +258,7 @@ def test_taking_the_csv_is_an_event(trial, patient, manager):
 
 
 def test_the_review_is_recorded_with_its_filter_and_conclusion(trial, patient, manager):
-    """AUD-11: who looked, with which filter, when, at how much, and what they concluded."""
+    """AUD-11: reviewer, filter, time, number of entries and conclusion."""
     vitals(patient, sbp="80")
     browser = build.client(manager)
     response = browser.post(
@@ -301,7 +301,7 @@ def test_the_history_of_one_row_and_one_item(trial, patient):
         Record.objects.filter(pk=record.pk).update(values={"sbp": "81", "dbp": "96"})
     reader = Reader(language="en", zone="Europe/Brussels")
 
-    def entries(item: str = "") -> list[reading.Entry]:
+    def entries(item: str = "") -> list[reading.TrailEntry]:
         wanted = Filter(trial_id=trial.pk, row=("patients.record", record.pk), item=item)
         return reading.page(wanted, may={"see_trail"}, reader=reader).entries
 

@@ -1,4 +1,4 @@
-"""An event is changed with a reason, told to the sponsor or struck out; nobody overwrites anybody unseen."""
+"""An adverse event is amended with a reason, reported to the sponsor or struck out; no change is overwritten unseen."""
 
 import re
 
@@ -38,7 +38,7 @@ class TestAmending:
         assert form["version"].value() == 1
 
     def test_sending_the_form_back_unchanged_changes_nothing(self, web, event, patient):
-        """What is shown for a value is read back as the same value."""
+        """Every shown value is read back as the same value."""
         response = web.post(page(event, "amend"), self.amended(event, patient))
 
         assert response.status_code == 422
@@ -52,7 +52,8 @@ class TestAmending:
 
         assert (event.grade, event.version) == (3, 2)
         assert (
-            event.history.latest("history_id").history_change_reason == "New information: seen at the visit"
+            str(event.history.latest("history_id").history_change_reason)
+            == "New information: seen at the visit"
         )
 
     @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ class TestAmending:
         assert response.context["form"]["version"].value() == "2"
 
     def test_after_looking_the_slower_person_can_decide(self, web, event, patient, doctor):
-        """DAT-11: the answer sent again rests on the version that was shown."""
+        """DAT-11: the second submission has the version that the conflict page showed."""
         with acting(user=doctor, role="investigator"):
             amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
         again = self.amended(event, patient, grade="3", version="2")

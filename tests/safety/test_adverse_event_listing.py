@@ -1,4 +1,4 @@
-"""The listing of adverse events, and several of them reviewed and signed with one password."""
+"""The adverse event listing, and the review of several events signed with one password."""
 
 import csv
 import io
@@ -86,7 +86,7 @@ class TestListing:
         assert set(terms(web.get(f"{listing}?{query}"))) == found
 
     def test_a_partial_onset_that_may_lie_after_a_day_is_kept(self, web, listing, patient):
-        """DAT-05: fever began some day of the month, so it may have begun after any day of it."""
+        """DAT-05: fever began in a month, so it may have begun after any day of it."""
         after = patient.screened_on.replace(day=25) if patient.screened_on.day < 25 else patient.screened_on
         found = terms(web.get(listing, {"since": f"{after:%d-%b-%Y}"}))
 
@@ -219,7 +219,7 @@ class TestSigning:
     def test_an_event_that_changed_since_it_was_shown_is_not_signed_nor_are_the_others(
         self, web, signing, events, doctor
     ):
-        """SIG-04: only what was before the eyes."""
+        """SIG-04: only the shown content is signed."""
         posted = self.posted(events)
         with acting(user=doctor):
             amend_event(event=events[1], changes={"grade": 3}, reason="Seen", version=1, by=doctor)
@@ -230,7 +230,7 @@ class TestSigning:
         assert not Signature.objects.exists()
 
     def test_an_event_without_causality_waits_for_its_assessment(self, web, signing, patient, events):
-        """P11-06: no sign before complete."""
+        """P11-06: no signature before completion."""
         unassessed = build.event(patient=patient, term="Chills", causality="")
         shown = web.get(signing, {"event": [unassessed.pk, events[0].pk]})
         assert "has no causality yet" in text_of(shown)

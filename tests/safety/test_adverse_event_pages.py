@@ -1,4 +1,4 @@
-"""The pages of adverse events, asked as a browser asks and as no browser would."""
+"""Pages of adverse events, requested as by a browser and with forged requests."""
 
 import re
 from datetime import timedelta
@@ -23,7 +23,7 @@ def event(patient, doctor):
 
 class TestReporting:
     def test_the_new_form_is_empty(self, web, patient):
-        """DAT-01: no chosen box, no preset date, no chosen answer in a list."""
+        """DAT-01: nothing checked, no preset date, nothing selected."""
         html = web.get(new(patient)).content.decode()
         form = html[html.index('<form class="card entry"') :]
 
@@ -107,7 +107,7 @@ class TestReporting:
     def test_a_refused_answer_is_told_beside_its_field_and_nothing_typed_is_lost(
         self, web, patient, field, value, sentence
     ):
-        """DAT-04: the same rules when the form of the browser is bypassed."""
+        """DAT-04: the server applies the rules although the browser's form is bypassed."""
         response = web.post(new(patient), typed(patient, **{field: value, "description": "Kept <b>text</b>"}))
 
         assert response.status_code == 422
@@ -127,7 +127,7 @@ class TestReporting:
         assert "happened twice" in str(response.context["form"].errors["end"])
 
     def test_a_coordinator_reports_and_leaves_the_causality_to_the_investigator(self, trial, patient):
-        """SAF-03, SEC-03: a field that is not on the form is not taken from a forged one."""
+        """SAF-03, SEC-03: a field that is not on the form is ignored in a forged request."""
         web = build.client(build.user("coordinator", trial=trial))
         assert "causality" not in web.get(new(patient)).context["form"].fields
         web.post(new(patient), typed(patient, causality="unlikely"))
@@ -231,7 +231,7 @@ class TestTheEventsPage:
         assert "go together" in text_of(web.get(page(AdverseEvent.objects.get())))
 
     def test_the_event_knows_its_day_and_hours_since_each_infusion(self, web, patient, event, monkeypatch):
-        """SAF-15: exact where the time is known, an interval where only the day is."""
+        """SAF-15: exact if the time is known, an interval if only the day is."""
         given = [
             Milestone(patient.pk, "infusion", 1, "Infusion 1", moment(f"{day(patient, 1)} 09:00")),
             Milestone(patient.pk, "infusion", 2, "Infusion 2", moment(f"{day(patient, 4)} 09:00")),

@@ -1,4 +1,4 @@
-"""An adverse event is classified from its answers; a blank is never a no."""
+"""An adverse event is classified from its answers; blank is never “no”."""
 
 from itertools import combinations, product
 
@@ -31,7 +31,7 @@ def test_any_criterion_alone_or_with_others_makes_an_event_serious(chosen):
 
 
 def test_an_event_is_not_serious_only_when_somebody_said_none_of_these():
-    """SAF-01: blank is not no."""
+    """SAF-01: blank is not “no”."""
     assert serious({NONE_OF_THESE}) is False
     assert serious(()) is None
 
@@ -114,7 +114,7 @@ def test_consistent_answers_have_no_finding():
 
 @pytest.mark.parametrize(("grade", "outcome", "criterion"), list(product((True, False, None), repeat=3)))
 def test_grade_5_fatal_outcome_and_the_death_criterion_come_together(grade, outcome, criterion):
-    """SAF-02: the truth table of three signs, each yes, no or missing."""
+    """SAF-02: the truth table of the three signs of death, each yes, no or missing."""
     told = answers(
         grade={True: 5, False: 3, None: None}[grade],
         outcome={True: "fatal", False: "recovered", None: ""}[outcome],
@@ -142,7 +142,7 @@ def test_the_signs_of_death_name_only_what_was_answered():
     ],
 )
 def test_a_grade_4_event_that_was_not_life_threatening_is_asked_about(seriousness, asked):
-    """SAF-02: severity and seriousness are separate answers that should fit each other."""
+    """SAF-02: severity and seriousness are separate answers that must be consistent."""
     found = findings(answers(grade=4, seriousness=frozenset(seriousness)))
 
     assert (EventFinding.GRADE_4_WITHOUT_CRITERION in found) is asked

@@ -1,4 +1,4 @@
-"""Reporting clocks: 24 elapsed hours, 7 and 15 calendar days of the site, over both changes of the clocks."""
+"""Reporting clocks: 24 elapsed hours, and 7 and 15 calendar days at the site, over both clock changes."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -75,7 +75,7 @@ def test_a_deadline_on_a_sunday_stays():
 
 @given(aware=INSTANTS, hours=st.integers(min_value=1, max_value=96), zone=ZONES)
 def test_elapsed_hours_are_the_same_on_every_wall(aware, hours, zone):
-    """TIM: the deadline does not depend on the zone the awareness was written in."""
+    """TIM: the deadline does not depend on the time zone of the awareness time."""
     due = hours_deadline(aware.astimezone(ZoneInfo(zone)), hours)
 
     assert due - aware == timedelta(hours=hours)
@@ -84,7 +84,7 @@ def test_elapsed_hours_are_the_same_on_every_wall(aware, hours, zone):
 
 @given(aware=INSTANTS, days=st.integers(min_value=0, max_value=60), zone=ZONES)
 def test_a_calendar_deadline_is_the_last_instant_of_its_day(aware, days, zone):
-    """TIM: whatever the hours of the days between, midnight changes included."""
+    """TIM: whatever the length of the days between, even if the clock changes at midnight."""
     site = ZoneInfo(zone)
     due = days_deadline(aware, days=days, zone=zone)
     next_instant = (due + timedelta(microseconds=1)).astimezone(site)
@@ -108,7 +108,7 @@ def test_a_calendar_deadline_is_the_last_instant_of_its_day(aware, days, zone):
     ],
 )
 def test_an_open_clock_escalates_at_50_80_and_100_percent(hours, stage):
-    """CLK-01: a report at the very deadline is still in time."""
+    """CLK-01: a report exactly at the deadline is in time."""
     start = brussels("2026-03-28 14:00")
     now = start.astimezone(UTC) + timedelta(hours=hours)
     reading = read(starts_at=start, due_at=hours_deadline(start), now=now)
@@ -157,7 +157,7 @@ def test_a_span_loses_less_than_a_minute(length):
 
 
 def test_a_time_without_a_zone_is_refused():
-    """TIM: the host's zone must never decide."""
+    """TIM: the server's time zone must never decide."""
     naive = datetime.fromisoformat("2026-03-28 14:00")
     with pytest.raises(ValueError, match="zone"):
         hours_deadline(naive)

@@ -1,4 +1,4 @@
-"""The 24-hour clock of a serious event: what starts it, what moves it, what stops it."""
+"""The 24-hour clock of a serious event: what starts, moves and stops it."""
 
 from datetime import UTC, datetime
 
@@ -51,7 +51,7 @@ class TestClock:
     def test_an_event_that_becomes_serious_starts_a_clock_and_keeps_when_the_site_first_knew(
         self, patient, doctor
     ):
-        """CLK-04: the clock starts from the awareness of seriousness; both times are kept."""
+        """CLK-04: the clock starts at the awareness of seriousness; both times are kept."""
         event = report_event(patient=patient, by=doctor, **told(aware=moment("13-Mar-2026 08:00")))
         event = amend(event, doctor, seriousness=IN_HOSPITAL, serious_aware=moment("29-Mar-2026 20:00"))
 
@@ -77,7 +77,7 @@ class TestClock:
         assert "serious_aware" in refused(report_event, patient=patient, by=doctor, **answers)
 
     def test_a_second_upgrade_asks_for_a_new_report(self, patient, doctor):
-        """CLK-04: the old clock and its report stay in the trail."""
+        """CLK-04: the earlier clock and report stay in the trail."""
         event = report_event(patient=patient, by=doctor, **serious())
         event = report_to_sponsor(event=event, at=moment("28-Mar-2026 20:00"), version=1, by=doctor)
         event = amend(event, doctor, seriousness=NOT_SERIOUS)

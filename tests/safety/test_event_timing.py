@@ -1,4 +1,4 @@
-"""How long after an infusion an event began: exact where the minute is known, an interval where it is not."""
+"""Time from an infusion to an event: exact if the minute is known, else an interval."""
 
 from datetime import timedelta
 
@@ -35,7 +35,7 @@ def test_the_time_since_an_infusion_over_the_change_of_the_clocks(onset, days, m
 
 @pytest.mark.parametrize("onset", ["mar 2026", "2026"])
 def test_a_partial_onset_around_the_infusion_is_neither_before_nor_after_it(onset):
-    """SAF-15: treatment-emergent stays undecided; nothing is imputed."""
+    """SAF-15: treatment-emergence stays undetermined; nothing is imputed."""
     found = since(INFUSION, parse_moment(onset, ZONE), ZONE)
 
     assert found.after is None
@@ -45,7 +45,7 @@ def test_a_partial_onset_around_the_infusion_is_neither_before_nor_after_it(onse
 
 @given(minutes=st.integers(min_value=-200_000, max_value=200_000))
 def test_what_is_known_of_a_day_holds_every_minute_of_it(minutes):
-    """SAF-15: the interval of a day contains the exact time of any event on that day."""
+    """SAF-15: the interval of a day contains the exact time of any event on it."""
     instant = Moment.from_datetime(INFUSION.earliest + timedelta(minutes=minutes), ZONE)
     exact = since(INFUSION, instant, ZONE)
     by_day = since(INFUSION, Moment.from_date(instant.first_day, ZONE), ZONE)

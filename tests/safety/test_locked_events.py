@@ -1,4 +1,4 @@
-"""A serious adverse event comes in after the lock, with the reason why so late."""
+"""A serious adverse event is reported after the lock, with the reason for the delay."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ def hours_ago(hours: int) -> Moment:
 
 @pytest.mark.parametrize("level", ["patient", "trial"])
 def test_a_serious_event_is_reported_after_the_lock_with_a_reason(level, record, manager, doctor):
-    """SAF-11: CTR 41(4); and followed up, although all else stays locked."""
+    """SAF-11, CTR Art. 41(4): it is also followed up, while everything else stays locked."""
     patient = record.patient
     hold("lock", level, record, manager)
     patient = Patient.objects.get(pk=patient.pk)
@@ -60,7 +60,7 @@ def test_only_a_serious_event_comes_in_after_the_lock(record, manager, doctor):
 
 
 def test_an_old_event_is_not_opened_by_a_reason(record, manager, patient):
-    """The reason lets a row in that has it, never one that gets it."""
+    """The lock admits a new row with a reason, not an old row that is given one."""
     event = build.event(patient=patient)
     hold("lock", "patient", record, manager)
     refused(lambda: AdverseEvent.objects.filter(pk=event.pk).update(after_lock_reason="x", grade=4))

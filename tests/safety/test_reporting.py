@@ -1,4 +1,4 @@
-"""Adverse events are reported once, in order, with a clock; changed with a reason; never deleted."""
+"""Adverse events are stored once and in order, with a clock; they are amended with a reason and never deleted."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -32,7 +32,7 @@ class TestReporting:
         assert build.event(patient=other).number == 1
 
     def test_what_was_said_is_stored_as_said(self, patient, doctor):
-        """DAT-10: verbatim term, onset with zone, partial end; no part invented."""
+        """DAT-10: verbatim term, onset with time zone, partial end; nothing is imputed."""
         event = report_event(
             patient=patient,
             by=doctor,
@@ -60,7 +60,7 @@ class TestReporting:
     def test_the_stored_row_is_classified_as_its_answers_are(
         self, patient, doctor, seriousness, causality, expected
     ):
-        """DESIGN §6: derived by the database and by the arithmetic alike."""
+        """DESIGN §6: database and Python derive the same class."""
         answers = serious(causality=causality) if seriousness == IN_HOSPITAL else told(causality=causality)
         event = report_event(patient=patient, by=doctor, **answers)
         event.refresh_from_db()
@@ -80,7 +80,7 @@ class TestReporting:
         assert not AdverseEvent.objects.exists()
 
     def test_only_the_causality_may_wait_for_the_investigator(self, patient, doctor):
-        """SAF-04: until then the event counts as related and says so."""
+        """SAF-04: until then the event counts as related and has a finding."""
         event = report_event(patient=patient, by=doctor, **told(causality=""))
 
         assert event.findings == (EventFinding.CAUSALITY_MISSING,)
@@ -120,7 +120,7 @@ class TestReporting:
 
 
 class TestOrderInTime:
-    """DAT-08, TIM: refused only when no day that a partial date may mean could be right."""
+    """DAT-08, TIM: a partial date is refused only if none of its possible days is valid."""
 
     def test_without_a_consent_nothing_is_recorded(self, trial, doctor):
         nobody = build.patient(trial=trial, screened_on=NOW.date() - timedelta(days=5))
@@ -196,7 +196,7 @@ class TestAmending:
         last, first = event.history.order_by("-history_id")
 
         assert (first.grade, last.grade) == (2, 3)
-        assert last.history_change_reason == "Correction of an entry error"
+        assert str(last.history_change_reason) == "Correction of an entry error"
         assert (last.history_full_name, last.history_role) == (doctor.full_name, "investigator")
 
     @pytest.mark.parametrize("reason", ["", "  \n"])
@@ -260,7 +260,7 @@ class TestEnteredInError:
         assert report_event(patient=patient, by=doctor, **told()).number == 2
 
     def test_an_adverse_event_is_never_deleted(self, patient, doctor):
-        """SAF-09: the database refuses, whatever the way."""
+        """SAF-09: the database refuses it on every path."""
         event = report_event(patient=patient, by=doctor, **told())
 
         with pytest.raises(Exception, match=r"(?i)delet|struck|error"), transaction.atomic():

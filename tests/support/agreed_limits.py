@@ -1,7 +1,7 @@
-"""The agreed figures of the 72 tests of both trials, copied by hand from the sources named in the protocol files.
+"""Agreed limits of the 72 laboratory tests of both trials, copied by hand from the sources in the protocol files.
 
-CDISC code, LOINC code (none is known for five), unit, hard limits, soft limits, another unit and its factor. Fahrenheit
-has no exact factor (5/9) and is not offered; one D-dimer unit is only about two of the other, so each has its own item.
+CDISC code, LOINC code (five have none), unit, hard limits, soft limits, alternative unit and its factor. Fahrenheit
+has no exact factor (5/9) and is not offered; the two D-dimer units convert only roughly, so each has its own item.
 """
 
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Agreed(NamedTuple):
-    """One test."""
+    """One laboratory test."""
 
     cdisc: str
     loinc: str
@@ -110,4 +110,4 @@ def _read(line: str) -> Agreed:
 AGREED = tuple(_read(line) for line in _TABLE.strip().splitlines())
 BY_LOINC = {each.loinc: each for each in AGREED if each.loinc}
 BY_CODE = {each.cdisc: each for each in AGREED if not each.loinc}
-"""Those without a LOINC code, by their CDISC code."""
+"""Tests without a LOINC code, by CDISC code."""

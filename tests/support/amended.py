@@ -11,7 +11,7 @@ INCLUDED = date(2021, 3, 10)
 
 
 def captured(trial: Trial, *, by: User) -> Patient:
-    """Return a patient included under version 1.0, with forms of screening and day 7."""
+    """Return a patient included under version 1.0, with the forms of screening and day 7."""
     patient = walk.enrolled(trial, by=by, on=INCLUDED)
     for code in ("SCR", "D7"):
         walk.held(patient, code, by=by)

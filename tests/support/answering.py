@@ -1,4 +1,4 @@
-"""An expression of the protocol file, compiled and answered."""
+"""Compile and evaluate an expression of the protocol file."""
 
 from typing import Any
 
@@ -37,14 +37,14 @@ NAMES = {
 
 
 def answer(source: str, gives: ItemKind = LOGIC, decimals: int | None = None, **values: Any) -> Any:
-    """What an expression says of captured values; `__` stands for the point of a name."""
+    """Return the value of an expression for the given captured values; `__` in a name stands for its dot."""
     known = {name.replace("__", "."): value for name, value in values.items()}
     expression = compile_expression(source, NAMES, gives=gives, decimals=decimals, zone="Europe/Brussels")
     return expression.evaluate(known)
 
 
 def needs(source: str, **values: Any) -> list[str]:
-    """What an undetermined expression still needs."""
+    """Return the names that an undetermined expression still needs."""
     found = answer(source, **values)
     assert isinstance(found, Undetermined)
     return list(found.needs)

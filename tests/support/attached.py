@@ -1,4 +1,4 @@
-"""A report attached to a form of a patient, as a browser sends it."""
+"""A report attached to a patient's form, sent like by a browser."""
 
 import re
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from patients.entry.controls import CONTROLS
 from patients.models import Patient, Record
 from tests.support.file_samples import pdf
 
@@ -34,7 +35,7 @@ def upload(data: bytes = b"", name: str = "report.pdf") -> SimpleUploadedFile:
 def save(desk: Client, patient: Patient, file: Any = None, **told: Any) -> Any:
     files = {"ct_report-upload": file} if file is not None else {}
     control = opened(desk, patient)
-    return desk.post(address(patient), {**control, **SCAN, "_action": "draft", **files, **told})
+    return desk.post(address(patient), {**control, **SCAN, CONTROLS.action: "draft", **files, **told})
 
 
 def held() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Infusions given at the bedside through their verbs."""
+"""Infusions recorded at the bedside by calling the domain functions."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ FIRST, SECOND, THIRD = 1, 2, 3
 
 
 def on(day: str, **changed) -> Bedside:
-    """What the ward tells of an infusion from 10:00 to 11:00 on a day of March 2026."""
+    """Return the bedside data of an infusion from 10:00 to 11:00 on a day of March 2026."""
     told = {
         "weight_kg": Decimal("82.4"),
         "weight_measured": moment(f"{day} 08:00"),

@@ -1,4 +1,4 @@
-"""Builders: plain functions that make what a test needs, with the shipped protocols and real verbs.
+"""Builders: plain functions that create what a test needs, with the shipped protocols and the domain functions.
 
 Each acts as `system:test`; keywords override what matters to the test.
 """
@@ -42,9 +42,9 @@ def protocol_text(slug: str) -> str:
 
 
 def version(text: str, *, effective_from: date = date(2020, 5, 1)) -> ProtocolVersion:
-    """Return a protocol version that this process has read already.
+    """Load a protocol version and parse its text.
 
-    A process reads each text once: so the number of queries of a page does not depend on the tests before.
+    A process parses each text once, so the query counts of a page do not depend on earlier tests.
     """
     with acting(system="test"):
         loaded = load_protocol(text=text, effective_from=effective_from)
@@ -58,7 +58,7 @@ def trial(slug: str = LIEGE) -> Trial:
 
 
 def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any) -> User:
-    """Return a person, with a role in the trial when one is given."""
+    """Create a user, with a role if a trial is given."""
     number = next(_numbers)
     fields.setdefault("full_name", f"{role.replace('_', ' ').title()} {number}")
     fields.setdefault("identity_verified_on", date(2020, 1, 1))
@@ -70,7 +70,7 @@ def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any
 
 
 def delegate(person: User, *, trial: Trial, role: str, **fields: Any) -> Delegation:
-    """Give a person a role in a trial."""
+    """Give a user a role in a trial."""
     today = timezone.now().date()
     fields.setdefault("starts_on", today - timedelta(days=400))
     if role == "inspector":
@@ -80,7 +80,7 @@ def delegate(person: User, *, trial: Trial, role: str, **fields: Any) -> Delegat
 
 
 def client(person: User) -> Client:
-    """Return a browser in which the person is signed in."""
+    """Return a test client in which the user is signed in."""
     browser = Client()
     with acting(system="test"):
         browser.force_login(person, backend="accounts.backends.PersonBackend")
@@ -102,12 +102,12 @@ def patient(
 
 
 def moment(text: str, zone: str = "Europe/Brussels") -> Moment:
-    """Return what a person types on the clock of a site: `moment("12-Mar-2021 14:05")`, `moment("2021")`."""
+    """Parse a moment as typed at the site: `moment("12-Mar-2021 14:05")`, `moment("2021")`."""
     return parse_moment(text, zone)
 
 
 def event(*, patient: Patient, by: User | None = None, **answers: Any) -> AdverseEvent:
-    """Return an adverse event, not serious, two days after screening; the patient has a consent."""
+    """Report an adverse event, not serious, two days after screening. Records a consent if there is none."""
     by = by or user("investigator", trial=patient.trial)
     if not patient.consents.exists():
         consent(patient, by=by)
@@ -128,7 +128,7 @@ def event(*, patient: Patient, by: User | None = None, **answers: Any) -> Advers
 
 
 def today(patient: Patient) -> date:
-    """Return today on the clock of the site."""
+    """Return today's date at the site."""
     return patient.trial.today
 
 
@@ -140,7 +140,7 @@ def consent(
     given: Moment | None = None,
     by: User | None = None,
 ) -> Consent:
-    """Return a consent given at nine on the day of screening, on another day, or at a moment."""
+    """Record a consent, given at 00:05 on the day of screening, on another day, or at a moment."""
     by = by or user("coordinator", trial=patient.trial)
     zone = patient.protocol.rules.trial.site.time_zone
     given = given or Moment.from_iso(evidence.at(on or patient.screened_on, "00:05", zone))
@@ -159,17 +159,17 @@ def record(
     draft: bool = False,
     by: User | None = None,
 ) -> Record:
-    """Return a captured form: complete, or a draft. `visit` None makes a row of a log."""
+    """Store a record, complete or as a draft. `visit` None makes a log row."""
     by = by or user("coordinator", trial=patient.trial)
     opened = Casebook.opened(user=by, trial=patient.trial, code=patient.code)
     place = opened.place(form, visit, repeat)
     verb = saving.save_draft if draft else saving.complete
     with acting(user=by, role="coordinator"):
-        return verb(place=place, values=values, base_version=0, by=by).record
+        return verb(saving.Entry(place=place, values=values, base_version=0), by=by).record
 
 
 def eligible(*, trial: Trial, screened_on: date | None = None, investigator: User | None = None) -> Patient:
-    """Return a patient in screening with consent, complete evidence and a signed decision."""
+    """Create a patient in screening with consent, complete evidence and a signed eligibility decision."""
     investigator = investigator or user("investigator", trial=trial)
     found = patient(trial=trial, by=investigator, screened_on=screened_on)
     consent(found, by=investigator)
@@ -187,7 +187,7 @@ def eligible(*, trial: Trial, screened_on: date | None = None, investigator: Use
 
 
 def enrolled(*, trial: Trial, on: date | None = None, investigator: User | None = None) -> Patient:
-    """Return a patient included on a day (default: thirty days ago), screened the same day."""
+    """Create a patient screened and included on a day (default: thirty days ago)."""
     investigator = investigator or user("investigator", trial=trial)
     day = on or trial.today - timedelta(days=30)
     found = eligible(trial=trial, screened_on=day, investigator=investigator)

@@ -1,4 +1,4 @@
-"""A casebook on paper, made for some reader."""
+"""Casebooks on paper for a given reader."""
 
 import io
 from pathlib import Path
@@ -18,20 +18,22 @@ from tests.support.paper import Paper
 
 
 def book(trial, tmp_path: Path, **options) -> Paper:
-    """Return the casebook as the command writes it."""
+    """Return the casebook that the command writes."""
     out = tmp_path / f"{len(list(tmp_path.iterdir()))}.pdf"
     call_command("casebook", trial=trial.slug, out=out, stdout=io.StringIO(), **options)
     return Paper(out)
 
 
 def amend(record: Record, by, reason: str, **values) -> None:
-    """Change items of a complete form with a reason, as a person does."""
+    """Amend items of a complete form, with a reason."""
     opened = Casebook.opened(user=by, trial=record.patient.trial, code=record.patient.code)
     place = opened.place(record.form, record.visit.key if record.visit else None, record.repeat)
     fresh = Record.objects.get(pk=record.pk)
     with acting(user=by, role="coordinator"):
         saving.amend(
-            place=place, values={**fresh.values, **values}, base_version=fresh.version, reason=reason, by=by
+            saving.Entry(place=place, values={**fresh.values, **values}, base_version=fresh.version),
+            reason=reason,
+            by=by,
         )
 
 
@@ -40,13 +42,13 @@ def item(patient, form: str, name: str):
 
 
 def demography(trial, patient):
-    """Return the form on paper."""
+    """Return the demography form as printed."""
     part = PatientPaper(patient, Audience.nobody(trial)).content()
     return next(form for form in part["visits"][0]["forms"] if form["code"] == "demography")
 
 
 def full_patient(trial, doctor):
-    """Return a patient with forms, a changed item, a query with its thread, signatures, an event, infusions."""
+    """Create a patient with forms, a changed item, an answered query, signatures, an adverse event and infusions."""
     found = build.enrolled(trial=trial, investigator=doctor)
     record = Record.objects.get(patient=found, form="demography")
     with acting(user=doctor, role="investigator"):

@@ -1,4 +1,4 @@
-"""Many patients at once, written without the verbs: for counting queries and drawing full pages."""
+"""Many patients at once, stored directly: for counting queries and filling pages."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -23,15 +23,15 @@ TERMS = ("Pyrexia", "Headache", "pyrexia", "Deep vein thrombosis", "Anaemia")
 
 
 def at(day: date, hour: int = 9) -> datetime:
-    """Return an hour of a day, UTC."""
+    """Return a time of a day in UTC."""
     return datetime.combine(day, time(hour), tzinfo=UTC)
 
 
 def patients(trial: Trial, number: int, *, days_ago: int = 30) -> list[Patient]:
-    """Return patients in follow-up whose past visits were held with every form complete.
+    """Create patients in follow-up whose past visits were held, with every form complete.
 
-    The first has a query and a draft; each third one has no forms at the last held visit. All have infusions
-    with a product, two adverse events, and a consent.
+    The first has a query and a draft; every third one has no forms at the last held visit. All have infusions with a
+    product, two adverse events and a consent.
     """
     by = build.user("coordinator", trial=trial)
     with acting(user=by, role="coordinator"):
@@ -39,7 +39,7 @@ def patients(trial: Trial, number: int, *, days_ago: int = 30) -> list[Patient]:
 
 
 def one(trial: Trial, number: int, by: User, days_ago: int = 30) -> Patient:
-    """Return one patient of the cohort; the caller acts."""
+    """Create one patient of the cohort. The caller must act as somebody."""
     day = trial.today - timedelta(days=days_ago + number % 7)
     last = (
         Patient.objects.filter(trial=trial).order_by("-number").values_list("number", flat=True).first() or 0

@@ -1,4 +1,4 @@
-"""Forms entered through their verbs."""
+"""Forms entered by calling the domain functions."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from patients.casebook.casebook import Casebook, FormPlace
-from patients.entry.saving import Saved, save_draft
+from patients.entry.saving import Entry, Saved, save_draft
 from patients.models import Patient, Visit
 
 BLOOD_PRESSURE = {"sbp": "124", "dbp": "76"}
@@ -23,11 +23,11 @@ def at(
 
 def draft(place: FormPlace, by: User, values: dict[str, Any], base: int = 0, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
-        return save_draft(place=place, values=values, base_version=base, by=by, **more)
+        return save_draft(Entry(place=place, values=values, base_version=base, **more), by=by)
 
 
 def included(patient: Patient) -> None:
-    """Put a patient into follow-up since the day after screening, every visit due."""
+    """Put a patient into follow-up from the day after screening, with every visit due."""
     day = patient.screened_on + timedelta(days=1)
     with acting(system="test"):
         Patient.objects.filter(pk=patient.pk).update(

@@ -1,4 +1,4 @@
-"""The page of a captured form, as a browser sends and shows it."""
+"""The entry page of a form, as a browser sends and shows it."""
 
 import re
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
+from patients.entry.controls import CONTROLS
 from patients.models import Patient
 
 WHOLE = {
@@ -28,7 +29,7 @@ def address(patient: Patient, form: str = "vitals", visit: str = "SCR", end: str
 
 
 def hidden(response: HttpResponse) -> dict[str, str]:
-    """The hidden inputs of a rendered form: the version, the protocol, the key."""
+    """Return the hidden inputs of a form: record version, protocol version and save key."""
     found = re.findall(r'<input type="hidden" name="(_\w+)" value="([^"]*)">', response.content.decode())
     return dict(found)
 
@@ -41,7 +42,7 @@ def save(
     desk: Client, patient: Patient, values: dict[str, Any], action: str = "draft", **where: Any
 ) -> HttpResponse:
     control = opened(desk, patient, **where)
-    return desk.post(address(patient, **where), {**control, **values, "_action": action})
+    return desk.post(address(patient, **where), {**control, **values, CONTROLS.action: action})
 
 
 def words(response: HttpResponse) -> str:

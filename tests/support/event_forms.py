@@ -1,4 +1,4 @@
-"""What people type into the forms of adverse events, and where the pages are."""
+"""Typed input for the forms of adverse events, and the URLs of their pages."""
 
 import re
 from datetime import timedelta
@@ -11,7 +11,7 @@ def day(patient, number: int) -> str:
 
 
 def typed(patient, **changed) -> dict:
-    """Return what a reporter types for an event that is not serious."""
+    """Return the input for an event that is not serious."""
     return {
         "term": "Fever", "onset": f"{day(patient, 3)} 10:30", "ongoing": "N", "end": day(patient, 4),
         "grade": "2", "seriousness": ["none_of_these"], "aware": "", "serious_aware": "",
@@ -37,5 +37,5 @@ def listing(trial) -> str:
 
 
 def text_of(response) -> str:
-    """Return what a person reads: no markup, blanks collapsed."""
+    """Return the text of a page, without tags, with white space collapsed."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))

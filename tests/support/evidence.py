@@ -10,14 +10,14 @@ LIEGE, COVID_MSV = "nct04445454", "nct04361942"
 
 
 def at(day: date, clock: str, zone: str) -> str:
-    """Return a moment as it is stored; the offset is that of the zone on the day."""
+    """Return a moment as stored, with the offset of the zone on that day."""
     hour, minute = (int(part) for part in clock.split(":"))
     wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(zone))
     return Moment.from_datetime(wall, zone).iso
 
 
 def liege(day: date) -> dict[str, dict[str, Any]]:
-    """Return a man of 54 on a ward with oxygen: group A."""
+    """Return the answers of a man of 54 on a ward with oxygen: group A."""
     reasons = [
         "ecmo",
         "care_limited",
@@ -56,7 +56,7 @@ def liege(day: date) -> dict[str, dict[str, Any]]:
 
 
 def covid_msv(day: date) -> dict[str, dict[str, Any]]:
-    """Return a woman of 61 in intensive care since the day before."""
+    """Return the answers of a woman of 61 in intensive care since the day before."""
     zone = "Europe/Madrid"
     return {
         "demography": {"age": "61", "sex": "F", "height": "164", "weight": "70"},

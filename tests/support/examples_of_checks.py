@@ -1,8 +1,8 @@
-"""Examples of an edit check, found from its expression and the limits of the items it reads (DAT-03).
+"""Examples for an edit check, derived from its expression and the limits of the items it reads (DAT-03).
 
-For any check of any protocol: answers that violate it, answers that do not, and its boundary: two sets of answers
-that differ in one value by the smallest step in which it can be written (a choice: another choice), of which one
-violates the check and the other does not. Nothing here knows a form or a check by name.
+For any check of any protocol: answers that violate it, answers that do not, and its boundary. The boundary is two sets
+of answers that differ in one value by its smallest step (for a choice: another choice); one set violates the check,
+the other does not. No form or check is named here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,14 +26,14 @@ from protocol.values.moments import Moment
 
 FIRST_DAY = date(2021, 3, 14)
 SEARCH = 3000
-"""How many sets of answers are tried."""
+"""Number of sets of answers that are tried."""
 Value = Any
 Answers = dict[str, Value]
 
 
 @dataclass(frozen=True)
 class Read:
-    """One value that a check reads: what it is called, which kind it is, and how finely it is written.
+    """One value that a check reads: its path, kind and precision.
 
     `path` is a name of the expression (`sbp`, `visit.on`, `previous(status)`), or `logs.stay[]kind` for a column.
     """
@@ -44,18 +44,18 @@ class Read:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether there is a next value."""
+        """Return whether the values are ordered, so that each has a next one."""
         return self.kind.kind in (Kind.NUMBER, Kind.DAY, Kind.INSTANT)
 
     @cached_property
     def step(self) -> Decimal:
-        """The smallest difference between two numbers."""
+        """Return the smallest difference between two numbers."""
         places = self.item.decimal_places if self.item else None
         return Decimal(1).scaleb(-(2 if places is None else places))
 
     @cached_property
     def span(self) -> tuple[int, int]:
-        """The first and the last place: numbers inside the hard limits, days and minutes around the first day."""
+        """Return the first and last position: numbers within the hard limits, days or minutes around the first day."""
         if self.kind.kind is Kind.DAY:
             return -400, 400
         if self.kind.kind is Kind.INSTANT:
@@ -65,7 +65,7 @@ class Read:
         return int(lowest / self.step), int(highest / self.step)
 
     def at(self, place: int, zone: str) -> Value:
-        """The value at a place, as it is stored."""
+        """Return the value at a position, as stored."""
         if self.kind.kind is Kind.NUMBER:
             return format(place * self.step, "f")
         if self.kind.kind is Kind.DAY:
@@ -74,9 +74,9 @@ class Read:
         return Moment.from_datetime(noon + timedelta(minutes=place), zone).iso
 
     def drawn(self, rng: Random, landmarks: list[Decimal], *, beyond: bool) -> Value:
-        """A place, or a code or codes: often an end, a number of the expression, or something near them.
+        """Draw a position, or codes; often a limit, a number of the expression, or one close to them.
 
-        With `beyond` also numbers outside the hard limits: a draft holds them, and checks speak about them.
+        With `beyond`, also numbers outside the hard limits: a draft may hold them, and checks apply to them.
         """
         if not self.is_ordered:
             codes = self.kind.codes or ("text",)
@@ -93,7 +93,7 @@ class Read:
 
 
 class Examples:
-    """What violates one check and what does not."""
+    """Finds answers that violate one check and answers that do not."""
 
     def __init__(self, protocol: Protocol, form: Form, check: Check) -> None:
         self.protocol, self.form, self.check = protocol, form, check
@@ -137,12 +137,12 @@ class Examples:
         return self.form.item(table).column(column)
 
     def violated(self, places: Answers) -> bool | None:
-        """What the check says of the values at these places; None while it is undetermined."""
+        """Return whether the values at these positions violate the check; None if undetermined."""
         answer = self.expression.evaluate(self._scope(places))
         return answer if isinstance(answer, bool) else None
 
     def stored(self, places: Answers) -> Answers:
-        """The values at these places, as they are stored."""
+        """Return the values at these positions, as stored."""
         by_path = {read.path: read for read in self.reads}
         return {
             path: by_path[path].at(place, self.zone) if by_path[path].is_ordered else place
@@ -168,12 +168,12 @@ class Examples:
 
     @cached_property
     def failing(self) -> Answers | None:
-        """Places at which the check is violated."""
+        """Return positions that violate the check, or None if none were found."""
         return self._found(True)
 
     @cached_property
     def passing(self) -> Answers | None:
-        """Places at which the check is known not to be violated."""
+        """Return positions that do not violate the check, or None if none were found."""
         return self._found(False)
 
     def _found(self, wanted: bool) -> Answers | None:
@@ -188,10 +188,10 @@ class Examples:
 
     @cached_property
     def boundary(self) -> tuple[Answers, Answers] | None:
-        """Places that violate the check, and places one step beside them that do not.
+        """Return positions that violate the check, and neighbouring ones that do not.
 
-        On the way from answers that violate it to answers that do not, one value after the other is exchanged:
-        one of these exchanges changes the answer.
+        The values of the violating answers are replaced one by one by those of the others: one replacement changes the
+        result, and is then narrowed to one step.
         """
         if self.failing is None or self.passing is None:
             return None
@@ -204,7 +204,7 @@ class Examples:
         return None
 
     def _narrowed(self, fails: Answers, passes: Answers, read: Read) -> tuple[Answers, Answers]:
-        """The two neighbours of which one violates the check; the other may leave it undetermined."""
+        """Return the two neighbours of which one violates the check; the other may be undetermined."""
         here, there = fails[read.path], passes[read.path]
         while abs(here - there) > 1:
             middle = (here + there) // 2

@@ -1,4 +1,4 @@
-"""Small files as tests send them: whole ones, and the ways in which a file is not what it says."""
+"""Small test files: valid ones, and files whose content does not match their name."""
 
 import io
 import struct
@@ -7,7 +7,7 @@ import zlib
 
 
 def pdf(text: str = "CT report") -> bytes:
-    """Return a whole PDF of one page."""
+    """Return a valid PDF of one page."""
     stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -32,7 +32,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 
 
 def png(width: int = 2, height: int = 2, *, bits: int = 8, colour: int = 0) -> bytes:
-    """Return a grey PNG; a large one holds no more than a small one."""
+    """Return a grey PNG. A large one has no more data than a small one."""
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     rows = zlib.compress(b"".join(b"\0" + b"\x80" * min(width, 4) for _row in range(min(height, 4))))
     body = chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
@@ -40,7 +40,7 @@ def png(width: int = 2, height: int = 2, *, bits: int = 8, colour: int = 0) -> b
 
 
 def jpeg(width: int = 2, height: int = 2) -> bytes:
-    """Return the structure of a JPEG: a frame, a scan, an end."""
+    """Return the structure of a JPEG: frame, scan, end."""
 
     def segment(marker: int, body: bytes) -> bytes:
         return b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body
@@ -52,7 +52,7 @@ def jpeg(width: int = 2, height: int = 2) -> bytes:
 
 
 def archive() -> bytes:
-    """Return a zip with a page in it."""
+    """Return a zip file with an HTML page."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as file:
         file.writestr("index.html", "<script>alert(1)</script>")

@@ -1,4 +1,4 @@
-"""Forms, visits, patients and trials that are frozen or locked."""
+"""Freeze and lock forms, visits, patients and trials."""
 
 from typing import Any
 
@@ -40,7 +40,9 @@ def enter(record: Record, nurse: User) -> None:
     place = opened.place("demography", "SCR")
     with acting(user=nurse, role="coordinator"):
         saving.amend(
-            place=place, values={**DEMOGRAPHY, "weight": "80"}, base_version=1, reason="read again", by=nurse
+            saving.Entry(place=place, values={**DEMOGRAPHY, "weight": "80"}, base_version=1),
+            reason="read again",
+            by=nurse,
         )
 
 

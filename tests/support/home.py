@@ -1,4 +1,4 @@
-"""The home page of a trial, as its roles see it."""
+"""The home page of a trial as its roles see it."""
 
 import re
 from datetime import date
@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from patients.models import Patient
 from reports.home.matrix import columns_of, matrix, visits_of
-from reports.home.work import Work
+from reports.home.workload import Workload
 from tests.support import build
 from trials.access import access_to
 
@@ -17,7 +17,7 @@ HOME = f"/trials/{build.LIEGE}/"
 
 
 def queries_of(browser, url=HOME) -> int:
-    """Return how many statements a page takes."""
+    """Return the number of queries that a page runs."""
     with CaptureQueriesContext(connection) as captured:
         assert browser.get(url).status_code == 200
         return len(captured)
@@ -33,11 +33,11 @@ def page(url, trial, role="coordinator") -> str:
     return response.content.decode()
 
 
-def work_of(trial, role="coordinator") -> Work:
+def work_of(trial, role="coordinator") -> Workload:
     person = build.user(role, trial=trial)
     access = access_to(user=person, slug=trial.slug)
     assert access is not None
-    return Work(access)
+    return Workload(access)
 
 
 def rows_of(trial):

@@ -1,4 +1,4 @@
-"""Infusions at the bedside and their product, as a browser sends and shows them."""
+"""Infusions and their products, as a browser sends and shows them."""
 
 import re
 
@@ -22,7 +22,7 @@ def weighed(day: str = FIRST, **changed) -> dict:
 
 
 def bedside(day: str = FIRST, **changed) -> dict:
-    """Return what a nurse types of an infusion from ten to eleven."""
+    """Return the typed bedside data of an infusion from 10:00 to 11:00."""
     typed = {
         "started": f"{day} 10:00", "ended": f"{day} 11:00", "volume_ml": "100", "interrupted": "N",
         "interruption_reason": "", "premedication": "Paracetamol 1 g", "timing_deviation_reason": "",
@@ -31,7 +31,7 @@ def bedside(day: str = FIRST, **changed) -> dict:
 
 
 def product(**changed) -> dict:
-    """Return what the laboratory types: three million cells per kilogram at 82.4 kg."""
+    """Return the typed product data: 3 × 10⁶ cells/kg at 82.4 kg."""
     return {
         "lot": "L-1", "bag": "", "donor_code": "D-17", "thawed": f"{FIRST} 09:00", "viable_cells": "247.2",
         "viability_percent": "91,5", "dose_deviation_reason": "", "donor_deviation_reason": "", "version": "0",
@@ -44,7 +44,7 @@ def stored(patient, number: int = 1) -> Infusion:
 
 
 def text_of(response) -> str:
-    """Return what a person reads: no markup, blanks collapsed."""
+    """Return the text of a page, without tags, with white space collapsed."""
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 

@@ -1,6 +1,6 @@
-"""The declared rights of every address: what reading it needs, and what posting to it needs (None: not offered).
+"""Permissions of every URL for GET and POST (None: the method is not offered).
 
-This table is the specification. `tests/trials/test_access_matrix.py` holds the application against it.
+This table is the specification: `tests/trials/test_access_matrix.py` compares the application with it.
 """
 
 import uuid
@@ -18,12 +18,12 @@ OPEN = {
     "account_inactive",
     "mfa_authenticate",
     "mfa_login_webauthn",
-    # Only what the reader's own browser keeps.
+    # Settings of the visitor's own browser session.
     "account_theme",
     "account_language",
     "account_session",
 }
-# The person's own account; no trial is involved.
+# The user's own account; no trial is involved.
 SIGNED_IN = {
     "account_logout",
     "account_reauthenticate",
@@ -120,7 +120,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:sponsor": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:strike-out": (P.REPORT_EVENT, P.REPORT_EVENT),
     "exports:index": (P.EXPORT, P.EXPORT),
-    # Which document a role may ask for depends on the document: tests/exports/test_documents.py.
+    # The permission depends on the kind of document: tests/exports/test_documents.py.
     "documents:listing": (P.SEE_TRIAL, P.SEE_TRIAL),
     "documents:asked": (P.SEE_TRIAL, None),
     "documents:file": (P.SEE_TRIAL, None),
@@ -150,7 +150,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
 
 
 def sample(trial: Trial, patient: Patient) -> dict[str, Any]:
-    """Return values for the parts of addresses, so that each leads to something that exists."""
+    """Return values for URL parameters that lead to existing objects."""
     return {
         "slug": trial.slug,
         "code": patient.code,

@@ -1,4 +1,4 @@
-"""Reading the PDF that the application writes: its text without the breaks that the layout made, its structure."""
+"""Read the PDFs that the application writes: text without line breaks of the layout, and structure."""
 
 import io
 import re
@@ -11,12 +11,12 @@ BREAKS = re.compile(r"[\s\u200b\u00ad]+")
 
 
 def joined(text: str) -> str:
-    """Return text without white space, break marks and hyphens at line ends: a layout puts them anywhere."""
+    """Return the text without white space, break marks and hyphens: the layout may put them anywhere."""
     return BREAKS.sub("", text.replace("‐", "-")).replace("-", "")
 
 
 class Paper:
-    """A PDF as a reader and its software see it."""
+    """The text and the tags of a PDF."""
 
     def __init__(self, data: bytes | Path) -> None:
         whole = data.read_bytes() if isinstance(data, Path) else data
@@ -25,7 +25,7 @@ class Paper:
         self.text = joined("".join(self.pages))
 
     def holds(self, text: str) -> bool:
-        """Tell whether a text is printed, however it was broken into lines."""
+        """Return whether a text is printed, however it is broken into lines."""
         return joined(text) in self.text
 
     @property

@@ -1,4 +1,4 @@
-"""Queries on the forms of a patient, and the list of them."""
+"""Queries on a patient's forms, and their listing."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from trials.models import Trial
 
 
 def make(record: Record, by: User, item: str, *, days: int = 0, **fields: Any) -> Query:
-    """Return a query raised so many days ago."""
+    """Create a query raised `days` ago."""
     told = {"origin": "monitor", "state": "open", "text": f"About {item}", **fields}
     if told["state"] == "closed":
         told.setdefault("closed_at", timezone.now())
@@ -25,12 +25,12 @@ def make(record: Record, by: User, item: str, *, days: int = 0, **fields: Any) -
 
 
 def begun(patient: Patient, by: User, **values: Any) -> Record:
-    """Return vital signs that were begun."""
+    """Create a draft of vital signs."""
     return build.record(patient, "vitals", values, draft=True, by=by)
 
 
 def begun_elsewhere(trial: Trial, by: User) -> Record:
-    """Return vital signs that were begun for another patient."""
+    """Create a draft of vital signs for another patient."""
     patient = build.patient(trial=trial, by=by)
     build.consent(patient, by=by)
     return begun(patient, by, hr="70")

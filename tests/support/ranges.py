@@ -1,4 +1,4 @@
-"""Laboratories and their reference ranges, as verbs and pages take them."""
+"""Laboratories and their reference ranges, for functions and for pages."""
 
 from datetime import date
 from decimal import Decimal
@@ -12,7 +12,7 @@ START = date(2020, 1, 1)
 
 
 def central(trial: Trial) -> Laboratory:
-    """Return the central laboratory of a trial."""
+    """Create the central laboratory of a trial."""
     with acting(system="test"):
         return add_laboratory(trial=trial, code="central", name="Central laboratory", by=None)
 

@@ -1,11 +1,11 @@
-"""What a verb that refuses says, by field."""
+"""Messages of a refused call, by field."""
 
 import pytest
 from django.core.exceptions import ValidationError
 
 
 def refused(verb, *arguments, **options) -> dict[str, list[str]]:
-    """Return the sentences of a refusal by field; those about the whole under ""."""
+    """Return the messages of a ValidationError by field; those without a field under ""."""
     with pytest.raises(ValidationError) as refusal:
         verb(*arguments, **options)
     error = refusal.value

@@ -1,4 +1,4 @@
-"""Adverse events of March 2026, reported and changed through their verbs."""
+"""Adverse events of March 2026, reported and amended by calling the domain functions."""
 
 from accounts.models import User
 from patients.models import Patient
@@ -14,14 +14,14 @@ IN_HOSPITAL = frozenset({"hospitalisation"})
 
 
 def consented(trial: Trial) -> Patient:
-    """Return a patient screened on the tenth, who consented at nine."""
+    """Create a patient screened on the 10th, who consented at 09:00."""
     patient = build.patient(trial=trial, screened_on=INCLUDED)
     build.consent(patient, given=moment("10-Mar-2026 09:00"))
     return patient
 
 
 def told(**answers) -> dict:
-    """What is told of a fever that was not serious."""
+    """Return the answers for a fever that is not serious."""
     return {
         "term": "Fever",
         "onset": moment("12-Mar-2026 18:30"),
@@ -38,7 +38,7 @@ def told(**answers) -> dict:
 
 
 def serious(**answers) -> dict:
-    """What is told of a fever that led to hospital, of which the site knew on the 28th at 14:00."""
+    """Return the answers for a fever that led to hospitalisation; the site was aware on the 28th at 14:00."""
     return told(seriousness=IN_HOSPITAL, aware=moment("28-Mar-2026 14:00"), **answers)
 
 

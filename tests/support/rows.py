@@ -1,4 +1,4 @@
-"""Rows of any model, made by introspection: every column filled, every parent made on the way."""
+"""Rows of any model, made by introspection: every column filled, every parent created."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -13,13 +13,13 @@ _numbers = count(1000)
 
 
 def tolerate_any_value() -> None:
-    """Switch check constraints off for the rest of the test: here only the trail is tested."""
+    """Switch check constraints off for the rest of the test, which tests only the trail."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA ignore_check_constraints = ON")
             return
         if not connection.in_atomic_block:
-            # A test with real transactions would leave PostgreSQL without the constraints for all that follow.
+            # Without a rollback at the end of the test, PostgreSQL would lose the constraints for all later tests.
             return
         cursor.execute(
             "SELECT conrelid::regclass::text, conname FROM pg_constraint"
@@ -31,36 +31,36 @@ def tolerate_any_value() -> None:
 
 
 def mind_values_again() -> None:
-    """Switch check constraints on again; PostgreSQL has them back with the rollback of the test."""
+    """Switch check constraints on again. On PostgreSQL, the rollback of the test restores them."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA ignore_check_constraints = OFF")
 
 
-# A frozen or locked row would refuse what the tests do to it.
+# Columns that make the triggers refuse every further change of the row.
 LOCKS = ("frozen_at", "locked_at")
 
 
 def unsaved(model: type[models.Model], *, bare: bool = False) -> Any:
-    """Return an instance whose every column holds a plausible value; a bare one refers only where it must."""
+    """Return an unsaved instance with a plausible value in every column; a bare one has only required references."""
     filled = [field for field in stored_columns(model) if field.name not in LOCKS]
     return model(**{field.attname: _value(field, bare) for field in filled})
 
 
 def stored(model: type[models.Model], *, bare: bool = False) -> Any:
-    """Return a stored row; the caller acts."""
+    """Store such a row. The caller must act as somebody."""
     row = unsaved(model, bare=bare)
     row.save(force_insert=True)
     return row
 
 
 def stored_columns(model: type[models.Model]) -> list[Any]:
-    """Return the columns that a writer fills."""
+    """Return the columns that a write sets."""
     return [f for f in model._meta.concrete_fields if not f.primary_key and not f.generated]
 
 
 def other(field: Any, value: Any) -> Any:
-    """Return another value for a column; None where the column only refers to a row."""
+    """Return another value for a column; None if the column is a nullable reference."""
     if field.many_to_one or field.one_to_one:
         return None if field.null and value else stored(field.related_model, bare=True).pk
     if isinstance(value, bool):
@@ -72,7 +72,7 @@ def other(field: Any, value: Any) -> Any:
 
 
 def changeable(model: type[models.Model]) -> list[Any]:
-    """Return the tracked columns beside the key, those that lock the row last."""
+    """Return the tracked columns without the key; columns that lock the row come last."""
     found = [field for field in tracked_columns(model) if not field.primary_key]
     return sorted(found, key=lambda field: field.name in LOCKS)
 
@@ -106,7 +106,7 @@ def _plain(field: Any, number: int) -> Any:
 
 
 def fixed_history(model: type[models.Model]) -> Any:
-    """Return a history row that is the same in every run: fractions, zeros, accents and nested values."""
+    """Return a history row that is the same in every run, with fractions, zeros, accents and nested values."""
     told: dict[str, Any] = {}
     for field in model._meta.concrete_fields:
         match field:

@@ -1,6 +1,7 @@
-"""The printed tables of the scores as rows to test: function, its arguments, the points. Copied by hand.
+"""Published tables of the scores as test rows: function, arguments, points. Copied by hand.
 
-Each boundary has the last value of one band, the first of the next, and where the print leaves a gap a value in it.
+Each boundary has the last value of one band and the first of the next; where the publication leaves a gap, also a
+value in it.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ Row = tuple[Callable[..., Any], tuple[Any, ...], Any]
 
 
 def rows(compute: Callable[..., Any], points: dict[str, Any], *after: Any) -> list[Row]:
-    """Rows for a function of one number and what follows it: `{"149.9": 1}`."""
+    """Return rows for a function of one number and fixed further arguments: `{"149.9": 1}`."""
     return [(compute, (Decimal(value), *after), expected) for value, expected in points.items()]
 
 

@@ -1,6 +1,6 @@
-"""Questions the tests of the shipped protocols ask: what a criterion, a check or a calculation answers.
+"""Evaluate criteria, checks and calculations of the shipped protocols.
 
-Known facts are stored values by path: `demography.age`, `subject.inclusion_on`. No database.
+Facts are stored values by path: `demography.age`, `subject.inclusion_on`. No database.
 """
 
 from collections.abc import Mapping
@@ -20,29 +20,29 @@ Facts = Mapping[str, Any]
 
 
 def path_of(slug: str) -> Path:
-    """The file of a shipped protocol, or of the invented third one."""
+    """Return the file of a shipped protocol, or of the invented third one."""
     return ROOT / ("tests/support/protocols" if slug == THIRD else "trials/protocols") / f"{slug}.toml"
 
 
 @cache
 def protocol(slug: str) -> Protocol:
-    """The protocol as read from its file."""
+    """Return the protocol, read from its file."""
     return load(path_of(slug).read_text(encoding="utf-8"))
 
 
 @cache
 def evaluation(slug: str) -> ProtocolRules:
-    """Its compiled expressions."""
+    """Return the compiled expressions of a protocol."""
     return ProtocolRules(protocol(slug))
 
 
 def rules(slug: str, form: str) -> FormRules:
-    """The rules of one of its forms."""
+    """Return the rules of one of its forms."""
     return evaluation(slug).form(form)
 
 
 def scope(known: Facts, form: str = "", earlier: Facts | None = None) -> Scope:
-    """What an expression sees: `known` by path; `earlier` are the answers of the record before this one."""
+    """Return the context of an expression: `known` by path, `earlier` as the answers of the previous record."""
     forms: dict[str, dict[str, Any]] = {}
     for path, value in known.items():
         code, _, name = path.partition(".")
@@ -52,13 +52,13 @@ def scope(known: Facts, form: str = "", earlier: Facts | None = None) -> Scope:
 
 
 def criterion(slug: str, id: str, known: Facts) -> bool | None:
-    """Whether an inclusion criterion is met, or an exclusion present; None while that is open."""
+    """Return whether an inclusion criterion is met or an exclusion criterion present; None if undetermined."""
     answers = {each.criterion.id: each.answer for each in evaluation(slug).criteria(scope(known))}
     return decided(answers[id])
 
 
 def group(slug: str, known: Facts) -> str | None:
-    """The code of the patient's group, `no group`, or None while that is open."""
+    """Return the code of the patient's group, `no group`, or None if undetermined."""
     found = evaluation(slug).group(scope(known))
     if isinstance(found, Undetermined):
         return None
@@ -66,21 +66,21 @@ def group(slug: str, known: Facts) -> str | None:
 
 
 def definition(slug: str, name: str, known: Facts) -> bool | None:
-    """What a definition of the protocol says; None while that is open."""
+    """Return the value of a definition of the protocol; None if undetermined."""
     expression = evaluation(slug).compile(protocol(slug).definitions[name], evaluation(slug).names)
     return decided(expression.evaluate(scope(known)))
 
 
 def fired(slug: str, form: str, known: Facts, earlier: Facts | None = None) -> set[str]:
-    """The ids of the checks that the answers violate."""
+    """Return the ids of the checks that the answers violate."""
     return {check.id for check in rules(slug, form).fired(scope(known, form, earlier))}
 
 
 def calculated(slug: str, form: str, known: Facts) -> dict[str, str]:
-    """The calculated items that the answers decide, as they are stored."""
+    """Return the determined calculated items, as stored."""
     return rules(slug, form).calculated(scope(known, form))
 
 
 def decided(answer: object) -> bool | None:
-    """True or false; None for undetermined."""
+    """Return True or False; None for an undetermined answer."""
     return answer if isinstance(answer, bool) else None

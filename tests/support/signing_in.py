@@ -1,4 +1,4 @@
-"""Signing in as a browser does it."""
+"""Sign in as a browser does."""
 
 from django.test import Client
 

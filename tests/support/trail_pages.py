@@ -1,4 +1,4 @@
-"""The trail's page as a person sees it, and what leaves something in it."""
+"""The audit trail page, and rows that appear in it."""
 
 import re
 
@@ -33,7 +33,7 @@ def told(line) -> list[tuple[str, str, str]]:
 
 
 def vitals(patient, **values) -> Record:
-    """Return the vital signs of a patient, stored as such."""
+    """Store the vital signs of a patient directly."""
     with acting(system="test"):
         return Record.objects.create(
             patient=patient, protocol=patient.protocol, form="vitals", state="draft", values=values
@@ -54,7 +54,7 @@ def infusion_of(patient) -> Infusion:
 
 
 def prepare(infusion) -> Preparation:
-    """Leave what only one arm has: a product."""
+    """Store a product, which only one arm has."""
     with acting(system="test"):
         row = rows.unsaved(Preparation)
         row.infusion, row.patient = infusion, infusion.patient
@@ -63,7 +63,7 @@ def prepare(infusion) -> Preparation:
 
 
 def sign_of(target, trial) -> None:
-    """Leave a signature on a row, as its trail shows it."""
+    """Store a signature on a row."""
     with acting(system="test"):
         row = rows.unsaved(Signature)
         row.target_type, row.target_id, row.trial_id = target._meta.label_lower, target.pk, trial.pk
@@ -71,7 +71,7 @@ def sign_of(target, trial) -> None:
 
 
 def everything(trial, patient) -> None:
-    """Leave something of every kind in the trail of a trial."""
+    """Store something of every kind that the trail of a trial shows."""
     sign_of(prepare(infusion_of(patient)), trial)
     vitals(patient, sbp="80")
     with acting(system="test"):

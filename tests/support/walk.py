@@ -1,4 +1,4 @@
-"""The invented trial WALK and its amendment: patients under version 1.0, and the move to 1.1."""
+"""The invented trial WALK and its amendment: patients under version 1.0, and their move to 1.1."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,22 +19,22 @@ VITALS = {"pulse": "72", "steps": "4000", "mood": "MIXED"}
 
 
 def text(version: str) -> str:
-    """Return the file of a version."""
+    """Return the protocol file of a version."""
     return (build.ROOT / f"tests/support/protocols/walk-{version}.toml").read_text(encoding="utf-8")
 
 
 def trial() -> Trial:
-    """Return the trial under its first version."""
+    """Load the trial under its first version."""
     return build.version(text("1.0")).trial
 
 
 def amendment(effective_from: date = IN_FORCE) -> ProtocolVersion:
-    """Return version 1.1, loaded."""
+    """Load version 1.1."""
     return build.version(text("1.1"), effective_from=effective_from)
 
 
 def enrolled(trial: Trial, *, by: User, on: date | None = None) -> Patient:
-    """Return a patient included under the version in force, `on` or today, with the screening form complete."""
+    """Create a patient included under the version in force, `on` or today, with the screening form complete."""
     patient = build.patient(trial=trial, by=by, screened_on=on)
     build.consent(patient, by=by)
     build.record(patient, "intake", {"age": "54", "weight": "80"}, by=by)
@@ -45,7 +45,7 @@ def enrolled(trial: Trial, *, by: User, on: date | None = None) -> Patient:
 
 
 def held(patient: Patient, code: str, *, by: User) -> Visit:
-    """Return a visit, held on the day it was planned."""
+    """Hold a visit on its planned day."""
     visit = Visit.objects.select_related("patient").get(patient=patient, code=code)
     with acting(user=by, role="coordinator"):
         assert visit.planned_on
@@ -53,12 +53,12 @@ def held(patient: Patient, code: str, *, by: User) -> Visit:
 
 
 def vitals(patient: Patient, visit: str, *, by: User, **changed: Any) -> Record:
-    """Return complete vital signs of a visit under version 1.0."""
+    """Store complete vital signs of a visit under version 1.0."""
     return build.record(patient, "vitals", {**VITALS, **changed}, visit=visit, by=by)
 
 
 def moved(patient: Patient, to: ProtocolVersion, *, by: User, reason: str = "Amendment 1") -> PatientMove:
-    """Return what the move of one patient did."""
+    """Move one patient to a version. Return what the move did."""
     with acting(user=by, role="data_manager"):
         (done,) = move(patients=[Patient.objects.get(pk=patient.pk)], to=to, reason=reason, by=by)
     return done

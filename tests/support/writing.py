@@ -1,4 +1,4 @@
-"""A person whose writes are attributed, and the trail of them."""
+"""A user whose writes are attributed, and the trail of these writes."""
 
 import pytest
 

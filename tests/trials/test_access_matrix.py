@@ -1,4 +1,4 @@
-"""Who may open which address: declared here, enumerated from the application, tried for every role (REL-11)."""
+"""Access matrix: rights declared here, URLs enumerated from the application, tried for every role (REL-11)."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 def addresses(
     patterns=None, namespace: str = "", inside: bool = False
 ) -> Iterator[tuple[str, URLPattern, bool]]:
-    """Yield name, pattern and whether it belongs to a trial, for every address of the application."""
+    """Yield name, pattern and whether it belongs to a trial, for every URL of the application."""
     for pattern in get_resolver().url_patterns if patterns is None else patterns:
         if isinstance(pattern, URLResolver):
             inner = ":".join(part for part in (namespace, pattern.namespace) if part)

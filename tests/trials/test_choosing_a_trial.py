@@ -1,4 +1,4 @@
-"""Which trial opens after signing in."""
+"""The trial that opens after signing in."""
 
 import pytest
 

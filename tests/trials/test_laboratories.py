@@ -72,7 +72,7 @@ class TestKeeping:
         old.refresh_from_db()
         assert (old.effective_to, new.effective_to) == (date(2026, 6, 30), None)
         trail = history_model(ReferenceRange).objects.filter(id=old.pk).latest("history_id")
-        assert trail.history_change_reason == "A new range follows"
+        assert str(trail.history_change_reason) == "A new range follows"
 
     @pytest.mark.parametrize(
         "told",
@@ -87,7 +87,7 @@ class TestKeeping:
     )
     def test_ranges_never_overlap(self, laboratory, told):
         given(laboratory)
-        with pytest.raises(ValidationError, match="It overlaps the range from 2020-01-01 to no end"):
+        with pytest.raises(ValidationError, match="It overlaps the range from 01-Jan-2020 to no end"):
             given(laboratory, **told)
         assert ReferenceRange.objects.count() == 1
 

@@ -53,7 +53,7 @@ def _somebody_looks(trial):
 
 
 def make(patient, number: int, **fields) -> list[AdverseEvent]:
-    """Store events 1 to `number`; the onsets repeat every seven days and the grades every five."""
+    """Store adverse events 1 to `number`; onsets repeat every seven days, grades every five."""
     noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=123456)
     first = AdverseEvent.objects.filter(patient=patient).count() + 1
     rows = [
@@ -145,7 +145,7 @@ def test_the_total_is_exact_up_to_a_bound_and_never_counted_past_it(trial, patie
     make(patient, 3)
     assert listing(trial).total_text == "3 rows"
     make(patient, COUNTED_UP_TO)
-    assert listing(trial).total_text == "More than 1,000 rows"
+    assert listing(trial).total_text == "More than 1000 rows"
 
 
 def draw(page: Listing) -> None:

@@ -1,4 +1,4 @@
-"""The people of a trial: roles given and ended by an administrator, never by oneself."""
+"""Users of a trial: roles given and ended by an administrator, never by oneself."""
 
 from datetime import date, timedelta
 

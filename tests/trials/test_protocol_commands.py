@@ -1,4 +1,4 @@
-"""`check_protocol` and `load_protocol`: a version is stored once, whole, and never changed (DAT-09)."""
+"""`check_protocol` and `load_protocol`: a version is stored once, complete, and never changed (DAT-09)."""
 
 import hashlib
 from datetime import date, timedelta

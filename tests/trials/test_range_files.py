@@ -1,4 +1,4 @@
-"""Reference ranges from a file: all of it or nothing, every mistake with its line."""
+"""Reference ranges from a file: all are stored or none, and every mistake is reported with its line."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""The database itself refuses two reference ranges that reach the same value, whatever writes them (LAB-03)."""
+"""The database itself refuses two overlapping reference ranges, whatever writes them (LAB-03)."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -38,7 +38,7 @@ def unsaved(laboratory: Laboratory, **told: Any) -> ReferenceRange:
 
 
 def stored(laboratory: Laboratory, **told: Any) -> ReferenceRange:
-    """Write past the verbs."""
+    """Store a range directly, without the checks of `add_range`."""
     with acting(system="test"), transaction.atomic():
         row = unsaved(laboratory, **told)
         row.save(force_insert=True)
@@ -109,7 +109,7 @@ def test_two_that_meet_are_refused_in_one_statement(laboratory):
     ids=str,
 )
 def test_a_change_that_makes_two_meet_is_refused(laboratory, change):
-    """By update(), which asks no verb."""
+    """By update(), which runs no check of the application."""
     stored(laboratory)
     apart: dict[str, Any] = (
         {"sex": "M", "age_from": 30} if "sex" in change else {"age_from": 60, "age_to": 80}

@@ -1,4 +1,4 @@
-"""docs/roles.md says what the code does."""
+"""docs/roles.md matches the code."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Forms of laboratories and their reference ranges; the import reads every line of a file with the same form."""
+"""Forms of laboratories and reference ranges; an import validates every line of a file with the same form."""
 
 from decimal import Decimal
 from typing import Any
@@ -9,10 +9,11 @@ from django.utils.translation import gettext_lazy
 
 from protocol.values.parsing import canonical
 from protocol.values.refusals import ValueRefused
-from trials.forms import DayField, VerbForm
+from trials.date_fields import DayField
+from trials.forms import VerbForm
 from trials.laboratories.ranges import RangeFacts, items_with_ranges
 from trials.models import ReferenceRange, Trial
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_sentence
 
 DECIMALS, DIGITS = 6, 15
 OLDEST = 150
@@ -22,18 +23,18 @@ FIELDS = (
 
 
 class BoundField(forms.CharField):
-    """A bound as people type it, comma or point; cleans to a Decimal, None when blank."""
+    """A bound, typed with comma or point. Cleans to a Decimal, None if blank."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=40, **kwargs)
         self.widget.attrs.update({"class": "w-short", "inputmode": "decimal", "autocomplete": "off"})
 
     def clean(self, value: Any) -> Decimal | None:
-        """Return the exact number. Raises ValidationError with a sentence."""
+        """Return the exact number. Raises ValidationError with a message."""
         try:
             text = canonical(super().clean(value))
         except ValueRefused as refused:
-            raise forms.ValidationError(refused.sentence(_)) from refused
+            raise forms.ValidationError(shown_sentence(refused)) from refused
         if text is None:
             return None
         whole, _point, fraction = text.lstrip("-").partition(".")
@@ -95,11 +96,11 @@ class RangeForm(VerbForm):
     )
 
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, zone=trial.rules.trial.site.time_zone, **kwargs)
         self.items = items_with_ranges(trial.rules)
         self.fields["path"].choices = self._choices(trial)  # type: ignore[attr-defined]
         for name in ("age_from", "age_to"):
-            # Numbers as text: type=number reacts to the wheel.
+            # Text inputs: type=number changes its value with the mouse wheel.
             self.fields[name].widget = forms.TextInput(
                 attrs={"class": "w-short", "inputmode": "numeric", "autocomplete": "off"}
             )
@@ -112,7 +113,7 @@ class RangeForm(VerbForm):
         return [("", _("Choose an item")), *groups.items()]
 
     def facts(self) -> RangeFacts:
-        """Return what was typed, once it is valid."""
+        """Return the cleaned values of a valid form."""
         told = dict(self.cleaned_data)
         form, _dot, item = told["path"].partition(".")
         return RangeFacts(
@@ -131,7 +132,7 @@ class RangeForm(VerbForm):
 
 
 class CorrectionForm(RangeForm):
-    """A range as it should have been entered, with the reason."""
+    """The corrected values of a range, with the reason."""
 
     reason = forms.CharField(label=gettext_lazy("Reason for the correction"), max_length=500)
 
@@ -144,7 +145,7 @@ class EndRangeForm(VerbForm):
 
 
 class ErrorForm(VerbForm):
-    """Why a range should never have been entered."""
+    """The reason why a range is marked as entered in error."""
 
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
 
@@ -163,7 +164,7 @@ class LaboratoryForm(VerbForm):
 
 
 class LaboratoryChangeForm(VerbForm):
-    """Name and part of a laboratory."""
+    """Name of a laboratory, and whether it is the default one."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
     is_default = forms.BooleanField(

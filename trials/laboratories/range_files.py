@@ -1,4 +1,4 @@
-"""Reference ranges from a CSV file: read whole, stored whole or not at all, every wrong line with its number."""
+"""Reference ranges from a CSV file: all are stored or none, and every wrong line is reported with its number."""
 
 import csv
 import io
@@ -16,13 +16,13 @@ from trials.models import Laboratory, Trial
 
 HEADER = ("item", *FIELDS[1:])
 MOST_BYTES, MOST_LINES = 1_000_000, 5000
-# A line of the template that nobody filled in has none of these.
+# A template line without any of these was not filled in.
 FILLED = ("lower", "upper", "effective_from", "effective_to", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One sentence about a line of the file, numbered as a spreadsheet does; `column` may be empty."""
+    """One message about a line of the file, numbered as in a spreadsheet; `column` may be empty."""
 
     line: int
     column: str
@@ -30,7 +30,7 @@ class Mistake:
 
 
 class FileRefused(Exception):
-    """A file with mistakes: nothing of it is stored."""
+    """A file with mistakes; nothing of it is stored."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:
         self.mistakes = mistakes
@@ -38,7 +38,7 @@ class FileRefused(Exception):
 
 
 def import_ranges(*, laboratory: Laboratory, data: bytes, by: User | None) -> tuple[int, int]:
-    """Store every range of a file; return how many, and how many lines were left blank. Raises FileRefused."""
+    """Store every range of a file. Return the numbers of stored and of blank lines. Raises FileRefused."""
     lines = list(_lines(data))
     filled = [(number, cells) for number, cells in lines if any(cells[name] for name in FILLED)]
     if not filled:
@@ -60,7 +60,7 @@ def import_ranges(*, laboratory: Laboratory, data: bytes, by: User | None) -> tu
 
 
 def template(trial: Trial) -> Iterator[str]:
-    """Yield a file to fill in: the header, and a line for each item with its unit."""
+    """Yield a CSV file to fill in: the header, and a line for each item with its unit."""
     items = items_with_ranges(trial.rules)
     blank = [""] * (len(HEADER) - 2)
     return csv_lines([list(HEADER), *([path, item.unit or "", *blank] for path, item in items.items())])
@@ -76,7 +76,7 @@ def _mistakes(line: int, errors: Mapping[str, Any]) -> list[Mistake]:
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield number and cells of each line that is not blank. Raises FileRefused for what is no such file."""
+    """Yield number and cells of each line that is not blank. Raises FileRefused for an invalid file."""
     reader = csv.reader(io.StringIO(_text(data), newline=""), delimiter=_delimiter(data), strict=True)
     try:
         header = [name.strip().lower() for name in next(reader, [])]
@@ -120,6 +120,6 @@ def _text(data: bytes) -> str:
 
 
 def _delimiter(data: bytes) -> str:
-    """A spreadsheet of a country with decimal commas writes semicolons."""
+    """Return the delimiter; spreadsheets in countries with decimal commas write semicolons."""
     first = data.split(b"\n", 1)[0]
     return ";" if first.count(b";") > first.count(b",") else ","

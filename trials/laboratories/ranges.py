@@ -1,4 +1,4 @@
-"""Laboratories and their reference ranges: added, ended, corrected with a reason, never changed in silence (LAB-03)."""
+"""Laboratories and their reference ranges: added, ended, or corrected with a reason (LAB-03)."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -13,10 +13,12 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
 from audit.context import because
+from audit.stored_text import say
 from protocol.document.document import Protocol
 from protocol.document.items import Item
 from protocol.values.reference_ranges import Range, RangeBook, day_before, laboratory_items
 from trials.models import Laboratory, ReferenceRange, Trial
+from trials.reader import shown_day
 
 IN_FORCE = ReferenceRange.objects.filter(in_error_reason="").select_related("laboratory")
 OF_FORM: CompiledQuery[ReferenceRange] = CompiledQuery(
@@ -31,7 +33,7 @@ OF_TRIAL: CompiledQuery[ReferenceRange] = CompiledQuery(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeFacts:
-    """What is said of a range; names are those of `ReferenceRange`."""
+    """The values of a range; names are those of `ReferenceRange`."""
 
     form: str
     item: str
@@ -47,7 +49,7 @@ class RangeFacts:
 
 
 def book_of(trial: Trial, form: str = "") -> RangeBook:
-    """Return the ranges in force of a trial, of one form when it is given. One query."""
+    """Return the valid ranges of a trial, or of one form. One query."""
     rows = OF_FORM.rows(trial=trial.pk, form=form) if form else OF_TRIAL.rows(trial=trial.pk)
     default = next((row.laboratory.code for row in rows if row.laboratory.is_default), "")
     return RangeBook.of([range_of(row) for row in rows], default)
@@ -85,6 +87,7 @@ def items_with_ranges(rules: Protocol) -> dict[str, Item]:
 def add_laboratory(*, trial: Trial, code: str, name: str, by: User | None) -> Laboratory:
     """Store a laboratory; the first of a trial is the default one. Raises ValidationError for a code in use."""
     Trial.objects.select_for_update().get(pk=trial.pk)
+    # Read under the lock on the trial: only one of two concurrent first laboratories becomes the default.
     known = Laboratory.objects.filter(trial=trial)
     if known.filter(code=code).exists():
         raise ValidationError({"code": _("Another laboratory of this trial has this code.")})
@@ -95,7 +98,10 @@ def add_laboratory(*, trial: Trial, code: str, name: str, by: User | None) -> La
 def change_laboratory(
     *, laboratory: Laboratory, name: str, is_default: bool, reason: str, by: User
 ) -> Laboratory:
-    """Rename a laboratory, or make it the default one in place of another."""
+    """Rename a laboratory, or make it the default one in place of another.
+
+    Raises ValidationError if the default laboratory would lose its place without a successor.
+    """
     Trial.objects.select_for_update().get(pk=laboratory.trial_id)
     row = Laboratory.objects.select_for_update().get(pk=laboratory.pk)
     if row.is_default and not is_default:
@@ -112,15 +118,15 @@ def change_laboratory(
 
 @transaction.atomic
 def add_range(*, laboratory: Laboratory, facts: RangeFacts, by: User | None) -> ReferenceRange:
-    """Store a range. One of the same kind without an end stops the day before; any other overlap is refused.
+    """Store a range. An open range of the same kind ends the day before; any other overlap is refused.
 
-    Raises ValidationError with the field.
+    Raises ValidationError naming the field.
     """
     return add_ranges(laboratory=laboratory, several=[facts], by=by)[0]
 
 
 class RangeRefused(ValidationError):
-    """The range at `place` of several cannot be stored; says why, by field."""
+    """The range at index `place` cannot be stored; the errors are by field."""
 
     def __init__(self, place: int, refusal: ValidationError) -> None:
         super().__init__(refusal.error_dict)
@@ -131,8 +137,9 @@ class RangeRefused(ValidationError):
 def add_ranges(
     *, laboratory: Laboratory, several: Iterable[RangeFacts], by: User | None
 ) -> list[ReferenceRange]:
-    """Store ranges, all or none. Raises RangeRefused for the first that cannot be."""
+    """Store ranges, all or none. Raises RangeRefused for the first that is invalid."""
     rows = Laboratory.objects.select_for_update(of=("self",)).select_related("trial__protocol")
+    # The lock on the laboratory keeps two users from storing ranges that overlap.
     held = rows.get(pk=laboratory.pk)
     known: dict[str, list[ReferenceRange]] = {}
     for row in held.ranges.filter(in_error_reason="").select_related("laboratory"):
@@ -148,8 +155,9 @@ def add_ranges(
             raise RangeRefused(place, refusal) from refusal
         known[row.path].append(row)
         made.append(row)
-    with because(_("A new range follows")):
+    with because(say("trials.range_follows")):
         for row in ended:
+            # A range that another line of the same file ends is not stored yet: bulk_create stores it below.
             if row.pk is not None:
                 row.save(update_fields=["effective_to"])
     return ReferenceRange.objects.bulk_create(made)
@@ -157,7 +165,7 @@ def add_ranges(
 
 @transaction.atomic
 def end_range(*, row: ReferenceRange, effective_to: date, reason: str, by: User) -> ReferenceRange:
-    """Set the last day on which a range is in force."""
+    """Set the last day of a range. Raises ValidationError."""
     held = _held(row)
     if effective_to < held.effective_from:
         raise ValidationError({"effective_to": _("The last day must not be before the first day.")})
@@ -170,7 +178,7 @@ def end_range(*, row: ReferenceRange, effective_to: date, reason: str, by: User)
 
 @transaction.atomic
 def correct_range(*, row: ReferenceRange, facts: RangeFacts, reason: str, by: User) -> ReferenceRange:
-    """Correct what was entered wrongly, with a reason: the trail keeps what stood before."""
+    """Correct a range entered wrongly, with a reason; the trail keeps the old values. Raises ValidationError."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this range is corrected.")})
     held = _held(row)
@@ -185,7 +193,7 @@ def correct_range(*, row: ReferenceRange, facts: RangeFacts, reason: str, by: Us
 
 @transaction.atomic
 def strike_out_range(*, row: ReferenceRange, reason: str, by: User) -> ReferenceRange:
-    """Mark a range as entered in error: it judges nothing any more and stays visible."""
+    """Mark a range as entered in error: it no longer applies to any value and stays visible."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this range was entered in error.")})
     held = _held(row)
@@ -196,7 +204,7 @@ def strike_out_range(*, row: ReferenceRange, reason: str, by: User) -> Reference
 
 
 def _held(row: ReferenceRange) -> ReferenceRange:
-    """Return the row as it is now, its laboratory locked: two people cannot let ranges overlap."""
+    """Return the row, read again after its laboratory was locked, so that two users cannot let ranges overlap."""
     Laboratory.objects.select_for_update().get(pk=row.laboratory_id)
     held = ReferenceRange.objects.select_related("laboratory__trial__protocol").get(pk=row.pk)
     if held.in_error_reason:
@@ -249,8 +257,8 @@ def _refuse_overlap(new: Range, others: Iterable[ReferenceRange], field: str) ->
     for other in others:
         if new.overlaps(range_of(other)):
             told: dict[str, Any] = {
-                "first": other.effective_from.isoformat(),
-                "last": other.effective_to.isoformat() if other.effective_to else _("no end"),
+                "first": shown_day(other.effective_from),
+                "last": shown_day(other.effective_to) or _("no end"),
             }
             raise ValidationError(
                 {

@@ -1,4 +1,4 @@
-"""Addresses of the laboratories of a trial."""
+"""URLs of the laboratories of a trial."""
 
 from django.urls import path
 

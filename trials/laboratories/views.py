@@ -1,4 +1,4 @@
-"""Laboratories of a trial and their reference ranges: listed by everybody, kept by data managers."""
+"""Laboratories of a trial and their reference ranges: readable by every role, changed by data managers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,13 +31,13 @@ from trials.laboratories.ranges import items_with_ranges
 from trials.listing import Column, Listing
 from trials.models import Laboratory, ReferenceRange
 from trials.permissions import Permission as P
-from trials.reader import reader_language
+from trials.reader import reader_language, shown_number
 
 MOST_SHOWN = 50
 
 
 class RangeFilter(django_filters.FilterSet):
-    """Ranges by item, sex, and whether they are in force today."""
+    """Filter of ranges by item, sex and state (in force today, past, entered in error)."""
 
     path = django_filters.ChoiceFilter(
         label=gettext_lazy("Item"), method="by_path", empty_label=gettext_lazy("Any")
@@ -72,16 +72,16 @@ class RangeFilter(django_filters.FilterSet):
         ]
 
     def by_path(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep one item."""
+        """Keep the ranges of one item."""
         form, _dot, item = value.partition(".")
         return rows.filter(form=form, item=item)
 
     def for_sex(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep what holds for a sex."""
+        """Keep the ranges that apply to a sex."""
         return rows.filter(sex__in=["", value])
 
     def in_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """Keep what is in force today, what is over, or what was entered in error."""
+        """Keep ranges in force today, past ranges, or ranges entered in error."""
         if value == "error":
             return rows.exclude(in_error_reason="")
         today = self.request.trial.today
@@ -93,6 +93,10 @@ class RangeFilter(django_filters.FilterSet):
 
 def _number(name: str) -> Callable[[ReferenceRange], Any]:
     return lambda row: "" if getattr(row, name) is None else f"{getattr(row, name).normalize():f}"
+
+
+def _shown(name: str) -> Callable[[ReferenceRange], str]:
+    return lambda row: shown_number(_number(name)(row))
 
 
 COLUMNS = (
@@ -108,8 +112,20 @@ COLUMNS = (
     ),
     Column(name="age_from", label=gettext_lazy("From age"), value=lambda row: row.age_from, css="num"),
     Column(name="age_to", label=gettext_lazy("To below age"), value=lambda row: row.age_to, css="num"),
-    Column(name="lower", label=gettext_lazy("Lower bound"), value=_number("lower"), css="num"),
-    Column(name="upper", label=gettext_lazy("Upper bound"), value=_number("upper"), css="num"),
+    Column(
+        name="lower",
+        label=gettext_lazy("Lower bound"),
+        value=_number("lower"),
+        text=_shown("lower"),
+        css="num",
+    ),
+    Column(
+        name="upper",
+        label=gettext_lazy("Upper bound"),
+        value=_number("upper"),
+        text=_shown("upper"),
+        css="num",
+    ),
     Column(
         name="effective_from",
         label=gettext_lazy("First day"),
@@ -213,7 +229,7 @@ def correct(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
 def end(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
     """Set the last day of a range."""
     found, row = _row(request, laboratory, pk)
-    form = EndRangeForm(_posted(request))
+    form = EndRangeForm(_posted(request), zone=request.trial.rules.trial.site.time_zone)
     told = form.cleaned_data if request.method == "POST" and form.is_valid() else None
     if told and form.carried_out(verbs.end_range, row=row, by=request.user, **told):
         return _done(request, found, _("The range has a last day."))
@@ -234,7 +250,7 @@ def strike_out(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
 
 @trial_page(see=P.MANAGE_RANGES, change=P.MANAGE_RANGES)
 def load(request: TrialRequest, laboratory: str) -> HttpResponse:
-    """Import ranges from a CSV file: all of them, or none and what is wrong with each line."""
+    """Import ranges from a CSV file: all of them, or none with the mistakes of each line."""
     found = _found(request, laboratory)
     form = ImportForm(*((request.POST, request.FILES) if request.method == "POST" else ()))
     mistakes: list[Any] = []
@@ -285,7 +301,7 @@ def _address(request: TrialRequest, found: Laboratory) -> Callable[[ReferenceRan
 
 def _initial(row: ReferenceRange) -> dict[str, Any]:
     same = ("unit", "sex", "age_from", "age_to", "effective_from", "effective_to", "source")
-    bounds = {name: _number(name)(row) for name in ("lower", "upper")}
+    bounds = {name: _shown(name)(row) for name in ("lower", "upper")}
     return {"path": row.path, **bounds, **{name: getattr(row, name) for name in same}}
 
 

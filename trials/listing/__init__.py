@@ -1,8 +1,8 @@
-"""One listing for every room: filter, sort, page by key, chips of what is filtered, the same columns as CSV.
+"""Listings for every room: filters, sorting, keyset pagination, chips of active filters, the same columns as CSV.
 
-A listing is a queryset, a FilterSet and a tuple of `Column`. What it costs depends on the page, not on the
-table: rows are read from an index in the order of their key, one more than the page holds, and the total is
-counted only up to a bound. Each sort needs an index: what the queryset selects by, the sort columns, the key.
+A listing is a queryset, a FilterSet and a tuple of `Column`. Its cost depends on the page, not on the table: rows are
+read from an index in key order, one more than the page holds, and the total is counted up to a bound only. Each sort
+needs an index on: the columns by which the queryset selects, the sort columns, the key.
 """
 
 from trials.listing.page import Listing

@@ -1,4 +1,4 @@
-"""Where a page of a listing ends: the sort key of its last row, carried in the address."""
+"""Position of a page in a listing: the sort key of its last row, as a URL parameter."""
 
 import binascii
 import json
@@ -21,12 +21,12 @@ def key_of(row: Model, fields: Sequence[str]) -> list[str]:
 
 
 def write_key(key: list[str]) -> str:
-    """Return a key as a parameter of an address."""
+    """Return a key as a URL parameter."""
     return urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
 def read_key(token: str, model: type[Model], fields: Sequence[str]) -> Key:
-    """Return the key in an address. Raises BadRequest when `write_key` did not write it for these fields."""
+    """Return the key in a URL parameter. Raises BadRequest if `write_key` did not write it for these fields."""
     try:
         texts = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -38,12 +38,12 @@ def read_key(token: str, model: type[Model], fields: Sequence[str]) -> Key:
 
 
 def after_key(fields: Sequence[str], key: Key) -> TupleGreaterThan:
-    """Return the condition that a row comes after the key, one row value that an index can seek."""
+    """Return the condition that a row follows the key, as one row comparison that an index can seek."""
     return TupleGreaterThan(Tuple(*(F(name) for name in fields)), key)
 
 
 def before_key(fields: Sequence[str], key: Key) -> TupleLessThan:
-    """Return the condition that a row comes before the key."""
+    """Return the condition that a row precedes the key."""
     return TupleLessThan(Tuple(*(F(name) for name in fields)), key)
 
 
@@ -52,7 +52,7 @@ def _field(model: type[Model], name: str) -> "Field[Any, Any]":
 
 
 def _value(field: "Field[Any, Any]", text: str) -> Any:
-    # Only what the database can take: a forged key must not become a server error.
+    # Refuse what the database cannot take: a forged key must not cause a server error.
     text.encode()
     value = field.to_python(text)
     too_large = isinstance(value, int) and abs(value) >= 2**63

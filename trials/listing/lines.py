@@ -1,17 +1,19 @@
-"""A listing as CSV: one way to write each kind of value, lines streamed one by one."""
+"""CSV output of listings: one format per kind of value, lines streamed one by one."""
 
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
+from audit.stored_text import english
+
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
-# Spreadsheets take a file without it for their own 8-bit alphabet and break every accent.
+# Without it, spreadsheets read the file in an 8-bit encoding and break every accent.
 BYTE_ORDER_MARK = "\ufeff"
 
 
 class Echo:
-    """A file that hands back what is written to it."""
+    """A file that returns what is written to it, so that `csv.writer` can stream."""
 
     def write(self, line: str) -> str:
         """Return the line."""
@@ -19,7 +21,7 @@ class Echo:
 
 
 def csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
-    """Yield rows as lines of RFC 4180, the first one with a byte order mark."""
+    """Yield rows as lines of RFC 4180; the first line begins with a byte order mark."""
     writer = csv.writer(Echo())
     mark = BYTE_ORDER_MARK
     for row in rows:
@@ -28,7 +30,9 @@ def csv_lines(rows: Iterable[list[str]]) -> Iterator[str]:
 
 
 def csv_text(value: Any, *, free_text: bool = False) -> str:
-    """Return a value as CSV text: blank for None, Y and N for truth, ISO 8601 for times.
+    """Return a value as CSV text: blank for None, Y and N for booleans, ISO 8601 for dates and times.
+
+    What the system says is in English, whoever takes the file.
 
     Text that people typed and a spreadsheet would take for a formula gets an apostrophe in front (SEC-15);
     numbers and codes never do.
@@ -39,5 +43,5 @@ def csv_text(value: Any, *, free_text: bool = False) -> str:
         return "Y" if value else "N"
     if isinstance(value, date | datetime):
         return value.isoformat()
-    text = str(value)
+    text = str(english(value))
     return f"'{text}" if free_text and text.startswith(FORMULA_SIGNS) else text

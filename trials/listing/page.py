@@ -1,7 +1,8 @@
-"""One page of a listing, or all of its rows as CSV, as a request asks for it."""
+"""One page of a listing, or all of its rows as CSV, as requested."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -13,16 +14,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, override
 from django_filters import FilterSet
 
 from audit import events
-from protocol.values.moments import Moment
 from trials.listing.keys import Key, after_key, before_key, key_of, read_key, write_key
 from trials.listing.lines import csv_lines, csv_text
 from trials.listing.parts import Cell, Chip, Column, Heading, Row, Selection
 from trials.models import Trial
-from trials.reader import reader_language
+from trials.reader import in_english, shown_day, shown_moment, shown_number
 
 PAGE_SIZE = 50
 COUNTED_UP_TO = 1000
@@ -32,11 +32,11 @@ EMPTY: tuple[object, ...] = (None, "", [], ())
 
 
 class Listing:
-    """The rows one person asked for: made from a request, drawn by `components/listing.html`, or sent as CSV.
+    """The rows that a user requested, shown by `components/listing.html` or sent as CSV.
 
-    sort: name of the column that orders the rows unless asked otherwise, with `-` for the largest first.
-    row_url: where a row opens; its first cell becomes the link.
-    prepare: called once with the rows of a page, or of each part of the CSV, to attach what comes in bulk.
+    sort: name of the column that orders the rows by default; with `-`, descending.
+    row_url: URL of a row; its first cell becomes the link.
+    prepare: called once with the rows of a page, or of each part of the CSV, to load related data in bulk.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Listing:
     def _check_sort(self, model: type[Model]) -> None:
         for column in self.columns:
             for name in column.sort:
+                # NULL has no place in a key comparison, and the databases sort it differently.
                 if model._meta.get_field(name).null:
                     raise ImproperlyConfigured(f"{column.name} cannot be sorted by {name}: it may be null")
         if not self.sorted_by.sort:
@@ -75,7 +76,7 @@ class Listing:
 
     @cached_property
     def sorted_by(self) -> Column:
-        """Return the column that orders the rows. Raises BadRequest for a name that is not a column."""
+        """Column that orders the rows. Raises BadRequest if it cannot be sorted by."""
         wanted = self.sort.removeprefix("-")
         for column in self.columns:
             if column.name == wanted:
@@ -84,27 +85,27 @@ class Listing:
 
     @property
     def descending(self) -> bool:
-        """Return whether the largest comes first."""
+        """True if the order is descending."""
         return self.sort.startswith("-")
 
     @property
     def key_fields(self) -> tuple[str, ...]:
-        """Return the fields that order the rows; the primary key makes the order total."""
+        """Fields that order the rows; the primary key makes the order total."""
         return (*self.sorted_by.sort, "pk")
 
     @cached_property
     def form(self) -> Any:
-        """Return the bound form of the filters."""
+        """Bound form of the filters, or None."""
         return self.filterset.form if self.filterset else None
 
     @property
     def valid(self) -> bool:
-        """Return whether every filter could be read."""
+        """True if every filter is valid."""
         return self.filterset is None or self.filterset.is_valid()
 
     @cached_property
     def filtered(self) -> QuerySet[Any]:
-        """Return the rows that pass the filters, in no order; none when a filter cannot be read."""
+        """Rows that pass the filters, unordered; none if a filter is invalid."""
         if self.filterset is None:
             return self.queryset
         if not self.filterset.is_valid():
@@ -112,16 +113,17 @@ class Listing:
         return self.filterset.filter_queryset(self.queryset)
 
     def ordered(self, *, reverse: bool = False) -> QuerySet[Any]:
-        """Return the filtered rows in the order of the key."""
+        """Return the filtered rows in key order."""
         descending = self.descending != reverse
         orders = [F(name).desc() if descending else F(name).asc() for name in self.key_fields]
         return self.filtered.order_by(*orders)
 
     @cached_property
     def _page(self) -> tuple[list[Any], bool, bool]:
-        """Return the objects of the page and whether there are some before and after it."""
+        """Objects of the page, and whether there are rows before and after it."""
         after, before = self._asked_key("after"), self._asked_key("before")
         if before is not None:
+            # Read backwards from the key, then reverse. One row more than the page shows if there are others.
             found = list(self._beside(before, reverse=True)[: PAGE_SIZE + 1])
             objects = found[:PAGE_SIZE][::-1]
             return objects, len(found) > PAGE_SIZE, bool(objects)
@@ -139,7 +141,7 @@ class Listing:
 
     @cached_property
     def objects(self) -> list[Any]:
-        """Return the model instances of the page."""
+        """Model instances of the page."""
         objects = self._page[0]
         if self.prepare and objects:
             self.prepare(objects)
@@ -147,12 +149,12 @@ class Listing:
 
     @property
     def page_columns(self) -> tuple[Column, ...]:
-        """Return the columns that the page shows."""
+        """Columns shown on the page."""
         return tuple(column for column in self.columns if column.on_page)
 
     @cached_property
     def rows(self) -> list[Row]:
-        """Return the page as rows of cells."""
+        """The page as rows of cells."""
         return [self._row(row) for row in self.objects]
 
     def _row(self, row: Any) -> Row:
@@ -166,35 +168,35 @@ class Listing:
         return Row(row, title, cells, url, self.selection is not None and self.selection.allowed(row))
 
     def _shown(self, value: Any) -> Any:
-        """Return truth in words, days with month letters, and instants on the clock of the site."""
+        """Return booleans, dates and numbers as the reader writes them, instants in the time zone of the site."""
         if isinstance(value, bool):
             return _("Yes") if value else _("No")
         if isinstance(value, datetime):
-            return Moment.from_datetime(value, self.zone).display(reader_language())
+            return shown_moment(value, self.zone)
         if isinstance(value, date):
-            return Moment.from_date(value).display(reader_language())
-        return value
+            return shown_day(value)
+        return shown_number(value) if isinstance(value, Decimal) else value
 
     @cached_property
     def zone(self) -> str:
-        """Return the time zone of the site."""
+        """Time zone of the site."""
         trial: Trial = self.request.trial  # type: ignore[attr-defined]
         return trial.rules.trial.site.time_zone
 
     @cached_property
     def total(self) -> int:
-        """Return the number of rows, or one more than is counted when there are more."""
+        """Number of rows, at most one more than COUNTED_UP_TO."""
         return self.filtered.order_by()[: COUNTED_UP_TO + 1].count()
 
     @property
     def total_text(self) -> str:
-        """Return the number of rows in words."""
+        """Number of rows as text."""
         if self.total > COUNTED_UP_TO:
-            return _("More than %(count)s rows") % {"count": f"{COUNTED_UP_TO:,}"}
+            return _("More than %(count)s rows") % {"count": COUNTED_UP_TO}
         return ngettext("%(count)s row", "%(count)s rows", self.total) % {"count": self.total}
 
     def url(self, *, drop: Iterable[str] = (), **changed: str) -> str:
-        """Return the address of this listing with other parameters; a change of page is always dropped."""
+        """Return the URL of this listing with other parameters; the page position is always dropped."""
         query = self.request.GET.copy()
         for parameter in ("after", "before", "format", *drop, *changed):
             query.pop(parameter, None)
@@ -204,36 +206,36 @@ class Listing:
 
     @property
     def next_url(self) -> str:
-        """Return the address of the next page, or nothing."""
+        """URL of the next page, or ""."""
         objects, _before, more = self._page
         return self.url(after=write_key(key_of(objects[-1], self.key_fields))) if more else ""
 
     @property
     def previous_url(self) -> str:
-        """Return the address of the previous page, or nothing."""
+        """URL of the previous page, or ""."""
         objects, more, _after = self._page
         return self.url(before=write_key(key_of(objects[0], self.key_fields))) if more else ""
 
     @property
     def first_url(self) -> str:
-        """Return the address of the first page with the same filters and order."""
+        """URL of the first page with the same filters and order."""
         return self.url()
 
     @property
     def every_url(self) -> str:
-        """Return where all rows of these filters are sent at once, or nothing."""
+        """URL that selects all filtered rows at once, or ""."""
         if self.selection is None or not self.selection.every:
             return ""
         return f"{self.selection.url}{self.url(drop=('sort',), all='1')}"
 
     @property
     def csv_url(self) -> str:
-        """Return the address of the same rows, all of them, as CSV."""
+        """URL of all filtered rows as CSV."""
         return self.url(format="csv")
 
     @property
     def headings(self) -> list[Heading]:
-        """Return the heads of the columns with the address that sorts by each."""
+        """Column headings with the URL that sorts by each."""
         return [self._heading(column) for column in self.page_columns]
 
     def _heading(self, column: Column) -> Heading:
@@ -246,17 +248,17 @@ class Listing:
 
     @property
     def kept_parameters(self) -> list[tuple[str, str]]:
-        """Return what the filter form sends along beside its own fields."""
+        """Parameters that the filter form submits besides its own fields."""
         return [("sort", self.sort)] if "sort" in self.request.GET else []
 
     @property
     def clear_url(self) -> str:
-        """Return the address without any filter."""
+        """URL without any filter."""
         return self.url(drop=self.form.fields if self.form is not None else ())
 
     @cached_property
     def chips(self) -> list[Chip]:
-        """Return the active filters in words."""
+        """Active filters as text."""
         if self.form is None or not self.valid:
             return []
         cleaned = self.form.cleaned_data
@@ -270,7 +272,7 @@ class Listing:
         return Chip(str(asked.label), shown, self.url(drop=(name,)))
 
     def csv_rows(self) -> Iterator[list[str]]:
-        """Yield the header and every filtered row as text, read in parts so that memory stays flat."""
+        """Yield the header and every filtered row as text, read in parts so that memory use stays constant."""
         yield [column.name for column in self.columns]
         part: list[Any] = []
         for row in self.ordered().iterator(chunk_size=CSV_CHUNK):
@@ -283,25 +285,31 @@ class Listing:
     def _csv_part(self, part: list[Any]) -> Iterator[list[str]]:
         if self.prepare and part:
             self.prepare(part)
-        for row in part:
-            yield [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
+        with override("en"):
+            lines = [
+                [csv_text(column.value(row), free_text=column.free_text) for column in self.columns]
+                for row in part
+            ]
+        yield from lines
 
     def csv(self) -> StreamingHttpResponse:
-        """Return every filtered row as CSV. The trail keeps who took it, with which filters (AUD-08)."""
+        """Return every filtered row as CSV, in English. Records the download with user and filters (AUD-08)."""
         trial: Trial = self.request.trial  # type: ignore[attr-defined]
         detail = {"listing": self.name, "filters": self.request.GET.urlencode()}
         events.record(kind=events.AccessKind.EXPORTED, trial_id=trial.pk, detail=detail, request=self.request)
-        response = StreamingHttpResponse(csv_lines(self.csv_rows()), content_type="text/csv; charset=utf-8")
+        response = StreamingHttpResponse(
+            csv_lines(in_english(self.csv_rows)), content_type="text/csv; charset=utf-8"
+        )
         response["Content-Disposition"] = f'attachment; filename="{self.name}.csv"'
         return response
 
     @property
     def wants_csv(self) -> bool:
-        """Return whether the address asks for the CSV."""
+        """True if the URL asks for the CSV."""
         return self.request.GET.get("format") == "csv" and self.valid
 
     def response(self, template: str, context: dict[str, Any] | None = None) -> HttpResponseBase:
-        """Return the CSV when the address asks for it, else the page; 400 when a filter cannot be read."""
+        """Return the CSV if the URL asks for it, else the page; 400 if a filter is invalid."""
         if self.wants_csv:
             return self.csv()
         full = {**(context or {}), "listing": self}

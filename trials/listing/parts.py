@@ -1,4 +1,4 @@
-"""What a listing is made of: columns and selection as declared, cells, rows, heads and chips as drawn."""
+"""Parts of a listing: declared columns and selection; rows, cells, headings and chips for the template."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from django.utils.functional import Promise
 class Column:
     """One column of the page and of the CSV.
 
-    value: what the CSV holds, from a row; the page shows it with dates, times and truth in words.
-    text: what the page shows instead; safe HTML is kept.
-    sort: fields of the model that order this column, never null; empty when it cannot be sorted.
-    free_text: typed by people, so a leading formula sign is neutralised in the CSV (SEC-15).
-    css: classes of the cell; on_page False leaves a column to the CSV alone.
+    value: returns the CSV value of a row; the page shows dates, times and booleans as text.
+    text: returns what the page shows instead; safe HTML is kept.
+    sort: model fields that order this column, never null; empty if it cannot be sorted.
+    free_text: typed by users, so a leading formula sign is neutralised in the CSV (SEC-15).
+    css: CSS classes of the cell; on_page False: column of the CSV only.
     """
 
     name: str
@@ -30,9 +30,9 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Rows can be ticked and sent by GET to `url` as `name=<primary key>`, if `allowed` lets them.
+    """Rows can be ticked and sent by GET to `url` as `name=<primary key>`, if `allowed` returns True.
 
-    every: what the link is called that takes all rows of the filters at once, as `all=1` with the filters.
+    every: label of the link that selects all filtered rows at once (`all=1` with the filters).
     """
 
     url: str
@@ -44,7 +44,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell as the template needs it."""
+    """One cell for the template."""
 
     column: Column
     value: Any
@@ -53,7 +53,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the page: the object, its title and cells, where it opens, whether it can be ticked."""
+    """One row of the page: the object, its title and cells, its URL, and whether it can be ticked."""
 
     object: Any
     title: str
@@ -64,7 +64,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Heading:
-    """The head of a column: `direction` is ascending, descending or empty; `url` sorts by it or turns it."""
+    """A column heading. `direction` is ascending, descending or empty; `url` sorts by it or reverses the order."""
 
     column: Column
     url: str
@@ -73,7 +73,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Chip:
-    """One active filter in words, and the address without it."""
+    """One active filter as text, and the URL without it."""
 
     label: str
     value: str

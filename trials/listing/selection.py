@@ -1,4 +1,4 @@
-"""Rows that were ticked in a listing, as they come in an address or a form."""
+"""Rows ticked in a listing, parsed from a URL or a form."""
 
 import re
 from collections.abc import Iterable
@@ -29,12 +29,12 @@ def _few(texts: Iterable[str]) -> list[str]:
 
 
 def numbers_of(texts: Iterable[str]) -> list[int]:
-    """Return primary keys. Raises BadRequest for anything else."""
+    """Return primary keys. Raises BadRequest for any other text."""
     return [_number(text) for text in _few(texts)]
 
 
 def pairs_of(texts: Iterable[str]) -> dict[int, int]:
-    """Return `<key>:<number>` as pairs. Raises BadRequest for anything else."""
+    """Return `<key>:<number>` as pairs; without a number, 0. Raises BadRequest for any other text."""
     return {
         _number(key): _number(rest or "0")
         for key, _colon, rest in (text.partition(":") for text in _few(texts))
@@ -42,7 +42,7 @@ def pairs_of(texts: Iterable[str]) -> dict[int, int]:
 
 
 def items_of(texts: Iterable[str]) -> list[tuple[int, str]]:
-    """Return `<record>:<item>`, or `<record>` with the item left open. Raises BadRequest for anything else."""
+    """Return `<record>:<item>` as pairs; `<record>` alone has an empty item. Raises BadRequest for any other text."""
     found = [text.partition(":")[::2] for text in _few(texts)]
     if any(item and not ITEM.fullmatch(item) for _record, item in found):
         raise _refuse()

@@ -1,4 +1,4 @@
-"""Reading a protocol file from disk, byte for byte: its SHA-256 is part of the trail."""
+"""Read a protocol file from disk unchanged, byte for byte: its SHA-256 is part of the trail."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from django.core.management.base import CommandError
 
 
 def text_of_file(file: Path) -> str:
-    """The text of `file`. Raises CommandError when there is none or it is not UTF-8."""
+    """Return the text of `file`. Raises CommandError if it is missing or not UTF-8."""
     try:
         return file.read_bytes().decode("utf-8")
     except OSError as error:

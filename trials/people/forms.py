@@ -1,10 +1,11 @@
-"""Forms of the people of a trial: roles, identity checks, reasons."""
+"""Forms for the users of a trial: roles, identity checks, reasons."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import normal_username
-from trials.forms import DayField, VerbForm
+from trials.date_fields import DayField
+from trials.forms import VerbForm
 from trials.roles import CHOICES
 
 
@@ -21,7 +22,7 @@ class RoleForm(VerbForm):
 
 
 class NewPersonForm(RoleForm):
-    """A person who is not known yet, with the first role."""
+    """A new user with the first role."""
 
     username = forms.CharField(
         label=_("User name"), max_length=150, help_text=_("Never given to another person later.")
@@ -36,18 +37,18 @@ class NewPersonForm(RoleForm):
     field_order = ("full_name", "username", "email", "identity_verified_on", "role", "starts_on", "ends_on")
 
     def clean_username(self) -> str:
-        """Return the one spelling of the user name."""
+        """Return the user name in its stored spelling."""
         return normal_username(self.cleaned_data["username"])
 
 
 class KnownPersonForm(RoleForm):
-    """A person who already has an account, with a role in this trial."""
+    """An existing user with a role in this trial."""
 
     username = forms.CharField(label=_("User name"), max_length=150)
     field_order = ("username", "role", "starts_on", "ends_on")
 
     def clean_username(self) -> str:
-        """Return the one spelling of the user name."""
+        """Return the user name in its stored spelling."""
         return normal_username(self.cleaned_data["username"])
 
 
@@ -62,12 +63,12 @@ class EndRoleForm(VerbForm):
 
 
 class IdentityCheckForm(VerbForm):
-    """The day a person showed who they are."""
+    """The day on which the user's identity was verified."""
 
     on = DayField(label=_("Identity verified on"))
 
 
 class ReasonForm(VerbForm):
-    """Why something is done to a person's account."""
+    """The reason for a change of a user's account."""
 
     reason = forms.CharField(label=_("Reason"), max_length=500)

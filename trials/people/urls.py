@@ -1,4 +1,4 @@
-"""Addresses of the people of a trial."""
+"""URLs of the users of a trial."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The people of a trial: who holds which role, and the steps an administrator takes."""
+"""Users of a trial: their roles, and the actions of an administrator."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ from trials.permissions import Permission as P
 
 @trial_page(see=P.SEE_PEOPLE)
 def people(request: TrialRequest) -> HttpResponse:
-    """List everybody who holds or held a role in this trial."""
+    """List everyone who has or had a role in this trial."""
     rows = Delegation.objects.filter(trial=request.trial).select_related("user")
     active = set(Delegation.objects.active().filter(trial=request.trial).values_list("pk", flat=True))
     listed = sorted(
@@ -50,7 +50,7 @@ def people(request: TrialRequest) -> HttpResponse:
 
 @trial_page(see=P.SEE_PEOPLE)
 def person(request: TrialRequest, pk: int) -> HttpResponse:
-    """Show one person of this trial: account and the log of roles."""
+    """Show one user of this trial: account and delegation log."""
     shown = _person_of(request, pk)
     context = {
         "person": shown,
@@ -66,8 +66,8 @@ def person(request: TrialRequest, pk: int) -> HttpResponse:
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 @sensitive_variables("password")
 def add(request: TrialRequest) -> HttpResponse:
-    """Add a person with a first role; the initial password is shown once, on the answer."""
-    form = NewPersonForm(_posted(request))
+    """Add a user with a first role; the initial password is shown once, on the response."""
+    form = NewPersonForm(_posted(request), zone=_zone(request))
     if (
         request.method == "POST"
         and form.is_valid()
@@ -80,8 +80,8 @@ def add(request: TrialRequest) -> HttpResponse:
 
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 def delegate(request: TrialRequest) -> HttpResponse:
-    """Give a role to a person who has an account, named by the user name."""
-    form = KnownPersonForm(_posted(request))
+    """Give a role to an existing user, named by the user name."""
+    form = KnownPersonForm(_posted(request), zone=_zone(request))
     if request.method == "POST" and form.is_valid():
         user = User.objects.filter(username=form.cleaned_data["username"]).first()
         if user is None:
@@ -93,7 +93,7 @@ def delegate(request: TrialRequest) -> HttpResponse:
 
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 def add_role(request: TrialRequest, pk: int) -> HttpResponse:
-    """Give another role to a person of this trial."""
+    """Give another role to a user of this trial."""
     return _step(
         request,
         pk,
@@ -125,7 +125,7 @@ def end_role(request: TrialRequest, pk: int, delegation: int) -> HttpResponse:
 
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 def identity(request: TrialRequest, pk: int) -> HttpResponse:
-    """Note when the person's identity was verified."""
+    """Record the day on which the user's identity was verified."""
     return _step(
         request,
         pk,
@@ -141,7 +141,7 @@ def identity(request: TrialRequest, pk: int) -> HttpResponse:
 
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 def deactivate(request: TrialRequest, pk: int) -> HttpResponse:
-    """Stop all access of a person."""
+    """Stop all access of a user."""
     return _account_step(
         request,
         pk,
@@ -155,7 +155,7 @@ def deactivate(request: TrialRequest, pk: int) -> HttpResponse:
 
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 def reactivate(request: TrialRequest, pk: int) -> HttpResponse:
-    """Let a deactivated person sign in again."""
+    """Let a deactivated user sign in again."""
     return _account_step(
         request,
         pk,
@@ -169,7 +169,7 @@ def reactivate(request: TrialRequest, pk: int) -> HttpResponse:
 
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 def remove_factors(request: TrialRequest, pk: int) -> HttpResponse:
-    """Remove the second factors of a person who lost them."""
+    """Remove the second factors of a user who lost them."""
     return _account_step(
         request,
         pk,
@@ -184,7 +184,7 @@ def remove_factors(request: TrialRequest, pk: int) -> HttpResponse:
 @trial_page(see=P.MANAGE_PEOPLE, change=P.MANAGE_PEOPLE)
 @sensitive_variables("password")
 def password(request: TrialRequest, pk: int) -> HttpResponse:
-    """Replace a forgotten password by an initial one, shown once on the answer."""
+    """Replace a forgotten password by an initial one, shown once on the response."""
     user, form = _person_of(request, pk), ReasonForm(_posted(request))
     verb = delegation_log.give_initial_password
     sent = request.method == "POST" and form.is_valid()
@@ -210,7 +210,7 @@ def _step(
     done: str,
     **words: Any,
 ) -> HttpResponse:
-    user, form = _person_of(request, pk), form_class(_posted(request))
+    user, form = _person_of(request, pk), form_class(_posted(request), zone=_zone(request))
     if request.method == "POST" and form.is_valid() and do(user, form):
         return _done(request, user, done)
     return _page(request, form, person=user, **words)
@@ -234,6 +234,10 @@ def _page(request: TrialRequest, form: VerbForm, **words: Any) -> HttpResponse:
 
 def _posted(request: TrialRequest) -> Any:
     return request.POST if request.method == "POST" else kept_data(request)
+
+
+def _zone(request: TrialRequest) -> str:
+    return request.trial.rules.trial.site.time_zone
 
 
 def _done(request: TrialRequest, user: User, sentence: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The places of a trial that this person may open, in the order of the work."""
+"""Navigation of a trial: the pages that the user may open, in the order of the work."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +50,7 @@ SECTIONS: tuple[tuple[str | Promise, tuple[tuple[str, str | Promise, str], ...]]
 
 @dataclass(frozen=True)
 class NavigationLink:
-    """One line of the navigation."""
+    """One link of the navigation."""
 
     title: str | Promise
     icon: str
@@ -61,7 +61,7 @@ class NavigationLink:
 
 @dataclass(frozen=True)
 class NavigationSection:
-    """Lines under one heading."""
+    """Links under one heading."""
 
     title: str | Promise
     places: list[NavigationLink]
@@ -69,7 +69,7 @@ class NavigationSection:
 
 @register.simple_tag(takes_context=True)
 def trial_navigation(context: dict[str, Any]) -> list[NavigationSection]:
-    """Return the sections with the places whose view this person may see; empty sections are left out."""
+    """Return the sections with the pages that this user may see; empty sections are left out."""
     request: HttpRequest = context["request"]
     access: Access = request.access  # type: ignore[attr-defined]
     home = reverse("reports:home", args=[access.trial.slug])

@@ -1,9 +1,9 @@
-"""PostgreSQL with the actor in the transaction: `set_config('stroma.actor', …, true)`.
+"""PostgreSQL backend that sets the actor in each transaction: `set_config('stroma.actor', …, true)`.
 
-Local to the transaction, so that a pooled connection never carries one person's name into another's work.
-Sent in one message with the first write of a transaction: that costs no round trip more, and a transaction
-that only reads sends nothing. In autocommit mode PostgreSQL runs a message of two statements as one
-transaction, which is what is needed there too.
+The setting is local to the transaction, so that a pooled connection never carries one user's name into another's work.
+It is sent in one message with the first write of a transaction, which costs no extra round trip; a transaction that
+only reads sends nothing. In autocommit mode PostgreSQL runs a message of two statements as one transaction, so the
+setting holds for the write.
 """
 
 import re
@@ -20,33 +20,33 @@ FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*([a-z]+)", re.IGNORECAS
 WRITE_INSIDE = re.compile(r"\b(?:insert|update|delete|merge)\b", re.IGNORECASE)
 WRITES = frozenset({"insert", "update", "delete", "merge", "copy", "do", "call", "execute"})
 MAY_WRITE = frozenset({"with", "explain"})
-# After these the setting still stands; after anything else (ROLLBACK TO, SET, DISCARD …) it may not.
+# After these the setting is unchanged; after any other (ROLLBACK TO, SET, DISCARD …) it may be lost.
 READS = frozenset({"select", "values", "table", "savepoint", "release", "show", "declare", "fetch", "close"})
 KEEPS = READS | WRITES | MAY_WRITE
 
 
 class Told:
-    """What the running transaction knows of the actor: "" nothing, None when it is uncertain."""
+    """The actor that the current transaction has: "" if none was set, None if it is uncertain."""
 
     def __init__(self) -> None:
         self.actor: str | None = ""
 
     def forget(self) -> None:
-        """A new transaction begins: it knows nothing."""
+        """Reset at the start of a transaction, which has no actor yet."""
         self.actor = ""
 
     def doubt(self) -> None:
-        """A rollback to a savepoint or a statement of unknown effect: tell again before the next write."""
+        """Mark as uncertain (rollback to a savepoint, unknown statement): set the actor again before the next write."""
         self.actor = None
 
 
 class ActorCursorMixin:
-    """Tells the transaction who acts before its first write, and again when the actor changes."""
+    """Sets the actor before the first write of a transaction, and again if the actor changes."""
 
     connection: Any
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        """Run one statement, preceded by the actor where it writes."""
+        """Run one statement, preceded by the actor if it writes."""
         text = self._text(query)
         word = first_word(text)
         prefix = self._prefix() if writes(word, text) else None
@@ -55,9 +55,11 @@ class ActorCursorMixin:
         if prefix is None:
             return super().execute(query, params, **options)  # type: ignore[misc]
         if params is not None:
+            # With parameters, psycopg reads % as a placeholder.
             prefix = prefix.replace("%", "%%")
         super().execute(f"{prefix};{text}", params, **options)  # type: ignore[misc]
         self._remember()
+        # Skip the result of set_config.
         self.nextset()  # type: ignore[attr-defined]
         return self
 
@@ -82,19 +84,20 @@ class ActorCursorMixin:
         return query if isinstance(query, str) else query.as_string(self.connection)
 
     def _prefix(self) -> str | None:
-        """Return the statement that names the actor, or None when the transaction knows already."""
+        """Return the statement that sets the actor, or None if the transaction has it already."""
         now = _actor_text()
         if self._told.actor == now:
             return None
         return f"SELECT set_config('stroma.actor', {sql.quote(now, self.connection)}, true)"
 
     def _remember(self) -> None:
+        # In autocommit mode the setting ended with the message.
         if not self.connection.autocommit:
             self._told.actor = _actor_text()
 
     @contextmanager
     def _one_transaction(self) -> Iterator[None]:
-        """These protocols send one statement at a time: name the actor first, inside a transaction."""
+        """Set the actor in a transaction first: these protocols send one statement per message."""
         with self.connection.transaction() if self.connection.autocommit else _as_it_is():
             if prefix := self._prefix():
                 super().execute(prefix)  # type: ignore[misc]
@@ -103,11 +106,11 @@ class ActorCursorMixin:
 
 
 class Cursor(ActorCursorMixin, base.Cursor):
-    """Client-side binding, Django's default."""
+    """Cursor with client-side binding, Django's default."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's PostgreSQL backend whose cursors name the actor."""
+    """Django's PostgreSQL backend with cursors that set the actor."""
 
     def get_connection_params(self) -> dict[str, Any]:
         """Use our cursor on every connection, pooled or not."""
@@ -117,7 +120,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.connection.__dict__.setdefault("told", Told())
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Open or borrow a connection; it knows nothing of what was told before."""
+        """Open or borrow a connection and forget the actor of its last user."""
         connection = super().get_new_connection(conn_params)
         connection.__dict__["told"] = Told()
         return connection
@@ -148,13 +151,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def first_word(text: str) -> str:
-    """Return the first keyword of a statement, lower case."""
+    """Return the first keyword of a statement, in lower case."""
     found = FIRST_WORD.match(text)
     return found.group(1).lower() if found else ""
 
 
 def writes(word: str, text: str) -> bool:
-    """Tell whether a statement may write to a table. A function that writes behind a SELECT is not seen."""
+    """Return True if a statement may write to a table. A function that writes inside a SELECT is not detected."""
     return word in WRITES or (word in MAY_WRITE and WRITE_INSIDE.search(text) is not None)
 
 

@@ -1,4 +1,4 @@
-"""`manage.py grant_role ROLE`: give the application's role on PostgreSQL what it needs and no more."""
+"""`manage.py grant_role ROLE`: grant the application's PostgreSQL role the privileges it needs, and no others."""
 
 from typing import Any
 

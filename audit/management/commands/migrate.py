@@ -1,4 +1,4 @@
-"""`migrate` as Django has it, acting as `system:migrate`; one that fails leaves no table unprotected."""
+"""Django's `migrate`, run as `system:migrate`; after a failure the triggers are installed again."""
 
 from typing import Any
 
@@ -13,6 +13,7 @@ class Command(migrate.Command):
         try:
             with acting(system="migrate"):
                 super().handle(*args, **options)
+        # BaseException: an interrupted migration (Ctrl-C) must not leave the tables without triggers either.
         except BaseException:
             install(options["database"])
             raise

@@ -1,4 +1,4 @@
-"""`manage.py seal`: put the new rows of the trail under a hash whose head is kept outside the database."""
+"""`manage.py seal`: seal the new rows of the trail and write the head to the seal file."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py verify_trail`: exit 1 and name the first bad row when the trail is not what was sealed."""
+"""`manage.py verify_trail`: exit with 1 and name the first row that differs from what was sealed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py demo`: both protocols and invented patients in every stage, for training."""
+"""`manage.py demo`: load both protocols and invented patients in every stage, for training."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from audit.context import acting
+from audit.stored_text import say
 from demo.patients import Populator
 from demo.people import make_people
 from demo.ranges import example_laboratory
@@ -34,7 +35,7 @@ class Command(BaseCommand):
             return
         password = settings.DEMO_PASSWORD
         if not Trial.objects.exists():
-            with acting(system="demo", reason="training"):
+            with acting(system="demo", reason=say("demo.training")):
                 trials = [
                     load_protocol(text=path.read_text("utf-8")).trial
                     for path in sorted(PROTOCOLS.glob("*.toml"))

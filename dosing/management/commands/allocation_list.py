@@ -1,7 +1,7 @@
-"""`manage.py allocation_list --trial SLUG`: make the allocation list before the first patient needs it.
+"""`manage.py allocation_list --trial SLUG`: generate the allocation list before the first patient needs it.
 
-Without the command the list is made when the first patient is found eligible. Neither way tells the seed or an
-arm: who may know the treatment reads the arm of a place once it is taken, the seed once the trial is locked.
+Without the command the list is generated when the first patient is found eligible. Neither way shows the seed or an
+arm: readers who may know the treatment see the arm of a slot once it is taken, the seed once the trial is locked.
 """
 
 from typing import Any

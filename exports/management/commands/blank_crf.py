@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from exports.documents import Copy
 from exports.management.paper_command import PaperCommand
-from exports.models import Document
+from exports.models import Document, title_of
 
 
 class Command(PaperCommand):
@@ -28,5 +28,5 @@ class Command(PaperCommand):
         if version is None:
             raise CommandError(f"{asked.trial.slug} has no such protocol version")
         kind = Document.Kind.ANNOTATED_CRF if options["annotated"] else Document.Kind.BLANK_CRF
-        title = f"{kind.label} {version.version}"
+        title = title_of(kind, version.version)
         self.write(asked, Copy(kind, asked.audience, [], asked.by, title, protocol=version))

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from exports.documents import Copy, codes_of
 from exports.management.paper_command import PaperCommand
-from exports.models import Document
+from exports.models import Document, title_of
 
 
 class Command(PaperCommand):
@@ -29,5 +29,5 @@ class Command(PaperCommand):
             codes = [options["patient"]]
         zipped = options["out"].suffix == ".zip"
         kind = Document.Kind.CASEBOOKS if zipped else Document.Kind.CASEBOOK
-        about = f" {codes[0]}" if options["patient"] else ""
-        self.write(asked, Copy(kind, asked.audience, codes, asked.by, f"{kind.label}{about}"))
+        title = title_of(kind, options["patient"] or "")
+        self.write(asked, Copy(kind, asked.audience, codes, asked.by, title))

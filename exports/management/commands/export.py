@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import User, normal_username
 from audit.context import acting
 from exports.exporting import export
-from exports.management.told import refuse_unless_new, trial_named
+from exports.management.command_arguments import refuse_unless_new, trial_named
 from trials.access import access_to
 from trials.models import Trial
 from trials.permissions import Permission

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 
 from exports.documents import Copy, codes_of
 from exports.management.paper_command import PaperCommand
-from exports.models import Document
+from exports.models import Document, title_of
 
 
 class Command(PaperCommand):
@@ -25,6 +25,5 @@ class Command(PaperCommand):
         asked = self.asked(options)
         kind = Document.Kind.VISIT_REPORT
         days = {"since": options["since"], "until": options["until"]}
-        self.write(
-            asked, Copy(kind, asked.audience, codes_of(asked.trial), asked.by, str(kind.label), **days)
-        )
+        codes = codes_of(asked.trial)
+        self.write(asked, Copy(kind, asked.audience, codes, asked.by, title_of(kind), **days))

@@ -1,4 +1,4 @@
-"""`manage.py clear_uploads`: delete files that were sent with forms nobody ever saved."""
+"""`manage.py clear_uploads`: delete uploaded files whose forms were never saved."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from audit.context import acting
+from audit.stored_text import say
 from patients.entry.attachments import clear
 
 
@@ -18,6 +19,6 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=7, help="older than this many days (7)")
 
     def handle(self, *args: Any, days: int, **options: Any) -> None:
-        with acting(system="clear_uploads", reason="Sent with a form that was never saved"):
+        with acting(system="clear_uploads", reason=say("patients.never_saved")):
             gone, strays = clear(before=timezone.now() - timedelta(days=max(1, days)))
         self.stdout.write(f"{gone} files that no form ever held and {strays} without a row deleted")

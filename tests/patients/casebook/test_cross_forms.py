@@ -1,4 +1,4 @@
-"""What forms, logs and the end of study must say alike about one patient (DAT-08)."""
+"""Forms, logs and the end of study of one patient must agree (DAT-08)."""
 
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,7 @@ def saved(
 
 
 def dead(patient: Patient, by: User) -> Record:
-    """The vital status of day 7: dead, two days after the inclusion."""
+    """Record the vital status of day 7: dead, two days after the inclusion."""
     died = (patient.enrolled_on + timedelta(days=2)).isoformat()
     visit = patient.visits.get(code="D7")
     with acting(user=by, role="coordinator"):
@@ -44,7 +44,7 @@ def dead(patient: Patient, by: User) -> Record:
 
 
 def asked(record: Record) -> set[str]:
-    """The checks that ask about a record."""
+    """Return the checks with a query on a record."""
     return set(Query.objects.filter(record=record, state="open").values_list("check_id", flat=True))
 
 
@@ -63,10 +63,10 @@ def test_a_row_that_goes_on_after_death_cannot_be_completed(patient: Patient, nu
     dead(patient, nurse)
     place = Casebook.opened(user=nurse, trial=patient.trial, code=patient.code).place("proning", None, 1)
     with acting(user=nurse, role="coordinator"), pytest.raises(saving.NotComplete) as refused:
-        saving.complete(place=place, values={"ongoing": "Y", "awake": "N"}, base_version=0, by=nurse)
-    assert ("ongoing", "check:PN02") in {
-        (each.item, each.check) for each in refused.value.judgement.obstacles
-    }
+        saving.complete(
+            saving.Entry(place=place, values={"ongoing": "Y", "awake": "N"}, base_version=0), by=nurse
+        )
+    assert ("ongoing", "check:PN02") in {(each.item, each.check) for each in refused.value.checked.obstacles}
 
 
 def test_a_second_open_episode_of_the_same_support_is_asked_about(patient: Patient, nurse: User) -> None:
@@ -96,7 +96,7 @@ def test_the_study_ends_on_the_day_of_death(patient: Patient, nurse: User) -> No
 
 
 def fatal(patient: Patient, day: int, **more: Any) -> AdverseEvent:
-    """A fatal event that ended some days after the inclusion."""
+    """Record a fatal event that ended some days after the inclusion."""
     end = Moment.from_date(patient.enrolled_on + timedelta(days=day))
     told = {"seriousness": frozenset({"results_in_death"}), "grade": 5, "outcome": "fatal", "ongoing": "N"}
     aware = Moment.from_datetime(timezone.now(), "Europe/Brussels")

@@ -1,4 +1,4 @@
-"""Where a value lies in its reference range: on entry, when it is read, in figures and in the export (LAB-04)."""
+"""Laboratory values and their reference ranges: on entry, on read-only pages, in figures and exports (LAB-04)."""
 
 import csv
 import io
@@ -17,6 +17,7 @@ from demo.ranges import example_laboratory
 from patients.casebook.casebook import Casebook
 from patients.casebook.range_flags import readings_of
 from patients.entry import saving
+from patients.entry.controls import CONTROLS
 from patients.models import Patient, Record
 from tests.support import build
 from tests.support.entry_pages import words
@@ -34,7 +35,7 @@ def laboratory(trial) -> Laboratory:
 
 
 def treated(trial: Trial) -> Patient:
-    """A man of 54 with a CRP of 12 and one of 3."""
+    """Return a man of 54 with a CRP of 12 and one of 3."""
     found = build.patient(trial=trial, screened_on=date(2026, 3, 1))
     build.consent(found)
     build.record(found, "demography", {"age": "54", "sex": "M", "height": "178", "weight": "82.4"})
@@ -43,7 +44,7 @@ def treated(trial: Trial) -> Patient:
 
 
 def all_missing_but(trial: Trial, **values: Any) -> dict[str, Any]:
-    """A complete biochemistry of which nothing but these values was done."""
+    """Return the answers of a complete biochemistry form, all not done but these values."""
     items = [item for item in trial.rules.form("biochemistry").items if not item.is_calculated]
     return {
         "sampled_at": "2026-03-01T09:00+01:00[Europe/Brussels]",
@@ -54,7 +55,7 @@ def all_missing_but(trial: Trial, **values: Any) -> dict[str, Any]:
 
 class TestShown:
     def test_a_form_shows_the_range_and_where_the_value_lies(self, trial, laboratory):
-        """Words beside the field, not colour alone; a missing range says so and is never normal (LAB-03)."""
+        """Text beside the field, not colour alone; without a range the value is never shown as normal (LAB-03)."""
         given(laboratory)
         patient = treated(trial)
         nurse = build.client(build.user("coordinator", trial=trial))
@@ -72,7 +73,7 @@ class TestShown:
         patient = treated(trial)
         nurse = build.client(build.user("coordinator", trial=trial))
         check = f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/check/"
-        typed = {"crp": "0,4", "crp-unit": "mg/dL", "alt": "20", "_version": "1"}
+        typed = {"crp": "0,4", "crp-unit": "mg/dL", "alt": "20", CONTROLS.version: "1"}
         answer = nurse.post(check, typed).content.decode()
         place = re.search(r'id="reference-crp"[^>]*>(.*?)</p>', answer, re.DOTALL)
         assert place is not None
@@ -136,7 +137,7 @@ class TestShown:
         assert stranger.post(address(other, f"at/central/{row.pk}/end/"), {}).status_code == 404
 
     def test_many_records_are_judged_in_two_statements(self, trial, laboratory):
-        """One function for listings: nothing is asked per row."""
+        """For listings: no query per row."""
         given(laboratory)
         for count in (1, 3):
             for _more in range(count):

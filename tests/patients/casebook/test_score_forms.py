@@ -1,6 +1,6 @@
-"""The score forms of both protocols: from what was captured at a visit to the points on the page.
+"""The score forms of both protocols: from the values captured at a visit to the points on the page.
 
-The worked examples give 12, 11 and 3.0; nothing of another visit is used; what is missing is said in words.
+The worked examples give 12, 11 and 3.0. Values of other visits are not used. The page names missing inputs.
 """
 
 from typing import Any
@@ -60,9 +60,10 @@ ILL: dict[str, Any] = {
 
 
 def lacks(slug: str, form: str, known: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    """By calculated item without a value, what it still needs in words."""
+    """Return the labels of the missing inputs by calculated item without a value."""
     asked = rules(slug, form)
-    return dict(check_answers(asked.form, asked, scope(known, form)).lacking)
+    lacking = check_answers(asked.form, asked, scope(known, form)).lacking
+    return {name: tuple(asked.label_of(path) for path in labels.paths) for name, labels in lacking.items()}
 
 
 @BOTH
@@ -329,7 +330,7 @@ def test_the_words_follow_what_is_typed(patient: Patient) -> None:
 
 
 def test_a_score_says_when_the_forms_it_was_read_from_have_changed(patient: Patient) -> None:
-    """A stored score is not rewritten behind the back of who saved it: it asks to be saved again."""
+    """A stored score is not rewritten by the system: the page asks to save the form again."""
     nurse = build.user("coordinator", trial=patient.trial)
     build.record(patient, "vitals", {**VITALS, "acvpu": "A"}, draft=True, by=nurse)
     build.record(patient, "respiratory_support", SUPPORT, draft=True, by=nurse)
@@ -338,7 +339,9 @@ def test_a_score_says_when_the_forms_it_was_read_from_have_changed(patient: Pati
     book = opened(patient)
     with acting(user=nurse, role="coordinator"):
         values = {**VITALS, "acvpu": "A", "rr": "18"}
-        saving.save_draft(place=book.place("vitals", "SCR"), values=values, base_version=1, by=nurse)
+        saving.save_draft(
+            saving.Entry(place=book.place("vitals", "SCR"), values=values, base_version=1), by=nurse
+        )
     found = {each.item.name: (each.stored, each.now) for each in outdated(opened(patient))}
     assert found == {"respiration": ("3", "0"), "total": ("11", "8")}
     address = f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/news2/"

@@ -1,4 +1,4 @@
-"""After an amendment: what was captured stays what it was, and the consent comes first (DAT-09, P11-11)."""
+"""After an amendment captured forms stay under their version, and re-consent precedes new data (DAT-09, P11-11)."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -10,6 +10,7 @@ from exports.exporting import tables_of
 from patients.casebook.casebook import Casebook
 from patients.casebook.navigation import navigation
 from patients.entry import saving
+from patients.entry.controls import CONTROLS
 from patients.entry.entry_guard import entry_obstacle
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.visits import add_unscheduled, hold_visit, miss_visit
@@ -31,7 +32,7 @@ def trial(walking: Trial) -> Trial:
 
 @pytest.fixture
 def patient(trial: Trial, doctor: User) -> Patient:
-    """A patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
+    """Return a patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
     return captured(trial, by=doctor)
 
 
@@ -44,7 +45,10 @@ def amend(record: Record, by: User, values: dict, **more) -> saving.Saved:
     place = casebook.place(record.form, record.visit.key if record.visit else None, record.repeat)
     with acting(user=by, role="coordinator"):
         return saving.amend(
-            place=place, values=values, base_version=record.version, reason="Checked again", by=by, **more
+            saving.Entry(place=place, values=values, base_version=record.version),
+            reason="Checked again",
+            by=by,
+            **more,
         )
 
 
@@ -103,7 +107,7 @@ class TestWhatWasCaptured:
         sign_again(patient, doctor)
         with pytest.raises(saving.NotComplete) as refused:
             amend(record, doctor, {"pulse": "70"})
-        assert [each.item for each in refused.value.judgement.obstacles] == ["spo2"]
+        assert [each.item for each in refused.value.checked.obstacles] == ["spo2"]
 
     def test_a_form_that_was_dropped_is_corrected_under_its_own_version(
         self, patient, amended, doctor, manager
@@ -132,7 +136,7 @@ class TestWhatWasCaptured:
             hold_visit(visit=Visit.objects.get(patient=patient, code="D60"), on=walk.NOW.date(), by=doctor)
 
     def test_a_past_visit_is_not_short_of_forms_that_came_later(self, patient, amended, doctor, manager):
-        """Visits held stay as they were: version 1.1 asks for a walk on day 7, this patient's day 7 is over."""
+        """A held visit keeps its forms: version 1.1 adds a walk on day 7, this patient's day 7 was before."""
         walk.moved(patient, amended, by=manager)
         with pytest.raises(LookupError):
             opened(patient, doctor).place("walk", "D7")
@@ -142,23 +146,23 @@ class TestWhatWasCaptured:
         walk.moved(patient, amended, by=manager)
         sign_again(patient, doctor)
         with pytest.raises(saving.StaleRecord), acting(user=doctor, role="coordinator"):
-            saving.save_draft(place=place, values={"pulse": "60"}, base_version=0, by=doctor)
+            saving.save_draft(saving.Entry(place=place, values={"pulse": "60"}, base_version=0), by=doctor)
         assert not Record.objects.filter(visit__code="INF1").exists()
 
     def test_a_row_that_was_being_typed_when_the_patient_moved_is_shown_again(
         self, patient, amended, doctor, manager
     ):
-        """DAT-11: a new row of a log made under the version before is no server error, and is not lost."""
+        """DAT-11: a new log row typed under the earlier version causes no server error and is not lost."""
         desk = build.client(doctor)
         address = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/notes/1/"
-        typed = {**hidden(desk.get(address)), "note": "Slept well", "_action": "draft"}
+        typed = {**hidden(desk.get(address)), "note": "Slept well", CONTROLS.action: "draft"}
         walk.moved(patient, amended, by=manager)
         sign_again(patient, doctor)
         answer = desk.post(address, typed)
         assert answer.status_code == 409
         assert "Slept well" in answer.content.decode()
         assert not Record.objects.filter(form="notes").exists()
-        chosen = {**typed, **hidden(answer), "_choose-note": "mine"}
+        chosen = {**typed, **hidden(answer), f"{CONTROLS.choose}note": "mine"}
         assert desk.post(address, chosen).status_code == 302
         assert Record.objects.get(form="notes").protocol == amended
 
@@ -189,7 +193,7 @@ class TestConsent:
             lambda: hold_visit(visit=row, on=walk.NOW.date(), by=doctor),
             lambda: add_unscheduled(patient=patient, on=walk.NOW.date(), reason="Fall", by=doctor),
             lambda: saving.save_draft(
-                place=casebook.place("notes"), values={"note": "x"}, base_version=0, by=doctor
+                saving.Entry(place=casebook.place("notes"), values={"note": "x"}, base_version=0), by=doctor
             ),
         ):
             with (
@@ -221,7 +225,7 @@ class TestConsent:
     def test_what_is_complete_may_be_corrected_meanwhile_and_stays_under_its_version(
         self, patient, amended, doctor, manager
     ):
-        """A correction is no new data: a query can be answered before the patient comes to sign."""
+        """A correction is no new data: a query can be answered before the patient signs again."""
         record = Record.objects.get(patient=patient, form="vitals", visit__code="D7")
         walk.moved(patient, amended, by=manager)
         saved = amend(record, doctor, {**walk.VITALS, "pulse": "70"})

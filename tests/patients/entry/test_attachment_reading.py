@@ -1,4 +1,4 @@
-"""Who reads attached files, and what is told of them to those who do not (SEC-02, AUD-08, BLD-01)."""
+"""Reading attached files: which roles may, and what the other roles see of a file (SEC-02, AUD-08, BLD-01)."""
 
 import io
 import json
@@ -15,6 +15,7 @@ from audit.models import AccessEvent
 from exports.paper.audience import Audience
 from exports.paper.trail import trail_part
 from exports.tables.trail import trail_table
+from patients.entry.controls import CONTROLS
 from patients.models import Attachment, Mark, Record
 from patients.models.attachments import attachment_storage
 from tests.support import blind, build
@@ -51,7 +52,7 @@ class TestRead:
 
     @pytest.mark.parametrize("harm", ["changed", "gone"])
     def test_a_file_that_is_no_longer_what_was_stored_is_not_given_out(self, desk, patient, harm):
-        """SEC-13: its hash was kept; nobody is shown another scan in its place."""
+        """SEC-13: the stored hash no longer matches, so the file is not sent."""
         save(desk, patient, upload())
         there = sent(desk, patient)
         key, storage = Attachment.objects.get().key, attachment_storage()
@@ -65,7 +66,7 @@ class TestRead:
         assert not AccessEvent.objects.filter(kind="file_seen").exists()
 
     def test_a_file_of_another_trial_or_patient_is_not_there(self, desk, patient, trial, nurse):
-        """SEC-02: an id in the address of somebody else's patient or trial is 404."""
+        """SEC-02: a key in the address of another patient or trial is 404."""
         save(desk, patient, upload())
         there = sent(desk, patient)
         other = build.patient(trial=trial, by=nurse)
@@ -78,13 +79,13 @@ class TestRead:
         assert Client().get(there).status_code == 302
 
     def test_the_key_of_another_patient_attaches_nothing(self, desk, patient, trial, nurse):
-        """SEC-02: ids in the body too."""
+        """SEC-02: keys in the body are checked too."""
         save(desk, patient, upload())
         other = build.patient(trial=trial, by=nurse)
         build.consent(other, by=nurse)
         control = {**opened(desk, other), "ct_report": held()["file"]}
         for end in ("", "keep/", "check/"):
-            answer = desk.post(address(other, end), {**control, **SCAN, "_action": "draft"})
+            answer = desk.post(address(other, end), {**control, **SCAN, CONTROLS.action: "draft"})
             assert answer.status_code == 400, end
         assert not Record.objects.filter(patient=other).exists()
 
@@ -92,14 +93,14 @@ class TestRead:
         save(desk, patient, upload())
         forged = json.dumps({**held(), "name": "forged.pdf", "sha256": "0" * 64})
         for text in (forged, "{}", "[]", "x", '{"refused": "%s", "parameters": {}}', held()["file"].upper()):
-            told = {**opened(desk, patient), **SCAN, "_action": "draft", "ct_report": text}
+            told = {**opened(desk, patient), **SCAN, CONTROLS.action: "draft", "ct_report": text}
             assert desk.post(address(patient), told).status_code == 400, text
         assert held()["name"] == "report.pdf"
 
     def test_the_name_of_a_file_input_sent_as_text_is_nothing(self, desk, patient):
-        """htmx asks about the form without its files."""
+        """htmx sends the form without its files."""
         control = opened(desk, patient)
-        told = {**control, **SCAN, "ct_report-upload": "[object File]", "_action": "draft"}
+        told = {**control, **SCAN, "ct_report-upload": "[object File]", CONTROLS.action: "draft"}
         assert desk.post(address(patient, "check/"), told).status_code == 200
         assert desk.post(address(patient), told).status_code == 302
         assert "ct_report" not in Record.objects.get().values
@@ -160,7 +161,7 @@ def test_pages_and_files_tell_a_blinded_reader_the_same_in_both_arms():
 
 
 def told_in(role: str, patient) -> str:
-    """Return all that the trail (page, CSV, export), paper and the form's own pages tell a role, as one text."""
+    """Return, as one text, all that the trail (page, CSV, export), paper and the form's pages show to a role."""
     trial = patient.trial
     browser = build.client(build.user(role, trial=trial))
     addresses = [
@@ -179,7 +180,7 @@ def told_in(role: str, patient) -> str:
 
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_hash_and_place_of_a_file_are_told_to_those_who_may_read_files(desk, patient, trial, role):
-    """SEC-13, AUD-08: the trail names a file to everybody who reads it; whoever has the hash can prove its content."""
+    """SEC-13, AUD-08: every reader of the trail sees the file's name; the hash would let a reader prove its content."""
     save(desk, patient, upload(pdf("first"), "first.pdf"))
     record = Record.objects.get(form="chest_imaging")
     with acting(system="test"):
@@ -204,7 +205,7 @@ def test_hash_and_place_of_a_file_are_told_to_those_who_may_read_files(desk, pat
 
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_a_page_of_review_tells_the_hash_to_those_who_may_read_files(desk, patient, trial, role):
-    """SEC-13: what the form holds is shown to everybody, which bytes it is only to readers of files."""
+    """SEC-13: everybody sees the file's name, kind and size, only readers of files its hash."""
     save(desk, patient, upload())
     with acting(system="test"):
         Record.objects.filter(form="chest_imaging").update(state="complete")

@@ -1,4 +1,4 @@
-"""Files attached to forms, over HTTP: taken in, kept, replaced, cleared (SEC-13, SEC-02)."""
+"""Files attached to forms, over HTTP: stored, kept, replaced, removed (SEC-13, SEC-02)."""
 
 import hashlib
 import io
@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from audit.context import acting
 from audit.trail import history_model
+from patients.entry.controls import CONTROLS
 from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
 from tests.support import build
@@ -88,15 +89,22 @@ class TestTakenIn:
 
     def test_another_item_takes_no_file(self, desk, patient):
         control = opened(desk, patient)
-        answer = desk.post(address(patient), {**control, "remarks-upload": upload(), "_action": "draft"})
+        answer = desk.post(
+            address(patient), {**control, "remarks-upload": upload(), CONTROLS.action: "draft"}
+        )
         assert answer.status_code == 400
         assert not Attachment.objects.exists()
 
     def test_a_form_that_is_closed_takes_no_file(self, trial, nurse, desk):
         without_consent = build.patient(trial=trial, by=nurse)
-        control = {"_version": "0", "_protocol": str(trial.protocol_id), "_state": "", "_key": "k"}
+        control = {
+            CONTROLS.version: "0",
+            CONTROLS.protocol: str(trial.protocol_id),
+            CONTROLS.state: "",
+            CONTROLS.key: "k",
+        }
         answer = desk.post(
-            address(without_consent), {**control, "ct_report-upload": upload(), "_action": "draft"}
+            address(without_consent), {**control, "ct_report-upload": upload(), CONTROLS.action: "draft"}
         )
         assert answer.status_code == 422
         assert not Attachment.objects.exists()
@@ -108,7 +116,7 @@ class TestKept:
         page = refused.content.decode()
         assert refused.status_code == 422
         assert "<b>report.pdf</b>" in page
-        again = {**hidden(page), **SCAN, "_action": "draft"}
+        again = {**hidden(page), **SCAN, CONTROLS.action: "draft"}
         assert desk.post(address(patient), again).status_code == 302
         assert held()["name"] == "report.pdf"
         assert Attachment.objects.count() == 1
@@ -120,7 +128,7 @@ class TestKept:
         assert hidden(refused.content.decode())["ct_report"] == held()["file"]
 
     def test_a_draft_keeps_the_file_and_gives_it_back(self, desk, patient):
-        """Autosave: the page learns the key, and the file is there when it is opened again."""
+        """Autosave: the page receives the key, and the file is there when the form is opened again."""
         control = opened(desk, patient)
         kept = desk.post(address(patient, "keep/"), {**control, **SCAN, "ct_report-upload": upload()})
         told = json.loads(kept.content)["files"]["ct_report"]
@@ -128,7 +136,7 @@ class TestKept:
         assert not Record.objects.exists()
         page = desk.get(address(patient)).content.decode()
         assert "<b>report.pdf</b>" in page
-        desk.post(address(patient), {**hidden(page), **SCAN, "_action": "draft"})
+        desk.post(address(patient), {**hidden(page), **SCAN, CONTROLS.action: "draft"})
         assert held()["file"] == told["key"]
         assert not Draft.objects.exists()
 
@@ -143,7 +151,7 @@ class TestKept:
         control = opened(desk, patient)
         desk.logout()
         told = {**control, **SCAN, "remarks": "Typed before", "ct_report-upload": upload(name="late.pdf")}
-        answer = desk.post(address(patient), {**told, "_action": "draft"})
+        answer = desk.post(address(patient), {**told, CONTROLS.action: "draft"})
         assert answer.status_code == 302
         back = re.search(r"next=([^&]+)", answer["Location"])
         assert back is not None
@@ -159,7 +167,7 @@ class TestKept:
         desk.post(address(patient, "keep/"), {**control, **SCAN, "ct_report-upload": upload()})
         control["ct_report"] = Attachment.objects.get().key
         desk.logout()
-        answer = desk.post(address(patient), {**control, **SCAN, "_action": "draft"})
+        answer = desk.post(address(patient), {**control, **SCAN, CONTROLS.action: "draft"})
         from urllib.parse import parse_qs, urlsplit
 
         back = parse_qs(urlsplit(answer["Location"]).query)["next"][0]
@@ -168,14 +176,14 @@ class TestKept:
     def test_a_double_click_stores_the_file_once(self, desk, patient):
         control = opened(desk, patient)
         for _click in range(2):
-            told = {**control, **SCAN, "_action": "draft", "ct_report-upload": upload()}
+            told = {**control, **SCAN, CONTROLS.action: "draft", "ct_report-upload": upload()}
             assert desk.post(address(patient), told).status_code == 302
         assert (Attachment.objects.count(), Record.objects.count()) == (1, 1)
         assert len(attachment_storage().listdir("")[1]) >= 1
 
     def test_two_tabs_see_both_files(self, desk, patient, trial):
         mine, theirs = opened(desk, patient), opened(desk, patient)
-        told = {**SCAN, "_action": "draft"}
+        told = {**SCAN, CONTROLS.action: "draft"}
         desk.post(address(patient), {**mine, **told, "ct_report-upload": upload(pdf("first"), "first.pdf")})
         answer = desk.post(
             address(patient), {**theirs, **told, "ct_report-upload": upload(pdf("second"), "second.pdf")}
@@ -233,7 +241,7 @@ class TestKept:
             page = desk.get(place).content.decode()
             control = dict(re.findall(r'<input type="hidden" name="(_\w+)" value="([^"]*)">', page))
             with CaptureQueriesContext(connection) as counted:
-                assert desk.post(place, {**control, "_action": "draft"}).status_code == 302
+                assert desk.post(place, {**control, CONTROLS.action: "draft"}).status_code == 302
             return len(counted)
 
         assert cost("vitals") == cost("chest_imaging")

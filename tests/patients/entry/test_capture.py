@@ -1,4 +1,4 @@
-"""Any form of a protocol as a page: every type, no defaults, labels for all, and what is sent read back."""
+"""The page of any form of a protocol: every item type, no defaults, a label for each input, a round trip of values."""
 
 import re
 from html.parser import HTMLParser
@@ -9,7 +9,7 @@ from crispy_forms.utils import render_crispy_form
 from django.http import QueryDict
 
 from patients.casebook.edit_checks import check_answers
-from patients.casebook.read_form import sections
+from patients.casebook.form_content import sections
 from patients.entry import answers
 from patients.entry.capture_form import FieldContext, Result, form_for
 from protocol.checking.loading import load
@@ -114,7 +114,7 @@ VALUES: dict[str, Any] = {
 
 
 class Inputs(HTMLParser):
-    """Collects the inputs of a page as a browser would send them, and those without a name to read out."""
+    """Collects the inputs of a page as a browser would send them, and those without an accessible name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -189,7 +189,7 @@ def html(form: Form, **more: Any) -> str:
 
 @pytest.mark.parametrize("form", [*FORMS, pytest.param(EVERY_TYPE, id="every type")])
 def test_a_new_form_has_no_defaults(form: Form) -> None:
-    """DAT-01: nothing is chosen, nothing is filled in; units stand beside empty fields."""
+    """DAT-01: nothing is chosen or filled in; units are shown beside empty fields."""
     new = page(form)
     assert new.selected == []
     filled = {name: text for name, text in new.sent if text and not name.endswith("-unit")}
@@ -228,9 +228,8 @@ def test_what_was_typed_is_shown_again_when_it_is_refused() -> None:
     typed = QueryDict(
         "count=1.5&hb=12,&hb-unit=g/dL&sex=M&since-year=21&series-0-sbp=high&story=%3Cb%3E", mutable=True
     )
-    form = form_for(EVERY_TYPE, data=typed, clock=CLOCK)
-    assert not form.is_valid()
-    assert sorted(form.errors) == ["count", "hb", "series", "since"]
+    refused = answers.read(EVERY_TYPE, dict(typed.lists()), CLOCK).refused
+    assert sorted(refused) == ["count", "hb", "series-0-sbp", "since"]
     again = page(EVERY_TYPE, data=typed).posted()
     for name, texts in typed.lists():
         assert again.getlist(name) == texts, name
@@ -263,7 +262,7 @@ def test_the_unit_is_part_of_the_name_of_a_field() -> None:
 
 
 def test_the_repeated_hour_offers_both_readings() -> None:
-    """TIM: the person is asked which."""
+    """TIM: the person chooses which."""
     typed = QueryDict("at=25-Oct-2026 02:30")
     offered = html(EVERY_TYPE, data=typed)
     assert 'name="at-offset" value="+02:00"' in offered
@@ -304,7 +303,7 @@ def test_more_rows_can_be_asked_for_without_javascript() -> None:
     ],
 )
 def test_an_input_that_no_page_makes_is_told_apart(sent: str) -> None:
-    """DAT-04: a hostile request is not taken for a slip of the hand."""
+    """DAT-04: a forged request is not treated as a typing error."""
     with pytest.raises(NotOffered):
         answers.read(EVERY_TYPE, dict(QueryDict(sent).lists()), CLOCK)
 
@@ -359,7 +358,7 @@ def test_every_stored_value_passes_its_own_check() -> None:
 
 
 def test_a_form_reads_in_words() -> None:
-    """The read view: values, units, missing codes in words, tables as tables."""
+    """The read-only page: values, units, missing codes as text, tables as tables."""
     (section,) = sections(EVERY_TYPE, VALUES, "en")
     words = {line.name: line.words for line in section.lines}
     assert words == {

@@ -10,7 +10,16 @@ from accounts.models import User
 from audit.context import acting
 from patients.casebook.casebook import FormPlace
 from patients.entry import drafts
-from patients.entry.saving import NotComplete, ReasonNeeded, Saved, StaleRecord, amend, complete, strike_out
+from patients.entry.saving import (
+    Entry,
+    NotComplete,
+    ReasonNeeded,
+    Saved,
+    StaleRecord,
+    amend,
+    complete,
+    strike_out,
+)
 from patients.models import Draft, Patient, Query, Record
 from patients.review import source_verification
 from patients.review.marks import SeenVersion
@@ -23,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 
 def whole(patient: Patient) -> dict[str, Any]:
-    """Vital signs that answer all that is needed, nothing unusual."""
+    """Return complete vital signs without an unusual value."""
     measured = f"{patient.screened_on}T09:00{'+02:00' if is_summer(patient.screened_on) else '+01:00'}"
     return {**WHOLE, "measured_at": f"{measured}[Europe/Brussels]", "temp": "36.70"}
 
@@ -34,12 +43,12 @@ def is_summer(day: date) -> bool:
 
 def completed(place: FormPlace, by: User, values: dict[str, Any], base: int = 0, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
-        return complete(place=place, values=values, base_version=base, by=by, **more)
+        return complete(Entry(place=place, values=values, base_version=base, **more), by=by)
 
 
 def amended(place: FormPlace, by: User, values: dict[str, Any], base: int, reason: str, **more: Any) -> Saved:
     with acting(user=by, role="coordinator"):
-        return amend(place=place, values=values, base_version=base, reason=reason, by=by, **more)
+        return amend(Entry(place=place, values=values, base_version=base, **more), reason=reason, by=by)
 
 
 def test_a_draft_may_be_incomplete_and_hold_the_impossible(patient: Patient, nurse: User) -> None:
@@ -72,7 +81,7 @@ def test_a_form_is_complete_when_all_that_is_needed_is_answered(patient: Patient
 
 
 def test_a_missing_code_answers_an_item(patient: Patient, nurse: User) -> None:
-    """DAT-02: not done is an answer, blank is none."""
+    """DAT-02: “not done” is an answer, a blank is none."""
     values = {**whole(patient), "gcs_eye": {"missing": "NA", "reason": "sedated"}}
     assert completed(at(patient, nurse), nurse, values).record.values["gcs_eye"] == {
         "missing": "NA",
@@ -85,7 +94,7 @@ def test_completing_names_every_item_that_stands_in_the_way(patient: Patient, nu
     del values["hr"]
     with pytest.raises(NotComplete) as refused:
         completed(at(patient, nurse), nurse, values)
-    assert [(each.item, each.check) for each in refused.value.judgement.obstacles] == [
+    assert [(each.item, each.check) for each in refused.value.checked.obstacles] == [
         ("hr", "needed"),
         ("sbp", "check:VS01"),
     ]
@@ -93,11 +102,11 @@ def test_completing_names_every_item_that_stands_in_the_way(patient: Patient, nu
 
 
 def test_a_form_waits_for_the_answer_that_decides_what_it_asks(patient: Patient, nurse: User) -> None:
-    """Undetermined is not no: a pregnancy test is not complete because nobody has said yet that she is a woman."""
+    """Undetermined is not no: a pregnancy test cannot be completed while the sex is not captured."""
     place = at(patient, nurse, "pregnancy_test")
     with pytest.raises(NotComplete) as refused:
         completed(place, nurse, {})
-    (finding,) = refused.value.judgement.obstacles
+    (finding,) = refused.value.checked.obstacles
     assert (finding.item, finding.sentence()) == (
         "childbearing_potential",
         "Whether this is asked depends on “Demography: Sex at birth”: answer that first.",
@@ -131,7 +140,7 @@ def test_the_same_rendered_form_is_saved_once(patient: Patient, nurse: User) -> 
 def test_what_was_typed_after_the_first_press_is_not_taken_for_a_double_click(
     patient: Patient, nurse: User
 ) -> None:
-    """REL-13: one rendered form sent twice, the second time with more: both are stored, and no conflict."""
+    """REL-13: one rendered form sent twice, the second time with more values: both are stored, without a conflict."""
     place = at(patient, nurse)
     draft(place, nurse, {"hr": "72"}, key="one")
     more = draft(place, nurse, {"hr": "72", "rr": "18"}, key="one")
@@ -142,12 +151,9 @@ def test_what_was_typed_after_the_first_press_is_not_taken_for_a_double_click(
         completed(place, nurse, {**whole(patient), "hr": "80"}, key="one")
     with acting(user=nurse, role="coordinator"):
         amend(
-            place=place,
-            values={**whole(patient), "hr": "80"},
-            base_version=3,
+            Entry(place=place, values={**whole(patient), "hr": "80"}, base_version=3, key="x"),
             reason="Typing error",
             by=nurse,
-            key="x",
         )
     with pytest.raises(StaleRecord):
         draft(place, nurse, {"hr": "99"}, key="one")
@@ -248,7 +254,7 @@ def test_what_is_typed_is_kept_until_the_form_is_saved(patient: Patient, nurse: 
     for text in ("7", "72"):
         posted = posted.copy()
         posted["hr"] = text
-        drafts.keep_draft(place=place, posted=posted, base_version=0, by=nurse)
+        drafts.keep_draft(place=place, inputs=posted, base_version=0, by=nurse)
     kept = drafts.draft_of(place=place, user=nurse)
     assert kept is not None
     assert drafts.typed_in(kept).dict() == {"hr": "72"}

@@ -1,4 +1,4 @@
-"""What a save makes of the answers: calculated, not asked, checked, asked about and confirmed."""
+"""Answers at a save: calculations, items not asked, checks, queries of checks and confirmations."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ def test_an_answer_to_what_is_not_asked_is_not_stored_and_the_trail_keeps_the_ol
 
 
 def test_an_answer_is_kept_while_nothing_decides_whether_it_is_asked(patient: Patient, nurse: User) -> None:
-    """Undetermined is not no: a nurse who types out of order loses nothing."""
+    """Undetermined is not no: a nurse who enters values out of order loses none."""
     saved = draft(at(patient, nurse, "respiratory_support"), nurse, {"peep": "8"})
     assert saved.record.values == {"peep": "8"}
 
@@ -53,11 +53,11 @@ def test_an_unusual_value_opens_a_query_that_closes_when_it_is_corrected(
     draft(place, nurse, {"hr": "190"})
     query = Query.objects.get()
     assert (query.item, query.check_id, query.state) == ("hr", "soft_limit", "open")
-    assert query.text == "Unusual: expected between 40 and 180 beats/min. Check the value."
+    assert str(query.text) == "Unusual: expected between 40 and 180 beats/min. Check the value."
     assert query.history.get().history_user_name == f"system:checks for {nurse.username}"
     draft(place, nurse, {"hr": "90"}, base=1)
     query.refresh_from_db()
-    assert (query.state, query.closed_because) == ("closed", "The value was corrected.")
+    assert (query.state, str(query.closed_because)) == ("closed", "The value was corrected.")
 
 
 def test_a_confirmed_value_is_not_asked_about_again(patient: Patient, nurse: User) -> None:

@@ -1,4 +1,4 @@
-"""What opening and saving a form costs in statements."""
+"""The number of SQL statements for opening and saving a form."""
 
 import re
 
@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from patients.entry.controls import CONTROLS
 from patients.models import Patient, Query
 from tests.support.entry_pages import address, opened, save
 
@@ -31,7 +32,7 @@ BIOCHEMISTRY = {
 
 @pytest.mark.parametrize("records", [1, 3])
 def test_a_save_costs_at_most_twelve_statements(desk: Client, patient: Patient, records: int) -> None:
-    """Issue 2: a 30-item form, with checks, queries and the full trail, whatever else the patient has."""
+    """A 30-item form, with checks, queries and the full trail, however many other forms the patient has."""
     for form in ("demography", "haematology", "vitals")[:records]:
         save(desk, patient, {}, form=form)
     where = {"form": "biochemistry"}
@@ -40,12 +41,14 @@ def test_a_save_costs_at_most_twelve_statements(desk: Client, patient: Patient, 
         connection,
     ) as first:
         assert (
-            desk.post(address(patient, **where), {**control, **BIOCHEMISTRY, "_action": "draft"}).status_code
+            desk.post(
+                address(patient, **where), {**control, **BIOCHEMISTRY, CONTROLS.action: "draft"}
+            ).status_code
             == 302
         )
     control = opened(desk, patient, **where)
     with CaptureQueriesContext(connection) as second:
-        changed = {**BIOCHEMISTRY, "potassium": "9,9", "_action": "draft"}
+        changed = {**BIOCHEMISTRY, "potassium": "9,9", CONTROLS.action: "draft"}
         assert desk.post(address(patient, **where), {**control, **changed}).status_code == 302
     assert Query.objects.filter(state="open").count() == 1
     assert len(first) <= 12, [query["sql"][:90] for query in first]
@@ -62,7 +65,7 @@ def test_opening_a_form_costs_the_same_whatever_the_patient_has(
         desk.get(address(patient, "biochemistry"))
     assert len(opening) <= 25
     with CaptureQueriesContext(connection) as asking:
-        desk.post(address(patient, "biochemistry", end="check/"), {"crp": "70", "_version": "0"})
+        desk.post(address(patient, "biochemistry", end="check/"), {"crp": "70", CONTROLS.version: "0"})
     assert len(asking) <= 7
 
 
@@ -71,6 +74,6 @@ def test_reading_a_form_writes_nothing(desk: Client, patient: Patient) -> None:
     save(desk, patient, {"hr": "190"})
     with CaptureQueriesContext(connection) as reading:
         desk.get(address(patient) + "?field=hr")
-        desk.post(address(patient, end="check/"), {"hr": "70", "_version": "1"})
+        desk.post(address(patient, end="check/"), {"hr": "70", CONTROLS.version: "1"})
     written = [query["sql"] for query in reading if re.match(r"INSERT|UPDATE|DELETE", query["sql"])]
     assert [sql for sql in written if "django_session" not in sql] == []

@@ -1,4 +1,4 @@
-"""The rows of a log: listed, entered in the list, begun by two people at once."""
+"""The rows of a log: the list, entry in the list, and a row begun by two people at once."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from audit.context import acting
+from patients.entry.controls import CONTROLS
 from patients.models import Patient, Record
 from tests.support import build
 from tests.support.entry_pages import hidden, words
@@ -19,7 +20,7 @@ def test_a_log_lists_its_rows_and_takes_a_new_one(desk: Client, patient: Patient
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/medication/"
     assert "Nothing is recorded here yet." in words(desk.get(log))
     control = hidden(desk.get(f"{log}1/"))
-    assert desk.post(f"{log}1/", {**control, "_action": "draft"}).status_code == 302
+    assert desk.post(f"{log}1/", {**control, CONTROLS.action: "draft"}).status_code == 302
     page = desk.get(log).content.decode()
     assert f'href="{log}1/"' in page
     assert f'href="{log}?row=2#entry"' in page
@@ -28,11 +29,11 @@ def test_a_log_lists_its_rows_and_takes_a_new_one(desk: Client, patient: Patient
 def in_list(desk: Client, patient: Patient, row: int, values: dict[str, Any], action: str) -> HttpResponse:
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
     control = hidden(desk.get(f"{log}?row={row}"))
-    return desk.post(f"{log}{row}/", {**control, **values, "_action": action})
+    return desk.post(f"{log}{row}/", {**control, **values, CONTROLS.action: action})
 
 
 def test_rows_of_a_log_are_entered_in_its_list(desk: Client, patient: Patient) -> None:
-    """One after the other without leaving the list: saved, refused and kept there, with or without scripts."""
+    """Rows are saved, refused and kept without leaving the list, with or without scripts."""
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
     first = in_list(desk, patient, 1, {}, "draft")
     assert first["Location"] == f"{log}?row=1#entry"
@@ -56,13 +57,13 @@ def test_rows_of_a_log_are_entered_in_its_list(desk: Client, patient: Patient) -
 def test_a_row_that_two_people_begin_at_once_becomes_two(
     desk: Client, patient: Patient, trial: Trial
 ) -> None:
-    """REL-13: both recorded the next deviation; neither has to choose."""
+    """REL-13: both people record the next deviation; both rows are kept."""
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
     mine = hidden(desk.get(f"{log}?row=1"))
     colleague = build.client(build.user("investigator", trial=trial))
     item = next(item for item in patient.protocol.rules.form("deviation").items if item.type == "text")
     in_list(colleague, patient, 1, {item.name: "The colleague's"}, "draft")
-    response = desk.post(f"{log}1/", {**mine, item.name: "My own", "_action": "draft"})
+    response = desk.post(f"{log}1/", {**mine, item.name: "My own", CONTROLS.action: "draft"})
     assert response["Location"] == f"{log}?row=2#entry"
     found = {record.repeat: record.values[item.name] for record in Record.objects.all()}
     assert found == {1: "The colleague's", 2: "My own"}
@@ -77,9 +78,9 @@ def test_a_reader_is_led_to_the_row_itself(desk: Client, patient: Patient, trial
 
 
 def test_a_row_is_begun_only_as_the_next_one(desk: Client, patient: Patient) -> None:
-    """An address that no page leads to: refused in words, nothing stored, and the next row is the first."""
+    """An address that no page links to is refused with a message, and stores nothing."""
     log = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/deviation/"
-    refused = desk.post(f"{log}7/", {**hidden(desk.get(f"{log}1/")), "_action": "draft"})
+    refused = desk.post(f"{log}7/", {**hidden(desk.get(f"{log}1/")), CONTROLS.action: "draft"})
     assert refused.status_code == 400
     assert desk.get(f"{log}7/").status_code == desk.get(f"{log}?row=7").status_code == 404
     assert not Record.objects.exists()

@@ -1,4 +1,4 @@
-"""When a form can be entered: consent, inclusion, visits to come, the end of study, locks."""
+"""The conditions for entering a form: consent, inclusion, future visits, end of study, locks."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What the page of a form refuses, and to whom: requests that no page makes, roles, other trials, visits to come."""
+"""Refusals of a form's page: forged requests, roles, other trials, future visits."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from audit.context import acting
+from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Record
 from tests.support import build
 from tests.support.entry_pages import WHOLE, address, opened, save, words
@@ -17,9 +18,9 @@ pytestmark = pytest.mark.django_db
 def test_a_page_that_lies_about_the_state_gets_nowhere(desk: Client, patient: Patient) -> None:
     """DAT-04: the reason cannot be avoided by saying that the form is a draft."""
     save(desk, patient, WHOLE, "next")
-    control = {**opened(desk, patient), "_state": ""}
+    control = {**opened(desk, patient), CONTROLS.state: ""}
     for action in ("draft", "next"):
-        response = desk.post(address(patient), {**control, **WHOLE, "hr": "74", "_action": action})
+        response = desk.post(address(patient), {**control, **WHOLE, "hr": "74", CONTROLS.action: action})
         assert response.status_code == 422
     assert Record.objects.get().values["hr"] == "72"
 
@@ -31,17 +32,17 @@ def test_a_page_that_lies_about_the_state_gets_nowhere(desk: Client, patient: Pa
         {"hr-unit": "stone", "hr": "70"},
         {"temp-missing": "LOST"},
         {"map": "92"},
-        {"_version": "one"},
-        {"_version": "-1"},
-        {"_version": "7"},
-        {"_protocol": "x"},
-        {"_protocol": "999999"},
-        {"_choose-hr": "both"},
-        {"_choose-colour": "mine"},
+        {CONTROLS.version: "one"},
+        {CONTROLS.version: "-1"},
+        {CONTROLS.version: "7"},
+        {CONTROLS.protocol: "x"},
+        {CONTROLS.protocol: "999999"},
+        {f"{CONTROLS.choose}hr": "both"},
+        {f"{CONTROLS.choose}colour": "mine"},
         {"series-0-hr": "1"},
-        {"_action": "not-done-99"},
-        {"_action": "not-done-x"},
-        {"_action": "delete"},
+        {CONTROLS.action: "not-done-99"},
+        {CONTROLS.action: "not-done-x"},
+        {CONTROLS.action: "delete"},
         {"weight-unit": "stone", "weight": "12"},
         {"hr": ["1", "2"]},
     ],
@@ -54,9 +55,9 @@ def test_a_request_that_no_page_makes_is_refused_and_stores_nothing(
     response = desk.post(address(patient), {**control, "sbp": "124", "dbp": "76", **sent})
     assert response.status_code == 400
     kept = desk.post(address(patient, end="keep/"), {**control, "sbp": "124", **sent})
-    assert kept.status_code == (200 if "_action" in sent else 400)
+    assert kept.status_code == (200 if CONTROLS.action in sent else 400)
     assert not Record.objects.exists()
-    assert "_action" in sent or not Draft.objects.exists()
+    assert CONTROLS.action in sent or not Draft.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -66,15 +67,15 @@ def test_a_request_that_no_page_makes_is_refused_and_stores_nothing(
         ({"map": "92"}, "“map” is calculated and cannot be typed."),
         ({"hr-unit": "stone", "hr": "70"}, "The unit “stone” cannot be chosen here."),
         ({"temp-missing": "LOST"}, "“LOST” cannot be chosen here."),
-        ({"_version": "7"}, "The form was changed on its way. Open it again."),
+        ({CONTROLS.version: "7"}, "The form was changed on its way. Open it again."),
         ({"x" * 900: "1"}, "The form has no item “xxx"),
     ],
 )
 def test_what_was_refused_is_said_with_what_to_do(
     desk: Client, patient: Patient, sent: dict[str, str], told: str
 ) -> None:
-    """DAT-04: an unknown item, code, unit or version is named on the page that answers 400."""
-    response = desk.post(address(patient), {**opened(desk, patient), "_action": "draft", **sent})
+    """DAT-04: the 400 page names the unknown item, code, unit or version."""
+    response = desk.post(address(patient), {**opened(desk, patient), CONTROLS.action: "draft", **sent})
     assert response.status_code == 400
     page = words(response)
     assert told in page
@@ -83,7 +84,7 @@ def test_what_was_refused_is_said_with_what_to_do(
 
 
 def test_what_the_framework_found_wrong_is_not_told(desk: Client, patient: Patient) -> None:
-    """Its sentences are for developers and may name what is inside."""
+    """Django's messages are for developers and may reveal internals."""
     many = {f"item{number}": "1" for number in range(3000)}
     response = desk.post(address(patient), {**opened(desk, patient), **many})
     assert response.status_code == 400
@@ -93,7 +94,7 @@ def test_what_the_framework_found_wrong_is_not_told(desk: Client, patient: Patie
 
 def test_a_version_of_another_trial_is_not_a_protocol_of_this_one(desk: Client, patient: Patient) -> None:
     other = build.trial(build.COVID_MSV)
-    control = {**opened(desk, patient), "_protocol": str(other.protocol_id)}
+    control = {**opened(desk, patient), CONTROLS.protocol: str(other.protocol_id)}
     assert desk.post(address(patient), {**control, "hr": "72"}).status_code == 400
     assert not Record.objects.exists()
 
@@ -112,7 +113,7 @@ def test_a_role_that_enters_no_data_reads_the_form_and_changes_nothing(
     assert 'id="entry"' not in response.content.decode()
     assert "Heart rate 190 beats/min high" in words(response)
     for end in ("", "check/", "keep/", "discard/", "strike-out/"):
-        assert reader.post(address(patient, end=end), {"hr": "72", "_version": "1"}).status_code == 403
+        assert reader.post(address(patient, end=end), {"hr": "72", CONTROLS.version: "1"}).status_code == 403
     assert Record.objects.get().version == 1
 
 

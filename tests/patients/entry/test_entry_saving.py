@@ -1,10 +1,11 @@
-"""Entering a form on its page: saved, completed, amended with a reason, asked about, struck out."""
+"""Entering a form on its page: save, completion, change with a reason, queries, striking out."""
 
 import re
 
 import pytest
 from django.test import Client
 
+from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Query, Record
 from tests.support import build
 from tests.support.entry_pages import WHOLE, address, opened, save, words
@@ -34,7 +35,7 @@ def test_save_and_next_completes_and_goes_to_the_next_unfinished_form(desk: Clie
 
 
 def test_what_is_not_a_value_is_shown_again_with_its_sentence(desk: Client, patient: Patient) -> None:
-    """Nothing stored, nothing typed lost, the same words in the summary and beside the field, tied to it."""
+    """Nothing is stored or lost; the summary and the field show the same message, tied to the input."""
     response = save(desk, patient, {"hr": "seventy", "sbp": "124"})
     page = response.content.decode()
     assert response.status_code == 422
@@ -72,19 +73,23 @@ def test_a_complete_form_asks_why_it_is_changed(desk: Client, patient: Patient) 
     save(desk, patient, WHOLE, "next")
     page = desk.get(address(patient)).content.decode()
     assert "Why is it changed?" in page
-    for reason in ({}, {"_reason": "other", "_note": "  "}, {"_reason": "because", "_note": "x"}):
+    for reason in (
+        {},
+        {CONTROLS.reason: "other", CONTROLS.note: "  "},
+        {CONTROLS.reason: "because", CONTROLS.note: "x"},
+    ):
         response = save(desk, patient, {**WHOLE, "hr": "74", **reason})
         assert response.status_code == 422
         assert "Say why this complete form is changed." in words(response)
     assert Record.objects.get().values["hr"] == "72"
     response = save(
-        desk, patient, {**WHOLE, "hr": "74", "_reason": "transcription", "_note": "27 read as 72"}
+        desk, patient, {**WHOLE, "hr": "74", CONTROLS.reason: "transcription", CONTROLS.note: "27 read as 72"}
     )
     assert response.status_code == 302
     record = Record.objects.get()
     assert (record.state, record.values["hr"]) == ("complete", "74")
     last = record.history.order_by("-history_id").first()
-    assert last.history_change_reason == "Transcription error: 27 read as 72"
+    assert str(last.history_change_reason) == "Transcription error: 27 read as 72"
     panel = words(desk.get(address(patient) + "?field=hr"))
     assert "old value 72 beats/min → new value 74 beats/min" in panel
     assert "Reason: Transcription error: 27 read as 72" in panel
@@ -137,7 +142,7 @@ def test_a_monitor_raises_a_query_beside_the_value_and_the_nurse_answers_there(
 
 
 def test_what_cannot_be_read_is_refused_and_kept_as_it_was_typed(desk: Client, patient: Patient) -> None:
-    """DAT-06: neither a slip nor an impossible value completes a form; both are there when it is opened again."""
+    """DAT-06: an unreadable or impossible value does not complete a form and is shown again when it is opened."""
     for slip in ({"temp": "warm"}, {"temp": "46"}, {"hr": "12345678901234567890"}):
         assert save(desk, patient, {**WHOLE, **slip}, "next").status_code == 422
         assert not Record.objects.exists()
@@ -150,7 +155,7 @@ def test_what_cannot_be_read_is_refused_and_kept_as_it_was_typed(desk: Client, p
 
 
 def test_a_value_in_another_unit_is_shown_in_both(desk: Client, patient: Patient) -> None:
-    """DAT-10: the conversion is exact, and the number that was typed stays as it was typed."""
+    """DAT-10: the conversion is exact, and the typed number is kept."""
     where = {"form": "biochemistry"}
     control = opened(desk, patient, **where)
     typed = {"crp": "7,05", "crp-unit": "mg/dL", "creatinine": "80"}
@@ -178,6 +183,6 @@ def test_the_reason_for_a_change_stands_below_what_is_changed(desk: Client, pati
     assert "Systolic: old value 124 mmHg → new value 136 mmHg" in told
     assert "Mean, from the two: old value 92.0 mmHg → new value 96.0 mmHg" in told
     assert "Temperature: old value" not in told
-    refused = words(desk.post(address(patient), {**control, **WHOLE, "sbp": "136", "_action": "draft"}))
+    refused = words(desk.post(address(patient), {**control, **WHOLE, "sbp": "136", CONTROLS.action: "draft"}))
     assert "Systolic: old value 124 mmHg → new value 136 mmHg" in refused
     assert "Say why this complete form is changed." in refused

@@ -1,4 +1,4 @@
-"""While a person types: drafts are kept and given back, the page asks the server what follows from the answers."""
+"""During typing: unsaved input is kept and restored, and the server evaluates the answers for the page."""
 
 import json
 from typing import Any
@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Query, Record
 from tests.support import build
 from tests.support.entering import included
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_what_is_typed_is_kept_given_back_and_can_be_discarded(desk: Client, patient: Patient) -> None:
-    """AUD-13: autosave is not study data, survives closing the page, and goes when the form is saved."""
+    """AUD-13: unsaved input is not study data, survives closing the page, and is deleted at the save."""
     control = opened(desk, patient)
     kept = desk.post(address(patient, end="keep/"), {**control, "hr": "seventy", "temp-missing": "ND"})
     assert json.loads(kept.content)["kept"].startswith("Kept ")
@@ -73,7 +74,7 @@ def test_one_persons_typing_is_not_shown_to_another(desk: Client, patient: Patie
 
 
 def test_the_page_asks_the_server_while_a_person_types(desk: Client, patient: Patient) -> None:
-    """One implementation of checks: calculated values, findings and what is asked come from the server."""
+    """One implementation of checks: calculated values, findings and shown items come from the server."""
     control = opened(desk, patient)
     response = desk.post(
         address(patient, end="check/"),
@@ -115,7 +116,7 @@ def test_a_hostile_question_while_typing_is_refused(desk: Client, patient: Patie
 
 
 def test_a_known_value_is_offered_and_never_filled_in(desk: Client, patient: Patient) -> None:
-    """DAT-01: a weight of the same visit is offered with where it comes from."""
+    """DAT-01: a weight of the same visit is offered with its source."""
     save(desk, patient, {"weight": "82,4", "weight-unit": "kg"}, form="demography")
     page = desk.get(address(patient))
     assert "82.4 kg from Demography" in words(page)
@@ -129,7 +130,7 @@ def test_more_rows_are_asked_for_without_saving(desk: Client, patient: Patient) 
     control = opened(desk, patient, **where)
     response = desk.post(
         address(patient, **where),
-        {**control, "series-0-hr": "72", "series-1-hr": "", "_action": "add-series"},
+        {**control, "series-0-hr": "72", "series-1-hr": "", CONTROLS.action: "add-series"},
     )
     page = response.content.decode()
     assert response.status_code == 200

@@ -1,4 +1,4 @@
-"""A whole group marked "not done" in one action, and taken back: by the button alone, and while typing."""
+"""Marking a whole group as not done, and undoing it: with the button, and with scripts during typing."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Record
 from tests.support import build
 from tests.support.entry_pages import address, hidden, opened, save, words
@@ -30,7 +31,7 @@ def desk(patient: Patient) -> Client:
 
 def press(desk: Client, patient: Patient, action: str, values: dict[str, Any], form: str = "vitals") -> Any:
     control = opened(desk, patient, form=form)
-    return desk.post(address(patient, form), {**control, **values, "_action": action})
+    return desk.post(address(patient, form), {**control, **values, CONTROLS.action: action})
 
 
 def marked(response: HttpResponse) -> list[str]:
@@ -39,7 +40,7 @@ def marked(response: HttpResponse) -> list[str]:
 
 
 def test_every_empty_item_of_the_group_is_marked(desk: Client, patient: Patient) -> None:
-    """DAT-02: what was answered, typed badly or marked otherwise stays; other groups stay."""
+    """DAT-02: answers, unreadable input, other missing codes and other groups are not changed."""
     typed = {"temp": "36,7", "hr": "fast", "rr-missing": "UNK", "sbp": "124"}
     response = press(desk, patient, "not-done-0", typed)
     page = response.content.decode()
@@ -55,10 +56,10 @@ def test_the_marks_are_taken_back_and_nothing_else(desk: Client, patient: Patien
     first = press(desk, patient, "not-done-0", {"temp": "36,7"})
     names = re.findall(r'name="_marked" value="(\w+)"', first.content.decode())
     assert names == ["hr", "rr", "spo2"]
-    sent = {**hidden(first), "temp": "36,7", "_marked": names}
+    sent = {**hidden(first), "temp": "36,7", CONTROLS.marked: names}
     sent |= {f"{name}-missing": "ND" for name in names}
-    # Said otherwise since: the button takes only its own marks back.
-    sent |= {"rr-missing": "UNK", "gcs_eye-missing": "ND", "_action": "done-0"}
+    # The person has changed one mark since: the button takes back only the marks that are still its own.
+    sent |= {"rr-missing": "UNK", "gcs_eye-missing": "ND", CONTROLS.action: "done-0"}
     response = desk.post(address(patient), sent)
     assert marked(response) == ["gcs_eye"]
     assert "2 marks are taken back." in words(response)
@@ -90,16 +91,16 @@ def test_a_form_so_marked_is_completed(desk: Client, patient: Patient) -> None:
 
 
 def test_while_typing_the_server_says_what_to_mark(desk: Client, patient: Patient) -> None:
-    """The same rule for the page with scripts: inputs to put, the button that takes it back, what is told."""
+    """The same rule for the page with scripts: the inputs to set, the undo button, the message."""
     control = opened(desk, patient)
     where = address(patient, end="check/")
-    response = desk.post(where, {**control, "temp": "36,7", "_action": "not-done-0"})
+    response = desk.post(where, {**control, "temp": "36,7", CONTROLS.action: "not-done-0"})
     put = json.loads(response["HX-Trigger"])["stroma:judged"]["put"]
     assert put == {f"{name}-missing": "ND" for name in ("hr", "rr", "spo2")}
     page = response.content.decode()
     assert '<span id="said-0" hx-swap-oob="innerHTML">3 items are marked not done.' in page
     assert 'value="done-0"' in page
-    back = {**control, "_marked": ["hr"], "hr-missing": "ND", "_action": "done-0"}
+    back = {**control, CONTROLS.marked: ["hr"], "hr-missing": "ND", CONTROLS.action: "done-0"}
     told = json.loads(desk.post(where, back)["HX-Trigger"])["stroma:judged"]
     assert told["put"] == {"hr-missing": ""}
     assert not Draft.objects.exists()

@@ -1,4 +1,4 @@
-"""Where the work goes on: from form to form, from the last form to the page of the visit, from visit to visit."""
+"""The next step of data entry: from form to form, from the last form to the visit's page, from visit to visit."""
 
 import re
 from datetime import timedelta
@@ -32,7 +32,7 @@ def address(patient, visit: str) -> str:
 
 
 def leads_to(person, page: str) -> tuple[str, str]:
-    """Return the words and the address of the link that a page of a visit has for what is next."""
+    """Return text and address of the link to the next step on a visit's page."""
     sent = build.client(person).get(page).content.decode()
     [(link, words)] = re.findall(r'<a[^>]* id="next"([^>]*)>([^<]*)', sent)
     return words.strip(), re.search(r'href="([^"]*)"', link)[1]
@@ -49,7 +49,7 @@ def test_a_visit_leads_to_its_day_then_to_its_forms(included, coordinator):
 
 
 def test_a_visit_that_needs_nothing_more_leads_to_the_next_that_has_begun(included, coordinator):
-    """UX-02: a missed visit is left behind; one that is still to come is not offered."""
+    """UX-02: missed visits are skipped; a future visit is not offered."""
     with acting(user=coordinator, role="coordinator"):
         for visit in included.visits.exclude(code__in=("SCR", "D90")):
             miss_visit(visit=visit, reason="At home", by=coordinator)
@@ -58,7 +58,7 @@ def test_a_visit_that_needs_nothing_more_leads_to_the_next_that_has_begun(includ
 
 
 def test_a_missed_visit_leads_on(included, coordinator):
-    """UX-02: its page comes next, with the visit after it."""
+    """UX-02: its own page links to the next visit."""
     client, page = build.client(coordinator), address(included, "INF1")
     with acting(user=coordinator, role="coordinator"):
         hold_visit(visit=included.visits.get(code="INF2"), on=included.enrolled_on, by=coordinator)
@@ -68,7 +68,7 @@ def test_a_missed_visit_leads_on(included, coordinator):
 
 
 def test_forms_that_are_asked_only_if_available_are_passed_over(included, coordinator):
-    """UX-02: after the last form that the visit needs comes its page; the others are opened from there."""
+    """UX-02: after the last required form comes the visit's page; other forms are opened from there."""
     on, page = included.enrolled_on + timedelta(days=4), address(included, "D21")
     with acting(user=coordinator, role="coordinator"):
         hold_visit(visit=included.visits.get(code="D21"), on=on, by=coordinator)
@@ -79,7 +79,7 @@ def test_forms_that_are_asked_only_if_available_are_passed_over(included, coordi
 
 
 def after(patient, person, form: str) -> str:
-    """Return where the work goes on after a form of day 21."""
+    """Return the address of the next step after a form of day 21."""
     casebook = Casebook.opened(user=person, trial=patient.trial, code=patient.code)
     return next_address(casebook, casebook.place(form, "D21"))
 
@@ -93,7 +93,7 @@ def answers(patient, person, form: str) -> dict:
 
 
 def test_who_may_not_enter_is_led_to_the_casebook_alone(included):
-    """ACC-03: a monitor has no step to take."""
+    """ACC-03: a monitor has no next step."""
     monitor = build.user("monitor", trial=included.trial)
     words, _link = leads_to(monitor, address(included, "INF1"))
     assert words == f"Casebook of {included.code}"

@@ -1,4 +1,4 @@
-"""A step that is sent twice, by a double click or a lost answer, is taken once (REL-13)."""
+"""A step sent twice, by a double click or after a lost response, is carried out once (REL-13)."""
 
 import re
 
@@ -17,7 +17,7 @@ def key_of(page: str) -> str:
 
 
 def test_one_form_screens_one_patient(trial, desk):
-    """A subject code that was given is never given back: a second click must not take another."""
+    """A subject code, once given, stays used: a second click must not take another."""
     address = reverse("patients:screen", args=[trial.slug])
     typed = {"screened_on": "t", "name": "Jeanne Dubois"}
     keys = [key_of(desk.get(address).content.decode()) for _each in range(2)]
@@ -44,7 +44,7 @@ def test_the_same_consent_is_recorded_once(trial, desk):
     typed = {"type": "patient", "version": "1.0", "given": "y 09:30"}
     assert [desk.post(address, typed).status_code for _each in range(2)] == [302, 302]
     assert Consent.objects.count() == 1
-    with acting(system="test"):  # two of one, as they were stored before this was looked at
+    with acting(system="test"):  # a duplicate, as older data may hold one
         Consent.objects.create(**{**Consent.objects.values().get(), "id": None})
     assert desk.post(address, typed).status_code == 302
     assert Consent.objects.count() == 2

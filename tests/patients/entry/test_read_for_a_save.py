@@ -1,21 +1,23 @@
-"""A save reads the answers that the rules of its form read, and leaves the others in the database."""
+"""A save reads only the values that the rules of its form need, and leaves the others in the database."""
 
 import pytest
 
+from accounts.models import User
 from audit.context import acting
 from patients.casebook.casebook import Casebook
 from patients.casebook.edit_checks import check_answers
-from patients.entry.answers import ReadValues, check, read
-from patients.models import Record
+from patients.entry.answers import ReadValues, read
+from patients.models import Patient, Record
 from protocol.expressions.rules import rules_of
-from protocol.values.parsing import Clock, ValueRefused
+from protocol.values.parsing import ValueRefused
 from tests.support import build, shipped
+from tests.support.entering import at, draft
 
 pytestmark = pytest.mark.django_db
 
 
 def filled(slug: str) -> Casebook:
-    """The casebook of a patient with a record of every form at every visit, and a row in every log."""
+    """Return the casebook of a patient with a record of every form at every visit and a row in every log."""
     patient = build.enrolled(trial=build.trial(slug))
     casebook = Casebook.opened(user=build.user(trial=patient.trial), trial=patient.trial, code=patient.code)
     known = {(record.visit_id, record.form) for record in casebook.records}
@@ -69,14 +71,12 @@ def test_answers_that_no_rule_reads_stay_in_the_database(django_assert_num_queri
     assert "values" not in next(each for each in records if each.form == "demography").get_deferred_fields()
 
 
-def test_what_was_read_from_a_page_is_not_read_twice_and_what_was_not_is_checked() -> None:
+def test_what_was_read_from_a_page_of_another_form_is_checked(patient: Patient, nurse: User) -> None:
     """P11-06: a verb trusts only values that were read for this very form."""
-    rules = build.trial().rules
-    form, other = rules.form("vitals"), rules.form("demography")
-    values = read(form, {"hr": ["072"]}, Clock("Europe/Brussels")).values
+    place, other = at(patient, nurse), at(patient, nurse, "demography")
+    values = read(place.form, {"hr": ["072"]}, place.clock).values
     assert isinstance(values, ReadValues)
-    assert check(form, values) == {"hr": "72"}
-    with pytest.raises(ValueRefused):
-        check(other, values)
-    with pytest.raises(ValueRefused):
-        check(form, {"hr": "072"})
+    for refused in (values, {"age": "072"}):
+        with pytest.raises(ValueRefused):
+            draft(other, nurse, refused)
+    assert draft(place, nurse, values).record.values == {"hr": "72"}

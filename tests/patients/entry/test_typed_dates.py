@@ -1,4 +1,4 @@
-"""A date whose parts may be unknown is typed in three inputs, or as a whole in the first."""
+"""A partial date is typed in three inputs, or whole in the first."""
 
 import pytest
 
@@ -28,12 +28,12 @@ def test_a_whole_date_is_read_from_the_first_part(typed, stored):
 
 @pytest.mark.parametrize("day", ["9", "09", "UNK"])
 def test_a_day_alone_is_no_date(day):
-    """DAT-05: a day, or that it is unknown, says nothing without month and year."""
+    """DAT-05: a day, known or unknown, is no date without month and year."""
     with pytest.raises(ValueRefused):
         parse({"day": day, "month": "", "year": ""}, ONSET, CLOCK)
 
 
 def test_a_whole_date_beside_other_parts_is_refused():
-    """DAT-05: of two dates none is chosen."""
+    """DAT-05: the system does not choose between two dates."""
     with pytest.raises(ValueRefused):
         parse({"day": "9oct25", "month": "03", "year": "2026"}, ONSET, CLOCK)

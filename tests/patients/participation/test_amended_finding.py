@@ -1,4 +1,4 @@
-"""What an amendment dropped is still found and filtered by: records of it exist (DAT-09)."""
+"""Forms and visits that an amendment removed can still be found and filtered by: their records exist (DAT-09)."""
 
 import pytest
 from django.db import connection
@@ -28,7 +28,7 @@ def trial(walking: Trial) -> Trial:
 
 @pytest.fixture
 def patient(trial: Trial, doctor: User, nurse: User) -> Patient:
-    """Included under version 1.0, with the diary of day 7 and a fall: version 1.1 asks for neither."""
+    """Return a patient included under version 1.0, with a diary and a fall; version 1.1 asks for neither."""
     patient = walk.enrolled(trial, by=doctor, on=INCLUDED)
     walk.held(patient, "D7", by=doctor)
     build.record(patient, "diary", {}, visit="D7", draft=True, by=nurse)
@@ -38,7 +38,7 @@ def patient(trial: Trial, doctor: User, nurse: User) -> Patient:
 
 @pytest.fixture
 def amended(patient: Patient, manager: User) -> Trial:
-    """The trial with version 1.1 in force, to which the patient was moved."""
+    """Return the trial with version 1.1 in force, to which the patient was moved."""
     walk.moved(patient, walk.amendment(), by=manager)
     return Trial.objects.get()
 
@@ -113,7 +113,7 @@ def test_every_place_that_is_found_can_be_opened(amended):
 
 
 def test_versions_cost_one_query_however_many_there_are(amended, monkeypatch):
-    """Their text is read once per process."""
+    """The text of a version is read once per process."""
     Trial.objects.get().all_rules  # noqa: B018
     trial = Trial.objects.select_related("protocol").get()
     with CaptureQueriesContext(connection) as asked:

@@ -1,4 +1,4 @@
-"""Amendments: a version is loaded beside the old, patients are moved by an explicit, audited step (DAT-09)."""
+"""Amendments: a new version is loaded, and patients are moved to it by an explicit, audited step (DAT-09)."""
 
 import threading
 from datetime import date, timedelta
@@ -32,7 +32,7 @@ def trial(walking: Trial) -> Trial:
 
 @pytest.fixture
 def patient(trial: Trial, doctor: User) -> Patient:
-    """A patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
+    """Return a patient included on the 10th; screening and day 7 held with forms, under version 1.0."""
     return captured(trial, by=doctor)
 
 
@@ -54,7 +54,7 @@ class TestLoading:
             assert build.patient(trial=Trial.objects.get(), by=doctor).protocol == later
 
     def test_a_version_is_not_used_before_its_approval(self, trial):
-        """DAT-09: approval not before ethics approval, use not before approval."""
+        """DAT-09: a version is approved after ethics approval, and used after its approval."""
         with pytest.raises(TooEarly, match=r"approved on 2021-02-19"):
             walk.amendment(date(2021, 2, 18))
         early = walk.text("1.1").replace("on = 2021-02-18", "on = 2021-02-14")
@@ -176,7 +176,7 @@ class TestMoving:
             walk.moved(patient, coming, by=manager)
 
     def test_who_was_moved_meanwhile_is_refused(self, patient, amended, manager):
-        """Two people move the same patient: the second is told, nothing happens twice."""
+        """Two people move the same patient: the second is refused, nothing is done twice."""
         seen = Patient.objects.get(pk=patient.pk)
         walk.moved(patient, amended, by=manager)
         with pytest.raises(ValidationError, match="meanwhile"), acting(user=manager, role="data_manager"):
@@ -201,7 +201,7 @@ class TestMoving:
         assert counts[0] == counts[1] <= 8
 
     def test_a_screening_decision_does_not_outlive_the_amendment(self, trial, doctor, manager):
-        """The criteria may have changed: an investigator signs them again before inclusion."""
+        """The criteria may have changed: an investigator signs eligibility again before inclusion."""
         from patients.participation.eligibility import sign_eligibility
         from patients.participation.enrolment import enrolment_obstacles
 
@@ -228,7 +228,7 @@ def test_who_is_screened_under_the_new_version_follows_it(trial, doctor):
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time")
 @pytest.mark.django_db(transaction=True)
 def test_two_moves_at_the_same_moment_are_one(trial):
-    """Whoever comes second waits for the first, and is told; no visit is planned twice."""
+    """The second move waits for the first and is refused; no visit is planned twice."""
     doctor, people = (
         build.user("investigator", trial=trial),
         [build.user("data_manager", trial=trial) for _ in "ab"],

@@ -1,4 +1,4 @@
-"""The pages of a patient's steps, with the form bypassed: what is refused is said beside the field, nothing is lost."""
+"""The pages of a patient's steps, also with forged posts: refusals are shown beside the field, nothing is lost."""
 
 import pytest
 from django.db import connection
@@ -84,7 +84,7 @@ def test_a_corrected_identity_needs_a_reason(trial, web):
 
 
 def test_a_consent_page_takes_the_time_of_the_site(trial, web):
-    """DAT-05: typed on the site's clock, kept with its zone."""
+    """DAT-05: entered in the site's time zone, stored with it."""
     patient = build.patient(trial=trial)
     day = patient.screened_on
     sent = {"type": "patient", "version": "1.0", "given": f"{day:%d/%m/%Y} 14:05"}
@@ -127,7 +127,7 @@ def test_reading_a_page_writes_nothing(trial, web, django_assert_max_num_queries
 
 
 def test_forms_are_signed_from_one_list_with_one_password(trial, web):
-    """SIG-01, SIG-02: a change afterwards brings the form back to the list."""
+    """SIG-01, SIG-02: a later change puts the form on the list again."""
     patient = build.enrolled(trial=trial)
     rows = list(Record.objects.filter(patient=patient))
     sent = {
@@ -205,7 +205,7 @@ def test_a_visit_page_shows_its_forms_and_where_they_stand(trial, web):
 
 
 def test_the_criteria_can_be_read_for_the_day_that_is_intended(trial, web):
-    """Retrospective entry: a scan of ten days before inclusion counts, whenever it is typed in."""
+    """Retrospective entry: a scan from ten days before inclusion counts, whenever it is entered."""
     patient = build.patient(trial=trial)
     build.consent(patient)
     for form, values in evidence.liege(patient.screened_on).items():

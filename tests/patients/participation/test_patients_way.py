@@ -1,4 +1,4 @@
-"""A patient's way through a trial: each step is open only when what it needs is there (P11-06)."""
+"""The steps of a patient through a trial: each is allowed only if its conditions are met (P11-06)."""
 
 from datetime import timedelta
 
@@ -69,7 +69,7 @@ def test_a_consent_of_the_wrong_kind_version_or_time_is_refused(trial, doctor):
 
 
 def test_the_patients_own_consent_is_due_when_capacity_is_regained(trial, doctor):
-    """I5 of the Liège protocol: a consent of somebody else is confirmed by the patient on recovery."""
+    """I5 of the Liège protocol: the patient confirms another person's consent after recovery."""
     patient = build.patient(trial=trial)
     build.consent(patient, type="legal_representative")
     assert consent.reconsent_due_since(patient) is None
@@ -90,7 +90,7 @@ def test_a_consent_of_the_patient_needs_no_confirmation(trial, doctor):
 
 
 def test_without_evidence_every_criterion_that_needs_it_is_undetermined(trial):
-    """Undetermined is neither met nor unmet, and says what it needs."""
+    """Undetermined is neither met nor unmet; the page names the missing inputs."""
     findings = {f.id: f for f in eligibility.evaluate(build.patient(trial=trial)).findings}
     assert findings["I1"].words == "Undetermined"
     assert findings["I1"].needs == ["Age at consent"]
@@ -98,7 +98,7 @@ def test_without_evidence_every_criterion_that_needs_it_is_undetermined(trial):
 
 
 def test_the_deferred_criterion_may_wait_and_says_until_when(trial):
-    """I2b: the virus may be shown within fourteen days after inclusion."""
+    """I2b: the virus may be confirmed within fourteen days after inclusion."""
     patient = build.patient(trial=trial, screened_on=timezone.now().date())
     build.consent(patient, on=patient.screened_on - timedelta(days=1))
     for form, values in evidence.liege(patient.screened_on).items():

@@ -1,4 +1,4 @@
-"""The pages of the protocol and what an amendment does to the pages of forms: nothing typed is lost (DAT-09)."""
+"""The pages of the protocol, and the pages of forms after an amendment: no input is lost (DAT-09)."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
+from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Record
 from tests.support import build, walk
 from tests.support.amended import INCLUDED, sign_again
@@ -39,7 +40,13 @@ def page(name: str, *args: Any) -> str:
 
 def posted(client: Client, patient: Patient, visit: str, version: ProtocolVersion, **fields: str) -> Any:
     address = page("form", patient.code, visit, "vitals")
-    told = {"_version": "0", "_protocol": str(version.pk), "_state": "", "_key": "k", "_action": "draft"}
+    told = {
+        CONTROLS.version: "0",
+        CONTROLS.protocol: str(version.pk),
+        CONTROLS.state: "",
+        CONTROLS.key: "k",
+        CONTROLS.action: "draft",
+    }
     return client.post(address, {**told, **fields})
 
 
@@ -112,7 +119,7 @@ class TestVersions:
 
 
 def clone(patient: Patient, trial: Trial) -> Patient:
-    """Another patient on the first version, in screening."""
+    """Return another patient on the first version, in screening."""
     from audit.context import acting
 
     with acting(system="test"):
@@ -212,7 +219,7 @@ class TestForms:
     def test_what_was_being_typed_survives_the_move(self, patient, amended, doctor, manager):
         client, old = build.client(doctor), first(patient)
         address = page("form", patient.code, "INF1", "vitals")
-        told = {"_version": "0", "_protocol": str(old.pk), "_state": "", "_key": "k"}
+        told = {CONTROLS.version: "0", CONTROLS.protocol: str(old.pk), CONTROLS.state: "", CONTROLS.key: "k"}
         assert client.post(f"{address}keep/", {**told, "pulse": "66", "steps": "5100"}).status_code == 200
         walk.moved(patient, amended, by=manager)
         sign_again(patient, doctor)
@@ -243,14 +250,19 @@ class TestForms:
         assert (record.protocol, record.values) == (amended, {"pulse": "71", "spo2": "97", "steps": "4000"})
 
     def test_who_only_reads_sees_a_form_as_it_was_captured(self, patient, amended, doctor, manager):
-        """P11-11: an old record renders with its own form version."""
+        """P11-11: an old record is rendered with its own form version."""
         walk.moved(patient, amended, by=manager)
         html = build.client(manager).get(page("form", patient.code, "D7", "vitals")).content.decode()
         assert "Mixed" in html
         assert "4000" in html
         assert "Oxygen saturation" not in html
         sign_again(patient, doctor)
-        told = {"_version": "1", "_state": "complete", "_reason": "transcription", "_action": "next"}
+        told = {
+            CONTROLS.version: "1",
+            CONTROLS.state: "complete",
+            CONTROLS.reason: "transcription",
+            CONTROLS.action: "next",
+        }
         posted(build.client(doctor), patient, "D7", amended, pulse="71", spo2="97", **told)
         html = build.client(manager).get(page("form", patient.code, "D7", "vitals")).content.decode()
         assert "No longer asked" in html
@@ -280,7 +292,7 @@ class TestForms:
         sign_again(patient, doctor)
         client = build.client(doctor)
         posted(client, patient, "INF1", amended, pulse="70")
-        told = {"_version": "1", "_key": "other"}
+        told = {CONTROLS.version: "1", CONTROLS.key: "other"}
         with CaptureQueriesContext(connection) as queries:
             assert posted(client, patient, "INF1", amended, pulse="72", **told).status_code == 302
         statements = [

@@ -1,4 +1,4 @@
-"""One person is in a trial once: the hospital number tells, and nothing of the person leaves its table."""
+"""A person is in a trial once, recognised by the hospital number, which is stored in the identity table only."""
 
 import pytest
 from django.test import Client
@@ -20,7 +20,7 @@ def screened(desk: Client, trial: Trial, **changed: str) -> int:
 def test_a_hospital_number_that_is_in_the_trial_is_refused_beside_the_field(
     trial: Trial, desk: Client
 ) -> None:
-    """PRV-01: the page says which subject it is to those who may know; nothing is stored, nothing typed is lost."""
+    """PRV-01: the page names the subject to roles that may know; nothing is stored or lost."""
     known = build.patient(trial=trial, name="Jeanne", hospital_number="H-0042")
     refused = desk.post(f"/trials/{trial.slug}/patients/screen/", SENT)
     page = refused.content.decode()
@@ -51,7 +51,7 @@ def test_patients_without_a_number_and_those_of_another_trial_are_not_compared(
 
 
 def test_a_number_that_another_patient_has_is_refused_when_an_identity_is_corrected(trial: Trial) -> None:
-    """PRV-01: the own number may stay."""
+    """PRV-01: the patient's own number is accepted."""
     known = build.patient(trial=trial, hospital_number="H-0042")
     other = build.patient(trial=trial, hospital_number="H-0043")
     web = build.client(build.user("coordinator", trial=trial))

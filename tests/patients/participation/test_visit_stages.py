@@ -1,4 +1,4 @@
-"""How far a visit is: its stage from its forms, where its cell leads, what it says."""
+"""The stage of a visit: computed from its forms, shown in its cell, with a link to the next form."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Several queries raised or closed at once, each in the name of who asked, after a preview."""
+"""Queries raised or closed in bulk after a preview, each in the name of the person."""
 
 import re
 from typing import Any
@@ -29,7 +29,7 @@ def record(patient: Patient, nurse: User) -> Record:
 
 
 class TestAsking:
-    """Many raised at once: chosen in a listing, seen before, confirmed once."""
+    """Queries raised in bulk: chosen in a listing, previewed, confirmed once."""
 
     @pytest.fixture
     def records(self, record: Record, trial: Trial, people) -> list[Record]:
@@ -52,7 +52,7 @@ class TestAsking:
         }
 
     def confirmed(self, page: Any) -> dict[str, Any]:
-        """Return what the button of the preview sends."""
+        """Return the data that the button of the preview sends."""
         html = page.content.decode()
         form = html[html.index('id="raised-title"') :]
         return {
@@ -184,7 +184,7 @@ class TestAsking:
 
 
 class TestClosing:
-    """Answered queries closed together, by who may close, only what was read."""
+    """Answered queries closed in bulk, by roles that may close, and only as they were read."""
 
     @pytest.fixture
     def queries(self, record: Record, people) -> list[Query]:

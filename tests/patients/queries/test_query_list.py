@@ -1,4 +1,4 @@
-"""The list of queries: whom each waits for, how old it is, filters, the figures above."""
+"""The listing of queries: the role each waits for, age, filters, figures."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ class TestList:
         ],
     )
     def test_what_waits_for_me_depends_on_my_role(self, people, trial: Trial, role, items):
-        """Those who enter data answer; who asked closes, and what a check asked either of them closes."""
+        """Roles that enter data answer; the role that raised a query closes it; either closes those of checks."""
         assert listed(people[role], trial, waiting="mine") == items
 
     @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
-"""A query from question to closing: who may do what, once, beside the field, and what the trail keeps of it."""
+"""The thread of a query from raising to closing: rights, repeated clicks, the panel beside the field, the trail."""
 
 import re
-from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -53,7 +52,7 @@ def verb(query: Query, name: str) -> str:
 
 
 def test_one_thread_of_a_person_is_open_per_item(record: Record, monitor: User, trial: Trial):
-    """DESIGN §4: a query is a thread on one item; a second question goes into the thread."""
+    """DESIGN §4: a query is a thread on one item; a second question belongs in that thread."""
     ask(record, monitor)
     other = build.user("data_manager", trial=trial)
     with pytest.raises(ValidationError, match="open already"):
@@ -130,7 +129,7 @@ def test_every_step_of_a_query_names_who_took_it_in_which_role(record: Record, m
 
 
 class TestBesideTheField:
-    """The thread in the panel of the form: answered there, without leaving what is typed."""
+    """The thread in the panel of the form: answered there, without losing unsaved input."""
 
     @pytest.fixture
     def query(self, record: Record, monitor: User) -> Query:
@@ -144,7 +143,7 @@ class TestBesideTheField:
         return desk.post(verb(query, "answer"), {"text": text, "beside": "1"}, headers=headers)
 
     def test_only_the_panel_comes_back(self, desk: Client, query: Query):
-        """UX-07: the form itself is not sent again, so nothing typed in it can be lost."""
+        """UX-07: the form itself is not rendered again, so no unsaved input can be lost."""
         panel = self.answer(desk, query, "It was 72.", **{"HX-Request": "true"})
         assert panel.status_code == 200
         assert '<form class="entry"' not in panel.content.decode()
@@ -204,7 +203,7 @@ class TestBesideTheField:
 
 
 class TestChecks:
-    """What a check asks about a complete form closes itself when the value is corrected or confirmed (AUD-10)."""
+    """The query of a check on a complete form is closed when the value is corrected or confirmed (AUD-10)."""
 
     @pytest.fixture
     def nurse(self, trial: Trial) -> User:
@@ -221,15 +220,24 @@ class TestChecks:
         assert (query.item, query.state, query.record.state) == ("weight", "open", "complete")
         return Casebook.opened(user=nurse, trial=trial, code=patient.code).place("body", "S0")
 
-    def amend(self, place: FormPlace, nurse: User, weight: str, **told: Any) -> None:
+    def amend(
+        self,
+        place: FormPlace,
+        nurse: User,
+        weight: str,
+        *,
+        reason: str,
+        confirmed: dict[str, str] | None = None,
+    ) -> None:
         values = {**Record.objects.get().values, "weight": weight}
+        entry = saving.Entry(place=place, values=values, base_version=1, confirmed=confirmed or {})
         with acting(user=nurse, role="coordinator"):
-            saving.amend(place=place, values=values, base_version=1, by=nurse, **told)
+            saving.amend(entry, reason=reason, by=nurse)
 
     def test_a_correction_closes_it_by_the_system_for_the_person(self, place: FormPlace, nurse: User):
         self.amend(place, nurse, "70", reason="Misread")
         query = Query.objects.get()
-        assert (query.state, query.closed_because) == ("closed", "The value was corrected.")
+        assert (query.state, str(query.closed_because)) == ("closed", "The value was corrected.")
         assert (
             query.history.order_by("history_id").last().history_user_name
             == f"system:checks for {nurse.username}"

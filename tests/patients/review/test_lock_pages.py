@@ -1,4 +1,4 @@
-"""The pages of freezes and locks: a data manager locks, another unlocks, bad posts store nothing."""
+"""The pages of freezes and locks: a data manager locks, another unlocks, invalid posts store nothing."""
 
 import pytest
 from django.urls import reverse

@@ -1,4 +1,4 @@
-"""Frozen and locked: refused by every verb with a sentence, by the database on every path (P11-06, ACC-08)."""
+"""Freezes and locks: refused by every step with a message, by the database on every write (P11-06, ACC-08)."""
 
 import json
 from typing import Any
@@ -90,7 +90,7 @@ def test_queries_and_marks_go_on_under_a_freeze_and_stop_at_a_lock(level, record
 
 @held_by_both
 def test_the_database_refuses_a_change_of_a_form_on_every_write_path(kind, level, record, manager):
-    """Locked means locked: ORM save, update(), bulk_update, raw SQL."""
+    """ORM save, update(), bulk_update and raw SQL."""
     hold(kind, level, record, manager)
     row = Record.objects.get(pk=record.pk)
     row.values = {"age": "56"}
@@ -103,7 +103,7 @@ def test_the_database_refuses_a_change_of_a_form_on_every_write_path(kind, level
 
 
 def test_a_lock_set_in_the_instant_of_a_save_is_told_in_a_sentence(record, manager, nurse):
-    """P11-06: what only the database could see answers 409, never 500."""
+    """P11-06: a refusal that only the database could detect is answered with 409, never 500."""
     hold("lock", "record", record, manager)
     with pytest.raises(DatabaseError) as refusal, transaction.atomic(), acting(user=nurse):
         Record.objects.filter(pk=record.pk).update(values={"age": "56"})
@@ -194,7 +194,7 @@ def test_a_row_cannot_be_moved_under_a_lock_or_out_of_it(record, manager, trial)
 
 @held_by_both
 def test_a_lock_is_not_lifted_by_emptying_its_column(kind, level, record, manager):
-    """The step that set it stands: it ends by its own verb, which names who and why."""
+    """The lock is still in force: only its release, which records who and why, ends it."""
     hold(kind, level, record, manager)
     what = target(level, record)
     column = {"freeze": "frozen_at", "lock": "locked_at"}[kind]

@@ -1,4 +1,4 @@
-"""An investigator signs forms, visits and casebooks after seeing what changed; any later change takes it away."""
+"""An investigator signs forms, visits and casebooks after reading the changes; a later change invalidates them."""
 
 import json
 from datetime import date
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def record(record: Record, patient: Patient) -> Record:
-    """The demography of the patient, whose screening visit was held."""
+    """Return the demography form of a patient whose screening visit was held."""
     held(patient)
     return record
 
@@ -67,15 +67,10 @@ def amended(record: Record, weight: str = "80") -> None:
     values = {**DEMOGRAPHY, "weight": weight}
     with acting(user=nurse, role="coordinator"):
         saving.amend(
-            place=opened.place("demography", "SCR"),
-            values=values,
-            base_version=row.version,
+            saving.Entry(place=opened.place("demography", "SCR"), values=values, base_version=row.version),
             reason="read again",
             by=nurse,
         )
-
-
-# --- what a signature covers
 
 
 def test_a_signature_on_a_visit_signs_every_form_of_it(record, doctor):
@@ -135,7 +130,7 @@ def by_insert(record: Record) -> None:
 
 @pytest.mark.parametrize("write", [by_save, by_update, by_bulk_update, by_raw_sql, by_insert])
 def test_any_change_of_a_form_invalidates_the_visit_and_the_casebook(write, record, doctor):
-    """SIG-02, AUD-09: on every write path, by the one who changed it."""
+    """SIG-02, AUD-09: on every write path, in the name of the person who changed it."""
     visit, casebook = sign_visit(record, doctor), sign_casebook(record.patient, doctor)
     nurse = build.user("coordinator")
     with acting(user=nurse, role="coordinator", reason="read again"):
@@ -185,7 +180,7 @@ def test_marks_locks_and_planning_leave_the_signatures(record, doctor):
 
 
 def test_after_a_change_only_what_was_changed_waits_again(record, doctor, patient):
-    """SIG-02: not every form of the casebook."""
+    """SIG-02: the other forms of the casebook stay signed."""
     build.record(patient, "pregnancy_test", {"childbearing_potential": "N"}, draft=True)
     with acting(system="test"):
         Record.objects.filter(form="pregnancy_test").update(state="complete")
@@ -193,9 +188,6 @@ def test_after_a_change_only_what_was_changed_waits_again(record, doctor, patien
     assert signing.unsigned(patient) == []
     amended(record)
     assert [row.form for row in signing.unsigned(patient)] == ["demography"]
-
-
-# --- refusals
 
 
 def test_what_was_changed_or_added_while_reading_is_not_signed(record, doctor, patient):
@@ -233,9 +225,6 @@ def test_nothing_is_signed_after_the_lock(record, doctor, patient):
         signing.sign_records(records=[record], meaning="review", password=build.PASSWORD, by=doctor)
 
 
-# --- pages
-
-
 def address(name: str, trial: Trial, *args: Any) -> str:
     return reverse(f"patients:{name}", args=[trial.slug, *args])
 
@@ -265,7 +254,7 @@ def test_the_signing_page_shows_content_changes_and_open_queries(record, doctor,
 def test_forms_are_signed_in_bulk_only_with_a_tick_that_the_content_was_reviewed(
     record, doctor, trial, patient
 ):
-    """SIG-04: the count is shown, an explicit tick per visit is asked for."""
+    """SIG-04: the count is shown, and each visit must be ticked."""
     web, page = build.client(doctor), address("sign", trial, patient.code)
     assert "1 complete form carries no valid signature" in web.get(page).content.decode()
     sent = {"chosen": [f"{record.pk}:1"], "meaning": "review", "password": build.PASSWORD}

@@ -1,4 +1,4 @@
-"""Unlocking takes a reason and a second person; what is not finished is not locked (ACC-08)."""
+"""Unlocking takes a reason and a second person; unfinished data cannot be locked (ACC-08)."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -110,5 +110,5 @@ def test_drafts_and_open_queries_are_not_locked_in(record, manager, patient, nur
 
 
 def test_nobody_holds_entry_and_lock():
-    """ACC-02: no role has data entry and lock."""
+    """ACC-02: no role has both data entry and lock."""
     assert [code for code, role in ROLES.items() if {"enter_data", "lock"} <= role.permissions] == []

@@ -1,4 +1,4 @@
-"""Source verification and medical review: marked in bulk, undone by any later change, listed with old and new."""
+"""Source verification and medical review: marked in bulk, undone by a later change, listed with old and new value."""
 
 import json
 import re
@@ -45,7 +45,9 @@ def by_verb(record: Record, values: dict[str, Any]) -> None:
     opened = Casebook.opened(user=nurse, trial=record.patient.trial, code=record.patient.code)
     place = opened.place(record.form, "SCR")
     asked = {name: value for name, value in values.items() if name not in ("bmi", "pbw")}
-    saving.amend(place=place, values=asked, base_version=record.version, reason="read again", by=nurse)
+    saving.amend(
+        saving.Entry(place=place, values=asked, base_version=record.version), reason="read again", by=nurse
+    )
 
 
 def by_save(record: Record, values: dict[str, Any]) -> None:
@@ -76,9 +78,6 @@ def changer(trial: Trial) -> User:
     return person
 
 
-# --- marking
-
-
 def test_a_monitor_verifies_the_planned_items_of_a_form(record, monitor):
     """DESIGN §4: the form is verified when every planned and answered item is."""
     assert verify(record, monitor, "age", "sex") == 0
@@ -106,7 +105,7 @@ def test_marking_again_leaves_the_first_mark(record, monitor):
 
 
 def test_the_last_answered_item_marks_the_blank_ones_with_it(patient, monitor):
-    """A value entered later where there was none is not verified."""
+    """A value entered later in a blank item is not verified."""
     blank = build.record(patient, "demography", {"age": "55"}, draft=True)
     with acting(system="test"):
         Record.objects.filter(pk=blank.pk).update(state="complete")
@@ -147,9 +146,6 @@ def test_a_form_of_another_patient_is_refused(record, monitor, trial):
         )
 
 
-# --- undone
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_a_change_of_the_item_undoes_its_mark_on_every_write_path(way, record, monitor, changer):
     """AUD-09, OC-8157: SDV status not reset on data change."""
@@ -174,7 +170,7 @@ def test_a_change_of_the_item_undoes_its_mark_on_every_write_path(way, record, m
 
 @pytest.mark.parametrize("way", [by_save, by_update, by_raw_sql])
 def test_a_change_of_another_item_leaves_the_mark(way, record, monitor, changer):
-    """DESIGN §4: a later change of the same item."""
+    """DESIGN §4: only a later change of the same item undoes a mark."""
     verify(record, monitor)
     with acting(user=changer, reason="read again"):
         way(record, changed(record, remark="x"))
@@ -207,7 +203,7 @@ def test_striking_a_form_out_undoes_its_marks(record, monitor, changer):
 
 
 def test_a_number_written_otherwise_is_a_change(record, monitor, changer):
-    """70 and 70.0 compare equal in JSON; they are not the same entry."""
+    """70 and 70.0 are equal as numbers, but not the same entry."""
     verify(record, monitor)
     for value in ("70.0", 70, 70.0):
         with acting(user=changer):
@@ -250,9 +246,6 @@ def test_a_mark_is_withdrawn_with_a_reason_and_stays_in_the_history(record, moni
     assert {mark.told["because"] for mark in Mark.objects.all()} == {"Wrong source"}
 
 
-# --- pages
-
-
 def address(name: str, trial: Trial, *args: Any) -> str:
     return reverse(f"patients:{name}", args=[trial.slug, *args])
 
@@ -284,7 +277,7 @@ def test_the_page_says_what_was_undone_with_old_and_new(record, monitor, trial, 
 
 
 def folded(page: str) -> dict[str, bool]:
-    """Return the visits of a page of marks, in their order, each with whether it is open."""
+    """Return by title, in order, whether each visit of a marks page is unfolded."""
     heads = re.findall(r'<details( open)?>\s*<summary class="card-head"><h2[^>]*>([^<]+)</h2>', page)
     return {title: bool(opened) for opened, title in heads}
 
@@ -294,7 +287,7 @@ def folded(page: str) -> dict[str, bool]:
     [("verify", source_verification.verify, ("spo2",)), ("review", medical_review.review, (WHOLE,))],
 )
 def test_visits_are_folded_after_the_first_but_where_a_mark_was_undone(trial, doctor, name, mark, items):
-    """A whole casebook is one screen; what a change undid is seen at once, with how much it is."""
+    """A whole casebook fits one screen, and visits with undone marks show their number and are open."""
     (patient,) = cohort.patients(trial, 1)
     web, page = build.client(doctor), address(name, trial, patient.code)
     shown = folded(web.get(page).content.decode())
@@ -360,7 +353,7 @@ def test_the_listings_cost_the_same_with_one_and_three_rows(
 
 
 def test_a_trial_without_a_plan_wants_nothing_verified(monitor):
-    """A file without the section needs none."""
+    """The section `[monitoring]` of the protocol file is optional."""
     third = build.trial("third")
     assert not source_verification.waiting(third).exists()
     assert third.rules.forms_to_verify == ()

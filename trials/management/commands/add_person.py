@@ -1,4 +1,4 @@
-"""`manage.py add_person`: the first administrator of a trial, when nobody can use the people page yet."""
+"""`manage.py add_person`: add the first administrator of a trial, before anyone can use the people page."""
 
 from argparse import ArgumentParser
 from datetime import date

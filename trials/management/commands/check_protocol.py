@@ -1,4 +1,4 @@
-"""`manage.py check_protocol FILE`: every mistake of a protocol file, each with its key."""
+"""`manage.py check_protocol FILE`: list every mistake of a protocol file with its key."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py load_ranges --trial nct04445454 --laboratory central FILE.csv`: reference ranges of a laboratory."""
+"""`manage.py load_ranges --trial nct04445454 --laboratory central FILE.csv`: import reference ranges."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a page of marks shows: per visit the forms, their items to compare with the source, and what was undone."""
+"""The content of the pages for source verification and medical review, by visit, form and item."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from typing import Any
 from django.core.exceptions import BadRequest
 from django.utils.translation import gettext as _
 
+from audit.stored_text import Text
 from patients.casebook.casebook import visit_title
+from patients.casebook.form_content import ReadLine, ReadSection, asked_line
 from patients.casebook.form_versions import record_sections
 from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import form_address
 from patients.casebook.range_flags import readings_of
-from patients.casebook.read_form import ReadLine, ReadSection, asked_line
 from patients.models import Mark, Patient, Record
 from patients.review import source_verification
 from patients.review.marks import WHOLE, SeenVersion
@@ -27,17 +28,17 @@ MOST = 4000
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """Why a mark does not stand any more, in words: who changed the item, when, why, from what to what."""
+    """Why a mark was undone, as text: when, by whom, why, and (label, old, new) of each changed item."""
 
     when: str
     who: str
-    reason: str
+    reason: Text
     changes: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ItemLine:
-    """One item to tick: `value` is what the box sends, `line` the value in words."""
+    """One item to tick: `value` is the value of the box, `line` the item's value as text."""
 
     value: str
     line: ReadLine | None
@@ -46,7 +47,7 @@ class ItemLine:
 
 @dataclass(frozen=True, slots=True)
 class FormBlock:
-    """One form with what is left to tick; `standing` items carry the mark already."""
+    """One form with the items left to tick; `standing` is the number of items that have the mark already."""
 
     record: Record
     title: str
@@ -68,14 +69,14 @@ class VisitBlock:
 
     @property
     def undone(self) -> int:
-        """Return how many marks of the visit a later change took away."""
+        """Return how many marks of the visit a later change undid."""
         told = [form.undone for form in self.forms]
         told += [line.undone for form in self.forms for line in form.lines]
         return sum(each is not None for each in told)
 
 
 def complete_records(patient: Patient, visit: str = "") -> list[Record]:
-    """Return the complete forms of a patient, or of one visit of it, in their order. One query."""
+    """Return the complete forms of a patient, or of one visit, in the order of visits and protocol. One query."""
     rows = Record.objects.filter(patient=patient, state=Record.State.COMPLETE).select_related(
         "visit", "protocol"
     )
@@ -87,13 +88,14 @@ def complete_records(patient: Patient, visit: str = "") -> list[Record]:
 
 def _place(record: Record) -> tuple[Any, ...]:
     visit = record.visit
+    # The rows of logs belong to no visit: they come last.
     at = (visit.position, visit.number) if visit else (99_999, 0)
     order = list(record.protocol.rules.forms)
     return (*at, order.index(record.form) if record.form in order else len(order), record.repeat)
 
 
 def verification_blocks(patient: Patient, visit: str = "") -> list[VisitBlock]:
-    """Return by visit the forms with items to compare with the source. Five queries."""
+    """Return by visit the forms with items to compare with their source. Five queries."""
     standing, undone = (
         source_verification.standing_items(patient),
         last_undone(patient, Mark.Kind.VERIFICATION),
@@ -119,7 +121,7 @@ def review_blocks(patient: Patient, reviewed: Mapping[int, Mark], visit: str = "
 
 
 def last_undone(patient: Patient, kind: str) -> Mapping[tuple[int, str], Mark]:
-    """Return by record and item the mark that a change undid last. One query."""
+    """Return by record key and item the mark that was undone last. One query."""
     rows = Mark.objects.filter(patient=patient, kind=kind, undone_at__isnull=False).order_by(
         "undone_at", "pk"
     )
@@ -177,14 +179,17 @@ def _by_visit(blocks: Iterable[tuple[Record, FormBlock]]) -> list[VisitBlock]:
 
 
 def where(record: Record) -> str:
-    """Return the visit of a record in words."""
+    """Return the title of a record's visit in the reader's language, or that of the logs."""
     if record.visit is None:
         return _("Running logs")
     return visit_title(record.protocol, record.visit, reader_language(), _("Unscheduled visit"))
 
 
 def in_words(mark: Mark | None, record: Record, item: str = "") -> Undone | None:
-    """Return why a mark was undone in words; of a whole form only the change of `item` when one is asked for."""
+    """Return why a mark was undone, as text; None if it is valid, or undone by a change that left `item` as it was.
+
+    item: keep only the change of this item.
+    """
     if mark is None or mark.undone_at is None:
         return None
     form, zone = record.protocol.rules.form(record.form), record.protocol.rules.trial.site.time_zone
@@ -199,7 +204,7 @@ def in_words(mark: Mark | None, record: Record, item: str = "") -> Undone | None
 
 
 def _changes(mark: Mark, form: Form) -> tuple[tuple[str, str, str], ...]:
-    """Return label, old and new value of the items that the change concerned."""
+    """Return label, old and new value of each item that the undoing change affected."""
     old, new, language = mark.told.get("old") or {}, mark.told.get("new") or {}, reader_language()
     return tuple(
         (
@@ -213,7 +218,10 @@ def _changes(mark: Mark, form: Form) -> tuple[tuple[str, str, str], ...]:
 
 
 def seen_in(values: Iterable[str], blocks: Iterable[VisitBlock]) -> list[SeenVersion]:
-    """Read what was ticked (`record:version:item`, `*` for all items shown). Raises BadRequest for anything else."""
+    """Return the ticked items by record and version, from values `record:version:item` (`*`: all items shown).
+
+    Raises BadRequest for any other value.
+    """
     shown = {block.record.pk: block for visit in blocks for block in visit.forms}
     chosen: dict[tuple[int, int], list[str]] = {}
     for value in list(values)[:MOST]:

@@ -1,4 +1,4 @@
-"""What was entered first, of everything that was changed since (Annex 11 §8.2)."""
+"""First values of everything that was changed since it was entered (Annex 11 §8.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,13 @@ from typing import Any
 from django.db import models
 
 from audit.change_labels import EMPTY
+from audit.stored_text import Text
+from audit.system_texts import actor_words
 from audit.trail import history_model, tracked_columns
 from patients.models import Record
 
 HEAD = ("history_date", "history_full_name", "history_change_reason")
-# Moved by the application, not entered by a person.
+# Set by the application, not entered by a person.
 DERIVED = frozenset(
     {"version", "state", "position", "planned_on", "window_from", "window_to", "cells_per_kg", "dose_finding",
      "created_at", "recorded_at", "prepared_at", "enrolled_at", "started_at", "ended_at", "given_at",
@@ -23,19 +25,19 @@ DERIVED = frozenset(
 
 @dataclass(slots=True)
 class Past:
-    """One value that was changed: what it was first, how often it changed, and the last change."""
+    """One changed value: its first value, the number of changes, and the last change."""
 
     original: Any
     times: int
     at: datetime
     who: str
-    reason: str
+    reason: Text
 
 
 def of_items(patient_id: int) -> dict[int, dict[str, Past]]:
     """Return by record the items that changed since they were entered. One query.
 
-    An item that was filled only after the form was complete counts as changed: it was blank at first.
+    An item that was filled in after the form was complete counts as changed; its first value is blank.
     """
     rows = history_model(Record)._default_manager.filter(history_patient=patient_id)
     rows = rows.order_by("id", "history_id").values_list("id", "state", "values", *HEAD)
@@ -52,7 +54,7 @@ def of_columns(
 ) -> dict[int, dict[str, Past]]:
     """Return by row the columns that changed since they were entered. One query.
 
-    at_once: the whole row is entered when it is created, so that a column filled later was blank at first.
+    at_once: the whole row is entered when it is created, so a column filled in later counts as changed.
     """
     fields = [field for field in tracked_columns(model) if not field.primary_key]
     names = [field.attname for field in fields if field.name not in DERIVED]
@@ -67,7 +69,7 @@ def of_columns(
 
 
 def _by_key(rows: Iterator[Any]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
-    """Yield the states of one row after the other, without its key."""
+    """Yield (key, its history states in order); the rows must be sorted by key."""
     key, lives = None, list[tuple[Any, ...]]()
     for row in rows:
         if row[0] != key and key is not None:
@@ -80,7 +82,7 @@ def _by_key(rows: Iterator[Any]) -> Iterator[tuple[int, list[tuple[Any, ...]]]]:
 
 
 def _changed(states: Sequence[tuple[bool, Mapping[str, Any], tuple[Any, ...]]]) -> dict[str, Past]:
-    """Return what changed in a sequence of (was the form complete, values, who and when)."""
+    """Return what changed over a sequence of (form was complete, values, (time, author, reason))."""
     first: dict[str, Any] = {}
     changed: dict[str, Past] = {}
     before: Mapping[str, Any] = {}
@@ -91,10 +93,11 @@ def _changed(states: Sequence[tuple[bool, Mapping[str, Any], tuple[Any, ...]]]) 
             if old == new or (old in EMPTY and new in EMPTY):
                 continue
             if name not in first:
+                # A value entered after completion was blank in the complete form: it counts as changed.
                 first[name] = None if completed else new
                 if not completed:
                     continue
             times = changed[name].times + 1 if name in changed else 1
-            changed[name] = Past(first[name], times, at, who, reason or "")
+            changed[name] = Past(first[name], times, at, actor_words(who), reason or "")
         before, completed = values, completed or complete
     return changed

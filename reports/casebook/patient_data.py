@@ -1,4 +1,4 @@
-"""What the casebook page reads of one patient: each table once, and only what the reader may see."""
+"""Data of the casebook page: one patient's rows, limited to what the reader may see."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,16 +26,16 @@ from trials.laboratories.ranges import book_of
 
 
 @dataclass
-class Dossier:
-    """One patient for one reader. Everything below is read when first asked for, in one query each."""
+class PatientData:
+    """One patient as one reader sees it. Each property runs at most one query, on first use."""
 
     access: Access
     casebook: Casebook
     now: datetime = field(default_factory=timezone.now)
 
     @classmethod
-    def opened(cls, access: Access, code: str) -> "Dossier":
-        """Open the casebook of a patient of this trial; another trial's patient does not exist (404)."""
+    def opened(cls, access: Access, code: str) -> "PatientData":
+        """Open the casebook of a patient of this trial. Raises Http404 for any other patient."""
         try:
             return cls(access, Casebook.opened(user=access.user, trial=access.trial, code=code))
         except Patient.DoesNotExist:
@@ -43,12 +43,12 @@ class Dossier:
 
     @property
     def patient(self) -> Patient:
-        """Return the patient, with protocol and trial at hand."""
+        """Return the patient, with protocol and trial loaded."""
         return self.casebook.patient
 
     @property
     def rules(self) -> Protocol:
-        """Return the protocol the patient is captured under."""
+        """Return the patient's protocol."""
         return self.patient.protocol.rules
 
     @property
@@ -58,27 +58,27 @@ class Dossier:
 
     @property
     def today(self) -> date:
-        """Return today on the clock of the site."""
+        """Return today's date at the site."""
         return self.now.astimezone(self.access.trial.zone).date()
 
     @property
     def is_open(self) -> bool:
-        """Return whether the patient is still screened or followed."""
+        """Return whether the patient is in screening or follow-up."""
         return self.patient.state in OPEN_PATIENTS
 
     @property
     def zero(self) -> date:
-        """Return study day 0: first infusion or inclusion, as the protocol counts; before that screening."""
+        """Return study day 0 (first infusion or inclusion, as the protocol defines it), or the day of screening."""
         return day_zero(self.patient, self.rules) or self.patient.screened_on
 
     @cached_property
     def visits(self) -> list[Visit]:
-        """Return the visits in the order of the protocol."""
+        """Return the visits in protocol order."""
         return sorted(self.casebook.visits, key=lambda visit: (visit.position, visit.number))
 
     @cached_property
     def records(self) -> list[Record]:
-        """Return the captured forms that were not struck out."""
+        """Return the records that were not struck out."""
         return [record for record in self.casebook.records if record.state != Record.State.STRUCK_OUT]
 
     @cached_property
@@ -88,11 +88,11 @@ class Dossier:
 
     @cached_property
     def subject(self) -> RangeSubject:
-        """Return what reference ranges ask of the patient."""
+        """Return the patient's sex and age, which select the reference range."""
         return subject_in(self.patient, self.rules, self.casebook.records)
 
     def readings(self, form: Form, record: Record) -> Readings:
-        """Return by item where the laboratory values of a record lie; nothing for other forms."""
+        """Return the reference-range reading of each laboratory item of a record; empty for other forms."""
         if not laboratory_items(form):
             return {}
         visit = next((each for each in self.casebook.visits if each.pk == record.visit_id), None)
@@ -101,27 +101,27 @@ class Dossier:
 
     @cached_property
     def events(self) -> list[AdverseEvent]:
-        """Return the adverse events that stand, in order of onset."""
+        """Return the adverse events not entered in error, by onset."""
         rows = AdverseEvent.objects.visible_to(self.access.user).filter(patient=self.patient).standing()
         return list(rows.order_by("onset_earliest", "number"))
 
     @cached_property
     def infusions(self) -> list[Infusion]:
-        """Return the infusions as both arms share them, with the product for those who may know it."""
+        """Return the infusions, with the preparation only for readers who may know the treatment."""
         rows = Infusion.objects.visible_to(self.access.user).filter(patient=self.patient)
         if self.access.sees_treatment:
             rows = rows.select_related("preparation")
         return list(rows.order_by("number"))
 
     def preparation(self, infusion: Infusion) -> Preparation | None:
-        """Return the product of an infusion; None for readers who may not know the treatment (CEL-18)."""
+        """Return the preparation of an infusion, or None for readers who may not know the treatment (CEL-18)."""
         if not self.access.sees_treatment:
             return None
         return getattr(infusion, "preparation", None)
 
     @cached_property
     def consents(self) -> list[Consent]:
-        """Return the consents, the one in force last."""
+        """Return the consents; the last one is in force."""
         return list(
             Consent.objects.visible_to(self.access.user)
             .filter(patient=self.patient)
@@ -130,7 +130,7 @@ class Dossier:
 
     @cached_property
     def decision(self) -> Any:
-        """Return the latest decision on eligibility with `holds` (its signature is valid), or None."""
+        """Return the latest eligibility decision or None. `holds` is True if its signature is valid."""
         valid = Signature.objects.filter(
             target_type=EligibilityDecision._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
         )
@@ -138,7 +138,7 @@ class Dossier:
         return rows.defer("criteria").annotate(holds=Exists(valid)).order_by("decided_at", "pk").last()
 
     def records_of(self, form: str) -> Iterable[Record]:
-        """Return the records of a form in the order of visits and rows."""
+        """Return the records of a form, by visit and row."""
         order = {visit.pk: number for number, visit in enumerate(self.visits)}
         rows = [record for record in self.records if record.form == form]
         return sorted(rows, key=lambda record: (order.get(record.visit_id or 0, -1), record.repeat))

@@ -1,4 +1,4 @@
-"""A captured form as it is read: labels and values in words, for pages, print and comparison."""
+"""A captured form as text: labels and values for pages, print and comparison."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ from trials.reader import reader_language
 
 @dataclass(frozen=True, slots=True)
 class ReadLine:
-    """One item in words. `flag` says low or high; `reference` is the range that said so, or that there is none.
+    """One item as text. `reference` is the reference range behind `flag`, or the text that there is none.
 
-    A table has its `columns` and `rows`.
+    An item with repeating rows has `columns` and `rows` instead of `words`.
     """
 
     name: str
@@ -35,7 +35,7 @@ class ReadLine:
 
     @property
     def exact(self) -> str:
-        """Return the words, of a file with its hash: for those who may read files."""
+        """Return the value as text, a file with its SHA-256. Only for readers with `see_files`."""
         return f"{self.words[:-1]}, SHA-256 {self.file['sha256']})" if self.file else self.words
 
 
@@ -54,9 +54,10 @@ def sections(
     *,
     readings: Readings | None = None,
 ) -> list[ReadSection]:
-    """The whole form in words, group by group; an item without an answer has no words.
+    """Return the whole form as text, group by group; an item without an answer has empty `words`.
 
-    readings: where laboratory values lie (`patients.casebook.range_flags`); their soft limits never speak for a range.
+    readings: laboratory values compared with their reference ranges (`patients.casebook.range_flags`). A laboratory
+    value is flagged by its range only, never by its soft limits.
     """
     language = language or reader_language()
     known = readings or {}
@@ -72,7 +73,7 @@ def sections(
 def asked_line(
     form: Form, name: str, values: Mapping[str, Value], language: str, readings: Readings
 ) -> ReadLine:
-    """One item of a form in words; a laboratory value is never judged by its soft limits."""
+    """Return one item of a form as text; a laboratory value is never flagged by its soft limits."""
     item = form.item(name)
     return line(item, values.get(name), language, readings.get(name, _unread(form, item)))
 
@@ -82,7 +83,7 @@ def _unread(form: Form, item: Item) -> RangeReading | None:
 
 
 def line(item: Item, value: Value | None, language: str, reading: RangeReading | None = None) -> ReadLine:
-    """One item in words; `reading` is where a laboratory value lies."""
+    """Return one item as text; `reading` compares a laboratory value with its reference range."""
     table: dict[str, Any] = {}
     if item.type == "rows" and isinstance(value, list):
         table["columns"] = [
@@ -109,7 +110,7 @@ def line(item: Item, value: Value | None, language: str, reading: RangeReading |
 
 
 def _cell(value: Value | None, column: Item, language: str) -> str:
-    """The words of a cell; the heading of its column tells the unit."""
+    """Return the text of a cell without its unit, which is in the heading of the column."""
     if column.is_numeric and isinstance(value, str):
         return number_text(value, language)
     return display(value, column, language, _)
@@ -117,7 +118,7 @@ def _cell(value: Value | None, column: Item, language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ValueDifference:
-    """One item on which two versions of a form disagree, in words."""
+    """One item that differs between the stored and the typed values of a form, as text."""
 
     name: str
     label: str
@@ -133,7 +134,10 @@ def differences(
     *,
     calculated: bool = False,
 ) -> list[ValueDifference]:
-    """The items that differ between what is stored and what was typed; `raw` for what could not be read."""
+    """Return the items that differ between the stored and the typed values.
+
+    raw: unreadable input by item, as it was typed. calculated: compare calculated items too.
+    """
     language = reader_language()
     return [
         ValueDifference(

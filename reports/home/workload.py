@@ -1,6 +1,6 @@
-"""What waits in a trial, counted by the database: one query per table, asked when a number is first needed.
+"""Outstanding work in a trial, counted by the database: one query per table, on first use.
 
-Whatever depends on the arm (preparations) is counted only for readers who may know the treatment.
+Counts that depend on the arm (preparations) are made only for readers who may know the treatment.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ RECENT = 500
 
 @dataclass(frozen=True, slots=True)
 class FormCount:
-    """Records of one form at one visit at one stage, over all patients."""
+    """Number of records of one form at one visit and stage, over all patients."""
 
     required: bool
     stage: int
@@ -49,8 +49,8 @@ class FormCount:
     oldest: datetime
 
 
-class Work:
-    """The counts of one trial for one reader, now."""
+class Workload:
+    """Counts of one trial for one reader at one time."""
 
     def __init__(self, access: Access) -> None:
         self.access, self.trial, self.user = access, access.trial, access.user
@@ -62,22 +62,22 @@ class Work:
 
     @cached_property
     def patients(self) -> list[tuple[str, Any, int]]:
-        """Return (status, day of inclusion, number of patients)."""
+        """Return (state, day of inclusion, number of patients)."""
         rows = self._rows(Patient, "trial").values_list("state", "enrolled_on")
         return list(rows.annotate(Count("pk")))
 
     @cached_property
     def enrolled(self) -> int:
-        """Return how many patients were ever included."""
+        """Return the number of patients ever included."""
         return sum(number for _state, on, number in self.patients if on is not None)
 
     def in_state(self, *states: str) -> int:
-        """Return how many patients are in one of the states."""
+        """Return the number of patients in any of the states."""
         return sum(number for state, _on, number in self.patients if state in states)
 
     @cached_property
     def visits(self) -> list[dict[str, Any]]:
-        """Return for each visit of the protocol: overdue, due, expected (held or past), oldest overdue."""
+        """Return for each protocol visit and version: overdue, due, expected (held or overdue), oldest overdue."""
         late, now = overdue(self.today), due(self.today)
         rows = self._rows(Visit).values("code", version=VERSION_OF_VISIT)
         return list(
@@ -90,7 +90,7 @@ class Work:
         )
 
     def visits_that(self, are: str) -> int:
-        """Return how many visits are `overdue`, `due` or `expected`."""
+        """Return the number of visits that are `overdue`, `due` or `expected`."""
         return sum(row[are] for row in self.visits)
 
     @cached_property
@@ -99,13 +99,14 @@ class Work:
 
     @property
     def earlier_rules(self) -> list[Protocol]:
-        """Return the other versions of the protocol that visits of patients belong to."""
+        """Return the other protocol versions that patients' visits belong to."""
         return [rules for pk, rules in self._rules.items() if pk != self.trial.protocol_id]
 
     @cached_property
     def forms(self) -> list[FormCount]:
-        """Return the records by form, visit and stage; a log belongs to no visit and is never required."""
+        """Return the records by form, visit and stage. A log record has no visit and is never required."""
         records = self._rows(Record).exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE)
+        # A visit keeps the version it was held under; other records count under the patient's.
         version = Coalesce("visit__protocol_id", "patient__protocol_id")
         keys = records.values_list(version, "visit__code", "form", "stage")
         counted = keys.annotate(number=Count("pk"), oldest=Min("created_at"))
@@ -115,12 +116,12 @@ class Work:
         ]
 
     def forms_at(self, *stages: int) -> int:
-        """Return how many forms stand at one of the stages."""
+        """Return the number of forms at any of the stages."""
         return sum(form.number for form in self.forms if form.stage in stages)
 
     @property
     def oldest_draft(self) -> datetime | None:
-        """Return since when the oldest draft waits."""
+        """Return when the oldest draft was created, or None."""
         return min((form.oldest for form in self.forms if form.stage == DRAFT), default=None)
 
     def _requires(self, protocol: int, visit: str | None, form: str) -> bool:
@@ -130,24 +131,24 @@ class Work:
 
     @property
     def forms_expected(self) -> int:
-        """Return how many required forms the visits so far should have."""
+        """Return the number of required forms of the visits that are held or overdue."""
         return sum(
             row["expected"] * len(required_at(self._rules[row["version"]], row["code"]))
             for row in self.visits
         )
 
     def required_forms(self, at_least: int) -> int:
-        """Return how many required forms have reached a stage."""
+        """Return the number of required forms at a stage or beyond."""
         return sum(form.number for form in self.forms if form.required and form.stage >= at_least)
 
     @cached_property
     def forms_to_verify(self) -> int:
-        """Return how many complete forms the protocol wants compared with the source and nobody has."""
+        """Return the number of complete forms that still need source data verification."""
         return source_verification.waiting(self.trial).count()
 
     @cached_property
     def queries(self) -> dict[str, int]:
-        """Return the queries that are open, answered, and open for more than a week."""
+        """Return the number of queries that are open, open for over a week, and answered."""
         old = self.now - timedelta(days=OLD_QUERY_DAYS)
         is_open = Q(state=Query.State.OPEN)
         return (
@@ -162,7 +163,7 @@ class Work:
 
     @cached_property
     def clocks(self) -> dict[str, Any]:
-        """Return the serious events not reported yet: their number, the late ones, the next deadline."""
+        """Return the serious events not reported yet: how many, how many late, and the next deadline."""
         waiting = AdverseEvent.objects.visible_to(self.user).filter(trial=self.trial).awaiting_report()
         return waiting.order_by().aggregate(
             running=Count("pk"), late=Count("pk", filter=Q(due_at__lt=self.now)), next=Min("due_at")
@@ -170,18 +171,18 @@ class Work:
 
     @cached_property
     def events_to_sign(self) -> int:
-        """Return how many events carry no valid review signature."""
+        """Return the number of adverse events without a valid review signature."""
         events = AdverseEvent.objects.visible_to(self.user).filter(trial=self.trial).standing()
         return events.signed(yes=False).order_by().count()
 
     @cached_property
     def reconsents(self) -> int:
-        """Return how many patients have to consent again: by themselves, or to an amendment."""
+        """Return the number of patients who must consent again."""
         return reconsent_due(self._rows(Patient, "trial"), self.today).count()
 
     @cached_property
     def infusions(self) -> dict[str, int]:
-        """Return the planned infusions that are due, and those past their window."""
+        """Return the number of planned infusions that are due, and of those past their window."""
         planned = self._rows(Infusion).filter(state="planned", patient__state=Patient.State.ENROLLED)
         return planned.aggregate(
             due=Count("pk", filter=Q(window_from__lte=self.today)),
@@ -190,9 +191,9 @@ class Work:
 
     @cached_property
     def preparations(self) -> dict[str, int]:
-        """Return the infusions of the next days without a preparation, and those given without one.
+        """Return the number of infusions of the next days without a preparation, and of those given without one.
 
-        Only for readers who may know the treatment: the presence of a preparation is product data (CEL-18).
+        Zero for readers who may not know the treatment: whether a preparation exists is product data (CEL-18).
         """
         if not self.access.sees_treatment:
             return {"next": 0, "given": 0}
@@ -207,7 +208,7 @@ class Work:
 
     @cached_property
     def people(self) -> dict[str, int]:
-        """Return the roles in force, those of people whose identity is not verified, those ending soon."""
+        """Return the number of roles in force, of those without a verified identity, and of those ending soon."""
         soon = self.today + timedelta(days=ENDING_SOON_DAYS)
         held = Delegation.objects.active(self.today).filter(trial=self.trial)
         return held.aggregate(
@@ -218,20 +219,21 @@ class Work:
 
     @cached_property
     def days_to_answer(self) -> float | None:
-        """Return the median days from a question to its first answer or closing."""
+        """Return the median days from a query to its first answer or closing, or None."""
         return days_to_answer(self.trial)
 
     @cached_property
     def days_to_entry(self) -> float | None:
-        """Return the median days from a visit to its complete form, over the latest 500 forms."""
+        """Return the median days from a visit to its complete form, over the latest 500 forms; None without any."""
         records = self._rows(Record).filter(completed_at__isnull=False, visit__held_on__isnull=False)
         latest = records.order_by("-completed_at").values_list("completed_at", "visit__held_on")[:RECENT]
         zone = self.trial.zone
+        # Days at the site: a form completed after midnight there may still have yesterday's date in UTC.
         days = [(completed.astimezone(zone).date() - held).days for completed, held in latest]
         return float(median(days)) if days else None
 
     def next_visits(self, most: int = 6) -> list[Visit]:
-        """Return the visits that are due or come next, with their patients."""
+        """Return the planned visits that are due or come next, with their patients."""
         planned = Visit.objects.visible_to(self.user).filter(
             patient__trial=self.trial,
             patient__state__in=OPEN_PATIENTS,

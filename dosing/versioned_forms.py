@@ -1,4 +1,4 @@
-"""Forms on one row of the dosing room: the version shown, both values when it moved, measures with their unit."""
+"""Forms on one infusion or preparation: they send the version shown, and compare values after a conflict."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, cast
@@ -29,7 +29,7 @@ class LineField(forms.CharField):
 
 
 class YesNoField(forms.ChoiceField):
-    """Yes or no, nothing chosen beforehand."""
+    """Yes or no, without a preselected answer (DAT-01)."""
 
     widget = forms.RadioSelect
 
@@ -38,7 +38,7 @@ class YesNoField(forms.ChoiceField):
 
 
 class RowForm(StepForm):
-    """A form on one row as it stood when the page was made; a change of what was saved asks for a reason."""
+    """A form on one row at the version that the page showed; the change of a saved value needs a reason."""
 
     asked_in_order: ClassVar[tuple[str, ...]] = ()
 
@@ -54,23 +54,24 @@ class RowForm(StepForm):
         self.arrange()
 
     def stored(self) -> dict[str, Any]:
-        """Return what is stored, as a person would type it."""
+        """Return the stored values by field, as they would be typed."""
         return {}
 
     def version(self) -> int:
-        """Return the version of what is stored."""
+        """Return the version of the stored row."""
         return self.row.version
 
     def sections(self) -> list[Any]:
-        """Return the groups of the form."""
+        """Return the layout of the fields."""
         return [name for name in self.fields if name != "version"]
 
     def arrange(self) -> None:
-        """Lay the form out; again after a refusal, which may ask for a field that was not shown before."""
+        """Set the layout; called again after a refusal, which may need a field that was not shown before."""
         self.helper.layout = Layout("version", *self.sections())
 
     def add_reason(self, *, required: bool, help_text: Any = "") -> None:
-        """Ask why what was saved is changed; who did not know that it was is told so first."""
+        """Add the field for the reason of a change."""
+        # Not required of a person who did not know that the row was saved: the conflict is shown first.
         self.fields["reason"] = LineField(
             label=_("Reason for the change"),
             required=required and not self.is_stale(),
@@ -79,34 +80,34 @@ class RowForm(StepForm):
         )
 
     def is_stale(self) -> bool:
-        """Tell whether this was typed on another version than what is stored now."""
+        """Return True if the form was sent from another version than the stored one."""
         return self.is_bound and self.data.get("version") != str(self.version())
 
     def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
-        """Call the verb; tell whether it was done. A refusal is put beside its field."""
+        """Call the function, as in StepForm, and set the layout again for the errors."""
         done = super().carried_out(verb, **arguments)
         self.refused = self.errors
         self.arrange()
         return done
 
     def save(self, *, by: User) -> bool:
-        """Carry out the verb of this form. Raises Stale when the row is no longer at the version shown."""
+        """Store the form and return True if it was stored. Raises StaleInfusion if the row has another version now."""
         raise NotImplementedError
 
     def again(self, row: Any) -> Self:
-        """Return the form with what was typed, on the row as it is stored now."""
+        """Return the form with the typed values, on the row as it is stored now."""
         around = self.around(row)
         data = cast(QueryDict, self.data).copy()
         data["version"] = str(type(self)(**around).version())
         return type(self)(data, **around)
 
     def around(self, row: Any) -> dict[str, Any]:
-        """Return what the form is made with, for the row as it is stored now."""
+        """Return the keyword arguments of the form for the row as it is stored now."""
         row.patient = self.row.patient
         return {"row": row}
 
     def differences(self) -> list[tuple[str, str, str]]:
-        """Return label, stored value and typed value of each answer in which they differ; `82,4` is `82.40`."""
+        """Return (label, stored, typed) for each field whose values differ; `82,4` and `82.40` do not differ."""
         asked = [self[name] for name in self.fields if name not in NEVER_COMPARED]
         return [
             (str(field.label), _in_words(field, stored), _in_words(field, field.value()))
@@ -116,7 +117,7 @@ class RowForm(StepForm):
 
 
 def measure(form: forms.Form, name: str) -> AppendedText:
-    """Return a measure laid out with its unit behind the input."""
+    """Return the layout of a measured value with its unit behind the input."""
     return AppendedText(name, cast(MeasureField, form.fields[name]).unit)
 
 
@@ -129,6 +130,6 @@ def _same(field: forms.BoundField, stored: str) -> bool:
 
 
 def _in_words(field: forms.BoundField, value: Any) -> str:
-    """Return a value of a field as the page shows it."""
+    """Return the value of a field as text, as the page shows it."""
     titles = {str(code): str(title) for code, title in getattr(field.field, "choices", ())}
     return titles.get(str(value), str(value)).strip() if value else ""

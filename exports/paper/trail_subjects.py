@@ -1,4 +1,4 @@
-"""What an entry of the trail is about, in words for paper."""
+"""Titles of the objects that entries of the audit trail are about, for paper."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +9,14 @@ from django.utils.translation import gettext as _
 from audit.change_labels import Reader
 from audit.events import AccessKind
 from audit.models import AccessEvent
-from audit.reading import Entry
+from audit.reading import TrailEntry
 from audit.trail import model_labelled
 from patients.models import Query, Visit
 from trials.models import ProtocolVersion
 
 
-def subject(entry: Entry) -> str:
-    """Return what an entry is about."""
+def subject(entry: TrailEntry) -> str:
+    """Return the title of an entry's object."""
     if entry.of is not None:
         return _of_row(entry.of, entry.row, entry.reader)
     if isinstance(entry.row, AccessEvent):
@@ -27,14 +27,14 @@ def subject(entry: Entry) -> str:
 
 
 def subject_of(label: str, key: int, reader: Reader) -> str:
-    """Return the title of a row that was collected, by the label of its model."""
+    """Return the title of a loaded row, given the label of its model and its key."""
     model = model_labelled(label)
     row = reader.find(model, key) if model else None
     return _of_row(model, row, reader) if row is not None else label
 
 
 def record_title(row: Any, reader: Reader) -> str:
-    """Return the title of a captured form with its visit, or its row in a log."""
+    """Return the title of a record with its visit, or with its row in a log."""
     version, visit = reader.find(ProtocolVersion, row.protocol_id), reader.find(Visit, row.visit_id)
     form = version.rules.forms.get(row.form) if version else None
     title = form.title.in_language(reader.language) if form else row.form

@@ -1,4 +1,4 @@
-"""Pages of the steps a patient takes: screening, identity, consent, eligibility, inclusion, end of study."""
+"""Pages of a patient's steps: screening, identity, consent, eligibility, inclusion, end of study."""
 
 from collections.abc import Callable
 from datetime import date
@@ -34,13 +34,13 @@ from trials.permissions import Permission as P
 
 
 def patient_of(request: TrialRequest, code: str) -> Patient:
-    """Return the patient of this trial, or answer 404 as for one that does not exist."""
+    """Return the patient of this trial. Raises Http404 if there is none, or the person may not see the patient."""
     rows = Patient.objects.visible_to(request.user).select_related("trial", "protocol")
     return get_object_or_404(rows, trial=request.trial, code=code)
 
 
 def casebook_of(patient: Patient) -> str:
-    """Return the address of the casebook."""
+    """Return the address of a patient's casebook."""
     return reverse("reports:casebook", args=[patient.trial.slug, patient.code])
 
 
@@ -54,7 +54,10 @@ def step(
     patient: Patient | None = None,
     **context: Any,
 ) -> HttpResponse:
-    """Show a form; on POST carry out its verb and go on, or show again what was typed with the sentences (422)."""
+    """Render a form; on POST call `do` and redirect to `done(form)`, or render the form again with its errors (422).
+
+    do: returns True if the step was carried out. A form kept when the session ended is shown as it was typed.
+    """
     posted = request.POST if request.method == "POST" else kept_data(request)
     form = form_class(posted, trial=request.trial, patient=patient)
     status = 200
@@ -84,7 +87,7 @@ def screen(request: TrialRequest) -> HttpResponse:
 
 @trial_page(see=P.SEE_IDENTITY, change=P.SCREEN)
 def identity(request: TrialRequest, code: str) -> HttpResponse:
-    """Show who the patient is; every look is recorded (PRV-04)."""
+    """Show or correct the identifying data of a patient. Every look is recorded (PRV-04)."""
     patient = patient_of(request, code)
     row = get_object_or_404(Identity, patient=patient)
     events.record(
@@ -170,7 +173,10 @@ def capacity(request: TrialRequest, code: str) -> HttpResponse:
 
 
 def typed_day(request: TrialRequest, patient: Patient) -> date | None:
-    """Return the intended day of inclusion that was sent or asked for, so that the criteria shown are those judged."""
+    """Return the intended day of inclusion from the form or the address, None if there is no valid one.
+
+    The page evaluates the criteria for this day, so that it shows the results that will be signed.
+    """
     field = DayField(zone=patient.protocol.rules.trial.site.time_zone, required=False)
     try:
         return field.clean((request.POST or request.GET).get("inclusion_on", ""))
@@ -181,7 +187,7 @@ def typed_day(request: TrialRequest, patient: Patient) -> date | None:
 @sensitive_post_parameters("password")
 @trial_page(see=P.SEE_TRIAL, change=P.SIGN_ELIGIBILITY)
 def decide(request: TrialRequest, code: str) -> HttpResponse:
-    """Show every criterion with its inputs; an investigator concludes and signs."""
+    """Show every criterion with its inputs; store and sign the investigator's conclusion."""
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
@@ -206,7 +212,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENROL)
 def enrol(request: TrialRequest, code: str) -> HttpResponse:
-    """Include the patient, or say what is still missing."""
+    """Show the obstacles to inclusion; include the patient if there are none."""
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
@@ -231,7 +237,7 @@ def enrol(request: TrialRequest, code: str) -> HttpResponse:
 
 @trial_page(see=P.SEE_TRIAL, change=P.ENROL)
 def fail(request: TrialRequest, code: str) -> HttpResponse:
-    """End screening without inclusion."""
+    """Record a screen failure."""
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:

@@ -1,4 +1,4 @@
-"""What the commands that write a file are told: of which trial, and where to."""
+"""Arguments shared by the commands that write a file: the trial and the output path."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from trials.models import Trial
 
 
 def trial_named(name: str) -> Trial:
-    """Return the trial with this slug or registry number. Raises CommandError that names those there are."""
+    """Return the trial with this slug, in upper or lower case. Raises CommandError that lists the known slugs."""
     trial = Trial.objects.select_related("protocol").filter(slug=name.lower()).first()
     if trial is None:
         known = ", ".join(Trial.objects.values_list("slug", flat=True)) or "none; run load_protocol first"
@@ -17,7 +17,7 @@ def trial_named(name: str) -> Trial:
 
 
 def refuse_unless_new(out: Path) -> None:
-    """Raise CommandError unless the file can be made."""
+    """Raise CommandError if the file exists or its folder does not."""
     if out.exists():
         raise CommandError(f"{out} exists already: choose another name")
     if not out.parent.is_dir():

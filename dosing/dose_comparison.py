@@ -1,4 +1,4 @@
-"""The dose as people check it: cells ÷ weight = dose per kg, beside the range of the protocol. Product data."""
+"""The dose box: cells ÷ weight = dose per kg, compared with the protocol's range. Product data: it unblinds."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,17 +7,16 @@ from django.utils.translation import gettext as _
 
 from dosing.allocation import arm_of
 from dosing.dose import MILLION, required_cells, shown_millions, shown_percent
-from dosing.labels import FINDING_TONES, millions, said_number
+from dosing.labels import FINDING_TONES, millions
 from dosing.models import Infusion
 from dosing.product import compared
 from protocol.document.design import Dosing
-from protocol.values.labels import number_text
-from trials.reader import reader_language
+from trials.reader import shown_number
 
 
 @dataclass(frozen=True, slots=True)
 class DoseBox:
-    """What the box shows, in words; `problem` instead of a dose that cannot be computed."""
+    """The texts of the dose box; `problem` is the message if no dose can be computed."""
 
     cells: str = ""
     weight: str = ""
@@ -30,40 +29,36 @@ class DoseBox:
 
 
 def dose_box(infusion: Infusion, viable_cells: Decimal | None) -> DoseBox:
-    """Return the box of whole viable cells for an infusion with its patient. Never for a blinded reader."""
+    """Return the dose box for whole viable cells of an infusion. Never for a blinded reader. Reads infusion.patient."""
     dosing = infusion.patient.protocol.rules.dosing
     arm = arm_of(infusion.patient)
     if dosing is None or arm is None or not arm.cells:
         return DoseBox(problem=_("This patient receives no cells: there is no dose to check."))
     if infusion.weight_kg is None:
         return DoseBox(problem=_("The weight of the day is not recorded yet: the dose needs it."))
-    known = {"weight": said_number(infusion.weight_kg), "range": range_words(dosing)}
+    known = {"weight": shown_number(infusion.weight_kg), "range": range_words(dosing)}
     if not viable_cells or viable_cells < 0:
         return DoseBox(**known, problem=_wanted(dosing, infusion.weight_kg))
     finding = compared(dosing, viable_cells, infusion.weight_kg)
     words = {"below": _("below the range"), "within": _("within the range"), "above": _("above the range")}
     return DoseBox(
         **known,
-        cells=said_number(millions(viable_cells)),
-        dose=_local(shown_millions(finding)),
-        percent=_local(shown_percent(finding)),
+        cells=shown_number(millions(viable_cells)),
+        dose=shown_number(shown_millions(finding)),
+        percent=shown_number(shown_percent(finding)),
         tone=FINDING_TONES[finding.position],
         finding=words[finding.position],
     )
 
 
 def range_words(dosing: Dosing) -> str:
-    """Return the range of the protocol: `1.50 to 3.00 ×10⁶/kg`."""
+    """Return the protocol's dose range as text: `1.50 to 3.00 ×10⁶/kg`."""
     limits = dosing.cells_per_kg
-    lowest, highest = (_local(f"{limit / MILLION:.2f}") for limit in (limits.lowest, limits.highest))
+    lowest, highest = (shown_number(f"{limit / MILLION:.2f}") for limit in (limits.lowest, limits.highest))
     return _("%(lowest)s to %(highest)s ×10⁶/kg") % {"lowest": lowest, "highest": highest}
 
 
 def _wanted(dosing: Dosing, weight_kg: Decimal) -> str:
     cells = millions(required_cells(dosing.cells_per_kg.target, weight_kg))
-    told = {"cells": said_number(cells), "weight": said_number(weight_kg)}
+    told = {"cells": shown_number(cells), "weight": shown_number(weight_kg)}
     return _("The target for %(weight)s kg is %(cells)s ×10⁶ viable cells.") % told
-
-
-def _local(number: str) -> str:
-    return number_text(number, reader_language())

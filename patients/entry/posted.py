@@ -1,0 +1,217 @@
+"""A page that was sent, or kept, read once into one frozen value: the button, the versions, the answers.
+
+What our page does not send is refused here, and nowhere else: every later step takes the value as it is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
+
+from audit.stored_text import Text, say
+from patients.casebook.casebook import Casebook, FormPlace
+from patients.entry import answers, attachments, conflicts
+from patients.entry.answers import Answers
+from patients.entry.controls import CONTROLS
+from patients.entry.saving import Entry
+from patients.system_texts import REASON, REASONS
+from protocol.document.items import Form
+from protocol.values.parsing import NotOffered, Value, ValueRefused
+from protocol.values.refusals import gettext_noop
+from trials.models import ProtocolVersion
+from trials.reader import shown_sentence
+
+LONGEST_KEY, LONGEST_NOTE = 64, 500
+# What a page claims that was kept and cannot be read: no record ever has this version.
+UNREADABLE = -1
+
+
+class Action(StrEnum):
+    """What a button of the page asks for."""
+
+    DRAFT = CONTROLS.draft
+    NEXT = CONTROLS.next
+    ADD_ROW = CONTROLS.add_row
+    NOT_DONE = CONTROLS.not_done
+    UNDO_NOT_DONE = CONTROLS.undo_not_done
+
+    @property
+    def saves(self) -> bool:
+        """Whether the button saves the form; the others only change the page."""
+        return self in (Action.DRAFT, Action.NEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class PostedPage:
+    """One page of a form as a person sent it; `inputs` are its texts as they were typed, to be shown again.
+
+    target: the item of the rows that grow, or the number of the group that is marked.
+    base_version: version of the record that the page shows. was_complete: the record was complete then.
+    listed: the row is entered in the list of its log. differs, choices: items on which two people differ, and
+    the value that was chosen for each. marked: items that the button of their group marked as not done.
+    """
+
+    place: FormPlace
+    inputs: QueryDict
+    typed: Answers
+    action: Action = Action.DRAFT
+    target: str = ""
+    base_version: int = 0
+    key: str = ""
+    was_complete: bool = False
+    listed: bool = False
+    reason: str = ""
+    note: str = ""
+    differs: tuple[str, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
+    marked: frozenset[str] = frozenset()
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The items of which the stored value was chosen."""
+        return frozenset(name for name, choice in self.choices.items() if choice == CONTROLS.stored)
+
+    @property
+    def unresolved(self) -> bool:
+        """Whether an item differs for which nothing is chosen yet."""
+        return any(name not in self.choices for name in self.differs)
+
+    @property
+    def refused(self) -> Mapping[str, ValueRefused]:
+        """What cannot be read, by path; not where the stored value was chosen."""
+        return conflicts.without(self.typed.refused, self.taken) if self.choices else self.typed.refused
+
+    @property
+    def confirmed(self) -> Mapping[str, str]:
+        """Why unusual values are right, by stored path; not where the stored value was chosen."""
+        return self.answers({}).confirmations
+
+    @property
+    def reason_text(self) -> Text:
+        """The reason for the change; empty when none was given, or when it needs words of its own."""
+        note = self.note.strip()[:LONGEST_NOTE]
+        if self.reason not in REASONS or (self.reason == "other" and not note):
+            return ""
+        return say(f"{REASON}{self.reason}", note)
+
+    @property
+    def entry(self) -> Entry:
+        """What a verb is asked to save."""
+        return Entry(
+            place=self.place,
+            values=self.typed.values,
+            base_version=self.base_version,
+            key=self.key,
+            confirmed=self.confirmed,
+            taken=self.taken,
+        )
+
+    def answers(self, stored: Mapping[str, Value]) -> Answers:
+        """What was typed, with the stored value wherever that was chosen."""
+        return conflicts.resolved(self.typed, stored, self.taken) if self.choices else self.typed
+
+
+def sent_page(
+    request: HttpRequest,
+    casebook: Casebook,
+    form: str,
+    visit: str | None,
+    repeat: int,
+    *,
+    button: bool = True,
+) -> PostedPage:
+    """Read the page that was sent, its files too. Raises BadRequest (400) for what no page of ours sends.
+
+    Raises LookupError when the version that the page was made from has no such place. button: whether what the
+    button asks for is read.
+    """
+    place = casebook.place(form, visit, repeat, _protocol_sent(request.POST, casebook))
+    inputs = attachments.receive(request, casebook, place) if place.takes_files else request.POST
+    page = read_page(place, inputs)
+    if not button:
+        return page
+    action, target = _button(inputs.get(CONTROLS.action, CONTROLS.draft))
+    return replace(page, action=action, target=target)
+
+
+def read_page(place: FormPlace, inputs: QueryDict) -> PostedPage:
+    """Read the inputs of a page but its button. Raises BadRequest."""
+    try:
+        return _read(place, inputs, _number(inputs, CONTROLS.version))
+    except NotOffered as unknown:
+        raise BadRequest(shown_sentence(unknown)) from unknown
+
+
+def kept_page(place: FormPlace, inputs: QueryDict) -> PostedPage | None:
+    """Read a page that was kept, whatever version it claims; None when its items are not offered any more."""
+    try:
+        version = _number(inputs, CONTROLS.version)
+    except BadRequest:
+        version = UNREADABLE
+    try:
+        return _read(place, inputs, version)
+    except NotOffered:
+        return None
+
+
+def _read(place: FormPlace, inputs: QueryDict, version: int) -> PostedPage:
+    return PostedPage(
+        place=place,
+        inputs=inputs,
+        typed=answers.read(place.form, dict(inputs.lists()), place.clock),
+        base_version=version,
+        key=inputs.get(CONTROLS.key, "")[:LONGEST_KEY],
+        was_complete=inputs.get(CONTROLS.state) == CONTROLS.complete,
+        listed=CONTROLS.listed in inputs,
+        reason=inputs.get(CONTROLS.reason, ""),
+        note=inputs.get(CONTROLS.note, ""),
+        differs=tuple(inputs.getlist(CONTROLS.differs)),
+        choices=_choices(place.form, inputs),
+        marked=frozenset(inputs.getlist(CONTROLS.marked)),
+    )
+
+
+def _choices(form: Form, inputs: QueryDict) -> dict[str, str]:
+    """By item which of two values was chosen. Raises NotOffered for what no page offers."""
+    found = {}
+    for name in inputs:
+        if name.startswith(CONTROLS.choose):
+            item, choice = name.removeprefix(CONTROLS.choose), inputs[name]
+            if item not in form or choice not in (CONTROLS.stored, CONTROLS.mine):
+                raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=f"{item}: {choice}")
+            found[item] = choice
+    return found
+
+
+def _button(sent: str) -> tuple[Action, str]:
+    for action in Action:
+        if sent == action or (sent.startswith(action) and not action.saves):
+            return action, sent.removeprefix(action)
+    raise BadRequest(changed_on_its_way())
+
+
+def _protocol_sent(inputs: QueryDict, casebook: Casebook) -> ProtocolVersion | None:
+    """The version a page was made from, None for the patient's own."""
+    own = casebook.patient.protocol_id
+    sent = _number(inputs, CONTROLS.protocol, own)
+    if sent == own:
+        return None
+    version = ProtocolVersion.objects.filter(pk=sent, trial=casebook.patient.trial).first()
+    if version is None:
+        raise BadRequest(changed_on_its_way())
+    return version
+
+
+def _number(inputs: QueryDict, name: str, default: int = 0) -> int:
+    text = inputs.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadRequest(changed_on_its_way())
+    return int(text)
+
+
+def changed_on_its_way() -> str:
+    """Return what is said of a page that is not as we sent it."""
+    return _("The form was changed on its way. Open it again.")

@@ -1,0 +1,20 @@
+"""The addresses that the project declares."""
+
+from collections.abc import Iterator
+
+from django.urls import URLResolver
+
+Route = tuple[str, tuple[str, ...]]
+
+
+def routes(
+    resolver: URLResolver, names: tuple[str, ...] = (), parts: tuple[str, ...] = ()
+) -> Iterator[Route]:
+    """Yield every named route below a resolver with the names of its parts, in order."""
+    for each in resolver.url_patterns:
+        # A resolver that was asked before has the converters of its parents too.
+        inside = tuple(dict.fromkeys((*parts, *each.pattern.converters)))
+        if isinstance(each, URLResolver):
+            yield from routes(each, (*names, each.namespace) if each.namespace else names, inside)
+        elif each.name:
+            yield ":".join((*names, each.name)), inside

@@ -1,0 +1,15 @@
+"""What the trials room stores as code: names of its processes and roles, reasons that it gives itself."""
+
+from django.utils.translation import gettext_lazy as _
+
+from trials.roles import ROLES
+
+TEXTS = {
+    **{f"role.{role.code}": role.title for role in ROLES.values()},
+    "process.add_person": _("First account"),
+    "process.load_protocol": _("Loading of the protocol"),
+    "process.load_ranges": _("Loading of reference ranges"),
+    "trials.role_refused": _("Your role in this trial, %(role)s, does not allow this."),
+    "trials.all_factors_removed": _("all removed"),
+    "trials.range_follows": _("A new range follows"),
+}
