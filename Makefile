@@ -64,6 +64,9 @@ else
 	tools/with-postgres $(BIN)/python -m tests.bench
 endif
 
+messages: $(VENV)/test ## Collect the marked texts in locale/ for the translators
+	@tools/messages $(BIN)
+
 lock: ## Write the hashed requirement files again (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url pyproject.toml -o requirements/base.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --extra worker -c requirements/base.txt pyproject.toml -o requirements/worker.txt

@@ -1,8 +1,8 @@
 """The reader's language, and the end of sessions without loss of typed data."""
 
 from collections.abc import Callable
-from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
@@ -12,28 +12,39 @@ from django.utils.cache import add_never_cache_headers
 from accounts import kept_forms, session_limits
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+WORDED = ("text/html", "application/json", "text/csv")
 Responder = Callable[[HttpRequest], HttpResponseBase]
 
 
 class LanguageMiddleware:
-    """Activates the language of the cookie or the browser, then that of the profile."""
+    """Answer in the language of the cookie or the browser, and end with the request what it chose.
+
+    It is outside everything that refuses a request: the page that refuses is in the reader's language too.
+    A thread serves one reader after another, so a language left behind would greet the next one.
+    """
 
     def __init__(self, get_response: Responder) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        translation.activate(translation.get_language_from_request(request))
-        response = self.get_response(request)
-        response.headers.setdefault("Content-Language", translation.get_language() or "en")
-        return response
+        with translation.override(translation.get_language_from_request(request)):
+            response = self.get_response(request)
+            if response.headers.get("Content-Type", "").startswith(WORDED):
+                response.headers.setdefault("Content-Language", translation.get_language() or "en")
+            return response
 
-    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
-        """Activate the language of the profile: the user is known only after the other middleware."""
-        if _needs_nobody(request):
-            return
-        chosen = getattr(request.user, "language", "")
-        if chosen and chosen != translation.get_language() and translation.check_for_language(chosen):
+
+class ProfileLanguageMiddleware:
+    """Go on in the language of the profile once the person is known, also where no view answers."""
+
+    def __init__(self, get_response: Responder) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        chosen = "" if _needs_nobody(request) else getattr(request.user, "language", "")
+        if chosen in dict(settings.LANGUAGES):
             translation.activate(chosen)
+        return self.get_response(request)
 
 
 class SessionLimitsMiddleware:

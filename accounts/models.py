@@ -35,21 +35,22 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """One named person. Never deleted; the user name is never given to another person (P11-15)."""
 
-    username = models.CharField(_("user name"), max_length=150, unique=True)
-    full_name = models.CharField(_("full name"), max_length=200)
-    email = models.EmailField(_("e-mail"), blank=True)
-    is_active = models.BooleanField(_("active"), default=True)
-    identity_verified_on = models.DateField(_("identity verified on"), null=True, blank=True)
-    must_change_password = models.BooleanField(_("must change the password"), default=False)
-    is_demo = models.BooleanField(default=False)
-    language = models.CharField(_("language"), max_length=8, blank=True)
+    password = models.CharField(_("Password"), max_length=128)
+    username = models.CharField(_("User name"), max_length=150, unique=True)
+    full_name = models.CharField(_("Full name"), max_length=200)
+    email = models.EmailField(_("E-mail"), blank=True)
+    is_active = models.BooleanField(_("Active"), default=True)
+    identity_verified_on = models.DateField(_("Identity verified on"), null=True, blank=True)
+    must_change_password = models.BooleanField(_("Must change the password"), default=False)
+    is_demo = models.BooleanField(_("Is demo"), default=False)
+    language = models.CharField(_("Language"), max_length=8, blank=True)
     theme = models.CharField(
-        _("theme"),
+        _("Theme"),
         max_length=8,
         default="auto",
         choices=[("auto", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))],
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("Created at"), default=timezone.now, editable=False)
 
     objects = UserManager()
     history = Trail(
@@ -64,6 +65,7 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS = ["full_name"]
 
     class Meta:
+        verbose_name = _("User")
         constraints = [
             models.UniqueConstraint(Lower("username"), name="user_name_whatever_the_case"),
         ]

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.utils.module_loading import import_string
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from audit.concealment import NOTHING, hidden, keys_to_ask, told_rows, without
@@ -123,9 +122,7 @@ def _unseen(model: type[models.Model]) -> FieldChange:
     """Return the change of a watched column, such as a password, whose content is not copied."""
     watched: list[Any] = [model._meta.get_field(name) for name in trail_of(model).watched]
     label = ", ".join(str(field.verbose_name) for field in watched)
-    return FieldChange(
-        ",".join(field.name for field in watched), capfirst(label), "", _("changed (not shown)")
-    )
+    return FieldChange(",".join(field.name for field in watched), label, "", _("changed (not shown)"))
 
 
 def _field(
@@ -136,7 +133,7 @@ def _field(
     before, after = (None if row is None else getattr(row, field.attname) for row in (old, new))
     if before == after or (before in EMPTY and after in EMPTY):
         return
-    label = str(capfirst(field.verbose_name))
+    label = str(field.verbose_name)
     told = [without(value, kept.parts) for value in (before, after)]
     if field.name in kept.columns:
         yield FieldChange(field.name, label, *("" if value in EMPTY else _(kept.words) for value in told))

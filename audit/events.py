@@ -41,6 +41,35 @@ class AccessKind(models.TextChoices):
     RESTORE = "restore", _("Restored from backup")
 
 
+# What the details of an event are called, by their key.
+DETAIL_WORDS = {
+    "path": _("Page"),
+    "page": _("Page"),
+    "method": _("Method"),
+    "message": _("Message"),
+    "purpose": _("Purpose"),
+    "format": _("Format"),
+    "filters": _("Filters"),
+    "listing": _("Listing"),
+    "migrations": _("Migrations"),
+    "with": _("With"),
+    "treatment": _("With the treatment"),
+    "files": _("With attached files"),
+    "stage": _("Stage"),
+    "searched": _("Searched by"),
+    "found": _("Found"),
+    "rows": _("Rows"),
+}
+ORIGIN_WORDS = {
+    "web": _("Page"),
+    "import": _("Import"),
+    "api": _("API"),
+    "task": _("Task"),
+    "command": _("Command"),
+    "system": _("System"),
+}
+
+
 def record(
     *,
     kind: str,

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.stored_text import StoredTextField
 from audit.trail import Trail
@@ -14,8 +15,8 @@ class Meaning(models.TextChoices):
     """Meaning of a signature (21 CFR 11.50(a)(3))."""
 
     AUTHORSHIP = "authorship", _("Authorship")
-    REVIEW = "review", _("Review")
-    APPROVAL = "approval", _("Approval")
+    REVIEW = "review", pgettext_lazy("meaning of a signature", "Review")
+    APPROVAL = "approval", pgettext_lazy("meaning of a signature", "Approval")
     RESPONSIBILITY = "responsibility", _("Responsibility")
 
 
@@ -28,28 +29,29 @@ class Signature(models.Model):
     can be exchanged unnoticed (21 CFR 11.70).
     """
 
-    target_type = models.CharField(_("signed"), max_length=60)
-    target_id = models.BigIntegerField()
-    trial_id = models.BigIntegerField(null=True)
-    patient_id = models.BigIntegerField(null=True)
-    meaning = models.CharField(_("meaning"), max_length=20, choices=Meaning)
-    signer_id = models.BigIntegerField()
-    signer_name = models.CharField(_("user name"), max_length=150)
-    printed_name = models.CharField(_("printed name"), max_length=200)
-    role = models.CharField(_("role"), max_length=40)
-    signed_at = models.DateTimeField(_("signed at"))
-    zone = models.CharField(_("time zone"), max_length=60)
-    statement = models.TextField(_("statement as it was shown"))
-    language = models.CharField(_("language of the statement"), max_length=10)
-    content_hash = models.CharField(_("hash of the content"), max_length=64)
-    manifest_hash = models.CharField(_("hash of the signature"), max_length=64)
-    invalidated_at = models.DateTimeField(_("invalidated at"), null=True)
-    invalidated_by = models.CharField(_("invalidated by"), max_length=200, blank=True)
-    invalidated_reason = StoredTextField(_("invalidated because"), blank=True)
+    target_type = models.CharField(pgettext_lazy("what a signature is on", "Signed"), max_length=60)
+    target_id = models.BigIntegerField(_("Target id"))
+    trial_id = models.BigIntegerField(_("Trial id"), null=True)
+    patient_id = models.BigIntegerField(_("Patient id"), null=True)
+    meaning = models.CharField(_("Meaning"), max_length=20, choices=Meaning)
+    signer_id = models.BigIntegerField(_("Signer id"))
+    signer_name = models.CharField(_("User name"), max_length=150)
+    printed_name = models.CharField(_("Printed name"), max_length=200)
+    role = models.CharField(_("Role"), max_length=40)
+    signed_at = models.DateTimeField(_("Signed at"))
+    zone = models.CharField(_("Time zone"), max_length=60)
+    statement = models.TextField(_("Statement as it was shown"))
+    language = models.CharField(_("Language of the statement"), max_length=10)
+    content_hash = models.CharField(_("Hash of the content"), max_length=64)
+    manifest_hash = models.CharField(_("Hash of the signature"), max_length=64)
+    invalidated_at = models.DateTimeField(_("Invalidated at"), null=True)
+    invalidated_by = models.CharField(_("Invalidated by"), max_length=200, blank=True)
+    invalidated_reason = StoredTextField(_("Invalidated because"), blank=True)
 
     history = Trail(patient="patient_id", trial="trial_id", describe="audit.change_labels.describe_signature")
 
     class Meta:
+        verbose_name = _("Signature")
         indexes = [
             models.Index(fields=["target_type", "target_id"], name="signature_target"),
             models.Index(

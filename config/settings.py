@@ -75,18 +75,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.compressing.CompressedPagesMiddleware",
     "csp.middleware.CSPMiddleware",
     "config.readable.ReadableMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "accounts.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Before SessionLimitsMiddleware, which records the end of a session as an event of the actor.
     "audit.middleware.ActorMiddleware",
+    "accounts.middleware.ProfileLanguageMiddleware",
     "accounts.middleware.SessionLimitsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -142,7 +142,11 @@ def mark_not_given(*, infusion: Infusion, reason: str, version: int, by: User) -
     already marked as not given, or one that a later given infusion follows.
     """
     patient, row = _held(infusion, version)
-    require(patient, *TREATED, step=_("skip an infusion"))
+    require(
+        patient,
+        *TREATED,
+        refusal=_("%(patient)s cannot skip an infusion: the status is “%(state)s”."),
+    )
     if row.state == State.NOT_GIVEN:
         raise ValidationError(_("This infusion is already marked as not given."))
     if not reason.strip():
@@ -181,7 +185,11 @@ def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
 
 def _refuse(patient: Patient, row: Infusion) -> None:
     """Raise ValidationError unless the patient may be treated: consent, signed eligibility, order (P11-06)."""
-    require(patient, *TREATED, step=_("receive an infusion"))
+    require(
+        patient,
+        *TREATED,
+        refusal=_("%(patient)s cannot receive an infusion: the status is “%(state)s”."),
+    )
     if current_consent(patient) is None:
         raise ValidationError(_("No consent is recorded: nothing can be given."))
     if row.state == State.PLANNED:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from dosing.labels import (
@@ -143,5 +143,5 @@ def slot_columns(rules: Protocol) -> tuple[Column, ...]:
             name="patient", label=gettext_lazy("Patient"), css="code nowrap",
             value=lambda row: row.patient.code if row.patient else "",
         ),
-        Column(name="taken_at", label=gettext_lazy("Taken"), value=lambda row: row.taken_at, css="nowrap"),
+        Column(name="taken_at", label=pgettext_lazy("when", "Taken"), value=lambda row: row.taken_at, css="nowrap"),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from accounts.models import User
 from audit.stored_text import StoredTextField
@@ -51,12 +51,14 @@ class AllocationList(models.Model):
     The seed reveals the arms of all future patients: it is concealed until the trial is locked.
     """
 
-    trial = models.OneToOneField(Trial, models.PROTECT, related_name="allocation_list")
-    algorithm = models.CharField(max_length=60)
-    seed = models.CharField(max_length=80)
-    block_sizes = models.JSONField()
-    ratio = models.JSONField()
-    generated_at = models.DateTimeField(default=timezone.now)
+    trial = models.OneToOneField(
+        Trial, models.PROTECT, related_name="allocation_list", verbose_name=_("Trial")
+    )
+    algorithm = models.CharField(_("Algorithm"), max_length=60)
+    seed = models.CharField(_("Seed"), max_length=80)
+    block_sizes = models.JSONField(_("Block sizes"))
+    ratio = models.JSONField(_("Ratio"))
+    generated_at = models.DateTimeField(_("Generated at"), default=timezone.now)
 
     objects = SlotQuerySet.as_manager()
     history = Trail(
@@ -70,6 +72,9 @@ class AllocationList(models.Model):
         ),
     )
 
+    class Meta:
+        verbose_name = _("Allocation list")
+
 
 class AllocationSlot(models.Model):
     """One slot of the allocation list. Taken once, never edited (RND-03).
@@ -78,13 +83,15 @@ class AllocationSlot(models.Model):
     derived from the first ones (RND-02).
     """
 
-    trial = models.ForeignKey(Trial, models.PROTECT, related_name="allocation_slots")
-    stratum = models.CharField(max_length=200, blank=True)
-    position = models.PositiveIntegerField()
-    block = models.PositiveIntegerField()
-    arm = models.CharField(max_length=40)
-    patient = models.OneToOneField(Patient, models.PROTECT, null=True, related_name="allocation")
-    taken_at = models.DateTimeField(null=True)
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="allocation_slots", verbose_name=_("Trial"))
+    stratum = models.CharField(_("Stratum"), max_length=200, blank=True)
+    position = models.PositiveIntegerField(_("Position"))
+    block = models.PositiveIntegerField(_("Block"))
+    arm = models.CharField(_("Arm"), max_length=40)
+    patient = models.OneToOneField(
+        Patient, models.PROTECT, null=True, related_name="allocation", verbose_name=_("Patient")
+    )
+    taken_at = models.DateTimeField(_("Taken at"), null=True)
 
     objects = SlotQuerySet.as_manager()
     history = Trail(
@@ -100,6 +107,7 @@ class AllocationSlot(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Allocation slot")
         ordering = ["stratum", "position"]
         constraints = [
             models.UniqueConstraint(fields=["trial", "stratum", "position"], name="slot_position_once"),
@@ -127,33 +135,35 @@ class Infusion(models.Model):
     """One infusion at the bedside, planned, given or not given. Holds only facts that both arms share."""
 
     class State(models.TextChoices):
-        PLANNED = "planned", _("Planned")
+        PLANNED = "planned", pgettext_lazy("status", "Planned")
         GIVEN = "given", _("Given")
         NOT_GIVEN = "not_given", _("Not given")
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="infusions")
-    visit = models.ForeignKey(Visit, models.PROTECT, null=True, related_name="infusions")
-    number = models.PositiveIntegerField(_("infusion"))
-    planned_on = models.DateField(_("planned on"), null=True)
-    window_from = models.DateField(_("window from"), null=True)
-    window_to = models.DateField(_("window to"), null=True)
-    state = models.CharField(_("status"), max_length=10, choices=State)
-    weight_kg = models.DecimalField(_("weight of the day"), max_digits=6, decimal_places=2, null=True)
-    weight_measured = models.CharField(_("weight measured"), max_length=60, blank=True)
-    weight_confirmation = models.TextField(_("why the unusual weight is right"), blank=True)
-    started = models.CharField(_("start"), max_length=60, blank=True)
-    started_at = models.DateTimeField(null=True)
-    ended = models.CharField(_("end"), max_length=60, blank=True)
-    ended_at = models.DateTimeField(null=True)
-    volume_ml = models.DecimalField(_("volume infused"), max_digits=7, decimal_places=2, null=True)
-    interrupted = models.CharField(_("interrupted"), max_length=1, blank=True)
-    interruption_reason = models.TextField(_("reason for the interruption"), blank=True)
-    premedication = models.TextField(_("premedication"), blank=True)
-    tolerated = models.CharField(_("well tolerated"), max_length=1, blank=True)
-    tolerance_note = models.TextField(_("what was not tolerated"), blank=True)
-    timing_deviation_reason = models.TextField(_("reason for the timing"), blank=True)
-    not_given_reason = StoredTextField(_("reason it was not given"), blank=True)
-    version = models.PositiveIntegerField(default=1)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="infusions", verbose_name=_("Patient"))
+    visit = models.ForeignKey(
+        Visit, models.PROTECT, null=True, related_name="infusions", verbose_name=_("Visit")
+    )
+    number = models.PositiveIntegerField(_("Infusion"))
+    planned_on = models.DateField(_("Planned on"), null=True)
+    window_from = models.DateField(_("Window from"), null=True)
+    window_to = models.DateField(_("Window to"), null=True)
+    state = models.CharField(_("Status"), max_length=10, choices=State)
+    weight_kg = models.DecimalField(_("Weight of the day"), max_digits=6, decimal_places=2, null=True)
+    weight_measured = models.CharField(_("Weight measured"), max_length=60, blank=True)
+    weight_confirmation = models.TextField(_("Why the unusual weight is right"), blank=True)
+    started = models.CharField(_("Start"), max_length=60, blank=True)
+    started_at = models.DateTimeField(_("Started at"), null=True)
+    ended = models.CharField(_("End"), max_length=60, blank=True)
+    ended_at = models.DateTimeField(_("Ended at"), null=True)
+    volume_ml = models.DecimalField(_("Volume infused"), max_digits=7, decimal_places=2, null=True)
+    interrupted = models.CharField(_("Interrupted"), max_length=1, blank=True)
+    interruption_reason = models.TextField(_("Reason for the interruption"), blank=True)
+    premedication = models.TextField(_("Premedication"), blank=True)
+    tolerated = models.CharField(_("Well tolerated"), max_length=1, blank=True)
+    tolerance_note = models.TextField(_("What was not tolerated"), blank=True)
+    timing_deviation_reason = models.TextField(_("Reason for the timing"), blank=True)
+    not_given_reason = StoredTextField(_("Reason it was not given"), blank=True)
+    version = models.PositiveIntegerField(_("Version"), default=1)
 
     objects = OfPatient.as_manager()
     history = Trail(
@@ -165,6 +175,7 @@ class Infusion(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Infusion")
         ordering = ["patient", "number"]
         constraints = [
             models.UniqueConstraint(fields=["patient", "number"], name="infusion_number_once_per_patient"),
@@ -224,21 +235,27 @@ class Preparation(models.Model):
         WITHIN = "within", _("Within the range")
         ABOVE = "above", _("Above the range")
 
-    infusion = models.OneToOneField(Infusion, models.PROTECT, related_name="preparation")
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="preparations")
-    donor_code = models.CharField(_("donor"), max_length=60, blank=True)
-    lot = models.CharField(_("lot"), max_length=60, blank=True)
-    bag = models.CharField(_("bags"), max_length=200, blank=True)
-    viable_cells = models.DecimalField(_("viable cells given"), max_digits=14, decimal_places=0, null=True)
-    viability_percent = models.DecimalField(_("viability"), max_digits=5, decimal_places=2, null=True)
-    thawed = models.CharField(_("thawed"), max_length=60, blank=True)
-    cells_per_kg = models.DecimalField(_("dose per kg"), max_digits=14, decimal_places=2, null=True)
-    dose_finding = models.CharField(_("dose"), max_length=10, choices=Finding, blank=True)
-    dose_deviation_reason = models.TextField(_("reason for the dose"), blank=True)
-    donor_deviation_reason = models.TextField(_("reason for another donor"), blank=True)
-    prepared_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    prepared_at = models.DateTimeField(default=timezone.now)
-    version = models.PositiveIntegerField(default=1)
+    infusion = models.OneToOneField(
+        Infusion, models.PROTECT, related_name="preparation", verbose_name=_("Infusion")
+    )
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, related_name="preparations", verbose_name=_("Patient")
+    )
+    donor_code = models.CharField(_("Donor"), max_length=60, blank=True)
+    lot = models.CharField(_("Lot"), max_length=60, blank=True)
+    bag = models.CharField(_("Bags"), max_length=200, blank=True)
+    viable_cells = models.DecimalField(_("Viable cells given"), max_digits=14, decimal_places=0, null=True)
+    viability_percent = models.DecimalField(_("Viability"), max_digits=5, decimal_places=2, null=True)
+    thawed = models.CharField(_("Thawed"), max_length=60, blank=True)
+    cells_per_kg = models.DecimalField(_("Dose per kg"), max_digits=14, decimal_places=2, null=True)
+    dose_finding = models.CharField(_("Dose"), max_length=10, choices=Finding, blank=True)
+    dose_deviation_reason = models.TextField(_("Reason for the dose"), blank=True)
+    donor_deviation_reason = models.TextField(_("Reason for another donor"), blank=True)
+    prepared_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Prepared by")
+    )
+    prepared_at = models.DateTimeField(_("Prepared at"), default=timezone.now)
+    version = models.PositiveIntegerField(_("Version"), default=1)
 
     objects = TreatmentQuerySet.as_manager()
     history = Trail(
@@ -249,6 +266,7 @@ class Preparation(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Preparation")
         constraints = [
             models.CheckConstraint(
                 condition=Q(viability_percent=None) | Q(viability_percent__gte=0, viability_percent__lte=100),

@@ -47,7 +47,12 @@ def record_preparation(
     donor without a reason (each is a deviation), a thaw after the start, and a change without a reason.
     """
     patient, row, product = _held(infusion, version)
-    require(patient, Patient.State.ENROLLED, Patient.State.ENDED, step=_("receive a product"))
+    require(
+        patient,
+        Patient.State.ENROLLED,
+        Patient.State.ENDED,
+        refusal=_("%(patient)s cannot receive a product: the status is “%(state)s”."),
+    )
     if product is not None and not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
     if row.weight_kg is None:

@@ -31,8 +31,7 @@ def seriousness() -> Choices:
 
 
 def _label(name: str) -> str:
-    label = str(AdverseEvent._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
-    return label[:1].upper() + label[1:]
+    return str(AdverseEvent._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
 
 
 def _language() -> str:

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from safety import labels
 from safety.models import AdverseEvent
@@ -67,7 +67,7 @@ def _standing() -> tuple[Column, ...]:
         Column(name="clock", label=gettext_lazy("Report"), value=_stage,
                text=lambda row: labels.clock_tag(row, now)),
         Column(name="due_at", label=gettext_lazy("Report due"), value=lambda row: row.due_at, on_page=False),
-        Column(name="reported", label=gettext_lazy("Reported"), value=lambda row: row.reported, on_page=False),
+        Column(name="reported", label=pgettext_lazy("when", "Reported"), value=lambda row: row.reported, on_page=False),
         Column(name="in_error", label=gettext_lazy("Entered in error"), value=lambda row: row.in_error_reason,
                free_text=True, on_page=False),
     )  # fmt: skip

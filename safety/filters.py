@@ -7,6 +7,7 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from patients.models import Patient
 from protocol.values.moments import Moment
@@ -46,7 +47,7 @@ class AdverseEventFilter(django_filters.FilterSet):
     )
     signed = django_filters.ChoiceFilter(
         label=_("Review"),
-        choices=[("no", _("Not signed")), ("yes", _("Signed"))],
+        choices=[("no", _("Not signed")), ("yes", pgettext_lazy("status", "Signed"))],
         method="signed_or_not",
         empty_label=ANY,
     )

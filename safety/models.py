@@ -96,48 +96,53 @@ class AdverseEvent(models.Model):
         NO = "N", _("No")
 
     # Each key is the first column of an index below; an index of its own would only slow each save.
-    trial = models.ForeignKey(Trial, models.PROTECT, related_name="adverse_events", db_index=False)
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="adverse_events", db_index=False)
-    number = models.PositiveIntegerField(_("number"))
-    term = models.CharField(_("term"), max_length=200)
-    description = models.TextField(_("description"), blank=True)
-    onset = models.CharField(_("onset"), max_length=60)
-    onset_earliest = models.DateTimeField()
-    onset_latest = models.DateTimeField()
-    ongoing = models.CharField(_("ongoing"), max_length=1, choices=Ongoing)
-    end = models.CharField(_("end"), max_length=60, blank=True)
-    end_earliest = models.DateTimeField(null=True)
-    end_latest = models.DateTimeField(null=True)
-    grade = models.PositiveSmallIntegerField(_("grade"))
-    results_in_death = models.BooleanField(_("results in death"))
-    life_threatening = models.BooleanField(_("life-threatening"))
-    hospitalisation = models.BooleanField(_("hospitalisation or its prolongation"))
-    disability = models.BooleanField(_("persistent or significant disability"))
-    congenital_anomaly = models.BooleanField(_("congenital anomaly or birth defect"))
-    medically_important = models.BooleanField(_("other medically important event"))
-    none_of_these = models.BooleanField(_("none of these"))
-    causality = models.CharField(_("causality"), max_length=48, choices=Causality, blank=True)
-    outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome)
-    action_taken = models.CharField(_("action taken with the product"), max_length=20, choices=Action)
-    aesi = models.CharField(_("special interest"), max_length=48, blank=True)
-    aware = models.CharField(_("site aware of the event"), max_length=60, blank=True)
-    aware_at = models.DateTimeField(null=True)
-    serious_aware = models.CharField(_("site aware that it is serious"), max_length=60, blank=True)
-    serious_aware_at = models.DateTimeField(null=True)
-    due_at = models.DateTimeField(null=True)
-    reported = models.CharField(_("reported to the sponsor"), max_length=60, blank=True)
-    reported_at = models.DateTimeField(null=True)
-    late_reason = models.TextField(_("reason for the late report"), blank=True)
-    in_error_reason = models.TextField(_("entered in error because"), blank=True)
-    after_lock_reason = models.TextField(_("reported after the lock because"), blank=True)
-    version = models.PositiveIntegerField(default=1)
-    save_key = models.CharField(max_length=64, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    trial = models.ForeignKey(
+        Trial, models.PROTECT, related_name="adverse_events", db_index=False, verbose_name=_("Trial")
+    )
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, related_name="adverse_events", db_index=False, verbose_name=_("Patient")
+    )
+    number = models.PositiveIntegerField(_("Number"))
+    term = models.CharField(_("Term"), max_length=200)
+    description = models.TextField(_("Description"), blank=True)
+    onset = models.CharField(_("Onset"), max_length=60)
+    onset_earliest = models.DateTimeField(_("Onset earliest"))
+    onset_latest = models.DateTimeField(_("Onset latest"))
+    ongoing = models.CharField(_("Ongoing"), max_length=1, choices=Ongoing)
+    end = models.CharField(_("End"), max_length=60, blank=True)
+    end_earliest = models.DateTimeField(_("End earliest"), null=True)
+    end_latest = models.DateTimeField(_("End latest"), null=True)
+    grade = models.PositiveSmallIntegerField(_("Grade"))
+    results_in_death = models.BooleanField(_("Results in death"))
+    life_threatening = models.BooleanField(_("Life-threatening"))
+    hospitalisation = models.BooleanField(_("Hospitalisation or its prolongation"))
+    disability = models.BooleanField(_("Persistent or significant disability"))
+    congenital_anomaly = models.BooleanField(_("Congenital anomaly or birth defect"))
+    medically_important = models.BooleanField(_("Other medically important event"))
+    none_of_these = models.BooleanField(_("None of these"))
+    causality = models.CharField(_("Causality"), max_length=48, choices=Causality, blank=True)
+    outcome = models.CharField(_("Outcome"), max_length=20, choices=Outcome)
+    action_taken = models.CharField(_("Action taken with the product"), max_length=20, choices=Action)
+    aesi = models.CharField(_("Special interest"), max_length=48, blank=True)
+    aware = models.CharField(_("Site aware of the event"), max_length=60, blank=True)
+    aware_at = models.DateTimeField(_("Aware at"), null=True)
+    serious_aware = models.CharField(_("Site aware that it is serious"), max_length=60, blank=True)
+    serious_aware_at = models.DateTimeField(_("Serious aware at"), null=True)
+    due_at = models.DateTimeField(_("Due at"), null=True)
+    reported = models.CharField(_("Reported to the sponsor"), max_length=60, blank=True)
+    reported_at = models.DateTimeField(_("Reported at"), null=True)
+    late_reason = models.TextField(_("Reason for the late report"), blank=True)
+    in_error_reason = models.TextField(_("Entered in error because"), blank=True)
+    after_lock_reason = models.TextField(_("Reported after the lock because"), blank=True)
+    version = models.PositiveIntegerField(_("Version"), default=1)
+    save_key = models.CharField(_("Save key"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("Created at"), default=timezone.now)
     # Generated columns: no write path can make them disagree with their sources.
     serious = models.GeneratedField(
         expression=Case(When(ANY_CRITERION, then=Value(True)), default=Value(False)),
         output_field=models.BooleanField(),
         db_persist=True,
+        verbose_name=_("Serious"),
     )
     related = models.GeneratedField(
         expression=Case(
@@ -145,6 +150,7 @@ class AdverseEvent(models.Model):
         ),
         output_field=models.BooleanField(),
         db_persist=True,
+        verbose_name=_("Related"),
     )
 
     # Set by safety.reviews.attach_reviews, in one query for all events of a page.
@@ -180,6 +186,7 @@ class AdverseEvent(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Adverse event")
         indexes = [
             # Includes the filtered columns, so that a filter for rare rows reads only the index.
             models.Index(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
 from safety.models import AdverseEvent
@@ -13,7 +14,7 @@ class ReviewState(TextChoices):
     """Review state of an event (SIG-02)."""
 
     UNSIGNED = "unsigned", _("Not signed")
-    SIGNED = "signed", _("Signed")
+    SIGNED = "signed", pgettext_lazy("status", "Signed")
     INVALIDATED = "invalidated", _("Invalidated")
 
 

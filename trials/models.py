@@ -41,17 +41,20 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
 class Delegation(models.Model):
     """A user has a role in a trial between two dates (delegation log, ICH E6(R3) 2.3)."""
 
-    user = models.ForeignKey(User, models.PROTECT, related_name="delegations")
-    trial = models.ForeignKey("Trial", models.PROTECT, related_name="delegations")
-    role = models.CharField(_("role"), max_length=40, choices=roles.CHOICES)
-    starts_on = models.DateField(_("from"))
-    ends_on = models.DateField(_("until"), null=True, blank=True)
-    granted_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True)
+    user = models.ForeignKey(User, models.PROTECT, related_name="delegations", verbose_name=_("User"))
+    trial = models.ForeignKey("Trial", models.PROTECT, related_name="delegations", verbose_name=_("Trial"))
+    role = models.CharField(_("Role"), max_length=40, choices=roles.CHOICES)
+    starts_on = models.DateField(_("From"))
+    ends_on = models.DateField(_("Until"), null=True, blank=True)
+    granted_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Granted by")
+    )
 
     objects = DelegationQuerySet.as_manager()
     history = Trail(trial="trial_id")
 
     class Meta:
+        verbose_name = _("Delegation")
         constraints = [
             models.CheckConstraint(
                 condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
@@ -83,20 +86,24 @@ class TrialQuerySet(models.QuerySet["Trial"]):
 class Trial(models.Model):
     """One study at one site. Its rules are in the protocol version in force."""
 
-    slug = models.SlugField(unique=True)
+    slug = models.SlugField(_("Slug"), unique=True)
     protocol = models.ForeignKey(
         "ProtocolVersion",
         models.PROTECT,
         null=True,
         related_name="+",
         help_text="The version new patients are screened under.",
+        verbose_name=_("Protocol"),
     )
-    recruiting = models.BooleanField(default=True)
-    frozen_at = models.DateTimeField(null=True)
-    locked_at = models.DateTimeField(null=True)
+    recruiting = models.BooleanField(_("Recruiting"), default=True)
+    frozen_at = models.DateTimeField(_("Frozen at"), null=True)
+    locked_at = models.DateTimeField(_("Locked at"), null=True)
 
     objects = TrialQuerySet.as_manager()
     history = Trail(trial="id", locks=Locks(level="trial", kept_in="patients.DataLock"))
+
+    class Meta:
+        verbose_name = _("Trial")
 
     def __str__(self) -> str:
         return self.slug.upper()
@@ -134,12 +141,12 @@ class Trial(models.Model):
 class ProtocolVersion(models.Model):
     """The text of a protocol file as loaded. Never changed: an amendment is a new version."""
 
-    trial = models.ForeignKey(Trial, models.PROTECT, related_name="versions")
-    version = models.CharField(max_length=40)
-    text = models.TextField()
-    sha256 = models.CharField(max_length=64)
-    effective_from = models.DateField()
-    loaded_at = models.DateTimeField(default=timezone.now)
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="versions", verbose_name=_("Trial"))
+    version = models.CharField(_("Version"), max_length=40)
+    text = models.TextField(_("Text"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    effective_from = models.DateField(_("Effective from"))
+    loaded_at = models.DateTimeField(_("Loaded at"), default=timezone.now)
 
     history = Trail(
         trial="trial_id",
@@ -153,6 +160,7 @@ class ProtocolVersion(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Protocol version")
         constraints = [
             models.UniqueConstraint(fields=["trial", "version"], name="one_text_per_protocol_version"),
         ]
@@ -174,15 +182,15 @@ class ProtocolVersion(models.Model):
 class Laboratory(models.Model):
     """A laboratory with its own reference ranges."""
 
-    trial = models.ForeignKey(Trial, models.PROTECT, related_name="laboratories")
-    code = models.SlugField(_("code"), max_length=20)
-    name = models.CharField(_("name"), max_length=200)
-    is_default = models.BooleanField(_("measures unless a form names another"))
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="laboratories", verbose_name=_("Trial"))
+    code = models.SlugField(_("Code"), max_length=20)
+    name = models.CharField(_("Name"), max_length=200)
+    is_default = models.BooleanField(_("Measures unless a form names another"))
 
     history = Trail(trial="trial_id", locks=Locks(above=("trial",), freezes=False))
 
     class Meta:
-        verbose_name = _("laboratory")
+        verbose_name = _("Laboratory")
         ordering = ["-is_default", "code"]
         constraints = [
             models.UniqueConstraint(
@@ -209,21 +217,25 @@ class ReferenceRange(models.Model):
         FEMALE = "F", _("Female")
         MALE = "M", _("Male")
 
-    laboratory = models.ForeignKey(Laboratory, models.PROTECT, related_name="ranges")
-    form = models.CharField(_("form"), max_length=60)
-    item = models.CharField(_("item"), max_length=60)
-    unit = models.CharField(_("unit"), max_length=40, blank=True)
-    sex = models.CharField(_("sex"), max_length=1, choices=Sex, blank=True)
-    age_from = models.PositiveSmallIntegerField(_("from age"))
-    age_to = models.PositiveSmallIntegerField(_("to below age"), null=True)
-    effective_from = models.DateField(_("first day in force"))
-    effective_to = models.DateField(_("last day in force"), null=True)
-    lower = models.DecimalField(_("lower bound"), max_digits=15, decimal_places=6, null=True)
-    upper = models.DecimalField(_("upper bound"), max_digits=15, decimal_places=6, null=True)
-    source = models.CharField(_("source"), max_length=200, blank=True)
-    entered_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True)
-    entered_at = models.DateTimeField(_("entered at"), default=timezone.now)
-    in_error_reason = models.TextField(_("entered in error because"), blank=True)
+    laboratory = models.ForeignKey(
+        Laboratory, models.PROTECT, related_name="ranges", verbose_name=_("Laboratory")
+    )
+    form = models.CharField(_("Form"), max_length=60)
+    item = models.CharField(_("Item"), max_length=60)
+    unit = models.CharField(_("Unit"), max_length=40, blank=True)
+    sex = models.CharField(_("Sex"), max_length=1, choices=Sex, blank=True)
+    age_from = models.PositiveSmallIntegerField(_("From age"))
+    age_to = models.PositiveSmallIntegerField(_("To below age"), null=True)
+    effective_from = models.DateField(_("First day in force"))
+    effective_to = models.DateField(_("Last day in force"), null=True)
+    lower = models.DecimalField(_("Lower bound"), max_digits=15, decimal_places=6, null=True)
+    upper = models.DecimalField(_("Upper bound"), max_digits=15, decimal_places=6, null=True)
+    source = models.CharField(_("Source"), max_length=200, blank=True)
+    entered_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Entered by")
+    )
+    entered_at = models.DateTimeField(_("Entered at"), default=timezone.now)
+    in_error_reason = models.TextField(_("Entered in error because"), blank=True)
 
     history = Trail(
         trial="laboratory__trial_id",
@@ -239,7 +251,7 @@ class ReferenceRange(models.Model):
     )
 
     class Meta:
-        verbose_name = _("reference range")
+        verbose_name = _("Reference range")
         ordering = ["form", "item", "sex", "age_from", "effective_from", "pk"]
         indexes = [
             models.Index(fields=["laboratory", "form", "item", "id"], name="ranges_by_item"),

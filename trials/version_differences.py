@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from protocol.checking.differences import Detail, ProtocolChange
 from trials.reader import reader_language
@@ -47,7 +47,7 @@ KINDS: dict[str, tuple[str | Promise, str]] = {
     "added": (gettext_lazy("Added"), "done"),
     "removed": (gettext_lazy("Removed"), "late"),
     "moved": (gettext_lazy("Moved"), "due"),
-    "changed": (gettext_lazy("Changed"), "draft"),
+    "changed": (pgettext_lazy("what differs", "Changed"), "draft"),
 }
 PROPERTIES: dict[str, str | Promise] = {
     "anchor": gettext_lazy("counted from"),

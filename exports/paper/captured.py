@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from audit.models import Signature
 from audit.signatures import SignatureState, verify_many
@@ -71,10 +72,10 @@ def _facts(record: Record, marks: PaperMarks, audience: Audience) -> list[tuple[
     """Return when the record was entered, completed, verified, reviewed and locked, and its protocol version."""
     told = [
         (_("First saved"), audience.instant(record.created_at)),
-        (_("Completed"), audience.instant(record.completed_at)),
-        (_("Verified"), marks.verified if record.verified_at else ""),
+        (pgettext("when", "Completed"), audience.instant(record.completed_at)),
+        (pgettext("when", "Verified"), marks.verified if record.verified_at else ""),
         (_("Reviewed"), marks.reviewed),
-        (_("Locked"), audience.instant(record.locked_at)),
+        (pgettext("when", "Locked"), audience.instant(record.locked_at)),
         (_("Protocol version"), audience.rules(record.protocol_id).trial.version),
     ]
     return [(label, words) for label, words in told if words]

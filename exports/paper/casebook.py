@@ -100,7 +100,7 @@ def head(audience: Audience, codes: list[str]) -> dict[str, Any]:
     """Return the cover of the casebook and the texts around its data."""
     one = codes[0] if len(codes) == 1 else ""
     return {
-        "language": audience.language,
+        "language": audience.language.partition("-")[0],
         "title": _("Casebook of patient %(code)s") % {"code": one} if one else _("Casebooks of all patients"),
         "kind": _("Casebook"),
         "trial": trial_words(audience),

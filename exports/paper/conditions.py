@@ -139,4 +139,4 @@ class _Words:
         if isinstance(node.value, bool):
             return str(node.value).lower()
         number = number_text(f"{node.value:g}", self.language)
-        return with_unit(number, item.unit if item else None)
+        return with_unit(number, item.unit if item else None, _)

@@ -48,7 +48,7 @@ def _head(audience: Audience, rules: Protocol, annotated: bool) -> Part:
     words = {**labels.COMMON, **labels.CRF}
     facts = [*trial_facts(audience)[:-1], (_("Protocol version"), version)]
     return {
-        "language": language,
+        "language": language.partition("-")[0],
         "title": title,
         "kind": _("Case report form"),
         "annotated": annotated,
@@ -113,7 +113,7 @@ def item_part(item: Item, form: Form, rules: Protocol, language: str, annotated:
         "label": item.label.in_language(language),
         "help": item.help.in_language(language) if item.help else "",
         "type": item.type,
-        "unit": unit_words(item.unit) if item.unit else "",
+        "unit": unit_words(item.unit, _) if item.unit else "",
         "choices": choices,
         "missing": [] if item.is_calculated else [(code, _(MISSING_WORDS[code])) for code in item.missing],
         "calculated": item.is_calculated,

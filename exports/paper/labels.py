@@ -2,6 +2,7 @@
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 COMMON: dict[str, str | Promise] = {
     "protocol": _("Protocol version"),
@@ -25,7 +26,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "meaning": _("Meaning:"),
     "meaning_title": _("Meaning and validity"),
     "query_on": _("Query on %(item)s"),
-    "closed": _("Closed"),
+    "closed": pgettext_lazy("what was done to a query", "Closed"),
     "no_entry": _("no entry"),
     "calculated": _("(calculated)"),
     "struck_out": _("Entered in error:"),
@@ -47,7 +48,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "visit": _("Visit"),
     "planned": _("Planned"),
     "window": _("Window"),
-    "held": _("Held"),
+    "held": pgettext_lazy("when", "Held"),
     "reason": _("Reason"),
     "logs": _("Logs"),
     "infusions": _("Infusions"),
@@ -56,7 +57,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "signatures": _("Signatures"),
     "nothing_signed": _("Nothing was signed."),
     "name": _("Printed name"),
-    "signed_what": _("Signed"),
+    "signed_what": pgettext_lazy("what a signature is on", "Signed"),
     "trail": _("Audit trail"),
 }
 CRF: dict[str, str | Promise] = {

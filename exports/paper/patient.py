@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from audit.change_labels import column_changes
 from audit.sources import hidden_signatures
@@ -153,7 +153,7 @@ class PatientPaper:
             (_("End of study"), day(patient.ended_on)),
             (_("Reason for the end"), patient.get_end_reason_display()),
             (_("Note on the end"), patient.end_note),
-            (_("Locked"), self.audience.instant(patient.locked_at)),
+            (pgettext("when", "Locked"), self.audience.instant(patient.locked_at)),
         )
 
     def _past(self, model: Any, *, at_once: bool = False) -> dict[int, list[Part]]:
@@ -172,7 +172,7 @@ class PatientPaper:
         words = told[field.name].new if field.name in told else ""
         return {
             "column": name,
-            "label": str(capfirst(field.verbose_name)),
+            "label": str(field.verbose_name),
             **past_part(changed, words, self.audience),
         }
 
@@ -226,7 +226,7 @@ class PatientPaper:
             "id": told["id"],
             "kind": _("Inclusion") if inclusion else _("Exclusion"),
             "text": known.text.in_language(self.audience.language) if known else "",
-            "inputs": [*inputs, *([_("needs") + " " + ", ".join(needs)] if needs else [])],
+            "inputs": [*inputs, *([_("needs %(items)s") % {"items": ", ".join(needs)}] if needs else [])],
             "result": results[told["allows"]],
         }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from audit import events, reading
 from audit.models import AccessEvent
@@ -14,9 +15,13 @@ from exports.paper.trail_subjects import subject
 from patients.casebook.item_history import role_words
 
 KINDS = {
-    "created": lambda: _("Created"), "changed": lambda: _("Changed"), "deleted": lambda: _("Deleted"),
-    "signed": lambda: _("Signed"), "unsigned": lambda: _("Signature invalidated"), "access": lambda: _("Access"),
-}  # fmt: skip
+    "created": lambda: _("Created"),
+    "changed": lambda: pgettext("what was done", "Changed"),
+    "deleted": lambda: _("Deleted"),
+    "signed": lambda: pgettext("what was done", "Signed"),
+    "unsigned": lambda: _("Signature invalidated"),
+    "access": lambda: _("Access"),
+}
 
 
 def trail_part(patient_id: int, audience: Audience) -> list[dict[str, Any]]:
@@ -42,7 +47,7 @@ def _told(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
         "subject": subject(entry),
         "changes": changes or [(label, "", value) for label, value in _details(entry)],
         "reason": entry.reason,
-        "origin": entry.origin,
+        "origin": str(events.ORIGIN_WORDS.get(entry.origin, entry.origin)),
     }
 
 
@@ -51,4 +56,5 @@ def _details(entry: TrailEntry) -> Iterator[tuple[str, str]]:
     detail = events.told(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
     for name, value in detail.items():
         if value not in (None, "", {}, []):
-            yield name.replace("_", " "), str(value)
+            words = (_("Yes") if value else _("No")) if isinstance(value, bool) else str(value)
+            yield str(events.DETAIL_WORDS.get(name, name.replace("_", " "))), words

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from audit.change_labels import Reader
@@ -43,7 +42,7 @@ def record_title(row: Any, reader: Reader) -> str:
 
 def _of_row(model: Any, row: Any, reader: Reader) -> str:
     make = MAKERS.get(model._meta.label_lower)
-    return make(row, reader) if make else str(capfirst(model._meta.verbose_name))
+    return make(row, reader) if make else str(model._meta.verbose_name)
 
 
 def _query(row: Any, reader: Reader) -> str:

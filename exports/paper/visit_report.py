@@ -48,7 +48,7 @@ class Period:
 
 def _head(audience: Audience, period: Period) -> Part:
     return {
-        "language": audience.language,
+        "language": audience.language.partition("-")[0],
         "title": _("Monitoring visit report"),
         "kind": _("Monitoring"),
         "trial": trial_words(audience),

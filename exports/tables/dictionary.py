@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.utils.translation import gettext_noop
+
 from exports.tables.forms import FOLDER
 from exports.tables.study import COLUMNS, TITLES, StudyTable, TableColumn, querysets
 from protocol.checking import dictionary
@@ -24,7 +26,7 @@ def dictionary_table(trial: Trial, *, sees_treatment: bool) -> StudyTable:
         for item, asked_by in dictionary.rows_of_versions(version.rules for version in versions):
             yield (FOLDER + item.table, *item.as_text()[1:], asked_by)
 
-    return StudyTable("data_dictionary", "Data dictionary", columns, rows)
+    return StudyTable("data_dictionary", gettext_noop("Data dictionary"), columns, rows)
 
 
 def _row(table: str, column: TableColumn) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from django.db.models import (
     Model,
     QuerySet,
 )
+from django.utils.translation import gettext_noop
 
 from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation
@@ -211,16 +212,16 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
     ),
 }
 TITLES = {
-    "patients": "Patients",
-    "consents": "Consents",
-    "eligibility": "Decisions on eligibility",
-    "visits": "Visits",
-    "infusions": "Infusions",
-    "preparations": "Products of the infusions",
-    "allocation": "Allocation list",
-    "adverse_events": "Adverse events",
-    "queries": "Queries",
-    "query_messages": "What was said in the threads of the queries",
+    "patients": gettext_noop("Patients"),
+    "consents": gettext_noop("Consents"),
+    "eligibility": gettext_noop("Decisions on eligibility"),
+    "visits": gettext_noop("Visits"),
+    "infusions": gettext_noop("Infusions"),
+    "preparations": gettext_noop("Products of the infusions"),
+    "allocation": gettext_noop("Allocation list"),
+    "adverse_events": gettext_noop("Adverse events"),
+    "queries": gettext_noop("Queries"),
+    "query_messages": gettext_noop("What was said in the threads of the queries"),
 }
 
 

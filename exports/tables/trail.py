@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import models
+from django.utils.translation import gettext_noop
 
 from audit import events
 from audit.concealment import NOTHING, hidden, told_rows, without
@@ -80,7 +81,7 @@ def trail_table(trial: Trial, *, sees_treatment: bool, sees_files: bool = False)
         yield from _events(trial, places, seen)
 
     escaped = tuple(column.name for column in COLUMNS if column.free_text)
-    return StudyTable("audit_trail", "Audit trail", COLUMNS, rows, escaped)
+    return StudyTable("audit_trail", gettext_noop("Audit trail"), COLUMNS, rows, escaped)
 
 
 def _changes(

@@ -87,7 +87,7 @@ def line(item: Item, value: Value | None, language: str, reading: RangeReading |
     table: dict[str, Any] = {}
     if item.type == "rows" and isinstance(value, list):
         table["columns"] = [
-            headed(column.label.in_language(language), column.unit) for column in item.columns
+            headed(column.label.in_language(language), column.unit, _) for column in item.columns
         ]
         table["rows"] = [
             [

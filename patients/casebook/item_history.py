@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from audit.stored_text import Text
 from audit.system_texts import actor_words
@@ -79,7 +80,9 @@ def add_threads(queries: list[Query], zone: str) -> None:
         thread = [*first, *said[query.pk]]
         if query.closed_because and thread[-1]["text"] != query.closed_because:
             closed = moment_words(query.closed_at, zone)
-            thread.append(_entry(_("Closed"), "", closed, query.closed_because))
+            thread.append(
+                _entry(pgettext("what was done to a query", "Closed"), "", closed, query.closed_because)
+            )
         query.thread = thread  # type: ignore[attr-defined]
 
 

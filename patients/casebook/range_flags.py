@@ -104,7 +104,7 @@ def range_words(low: Decimal | None, high: Decimal | None, unit: str, language: 
     low_text, high_text = ("" if bound is None else bound_words(bound, language) for bound in (low, high))
     open_text = f"≥ {low_text}" if low_text else f"≤ {high_text}"
     words = f"{low_text}–{high_text}" if low_text and high_text else open_text
-    return with_unit(words, unit)
+    return with_unit(words, unit, _)
 
 
 def bound_words(bound: Decimal, language: str) -> str:

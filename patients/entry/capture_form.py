@@ -153,7 +153,7 @@ class BoundAnswer(forms.BoundField):
     @property
     def unit(self) -> str:
         """Return the printed unit of the item; empty if it has none, or several to choose from."""
-        return unit_words(self.item.unit) if self.item.unit and not self.item.units else ""
+        return unit_words(self.item.unit, _) if self.item.unit and not self.item.units else ""
 
     @property
     def is_wide(self) -> bool:

@@ -96,7 +96,7 @@ class AnswerWidget(forms.Widget):
             "text": self._joined(parts) if self.in_cell and self.item.type == "partial_date" else text,
             "long": (self.item.max_length or LONG_TEXT + 1) > LONG_TEXT and not self.in_cell,
             "options": self._options(text),
-            "unit": unit_words(self.item.unit) if self.item.unit else "",
+            "unit": unit_words(self.item.unit, _) if self.item.unit else "",
             "units": self._units(parts),
             "converted": self._converted(parts),
             "label": self.item.label.in_language(self.language),
@@ -141,7 +141,7 @@ class AnswerWidget(forms.Widget):
         if not self.item.units:
             return []
         units = [self.item.unit or "", *(each.unit for each in self.item.units)]
-        return [(unit, unit_words(unit) or unit, unit == parts.get("unit")) for unit in units]
+        return [(unit, unit_words(unit, _) or unit, unit == parts.get("unit")) for unit in units]
 
     def _converted(self, parts: Parts) -> str:
         """Return the number in the item's own unit if it was typed in another, else an empty text."""
@@ -153,7 +153,7 @@ class AnswerWidget(forms.Widget):
             )
         except ValueRefused:
             return ""
-        return converted_words(answer, self.item, self.language)
+        return converted_words(answer, self.item, self.language, _)
 
     def _months(self, parts: Parts) -> list[tuple[str, str, bool]]:
         chosen = (
@@ -202,7 +202,10 @@ class RowsWidget(AnswerWidget):
         """Return the context of the table: rows of rendered cells, each with its label and its findings."""
         parts = value if isinstance(value, Parts) else Parts()
         columns = [
-            (column, headed(column.label.in_language(self.language), None if column.units else column.unit))
+            (
+                column,
+                headed(column.label.in_language(self.language), None if column.units else column.unit, _),
+            )
             for column in self.item.columns
         ]
         rows = [self._row(name, number, parts, columns) for number in range(self._length(name, parts))]

@@ -174,7 +174,7 @@ class EntryPage(FormHeader):
                 found[item.name] = (*found.get(item.name, ()), Result("warning", told))
         return found
 
-    @property
+    @cached_property
     def taken(self) -> list[str]:
         """Return the items whose stored value was chosen."""
         return sorted(self.posted.taken) if self.posted else []

@@ -27,16 +27,20 @@ class Attachment(models.Model):
     The record holds the file's key in the value of the item. A file that no record ever held may be deleted.
     """
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="attachments")
-    form = models.CharField(_("form"), max_length=60)
-    item = models.CharField(_("item"), max_length=80)
-    key = models.CharField(_("key"), max_length=32, unique=True)
-    name = models.CharField(_("file name"), max_length=120)
-    kind = models.CharField(_("kind"), max_length=10)
-    size = models.PositiveIntegerField(_("bytes"))
-    sha256 = models.CharField("SHA-256", max_length=64)
-    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    uploaded_at = models.DateTimeField(_("sent at"), default=timezone.now)
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, related_name="attachments", verbose_name=_("Patient")
+    )
+    form = models.CharField(_("Form"), max_length=60)
+    item = models.CharField(_("Item"), max_length=80)
+    key = models.CharField(_("Key"), max_length=32, unique=True)
+    name = models.CharField(_("File name"), max_length=120)
+    kind = models.CharField(_("Kind"), max_length=10)
+    size = models.PositiveIntegerField(_("Bytes"))
+    sha256 = models.CharField(_("SHA-256"), max_length=64)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Uploaded by")
+    )
+    uploaded_at = models.DateTimeField(_("Sent at"), default=timezone.now)
 
     objects = OfPatient.as_manager()
     history = Trail(
@@ -53,7 +57,7 @@ class Attachment(models.Model):
     )
 
     class Meta:
-        verbose_name = _("attached file")
+        verbose_name = _("Attached file")
         constraints = [
             models.UniqueConstraint(
                 fields=["patient", "form", "item", "sha256", "name"], name="same_file_once_per_item"

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
 from audit.stored_text import StoredTextField
@@ -27,27 +28,29 @@ class Visit(models.Model):
     """One visit of one patient: planned, held, missed or no longer planned."""
 
     class State(models.TextChoices):
-        PLANNED = "planned", _("Planned")
-        HELD = "held", _("Held")
+        PLANNED = "planned", pgettext_lazy("status", "Planned")
+        HELD = "held", pgettext_lazy("status", "Held")
         MISSED = "missed", _("Missed")
         CANCELLED = "cancelled", _("No longer planned")
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="visits")
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="visits", verbose_name=_("Patient"))
     # The version that defines the visit's forms, set when the visit is held or missed, or when an amendment
     # leaves it as it is or cancels it. Null: the patient's current version applies.
-    protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, null=True, related_name="+")
-    code = models.CharField(_("visit"), max_length=20)
-    number = models.PositiveIntegerField(default=1)
-    position = models.PositiveIntegerField()
-    planned_on = models.DateField(_("planned on"), null=True)
-    window_from = models.DateField(_("window from"), null=True)
-    window_to = models.DateField(_("window to"), null=True)
-    held_on = models.DateField(_("held on"), null=True)
-    state = models.CharField(_("status"), max_length=10, choices=State)
-    missed_reason = models.TextField(_("reason"), blank=True)
-    reason = models.TextField(_("reason for an unscheduled visit"), blank=True)
-    frozen_at = models.DateTimeField(null=True)
-    locked_at = models.DateTimeField(null=True)
+    protocol = models.ForeignKey(
+        ProtocolVersion, models.PROTECT, null=True, related_name="+", verbose_name=_("Protocol")
+    )
+    code = models.CharField(_("Visit"), max_length=20)
+    number = models.PositiveIntegerField(_("Number"), default=1)
+    position = models.PositiveIntegerField(_("Position"))
+    planned_on = models.DateField(_("Planned on"), null=True)
+    window_from = models.DateField(_("Window from"), null=True)
+    window_to = models.DateField(_("Window to"), null=True)
+    held_on = models.DateField(_("Held on"), null=True)
+    state = models.CharField(_("Status"), max_length=10, choices=State)
+    missed_reason = models.TextField(_("Reason"), blank=True)
+    reason = models.TextField(_("Reason for an unscheduled visit"), blank=True)
+    frozen_at = models.DateTimeField(_("Frozen at"), null=True)
+    locked_at = models.DateTimeField(_("Locked at"), null=True)
 
     objects = OfPatient.as_manager()
     history = Trail(
@@ -59,6 +62,7 @@ class Visit(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Visit")
         ordering = ["position", "number"]
         constraints = [
             models.UniqueConstraint(fields=["patient", "code", "number"], name="visit_once_per_patient"),
@@ -112,23 +116,27 @@ class Record(models.Model):
         COMPLETE = "complete", _("Complete")
         STRUCK_OUT = "struck_out", _("Entered in error")
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="records")
-    visit = models.ForeignKey(Visit, models.PROTECT, null=True, related_name="records")
-    protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
-    form = models.CharField(_("form"), max_length=60)
-    repeat = models.PositiveIntegerField(default=1)
-    state = models.CharField(_("status"), max_length=12, choices=State)
-    values = models.JSONField()
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="records", verbose_name=_("Patient"))
+    visit = models.ForeignKey(
+        Visit, models.PROTECT, null=True, related_name="records", verbose_name=_("Visit")
+    )
+    protocol = models.ForeignKey(
+        ProtocolVersion, models.PROTECT, related_name="+", verbose_name=_("Protocol")
+    )
+    form = models.CharField(_("Form"), max_length=60)
+    repeat = models.PositiveIntegerField(_("Repeat"), default=1)
+    state = models.CharField(_("Status"), max_length=12, choices=State)
+    values = models.JSONField(_("Values"))
     # Rises when values or state change. A save names the version the person saw and overwrites no newer one.
-    version = models.PositiveIntegerField(default=1)
-    created_at = models.DateTimeField(default=timezone.now)
-    completed_at = models.DateTimeField(null=True)
-    verified_at = models.DateTimeField(null=True)
-    frozen_at = models.DateTimeField(null=True)
-    locked_at = models.DateTimeField(null=True)
-    struck_out_reason = models.TextField(blank=True)
+    version = models.PositiveIntegerField(_("Version"), default=1)
+    created_at = models.DateTimeField(_("Created at"), default=timezone.now)
+    completed_at = models.DateTimeField(_("Completed at"), null=True)
+    verified_at = models.DateTimeField(_("Verified at"), null=True)
+    frozen_at = models.DateTimeField(_("Frozen at"), null=True)
+    locked_at = models.DateTimeField(_("Locked at"), null=True)
+    struck_out_reason = models.TextField(_("Struck out reason"), blank=True)
     # Identifies the page that saved last: the second of two clicks finds its own key and saves nothing twice.
-    save_key = models.CharField(max_length=64, blank=True)
+    save_key = models.CharField(_("Save key"), max_length=64, blank=True)
 
     objects = RecordQuerySet.as_manager()
     history = Trail(
@@ -152,6 +160,7 @@ class Record(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Record")
         ordering = ["form", "repeat"]
         constraints = [
             models.UniqueConstraint(
@@ -203,9 +212,9 @@ class Query(models.Model):
     """One query: a question about one item of one captured form, raised by an edit check or by a person."""
 
     class State(models.TextChoices):
-        OPEN = "open", _("Open")
-        ANSWERED = "answered", _("Answered")
-        CLOSED = "closed", _("Closed")
+        OPEN = "open", pgettext_lazy("status of a query", "Open")
+        ANSWERED = "answered", pgettext_lazy("status of a query", "Answered")
+        CLOSED = "closed", pgettext_lazy("status of a query", "Closed")
 
     class Origin(models.TextChoices):
         CHECK = "check", _("Check")
@@ -214,24 +223,27 @@ class Query(models.Model):
 
     OPEN_STATES = ("open", "answered")
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="queries")
-    record = models.ForeignKey(Record, models.PROTECT, related_name="queries")
-    item = models.CharField(_("item"), max_length=80)
-    check_id = models.CharField(_("check"), max_length=40, blank=True)
-    origin = models.CharField(_("raised by"), max_length=20, choices=Origin)
-    state = models.CharField(_("status"), max_length=10, choices=State)
-    text = StoredTextField(_("question"))
-    opened_at = models.DateTimeField(default=timezone.now)
-    opened_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    closed_at = models.DateTimeField(null=True)
-    closed_because = StoredTextField(blank=True)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="queries", verbose_name=_("Patient"))
+    record = models.ForeignKey(Record, models.PROTECT, related_name="queries", verbose_name=_("Record"))
+    item = models.CharField(_("Item"), max_length=80)
+    check_id = models.CharField(_("Check"), max_length=40, blank=True)
+    origin = models.CharField(_("Raised by"), max_length=20, choices=Origin)
+    state = models.CharField(_("Status"), max_length=10, choices=State)
+    text = StoredTextField(_("Question"))
+    opened_at = models.DateTimeField(_("Opened at"), default=timezone.now)
+    opened_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Opened by")
+    )
+    closed_at = models.DateTimeField(_("Closed at"), null=True)
+    closed_because = StoredTextField(blank=True, verbose_name=_("Closed because"))
     # Names the confirmation that raised several at once: a second click raises nothing.
-    batch = models.CharField(max_length=32, blank=True)
+    batch = models.CharField(_("Batch"), max_length=32, blank=True)
 
     objects = OfPatient.as_manager()
     history = Trail(patient="patient_id", trial="patient__trial_id", excluded=("batch",), locks=UNDER_RECORD)
 
     class Meta:
+        verbose_name = _("Query")
         ordering = ["opened_at", "pk"]
         constraints = [
             models.UniqueConstraint(
@@ -266,11 +278,13 @@ class Query(models.Model):
 class QueryMessage(models.Model):
     """One message in the thread of a query."""
 
-    query = models.ForeignKey(Query, models.PROTECT, related_name="messages")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    author_role = models.CharField(max_length=40)
-    at = models.DateTimeField(default=timezone.now)
-    text = models.TextField()
+    query = models.ForeignKey(Query, models.PROTECT, related_name="messages", verbose_name=_("Query"))
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Author")
+    )
+    author_role = models.CharField(_("Author role"), max_length=40)
+    at = models.DateTimeField(_("At"), default=timezone.now)
+    text = models.TextField(_("Text"))
 
     history = Trail(
         patient="query__patient_id",
@@ -282,4 +296,5 @@ class QueryMessage(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Query message")
         ordering = ["at", "pk"]

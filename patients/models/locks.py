@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.trail import Trail
 from patients.models.captured import Record, Visit
@@ -31,32 +32,39 @@ class DataLock(models.Model):
         TRIAL = "trial", _("Trial")
 
     class Kind(models.TextChoices):
-        FREEZE = "freeze", _("Frozen")
-        LOCK = "lock", _("Locked")
+        FREEZE = "freeze", pgettext_lazy("status", "Frozen")
+        LOCK = "lock", pgettext_lazy("status", "Locked")
 
-    level = models.CharField(_("level"), max_length=10, choices=Level)
-    kind = models.CharField(_("kind"), max_length=10, choices=Kind)
-    trial = models.ForeignKey(Trial, models.PROTECT, related_name="data_locks")
-    patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="data_locks")
-    visit = models.ForeignKey(Visit, models.PROTECT, null=True, related_name="data_locks")
-    record = models.ForeignKey(Record, models.PROTECT, null=True, related_name="data_locks")
-    set_at = models.DateTimeField(_("set at"), default=timezone.now)
-    set_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("set by"))
-    reason = models.TextField(_("reason"))
-    overridden = models.JSONField(_("points overridden"), default=dict)
-    released_at = models.DateTimeField(_("released at"), null=True)
+    level = models.CharField(_("Level"), max_length=10, choices=Level)
+    kind = models.CharField(_("Kind"), max_length=10, choices=Kind)
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="data_locks", verbose_name=_("Trial"))
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, null=True, related_name="data_locks", verbose_name=_("Patient")
+    )
+    visit = models.ForeignKey(
+        Visit, models.PROTECT, null=True, related_name="data_locks", verbose_name=_("Visit")
+    )
+    record = models.ForeignKey(
+        Record, models.PROTECT, null=True, related_name="data_locks", verbose_name=_("Record")
+    )
+    set_at = models.DateTimeField(_("Set at"), default=timezone.now)
+    set_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("Set by"))
+    reason = models.TextField(_("Reason"))
+    overridden = models.JSONField(_("Points overridden"), default=dict)
+    released_at = models.DateTimeField(_("Released at"), null=True)
     released_by = models.ForeignKey(
-        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("released by")
+        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("Released by")
     )
     asked_by = models.ForeignKey(
-        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("release asked by")
+        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("Release asked by")
     )
-    release_reason = models.TextField(_("reason for the release"), blank=True)
+    release_reason = models.TextField(_("Reason for the release"), blank=True)
 
     objects = VisibleToMembers.as_manager()
     history = Trail(patient="patient_id", trial="trial_id")
 
     class Meta:
+        verbose_name = _("Data lock")
         ordering = ["set_at", "pk"]
         constraints = [
             models.UniqueConstraint(
@@ -98,20 +106,23 @@ class DataLock(models.Model):
 class UnlockRequest(models.Model):
     """A request to unlock, granted or refused by a second person (ACC-08)."""
 
-    lock = models.ForeignKey(DataLock, models.PROTECT, related_name="requests")
-    asked_at = models.DateTimeField(_("asked at"), default=timezone.now)
-    asked_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("asked by"))
-    reason = models.TextField(_("reason"))
-    decided_at = models.DateTimeField(_("decided at"), null=True)
-    decided_by = models.ForeignKey(
-        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+    lock = models.ForeignKey(
+        DataLock, models.PROTECT, related_name="requests", verbose_name=pgettext_lazy("noun", "Lock")
     )
-    granted = models.BooleanField(_("granted"), null=True)
-    answer = models.TextField(_("answer"), blank=True)
+    asked_at = models.DateTimeField(_("Asked at"), default=timezone.now)
+    asked_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("Asked by"))
+    reason = models.TextField(_("Reason"))
+    decided_at = models.DateTimeField(_("Decided at"), null=True)
+    decided_by = models.ForeignKey(
+        PERSON, models.PROTECT, null=True, related_name="+", verbose_name=_("Decided by")
+    )
+    granted = models.BooleanField(_("Granted"), null=True)
+    answer = models.TextField(_("Answer"), blank=True)
 
     history = Trail(patient="lock__patient_id", trial="lock__trial_id")
 
     class Meta:
+        verbose_name = _("Unlock request")
         ordering = ["asked_at", "pk"]
         constraints = [
             models.UniqueConstraint(

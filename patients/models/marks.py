@@ -37,18 +37,18 @@ class Mark(models.Model):
         VERIFICATION = "verification", _("Source verification")
         REVIEW = "review", _("Medical review")
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="marks")
-    record = models.ForeignKey(Record, models.PROTECT, related_name="marks")
-    item = models.CharField(_("item"), max_length=80, blank=True)
-    kind = models.CharField(_("mark"), max_length=12, choices=Kind)
-    version = models.PositiveIntegerField(_("version of the form"))
-    at = models.DateTimeField(_("marked at"), default=timezone.now)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="marks", verbose_name=_("Patient"))
+    record = models.ForeignKey(Record, models.PROTECT, related_name="marks", verbose_name=_("Record"))
+    item = models.CharField(_("Item"), max_length=80, blank=True)
+    kind = models.CharField(_("Mark"), max_length=12, choices=Kind)
+    version = models.PositiveIntegerField(_("Version of the form"))
+    at = models.DateTimeField(_("Marked at"), default=timezone.now)
     by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("marked by")
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Marked by")
     )
-    role = models.CharField(_("role"), max_length=40)
-    undone_at = models.DateTimeField(_("undone at"), null=True)
-    undone = models.JSONField(_("undone"), null=True)
+    role = models.CharField(_("Role"), max_length=40)
+    undone_at = models.DateTimeField(_("Undone at"), null=True)
+    undone = models.JSONField(_("Undone"), null=True)
 
     objects = MarkQuerySet.as_manager()
     history = Trail(
@@ -61,6 +61,7 @@ class Mark(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Mark")
         ordering = ["at", "pk"]
         indexes = [models.Index(fields=["patient", "-undone_at"], name="marks_undone")]
         constraints = [

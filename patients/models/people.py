@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.trail import Locks, Trail
 from patients.models.visibility import OfPatient, VisibleToMembers
@@ -32,33 +33,35 @@ class Patient(models.Model):
         ENDED = "ended", _("Study ended")
 
     class EndReason(models.TextChoices):
-        COMPLETED = "completed", _("Completed")
+        COMPLETED = "completed", pgettext_lazy("how the study ended", "Completed")
         DEATH = "death", _("Death")
         WITHDRAWAL = "withdrawal", _("Withdrawal")
         LOST = "lost", _("Lost to follow-up")
 
-    trial = models.ForeignKey(Trial, models.PROTECT, related_name="patients")
-    protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="patients", verbose_name=_("Trial"))
+    protocol = models.ForeignKey(
+        ProtocolVersion, models.PROTECT, related_name="+", verbose_name=_("Protocol")
+    )
     # Version of the consent form that an amendment asks for; it stays set after the patient has signed it.
-    reconsent_version = models.CharField(_("consent to sign again"), max_length=40, blank=True)
-    number = models.PositiveIntegerField()
-    code = models.CharField(_("patient"), max_length=20)
-    state = models.CharField(_("status"), max_length=20, choices=State)
-    screened_on = models.DateField(_("screened on"))
-    group = models.CharField(_("group"), max_length=20, blank=True)
-    enrolled_on = models.DateField(_("included on"), null=True)
-    enrolled_at = models.DateTimeField(null=True)
-    first_infusion_on = models.DateField(_("first infusion"), null=True)
-    failed_on = models.DateField(_("screen failure on"), null=True)
-    failure_reason = models.TextField(_("reason for screen failure"), blank=True)
-    ended_on = models.DateField(_("end of study"), null=True)
-    end_reason = models.CharField(_("reason for the end"), max_length=20, choices=EndReason, blank=True)
-    end_note = models.TextField(_("note on the end"), blank=True)
-    frozen_at = models.DateTimeField(null=True)
-    locked_at = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(default=timezone.now)
+    reconsent_version = models.CharField(_("Consent to sign again"), max_length=40, blank=True)
+    number = models.PositiveIntegerField(_("Number"))
+    code = models.CharField(_("Patient"), max_length=20)
+    state = models.CharField(_("Status"), max_length=20, choices=State)
+    screened_on = models.DateField(_("Screened on"))
+    group = models.CharField(_("Group"), max_length=20, blank=True)
+    enrolled_on = models.DateField(_("Included on"), null=True)
+    enrolled_at = models.DateTimeField(_("Enrolled at"), null=True)
+    first_infusion_on = models.DateField(_("First infusion"), null=True)
+    failed_on = models.DateField(_("Screen failure on"), null=True)
+    failure_reason = models.TextField(_("Reason for screen failure"), blank=True)
+    ended_on = models.DateField(_("End of study"), null=True)
+    end_reason = models.CharField(_("Reason for the end"), max_length=20, choices=EndReason, blank=True)
+    end_note = models.TextField(_("Note on the end"), blank=True)
+    frozen_at = models.DateTimeField(_("Frozen at"), null=True)
+    locked_at = models.DateTimeField(_("Locked at"), null=True)
+    created_at = models.DateTimeField(_("Created at"), default=timezone.now)
     # Identifies the screening form that made the row, so that a double click uses one subject code.
-    save_key = models.CharField(max_length=64, blank=True)
+    save_key = models.CharField(_("Save key"), max_length=64, blank=True)
 
     objects = VisibleToMembers.as_manager()
     history = Trail(
@@ -70,6 +73,7 @@ class Patient(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Patient")
         constraints = [
             models.UniqueConstraint(fields=["trial", "number"], name="patient_number_once_per_trial"),
             models.UniqueConstraint(fields=["trial", "code"], name="patient_code_once_per_trial"),
@@ -114,14 +118,19 @@ class Patient(models.Model):
 class Identity(models.Model):
     """Identifying data of a patient, kept apart from clinical data behind a permission of its own (PRV-01)."""
 
-    patient = models.OneToOneField(Patient, models.PROTECT, related_name="identity")
-    name = models.CharField(_("name"), max_length=200, blank=True)
-    hospital_number = models.CharField(_("hospital number"), max_length=60, blank=True)
-    birth_date = models.CharField(_("date of birth"), max_length=10, blank=True)
-    contact = models.TextField(_("contact"), blank=True)
+    patient = models.OneToOneField(
+        Patient, models.PROTECT, related_name="identity", verbose_name=_("Patient")
+    )
+    name = models.CharField(_("Name"), max_length=200, blank=True)
+    hospital_number = models.CharField(_("Hospital number"), max_length=60, blank=True)
+    birth_date = models.CharField(_("Date of birth"), max_length=10, blank=True)
+    contact = models.TextField(_("Contact"), blank=True)
 
     objects = OfPatient.as_manager()
     history = Trail(patient="patient_id", trial="patient__trial_id", see="see_identity")
+
+    class Meta:
+        verbose_name = _("Identity")
 
 
 class Consent(models.Model):
@@ -132,15 +141,17 @@ class Consent(models.Model):
         LEGAL_REPRESENTATIVE = "legal_representative", _("Legal representative")
         IMPARTIAL_WITNESS = "impartial_witness", _("Impartial witness")
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="consents")
-    type = models.CharField(_("given by"), max_length=30, choices=Type)
-    version = models.CharField(_("version of the form"), max_length=40)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="consents", verbose_name=_("Patient"))
+    type = models.CharField(_("Given by"), max_length=30, choices=Type)
+    version = models.CharField(_("Version of the form"), max_length=40)
     # `given` is the moment as entered, with its UTC offset; `given_at` the same instant, for ordering.
-    given = models.CharField(_("date and time"), max_length=60)
-    given_at = models.DateTimeField()
-    capacity_regained_on = models.DateField(_("capacity regained on"), null=True)
-    recorded_at = models.DateTimeField(default=timezone.now)
-    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    given = models.CharField(_("Date and time"), max_length=60)
+    given_at = models.DateTimeField(_("Given at"))
+    capacity_regained_on = models.DateField(_("Capacity regained on"), null=True)
+    recorded_at = models.DateTimeField(_("Recorded at"), default=timezone.now)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Recorded by")
+    )
 
     objects = OfPatient.as_manager()
     history = Trail(
@@ -152,6 +163,7 @@ class Consent(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Consent")
         ordering = ["given_at", "pk"]
 
     def signed_content(self) -> dict[str, Any]:
@@ -171,14 +183,20 @@ class EligibilityDecision(models.Model):
         ELIGIBLE = "eligible", _("Eligible")
         NOT_ELIGIBLE = "not_eligible", _("Not eligible")
 
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="eligibility_decisions")
-    protocol = models.ForeignKey(ProtocolVersion, models.PROTECT, related_name="+")
-    conclusion = models.CharField(_("conclusion"), max_length=20, choices=Conclusion)
-    group = models.CharField(_("group"), max_length=20, blank=True)
-    inclusion_on = models.DateField(_("intended day of inclusion"))
-    criteria = models.JSONField()
-    decided_at = models.DateTimeField()
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, related_name="eligibility_decisions", verbose_name=_("Patient")
+    )
+    protocol = models.ForeignKey(
+        ProtocolVersion, models.PROTECT, related_name="+", verbose_name=_("Protocol")
+    )
+    conclusion = models.CharField(_("Conclusion"), max_length=20, choices=Conclusion)
+    group = models.CharField(_("Group"), max_length=20, blank=True)
+    inclusion_on = models.DateField(_("Intended day of inclusion"))
+    criteria = models.JSONField(_("Criteria"))
+    decided_at = models.DateTimeField(_("Decided at"))
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Decided by")
+    )
 
     objects = OfPatient.as_manager()
     history = Trail(
@@ -189,6 +207,7 @@ class EligibilityDecision(models.Model):
     )
 
     class Meta:
+        verbose_name = _("Eligibility decision")
         ordering = ["decided_at", "pk"]
 
     def signed_content(self) -> dict[str, Any]:

@@ -24,7 +24,11 @@ def record_consent(*, patient: Patient, type: str, version: str, given: Moment, 
     patient neither is in screening nor in follow-up.
     """
     patient = held(patient)
-    require(patient, *OPEN_STATES, step=_("consent"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot consent: the status is “%(state)s”."),
+    )
     rules = patient.protocol.rules.consent
     if type not in rules.types:
         raise ValidationError({"type": _("This protocol does not accept a consent of this kind.")})
@@ -47,7 +51,11 @@ def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent
     Raises ValidationError if the day is in the future or before the consent, or the patient gave the consent.
     """
     patient = held(patient)
-    require(patient, *OPEN_STATES, step=_("regain capacity"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot regain capacity: the status is “%(state)s”."),
+    )
     not_in_the_future(regained_on, patient.trial, "regained_on")
     consent = current_consent(patient)
     if consent is None or consent.type == Consent.Type.PATIENT:

@@ -21,8 +21,8 @@ def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -
     visits left, a withdrawal without a note, and an end that contradicts the captured date of death (DAT-08).
     """
     patient = held(patient)
-    step = _("end the study")
-    require(patient, Patient.State.ENROLLED, step=step)
+    refusal = _("%(patient)s cannot end the study: the status is “%(state)s”.")
+    require(patient, Patient.State.ENROLLED, refusal=refusal)
     _check_day(patient, on)
     if reason not in Patient.EndReason.values:
         raise ValidationError({"reason": _("Choose why the study ended.")})
@@ -31,7 +31,7 @@ def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -
     _check_death(patient, on, reason)
     if reason == Patient.EndReason.WITHDRAWAL and not note.strip():
         raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
-    move(patient, Patient.State.ENDED, step=step)
+    move(patient, Patient.State.ENDED, refusal=refusal)
     patient.ended_on, patient.end_reason, patient.end_note = on, reason, note.strip()
     patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
     signals.study_ended.send(sender=Patient, patient=patient, by=by)

@@ -181,7 +181,11 @@ def sign_eligibility(
     without a consent, with a criterion that prevents inclusion, or without a group that the protocol requires.
     """
     patient = held(patient)
-    require(patient, Patient.State.SCREENING, step=_("be judged for eligibility"))
+    require(
+        patient,
+        Patient.State.SCREENING,
+        refusal=_("%(patient)s cannot be judged for eligibility: the status is “%(state)s”."),
+    )
     if conclusion not in Conclusion.values:
         raise ValidationError({"conclusion": _("Choose eligible or not eligible.")})
     if inclusion_on < patient.screened_on:

@@ -69,7 +69,7 @@ def value_words(rules: Protocol, name: str, value: Any) -> str:
     language = reader_language()
     if name.startswith("subject."):
         return _subject_value(name.removeprefix("subject."), value, language)
-    return display(value, rules.item(name), language)
+    return display(value, rules.item(name), language, _)
 
 
 def _subject_value(name: str, value: Any, language: str) -> str:

@@ -43,8 +43,13 @@ def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
         found.append(_("The eligibility was signed under another version of the protocol: sign it again."))
     day = on or (decision.inclusion_on if decision else None)
     for finding in evaluate(patient, inclusion_on=day).obstacles:
-        needs = _(" (needs %(needs)s)") % {"needs": ", ".join(finding.needs)} if finding.needs else ""
-        found.append(f"{finding.id}: {finding.text} – {finding.words.lower()}{needs}")
+        told = {"id": finding.id, "text": finding.text, "result": finding.words}
+        if finding.needs:
+            # Translators: a criterion, its result, and the items it is waiting for
+            told_of = _("%(id)s: %(text)s – %(result)s (needs %(needs)s)")
+            found.append(told_of % {**told, "needs": ", ".join(finding.needs)})
+        else:
+            found.append("{id}: {text} – {result}".format(**told))
     return found
 
 
@@ -55,14 +60,14 @@ def enrol(*, patient: Patient, on: date, by: User) -> Patient:
     Raises ValidationError with every obstacle, and for a day before consent or screening, or in the future.
     """
     patient = held(patient)
-    step = _("be included")
-    require(patient, Patient.State.SCREENING, step=step)
+    refusal = _("%(patient)s cannot be included: the status is “%(state)s”.")
+    require(patient, Patient.State.SCREENING, refusal=refusal)
     found = enrolment_obstacles(patient, on)
     if found:
         raise ValidationError(found)
     _check_day(patient, on)
     decision = decision_in_force(patient)
-    move(patient, Patient.State.ENROLLED, step=step)
+    move(patient, Patient.State.ENROLLED, refusal=refusal)
     patient.enrolled_on, patient.enrolled_at = on, timezone.now()
     patient.group = decision.group if decision else ""
     patient.save(update_fields=["state", "enrolled_on", "enrolled_at", "group"])

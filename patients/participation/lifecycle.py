@@ -63,22 +63,19 @@ def refuse_closed_place(record: Record | None, visit: Visit | None) -> None:
         )
 
 
-def require(patient: Patient, *states: str, step: str) -> None:
+def require(patient: Patient, *states: str, refusal: str) -> None:
     """Raise ValidationError if the patient is in none of the states, or is locked or frozen.
 
-    step: completes the message “LIE-007 cannot …”.
+    refusal: the message, with %(patient)s and %(state)s.
     """
     refuse_when_closed(patient)
     if patient.state not in states:
-        raise ValidationError(
-            _("%(patient)s cannot %(step)s: the status is “%(state)s”.")
-            % {"patient": patient.code, "step": step, "state": State(patient.state).label}
-        )
+        raise ValidationError(refusal % {"patient": patient.code, "state": State(patient.state).label})
 
 
-def move(patient: Patient, to: str, *, step: str) -> None:
+def move(patient: Patient, to: str, *, refusal: str) -> None:
     """Change the state in memory, without saving. Raises ValidationError for a transition that does not exist."""
-    require(patient, *(state for state, targets in TRANSITIONS.items() if to in targets), step=step)
+    require(patient, *(state for state, targets in TRANSITIONS.items() if to in targets), refusal=refusal)
     patient.state = to
 
 

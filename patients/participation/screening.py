@@ -92,14 +92,14 @@ def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str,
 def fail_screening(*, patient: Patient, on: date, reason: str, by: User) -> Patient:
     """Record a screen failure with its day and reason. Raises ValidationError without a reason."""
     patient = held(patient)
-    step = _("fail screening")
-    require(patient, Patient.State.SCREENING, step=step)
+    refusal = _("%(patient)s cannot fail screening: the status is “%(state)s”.")
+    require(patient, Patient.State.SCREENING, refusal=refusal)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the patient is not included.")})
     not_in_the_future(on, patient.trial, "on")
     if on < patient.screened_on:
         raise ValidationError({"on": _("A screening cannot fail before it began.")})
-    move(patient, Patient.State.SCREEN_FAILED, step=step)
+    move(patient, Patient.State.SCREEN_FAILED, refusal=refusal)
     patient.failed_on, patient.failure_reason = on, reason.strip()
     patient.save(update_fields=["state", "failed_on", "failure_reason"])
     return patient

@@ -68,7 +68,11 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     planned, and a patient who is not in screening or follow-up or has to sign a new consent first.
     """
     patient = held(visit.patient)
-    require(patient, *OPEN_STATES, step=_("be seen"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot be seen: the status is “%(state)s”."),
+    )
     refuse_closed_place(None, visit)
     _refuse_cancelled(visit)
     refuse_without_reconsent(patient)
@@ -93,7 +97,11 @@ def _refuse_cancelled(visit: Visit) -> None:
 def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     """Record that a visit was missed, with the reason. Raises ValidationError without one, or if it has forms."""
     patient = held(visit.patient)
-    require(patient, *OPEN_STATES, step=_("miss a visit"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot miss a visit: the status is “%(state)s”."),
+    )
     refuse_closed_place(None, visit)
     _refuse_cancelled(visit)
     if not reason.strip():
@@ -110,7 +118,11 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
 def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
     """Add an unscheduled visit and return it; the same day and reason again (a double click) return the same visit."""
     patient = held(patient)
-    require(patient, *OPEN_STATES, step=_("have an unscheduled visit"))
+    require(
+        patient,
+        *OPEN_STATES,
+        refusal=_("%(patient)s cannot have an unscheduled visit: the status is “%(state)s”."),
+    )
     refuse_without_reconsent(patient)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the patient was seen.")})

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from patients.models import Patient, Query, Record
 from patients.participation.visits import UNSCHEDULED
@@ -107,7 +108,7 @@ class RecordFilter(OfTrialFilter):
     visit = django_filters.ChoiceFilter(label=_("Visit"), field_name="visit__code", empty_label=ANY)
     state = django_filters.ChoiceFilter(label=_("Status"), choices=Record.State.choices, empty_label=ANY)
     queried = django_filters.ChoiceFilter(
-        label=_("Open query"), choices=YES_NO, method="with_query", empty_label=ANY
+        label=pgettext_lazy("status", "Open query"), choices=YES_NO, method="with_query", empty_label=ANY
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from patients.models import Query, QueryMessage, Record
@@ -16,6 +17,11 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     State.OPEN: frozenset({State.ANSWERED, State.CLOSED}),
     State.ANSWERED: frozenset({State.OPEN, State.CLOSED}),
     State.CLOSED: frozenset({State.OPEN}),
+}
+ALREADY = {
+    State.OPEN: gettext_lazy("This query is already open. Look at the thread again."),
+    State.ANSWERED: gettext_lazy("This query is already answered. Look at the thread again."),
+    State.CLOSED: gettext_lazy("This query is already closed. Look at the thread again."),
 }
 # The origin of a query by the role that raises it; any other role counts as a monitor.
 ORIGINS = {"monitor": Origin.MONITOR, "data_manager": Origin.DATA_MANAGER}
@@ -116,10 +122,7 @@ def _carry_on(query: Query, to: str, text: str, *, by: User, role: str) -> Query
 
 def _refuse_step(row: Query, to: str) -> None:
     if to not in TRANSITIONS[row.state]:
-        raise ValidationError(
-            _("This query is already %(state)s. Look at the thread again.")
-            % {"state": State(row.state).label.lower()}
-        )
+        raise ValidationError(ALREADY[State(row.state)])
     if row.state == State.CLOSED and _taken(row):
         raise ValidationError(
             _("Another query on this item is open by now: go on there, so that one thread stays.")

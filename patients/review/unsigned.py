@@ -7,7 +7,7 @@ import django_filters
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from audit.models import Signature
 from audit.system_texts import actor_words
@@ -78,9 +78,11 @@ TO_SIGN_COLUMNS = (
     ),
     Column(name="completed_at", label=gettext_lazy("Complete since"), value=lambda row: row.completed_at),
     Column(name="why", label=gettext_lazy("Why"), value=_why, text=_why_words),
-    Column(name="signed_at", label=gettext_lazy("Signed"), value=lambda row: row.last_signed_at),
+    Column(name="signed_at", label=pgettext_lazy("when", "Signed"), value=lambda row: row.last_signed_at),
     Column(name="signed_by", label=gettext_lazy("By"), value=lambda row: row.last_printed_name or ""),
-    Column(name="changed_at", label=gettext_lazy("Changed"), value=lambda row: row.last_invalidated_at),
+    Column(
+        name="changed_at", label=pgettext_lazy("when", "Changed"), value=lambda row: row.last_invalidated_at
+    ),
     Column(
         name="changed_by",
         label=gettext_lazy("Changed by"),

@@ -8,7 +8,7 @@ from django.templatetags.static import static
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 register = template.Library()
@@ -21,15 +21,20 @@ STATES: dict[str, tuple[str, str, str | Promise]] = {
     "draft": ("draft", "draft", _("Draft")),
     "complete": ("complete", "done", _("Complete")),
     "verified": ("verified", "checked", _("Source verified")),
-    "signed": ("signed", "signed", _("Signed")),
-    "locked": ("locked", "locked", _("Locked")),
-    "query": ("query", "query", _("Open query")),
+    "signed": ("signed", "signed", pgettext_lazy("status", "Signed")),
+    "locked": ("locked", "locked", pgettext_lazy("status", "Locked")),
+    "query": ("query", "query", pgettext_lazy("status", "Open query")),
     "not_applicable": ("not_applicable", "none", _("Not applicable")),
     "missed": ("missed", "none", _("Missed")),
     "struck_out": ("struck_out", "none", _("Entered in error")),
 }
 LEGEND = ("not_started", "due", "overdue", "draft", "complete", "verified", "signed", "locked", "query")
 FLAGS = ("overdue", "due", "query")
+AFTER_A_STATE: dict[str, str | Promise] = {
+    "overdue": pgettext_lazy("after a status", "overdue"),
+    "due": pgettext_lazy("after a status", "due now"),
+    "query": pgettext_lazy("after a status", "open query"),
+}
 
 
 @register.simple_tag
@@ -58,7 +63,7 @@ def legend_states(states: str | Iterable[str] = "") -> list[str]:
 
 def words_of(state: str, flags: Iterable[str] = ()) -> str:
     """Return the text of a state and its flags, the same on pages, on paper and for screen readers."""
-    parts = [str(STATES[state][2]), *(str(STATES[flag][2]).lower() for flag in flags)]
+    parts = [str(STATES[state][2]), *(str(AFTER_A_STATE[flag]) for flag in flags)]
     return ", ".join(parts)
 
 

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from patients.casebook.casebook import visit_title
 from patients.casebook.navigation import form_address
@@ -232,7 +232,7 @@ LOCK_COLUMNS = (
     Column(name="set_at", label=gettext_lazy("Set"), value=lambda row: row.set_at, sort=("set_at",)),
     Column(name="set_by", label=gettext_lazy("By"), value=lambda row: _person(row.set_by)),
     Column(name="reason", label=gettext_lazy("Reason"), value=lambda row: row.reason, free_text=True),
-    Column(name="released_at", label=gettext_lazy("Released"), value=lambda row: row.released_at),
+    Column(name="released_at", label=pgettext_lazy("when", "Released"), value=lambda row: row.released_at),
     Column(name="asked_by", label=gettext_lazy("Asked by"), value=lambda row: _person(row.asked_by)),
     Column(name="released_by", label=gettext_lazy("Released by"), value=lambda row: _person(row.released_by)),
     Column(

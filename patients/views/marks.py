@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from patients.casebook.navigation import form_address
 from patients.models import Mark, Patient, Record
@@ -163,7 +163,7 @@ UNDONE_COLUMNS = (
     ),
     Column(name="marked_by", label=gettext_lazy("Marked by"), value=lambda row: row.by.full_name),
     Column(name="marked_at", label=gettext_lazy("Marked"), value=lambda row: row.at, sort=("at",)),
-    Column(name="undone_at", label=gettext_lazy("Undone"), value=lambda row: row.undone_at),
+    Column(name="undone_at", label=pgettext_lazy("when", "Undone"), value=lambda row: row.undone_at),
     Column(name="undone_by", label=gettext_lazy("Undone by"), value=lambda row: row.told.get("by", "")),
     Column(
         name="reason",

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from patients.casebook.item_history import add_threads
 from patients.models import Query
@@ -41,7 +41,7 @@ COLUMNS = (
     Column(name="opened_at", label=gettext_lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),
            css="nowrap"),
     Column(name="age_days", label=gettext_lazy("Age (days)"), value=lambda row: row.age_days, css="num"),
-    Column(name="closed_at", label=gettext_lazy("Closed"), value=lambda row: row.closed_at, on_page=False),
+    Column(name="closed_at", label=pgettext_lazy("when", "Closed"), value=lambda row: row.closed_at, on_page=False),
     Column(name="closed_because", label=gettext_lazy("Closed because"), value=lambda row: row.closed_because,
            free_text=True, on_page=False),
 )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from patients.casebook.form_content import form_title
 from patients.casebook.navigation import record_address
@@ -27,7 +28,7 @@ COLUMNS = (
            sort=("created_at",), css="nowrap"),
     Column(name="completed_at", label=_("Complete since"), value=lambda row: row.completed_at,
            css="nowrap"),
-    Column(name="open_query", label=_("Open query"), value=lambda row: row.has_open_query),
+    Column(name="open_query", label=pgettext_lazy("status", "Open query"), value=lambda row: row.has_open_query),
 )  # fmt: skip
 
 

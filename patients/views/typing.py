@@ -93,14 +93,14 @@ def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
     read = page.posted.typed if page.posted else page.answers
     for item in page.place.form.items:
         if item.units and not item.is_calculated:
-            yield item.name, converted_words(read.values.get(item.name), item, language)
+            yield item.name, converted_words(read.values.get(item.name), item, language, _)
         if item.type == "rows":
             rows = read.values.get(item.name)
             stored = rows if isinstance(rows, list) else []
             numbers = read.rows.get(item.name, [])
             for column in (column for column in item.columns if column.units and not column.is_calculated):
                 for number, cells in zip(numbers, stored, strict=False):
-                    words = converted_words(cells.get(column.name), column, language)
+                    words = converted_words(cells.get(column.name), column, language, _)
                     yield path(item.name, number, column.name), words
 
 

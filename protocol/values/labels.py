@@ -29,6 +29,15 @@ MISSING_WORDS = {
 PRINTED = {"Cel": "°C", "degF": "°F"}
 # These units are not printed: the label of the item says what is counted.
 DIMENSIONLESS = frozenset({"score", "count", "ratio", "pH"})
+# Units that are words of a language; all others are written alike everywhere.
+UNIT_WORDS = {
+    "beats/min": gettext_noop("beats/min"),
+    "breaths/min": gettext_noop("breaths/min"),
+    "cells/uL": gettext_noop("cells/µL"),
+    "days": gettext_noop("days"),
+    "fraction": gettext_noop("fraction"),
+    "years": gettext_noop("years"),
+}
 FEWEST_DIGITS = 3
 _HALF_UP = Context(prec=400, rounding=ROUND_HALF_UP)
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -87,7 +96,7 @@ def display(value: Value | None, item: Item, language: str = "en", translate: Tr
     if item.type in ("date", "partial_date", "datetime"):
         return _moment_text(value, item, language)
     if item.type in ("integer", "decimal"):
-        return _number_words(value, item, language)
+        return _number_words(value, item, language, translate)
     return str(value)
 
 
@@ -120,24 +129,23 @@ def code_words(code: str, item: Item, language: str = "en", translate: Translate
     return item.choice(code).label.in_language(language) if code in item.codes else code
 
 
-def _number_words(value: Value, item: Item, language: str) -> str:
+def _number_words(value: Value, item: Item, language: str, translate: Translate) -> str:
     if not isinstance(value, Mapping):
-        return _with_unit(value, item.unit, language)
-    return (
-        f"{_with_unit(value['entered'], value['unit'], language)} ({own_unit_words(value, item, language)})"
-    )
+        return with_unit(number_text(value, language), item.unit, translate)
+    entered = with_unit(number_text(value["entered"], language), value["unit"], translate)
+    return f"{entered} ({own_unit_words(value, item, language, translate)})"
 
 
-def converted_words(value: Value | None, item: Item, language: str = "en") -> str:
+def converted_words(value: Value | None, item: Item, language: str = "en", translate: Translate = str) -> str:
     """Return a number entered in another unit in the item's own unit: `125 g/L`; "" if not converted."""
     if not isinstance(value, Mapping) or value.get("unit") in (None, item.unit):
         return ""
-    return own_unit_words(value, item, language)
+    return own_unit_words(value, item, language, translate)
 
 
-def own_unit_words(value: Value, item: Item, language: str = "en") -> str:
+def own_unit_words(value: Value, item: Item, language: str = "en", translate: Translate = str) -> str:
     """Return a number in the item's own unit, whatever unit it was entered in: `81.74 kg` for `180.2 lb`."""
-    return with_unit(own_number(value, item, language), item.unit)
+    return with_unit(own_number(value, item, language), item.unit, translate)
 
 
 def own_number(value: Value, item: Item, language: str = "en") -> str:
@@ -166,25 +174,25 @@ def _rounded(number: Decimal, places: int) -> Decimal:
     return number.quantize(Decimal(1).scaleb(-places), context=_HALF_UP)
 
 
-def _with_unit(number: str, unit: str | None, language: str) -> str:
-    return with_unit(number_text(number, language), unit)
-
-
-def with_unit(words: str, unit: str | None) -> str:
+def with_unit(words: str, unit: str | None, translate: Translate = str) -> str:
     """Return a number with its unit; nothing follows a score, a count or a ratio."""
-    printed = unit_words(unit or "")
+    printed = unit_words(unit or "", translate)
     return f"{words} {printed}" if printed else words
 
 
-def headed(label: str, unit: str | None) -> str:
+def headed(label: str, unit: str | None, translate: Translate = str) -> str:
     """Return a label with its unit, for a column heading."""
-    printed = unit_words(unit or "")
+    printed = unit_words(unit or "", translate)
     return f"{label} ({printed})" if printed else label
 
 
+def unit_words(unit: str, translate: Translate = str) -> str:
+    """Return a unit as printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`, "" for `score`."""
+    return translate(UNIT_WORDS[unit]) if unit in UNIT_WORDS else _printed(unit)
+
+
 @lru_cache(maxsize=512)
-def unit_words(unit: str) -> str:
-    """Return a unit as printed: `10^9/L` as `10⁹/L`, `ug` as `µg`, `Cel` as `°C`, "" for `score`. Cached."""
+def _printed(unit: str) -> str:
     if unit in DIMENSIONLESS:
         return ""
     if unit in PRINTED:

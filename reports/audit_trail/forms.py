@@ -7,10 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import User
+from audit import events
 from audit.sources import Filter
 from audit.trail import tracked_columns, tracked_models, trail_of
 from patients.models import Patient
@@ -22,21 +23,14 @@ from trials.reader import reader_language
 
 KINDS = [
     ("created", _("Created")),
-    ("changed", _("Changed")),
+    ("changed", pgettext_lazy("what was done", "Changed")),
     ("deleted", _("Deleted")),
-    ("signed", _("Signed")),
+    ("signed", pgettext_lazy("what was done", "Signed")),
     ("unsigned", _("Signature invalidated")),
     ("access", _("Access")),
     ("review", _("Review of the trail")),
 ]
-ORIGINS = [
-    ("web", _("Page")),
-    ("import", _("Import")),
-    ("api", _("API")),
-    ("task", _("Task")),
-    ("command", _("Command")),
-    ("system", _("System")),
-]
+ORIGINS = list(events.ORIGIN_WORDS.items())
 NOBODY = "-"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}(\.[a-z][a-z0-9_]{0,59})?", re.ASCII)
 ROW = re.compile(r"([a-z]+\.[a-z]+):(\d{1,18})", re.ASCII)
@@ -86,7 +80,7 @@ class TrailForm(forms.Form):
 
     def _forms(self, may: Collection[str]) -> list[Any]:
         tables = [
-            (model._meta.label_lower, capfirst(model._meta.verbose_name))
+            (model._meta.label_lower, model._meta.verbose_name)
             for model in tracked_models()
             if trail_of(model).see in {"", *may} and not trail_of(model).form
         ]
@@ -100,7 +94,7 @@ class TrailForm(forms.Form):
             return [(name, items[name].label.in_language(language)) for name in names]
         model = next((model for model in tracked_models() if model._meta.label_lower == form), None)
         columns = tracked_columns(model) if model else []
-        return [(field.name, capfirst(field.verbose_name)) for field in columns if not field.primary_key]
+        return [(field.name, field.verbose_name) for field in columns if not field.primary_key]
 
     def clean_patient(self) -> str:
         """Return the patient's code and keep the patient for `filter()`. Raises ValidationError for an unknown code."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db import models
 from django.urls import NoReverseMatch, reverse
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -45,7 +44,7 @@ class TrailSubjects:
     def of_row(self, model: type[models.Model], row: Any) -> TrailSubject:
         """Return the subject of a current row or a history row."""
         make = MAKERS.get(model._meta.label_lower)
-        return make(self, row) if make else TrailSubject(str(capfirst(model._meta.verbose_name)))
+        return make(self, row) if make else TrailSubject(str(model._meta.verbose_name))
 
     def patient(self, key: int | None) -> Patient | None:
         """Return a loaded patient, or None."""

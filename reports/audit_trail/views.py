@@ -13,7 +13,6 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from audit import events, reading
@@ -296,13 +295,6 @@ def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
     return [csv_text(told[name], free_text=name in typed) for name in CSV_HEAD]
 
 
-EVENT_WORDS = {
-    "path": gettext_lazy("Page"), "method": gettext_lazy("Method"), "message": gettext_lazy("Message"),
-    "purpose": gettext_lazy("Purpose"), "format": gettext_lazy("Format"), "filters": gettext_lazy("Filters"),
-    "listing": gettext_lazy("Listing"), "migrations": gettext_lazy("Migrations"), "with": gettext_lazy("With"),
-}  # fmt: skip
-
-
 def _filters(form: TrailForm, sent: QueryDict) -> Iterator[tuple[str, str, str]]:
     """Yield name, label and value of each filter that is set, as texts."""
     for name, field in form.fields.items():
@@ -322,7 +314,11 @@ def _details(row: Any, reader: Reader, filter_words: Callable[[str], list[Told]]
         ]
     detail = events.told(row, may=reader.may) if isinstance(row, AccessEvent) else {}
     told = {key: _plain(value) for key, value in detail.items()}
-    return [FieldChange(key, str(EVENT_WORDS.get(key, key)), "", text) for key, text in told.items() if text]
+    return [
+        FieldChange(key, str(events.DETAIL_WORDS.get(key, key)), "", text)
+        for key, text in told.items()
+        if text
+    ]
 
 
 def _plain(value: Any) -> str:

@@ -9,8 +9,9 @@ from datetime import date, timedelta
 from math import ceil, floor
 from typing import Any
 
-from django.utils.functional import cached_property
+from django.utils.functional import Promise, cached_property
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from dosing.dose import compare, shown_millions
 from dosing.models import Infusion
@@ -34,6 +35,22 @@ from trials.reader import reader_language, shown_day, shown_moment, shown_number
 BY_DAY, BY_DATE = "day", "date"
 MEDICATION_DOMAIN = "CM"
 PAST_END = 0.25
+RANGE_MARKS = {
+    "high": pgettext_lazy("above the range", "H"),
+    "low": pgettext_lazy("below the range", "L"),
+}
+VISIT_TIPS: dict[str, Promise] = {
+    "late": gettext_lazy("%(visit)s: overdue, planned %(day)s"),
+    Visit.State.PLANNED: gettext_lazy("%(visit)s: planned %(day)s"),
+    Visit.State.HELD: gettext_lazy("%(visit)s: held %(day)s"),
+    Visit.State.MISSED: gettext_lazy("%(visit)s: missed %(day)s"),
+    Visit.State.CANCELLED: gettext_lazy("%(visit)s: no longer planned %(day)s"),
+}
+INFUSION_TIPS: dict[str, Promise] = {
+    Infusion.State.PLANNED: gettext_lazy("%(infusion)s: planned %(time)s"),
+    Infusion.State.GIVEN: gettext_lazy("%(infusion)s: given %(time)s"),
+    Infusion.State.NOT_GIVEN: gettext_lazy("%(infusion)s: not given %(time)s"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +143,16 @@ class Chart:
         late = is_planned and visit.window_to is not None and visit.window_to < self.dossier.today
         css = "visit-done" if visit.held_on else "visit-late" if late else "visit-next"
         title = visit_title(self.dossier.patient.protocol, visit, self.language, _("Unscheduled"))
-        state = _("overdue, planned") if late else visit.get_state_display().lower()
-        tip = f"{title}: {state} {self.said(on)}"
+        told = VISIT_TIPS["late" if late else visit.state] % {"visit": title, "day": self.said(on)}
+        tips = [told]
         if visit.window_from and visit.window_to and not visit.held_on:
-            tip += ", " + _("window %(first)s to %(last)s") % {
+            window_words = {
                 "first": shown_day(visit.window_from),
                 "last": shown_day(visit.window_to),
             }
+            tips.append(_("window %(first)s to %(last)s") % window_words)
         crossed = visit.state == Visit.State.MISSED
+        tip = ", ".join(tips)
         return lanes.LaneMark(day=float(self.day(on)), css=css, tip=tip, window=window, crossed=crossed)
 
     @cached_property
@@ -154,12 +173,16 @@ class Chart:
         else:
             return None
         title, dose = _("Infusion %(number)s") % {"number": infusion.number}, self._dose(infusion)
-        tip = f"{title}: {infusion.get_state_display().lower()} {told}"
+        tips = [INFUSION_TIPS[infusion.state] % {"infusion": title, "time": told}]
         if dose:
-            tip += ", " + _("%(dose)s ×10⁶ cells/kg") % {"dose": dose}
+            tips.append(_("%(dose)s ×10⁶ cells/kg") % {"dose": dose})
         crossed = infusion.state == Infusion.State.NOT_GIVEN
         return lanes.LaneMark(
-            day=day, css="infusion" if given else "visit-next", tip=tip, label=dose, crossed=crossed
+            day=day,
+            css="infusion" if given else "visit-next",
+            tip=", ".join(tips),
+            label=dose,
+            crossed=crossed,
         )
 
     def _dose(self, infusion: Infusion) -> str:
@@ -193,12 +216,17 @@ class Chart:
         if end is None:
             words.append(_("ongoing"))
         until = shown_moment(end) or _("ongoing")
-        tip = _("%(event)s %(term)s: grade %(grade)s%(serious)s, %(onset)s to %(end)s") % {
+        sentence = (
+            # Translators: an adverse event in a figure: its number, its term, CTCAE grade, from when to when
+            _("%(event)s %(term)s: grade %(grade)s, serious, %(onset)s to %(end)s")
+            if event.serious
+            else _("%(event)s %(term)s: grade %(grade)s, %(onset)s to %(end)s")
+        )
+        tip = sentence % {
             "event": event,
             "term": event.term,
             "grade": event.grade,
             "onset": shown_moment(onset),
-            "serious": _(", serious") if event.serious else "",
             "end": until,
         }
         stop = self.day_of(end.placed(self.dossier.zone), last=True) if end else self._until()
@@ -242,7 +270,8 @@ class Chart:
         start = self.day_of(begin) if begin else float(self.day(self.dossier.patient.screened_on))
         end = self.day_of(stop, last=True) if stop else self._until()
         since = shown_moment(begin) or _("unknown start")
-        tip = f"{label}: {since} – {shown_moment(stop) or _('ongoing')}"
+        until = shown_moment(stop) or _("ongoing")
+        tip = f"{label}: {since} – {until}"
         return lanes.Bar(start=start, end=max(start, end), css="medication", label=label, tip=tip)
 
     def _words(self, values: dict[str, tuple[Item, Any]], cdisc: str) -> str:
@@ -266,14 +295,14 @@ class Chart:
         judged = is_laboratory(form, item)
         limits = (float(item.soft.lowest), float(item.soft.highest)) if item.soft and not judged else None
         side = flag(last, item) if lies is None else lies.flag
-        mark = {"high": _(" H"), "low": _(" L")}.get(side, "")
+        mark = RANGE_MARKS.get(side, "")
         return lanes.Curve(
             title=item.label.in_language(self.language),
             note=self._unit_and_limits(item, lies, judged=judged),
             empty=_("no value yet"),
             readings=[reading for reading, _value, _lies in found],
             limits=limits,
-            last=f"{own_number(last, item, self.language)}{mark}" if found else "",
+            last=" ".join(filter(None, [own_number(last, item, self.language), str(mark)])) if found else "",
             number=number,
         )
 
@@ -282,7 +311,7 @@ class Chart:
         if lies is not None:
             in_range = range_words(lies.low, lies.high, "", self.language) if lies.has_range else ""
             expected = in_range or _("no reference range")
-        return " · ".join(filter(None, [unit_words(item.unit or ""), expected]))
+        return " · ".join(filter(None, [unit_words(item.unit or "", _), expected]))
 
     def _readings(
         self, form: Form, item: Item
@@ -328,10 +357,11 @@ class Chart:
             "given": given,
             "events": len(dossier.events),
         }
-        if worst:
-            told += _(", worst grade %(grade)s") % {"grade": worst}
-        lasts = [f"{curve.title} {curve.last}" for curve in self.curves if curve.last]
-        return told + (_("; last values: %(values)s") % {"values": ", ".join(lasts)} if lasts else "")
+        parts = [told, _("worst grade %(grade)s") % {"grade": worst}] if worst else [told]
+        finding = ", ".join(parts)
+        if lasts := [f"{curve.title} {curve.last}" for curve in self.curves if curve.last]:
+            return "; ".join([finding, _("last values: %(values)s") % {"values": ", ".join(lasts)}])
+        return finding
 
 
 def _bounds(lies: ReferenceReading | None) -> tuple[float | None, float | None] | None:

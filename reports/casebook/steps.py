@@ -48,7 +48,8 @@ def _consent(dossier: PatientData, base: str) -> Step:
     consent = dossier.consents[-1]
     if consent.type != Consent.Type.PATIENT and consent.capacity_regained_on and dossier.is_open:
         return Step(title, DONE, _("the patient must confirm it now"), url, ("overdue",))
-    told = {"version": consent.version, "giver": consent.get_type_display().lower()}
+    told = {"version": consent.version, "giver": consent.get_type_display()}
+    # Translators: the version of the consent form and who gave the consent
     return Step(title, DONE, _("v%(version)s, %(giver)s") % told, url)
 
 
@@ -56,7 +57,7 @@ def _eligibility(dossier: PatientData, base: str) -> Step:
     title, url, decision = _("Eligibility"), f"{base}eligibility/", dossier.decision
     if decision is not None and decision.holds:
         group = f", {decision.group}" if decision.group else ""
-        return Step(title, SIGNED, f"{decision.get_conclusion_display().lower()}{group}", url)
+        return Step(title, SIGNED, f"{decision.get_conclusion_display()}{group}", url)
     if dossier.patient.state != State.SCREENING:
         return Step(title, NOT_APPLICABLE, _("not decided"), url)
     if decision is not None:
@@ -113,8 +114,7 @@ def _infusion(dossier: PatientData, infusion: Infusion, base: str) -> Step:
 def _end(dossier: PatientData, base: str) -> Step:
     patient, title, url = dossier.patient, _("End of study"), f"{base}end/"
     if patient.ended_on:
-        told = {"reason": patient.get_end_reason_display().lower(), "day": shown_day(patient.ended_on)}
-        return Step(title, DONE, _("%(reason)s, %(day)s") % told, url)
+        return Step(title, DONE, f"{patient.get_end_reason_display()}, {shown_day(patient.ended_on)}", url)
     if patient.state == State.SCREEN_FAILED:
         return Step(title, NOT_APPLICABLE, _("not included"), url)
     waiting = sum(visit.state == "planned" for visit in dossier.visits)

@@ -95,7 +95,7 @@ def _weight(rules: Protocol, values: dict[str, Any]) -> str:
     path = rules.profile.weight
     weight = values.get(path or "")
     if path and isinstance(weight, dict) and "entered" in weight:
-        return own_unit_words(weight, rules.item(path), reader_language())
+        return own_unit_words(weight, rules.item(path), reader_language(), _)
     return _told(rules, values, path)
 
 

@@ -157,8 +157,8 @@ def matrix(
 def note_of(patient: Patient) -> str:
     """Return the reason why a patient is no longer followed, or an empty text."""
     if patient.state == Patient.State.SCREEN_FAILED:
-        return _("screen failure")
-    return patient.get_end_reason_display().lower() if patient.end_reason else ""
+        return _("Screen failure")
+    return patient.get_end_reason_display() if patient.end_reason else ""
 
 
 def _visits(access: Access, ids: list[int], codes: list[str]) -> dict[tuple[int, str], VisitRow]:

@@ -109,7 +109,7 @@ def _hits(access: Access, visit: Any, forms: set[str], begun: Sequence[str]) -> 
     where = access.trial.slug, visit.patient.code, visit.key
     title, name = _title(rules, visit, language), f"{visit.patient.code} {visit.key}"
     if not forms:
-        return [Hit(address("patients:visit", *where), name, f"{title}, {visit.get_state_display().lower()}")]
+        return [Hit(address("patients:visit", *where), name, f"{title}, {visit.get_state_display()}")]
     cancelled = visit.state == Visit.State.CANCELLED
     asked = [] if cancelled else [form for form in _forms_at(rules[0], visit.code) if form in forms]
     titles = {form: next(each.form(form) for each in rules if form in each.forms).title for form in forms}
