@@ -117,7 +117,7 @@ def complete(entry: Entry, *, by: User) -> Saved:
 
 @transaction.atomic
 def amend(entry: Entry, *, reason: Text, by: User) -> Saved:
-    """Change a complete form; the trail stores the reason. Raises ReasonNeeded for a change without it, else as `complete`."""
+    """Change a complete form; the trail stores the reason. Raises ReasonNeeded without one, else as `complete`."""
     reason = trimmed(reason)
     with because(reason):
         return _save(entry, by, State.COMPLETE, reason)
