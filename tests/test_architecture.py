@@ -43,7 +43,10 @@ def files_and_returns(calls: list[Call]) -> tuple[list[str], list[tuple[str, str
     for call in calls[1:]:
         before = next(file for file in call.waiting if not file.startswith(PASSED_BY))
         pair = (before, call.file)
-        inside_protocol = before.startswith("protocol/") and call.file.startswith("protocol/")
+        by_plumbing = call.waiting[0].startswith(PASSED_BY)
+        inside_protocol = call.file.startswith("protocol/") and (
+            by_plumbing or before.startswith("protocol/")
+        )
         special = call.function.rpartition(".")[2].startswith("__")
         if (
             call.file.startswith(PASSED_BY)

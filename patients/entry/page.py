@@ -173,7 +173,7 @@ class EntryPage(FormHeader):
                 found[item.name] = (*found.get(item.name, ()), Result("warning", told))
         return found
 
-    @property
+    @cached_property
     def taken(self) -> list[str]:
         """The items of which the stored value was chosen."""
         return sorted(self.posted.taken) if self.posted else []

@@ -10,10 +10,10 @@ from protocol.document.items import Form, Item
 from protocol.expressions.compiled import check_expression
 from protocol.expressions.kinds import LOGIC, TEXT, ItemKind
 from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
+from protocol.expressions.reading import paths
 from protocol.expressions.rules import Scope, rules_of
 from protocol.expressions.syntax import ExpressionError, Name, parse, walk
 from protocol.expressions.types import Names
-from protocol.expressions.writing import paths
 from protocol.simulation.answers import sample_values
 
 

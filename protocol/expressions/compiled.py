@@ -1,19 +1,18 @@
-"""Compiled expressions of a protocol: criteria, checks, skip logic and calculations. The only module that uses CEL.
+"""Expressions of a protocol: criteria, checks, skip logic and calculations, compiled once and evaluated exactly.
 
-``compile_expression`` checks an expression against the names it may use and compiles it once. `Expression.evaluate`
-returns True, False, a number or a text, or `Undetermined` if the known values do not decide (Kleene's three-valued
-logic). CEL evaluates logic, comparison and arithmetic. What CEL has no values for (missing answers, partial dates,
-repeating rows) is resolved first and passed as plain variables, left out when undecided.
+``compile_expression`` checks an expression against the names it may use; `Expression.evaluate` returns true, false,
+a number or a text, or `Undetermined` when the values do not decide (three-valued logic after Kleene). The syntax is
+that of the Common Expression Language; numbers are exact decimals and fractions (`protocol.expressions.numbers`).
 """
 
-import decimal
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from importlib import import_module
-from types import ModuleType
 from typing import Any, Protocol
 
+import re2
+
+from protocol.expressions import numbers
+from protocol.expressions.evaluation import Evaluators, InRow
 from protocol.expressions.functions import AT_VISIT, FUNCTIONS, HISTORY
 from protocol.expressions.kinds import (
     ABSENT,
@@ -30,7 +29,7 @@ from protocol.expressions.kinds import (
     Kind,
     captured,
 )
-from protocol.expressions.slots import InRow, Slot
+from protocol.expressions.reading import history_paths, paths
 from protocol.expressions.syntax import (
     Call,
     ExpressionError,
@@ -46,11 +45,6 @@ from protocol.expressions.syntax import (
     walk,
 )
 from protocol.expressions.types import Names, history_target, kind_of, row_names
-from protocol.expressions.writing import Writer, history_paths, paths
-
-# Importing cel also imports its command line and a terminal library: 9 MB per worker, never used here.
-sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
-cel: Any = import_module("cel")
 
 __all__ = [
     "DAY",
@@ -60,6 +54,7 @@ __all__ = [
     "TEXT",
     "TIME",
     "YES_NO",
+    "EvaluationFailed",
     "Expression",
     "ExpressionError",
     "ItemKind",
@@ -67,8 +62,11 @@ __all__ = [
     "Undetermined",
     "Values",
     "compile_expression",
-    "rounded",
 ]
+
+
+class EvaluationFailed(RuntimeError):
+    """The engine failed on an expression. Never an answer: a failure must not look like "undetermined"."""
 
 
 class Values(Protocol):
@@ -123,8 +121,10 @@ class Expression:
         self.source = source
         self.gives = gives
         self.decimals = decimals
-        self._compiler = _Compiler(zone)
-        self._whole = self._compiler.evaluator(tree, names)
+        self._tree = tree
+        self._names = names
+        self._evaluators = Evaluators(zone)
+        self._value = self._evaluators.of(tree, names)
         self.references = frozenset(paths(tree))
         self.previous = frozenset(history_paths(tree, "previous"))
         self.last = frozenset(history_paths(tree, "last"))
@@ -132,18 +132,21 @@ class Expression:
     def evaluate(self, values: Values | Mapping[str, Any]) -> Result:
         """Return True, False, a Decimal (rounded half up to ``decimals``), a text, or `Undetermined`.
 
-        ``values`` maps names to captured JSON values; earlier values are named ``previous(item)`` and ``last(item)``.
+        ``values`` are captured answers as JSON by name; the past by ``previous(item)`` and ``last(item)``.
+        Raises EvaluationFailed, which names the expression, when the engine itself fails.
         """
-        value = self._whole.value(values)
+        try:
+            value = self._value(values)
+            if numbers.is_number(value):
+                return numbers.rounded(value, self.decimals)
+        except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
+            raise EvaluationFailed(f"{self.source!r} could not be evaluated: {error!r}") from error
         if value is ABSENT:
             return Undetermined(ask=lambda: self._needs(values))
-        if isinstance(value, float):
-            number = rounded(value, self.decimals)
-            return Undetermined(tuple(sorted(self.references))) if number is None else number
         return value
 
     def _needs(self, values: Any) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(self._compiler.needs(self._whole.node, self._whole.names, values)))
+        return tuple(dict.fromkeys(_Needs(self._evaluators).of(self._tree, self._names, values)))
 
     def __repr__(self) -> str:
         return f"Expression({self.source!r})"
@@ -179,75 +182,25 @@ def check_expression(source: str, names: Names, gives: ItemKind | None = LOGIC) 
     return tree
 
 
-def rounded(number: float, decimals: int | None) -> Decimal | None:
-    """Return the decimal that ``number`` prints as, rounded half up; None if it is not a finite number."""
-    # repr is the shortest decimal of the double: 2.675 rounds to 2.68; its exact binary value gives 2.67.
-    exact = Decimal(repr(number))
-    if not exact.is_finite():
-        return None
-    if decimals is not None:
-        exact = exact.quantize(Decimal(1).scaleb(-decimals), context=_ROUNDING)
-    # abs turns -0 into 0.
-    return exact if exact else abs(exact)
-
-
-_ROUNDING = decimal.Context(prec=400, rounding=decimal.ROUND_HALF_UP)
-
-
 def _refuse_bad_patterns(tree: Node) -> None:
+    quiet = re2.Options()
+    quiet.log_errors = False
     for node in walk(tree):
         if isinstance(node, Method) and node.method == "matches" and isinstance(node.argument, Literal):
             try:
-                cel.evaluate(f"''.matches({node.argument.text})")
-            except (RuntimeError, ValueError, TypeError) as error:
+                re2.compile(str(node.argument.value), quiet)
+            except re2.error as error:
                 raise ExpressionError("this pattern cannot be read", node.argument.column) from error
 
 
-class _Evaluator:
-    """A compiled part of an expression: a CEL program and the slots that it reads."""
+class _Needs:
+    """Which names could still decide an expression that is undetermined."""
 
-    __slots__ = ("_direct", "_program", "_slots", "names", "node")
+    def __init__(self, evaluators: Evaluators) -> None:
+        self.evaluators = evaluators
 
-    def __init__(self, node: Node, names: Names, text: str, slots: Mapping[str, Slot]) -> None:
-        self.node = node
-        self.names = names
-        self._slots = tuple(slots.items())
-        # The whole part is one slot: its value may be of a type that CEL does not have (a moment, rows).
-        self._direct = slots.get(text)
-        self._program = cel.compile("false" if self._direct else text)
-
-    def value(self, values: Any) -> Any:
-        """Return the value, or `ABSENT` if CEL reads an absent variable and nothing else decides."""
-        if self._direct is not None:
-            return self._direct.value(values)
-        known = {}
-        for name, slot in self._slots:
-            value = slot.value(values)
-            if value is not ABSENT:
-                known[name] = value
-        try:
-            return self._program.execute(known)
-        except RuntimeError:
-            return ABSENT
-
-
-class _Compiler:
-    """Compiles the parts of one expression when first needed, and names the values that a part still needs."""
-
-    def __init__(self, zone: str) -> None:
-        self.zone = zone
-        self._evaluators: dict[int, _Evaluator] = {}
-
-    def evaluator(self, node: Node, names: Names) -> _Evaluator:
-        found = self._evaluators.get(id(node))
-        if found is None:
-            writer = Writer(self, names)
-            found = _Evaluator(node, names, writer.written(node), writer.slots)
-            self._evaluators[id(node)] = found
-        return found
-
-    def needs(self, node: Node, names: Names, values: Any) -> Iterator[str]:
-        """Yield the names below an undetermined ``node`` whose values could decide it."""
+    def of(self, node: Node, names: Names, values: Any) -> Iterator[str]:
+        """The names under an undecided ``node`` that could decide it."""
         match node:
             case Name(path=path):
                 yield path
@@ -257,9 +210,9 @@ class _Compiler:
             case Call(function=function, arguments=arguments) if FUNCTIONS[function].lacking:
                 yield from self._lacking(FUNCTIONS[function], arguments, names, values)
             case Ternary(condition=condition, then=then, otherwise=otherwise):
-                known = self.evaluator(condition, names).value(values)
+                known = self.evaluators.of(condition, names)(values)
                 branch = condition if known is ABSENT else then if known else otherwise
-                yield from self.needs(branch, names, values)
+                yield from self.of(branch, names, values)
             case Macro():
                 yield from self._row_needs(node, names, values)
             case _:
@@ -268,28 +221,28 @@ class _Compiler:
     def _lacking(
         self, function: FunctionSignature, arguments: tuple[Node, ...], names: Names, values: Any
     ) -> Iterator[str]:
-        known = [self.evaluator(part, names).value(values) for part in arguments]
+        known = [self.evaluators.of(part, names)(values) for part in arguments]
         for place in function.lacking(*known) if function.lacking else ():
-            yield from self.needs(arguments[place], names, values)
+            yield from self.of(arguments[place], names, values)
 
     def _absent_below(self, node: Node, names: Names, values: Any) -> Iterator[str]:
-        absent = [part for part in children(node) if self.evaluator(part, names).value(values) is ABSENT]
+        absent = [part for part in children(node) if self.evaluators.of(part, names)(values) is ABSENT]
         for part in absent:
-            yield from self.needs(part, names, values)
+            yield from self.of(part, names, values)
         if not absent:
             vague = [path for path in paths(node) if _is_vague(values.get(path), names.get(path))]
             yield from vague or paths(node)
 
     def _row_needs(self, node: Macro, names: Names, values: Any) -> Iterator[str]:
-        rows = self.evaluator(node.target, names).value(values)
+        rows = self.evaluators.of(node.target, names)(values)
         if rows is ABSENT:
-            yield from self.needs(node.target, names, values)
+            yield from self.of(node.target, names, values)
             return
         inside, body = row_names(node, names), node.body
         for row in rows:
             seen = InRow(values, node.variable, row)
-            if self.evaluator(body, inside).value(seen) is ABSENT:
-                for name in self.needs(body, inside, seen):
+            if self.evaluators.of(body, inside)(seen) is ABSENT:
+                for name in self.of(body, inside, seen):
                     yield _column_path(name, node)
 
 

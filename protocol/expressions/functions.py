@@ -4,11 +4,14 @@ Each takes known values and returns `ABSENT` if they do not decide, so that a pa
 ``before("2021-01", "2021-01-15")`` is undetermined, ``before("2021-01", "2021-02-01")`` is true.
 """
 
-import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 
+from protocol.expressions import numbers
 from protocol.expressions.kinds import ABSENT, LOGIC, MOMENTS, NUMBER, FunctionSignature, Kind
+from protocol.expressions.numbers import Number
 from protocol.expressions.score_functions import SCORE_FUNCTIONS
 from protocol.values import moments
 from protocol.values.moments import Moment
@@ -36,19 +39,19 @@ def _on_or_before(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
 
 def _days(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
     fewest, most = moments.days_between(a, b, zone)
-    return float(fewest) if fewest == most else ABSENT
+    return Decimal(fewest) if fewest == most else ABSENT
 
 
 def _hours(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
     if not a.precision == b.precision == "minute":
         return ABSENT
-    return moments.minutes_between(a, b)[0] / 60
+    return Fraction(moments.minutes_between(a, b)[0], 60)
 
 
-def years_range(a: Moment, b: Moment, *, zone: str) -> tuple[float, float]:
+def years_range(a: Moment, b: Moment, *, zone: str) -> tuple[Decimal, Decimal]:
     """Return the fewest and the most completed years from ``a`` to ``b``."""
     fewest, most = moments.years_between(a, b, zone)
-    return float(fewest), float(most)
+    return Decimal(fewest), Decimal(most)
 
 
 def _years(a: Moment, b: Moment, *, zone: str, whole_days: bool) -> Any:
@@ -60,26 +63,21 @@ def _decided(answer: bool | None) -> Any:
     return ABSENT if answer is None else answer
 
 
-def _count(first: Any, *others: Any, zone: str, whole_days: bool) -> float:
+def _count(first: Any, *others: Any, zone: str, whole_days: bool) -> Decimal:
     if isinstance(first, list):
-        return float(len(first))
-    return float(sum((first, *others)))
+        return Decimal(len(first))
+    return Decimal(sum((first, *others)))
 
 
-def _arithmetic(compute: Callable[..., float]) -> Callable[..., Any]:
-    def apply(*numbers: float, zone: str, whole_days: bool) -> Any:
-        try:
-            result = compute(*numbers)
-        except (ArithmeticError, ValueError):
-            # The logarithm of 0 or an overflow decides nothing and must not break the page.
-            return ABSENT
-        return float(result) if math.isfinite(result) else ABSENT
+def _arithmetic(compute: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(*values: Number, zone: str, whole_days: bool) -> Any:
+        return compute(*values)
 
     return apply
 
 
-def _first_known(*numbers: Any, zone: str, whole_days: bool) -> Any:
-    return next((number for number in numbers if number is not ABSENT), ABSENT)
+def _first_known(*values: Any, zone: str, whole_days: bool) -> Any:
+    return next((value for value in values if value is not ABSENT), ABSENT)
 
 
 _MOMENT = frozenset(MOMENTS)
@@ -98,15 +96,17 @@ FUNCTIONS: Mapping[str, FunctionSignature] = {
         (_COUNTED,), NUMBER, _count, "rows, codes chosen, or conditions that hold", more=True
     ),
     "min": FunctionSignature(
-        (_NUMBERS,), NUMBER, _arithmetic(lambda *n: min(n)), "the smallest number", more=True
+        (_NUMBERS,), NUMBER, _arithmetic(numbers.smallest), "the smallest number", more=True
     ),
     "max": FunctionSignature(
-        (_NUMBERS,), NUMBER, _arithmetic(lambda *n: max(n)), "the largest number", more=True
+        (_NUMBERS,), NUMBER, _arithmetic(numbers.largest), "the largest number", more=True
     ),
-    "abs": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(abs), "the number without its sign"),
-    "sqrt": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(math.sqrt), "the square root"),
-    "pow": FunctionSignature((_NUMBERS, _NUMBERS), NUMBER, _arithmetic(math.pow), "a to the power of b"),
-    "log": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(math.log), "the natural logarithm"),
+    "abs": FunctionSignature(
+        (_NUMBERS,), NUMBER, _arithmetic(numbers.absolute), "the number without its sign"
+    ),
+    "sqrt": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(numbers.square_root), "the square root"),
+    "pow": FunctionSignature((_NUMBERS, _NUMBERS), NUMBER, _arithmetic(numbers.power), "a to the power of b"),
+    "log": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(numbers.logarithm), "the natural logarithm"),
     "first_known": FunctionSignature(
         (_NUMBERS,), NUMBER, _first_known, "the first number that is known", more=True, partial=True
     ),

@@ -1,9 +1,9 @@
 """Convert captured JSON to the values of an expression; blank and missing become `ABSENT`."""
 
 import datetime as dt
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
@@ -25,6 +25,9 @@ class Kind(StrEnum):
     LIST = "list"
 
 
+MOST_DIGITS: Final = 308
+"""How many digits a number may have before its point, or zeros behind it: no measurement comes near."""
+LONGEST_NUMBER: Final = 400
 BESIDE_FORMS: Final = frozenset({"subject", "visit", "logs"})
 """First parts of names that do not belong to a form."""
 MOMENTS: Final = frozenset({Kind.DAY, Kind.INSTANT})
@@ -89,7 +92,7 @@ ABSENT: Final = _Absent()
 def captured(raw: Any, kind: ItemKind, zone: str) -> Any:
     """Return the value of a captured answer; `ABSENT` if it has none or cannot be read.
 
-    Numbers become floats, moments a `Moment` in the time zone ``zone``; rows stay as captured.
+    Numbers become decimals as typed, moments a `Moment` in the time zone ``zone``; rows stay as captured.
     """
     if isinstance(raw, Mapping):
         raw = raw.get("value")
@@ -99,13 +102,16 @@ def captured(raw: Any, kind: ItemKind, zone: str) -> Any:
 
 
 def _number(raw: Any, zone: str) -> Any:
-    if isinstance(raw, bool):
+    """Return the decimal as typed; what is not a number of sensible size has no value."""
+    if type(raw) is float:
+        raw = repr(raw)
+    if type(raw) not in (str, int, Decimal) or (type(raw) is str and len(raw) > LONGEST_NUMBER):
         return ABSENT
     try:
-        number = float(raw)
-    except (TypeError, ValueError, OverflowError):
+        number = Decimal(raw)
+    except InvalidOperation:
         return ABSENT
-    return number if math.isfinite(number) else ABSENT
+    return number if number.is_finite() and abs(number.adjusted()) <= MOST_DIGITS else ABSENT
 
 
 def _text(raw: Any, zone: str) -> Any:

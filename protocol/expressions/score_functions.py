@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from inspect import signature
 from typing import Any, Final
 
 from protocol.expressions.kinds import ABSENT, LOGIC, NUMBER, FunctionSignature, ItemKind, Kind
+from protocol.expressions.numbers import as_decimal
 from protocol.scores import lungs, measures, news2, sofa, who_cps
 from protocol.scores.days import ventilator_free_days
 from protocol.scores.derived import Derived, absent, lacking
@@ -39,14 +41,13 @@ class _Score:
 def _taken(value: Any) -> Any:
     if value is ABSENT:
         return None
-    # repr is the shortest decimal of the double: a dose of 0.1 is exactly at the printed limit.
-    return Decimal(repr(value)) if isinstance(value, float) else value
+    return as_decimal(value) if isinstance(value, Fraction) else value
 
 
 def _given(value: Any) -> Any:
     if value is None:
         return ABSENT
-    return float(value) if isinstance(value, Decimal) or type(value) is int else value
+    return Decimal(value) if type(value) is int else value
 
 
 def _applied(compute: Callable[..., Derived[Any]]) -> _Score:

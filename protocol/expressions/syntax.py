@@ -4,10 +4,12 @@ Grammar and precedence are those of the CEL specification. Maps, indexing, integ
 with a message, because an absent value must stay undetermined.
 """
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from protocol.expressions.kinds import MOST_DIGITS
 
 DEEPEST = 40
 """Deepest nesting of an expression. Deeper ones are unreadable and would exhaust the stack."""
@@ -42,7 +44,7 @@ class Token:
 class Literal:
     """A constant; ``text`` is its source."""
 
-    value: float | str | bool
+    value: Decimal | str | bool
     text: str
     column: int
 
@@ -288,7 +290,7 @@ class _Parser:
         if token.kind == "number":
             return _number(token)
         if token.kind == "string":
-            return Literal(ast.literal_eval(token.text), token.text, token.column)
+            return _text(token)
         if token.kind == "name":
             return self.named(token)
         if token.text == "(":
@@ -325,10 +327,43 @@ def _number(token: Token) -> Literal:
         whole = token.text.rstrip("u")
         message = f"{token.text} is a whole number and values are decimals: write {whole}.0"
         raise ExpressionError(message, token.column)
-    number = float(token.text)
-    if number == float("inf"):
-        raise ExpressionError(f"{token.text} is too large", token.column)
+    number = Decimal(token.text)
+    if abs(number.adjusted()) > MOST_DIGITS:
+        size = "large" if number.adjusted() > 0 else "small"
+        raise ExpressionError(f"{token.text} is too {size}", token.column)
     return Literal(number, token.text, token.column)
+
+
+_SIMPLE_ESCAPES = {
+    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
+    "\\": "\\", "?": "?", '"': '"', "'": "'", "`": "`",
+}  # fmt: skip
+_ESCAPE = re.compile(
+    r"\\(?:(?P<simple>[abfnrtv\\?\"'`])|[xX](?P<two>[0-9a-fA-F]{2})|u(?P<four>[0-9a-fA-F]{4})"
+    r"|U(?P<eight>[0-9a-fA-F]{8})|(?P<octal>[0-3][0-7]{2})|(?P<wrong>.?))"
+)
+
+
+def _text(token: Token) -> Literal:
+    """Read a text by the rules of CEL: `\\n`, `\\x41`, `\\u00e9`, `\\101`; as it stands behind `r`."""
+    if token.text.startswith("r"):
+        return Literal(token.text[2:-1], token.text, token.column)
+
+    def unescaped(found: re.Match[str]) -> str:
+        if simple := found["simple"]:
+            return _SIMPLE_ESCAPES[simple]
+        digits, base = found["two"] or found["four"] or found["eight"], 16
+        if digits is None:
+            digits, base = found["octal"], 8
+        code = int(digits, base) if digits else None
+        if code is None or code > 0x10FFFF or 0xD800 <= code < 0xE000:
+            column = token.column + 1 + found.start()
+            raise ExpressionError(
+                f"{found.group()!r} has no meaning in a text: write \\\\ for a backslash", column
+            )
+        return chr(code)
+
+    return Literal(_ESCAPE.sub(unescaped, token.text[1:-1]), token.text, token.column)
 
 
 def expanded(node: Node, definitions: Mapping[str, str], within: tuple[str, ...] = ()) -> Node:

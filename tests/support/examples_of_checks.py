@@ -105,7 +105,7 @@ class Examples:
         written = [
             Decimal(node.text)
             for node in walk(self.tree)
-            if isinstance(node, Literal) and type(node.value) is float
+            if isinstance(node, Literal) and isinstance(node.value, Decimal)
         ]
         self.landmarks = [*written, *(-mark for mark in written)]
         self.rng = Random(f"{protocol.trial.id} {check.id}")
