@@ -136,7 +136,7 @@ def test_visits_after_the_end_of_the_study_are_not_applicable(trial, as_test):
     by = build.user("coordinator", trial=trial)
     disposition.end_study(patient=patient, on=build.today(patient), reason="lost", note="", by=by)
     assert rows_of(trial)[patient.code]["D90"].state == "not_applicable"
-    assert "lost to follow-up" in page(HOME, trial)
+    assert "Lost to follow-up" in page(HOME, trial)
 
 
 def test_a_screen_failure_has_no_visits_to_come(trial, as_test):
