@@ -28,7 +28,7 @@ class WeightForm(RowForm):
 
     weight_kg = MeasureField(label=gettext_lazy("Weight of the day (kg)"), unit="kg", places=2)
     weight_confirmation = LineField(
-        label=gettext_lazy("How you made sure that the weight is right"), required=False, max_length=500
+        label=gettext_lazy("How the weight was confirmed"), required=False, max_length=500
     )
 
     def stored(self) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class AllocationSlot(models.Model):
     patient = models.OneToOneField(
         Patient, models.PROTECT, null=True, related_name="allocation", verbose_name=_("Patient")
     )
-    taken_at = models.DateTimeField(_("Taken at"), null=True)
+    taken_at = models.DateTimeField(_("Allocated at"), null=True)
 
     objects = SlotQuerySet.as_manager()
     history = Trail(
@@ -102,7 +102,7 @@ class AllocationSlot(models.Model):
         concealed=Concealed(
             columns=("arm", "block"),
             until="patient",
-            words=gettext_noop("concealed until the place is taken"),
+            words=gettext_noop("concealed until the slot is taken"),
         ),
     )
 

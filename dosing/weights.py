@@ -88,10 +88,14 @@ def weight_errors(infusion: Infusion, kg: Decimal, measured: Moment, confirmatio
 def _doubt(infusion: Infusion, kg: Decimal, measured: Moment) -> str:
     last = last_weight(infusion, measured.date)
     if last is not None and changed_too_much(kg, last.kg):
-        text = _("The weight was %(last)s kg (%(source)s). If %(now)s kg is right, say how you made sure.")
+        text = _(
+            "The weight was %(last)s kg (%(source)s). If %(now)s kg is right, enter how it was confirmed."
+        )
         return text % {"last": last.shown, "source": last.source, "now": shown_number(kg)}
     if not is_usual_weight(kg):
-        return _("%(now)s kg is unusual. If it is right, say how you made sure.") % {"now": shown_number(kg)}
+        return _("%(now)s kg is unusual. If it is right, enter how it was confirmed.") % {
+            "now": shown_number(kg)
+        }
     return ""
 
 

@@ -56,10 +56,16 @@ class EventForm(StepForm):
         judged = (Div(name, css_class="col-sm-6 col-xl-3") for name in asked if name in self.fields)
         marks = (Field(name, template=SEGMENTS) for name in ("grade", "seriousness"))
         going_on = Field("ongoing", template=SEGMENTS)
-        story = Fieldset(_("What happened"), "term", going_on, times, "description", css_class="sec")
+        story = Fieldset(
+            _("Description of the event"), "term", going_on, times, "description", css_class="sec"
+        )
         return [
             "save_key",
-            Div(story, Fieldset(_("How bad"), *marks, awareness, css_class="sec"), css_class="halves"),
+            Div(
+                story,
+                Fieldset(_("Severity and seriousness"), *marks, awareness, css_class="sec"),
+                css_class="halves",
+            ),
             Fieldset(_("Assessment"), Div(*judged, css_class="row"), css_class="sec"),
         ]
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 REASONS: dict[str, Promise] = {
     "correction": _("Correction of an entry error"),
     "new_information": _("New information"),
-    "course": _("The event went on, changed or ended"),
+    "course": _("The event continued, changed or ended"),
     "query": _("Answer to a query"),
     "other": _("Other"),
 }

@@ -42,7 +42,7 @@ CASEBOOK: dict[str, str | Promise] = {
     "id": _("No."),
     "kind": _("Kind"),
     "criterion": _("Criterion"),
-    "inputs": _("Judged on"),
+    "inputs": _("Evaluated from"),
     "result": _("Result"),
     "plan": _("Visits"),
     "visit": _("Visit"),

@@ -206,9 +206,9 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("patient", "Subject code", "query__patient__code"),
         _col("query", "Number of the query", "query_id"),
         _col("at", "Said at (UTC)"),
-        _col("said_by", "Said by", "author__full_name", free_text=True),
+        _col("said_by", "Author", "author__full_name", free_text=True),
         _col("role", "Role at that time", "author_role"),
-        _col("text", "What was said", free_text=True),
+        _col("text", "Message", free_text=True),
     ),
 }
 TITLES = {

@@ -18,7 +18,7 @@ CONFIRM, REMOVE = "confirm", "remove"
 PLAIN = frozenset({"csrfmiddlewaretoken", "form_owner", "kept"})
 MOST_ROWS = 200
 LONGEST_REASON = 500
-UNSTORABLE = gettext_noop("This text holds a sign that cannot be stored: type it again.")
+UNSTORABLE = gettext_noop("This text contains a character that cannot be stored: type it again.")
 
 Posted = Mapping[str, list[str]]
 Cells = dict[int, dict[str, dict[str, list[str]]]]

@@ -31,7 +31,7 @@ from protocol.values.refusals import ValueRefused, gettext_noop
 
 UPLOAD, CLEAR = "upload", "clear"
 TOO_LARGE = gettext_noop(
-    "The file has %(size)s MB: at most %(most)s MB are taken. Scan it with fewer points."
+    "The file has %(size)s MB: at most %(most)s MB are taken. Scan it at a lower resolution."
 )
 NOT_KEPT = gettext_noop("“%(name)s” was not kept when the session ended: choose the file again.")
 
@@ -48,7 +48,7 @@ def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> Query
     """
     items = file_items(place.form)
     if request.FILES.keys() - {f"{item.name}-{UPLOAD}" for item in items}:
-        raise BadRequest(_("The form was changed on its way. Open it again."))
+        raise BadRequest(_("The form was altered in transit. Open it again."))
     if request.FILES and entry_obstacle(casebook, place, casebook.record(place)):
         # The save will be refused with its reason; a file for a closed form is not stored.
         request.FILES.clear()

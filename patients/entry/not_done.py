@@ -99,4 +99,4 @@ def _said(count: int, left: list[Item]) -> str:
     if not left:
         return told
     names = ", ".join(item.label.in_language(reader_language()) for item in left)
-    return " ".join([told, _("Not done cannot be said of: %(items)s.") % {"items": names}])
+    return " ".join([told, _("These items cannot be marked not done: %(items)s.") % {"items": names}])

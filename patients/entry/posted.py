@@ -214,4 +214,4 @@ def _number(inputs: QueryDict, name: str, default: int = 0) -> int:
 
 def changed_on_its_way() -> str:
     """Return the message for a posted page with inputs that our page does not send."""
-    return _("The form was changed on its way. Open it again.")
+    return _("The form was altered in transit. Open it again.")

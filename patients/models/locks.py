@@ -110,7 +110,7 @@ class UnlockRequest(models.Model):
         DataLock, models.PROTECT, related_name="requests", verbose_name=pgettext_lazy("noun", "Lock")
     )
     asked_at = models.DateTimeField(_("Asked at"), default=timezone.now)
-    asked_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("Asked by"))
+    asked_by = models.ForeignKey(PERSON, models.PROTECT, related_name="+", verbose_name=_("Requested by"))
     reason = models.TextField(_("Reason"))
     decided_at = models.DateTimeField(_("Decided at"), null=True)
     decided_by = models.ForeignKey(

@@ -184,7 +184,7 @@ def sign_eligibility(
     require(
         patient,
         Patient.State.SCREENING,
-        refusal=_("%(patient)s cannot be judged for eligibility: the status is “%(state)s”."),
+        refusal=_("%(patient)s cannot be assessed for eligibility: the status is “%(state)s”."),
     )
     if conclusion not in Conclusion.values:
         raise ValidationError({"conclusion": _("Choose eligible or not eligible.")})

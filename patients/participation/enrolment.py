@@ -36,7 +36,7 @@ def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
         found.append(again)
     decision = decision_in_force(patient)
     if decision is None:
-        found.append(_("No investigator has signed the eligibility, or the signature no longer holds."))
+        found.append(_("No investigator has signed the eligibility, or the signature is no longer valid."))
     elif decision.conclusion != Conclusion.ELIGIBLE:
         found.append(_("The investigator concluded that the patient is not eligible."))
     elif decision.protocol_id != patient.protocol_id:

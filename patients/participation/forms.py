@@ -146,7 +146,7 @@ class EligibilityForm(PasswordForm):
         self.fields["inclusion_on"] = DayField(
             label=_("Intended day of inclusion"),
             zone=zone,
-            help_text=_("Criteria that count days from inclusion are judged for this day."),
+            help_text=_("Criteria that count days from inclusion are evaluated for this day."),
         )
         self.order_fields(["inclusion_on", "conclusion", "password"])
 
@@ -213,4 +213,4 @@ class UnscheduledForm(StepForm):
 class QueryTextForm(StepForm):
     """One message in the thread of a query."""
 
-    text = forms.CharField(label=_("Your words"), max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))
+    text = forms.CharField(label=_("Message"), max_length=4000, widget=forms.Textarea(attrs={"rows": 3}))

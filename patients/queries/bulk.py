@@ -117,7 +117,7 @@ def not_closable(query: Query) -> str:
     except ValidationError as refused:
         return " ".join(refused.messages)
     if query.state == State.OPEN:
-        return _("Nobody has answered yet.")
+        return _("Not answered yet.")
     return _("It is closed already.") if query.state == State.CLOSED else ""
 
 

@@ -144,7 +144,7 @@ def done(request: TrialRequest, posted: PostedPage, saved: saving.Saved) -> Http
     if posted.action != Action.NEXT:
         return redirect(row_address(place, place.repeat) if posted.listed else address_of(place))
     title = place.form.title.in_language(reader_language())
-    messages.success(request, _("%(form)s is saved.") % {"form": title})
+    messages.success(request, _("Saved: %(form)s.") % {"form": title})
     if posted.listed:
         return redirect(row_address(place, saved.casebook.following_row(place.form.code)))
     return redirect(next_address(saved.casebook, place))

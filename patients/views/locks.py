@@ -188,11 +188,11 @@ class LockFilter(django_filters.FilterSet):
         label=gettext_lazy("Patient"), field_name="patient__code", lookup_expr="iexact"
     )
     stands = django_filters.ChoiceFilter(
-        label=gettext_lazy("Stands"),
+        label=gettext_lazy("In force"),
         choices=[
             ("yes", gettext_lazy("Yes")),
             ("no", gettext_lazy("No")),
-            ("asked", gettext_lazy("Unlock asked for")),
+            ("asked", gettext_lazy("Unlock requested")),
         ],
         empty_label=gettext_lazy("Any"),
         method="only_standing",
@@ -233,7 +233,7 @@ LOCK_COLUMNS = (
     Column(name="set_by", label=gettext_lazy("By"), value=lambda row: _person(row.set_by)),
     Column(name="reason", label=gettext_lazy("Reason"), value=lambda row: row.reason, free_text=True),
     Column(name="released_at", label=pgettext_lazy("when", "Released"), value=lambda row: row.released_at),
-    Column(name="asked_by", label=gettext_lazy("Asked by"), value=lambda row: _person(row.asked_by)),
+    Column(name="asked_by", label=gettext_lazy("Requested by"), value=lambda row: _person(row.asked_by)),
     Column(name="released_by", label=gettext_lazy("Released by"), value=lambda row: _person(row.released_by)),
     Column(
         name="release_reason",

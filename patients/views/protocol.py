@@ -162,12 +162,12 @@ def seen_of(request: TrialRequest) -> list[Patient]:
     for text in request.POST.getlist("patient"):
         code, _colon, version = text.rpartition(":")
         if not (code and version.isascii() and version.isdigit() and len(version) < 19):
-            raise BadRequest(gettext("The form was changed on its way. Open it again."))
+            raise BadRequest(gettext("The form was altered in transit. Open it again."))
         seen[code] = int(version)
     rows = Patient.objects.visible_to(request.user).filter(trial=request.trial, code__in=seen)
     found: list[Any] = list(rows.order_by("number"))
     if len(found) != len(seen):
-        raise BadRequest(gettext("The form was changed on its way. Open it again."))
+        raise BadRequest(gettext("The form was altered in transit. Open it again."))
     for patient in found:
         patient.protocol_id = seen[patient.code]
     return found

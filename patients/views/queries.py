@@ -74,7 +74,7 @@ def queries(request: TrialRequest) -> HttpResponseBase:
         prepare=with_patients,
         selection=selection if access.may(P.RAISE_QUERY) else None,
         name="queries",
-        empty=gettext_lazy("No query: nothing is asked at present."),
+        empty=gettext_lazy("There are no queries."),
     )
     if listing.wants_csv:
         return listing.csv()

@@ -145,7 +145,7 @@ def _round(sources: Mapping[str, str], path: str, shown: Callable[[str], str]) -
         if circle and not told & set(circle):
             told |= set(circle)
             way = " → ".join(shown(name) for name in (*circle, start))
-            yield Problem(path.format(shown(start)), f"goes round in a circle: {way}")
+            yield Problem(path.format(shown(start)), f"refers to itself: {way}")
 
 
 def _reads(name: str, source: str, sources: Mapping[str, str]) -> list[str]:

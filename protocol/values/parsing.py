@@ -144,7 +144,9 @@ def _clean(text: str) -> str:
     """Return text with single line ends (a browser sends CR LF). Refuses characters that no database can store."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in text):
-        raise ValueRefused(gettext_noop("This text holds a sign that cannot be stored: type it again."))
+        raise ValueRefused(
+            gettext_noop("This text contains a character that cannot be stored: type it again.")
+        )
     return text
 
 

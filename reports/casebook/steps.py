@@ -61,7 +61,7 @@ def _eligibility(dossier: PatientData, base: str) -> Step:
     if dossier.patient.state != State.SCREENING:
         return Step(title, NOT_APPLICABLE, _("not decided"), url)
     if decision is not None:
-        return Step(title, NOT_STARTED, _("the signature no longer holds"), url, ("due",))
+        return Step(title, NOT_STARTED, _("the signature is no longer valid"), url, ("due",))
     waiting = len(eligibility.evaluate(dossier.patient).obstacles)
     note = (
         ngettext(
@@ -121,5 +121,9 @@ def _end(dossier: PatientData, base: str) -> Step:
     note = ngettext("%(waiting)s visit to come", "%(waiting)s visits to come", waiting) % {"waiting": waiting}
     ready = patient.state == State.ENROLLED and not waiting
     return Step(
-        title, NOT_STARTED, _("every visit is settled") if ready else note, url, ("due",) if ready else ()
+        title,
+        NOT_STARTED,
+        _("every visit is held or missed") if ready else note,
+        url,
+        ("due",) if ready else (),
     )

@@ -84,7 +84,7 @@ def open_queries(work: Workload) -> Tile:
 def answered_queries(work: Workload) -> Tile:
     """Answered queries, to be closed or reopened."""
     count = work.queries["answered"]
-    name = ngettext("Answer to judge", "Answers to judge", count)
+    name = ngettext("Answer to review", "Answers to judge", count)
     url = _list(work, "patients:queries", state="answered")
     return Tile(name, count, _("close or reopen the query"), "message-square-reply", "query", url)
 

@@ -56,7 +56,7 @@ COLUMNS = (
     ),
     Column(
         name="note",
-        label=gettext_lazy("What is noticed"),
+        label=gettext_lazy("Finding"),
         value=lambda row: row.note,
         free_text=True,
         css="wide",
@@ -174,7 +174,7 @@ def listing_of(request: TrialRequest) -> QualityListing:
         label=gettext_lazy("Raise queries"),
         name="row",
         allowed=lambda row: row.askable,
-        every=gettext_lazy("Ask about all rows of this list"),
+        every=gettext_lazy("Raise queries on all rows of this list"),
     )
     return QualityListing(
         request,

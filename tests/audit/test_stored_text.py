@@ -36,7 +36,7 @@ def test_the_english_sentence_is_stored_whatever_the_language_of_the_writer(monk
         column = written(say("document.not_set", message="out of memory"))
 
     assert json.loads(column)["says"] == {
-        "en": "The document could not be set: out of memory. Tell the administrator."
+        "en": "The PDF could not be created: out of memory. Tell the administrator."
     }
 
 

@@ -31,7 +31,7 @@ UNBLINDED = [code for code in READERS if Permission.SEE_TREATMENT in ROLES[code]
 BLINDED = [code for code in READERS if code not in UNBLINDED]
 EXPORTERS = sorted(code for code, role in ROLES.items() if Permission.EXPORT in role.permissions)
 ARMS = {"cells", "placebo"}
-FREE = "concealed until the place is taken"
+FREE = "concealed until the slot is taken"
 SEED = "concealed until the trial is locked"
 
 

@@ -61,7 +61,7 @@ def test_vital_signs_take_less_than_half_a_minute_and_no_mouse(page: Page, patie
         page.keyboard.press("Tab")
         keys += len(text) + 1
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Vital signs is saved.")).to_be_visible()
+    expect(page.get_by_text("Saved: Vital signs.")).to_be_visible()
     machine = time.perf_counter() - begun
     print(
         f"vital signs: {keys + 1} keys, machine {machine:.1f} s, by hand {(keys + 1) * SECONDS_A_KEY:.0f} s"
@@ -89,7 +89,7 @@ def test_vital_signs_are_completed_with_the_keyboard_alone(page: Page, patient, 
     assert (record.state, record.values["temp"], record.values["dbp"]) == ("draft", "36.7", "76")
     assert record.values["measured_at"].startswith(f"{patient.screened_on}T09:05")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Vital signs is saved.")).to_be_visible()
+    expect(page.get_by_text("Saved: Vital signs.")).to_be_visible()
     record.refresh_from_db()
     assert record.state == "complete"
 
@@ -277,7 +277,7 @@ def test_everything_works_without_scripts(browser, base_url, patient, nurse):
     assert Record.objects.get().state == "draft"
     expect(field(page, "Heart rate")).to_have_value("72")
     page.get_by_role("button", name="Save and next form").click()
-    expect(page.get_by_text("Vital signs is saved.")).to_be_visible()
+    expect(page.get_by_text("Saved: Vital signs.")).to_be_visible()
     assert Record.objects.get().state == "complete"
     context.close()
 

@@ -44,7 +44,7 @@ def test_a_form_is_frozen_locked_and_unlocked_by_two_people(
     field(page, "Why entry goes on").fill("The analysis is done")
     press(page, "Release the freeze")
     expect(page.get_by_text("is released: entry goes on")).to_be_visible()
-    field(page, "Why nothing changes any more").fill("All is clean")
+    field(page, "Reason for the lock").fill("All is clean")
     press(page, "Lock")
     expect(page.get_by_role("status").filter(has_text="is locked.")).to_be_visible()
     field(page, "Why it must be unlocked").fill("A late answer from the ward")

@@ -129,7 +129,7 @@ class Way:
         fill_in(page, self.rules.form(form), values)
         self.look("coordinator")
         press(page, "Save and next form")
-        expect(page.get_by_text(f"{title} is saved.")).to_be_visible()
+        expect(page.get_by_text(f"Saved: {title}.")).to_be_visible()
 
     def decided(self) -> None:
         """Sign the eligibility as the investigator and include the patient as the coordinator."""
@@ -140,7 +140,7 @@ class Way:
         choose(page, "Your conclusion", "Eligible")
         page.get_by_label("Your password").fill(build.PASSWORD)
         press(page, "Sign the decision")
-        expect(page.get_by_role("navigation", name=re.compile("Casebook"))).to_contain_text("eligible")
+        expect(page.get_by_role("navigation", name=re.compile("Casebook"))).to_contain_text("Eligible")
         page = self.open_casebook("coordinator")
         follow(page, "Inclusion")
         self.look("coordinator")
@@ -257,7 +257,7 @@ class Way:
         """Report one event that is not serious and one that is, and report that one to the sponsor."""
         page = self.report("Headache", 5, "None of these")
         page = self.report("Pulmonary embolism", 6, "Hospitalisation or its prolongation")
-        page.get_by_role("link", name="It was reported").click()
+        page.get_by_role("link", name="Reported to sponsor").click()
         self.look("coordinator")
         field(page, "Reported to the sponsor").fill(f"{day(self.start + timedelta(days=6))} 20:00")
         press(page, "Stop the clock")

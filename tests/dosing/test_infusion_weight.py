@@ -55,7 +55,7 @@ class TestWeight:
         told = refused(give, patient, FIRST, facts, nurse)
         assert told == {
             "weight_confirmation": [
-                "The weight was 82.4 kg (Demography, 10-Mar-2026). If 90.65 kg is right, say how you made sure."
+                "The weight was 82.4 kg (Demography, 10-Mar-2026). If 90.65 kg is right, enter how it was confirmed."
             ]
         }
         sure = {**facts, "weight_confirmation": "Weighed twice, oedema"}

@@ -69,7 +69,7 @@ MISTAKES = [
     (
         'heavy = "body.weight > 100.0"',
         'heavy = "!definition.light"\nlight = "!definition.heavy"',
-        ["definitions.heavy: goes round in a circle: heavy → light → heavy"],
+        ["definitions.heavy: refers to itself: heavy → light → heavy"],
     ),
     (
         "interval_days = [3, 4]",
@@ -150,7 +150,7 @@ MISTAKES = [
     ("hard = [20, 300]", "hard = [20]", None),
     ("29463-7", "29463-8", ["forms.body.weight.loinc: 29463-8: the check digit does not fit"]),
     ('code = "M", label', 'code = "F", label', None),
-    ('calculate = "weight /', 'calculate = "bmi /', ["forms.body.bmi.calculate: goes round in a circle"]),
+    ('calculate = "weight /', 'calculate = "bmi /', ["forms.body.bmi.calculate: refers to itself"]),
     (
         'calculate = "weight / pow(height / 100.0, 2.0)"',
         "calculate = \"sex == 'F'\"",
@@ -159,7 +159,7 @@ MISTAKES = [
     (
         "shown_when = \"sex == 'F'\"",
         "shown_when = \"pregnant == 'Y'\"",
-        ["forms.body.pregnant.shown_when: goes round in a circle: body.pregnant → body.pregnant"],
+        ["forms.body.pregnant.shown_when: refers to itself: body.pregnant → body.pregnant"],
     ),
     (
         "shown_when = \"sex == 'F'\"",

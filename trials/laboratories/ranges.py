@@ -208,7 +208,7 @@ def _held(row: ReferenceRange) -> ReferenceRange:
     Laboratory.objects.select_for_update().get(pk=row.laboratory_id)
     held = ReferenceRange.objects.select_related("laboratory__trial__protocol").get(pk=row.pk)
     if held.in_error_reason:
-        raise ValidationError(_("This range was marked as entered in error: nothing changes in it any more."))
+        raise ValidationError(_("This range was marked as entered in error: it can no longer be changed."))
     return held
 
 

@@ -243,7 +243,7 @@ def strike_out(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
     form = ErrorForm(_posted(request))
     told = form.cleaned_data if request.method == "POST" and form.is_valid() else None
     if told and form.carried_out(verbs.strike_out_range, row=row, by=request.user, **told):
-        return _done(request, found, _("The range judges no value any more and stays in the list."))
+        return _done(request, found, _("The range no longer applies and stays in the list."))
     words = {"title": _("Entered in error"), "action": _("Mark as entered in error"), "risk": True}
     return _page(request, form, found, row=row, **words)
 

@@ -67,7 +67,7 @@ def test_a_request_that_no_page_makes_is_refused_and_stores_nothing(
         ({"map": "92"}, "“map” is calculated and cannot be typed."),
         ({"hr-unit": "stone", "hr": "70"}, "The unit “stone” cannot be chosen here."),
         ({"temp-missing": "LOST"}, "“LOST” cannot be chosen here."),
-        ({CONTROLS.version: "7"}, "The form was changed on its way. Open it again."),
+        ({CONTROLS.version: "7"}, "The form was altered in transit. Open it again."),
         ({"x" * 900: "1"}, "The form has no item “xxx"),
     ],
 )

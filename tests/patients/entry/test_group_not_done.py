@@ -46,7 +46,9 @@ def test_every_empty_item_of_the_group_is_marked(desk: Client, patient: Patient)
     page = response.content.decode()
     assert response.status_code == 200
     assert marked(response) == ["spo2"]
-    assert "1 item is marked not done. Not done cannot be said of: Date and time." in words(response)
+    assert "1 item is marked not done. These items cannot be marked not done: Date and time." in words(
+        response
+    )
     assert 'name="hr" value="fast"' in page
     assert 'name="temp" value="36,7"' in page
     assert not Record.objects.exists()
@@ -71,7 +73,7 @@ def test_items_without_that_answer_are_left_and_named(desk: Client, patient: Pat
     item = patient.protocol.rules.form("demography").item("sex")
     assert "ND" not in item.missing
     assert "sex" not in marked(response)
-    assert "Not done cannot be said of: " in words(response)
+    assert "These items cannot be marked not done: " in words(response)
     assert "Sex at birth" in words(response).partition("cannot be said of: ")[2][:80]
 
 

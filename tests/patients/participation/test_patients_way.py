@@ -185,7 +185,7 @@ def test_a_change_of_the_decision_by_any_path_takes_the_signature_away(trial, do
     with acting(user=doctor, reason="test"):
         EligibilityDecision.objects.filter(patient=patient).update(group="B")
     assert eligibility.decision_in_force(patient) is None
-    with acting(user=doctor), pytest.raises(ValidationError, match="no longer holds"):
+    with acting(user=doctor), pytest.raises(ValidationError, match="is no longer valid"):
         enrolment.enrol(patient=patient, on=patient.screened_on, by=doctor)
 
 

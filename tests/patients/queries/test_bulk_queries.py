@@ -215,7 +215,7 @@ class TestClosing:
         page = desk.get(place, {"query": [query.pk for query in queries]})
         assert [row.item for row, *_rest in page.context["rows"]] == ["hr", "rr"]
         assert [(row.item, why) for row, _label, why in page.context["left_out"]] == [
-            ("temp", "Nobody has answered yet.")
+            ("temp", "Not answered yet.")
         ]
         assert page.content.decode().count("So it was") == 2
 
