@@ -157,7 +157,7 @@ def test_the_casebook_on_paper_and_the_search_tell_no_arm_of_a_free_place(trial,
         person = build.user(role, trial=trial)
         audience = Audience(trial, frozenset(map(str, ROLES[role].permissions)))
         part = str(trail_part(taken.patient_id, audience))
-        assert "Taken" in part
+        assert "Allocated at" in part
         assert not [arm for arm in ARMS - {taken.arm} if f"'{arm}'" in part]
         for text in ("QXJ", "placebo", "allocation"):
             answer = build.client(person).get(reverse("reports:search", args=[trial.slug]), {"q": text})

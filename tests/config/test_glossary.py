@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from django.urls import get_resolver
@@ -50,6 +51,7 @@ def modules() -> set[str]:
     return {str(path) for path in found} | {str(path) for path in packages if path.name not in DJANGO}
 
 
+@cache
 def classes_of(module: str) -> set[str]:
     """The classes that a module, or any module of a package, defines at its top."""
     path = ROOT / module

@@ -74,7 +74,7 @@ def test_items_without_that_answer_are_left_and_named(desk: Client, patient: Pat
     assert "ND" not in item.missing
     assert "sex" not in marked(response)
     assert "These items cannot be marked not done: " in words(response)
-    assert "Sex at birth" in words(response).partition("cannot be said of: ")[2][:80]
+    assert "Sex at birth" in words(response).partition("cannot be marked not done: ")[2][:80]
 
 
 def test_items_that_are_not_asked_are_not_marked(desk: Client, patient: Patient) -> None:
