@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from accounts.addresses import address
 from patients.casebook.casebook import Casebook, FormPlace, day_of, visit_title
 from patients.models import Patient, Record, Visit
 from patients.participation.visit_status import (
@@ -166,7 +166,7 @@ def _logs(casebook: Casebook, place: FormPlace | None) -> Iterable[LogLink]:
         yield LogLink(
             code=code,
             title=_title(casebook, code, None, next(iter(rows), None)),
-            url=reverse("patients:logs", args=[patient.trial.slug, patient.code, code]),
+            url=address("patients:logs", patient.trial.slug, patient.code, code),
             rows=len(in_force),
             queries=sum(bool(getattr(record, "has_open_query", False)) for record in in_force),
             current=place is not None and place.visit is None and place.form.code == code,
@@ -179,8 +179,8 @@ def form_address(
     """Return the address of a captured form, at a visit or as a row of a log. `slug` saves reading the trial."""
     trial = slug or patient.trial.slug
     if visit is None:
-        return reverse("patients:log", args=[trial, patient.code, form, repeat])
-    return reverse("patients:form", args=[trial, patient.code, visit.key, form])
+        return address("patients:log", trial, patient.code, form, repeat)
+    return address("patients:form", trial, patient.code, visit.key, form)
 
 
 def address_of(place: FormPlace) -> str:
@@ -195,7 +195,7 @@ def next_address(casebook: Casebook, place: FormPlace) -> str:
     """
     patient = casebook.patient
     if place.visit is None:
-        return reverse("patients:logs", args=[patient.trial.slug, patient.code, place.form.code])
+        return address("patients:logs", patient.trial.slug, patient.code, place.form.code)
     forms = list(_forms(casebook, place.visit, place))
     here = next((number for number, form in enumerate(forms) if form.current), -1)
     for form in [*forms[here + 1 :], *forms[:here]]:
@@ -206,7 +206,7 @@ def next_address(casebook: Casebook, place: FormPlace) -> str:
 
 def onward_from(visit: Visit, patient: Patient) -> str:
     """Return the address of a visit's page, at its next step."""
-    return f"{reverse('patients:visit', args=[patient.trial.slug, patient.code, visit.key])}#next"
+    return f"{address('patients:visit', patient.trial.slug, patient.code, visit.key)}#next"
 
 
 def visit_after(casebook: Casebook, visit: Visit) -> Visit | None:

@@ -1,6 +1,7 @@
 """Navigation of a trial: the pages that the user may open, in the order of the work."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django import template
@@ -9,7 +10,9 @@ from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import address
 from trials.access import Access
+from trials.permissions import Permission
 
 register = template.Library()
 
@@ -72,7 +75,7 @@ def trial_navigation(context: dict[str, Any]) -> list[NavigationSection]:
     """Return the sections with the pages that this user may see; empty sections are left out."""
     request: HttpRequest = context["request"]
     access: Access = request.access  # type: ignore[attr-defined]
-    home = reverse("reports:home", args=[access.trial.slug])
+    home = address("reports:home", access.trial.slug)
     sections = [
         NavigationSection(
             title,
@@ -86,12 +89,20 @@ def trial_navigation(context: dict[str, Any]) -> list[NavigationSection]:
 def _place(
     path: str, access: Access, home: str, name: str, title: str | Promise, icon: str
 ) -> NavigationLink | None:
-    try:
-        url = reverse(name, args=[access.trial.slug])
-    except NoReverseMatch:
-        return None
-    needed = getattr(resolve(url).func, "see", None)
+    needed = _needed(name, access.trial.slug)
     if needed is None or not access.may(needed):
         return None
+    url = address(name, access.trial.slug)
     current = path == url if url == home else path.startswith(url)
     return NavigationLink(title, icon, url, current, path == url)
+
+
+@cache
+def _needed(name: str, slug: str) -> Permission | None:
+    """Return the permission that a page needs to be read; None for a page that the installation does not have."""
+    try:
+        view = resolve(reverse(name, args=[slug])).func
+    except NoReverseMatch:
+        return None
+    needed: Permission | None = getattr(view, "see", None)
+    return needed
