@@ -43,6 +43,7 @@ SIGNS = {
     "!=": lambda a, b: a != b,
 }
 # Functions of dates and counts: their limits are whole days, hours and numbers, tested where they are defined.
+OF_ONE_ITEM = frozenset({"here", "previous", "last"})
 NOT_OF_NUMBERS = frozenset({"days", "hours", "years", "count"})
 Values = Mapping[str, Fraction]
 Names = Mapping[str, ItemKind]
@@ -76,8 +77,8 @@ class Comparison:
 
 
 def _numbers(node: Node) -> Iterator[str]:
-    if isinstance(node, Call) and node.function == "here":
-        yield f"here({history_target(node).path})"
+    if isinstance(node, Call) and node.function in OF_ONE_ITEM:
+        yield f"{node.function}({history_target(node).path})"
         return
     if isinstance(node, Name):
         yield node.path
@@ -94,8 +95,10 @@ def value(node: Node, values: Values) -> Fraction:
             return values[path]
         case Unary(operand=operand):
             return -value(operand, values)
-        case Call(function="here"):
-            return values[f"here({history_target(node).path})"]
+        case Call(function=function) if function in OF_ONE_ITEM:
+            return values[f"{function}({history_target(node).path})"]
+        case Call(function="min" | "max" as function, arguments=parts):
+            return (min if function == "min" else max)(value(part, values) for part in parts)
         case Call(function="abs", arguments=(only,)):
             return abs(value(only, values))
         case Binary(operator=sign, left=left, right=right):
