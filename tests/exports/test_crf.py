@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.utils import timezone
 
 from tests.support import build
 from tests.support.casebooks import full_patient
@@ -59,7 +58,7 @@ class TestCrf:
 
 def test_a_visit_report_tells_what_was_asked_in_the_period_and_what_is_open(trial, patient, tmp_path):
     """Issue 3, monitoring: a query raised today is in today's report and, because it is open, in last month's."""
-    today = timezone.now().date()
+    today = trial.today
 
     def report(first, last) -> Paper:
         out = tmp_path / f"{first}.pdf"

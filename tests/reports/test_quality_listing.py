@@ -53,7 +53,7 @@ def test_a_form_of_a_held_visit_that_nobody_began_is_missing(trial, patient):
 
 
 def test_a_visit_that_is_not_due_yet_lacks_nothing(trial, nurse):
-    build.patient(trial=trial, by=nurse, screened_on=timezone.now().date())
+    build.patient(trial=trial, by=nurse, screened_on=trial.today)
     assert listed(trial, kind=NOT_BEGUN) == []
 
 

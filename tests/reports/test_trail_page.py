@@ -131,7 +131,8 @@ def test_filters_of_patient_person_and_day(trial, patient, coordinator):
     }
     assert lines(coordinator, trial, since=today.isoformat(), until=today.isoformat())
     assert lines(coordinator, trial, since=(today + timedelta(days=1)).isoformat()) == []
-    assert lines(coordinator, trial, until=(today - timedelta(days=1)).isoformat()) == []
+    yesterday = (today - timedelta(days=1)).isoformat()  # the migrated database may be older than today
+    assert lines(coordinator, trial, patient=patient.code, until=yesterday) == []
 
 
 def test_one_row_alone_can_be_followed(trial, patient, coordinator):

@@ -95,7 +95,7 @@ def patient(
     with acting(user=by, role="coordinator"):
         return screen(
             trial=trial,
-            screened_on=screened_on or timezone.now().date() - timedelta(days=40),
+            screened_on=screened_on or trial.today - timedelta(days=40),
             identity=identity,
             by=by,
         )

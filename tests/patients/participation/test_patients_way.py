@@ -32,9 +32,7 @@ def test_two_patients_never_share_a_number(trial):
 
 def test_nobody_is_screened_in_the_future(trial, doctor):
     with acting(user=doctor), pytest.raises(ValidationError) as refused:
-        screening.screen(
-            trial=trial, screened_on=timezone.now().date() + timedelta(days=2), identity={}, by=doctor
-        )
+        screening.screen(trial=trial, screened_on=trial.today + timedelta(days=2), identity={}, by=doctor)
     assert "screened_on" in refused.value.error_dict
     assert not Patient.objects.exists()
 
@@ -44,7 +42,7 @@ def test_a_trial_that_does_not_recruit_screens_nobody(trial, doctor):
         trial.recruiting = False
         trial.save()
         with pytest.raises(ValidationError, match="does not recruit"):
-            screening.screen(trial=trial, screened_on=timezone.now().date(), identity={}, by=doctor)
+            screening.screen(trial=trial, screened_on=trial.today, identity={}, by=doctor)
 
 
 def test_a_consent_of_the_wrong_kind_version_or_time_is_refused(trial, doctor):
@@ -99,7 +97,7 @@ def test_without_evidence_every_criterion_that_needs_it_is_undetermined(trial):
 
 def test_the_deferred_criterion_may_wait_and_says_until_when(trial):
     """I2b: the virus may be confirmed within fourteen days after inclusion."""
-    patient = build.patient(trial=trial, screened_on=timezone.now().date())
+    patient = build.patient(trial=trial, screened_on=trial.today)
     build.consent(patient, on=patient.screened_on - timedelta(days=1))
     for form, values in evidence.liege(patient.screened_on).items():
         if form == "eligibility":
@@ -113,7 +111,7 @@ def test_the_deferred_criterion_may_wait_and_says_until_when(trial):
 
 def test_an_eligible_patient_is_concluded_signed_and_grouped(trial):
     """SIG-01, P11-13: the decision carries name, role, meaning and the criteria with their inputs."""
-    patient = build.eligible(trial=trial, screened_on=timezone.now().date() - timedelta(days=1))
+    patient = build.eligible(trial=trial, screened_on=trial.today - timedelta(days=1))
     decision = EligibilityDecision.objects.get(patient=patient)
     signature = Signature.objects.get(target_id=decision.pk, target_type="patients.eligibilitydecision")
     assert (decision.conclusion, decision.group) == ("eligible", "A")
@@ -162,7 +160,7 @@ def test_inclusion_names_everything_that_is_missing(trial, doctor):
 
 
 def test_inclusion_plans_the_visits_from_its_day(trial):
-    day = timezone.now().date() - timedelta(days=30)
+    day = trial.today - timedelta(days=30)
     patient = build.enrolled(trial=trial, on=day)
     planned = {
         visit.code: (visit.planned_on, visit.window_from, visit.window_to) for visit in patient.visits.all()
@@ -181,7 +179,7 @@ def test_the_planning_is_the_systems_and_names_who_caused_it(trial):
 
 def test_a_change_of_the_decision_by_any_path_takes_the_signature_away(trial, doctor):
     """SIG-02: then inclusion is refused until the decision is signed again."""
-    patient = build.eligible(trial=trial, screened_on=timezone.now().date())
+    patient = build.eligible(trial=trial, screened_on=trial.today)
     with acting(user=doctor, reason="test"):
         EligibilityDecision.objects.filter(patient=patient).update(group="B")
     assert eligibility.decision_in_force(patient) is None
@@ -190,7 +188,7 @@ def test_a_change_of_the_decision_by_any_path_takes_the_signature_away(trial, do
 
 
 def test_evidence_that_changed_after_the_signature_blocks_inclusion(trial, doctor):
-    patient = build.eligible(trial=trial, screened_on=timezone.now().date())
+    patient = build.eligible(trial=trial, screened_on=trial.today)
     record = patient.records.get(form="demography")
     with acting(user=doctor, reason="age corrected"):
         record.values = record.values | {"age": "71"}
@@ -200,7 +198,7 @@ def test_evidence_that_changed_after_the_signature_blocks_inclusion(trial, docto
 
 
 def test_inclusion_cannot_precede_the_consent(trial, doctor):
-    day = timezone.now().date() - timedelta(days=2)
+    day = trial.today - timedelta(days=2)
     patient = build.eligible(trial=trial, screened_on=day - timedelta(days=1))
     build.consent(patient, on=day)
     with acting(user=doctor), pytest.raises(ValidationError):
