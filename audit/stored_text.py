@@ -64,12 +64,16 @@ class StoredText:
 
     def _sentence(self, language: str) -> str:
         template = _templates.get(self.code)
-        if template is not None:
-            try:
-                return filled(str(template), self.parameters, language) if self.parameters else str(template)
-            except (KeyError, TypeError, ValueError):
-                # Stored by a version of the software whose sentence had other parameters: show it as stored.
-                pass
+        if template is None:
+            return self._as_stored(language)
+        try:
+            return filled(str(template), self.parameters, language) if self.parameters else str(template)
+        except (KeyError, TypeError, ValueError):
+            # Stored by a version of the software whose sentence had other parameters.
+            return self._as_stored(language)
+
+    def _as_stored(self, language: str) -> str:
+        """Return the sentence as it was stored, in the language or in English; the code without one."""
         return self.says.get(language) or self.says.get(language[:2]) or self.says.get(ENGLISH) or self.code
 
     @property
