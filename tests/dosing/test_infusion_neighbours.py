@@ -54,7 +54,9 @@ class TestTwoPatients:
         assert stored(patient, FIRST).state == "planned"
         assert give(neighbour, THIRD, on("16-Mar-2026"), nurse).state == "given"
 
-    def test_a_later_infusion_of_another_patient_does_not_hold_an_earlier_one(self, patient, neighbour, nurse):
+    def test_a_later_infusion_of_another_patient_does_not_hold_an_earlier_one(
+        self, patient, neighbour, nurse
+    ):
         for number, day in ((FIRST, "10-Mar-2026"), (SECOND, "13-Mar-2026")):
             give(neighbour, number, on(day), nurse)
         give(patient, FIRST, on("10-Mar-2026"), nurse)
@@ -96,9 +98,7 @@ class TestTwoPatients:
             (patient, SECOND, "13-Mar-2026", "D-17"),
         ):
             row = give(who, number, on(day), nurse)
-            made = record_preparation(
-                infusion=row, facts={**CELLS, "donor_code": donor}, version=0, by=nurse
-            )
+            made = record_preparation(infusion=row, facts={**CELLS, "donor_code": donor}, version=0, by=nurse)
             assert made.donor_deviation_reason == ""
 
 
@@ -131,9 +131,7 @@ class TestMidnight:
     def test_half_past_eleven_of_the_evening_before_inclusion_is_before_it(self, patient, nurse):
         early = on("9-Mar-2026", started=moment("9-Mar-2026 23:30"), ended=moment("10-Mar-2026 00:30"))
         told = refused(give, patient, FIRST, early, nurse)
-        assert told == {
-            "started": ["The patient was included on 10-Mar-2026: nothing can be given before."]
-        }
+        assert told == {"started": ["The patient was included on 10-Mar-2026: nothing can be given before."]}
 
 
 class TestAfterTheSecond:

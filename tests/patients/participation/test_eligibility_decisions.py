@@ -76,7 +76,9 @@ class TestTheNewestCounts:
         assert decision_in_force(patient) == second
         assert enrolment_obstacles(patient, SCREENED) == []
 
-    def test_an_earlier_decision_does_not_come_back_when_the_newest_loses_its_signature(self, patient, doctor):
+    def test_an_earlier_decision_does_not_come_back_when_the_newest_loses_its_signature(
+        self, patient, doctor
+    ):
         first, second = self.decided(patient, "eligible", "eligible")
         with acting(user=doctor, reason="test"):
             EligibilityDecision.objects.filter(pk=second.pk).update(group="B")
