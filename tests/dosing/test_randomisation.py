@@ -125,7 +125,8 @@ def test_an_arm_that_nobody_would_get_is_refused(ratio):
 
 
 @pytest.mark.parametrize(
-    ("block_sizes", "ratio"), [([2, 3], EVEN), ([4, 6, 7], EVEN), ([4], {"a": 2, "b": 1}), ([6, 4], {"a": 2, "b": 1})]
+    ("block_sizes", "ratio"),
+    [([2, 3], EVEN), ([4, 6, 7], EVEN), ([4], {"a": 2, "b": 1}), ([6, 4], {"a": 2, "b": 1})],
 )
 def test_every_block_size_is_a_multiple_of_the_ratio(block_sizes, ratio):
     """RND-01: one size that does not divide spoils the list, whichever it is."""
