@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from audit.context import acting
-from dosing.administration import StaleInfusion, mark_not_given, record_weight
+from dosing.administration import StaleInfusion, infusion_obstacle, mark_not_given, record_weight
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.review.locks import freeze
@@ -15,6 +15,7 @@ from tests.support import build, walk
 from tests.support.amended import INCLUDED, sign_again
 from tests.support.bedside import give, on, stored
 from tests.support.build import moment
+from tests.support.refusals import refused
 
 pytestmark = pytest.mark.django_db
 
@@ -193,3 +194,34 @@ class TestFrozen:
         assert stored(patient, 1).state == "given"
         assert stored(patient, 2).window_from == date(2021, 3, 15)
         assert stored(patient, 3).window_from == date(2021, 3, 22)
+
+
+class TestReconsent:
+    """Version 1.1 asks the patient to sign again: nothing is given before."""
+
+    DUE = {"": ["W-01 has to sign version 2.0 of the consent form: record that consent first."]}
+
+    @pytest.fixture
+    def moved(self, patient, manager) -> Patient:
+        walk.moved(patient, walk.amendment(), by=manager)
+        return patient
+
+    def test_nothing_is_given_and_no_weight_taken_before_the_patient_signed_again(self, moved, doctor):
+        assert refused(weigh, moved, 1, doctor) == self.DUE
+        with acting(user=doctor, role="coordinator"):
+            facts = on("10-Mar-2021", weight_kg=Decimal(80))
+            assert refused(give, moved, 1, facts, doctor) == self.DUE
+        assert infusion_obstacle(stored(moved, 1)) == self.DUE[""][0]
+
+    def test_an_infusion_can_be_marked_as_not_given_meanwhile(self, moved, doctor):
+        with acting(user=doctor, role="coordinator"):
+            row = mark_not_given(infusion=stored(moved, 1), reason="Fever", version=1, by=doctor)
+        assert row.state == "not_given"
+
+    def test_the_consent_of_another_patient_signs_for_nobody(self, moved, long, doctor):
+        other = build.patient(trial=long, screened_on=INCLUDED)
+        build.consent(other, given=moment("20-Mar-2021 09:00"))
+        assert infusion_obstacle(stored(moved, 1)) == self.DUE[""][0]
+
+        sign_again(moved, doctor)
+        assert infusion_obstacle(stored(moved, 1)) == ""
