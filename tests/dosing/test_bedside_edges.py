@@ -242,6 +242,10 @@ class TestWhatFollows:
         give(patient, FIRST, on("10-Mar-2026", interrupted="Y", interruption_reason="Rash"), nurse)
         row = mark(patient, FIRST, nurse)
 
-        assert (row.interrupted, row.interruption_reason, row.premedication, row.ended_at) == ("", "", "", None)
+        assert (row.interrupted, row.interruption_reason, row.premedication, row.ended_at) == (
+            "",
+            "",
+            "",
+            None,
+        )
         assert Infusion.objects.get(pk=row.pk).version == 3
-

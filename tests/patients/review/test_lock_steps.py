@@ -149,7 +149,9 @@ class TestUnlocking:
         again = locks.request_unlock(target=now("record", record), reason="Needed", by=manager)
         assert again.decided_at is None
 
-    def test_the_request_for_one_form_does_not_wait_for_that_of_another(self, record, patient, manager, nurse):
+    def test_the_request_for_one_form_does_not_wait_for_that_of_another(
+        self, record, patient, manager, nurse
+    ):
         other = build.record(patient, "pregnancy_test", {"childbearing_potential": "N"}, by=nurse)
         hold("lock", "record", record, manager)
         hold("lock", "record", other, manager)
