@@ -1,4 +1,4 @@
-"""Conditions of the bedside at their edges, one by one: what allows an infusion, and what no longer matters after it."""
+"""Conditions of the bedside at their edges: what allows an infusion, and what no longer matters after it."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
