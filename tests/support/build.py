@@ -57,6 +57,15 @@ def trial(slug: str = LIEGE) -> Trial:
     return version(protocol_text(slug)).trial
 
 
+def twin(slug: str = LIEGE, *changes: tuple[str, str]) -> Trial:
+    """Return a second trial with the protocol of a shipped one, changed by replacing texts that occur once."""
+    text = protocol_text(slug)
+    for old, new in ((f'id = "{slug.upper()}"', f'id = "{slug.upper()}-B"'), *changes):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return version(text).trial
+
+
 def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any) -> User:
     """Create a user, with a role if a trial is given."""
     number = next(_numbers)
