@@ -28,14 +28,21 @@ def trial(*, infusions: int = 1) -> Trial:
     return build.version(_with_infusions("1.0", 1, infusions)).trial
 
 
-def amendment(effective_from: date = IN_FORCE, *, infusions: int = 2) -> ProtocolVersion:
-    """Load version 1.1, with two infusions or another number."""
-    return build.version(_with_infusions("1.1", 2, infusions), effective_from=effective_from)
-
-
-def next_amendment(effective_from: date = IN_FORCE, *, infusions: int = 2) -> ProtocolVersion:
-    """Load version 1.2, which replaces 1.1."""
+def amendment(
+    effective_from: date = IN_FORCE, *, infusions: int = 2, reconsent: bool = True
+) -> ProtocolVersion:
+    """Load version 1.1, with two infusions or another number; patients sign again or not."""
     whole = _with_infusions("1.1", 2, infusions)
+    if not reconsent:
+        whole = whole.replace("reconsent = true", "reconsent = false")
+    return build.version(whole, effective_from=effective_from)
+
+
+def next_amendment(effective_from: date, *, infusions: int = 2, reconsent: bool = True) -> ProtocolVersion:
+    """Load version 1.2, which replaces 1.1 and is otherwise the same."""
+    whole = _with_infusions("1.1", 2, infusions)
+    if not reconsent:
+        whole = whole.replace("reconsent = true", "reconsent = false")
     for old, new in (('version = "1.1"', 'version = "1.2"'), ('replaces = "1.0"', 'replaces = "1.1"')):
         whole = whole.replace(old, new, 1)
     return build.version(whole, effective_from=effective_from)
