@@ -161,7 +161,9 @@ class TestMarks:
         assert record_of(neighbour).verified_at is not None
         assert Mark.objects.filter(patient=neighbour, undone_at=None).count() == len(PLANNED)
 
-    def test_a_verification_is_no_medical_review_and_the_other_way_round(self, patient, monitor, doctor):
+    def test_a_verification_is_no_medical_review_and_the_other_way_round(
+        self, patient, neighbour, monitor, doctor
+    ):
         mine = record_of(patient)
         verify(mine, monitor)
         assert medical_review.reviews(patient) == {}
@@ -172,6 +174,9 @@ class TestMarks:
                 by=doctor,
                 role="investigator",
             )
+            assert source_verification.standing_items(patient) == {mine.pk: set(PLANNED)}
+            assert set(medical_review.reviews(patient)) == {mine.pk}
+            assert medical_review.reviews(neighbour) == {}
             medical_review.withdraw(record=mine, reason="Read again", by=doctor)
 
         assert medical_review.reviews(patient) == {}
@@ -191,6 +196,32 @@ class TestMarks:
 
         waiting = source_verification.waiting(trial)
         assert [(row.patient_id, row.form) for row in waiting] == [(neighbour.pk, "demography")]
+
+
+    def test_a_form_verified_as_a_whole_waits_for_no_item(self, patient, monitor):
+        mine = record_of(patient)
+        assert verify(mine, monitor, "") == 1
+        assert source_verification.to_verify(mine, {""}) == ()
+        assert source_verification.to_verify(mine, {"age"}) == PLANNED[1:]
+        assert source_verification.standing_items(patient) == {mine.pk: {""}}
+
+    def test_verifying_again_counts_no_form_twice(self, patient, monitor):
+        verify(record_of(patient), monitor)
+        before = record_of(patient).verified_at
+        with time_machine.travel(datetime(2026, 3, 30, 11, 0, tzinfo=UTC), tick=False):
+            assert verify(record_of(patient), monitor) == 0
+        assert record_of(patient).verified_at == before
+
+    def test_one_unknown_item_among_known_ones_is_refused(self, patient, monitor):
+        with pytest.raises(ValidationError, match="has no such item"):
+            verify(record_of(patient), monitor, "age", "shoe_size")
+        assert not Mark.objects.exists()
+
+    def test_the_forms_that_wait_are_counted_by_patient(self, trial, patient, neighbour, monitor):
+        verify(record_of(patient), monitor)
+        waiting = source_verification.count_of(source_verification.waiting(trial))
+        rows = Patient.objects.filter(trial=trial).annotate(n=waiting).order_by("pk")
+        assert list(rows.values_list("pk", "n")) == [(patient.pk, 0), (neighbour.pk, 1)]
 
 
 class TestSignatures:
