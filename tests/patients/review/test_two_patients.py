@@ -197,7 +197,6 @@ class TestMarks:
         waiting = source_verification.waiting(trial)
         assert [(row.patient_id, row.form) for row in waiting] == [(neighbour.pk, "demography")]
 
-
     def test_a_form_verified_as_a_whole_waits_for_no_item(self, patient, monitor):
         mine = record_of(patient)
         assert verify(mine, monitor, "") == 1
