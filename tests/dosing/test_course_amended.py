@@ -10,7 +10,7 @@ from audit.context import acting
 from dosing.administration import StaleInfusion, infusion_obstacle, mark_not_given, record_weight
 from dosing.models import Infusion
 from patients.models import Patient, Visit
-from patients.review.locks import freeze
+from patients.review.locks import freeze, lock
 from tests.support import build, walk
 from tests.support.amended import INCLUDED, sign_again
 from tests.support.bedside import give, on, stored
@@ -175,19 +175,21 @@ class TestTwoAmendments:
 
 
 class TestFrozen:
-    def test_an_infusion_of_a_frozen_visit_stays_as_it_is(self, patient, manager):
-        """The move leaves a frozen visit as it is, and what belongs to it."""
+    @pytest.mark.parametrize("close", [freeze, lock])
+    def test_an_infusion_of_a_frozen_or_locked_visit_stays_as_it_is(self, patient, manager, close):
+        """The move leaves a frozen or locked visit as it is, and what belongs to it."""
         with acting(user=manager, role="data_manager"):
-            freeze(target=Visit.objects.get(patient=patient, code="INF3"), reason="Interim", by=manager)
+            close(target=Visit.objects.get(patient=patient, code="INF3"), reason="Interim", by=manager)
         walk.moved(patient, walk.amendment(infusions=2), by=manager)
 
         assert Visit.objects.get(patient=patient, code="INF3").state == "planned"
         assert course(patient) == [(1, "planned"), (2, "planned"), (3, "planned")]
 
-    def test_an_infusion_before_a_frozen_visit_can_be_given(self, patient, doctor, manager):
-        """The infusion of the frozen visit keeps its window; the one after it moves."""
+    @pytest.mark.parametrize("close", [freeze, lock])
+    def test_an_infusion_before_a_frozen_or_locked_visit_can_be_given(self, patient, doctor, manager, close):
+        """The infusion of that visit keeps its window; the one after it moves."""
         with acting(user=manager, role="data_manager"):
-            freeze(target=Visit.objects.get(patient=patient, code="INF2"), reason="Interim", by=manager)
+            close(target=Visit.objects.get(patient=patient, code="INF2"), reason="Interim", by=manager)
         with acting(user=doctor, role="coordinator"):
             give(patient, 1, on("12-Mar-2021", weight_kg=Decimal(80)), doctor)
 

@@ -7,10 +7,11 @@ import pytest
 
 from dosing.administration import mark_not_given
 from dosing.product import record_preparation
-from dosing.schedule import given_days, given_on
+from dosing.schedule import given_days, given_on, timing_errors
+from dosing.schedule import windows as windows_of
 from patients.models import Patient, Visit
 from patients.participation.milestones import milestones
-from tests.support import build
+from tests.support import build, walk
 from tests.support.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
 from tests.support.build import moment
 from tests.support.refusals import refused
@@ -72,6 +73,7 @@ class TestTwoPatients:
 
         assert windows(neighbour) == before
         assert windows(patient)[1] == (date(2026, 3, 15), date(2026, 3, 16))
+        assert stored(patient, SECOND).planned_on == date(2026, 3, 15)
         assert Patient.objects.get(pk=neighbour.pk).first_infusion_on is None
         assert (given_days(patient), given_days(neighbour)) == ({1: date(2026, 3, 12)}, {})
 
@@ -167,3 +169,31 @@ class TestAfterTheSecond:
 
         assert Visit.objects.get(patient=patient, code="INF3").planned_on is None
         assert given_days(patient) == {1: date(2026, 3, 10)}
+
+
+class TestWindows:
+    def test_an_infusion_that_was_given_keeps_the_window_it_was_judged_by(self, patient, nurse):
+        """The first one moves by a day; the second was early for a reason and keeps its days."""
+        give(patient, FIRST, on("10-Mar-2026"), nurse)
+        early = on("12-Mar-2026", timing_deviation_reason="No cells on the 13th")
+        give(patient, SECOND, early, nurse)
+        give(patient, FIRST, on("11-Mar-2026"), nurse, reason="Wrong day")
+
+        assert windows(patient)[1] == (date(2026, 3, 13), date(2026, 3, 14))
+        assert windows(patient)[2] == (date(2026, 3, 15), date(2026, 3, 16))
+
+    def test_a_patient_in_screening_has_no_window(self, trial):
+        assert windows_of(build.patient(trial=trial, screened_on=INCLUDED)) == []
+
+    def test_a_trial_without_a_product_has_no_infusion(self):
+        text = walk.text("1.0")
+        start, end = text.index("[dosing]"), text.index("[[visits]]")
+        plain = (text[:start] + text[end:]).replace(
+            'kind = "infusion"\ninfusion = 1\n', 'kind = "follow_up"\n'
+        )
+        trial = build.version(plain).trial
+        patient = walk.enrolled(trial, by=build.user("investigator", trial=trial), on=INCLUDED)
+
+        assert not patient.infusions.exists()
+        assert windows_of(patient) == []
+        assert timing_errors(patient, None, INCLUDED, "") == {}

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from accounts.models import User
 from audit.context import acting
 from audit.models import Signature
+from audit.signatures import sign
 from patients.models import DataLock, Mark, Patient, Record, Visit
 from patients.participation.visits import add_unscheduled, hold_visit
 from patients.queries import threads
@@ -273,3 +274,59 @@ class TestSignatures:
             )
         both = [record_of(patient), record_of(neighbour)]
         assert signatures.changes_since_signature(both) == {record_of(patient).pk: []}
+
+    def test_a_form_never_signed_has_no_changes_though_its_visit_was(self, patient, doctor):
+        mine = record_of(patient)
+        with acting(user=doctor, role="investigator"):
+            sign(target=mine.visit, meaning="review", password=build.PASSWORD, by=doctor, zone="UTC")
+        assert signatures.changes_since_signature([mine]) == {}
+
+    def test_a_form_that_is_signed_is_not_signed_again_with_its_visit(self, patient, doctor):
+        mine = record_of(patient)
+        with acting(user=doctor, role="investigator"):
+            signatures.sign_records(records=[mine], meaning="review", password=build.PASSWORD, by=doctor)
+        self.sign(patient, doctor, {mine.pk: mine.version})
+        assert Signature.objects.filter(target_type="patients.record").count() == 1
+        assert Signature.objects.filter(target_type="patients.visit").count() == 1
+
+    def test_forms_are_read_in_the_order_of_the_visits_and_logs_last(self, patient, nurse):
+        with acting(user=nurse, role="coordinator"):
+            extra = add_unscheduled(patient=patient, on=date(2026, 3, 12), reason="Fever", by=nurse)
+        for repeat in (1, 2):
+            build.record(patient, "procedure", {}, visit=None, repeat=repeat, draft=True, by=nurse)
+        build.record(patient, "vitals", {"hr": "70"}, visit=extra.key, draft=True, by=nurse)
+        build.record(patient, "vitals", {"hr": "71"}, draft=True, by=nurse)
+        found = [
+            (row.visit.key if row.visit else "", row.form, row.repeat) for row in signatures.in_force(patient)
+        ]
+        assert found == [
+            ("SCR", "demography", 1), ("SCR", "vitals", 1), ("UNS", "vitals", 1), ("", "procedure", 1),
+            ("", "procedure", 2),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("level", ["record", "visit", "patient"])
+    def test_nothing_below_a_lock_is_signed(self, patient, manager, doctor, level):
+        mine = record_of(patient)
+        target = {"record": mine, "visit": mine.visit, "patient": patient}[level]
+        with acting(user=manager, role="data_manager"):
+            locks.lock(target=target, reason="Clean", by=manager)
+        with pytest.raises(ValidationError, match="is locked"), acting(user=doctor):
+            signatures.sign_records(records=[mine], meaning="review", password=build.PASSWORD, by=doctor)
+        if level != "record":
+            with pytest.raises(ValidationError, match="is locked"):
+                self.sign(patient, doctor, {mine.pk: mine.version})
+        assert not Signature.objects.exists()
+
+    def test_a_draft_or_a_form_that_changed_is_not_signed_nor_are_the_others(self, patient, nurse, doctor):
+        mine = record_of(patient)
+        draft = build.record(patient, "vitals", {"hr": "71"}, draft=True, by=nurse)
+        stale = record_of(patient)
+        stale.version += 1
+        for chosen, sentence in (
+            ([mine, draft], "not complete"),
+            ([stale], "was changed"),
+            ([], "at least one"),
+        ):
+            with pytest.raises(ValidationError, match=sentence), acting(user=doctor, role="investigator"):
+                signatures.sign_records(records=chosen, meaning="review", password=build.PASSWORD, by=doctor)
+        assert not Signature.objects.exists()
