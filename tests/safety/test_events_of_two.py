@@ -20,8 +20,8 @@ from safety.reporting import (
     review_events,
 )
 from safety.reviews import ReviewState, attach_reviews, review_state
-from tests.support import build
-from tests.support.bedside import NOW
+from tests.support import build, walk
+from tests.support.bedside import INCLUDED, NOW
 from tests.support.build import moment
 from tests.support.refusals import refused
 from tests.support.reported import amend, consented, serious, told
@@ -297,6 +297,15 @@ class TestSpecialInterest:
             return list(AdverseEventFilter({"aesi": aesi}, AdverseEvent.objects.all(), trial=trial).qs)
 
         assert (found("any"), found(code), found("none")) == ([special], [special], [plain])
+
+    def test_a_protocol_without_categories_asks_for_none_and_takes_none(self, doctor):
+        """The trial WALK has no event of special interest."""
+        walking = build.patient(trial=walk.trial(), screened_on=INCLUDED)
+        build.consent(walking, given=moment("10-Mar-2026 09:00"))
+        assert list(refused(report_event, patient=walking, by=doctor, **told())) == ["aesi"]
+        event = report_event(patient=walking, by=doctor, **told(aesi=""))
+        assert (event.aesi, event.of_special_interest) == ("", False)
+        assert "aesi" not in AdverseEventFilter({}, AdverseEvent.objects.all(), trial=walking.trial).filters
 
 
 class TestOnsetSince:
