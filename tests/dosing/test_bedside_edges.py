@@ -14,7 +14,7 @@ from patients.participation.disposition import end_study
 from patients.participation.visits import hold_visit
 from patients.review.locks import freeze
 from tests.support import build
-from tests.support.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
+from tests.support.bedside import FIRST, INCLUDED, NOW, SECOND, THIRD, give, on, stored
 from tests.support.build import moment
 from tests.support.refusals import refused
 
@@ -169,6 +169,15 @@ class TestTimes:
 
 class TestConsent:
     """CEL-14."""
+
+    def test_a_patient_without_any_consent_receives_nothing(self, trial, patient, nurse):
+        """However the patient came into follow-up; the consent of another does not count."""
+        other = build.patient(trial=trial, screened_on=INCLUDED)
+        Patient.objects.filter(pk=other.pk).update(state="enrolled", enrolled_on=INCLUDED, enrolled_at=NOW)
+        Infusion.objects.create(patient=other, number=1, state="planned")
+        nothing = {"": ["No consent is recorded: nothing can be given."]}
+        assert refused(give, other, FIRST, on("10-Mar-2026"), nurse) == nothing
+        assert refused(weigh, other, FIRST, nurse) == nothing
 
     def test_a_consent_given_at_the_minute_of_the_start_covers_it(self, patient, nurse):
         patient.consents.update(given_at=datetime(2026, 3, 10, 9, 0, tzinfo=UTC))

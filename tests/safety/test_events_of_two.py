@@ -78,6 +78,12 @@ class TestReporting:
         assert list(answer) == ["onset"]
         assert report_event(patient=patient, by=doctor, **told(onset=moment("10-Mar-2026 09:00"))).number == 2
 
+    def test_the_first_consent_is_the_earliest_whatever_was_recorded_first(self, trial, doctor):
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        for day in ("20-Mar-2026 09:00", "11-Mar-2026 09:00"):
+            build.consent(patient, given=moment(day))
+        assert report_event(patient=patient, by=doctor, **told()).number == 1
+
     @pytest.mark.parametrize("name", ["onset", "end", "aware"])
     def test_this_minute_has_come_and_the_next_has_not(self, patient, doctor, name):
         given = serious if name == "aware" else told
