@@ -207,6 +207,10 @@ def test_of_several_signatures_the_last_one_counts(record, doctor, patient):
     assert changes() == []
     amended(record, "81")
     assert changes() == [("80 kg", "81 kg", "Nora Nurse")]
+    other = build.patient(trial=patient.trial)
+    build.consent(other)
+    unsigned = build.record(other, "demography", DEMOGRAPHY)
+    assert set(signing.changes_since_signature([record, unsigned])) == {record.pk}
 
 
 def test_what_was_changed_or_added_while_reading_is_not_signed(record, doctor, patient):

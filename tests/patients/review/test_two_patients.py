@@ -266,15 +266,6 @@ class TestSignatures:
         assert struck.pk not in {row.pk for row in signatures.in_force(patient)}
         assert Signature.objects.filter(target_type="patients.record").get().target_id == mine.pk
 
-    def test_the_changes_since_a_signature_are_those_of_each_form(self, patient, neighbour, doctor):
-        """SIG-04."""
-        with acting(user=doctor, role="investigator"):
-            signatures.sign_records(
-                records=[record_of(patient)], meaning="review", password=build.PASSWORD, by=doctor
-            )
-        both = [record_of(patient), record_of(neighbour)]
-        assert signatures.changes_since_signature(both) == {record_of(patient).pk: []}
-
     def test_a_form_never_signed_has_no_changes_though_its_visit_was(self, patient, doctor):
         mine = record_of(patient)
         with acting(user=doctor, role="investigator"):
