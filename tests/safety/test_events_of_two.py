@@ -104,6 +104,24 @@ class TestReporting:
         )
         assert event.onset_earliest == event.end_earliest == event.aware_at == event.serious_aware_at
 
+    @pytest.mark.parametrize(
+        ("answers", "named"),
+        [
+            ({"ongoing": "", "end": None}, ["ongoing"]),
+            ({"onset": None}, ["onset"]),
+            ({"onset": None, "aware": moment("13-Mar-2026 08:00")}, ["onset"]),
+            ({"seriousness": frozenset()}, ["seriousness"]),
+            ({"grade": None}, ["grade"]),
+        ],
+    )
+    def test_an_unanswered_question_is_asked_about_alone(self, patient, doctor, answers, named):
+        """What depends on it is not refused a second time."""
+        assert list(refused(report_event, patient=patient, by=doctor, **told(**answers))) == named
+
+    def test_when_an_event_that_is_not_serious_was_known_to_be_is_not_checked(self, patient, doctor):
+        event = report_event(patient=patient, by=doctor, **told(serious_aware=moment("2027")))
+        assert event.serious_aware == ""
+
     def test_the_term_has_at_most_200_characters(self, patient, doctor):
         assert report_event(patient=patient, by=doctor, **told(term="x" * 200)).number == 1
         assert list(refused(report_event, patient=patient, by=doctor, **told(term="x" * 201))) == ["term"]
