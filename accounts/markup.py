@@ -7,12 +7,14 @@ unless a page fills it, `{% slotted "queries" %}…{% endslotted %}`.
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 
 # Random in each process, so that no text of a protocol file or of a translation can be taken for a slot.
 _MARK = f"slot-{secrets.token_hex(8)}"
@@ -56,3 +58,19 @@ class Markup:
 def rendered(template: str, context: Mapping[str, Any]) -> Markup:
     """Return the markup of a template, rendered in the active language."""
     return Markup(render_to_string(template, dict(context)))
+
+
+def markup(template: str, **context: str) -> Markup:
+    """Return the markup of a template in the active language; rendered once per process for the same context."""
+    return _markup(template, get_language(), tuple(context.items()))
+
+
+@lru_cache(maxsize=256)
+def _markup(template: str, language: str | None, context: tuple[tuple[str, str], ...]) -> Markup:
+    # `language` is a key of the cache only: the template is rendered in the active language.
+    return rendered(template, dict(context))
+
+
+def joined(parts: Iterable[Any]) -> SafeString:
+    """Return parts of HTML one after the other; a text that is not safe HTML is escaped."""
+    return mark_safe("".join(map(conditional_escape, parts)))  # noqa: S308 - each part is safe or escaped

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from accounts.markup import joined, markup
 from patients.casebook.known_values import KnownValue
 from protocol.document.items import Item
 from protocol.expressions.rules import Labels
@@ -71,4 +71,6 @@ def sentences(findings: Iterable[CheckFinding], language: str) -> dict[str, tupl
 
 def sentences_html(results: Iterable[Result]) -> SafeString:
     """Return the messages at a field as HTML."""
-    return render_to_string("capture/sentences.html", {"results": results})
+    return joined(
+        markup("capture/sentence.html", tone=each.tone).fill({"sentence": each.sentence}) for each in results
+    )

@@ -1,7 +1,6 @@
 """Render the fields of one page: the constant HTML of each item (`form_markup`) with what this page shows in it."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from django.http import QueryDict
 from django.template.loader import render_to_string
@@ -9,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from accounts.markup import markup
 from patients.casebook.range_flags import reference_words, side_words
 from patients.entry.field_context import FieldContext, Result, sentences_html
 from patients.entry.fields import (
@@ -158,16 +158,17 @@ class FieldRenderer:
         """Return a calculated value with its flag and reference range, or what it still needs."""
         value, reading = self.context.calculated.get(item.name), self.context.readings.get(item.name)
         lacking = self.context.lacking.get(item.name)
-        return render_to_string(
-            "capture/value.html",
-            {
-                "words": display(value, item, self.language, _),
-                "lacking": lacking.in_language(self.language) if lacking else "",
-                "unfit": lacking is not None and not lacking.paths,
-                "flag": reading.flag if reading else flag(value, item),
-                "reference": reference_words(reading, item, self.language),
-            },
-        )
+        if words := display(value, item, self.language, _):
+            side = reading.flag if reading else flag(value, item)
+            range_words = reference_words(reading, item, self.language)
+            hint = format_html(' <span class="hint">{}</span>', range_words) if range_words else ""
+            return markup("capture/value.html", flag=side or "").fill({"words": words, "reference": hint})
+        if lacking is None:
+            return markup("capture/no_value.html", why="").fill({})
+        if not lacking.paths:
+            return markup("capture/no_value.html", why="unfit").fill({})
+        needs = lacking.in_language(self.language)
+        return markup("capture/no_value.html", why="lacking").fill({"lacking": needs})
 
 
 def missing_slots(parts: Parts, item: Item) -> Slots:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.http import QueryDict
 from django.template.loader import render_to_string
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
 from protocol.document.items import Item
@@ -172,7 +172,7 @@ class ItemInputs:
 
     def _unit_slots(self, parts: Parts, clock: Clock) -> Slots:
         unit = parts.get("unit")
-        found = {f"unit:{unit}": SELECTED} if unit in self.units else {}
+        found: Slots = {f"unit:{unit}": SELECTED} if unit in self.units else {}
         if unit and unit != self.item.unit and (words := self._converted(parts, clock)):
             found["converted"] = f"= {words}"
         return found
@@ -185,7 +185,7 @@ class ItemInputs:
             return ""
         return converted_words(answer, self.item, self.language, _)
 
-    def _offset(self, parts: Parts, name: str, clock: Clock) -> SafeString | None:
+    def _offset(self, parts: Parts, name: str, clock: Clock) -> str | None:
         """Return the choice of the UTC offset of a time in the hour repeated when summer time ends, else None."""
         stored = parts.get("offset")
         offsets = [(each, each == stored) for each in self._offsets(parts, clock)]
@@ -202,7 +202,7 @@ class ItemInputs:
             return ()
         return ()
 
-    def attached(self, text: str, context: Mapping[str, Any]) -> SafeString:
+    def attached(self, text: str, context: Mapping[str, Any]) -> str:
         """Return the attached file and the input for another. text: the stored file as JSON, or a refused one."""
         told = json.loads(text) if text.startswith("{") else None
         there = told["before"] if told and "refused" in told else told

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from django.http import QueryDict
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.markup import joined
 from patients.entry.field_context import Result, sentences_html
 from patients.entry.fields import CHECKED, INVALID_SLOTS, Parts, Slots, stored_parts, typed_parts
 from patients.entry.form_markup import TableMarkup
@@ -40,7 +41,7 @@ class TableRows:
     def slots(self) -> Slots:
         """Return the slots of the table: its rows, and no button for another row if it has as many as it may."""
         length = self._length()
-        found: Slots = {"rows": format_html_join("", "{}", ((self._row(number),) for number in range(length)))}
+        found: Slots = {"rows": joined(self._row(number) for number in range(length))}
         return found if (self.item.max_rows or length + 1) > length else found | {"add": ""}
 
     def _length(self) -> int:

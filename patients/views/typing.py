@@ -14,6 +14,7 @@ from patients.casebook.navigation import address_of
 from patients.entry import drafts
 from patients.entry.attachments import file_items
 from patients.entry.capture_form import group_tools
+from patients.entry.field_context import sentences_html
 from patients.entry.page import EntryPage, Refused
 from patients.entry.posted import PostedPage
 from patients.views.entry import located, marked, opened, page_of, refuse_future_version, sent, with_checks
@@ -70,11 +71,13 @@ def changed_around(page: EntryPage) -> dict[str, Any]:
 def said(page: EntryPage) -> dict[str, Any]:
     """Return the template context of the texts at the fields: messages, calculated values, reference ranges."""
     form = page.place.form
-    acted = group_tools(page.form, form.groups[page.marking.group], page.marking.group) if page.marking else None
+    acted = (
+        group_tools(page.form, form.groups[page.marking.group], page.marking.group) if page.marking else None
+    )
     return {
         "page": page,
         "fields": page.form.field_renderer(has_links=not page.listed).live(),
-        "cells": {path: page.results.get(path, ()) for path in cells_of(page)},
+        "cells": {path: sentences_html(page.results.get(path, ())) for path in cells_of(page)},
         "converted": dict(conversions(page, reader_language())),
         "group": acted,
     }
@@ -98,7 +101,9 @@ def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
 
 def cells_of(page: EntryPage) -> list[str]:
     """Return the paths of the cells that were sent: each shows its messages."""
-    return sorted({name for name in page.inputs or () if name.count("-") == 2 and not name.endswith("-remove")})
+    return sorted(
+        {name for name in page.inputs or () if name.count("-") == 2 and not name.endswith("-remove")}
+    )
 
 
 @trial_page(see=None, change=P.ENTER_DATA)
