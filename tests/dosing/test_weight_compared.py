@@ -11,7 +11,7 @@ from dosing.models import Infusion
 from dosing.weights import age_errors, last_weight
 from patients.models import Record, Visit
 from patients.participation.visits import hold_visit
-from tests.support import build
+from tests.support import build, walk
 from tests.support.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
 from tests.support.build import moment
 from tests.support.refusals import refused
@@ -108,6 +108,20 @@ class TestWhichWeight:
         give(patient, FIRST, on("10-Mar-2026", weight_kg=Decimal(84)), nurse)
 
         assert known(patient, SECOND) == (Decimal(84), "Infusion 1, 10-Mar-2026")
+
+    def test_on_one_day_the_form_of_the_dosing_rules_comes_before_the_profile(self, patient, nurse):
+        """Whichever was entered last: vital signs before demography."""
+        build.struck_out(Record.objects.get(patient=patient, form="demography"))
+        vitals(patient, "SCR", INCLUDED, nurse, weight="85")
+        build.record(patient, "demography", {"weight": "82.4"}, draft=True, by=nurse)
+
+        assert known(patient) == (Decimal(85), "Vital signs, 10-Mar-2026")
+
+    def test_a_trial_without_a_profile_offers_the_weight_of_its_dosing_rules(self, known_day):
+        walking = walk.trial()
+        by = build.user("investigator", trial=walking)
+        assert walking.rules.profile.weight is None
+        assert known(walk.enrolled(walking, by=by, on=INCLUDED)) == (Decimal(80), "Intake, 10-Mar-2026")
 
     def test_a_form_without_a_weight_offers_none(self, patient, nurse):
         vitals(patient, "D1", date(2026, 3, 11), nurse, hr="70")

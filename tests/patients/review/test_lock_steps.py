@@ -198,6 +198,13 @@ class TestUnlocking:
         assert [row.history_change_reason for row in trail] == ["Misread", "Agreed"]
         assert now("record", record).locked_at is None
 
+    def test_without_an_answer_the_trail_keeps_the_reason_of_the_request(self, record, manager, second):
+        hold("lock", "record", record, manager)
+        asked = locks.request_unlock(target=now("record", record), reason="Misread", by=manager)
+        locks.grant_unlock(request=asked, by=second)
+        trail = UnlockRequest.history.order_by("history_id")
+        assert [row.history_change_reason for row in trail] == ["Misread", "Misread"]
+
     def test_a_lock_below_another_is_not_released(self, record, manager, second):
         hold("lock", "record", record, manager)
         asked = locks.request_unlock(target=now("record", record), reason="Misread", by=manager)

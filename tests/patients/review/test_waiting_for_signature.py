@@ -93,6 +93,13 @@ class TestForms:
         assert (told["signed_at"], told["signed_by"]) == (last.signed_at, "Second Reader")
         assert told["reason"] == "Misread"
 
+    def test_the_last_signature_is_the_latest_whatever_was_stored_last(self, patient, doctor):
+        second = build.user("investigator", trial=patient.trial, full_name="Second Reader")
+        record = Record.objects.get(patient=patient)
+        signed(record, second, 11)
+        signed(record, doctor, 9)
+        assert shown(record)["signed_by"] == "Second Reader"
+
     def test_the_reason_is_told_in_words(self, patient, doctor):
         record = Record.objects.get(patient=patient)
         why = next(column for column in TO_SIGN_COLUMNS if column.name == "why")
