@@ -10,7 +10,7 @@ from audit.context import acting
 from patients.models import EligibilityDecision, Patient, Record
 from patients.participation.eligibility import decision_in_force, decisions, evaluate
 from patients.participation.enrolment import enrol, enrolment_obstacles
-from tests.support import build
+from tests.support import build, walk
 from tests.support.refusals import refused
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +117,87 @@ class TestTheNewestCounts:
             build.decision(patient, on=date(2026, 3, 11))
 
         assert enrolment_obstacles(patient) == []
+
+
+class TestDeferred:
+    """I2b of Liège: the virus may be confirmed within fourteen days after inclusion."""
+
+    @pytest.fixture
+    def unconfirmed(self, trial):
+        return build.assessable(trial=trial, screened_on=SCREENED, eligibility={"pcr_result": "NEG"})
+
+    def test_it_waits_forbids_nothing_and_is_stored_with_its_day(self, unconfirmed):
+        evaluation = evaluate(unconfirmed, inclusion_on=SCREENED)
+        waiting = [each for each in evaluation.findings if each.waits]
+
+        assert [each.id for each in waiting] == ["I2b"]
+        assert (waiting[0].deferred_until, waiting[0].css) == (date(2026, 3, 24), "tone-draft")
+        assert evaluation.obstacles == []
+        count = len(evaluation.findings)
+        assert evaluation.summary == f"{count - 1} of {count} criteria allow inclusion"
+        stored = {each["id"]: each for each in build.decision(unconfirmed).criteria}
+        assert stored["I2b"]["deferred_until"] == "2026-03-24"
+        assert {each["deferred_until"] for id, each in stored.items() if id != "I2b"} == {None}
+
+    def test_the_days_count_from_the_inclusion_and_not_from_today(self, unconfirmed, doctor):
+        build.decision(unconfirmed, by=doctor)
+        with acting(user=doctor, role="investigator"):
+            enrol(patient=unconfirmed, on=SCREENED, by=doctor)
+        included = Patient.objects.get(pk=unconfirmed.pk)
+
+        for day in (None, date(2026, 3, 20)):
+            (waiting,) = (each for each in evaluate(included, inclusion_on=day).findings if each.waits)
+            assert waiting.deferred_until == date(2026, 3, 24)
+
+    def test_without_a_day_those_of_a_patient_in_screening_count_from_today(self, unconfirmed):
+        (waiting,) = (each for each in evaluate(unconfirmed).findings if each.waits)
+        assert waiting.deferred_until == date(2026, 4, 13)
+
+    def test_one_that_is_met_waits_no_more(self, patient):
+        found = {each.id: each for each in evaluate(patient, inclusion_on=SCREENED).findings}
+        assert (found["I2b"].waits, found["I2b"].deferred_until, found["I2b"].css) == (
+            False,
+            None,
+            "tone-done",
+        )
+
+
+class TestRefusals:
+    def test_a_conclusion_that_is_none_is_refused(self, patient):
+        assert refused(build.decision, patient, "perhaps") == {
+            "conclusion": ["Choose eligible or not eligible."]
+        }
+
+    def test_nobody_is_assessed_after_inclusion(self, trial):
+        patient = build.enrolled(trial=trial, on=SCREENED)
+        assert refused(build.decision, patient) == {
+            "": ["LIE-001 cannot be assessed for eligibility: the status is “In follow-up”."]
+        }
+
+    def test_an_inclusion_criterion_that_fails_is_not_met(self):
+        patient = build.patient(trial=walk.trial(), screened_on=SCREENED)
+        build.consent(patient)
+        build.record(patient, "intake", {"age": "17", "weight": "60"})
+        (finding,) = evaluate(patient, inclusion_on=SCREENED).findings
+
+        assert (finding.words, finding.css, finding.forbids) == ("Not met", "tone-late", True)
+        assert finding.as_stored()["inputs"] == {"intake.age": "17"}
+        assert refused(build.decision, patient) == {
+            "conclusion": ["This criterion does not allow inclusion: I1."]
+        }
+
+    def test_what_is_undetermined_is_marked_as_open(self, trial):
+        patient = build.patient(trial=trial, screened_on=SCREENED)
+        (age,) = (each for each in evaluate(patient).findings if each.id == "I1")
+        assert (age.words, age.css, age.forbids) == ("Undetermined", "tone-draft", True)
+        evaluation = evaluate(patient)
+        assert (evaluation.group, evaluation.group_title) == ("", "")
+        assert evaluation.group_needs
+
+    def test_the_group_is_named_when_it_is_known(self, patient):
+        evaluation = evaluate(patient, inclusion_on=SCREENED)
+        assert (evaluation.group, evaluation.group_needs) == ("A", [])
+        assert evaluation.group_title
 
 
 WOMAN = {"demography": {"sex": "F"}}
