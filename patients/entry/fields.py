@@ -19,6 +19,7 @@ from protocol.values.labels import MISSING_WORDS, code_words, converted_words, f
 from protocol.values.moments import AmbiguousTime
 from protocol.values.months import month_text
 from protocol.values.parsing import Clock, ValueRefused
+from protocol.values.table_rows import ROW_ID, is_row_id, row_id
 
 MOST_SEGMENTS = 6
 LONG_TEXT = 120
@@ -251,8 +252,14 @@ class RowsWidget(AnswerWidget):
             }
             html = field.widget.render(path, answer, attrs)
             cells.append({"path": path, "html": html, "results": results, "reason": answer.get("reason")})
-        removed = f"{name}-{number}-remove" in parts.get("sent", {})
-        return {"number": number, "cells": cells, "removed": removed}
+        sent = parts.get("sent", {})
+        stated = sent.get(f"{name}-{number}-{ROW_ID}", [""])[-1]
+        return {
+            "number": number,
+            "id": row_id(stored) or (stated if is_row_id(stated) else ""),
+            "cells": cells,
+            "removed": f"{name}-{number}-remove" in sent,
+        }
 
     results: Mapping[str, Any] = {}
 

@@ -22,6 +22,7 @@ from patients.entry import answers, check_queries, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
+from patients.entry.row_identity import RemovedRows, changed_paths, identified, removed_rows
 from patients.entry.version_mapping import stored_answers, values_not_asked
 from patients.models import Patient, Record
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
@@ -66,8 +67,8 @@ class Entry:
     """The answers of one form to be saved.
 
     base_version: version of the record that the person saw, 0 for none. key: identifies one rendered page; a second
-    save with it counts as a repetition. confirmed: reasons for unusual values, by path. taken: items whose stored
-    value is kept, as chosen in a conflict.
+    save with it counts as a repetition. confirmed: reasons for unusual values, by path. taken: items, and rows of
+    tables, whose stored value is kept, as chosen in a conflict.
     """
 
     place: FormPlace
@@ -90,13 +91,17 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """The values to write. changed: items whose value differs from the stored one."""
+    """The values to write.
+
+    changed: paths whose value differs from the stored one. removed: rows of tables that are no longer there.
+    """
 
     entry: Entry
     current: Record | None
     values: dict[str, Value]
     state: str
     changed: frozenset[str]
+    removed: RemovedRows
 
     @property
     def is_change(self) -> bool:
@@ -162,14 +167,16 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     if state == State.COMPLETE and found.obstacles:
         raise NotComplete(found)
     values = {**_not_asked(current, entry.place), **found.values}
-    changed = _changed(current, values)
+    before = current.values if current else {}
+    changed = changed_paths(before, values)
     if current is not None and is_repeated and current.state == state and not changed:
         return Saved(current, False, casebook)
     # Only here for a repeated page: its first save may have completed the form, and an unchanged repetition succeeds.
     _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
         raise ReasonNeeded(found)
-    return _written(_Write(entry, current, values, state, changed), casebook, found, by)
+    write = _Write(entry, current, values, state, changed, removed_rows(before, values))
+    return _written(write, casebook, found, by)
 
 
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:
@@ -181,6 +188,7 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
         soft=found.soft,
         confirmed=write.entry.confirmed,
         changed=write.changed,
+        removed=write.removed,
         fresh_record=is_new,
         by=by,
     )
@@ -191,26 +199,25 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
 
 
 def _values(entry: Entry, current: Record | None) -> dict[str, Value]:
-    """Return the answers to store, with the stored value of the items in `entry.taken`.
+    """Return the answers to store: with the stored value where `entry.taken` says so, and an id for every row.
 
     Values parsed from a page of this form are not checked again; any others are (P11-06). Raises ValueRefused.
     """
     form, values = entry.place.form, entry.values
     is_read = isinstance(values, ReadValues) and values.form is form
-    values = dict(values) if is_read else answers.check(form, values)
+    fresh = values.fresh if isinstance(values, ReadValues) and is_read else frozenset[str]()
+    values, stored = (
+        dict(values) if is_read else answers.check(form, values),
+        current.values if current else {},
+    )
     if entry.taken:
-        return values_resolved(values, stored_answers(current, entry.place), entry.taken)
-    return values
+        values = values_resolved(values, stored_answers(current, entry.place), entry.taken)
+    return identified(values, stored, fresh)
 
 
 def _not_asked(current: Record | None, place: FormPlace) -> dict[str, Value]:
     """Return the stored values of items that the form no longer has: they stay with the record (DAT-09)."""
     return {} if current is None else values_not_asked(current.values, place.form)
-
-
-def _changed(current: Record | None, values: Values) -> frozenset[str]:
-    before = current.values if current else {}
-    return frozenset(name for name in before.keys() | values.keys() if before.get(name) != values.get(name))
 
 
 def _refuse_stale(entry: Entry, casebook: Casebook, current: Record | None, is_repeated: bool) -> None:
