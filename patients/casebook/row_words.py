@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from audit.stored_text import ENGLISH, StoredText
-from protocol.document.items import Form, Item
+from protocol.document.items import Form, Item, path
 from protocol.values.labels import display, row_words
 from protocol.values.table_rows import Row, by_id, compared
 from trials.reader import reader_language
@@ -26,12 +26,16 @@ def row_label(item: Item, number: int, language: str) -> str:
     return _("%(table)s, row %(row)s") % {"table": item.label.in_language(language), "row": number}
 
 
-def cell_label(item: Item | None, values: Mapping[str, Any], query: OfCell) -> str:
+def cell_label(
+    item: Item | None, values: Mapping[str, Any], query: OfCell, language: str | None = None
+) -> str:
     """Return what a query on a cell is about: `Doses, row 2 · Paracetamol · Dose 500 mg`.
 
-    item: the table, None if no version of the form has it. values: the stored values of the record.
+    item: the table, None if no version of the form has it. values: the stored values of the record. language: the
+    reader's without one.
     """
-    language, found = reader_language(), by_id(values.get(query.item)).get(query.row)
+    language = language or reader_language()
+    found = by_id(values.get(query.item)).get(query.row)
     if item is None:
         return query.item
     if found is None:
@@ -39,6 +43,11 @@ def cell_label(item: Item | None, values: Mapping[str, Any], query: OfCell) -> s
         return " · ".join([_("%(table)s, removed row") % told, *_named(item, {}, query.column, language)])
     number, row = found
     return " · ".join([row_label(item, number, language), *_named(item, row, query.column, language)])
+
+
+def asked_path(query: OfCell) -> str:
+    """Return the item of a query, or the path of the cell by the id of its row: `doses-r0a1b2c3d-mg`."""
+    return path(query.item, query.row, query.column) if query.row else query.item
 
 
 def cell_text(form: Form, table: str, row: Row, column: str) -> StoredText:
