@@ -153,6 +153,8 @@ def differences(
     found: list[ValueDifference] = []
     for item in form.items:
         was, now = stored.get(item.name), typed.get(item.name)
+        if not calculated and item.type == "rows":
+            was = _entered(item, was)
         if (item.is_calculated and not calculated) or (item.name not in raw and was == now):
             continue
         if is_by_row(item, was, now) and item.name not in raw:
@@ -160,6 +162,14 @@ def differences(
         else:
             found.append(_difference(item, was, now, raw.get(item.name, "")))
     return found
+
+
+def _entered(table: Item, value: Value | None) -> Value | None:
+    """Return the value of a table without its calculated columns."""
+    left_out = {column.name for column in table.columns if column.is_calculated}
+    if not left_out or not isinstance(value, list):
+        return value
+    return [{name: cell for name, cell in row.items() if name not in left_out} for row in value]
 
 
 def _difference(item: Item, was: Value | None, now: Value | None, raw: str) -> ValueDifference:

@@ -5,13 +5,18 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 
 from accounts.models import User
 from audit.context import acting
+from exports.exporting import tables_of
+from patients.casebook.form_content import differences
 from patients.entry.controls import CONTROLS
+from patients.entry.version_mapping import mapped
 from patients.models import Patient, Query, Record
 from patients.queries import threads
-from tests.support import build
+from protocol.document.items import Form
+from tests.support import build, walk
 from tests.support.entering import included
 from tests.support.entry_pages import address, words
 from tests.support.html_forms import Fields, PageForm, forms
@@ -317,3 +322,110 @@ def test_the_live_answer_speaks_at_the_cell_that_was_sent(desk: Client, patient:
     assert "Unusual" in told.partition('id="result-series-1-hr"')[2].partition("</div>")[0]
     assert "Unusual" in told.partition('id="result-series-4-hr"')[2].partition("</div>")[0]
     assert "Unusual" not in told.partition('id="result-series-0-hr"')[2].partition("</div>")[0]
+
+
+def test_the_query_of_a_removed_row_is_not_opened_again(
+    desk: Client, patient: Patient, manager: User
+) -> None:
+    two_rows(desk, patient)
+    query = Query.objects.get()
+    save(desk, patient, **{"series-1-remove": "1"})
+    desk_of_manager = build.client(manager)
+    place = f"/trials/{patient.trial.slug}/queries/{query.pk}/"
+    assert "Infusion monitoring – Signs during and after the infusion, removed row · Heart rate" in words(
+        desk_of_manager.get(place)
+    )
+    told = desk_of_manager.post(f"{place}reopen/", {"text": "Why?"})
+    assert told.status_code == 422
+    assert "The row of this query was removed. Raise a query on the table instead." in words(told)
+    query.refresh_from_db()
+    assert query.state == "closed"
+
+
+def test_a_query_of_a_row_that_stays_is_opened_again(desk: Client, patient: Patient, manager: User) -> None:
+    two_rows(desk, patient)
+    query = Query.objects.get()
+    closed(query, manager, "Right")
+    save(desk, patient, **{"series-0-remove": "1"})
+    with acting(user=manager, role="data_manager"):
+        threads.reopen_query(query=query, text="Is it?", by=manager, role="data_manager")
+    query.refresh_from_db()
+    assert query.state == "open"
+
+
+def test_an_amendment_keeps_the_rows_and_their_queries(
+    desk: Client, patient: Patient, nurse: User, manager: User
+) -> None:
+    """DAT-09: rows and columns are known by their names, although a column now stands before them."""
+    before = two_rows(desk, patient)
+    answered(Query.objects.get(), nurse)
+    added = '    { name = "device", type = "text", label = { en = "Device" }, required = false },\n'
+    first = '    { name = "time_point", type = "choice", label = { en = "Time point", fr = "Moment" }'
+    text = build.protocol_text(build.LIEGE).replace('version = "1.0"', 'version = "1.1"', 1)
+    text += '\n[amendment]\nreplaces = "1.0"\nreconsent = false\nsummary = { en = "Device" }\n'
+    assert text.count(first) == 1
+    later = build.version(text.replace(first, added + first))
+    walk.moved(patient, later, by=manager)
+    save(desk, patient, **{"series-0-remove": "1"})
+    record = Record.objects.get(form="infusion_monitoring")
+    assert (record.protocol_id, [row[ROW] for row in record.values["series"]]) == (later.pk, before[1:])
+    assert [(query.state, query.column) for query in Query.objects.all()] == [("answered", "hr")]
+
+
+def test_the_export_has_the_id_of_each_row_beside_its_number(desk: Client, patient: Patient) -> None:
+    first, second = two_rows(desk, patient)
+    tables = {each.name: each for each in tables_of(patient.trial, sees_treatment=False)}
+    table = tables["forms/infusion_monitoring__series"]
+    rows = [dict(zip(table.header, row, strict=True)) for row in table.rows()]
+    assert [(row["row"], row["row_id"], row["hr"]) for row in rows] == [(1, first, "80"), (2, second, "190")]
+    queries = tables["queries"]
+    (asked,) = (dict(zip(queries.header, row, strict=True)) for row in queries.rows())
+    assert (asked["item"], asked["row_id"], asked["column"]) == ("series", second, "hr")
+    assert asked["check"] == "soft_limit"
+
+
+def test_the_trail_names_the_row_that_changed(desk: Client, patient: Patient, manager: User) -> None:
+    """AUD-02."""
+    two_rows(desk, patient)
+    save(desk, patient, **{"series-0-remove": "1", "series-1-rr": "20"})
+    said = words(
+        build.client(manager).get(reverse("audit:trail", args=[patient.trial.slug]), {"item": "series"})
+    )
+    table = "Signs during and after the infusion"
+    assert f"{table}, row 1 old value Time point Start, Heart rate 80 beats/min" in said
+    assert "Heart rate 190 beats/min, Resp. rate 20 breaths/min" in said
+
+
+TABLE = Form.model_validate(
+    {
+        "code": "notes",
+        "title": {"en": "Notes"},
+        "items": [
+            {
+                "name": "doses",
+                "type": "rows",
+                "label": {"en": "Doses"},
+                "columns": [
+                    {"name": "mg", "type": "decimal", "label": {"en": "Dose"}},
+                    {"name": "double", "type": "decimal", "label": {"en": "Twice"}, "calculate": "mg * 2.0"},
+                ],
+            }
+        ],
+    }
+)
+
+
+def test_a_calculated_column_is_no_difference_between_two_people() -> None:
+    stored = {"doses": [{ROW: "r00000001", "mg": "2", "double": "4"}]}
+    same, other = ({"doses": [{ROW: "r00000001", "mg": mg}]} for mg in ("2", "3"))
+    assert differences(TABLE, stored, same, {}, rows={}) == []
+    (found,) = differences(TABLE, stored, other, {}, rows={"doses": {4: "r00000001"}})
+    assert (found.name, found.item) == ("doses-r00000001", "doses")
+    assert (found.label, found.stored, found.typed) == ("Doses, row 5", "Dose 2", "Dose 3")
+
+
+def test_a_row_that_another_version_does_not_accept_keeps_its_id() -> None:
+    values = {"doses": [{ROW: "r00000001", "mg": "much"}, {ROW: "r00000002", "mg": "3"}]}
+    found = mapped(values, TABLE)
+    assert found.values == {"doses": [{ROW: "r00000001"}, {ROW: "r00000002", "mg": "3"}]}
+    assert found.unfit == ("doses-r00000001-mg",)
