@@ -1,6 +1,6 @@
 """Give the rows of tables their ids under the lock, and tell which rows and cells a save changed or removed."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from protocol.document.items import path
 from protocol.values.parsing import Value
@@ -11,20 +11,20 @@ RemovedRows = dict[tuple[str, str], tuple[int, Row]]
 """By table and id: the number that a removed row had, and the row."""
 
 
-def identified(values: Values, stored: Values, fresh: Collection[str]) -> dict[str, Value]:
-    """Return the values with an id for every row.
+def identified(
+    tables: Iterable[str], values: Values, stored: Values, fresh: Collection[str]
+) -> dict[str, Value]:
+    """Return the values with an id for every row of the tables.
 
     A row keeps its id if the stored table has it, or if `fresh` says that the server gave it to this page. Any other
     id, and the second use of one, is replaced: it may have been forged, or belonged to a row that was removed.
     """
-    return {
-        name: _identified(value, by_id(stored.get(name)), fresh) if _has_rows(value) else value
-        for name, value in values.items()
+    given = {
+        name: _identified(rows, by_id(stored.get(name)), fresh)
+        for name in tables
+        if (rows := rows_of(values.get(name)))
     }
-
-
-def _has_rows(value: Value) -> bool:
-    return any(isinstance(row, Mapping) for row in rows_of(value))
+    return {**values, **given}
 
 
 def _identified(rows: list[Row], stored: Collection[str], fresh: Collection[str]) -> list[Row]:
@@ -39,25 +39,21 @@ def _identified(rows: list[Row], stored: Collection[str], fresh: Collection[str]
     return given
 
 
-def changed_paths(before: Values, after: Values) -> frozenset[str]:
-    """Return the items whose value differs, and of tables also the paths of the cells that differ."""
-    names = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    return frozenset(names | {cell for name in names for cell in _changed_cells(name, before, after)})
+def changed_cells(tables: Iterable[str], before: Values, after: Values) -> Iterator[str]:
+    """Yield the paths of the cells that differ between two states of the tables."""
+    for table in tables:
+        for key, _number, old, new in compared(before.get(table), after.get(table)):
+            was, now = old or {}, new or {}
+            for column in (was.keys() | now.keys()) - {ROW_ID}:
+                if was.get(column) != now.get(column):
+                    yield path(table, key, column)
 
 
-def _changed_cells(table: str, before: Values, after: Values) -> Iterator[str]:
-    for key, _number, old, new in compared(before.get(table), after.get(table)):
-        was, now = old or {}, new or {}
-        for column in (was.keys() | now.keys()) - {ROW_ID}:
-            if was.get(column) != now.get(column):
-                yield path(table, key, column)
-
-
-def removed_rows(before: Values, after: Values) -> RemovedRows:
-    """Return the rows that `before` has and `after` has not."""
+def removed_rows(tables: Iterable[str], before: Values, after: Values) -> RemovedRows:
+    """Return the rows that the tables had before, and have no more."""
     return {
-        (table, key): (number, row)
-        for table, value in before.items()
-        for key, (number, row) in by_id(value).items()
-        if key not in by_id(after.get(table))
+        (table, key): (number, old)
+        for table in tables
+        for key, number, old, new in compared(before.get(table), after.get(table))
+        if old is not None and new is None
     }

@@ -22,10 +22,11 @@ from patients.entry import answers, check_queries, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
-from patients.entry.row_identity import RemovedRows, changed_paths, identified, removed_rows
+from patients.entry.row_identity import RemovedRows, changed_cells, identified, removed_rows
 from patients.entry.version_mapping import stored_answers, values_not_asked
 from patients.models import Patient, Record
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
+from protocol.document.items import Form
 from protocol.values.parsing import NotOffered, Value
 from protocol.values.refusals import gettext_noop
 
@@ -93,7 +94,7 @@ class Saved:
 class _Write:
     """The values to write.
 
-    changed: paths whose value differs from the stored one. removed: rows of tables that are no longer there.
+    changed: paths whose value differs from the stored one. before: the stored values, which the write replaces.
     """
 
     entry: Entry
@@ -101,7 +102,13 @@ class _Write:
     values: dict[str, Value]
     state: str
     changed: frozenset[str]
-    removed: RemovedRows
+    before: Values
+
+    @property
+    def removed(self) -> RemovedRows:
+        """Return the rows of tables that are no longer there."""
+        tables = self.entry.place.form.tables
+        return removed_rows(tables, self.before, self.values) if tables else {}
 
     @property
     def is_change(self) -> bool:
@@ -168,15 +175,14 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
         raise NotComplete(found)
     values = {**_not_asked(current, entry.place), **found.values}
     before = current.values if current else {}
-    changed = changed_paths(before, values)
+    changed = _changed(before, values, entry.place.form)
     if current is not None and is_repeated and current.state == state and not changed:
         return Saved(current, False, casebook)
     # Only here for a repeated page: its first save may have completed the form, and an unchanged repetition succeeds.
     _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
         raise ReasonNeeded(found)
-    write = _Write(entry, current, values, state, changed, removed_rows(before, values))
-    return _written(write, casebook, found, by)
+    return _written(_Write(entry, current, values, state, changed, before), casebook, found, by)
 
 
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:
@@ -212,12 +218,18 @@ def _values(entry: Entry, current: Record | None) -> dict[str, Value]:
     )
     if entry.taken:
         values = values_resolved(values, stored_answers(current, entry.place), entry.taken)
-    return identified(values, stored, fresh)
+    return identified(form.tables, values, stored, fresh) if form.tables else values
 
 
 def _not_asked(current: Record | None, place: FormPlace) -> dict[str, Value]:
     """Return the stored values of items that the form no longer has: they stay with the record (DAT-09)."""
     return {} if current is None else values_not_asked(current.values, place.form)
+
+
+def _changed(before: Values, values: Values, form: Form) -> frozenset[str]:
+    """Return the items whose value differs, and of the tables also the paths of the cells that differ."""
+    names = {name for name in before.keys() | values.keys() if before.get(name) != values.get(name)}
+    return frozenset({*names, *changed_cells(form.tables, before, values)} if form.tables else names)
 
 
 def _refuse_stale(entry: Entry, casebook: Casebook, current: Record | None, is_repeated: bool) -> None:

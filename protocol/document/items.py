@@ -227,6 +227,11 @@ class Form(Part):
         return tuple(item for group in self.groups for item in group.items)
 
     @cached_property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the items with repeating rows."""
+        return tuple(item.name for item in self.items if item.type == "rows")
+
+    @cached_property
     def _item_by_name(self) -> Mapping[str, Item]:
         return {item.name: item for item in self.items}
 

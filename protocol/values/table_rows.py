@@ -53,8 +53,8 @@ def with_cells(row: Row, cells: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rows_of(value: Any) -> list[Row]:
-    """Return the rows of a stored value; none if the table is blank or marked as missing."""
-    return value if isinstance(value, list) else []
+    """Return the rows of a stored value; none if the table is blank or marked as missing, or if it is no table."""
+    return value if isinstance(value, list) and all(isinstance(row, Mapping) for row in value) else []
 
 
 def by_id(value: Any) -> dict[str, tuple[int, Row]]:

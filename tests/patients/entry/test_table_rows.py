@@ -12,10 +12,12 @@ from audit.context import acting
 from exports.exporting import tables_of
 from patients.casebook.form_content import differences
 from patients.entry.controls import CONTROLS
+from patients.entry.row_identity import identified
 from patients.entry.version_mapping import mapped
 from patients.models import Patient, Query, Record
 from patients.queries import threads
 from protocol.document.items import Form
+from protocol.values.table_rows import rows_of
 from tests.support import build, walk
 from tests.support.entering import included
 from tests.support.entry_pages import address, words
@@ -429,3 +431,10 @@ def test_a_row_that_another_version_does_not_accept_keeps_its_id() -> None:
     found = mapped(values, TABLE)
     assert found.values == {"doses": [{ROW: "r00000001"}, {ROW: "r00000002", "mg": "3"}]}
     assert found.unfit == ("doses-r00000001-mg",)
+
+
+def test_the_codes_of_a_multiple_choice_are_no_rows() -> None:
+    """Both are stored as lists."""
+    assert rows_of(["A", "C"]) == []
+    values = {"chronic": ["ASTHMA", "COPD"]}
+    assert identified(["chronic"], values, {}, ()) == values
