@@ -56,7 +56,8 @@ def cell_text(form: Form, table: str, row: Row, column: str) -> StoredText:
     item = form.item(table)
     for language in {ENGLISH, *item.label.root}:
         with override(language):
-            says[language] = ", ".join(_named(item, row, column, language))
+            named = ", ".join(_named(item, row, column, language))
+            says[language] = named or row_words(row, item, language, _)
     return StoredText("protocol.row", says)
 
 

@@ -104,8 +104,8 @@ def stored_rows(values: Mapping[str, Value]) -> dict[str, dict[int, str]]:
 def read(form: Form, posted: Posted, clock: Clock) -> Answers:
     """Read every item of the form. Raises NotOffered for an input, code or unit that the form does not offer.
 
-    A row keeps the id that the page states. A row without one gets an id that follows from the key of the page, so that
-    a second click on the same page finds the row of the first.
+    A row keeps the id that the page states. A row without one gets an id that follows from key and version of the page,
+    so that a second click on the same page finds the row of the first.
     """
     answers = Answers(values=ReadValues(form))
     for name, sent in _sent(form, posted, answers).items():
@@ -165,7 +165,9 @@ def _check_row(item: Item, row: Mapping[str, Value]) -> None:
 
 def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
     found: dict[str, _Sent] = {}
-    key = posted.get(CONTROLS.key, [""])[-1]
+    # The version is part of it: a page sent again after a later save cannot give its ids to other rows.
+    sides = [posted.get(name, [""])[-1] for name in (CONTROLS.key, CONTROLS.version)]
+    key = " ".join(sides) if sides[0] else ""
     for name, texts in posted.items():
         head, *rest = name.split("-")
         if head not in form:

@@ -14,7 +14,7 @@ from patients.casebook.form_content import ValueDifference
 from patients.entry.answers import MOST_ROWS, Answers, ReadValues
 from patients.entry.controls import CONTROLS
 from protocol.document.items import Form, Item, path
-from protocol.values.parsing import Value, typed
+from protocol.values.parsing import Value, is_missing, typed
 from protocol.values.table_rows import ROW_ID, Row, by_id, row_id, rows_of
 from trials.reader import reader_language
 
@@ -38,7 +38,8 @@ def values_resolved(
     values |= {name: stored[name] for name in taken if name in stored}
     for name in sorted(taken):
         item, dash, row = name.partition("-")
-        if dash:
+        # A table that is marked as missing has no rows, whatever was chosen for one of them before.
+        if dash and not is_missing(values.get(item)):
             rows = _resolved_row(rows_of(values.get(item)), rows_of(stored.get(item)), row)
             values = {**values, item: rows} if rows else _but(values, item)
     return values
@@ -75,8 +76,8 @@ def merged_inputs(
     """
     fresh = inputs.copy()
     for item in form.items:
-        if item.type == "rows" and item.name in stored:
-            _merge_rows(fresh, item, answers.rows.get(item.name, {}), stored[item.name])
+        if item.type == "rows" and not is_missing(answers.values.get(item.name)):
+            _merge_rows(fresh, item, answers.rows.get(item.name, {}), stored.get(item.name))
     return fresh if fresh != inputs else None
 
 

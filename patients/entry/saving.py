@@ -3,7 +3,7 @@
 Each function locks the patient first, so that two saves of one patient run one after the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from patients.entry import answers, check_queries, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
-from patients.entry.row_identity import RemovedRows, changed_cells, identified, removed_rows
+from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
 from patients.entry.version_mapping import stored_answers, values_not_asked
 from patients.models import Patient, Record
 from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
@@ -170,11 +170,13 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     _refuse_stale(entry, casebook, current, is_repeated)
     if not is_repeated:
         _refuse_wrong_verb(current, state, reason)
-    found = checked(casebook, entry.place, _values(entry, current))
+    entered, fresh = _values(entry, current)
+    found = checked(casebook, entry.place, entered)
     if state == State.COMPLETE and found.obstacles:
         raise NotComplete(found)
-    values = {**_not_asked(current, entry.place), **found.values}
-    before = current.values if current else {}
+    before, tables = current.values if current else {}, entry.place.form.tables
+    final = identified(found, tables, before, fresh) if tables else found
+    values = {**_not_asked(current, entry.place), **final.values}
     changed = _changed(before, values, entry.place.form)
     if current is not None and is_repeated and current.state == state and not changed:
         return Saved(current, False, casebook)
@@ -182,7 +184,7 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
         raise ReasonNeeded(found)
-    return _written(_Write(entry, current, values, state, changed, before), casebook, found, by)
+    return _written(_Write(entry, current, values, state, changed, before), casebook, final, by)
 
 
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:
@@ -204,21 +206,21 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     return Saved(stored, is_change, casebook, len(found.soft))
 
 
-def _values(entry: Entry, current: Record | None) -> dict[str, Value]:
-    """Return the answers to store: with the stored value where `entry.taken` says so, and an id for every row.
+def _values(entry: Entry, current: Record | None) -> tuple[dict[str, Value], Collection[str]]:
+    """Return the answers to check, with the stored value where `entry.taken` says so, and the ids of their new rows.
 
     Values parsed from a page of this form are not checked again; any others are (P11-06). Raises ValueRefused.
     """
     form, values = entry.place.form, entry.values
-    is_read = isinstance(values, ReadValues) and values.form is form
-    fresh = values.fresh if isinstance(values, ReadValues) and is_read else frozenset[str]()
-    values, stored = (
-        dict(values) if is_read else answers.check(form, values),
-        current.values if current else {},
-    )
+    if isinstance(values, ReadValues) and values.form is form:
+        read, fresh = dict(values), frozenset(values.fresh)
+    else:
+        read = answers.check(form, values)
+        read = with_ids(form.tables, read, current.values if current else {}) if form.tables else read
+        fresh = ids_of(form.tables, read) if form.tables else frozenset()
     if entry.taken:
-        values = values_resolved(values, stored_answers(current, entry.place), entry.taken)
-    return identified(form.tables, values, stored, fresh) if form.tables else values
+        read = values_resolved(read, stored_answers(current, entry.place), entry.taken)
+    return read, fresh
 
 
 def _not_asked(current: Record | None, place: FormPlace) -> dict[str, Value]:

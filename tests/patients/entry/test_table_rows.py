@@ -12,7 +12,7 @@ from audit.context import acting
 from exports.exporting import tables_of
 from patients.casebook.form_content import differences
 from patients.entry.controls import CONTROLS
-from patients.entry.row_identity import identified
+from patients.entry.row_identity import with_ids
 from patients.entry.version_mapping import mapped
 from patients.models import Patient, Query, Record
 from patients.queries import threads
@@ -437,4 +437,62 @@ def test_the_codes_of_a_multiple_choice_are_no_rows() -> None:
     """Both are stored as lists."""
     assert rows_of(["A", "C"]) == []
     values = {"chronic": ["ASTHMA", "COPD"]}
-    assert identified(["chronic"], values, {}, ()) == values
+    assert with_ids(["chronic"], values, {}) == values
+
+
+def test_a_forged_id_on_an_incomplete_form_is_answered_at_its_cells(desk: Client, patient: Patient) -> None:
+    two_rows(desk, patient)
+    sent = opened(desk, patient).sent(**{f"series-0-{ROW}": "rffffffff", "series-0-hr": "500"})
+    response = post(desk, patient, sent, "next")
+    assert response.status_code == 422
+    page = response.content.decode()
+    assert "Must be between" in page.partition('id="result-series-0-hr"')[2].partition("</div>")[0]
+    assert 'href="#id_series-0-hr"' in page
+
+
+def test_a_forged_id_gets_a_query_of_its_own(desk: Client, patient: Patient) -> None:
+    two_rows(desk, patient)
+    save(desk, patient, **{f"series-1-{ROW}": "rffffffff"})
+    first, second = Query.objects.order_by("pk")
+    assert (first.state, second.state) == ("closed", "open")
+    assert second.row == stored()[1][ROW]
+
+
+def test_a_page_sent_again_with_a_forged_version_does_not_bring_an_id_back(
+    desk: Client, patient: Patient
+) -> None:
+    page = opened(desk, patient)
+    sent = page.sent(**{"series-0-hr": "80", "series-1-hr": "81"})
+    post(desk, patient, sent)
+    gone = stored()[1][ROW]
+    save(desk, patient, **{"series-1-remove": "1"})
+    version = str(Record.objects.get(form="infusion_monitoring").version)
+    assert post(desk, patient, {**sent, CONTROLS.version: [version]}).status_code == 302
+    assert gone not in [row[ROW] for row in stored()]
+
+
+def test_a_table_marked_as_missing_in_a_conflict_has_no_rows(desk: Client, patient: Patient) -> None:
+    """DAT-11: the colleague's new row is not added to a table that this person marks as not done."""
+    two_rows(desk, patient)
+    nothing = {"series-0-remove": "1", "series-1-remove": "1", "series-missing": "ND"}
+    page = entry(conflicting(desk, patient, nothing, {"series-2-hr": "70"}))
+    assert page.fields["_differs"] == ["series"]
+    assert post(desk, patient, {**page.sent(), "_choose-series": ["mine"]}).status_code == 302
+    assert Record.objects.get(form="infusion_monitoring").values["series"] == {"missing": "ND"}
+
+
+def test_a_row_typed_and_stored_before_a_colleague_saved_is_the_same_row(
+    desk: Client, patient: Patient
+) -> None:
+    """The first save of this page was stored; sent again after a colleague's, it does not add its rows twice."""
+    page = opened(desk, patient)
+    sent = page.sent(**{"series-0-hr": "80"})
+    post(desk, patient, sent)
+    save(build.client(build.user("investigator", trial=patient.trial)), patient, **{"series-0-hr": "82"})
+    kept = stored()[0][ROW]
+    response = post(desk, patient, sent)
+    assert response.status_code == 409
+    again = entry(response)
+    assert again.fields["_differs"] == [f"series-{kept}"]
+    assert post(desk, patient, {**again.sent(), f"_choose-series-{kept}": ["mine"]}).status_code == 302
+    assert [(row[ROW], row["hr"]) for row in stored()] == [(kept, "80")]
