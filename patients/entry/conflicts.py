@@ -89,6 +89,9 @@ def _merge_rows(inputs: QueryDict, item: Item, sent: Mapping[int, str], stored: 
     following = 1 + max(sent, default=-1)
     added = [(key, row) for key, (_number, row) in known.items() if key and key not in sent.values()]
     for number, (key, row) in enumerate(added[: MOST_ROWS - following], start=following):
+        # What an empty row of the page sent, such as a tick to remove it, is not meant for this one.
+        for name in [name for name in inputs if name.startswith(f"{item.name}-{number}-")]:
+            del inputs[name]
         inputs[path(item.name, number, ROW_ID)] = key
         for column in item.columns:
             if not column.is_calculated:
