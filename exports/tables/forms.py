@@ -13,7 +13,7 @@ from patients.models import Record
 from patients.models.attachments import OF_FILES
 from protocol.checking import dictionary
 from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
-from protocol.values.table_rows import cells_of, row_id, rows_of
+from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 

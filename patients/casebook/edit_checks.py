@@ -15,7 +15,7 @@ from protocol.expressions.kinds import BESIDE_FORMS
 from protocol.expressions.rules import FormRules, ItemRules, Labels, Scope, rules_of
 from protocol.values.parsing import CheckFinding, Value, is_answered, limit_findings
 from protocol.values.refusals import gettext_noop
-from protocol.values.table_rows import cells_of, row_id, with_cells
+from protocol.values.row_ids import cells_of, row_id, with_cells
 
 NEEDED = gettext_noop("Answer this, or choose why there is no value.")
 NEEDED_VALUE = gettext_noop("Answer this.")

@@ -13,7 +13,7 @@ from protocol.document.items import Form, Item
 from protocol.values.labels import headed, number_text, row_words
 from protocol.values.parsing import Value, display, flag, is_answered, is_missing
 from protocol.values.reference_ranges import RangeReading, Readings, Side, is_laboratory
-from protocol.values.table_rows import compared
+from protocol.values.row_ids import compared
 from trials.reader import reader_language
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import override
 from audit.stored_text import ENGLISH, StoredText
 from protocol.document.items import Form, Item, path
 from protocol.values.labels import display, row_words
-from protocol.values.table_rows import Row, by_id, compared
+from protocol.values.row_ids import Row, by_id, compared
 from trials.reader import reader_language
 
 

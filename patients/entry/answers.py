@@ -14,7 +14,7 @@ from patients.entry.controls import CONTROLS
 from protocol.document.items import Form, Item, path
 from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
 from protocol.values.refusals import gettext_noop
-from protocol.values.table_rows import ROW_ID, cells_of, is_row_id, new_row_id, row_id, rows_of
+from protocol.values.row_ids import ROW_ID, cells_of, is_row_id, new_row_id, row_id, rows_of
 
 PARTS = frozenset({"", "unit", "missing", "reason", "day", "month", "year", "offset"})
 CONFIRM, REMOVE = "confirm", "remove"

@@ -15,7 +15,7 @@ from patients.entry.answers import MOST_ROWS, Answers, ReadValues
 from patients.entry.controls import CONTROLS
 from protocol.document.items import Form, Item, path
 from protocol.values.parsing import Value, is_missing, typed
-from protocol.values.table_rows import ROW_ID, Row, by_id, row_id, rows_of
+from protocol.values.row_ids import ROW_ID, Row, by_id, row_id, rows_of
 from trials.reader import reader_language
 
 

@@ -21,9 +21,10 @@ from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
 from patients.casebook.range_flags import place_readings
 from patients.entry.answers import Answers, stored_rows
-from patients.entry.capture_form import CaptureForm, FieldContext, Result, form_for, input_id, sentences
+from patients.entry.capture_form import CaptureForm, form_for, input_id
 from patients.entry.conflicts import to_choose
 from patients.entry.controls import CONTROLS, Controls
+from patients.entry.field_context import FieldContext, Result, sentences
 from patients.entry.field_panel import FieldPanel
 from patients.entry.form_header import FormHeader
 from patients.entry.not_done import Marking
@@ -34,7 +35,7 @@ from patients.participation.reconsent import version_to_sign
 from patients.system_texts import REASONS
 from protocol.values.parsing import CheckFinding
 from protocol.values.reference_ranges import Readings
-from protocol.values.table_rows import by_id
+from protocol.values.row_ids import by_id
 from trials.reader import reader_language, shown_sentence
 
 

@@ -21,7 +21,7 @@ from patients.system_texts import REASON, REASONS
 from protocol.document.items import Form
 from protocol.values.parsing import NotOffered, Value, ValueRefused
 from protocol.values.refusals import gettext_noop
-from protocol.values.table_rows import is_row_id
+from protocol.values.row_ids import is_row_id
 from trials.models import ProtocolVersion
 from trials.reader import shown_sentence
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from patients.casebook.edit_checks import CheckedAnswers
 from protocol.document.items import path
 from protocol.values.parsing import Value
-from protocol.values.table_rows import ROW_ID, Row, by_id, cells_of, compared, new_row_id, row_id, rows_of
+from protocol.values.row_ids import ROW_ID, Row, by_id, cells_of, compared, new_row_id, row_id, rows_of
 
 Values = Mapping[str, Value]
 RemovedRows = dict[tuple[str, str], tuple[int, Row]]

@@ -18,7 +18,7 @@ from patients.models import Record
 from protocol.checking.differences import form_difference
 from protocol.document.items import Form, Item, path
 from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
-from protocol.values.table_rows import ROW_ID, row_id, with_cells
+from protocol.values.row_ids import ROW_ID, row_id, with_cells
 from trials.reader import reader_language
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from patients.models import Query, QueryMessage, Record
 from patients.participation.lifecycle import held, refuse_when_locked
-from protocol.values.table_rows import by_id
+from protocol.values.row_ids import by_id
 
 State = Query.State
 Origin = Query.Origin

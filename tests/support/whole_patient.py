@@ -17,7 +17,7 @@ from patients.models import Patient, Record, Visit
 from patients.participation.eligibility_data import subject_of
 from protocol.document.document import ProtocolVisit
 from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
-from protocol.values.table_rows import cells_of, rows_of
+from protocol.values.row_ids import cells_of, rows_of
 from tests.support import build
 
 EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))

@@ -11,13 +11,14 @@ from django.http import QueryDict
 from patients.casebook.edit_checks import check_answers
 from patients.casebook.form_content import sections
 from patients.entry import answers
-from patients.entry.capture_form import FieldContext, Result, form_for
+from patients.entry.capture_form import form_for
+from patients.entry.field_context import FieldContext, Result
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.document.items import Form
 from protocol.expressions.rules import Scope, rules_of
 from protocol.values.parsing import Clock, NotOffered, ValueRefused
-from protocol.values.table_rows import is_row_id
+from protocol.values.row_ids import is_row_id
 from tests.support import build
 
 CLOCK = Clock("Europe/Brussels")

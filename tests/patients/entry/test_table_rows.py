@@ -17,7 +17,7 @@ from patients.entry.version_mapping import mapped
 from patients.models import Patient, Query, Record
 from patients.queries import threads
 from protocol.document.items import Form
-from protocol.values.table_rows import rows_of
+from protocol.values.row_ids import rows_of
 from tests.support import build, walk
 from tests.support.entering import included
 from tests.support.entry_pages import address, words
