@@ -496,3 +496,13 @@ def test_a_row_typed_and_stored_before_a_colleague_saved_is_the_same_row(
     assert again.fields["_differs"] == [f"series-{kept}"]
     assert post(desk, patient, {**again.sent(), f"_choose-series-{kept}": ["mine"]}).status_code == 302
     assert [(row[ROW], row["hr"]) for row in stored()] == [(kept, "80")]
+
+
+def test_a_cell_confirmed_with_a_reason_stays_confirmed(desk: Client, patient: Patient) -> None:
+    """The reason is the person's; a row above comes and goes without asking again."""
+    cells = {"series-0-hr": ["80"], "series-1-hr": ["190"], "series-1-hr-confirm": ["Atrial fibrillation"]}
+    post(desk, patient, {**opened(desk, patient).sent(), **cells})
+    query = Query.objects.get()
+    assert (query.state, query.closed_because) == ("closed", "Atrial fibrillation")
+    save(desk, patient, **{"series-0-remove": "1"})
+    assert Query.objects.get().row == stored()[0][ROW]
