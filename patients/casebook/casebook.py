@@ -23,7 +23,7 @@ from patients.participation.eligibility_data import subject_of
 from patients.participation.reconsent import version_to_sign
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
-from protocol.expressions.rules import Scope, rules_of
+from protocol.expressions.rules import FormRules, Scope, rules_of
 from protocol.values.parsing import Clock
 from trials.models import Delegation, ProtocolVersion, Trial
 
@@ -88,7 +88,12 @@ class FormPlace:
     @cached_property
     def reads(self) -> frozenset[str]:
         """Return the codes of the forms whose captured values the rules of this form read."""
-        return rules_of(self.protocol.rules).form(self.form.code).reads
+        return self.rules.reads
+
+    @property
+    def rules(self) -> FormRules:
+        """The compiled rules of the form, under the protocol version of the location."""
+        return rules_of(self.protocol.rules).form(self.form.code)
 
     @property
     def clock(self) -> Clock:

@@ -11,6 +11,7 @@ from audit.stored_text import StoredText, Text, say
 from patients.casebook.edit_checks import CHECK, inputs_of
 from patients.models import Query, Record
 from protocol.document.items import Form
+from protocol.expressions.rules import FormRules
 from protocol.values.parsing import CheckFinding
 
 State = Query.State
@@ -23,7 +24,7 @@ Key = tuple[str, str]
 def reconcile(
     *,
     record: Record,
-    form: Form,
+    rules: FormRules,
     soft: tuple[CheckFinding, ...],
     confirmed: Mapping[str, str],
     changed: frozenset[str],
@@ -32,16 +33,17 @@ def reconcile(
 ) -> None:
     """Open and close the queries of edit checks on a record so that they match its current findings.
 
-    soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is correct.
+    rules: those under which the answers were checked. soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is correct.
     changed: items whose value this save changed; a closed query is raised again only if one of its inputs changed.
     """
+    form = rules.form
     rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
     known = {(query.item, query.check_id): query for query in rows}
     wanted = {_key(finding, form): finding for finding in soft}
     opened, answered = [], []
     for key, finding in wanted.items():
         query, reason = known.get(key), confirmed.get(finding.item, "")
-        if query is None or (query.state == State.CLOSED and changed & set(inputs_of(finding, form))):
+        if query is None or (query.state == State.CLOSED and changed & inputs_of(finding, rules)):
             opened.append(_query(record, key, question(finding, form), reason, by))
         elif query.state != State.CLOSED and reason:
             answered.append(_closed(query, reason))

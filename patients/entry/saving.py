@@ -177,7 +177,7 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     stored = _stored(write, casebook)
     check_queries.reconcile(
         record=stored,
-        form=write.entry.place.form,
+        rules=write.entry.place.rules,
         soft=found.soft,
         confirmed=write.entry.confirmed,
         changed=write.changed,
