@@ -46,7 +46,7 @@ def load_protocol(
 @transaction.atomic
 def put_in_force(trial: Trial) -> Trial:
     """Screen new patients under the newest version in force today. The trial's row stays locked."""
-    held = Trial.objects.select_for_update().get(pk=trial.pk)
+    held = Trial.objects.held(trial.pk)
     for version in held.versions.order_by("-effective_from", "-pk"):
         if version.effective_from <= _today(version.rules):
             if version.pk != held.protocol_id:
@@ -64,7 +64,7 @@ def _today(rules: Protocol) -> date:
 def _store(rules: Protocol, text: str, effective_from: date | None) -> ProtocolVersion:
     trial, _created = Trial.objects.get_or_create(slug=rules.trial.slug)
     # Lock the trial: two files loaded at once must each be checked against the version before.
-    trial = Trial.objects.select_for_update().get(pk=trial.pk)
+    trial = Trial.objects.held(trial.pk)
     version = _version(trial, rules, text, effective_from)
     if version.effective_from <= _today(rules) and _is_newer(version, trial.protocol):
         trial.protocol = version

@@ -82,6 +82,12 @@ class TrialQuerySet(models.QuerySet["Trial"]):
         """Keep trials in which the user has a role today."""
         return self.filter(pk__in=Delegation.objects.trials_of(user))
 
+    def held(self, pk: int) -> "Trial":
+        """Return a trial as stored now, its row locked until the transaction ends."""
+        # `no_key`: whoever holds a patient may still add a row that refers to the trial. With the stronger lock, that
+        # request and one that holds the trial and asks for the patient would wait for each other.
+        return self.select_for_update(no_key=True).get(pk=pk)
+
 
 class Trial(models.Model):
     """One study at one site. Its rules are in the protocol version in force."""

@@ -68,7 +68,7 @@ class MarkTable:
 
 
 @dataclass(frozen=True)
-class Bar:
+class StateGuard:
     """A pair of tables whose rows must not contradict each other in their states (`audit.trail.Barred`)."""
 
     below: str
@@ -130,8 +130,8 @@ class TrackedTable:
     lock_table: str = ""
     marks: MarkTable | None = None
     apart: Apart | None = None
-    barred: Bar | None = None
-    bars: tuple[Bar, ...] = ()
+    barred: StateGuard | None = None
+    bars: tuple[StateGuard, ...] = ()
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -266,18 +266,18 @@ def _mark_table(model: type[models.Model]) -> MarkTable | None:
     return MarkTable(kept._meta.db_table, record, items, trail.marks.kind, trail.marks.clears)
 
 
-def _bar(model: type[models.Model]) -> Bar | None:
+def _bar(model: type[models.Model]) -> StateGuard | None:
     barred = trail_of(model).barred
     if barred is None:
         return None
     relation: Any = model._meta.get_field(barred.under)
     above = relation.related_model._meta
-    return Bar(
+    return StateGuard(
         model._meta.db_table, relation.column, above.db_table, above.pk.column, barred.states, barred.unless
     )
 
 
-def _bars(model: type[models.Model]) -> tuple[Bar, ...]:
+def _bars(model: type[models.Model]) -> tuple[StateGuard, ...]:
     found = (_bar(other) for other in tracked_models())
     return tuple(bar for bar in found if bar is not None and bar.above == model._meta.db_table)
 

@@ -33,7 +33,8 @@ def reconcile(
 ) -> None:
     """Open and close the queries of edit checks on a record so that they match its current findings.
 
-    rules: those under which the answers were checked. soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is correct.
+    rules: those under which the answers were checked. soft: findings of soft limits and checks. confirmed: by path, the
+    reason why an unlikely value is correct.
     changed: items whose value this save changed; a closed query is raised again only if one of its inputs changed.
     """
     form = rules.form

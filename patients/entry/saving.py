@@ -4,7 +4,7 @@ Each function locks the patient first, so that two saves of one patient run one 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -23,8 +23,8 @@ from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
 from patients.entry.version_mapping import stored_answers, values_not_asked
-from patients.models import Patient, Record
-from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
+from patients.models import Record
+from patients.participation.lifecycle import held, refuse_closed_place, refuse_when_closed
 from protocol.values.parsing import NotOffered, Value
 from protocol.values.refusals import gettext_noop
 
@@ -131,10 +131,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this form was entered in error.")})
-    patient = (
-        Patient.objects.select_for_update(of=("self",)).select_related("trial").get(pk=record.patient_id)
-    )
-    refuse_when_closed(patient)
+    refuse_when_closed(held(record.patient))
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
     refuse_closed_place(row, row.visit)
     if row.state == State.STRUCK_OUT:
@@ -149,6 +146,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
 def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Saved:
     """Lock the patient, check the answers and write them. Only the casebook read under the lock is current."""
     casebook = Casebook.held(entry.place)
+    entry = replace(entry, place=casebook.here)
     record = casebook.record(entry.place)
     refuse_entry(casebook, entry.place, record)
     current = record if record is not None and record.state != State.STRUCK_OUT else None

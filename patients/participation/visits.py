@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
-from patients.participation.lifecycle import held, refuse_closed_place, require
+from patients.participation.lifecycle import held, held_visit, refuse_closed_place, require
 from patients.participation.reconsent import refuse_without_reconsent
 from protocol.document.schedule import planned_visits
 
@@ -67,7 +67,7 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     Raises ValidationError for a day in the future or before screening, a visit that is frozen, locked or no longer
     planned, and a patient who is not in screening or follow-up or has to sign a new consent first.
     """
-    patient = held(visit.patient)
+    patient, visit = held_visit(visit)
     require(
         patient,
         *OPEN_STATES,
@@ -96,7 +96,7 @@ def _refuse_cancelled(visit: Visit) -> None:
 @transaction.atomic
 def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     """Record that a visit was missed, with the reason. Raises ValidationError without one, or if it has forms."""
-    patient = held(visit.patient)
+    patient, visit = held_visit(visit)
     require(
         patient,
         *OPEN_STATES,
