@@ -11,7 +11,6 @@ from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User, normal_username
@@ -32,16 +31,17 @@ MANAGING = [code for code, role in ROLES.items() if Permission.MANAGE_PEOPLE in 
 
 @transaction.atomic
 def add_person(
-    *, username: str, full_name: str, email: str, identity_verified_on: date, by: User
+    *, username: str, full_name: str, email: str, identity_verified_on: date, trial: "Trial", by: User
 ) -> tuple[User, str]:
     """Store a new user and return it with the initial password, which is not stored in clear text.
 
-    Raises ValidationError if the user name was ever used: it is never given to another person (P11-15).
+    trial: the one whose administrator adds the user; days are those at its site. Raises ValidationError if the user
+    name was ever used: it is never given to another person (P11-15).
     """
     if User.objects.filter(username=normal_username(username)).exists():
         message = _("Somebody has or had this user name. Choose another, or give the known person a role.")
         raise ValidationError({"username": message})
-    _not_later_than_today(identity_verified_on, "identity_verified_on")
+    _not_later_than_today(identity_verified_on, trial, "identity_verified_on")
     password = initial_password()
     user = User.objects.create_user(
         username,
@@ -96,11 +96,14 @@ def end_delegation(*, delegation: Delegation, ends_on: date, reason: str, by: Us
 
 
 @transaction.atomic
-def verify_identity(*, user: User, on: date, by: User) -> None:
-    """Record the day on which the user's identity was verified, required before signing (21 CFR 11.100(b))."""
+def verify_identity(*, user: User, on: date, trial: "Trial", by: User) -> None:
+    """Record the day on which the user's identity was verified, required before signing (21 CFR 11.100(b)).
+
+    trial: the one whose administrator verified it; the day is one at its site, not in the future.
+    """
     _not_oneself(user, by)
     user = _held(user)
-    _not_later_than_today(on, "on")
+    _not_later_than_today(on, trial, "on")
     user.identity_verified_on = on
     user.save(update_fields=["identity_verified_on"])
 
@@ -182,8 +185,8 @@ def _not_oneself(user: User, by: User) -> None:
         raise ValidationError(_("Nobody changes their own rights. Ask another administrator."))
 
 
-def _not_later_than_today(day: date, field: str) -> None:
-    if day > timezone.now().date():
+def _not_later_than_today(day: date, trial: "Trial", field: str) -> None:
+    if day > trial.today:
         raise ValidationError({field: _("This day has not come yet. Check the year.")})
 
 

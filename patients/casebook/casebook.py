@@ -7,7 +7,7 @@ record, but values only where the rules of that form need them, because a patien
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any, cast
 
@@ -28,8 +28,8 @@ from protocol.values.parsing import Clock
 from trials.models import Delegation, ProtocolVersion, Trial
 
 
-def _visits(user: int, trial: int, code: str, today: date) -> Any:
-    may_open = Delegation.objects.active(today).filter(user_id=user).values("trial_id")
+def _visits(user: int, trial: int, code: str, now: datetime) -> Any:
+    may_open = Delegation.objects.active(now).filter(user_id=user).values("trial_id")
     rows = Visit.objects.filter(patient__trial=trial, patient__code=code, patient__trial__in=may_open)
     return rows.select_related("patient")
 
@@ -51,7 +51,7 @@ def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
 
 
 # Every row of VISITS joins the same patient: it is made once (`joined_once`).
-VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, today=date)
+VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, now=datetime)
 LOCKED = CompiledQuery(
     lambda patient: Patient.objects.select_for_update().filter(pk=patient).only("pk"), patient=int
 )
@@ -139,8 +139,7 @@ class Casebook:
 
         One query; one more for a patient without visits, one more if a visit was held under another version.
         """
-        today = timezone.now().date()
-        visits = VISITS.rows(user=user.pk, trial=trial.pk, code=code, today=today)
+        visits = VISITS.rows(user=user.pk, trial=trial.pk, code=code, now=timezone.now())
         patient = (
             visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
         )
