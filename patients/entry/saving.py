@@ -18,7 +18,7 @@ from audit.context import because
 from audit.stored_text import Text, trimmed
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
-from patients.entry import answers, check_queries, drafts
+from patients.entry import answers, attachments, check_queries, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
@@ -156,7 +156,10 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     _refuse_stale(entry, casebook, current, is_repeated)
     if not is_repeated:
         _refuse_wrong_verb(current, state, reason)
-    found = checked(casebook, entry.place, _values(entry, current))
+    answered = _values(entry, current)
+    if entry.place.takes_files:
+        attachments.refuse_cleared(entry.place, answered)
+    found = checked(casebook, entry.place, answered)
     if state == State.COMPLETE and found.obstacles:
         raise NotComplete(found)
     values = {**_not_asked(current, entry.place), **found.values}
