@@ -185,17 +185,18 @@ class TestFrozen:
         assert Visit.objects.get(patient=patient, code="INF3").state == "planned"
         assert course(patient) == [(1, "planned"), (2, "planned"), (3, "planned")]
 
-    @pytest.mark.parametrize("close", [freeze, lock])
-    def test_an_infusion_before_a_frozen_or_locked_visit_can_be_given(self, patient, doctor, manager, close):
-        """The infusion of that visit keeps its window; the one after it moves."""
+    @pytest.mark.parametrize(("close", "state"), [(freeze, "frozen"), (lock, "locked")])
+    def test_an_infusion_that_would_move_a_frozen_or_locked_one_is_refused(
+        self, patient, doctor, manager, close, state
+    ):
         with acting(user=manager, role="data_manager"):
             close(target=Visit.objects.get(patient=patient, code="INF2"), reason="Interim", by=manager)
         with acting(user=doctor, role="coordinator"):
-            give(patient, 1, on("12-Mar-2021", weight_kg=Decimal(80)), doctor)
+            facts = on("12-Mar-2021", weight_kg=Decimal(80))
+            assert f"INF2 is {state}" in refused(give, patient, 1, facts, doctor)[""][0]
 
-        assert stored(patient, 1).state == "given"
+        assert stored(patient, 1).state == "planned"
         assert stored(patient, 2).window_from == date(2021, 3, 15)
-        assert stored(patient, 3).window_from == date(2021, 3, 22)
 
 
 class TestReconsent:
