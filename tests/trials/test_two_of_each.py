@@ -178,17 +178,19 @@ class TestAccounts:
         told = AccessEvent.objects.get(kind="factor_changed")
         assert (told.user_id, told.detail["count"], told.detail["by"]) == (person.pk, 1, chief.username)
 
-    def test_nobody_changes_the_own_account_or_identity(self, chief):
+    def test_nobody_changes_the_own_account_or_identity(self, trial, chief):
         for verb in (delegation.deactivate, delegation.reactivate, delegation.remove_factors):
             assert "their own rights" in refused(verb, user=chief, reason="x", by=chief)[""][0]
         assert "their own rights" in refused(
-            delegation.verify_identity, user=chief, on=FIRST_DAY, by=chief
+            delegation.verify_identity, trial=trial, user=chief, on=FIRST_DAY, by=chief
         )[""][0]  # fmt: skip
 
     def test_an_identity_is_verified_today_at_the_latest(self, trial, chief):
         person = build.user("monitor", trial=trial)
-        assert list(refused(delegation.verify_identity, user=person, on=AFTER, by=chief)) == ["on"]
-        delegation.verify_identity(user=person, on=TODAY, by=chief)
+        assert list(refused(delegation.verify_identity, trial=trial, user=person, on=AFTER, by=chief)) == [
+            "on"
+        ]
+        delegation.verify_identity(trial=trial, user=person, on=TODAY, by=chief)
         assert User.objects.get(pk=person.pk).identity_verified_on == TODAY
 
 
