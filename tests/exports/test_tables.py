@@ -9,6 +9,7 @@ from audit.context import acting
 from dosing.administration import mark_not_given
 from dosing.models import Infusion
 from exports.exporting import tables_of
+from exports.tables import study
 from patients.models import Visit
 from patients.participation.visits import hold_visit, miss_visit
 from protocol.checking.column_names import KEY_COLUMNS, ROW_KEY_COLUMNS
@@ -50,6 +51,28 @@ def test_no_table_has_two_columns_of_one_name_and_no_two_files_have_one_name(pro
         assert sorted(names) == sorted(set(names)), table.name
     files = [table.file.casefold() for table in tables]
     assert sorted(files) == sorted(set(files))
+
+
+def length(first: date | None, last: date | None) -> int | None:
+    """Return the days of a window; None while it is not planned."""
+    return (last - first).days if first and last else None
+
+
+def test_a_column_may_be_computed_from_several_stored_values(trial, monkeypatch):
+    """A function gets the values as the model has them; None is an empty cell."""
+    patient = build.patient(trial=trial)
+    made = (
+        study.PATIENT,
+        study._computed("days", "Days of the window", length, "window_from", "window_to"),
+        study._computed("was_held", "Held", lambda held: held is not None, "held_on"),
+        study._col("visit", "Visit", "code"),
+    )
+    monkeypatch.setitem(study.COLUMNS, "visits", made)
+    rows = rows_of(trial, "visits")
+    assert rows[0] == {"patient": patient.code, "days": 3, "was_held": "N", "visit": "SCR"}
+    assert {row["days"] for row in rows[1:]} == {""}
+    described = [row["item"] for row in rows_of(trial, "data_dictionary") if row["table"] == "visits"]
+    assert described == [column.name for column in made]
 
 
 def test_a_table_of_rows_that_was_not_done_is_in_the_table_of_its_form(trial, doctor):
