@@ -145,7 +145,7 @@ def test_a_deactivated_person_is_out_at_the_next_request_and_cannot_come_back(pe
 def test_access_ends_with_the_last_day_of_a_role(person, trial):
     """ACC-04: an end date ends access without anybody doing anything."""
     with acting(system="test"):
-        person.delegations.update(ends_on=timezone.now().date())
+        person.delegations.update(ends_on=trial.today)
     browser = build.client(person)
     assert browser.get(people_page(trial)).status_code == 200
     with time_machine.travel(timezone.now() + timedelta(days=1)):

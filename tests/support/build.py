@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.test import Client
-from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
@@ -71,7 +70,7 @@ def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any
 
 def delegate(person: User, *, trial: Trial, role: str, **fields: Any) -> Delegation:
     """Give a user a role in a trial."""
-    today = timezone.now().date()
+    today = trial.today
     fields.setdefault("starts_on", today - timedelta(days=400))
     if role == "inspector":
         fields.setdefault("ends_on", today + timedelta(days=30))

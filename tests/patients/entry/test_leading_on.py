@@ -23,8 +23,8 @@ def coordinator():
 
 @pytest.fixture
 def included(coordinator):
-    today = build.timezone.now().astimezone(coordinator.delegations.get().trial.zone).date()
-    return build.enrolled(trial=build.trial(), on=today - timedelta(days=5))
+    trial = build.trial()
+    return build.enrolled(trial=trial, on=trial.today - timedelta(days=5))
 
 
 def address(patient, visit: str) -> str:
