@@ -15,10 +15,11 @@ from audit.context import acting
 from audit.models import AccessEvent, TrailReview
 from audit.reading import TrailPosition
 from audit.sources import Filter
-from audit.trail import history_model, trail_of
+from audit.trail import trail_of
 from patients.models import Identity, Patient, Record
 from safety.models import AdverseEvent
 from tests.support import build
+from tests.support.trail_clock import trail_now
 from tests.support.trail_pages import everything, lines, text_of, told, url, vitals, vitals_of_number
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
@@ -123,9 +124,7 @@ def test_a_filter_for_an_item_keeps_only_entries_in_which_it_changed(trial, pati
 
 def test_filters_of_patient_person_and_day(trial, patient, coordinator):
     other = build.patient(trial=trial)
-    # The day on which the trail was written: PostgreSQL has a clock of its own, which no test sets.
-    written = history_model(Patient).objects.get(id=patient.pk, history_type="+").history_date
-    today = written.astimezone(trial.zone).date()
+    today = trail_now().astimezone(trial.zone).date()
     assert {line.patient for line in lines(coordinator, trial, patient=patient.code)} == {patient}
     assert other.code not in {
         line.patient.code for line in lines(coordinator, trial, user=coordinator.username) if line.patient
