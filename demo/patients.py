@@ -75,7 +75,7 @@ class Populator(TrialTeam):
         return (
             self.timed(form, on, position)
             | days
-            | ({"status": "ALIVE"} if form.code == "vital_status" else {})
+            | ({"survival_status": "ALIVE"} if form.code == "vital_status" else {})
         )
 
     def screened(self, story: Story, day: date) -> Patient:
@@ -185,7 +185,7 @@ class Populator(TrialTeam):
             if died is not None:
                 visit = add_unscheduled(patient=patient, on=died, reason="Death", by=by)
                 casebook = self.opened(patient)
-                dead = {"status": "DEAD", "died_on": died.isoformat(), "contact_by": "RECORD"}
+                dead = {"survival_status": "DEAD", "died_on": died.isoformat(), "contact_by": "RECORD"}
                 place = casebook.place("vital_status", visit.key)
                 self.save(casebook, place, dead | {"death_cause": "MULTI_ORGAN"})
             casebook = self.opened(patient)

@@ -10,6 +10,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import BadRequest, ValidationError
@@ -108,7 +109,8 @@ def _taken(upload: UploadedFile, item: Item, place: FormPlace, by: User, before:
 
 def _refused(refused: ValueRefused, before: str) -> str:
     told = {"refused": refused.template, "parameters": refused.parameters}
-    return json.dumps({**told, "before": json.loads(before) if before else None})
+    # A decimal is sent as a number and read back as a decimal, to be written with the reader's decimal sign.
+    return json.dumps({**told, "before": json.loads(before) if before else None}, default=float)
 
 
 def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: User) -> Attachment:
@@ -118,7 +120,8 @@ def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: 
     """
     size, most = upload.size or 0, item.max_mb * 1_000_000
     if size > most:
-        raise ValueRefused(TOO_LARGE, size=f"{size / 1_000_000:.1f}", most=item.max_mb)
+        megabytes = (Decimal(size) / 1_000_000).quantize(Decimal("0.1"))
+        raise ValueRefused(TOO_LARGE, size=megabytes, most=item.max_mb)
     data = upload.read(most + 1)
     kind = kind_of(data, item.kinds)
     facts: dict[str, Any] = {

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django.test import Client
-from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
@@ -79,11 +78,10 @@ def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any
 
 
 def delegate(person: User, *, trial: Trial, role: str, **fields: Any) -> Delegation:
-    """Give a user a role in a trial."""
-    today = timezone.now().date()
-    fields.setdefault("starts_on", today - timedelta(days=400))
+    """Give a user a role in a trial: since 2020, so that a test may move to any day after."""
+    fields.setdefault("starts_on", date(2020, 1, 1))
     if role == "inspector":
-        fields.setdefault("ends_on", today + timedelta(days=30))
+        fields.setdefault("ends_on", trial.today + timedelta(days=30))
     with acting(system="test"):
         return Delegation.objects.create(user=person, trial=trial, role=role, **fields)
 

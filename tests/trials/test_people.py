@@ -129,7 +129,7 @@ def test_a_role_ended_yesterday_gives_no_access_today(trial, administrator):
     person = build.user("monitor", trial=trial)
     browser = build.client(person)
     assert browser.get(address(trial)).status_code == 200
-    yesterday = timezone.now().date() - timedelta(days=1)
+    yesterday = trial.today - timedelta(days=1)
     row = person.delegations.get()
     with acting(user=administrator):
         delegation.end_delegation(delegation=row, ends_on=yesterday, reason="left", by=administrator)

@@ -26,6 +26,7 @@ from tests.support.attached import SCAN, address, held, hidden, opened, save, se
 from tests.support.entering import at, draft
 from tests.support.entry_pages import words
 from tests.support.file_samples import archive, jpeg, pdf, png
+from tests.support.languages import reader, three_languages  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +77,13 @@ class TestTakenIn:
         assert 'href="#id_ct_report-upload"' in page
         assert not Attachment.objects.exists()
         assert not Record.objects.exists()
+
+    @pytest.mark.usefixtures("three_languages")
+    @pytest.mark.parametrize(("language", "size"), [("en", "10.1 MB"), ("fr", "10,1 MB"), ("es", "10,1 MB")])
+    def test_the_size_of_a_refused_file_has_the_readers_decimal_sign(self, trial, patient, language, size):
+        desk = build.client(reader("coordinator", language, trial))
+        answer = save(desk, patient, upload(pdf() + b" " * 10_100_000, "report.pdf"))
+        assert f"The file has {size}: at most 10 MB are taken" in words(answer)
 
     def test_an_empty_file_is_refused(self, desk, patient):
         answer = save(desk, patient, SimpleUploadedFile("report.pdf", b""))
