@@ -1,0 +1,84 @@
+"""Try a mutant with a fresh import: the module, and all that imports it, never existed without the fault."""
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import pytest
+
+from tests.mutation.collected import Silent
+from tests.mutation.forks import Broken, OutOfTime, in_fork, print_to
+from tests.mutation.listed import ListedModule
+from tests.mutation.mutants import Mutant
+from tests.mutation.running import ARGUMENTS, KILLED, LOG, OUT_OF_TIME, SURVIVED, first_failing
+
+SECONDS = 120.0
+
+
+class Faulty(MetaPathFinder, Loader):
+    """Imports one module from the code of a mutant."""
+
+    def __init__(self, name: str, file: str, code: CodeType) -> None:
+        self.name, self.file, self.code = name, file, code
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        """Return a spec for that module alone."""
+        return spec_from_file_location(fullname, self.file, loader=self) if fullname == self.name else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the faulty code as the module."""
+        exec(self.code, vars(module))  # noqa: S102
+
+
+class OnlyThese:
+    """A plugin that runs these tests in this order, until one fails."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        self.tests = tests
+        self.outcome = KILLED  # a test module that cannot be imported has noticed the fault
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run them."""
+        items = {item.nodeid: item for item in session.items}
+        if not session.testsfailed:
+            self.outcome, _killer = first_failing([items[each] for each in self.tests if each in items], {})
+        return True
+
+
+def preload() -> None:
+    """Import what is not of this project, so that each fork need not."""
+    import django.contrib.admin
+    import django.db.models
+    import django.forms
+    import django.test
+    import hypothesis.strategies
+    import pydantic
+    import re2  # noqa: F401
+
+
+def outcome_afresh(root: Path, listed: ListedModule, mutant: Mutant, tests: Sequence[str]) -> str:
+    """Return what becomes of a mutant if its module is imported with the fault."""
+    code = listed.module.code(mutant)
+
+    def attempt() -> str:
+        print_to(root / LOG)
+        sys.meta_path.insert(0, Faulty(listed.dotted, listed.module.file, code))
+        chosen = OnlyThese(tests)
+        files = sorted({each.partition("::")[0] for each in tests})
+        arguments = [*ARGUMENTS, "--rootdir", str(root), *(str(root / path) for path in files)]
+        pytest.main(arguments, plugins=[Silent(), chosen])
+        return chosen.outcome
+
+    if not tests:
+        return SURVIVED
+    try:
+        return str(in_fork(attempt, seconds=SECONDS))
+    except OutOfTime:
+        return OUT_OF_TIME
+    except Broken:
+        return KILLED
