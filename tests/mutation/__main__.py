@@ -53,7 +53,7 @@ def _note(root: Path, report: ModuleReport, told: dict[str, Any]) -> None:
     listed, number, outcome = report.listed, told["mutant"], told["outcome"]
     mutant = listed.module.mutants[number]
     if outcome in (SURVIVED, UNCLEAR) and mutant.name not in listed.excused:
-        outcome = outcome_afresh(root, listed, mutant, told["tests"])
+        outcome = outcome_afresh(root, listed, mutant, told["limits"])
     report.outcomes[number] = SURVIVED if outcome == UNCLEAR else outcome
     if report.is_complete:
         print(report.line(), flush=True)

@@ -1,7 +1,6 @@
 """Try a mutant with a fresh import: the module, and all that imports it, never existed without the fault."""
 
 import sys
-from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
@@ -14,9 +13,7 @@ from tests.mutation.collected import Silent
 from tests.mutation.forks import Broken, OutOfTime, in_fork, print_to
 from tests.mutation.listed import ListedModule
 from tests.mutation.mutants import Mutant
-from tests.mutation.running import ARGUMENTS, KILLED, LOG, OUT_OF_TIME, SURVIVED, first_failing
-
-SECONDS = 120.0
+from tests.mutation.running import ARGUMENTS, KILLED, LOG, OUT_OF_TIME, first_failing, wall_seconds
 
 
 class Faulty(MetaPathFinder, Loader):
@@ -37,8 +34,8 @@ class Faulty(MetaPathFinder, Loader):
 class OnlyThese:
     """A plugin that runs these tests in this order, until one fails."""
 
-    def __init__(self, tests: Sequence[str]) -> None:
-        self.tests = tests
+    def __init__(self, limits: dict[str, float]) -> None:
+        self.limits = limits
         self.outcome = KILLED  # a test module that cannot be imported has noticed the fault
 
     @pytest.hookimpl(tryfirst=True)
@@ -46,7 +43,7 @@ class OnlyThese:
         """Run them."""
         items = {item.nodeid: item for item in session.items}
         if not session.testsfailed:
-            self.outcome, _killer = first_failing([items[each] for each in self.tests if each in items], {})
+            self.outcome, _killer = first_failing([items[each] for each in self.limits], self.limits)
         return True
 
 
@@ -61,23 +58,24 @@ def preload() -> None:
     import re2  # noqa: F401
 
 
-def outcome_afresh(root: Path, listed: ListedModule, mutant: Mutant, tests: Sequence[str]) -> str:
-    """Return what becomes of a mutant if its module is imported with the fault."""
+def outcome_afresh(root: Path, listed: ListedModule, mutant: Mutant, limits: dict[str, float]) -> str:
+    """Return what becomes of a mutant if its module is imported with the fault.
+
+    limits: the tests in the order in which they run, each with its limit in seconds of CPU.
+    """
     code = listed.module.code(mutant)
 
     def attempt() -> str:
         print_to(root / LOG)
         sys.meta_path.insert(0, Faulty(listed.dotted, listed.module.file, code))
-        chosen = OnlyThese(tests)
-        files = sorted({each.partition("::")[0] for each in tests})
+        chosen = OnlyThese(limits)
+        files = sorted({each.partition("::")[0] for each in limits})
         arguments = [*ARGUMENTS, "--rootdir", str(root), *(str(root / path) for path in files)]
         pytest.main(arguments, plugins=[Silent(), chosen])
         return chosen.outcome
 
-    if not tests:
-        return SURVIVED
     try:
-        return str(in_fork(attempt, seconds=SECONDS))
+        return str(in_fork(attempt, seconds=wall_seconds(limits)))
     except OutOfTime:
         return OUT_OF_TIME
     except Broken:

@@ -62,31 +62,31 @@ class Trying:
         functions, kills = live_functions(listed.module.file), Counter[str]()
         for number, mutant in enumerate(listed.module.mutants):
             tests = self._ordered(listed, mutant, kills)
-            outcome, killer = self._tried(listed, mutant, functions, tests)
+            limits = {each: 2 + 4 * self.coverage.seconds[each] for each in tests}
+            outcome, killer = self._tried(listed, mutant, functions, limits)
             kills[killer] += 1
             told = {"module": listed.path, "mutant": number, "outcome": outcome}
-            self.tell({**told, "tests": tests if outcome in (SURVIVED, UNCLEAR) else []})
+            self.tell({**told, "limits": limits if outcome in (SURVIVED, UNCLEAR) else {}})
 
     def _ordered(self, listed: ListedModule, mutant: Mutant, kills: Counter[str]) -> list[str]:
-        """Return the tests that run the code of a mutant, quick ones and frequent killers first."""
-        file = listed.module.file
-        found = self.coverage.tests_of(file, () if mutant.on_import else mutant.lines)
-        mine = [
-            each
-            for each in found or self.coverage.tests_of_file(file)
-            if any(_is_under(each, path) for path in listed.tests)
-        ]
-        return sorted(mine, key=lambda each: (self.coverage.seconds[each] / (1 + kills[each]), each))
+        """Return the tests that may notice a mutant, quick ones and frequent killers first.
+
+        They are those that run its lines; all, if its lines run only when the module is imported.
+        """
+        mine = {each for each in self.items if any(_is_under(each, path) for path in listed.tests)}
+        running = self.coverage.tests_of(listed.module.file, mutant.lines) & mine
+        touching = self.coverage.tests_of_file(listed.module.file)
+        found = mine if mutant.on_import or not running else running
+        quick = {each: self.coverage.seconds[each] / (1 + kills[each]) for each in found}
+        return sorted(found, key=lambda each: (each not in touching, quick[each], each))
 
     def _tried(
         self,
         listed: ListedModule,
         mutant: Mutant,
         functions: dict[Key, list[FunctionType]],
-        tests: list[str],
+        limits: dict[str, float],
     ) -> tuple[str, str]:
-        limits = {each: 2 + 4 * self.coverage.seconds[each] for each in tests}
-
         def attempt() -> tuple[str, str]:
             try:
                 _patch(listed, mutant, functions)
@@ -94,10 +94,10 @@ class Trying:
                 return UNCLEAR, ""
             except NotImported:
                 return KILLED, ""
-            return first_failing([self.items[each] for each in tests], limits)
+            return first_failing([self.items[each] for each in limits], limits)
 
         try:
-            outcome, killer = in_fork(attempt, seconds=10 + sum(limits.values()))
+            outcome, killer = in_fork(attempt, seconds=wall_seconds(limits))
         except OutOfTime:
             return OUT_OF_TIME, ""
         except Broken:
@@ -122,8 +122,16 @@ def _is_under(nodeid: str, path: str) -> bool:
     return file == path or file.startswith(f"{path}/")
 
 
+def wall_seconds(limits: dict[str, float]) -> float:
+    """Return after how long a fork is ended that uses no CPU: long enough for a busy machine."""
+    return 60 + 10 * sum(limits.values())
+
+
 def first_failing(items: Sequence[pytest.Item], limits: dict[str, float]) -> tuple[str, str]:
-    """Run tests until one fails. Return what became of the mutant and the test that noticed it."""
+    """Run tests until one fails or uses more seconds of CPU than its limit.
+
+    Return what became of the mutant and the test that noticed it.
+    """
     late = False
 
     def alarm(number: int, frame: FrameType | None) -> None:
@@ -131,11 +139,11 @@ def first_failing(items: Sequence[pytest.Item], limits: dict[str, float]) -> tup
         late = True
         raise Late
 
-    signal.signal(signal.SIGALRM, alarm)
+    signal.signal(signal.SIGPROF, alarm)
     for item in items:
-        signal.setitimer(signal.ITIMER_REAL, limits.get(item.nodeid, 0))
+        signal.setitimer(signal.ITIMER_PROF, limits[item.nodeid])
         noticed = failed(item)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         if noticed:
             return (OUT_OF_TIME if late else KILLED), item.nodeid
     return SURVIVED, ""
