@@ -24,6 +24,7 @@ def main() -> int:
     options = argparse.ArgumentParser(prog="mutants", description=__doc__)
     options.add_argument("modules", nargs="*", help="paths of modules, or of folders, from the list")
     options.add_argument("--root", type=Path, default=ROOT)
+    options.add_argument("--quick", action="store_true", help="do not repeat survivors with a fresh import")
     chosen = options.parse_args()
     os.chdir(chosen.root)
     sys.path.insert(0, str(chosen.root))
@@ -35,12 +36,12 @@ def main() -> int:
     reports = {each.path: ModuleReport(each) for each in modules}
     (chosen.root / LOG).unlink(missing_ok=True)
     start = time.monotonic()
-    preload()
+    preload(chosen.root)
     for told in _told(chosen.root, modules):
         if failing := told.get("failing"):
             print("These tests fail without a mutant:", *failing, sep="\n  ")
             return 2
-        _note(chosen.root, reports[told["module"]], told)
+        _note(chosen.root, reports[told["module"]], told, quick=chosen.quick)
     if any(not report.is_complete for report in reports.values()):
         print(f"The run broke off: {LOG} tells why")
         return 2
@@ -48,11 +49,11 @@ def main() -> int:
     return 0 if all(report.is_enough for report in reports.values()) else 1
 
 
-def _note(root: Path, report: ModuleReport, told: dict[str, Any]) -> None:
+def _note(root: Path, report: ModuleReport, told: dict[str, Any], *, quick: bool) -> None:
     """Note what became of one mutant; one that went unnoticed is tried again with a fresh import."""
     listed, number, outcome = report.listed, told["mutant"], told["outcome"]
     mutant = listed.module.mutants[number]
-    if outcome in (SURVIVED, UNCLEAR) and mutant.name not in listed.excused:
+    if outcome in (SURVIVED, UNCLEAR) and not quick and mutant.name not in listed.excused:
         outcome = outcome_afresh(root, listed, mutant, told["limits"])
     report.outcomes[number] = SURVIVED if outcome == UNCLEAR else outcome
     if report.is_complete:

@@ -1,18 +1,19 @@
 """Tests that one process has collected: run one of them alone, and note which lines of a module each test runs."""
 
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from types import CodeType
 from typing import Any
 
 import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutation.patching import forget_results
+from tests.mutation.mutants import NOTED, MutantModule
+from tests.mutation.patching import NotPatched, forget_results, live_functions, patch_code
 
 
 class Silent:
@@ -51,23 +52,27 @@ class Coverage:
         self.seconds: dict[str, float] = {}
         self.failing: list[str] = []
         self._lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
-        self._wanted: dict[str, set[int]] = {}
 
-    def collect(self, items: Iterable[pytest.Item], files: Iterable[str]) -> None:
-        """Run every test once and note the lines of these files that it runs."""
-        self._wanted = {file: set() for file in files}
+    def collect(self, items: Iterable[pytest.Item], modules: Mapping[str, MutantModule]) -> None:
+        """Run every test once and note the lines of these modules (by dotted name) that it runs."""
+        seen = {name: set[int]() for name in modules}
+        files = {module.file for module in modules.values()}
+        for name, module in modules.items():
+            vars(import_module(name))[NOTED] = seen[name]
+            _exchange(module.file, module.noting())
         for item in items:
-            for lines in self._wanted.values():
+            for lines in seen.values():
                 lines.clear()
-            forget_results(self._wanted)
-            start = time.perf_counter()
-            with self._traced():
-                if failed(item):
-                    self.failing.append(item.nodeid)
-            self.seconds[item.nodeid] = time.perf_counter() - start
-            for file, lines in self._wanted.items():
+            forget_results(files)
+            start = time.process_time()
+            if failed(item):
+                self.failing.append(item.nodeid)
+            self.seconds[item.nodeid] = time.process_time() - start
+            for name, lines in seen.items():
                 for line in lines:
-                    self._lines[file][line].add(item.nodeid)
+                    self._lines[modules[name].file][line].add(item.nodeid)
+        for module in modules.values():
+            _exchange(module.file, module.original)
 
     def tests_of(self, file: str, lines: Sequence[int]) -> set[str]:
         """Return the tests that run one of the lines."""
@@ -78,23 +83,8 @@ class Coverage:
         """Return the tests that run any line of the file."""
         return self.tests_of(file, list(self._lines[file]))
 
-    @contextmanager
-    def _traced(self) -> Iterator[None]:
-        before = sys.gettrace()
-        sys.settrace(self._enter)
-        try:
-            yield
-        finally:
-            sys.settrace(before)
 
-    def _enter(self, frame: FrameType, event: str, argument: Any) -> Any:
-        lines = self._wanted.get(frame.f_code.co_filename)
-        if lines is None:
-            return None
-        lines.add(frame.f_lineno)
-
-        def step(frame: FrameType, event: str, argument: Any) -> Any:
-            lines.add(frame.f_lineno)
-            return step
-
-        return step
+def _exchange(file: str, code: CodeType) -> None:
+    """Exchange the code of all functions of a module; one without functions keeps what it has."""
+    with suppress(NotPatched):
+        patch_code(live_functions(file), code)

@@ -1,6 +1,7 @@
 """Try a mutant with a fresh import: the module, and all that imports it, never existed without the fault."""
 
 import sys
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
@@ -14,6 +15,12 @@ from tests.mutation.forks import Broken, OutOfTime, in_fork, print_to
 from tests.mutation.listed import ListedModule
 from tests.mutation.mutants import Mutant
 from tests.mutation.running import ARGUMENTS, KILLED, LOG, OUT_OF_TIME, first_failing, wall_seconds
+
+
+PACKAGES = (
+    "django.contrib.admin", "django.db.models", "django.forms", "django.test",
+    "hypothesis.strategies", "pydantic", "re2",
+)  # fmt: skip
 
 
 class Faulty(MetaPathFinder, Loader):
@@ -47,15 +54,11 @@ class OnlyThese:
         return True
 
 
-def preload() -> None:
-    """Import what is not of this project, so that each fork need not."""
-    import django.contrib.admin
-    import django.db.models
-    import django.forms
-    import django.test
-    import hypothesis.strategies
-    import pydantic
-    import re2  # noqa: F401
+def preload(root: Path) -> None:
+    """Import the packages that this project imports, so that each fork need not."""
+    if (root / "manage.py").exists():
+        for name in PACKAGES:
+            import_module(name)
 
 
 def outcome_afresh(root: Path, listed: ListedModule, mutant: Mutant, limits: dict[str, float]) -> str:

@@ -1,6 +1,7 @@
 """All mutants of a module: where each stands, what it changes, and the name by which it can be excused."""
 
 import ast
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,15 +20,16 @@ TELLING = {
 TELLING_KEYWORDS = {"verbose_name", "help_text", "encoding"}
 # A comparison is turned by its operator already.
 NEGATED = (ast.Call, ast.BoolOp, ast.Name, ast.Attribute)
+NOTED = "__lines_run__"
 IN_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A module with one fault: its line, the lines of its statement, and the function or constant that holds it."""
+    """A module with one fault: its line, that of its statement, and the function or constant that holds it."""
 
     line: int
-    lines: tuple[int, ...]
+    statement: int
     scope: str
     on_import: bool
     before: str
@@ -72,6 +74,16 @@ class MutantModule:
         """The compiled module without a fault."""
         return compile(self.tree, self.file, "exec", dont_inherit=True)
 
+    def noting(self) -> CodeType:
+        """Return the compiled module whose functions add the line of each statement to a set named NOTED."""
+        tree = copy.deepcopy(self.tree)
+        inside = {id(each): each for function in _functions(tree) for each in ast.walk(function)}
+        for node in inside.values():
+            for name, value in ast.iter_fields(node):
+                if isinstance(value, list) and value and isinstance(value[0], ast.stmt):
+                    setattr(node, name, [each for stmt in value for each in (_note(stmt), stmt)])
+        return compile(ast.fix_missing_locations(tree), self.file, "exec", dont_inherit=True)
+
     def code(self, mutant: Mutant) -> CodeType:
         """Return the compiled module with the fault of one mutant."""
         original = _at(mutant.at)
@@ -80,6 +92,18 @@ class MutantModule:
             return compile(ast.fix_missing_locations(self.tree), self.file, "exec", dont_inherit=True)
         finally:
             mutant.at.put(original)
+
+
+def _functions(tree: ast.AST) -> list[ast.AST]:
+    return [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def _note(statement: ast.stmt) -> ast.stmt:
+    made = ast.parse(f"{NOTED}.add({statement.lineno})").body[0]
+    for each in ast.walk(made):
+        if isinstance(each, ast.expr | ast.stmt):
+            ast.copy_location(each, statement)
+    return made
 
 
 def _at(place: Place) -> ast.AST:
@@ -113,8 +137,8 @@ class _Finder:
     def _of(self, place: Place, node: ast.AST) -> Iterator[Mutant]:
         if _is_skipped(place, node):
             return
-        if isinstance(node, ast.stmt):
-            self.statement = node
+        around = self.statement
+        self.statement = node if isinstance(node, ast.stmt) else around
         for other in self._others(place, node):
             yield self._mutant(place, node, other)
         # Decorators and defaults belong to the scope around a function: they run when the module is imported.
@@ -125,6 +149,7 @@ class _Finder:
         with self._entered(node):
             for inner, child in inside:
                 yield from self._of(inner, child)
+        self.statement = around
 
     @contextmanager
     def _entered(self, node: ast.AST) -> Iterator[None]:
@@ -156,12 +181,17 @@ class _Finder:
             if not hasattr(each, "lineno") and isinstance(each, ast.expr | ast.stmt | ast.keyword):
                 ast.copy_location(each, owner)
         held: Any = owner
-        # Of a block only the line of the fault counts: its body may run without it.
-        whole: Any = owner if self.statement is None or hasattr(self.statement, "body") else self.statement
-        lines, scope = tuple(range(whole.lineno, whole.end_lineno + 1)), ".".join(self.scopes)
+        whole: Any = self.statement or owner
         return Mutant(
-            held.lineno, lines, scope, not self.functions, _text(node), _text(other), place, other
-        )  # fmt: skip
+            line=held.lineno,
+            statement=whole.lineno,
+            scope=".".join(self.scopes),
+            on_import=not self.functions,
+            before=_text(node),
+            after=_text(other),
+            at=place,
+            node=other,
+        )
 
 
 def _name(node: ast.AST, *, in_function: bool) -> list[str]:

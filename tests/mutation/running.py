@@ -50,7 +50,7 @@ class Trying:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run every test once, then try the mutants."""
         self.items = {item.nodeid: item for item in session.items}
-        self.coverage.collect(session.items, [each.module.file for each in self.modules])
+        self.coverage.collect(session.items, {each.dotted: each.module for each in self.modules})
         if self.coverage.failing:
             self.tell({"failing": self.coverage.failing})
             return True
@@ -74,7 +74,7 @@ class Trying:
         They are those that run its lines; all, if its lines run only when the module is imported.
         """
         mine = {each for each in self.items if any(_is_under(each, path) for path in listed.tests)}
-        running = self.coverage.tests_of(listed.module.file, mutant.lines) & mine
+        running = self.coverage.tests_of(listed.module.file, [mutant.statement]) & mine
         touching = self.coverage.tests_of_file(listed.module.file)
         found = mine if mutant.on_import or not running else running
         quick = {each: self.coverage.seconds[each] / (1 + kills[each]) for each in found}

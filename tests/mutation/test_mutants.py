@@ -1,6 +1,7 @@
 """The mutator itself: which faults it makes, and what it tells about an invented project of three modules."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from textwrap import dedent
 
 import pytest
 
+from tests.mutation.listed import Unlisted, listed_modules
 from tests.mutation.mutants import MutantModule
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,33 +136,21 @@ def test_with_the_missing_test_the_share_is_reached(tmp_path: Path) -> None:
     assert "tables.py" not in done.stdout
 
 
-def excused(tmp_path: Path, name: str, reason: str = "Nobody gives it.") -> subprocess.CompletedProcess[str]:
-    excuses = f'["doses.py"]\n"{name}" = "{reason}"\n'
-    return run(write(tmp_path, **{"tests/mutation/equivalent.toml": excuses}), "doses.py")
+SURVIVOR = "is_too_high: dose > HIGHEST -> dose >= HIGHEST"
+NOTICED = "is_too_high: dose > HIGHEST -> dose <= HIGHEST"
 
 
-def test_an_excused_survivor_is_not_counted(tmp_path: Path) -> None:
-    done = excused(tmp_path, "is_too_high: dose > HIGHEST -> dose >= HIGHEST")
-    assert "dose > HIGHEST -> dose >= HIGHEST" not in done.stdout
-    assert "1 excused" in done.stdout
+def excuses(*names: str, reason: str = "Nobody gives it.") -> dict[str, str]:
+    lines = "".join(f'"{name}" = "{reason}"\n' for name in names)
+    return {"tests/mutation/equivalent.toml": f'["doses.py"]\n{lines}'}
 
 
-def test_an_excuse_of_a_fault_that_a_test_notices_is_wrong(tmp_path: Path) -> None:
-    done = excused(tmp_path, "is_too_high: dose > HIGHEST -> dose <= HIGHEST")
-    assert "excused, but noticed by a test: is_too_high: dose > HIGHEST -> dose <= HIGHEST" in done.stdout
+def test_an_excused_survivor_is_not_counted_and_one_that_a_test_notices_is_not_excused(tmp_path: Path) -> None:
+    done = run(write(tmp_path, **excuses(SURVIVOR, NOTICED)), "doses.py")
+    assert f"  {SURVIVOR}" not in done.stdout
+    assert "2 excused" in done.stdout
+    assert f"excused, but noticed by a test: {NOTICED}" in done.stdout
     assert done.returncode == 1
-
-
-def test_an_excuse_that_matches_no_fault_is_refused(tmp_path: Path) -> None:
-    done = excused(tmp_path, "is_too_high: dose > LIMIT -> dose >= LIMIT")
-    assert "has no mutant “is_too_high: dose > LIMIT -> dose >= LIMIT”" in done.stdout
-    assert done.returncode == 2
-
-
-def test_an_excuse_needs_a_reason(tmp_path: Path) -> None:
-    done = excused(tmp_path, "is_too_high: dose > HIGHEST -> dose >= HIGHEST", reason=" ")
-    assert "needs a reason" in done.stdout
-    assert done.returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -169,18 +159,30 @@ def test_an_excuse_needs_a_reason(tmp_path: Path) -> None:
         ({"pyproject.toml": '[tool.stroma.mutants]\n"dose.py" = ["checks"]\n'}, "dose.py does not exist"),
         ({"pyproject.toml": '[tool.stroma.mutants]\n"doses.py" = ["check"]\n'}, "check does not exist"),
         ({"tests/mutation/equivalent.toml": '["other.py"]\n"a" = "b"\n'}, "other.py is not in the list"),
+        (excuses("is_too_high: dose > LIMIT -> dose >= LIMIT"), "no mutant “is_too_high: dose > LIMIT"),
+        (excuses(SURVIVOR, reason=" "), "needs a reason"),
     ],
 )
-def test_a_list_that_names_no_file_is_refused(tmp_path: Path, changed: dict[str, str], problem: str) -> None:
-    done = run(write(tmp_path, **changed))
-    assert problem in done.stdout
-    assert done.returncode == 2
+def test_a_list_or_an_excuse_that_matches_nothing_is_refused(
+    tmp_path: Path, changed: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(Unlisted, match=re.escape(problem)):
+        listed_modules(write(tmp_path, **changed))
+
+
+def test_modules_are_chosen_by_path_or_folder(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    assert [each.path for each in listed_modules(folder)] == ["doses.py", "tables.py"]
+    assert [each.dotted for each in listed_modules(folder, ("tables",))] == ["tables"]
+    with pytest.raises(Unlisted, match=r"No module of pyproject.toml is at other\.py"):
+        listed_modules(folder, ("other.py",))
 
 
 def test_a_test_that_fails_without_a_fault_stops_everything(tmp_path: Path) -> None:
-    done = run(write(tmp_path, **{"checks/test_doses.py": "def test_it():\n    assert False\n"}), "doses.py")
+    checks = PROJECT["checks/test_doses.py"].replace("halvings(8) == 3", "halvings(8) == 4")
+    done = run(write(tmp_path, **{"checks/test_doses.py": checks}), "doses.py")
     assert "fail without a mutant" in done.stdout
-    assert "checks/test_doses.py::test_it" in done.stdout
+    assert "checks/test_doses.py::test_doses" in done.stdout
     assert done.returncode == 2
 
 
