@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from types import CodeType
@@ -10,7 +10,6 @@ from typing import Any
 
 import hypothesis
 import pytest
-from _pytest.runner import runtestprotocol
 
 from tests.mutation.mutants import NOTED, MutantModule
 from tests.mutation.patching import NotPatched, forget_results, live_functions, patch_code
@@ -40,9 +39,31 @@ class _Nothing:
 
 
 def failed(item: pytest.Item) -> bool:
-    """Run one test; return True if it fails in any phase. Fixtures of the session stay set up."""
+    """Run one test; return True if it fails in any phase. Fixtures of the session stay set up.
+
+    No report is made: putting a failure into words takes longer than most tests.
+    """
     nothing: Any = _Nothing(item.session)
-    return any(report.failed for report in runtestprotocol(item, log=False, nextitem=nothing))
+    request: Any = item
+    request._initrequest()
+    hook = item.ihook
+
+    def run() -> None:
+        hook.pytest_runtest_setup(item=item)
+        hook.pytest_runtest_call(item=item)
+
+    broken = _fails(run)
+    return _fails(lambda: hook.pytest_runtest_teardown(item=item, nextitem=nothing)) or broken
+
+
+def _fails(phase: Callable[[], Any]) -> bool:
+    try:
+        phase()
+    except pytest.skip.Exception:
+        return False
+    except BaseException:
+        return True
+    return False
 
 
 class Coverage:

@@ -89,7 +89,7 @@ class MutantModule:
         original = _at(mutant.at)
         mutant.at.put(mutant.node)
         try:
-            return compile(ast.fix_missing_locations(self.tree), self.file, "exec", dont_inherit=True)
+            return compile(self.tree, self.file, "exec", dont_inherit=True)  # type: ignore[arg-type]
         finally:
             mutant.at.put(original)
 
@@ -177,9 +177,7 @@ class _Finder:
     def _mutant(self, place: Place, node: ast.AST, other: ast.AST) -> Mutant:
         owner = node if hasattr(node, "lineno") else place.parent
         ast.copy_location(other, owner)
-        for each in ast.walk(other):
-            if not hasattr(each, "lineno") and isinstance(each, ast.expr | ast.stmt | ast.keyword):
-                ast.copy_location(each, owner)
+        ast.fix_missing_locations(other)
         held: Any = owner
         whole: Any = self.statement or owner
         return Mutant(

@@ -32,9 +32,11 @@ class NotImported(Exception):
 def live_functions(file: str) -> dict[Key, list[FunctionType]]:
     """Return every function made from a file, closures included, by the place of its code."""
     found: dict[Key, list[FunctionType]] = {}
+    gc.unfreeze()  # the collector lists nothing that is frozen
     for each in gc.get_objects():
         if type(each) is FunctionType and each.__code__.co_filename == file:
             found.setdefault(_key(each.__code__), []).append(each)
+    gc.freeze()  # a collection would copy the memory that forks share
     return found
 
 
