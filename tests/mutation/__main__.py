@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.mutation.fresh import outcome_afresh, preload
 from tests.mutation.forks import print_to
+from tests.mutation.fresh import outcome_afresh, preload
 from tests.mutation.listed import ListedModule, Unlisted, listed_modules
 from tests.mutation.report import ModuleReport, printed
 from tests.mutation.running import LOG, SURVIVED, UNCLEAR, try_all

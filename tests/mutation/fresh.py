@@ -16,7 +16,6 @@ from tests.mutation.listed import ListedModule
 from tests.mutation.mutants import Mutant
 from tests.mutation.running import ARGUMENTS, KILLED, LOG, OUT_OF_TIME, first_failing, wall_seconds
 
-
 PACKAGES = (
     "django.contrib.admin", "django.db.models", "django.forms", "django.test",
     "hypothesis.strategies", "pydantic", "re2",

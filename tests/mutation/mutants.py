@@ -21,6 +21,7 @@ TELLING_KEYWORDS = {"verbose_name", "help_text", "encoding"}
 # A comparison is turned by its operator already.
 NEGATED = (ast.Call, ast.BoolOp, ast.Name, ast.Attribute)
 NOTED = "__lines_run__"
+OUTSIDE = ("decorator_list", "args")
 IN_FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -141,14 +142,15 @@ class _Finder:
         self.statement = node if isinstance(node, ast.stmt) else around
         for other in self._others(place, node):
             yield self._mutant(place, node, other)
+        children = list(_children(node))
         # Decorators and defaults belong to the scope around a function: they run when the module is imported.
-        outside = [each for each in _children(node) if each[0].field in ("decorator_list", "args")]
-        for inner, child in outside if isinstance(node, IN_FUNCTION) else ():
+        outside = [each for each in children if isinstance(node, IN_FUNCTION) and each[0].field in OUTSIDE]
+        for inner, child in outside:
             yield from self._of(inner, child)
-        inside = [each for each in _children(node) if each not in outside or not isinstance(node, IN_FUNCTION)]
         with self._entered(node):
-            for inner, child in inside:
-                yield from self._of(inner, child)
+            for inner, child in children:
+                if (inner, child) not in outside:
+                    yield from self._of(inner, child)
         self.statement = around
 
     @contextmanager
@@ -163,9 +165,8 @@ class _Finder:
             self.functions.pop()
 
     def _others(self, place: Place, node: ast.AST) -> Iterator[ast.AST]:
-        if place.field == "test" or place.field == "ifs" or place.field == "guard":
-            if not isinstance(place.parent, ast.IfExp | ast.Assert):
-                yield from condition_values(place.parent)
+        if place.field in ("test", "ifs", "guard") and not isinstance(place.parent, ast.IfExp | ast.Assert):
+            yield from condition_values(place.parent)
         yield from replacements(node)
         if isinstance(node, ast.Return) and self._gives_bool() and isinstance(node.value, NEGATED):
             yield ast.Return(ast.UnaryOp(ast.Not(), node.value))

@@ -34,7 +34,18 @@ CALLED = {
 }  # fmt: skip
 UNWRAPPED = {"abs", "reversed", "sorted"}
 # Arguments that such a call can do without: dropping one is a fault, not a TypeError.
-DROPPABLE = {"filter", "exclude", "update", "replace", "timedelta", "sorted", "min", "max", "get", "astimezone"}
+DROPPABLE = {
+    "filter",
+    "exclude",
+    "update",
+    "replace",
+    "timedelta",
+    "sorted",
+    "min",
+    "max",
+    "get",
+    "astimezone",
+}
 # A code has a letter or a digit, and no space as texts have.
 CODE = re.compile(r"\w")
 NUMERIC = re.compile(r"-?\d+(\.\d+)?")
@@ -63,7 +74,7 @@ def replacements(node: ast.AST) -> Iterator[ast.AST]:
                 yield ast.Slice(None, upper, node.step)
             if upper is not None:
                 yield ast.Slice(lower, None, node.step)
-        case ast.IfExp(test=test, body=body, orelse=orelse):
+        case ast.IfExp(body=body, orelse=orelse):
             yield body
             yield orelse
         case ast.stmt():

@@ -34,7 +34,11 @@ class ModuleReport:
     @property
     def wrongly_excused(self) -> list[Mutant]:
         """Excused mutants that a test noticed: they are not equivalent."""
-        excused = (number for number, each in enumerate(self.listed.module.mutants) if each.name in self.listed.excused)
+        excused = (
+            number
+            for number, each in enumerate(self.listed.module.mutants)
+            if each.name in self.listed.excused
+        )
         return [self.listed.module.mutants[number] for number in excused if self.outcomes[number] != SURVIVED]
 
     @property
@@ -58,7 +62,9 @@ class ModuleReport:
         return "\n".join([f"{figures}  {', '.join(beside)}".rstrip(), *told, *wrong])
 
     def _with(self, outcome: str) -> list[Mutant]:
-        return [self.listed.module.mutants[number] for number, each in self.outcomes.items() if each == outcome]
+        return [
+            self.listed.module.mutants[number] for number, each in self.outcomes.items() if each == outcome
+        ]
 
 
 def printed(reports: Sequence[ModuleReport], seconds: float) -> str:

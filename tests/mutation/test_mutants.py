@@ -124,12 +124,16 @@ def test_a_value_computed_when_the_module_was_imported_is_computed_with_the_faul
 
 
 def test_with_the_missing_test_the_share_is_reached(tmp_path: Path) -> None:
-    checks = dedent(PROJECT["checks/test_doses.py"]) + dedent(AT_THE_HIGHEST) + dedent(
-        """
+    checks = (
+        dedent(PROJECT["checks/test_doses.py"])
+        + dedent(AT_THE_HIGHEST)
+        + dedent(
+            """
         def test_one_is_not_halved():
             assert halvings(1) == 0
             assert halvings(2) == 1
         """
+        )
     )
     done = run(write(tmp_path, **{"checks/test_doses.py": checks}), "doses.py")
     assert done.returncode == 0, done.stdout
@@ -145,7 +149,9 @@ def excuses(*names: str, reason: str = "Nobody gives it.") -> dict[str, str]:
     return {"tests/mutation/equivalent.toml": f'["doses.py"]\n{lines}'}
 
 
-def test_an_excused_survivor_is_not_counted_and_one_that_a_test_notices_is_not_excused(tmp_path: Path) -> None:
+def test_an_excused_survivor_is_not_counted_and_one_that_a_test_notices_is_not_excused(
+    tmp_path: Path,
+) -> None:
     done = run(write(tmp_path, **excuses(SURVIVOR, NOTICED)), "doses.py")
     assert f"  {SURVIVOR}" not in done.stdout
     assert "2 excused" in done.stdout

@@ -1,4 +1,4 @@
-"""The arithmetic behind expressions: exact where digits end, 28 digits where they do not, nothing where there is none."""
+"""The arithmetic behind expressions: exact where digits end, 28 digits where they do not."""
 
 import operator
 from decimal import Decimal
