@@ -150,6 +150,7 @@ def test_the_second_scale_asks_about_oxygen_only_from_93_percent() -> None:
     assert news2.saturation(D(93), "2", None).missing == ("on_oxygen",)
     assert news2.saturation(None, None, True).missing == ("spo2_percent", "scale")
     assert news2.saturation(D(92), None, True).missing == ("scale",)
+    assert news2.saturation(None, "1", True).missing == ("spo2_percent",)
     assert news2.oxygen(None).missing == ("on_oxygen",)
     assert news2.consciousness(None).missing == ("level",)
 
