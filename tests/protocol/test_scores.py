@@ -12,7 +12,7 @@ import pytest
 
 from protocol.scores import days, lungs, measures, news2, sofa
 from protocol.scores.derived import Derived
-from protocol.scores.who_cps import UNCOVERED, uncovered, who_cps
+from protocol.scores.who_cps import CATEGORIES, SUPPORTS, UNCOVERED, uncovered, who_cps
 from tests.support.score_boundaries import ALL
 
 D = Decimal
@@ -384,6 +384,9 @@ def test_every_code_that_an_expression_may_use_is_one_that_the_scores_know() -> 
     assert [news2.saturation(D(95), scale, True).value for scale in news2.SCALES] == [1, 2]
     assert all(news2.consciousness(level).is_known for level in news2.LEVELS)
     assert all(found.is_known for found in (sofa.liver(D(20), unit) for unit in sofa.UNITS))
+    supported = [who_cps(**{**IN_HOSPITAL, "support": each, "pf_mmhg": D(150)}).value for each in SUPPORTS]
+    assert supported == [4, 5, 6, 6, 7]
+    assert [int(category) for category in CATEGORIES] == list(range(11))
 
 
 def test_days_are_counted_from_the_anchor_as_day_zero() -> None:
