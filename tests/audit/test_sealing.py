@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from django.db import transaction
+from django.db import connection, transaction
 
-from audit import seals
+from audit import sealed_rows, seals, triggers, verification
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart
+from audit.verification import Tally, findings
 from trials.models import Trial
 
 pytestmark = pytest.mark.usefixtures("any_value")
@@ -166,3 +167,45 @@ def test_a_seal_at_the_same_instant_is_no_clock_that_went_backwards(seal):
         trials("three")
         seal()
     assert AccessEvent.objects.get(kind="clock").detail == {"last seal": '"2030-06-10T12:00:00.000000Z"'}
+
+
+def test_more_rows_than_are_read_at_once_are_sealed_and_verified_in_order(seal, monkeypatch):
+    """Two rows, one part, one seal and one signature at a time: no row is read twice or left out."""
+    monkeypatch.setattr(sealed_rows, "FETCH", 2)
+    monkeypatch.setattr(verification, "PAGE", 1)
+    monkeypatch.setattr(verification, "PARTS", 1)
+    monkeypatch.setattr(seals, "PART_ROWS", 3)
+    trials(*(f"t{number}" for number in range(8)))
+    seal()
+    tally = Tally()
+
+    assert list(findings(tally)) == []
+    assert tally.rows == sum(Seal.objects.values_list("rows", flat=True))
+    keys = list(Trial.history.order_by("history_id").values_list("history_id", flat=True))
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE trials_historicaltrial SET slug = 'x' WHERE history_id IN (%s, %s)", [keys[1], keys[6]]
+        )
+    assert [str(finding) for finding in findings(Tally())][:2] == [
+        f"trials_historicaltrial {key}: was altered" for key in (keys[1], keys[6])
+    ]
+
+
+def test_a_row_and_its_listed_hash_altered_together_are_told_by_the_root_of_the_part(seal):
+    """AUD-07: the list of hashes only locates a row."""
+    trials("one", "two")
+    seal()
+    part = SealedPart.objects.get(table="trials_historicaltrial")
+    table = next(each for each in sealed_rows.sealed_tables() if each.name == part.table)
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute("UPDATE trials_historicaltrial SET slug = 'x' WHERE slug = 'one'")
+        read = sealed_rows.sealed_rows(table, part.columns, after=part.first_id - 1, until=part.last_id)
+        leaves = b"".join(leaf[: seals.PREFIX_BYTES] for _key, leaf in read)
+        SealedPart.objects.filter(pk=part.pk).update(leaves=leaves)
+    told = [str(finding) for finding in findings(Tally())]
+
+    assert told[0].endswith("its parts were altered, removed or added to")
+    assert told[1] == (
+        f"trials_historicaltrial {part.first_id} to {part.last_id}: "
+        "one of these rows was altered, and the list of their hashes too"
+    )
