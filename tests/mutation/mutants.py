@@ -221,7 +221,7 @@ def _is_skipped(place: Place, node: ast.AST) -> bool:
     parent = place.parent
     if place.field in ("annotation", "returns", "decorator_list", "exc", "cause", "op", "ops", "ctx"):
         return True
-    if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr):
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr) or _is_literal_type(node):
         return True
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
@@ -230,6 +230,10 @@ def _is_skipped(place: Place, node: ast.AST) -> bool:
     if isinstance(parent, ast.Call) and place.field in ("args", "keywords"):
         return _called_name(parent) in TELLING
     return isinstance(node, ast.Assign | ast.AnnAssign) and _is_administrative(node)
+
+
+def _is_literal_type(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("Literal")
 
 
 def _called_name(call: ast.Call) -> str:

@@ -178,6 +178,35 @@ def test_the_question_about_a_repeated_hour_names_both_clocks() -> None:
     )
 
 
+def test_a_moment_keeps_its_zone_and_a_date_takes_that_of_the_site() -> None:
+    minute, day = Moment.from_iso("2025-10-09T14:05+02:00[Europe/Brussels]"), Moment.from_iso("2025-10-09")
+    assert minute.placed("Asia/Tokyo") == minute
+    assert day.placed("Asia/Tokyo") == Moment.from_iso("2025-10-09", "Asia/Tokyo")
+    assert (day.zone, day.placed("Asia/Tokyo").zone, day.placed(None).zone) == (None, "Asia/Tokyo", None)
+    assert Moment.from_iso(minute.iso, "Asia/Tokyo").zone == BRUSSELS
+
+
+def test_days_are_counted_on_the_clock_of_the_zone_that_is_asked_for() -> None:
+    """TIM: 27 March 23:30 in Brussels is the 28th in Tokyo."""
+    late, day = parse_moment("27-Mar-2026 23:30", BRUSSELS), Moment.from_iso("2026-03-28")
+    assert days_between(late, day, BRUSSELS) == days_between(late, day) == (1, 1)
+    assert days_between(late, day, "Asia/Tokyo") == (0, 0)
+    assert days_between(Moment.from_iso("2026-03"), day, "Asia/Tokyo") == (-3, 27)
+
+
+def test_a_time_at_greenwich_is_that_instant_and_its_repeated_hour_is_told() -> None:
+    winter = Moment.from_iso("2026-10-25T01:30+00:00[Europe/London]")
+    assert winter.earliest == dt.datetime(2026, 10, 25, 1, 30, tzinfo=dt.UTC)
+    assert winter.display("en") == "25-Oct-2026 01:30 +00:00"
+
+
+def test_the_visit_letter_takes_the_day_of_a_visit_known_to_the_minute() -> None:
+    visit = Moment.from_iso("2025-10-09T14:05+02:00[Europe/Brussels]")
+    assert parse_moment("v", BRUSSELS, visit).iso == "2025-10-09"
+    with pytest.raises(ValueRefused, match="not known yet"):
+        parse_moment("v", BRUSSELS, Moment.from_iso("2025-10"))
+
+
 def test_minutes_between_a_minute_and_a_day_are_the_fewest_and_the_most() -> None:
     """A day without a zone is that of the other moment's site."""
     minute, day = Moment.from_iso("2025-10-09T14:05+02:00[Europe/Brussels]"), Moment.from_iso("2025-10-10")
@@ -266,6 +295,9 @@ def test_days_are_counted_through_leap_days_and_year_ends(a: str, b: str, days: 
         ("2026-03-10", "2026-03-10", False),
         ("2026-03-10", "2026-03-10T00:00+01:00[Europe/Brussels]", False),
         ("2026-03-10", "2026-03-10T10:31+01:00[Europe/Brussels]", None),
+        ("2026-03-10T10:31+01:00[Europe/Brussels]", "2026-03-10", None),
+        ("2026-03-10T10:31+01:00[Europe/Brussels]", "2026-03-10T10:31+01:00[Europe/Brussels]", False),
+        ("2026-03-10T10:31+01:00[Europe/Brussels]", "2026-03-10T10:32+01:00[Europe/Brussels]", True),
         ("2026-03-09", "2026-03-10T00:00+01:00[Europe/Brussels]", True),
         ("2026", "2026", None),
     ],
@@ -279,6 +311,10 @@ def test_order_is_decided_only_by_what_is_known(a: str, b: str, answer: bool | N
 def test_an_age_from_a_year_of_birth_is_one_of_two() -> None:
     assert years_between(Moment.from_iso("1950"), Moment.from_iso("2020-06-15")) == (69, 70)
     assert years_between(Moment.from_iso("2004-02-29"), Moment.from_iso("2022-02-28")) == (17, 17)
+    assert years_between(Moment.from_iso("2004-02-29"), Moment.from_iso("2022-03-01")) == (18, 18)
+    born = Moment.from_iso("2000-06-15")
+    assert years_between(born, Moment.from_iso("2020-06-15")) == (20, 20)
+    assert years_between(born, Moment.from_iso("2020-06-14")) == (19, 19)
 
 
 @pytest.mark.parametrize("text", ["", "2021-13", "2021-02-30", "2021-01-05T14:05", "2021-1-5", "21", "٢٠٢١"])
