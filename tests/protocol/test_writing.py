@@ -30,6 +30,14 @@ def test_the_twelve_months_differ_and_each_is_read_back(language: str) -> None:
             assert parse_moment(f"5{typed}2021", ZONE) == Moment(2021, month, 5, zone=ZONE)
 
 
+def test_two_letters_are_no_month() -> None:
+    """DAT-05: "ma" may be March or May."""
+    assert min(len(beginning) for beginning in month_beginnings()) == 3
+    assert {beginning: month_beginnings().get(beginning) for beginning in ("jan", "jui", "juin", "mai")} == {
+        "jan": 1, "jui": None, "juin": 6, "mai": 5,
+    }  # fmt: skip
+
+
 def test_no_written_month_is_another_month_in_another_language() -> None:
     """A page printed in one language is typed into a page of another."""
     for words in MONTHS.values():
