@@ -84,6 +84,8 @@ def test_the_documented_algorithm_gives_the_documented_list():
         {"block_sizes": [3]},
         {"block_sizes": []},
         {"block_sizes": [1]},
+        {"block_sizes": [0]},
+        {"block_sizes": [2, 0]},
         {"seed": ""},
         {"size": 0},
         {"ratio": {}},

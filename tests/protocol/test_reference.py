@@ -13,6 +13,7 @@ from protocol.values.reference_ranges import (
     RangeBook,
     RangeSubject,
     Side,
+    day_before,
     laboratory_of,
     reading,
     sampled_on,
@@ -233,6 +234,22 @@ def test_the_bounds_of_a_reading_are_in_the_unit_of_the_item() -> None:
     """What applied is shown as it was compared, exactly."""
     found = reading("1", HAEMOGLOBIN, made(unit="g/dL", lower=Decimal("13.05"), upper=None))
     assert (found.side, found.low, found.high) == (Side.LOW, Decimal("130.50"), None)
+
+
+def test_a_range_follows_another_of_the_same_kind_only() -> None:
+    """A new range ends the old one of its laboratory, item, sex and ages; other bounds and units are no other kind."""
+    assert made().is_same_kind(made(lower=Decimal(1), unit="g/dL", effective_from=date(2030, 1, 1)))
+    others: list[dict[str, Any]] = [
+        {"laboratory": "night"}, {"path": "haematology.platelets"}, {"sex": "F"}, {"age_from": 1}, {"age_to": 18},
+    ]  # fmt: skip
+    assert [made().is_same_kind(made(**told)) for told in others] == [False] * 5
+    assert day_before(date(2026, 3, 1)) == date(2026, 2, 28)
+
+
+def test_a_reading_flags_only_what_lies_outside() -> None:
+    found = {value: reading(value, HAEMOGLOBIN, made()).flag for value in ("129", "150", "176")}
+    assert found == {"129": "low", "150": "", "176": "high"}
+    assert reading("150", HAEMOGLOBIN, None).flag == ""
 
 
 def test_only_numbers_of_the_laboratory_are_judged() -> None:

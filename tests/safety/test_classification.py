@@ -66,12 +66,12 @@ def test_relation_follows_the_causality_and_counts_until_somebody_assesses_it(ca
 
 SERIOUSNESS = {True: frozenset({"hospitalisation"}), False: frozenset({NONE_OF_THESE}), None: frozenset()}
 TRUTH = {
-    (True, True): Class.SAR,
-    (True, False): Class.SAE,
-    (False, True): Class.AR,
-    (False, False): Class.AE,
-    (None, True): Class.AR,
-    (None, False): Class.AE,
+    (True, True): "SAR",
+    (True, False): "SAE",
+    (False, True): "AR",
+    (False, False): "AE",
+    (None, True): "AR",
+    (None, False): "AE",
 }
 
 
@@ -82,7 +82,7 @@ def test_the_class_follows_from_seriousness_and_causality(is_serious, causality)
     """DESIGN §6: the whole table, missing answers included."""
     found = classify(seriousness=SERIOUSNESS[is_serious], causality=causality)
 
-    assert found is TRUTH[is_serious, related(causality)]
+    assert found is Class(TRUTH[is_serious, related(causality)])
 
 
 @given(
