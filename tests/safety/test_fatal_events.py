@@ -39,9 +39,8 @@ def dead(patient: Patient, on: date = DIED, visit: str = "D7") -> Record:
         held = {"state": "held", "held_on": INCLUDED + timedelta(days=7)}
         Visit.objects.filter(patient=patient, code=visit).update(**held)
     form = patient.protocol.rules.form("vital_status")
-    status = next(item.name for item in form.items if item.name in {"status", "survival_status"})
     return build.record(
-        patient, "vital_status", {status: "DEAD", "died_on": on.isoformat()}, visit=visit, draft=True
+        patient, "vital_status", {"survival_status": "DEAD", "died_on": on.isoformat()}, visit=visit, draft=True
     )
 
 
