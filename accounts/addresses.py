@@ -1,5 +1,6 @@
 """URLs: the converter for numbers, and URLs of one route reversed once and filled in many times."""
 
+import re
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -7,6 +8,8 @@ from django.urls import get_script_prefix, reverse
 
 # Characters that `reverse` does not quote within one part of a URL.
 _SAFE = "!$&'()*+,;=~:@"
+# A part that needs no quoting, which is nearly every one: quoting costs more than all the rest.
+_PLAIN = re.compile(r"[A-Za-z0-9_.!$&'()*+,;=~:@-]*")
 # Nine digits satisfy every converter of the project and occur in none of its routes.
 _FIRST_MARK = 918_273_640
 
@@ -32,8 +35,11 @@ def address(name: str, *parts: str | int) -> str:
     in. Raises NoReverseMatch for an unknown route, a wrong number of parts, or a part that cannot be a number (a UUID).
     """
     fixed = _fixed_text(name, len(parts), get_script_prefix())
-    filled = (f"{quote(str(part), safe=_SAFE)}{text}" for part, text in zip(parts, fixed[1:], strict=True))
-    return fixed[0] + "".join(filled)
+    found = fixed[0]
+    for part, text in zip(parts, fixed[1:], strict=True):
+        written = str(part)
+        found += (written if _PLAIN.fullmatch(written) else quote(written, safe=_SAFE)) + text
+    return found
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,40 @@
+"""Tables of visits and forms with a status in each cell: `{% visit_cells row.cells %}`, `{% form_cells row %}`.
+
+The cells of a row are made in one loop: a template takes longer for the cells of these tables than for the rest of
+their page.
+"""
+
+from collections.abc import Iterable
+
+from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+
+from patients.templatetags.status import linked_status
+from reports.casebook.views import FormRow
+from reports.home.matrix import MatrixCell
+from trials.reader import reader_language
+
+register = template.Library()
+
+
+@register.simple_tag
+def visit_cells(cells: Iterable[MatrixCell]) -> SafeString:
+    """Return the cells of one patient in the matrix of the home page."""
+    language = reader_language()
+    made = [f"<td>{linked_status(cell, cell.of, language)}</td>" for cell in cells]
+    return mark_safe("".join(made))  # noqa: S308
+
+
+@register.simple_tag
+def form_cells(row: FormRow) -> SafeString:
+    """Return the cells of one form over the visits of a casebook; those of the visit to work on stand out."""
+    language = reader_language()
+    off = f'<span aria-hidden="true">·</span><span class="visually-hidden">{escape(_("Not asked"))}</span>'
+    made = []
+    for link, now in row.cells:
+        css = " ".join(name for name, given in (("off", link is None), ("now", now)) if given)
+        start = f'<td class="{css}">' if css else "<td>"
+        made.append(f"{start}{linked_status(link, row.title, language) if link else off}</td>")
+    return mark_safe("".join(made))  # noqa: S308
