@@ -110,6 +110,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "accounts.context.installation",
             ],
+            "builtins": ["accounts.templatetags.addresses"],
         },
     },
 ]

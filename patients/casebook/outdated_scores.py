@@ -10,7 +10,6 @@ from typing import Any
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import checked
 from patients.models import Patient, Record
-from patients.participation.consent import current_consent
 from protocol.document.items import Form, Item
 from protocol.expressions.rules import rules_of
 from trials.models import ProtocolVersion, Trial
@@ -83,9 +82,11 @@ def casebooks_of(trial: Trial, patients: Iterable[int]) -> dict[int, Casebook]:
     for patient in rows:
         patient.trial, patient.protocol = trial, versions[patient.protocol_id]
         records = sorted(patient.records.all(), key=lambda record: record.pk)
-        consent = [current_consent(patient)]
+        consents = sorted(patient.consents.all(), key=lambda consent: (consent.given_at, consent.pk))
         visits = list(patient.visits.all())
-        found[patient.pk] = Casebook(patient, visits, _records=records, _consent=consent, _versions=versions)
+        found[patient.pk] = Casebook(
+            patient, visits, _records=records, _consents=consents, _versions=versions
+        )
     return found
 
 

@@ -1,7 +1,7 @@
 """The matrix of patients and visits on the home page: one glyph per visit, four queries per page of patients."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.addresses import address
+from accounts.addresses import address, address_below
 from audit.compiled_queries import CompiledValues, Listed
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.visit_status import (
@@ -138,15 +138,7 @@ def matrix(
         trial_locked=access.trial.locked_at is not None,
         slug=access.trial.slug,
     )
-    return [
-        MatrixRow(
-            patient,
-            address("reports:casebook", access.trial.slug, patient.code),
-            note_of(patient),
-            [_cell(patient, code, plans, known) for code in codes],
-        )
-        for patient in patients
-    ]
+    return [_row(patient, codes, plans, known) for patient in patients]
 
 
 def note_of(patient: Patient) -> str:
@@ -212,6 +204,15 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class _Places:
+    """Addresses of one patient: the casebook, a visit by its code, a form by visit and code."""
+
+    casebook: str
+    visit: Callable[..., str]
+    form: Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """Data of all patients of the page."""
 
@@ -224,11 +225,24 @@ class _Known:
     slug: str
 
 
-def _cell(patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known) -> MatrixCell:
+def _row(
+    patient: Patient, codes: Sequence[str], plans: Mapping[int, Mapping[str, _Plan]], known: _Known
+) -> MatrixRow:
+    places = _Places(
+        address("reports:casebook", known.slug, patient.code),
+        address_below("patients:visit", known.slug, patient.code, more=1),
+        address_below("patients:form", known.slug, patient.code, more=2),
+    )
+    cells = [_cell(patient, code, plans, known, places) for code in codes]
+    return MatrixRow(patient, places.casebook, note_of(patient), cells)
+
+
+def _cell(
+    patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known, places: _Places
+) -> MatrixCell:
     visit = known.visits.get((patient.pk, code))
     if visit is None:
-        casebook = address("reports:casebook", known.slug, patient.code)
-        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", casebook)
+        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", places.casebook)
     plan = plans[visit.protocol_id or patient.protocol_id][code]
     stages = known.stages.get(visit.pk, {})
     state, flags = visit_standing(
@@ -245,8 +259,7 @@ def _cell(patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]],
     form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first
     if form and stages:
         form = first_unfinished(plan.forms, stages)
-    route, *more = ("patients:form", form) if form else ("patients:visit",)
-    url = address(route, known.slug, patient.code, code, *more)
+    url = places.form(code, form) if form else places.visit(code)
     return MatrixCell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
 
 

@@ -1,7 +1,7 @@
 """Outstanding work in a trial, counted by the database: one query per table, on first use.
 
-The SQL of a query is built once per process (`audit.compiled_queries`), because Django takes longer to build one than
-to run it, and the home page needs eleven. Counts that depend on the arm (preparations) are made only for readers who may know the treatment.
+The SQL of a query is built once (`audit.compiled_queries`), because Django takes longer to build one than to run it.
+Counts that depend on the arm (preparations) are made only for readers who may know the treatment.
 """
 
 from dataclasses import dataclass
