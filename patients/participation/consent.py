@@ -75,12 +75,15 @@ CONSENTS = CompiledQuery(
 
 
 def consents_of(patient: Patient) -> list[Consent]:
-    """Return the consents of a patient; the last one is in force. One query."""
-    return CONSENTS.rows(patient=patient.pk)
+    """Return the consents of a patient; the last one is in force. One query unless they are prefetched."""
+    prefetched = getattr(patient, "_prefetched_objects_cache", {}).get("consents")
+    if prefetched is None:
+        return CONSENTS.rows(patient=patient.pk)
+    return sorted(prefetched, key=lambda consent: (consent.given_at, consent.pk))
 
 
 def current_consent(patient: Patient) -> Consent | None:
-    """Return the consent in force: the latest one, or None. One query."""
+    """Return the consent in force: the latest one, or None. One query unless prefetched."""
     return next(iter(consents_of(patient)[-1:]), None)
 
 

@@ -6,11 +6,11 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from patients.models import Patient
+from accounts.addresses import address
 from reports.closing.checklist import CASEBOOK, Counted, checklist, lock_trial
+from reports.closing.counts import PatientRow
 from trials.access import Access, TrialRequest, trial_page
 from trials.permissions import Permission as P
 
@@ -62,19 +62,21 @@ def _asked(request: TrialRequest, each: Counted, errors: dict[str, list[str]]) -
     }
 
 
-def _rows(counted: list[Counted], patients: list[Patient], access: Access) -> list[tuple[Patient, list[Any]]]:
-    """Return the patients with any open point, with (number, URL) for each point."""
+def _rows(
+    counted: list[Counted], patients: list[PatientRow], access: Access
+) -> list[tuple[PatientRow, list[Any]]]:
+    """Return the patients with any open point, with (number, URL) for each point; no URL behind a zero."""
     found = []
     for patient in patients:
         numbers = [each.by_patient.get(patient.pk, 0) for each in counted]
         if any(numbers):
-            cells = [(n, _behind(each, patient, access)) for n, each in zip(numbers, counted, strict=True)]
-            found.append((patient, cells))
+            pairs = zip(numbers, counted, strict=True)
+            found.append((patient, [(n, _behind(each, patient, access) if n else "") for n, each in pairs]))
     return found
 
 
-def _behind(each: Counted, patient: Patient, access: Access) -> str:
+def _behind(each: Counted, patient: PatientRow, access: Access) -> str:
     """Return the URL behind a number. A user who may not sign gets the casebook instead of the signing page."""
     if each.point.page == "patients:sign-casebook" and not access.may(P.SIGN):
-        return reverse(CASEBOOK, args=[access.trial.slug, patient.code])
+        return address(CASEBOOK, access.trial.slug, patient.code)
     return each.point.url(access.trial.slug, patient.code)

@@ -1,4 +1,4 @@
-"""Tables of visits and forms with a status in each cell: `{% visit_cells row.cells %}`, `{% form_cells row %}`.
+"""Tables of visits and forms with a status or a number in each cell: `{% visit_cells row.cells %}`.
 
 The cells of a row are made in one loop: a template takes longer for the cells of these tables than for the rest of
 their page.
@@ -37,4 +37,15 @@ def form_cells(row: FormRow) -> SafeString:
         css = " ".join(name for name, given in (("off", link is None), ("now", now)) if given)
         start = f'<td class="{css}">' if css else "<td>"
         made.append(f"{start}{linked_status(link, row.title, language) if link else off}</td>")
+    return mark_safe("".join(made))  # noqa: S308
+
+
+@register.simple_tag
+def number_cells(cells: Iterable[tuple[int, str]]) -> SafeString:
+    """Return the cells of one patient in the checklist of the lock: each number leads to its list."""
+    zero = '<td class="num"><span class="quiet">0</span></td>'
+    made = (
+        f'<td class="num"><a href="{escape(url)}">{number}</a></td>' if number else zero
+        for number, url in cells
+    )
     return mark_safe("".join(made))  # noqa: S308
