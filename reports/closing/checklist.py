@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.addresses import address
+from accounts.addresses import address, address_below
 from accounts.models import User
 from patients.models import DataLock
 from patients.review import locks
@@ -38,11 +38,19 @@ class Point:
 
     def url(self, slug: str, patient: str = "") -> str:
         """Return the URL of the list for one patient or for all. Empty if the list exists only for one patient."""
+        if patient:
+            return self.urls(slug)(patient)
         if self.of_patient:
-            return address(self.page, slug, patient) if patient else ""
-        told = "&".join(part for part in (self.query, f"patient={patient}" if patient else "") if part)
+            return ""
         listed = address(self.page, slug)
-        return f"{listed}?{told}" if told else listed
+        return f"{listed}?{self.query}" if self.query else listed
+
+    def urls(self, slug: str) -> Callable[[str], str]:
+        """Return a function from the code of a patient to the URL of the list."""
+        if self.of_patient:
+            return address_below(self.page, slug, more=1)
+        start = f"{address(self.page, slug)}?{self.query}{'&' if self.query else ''}patient="
+        return lambda patient: f"{start}{patient}"
 
 
 CASEBOOK = "reports:casebook"

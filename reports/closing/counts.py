@@ -225,7 +225,8 @@ def _undecided(patient: Patient) -> int:
 def calculations(standing: PointCount) -> Counts:
     """Count calculated items of complete forms that have no value because an input is missing."""
     empty = [
-        When(~Q(values__has_key=item.name), protocol_id=pk, form=form.code, then=Value(1))
+        # The form first: the database then looks for the key in the forms that have the item only.
+        When(Q(protocol_id=pk, form=form.code) & ~Q(values__has_key=item.name), then=Value(1))
         for pk, rules in standing.rules.items()
         for form in rules.forms.values()
         for item in form.items

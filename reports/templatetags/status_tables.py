@@ -5,14 +5,15 @@ their page.
 """
 
 from collections.abc import Iterable
+from html import escape
 
 from django import template
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from patients.templatetags.status import linked_status
 from reports.casebook.views import FormRow
+from reports.closing.views import NumberRow
 from reports.home.matrix import MatrixCell
 from trials.reader import reader_language
 
@@ -41,11 +42,16 @@ def form_cells(row: FormRow) -> SafeString:
 
 
 @register.simple_tag
-def number_cells(cells: Iterable[tuple[int, str]]) -> SafeString:
-    """Return the cells of one patient in the checklist of the lock: each number leads to its list."""
+def number_rows(rows: Iterable[NumberRow]) -> SafeString:
+    """Return the rows of the checklist of the lock: each number leads to its list."""
     zero = '<td class="num"><span class="quiet">0</span></td>'
-    made = (
-        f'<td class="num"><a href="{escape(url)}">{number}</a></td>' if number else zero
-        for number, url in cells
-    )
+    made = []
+    for row in rows:
+        made.append(
+            f'<tr><th scope="row" class="code"><a href="{escape(row.url)}">{escape(row.code)}</a></th>'
+        )
+        made += [
+            f'<td class="num"><a href="{escape(url)}">{n}</a></td>' if n else zero for n, url in row.cells
+        ]
+        made.append("</tr>\n")
     return mark_safe("".join(made))  # noqa: S308
