@@ -21,8 +21,9 @@ from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
 from patients.casebook.range_flags import place_readings
 from patients.entry.answers import Answers
-from patients.entry.capture_form import CaptureForm, FieldContext, Result, form_for, input_id, sentences
+from patients.entry.capture_form import CaptureForm, form_for, input_id
 from patients.entry.controls import CONTROLS, Controls
+from patients.entry.field_context import FieldContext, Result, sentences
 from patients.entry.field_panel import FieldPanel
 from patients.entry.form_header import FormHeader
 from patients.entry.not_done import Marking

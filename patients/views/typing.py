@@ -13,13 +13,13 @@ from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import address_of
 from patients.entry import drafts
 from patients.entry.attachments import file_items
-from patients.entry.capture_form import calculated, group_tools, reference
+from patients.entry.capture_form import group_tools
+from patients.entry.field_context import sentences_html
 from patients.entry.page import EntryPage, Refused
 from patients.entry.posted import PostedPage
 from patients.views.entry import located, marked, opened, page_of, refuse_future_version, sent, with_checks
 from protocol.document.items import path
 from protocol.values.labels import converted_words, file_words, typed
-from protocol.values.reference_ranges import laboratory_items
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_sentence
@@ -70,20 +70,15 @@ def changed_around(page: EntryPage) -> dict[str, Any]:
 
 def said(page: EntryPage) -> dict[str, Any]:
     """Return the template context of the texts at the fields: messages, calculated values, reference ranges."""
-    language, form = reader_language(), page.place.form
-    around = page.form.surroundings
-    number = page.marking.group if page.marking else -1
-    acted = group_tools(page.form, form.groups[number], number) if page.marking else None
+    form = page.place.form
+    acted = (
+        group_tools(page.form, form.groups[page.marking.group], page.marking.group) if page.marking else None
+    )
     return {
         "page": page,
-        "paths": {path: page.results.get(path, ()) for path in paths_of(page)},
-        "references": {
-            item.name: reference(item, around, language)
-            for item in laboratory_items(form)
-            if not item.is_calculated
-        },
-        "calculated": [calculated(item, around, language) for item in form.items if item.is_calculated],
-        "converted": dict(conversions(page, language)),
+        "fields": page.form.field_renderer(has_links=not page.listed).live(),
+        "cells": {path: sentences_html(page.results.get(path, ())) for path in cells_of(page)},
+        "converted": dict(conversions(page, reader_language())),
         "group": acted,
     }
 
@@ -104,10 +99,11 @@ def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
                     yield path(item.name, number, column.name), words
 
 
-def paths_of(page: EntryPage) -> list[str]:
-    """Return every path that can show messages on the page: the items, and the cells that were sent."""
-    cells = {name for name in page.inputs or () if name.count("-") == 2 and not name.endswith("-remove")}
-    return [*(item.name for item in page.place.form.items), *sorted(cells)]
+def cells_of(page: EntryPage) -> list[str]:
+    """Return the paths of the cells that were sent: each shows its messages."""
+    return sorted(
+        {name for name in page.inputs or () if name.count("-") == 2 and not name.endswith("-remove")}
+    )
 
 
 @trial_page(see=None, change=P.ENTER_DATA)

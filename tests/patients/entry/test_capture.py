@@ -11,7 +11,8 @@ from django.http import QueryDict
 from patients.casebook.edit_checks import check_answers
 from patients.casebook.form_content import sections
 from patients.entry import answers
-from patients.entry.capture_form import FieldContext, Result, form_for
+from patients.entry.capture_form import form_for
+from patients.entry.field_context import FieldContext, Result
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.document.items import Form
