@@ -116,7 +116,11 @@ class PointCount:
 
     def __init__(self, access: Access) -> None:
         self.access, self.trial = access, access.trial
-        self.who = {"trial": self.trial.pk, "user": access.user.pk, "on": timezone.now().date()}
+        self.who: dict[str, Any] = {
+            "trial": self.trial.pk,
+            "user": access.user.pk,
+            "on": timezone.now().date(),
+        }
 
     @cached_property
     def patients(self) -> list[PatientRow]:

@@ -160,7 +160,7 @@ class Workload:
         self.now = timezone.now()
         self.today = access.trial.today
         # A person's role holds by the UTC day, as in `DelegationQuerySet.active`.
-        self.who = {"user": self.user.pk, "trial": self.trial.pk, "on": self.now.date()}
+        self.who: dict[str, Any] = {"user": self.user.pk, "trial": self.trial.pk, "on": self.now.date()}
 
     def _rows(self, model: Any) -> Any:
         return model.objects.visible_in(**self.who)

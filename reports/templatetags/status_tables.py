@@ -32,7 +32,8 @@ def visit_cells(cells: Iterable[MatrixCell]) -> SafeString:
 def form_cells(row: FormRow) -> SafeString:
     """Return the cells of one form over the visits of a casebook; those of the visit to work on stand out."""
     language = reader_language()
-    off = f'<span aria-hidden="true">·</span><span class="visually-hidden">{escape(_("Not asked"))}</span>'
+    not_asked = escape(_("Not asked"))
+    off = f'<span aria-hidden="true">·</span><span class="visually-hidden">{not_asked}</span>'
     made = []
     for link, now in row.cells:
         css = " ".join(name for name, given in (("off", link is None), ("now", now)) if given)
