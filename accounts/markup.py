@@ -65,7 +65,7 @@ def markup(template: str, **context: str) -> Markup:
     return _markup(template, get_language(), tuple(context.items()))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _markup(template: str, language: str | None, context: tuple[tuple[str, str], ...]) -> Markup:
     # `language` is a key of the cache only: the template is rendered in the active language.
     return rendered(template, dict(context))

@@ -15,6 +15,7 @@ from protocol.expressions.kinds import BESIDE_FORMS
 from protocol.expressions.rules import FormRules, ItemRules, Labels, Scope, rules_of
 from protocol.values.parsing import CheckFinding, Value, is_answered, limit_findings
 from protocol.values.refusals import gettext_noop
+from protocol.values.row_ids import cells_of, row_id, with_cells
 
 NEEDED = gettext_noop("Answer this, or choose why there is no value.")
 NEEDED_VALUE = gettext_noop("Answer this.")
@@ -108,7 +109,8 @@ def _row_settled(
     if item.type != "rows" or not isinstance(value, list):
         return value
     row_rules = rules.row(item.name)
-    return [row for row in (_row(row_rules, cells, scope, values) for cells in value) if row]
+    settled = ((row, _row(row_rules, cells_of(row), scope, values)) for row in value)
+    return [with_cells(row, cells) for row, cells in settled if cells]
 
 
 def _row(
@@ -140,11 +142,11 @@ def _unanswered(
             yield _needed(item.name, item)
         if item.type == "rows" and isinstance(value, list):
             row_rules = rules.row(item.name)
-            for number, cells in enumerate(value):
+            for cells in value:
                 needed = row_rules.required(scope.with_values({**scope.form_values, **cells}))
                 for column in item.columns:
                     if column.name in needed and not is_answered(cells.get(column.name)):
-                        yield _needed(path(item.name, number, column.name), column)
+                        yield _needed(path(item.name, row_id(cells), column.name), column)
 
 
 def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]) -> tuple[str, ...]:
@@ -173,11 +175,10 @@ def _findings(form: Form, rules: FormRules, scope: Scope) -> Iterator[CheckFindi
     for item in form.items:
         value = scope.form_values.get(item.name)
         if item.type == "rows" and isinstance(value, list):
-            for number, cells in enumerate(value):
+            for cells in value:
                 for column in item.columns:
-                    yield from limit_findings(
-                        cells.get(column.name), column, path(item.name, number, column.name)
-                    )
+                    where = path(item.name, row_id(cells), column.name)
+                    yield from limit_findings(cells.get(column.name), column, where)
         elif value is not None:
             yield from limit_findings(value, item)
     for check in rules.fired(scope):
@@ -190,8 +191,11 @@ def _words(expression: str) -> frozenset[str]:
 
 
 def inputs_of(finding: CheckFinding, form: Form) -> Iterable[str]:
-    """Return the items of the form that a finding depends on: its own, and those that its check reads."""
-    names = {finding.item.partition("-")[0]}
+    """Return the items of the form that a finding depends on: its own, and those that its check reads.
+
+    A finding on a cell depends on that cell, not on the other rows of its table.
+    """
+    names = {finding.item}
     for check in form.checks:
         if finding.check == f"{CHECK}{check.id}":
             names |= {name for name in _words(check.violated) if name in form}

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from patients.models import Query, QueryMessage, Record
 from patients.participation.lifecycle import held, refuse_when_locked
+from protocol.values.row_ids import by_id
 
 State = Query.State
 Origin = Query.Origin
@@ -102,7 +103,7 @@ def _carry_on(query: Query, to: str, text: str, *, by: User, role: str) -> Query
     """Add a message and set the state of the query; the second of two clicks changes nothing.
 
     Raises ValidationError for an empty text, a locked form, a transition that does not exist, and the reopening of a
-    query while another one is open in its place.
+    query while another one is open in its place, or whose row was removed.
     """
     words = worded(text)
     query.record.patient = held(query.patient)
@@ -127,13 +128,21 @@ def _refuse_step(row: Query, to: str) -> None:
         raise ValidationError(
             _("Another query on this item is open by now: go on there, so that one thread stays.")
         )
+    if row.state == State.CLOSED and _row_is_gone(row):
+        raise ValidationError(_("The row of this query was removed. Raise a query on the table instead."))
+
+
+def _row_is_gone(row: Query) -> bool:
+    """Return True for a query on a row that the table has no more. One query, under the lock of the patient."""
+    return bool(row.row) and row.row not in by_id(Record.objects.get(pk=row.record_id).values.get(row.item))
 
 
 def _taken(row: Query) -> bool:
     """Return True if another query is open in place of a closed one: on the item, for a check's query by that check."""
     if row.origin != Origin.CHECK:
         return _open_thread(row.record_id, row.item) is not None
-    others = Query.objects.filter(record_id=row.record_id, item=row.item, check_id=row.check_id)
+    here = {"record_id": row.record_id, "item": row.item, "row": row.row, "column": row.column}
+    others = Query.objects.filter(**here, check_id=row.check_id)
     return bool(others.filter(origin=Origin.CHECK, state__in=Query.OPEN_STATES).exists())
 
 

@@ -43,11 +43,16 @@ LOOK = """() => {
 LEAVING = "window.leaving = true"
 ARRIVED = """!window.leaving && document.readyState === "complete" && (document.activeElement !== document.body
   || ![...document.querySelectorAll("[autofocus]")].some((node) => node.checkVisibility()))"""
-ANSWERED = "!document.querySelector('.htmx-request')"
+# A change of the form is asked about a tenth of a second later, on a busy machine later still: the answer has come when
+# nothing was changed since the last request, and that request has ended.
+ASKING = """
+  addEventListener("change", (event) => { window.unasked ||= Boolean(event.target.closest("#entry")); }, true);
+  addEventListener("htmx:beforeRequest", () => { window.unasked = false; });
+"""
+ANSWERED = "!window.unasked && !document.querySelector('.htmx-request')"
 DOUBTED = """[...document.querySelectorAll('.confirm:not([hidden]) input')]
   .filter((input) => input.checkVisibility() && !input.value).map((input) => input.name)"""
 STRAY = "addEventListener('pointerdown', () => console.error('a mouse was used'), true)"
-DELAY = 130  # ms: the page asks the server a tenth of a second after an answer
 SAVING = ("draft", "next")
 PARTS = ("missing", "reason", "unit", "confirm")
 
@@ -85,6 +90,7 @@ class Keyboard:
         self.page, self.keys, self.last = page, 0, ""
         self.faults: list[str] = []
         page.add_init_script(STRAY)
+        page.add_init_script(ASKING)
 
     def press(self, *keys: str) -> None:
         """Press keys one after the other."""
@@ -162,7 +168,6 @@ class Keyboard:
 
     def settle(self) -> None:
         """Wait until the server has answered the last input, as a slower typist would."""
-        self.page.wait_for_timeout(DELAY)
         self.until(ANSWERED)
 
     def choose(self, answer: str) -> None:
