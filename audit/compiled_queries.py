@@ -4,17 +4,24 @@
                                 user=int, today=date)
     rows = DELEGATIONS.rows(user=7, today=date(2026, 3, 1))
 
+`CompiledValues` does the same for `values_list`; `aggregated` makes one row of counts that it can read.
+
 Django builds the query once with an example in place of each value; later calls replace the examples. The SQL must not
-depend on a value: no list of values, no null, no condition in Python.
+depend on a value: no null, no condition in Python, and no time of its own, which would stay that of the first request.
+A list has a fixed number of places (`Listed`).
 """
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.models import Value
 from django.db.models.base import ModelState
+from django.db.models.query import ValuesListIterable
 from django.db.models.signals import post_init, pre_init
 
 M = TypeVar("M", bound=models.Model)
@@ -23,65 +30,198 @@ M = TypeVar("M", bound=models.Model)
 _EXAMPLES: Mapping[type, Callable[[int], Any]] = {
     int: lambda place: 7_070_707_070_707_000 + place,
     str: lambda place: f"an example of a text, number {place}",
-    date: lambda place: date(9990, 1, 1 + place),
-    datetime: lambda place: datetime(9990, 1, 1 + place, 1, 2, 3, tzinfo=UTC),
+    date: lambda place: date(9990, 1, 1) + timedelta(days=place),
+    datetime: lambda place: datetime(9990, 1, 1, 1, 2, 3, tzinfo=UTC) + timedelta(days=place),
 }
+_LOOKS_LIKE_A_TIME = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-class CompiledQuery(Generic[M]):
-    """A query of one model whose SQL is built once per connection.
+@dataclass(frozen=True)
+class Listed:
+    """The kind of a value that is a list of up to `most` keys or codes, of which the SQL has that many places.
 
-    `build` takes the values by name and returns the queryset; `kinds` gives the type of each value: int, str, date or
-    datetime. `joined_once`: every row joins the same objects, so they are created once. Raises ValueError if a value
-    does not reach the SQL unchanged.
+    Fewer are filled up with 0 or an empty text: use it for columns that never hold either.
     """
 
-    def __init__(
-        self, build: Callable[..., "models.QuerySet[M]"], *, joined_once: bool = False, **kinds: type
-    ) -> None:
-        self._build, self._joined_once = build, joined_once
-        self._examples = {name: _EXAMPLES[kind](place) for place, (name, kind) in enumerate(kinds.items())}
-        self._built: WeakKeyDictionary[Any, _Statement] = WeakKeyDictionary()
+    kind: type
+    most: int
 
-    def rows(self, **values: Any) -> list[M]:
-        """Return the rows of the query for these values. One statement."""
+    def places(self, listed: Collection[Any]) -> list[Any]:
+        """Return the list, filled up to the number of places. Raises ValueError if it is longer."""
+        if len(listed) > self.most:
+            raise ValueError(f"{len(listed)} values, but the query has {self.most} places.")
+        return [*listed, *[self.kind()] * (self.most - len(listed))]
+
+
+class _Values:
+    """The values of a query by name: their examples, and which parameter of the SQL holds which value."""
+
+    def __init__(self, kinds: Mapping[str, "type | Listed"]) -> None:
+        self.kinds = kinds
+        number = iter(range(100_000))
+        self.examples = {
+            name: [_EXAMPLES[kind.kind](next(number)) for _place in range(kind.most)]
+            if isinstance(kind, Listed)
+            else _EXAMPLES[kind](next(number))
+            for name, kind in kinds.items()
+        }
+
+    def named(self, parameters: Collection[Any], connection: Any) -> list[tuple[tuple[str, int] | None, Any]]:
+        """Return for each parameter its place (name of the value and position), or None and the fixed parameter."""
+        adapted = {
+            (name, place): _adapted(example, connection)
+            for name, examples in self.examples.items()
+            for place, example in enumerate(examples if isinstance(examples, list) else [examples])
+        }
+        found = [
+            (next((place for place, example in adapted.items() if each == example), None), each)
+            for each in parameters
+        ]
+        if missing := adapted.keys() - {place for place, _fixed in found if place}:
+            names = sorted({name for name, _place in missing})
+            raise ValueError(f"The query does not use {', '.join(names)} as it is.")
+        if own := [each for place, each in found if place is None and _is_a_time(each)]:
+            raise ValueError(f"The query holds a time of its own, {own[0]}: make it a value.")
+        return found
+
+    def bound(self, values: Mapping[str, Any], connection: Any) -> dict[tuple[str, int], Any]:
+        """Return the values by place, as the database driver expects them."""
+        found = {}
+        for name, value in values.items():
+            kind = self.kinds[name]
+            if isinstance(kind, Listed):
+                found.update({(name, place): key for place, key in enumerate(kind.places(value))})
+            else:
+                found[name, 0] = _adapted(value, connection)
+        return found
+
+
+class _Compiled:
+    """A query whose SQL is built once per connection."""
+
+    def __init__(self, build: Callable[..., "models.QuerySet[Any]"], **kinds: "type | Listed") -> None:
+        self._build, self._values = build, _Values(kinds)
+        self._built: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+    def _rows(self, values: Mapping[str, Any]) -> list[Any]:
         connection = connections[DEFAULT_DB_ALIAS]
         statement = self._built.get(connection)
         if statement is None:
-            queryset = self._build(**self._examples)
-            statement = _Statement(queryset, self._examples, connection, joined_once=self._joined_once)
+            statement = self._statement(self._build(**self._values.examples), connection)
             self._built[connection] = statement
-        return statement.rows(values)
+        rows: list[Any] = statement.rows(values)
+        return rows
+
+    def _statement(self, queryset: Any, connection: Any) -> Any:
+        raise NotImplementedError
+
+
+class CompiledQuery(_Compiled, Generic[M]):
+    """A query of one model whose SQL is built once per connection.
+
+    `build` takes the values by name and returns the queryset; `kinds` gives the type of each value: int, str, date,
+    datetime or `Listed`. `joined_once`: every row joins the same objects, so they are created once. Raises ValueError
+    if a value does not reach the SQL unchanged.
+    """
+
+    def __init__(
+        self,
+        build: Callable[..., "models.QuerySet[M]"],
+        *,
+        joined_once: bool = False,
+        **kinds: "type | Listed",
+    ) -> None:
+        super().__init__(build, **kinds)
+        self._joined_once = joined_once
+
+    def rows(self, **values: Any) -> list[M]:
+        """Return the rows of the query for these values. One statement."""
+        return self._rows(values)
 
     def first(self, **values: Any) -> M | None:
         """Return the first row, or None."""
         return next(iter(self.rows(**values)), None)
 
+    def _statement(self, queryset: Any, connection: Any) -> Any:
+        return _Statement(queryset, self._values, connection, joined_once=self._joined_once)
+
+
+class CompiledValues(_Compiled):
+    """A `values_list` whose SQL is built once per connection. Raises ValueError for another kind of queryset."""
+
+    def rows(self, **values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of the query for these values as tuples. One statement."""
+        return self._rows(values)
+
+    def row(self, **values: Any) -> tuple[Any, ...]:
+        """Return the only row of an aggregate. Raises IndexError if there is none."""
+        return self.rows(**values)[0]
+
+    def _statement(self, queryset: Any, connection: Any) -> Any:
+        if queryset._iterable_class is not ValuesListIterable:
+            raise ValueError("Only a values_list gives rows of values.")
+        return _ValuesStatement(queryset, self._values, connection)
+
+
+def aggregated(queryset: "models.QuerySet[Any]", **aggregates: Any) -> Any:
+    """Return a queryset with one row: the values of the aggregates over all rows, in their order."""
+    whole: Any = queryset.order_by().annotate(whole=Value(1)).values("whole")
+    return whole.annotate(**aggregates).values_list(*aggregates)
+
+
+class _Sql:
+    """The SQL of a query on one connection, and where its values go."""
+
+    def __init__(self, compiler: Any, values: _Values, connection: Any) -> None:
+        self.sql, parameters = compiler.as_sql(with_col_aliases=False)
+        self.values, self.connection = values, connection
+        self.parameters = values.named(parameters, connection)
+
+    def found(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run the query and return its rows as the database driver gives them."""
+        bound = self.values.bound(values, self.connection)
+        parameters = tuple(bound[place] if place else fixed for place, fixed in self.parameters)
+        with self.connection.cursor() as cursor:
+            cursor.execute(self.sql, parameters)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+class _ValuesStatement:
+    """The SQL of a `values_list` on one connection, and how its columns are converted."""
+
+    def __init__(self, queryset: Any, values: _Values, connection: Any) -> None:
+        compiler = queryset.query.get_compiler(connection=connection)
+        self.sql = _Sql(compiler, values, connection)
+        # Columns that only sort the rows come after those that were asked for.
+        self.width = compiler.col_count
+        converters = ((place, _converters(compiler, connection, place)) for place in range(self.width))
+        self.converters = [(place, each) for place, each in converters if each]
+
+    def rows(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        found = self.sql.found(values)
+        return [self._converted(row) for row in found] if self.converters else found
+
+    def _converted(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        changed = list(row[: self.width])
+        for place, converters in self.converters:
+            changed[place] = _converted(changed[place], converters)
+        return tuple(changed)
+
 
 class _Statement:
     """The SQL of a query on one connection, and how its rows become objects."""
 
-    def __init__(
-        self, queryset: Any, examples: Mapping[str, Any], connection: Any, *, joined_once: bool
-    ) -> None:
+    def __init__(self, queryset: Any, values: _Values, connection: Any, *, joined_once: bool) -> None:
         compiler = queryset.query.get_compiler(connection=connection)
-        self.sql, parameters = compiler.as_sql(with_col_aliases=False)
-        self.connection, self.joined_once = connection, joined_once
-        self.parameters = [_named(each, examples, connection) for each in parameters]
-        if missing := examples.keys() - {name for name, _fixed in self.parameters if name}:
-            raise ValueError(f"The query does not use {', '.join(sorted(missing))} as it is.")
+        self.sql, self.joined_once = _Sql(compiler, values, connection), joined_once
         self.part = _Part(compiler.klass_info, compiler, connection)
         places = (compiler.annotation_col_map or {}).items()
         self.annotations = [(name, place, _converters(compiler, connection, place)) for name, place in places]
 
     def rows(self, values: Mapping[str, Any]) -> list[Any]:
-        bound = {name: _adapted(value, self.connection) for name, value in values.items()}
-        parameters = tuple(bound[name] if name else fixed for name, fixed in self.parameters)
-        with self.connection.cursor() as cursor:
-            cursor.execute(self.sql, parameters)
-            found = cursor.fetchall()
         objects: list[Any] = []
-        for row in found:
+        for row in self.sql.found(values):
             made = self.part.made(row)
             self.part.join(row, made, objects[0] if objects and self.joined_once else None)
             for name, place, converters in self.annotations:
@@ -154,8 +294,7 @@ def _adapted(value: Any, connection: Any) -> Any:
     return connection.ops.adapt_datefield_value(value) if isinstance(value, date) else value
 
 
-def _named(parameter: Any, examples: Mapping[str, Any], connection: Any) -> tuple[str, Any]:
-    for name, example in examples.items():
-        if parameter == _adapted(example, connection):
-            return name, None
-    return "", parameter
+def _is_a_time(parameter: Any) -> bool:
+    if isinstance(parameter, str):
+        return _LOOKS_LIKE_A_TIME.match(parameter) is not None
+    return isinstance(parameter, date)

@@ -76,8 +76,8 @@ def _row(model: type[models.Model], text: str | None) -> Any:
     if text is None:
         return None
     fields = model._meta.concrete_fields
-    values = (_value(field, value) for field, value in zip(fields, json.loads(text), strict=True))
-    return model(**{field.attname: value for field, value in zip(fields, values, strict=True)})
+    values = [_value(field, value) for field, value in zip(fields, json.loads(text), strict=True)]
+    return model.from_db(connection.alias, [field.attname for field in fields], values)
 
 
 def _value(field: Any, value: Any) -> Any:

@@ -4,7 +4,6 @@ The history tables are those of django-simple-history, so `diff_against` and `as
 database triggers (`audit.triggers`), so that no write path escapes them.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -213,16 +212,21 @@ class Trail(HistoricalRecords):
             sender._trail = self
 
 
-def tracked_models() -> Iterator[type[models.Model]]:
-    """Yield every audited model in a stable order."""
-    for model in sorted(apps.get_models(), key=lambda m: m._meta.label_lower):
-        if isinstance(getattr(model, "_trail", None), Trail):
-            yield model
+@cache
+def tracked_models() -> tuple[type[models.Model], ...]:
+    """Return every audited model in a stable order. Raises AppRegistryNotReady before all models are loaded."""
+    models_ = sorted(apps.get_models(), key=lambda model: model._meta.label_lower)
+    return tuple(model for model in models_ if isinstance(getattr(model, "_trail", None), Trail))
 
 
 def model_labelled(label: str) -> type[models.Model] | None:
     """Return the audited model with a label such as `patients.record`, or None."""
-    return next((model for model in tracked_models() if model._meta.label_lower == label), None)
+    return _by_label().get(label)
+
+
+@cache
+def _by_label() -> dict[str, type[models.Model]]:
+    return {model._meta.label_lower: model for model in tracked_models()}
 
 
 def trail_of(model: type[models.Model]) -> Trail:

@@ -21,7 +21,7 @@ from trials.roles import ROLES
 class TreatmentQuerySet(OfPatient):
     """Rows that depend on the arm: in a masked trial visible only with SEE_TREATMENT."""
 
-    def visible_to(self, user: User) -> "TreatmentQuerySet":
+    def visible_to(self, user: User) -> "TreatmentQuerySet":  # type: ignore[override]
         """Keep rows of trials in which this person may know the treatment today. One query more."""
         return self.filter(**{f"{self.trial_path}__in": _trials_seen_unblinded(user)})
 

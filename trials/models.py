@@ -35,9 +35,12 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
         day = SiteDay(now, F("trial__time_zone"))
         return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day, user__is_active=True)
 
-    def trials_of(self, user: User) -> "models.QuerySet[Delegation, Any]":
-        """Return the keys of the trials in which the user has a role now, for use in a query."""
-        return self.active().filter(user_id=user.pk).values("trial_id")
+    def trials_of(self, user: User | int, at: datetime | None = None) -> "models.QuerySet[Delegation, Any]":
+        """Return the keys of the trials in which the user has a role at a moment (default: now), for use in a query.
+
+        user: the person or their primary key, which is all that a compiled query has.
+        """
+        return self.active(at).filter(user_id=getattr(user, "pk", user)).values("trial_id")
 
 
 class Delegation(models.Model):

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from patients.casebook.casebook_queries import LOCKED, MARKED_RECORDS, RECORDS, STORED_NOW, VISITS
 from patients.models import Consent, Patient, Record, Visit
-from patients.participation.consent import current_consent
+from patients.participation.consent import consents_of
 from patients.participation.eligibility_data import subject_of
 from patients.participation.reconsent import version_to_sign
 from protocol.document.design import UNSCHEDULED, VisitForm
@@ -94,7 +94,7 @@ class Casebook:
     # Set if read for a save: the records then have no marks, and values only where the rules read them.
     around: FormPlace | None = None
     _records: list[Record] | None = field(default=None, repr=False)
-    _consent: list[Consent | None] = field(default_factory=list, repr=False)
+    _consents: list[Consent] | None = field(default=None, repr=False)
     _versions: dict[int, ProtocolVersion] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -127,7 +127,7 @@ class Casebook:
         )
         _attach(patient, patient.trial, place.patient.protocol)
         known = [place.protocol, *(visit.protocol for visit in place.visits if visit.protocol_id)]
-        casebook = cls(patient, visits, _consent=[_consent(visits[0])] if visits else [])
+        casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
         casebook._versions = {version.pk: version for version in known if version is not None}
         casebook._attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
@@ -151,9 +151,14 @@ class Casebook:
     @property
     def consent(self) -> Consent | None:
         """Return the consent in force, or None. One query at first use."""
-        if not self._consent:
-            self._consent.append(current_consent(self.patient))
-        return self._consent[0]
+        return next(iter(self.consents[-1:]), None)
+
+    @property
+    def consents(self) -> list[Consent]:
+        """Return the consents; the last one is in force. Read for a save, only that one. One query at first use."""
+        if self._consents is None:
+            self._consents = consents_of(self.patient)
+        return self._consents
 
     @property
     def records(self) -> list[Record]:
@@ -371,11 +376,11 @@ def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) ->
         trial.protocol = protocol
 
 
-def _consent(row: Any) -> Consent | None:
+def _consents(row: Any) -> list[Consent]:
     """Return the consent in force from the annotations of `STORED_NOW`: no stored row, only what expressions read."""
     if not row.consent_given:
-        return None
-    return Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)
+        return []
+    return [Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)]
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:

@@ -3,14 +3,16 @@
 They are shown and listed, never rewritten by the system: a score is calculated again when a person saves its form.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from django.db.models import Prefetch
 
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import checked
 from patients.models import Patient, Record
-from patients.participation.consent import current_consent
+from patients.participation.consent import consents_of
 from protocol.document.items import Form, Item
 from protocol.expressions.rules import rules_of
 from trials.models import ProtocolVersion, Trial
@@ -62,30 +64,49 @@ def outdated_of(trial: Trial, records: Iterable[Record]) -> dict[int, list[Outda
 
 
 def outdated_by_patient(trial: Trial) -> dict[int, int]:
-    """Return the number of outdated values by patient key. At most five queries for the trial."""
-    patients = Patient.objects.filter(trial=trial).order_by().values_list("pk", flat=True)
-    return {pk: sum(1 for _each in outdated(book)) for pk, book in casebooks_of(trial, patients).items()}
+    """Return the number of outdated values by patient key. At most six queries for the trial, one as a rule.
+
+    Reads only the forms that calculate from outside and those that their rules read.
+    """
+    forms = forms_from_elsewhere(trial)
+    calculating = Record.objects.filter(patient__trial=trial, form__in=forms, visit__isnull=False)
+    patients = calculating.order_by().values_list("patient_id", flat=True).distinct()
+    books = casebooks_of(trial, patients, forms=forms | _read_by(trial, forms)) if forms else {}
+    return {pk: sum(1 for _each in outdated(book)) for pk, book in books.items()}
+
+
+def _read_by(trial: Trial, forms: Iterable[str]) -> set[str]:
+    versions = ProtocolVersion.objects.filter(trial=trial).defer("text")
+    rules = [rules_of(row.rules).form(form) for row in versions for form in forms if form in row.rules.forms]
+    return {read for each in rules for read in each.reads}
 
 
 def forms_from_elsewhere(trial: Trial) -> set[str]:
     """Return the forms that, in any protocol version, calculate from data outside the form. One query."""
-    versions = ProtocolVersion.objects.filter(trial=trial)
+    versions = ProtocolVersion.objects.filter(trial=trial).defer("text")
     return {code for row in versions for code in row.rules.forms if _from_elsewhere(row, code)}
 
 
-def casebooks_of(trial: Trial, patients: Iterable[int]) -> dict[int, Casebook]:
-    """Return the casebooks of patients of a trial by patient key, without locks: read-only. At most five queries."""
-    rows = list(
-        Patient.objects.filter(trial=trial, pk__in=patients).prefetch_related("consents", "visits", "records")
-    )
+def casebooks_of(
+    trial: Trial, patients: Iterable[int], *, forms: Collection[str] | None = None
+) -> dict[int, Casebook]:
+    """Return the casebooks of patients of a trial by patient key, without locks: read-only. At most five queries.
+
+    forms: hold only the records of these forms.
+    """
+    records = Record.objects.all() if forms is None else Record.objects.filter(form__in=forms)
+    wanted = ("consents", "visits", Prefetch("records", records))
+    rows = list(Patient.objects.filter(trial=trial, pk__in=patients).prefetch_related(*wanted))
     versions = _versions(trial, rows)
     found = {}
     for patient in rows:
         patient.trial, patient.protocol = trial, versions[patient.protocol_id]
-        records = sorted(patient.records.all(), key=lambda record: record.pk)
-        consent = [current_consent(patient)]
+        captured = sorted(patient.records.all(), key=lambda record: record.pk)
+        consents = consents_of(patient)
         visits = list(patient.visits.all())
-        found[patient.pk] = Casebook(patient, visits, _records=records, _consent=consent, _versions=versions)
+        found[patient.pk] = Casebook(
+            patient, visits, _records=captured, _consents=consents, _versions=versions
+        )
     return found
 
 

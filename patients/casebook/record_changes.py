@@ -32,15 +32,16 @@ def describe_record(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
 def _items(old: Any, new: Any, reader: Reader) -> Iterator[FieldChange]:
     before, after = _values(old), _values(new)
     was, now = _form(old, reader), _form(new, reader)
+    asked_before, asked = _by_name(was), _by_name(now)
     for name in _names(now or was, before, after):
         if before.get(name) == after.get(name):
             continue
-        item = _item(now, name) or _item(was, name)
+        item = asked.get(name) or asked_before.get(name)
         if item is not None and is_by_row(item, before.get(name), after.get(name)):
             yield from _row_changes(item, before.get(name), after.get(name), reader.language)
             continue
         label = item.label.in_language(reader.language) if item else name
-        earlier = _words(before.get(name), _item(was, name) or item, reader)
+        earlier = _words(before.get(name), asked_before.get(name) or item, reader)
         yield FieldChange(name, label, earlier, _words(after.get(name), item, reader))
 
 
@@ -58,8 +59,8 @@ def _form(row: Any, reader: Reader) -> Form | None:
     return version.rules.forms.get(row.form) if version else None
 
 
-def _item(form: Form | None, name: str) -> Item | None:
-    return next((item for item in form.items if item.name == name), None) if form else None
+def _by_name(form: Form | None) -> dict[str, Item]:
+    return {item.name: item for item in form.items} if form else {}
 
 
 def _names(form: Form | None, *values: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from audit.compiled_queries import CompiledQuery
 from patients.models import Consent, Patient
 from patients.participation.lifecycle import held, require
 from patients.participation.screening import not_in_the_future
@@ -68,10 +69,22 @@ def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent
     return consent
 
 
+CONSENTS = CompiledQuery(
+    lambda patient: Consent.objects.filter(patient=patient).order_by("given_at", "pk"), patient=int
+)
+
+
+def consents_of(patient: Patient) -> list[Consent]:
+    """Return the consents of a patient; the last one is in force. One query unless they are prefetched."""
+    prefetched = getattr(patient, "_prefetched_objects_cache", {}).get("consents")
+    if prefetched is None:
+        return CONSENTS.rows(patient=patient.pk)
+    return sorted(prefetched, key=lambda consent: (consent.given_at, consent.pk))
+
+
 def current_consent(patient: Patient) -> Consent | None:
-    """Return the consent in force: the latest one, or None. One query unless the consents are prefetched."""
-    consents = sorted(patient.consents.all(), key=lambda consent: (consent.given_at, consent.pk))
-    return consents[-1] if consents else None
+    """Return the consent in force: the latest one, or None. One query unless prefetched."""
+    return next(iter(consents_of(patient)[-1:]), None)
 
 
 def reconsent_due_since(patient: Patient) -> date | None:

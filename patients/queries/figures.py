@@ -1,21 +1,38 @@
 """Figures on the queries of a trial: open, answered, by form, age of the oldest, days to an answer. Two queries."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from statistics import median
+from typing import Any
 
 from django.db.models import Count, DateTimeField, Min
 from django.utils import timezone
 
 from accounts.models import User
+from audit.compiled_queries import CompiledValues
 from audit.trail import history_model
 from patients.models import Query
 from trials.models import Trial
 
 # The median covers the latest answers only, so that it shows the present pace of the site.
 RECENT = 500
+
+
+def _first_answers(trial: int) -> Any:
+    """Return when each query was opened, and first answered or closed."""
+    # Changes only (`~`): a query that was closed in the save that raised it has a single row of type `+`.
+    rows = history_model(Query)._default_manager.filter(
+        history_trial=trial, history_type="~", state__in=(Query.State.ANSWERED, Query.State.CLOSED)
+    )
+    first = (
+        rows.order_by()
+        .values("id", "opened_at")
+        .annotate(first=Min("history_date", output_field=DateTimeField()))
+    )
+    return first.order_by("-first").values_list("opened_at", "first")[:RECENT]
+
+
+FIRST_ANSWERS = CompiledValues(_first_answers, trial=int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +72,5 @@ def days_to_answer(trial: Trial) -> float | None:
 
     A query of a check that was confirmed in the same save was never open and does not count.
     """
-    # Changes only (`~`): a query that was closed in the save that raised it has a single row of type `+`.
-    rows = history_model(Query)._default_manager.filter(
-        history_trial=trial.pk, history_type="~", state__in=(Query.State.ANSWERED, Query.State.CLOSED)
-    )
-    first = (
-        rows.order_by()
-        .values("id", "opened_at")
-        .annotate(first=Min("history_date", output_field=DateTimeField()))
-    )
-    return _median_days(first.order_by("-first").values_list("opened_at", "first")[:RECENT])
-
-
-def _median_days(spans: Iterable[tuple[datetime, datetime]]) -> float | None:
-    days = [(end - start).total_seconds() / 86_400 for start, end in spans]
+    days = [(end - start).total_seconds() / 86_400 for start, end in FIRST_ANSWERS.rows(trial=trial.pk)]
     return float(median(days)) if days else None

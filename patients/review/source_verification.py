@@ -91,4 +91,5 @@ def count_of(rows: "QuerySet[Any]") -> Coalesce:
 
 def versions_of(trial: Trial) -> list[ProtocolVersion]:
     """Return all protocol versions of a trial. One query."""
-    return list(ProtocolVersion.objects.filter(trial=trial).order_by("pk"))
+    # The protocol text is not read: its parsed form is cached per process.
+    return list(ProtocolVersion.objects.filter(trial=trial).defer("text").order_by("pk"))

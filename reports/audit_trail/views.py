@@ -41,6 +41,8 @@ CSV_HEAD = (
 )  # fmt: skip
 
 
+KIND_TITLES, ORIGIN_TITLES = dict(KINDS), dict(ORIGINS)
+
 Told = tuple[str, str]
 """A label and a text."""
 
@@ -140,10 +142,10 @@ class TrailPage:
             subject=places.of(entry),
             patient=places.patient(entry.patient_id),
             when=moment_text(entry.at, self.reader),
-            kind=str(dict(KINDS)[entry.kind]),
+            kind=str(KIND_TITLES[entry.kind]),
             tone=TONES[entry.kind],
             role=str(ROLES[entry.role].title) if entry.role in ROLES else entry.role,
-            origin=str(dict(ORIGINS).get(entry.origin, entry.origin)),
+            origin=str(ORIGIN_TITLES.get(entry.origin, entry.origin)),
             filter_words=self.filter_words,
             item=self.request.GET.get("item", ""),
         )

@@ -10,11 +10,13 @@ from django.db.models import Exists, OuterRef
 from django.http import Http404
 from django.utils import timezone
 
+from audit.compiled_queries import CompiledQuery
 from audit.models import Signature
 from dosing.models import Infusion, Preparation
 from patients.casebook.casebook import Casebook, day_of
 from patients.casebook.range_flags import subject_in
 from patients.models import Consent, EligibilityDecision, Patient, Record, Visit
+from patients.models.visibility import IN_TRIAL
 from patients.participation.visit_status import OPEN_PATIENTS
 from protocol.document.document import Protocol
 from protocol.document.items import Form
@@ -23,6 +25,32 @@ from safety.labels import day_zero
 from safety.models import AdverseEvent
 from trials.access import Access
 from trials.laboratories.ranges import book_of
+
+
+def _events(patient: int, **who: Any) -> Any:
+    rows = AdverseEvent.objects.visible_in(**who).filter(patient=patient).standing()
+    return rows.order_by("onset_earliest", "number")
+
+
+def _infusions(patient: int, **who: Any) -> Any:
+    return Infusion.objects.visible_in(**who).filter(patient=patient).order_by("number")
+
+
+def _decision(patient: int, **who: Any) -> Any:
+    valid = Signature.objects.filter(
+        target_type=EligibilityDecision._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
+    )
+    rows = EligibilityDecision.objects.visible_in(**who).filter(patient=patient).defer("criteria")
+    return rows.annotate(holds=Exists(valid)).order_by("-decided_at", "-pk")[:1]
+
+
+OF_PATIENT: dict[str, Any] = {**IN_TRIAL, "patient": int}
+EVENTS = CompiledQuery(_events, **OF_PATIENT)
+INFUSIONS = CompiledQuery(_infusions, **OF_PATIENT)
+PREPARED_INFUSIONS = CompiledQuery(
+    lambda patient, **who: _infusions(patient, **who).select_related("preparation"), **OF_PATIENT
+)
+DECISION = CompiledQuery(_decision, **OF_PATIENT)
 
 
 @dataclass
@@ -40,6 +68,11 @@ class PatientData:
             return cls(access, Casebook.opened(user=access.user, trial=access.trial, code=code))
         except Patient.DoesNotExist:
             raise Http404 from None
+
+    @cached_property
+    def _who(self) -> dict[str, Any]:
+        trial, user = self.access.trial.pk, self.access.user.pk
+        return {"trial": trial, "user": user, "at": self.now, "patient": self.patient.pk}
 
     @property
     def patient(self) -> Patient:
@@ -102,16 +135,12 @@ class PatientData:
     @cached_property
     def events(self) -> list[AdverseEvent]:
         """Return the adverse events not entered in error, by onset."""
-        rows = AdverseEvent.objects.visible_to(self.access.user).filter(patient=self.patient).standing()
-        return list(rows.order_by("onset_earliest", "number"))
+        return EVENTS.rows(**self._who)
 
     @cached_property
     def infusions(self) -> list[Infusion]:
         """Return the infusions, with the preparation only for readers who may know the treatment."""
-        rows = Infusion.objects.visible_to(self.access.user).filter(patient=self.patient)
-        if self.access.sees_treatment:
-            rows = rows.select_related("preparation")
-        return list(rows.order_by("number"))
+        return (PREPARED_INFUSIONS if self.access.sees_treatment else INFUSIONS).rows(**self._who)
 
     def preparation(self, infusion: Infusion) -> Preparation | None:
         """Return the preparation of an infusion, or None for readers who may not know the treatment (CEL-18)."""
@@ -119,23 +148,15 @@ class PatientData:
             return None
         return getattr(infusion, "preparation", None)
 
-    @cached_property
+    @property
     def consents(self) -> list[Consent]:
         """Return the consents; the last one is in force."""
-        return list(
-            Consent.objects.visible_to(self.access.user)
-            .filter(patient=self.patient)
-            .order_by("given_at", "pk")
-        )
+        return self.casebook.consents
 
     @cached_property
     def decision(self) -> Any:
         """Return the latest eligibility decision or None. `holds` is True if its signature is valid."""
-        valid = Signature.objects.filter(
-            target_type=EligibilityDecision._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
-        )
-        rows = EligibilityDecision.objects.visible_to(self.access.user).filter(patient=self.patient)
-        return rows.defer("criteria").annotate(holds=Exists(valid)).order_by("decided_at", "pk").last()
+        return DECISION.first(**self._who)
 
     def records_of(self, form: str) -> Iterable[Record]:
         """Return the records of a form, by visit and row."""

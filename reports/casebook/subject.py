@@ -1,20 +1,19 @@
 """Header of a patient's pages: subject, status, key facts, and running reporting clocks."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from dosing.models import Preparation
-from patients.models import Consent, Patient, Record
+from audit.compiled_queries import CompiledValues, Listed
+from patients.casebook.casebook import Casebook
+from patients.models import Patient, Record
 from protocol.document.document import Protocol
 from protocol.values.labels import display, own_unit_words
+from reports.casebook.patient_data import PatientData
 from safety import labels
-from safety.models import AdverseEvent
 from trials.access import Access
 from trials.models import Trial
 from trials.reader import reader_language, shown_day, shown_moment
@@ -50,8 +49,23 @@ class Header:
     clocks: list[RunningClock]
 
 
-def header(patient: Patient, access: Access) -> Header:
-    """Return the header for this reader. Three queries, four for readers who may know the treatment."""
+def _shown_records(patient: int, forms: list[str]) -> Any:
+    rows = Record.objects.filter(patient=patient, form__in=forms).exclude(state=Record.State.STRUCK_OUT)
+    # Oldest first: a later value replaces an earlier one.
+    rows = rows.order_by(Coalesce("visit__held_on", "visit__planned_on").asc(nulls_first=True), "pk")
+    return rows.values_list("form", "values")
+
+
+# Age, sex and weight may be on three forms.
+SHOWN_RECORDS = CompiledValues(_shown_records, patient=int, forms=Listed(str, 3))
+
+
+def header(patient: Patient, access: Access, dossier: PatientData | None = None) -> Header:
+    """Return the header for this reader. dossier: what the page has read already.
+
+    Three queries, four for readers who may know the treatment, less what the dossier holds.
+    """
+    dossier = dossier or PatientData(access, Casebook(patient, []))
     rules = patient.protocol.rules
     values = _latest_values(patient, rules)
     facts = [
@@ -59,28 +73,23 @@ def header(patient: Patient, access: Access) -> Header:
         (_("Weight"), _weight(rules, values)),
         (_("First infusion"), shown_day(patient.first_infusion_on)),
         (_("Study day"), _studyshown_day(patient, rules, access.trial)),
-        (_("Lot"), _lots(patient) if access.sees_treatment else ""),
-        (_("Consent"), _consent(patient)),
+        (_("Lot"), _lots(dossier) if access.sees_treatment else ""),
+        (_("Consent"), _consent(dossier)),
     ]
     return Header(
         code=patient.code,
         status=patient.get_end_reason_display() or patient.get_state_display(),
         tone=TONES[Patient.State(patient.state)],
         facts=[(label, text) for label, text in facts if text],
-        clocks=_clocks(patient, access.trial.rules, timezone.now()),
+        clocks=_clocks(dossier, access.trial.rules),
     )
 
 
 def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
     """Return by `form.item` the latest value of the items that the header shows."""
     paths = [path for path in (rules.profile.age, rules.profile.sex, rules.profile.weight) if path]
-    records = (
-        Record.objects.filter(patient=patient, form__in={path.split(".")[0] for path in paths})
-        .exclude(state=Record.State.STRUCK_OUT)
-        # Oldest first: a later value replaces an earlier one in the result.
-        .order_by(Coalesce("visit__held_on", "visit__planned_on").asc(nulls_first=True), "pk")
-        .values_list("form", "values")
-    )
+    forms = {path.split(".")[0] for path in paths}
+    records = SHOWN_RECORDS.rows(patient=patient.pk, forms=sorted(forms)) if forms else []
     return {f"{form}.{item}": value for form, values in records for item, value in values.items()}
 
 
@@ -107,22 +116,23 @@ def _studyshown_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
     return labels.day((until - zero).days)
 
 
-def _lots(patient: Patient) -> str:
-    lots = Preparation.objects.filter(patient=patient).exclude(lot="").order_by("infusion__number")
-    return ", ".join(dict.fromkeys(lots.values_list("lot", flat=True)))
+def _lots(dossier: PatientData) -> str:
+    prepared = (dossier.preparation(infusion) for infusion in dossier.infusions)
+    return ", ".join(dict.fromkeys(each.lot for each in prepared if each and each.lot))
 
 
-def _consent(patient: Patient) -> str:
-    latest = Consent.objects.filter(patient=patient).order_by("given_at", "pk").last()
+def _consent(dossier: PatientData) -> str:
+    latest = dossier.casebook.consent
     return f"v{latest.version}" if latest else _("None yet")
 
 
-def _clocks(patient: Patient, rules: Protocol, now: datetime) -> list[RunningClock]:
-    events = AdverseEvent.objects.filter(patient=patient).awaiting_report().order_by("due_at")
+def _clocks(dossier: PatientData, rules: Protocol) -> list[RunningClock]:
+    # An event entered in error, or not serious, has no clock.
+    waiting = [event for event in dossier.events if event.due_at and not event.reported_at]
     zone, hours = rules.trial.site.time_zone, rules.safety.sae_clock_hours
     clocks = []
-    for event in events:
-        reading, start = event.clock(now), event.clock_starts_at
+    for event in sorted(waiting, key=lambda event: event.due_at or dossier.now):
+        reading, start = event.clock(dossier.now), event.clock_starts_at
         if reading is not None and start is not None:
             began = shown_moment(start, zone)
             text = labels.clock_text(reading)

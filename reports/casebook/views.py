@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 
+from accounts.addresses import address
 from patients.casebook.navigation import FormLink, Navigation, VisitLink
 from patients.casebook.navigation import navigation as places
 from patients.models import Record
@@ -65,6 +65,7 @@ def casebook(request: TrialRequest, code: str) -> HttpResponse:
     complete, expected = progress(left.places.visits)
     context = {
         "patient": dossier.patient,
+        "dossier": dossier,
         "navigation": left.places,
         "left": left,
         "profile": Chart(dossier, axis).profile(),
@@ -91,7 +92,7 @@ def download(request: TrialRequest, code: str) -> HttpResponse:
 
 def navigation(dossier: PatientData) -> CasebookNavigation:
     """Return the left side of a patient's casebook, with the visit to work on marked as current."""
-    base = reverse("reports:casebook", args=[dossier.access.trial.slug, dossier.patient.code])
+    base = address("reports:casebook", dossier.access.trial.slug, dossier.patient.code)
     found = places(dossier.casebook)
     current = _to_work_on(found.visits)
     visits = tuple(replace(visit, current=visit is current) for visit in found.visits)

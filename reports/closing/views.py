@@ -1,20 +1,29 @@
 """The page of the database lock: the checklist by patient, with links, and the lock."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from patients.models import Patient
+from accounts.addresses import address_below
 from reports.closing.checklist import CASEBOOK, Counted, checklist, lock_trial
+from reports.closing.counts import PatientRow
 from trials.access import Access, TrialRequest, trial_page
 from trials.permissions import Permission as P
 
 LONGEST = 2000
+
+
+class NumberRow(NamedTuple):
+    """One patient of the checklist: code, URL of the casebook, and (number, URL) for each point."""
+
+    code: str
+    url: str
+    cells: list[tuple[int, str]]
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.LOCK)
@@ -62,19 +71,20 @@ def _asked(request: TrialRequest, each: Counted, errors: dict[str, list[str]]) -
     }
 
 
-def _rows(counted: list[Counted], patients: list[Patient], access: Access) -> list[tuple[Patient, list[Any]]]:
-    """Return the patients with any open point, with (number, URL) for each point."""
-    found = []
+def _rows(counted: list[Counted], patients: list[PatientRow], access: Access) -> list[NumberRow]:
+    """Return the patients with any open point, with (number, URL) for each point; no URL behind a zero."""
+    columns = [(each.by_patient, _behind(each, access)) for each in counted]
+    casebook, found = address_below(CASEBOOK, access.trial.slug, more=1), []
     for patient in patients:
-        numbers = [each.by_patient.get(patient.pk, 0) for each in counted]
-        if any(numbers):
-            cells = [(n, _behind(each, patient, access)) for n, each in zip(numbers, counted, strict=True)]
-            found.append((patient, cells))
+        numbers = [(by_patient.get(patient.pk, 0), url) for by_patient, url in columns]
+        if any(number for number, _url in numbers):
+            cells = [(number, url(patient.code) if number else "") for number, url in numbers]
+            found.append(NumberRow(patient.code, casebook(patient.code), cells))
     return found
 
 
-def _behind(each: Counted, patient: Patient, access: Access) -> str:
-    """Return the URL behind a number. A user who may not sign gets the casebook instead of the signing page."""
+def _behind(each: Counted, access: Access) -> Callable[[str], str]:
+    """Return the URLs behind the numbers. A user who may not sign gets the casebook instead of the signing page."""
     if each.point.page == "patients:sign-casebook" and not access.may(P.SIGN):
-        return reverse(CASEBOOK, args=[access.trial.slug, patient.code])
-    return each.point.url(access.trial.slug, patient.code)
+        return address_below(CASEBOOK, access.trial.slug, more=1)
+    return each.point.urls(access.trial.slug)

@@ -7,12 +7,23 @@ from django.db.models import Max
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from audit.compiled_queries import CompiledValues
+from patients.models.visibility import IN_TRIAL
 from reports.figures import charts
 from reports.figures.shapes import Figure
 from reports.home.workload import Workload
 from safety.models import AdverseEvent
 
 MOST_TERMS = 8
+WORST = CompiledValues(
+    lambda **who: (
+        AdverseEvent.objects.visible_in(**who)
+        .standing()
+        .values_list("term", "patient_id")
+        .annotate(Max("grade"))
+    ),
+    **IN_TRIAL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +42,9 @@ def worst_by_term(work: Workload) -> dict[str, list[int]]:
 
     Terms that differ only in case or spaces count as one. Events entered in error are left out.
     """
-    events = AdverseEvent.objects.visible_to(work.user).filter(trial=work.trial).standing()
     worst: dict[str, dict[int, int]] = defaultdict(dict)
     spelled: dict[str, str] = {}
-    for term, patient, grade in events.order_by().values_list("term", "patient_id").annotate(Max("grade")):
+    for term, patient, grade in WORST.rows(**work.who):
         folded = " ".join(term.casefold().split())
         spelled.setdefault(folded, term)
         worst[folded][patient] = max(grade, worst[folded].get(patient, 0))

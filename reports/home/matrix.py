@@ -1,15 +1,16 @@
 """The matrix of patients and visits on the home page: one glyph per visit, four queries per page of patients."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.addresses import address
+from accounts.addresses import address, address_below
+from audit.compiled_queries import CompiledValues, Listed
 from patients.models import Patient, Query, Record, Visit
 from patients.participation.visit_status import (
     COMPLETE,
@@ -29,11 +30,12 @@ from patients.participation.visit_status import (
 from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
 from protocol.document.document import Protocol
+from reports.home.selection import ROWS
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
 from trials.reader import reader_language
 
-ROWS, COLUMNS = 50, 12
+COLUMNS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +89,6 @@ def rules_by_id(trial: Trial, ids: Iterable[int]) -> dict[int, Protocol]:
     return found
 
 
-def page_of(patients: QuerySet[Any], number: int) -> tuple[list[Patient], bool]:
-    """Return the patients of page `number` (from 1), and whether there are more."""
-    first = (number - 1) * ROWS
-    # One row more than shown tells whether there is a next page.
-    rows = list(patients.order_by("number")[first : first + ROWS + 1])
-    return rows[:ROWS], len(rows) > ROWS
-
-
 def visits_of(newest: Protocol, others: Iterable[Protocol] = ()) -> list[tuple[Protocol, ProtocolVisit]]:
     """Return the visits of the newest version, each with its protocol.
 
@@ -130,28 +124,21 @@ def matrix(
     """Return a row for each patient, with a cell for each column."""
     ids = [patient.pk for patient in patients]
     codes = [column.code for column in columns]
-    visits = _visits(access, ids, codes)
+    page = {"user": access.user.pk, "at": timezone.now(), "patients": ids}
+    visits = _visits(VISITS.rows(**page, codes=codes))
     used = {visit.protocol_id for visit in visits.values() if visit.protocol_id}
     rules = rules_by_id(access.trial, used | {patient.protocol_id for patient in patients})
     plans = {pk: {code: _Plan.of(each, code) for code in codes} for pk, each in rules.items()}
     known = _Known(
         visits=visits,
-        stages=_stages(access, ids),
-        asked=_asked(access, ids),
+        stages=_stages(FORMS.rows(**page, codes=codes)),
+        asked={visit for (visit,) in ASKED.rows(**page)},
         today=today,
         words=_("%(place)s, %(done)s of %(all)s forms"),
         trial_locked=access.trial.locked_at is not None,
         slug=access.trial.slug,
     )
-    return [
-        MatrixRow(
-            patient,
-            address("reports:casebook", access.trial.slug, patient.code),
-            note_of(patient),
-            [_cell(patient, code, plans, known) for code in codes],
-        )
-        for patient in patients
-    ]
+    return [_row(patient, codes, plans, known) for patient in patients]
 
 
 def note_of(patient: Patient) -> str:
@@ -161,30 +148,45 @@ def note_of(patient: Patient) -> str:
     return patient.get_end_reason_display() if patient.end_reason else ""
 
 
-def _visits(access: Access, ids: list[int], codes: list[str]) -> dict[tuple[int, str], VisitRow]:
-    rows = Visit.objects.visible_to(access.user).filter(patient__in=ids, number=1, code__in=codes)
+def _visit_rows(user: int, at: datetime, patients: list[int], codes: list[str]) -> Any:
+    rows = (
+        Visit.objects.visible_to(user, at).filter(patient__in=patients, number=1, code__in=codes).order_by()
+    )
     fields = ("pk", "patient_id", "code", "state", "window_from", "window_to", "locked_at", "protocol_id")
+    return rows.values_list(*fields)
+
+
+def _form_rows(user: int, at: datetime, patients: list[int], codes: list[str]) -> Any:
+    records = Record.objects.visible_to(user, at).filter(patient__in=patients, visit__code__in=codes)
+    rows = records.exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE).order_by()
+    return rows.values_list("visit_id", "form", "stage")
+
+
+def _asked_rows(user: int, at: datetime, patients: list[int]) -> Any:
+    queries = Query.objects.visible_to(user, at).filter(patient__in=patients, state__in=Query.OPEN_STATES)
+    return queries.order_by().values_list("record__visit_id").distinct()
+
+
+PAGE: dict[str, Any] = {"user": int, "at": datetime, "patients": Listed(int, ROWS)}
+VISITS = CompiledValues(_visit_rows, **PAGE, codes=Listed(str, COLUMNS))
+FORMS = CompiledValues(_form_rows, **PAGE, codes=Listed(str, COLUMNS))
+ASKED = CompiledValues(_asked_rows, **PAGE)
+
+
+def _visits(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], VisitRow]:
     return {
         (patient, code): VisitRow(pk, patient, code, state, (first, last), locked is not None, version)
-        for pk, patient, code, state, first, last, locked, version in rows.order_by().values_list(*fields)
+        for pk, patient, code, state, first, last, locked, version in rows
     }
 
 
-def _stages(access: Access, ids: list[int]) -> Mapping[int, dict[str, int]]:
+def _stages(rows: Iterable[tuple[Any, ...]]) -> Mapping[int, dict[str, int]]:
     """Return the stage of each form by visit; if a form has several records, the least advanced one."""
-    records = Record.objects.visible_to(access.user).filter(patient__in=ids, visit__isnull=False)
-    rows = records.exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE).order_by()
     found: dict[int, dict[str, int]] = defaultdict(dict)
-    for visit, form, stage in rows.values_list("visit_id", "form", "stage"):
+    for visit, form, stage in rows:
         forms = found[visit]
         forms[form] = min(stage, forms.get(form, stage))
     return found
-
-
-def _asked(access: Access, ids: list[int]) -> set[int]:
-    """Return the visits with an open query."""
-    queries = Query.objects.visible_to(access.user).filter(patient__in=ids, state__in=Query.OPEN_STATES)
-    return set(queries.order_by().values_list("record__visit_id", flat=True).distinct())
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,15 @@ class _Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class _Places:
+    """Addresses of one patient: the casebook, a visit by its code, a form by visit and code."""
+
+    casebook: str
+    visit: Callable[..., str]
+    form: Callable[..., str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """Data of all patients of the page."""
 
@@ -214,11 +225,24 @@ class _Known:
     slug: str
 
 
-def _cell(patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known) -> MatrixCell:
+def _row(
+    patient: Patient, codes: Sequence[str], plans: Mapping[int, Mapping[str, _Plan]], known: _Known
+) -> MatrixRow:
+    places = _Places(
+        address("reports:casebook", known.slug, patient.code),
+        address_below("patients:visit", known.slug, patient.code, more=1),
+        address_below("patients:form", known.slug, patient.code, more=2),
+    )
+    cells = [_cell(patient, code, plans, known, places) for code in codes]
+    return MatrixRow(patient, places.casebook, note_of(patient), cells)
+
+
+def _cell(
+    patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known, places: _Places
+) -> MatrixCell:
     visit = known.visits.get((patient.pk, code))
     if visit is None:
-        casebook = address("reports:casebook", known.slug, patient.code)
-        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", casebook)
+        return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", places.casebook)
     plan = plans[visit.protocol_id or patient.protocol_id][code]
     stages = known.stages.get(visit.pk, {})
     state, flags = visit_standing(
@@ -235,8 +259,7 @@ def _cell(patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]],
     form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first
     if form and stages:
         form = first_unfinished(plan.forms, stages)
-    route, *more = ("patients:form", form) if form else ("patients:visit",)
-    url = address(route, known.slug, patient.code, code, *more)
+    url = places.form(code, form) if form else places.visit(code)
     return MatrixCell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
 
 

@@ -9,8 +9,10 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from audit.compiled_queries import CompiledQuery
 from dosing.models import Infusion
 from patients.models import Consent, Patient, Query, Record, Visit
+from patients.models.visibility import IN_TRIAL
 from patients.participation.visit_status import (
     COMPLETE,
     DRAFT,
@@ -21,6 +23,7 @@ from patients.participation.visit_status import (
     overdue,
 )
 
+ROWS = 50
 Narrow = Callable[[QuerySet[Any], date], QuerySet[Any]]
 State = Patient.State
 
@@ -92,9 +95,33 @@ BY_WORK = (
     PatientSelection("reconsent", _("With a new consent due"), reconsent_due),
     PatientSelection("infusions", _("With an infusion due"), _with_infusion_due),
 )
+ALL = BY_STATUS[0]
 SELECTIONS = {selection.name: selection for selection in (*BY_STATUS, *BY_WORK)}
 
 
 def chosen(name: str) -> PatientSelection:
     """Return the filter with that name; all patients for an unknown name."""
-    return SELECTIONS.get(name, BY_STATUS[0])
+    return SELECTIONS.get(name, ALL)
+
+
+def _page(patients: QuerySet[Any], number: int) -> Any:
+    first = (number - 1) * ROWS
+    # One row more than shown tells whether there is a next page.
+    return patients.order_by("number")[first : first + ROWS + 1]
+
+
+FIRST_PAGE = CompiledQuery(lambda **who: _page(Patient.objects.visible_in(**who), 1), **IN_TRIAL)
+
+
+def page_of(
+    selection: PatientSelection, number: int, *, today: date, **who: Any
+) -> tuple[list[Patient], bool]:
+    """Return the patients of a selection on page `number` (from 1), and whether there are more.
+
+    who: the reader and the trial, as for `visible_in`.
+    """
+    if selection is ALL and number == 1:
+        rows = FIRST_PAGE.rows(**who)
+    else:
+        rows = list(_page(selection.narrow(Patient.objects.visible_in(**who), today), number))
+    return rows[:ROWS], len(rows) > ROWS

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 
-from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.addresses import address
 from patients.models import Patient
 from patients.participation.visit_status import COMPLETE, DRAFT, VERIFIED
 from reports.home.workload import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Workload
@@ -32,7 +33,8 @@ class Tile:
 
 
 def _list(work: Workload, name: str, **query: str) -> str:
-    return reverse(name, args=[work.trial.slug], query=query or None)
+    listed = address(name, work.trial.slug)
+    return f"{listed}?{urlencode(query)}" if query else listed
 
 
 def _patients(work: Workload, show: str) -> str:
@@ -54,8 +56,8 @@ def serious_reports(work: Workload) -> Tile:
 
 def overdue_visits(work: Workload) -> Tile:
     """Visits whose window has passed."""
-    count = work.visits_that("overdue")
-    oldest = min((row["oldest"] for row in work.visits if row["oldest"]), default=None)
+    count = work.overdue_visits
+    oldest = min((row.oldest for row in work.visits if row.oldest), default=None)
     note = _("since %(day)s") % {"day": shown_day(oldest)} if oldest else _("All in their windows")
     name = ngettext("Overdue visit", "Overdue visits", count)
     return Tile(name, count, note, "hourglass", "late", _patients(work, "overdue"))

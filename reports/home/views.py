@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.addresses import address
 from patients.models import Patient, Visit
 from reports.home import event_grades, recruitment, selection, tasks
-from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, page_of, visits_of
+from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, visits_of
 from reports.home.workload import Workload
 from reports.quality import measures
 from trials.access import TrialRequest, trial_page
@@ -71,8 +71,7 @@ def _grid(request: TrialRequest, work: Workload) -> dict[str, Any]:
     visits = visits_of(work.trial.rules, work.earlier_rules)
     page, strips = _positive(request.GET.get("page")), -(-len(visits) // COLUMNS)
     strip = min(_positive(request.GET.get("visits")), strips)
-    everyone = Patient.objects.visible_to(work.user).filter(trial=work.trial)
-    patients, more = page_of(chosen.narrow(everyone, work.today), page)
+    patients, more = selection.page_of(chosen, page, today=work.today, **work.who)
     columns = columns_of(visits, (strip - 1) * COLUMNS)
     return {
         "chosen": chosen,

@@ -1,20 +1,23 @@
 """Outstanding work in a trial, counted by the database: one query per table, on first use.
 
+The SQL of a query is built once (`audit.compiled_queries`), because Django takes longer to build one than to run it.
 Counts that depend on the arm (preparations) are made only for readers who may know the treatment.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from audit.compiled_queries import CompiledQuery, CompiledValues, aggregated
 from dosing.models import Infusion, Preparation
 from patients.models import Patient, Query, Record, Visit
+from patients.models.visibility import IN_TRIAL
 from patients.participation.visit_status import (
     DRAFT,
     OPEN_PATIENTS,
@@ -36,7 +39,7 @@ from trials.models import Delegation
 OLD_QUERY_DAYS = 7
 PREPARE_AHEAD_DAYS = 7
 ENDING_SOON_DAYS = 30
-RECENT = 500
+RECENT, NEXT_VISITS = 500, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,108 @@ class FormCount:
     oldest: datetime
 
 
+class VisitCount(NamedTuple):
+    """Number of visits by protocol visit and version, over all patients. `oldest`: end of the oldest passed window."""
+
+    code: str
+    version: int
+    overdue: int
+    due: int
+    expected: int
+    oldest: date | None
+
+
+def _visit_counts(today: date, **who: Any) -> Any:
+    late, now = overdue(today), due(today)
+    return (
+        Visit.objects.visible_in(**who)
+        .values_list("code", VERSION_OF_VISIT)
+        .annotate(
+            overdue=Count("pk", filter=late),
+            due=Count("pk", filter=now),
+            expected=Count("pk", filter=late | Q(state=Visit.State.HELD)),
+            oldest=Min("window_to", filter=late),
+        )
+    )
+
+
+def _form_counts(**who: Any) -> Any:
+    records = Record.objects.visible_in(**who).exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE)
+    # A visit keeps the version it was held under; other records count under the patient's.
+    version = Coalesce("visit__protocol_id", "patient__protocol_id")
+    keys = records.values_list(version, "visit__code", "form", "stage")
+    return keys.annotate(number=Count("pk"), oldest=Min("created_at"))
+
+
+def _query_counts(old: datetime, **who: Any) -> Any:
+    is_open = Q(state=Query.State.OPEN)
+    return aggregated(
+        Query.objects.visible_in(**who).filter(state__in=Query.OPEN_STATES),
+        open=Count("pk", filter=is_open),
+        old=Count("pk", filter=is_open & Q(opened_at__lt=old)),
+        answered=Count("pk", filter=Q(state=Query.State.ANSWERED)),
+    )
+
+
+def _clocks(now: datetime, **who: Any) -> Any:
+    return aggregated(
+        AdverseEvent.objects.visible_in(**who).awaiting_report(),
+        running=Count("pk"),
+        late=Count("pk", filter=Q(due_at__lt=now)),
+        next=Min("due_at"),
+    )
+
+
+def _infusion_counts(today: date, **who: Any) -> Any:
+    planned = Infusion.objects.visible_in(**who).filter(
+        state="planned", patient__state=Patient.State.ENROLLED
+    )
+    return aggregated(
+        planned,
+        due=Count("pk", filter=Q(window_from__lte=today)),
+        late=Count("pk", filter=Q(window_to__lt=today)),
+    )
+
+
+def _next_visits(today: date, **who: Any) -> Any:
+    planned = Visit.objects.visible_in(**who).filter(
+        patient__state__in=OPEN_PATIENTS, state=Visit.State.PLANNED, window_to__gte=today
+    )
+    return planned.select_related("patient").order_by(F("planned_on").asc(), "patient__number")[:NEXT_VISITS]
+
+
+def _entry_days(**who: Any) -> Any:
+    records = Record.objects.visible_in(**who).filter(
+        completed_at__isnull=False, visit__held_on__isnull=False
+    )
+    return records.order_by("-completed_at").values_list("completed_at", "visit__held_on")[:RECENT]
+
+
+PATIENTS = CompiledValues(
+    lambda **who: Patient.objects.visible_in(**who).values_list("state", "enrolled_on").annotate(Count("pk")),
+    **IN_TRIAL,
+)
+VISITS = CompiledValues(_visit_counts, **IN_TRIAL, today=date)
+FORMS = CompiledValues(_form_counts, **IN_TRIAL)
+QUERIES = CompiledValues(_query_counts, **IN_TRIAL, old=datetime)
+CLOCKS = CompiledValues(_clocks, **IN_TRIAL, now=datetime)
+INFUSIONS = CompiledValues(_infusion_counts, **IN_TRIAL, today=date)
+EVENTS_TO_SIGN = CompiledValues(
+    lambda **who: aggregated(
+        AdverseEvent.objects.visible_in(**who).standing().signed(yes=False), n=Count("pk")
+    ),
+    **IN_TRIAL,
+)
+RECONSENTS = CompiledValues(
+    lambda **who: aggregated(
+        reconsent_due(Patient.objects.visible_in(**who), who["at"].date()), n=Count("pk")
+    ),
+    **IN_TRIAL,
+)
+NEXT = CompiledQuery(_next_visits, **IN_TRIAL, today=date)
+ENTRY_DAYS = CompiledValues(_entry_days, **IN_TRIAL)
+
+
 class Workload:
     """Counts of one trial for one reader at one time."""
 
@@ -56,15 +161,15 @@ class Workload:
         self.access, self.trial, self.user = access, access.trial, access.user
         self.now = timezone.now()
         self.today = access.trial.today
+        self.who: dict[str, Any] = {"user": self.user.pk, "trial": self.trial.pk, "at": self.now}
 
-    def _rows(self, model: Any, trial: str = "patient__trial") -> Any:
-        return model.objects.visible_to(self.user).filter(**{trial: self.trial}).order_by()
+    def _rows(self, model: Any) -> Any:
+        return model.objects.visible_in(**self.who)
 
     @cached_property
-    def patients(self) -> list[tuple[str, Any, int]]:
+    def patients(self) -> list[tuple[Any, ...]]:
         """Return (state, day of inclusion, number of patients)."""
-        rows = self._rows(Patient, "trial").values_list("state", "enrolled_on")
-        return list(rows.annotate(Count("pk")))
+        return PATIENTS.rows(**self.who)
 
     @cached_property
     def enrolled(self) -> int:
@@ -76,26 +181,18 @@ class Workload:
         return sum(number for state, _on, number in self.patients if state in states)
 
     @cached_property
-    def visits(self) -> list[dict[str, Any]]:
+    def visits(self) -> list[VisitCount]:
         """Return for each protocol visit and version: overdue, due, expected (held or overdue), oldest overdue."""
-        late, now = overdue(self.today), due(self.today)
-        rows = self._rows(Visit).values("code", version=VERSION_OF_VISIT)
-        return list(
-            rows.annotate(
-                overdue=Count("pk", filter=late),
-                due=Count("pk", filter=now),
-                expected=Count("pk", filter=late | Q(state=Visit.State.HELD)),
-                oldest=Min("window_to", filter=late),
-            )
-        )
+        return [VisitCount(*row) for row in VISITS.rows(**self.who, today=self.today)]
 
-    def visits_that(self, are: str) -> int:
-        """Return the number of visits that are `overdue`, `due` or `expected`."""
-        return sum(row[are] for row in self.visits)
+    @property
+    def overdue_visits(self) -> int:
+        """Return the number of visits whose window has passed."""
+        return sum(row.overdue for row in self.visits)
 
     @cached_property
     def _rules(self) -> dict[int, Protocol]:
-        return rules_by_id(self.trial, {row["version"] for row in self.visits})
+        return rules_by_id(self.trial, {row.version for row in self.visits})
 
     @property
     def earlier_rules(self) -> list[Protocol]:
@@ -105,14 +202,9 @@ class Workload:
     @cached_property
     def forms(self) -> list[FormCount]:
         """Return the records by form, visit and stage. A log record has no visit and is never required."""
-        records = self._rows(Record).exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE)
-        # A visit keeps the version it was held under; other records count under the patient's.
-        version = Coalesce("visit__protocol_id", "patient__protocol_id")
-        keys = records.values_list(version, "visit__code", "form", "stage")
-        counted = keys.annotate(number=Count("pk"), oldest=Min("created_at"))
         return [
             FormCount(self._requires(protocol, visit, form), *rest)
-            for protocol, visit, form, *rest in counted
+            for protocol, visit, form, *rest in FORMS.rows(**self.who)
         ]
 
     def forms_at(self, *stages: int) -> int:
@@ -132,10 +224,7 @@ class Workload:
     @property
     def forms_expected(self) -> int:
         """Return the number of required forms of the visits that are held or overdue."""
-        return sum(
-            row["expected"] * len(required_at(self._rules[row["version"]], row["code"]))
-            for row in self.visits
-        )
+        return sum(row.expected * len(required_at(self._rules[row.version], row.code)) for row in self.visits)
 
     def required_forms(self, at_least: int) -> int:
         """Return the number of required forms at a stage or beyond."""
@@ -150,44 +239,27 @@ class Workload:
     def queries(self) -> dict[str, int]:
         """Return the number of queries that are open, open for over a week, and answered."""
         old = self.now - timedelta(days=OLD_QUERY_DAYS)
-        is_open = Q(state=Query.State.OPEN)
-        return (
-            self._rows(Query)
-            .filter(state__in=Query.OPEN_STATES)
-            .aggregate(
-                open=Count("pk", filter=is_open),
-                old=Count("pk", filter=is_open & Q(opened_at__lt=old)),
-                answered=Count("pk", filter=Q(state=Query.State.ANSWERED)),
-            )
-        )
+        return dict(zip(("open", "old", "answered"), QUERIES.row(**self.who, old=old), strict=True))
 
     @cached_property
     def clocks(self) -> dict[str, Any]:
         """Return the serious events not reported yet: how many, how many late, and the next deadline."""
-        waiting = AdverseEvent.objects.visible_to(self.user).filter(trial=self.trial).awaiting_report()
-        return waiting.order_by().aggregate(
-            running=Count("pk"), late=Count("pk", filter=Q(due_at__lt=self.now)), next=Min("due_at")
-        )
+        return dict(zip(("running", "late", "next"), CLOCKS.row(**self.who, now=self.now), strict=True))
 
     @cached_property
     def events_to_sign(self) -> int:
         """Return the number of adverse events without a valid review signature."""
-        events = AdverseEvent.objects.visible_to(self.user).filter(trial=self.trial).standing()
-        return events.signed(yes=False).order_by().count()
+        return int(EVENTS_TO_SIGN.row(**self.who)[0])
 
     @cached_property
     def reconsents(self) -> int:
         """Return the number of patients who must consent again."""
-        return reconsent_due(self._rows(Patient, "trial"), self.today).count()
+        return int(RECONSENTS.row(**self.who)[0])
 
     @cached_property
     def infusions(self) -> dict[str, int]:
         """Return the number of planned infusions that are due, and of those past their window."""
-        planned = self._rows(Infusion).filter(state="planned", patient__state=Patient.State.ENROLLED)
-        return planned.aggregate(
-            due=Count("pk", filter=Q(window_from__lte=self.today)),
-            late=Count("pk", filter=Q(window_to__lt=self.today)),
-        )
+        return dict(zip(("due", "late"), INFUSIONS.row(**self.who, today=self.today), strict=True))
 
     @cached_property
     def preparations(self) -> dict[str, int]:
@@ -225,21 +297,11 @@ class Workload:
     @cached_property
     def days_to_entry(self) -> float | None:
         """Return the median days from a visit to its complete form, over the latest 500 forms; None without any."""
-        records = self._rows(Record).filter(completed_at__isnull=False, visit__held_on__isnull=False)
-        latest = records.order_by("-completed_at").values_list("completed_at", "visit__held_on")[:RECENT]
-        zone = self.trial.zone
+        latest, zone = ENTRY_DAYS.rows(**self.who), self.trial.zone
         # Days at the site: a form completed after midnight there may still have yesterday's date in UTC.
         days = [(completed.astimezone(zone).date() - held).days for completed, held in latest]
         return float(median(days)) if days else None
 
-    def next_visits(self, most: int = 6) -> list[Visit]:
+    def next_visits(self) -> list[Visit]:
         """Return the planned visits that are due or come next, with their patients."""
-        planned = Visit.objects.visible_to(self.user).filter(
-            patient__trial=self.trial,
-            patient__state__in=OPEN_PATIENTS,
-            state=Visit.State.PLANNED,
-            window_to__gte=self.today,
-        )
-        return list(
-            planned.select_related("patient").order_by(F("planned_on").asc(), "patient__number")[:most]
-        )
+        return NEXT.rows(**self.who, today=self.today)

@@ -3,8 +3,8 @@
 from typing import Any
 
 from django import template
-from django.urls import reverse
 
+from accounts.addresses import address
 from patients.models import Patient
 from reports.casebook.subject import header
 from trials.permissions import Permission
@@ -20,7 +20,7 @@ def subject_header(context: dict[str, Any], patient: Patient) -> dict[str, Any]:
     return {
         "request": request,
         "patient": patient,
-        "subject": header(patient, request.access),
+        "subject": header(patient, request.access, context.get("dossier")),
         "may_report": may_report and patient.state != Patient.State.SCREEN_FAILED,
-        "casebook": reverse("reports:casebook", args=[request.trial.slug, patient.code]),
+        "casebook": address("reports:casebook", request.trial.slug, patient.code),
     }

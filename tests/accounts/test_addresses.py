@@ -1,11 +1,15 @@
 """A filled-in URL equals the one that Django reverses, for every route of a trial."""
 
+import uuid
+
 import pytest
+from django.template import Context, Template
 from django.urls import NoReverseMatch, get_resolver, reverse
+from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.addresses import address
+from accounts.addresses import address, address_below
 from tests.support.addresses import routes
 from tests.support.matrix import TRIAL_PAGES, sample
 
@@ -29,3 +33,27 @@ def test_a_code_of_any_letters_is_quoted_as_django_quotes_it(code):
 def test_a_route_that_nobody_declared_is_an_error():
     with pytest.raises(NoReverseMatch):
         address("patients:nowhere", "x-1")
+
+
+@pytest.mark.django_db
+def test_a_template_writes_the_addresses_that_django_reverses(trial, patient):
+    for name, args in (
+        ("patients:visit", [trial.slug, "A&B '1'", "D1"]),
+        ("patients:log", [trial.slug, patient.code, "stay", 2]),
+        ("documents:file", [trial.slug, uuid.UUID(int=7)]),
+    ):
+        places = " ".join(f"part{number}" for number in range(len(args)))
+        context = Context({f"part{number}": part for number, part in enumerate(args)})
+        assert Template(f"{{% url '{name}' {places} %}}").render(context) == escape(reverse(name, args=args))
+
+
+def test_a_template_with_a_route_that_nobody_declared_is_an_error():
+    with pytest.raises(NoReverseMatch):
+        Template("{% url 'patients:nowhere' 'x-1' %}").render(Context())
+
+
+def test_the_addresses_of_a_row_are_those_of_its_cells():
+    visit = address_below("patients:visit", "x-1", "LIE 001", more=1)
+    assert [visit(code) for code in ("D1", "D2")] == [
+        address("patients:visit", "x-1", "LIE 001", code) for code in ("D1", "D2")
+    ]

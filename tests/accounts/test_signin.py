@@ -7,11 +7,13 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from audit import events
 from audit.context import acting
 from audit.models import AccessEvent
@@ -269,3 +271,14 @@ def test_the_addresses_of_sign_in_are_those_used_here():
     """SEC-07: nothing of the sign-in package is reachable that is not listed."""
     assert reverse("account_login") == LOGIN
     assert reverse("mfa_index") == "/accounts/factors/"
+
+
+def test_a_password_hashed_with_earlier_parameters_signs_in_and_is_hashed_anew(settings, person):
+    """Issue 9, memory of a worker: nobody has to choose a new password because the server hashes differently now."""
+    settings.PASSWORD_HASHERS = ["accounts.hashers.PasswordHasher"]
+    earlier = Argon2PasswordHasher()
+    with acting(system="test"):
+        User.objects.filter(pk=person.pk).update(password=earlier.encode(build.PASSWORD, earlier.salt()))
+    assert sign_in(person)[1].status_code == 302
+    person.refresh_from_db()
+    assert "m=65536,t=3,p=4" in person.password

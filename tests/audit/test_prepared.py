@@ -3,10 +3,11 @@
 from datetime import date, datetime, timedelta
 
 import pytest
+from django.db.models import Count, Min
 from django.utils import timezone
 
 from accounts.models import User
-from audit.compiled_queries import CompiledQuery
+from audit.compiled_queries import CompiledQuery, CompiledValues, Listed, aggregated
 from patients.models import Patient, Record
 from tests.support import build
 from trials.models import Delegation
@@ -103,3 +104,58 @@ def test_a_field_left_out_is_read_when_it_is_asked_for(django_assert_num_queries
     assert light.get_deferred_fields() == {"values"}
     with django_assert_num_queries(1):
         assert light.values["sex"] == "F"
+
+
+def test_rows_of_values_are_those_that_django_gives(django_assert_num_queries):
+    trial = build.trial()
+    for _each in range(3):
+        build.patient(trial=trial)
+
+    def query(trial, day):
+        rows = Patient.objects.filter(trial=trial, screened_on__lte=day).order_by("-number")
+        return rows.values_list("code", "screened_on", "trial__recruiting")
+
+    prepared = CompiledValues(query, trial=int, day=date)
+    for day in (date(1999, 1, 1), timezone.now().date()):
+        with django_assert_num_queries(1):
+            found = prepared.rows(trial=trial.pk, day=day)
+        assert found == list(query(trial.pk, day))
+    assert len(found) == 3
+
+
+def test_a_list_of_keys_may_be_shorter_than_its_places_and_not_longer():
+    trial = build.trial()
+    patients = [build.patient(trial=trial) for _each in range(4)]
+    prepared = CompiledValues(
+        lambda keys: Patient.objects.filter(pk__in=keys).order_by("number").values_list("code"),
+        keys=Listed(int, 3),
+    )
+    for some in ([], patients[:1], patients[1:]):
+        assert prepared.rows(keys=[each.pk for each in some]) == [(each.code,) for each in some]
+    with pytest.raises(ValueError, match="4 values"):
+        prepared.rows(keys=[each.pk for each in patients])
+
+
+def test_an_aggregate_has_one_row_also_of_nothing():
+    trial = build.trial()
+    patient = build.patient(trial=trial)
+    counted = CompiledValues(
+        lambda trial: aggregated(
+            Patient.objects.filter(trial=trial), number=Count("pk"), first=Min("screened_on")
+        ),
+        trial=int,
+    )
+    assert counted.row(trial=trial.pk) == (1, patient.screened_on)
+    assert counted.row(trial=0) == (0, None)
+
+
+def test_a_query_with_a_day_of_its_own_is_refused():
+    """ACC-04: a role that ends would otherwise hold in this process until the process ends."""
+    frozen = CompiledQuery(lambda user: Delegation.objects.active().filter(user=user), user=int)
+    with pytest.raises(ValueError, match="a time of its own"):
+        frozen.rows(user=1)
+
+
+def test_only_a_list_of_values_is_read_as_values():
+    with pytest.raises(ValueError, match="values_list"):
+        CompiledValues(lambda pk: User.objects.filter(pk=pk), pk=int).rows(pk=1)

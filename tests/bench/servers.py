@@ -39,7 +39,7 @@ class Server:
         return total / 1e9
 
     def forget_peaks(self) -> None:
-        """Reset the peak memory of the workers, because a sign-in uses 100 MB by design (Argon2)."""
+        """Reset the peak memory of the workers, because a sign-in uses 64 MB by design (Argon2)."""
         for pid in self.workers():
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 

@@ -1,0 +1,259 @@
+"""The numbers of the lock checklist by patient: each is counted by the database, in a query over the trial.
+
+No form is read unless its text says that it counts, so that the page costs nearly the same for 20 patients and for 200.
+Two points read more: `criteria` the patients with an undetermined criterion, `outdated` the forms that calculate from
+other forms and those they read.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Sum, TextField, Value, When
+from django.db.models.functions import Cast, Coalesce, Concat
+from django.utils import timezone
+
+from audit.compiled_queries import CompiledValues
+from audit.models import Signature
+from dosing.models import Infusion
+from patients.casebook.outdated_scores import outdated_by_patient
+from patients.models import EligibilityDecision, Patient, Query, Record, Visit
+from patients.models.visibility import IN_TRIAL
+from patients.participation.eligibility import evaluate
+from patients.participation.visit_status import OPEN_PATIENTS, required_at
+from patients.review import source_verification
+from protocol.document.document import Protocol
+from protocol.values.parsing import is_missing
+from reports.closing.deaths import deaths_disagreeing
+from safety.models import AdverseEvent
+from trials.access import Access
+
+Counts = Mapping[int, int]
+
+
+class PatientRow(NamedTuple):
+    """A patient of the trial, for the rows of the checklist."""
+
+    pk: int
+    code: str
+    state: str
+
+
+def _valid(label: str, key: str = "pk") -> Exists:
+    return Exists(Signature.objects.filter(target_type=label, target_id=OuterRef(key), invalidated_at=None))
+
+
+def _by_patient(rows: Any, patient: str = "patient_id") -> Any:
+    return rows.values_list(patient).annotate(number=Count("pk"))
+
+
+def _visits(today: date, **who: Any) -> Any:
+    # No visit is due after the end of study.
+    due = Coalesce(F("patient__ended_on"), today)
+    rows = Visit.objects.visible_in(**who).filter(state=Visit.State.PLANNED, window_from__lte=due)
+    return _by_patient(rows.exclude(patient__state=Patient.State.SCREEN_FAILED))
+
+
+def _infusions(**who: Any) -> Any:
+    rows = Infusion.objects.visible_in(**who).filter(state=Infusion.State.PLANNED)
+    return _by_patient(rows.filter(patient__state=Patient.State.ENDED))
+
+
+def _unsigned(**who: Any) -> Any:
+    rows = Record.objects.visible_in(**who).filter(state=Record.State.COMPLETE)
+    return _by_patient(rows.filter(~_valid("patients.record")))
+
+
+def _casebooks(**who: Any) -> Any:
+    rows = Patient.objects.visible_in(**who).filter(enrolled_on__isnull=False)
+    return _by_patient(rows.filter(~_valid("patients.patient")), "pk")
+
+
+def _criteria(**who: Any) -> Any:
+    """Return (patient, whether a criterion is undetermined) of the decisions on included patients, latest last."""
+    rows = EligibilityDecision.objects.visible_in(**who).filter(patient__enrolled_on__isnull=False)
+    # The text of a JSON object: a quote inside a text would be written with a backslash.
+    rows = rows.alias(text=Cast("criteria", TextField())).order_by("decided_at", "pk")
+    is_open = Case(When(text__contains='"allows": null', then=Value(1)), default=Value(0))
+    return rows.values_list("patient_id", is_open)
+
+
+def _with_missing(**who: Any) -> Any:
+    """Return (patient, values) of the complete forms with a missing code in any of their values or rows."""
+    rows = Record.objects.visible_in(**who).filter(state=Record.State.COMPLETE)
+    rows = rows.alias(text=Cast("values", TextField())).filter(text__contains='"missing":')
+    return rows.values_list("patient_id", "values")
+
+
+PATIENTS = CompiledValues(
+    lambda **who: Patient.objects.visible_in(**who).order_by("number").values_list("pk", "code", "state"),
+    **IN_TRIAL,
+)
+VISITS = CompiledValues(_visits, **IN_TRIAL, today=date)
+INFUSIONS = CompiledValues(_infusions, **IN_TRIAL)
+DRAFTS = CompiledValues(
+    lambda **who: _by_patient(Record.objects.visible_in(**who).filter(state=Record.State.DRAFT)), **IN_TRIAL
+)
+OPEN_QUERIES = CompiledValues(
+    lambda **who: _by_patient(Query.objects.visible_in(**who).filter(state__in=Query.OPEN_STATES)), **IN_TRIAL
+)
+UNSIGNED = CompiledValues(_unsigned, **IN_TRIAL)
+CASEBOOKS = CompiledValues(_casebooks, **IN_TRIAL)
+EVENTS_UNSIGNED = CompiledValues(
+    lambda **who: _by_patient(AdverseEvent.objects.visible_in(**who).standing().signed(yes=False)), **IN_TRIAL
+)
+EVENTS_UNREPORTED = CompiledValues(
+    lambda **who: _by_patient(AdverseEvent.objects.visible_in(**who).awaiting_report()), **IN_TRIAL
+)
+CRITERIA = CompiledValues(_criteria, **IN_TRIAL)
+WITH_MISSING = CompiledValues(_with_missing, **IN_TRIAL)
+
+
+class PointCount:
+    """The trial, its reader and what several points need."""
+
+    def __init__(self, access: Access) -> None:
+        self.access, self.trial = access, access.trial
+        self.who: dict[str, Any] = {
+            "trial": self.trial.pk,
+            "user": access.user.pk,
+            "at": timezone.now(),
+        }
+
+    @cached_property
+    def patients(self) -> list[PatientRow]:
+        """Return the patients of the trial by number."""
+        return [PatientRow(*row) for row in PATIENTS.rows(**self.who)]
+
+    @cached_property
+    def rules(self) -> dict[int, Protocol]:
+        """Return the protocol versions by primary key."""
+        return {version.pk: version.rules for version in source_verification.versions_of(self.trial)}
+
+    def counted(self, query: CompiledValues, **values: Any) -> Counts:
+        """Return the numbers of a query by patient."""
+        return dict(query.rows(**self.who, **values))
+
+
+def in_study(standing: PointCount) -> Counts:
+    """Count patients in screening or follow-up."""
+    return {patient.pk: 1 for patient in standing.patients if patient.state in OPEN_PATIENTS}
+
+
+def visits(standing: PointCount) -> Counts:
+    """Count planned visits whose window has opened and that are neither held nor missed."""
+    return standing.counted(VISITS, today=standing.trial.today)
+
+
+def infusions(standing: PointCount) -> Counts:
+    """Count infusions neither given nor marked as not given, of patients who ended the study."""
+    return standing.counted(INFUSIONS)
+
+
+def missing_forms(standing: PointCount) -> Counts:
+    """Count required forms of held visits that were not begun: those required, less those begun."""
+    held = Visit.objects.visible_in(**standing.who).filter(state=Visit.State.HELD)
+    kinds = held.values_list("patient__protocol_id", "code").distinct()
+    wanted = {(pk, code): required_at(standing.rules[pk], code) for pk, code in kinds}
+    if not any(wanted.values()):
+        return {}
+    required = Case(
+        *(
+            When(patient__protocol_id=pk, code=code, then=Value(len(forms)))
+            for (pk, code), forms in wanted.items()
+        ),
+        default=Value(0),
+        output_field=IntegerField(),
+    )
+    asked = Counter(dict(held.values_list("patient_id").annotate(number=Sum(required))))
+    counts = Q(pk__in=())
+    for (pk, code), forms in wanted.items():
+        counts |= Q(patient__protocol_id=pk, visit__code=code, form__in=forms)
+    begun = Record.objects.visible_in(**standing.who).exclude(state=Record.State.STRUCK_OUT)
+    # A form counts once for a visit, however many records it has there.
+    once = Count(Concat(Cast("visit_id", TextField()), Value("/"), F("form")), distinct=True)
+    there = begun.filter(counts, visit__state=Visit.State.HELD).values_list("patient_id")
+    asked.subtract(dict(there.annotate(number=once)))
+    return asked
+
+
+def drafts(standing: PointCount) -> Counts:
+    """Count draft forms."""
+    return standing.counted(DRAFTS)
+
+
+def open_queries(standing: PointCount) -> Counts:
+    """Count queries that are not closed."""
+    return standing.counted(OPEN_QUERIES)
+
+
+def unverified(standing: PointCount) -> Counts:
+    """Count complete forms with items that still need source data verification."""
+    return dict(_by_patient(source_verification.waiting(standing.trial).order_by()))
+
+
+def unsigned(standing: PointCount) -> Counts:
+    """Count complete forms without a valid signature."""
+    return standing.counted(UNSIGNED)
+
+
+def casebooks(standing: PointCount) -> Counts:
+    """Count patients who were included and whose casebook has no valid signature."""
+    return standing.counted(CASEBOOKS)
+
+
+def events_unsigned(standing: PointCount) -> Counts:
+    """Count adverse events without a valid review signature."""
+    return standing.counted(EVENTS_UNSIGNED)
+
+
+def events_unreported(standing: PointCount) -> Counts:
+    """Count serious adverse events not reported to the sponsor."""
+    return standing.counted(EVENTS_UNREPORTED)
+
+
+def criteria(standing: PointCount) -> Counts:
+    """Count undetermined eligibility criteria of included patients. Two queries for each patient who has any."""
+    undecided = [patient for patient, is_open in standing.counted(CRITERIA).items() if is_open]
+    patients = Patient.objects.visible_in(**standing.who).in_bulk(undecided) if undecided else {}
+    return {pk: _undecided(patient) for pk, patient in patients.items()}
+
+
+def _undecided(patient: Patient) -> int:
+    findings = evaluate(patient, inclusion_on=patient.enrolled_on).findings
+    return sum(finding.result.allows is None for finding in findings)
+
+
+def calculations(standing: PointCount) -> Counts:
+    """Count calculated items of complete forms that have no value because an input is missing."""
+    empty = [
+        # The form first: the database then looks for the key in the forms that have the item only.
+        When(Q(protocol_id=pk, form=form.code) & ~Q(values__has_key=item.name), then=Value(1))
+        for pk, rules in standing.rules.items()
+        for form in rules.forms.values()
+        for item in form.items
+        if item.is_calculated and item.shown_when is None
+    ]
+    rows = Record.objects.visible_in(**standing.who).filter(state=Record.State.COMPLETE)
+    number = sum((Case(each, default=Value(0), output_field=IntegerField()) for each in empty), Value(0))
+    return dict(rows.values_list("patient_id").annotate(number=Sum(number))) if empty else {}
+
+
+def missing_items(standing: PointCount) -> Counts:
+    """Count items of complete forms marked as missing with a reason."""
+    found: Counter[int] = Counter()
+    for patient, values in WITH_MISSING.rows(**standing.who):
+        found[patient] += sum(is_missing(value) for value in values.values())
+    return found
+
+
+def outdated(standing: PointCount) -> Counts:
+    """Count calculated values whose sources changed after they were stored. Evaluates all forms with such items."""
+    return outdated_by_patient(standing.trial)
+
+
+def deaths(standing: PointCount) -> Counts:
+    """Count deaths without a fatal event, or with one that ended on another day. Two queries."""
+    return deaths_disagreeing(standing.trial)
