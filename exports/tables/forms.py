@@ -13,10 +13,11 @@ from patients.models import Record
 from patients.models.attachments import OF_FILES
 from protocol.checking import column_names, dictionary
 from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
+from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
-# Path of the stored field by key column. The row of a repeating table is counted, not stored.
+# Path of the stored field by key column. Number and id of a row come from the list of rows.
 SOURCES = {
     "patient": "patient__code",
     "visit": "visit__code",
@@ -116,7 +117,7 @@ def _reader(
         version: (table, _places(table, names)) for version, table in layouts.items()
     }
     free = [index for index, column in enumerate(columns) if column.free_text]
-    rows_of = newest.rows_of.name if newest.rows_of else ""
+    repeated = newest.rows_of.name if newest.rows_of else ""
     kept = _kept(layouts, names)
     last: Layout = (newest, _places(newest, names))
     files = any(item.type == "file" for table in layouts.values() for item in table.items)
@@ -128,7 +129,7 @@ def _reader(
             table, places = placed.get(keys[5], last)
             key_cells = [cell(key) for key in keys]
             readings = judge.readings(table, values, asked)
-            for number, answers in _answers(without(values, hidden), rows_of):
+            for number, answers in _answers(without(values, hidden), repeated):
                 cells = _spread(table.cells(answers, readings), places, len(names))
                 for name in answers.keys() & kept.keys() - table.names:
                     _fill(cells, kept[name], answers)
@@ -168,13 +169,12 @@ def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
     return rows.values_list(*sources, "values").iterator(chunk_size=200)
 
 
-def _answers(values: dict[str, Any], rows_of: str) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
-    if not rows_of:
+def _answers(values: dict[str, Any], table: str) -> Iterator[tuple[tuple[int | str, ...], dict[str, Any]]]:
+    if not table:
         yield (), values
         return
-    repeated = values.get(rows_of)
-    for number, row in enumerate(repeated if isinstance(repeated, list) else [], start=1):
-        yield (number,), row
+    for number, row in enumerate(rows_of(values.get(table)), start=1):
+        yield (number, row_id(row)), cells_of(row)
 
 
 def _places(table: dictionary.FormTable, names: list[str]) -> list[int] | None:

@@ -202,6 +202,8 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("form", "Form", "record__form"),
         _col("repeat", "Row of a log", "record__repeat"),
         _col("item", "Item"),
+        _col("row_id", "Id of the row of a table", "row"),
+        _col("column", "Column of a table"),
         _col("status", "Status", "state"),
         _col("raised_by", "Raised by", "origin"),
         _col("check", "Check", "check_id"),

@@ -21,6 +21,7 @@ from patients.participation.eligibility_data import input_words, latest_complete
 from patients.participation.lifecycle import held, require
 from protocol.expressions.compiled import Undetermined
 from protocol.expressions.rules import CriterionResult, Scope, rules_of
+from trials.models import Trial
 from trials.reader import reader_language
 
 Conclusion = EligibilityDecision.Conclusion
@@ -180,6 +181,8 @@ def sign_eligibility(
     Raises ValidationError by field: unknown conclusion, a day before screening, wrong password; for “eligible” also
     without a consent, with a criterion that prevents inclusion, or without a group that the protocol requires.
     """
+    # The trial before the patient, as in every step: whoever listens to the signal locks it (allocation).
+    Trial.objects.held(patient.trial_id)
     patient = held(patient)
     require(
         patient,

@@ -22,7 +22,10 @@ KEY_COLUMNS: Final[dict[str, str]] = {
     "completed_at": "Completed at (UTC)",
 }
 """Label by name of the columns before the items, in every table of captured values."""
-ROW_KEY_COLUMNS: Final[dict[str, str]] = {"row": "Row of the repeating table"}
+ROW_KEY_COLUMNS: Final[dict[str, str]] = {
+    "row": "Row of the repeating table",
+    "row_id": "Id of the row, which it keeps when rows above it are removed",
+}
 """Label by name of the further key columns of a table of repeating rows."""
 DEVICE_NAMES: Final = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}

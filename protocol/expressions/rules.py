@@ -275,7 +275,10 @@ class FormRules(ItemRules):
 
     def inputs(self, check: Check) -> list[str]:
         """Return the items of this form that a check reads, including the one it is attached to, in form order."""
-        names = {name.removeprefix(self._prefix) for name in self._violated(check).references} | {check.on}
+        violated = self._violated(check)
+        # `last(item)` is the answer on this form once there is one.
+        read = violated.references | violated.last
+        names = {name.removeprefix(self._prefix) for name in read} | {check.on}
         return [item.name for item in self.items if item.name in names]
 
     def _violated(self, check: Check) -> Expression:

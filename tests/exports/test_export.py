@@ -161,6 +161,7 @@ def test_every_column_is_in_the_data_dictionary(trial, manager):
         "entered_at",
         "completed_at",
         "row",
+        "row_id",
     }
     for name in archive.namelist():
         if name in {"manifest.json", "data_dictionary.csv", "audit_trail.csv"}:

@@ -180,7 +180,7 @@ def test_identity_cannot_be_verified_tomorrow(trial, acts):
     """21 CFR 11.100(b): identity is verified before a signature, on a day that has come."""
     person = build.user("monitor", trial=trial)
     with pytest.raises(ValidationError, match="has not come yet"):
-        delegation.verify_identity(user=person, on=timezone.now().date() + timedelta(days=2), by=acts)
+        delegation.verify_identity(user=person, on=trial.today + timedelta(days=1), trial=trial, by=acts)
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "administrator"])

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
@@ -22,6 +23,7 @@ from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
 from tests.support import build
 from tests.support.attached import SCAN, address, held, hidden, opened, save, sent, upload
+from tests.support.entering import at, draft
 from tests.support.entry_pages import words
 from tests.support.file_samples import archive, jpeg, pdf, png
 from tests.support.languages import reader, three_languages  # noqa: F401
@@ -272,6 +274,17 @@ class TestCleared:
         assert not attachment_storage().exists(row.key)
         trail = history_model(Attachment).objects.latest("history_id")
         assert (trail.history_type, trail.history_user_name) == ("-", "system:clear_uploads")
+
+    def test_a_file_that_was_cleared_meanwhile_is_not_stored(self, desk, patient, nurse):
+        """The page was made while the file was there."""
+        row = self.kept_only(desk, patient)
+        place = at(patient, nurse, "chest_imaging")
+        Draft.objects.all().delete()
+        with time_machine.travel(timezone.now() + timedelta(days=8)):
+            call_command("clear_uploads")
+        with pytest.raises(ValidationError, match="choose it again"):
+            draft(place, nurse, {**SCAN, "ct_report": row.value})
+        assert not Record.objects.filter(form="chest_imaging").exists()
 
     def test_a_fresh_file_is_left_alone(self, desk, patient):
         self.kept_only(desk, patient)
