@@ -5,7 +5,6 @@ from datetime import date, timedelta
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
