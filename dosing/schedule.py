@@ -20,6 +20,7 @@ from trials.reader import shown_day, shown_moment
 
 State = Infusion.State
 Days = tuple[date, date]
+NOT_PLANNED = "dosing.not_planned"
 
 
 def plan_infusions(*, patient: Patient, by: User) -> None:
@@ -178,17 +179,15 @@ def on_patient_enrolled(sender: Any, *, patient: Patient, by: User, **kwargs: An
 
 
 def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **kwargs: Any) -> None:
-    """Plan the infusions by the patient's new protocol version, unless an infusion or a weight is recorded."""
+    """Plan the infusions by the patient's new protocol version, unless the course has begun."""
     dosing = patient.protocol.rules.dosing
-    rows = list(Infusion.objects.select_for_update().filter(patient=patient).order_by("number"))
-    if patient.enrolled_on is None or dosing is None:
-        return
-    if any(row.state != State.PLANNED or row.weight_kg is not None for row in rows):
+    held = Infusion.objects.select_for_update(of=("self",)).select_related("visit")
+    rows = list(held.filter(patient=patient).order_by("number"))
+    if patient.enrolled_on is None or dosing is None or any(_is_begun(row) for row in rows):
         return
     with acting(user=by, system="schedule", reason=reason):
-        for row in rows[dosing.infusions :]:
-            row.state, row.not_given_reason = State.NOT_GIVEN, _not_planned(patient)
-            row.save(update_fields=["state", "not_given_reason"])
+        for row in rows:
+            _plan_or_drop(row, patient, planned=row.number <= dosing.infusions)
         Infusion.objects.bulk_create(
             Infusion(patient=patient, number=number, state=State.PLANNED, visit=_visit(patient, number))
             for number in range(len(rows) + 1, dosing.infusions + 1)
@@ -196,5 +195,27 @@ def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **
     plan_again(patient, by)
 
 
+def _is_closed(visit: Visit | None) -> bool:
+    return visit is not None and bool(visit.frozen_at or visit.locked_at)
+
+
+def _is_begun(row: Infusion) -> bool:
+    """Return True if a person recorded something: a weight, that the infusion was given, or why it was not."""
+    reason = row.not_given_reason
+    dropped = isinstance(reason, StoredText) and reason.code == NOT_PLANNED
+    return row.weight_kg is not None or (row.state != State.PLANNED and not dropped)
+
+
+def _plan_or_drop(row: Infusion, patient: Patient, *, planned: bool) -> None:
+    """Store whether the new version plans the infusion. One whose visit is frozen or locked stays as it is."""
+    state = State.PLANNED if planned else State.NOT_GIVEN
+    if row.state == state or _is_closed(row.visit):
+        return
+    row.state, row.not_given_reason = state, "" if planned else _not_planned(patient)
+    # A page opened before the move must not overwrite it (DAT-11).
+    row.version += 1
+    row.save(update_fields=["state", "not_given_reason", "version"])
+
+
 def _not_planned(patient: Patient) -> StoredText:
-    return say("dosing.not_planned", version=patient.protocol.version)
+    return say(NOT_PLANNED, version=patient.protocol.version)
