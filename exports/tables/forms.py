@@ -17,7 +17,7 @@ from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
-# Path of the stored field by key column. The row of a repeating table is counted, not stored.
+# Path of the stored field by key column. Number and id of a row come from the list of rows.
 SOURCES = {
     "patient": "patient__code",
     "visit": "visit__code",
