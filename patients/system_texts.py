@@ -19,6 +19,8 @@ TEXTS = {
     **{f"{REASON}{code}": words for code, words in REASONS.items()},
     "query.unusual": _(UNUSUAL),
     "query.corrected": _("The value was corrected."),
+    # Translators: number of a row of a table, and its value.
+    "query.row_removed": _("Row %(row)s was removed (%(value)s)."),
     "patients.never_saved": _("Sent with a form that was never saved"),
     "process.checks": _("Edit checks"),
     "process.clear_uploads": _("Clearing of files never saved"),

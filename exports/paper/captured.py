@@ -16,6 +16,7 @@ from exports.paper.original_entries import Past
 from patients.casebook.form_content import ReadLine, sections
 from patients.casebook.form_versions import forms_in, item_in, not_asked
 from patients.casebook.item_history import role_words
+from patients.casebook.row_words import cell_label
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Form, Item
 from protocol.values.labels import file_words
@@ -63,7 +64,9 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
         "struck": record.struck_out_reason,
         "changed": len(past),
         "groups": groups,
-        "queries": [query_part(query, form, audience) for query in beside.queries.get(record.pk, [])],
+        "queries": [
+            query_part(query, form, record.values, audience) for query in beside.queries.get(record.pk, [])
+        ],
         "signatures": beside.signatures.get(("patients.record", record.pk), []),
     }
 
@@ -139,10 +142,13 @@ def past_part(changed: Past, original: str, audience: Audience) -> Part:
     }
 
 
-def query_part(query: Query, form: Form | None, audience: Audience) -> Part:
-    """Return one query with its thread; `query.thread` holds the messages."""
+def query_part(query: Query, form: Form | None, values: Mapping[str, Any], audience: Audience) -> Part:
+    """Return one query with its thread; `query.thread` holds the messages. values: those of its record."""
     name = query.item.partition(".")[0]
-    label = form.item(name).label.in_language(audience.language) if form and name in form else query.item
+    item = form.item(name) if form and name in form else None
+    label = item.label.in_language(audience.language) if item else query.item
+    if query.row:
+        label = cell_label(item, values, query, audience.language)
     automatic = query.origin == Query.Origin.CHECK
     thread = [
         {

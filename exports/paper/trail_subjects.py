@@ -10,6 +10,7 @@ from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.reading import TrailEntry
 from audit.trail import model_labelled
+from patients.casebook.row_words import asked_path
 from patients.models import Query, Visit
 from trials.models import ProtocolVersion
 
@@ -46,12 +47,12 @@ def _of_row(model: Any, row: Any, reader: Reader) -> str:
 
 
 def _query(row: Any, reader: Reader) -> str:
-    return _("Query on %(item)s") % {"item": row.item}
+    return _("Query on %(item)s") % {"item": asked_path(row)}
 
 
 def _message(row: Any, reader: Reader) -> str:
     query = reader.find(Query, row.query_id)
-    return _("Message in the query on %(item)s") % {"item": query.item if query else row.query_id}
+    return _("Message in the query on %(item)s") % {"item": asked_path(query) if query else row.query_id}
 
 
 def _signature(row: Any, reader: Reader) -> str:

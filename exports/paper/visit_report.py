@@ -121,4 +121,4 @@ def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
 
 def _query(record: Record, query: Query, audience: Audience) -> Part:
     form = audience.rules(record.protocol_id).form(record.form)
-    return {"form": record_title(record, audience.reader), **query_part(query, form, audience)}
+    return {"form": record_title(record, audience.reader), **query_part(query, form, record.values, audience)}

@@ -11,24 +11,27 @@ from exports.tables.study import StudyTable, TableColumn
 from patients.casebook.range_flags import subjects_of
 from patients.models import Record
 from patients.models.attachments import OF_FILES
-from protocol.checking import dictionary
+from protocol.checking import column_names, dictionary
 from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
+from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
-KEYS = (
-    TableColumn("patient", "patient__code", "Subject code"),
-    TableColumn("visit", "visit__code", "Visit"),
-    TableColumn("visit_number", "visit__number", "Number of an unscheduled visit"),
-    TableColumn("repeat", "repeat", "Row of a log"),
-    TableColumn("status", "state", "Status of the form"),
-    TableColumn("protocol_version", "protocol__version", "Protocol version it was captured under"),
-    TableColumn("entered_at", "created_at", "First saved at (UTC)"),
-    TableColumn("completed_at", "completed_at", "Completed at (UTC)"),
-)
+# Path of the stored field by key column. The row of a repeating table is counted, not stored.
+SOURCES = {
+    "patient": "patient__code",
+    "visit": "visit__code",
+    "visit_number": "visit__number",
+    "repeat": "repeat",
+    "status": "state",
+    "protocol_version": "protocol__version",
+    "entered_at": "created_at",
+    "completed_at": "completed_at",
+}
+KEYS = tuple(TableColumn(name, SOURCES[name], label) for name, label in column_names.KEY_COLUMNS.items())
+ROW_KEYS = tuple(TableColumn(name, "", label) for name, label in column_names.ROW_KEY_COLUMNS.items())
 # A form may have any name. In a folder of its own, its table cannot collide with a table of the study.
 FOLDER = "forms/"
-ROW = TableColumn("row", "", "Row of the repeating table")
 Layout = tuple[dictionary.FormTable, list[int] | None]
 # Columns that select the reference range, read with the keys.
 ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
@@ -79,7 +82,7 @@ def _table(
 ) -> StudyTable:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
-    keys = (*KEYS, ROW) if newest.rows_of else KEYS
+    keys = (*KEYS, *ROW_KEYS) if newest.rows_of else KEYS
     escaped = tuple(column.name for column in columns if column.free_text)
     title = newest.form.title.in_language("en")
     if newest.rows_of:
@@ -114,7 +117,7 @@ def _reader(
         version: (table, _places(table, names)) for version, table in layouts.items()
     }
     free = [index for index, column in enumerate(columns) if column.free_text]
-    rows_of = newest.rows_of.name if newest.rows_of else ""
+    repeated = newest.rows_of.name if newest.rows_of else ""
     kept = _kept(layouts, names)
     last: Layout = (newest, _places(newest, names))
     files = any(item.type == "file" for table in layouts.values() for item in table.items)
@@ -126,7 +129,7 @@ def _reader(
             table, places = placed.get(keys[5], last)
             key_cells = [cell(key) for key in keys]
             readings = judge.readings(table, values, asked)
-            for number, answers in _answers(without(values, hidden), rows_of):
+            for number, answers in _answers(without(values, hidden), repeated):
                 cells = _spread(table.cells(answers, readings), places, len(names))
                 for name in answers.keys() & kept.keys() - table.names:
                     _fill(cells, kept[name], answers)
@@ -166,13 +169,12 @@ def _records(trial: Trial, form: str) -> Iterator[tuple[Any, ...]]:
     return rows.values_list(*sources, "values").iterator(chunk_size=200)
 
 
-def _answers(values: dict[str, Any], rows_of: str) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
-    if not rows_of:
+def _answers(values: dict[str, Any], table: str) -> Iterator[tuple[tuple[int | str, ...], dict[str, Any]]]:
+    if not table:
         yield (), values
         return
-    repeated = values.get(rows_of)
-    for number, row in enumerate(repeated if isinstance(repeated, list) else [], start=1):
-        yield (number,), row
+    for number, row in enumerate(rows_of(values.get(table)), start=1):
+        yield (number, row_id(row)), cells_of(row)
 
 
 def _places(table: dictionary.FormTable, names: list[str]) -> list[int] | None:

@@ -4,17 +4,16 @@ One implementation serves saving and the check while a person types (DAT-04). Th
 so the page of a refused save shows the findings made under the lock, in the language of its reader.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from patients.casebook.casebook import Casebook, FormPlace
 from protocol.document.items import Form, Item, path
 from protocol.expressions.kinds import BESIDE_FORMS
-from protocol.expressions.rules import FormRules, ItemRules, Labels, Scope, rules_of
+from protocol.expressions.rules import FormRules, ItemRules, Labels, Scope
 from protocol.values.parsing import CheckFinding, Value, is_answered, limit_findings
 from protocol.values.refusals import gettext_noop
+from protocol.values.row_ids import cells_of, row_id, with_cells
 
 NEEDED = gettext_noop("Answer this, or choose why there is no value.")
 NEEDED_VALUE = gettext_noop("Answer this.")
@@ -56,8 +55,7 @@ class CheckedAnswers:
 
 def checked(casebook: Casebook, place: FormPlace, values: Mapping[str, Value]) -> CheckedAnswers:
     """Check the answers of a form; its rules may also read other forms of the casebook."""
-    rules = rules_of(place.protocol.rules).form(place.form.code)
-    return check_answers(place.form, rules, casebook.scope(place, values))
+    return check_answers(place.form, place.rules, casebook.scope(place, values))
 
 
 def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:
@@ -108,7 +106,8 @@ def _row_settled(
     if item.type != "rows" or not isinstance(value, list):
         return value
     row_rules = rules.row(item.name)
-    return [row for row in (_row(row_rules, cells, scope, values) for cells in value) if row]
+    settled = ((row, _row(row_rules, cells_of(row), scope, values)) for row in value)
+    return [with_cells(row, cells) for row, cells in settled if cells]
 
 
 def _row(
@@ -140,11 +139,11 @@ def _unanswered(
             yield _needed(item.name, item)
         if item.type == "rows" and isinstance(value, list):
             row_rules = rules.row(item.name)
-            for number, cells in enumerate(value):
+            for cells in value:
                 needed = row_rules.required(scope.with_values({**scope.form_values, **cells}))
                 for column in item.columns:
                     if column.name in needed and not is_answered(cells.get(column.name)):
-                        yield _needed(path(item.name, number, column.name), column)
+                        yield _needed(path(item.name, row_id(cells), column.name), column)
 
 
 def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]) -> tuple[str, ...]:
@@ -173,26 +172,23 @@ def _findings(form: Form, rules: FormRules, scope: Scope) -> Iterator[CheckFindi
     for item in form.items:
         value = scope.form_values.get(item.name)
         if item.type == "rows" and isinstance(value, list):
-            for number, cells in enumerate(value):
+            for cells in value:
                 for column in item.columns:
-                    yield from limit_findings(
-                        cells.get(column.name), column, path(item.name, number, column.name)
-                    )
+                    where = path(item.name, row_id(cells), column.name)
+                    yield from limit_findings(cells.get(column.name), column, where)
         elif value is not None:
             yield from limit_findings(value, item)
     for check in rules.fired(scope):
         yield CheckFinding(check.on, f"{CHECK}{check.id}", check.severity, check.message)
 
 
-@lru_cache(maxsize=2048)
-def _words(expression: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z][a-z0-9_]*", expression))
+def inputs_of(finding: CheckFinding, rules: FormRules) -> frozenset[str]:
+    """Return the items of the form that a finding depends on: its own, and those that its check reads.
 
-
-def inputs_of(finding: CheckFinding, form: Form) -> Iterable[str]:
-    """Return the items of the form that a finding depends on: its own, and those that its check reads."""
-    names = {finding.item.partition("-")[0]}
-    for check in form.checks:
+    A finding on a cell depends on that cell, not on the other rows of its table.
+    """
+    names = {finding.item}
+    for check in rules.form.checks:
         if finding.check == f"{CHECK}{check.id}":
-            names |= {name for name in _words(check.violated) if name in form}
-    return names
+            names.update(rules.inputs(check))
+    return frozenset(names)

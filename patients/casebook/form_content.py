@@ -1,17 +1,19 @@
 """A captured form as text: labels and values for pages, print and comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.utils.translation import gettext as _
 
 from patients.casebook.range_flags import reference_words
+from patients.casebook.row_words import is_by_row, row_label
 from patients.models import Record
 from protocol.document.items import Form, Item
-from protocol.values.labels import headed, number_text
+from protocol.values.labels import headed, number_text, row_words
 from protocol.values.parsing import Value, display, flag, is_answered, is_missing
 from protocol.values.reference_ranges import RangeReading, Readings, Side, is_laboratory
+from protocol.values.row_ids import compared
 from trials.reader import reader_language
 
 
@@ -118,12 +120,20 @@ def _cell(value: Value | None, column: Item, language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ValueDifference:
-    """One item that differs between the stored and the typed values of a form, as text."""
+    """One item, or one row of a table, that differs between the stored and the typed values of a form, as text.
+
+    name: the item, for a row the table and the id of the row (`doses-r0a1b2c3d`).
+    """
 
     name: str
     label: str
     stored: str
     typed: str
+
+    @property
+    def item(self) -> str:
+        """Return the name of the item."""
+        return self.name.partition("-")[0]
 
 
 def differences(
@@ -132,24 +142,55 @@ def differences(
     typed: Mapping[str, Value],
     raw: Mapping[str, str],
     *,
+    rows: Mapping[str, Mapping[int, str]],
     calculated: bool = False,
 ) -> list[ValueDifference]:
-    """Return the items that differ between the stored and the typed values.
+    """Return the items and rows of tables that differ between the stored and the typed values.
 
-    raw: unreadable input by item, as it was typed. calculated: compare calculated items too.
+    raw: unreadable input by item, as it was typed. rows: by table, the ids of its rows by the number, from 0, under
+    which the page shows them. calculated: compare calculated items too.
     """
+    found: list[ValueDifference] = []
+    for item in form.items:
+        was, now = stored.get(item.name), typed.get(item.name)
+        if not calculated and item.type == "rows":
+            was = _entered(item, was)
+        if (item.is_calculated and not calculated) or (item.name not in raw and was == now):
+            continue
+        if is_by_row(item, was, now) and item.name not in raw:
+            found += _row_differences(item, was, now, rows.get(item.name, {}))
+        else:
+            found.append(_difference(item, was, now, raw.get(item.name, "")))
+    return found
+
+
+def _entered(table: Item, value: Value | None) -> Value | None:
+    """Return the value of a table without its calculated columns."""
+    left_out = {column.name for column in table.columns if column.is_calculated}
+    if not left_out or not isinstance(value, list):
+        return value
+    return [{name: cell for name, cell in row.items() if name not in left_out} for row in value]
+
+
+def _difference(item: Item, was: Value | None, now: Value | None, raw: str) -> ValueDifference:
     language = reader_language()
-    return [
-        ValueDifference(
-            name=item.name,
-            label=item.label.in_language(language),
-            stored=display(stored.get(item.name), item, language, _) or _("blank"),
-            typed=raw.get(item.name) or display(typed.get(item.name), item, language, _) or _("blank"),
-        )
-        for item in form.items
-        if (calculated or not item.is_calculated)
-        and (item.name in raw or stored.get(item.name) != typed.get(item.name))
-    ]
+    return ValueDifference(
+        name=item.name,
+        label=item.label.in_language(language),
+        stored=display(was, item, language, _) or _("blank"),
+        typed=raw or display(now, item, language, _) or _("blank"),
+    )
+
+
+def _row_differences(
+    item: Item, was: Value | None, now: Value | None, shown: Mapping[int, str]
+) -> Iterator[ValueDifference]:
+    language, numbers = reader_language(), {key: number for number, key in shown.items()}
+    for key, number, old, new in compared(was, now):
+        told = (row_words(row, item, language, _) if row else "" for row in (old, new))
+        before, after = (words or _("blank") for words in told)
+        place = numbers[key] + 1 if key in numbers else number
+        yield ValueDifference(f"{item.name}-{key}", row_label(item, place, language), before, after)
 
 
 def form_title(record: Record) -> str:

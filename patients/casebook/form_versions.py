@@ -45,9 +45,9 @@ def path_label(casebook: Casebook, form: Form, path: str) -> str:
     name, _dash, cell = path.partition("-")
     item, language = item_of(casebook, form, name), reader_language()
     label = item.label.in_language(language) if item else name
-    if not cell or item is None:
-        return label
     row, _dash, column = cell.partition("-")
+    if not row.isdigit() or item is None:
+        return label
     return f"{label} {int(row) + 1}, {item.column(column).label.in_language(language)}"
 
 

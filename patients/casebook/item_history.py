@@ -1,5 +1,6 @@
 """The earlier values of one item and the threads of queries, as text to show (AUD-05)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.utils.translation import pgettext
 
 from audit.stored_text import Text
 from audit.system_texts import actor_words
+from patients.casebook.row_words import is_by_row, row_changes
 from patients.models import Query, QueryMessage, Record
 from protocol.document.items import Item
 from protocol.values.labels import exact
@@ -48,19 +50,25 @@ def changes_of(record: Record, item: Item, zone: str, *, files: bool = False) ->
     before: Any = None
     for values, at, who, role, reason, _origin in record.history.order_by("history_id").values_list(*COLUMNS):
         value = values.get(item.name)
-        if value != before:
-            changes.append(
-                ItemChange(
-                    when=moment_words(at, zone),
-                    who=actor_words(who),
-                    role=role_words(role),
-                    reason=reason or "",
-                    old=words(before, item, language, _),
-                    new=words(value, item, language, _),
-                )
-            )
+        told = {"when": moment_words(at, zone), "who": actor_words(who), "role": role_words(role)}
+        if value != before and is_by_row(item, before, value):
+            changes += [
+                ItemChange(**told, reason=reason or "", old=old, new=new)
+                for old, new in _row_changes(item, before, value, language)
+            ]
+        elif value != before:
+            old, new = (words(each, item, language, _) for each in (before, value))
+            changes.append(ItemChange(**told, reason=reason or "", old=old, new=new))
         before = value
     return changes[::-1]
+
+
+def _row_changes(item: Item, before: Any, value: Any, language: str) -> Iterator[tuple[str, str]]:
+    """Yield the old and the new words of each row that differs, with its number before them."""
+    for number, *words in reversed(list(row_changes(item, before, value, language))):
+        told = {"row": number}
+        old, new = (_("Row %(row)s: %(words)s") % {**told, "words": each} if each else "" for each in words)
+        yield old, new
 
 
 def add_threads(queries: list[Query], zone: str) -> None:

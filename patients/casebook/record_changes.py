@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from audit.change_labels import FieldChange, Reader, column_changes
 from audit.concealment import without
+from patients.casebook.row_words import is_by_row, row_changes, row_label
 from patients.models import Record
 from patients.models.attachments import OF_FILES
 from protocol.document.items import Form, Item
@@ -35,9 +36,17 @@ def _items(old: Any, new: Any, reader: Reader) -> Iterator[FieldChange]:
         if before.get(name) == after.get(name):
             continue
         item = _item(now, name) or _item(was, name)
+        if item is not None and is_by_row(item, before.get(name), after.get(name)):
+            yield from _row_changes(item, before.get(name), after.get(name), reader.language)
+            continue
         label = item.label.in_language(reader.language) if item else name
         earlier = _words(before.get(name), _item(was, name) or item, reader)
         yield FieldChange(name, label, earlier, _words(after.get(name), item, reader))
+
+
+def _row_changes(item: Item, before: Any, after: Any, language: str) -> Iterator[FieldChange]:
+    for number, old, new in row_changes(item, before, after, language):
+        yield FieldChange(item.name, row_label(item, number, language), old, new)
 
 
 def _values(row: Any) -> Mapping[str, Any]:

@@ -1,17 +1,20 @@
 """Read the inputs of a submitted form into stored values (no Django: the inputs are a mapping of lists of text).
 
 An input is named for its item, or for the item and a part: `weight`, `weight-unit`, `weight-missing`. The name of a
-cell of repeating rows holds row and column: `vitals-0-sbp`. A value that a person mistyped is a `ValueRefused`; a
-name or code that no page of ours sends is a `NotOffered`, because the request did not come from our page.
+cell of repeating rows holds row and column: `vitals-0-sbp`; `vitals-0-_row` holds the id of the row, blank for a new
+one. A value that a person mistyped is a `ValueRefused`; a name or code that no page of ours sends is a `NotOffered`,
+because the request did not come from our page.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from patients.entry.controls import CONTROLS
 from protocol.document.items import Form, Item, path
 from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
 from protocol.values.refusals import gettext_noop
+from protocol.values.row_ids import ROW_ID, cells_of, is_row_id, new_row_id, row_id, rows_of
 
 PARTS = frozenset({"", "unit", "missing", "reason", "day", "month", "year", "offset"})
 CONFIRM, REMOVE = "confirm", "remove"
@@ -28,13 +31,14 @@ Cells = dict[int, dict[str, dict[str, list[str]]]]
 class Answers:
     """The stored values of a submitted form; refusals and confirmations by path (`sbp`, `vitals-0-sbp`).
 
-    rows: by table, the number under which each kept row was sent. Empty rows are left out, so the numbers have gaps.
+    rows: by table, the id of each row by the number under which it was sent, rows to be removed included. Empty new
+    rows are left out, so the numbers have gaps.
     """
 
     values: dict[str, Value] = field(default_factory=dict)
     refused: dict[str, ValueRefused] = field(default_factory=dict)
     confirmed: dict[str, str] = field(default_factory=dict)
-    rows: dict[str, list[int]] = field(default_factory=dict)
+    rows: dict[str, dict[int, str]] = field(default_factory=dict)
 
     @property
     def confirmations(self) -> dict[str, str]:
@@ -44,35 +48,65 @@ class Answers:
     def _stored_path(self, sent: str) -> str:
         item, _dash, cell = sent.partition("-")
         row, _dash, column = cell.partition("-")
-        kept = self.rows.get(item, [])
-        return path(item, kept.index(int(row)), column) if column and int(row) in kept else sent
+        known = self.rows.get(item, {})
+        return path(item, known[int(row)], column) if column and int(row) in known else sent
 
     def sent_path(self, stored: str) -> str:
         """Return the path under which the value at a stored path was sent."""
         item, _dash, cell = stored.partition("-")
         row, _dash, column = cell.partition("-")
-        return path(item, self.rows[item][int(row)], column) if column and item in self.rows else stored
+        number = self.sent_number(item, row)
+        return stored if number is None or not column else path(item, number, column)
+
+    def sent_number(self, item: str, row: str) -> int | None:
+        """Return the number under which the row with this id was sent; None if it was not."""
+        return next((number for number, known in self.rows.get(item, {}).items() if known == row), None)
 
 
 @dataclass(slots=True)
 class _Sent:
-    """The inputs of one item: its parts, or the cells of its rows."""
+    """The inputs of one item: its parts, or the cells of its rows. key: identifies the rendered page."""
 
     parts: dict[str, list[str]] = field(default_factory=dict)
     rows: Cells = field(default_factory=dict)
     removed: set[int] = field(default_factory=set)
+    ids: dict[int, str] = field(default_factory=dict)
+    key: str = ""
+
+    @property
+    def shown(self) -> dict[int, str]:
+        """Return the ids that the page states, by row number; of two rows with one id only the first."""
+        found: dict[int, str] = {}
+        for number in sorted(self.ids):
+            if is_row_id(self.ids[number]) and self.ids[number] not in found.values():
+                found[number] = self.ids[number]
+        return found
 
 
 class ReadValues(dict[str, Value]):
-    """The values that `read` returned. They were parsed for `form`, so a save does not check them again."""
+    """The values that `read` returned. They were parsed for `form`, so a save does not check them again.
+
+    fresh: the ids that `read` gave to rows sent without one. A save replaces any other id that is not stored.
+    """
 
     def __init__(self, form: Form) -> None:
         super().__init__()
         self.form = form
+        self.fresh: set[str] = set()
+
+
+def stored_rows(values: Mapping[str, Value]) -> dict[str, dict[int, str]]:
+    """Return the `Answers.rows` of stored values, which a page shows in their order."""
+    tables = {name: rows_of(value) for name, value in values.items()}
+    return {name: dict(enumerate(map(row_id, rows))) for name, rows in tables.items() if rows}
 
 
 def read(form: Form, posted: Posted, clock: Clock) -> Answers:
-    """Read every item of the form. Raises NotOffered for an input, code or unit that the form does not offer."""
+    """Read every item of the form. Raises NotOffered for an input, code or unit that the form does not offer.
+
+    A row keeps the id that the page states. A row without one gets an id that follows from key and version of the page,
+    so that a second click on the same page finds the row of the first.
+    """
     answers = Answers(values=ReadValues(form))
     for name, sent in _sent(form, posted, answers).items():
         item = form.item(name)
@@ -106,7 +140,7 @@ def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
 def _check(item: Item, value: Value) -> None:
     if item.type == "rows" and isinstance(value, list):
         for row in value:
-            _check_row(item, row)
+            _check_row(item, cells_of(row))
         return
     asked = _as_text(item) if item.type == "rows" else item
     try:
@@ -131,6 +165,9 @@ def _check_row(item: Item, row: Mapping[str, Value]) -> None:
 
 def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
     found: dict[str, _Sent] = {}
+    # The version is part of it: a page sent again after a later save cannot give its ids to other rows.
+    sides = [posted.get(name, [""])[-1] for name in (CONTROLS.key, CONTROLS.version)]
+    key = " ".join(sides) if sides[0] else ""
     for name, texts in posted.items():
         head, *rest = name.split("-")
         if head not in form:
@@ -144,7 +181,7 @@ def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
         if rest and rest[-1] == CONFIRM:
             _confirm(item, name.removesuffix(f"-{CONFIRM}"), rest[:-1], texts, answers)
             continue
-        _place(item, found.setdefault(head, _Sent()), rest, texts)
+        _place(item, found.setdefault(head, _Sent(key=key)), rest, texts)
     return found
 
 
@@ -180,6 +217,9 @@ def _place(item: Item, sent: _Sent, rest: list[str], texts: list[str]) -> None:
     if len(rest) == 2 and rest[1] == REMOVE:
         sent.removed.add(_row(rest[0]))
         return
+    if len(rest) == 2 and rest[1] == ROW_ID:
+        sent.ids[_row(rest[0])] = texts[-1]
+        return
     if len(rest) == 1 and rest[0] in ("missing", "reason"):
         sent.parts[rest[0]] = texts
         return
@@ -205,14 +245,16 @@ def _rows(item: Item, sent: _Sent, clock: Clock, answers: Answers) -> Value | No
 
     A refusal keeps the row number that was sent, so that the page shows it at that row.
     """
-    found, numbers = [], []
+    found, ids = [], sent.shown
     refused_before = len(answers.refused)
     for number in sorted(sent.rows.keys() - sent.removed):
-        values = dict(_row_values(item, number, sent.rows[number], clock, answers))
-        if values:
-            found.append(values)
-            numbers.append(number)
-    answers.rows[item.name] = numbers
+        refusals = len(answers.refused)
+        cells = dict(_row_values(item, number, sent.rows[number], clock, answers))
+        if number not in ids and (cells or len(answers.refused) > refusals):
+            ids[number] = _new_id(item, number, sent, ids, answers)
+        if cells:
+            found.append({ROW_ID: ids[number], **cells})
+    answers.rows[item.name] = ids
     if sent.parts:
         why = parse(sent.parts, _as_text(item), clock)
         if why is not None and (found or len(answers.refused) > refused_before):
@@ -222,6 +264,14 @@ def _rows(item: Item, sent: _Sent, clock: Clock, answers: Answers) -> Value | No
     if item.max_rows is not None and len(found) > item.max_rows:
         raise ValueRefused(gettext_noop("At most %(most)s rows are kept."), most=item.max_rows)
     return found or None
+
+
+def _new_id(item: Item, number: int, sent: _Sent, ids: Mapping[int, str], answers: Answers) -> str:
+    seed = f"{sent.key} {item.name} {number}" if sent.key else ""
+    made = new_row_id(seed, taken=ids.values())
+    if isinstance(answers.values, ReadValues):
+        answers.values.fresh.add(made)
+    return made
 
 
 def _as_text(item: Item) -> Item:

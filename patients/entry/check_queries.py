@@ -1,4 +1,4 @@
-"""Queries of edit checks: opened for an unlikely value, closed when the value is corrected or confirmed."""
+"""Queries of edit checks: opened for an unlikely value, closed when it is corrected, confirmed, or its row removed."""
 
 from collections.abc import Mapping
 
@@ -9,44 +9,51 @@ from audit.compiled_queries import CompiledQuery
 from audit.context import acting
 from audit.stored_text import StoredText, Text, say
 from patients.casebook.edit_checks import CHECK, inputs_of
+from patients.casebook.row_words import cell_text
+from patients.entry.row_identity import RemovedRows
 from patients.models import Query, Record
 from protocol.document.items import Form
+from protocol.expressions.rules import FormRules
 from protocol.values.parsing import CheckFinding
 
 State = Query.State
 OF_CHECKS = CompiledQuery(
     lambda record: Query.objects.filter(record=record, origin=Query.Origin.CHECK).order_by("pk"), record=int
 )
-Key = tuple[str, str]
+Key = tuple[str, str, str, str]
+"""Item, id of the row, column, check; row and column are empty for a query that is not on a cell."""
 
 
 def reconcile(
     *,
     record: Record,
-    form: Form,
+    rules: FormRules,
     soft: tuple[CheckFinding, ...],
     confirmed: Mapping[str, str],
     changed: frozenset[str],
+    removed: RemovedRows,
     fresh_record: bool,
     by: User,
 ) -> None:
     """Open and close the queries of edit checks on a record so that they match its current findings.
 
-    soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is correct.
-    changed: items whose value this save changed; a closed query is raised again only if one of its inputs changed.
+    rules: those under which the answers were checked. soft: findings of soft limits and checks. confirmed: by path,
+    the reason why an unlikely value is correct. changed: paths whose value this save changed; a closed query is raised
+    again only if one of its inputs changed. removed: rows of tables that this save removed.
     """
+    form = rules.form
     rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
-    known = {(query.item, query.check_id): query for query in rows}
-    wanted = {_key(finding, form): finding for finding in soft}
+    known = {(query.item, query.row, query.column, query.check_id): query for query in rows}
+    wanted = {_key(finding): finding for finding in soft}
     opened, answered = [], []
     for key, finding in wanted.items():
         query, reason = known.get(key), confirmed.get(finding.item, "")
-        if query is None or (query.state == State.CLOSED and changed & set(inputs_of(finding, form))):
+        if query is None or (query.state == State.CLOSED and changed & inputs_of(finding, rules)):
             opened.append(_query(record, key, question(finding, form), reason, by))
         elif query.state != State.CLOSED and reason:
             answered.append(_closed(query, reason))
     corrected = [
-        _closed(query, say("query.corrected"))
+        _closed(query, _why_closed(query, form, removed))
         for key, query in known.items()
         if query.state != State.CLOSED and key not in wanted
     ]
@@ -65,17 +72,18 @@ def _write(opened: list[Query], answered: list[Query], corrected: list[Query], b
             Query.objects.bulk_update(corrected, closing)
 
 
-def _key(finding: CheckFinding, form: Form) -> Key:
-    """Return the item and the check id of a finding's query.
-
-    For a cell the item is its table, and the check id ends with `@row.column`, both counted from 1.
-    """
+def _key(finding: CheckFinding) -> Key:
     item, _dash, cell = finding.item.partition("-")
-    if not cell:
-        return item, finding.check
     row, _dash, column = cell.partition("-")
-    names = [each.name for each in form.item(item).columns]
-    return item, f"{finding.check}@{int(row) + 1}.{names.index(column) + 1}"
+    return item, row, column, finding.check
+
+
+def _why_closed(query: Query, form: Form, removed: RemovedRows) -> StoredText:
+    """Return the reason for closing a query without a finding: nobody corrected the value of a removed row."""
+    if (query.item, query.row) not in removed:
+        return say("query.corrected")
+    number, row = removed[query.item, query.row]
+    return say("query.row_removed", row=str(number), value=cell_text(form, query.item, row, query.column))
 
 
 def question(finding: CheckFinding, form: Form) -> StoredText:
@@ -95,7 +103,9 @@ def _query(record: Record, key: Key, text: StoredText, reason: str, by: User) ->
         patient_id=record.patient_id,
         record=record,
         item=key[0],
-        check_id=key[1],
+        row=key[1],
+        column=key[2],
+        check_id=key[3],
         origin=Query.Origin.CHECK,
         state=State.CLOSED if reason else State.OPEN,
         text=text,

@@ -9,6 +9,7 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_versions import item_of, path_label
 from patients.casebook.item_history import ItemChange, add_threads, changes_of
 from patients.casebook.navigation import address_of
+from patients.casebook.row_words import cell_label
 from patients.entry.capture_form import input_id
 from patients.models import Query, Record
 from protocol.document.items import Item
@@ -50,8 +51,14 @@ class FieldPanel:
             return []
         rows = list(Query.objects.filter(record=self.record).select_related("opened_by"))
         for query in rows:
-            query.label = path_label(self.casebook, self.place.form, query.item)
+            query.label = self._label_of(query)
         return sorted(rows, key=lambda query: (query.state == Query.State.CLOSED, -query.pk))
+
+    def _label_of(self, query: Query) -> str:
+        if not query.row:
+            return path_label(self.casebook, self.place.form, query.item)
+        values = self.record.values if self.record else {}
+        return cell_label(item_of(self.casebook, self.place.form, query.item), values, query)
 
     @property
     def open_queries(self) -> Mapping[str, int]:

@@ -9,7 +9,7 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_content import ReadLine
 from patients.entry import attachments, conflicts, drafts
 from patients.entry.posted import PostedPage, kept_page
-from patients.entry.version_mapping import mapped_inputs
+from patients.entry.version_mapping import mapped_inputs, stored_answers
 from patients.models import Draft, Record
 from protocol.values.parsing import NotOffered
 from trials.models import ProtocolVersion
@@ -59,10 +59,19 @@ def _kept(
     version = record.version if record is not None and record.state != Record.State.STRUCK_OUT else 0
     stale = posted.base_version != version
     if stale:
-        posted = kept_page(place, conflicts.without_choices(fitting))
+        posted = _beside_stored(place, conflicts.without_choices(fitting), record)
     if posted is None:
         return None
     return Kept(posted, draft, stale or bool(posted.differs), tuple(left_out))
+
+
+def _beside_stored(place: FormPlace, inputs: QueryDict, record: Record | None) -> PostedPage | None:
+    """Return the kept page with the rows of tables that others added to the stored record meanwhile."""
+    posted = kept_page(place, inputs)
+    if posted is None or record is None or record.state == Record.State.STRUCK_OUT:
+        return posted
+    merged = conflicts.merged_inputs(inputs, posted.typed, stored_answers(record, place), place.form)
+    return posted if merged is None else kept_page(place, merged)
 
 
 def place_under(casebook: Casebook, place: FormPlace, version: ProtocolVersion) -> FormPlace:

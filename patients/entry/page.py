@@ -20,8 +20,9 @@ from patients.casebook.item_history import moment_words
 from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
 from patients.casebook.range_flags import place_readings
-from patients.entry.answers import Answers
+from patients.entry.answers import Answers, stored_rows
 from patients.entry.capture_form import CaptureForm, form_for, input_id
+from patients.entry.conflicts import to_choose
 from patients.entry.controls import CONTROLS, Controls
 from patients.entry.field_context import FieldContext, Result, sentences
 from patients.entry.field_panel import FieldPanel
@@ -34,6 +35,7 @@ from patients.participation.reconsent import version_to_sign
 from patients.system_texts import REASONS
 from protocol.values.parsing import CheckFinding
 from protocol.values.reference_ranges import Readings
+from protocol.values.row_ids import by_id
 from trials.reader import reader_language, shown_sentence
 
 
@@ -127,7 +129,9 @@ class EntryPage(FormHeader):
     @cached_property
     def answers(self) -> Answers:
         """Return the typed answers, with the stored value where it was chosen; else all stored values."""
-        return self.posted.answers(self.stored) if self.posted else Answers(values=dict(self.stored))
+        if self.posted:
+            return self.posted.answers(self.stored)
+        return Answers(values=dict(self.stored), rows=stored_rows(self.stored))
 
     @cached_property
     def passage(self) -> VersionChange | None:
@@ -167,17 +171,26 @@ class EntryPage(FormHeader):
         for path, each in sentences(said, reader_language()).items():
             sent = self.answers.sent_path(path)
             found[sent] = (*found.get(sent, ()), *each)
-        for path in self.taken:
-            found[path] = (*found.get(path, ()), Result("notice", gettext("The stored value is taken.")))
+        for name, told in map(self._taken_words, self.taken):
+            found[name] = (*found.get(name, ()), Result("notice", told))
         if self.posted is None and self.record is not None and self.checked is not None:
             for item in outdated_items(self.place.form, self.stored, self.checked.values):
                 told = gettext("Other forms have changed since this was saved: save this form again.")
                 found[item.name] = (*found.get(item.name, ()), Result("warning", told))
         return found
 
+    def _taken_words(self, taken: str) -> tuple[str, str]:
+        """Return the item whose stored value was chosen, or whose row, and the message at it."""
+        item, dash, row = taken.partition("-")
+        if not dash:
+            return item, gettext("The stored value is taken.")
+        number = self.posted.typed.sent_number(item, row) if self.posted else None
+        place = by_id(self.stored.get(item)).get(row, (0,))[0] if number is None else number + 1
+        return item, gettext("Row %(row)s: the stored value is taken.") % {"row": place}
+
     @cached_property
     def taken(self) -> list[str]:
-        """Return the items whose stored value was chosen."""
+        """Return the items, and the rows of tables, whose stored value was chosen."""
         return sorted(self.posted.taken) if self.posted else []
 
     @property
@@ -246,14 +259,15 @@ class EntryPage(FormHeader):
         self, values: Mapping[str, Any], read: Answers, *, calculated: bool
     ) -> list[ValueDifference]:
         raw = {path: self.inputs.get(path, "") for path in read.refused if self.inputs is not None}
-        return differences(self.place.form, self.stored, values, raw, calculated=calculated)
+        return differences(self.place.form, self.stored, values, raw, rows=read.rows, calculated=calculated)
 
     @property
     def conflicts(self) -> list[tuple[ValueDifference, str]]:
-        """Return the items whose stored and typed values differ, each with the choice (`stored`, `mine` or empty)."""
+        """Return the items and rows whose stored and typed values differ, each with the choice made, empty if none."""
         if self.posted is None:
             return []
-        found = self._differences(self.posted.typed.values, self.posted.typed, calculated=False)
+        read = self.posted.typed
+        found = to_choose(self._differences(read.values, read, calculated=False), read)
         return [(each, self.posted.choices.get(each.name, "")) for each in found]
 
     @property

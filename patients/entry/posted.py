@@ -21,6 +21,7 @@ from patients.system_texts import REASON, REASONS
 from protocol.document.items import Form
 from protocol.values.parsing import NotOffered, Value, ValueRefused
 from protocol.values.refusals import gettext_noop
+from protocol.values.row_ids import is_row_id
 from trials.models import ProtocolVersion
 from trials.reader import shown_sentence
 
@@ -51,8 +52,8 @@ class PostedPage:
     inputs: the texts as typed, to be shown again. typed: the answers read from them.
     target: the table that gets more rows, or the number of the group that is marked as not done.
     base_version: version of the record that the page shows. was_complete: the record was complete then.
-    listed: the row is entered in the list of its log. differs: items that two people entered differently; choices:
-    the value chosen for each. marked: items that the button of their group marked as not done.
+    listed: the row is entered in the list of its log. differs: items, and rows of tables, that two people entered
+    differently; choices: the value chosen for each. marked: items that the button of their group marked as not done.
     """
 
     place: FormPlace
@@ -72,7 +73,7 @@ class PostedPage:
 
     @property
     def taken(self) -> frozenset[str]:
-        """Return the items whose stored value was chosen."""
+        """Return the items, and the rows of tables (`doses-r0a1b2c3d`), whose stored value was chosen."""
         return frozenset(name for name, choice in self.choices.items() if choice == CONTROLS.stored)
 
     @property
@@ -83,7 +84,11 @@ class PostedPage:
     @property
     def refused(self) -> Mapping[str, ValueRefused]:
         """Return the refusals by path, without items whose stored value was chosen."""
-        return conflicts.without(self.typed.refused, self.taken) if self.choices else self.typed.refused
+        return (
+            conflicts.without(self.typed.refused, self.typed, self.taken)
+            if self.choices
+            else self.typed.refused
+        )
 
     @property
     def confirmed(self) -> Mapping[str, str]:
@@ -175,15 +180,20 @@ def _read(place: FormPlace, inputs: QueryDict, version: int) -> PostedPage:
 
 
 def _choices(form: Form, inputs: QueryDict) -> dict[str, str]:
-    """Return by item which of two values was chosen. Raises NotOffered for an unknown item or choice."""
+    """Return by item, or row of a table, which of two values was chosen. Raises NotOffered for an unknown one."""
     found = {}
     for name in inputs:
         if name.startswith(CONTROLS.choose):
             item, choice = name.removeprefix(CONTROLS.choose), inputs[name]
-            if item not in form or choice not in (CONTROLS.stored, CONTROLS.mine):
+            if not _can_differ(form, item) or choice not in (CONTROLS.stored, CONTROLS.mine):
                 raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=f"{item}: {choice}")
             found[item] = choice
     return found
+
+
+def _can_differ(form: Form, name: str) -> bool:
+    item, dash, row = name.partition("-")
+    return item in form and (not dash or (form.item(item).type == "rows" and is_row_id(row)))
 
 
 def _button(sent: str) -> tuple[Action, str]:

@@ -3,8 +3,8 @@
 Each function locks the patient first, so that two saves of one patient run one after the other.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,13 +18,15 @@ from audit.context import because
 from audit.stored_text import Text, trimmed
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
-from patients.entry import answers, check_queries, drafts
+from patients.entry import answers, attachments, check_queries, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
+from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
 from patients.entry.version_mapping import stored_answers, values_not_asked
-from patients.models import Patient, Record
-from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
+from patients.models import Record
+from patients.participation.lifecycle import held, refuse_closed_place, refuse_when_closed
+from protocol.document.items import Form
 from protocol.values.parsing import NotOffered, Value
 from protocol.values.refusals import gettext_noop
 
@@ -66,8 +68,8 @@ class Entry:
     """The answers of one form to be saved.
 
     base_version: version of the record that the person saw, 0 for none. key: identifies one rendered page; a second
-    save with it counts as a repetition. confirmed: reasons for unusual values, by path. taken: items whose stored
-    value is kept, as chosen in a conflict.
+    save with it counts as a repetition. confirmed: reasons for unusual values, by path. taken: items, and rows of
+    tables, whose stored value is kept, as chosen in a conflict.
     """
 
     place: FormPlace
@@ -90,13 +92,23 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """The values to write. changed: items whose value differs from the stored one."""
+    """The values to write.
+
+    changed: paths whose value differs from the stored one. before: the stored values, which the write replaces.
+    """
 
     entry: Entry
     current: Record | None
     values: dict[str, Value]
     state: str
     changed: frozenset[str]
+    before: Values
+
+    @property
+    def removed(self) -> RemovedRows:
+        """Return the rows of tables that are no longer there."""
+        tables = self.entry.place.form.tables
+        return removed_rows(tables, self.before, self.values) if tables else {}
 
     @property
     def is_change(self) -> bool:
@@ -131,10 +143,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this form was entered in error.")})
-    patient = (
-        Patient.objects.select_for_update(of=("self",)).select_related("trial").get(pk=record.patient_id)
-    )
-    refuse_when_closed(patient)
+    refuse_when_closed(held(record.patient))
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
     refuse_closed_place(row, row.visit)
     if row.state == State.STRUCK_OUT:
@@ -149,6 +158,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
 def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Saved:
     """Lock the patient, check the answers and write them. Only the casebook read under the lock is current."""
     casebook = Casebook.held(entry.place)
+    entry = replace(entry, place=casebook.here)
     record = casebook.record(entry.place)
     refuse_entry(casebook, entry.place, record)
     current = record if record is not None and record.state != State.STRUCK_OUT else None
@@ -158,18 +168,23 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     _refuse_stale(entry, casebook, current, is_repeated)
     if not is_repeated:
         _refuse_wrong_verb(current, state, reason)
-    found = checked(casebook, entry.place, _values(entry, current))
+    entered, fresh = _values(entry, current)
+    if entry.place.takes_files:
+        attachments.refuse_cleared(entry.place, entered)
+    found = checked(casebook, entry.place, entered)
     if state == State.COMPLETE and found.obstacles:
         raise NotComplete(found)
-    values = {**_not_asked(current, entry.place), **found.values}
-    changed = _changed(current, values)
+    before, tables = current.values if current else {}, entry.place.form.tables
+    final = identified(found, tables, before, fresh) if tables else found
+    values = {**_not_asked(current, entry.place), **final.values}
+    changed = _changed(before, values, entry.place.form)
     if current is not None and is_repeated and current.state == state and not changed:
         return Saved(current, False, casebook)
     # Only here for a repeated page: its first save may have completed the form, and an unchanged repetition succeeds.
     _refuse_wrong_verb(current, state, reason)
     if reason == "" and changed:
         raise ReasonNeeded(found)
-    return _written(_Write(entry, current, values, state, changed), casebook, found, by)
+    return _written(_Write(entry, current, values, state, changed, before), casebook, final, by)
 
 
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:
@@ -177,10 +192,11 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     stored = _stored(write, casebook)
     check_queries.reconcile(
         record=stored,
-        form=write.entry.place.form,
+        rules=write.entry.place.rules,
         soft=found.soft,
         confirmed=write.entry.confirmed,
         changed=write.changed,
+        removed=write.removed,
         fresh_record=is_new,
         by=by,
     )
@@ -190,17 +206,21 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     return Saved(stored, is_change, casebook, len(found.soft))
 
 
-def _values(entry: Entry, current: Record | None) -> dict[str, Value]:
-    """Return the answers to store, with the stored value of the items in `entry.taken`.
+def _values(entry: Entry, current: Record | None) -> tuple[dict[str, Value], Collection[str]]:
+    """Return the answers to check, with the stored value where `entry.taken` says so, and the ids of their new rows.
 
     Values parsed from a page of this form are not checked again; any others are (P11-06). Raises ValueRefused.
     """
     form, values = entry.place.form, entry.values
-    is_read = isinstance(values, ReadValues) and values.form is form
-    values = dict(values) if is_read else answers.check(form, values)
+    if isinstance(values, ReadValues) and values.form is form:
+        read, fresh = dict(values), frozenset(values.fresh)
+    else:
+        read = answers.check(form, values)
+        read = with_ids(form.tables, read, current.values if current else {}) if form.tables else read
+        fresh = ids_of(form.tables, read) if form.tables else frozenset()
     if entry.taken:
-        return values_resolved(values, stored_answers(current, entry.place), entry.taken)
-    return values
+        read = values_resolved(read, stored_answers(current, entry.place), entry.taken)
+    return read, fresh
 
 
 def _not_asked(current: Record | None, place: FormPlace) -> dict[str, Value]:
@@ -208,9 +228,10 @@ def _not_asked(current: Record | None, place: FormPlace) -> dict[str, Value]:
     return {} if current is None else values_not_asked(current.values, place.form)
 
 
-def _changed(current: Record | None, values: Values) -> frozenset[str]:
-    before = current.values if current else {}
-    return frozenset(name for name in before.keys() | values.keys() if before.get(name) != values.get(name))
+def _changed(before: Values, values: Values, form: Form) -> frozenset[str]:
+    """Return the items whose value differs, and of the tables also the paths of the cells that differ."""
+    names = {name for name in before.keys() | values.keys() if before.get(name) != values.get(name)}
+    return frozenset({*names, *changed_cells(form.tables, before, values)} if form.tables else names)
 
 
 def _refuse_stale(entry: Entry, casebook: Casebook, current: Record | None, is_repeated: bool) -> None:

@@ -12,6 +12,7 @@ from patients.entry.fields import CHECKED, INVALID_SLOTS, Parts, Slots, stored_p
 from patients.entry.form_markup import TableMarkup
 from protocol.document.items import Item
 from protocol.values.parsing import Clock, Value
+from protocol.values.row_ids import ROW_ID, is_row_id, row_id
 
 SPARE_ROWS, FEW_ROWS = 3, 8
 
@@ -56,11 +57,18 @@ class TableRows:
         return most if most <= FEW_ROWS else max(shown, min(most, shown + SPARE_ROWS))
 
     def _row(self, number: int) -> SafeString:
-        filled: Slots = {"row": number, "row_number": number + 1}
+        filled: Slots = {"row": number, "row_number": number + 1, "id": self._id(number)}
         if self.inputs is not None and f"{self.item.name}-{number}-remove" in self.inputs:
             filled["removed"] = CHECKED
         cells = {f"cell:{name}": self._cell(number, name) for name in self.markup.columns}
         return self.markup.row.fill(filled | cells)
+
+    def _id(self, number: int) -> str:
+        """Return the id that the row states when it is sent; empty for a new row."""
+        if self.inputs is None:
+            return row_id(self.rows[number]) if number < len(self.rows) else ""
+        stated: str = self.inputs.get(f"{self.item.name}-{number}-{ROW_ID}", "")
+        return stated if is_row_id(stated) else ""
 
     def _cell(self, number: int, column: str) -> SafeString:
         inputs, path = self.markup.columns[column], f"{self.item.name}-{number}-{column}"

@@ -12,12 +12,13 @@ from django.http import QueryDict
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.form_content import ReadLine, line
 from patients.entry import answers
-from patients.entry.answers import PLAIN
+from patients.entry.answers import PLAIN, REMOVE
 from patients.entry.controls import CONTROLS
 from patients.models import Record
 from protocol.checking.differences import form_difference
 from protocol.document.items import Form, Item, path
 from protocol.values.parsing import Clock, NotOffered, Value, ValueRefused, is_answered, parse, typed, zone_of
+from protocol.values.row_ids import ROW_ID, row_id, with_cells
 from trials.reader import reader_language
 
 
@@ -57,7 +58,7 @@ def mapped(values: Mapping[str, Value], form: Form) -> MappedAnswers:
         if value is None or item.is_calculated:
             continue
         if item.type == "rows" and isinstance(value, list):
-            kept[item.name] = [_row(item, number, row, unfit) for number, row in enumerate(value)]
+            kept[item.name] = [_row(item, row, unfit) for row in value]
         elif (taken := _taken(item, value)) is not None:
             kept[item.name] = taken
         else:
@@ -65,7 +66,7 @@ def mapped(values: Mapping[str, Value], form: Form) -> MappedAnswers:
     return MappedAnswers(kept, tuple(unfit))
 
 
-def _row(item: Item, number: int, row: Mapping[str, Value], unfit: list[str]) -> dict[str, Value]:
+def _row(item: Item, row: Mapping[str, Value], unfit: list[str]) -> dict[str, Value]:
     kept = {}
     for column in item.columns:
         if (value := row.get(column.name)) is None or column.is_calculated:
@@ -73,8 +74,8 @@ def _row(item: Item, number: int, row: Mapping[str, Value], unfit: list[str]) ->
         if (taken := _taken(column, value)) is not None:
             kept[column.name] = taken
         else:
-            unfit.append(path(item.name, number, column.name))
-    return kept
+            unfit.append(path(item.name, row_id(row), column.name))
+    return with_cells(row, kept)
 
 
 def _taken(item: Item, value: Value) -> Value | None:
@@ -103,7 +104,7 @@ def _is_input(name: str, form: Form) -> bool:
         return name.startswith("_") or name in PLAIN
     item = form.item(head)
     columns = {column.name for column in item.columns}
-    return not item.is_calculated and not (len(rest) > 1 and rest[1] not in columns | {"remove"})
+    return not item.is_calculated and not (len(rest) > 1 and rest[1] not in columns | {REMOVE, ROW_ID})
 
 
 def _offers(item: Item, kept: Iterable[tuple[str, Sequence[str]]], clock: Clock) -> bool:

@@ -312,6 +312,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('item', models.CharField(max_length=80, verbose_name='Item')),
+                ('row', models.CharField(blank=True, max_length=20, verbose_name='Row of a table')),
+                ('column', models.CharField(blank=True, max_length=80, verbose_name='Column')),
                 ('check_id', models.CharField(blank=True, max_length=40, verbose_name='Check')),
                 ('origin', models.CharField(choices=[('check', 'Check'), ('monitor', 'Monitor'), ('data_manager', 'Data manager')], max_length=20, verbose_name='Raised by')),
                 ('state', models.CharField(choices=[('open', 'Open'), ('answered', 'Answered'), ('closed', 'Closed')], max_length=10, verbose_name='Status')),
@@ -438,6 +440,8 @@ class Migration(migrations.Migration):
                 ('history_trial', models.BigIntegerField(null=True)),
                 ('history_patient', models.BigIntegerField(null=True)),
                 ('item', models.CharField(max_length=80, verbose_name='Item')),
+                ('row', models.CharField(blank=True, max_length=20, verbose_name='Row of a table')),
+                ('column', models.CharField(blank=True, max_length=80, verbose_name='Column')),
                 ('check_id', models.CharField(blank=True, max_length=40, verbose_name='Check')),
                 ('origin', models.CharField(choices=[('check', 'Check'), ('monitor', 'Monitor'), ('data_manager', 'Data manager')], max_length=20, verbose_name='Raised by')),
                 ('state', models.CharField(choices=[('open', 'Open'), ('answered', 'Answered'), ('closed', 'Closed')], max_length=10, verbose_name='Status')),
@@ -845,7 +849,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='query',
-            constraint=models.UniqueConstraint(condition=models.Q(('origin', 'check'), models.Q(('state', 'closed'), _negated=True)), fields=('record', 'item', 'check_id'), name='one_open_query_per_check'),
+            constraint=models.UniqueConstraint(condition=models.Q(('origin', 'check'), models.Q(('state', 'closed'), _negated=True)), fields=('record', 'item', 'row', 'column', 'check_id'), name='one_open_query_per_check'),
         ),
         migrations.AddConstraint(
             model_name='query',

@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
 from audit.stored_text import StoredTextField
-from audit.trail import Locks, Marks, Trail
+from audit.trail import Barred, Locks, Marks, Trail
 from patients.models.attachments import OF_FILES
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
@@ -152,6 +152,8 @@ class Record(models.Model):
             goes_on=("verified_at",),
         ),
         marks=Marks(kept_in="patients.Mark", kind="verification", clears="verified_at"),
+        # A missed visit did not take place: whatever writes, no form at it is a draft or complete.
+        barred=Barred(under="visit", states=("missed",), unless=("struck_out",)),
         excluded=("save_key",),
         describe="patients.casebook.record_changes.describe_record",
         concealed=OF_FILES,
@@ -226,6 +228,10 @@ class Query(models.Model):
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="queries", verbose_name=_("Patient"))
     record = models.ForeignKey(Record, models.PROTECT, related_name="queries", verbose_name=_("Record"))
     item = models.CharField(_("Item"), max_length=80)
+    # The id of the row and the column, if the query is about a cell of a table. A row number would not do: rows above
+    # it come and go.
+    row = models.CharField(_("Row of a table"), max_length=20, blank=True)
+    column = models.CharField(_("Column"), max_length=80, blank=True)
     check_id = models.CharField(_("Check"), max_length=40, blank=True)
     origin = models.CharField(_("Raised by"), max_length=20, choices=Origin)
     state = models.CharField(_("Status"), max_length=10, choices=State)
@@ -247,7 +253,7 @@ class Query(models.Model):
         ordering = ["opened_at", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["record", "item", "check_id"],
+                fields=["record", "item", "row", "column", "check_id"],
                 condition=Q(origin="check") & ~Q(state="closed"),
                 name="one_open_query_per_check",
             ),

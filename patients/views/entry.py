@@ -282,6 +282,9 @@ def conflict(request: TrialRequest, posted: PostedPage) -> HttpResponse:
     ):  # the version in force does not have the form: show the input under the version of the page
         place = place_under(casebook, place, place.protocol)
     inputs, left_out = mapped_inputs(casebook, place, conflicts.without_choices(posted.inputs))
-    page = page_of(request, casebook, read_page(place, inputs), Refused())
+    posted, known = read_page(place, inputs), stored_answers(record_here(casebook, place), place)
+    if (merged := conflicts.merged_inputs(inputs, posted.typed, known, place.form)) is not None:
+        posted = read_page(place, merged)
+    page = page_of(request, casebook, posted, Refused())
     closed = entry_obstacle(casebook, place, record)
     return shown(request, replace(page, closed=closed, conflict=True, left_out=left_out), 409)

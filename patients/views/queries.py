@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from patients.casebook.item_history import add_threads
-from patients.models import Query
+from patients.models import Query, Record
 from patients.participation.forms import QueryTextForm
 from patients.queries import bulk
 from patients.queries.bulk import AT_ONCE
 from patients.queries.figures import query_figures
 from patients.queries.filters import QueryFilter, form_choices
-from patients.views.threads import field_address, item_words
+from patients.views.threads import field_address, query_words
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing, Selection
 from trials.listing.selection import numbers_of, pairs_of
@@ -32,7 +32,9 @@ COLUMNS = (
            value=lambda row: row.record.visit.key if row.record.visit else ""),
     Column(name="form", label=gettext_lazy("Form"), value=lambda row: row.record.form, on_page=False),
     Column(name="item", label=gettext_lazy("Item"), value=lambda row: row.item,
-           text=lambda row: item_words(row.record, row.item)),
+           text=lambda row: query_words(row)),
+    Column(name="row_id", label=gettext_lazy("Row of a table"), value=lambda row: row.row, on_page=False),
+    Column(name="column", label=gettext_lazy("Column"), value=lambda row: row.column, on_page=False),
     Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
     Column(name="raised_by", label=gettext_lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
            text=lambda row: row.get_origin_display()),
@@ -71,7 +73,7 @@ def queries(request: TrialRequest) -> HttpResponseBase:
         sort="opened_at",
         filterset=QueryFilter(request.GET, queryset=rows, access=access),
         row_url=lambda row: opened_from_list(row, slug, answers=access.may(P.ANSWER_QUERY)),
-        prepare=with_patients,
+        prepare=with_records,
         selection=selection if access.may(P.RAISE_QUERY) else None,
         name="queries",
         empty=gettext_lazy("There are no queries."),
@@ -93,10 +95,14 @@ def figures(request: TrialRequest) -> dict[str, Any]:
     }
 
 
-def with_patients(rows: Sequence[Query]) -> None:
-    """Set the patient that each query has read on its record, so that it is not read again."""
+def with_records(rows: Sequence[Query]) -> None:
+    """Set on the record of each query its patient, and for a query on a cell its values. One query for the values."""
+    cells = {row.record_id for row in rows if row.row}
+    values = dict(Record.objects.filter(pk__in=cells).values_list("pk", "values")) if cells else {}
     for row in rows:
         row.record.patient = row.patient
+        if row.row:
+            row.record.values = values[row.record_id]
 
 
 def opened_from_list(row: Query, slug: str, *, answers: bool) -> str:
@@ -115,7 +121,7 @@ def close_many(request: TrialRequest) -> HttpResponse:
         .filter(pk__in=seen)
         .select_related("patient__trial", "record__visit", "record__protocol", "opened_by")
     )
-    with_patients(rows)
+    with_records(rows)
     form = QueryTextForm(request.POST if request.method == "POST" else None, trial=request.trial)
     if request.method == "POST" and form.is_valid():
         own = {row.pk: seen[row.pk] for row in rows}
@@ -163,7 +169,7 @@ def _closing_page(
 ) -> HttpResponse:
     add_threads(rows, request.trial.rules.trial.site.time_zone)
     last = bulk.with_last_message(row.pk for row in rows) if rows else {}
-    shown = [(row, item_words(row.record, row.item), bulk.not_closable(row)) for row in rows]
+    shown = [(row, query_words(row), bulk.not_closable(row)) for row in rows]
     context = {
         "form": form,
         "rows": [(row, label, last.get(row.pk, 0)) for row, label, why in shown if not why],

@@ -10,6 +10,7 @@ from django.urls import reverse
 from patients.casebook.casebook import Casebook
 from patients.casebook.item_history import add_threads
 from patients.casebook.navigation import record_address
+from patients.casebook.row_words import cell_label
 from patients.entry.field_panel import FieldPanel
 from patients.models import Query, Record
 from patients.participation.forms import QueryTextForm, StepForm
@@ -43,6 +44,19 @@ def item_words(record: Record, item: str) -> str:
     return f"{form.title.in_language(language)} – {label}"
 
 
+def query_words(query: Query) -> str:
+    """Return form title and item label of a query; for a query on a cell also its row and value.
+
+    Reads query.record with its protocol, and its values for a query on a cell.
+    """
+    record = query.record
+    if not query.row:
+        return item_words(record, query.item)
+    form, values = record.protocol.rules.form(record.form), record.values
+    item = form.item(query.item) if query.item in form else None
+    return f"{form.title.in_language(reader_language())} – {cell_label(item, values, query)}"
+
+
 def query_of(request: TrialRequest, number: int) -> Query:
     """Return a query of this trial. Raises Http404."""
     rows = Query.objects.visible_to(request.user).select_related(
@@ -71,7 +85,7 @@ def thread(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
         lambda form: field_address(row, slug) if beside else query_address(row, slug),
         patient=row.patient,
         query=row,
-        label=item_words(row.record, row.item),
+        label=query_words(row),
         place=field_address(row, slug),
         may_answer=request.access.may(P.ANSWER_QUERY) and row.state == Query.State.OPEN,
         may_close=request.access.may(P.RAISE_QUERY) and row.state != Query.State.CLOSED,

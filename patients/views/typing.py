@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import address_of
 from patients.entry import drafts
+from patients.entry.answers import REMOVE
 from patients.entry.attachments import file_items
 from patients.entry.capture_form import group_tools
 from patients.entry.field_context import sentences_html
@@ -20,6 +21,7 @@ from patients.entry.posted import PostedPage
 from patients.views.entry import located, marked, opened, page_of, refuse_future_version, sent, with_checks
 from protocol.document.items import path
 from protocol.values.labels import converted_words, file_words, typed
+from protocol.values.row_ids import ROW_ID, row_id, rows_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_sentence
@@ -90,20 +92,20 @@ def conversions(page: EntryPage, language: str) -> Iterator[tuple[str, str]]:
         if item.units and not item.is_calculated:
             yield item.name, converted_words(read.values.get(item.name), item, language, _)
         if item.type == "rows":
-            rows = read.values.get(item.name)
-            stored = rows if isinstance(rows, list) else []
-            numbers = read.rows.get(item.name, [])
             for column in (column for column in item.columns if column.units and not column.is_calculated):
-                for number, cells in zip(numbers, stored, strict=False):
-                    words = converted_words(cells.get(column.name), column, language, _)
-                    yield path(item.name, number, column.name), words
+                for row in rows_of(read.values.get(item.name)):
+                    words = converted_words(row.get(column.name), column, language, _)
+                    yield read.sent_path(path(item.name, row_id(row), column.name)), words
+
+
+def is_no_cell(name: str) -> bool:
+    """Return True for an input of a table that is no cell, such as the id of a row, and for a choice in a conflict."""
+    return name.startswith("_") or name.endswith((f"-{REMOVE}", f"-{ROW_ID}"))
 
 
 def cells_of(page: EntryPage) -> list[str]:
     """Return the paths of the cells that were sent: each shows its messages."""
-    return sorted(
-        {name for name in page.inputs or () if name.count("-") == 2 and not name.endswith("-remove")}
-    )
+    return sorted({name for name in page.inputs or () if name.count("-") == 2 and not is_no_cell(name)})
 
 
 @trial_page(see=None, change=P.ENTER_DATA)

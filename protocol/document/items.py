@@ -227,6 +227,11 @@ class Form(Part):
         return tuple(item for group in self.groups for item in group.items)
 
     @cached_property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the items with repeating rows."""
+        return tuple(item.name for item in self.items if item.type == "rows")
+
+    @cached_property
     def _item_by_name(self) -> Mapping[str, Item]:
         return {item.name: item for item in self.items}
 
@@ -247,6 +252,9 @@ class Form(Part):
         return self._checks_by_item.get(name, ())
 
 
-def path(item: str, row: int | None = None, column: str = "") -> str:
-    """Return the path of an item, or of a cell of repeating rows; it is also the name of the input."""
+def path(item: str, row: int | str | None = None, column: str = "") -> str:
+    """Return the path of an item, or of a cell of repeating rows.
+
+    With a row number it is the name of the input, with the id of a row the path of a stored cell.
+    """
     return item if row is None else f"{item}-{row}-{column}"

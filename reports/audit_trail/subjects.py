@@ -15,6 +15,7 @@ from audit.models import AccessEvent
 from audit.reading import TrailEntry
 from audit.trail import model_labelled
 from patients.casebook.navigation import form_address
+from patients.casebook.row_words import asked_path
 from patients.models import Patient, Query, Record, Visit
 from safety.models import AdverseEvent
 from trials.models import ProtocolVersion
@@ -101,12 +102,17 @@ def _record(places: TrailSubjects, row: Any) -> TrailSubject:
 
 
 def _query(places: TrailSubjects, row: Any) -> TrailSubject:
-    return TrailSubject(_("Query on %(item)s") % {"item": row.item}, places.address("patients:query", row.id))
+    title = _("Query on %(item)s") % {"item": asked_path(row)}
+    return TrailSubject(title, places.address("patients:query", row.id))
 
 
 def _message(places: TrailSubjects, row: Any) -> TrailSubject:
     query = places.reader.find(Query, row.query_id)
-    title = _("Message in the query on %(item)s") % {"item": query.item} if query else _("Message in a query")
+    title = (
+        _("Message in the query on %(item)s") % {"item": asked_path(query)}
+        if query
+        else _("Message in a query")
+    )
     return TrailSubject(title, places.address("patients:query", row.query_id))
 
 

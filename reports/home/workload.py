@@ -210,7 +210,7 @@ class Workload:
     def people(self) -> dict[str, int]:
         """Return the number of roles in force, of those without a verified identity, and of those ending soon."""
         soon = self.today + timedelta(days=ENDING_SOON_DAYS)
-        held = Delegation.objects.active(self.today).filter(trial=self.trial)
+        held = Delegation.objects.active(self.now).filter(trial=self.trial)
         return held.aggregate(
             all=Count("pk"),
             unverified=Count("pk", filter=Q(user__identity_verified_on=None)),

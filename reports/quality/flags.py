@@ -1,6 +1,6 @@
 """Flags of data quality: the only place that decides whether a value or form is flagged (DAT-06)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from patients.casebook.navigation import record_address
 from patients.casebook.outdated_scores import Outdated
 from patients.casebook.range_flags import reference_words
+from patients.casebook.row_words import cell_label
 from patients.models import Patient, Query, Record, Visit
 from protocol.document.items import Form, Item
 from protocol.values.parsing import Value, display, flag, is_missing
@@ -144,12 +145,19 @@ def record_flags(
         for kind, item, label, note in item_flags(form, record.values, readings, wanted=wanted):
             found.append(Flag(kind=kind, item=item.name, label=label, note=note, **here))
     for query in checks:
-        label = form.item(query.item).label.in_language(language) if query.item in form else query.item
+        label = _asked(query, form, record.values)
         found.append(Flag(kind=CHECK, item=query.item, label=label, note=query.text, **here))
     for each in outdated:
         label, note = each.item.label.in_language(language), _outdated_words(each, language)
         found.append(Flag(kind=OUTDATED, item=each.item.name, label=label, note=note, **here))
     return found
+
+
+def _asked(query: Query, form: Form, values: Mapping[str, Any]) -> str:
+    item = form.item(query.item) if query.item in form else None
+    if query.row:
+        return cell_label(item, values, query)
+    return item.label.in_language(reader_language()) if item else query.item
 
 
 def _outdated_words(found: Outdated, language: str) -> str:

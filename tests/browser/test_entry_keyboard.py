@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from patients.casebook.casebook import forms_of
-from patients.models import Record
+from patients.models import Query, Record
 from tests.browser.pages import day, field, group, sign_in, tab_to
 from tests.support import build, evidence
 from tests.support.entry_pages import address
@@ -215,6 +215,38 @@ def test_a_table_is_filled_without_the_mouse_while_the_server_answers(page: Page
     assert page.locator(":focus").evaluate(
         "node => node.closest('table') === null && node.form.id === 'entry'"
     )
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_rows_keep_their_identity_when_others_come_and_go(browser, base_url, nurse, scripts):
+    """UX-11: a row is added and one removed, with and without scripts; the query of the row that stays is open."""
+    included = build.enrolled(trial=build.trial())
+    context = browser.new_context(base_url=base_url, java_script_enabled=scripts)
+    page = context.new_page()
+    sign_in(page, nurse)
+    where = f"/trials/{included.trial.slug}/patients/{included.code}/visits/INF1/infusion_monitoring/"
+    page.goto(where)
+    page.get_by_label("Heart rate (beats/min), row 1").fill("80")
+    page.get_by_label("Heart rate (beats/min), row 2").fill("190")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_label("Heart rate (beats/min), row 2")).to_have_value("190")
+    expect(page.get_by_text("Saved", exact=False).first).to_be_visible()
+    first, second = (row["_row"] for row in Record.objects.get(form="infusion_monitoring").values["series"])
+    before = page.get_by_role("checkbox", name=re.compile("^Remove row")).count()
+    page.get_by_role("button", name="Add a row").click()
+    added = page.get_by_label(f"Heart rate (beats/min), row {before + 1}")
+    added.fill("70")
+    page.get_by_role("checkbox", name="Remove row 1", exact=True).check()
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_label("Heart rate (beats/min), row 1")).to_have_value("190")
+    rows = Record.objects.get(form="infusion_monitoring").values["series"]
+    assert [row["hr"] for row in rows] == ["190", "70"]
+    assert rows[0]["_row"] == second
+    assert rows[1]["_row"] not in (first, second)
+    assert list(Query.objects.values_list("row", "state")) == [(second, "open")]
+    page.goto(f"/trials/{included.trial.slug}/queries/")
+    expect(page.get_by_text("row 1 · Heart rate 190 beats/min")).to_be_visible()
+    context.close()
 
 
 def test_rows_of_a_log_are_entered_one_after_the_other(page: Page, patient, nurse, enter):

@@ -308,6 +308,33 @@ def test_order_is_decided_only_by_what_is_known(a: str, b: str, answer: bool | N
     assert after(Moment.from_iso(b), Moment.from_iso(a)) is answer
 
 
+@pytest.mark.parametrize(
+    ("stored", "first", "last"),
+    [
+        ("2025-11", "2025-11-01", "2025-11-30"),
+        ("2025-12", "2025-12-01", "2025-12-31"),
+        ("2025-02", "2025-02-01", "2025-02-28"),
+        ("2024-02", "2024-02-01", "2024-02-29"),
+        ("2025", "2025-01-01", "2025-12-31"),
+        ("2025-11-30", "2025-11-30", "2025-11-30"),
+    ],
+)
+def test_a_partial_date_ends_with_its_month_or_year(stored: str, first: str, last: str) -> None:
+    """TIM, DAT-05: the interval is known to the day, and to the minute in the zone of the site."""
+    moment = Moment.from_iso(stored, BRUSSELS)
+    assert (moment.first_day.isoformat(), moment.last_day.isoformat()) == (first, last)
+    site = dt.timezone(dt.timedelta(hours=1))
+    assert moment.earliest.astimezone(site).isoformat() == f"{first}T00:00:00+01:00"
+    assert moment.latest.astimezone(site).isoformat() == f"{last}T23:59:00+01:00"
+
+
+def test_a_month_is_before_the_first_day_of_the_next() -> None:
+    november = Moment.from_iso("2025-11")
+    assert before(november, Moment.from_iso("2025-12-01")) is True
+    assert before(november, Moment.from_iso("2025-11-30")) is None
+    assert after(november, Moment.from_iso("2025-10-31")) is True
+
+
 def test_an_age_from_a_year_of_birth_is_one_of_two() -> None:
     assert years_between(Moment.from_iso("1950"), Moment.from_iso("2020-06-15")) == (69, 70)
     assert years_between(Moment.from_iso("2004-02-29"), Moment.from_iso("2022-02-28")) == (17, 17)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.values.moments import Moment
 from safety.classification import (
     NONE_OF_THESE,
     Class,
@@ -13,6 +14,7 @@ from safety.classification import (
     EventFinding,
     SeriousnessCriterion,
     classify,
+    death_differs,
     findings,
     related,
     serious,
@@ -181,3 +183,22 @@ def test_missing_answers_are_findings_of_their_own():
         EventFinding.SERIOUSNESS_MISSING,
         EventFinding.CAUSALITY_MISSING,
     )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "end", "differs"),
+    [
+        ("fatal", None, False),
+        ("fatal", "2026-09-12", False),
+        ("fatal", "2026-09-11", True),
+        ("fatal", "2026-09-13", True),
+        ("fatal", "2026-09", False),
+        ("fatal", "2026-08", True),
+        ("recovered", "2026-09-11", False),
+        ("recovered", None, False),
+    ],
+)
+def test_a_fatal_event_certainly_ended_on_another_day_than_the_death(outcome, end, differs):
+    """DAT-08: without an end, or with one that may be the day of death, nothing is certain."""
+    died = Moment.from_iso("2026-09-12")
+    assert death_differs(outcome, Moment.from_iso(end) if end else None, died) is differs

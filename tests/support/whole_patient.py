@@ -17,12 +17,18 @@ from patients.models import Patient, Record, Visit
 from patients.participation.eligibility_data import subject_of
 from protocol.document.document import ProtocolVisit
 from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
+from protocol.values.row_ids import cells_of, rows_of
 from tests.support import build
 
 EVERY_VISIT = bool(os.environ.get("TYPE_EVERY_VISIT"))
 IF_AVAILABLE = 0.2
 """Probability that a form is entered which the protocol asks for only if data are available."""
 EVENT = {"term": "Headache", "grade": "2", "outcome": "recovered", "action_taken": "none", "aesi": "none"}
+
+
+def as_typed(value: Any) -> Any:
+    """Return a stored value without the ids of rows, which the server gives."""
+    return [cells_of(row) for row in rows_of(value)] or value
 
 
 class WholePatient:
@@ -84,7 +90,7 @@ class WholePatient:
             asked = {item.name for item in self.rules.form(form).items if not item.is_calculated}
             where = {"visit": None} if visit == "log" else {"visit__code": visit}
             record = Record.objects.get(patient=self.patient, form=form, state="complete", **where)
-            stored = {name: value for name, value in record.values.items() if name in asked}
+            stored = {name: as_typed(value) for name, value in record.values.items() if name in asked}
             assert stored == values, (visit, form)
         assert self.patient.state == "ended"
         records = Record.objects.filter(patient=self.patient)

@@ -18,6 +18,7 @@ from protocol.document.document import Protocol
 from protocol.document.items import Form
 from protocol.expressions.rules import Scope, rules_of
 from protocol.values.parsing import Clock, NotOffered, ValueRefused
+from protocol.values.row_ids import is_row_id
 from tests.support import build
 
 CLOCK = Clock("Europe/Brussels")
@@ -104,8 +105,9 @@ VALUES: dict[str, Any] = {
     "clock": "09:05",
     "at": "2026-10-25T02:30+01:00[Europe/Brussels]",
     "series": [
-        {"point": "T0", "time": "10:20", "sbp": "124", "onset": "2021"},
+        {"_row": "r00000001", "point": "T0", "time": "10:20", "sbp": "124", "onset": "2021"},
         {
+            "_row": "r00000002",
             "point": {"missing": "UNK"},
             "time": {"missing": "ND", "reason": "clock broken"},
             "onset": "2021-01-05",
@@ -215,7 +217,7 @@ def test_what_a_page_shows_is_what_it_sends_back() -> None:
     """DAT-10: opening a stored form and saving it unchanged changes nothing, whatever the type."""
     shown = page(EVERY_TYPE, values=VALUES)
     assert answers.read(EVERY_TYPE, dict(shown.posted().lists()), CLOCK) == answers.Answers(
-        values=VALUES, rows={"series": [0, 1]}
+        values=VALUES, rows={"series": {0: "r00000001", 1: "r00000002"}}
     )
 
 
@@ -312,11 +314,25 @@ def test_an_input_that_no_page_makes_is_told_apart(sent: str) -> None:
 def test_empty_and_removed_rows_fall_away_and_errors_stay_with_their_row() -> None:
     sent = QueryDict(
         "series-0-sbp=1&series-1-sbp=&series-2-sbp=2&series-2-remove=1&series-3-sbp=x&series-5-sbp=5"
+        "&series-0-_row=r00000001&series-1-_row=r00000002&series-5-_row="
     )
     found = answers.read(EVERY_TYPE, dict(sent.lists()), CLOCK)
-    assert found.values == {"series": [{"sbp": "1"}, {"sbp": "5"}]}
+    new = found.rows["series"][5]
+    assert is_row_id(new)
+    assert found.values == {"series": [{"_row": "r00000001", "sbp": "1"}, {"_row": new, "sbp": "5"}]}
     assert list(found.refused) == ["series-3-sbp"]
-    assert found.sent_path("series-1-sbp") == "series-5-sbp"
+    assert found.sent_path(f"series-{new}-sbp") == "series-5-sbp"
+    assert sorted(found.rows["series"]) == [0, 1, 3, 5]
+
+
+def test_a_new_row_of_one_page_gets_the_same_id_at_each_reading() -> None:
+    """REL-13: a second click on one page finds the row of the first; on another page the row is another."""
+    first, again, other = (
+        answers.read(EVERY_TYPE, {"series-0-sbp": ["1"], "_key": [key]}, CLOCK).values["series"]
+        for key in ("a", "a", "b")
+    )
+    assert first == again
+    assert first != other
 
 
 def test_a_table_is_either_filled_or_missing_and_has_its_most_rows() -> None:
@@ -337,7 +353,7 @@ def test_a_confirmation_follows_its_row_to_where_it_is_stored() -> None:
         dict(QueryDict("series-4-sbp=9&series-4-sbp-confirm=seen&weight-confirm=+").lists()),
         CLOCK,
     )
-    assert found.confirmations == {"series-0-sbp": "seen"}
+    assert found.confirmations == {f"series-{found.rows['series'][4]}-sbp": "seen"}
 
 
 @pytest.mark.parametrize("value", [{"series": [{"colour": "1"}]}, {"colour": "1"}])

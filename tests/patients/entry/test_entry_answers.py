@@ -87,7 +87,8 @@ def test_a_query_about_a_cell_names_its_row_and_column(trial: Trial, nurse: User
     rows = [{"time_point": "START", "hr": "80"}, {"time_point": "END", "hr": "190"}]
     draft(at(patient, nurse, "infusion_monitoring", "INF1"), nurse, {"series": rows})
     query = Query.objects.get()
-    assert (query.item, query.check_id) == ("series", "soft_limit@2.5")
+    row = query.record.values["series"][1]["_row"]
+    assert (query.item, query.row, query.column, query.check_id) == ("series", row, "hr", "soft_limit")
 
 
 def test_expressions_see_the_visit_before_and_the_same_visit(patient: Patient, nurse: User) -> None:
