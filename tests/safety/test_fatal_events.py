@@ -40,7 +40,11 @@ def dead(patient: Patient, on: date = DIED, visit: str = "D7") -> Record:
         Visit.objects.filter(patient=patient, code=visit).update(**held)
     form = patient.protocol.rules.form("vital_status")
     return build.record(
-        patient, "vital_status", {"survival_status": "DEAD", "died_on": on.isoformat()}, visit=visit, draft=True
+        patient,
+        "vital_status",
+        {"survival_status": "DEAD", "died_on": on.isoformat()},
+        visit=visit,
+        draft=True,
     )
 
 
