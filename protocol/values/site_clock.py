@@ -79,7 +79,6 @@ def minutes_east(aware: dt.datetime) -> int:
 
 def offset_minutes(offset: str) -> int:
     """Return `+02:00`, `+02`, `+0200` or `Z` in minutes east of UTC."""
-    if offset.upper() == "Z":
-        return 0
+    # “Z” has no digits: zero hours, zero minutes.
     digits = offset[1:].replace(":", "").ljust(4, "0")
     return (int(digits[:2]) * 60 + int(digits[2:])) * (-1 if offset[0] == "-" else 1)

@@ -69,6 +69,8 @@ def test_more_cells_never_make_a_smaller_dose(few, more, weight):
 def test_a_weight_no_patient_has_gives_no_dose(weight):
     with pytest.raises(dose.DoseRefused):
         dose.cells_per_kg(D("8e7"), D(weight))
+    with pytest.raises(dose.DoseRefused):
+        dose.required_cells(D("1e6"), D(weight))
 
 
 @pytest.mark.parametrize("weight", ["25", "350"])

@@ -150,3 +150,12 @@ def test_the_order_of_the_arms_in_the_file_does_not_change_the_list(seed):
 def test_a_single_place_is_a_whole_block():
     places = permuted_blocks(seed="s", stratum="", size=1, block_sizes=[2], ratio=EVEN)
     assert [(place.position, place.block) for place in places] == [(1, 1), (2, 1)]
+
+
+def test_a_list_of_one_arm_is_that_arm():
+    """The smallest ratio: one share, in blocks of one."""
+    places = permuted_blocks(seed="s", stratum="", size=2, block_sizes=[1], ratio={"cells": 1})
+    assert [(place.position, place.block, place.arm) for place in places] == [
+        (1, 1, "cells"),
+        (2, 2, "cells"),
+    ]

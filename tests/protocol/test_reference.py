@@ -14,6 +14,7 @@ from protocol.values.reference_ranges import (
     RangeSubject,
     Side,
     day_before,
+    is_laboratory,
     laboratory_of,
     reading,
     sampled_on,
@@ -72,7 +73,7 @@ def test_without_a_range_a_value_is_not_called_normal() -> None:
 
 def test_without_a_number_there_is_nothing_to_flag() -> None:
     for value in (None, {"missing": "ND"}, ""):
-        assert side(value) == Side.NO_VALUE
+        assert side(value) == Side.NO_VALUE == ""
         assert reading(value, HAEMOGLOBIN, None).side == Side.NO_VALUE
 
 
@@ -138,6 +139,10 @@ def test_ages_are_half_open() -> None:
     found = {age: find(adult, subject=RangeSubject("M", age, DAY)) for age in (17, 18, 64, 65)}
     assert found == {17: None, 18: adult, 64: adult, 65: None}
     assert find(adult, subject=RangeSubject("M", None, None)) is None
+    for told in ({"age_to": 65}, {"age_from": 18}):
+        assert find(made(**told), subject=RangeSubject("M", None, None)) is None
+    assert RangeSubject("M", 54, None).ages(DAY) is None
+    assert RangeSubject("M", None, DAY).ages(DAY) is None
     assert find(made(), subject=RangeSubject("M", None, None)) == made()
 
 
@@ -151,6 +156,8 @@ def test_an_age_that_may_have_turned_since_is_not_guessed() -> None:
     assert subject.ages(date(2027, 3, 10)) == (65,)
     assert find(young, old, subject=subject) == young
     assert find(young, old, subject=subject, on=DAY + timedelta(days=30)) is None
+    assert find(young, subject=subject, on=DAY + timedelta(days=30)) is None
+    assert find(old, subject=subject, on=DAY + timedelta(days=30)) is None
     assert find(young, old, subject=RangeSubject("M", 54, DAY), on=DAY + timedelta(days=30)) == young
 
 
@@ -244,6 +251,28 @@ def test_a_range_follows_another_of_the_same_kind_only() -> None:
     ]  # fmt: skip
     assert [made().is_same_kind(made(**told)) for told in others] == [False] * 5
     assert day_before(date(2026, 3, 1)) == date(2026, 2, 28)
+
+
+def test_only_items_of_a_laboratory_are_read_and_never_without_one() -> None:
+    """LAB-03: a form that does not name its laboratory has no range."""
+    from protocol.values.reference_ranges import laboratory_items
+
+    book = RangeBook.of([made(), made(laboratory="")], "central")
+    read = book.read(HAEMATOLOGY, {"haemoglobin": "150"}, subject=MAN, day=DAY)
+    assert list(read) == [item.name for item in laboratory_items(HAEMATOLOGY)]
+    assert book.read(RULES.form("vitals"), {}, subject=MAN, day=DAY) == {}
+    assert find(made(laboratory=""), laboratory="") is None
+
+
+def test_a_sample_is_dated_by_a_whole_day_and_immunology_counts_as_a_laboratory() -> None:
+    item = {"name": "on", "type": "partial_date", "label": {"en": "On"}}
+    raw = {**HAEMATOLOGY.model_dump(by_alias=True), "cdisc_domain": "CP"}
+    form = type(HAEMATOLOGY).model_validate({**raw, "items": [item, *raw["items"]]})
+    assert is_laboratory(form, form.item("haemoglobin"))
+    assert sampled_on(form, {"on": "2026-03"}) is None
+    assert sampled_on(
+        form, {"on": "2026-03", "sampled_at": "2026-03-11T08:00+01:00[Europe/Brussels]"}
+    ) == date(2026, 3, 11)
 
 
 def test_a_reading_flags_only_what_lies_outside() -> None:

@@ -130,6 +130,8 @@ def test_grade_5_fatal_outcome_and_the_death_criterion_come_together(grade, outc
 def test_the_signs_of_death_name_only_what_was_answered():
     """SAF-02."""
     assert signs_of_death(answers(grade=None, outcome="fatal")) == {"outcome": True, "seriousness": False}
+    assert signs_of_death(answers(grade=5, outcome="")) == {"grade": True, "seriousness": False}
+    assert signs_of_death(EventAssessment()) == {}
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,7 @@ def test_a_lower_grade_needs_no_criterion(grade):
         (False, "not_recovered", True),
         (False, "recovered", False),
         (None, "recovered", False),
+        (None, "recovering", False),
         (True, "", False),
     ],
 )
@@ -202,3 +205,16 @@ def test_a_fatal_event_certainly_ended_on_another_day_than_the_death(outcome, en
     """DAT-08: without an end, or with one that may be the day of death, nothing is certain."""
     died = Moment.from_iso("2026-09-12")
     assert death_differs(outcome, Moment.from_iso(end) if end else None, died) is differs
+
+
+def test_an_event_of_which_nothing_is_known_lacks_seriousness_and_causality():
+    """SAF-01, SAF-04: no answer is taken for another."""
+    assert findings(EventAssessment()) == (EventFinding.SERIOUSNESS_MISSING, EventFinding.CAUSALITY_MISSING)
+
+
+def test_the_criteria_have_the_names_and_the_order_of_the_case_report():
+    """E2B(R3) E.i.3.2a to f; each code is a column of the table of adverse events."""
+    assert [str(each) for each in SeriousnessCriterion] == [
+        "results_in_death", "life_threatening", "hospitalisation", "disability", "congenital_anomaly",
+        "medically_important",
+    ]  # fmt: skip
