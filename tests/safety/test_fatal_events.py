@@ -38,9 +38,12 @@ def dead(patient: Patient, on: date = DIED, visit: str = "D7") -> Record:
     with acting(system="test"):
         held = {"state": "held", "held_on": INCLUDED + timedelta(days=7)}
         Visit.objects.filter(patient=patient, code=visit).update(**held)
-    form = patient.protocol.rules.form("vital_status")
     return build.record(
-        patient, "vital_status", {"survival_status": "DEAD", "died_on": on.isoformat()}, visit=visit, draft=True
+        patient,
+        "vital_status",
+        {"survival_status": "DEAD", "died_on": on.isoformat()},
+        visit=visit,
+        draft=True,
     )
 
 
