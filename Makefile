@@ -7,7 +7,7 @@ PORT ?= 8000
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint bench browser lock messages
+.PHONY: help run test test-postgres lint bench mutants browser lock messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ ifdef BASE
 else
 	tools/with-postgres $(BIN)/python -m tests.bench
 endif
+
+mutants: $(VENV)/test ## Put faults into the modules that decide and count those that no test notices; MODULE=<path> for one
+	nice -n 10 $(BIN)/python -m tests.mutation $(MODULE)
 
 messages: $(VENV)/test ## Collect the marked texts in locale/ for the translators
 	@tools/messages $(BIN)

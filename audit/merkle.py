@@ -14,12 +14,10 @@ class Tree:
     """Adds leaves one by one and keeps only the roots of complete subtrees."""
 
     def __init__(self) -> None:
-        self.size = 0
         self._roots: list[tuple[int, bytes]] = []
 
     def add(self, leaf_hash: bytes) -> None:
         """Append a leaf by its hash (see `leaf`)."""
-        self.size += 1
         height, node = 0, leaf_hash
         while self._roots and self._roots[-1][0] == height:
             node = _node(self._roots.pop()[1], node)

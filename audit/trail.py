@@ -90,6 +90,20 @@ class Apart:
 
 
 @dataclass(frozen=True)
+class Barred:
+    """Rows that must not be in force below a row in certain states: forms with data at a missed visit.
+
+    under: relation to the row above; it and the row itself have a column `state`.
+    states: states of the row above under which no row may be in force.
+    unless: states of the row itself in which it is not in force.
+    """
+
+    under: str
+    states: tuple[str, ...]
+    unless: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Concealed:
     """Values that the trail stores but conceals from some or all readers.
 
@@ -123,7 +137,7 @@ class Trail(HistoricalRecords):
     them. covered_content: the columns concerned; `signed_content` by default.
     locks, marks: freezes and locks of the row, and marks on its items that a change undoes.
     concealed: values concealed from some or all readers of the history.
-    apart: rows that must not overlap.
+    apart: rows that must not overlap. barred: rows that must not be in force below a row in certain states.
     """
 
     def __init__(
@@ -147,6 +161,7 @@ class Trail(HistoricalRecords):
         marks: Marks | None = None,
         concealed: Concealed | None = None,
         apart: Apart | None = None,
+        barred: Barred | None = None,
     ) -> None:
         self.patient = patient
         self.trial = trial
@@ -165,6 +180,7 @@ class Trail(HistoricalRecords):
         self.marks = marks
         self.concealed = concealed
         self.apart = apart
+        self.barred = barred
         super().__init__(
             bases=[TrailRow],
             excluded_fields=[*excluded, *watched],

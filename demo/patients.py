@@ -1,23 +1,14 @@
 """Invented patients in every stage, stored by the same functions as real ones; the same seed gives the same ones."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
-from random import Random
+from datetime import date, timedelta
 from typing import Any
 
-from django.utils import timezone
-
-from accounts.models import User
-from audit.context import acting
-from audit.stored_text import say
+from demo.adverse_events import report
 from demo.logs import Course, log_rows
-from demo.stories import STORIES, Event, Story
-from dosing.administration import Bedside, Product, record_infusion, record_preparation
-from dosing.models import AllocationSlot, Infusion
-from dosing.weights import last_weight
+from demo.stories import STORIES, Story
+from demo.team import TrialTeam
+from demo.treatment import infuse
 from patients.casebook.casebook import Casebook, FormPlace, forms_of
 from patients.entry import saving
 from patients.models import Consent, Patient, Visit
@@ -31,17 +22,8 @@ from patients.participation.visits import add_unscheduled, hold_visit
 from patients.review import source_verification
 from patients.review.marks import SeenVersion
 from patients.review.signatures import sign_records
-from protocol.document.design import Safety
-from protocol.document.document import Protocol
 from protocol.document.items import Form
 from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
-from protocol.values.moments import Moment
-from safety.choices import causalities
-from safety.classification import related
-from safety.event_checks import EventAnswers
-from safety.models import NOT_OF_SPECIAL_INTEREST
-from safety.reporting import report_event, report_to_sponsor
-from trials.models import Trial
 
 OF_THE_PAST = frozenset({"medical_history", "covid_diagnosis", "pregnancy_test"})
 """Screening forms whose dates are before the screening visit."""
@@ -49,35 +31,13 @@ AVAILABLE = 0.25
 """Probability that a form is entered which is asked only when available."""
 
 
-class Populator:
+class Populator(TrialTeam):
     """Creates the invented patients of one trial."""
-
-    def __init__(self, trial: Trial, people: dict[str, User], password: str, seed: int) -> None:
-        self.trial, self.people, self.password = trial, people, password
-        # One generator per trial: a change in one protocol does not change the other trial's patients.
-        self.rng = Random(f"{seed} {trial.slug}")
-        self.today = trial.today
-        self.zone = trial.rules.trial.site.time_zone
-
-    @contextmanager
-    def as_role(self, role: str) -> Iterator[User]:
-        """Act as the person who holds a role."""
-        with acting(user=self.people[role], role=role, origin="demo", reason=say("demo.invented")):
-            yield self.people[role]
 
     def populate(self) -> None:
         """Create a patient for each story, the oldest first."""
         for story in sorted(STORIES, key=lambda story: -story.days_ago):
             self.tell(story)
-
-    def moment(self, day: date, hour: int, minute: int = 0) -> Moment:
-        """Return a moment in the site's time zone."""
-        wall = datetime(day.year, day.month, day.day, hour, minute, tzinfo=self.trial.zone)
-        return Moment.from_datetime(wall, self.zone)
-
-    def hour(self, day: date) -> int:
-        """Return an hour of the working day; for today, an hour that has certainly passed."""
-        return 9 if day < self.today else 0
 
     def tell(self, story: Story) -> None:
         """Create one patient and take it through the stages of its story."""
@@ -115,7 +75,7 @@ class Populator:
         return (
             self.timed(form, on, position)
             | days
-            | ({"status": "ALIVE"} if form.code == "vital_status" else {})
+            | ({"survival_status": "ALIVE"} if form.code == "vital_status" else {})
         )
 
     def screened(self, story: Story, day: date) -> Patient:
@@ -159,10 +119,6 @@ class Populator:
                 patient=patient, on=day, reason="Transferred to another hospital before inclusion", by=by
             )
 
-    def opened(self, patient: Patient) -> Casebook:
-        """Open the casebook as the coordinator."""
-        return Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=patient.code)
-
     def save(
         self, casebook: Casebook, place: FormPlace, values: dict[str, Any], *, draft: bool = False
     ) -> None:
@@ -180,7 +136,7 @@ class Populator:
         last = story.entered_until if story.entered_until is not None else 10_000
         if story.end_day is not None:
             last = min(last, story.end_day)
-        self.infuse(patient, story, day, last)
+        infuse(self, patient, story, day, last)
         near: dict[str, dict[str, Any]] = {}
         for visit in patient.visits.exclude(planned_on=None).order_by("position"):
             planned = visit.planned_on
@@ -192,7 +148,7 @@ class Populator:
                 self.hold(patient, visit, visit.held_on or planned, near)
         self.keep_logs(patient, story, day)
         for event in story.events:
-            self.report(patient, event, day)
+            report(self, patient, event, day)
         self.close(patient, story, day)
 
     def hold(self, patient: Patient, visit: Visit, on: date, near: dict[str, dict[str, Any]]) -> None:
@@ -229,7 +185,7 @@ class Populator:
             if died is not None:
                 visit = add_unscheduled(patient=patient, on=died, reason="Death", by=by)
                 casebook = self.opened(patient)
-                dead = {"status": "DEAD", "died_on": died.isoformat(), "contact_by": "RECORD"}
+                dead = {"survival_status": "DEAD", "died_on": died.isoformat(), "contact_by": "RECORD"}
                 place = casebook.place("vital_status", visit.key)
                 self.save(casebook, place, dead | {"death_cause": "MULTI_ORGAN"})
             casebook = self.opened(patient)
@@ -242,124 +198,6 @@ class Populator:
                 how = Simulation(on=day, fixed=fixed)
                 values = simulated_values(rules.form(form), self.rng, rules, casebook.scope(place, {}), how)
                 self.save(casebook, place, values)
-
-    def infuse(self, patient: Patient, story: Story, day: date, last: int) -> None:
-        """Record the infusions whose day has come, with their products."""
-        dosing = patient.protocol.rules.dosing
-        if dosing is None:
-            return
-        on, donor = day, f"D-{self.rng.randint(10, 59)}"
-        for infusion in Infusion.objects.filter(patient=patient).order_by("number"):
-            if infusion.number > story.infusions or on > self.today or (on - day).days > last:
-                return
-            start = self.moment(on, self.hour(on), 40 + infusion.number)
-            end = self.moment(on, self.hour(on) + 1, 10 + self.rng.randint(0, 30))
-            # Today's infusion may not have ended yet.
-            if end.earliest > timezone.now():
-                return
-            known = last_weight(infusion)
-            weight = known.kg.quantize(Decimal("0.1")) if known else Decimal(self.rng.randint(580, 960)) / 10
-            self.give(patient, infusion, weight, start, end, donor)
-            on += (
-                timedelta(days=self.rng.choice(dosing.interval_days)) if dosing.interval_days else timedelta()
-            )
-
-    def give(
-        self, patient: Patient, infusion: Infusion, weight: Decimal, start: Moment, end: Moment, donor: str
-    ) -> None:
-        """Record one infusion as the coordinator and its product as the cell laboratory."""
-        with self.as_role("coordinator") as by:
-            facts = Bedside(
-                weight_kg=weight,
-                weight_measured=self.moment(day_of(start), self.hour(day_of(start)), 30),
-                started=start,
-                ended=end,
-                volume_ml=Decimal(100),
-                interrupted="N",
-                interruption_reason="",
-                premedication="Paracetamol 1 g",
-                timing_deviation_reason="",
-            )
-            record_infusion(infusion=infusion, facts=facts, version=infusion.version, by=by)
-        cells = self.cells_for(patient, weight)
-        with self.as_role("cell_laboratory") as by:
-            product = Product(
-                donor_code=donor if cells else "",
-                lot=f"{donor}-{self.rng.randint(1, 9)}" if cells else f"S-{self.rng.randint(100, 999)}",
-                viable_cells=cells,
-                viability_percent=Decimal(self.rng.randint(820, 960)) / 10 if cells else None,
-                thawed=self.moment(day_of(start), self.hour(day_of(start)), 10) if cells else None,
-                dose_deviation_reason="",
-                donor_deviation_reason="",
-            )
-            record_preparation(infusion=infusion, facts=product, version=0, by=by)
-
-    def cells_for(self, patient: Patient, weight: Decimal) -> Decimal | None:
-        """Return the viable cells of one infusion, close to the target dose; None in an arm without cells."""
-        rules = patient.protocol.rules
-        slot = AllocationSlot.objects.filter(patient=patient).first()
-        if rules.dosing is None or (slot and not rules.arm(slot.arm).cells):
-            return None
-        limits = rules.dosing.cells_per_kg
-        # Below the target where the permitted range is wide enough, as in real products.
-        share = (
-            Decimal(self.rng.randint(80, 100)) / 100
-            if limits.lowest * 10 <= limits.target * 8
-            else Decimal(1)
-        )
-        return (limits.target * weight * share).quantize(Decimal(1), rounding=ROUND_FLOOR)
-
-    def report(self, patient: Patient, event: Event, day: date) -> None:
-        """Report one adverse event. If the story leaves it unreported, its 24-hour clock is still running."""
-        rules = patient.protocol.rules.safety
-        onset_day = day + timedelta(days=event.day)
-        if onset_day > self.today:
-            return
-        fresh = not event.reported
-        aware = timezone.now() - timedelta(hours=17) if fresh else None
-        onset = (
-            Moment.from_datetime(aware - timedelta(hours=1), self.zone)
-            if aware
-            else self.moment(onset_day, 14, 30)
-        )
-        end = self.moment(onset_day + timedelta(days=event.days), 18) if event.days is not None else None
-        if end is not None and end.earliest > timezone.now():
-            end = None
-        serious = "none_of_these" not in event.seriousness
-        known = Moment.from_datetime(aware, self.zone) if aware else self.moment(onset_day, 16)
-        answers = EventAnswers(
-            term=event.term,
-            description="",
-            onset=onset,
-            ongoing="N" if end else "Y",
-            end=end,
-            grade=event.grade,
-            seriousness=event.seriousness,
-            causality=self.causality(event, patient.protocol.rules),
-            outcome=event.outcome if end or event.outcome == "not_recovered" else "not_recovered",
-            action_taken=event.action,
-            aesi=self.category(event, rules),
-            aware=known if serious else None,
-        )
-        with self.as_role("coordinator") as by:
-            row = report_event(patient=patient, by=by, **answers)
-            if serious and event.reported:
-                at = Moment.from_datetime(known.earliest + timedelta(hours=6), self.zone)
-                report_to_sponsor(event=row, at=at, by=by, version=row.version)
-
-    def causality(self, event: Event, rules: Protocol) -> str:
-        """Return the event's causality on the protocol's scale, which may only have related and not related."""
-        offered = [code for code, _label in causalities(rules)]
-        if event.causality in offered:
-            return event.causality
-        return next(code for code in offered if related(code) == related(event.causality))
-
-    def category(self, event: Event, rules: Safety) -> str:
-        """Return the category of special interest if the protocol has it; otherwise none."""
-        codes = [each.code for each in rules.aesi]
-        if not codes:
-            return ""
-        return event.aesi if event.aesi in codes else NOT_OF_SPECIAL_INTEREST
 
     def close(self, patient: Patient, story: Story, day: date) -> None:
         """Record a regained capacity, verify and sign forms, and end the study, as the story says."""
@@ -401,10 +239,3 @@ class Populator:
         note = "Did not want further blood samples" if story.ends == "withdrawal" else ""
         with self.as_role("coordinator") as by:
             end_study(patient=patient, on=on, reason=story.ends, note=note, by=by)
-
-
-def day_of(moment: Moment) -> date:
-    """Return the date of a moment. Raises ValueError if it has none."""
-    if moment.date is None:
-        raise ValueError("a moment of the demo has a day")
-    return moment.date

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from django.utils import timezone
-
 from accounts.models import User
 from trials.models import Delegation, Trial
 from trials.roles import ROLES
@@ -23,7 +21,7 @@ NAMES = {
 def make_people(trials: list[Trial], password: str) -> dict[str, User]:
     """Create one person per role, who holds it in every trial. Return them by role."""
     people = {}
-    today = timezone.now().date()
+    today = min(trial.today for trial in trials)
     for code, role in ROLES.items():
         user = User.objects.filter(username=code).first() or User.objects.create_user(
             code, password, full_name=NAMES[code], identity_verified_on=today, is_demo=True

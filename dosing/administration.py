@@ -32,7 +32,7 @@ from patients.participation.consent import current_consent
 from patients.participation.eligibility import decision_in_force
 from patients.participation.lifecycle import held, refuse_closed_place, require
 from patients.participation.reconsent import refuse_without_reconsent
-from patients.participation.visits import OPEN_STATES, hold_visit, replan
+from patients.participation.visits import OPEN_STATES, hold_visit_of, replan
 from protocol.values.moments import Moment
 from trials.reader import shown_day, shown_moment
 
@@ -192,12 +192,13 @@ def _refuse(patient: Patient, row: Infusion) -> None:
     )
     if current_consent(patient) is None:
         raise ValidationError(_("No consent is recorded: nothing can be given."))
-    if row.state == State.PLANNED:
+    # What was given may be corrected, whatever consent or signature is due by now: a correction is no treatment.
+    if row.state != State.GIVEN:
         refuse_without_reconsent(patient)
-    if row.state != State.GIVEN and decision_in_force(patient) is None:
-        raise ValidationError(
-            _("The signature on the eligibility does not hold: an investigator signs it first.")
-        )
+        if decision_in_force(patient) is None:
+            raise ValidationError(
+                _("The signature on the eligibility does not hold: an investigator signs it first.")
+            )
     refuse_before_the_one_before(row)
 
 
@@ -285,7 +286,7 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
     visit: Visit | None = row.visit
     if day is not None and visit is not None and patient.state in OPEN_STATES and _moves(visit, before):
         visit.patient = patient
-        hold_visit(visit=visit, on=day, by=by)
+        hold_visit_of(visit=visit, on=day, by=by)
     plan_again(patient, by)
     replan(patient, by, infusions=given_days(patient))
 

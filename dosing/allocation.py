@@ -41,7 +41,7 @@ def generate_list(
     if rules.allocation is None:
         raise ValidationError(_("This trial does not randomise."))
     # Allocations and other generations wait: a trial has one list.
-    Trial.objects.select_for_update().get(pk=trial.pk)
+    Trial.objects.held(trial.pk)
     if AllocationList.objects.filter(trial=trial).exists():
         raise ValidationError(_("The allocation list exists already: it is never made again."))
     plan = rules.allocation
@@ -84,7 +84,7 @@ def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | No
     if trial.rules.allocation is None:
         return None
     # One allocation at a time in a trial: concurrent ones take the slots in order, without a gap (RND-02).
-    Trial.objects.select_for_update().get(pk=trial.pk)
+    Trial.objects.held(trial.pk)
     taken = AllocationSlot.objects.filter(patient=patient).first()
     if taken is not None:
         return taken

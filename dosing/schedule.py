@@ -1,5 +1,6 @@
 """The schedule of infusions: planned from the day of inclusion, moved after each infusion given."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ from audit.context import acting
 from audit.stored_text import StoredText, say
 from dosing.models import Infusion
 from patients.models import Patient, Visit
+from patients.participation.lifecycle import refuse_closed_place
 from protocol.document.design import Dosing
 from protocol.document.schedule import first_infusion_window, infusion_window
 from protocol.values.moments import Moment
@@ -18,6 +20,7 @@ from trials.reader import shown_day, shown_moment
 
 State = Infusion.State
 Days = tuple[date, date]
+NOT_PLANNED = "dosing.not_planned"
 
 
 def plan_infusions(*, patient: Patient, by: User) -> None:
@@ -42,28 +45,43 @@ def _visit(patient: Patient, number: int) -> Visit | None:
 
 
 def plan_again(patient: Patient, by: User) -> None:
-    """Move the windows of planned infusions to the days allowed after those given. The trail names the system."""
+    """Store the days that the protocol now allows for each infusion, given or not. The trail names the system.
+
+    Raises ValidationError if the days of an infusion change whose visit is frozen or locked.
+    """
     with acting(user=by, system="schedule"):
         for row, window in windows(patient):
-            if row.state == State.PLANNED and (row.window_from, row.window_to) != window:
+            if (row.window_from, row.window_to) != window:
+                refuse_closed_place(None, row.visit)
                 row.planned_on, (row.window_from, row.window_to) = window[0], window
                 row.save(update_fields=["planned_on", "window_from", "window_to"])
 
 
-def windows(patient: Patient) -> list[tuple[Infusion, Days]]:
+def windows(patient: Patient, moved: Mapping[int, date] | None = None) -> list[tuple[Infusion, Days]]:
     """Return the infusions by number, each with the first and last day the protocol allows for it. One query.
 
     The days are counted from the infusion before: from the day it was given, else from its own window.
+    moved: by number, days on which infusions are taken to be given, whatever is stored.
     """
-    dosing = patient.protocol.rules.dosing
-    if dosing is None or patient.enrolled_on is None:
+    if patient.enrolled_on is None:
         return []
-    allowed = first_infusion_window(dosing, patient.enrolled_on)
-    found = []
-    for row in Infusion.objects.filter(patient=patient).order_by("number"):
-        found.append((row, allowed))
-        allowed = _next(dosing, allowed, given_on(row, patient))
+    rows = Infusion.objects.filter(patient=patient).select_related("visit__protocol")
+    found: list[tuple[Infusion, Days]] = []
+    before: date | None = None
+    for row in rows.defer("visit__protocol__text").order_by("number"):
+        dosing = _dosing_of(row, patient)
+        if dosing is None:
+            return []
+        first = first_infusion_window(dosing, patient.enrolled_on)
+        found.append((row, _next(dosing, found[-1][1], before) if found else first))
+        before = (moved or {}).get(row.number) or given_on(row, patient)
     return found
+
+
+def _dosing_of(row: Infusion, patient: Patient) -> Dosing | None:
+    """Return the dosing rules of an infusion: by the version that its visit was held under, else by the patient's."""
+    version = row.visit.protocol if row.visit is not None else None
+    return (version or patient.protocol).rules.dosing
 
 
 def _next(dosing: Dosing, allowed: Days, given: date | None) -> Days:
@@ -91,17 +109,15 @@ def given_days(patient: Patient) -> dict[int, date]:
 def timing_errors(patient: Patient, row: Infusion, day: date, reason: str) -> dict[str, str]:
     """Return by field why the infusion cannot be given on a day: outside its window, without a reason (deviation).
 
-    A day that moves the following infusion, already given, outside its window is refused until that has a reason.
+    A day that leaves any later infusion, already given, outside its window is refused until that has a reason.
     """
-    dosing = patient.protocol.rules.dosing
-    if dosing is None:
-        return {}
-    for other, allowed in windows(patient):
+    later = []
+    for other, allowed in windows(patient, {row.number: day}):
         if other.number == row.number and not reason and not allowed[0] <= day <= allowed[1]:
             return {"timing_deviation_reason": _outside(day, allowed)}
-        if other.number == row.number + 1 and (problem := _breaks(dosing, patient, other, day)):
-            return {"started": problem}
-    return {}
+        if other.number > row.number and (problem := _breaks(patient, other, allowed)):
+            later.append(problem)
+    return {"started": " ".join(later)} if later else {}
 
 
 def _outside(day: date, allowed: Days) -> str:
@@ -111,22 +127,19 @@ def _outside(day: date, allowed: Days) -> str:
     return text % {"first": shown_day(allowed[0]), "last": shown_day(allowed[1]), "day": shown_day(day)}
 
 
-def _breaks(dosing: Dosing, patient: Patient, following: Infusion, day: date) -> str:
-    """Return the message why the following infusion would be outside its window, else an empty text."""
-    given = given_on(following, patient)
-    if given is None or following.timing_deviation_reason or dosing.interval_days is None:
-        return ""
-    first, last = infusion_window(dosing, day)
-    if first <= given <= last:
+def _breaks(patient: Patient, later: Infusion, allowed: Days) -> str:
+    """Return the message why a later infusion would be outside its window without a reason, else an empty text."""
+    given = given_on(later, patient)
+    if given is None or later.timing_deviation_reason or allowed[0] <= given <= allowed[1]:
         return ""
     text = _(
         "Infusion %(number)d, on %(day)s, would be outside %(first)s to %(last)s: give its reason first."
     )
     told = {
-        "number": following.number,
+        "number": later.number,
         "day": shown_day(given),
-        "first": shown_day(first),
-        "last": shown_day(last),
+        "first": shown_day(allowed[0]),
+        "last": shown_day(allowed[1]),
     }
     return text % told
 
@@ -166,17 +179,15 @@ def on_patient_enrolled(sender: Any, *, patient: Patient, by: User, **kwargs: An
 
 
 def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **kwargs: Any) -> None:
-    """Plan the infusions by the patient's new protocol version, unless an infusion or a weight is recorded."""
+    """Plan the infusions by the patient's new protocol version, unless the course has begun."""
     dosing = patient.protocol.rules.dosing
-    rows = list(Infusion.objects.select_for_update().filter(patient=patient).order_by("number"))
-    if patient.enrolled_on is None or dosing is None:
-        return
-    if any(row.state != State.PLANNED or row.weight_kg is not None for row in rows):
+    held = Infusion.objects.select_for_update(of=("self",)).select_related("visit")
+    rows = list(held.filter(patient=patient).order_by("number"))
+    if patient.enrolled_on is None or dosing is None or any(_is_begun(row) for row in rows):
         return
     with acting(user=by, system="schedule", reason=reason):
-        for row in rows[dosing.infusions :]:
-            row.state, row.not_given_reason = State.NOT_GIVEN, _not_planned(patient)
-            row.save(update_fields=["state", "not_given_reason"])
+        for row in rows:
+            _plan_or_drop(row, patient, planned=row.number <= dosing.infusions)
         Infusion.objects.bulk_create(
             Infusion(patient=patient, number=number, state=State.PLANNED, visit=_visit(patient, number))
             for number in range(len(rows) + 1, dosing.infusions + 1)
@@ -184,5 +195,27 @@ def on_patient_moved(sender: Any, *, patient: Patient, reason: str, by: User, **
     plan_again(patient, by)
 
 
+def _is_closed(visit: Visit | None) -> bool:
+    return visit is not None and bool(visit.frozen_at or visit.locked_at)
+
+
+def _is_begun(row: Infusion) -> bool:
+    """Return True if a person recorded something: a weight, that the infusion was given, or why it was not."""
+    reason = row.not_given_reason
+    dropped = isinstance(reason, StoredText) and reason.code == NOT_PLANNED
+    return row.weight_kg is not None or (row.state != State.PLANNED and not dropped)
+
+
+def _plan_or_drop(row: Infusion, patient: Patient, *, planned: bool) -> None:
+    """Store whether the new version plans the infusion. One whose visit is frozen or locked stays as it is."""
+    state = State.PLANNED if planned else State.NOT_GIVEN
+    if row.state == state or _is_closed(row.visit):
+        return
+    row.state, row.not_given_reason = state, "" if planned else _not_planned(patient)
+    # A page opened before the move must not overwrite it (DAT-11).
+    row.version += 1
+    row.save(update_fields=["state", "not_given_reason", "version"])
+
+
 def _not_planned(patient: Patient) -> StoredText:
-    return say("dosing.not_planned", version=patient.protocol.version)
+    return say(NOT_PLANNED, version=patient.protocol.version)

@@ -15,7 +15,7 @@ from audit import signatures
 from audit.context import because
 from audit.stored_text import Text, say, trimmed
 from patients.models import Patient
-from patients.participation.lifecycle import held, refuse_when_locked
+from patients.participation.lifecycle import held, hold, refuse_when_locked
 from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
 from safety.event_checks import EventAnswers, answers_of, columns, placed
@@ -125,9 +125,10 @@ def review_events(
     """
     if not events:
         raise ValidationError(_("Choose at least one event."))
-    # Read again and locked: an event may have changed since the page was shown.
-    chosen = AdverseEvent.objects.select_for_update(of=("self",)).select_related("patient__trial")
-    rows = list(chosen.filter(pk__in=[event.pk for event in events]))
+    chosen = AdverseEvent.objects.filter(pk__in=[event.pk for event in events])
+    hold(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
+    # Read under the locks: an event may have changed, or a patient been locked, since the page was shown.
+    rows = list(chosen.select_related("patient__trial").order_by("pk"))
     problems = [problem for row in rows if (problem := not_reviewable(row, versions.get(row.pk)))]
     if problems:
         raise ValidationError(problems)
@@ -174,8 +175,10 @@ def _held_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patien
 
     Raises StaleEvent if `version` is outdated, ValidationError if the event may not change.
     """
-    rows = AdverseEvent.objects.select_for_update(of=("self",))
-    row = rows.select_related("patient__trial", "patient__protocol").get(pk=event.pk)
+    patient = held(event.patient)
+    # Read after the patient's lock: every step on an event of the patient takes that lock first.
+    row = AdverseEvent.objects.select_for_update(of=("self",)).get(pk=event.pk)
+    row.patient = patient
     # An event reported after the lock can also be amended after it.
     if not row.after_lock_reason:
         refuse_when_locked(row.patient)
@@ -183,7 +186,7 @@ def _held_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patien
         raise StaleEvent(row)
     if row.in_error:
         raise ValidationError(_("This event was entered in error: it stays as it is."))
-    return row, row.patient
+    return row, patient
 
 
 def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: Text) -> AdverseEvent:

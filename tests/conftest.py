@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
@@ -25,10 +26,23 @@ from trials.models import ProtocolVersion, Trial
 settings.register_profile("stroma", deadline=None)
 settings.load_profile("stroma")
 
+# No change of clocks, no month end and no leap day lies near; it is one day in UTC and at every site.
+KNOWN_DAY = datetime(2026, 9, 15, 9, 0, tzinfo=UTC)
+
+
+def instant(text: str) -> datetime:
+    """Return an ISO date and time; in UTC unless it has an offset."""
+    read = datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """One engine runs every test; on another one those without a database would find the same again."""
     parser.addoption("--database-only", action="store_true", help="leave out the tests that need no database")
+    parser.addoption(
+        "--pretend", metavar="INSTANT", type=instant, default=KNOWN_DAY,
+        help="when the tests without a browser begin, such as 2028-02-29T23:30 (UTC)",
+    )  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,6 +72,19 @@ def django_db_modify_db_settings(
     """Each process copies a migrated database."""
     with django_db_blocker.unblock():
         migrated.copy_instead_of_migrating()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _on_a_known_day(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Begin each module on one day, so that no test fails because of the day on which it runs; time goes on.
+
+    A browser has a clock of its own: its walks run today.
+    """
+    if "browser" in request.path.parts:
+        yield
+        return
+    with time_machine.travel(request.config.getoption("--pretend"), tick=True):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OFFERED = SAFE | {"POST"}
 DELEGATION = CompiledQuery(
-    lambda user, slug, today: (
-        Delegation.objects.active(today)
+    lambda user, slug, now: (
+        Delegation.objects.active(now)
         .filter(user=user, trial__slug=slug)
         .select_related("trial__protocol")
         # The protocol text (170 kB) is not needed here: its parsed form is cached per process.
@@ -36,13 +36,13 @@ DELEGATION = CompiledQuery(
     ),
     user=int,
     slug=str,
-    today=date,
+    now=datetime,
 )
 
 
 @dataclass(frozen=True)
 class Access:
-    """Permissions of one user in one trial today."""
+    """Permissions of one user in one trial now."""
 
     user: User
     trial: "Trial"
@@ -80,7 +80,7 @@ class TrialRequest(HttpRequest):
 
 def access_to(*, user: User, slug: str) -> Access | None:
     """Return the user's access to the trial, or None without a role in it. One query."""
-    delegation = DELEGATION.first(user=user.pk, slug=slug, today=timezone.now().date())
+    delegation = DELEGATION.first(user=user.pk, slug=slug, now=timezone.now())
     if delegation is None:
         return None
     return Access(user=user, trial=delegation.trial, role=ROLES[delegation.role])

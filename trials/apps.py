@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class TrialsConfig(AppConfig):
@@ -6,8 +7,10 @@ class TrialsConfig(AppConfig):
     verbose_name = "Trials"
 
     def ready(self) -> None:
-        """Give the stored codes of this room their words."""
+        """Give the stored codes of this room their words, and SQLite the day at a site."""
         from audit.stored_text import register
+        from trials import site_day
         from trials.system_texts import TEXTS
 
         register(TEXTS)
+        connection_created.connect(site_day.prepare, dispatch_uid="trials.site_day")

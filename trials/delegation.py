@@ -11,7 +11,6 @@ from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User, normal_username
@@ -32,16 +31,17 @@ MANAGING = [code for code, role in ROLES.items() if Permission.MANAGE_PEOPLE in 
 
 @transaction.atomic
 def add_person(
-    *, username: str, full_name: str, email: str, identity_verified_on: date, by: User
+    *, username: str, full_name: str, email: str, identity_verified_on: date, trial: "Trial", by: User
 ) -> tuple[User, str]:
     """Store a new user and return it with the initial password, which is not stored in clear text.
 
-    Raises ValidationError if the user name was ever used: it is never given to another person (P11-15).
+    trial: the one whose administrator adds the user; days are those at its site. Raises ValidationError if the user
+    name was ever used: it is never given to another person (P11-15).
     """
     if User.objects.filter(username=normal_username(username)).exists():
         message = _("Somebody has or had this user name. Choose another, or give the known person a role.")
         raise ValidationError({"username": message})
-    _not_later_than_today(identity_verified_on, "identity_verified_on")
+    _not_later_than_today(identity_verified_on, trial, "identity_verified_on")
     password = initial_password()
     user = User.objects.create_user(
         username,
@@ -64,19 +64,14 @@ def delegate(
     which the user has another role in the trial.
     """
     _not_oneself(user, by)
-    # Lock the user: two concurrent delegations could otherwise overlap.
-    User.objects.select_for_update().get(pk=user.pk)
+    user = _held(user)
     if not user.is_active:
         raise ValidationError(_("%(person)s is deactivated and cannot get a role.") % {"person": user})
     if ends_on is None and ROLES[role].time_boxed:
         raise ValidationError({"ends_on": _("This role is for a limited time: give a last day.")})
     if ends_on is not None and ends_on < starts_on:
         raise ValidationError({"ends_on": _("The last day must not be before the first day.")})
-    if clash := _overlapping(user, trial, starts_on, ends_on).first():
-        raise ValidationError(
-            _("%(person)s is %(role)s in this trial on some of these days. End that role first.")
-            % {"person": user, "role": clash.get_role_display()}
-        )
+    _refuse_second_role(_overlapping(user, trial, starts_on, ends_on))
     return Delegation.objects.create(
         user=user, trial=trial, role=role, starts_on=starts_on, ends_on=ends_on, granted_by=by
     )
@@ -86,23 +81,29 @@ def delegate(
 def end_delegation(*, delegation: Delegation, ends_on: date, reason: str, by: User) -> None:
     """Set the last day of a role. If that day is over, access stops at the next request (ACC-04).
 
-    Raises ValidationError for one's own role, or a last day before the first.
+    Raises ValidationError for one's own role, a last day before the first, or days on which the user has another role.
     """
-    row = Delegation.objects.select_for_update().get(pk=delegation.pk)
+    _held(delegation.user)
+    row = Delegation.objects.get(pk=delegation.pk)
     if row.user_id == by.pk:
         raise ValidationError(_("Nobody ends their own role. Ask another administrator."))
     if ends_on < row.starts_on:
         raise ValidationError({"ends_on": _("The last day must not be before the first day.")})
+    _refuse_second_role(_overlapping(row.user, row.trial, row.starts_on, ends_on).exclude(pk=row.pk))
     row.ends_on = ends_on
     with because(reason):
         row.save(update_fields=["ends_on"])
 
 
 @transaction.atomic
-def verify_identity(*, user: User, on: date, by: User) -> None:
-    """Record the day on which the user's identity was verified, required before signing (21 CFR 11.100(b))."""
+def verify_identity(*, user: User, on: date, trial: "Trial", by: User) -> None:
+    """Record the day on which the user's identity was verified, required before signing (21 CFR 11.100(b)).
+
+    trial: the one whose administrator verified it; the day is one at its site, not in the future.
+    """
     _not_oneself(user, by)
-    _not_later_than_today(on, "on")
+    user = _held(user)
+    _not_later_than_today(on, trial, "on")
     user.identity_verified_on = on
     user.save(update_fields=["identity_verified_on"])
 
@@ -110,6 +111,7 @@ def verify_identity(*, user: User, on: date, by: User) -> None:
 @transaction.atomic
 def deactivate(*, user: User, reason: str, by: User) -> None:
     """Stop all access of a user; open sessions end at once (P11-04)."""
+    user = _held(user)
     _may_manage(user, by)
     user.is_active = False
     with because(reason):
@@ -120,6 +122,7 @@ def deactivate(*, user: User, reason: str, by: User) -> None:
 @transaction.atomic
 def reactivate(*, user: User, reason: str, by: User) -> None:
     """Let a user sign in again; roles that have not ended are valid again."""
+    user = _held(user)
     _may_manage(user, by)
     user.is_active = True
     with because(reason):
@@ -129,6 +132,7 @@ def reactivate(*, user: User, reason: str, by: User) -> None:
 @transaction.atomic
 def give_initial_password(*, user: User, reason: str, by: User) -> str:
     """Replace a forgotten password by an initial one, end all sessions, and return the password."""
+    user = _held(user)
     _may_manage(user, by)
     password = initial_password()
     user.set_password(password)
@@ -145,6 +149,7 @@ def give_initial_password(*, user: User, reason: str, by: User) -> str:
 @transaction.atomic
 def remove_factors(*, user: User, reason: str, by: User) -> None:
     """Remove the second factors of a user who lost them; the next sign-in is by password alone."""
+    user = _held(user)
     _may_manage(user, by)
     removed, _details = Authenticator.objects.filter(user=user).delete()
     end_sessions(user=user)
@@ -155,6 +160,13 @@ def remove_factors(*, user: User, reason: str, by: User) -> None:
         "reason": reason,
     }
     events.record(kind=events.AccessKind.FACTOR_CHANGED, user=user, detail=detail)
+
+
+def _held(user: User) -> User:
+    """Return the user as stored now, locked until the transaction ends: one step at a time for each account."""
+    # Read by the statement that locks: a colleague may have deactivated the account since the page was shown. The lock
+    # also keeps two delegations given at once from overlapping.
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _may_manage(user: User, by: User) -> None:
@@ -173,9 +185,17 @@ def _not_oneself(user: User, by: User) -> None:
         raise ValidationError(_("Nobody changes their own rights. Ask another administrator."))
 
 
-def _not_later_than_today(day: date, field: str) -> None:
-    if day > timezone.now().date():
+def _not_later_than_today(day: date, trial: "Trial", field: str) -> None:
+    if day > trial.today:
         raise ValidationError({field: _("This day has not come yet. Check the year.")})
+
+
+def _refuse_second_role(others: QuerySet[Delegation]) -> None:
+    if clash := others.select_related("user").first():
+        raise ValidationError(
+            _("%(person)s is %(role)s in this trial on some of these days. End that role first.")
+            % {"person": clash.user, "role": clash.get_role_display()}
+        )
 
 
 def _overlapping(user: User, trial: "Trial", starts_on: date, ends_on: date | None) -> QuerySet[Delegation]:

@@ -46,12 +46,11 @@ def load_protocol(
 @transaction.atomic
 def put_in_force(trial: Trial) -> Trial:
     """Screen new patients under the newest version in force today. The trial's row stays locked."""
-    held = Trial.objects.select_for_update().get(pk=trial.pk)
+    held = Trial.objects.held(trial.pk)
     for version in held.versions.order_by("-effective_from", "-pk"):
         if version.effective_from <= _today(version.rules):
             if version.pk != held.protocol_id:
-                held.protocol = version
-                held.save(update_fields=["protocol"])
+                _put(version, held)
             break
     return held
 
@@ -62,15 +61,21 @@ def _today(rules: Protocol) -> date:
 
 @transaction.atomic
 def _store(rules: Protocol, text: str, effective_from: date | None) -> ProtocolVersion:
-    trial, _created = Trial.objects.get_or_create(slug=rules.trial.slug)
+    # A version may be in force later: the site has its clock from the first one on.
+    zone = {"time_zone": rules.trial.site.time_zone}
+    trial, _created = Trial.objects.get_or_create(slug=rules.trial.slug, defaults=zone)
     # Lock the trial: two files loaded at once must each be checked against the version before.
-    trial = Trial.objects.select_for_update().get(pk=trial.pk)
+    trial = Trial.objects.held(trial.pk)
     version = _version(trial, rules, text, effective_from)
     if version.effective_from <= _today(rules) and _is_newer(version, trial.protocol):
-        trial.protocol = version
-        trial.save(update_fields=["protocol"])
+        _put(version, trial)
     version.trial = trial
     return version
+
+
+def _put(version: ProtocolVersion, trial: Trial) -> None:
+    trial.protocol, trial.time_zone = version, version.rules.trial.site.time_zone
+    trial.save(update_fields=["protocol", "time_zone"])
 
 
 def _version(trial: Trial, rules: Protocol, text: str, effective_from: date | None) -> ProtocolVersion:

@@ -1,6 +1,6 @@
 """Trials, the delegation log, the immutable protocol versions, and the laboratories' reference ranges."""
 
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from audit.trail import Apart, Concealed, Locks, Trail
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from trials import roles
+from trials.site_day import SiteDay
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -28,17 +29,18 @@ _parsed: dict[str, Protocol] = {}
 class DelegationQuerySet(models.QuerySet["Delegation"]):
     """The delegation log."""
 
-    def active(self, on: date | None = None) -> "DelegationQuerySet":
-        """Keep delegations of active users in force on a day (default: today, UTC)."""
-        day = on or timezone.now().date()
+    def active(self, at: datetime | None = None) -> "DelegationQuerySet":
+        """Keep delegations of active users in force at a moment (default: now), by the day at the site."""
+        now = models.Value(at or timezone.now(), models.DateTimeField())
+        day = SiteDay(now, F("trial__time_zone"))
         return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day, user__is_active=True)
 
-    def trials_of(self, user: User | int, on: date | None = None) -> "models.QuerySet[Delegation, Any]":
-        """Return the keys of the trials in which the user has a role on a day, for use in a query.
+    def trials_of(self, user: User | int, at: datetime | None = None) -> "models.QuerySet[Delegation, Any]":
+        """Return the keys of the trials in which the user has a role at a moment, for use in a query.
 
         user: the person or their primary key, which is all that a compiled query has.
         """
-        return self.active(on).filter(user_id=getattr(user, "pk", user)).values("trial_id")
+        return self.active(at).filter(user_id=getattr(user, "pk", user)).values("trial_id")
 
 
 class Delegation(models.Model):
@@ -85,6 +87,12 @@ class TrialQuerySet(models.QuerySet["Trial"]):
         """Keep trials in which the user has a role today."""
         return self.filter(pk__in=Delegation.objects.trials_of(user))
 
+    def held(self, pk: int) -> "Trial":
+        """Return a trial as stored now, its row locked until the transaction ends."""
+        # `no_key`: whoever holds a patient may still add a row that refers to the trial. With the stronger lock, that
+        # request and one that holds the trial and asks for the patient would wait for each other.
+        return self.select_for_update(no_key=True).get(pk=pk)
+
 
 class Trial(models.Model):
     """One study at one site. Its rules are in the protocol version in force."""
@@ -98,6 +106,8 @@ class Trial(models.Model):
         help_text="The version new patients are screened under.",
         verbose_name=_("Protocol"),
     )
+    # Of the protocol in force, stored so that a query can tell the day at the site (`SiteDay`).
+    time_zone = models.CharField(_("Time zone of the site"), max_length=64, default="UTC", db_default="UTC")
     recruiting = models.BooleanField(_("Recruiting"), default=True)
     frozen_at = models.DateTimeField(_("Frozen at"), null=True)
     locked_at = models.DateTimeField(_("Locked at"), null=True)
@@ -133,7 +143,7 @@ class Trial(models.Model):
     @property
     def zone(self) -> "tzinfo":
         """Time zone of the site."""
-        return ZoneInfo(self.rules.trial.site.time_zone)
+        return ZoneInfo(self.time_zone)
 
     @property
     def today(self) -> date:

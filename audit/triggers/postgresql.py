@@ -11,6 +11,7 @@ from typing import Any
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     APPEND_ONLY_SAYS,
+    BARRED,
     CONTENT_CHANGED,
     FINAL_IS_FIXED,
     INVALIDATION,
@@ -111,6 +112,9 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunc
             functions.append(_apart_function(table))
             event = "AFTER INSERT OR UPDATE"
             found.append(Trigger(f"{PREFIX}apart", table.name, event, "ROW", functions[-1].name))
+        for function in _bar_functions(table):
+            functions.append(function)
+            found.append(Trigger(function.name, table.name, "AFTER INSERT OR UPDATE", "ROW", function.name))
     for name in append_only_tables():
         found += _append_only(name) if name in names else []
     if signature_table() in names:
@@ -278,6 +282,37 @@ BEGIN
   RETURN NULL;
 END"""
     return TriggerFunction(f"{PREFIX}apart_{table.name}", body)
+
+
+def _bar_functions(table: TrackedTable) -> list[TriggerFunction]:
+    """Return the guards of both sides against rows in force below a row that bars them.
+
+    The row below locks the row above first: of two requests that would contradict each other, the second one waits and
+    then sees what the first one stored.
+    """
+    found = [
+        _bar_function(f"bars_{bar.below}", ("state",), bar.below, bar.refuses_above) for bar in table.bars
+    ]
+    if (bar := table.barred) is not None:
+        above = f'PERFORM 1 FROM "{bar.above}" WHERE "{bar.key}" = NEW."{bar.column}" FOR SHARE;'
+        watched, first = ("state", bar.column), f"IF {bar.in_force('NEW')} THEN {above} END IF;"
+        found.append(_bar_function(f"barred_{bar.below}", watched, bar.below, bar.refuses_below, first))
+    return found
+
+
+def _bar_function(
+    name: str, watched: tuple[str, ...], below: str, refuses: str, first: str = ""
+) -> TriggerFunction:
+    body = f"""
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF NOT ({differs(watched)}) THEN RETURN NULL; END IF;
+  END IF;
+  {first}
+  IF {refuses} THEN RAISE EXCEPTION '{BARRED.format(table=below)}' {REFUSE}; END IF;
+  RETURN NULL;
+END"""
+    return TriggerFunction(f"{PREFIX}{name}", body)
 
 
 def _trail_triggers(table: TrackedTable) -> list[Trigger]:

@@ -6,6 +6,7 @@ A write from any other program is refused: "no such function: stroma_actor".
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
     APPEND_ONLY_SAYS,
+    BARRED,
     CONTENT_CHANGED,
     FINAL_IS_FIXED,
     INVALIDATION,
@@ -70,6 +71,7 @@ def _trail(table: TrackedTable) -> dict[str, str]:
         **_final(table),
         **_locks(table),
         **_apart(table),
+        **_barred(table),
     }
 
 
@@ -99,6 +101,21 @@ def _apart(table: TrackedTable) -> dict[str, str]:
         **_trigger(table.name, "apart_insert", "AFTER INSERT", refusal, when=table.meets),
         **_trigger(table.name, "apart", "AFTER UPDATE", refusal, when=moved),
     }
+
+
+def _barred(table: TrackedTable) -> dict[str, str]:
+    """Return the guards of both sides against rows in force below a row that bars them."""
+    found: dict[str, str] = {}
+    if (bar := table.barred) is not None:
+        refusal = [f"SELECT RAISE(ABORT, '{BARRED.format(table=table.name)}')"]
+        moved = f"({differs(('state', bar.column))}) AND {bar.refuses_below}"
+        found |= _trigger(table.name, "barred_insert", "AFTER INSERT", refusal, when=bar.refuses_below)
+        found |= _trigger(table.name, "barred", "AFTER UPDATE", refusal, when=moved)
+    for bar in table.bars:
+        refusal = [f"SELECT RAISE(ABORT, '{BARRED.format(table=bar.below)}')"]
+        moved = f"({differs(('state',))}) AND {bar.refuses_above}"
+        found |= _trigger(table.name, f"bars_{bar.below}", "AFTER UPDATE", refusal, when=moved)
+    return found
 
 
 def _locks(table: TrackedTable) -> dict[str, str]:

@@ -39,6 +39,9 @@ REFUSED_BY_LOCK = "This is frozen or locked"
 LOCKED = REFUSED_BY_LOCK + ": {table} changes only after it is unlocked"
 STILL_HELD = "A freeze or lock of {table} ends by its own step, which says who and why"
 NOT_APART = "Two rows of {table} reach the same: end or correct the other one first"
+BARRED = (
+    "No row of {table} is in force below such a row: what happened and what did not contradict each other"
+)
 SIGNED_IS_FIXED = "A signature never changes; it can only be invalidated, once"
 
 
@@ -65,6 +68,47 @@ class MarkTable:
 
 
 @dataclass(frozen=True)
+class StateGuard:
+    """A pair of tables whose rows must not contradict each other in their states (`audit.trail.Barred`)."""
+
+    below: str
+    column: str
+    above: str
+    key: str
+    states: tuple[str, ...]
+    unless: tuple[str, ...]
+
+    def closed(self, state: str) -> str:
+        """Return the SQL condition that a state of the row above bars what is below."""
+        return f"{state} IN ({_texts(self.states)})"
+
+    def in_force(self, row: str) -> str:
+        """Return the SQL condition that a row below is in force."""
+        return f'{row}."{self.column}" IS NOT NULL AND {row}.state NOT IN ({_texts(self.unless)})'
+
+    @property
+    def refuses_below(self) -> str:
+        """SQL condition that NEW, a row below, is in force although the row above bars it."""
+        above = f'SELECT 1 FROM "{self.above}" a WHERE a."{self.key}" = NEW."{self.column}"'
+        return f"{self.in_force('NEW')} AND EXISTS ({above} AND {self.closed('a.state')})"
+
+    @property
+    def refuses_above(self) -> str:
+        """SQL condition that NEW, a row above, bars a row below it that is in force."""
+        below = f'SELECT 1 FROM "{self.below}" b WHERE b."{self.column}" = NEW."{self.key}"'
+        return f"{self.closed('NEW.state')} AND EXISTS ({below} AND {self.in_force('b')})"
+
+    def exists(self, columns: dict[str, set[str]]) -> bool:
+        """Return whether the database has both tables with their columns."""
+        wanted = {self.below: {"state", self.column}, self.above: {"state", self.key}}
+        return all(needed <= columns.get(table, set()) for table, needed in wanted.items())
+
+
+def _texts(values: tuple[str, ...]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+@dataclass(frozen=True)
 class TrackedTable:
     """One audited table and its history, with the column names of the database."""
 
@@ -86,6 +130,8 @@ class TrackedTable:
     lock_table: str = ""
     marks: MarkTable | None = None
     apart: Apart | None = None
+    barred: StateGuard | None = None
+    bars: tuple[StateGuard, ...] = ()
 
     @property
     def compared(self) -> tuple[str, ...]:
@@ -196,6 +242,8 @@ def tracked_table(model: type[models.Model]) -> TrackedTable:
         lock_table=_table(trail.locks.kept_in) if trail.locks else "",
         marks=_mark_table(model),
         apart=trail.apart,
+        barred=_bar(model),
+        bars=_bars(model),
     )
 
 
@@ -216,6 +264,22 @@ def _mark_table(model: type[models.Model]) -> MarkTable | None:
     record = next(str(field.column) for field in kept._meta.fields if field.related_model is model)
     (items,) = _columns(model, (trail.items,))
     return MarkTable(kept._meta.db_table, record, items, trail.marks.kind, trail.marks.clears)
+
+
+def _bar(model: type[models.Model]) -> StateGuard | None:
+    barred = trail_of(model).barred
+    if barred is None:
+        return None
+    relation: Any = model._meta.get_field(barred.under)
+    above = relation.related_model._meta
+    return StateGuard(
+        model._meta.db_table, relation.column, above.db_table, above.pk.column, barred.states, barred.unless
+    )
+
+
+def _bars(model: type[models.Model]) -> tuple[StateGuard, ...]:
+    found = (_bar(other) for other in tracked_models())
+    return tuple(bar for bar in found if bar is not None and bar.above == model._meta.db_table)
 
 
 def _columns(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, ...]:
@@ -262,7 +326,14 @@ def _settled(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
     if locks and not (_has_locks(table, columns) and (not table.lock_table or table.lock_table in columns)):
         locks = None
     apart = table.apart if set(table.reach) <= columns[table.name] else None
-    return replace(table, locks=locks, marks=marks if marks and marks.name in columns else None, apart=apart)
+    return replace(
+        table,
+        locks=locks,
+        marks=marks if marks and marks.name in columns else None,
+        apart=apart,
+        barred=table.barred if table.barred and table.barred.exists(columns) else None,
+        bars=tuple(bar for bar in table.bars if bar.exists(columns)),
+    )
 
 
 def _has_locks(table: TrackedTable, columns: dict[str, set[str]]) -> bool:

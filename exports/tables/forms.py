@@ -11,28 +11,27 @@ from exports.tables.study import StudyTable, TableColumn
 from patients.casebook.range_flags import subjects_of
 from patients.models import Record
 from patients.models.attachments import OF_FILES
-from protocol.checking import dictionary
+from protocol.checking import column_names, dictionary
 from protocol.values.reference_ranges import RangeBook, RangeSubject, Readings
 from protocol.values.row_ids import cells_of, row_id, rows_of
 from trials.laboratories.ranges import book_of
 from trials.models import Trial
 
-KEYS = (
-    TableColumn("patient", "patient__code", "Subject code"),
-    TableColumn("visit", "visit__code", "Visit"),
-    TableColumn("visit_number", "visit__number", "Number of an unscheduled visit"),
-    TableColumn("repeat", "repeat", "Row of a log"),
-    TableColumn("status", "state", "Status of the form"),
-    TableColumn("protocol_version", "protocol__version", "Protocol version it was captured under"),
-    TableColumn("entered_at", "created_at", "First saved at (UTC)"),
-    TableColumn("completed_at", "completed_at", "Completed at (UTC)"),
-)
+# Path of the stored field by key column. The row of a repeating table is counted, not stored.
+SOURCES = {
+    "patient": "patient__code",
+    "visit": "visit__code",
+    "visit_number": "visit__number",
+    "repeat": "repeat",
+    "status": "state",
+    "protocol_version": "protocol__version",
+    "entered_at": "created_at",
+    "completed_at": "completed_at",
+}
+KEYS = tuple(TableColumn(name, SOURCES[name], label) for name, label in column_names.KEY_COLUMNS.items())
+ROW_KEYS = tuple(TableColumn(name, "", label) for name, label in column_names.ROW_KEY_COLUMNS.items())
 # A form may have any name. In a folder of its own, its table cannot collide with a table of the study.
 FOLDER = "forms/"
-ROW = (
-    TableColumn("row", "", "Row of the repeating table"),
-    TableColumn("row_id", "", "Id of the row, which it keeps when rows above it are removed"),
-)
 Layout = tuple[dictionary.FormTable, list[int] | None]
 # Columns that select the reference range, read with the keys.
 ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
@@ -83,7 +82,7 @@ def _table(
 ) -> StudyTable:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
-    keys = (*KEYS, *ROW) if newest.rows_of else KEYS
+    keys = (*KEYS, *ROW_KEYS) if newest.rows_of else KEYS
     escaped = tuple(column.name for column in columns if column.free_text)
     title = newest.form.title.in_language("en")
     if newest.rows_of:

@@ -27,14 +27,20 @@ from trials.models import Trial
 class TableColumn:
     """One column: name, path of its source, label, and whether it holds text typed by people.
 
-    code: holds the code of a stored text; empty for the words of a person.
+    computed: a function that returns the value from those at `sources`, None for none. Such a column has no `source`.
     """
 
     name: str
     source: str
     label: str
     free_text: bool = False
-    code: bool = False
+    sources: tuple[str, ...] = ()
+    computed: Callable[..., Any] | None = None
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Return the paths that are read for this column."""
+        return self.sources if self.computed else (self.source,)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,11 @@ class StudyTable:
 
 def _col(name: str, label: str, source: str = "", *, free_text: bool = False) -> TableColumn:
     return TableColumn(name=name, source=source or name, label=label, free_text=free_text)
+
+
+def _computed(name: str, label: str, function: Callable[..., Any], source: str, *further: str) -> TableColumn:
+    """Return a column that `function` computes from the values at its sources, as the model has them."""
+    return TableColumn(name, "", label, sources=(source, *further), computed=function)
 
 
 PATIENT = _col("patient", "Subject code", "patient__code")
@@ -200,8 +211,8 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("opened_at", "Opened at (UTC)"),
         _col("closed_at", "Closed at (UTC)"),
         _col("closed_because", "Closed because", free_text=True),
-        TableColumn(
-            "closed_code", "closed_because", "Code of why it was closed, when no person says it", code=True
+        _computed(
+            "closed_code", "Code of why it was closed, when no person says it", code_of, "closed_because"
         ),
     ),
     "query_messages": (
@@ -271,18 +282,30 @@ def _escaped(columns: tuple[TableColumn, ...]) -> tuple[str, ...]:
 def _reader(
     queryset: QuerySet[Any], columns: tuple[TableColumn, ...]
 ) -> Callable[[], Iterator[Sequence[Any]]]:
-    """Return a function that yields the rows. The database formats instants and booleans."""
-    fields = [field_at(queryset.model, column.source) for column in columns]
-    read = [_in_sql(column.source, field) for column, field in zip(columns, fields, strict=True)]
-    converted = [
-        (index, harmless if column.free_text else code_of if column.code else cell)
-        for index, (column, field) in enumerate(zip(columns, fields, strict=True))
-        if column.free_text or column.code or isinstance(field, DecimalField)
+    """Return a function that yields the rows, with one query. The database formats instants and booleans."""
+    fields = [field_at(queryset.model, column.read[0]) for column in columns]
+    read = [
+        column.read[0] if column.computed else _in_sql(column.source, field)
+        for column, field in zip(columns, fields, strict=True)
     ]
+    converted = [
+        (index, harmless if column.free_text else cell)
+        for index, (column, field) in enumerate(zip(columns, fields, strict=True))
+        if column.free_text or isinstance(field, DecimalField)
+    ]
+    # The first source of a computed column stands in its place, the others follow all columns.
+    computed: list[tuple[int, Callable[..., Any], list[int]]] = []
+    for index, column in enumerate(columns):
+        if column.computed:
+            further = range(len(read), len(read) + len(column.read) - 1)
+            computed.append((index, column.computed, [index, *further]))
+            read += column.read[1:]
 
     def rows() -> Iterator[Sequence[Any]]:
         for row in queryset.values_list(*read).iterator(chunk_size=2000):
-            cells = list(row)
+            cells = list(row[: len(columns)])
+            for index, function, places in computed:
+                cells[index] = cell(function(*(row[place] for place in places)))
             for index, make in converted:
                 value = cells[index]
                 if value is not None:

@@ -6,66 +6,31 @@ record, but values only where the rules of that form need them, because a patien
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Any, cast
 
-from django.db.models import Case, F, OuterRef, Q, Subquery, TextField, Value, When
-from django.db.models.functions import Cast, Concat, StrIndex
 from django.utils import timezone
 
 from accounts.models import User
-from audit.compiled_queries import CompiledQuery
+from patients.casebook.casebook_queries import LOCKED, MARKED_RECORDS, RECORDS, STORED_NOW, VISITS
 from patients.models import Consent, Patient, Record, Visit
 from patients.participation.consent import consents_of
 from patients.participation.eligibility_data import subject_of
 from patients.participation.reconsent import version_to_sign
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
-from protocol.expressions.rules import Scope, rules_of
+from protocol.expressions.rules import FormRules, Scope, rules_of
 from protocol.values.parsing import Clock
-from trials.models import Delegation, ProtocolVersion, Trial
-
-
-def _visits(user: int, trial: int, code: str, today: date) -> Any:
-    may_open = Delegation.objects.active(today).filter(user_id=user).values("trial_id")
-    rows = Visit.objects.filter(patient__trial=trial, patient__code=code, patient__trial__in=may_open)
-    return rows.select_related("patient")
-
-
-def _held(patient: int) -> Any:
-    # The consent in force comes with the locked row: one statement instead of two. Only the patient's row is
-    # locked (`of`): a lock on the joined trial would make all patients' saves wait for each other.
-    latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
-    consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}
-    rows = Patient.objects.select_for_update(of=("self",)).select_related("trial")
-    return rows.annotate(**consent).filter(pk=patient)
-
-
-def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
-    """Return all records; `read` holds the values, as text, of the forms in `forms` and of `form` at the visit."""
-    # A compiled query takes no list of values: `forms` is one text, `,vitals,blood,`, searched with commas.
-    named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
-    rows = Record.objects.filter(patient=patient).alias(named=named).defer("values").order_by("pk")
-    wanted = Case(When(Q(named__gt=0) | Q(form=form, visit=visit), then=F("values")))
-    return rows.annotate(read=Cast(wanted, TextField()))
-
-
-# Every row of VISITS joins the same patient: it is made once (`joined_once`).
-VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, today=date)
-HELD = CompiledQuery(_held, patient=int)
-RECORDS = CompiledQuery(_read_for, patient=int, forms=str, form=str, visit=int)
-MARKED_RECORDS = CompiledQuery(
-    lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int
-)
+from trials.models import ProtocolVersion, Trial
 
 
 @dataclass(frozen=True)
 class FormPlace:
     """The location of a form in a casebook: at a visit or as a numbered row of a log, under one protocol version.
 
-    `visits` are all visits of the patient, kept so that they are not read twice.
+    `visits` are all visits of the patient as the page read them; a save reads them again (`Casebook.held`).
     """
 
     patient: Patient
@@ -88,7 +53,12 @@ class FormPlace:
     @cached_property
     def reads(self) -> frozenset[str]:
         """Return the codes of the forms whose captured values the rules of this form read."""
-        return rules_of(self.protocol.rules).form(self.form.code).reads
+        return self.rules.reads
+
+    @property
+    def rules(self) -> FormRules:
+        """The compiled rules of the form, under the protocol version of the location."""
+        return rules_of(self.protocol.rules).form(self.form.code)
 
     @property
     def clock(self) -> Clock:
@@ -133,26 +103,50 @@ class Casebook:
 
         One query; one more for a patient without visits, one more if a visit was held under another version.
         """
-        today = timezone.now().date()
-        visits = VISITS.rows(user=user.pk, trial=trial.pk, code=code, today=today)
+        visits = VISITS.rows(user=user.pk, trial=trial.pk, code=code, now=timezone.now())
         patient = (
             visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
         )
         _attach(patient, trial, trial.protocol)
         casebook = cls(patient, visits)
-        for visit in visits:
-            visit.patient = patient
-            if visit.protocol_id:
-                visit.protocol = casebook.version(visit.protocol_id)
+        casebook._attach_visits()
         return casebook
 
     @classmethod
     def held(cls, place: FormPlace) -> "Casebook":
-        """Return the casebook for a save at a location, with the patient's row locked until the transaction ends."""
-        fresh = HELD.rows(patient=place.patient.pk)[0]
-        _attach(fresh, fresh.trial, place.patient.protocol)
-        versions = {place.protocol.pk: place.protocol}
-        return cls(fresh, list(place.visits), place, _consents=_consents(fresh), _versions=versions)
+        """Return the casebook for a save at a location, with the patient's row locked until the transaction ends.
+
+        `here` is then the location with its visit as stored now.
+        """
+        # The lock is a statement of its own. One that waits for it still reads trial, consent and visits as they were
+        # before the wait: another request may have locked the trial or marked the visit as missed meanwhile.
+        LOCKED.rows(patient=place.patient.pk)
+        visits = STORED_NOW.rows(patient=place.patient.pk)
+        patient = (
+            visits[0].patient if visits else Patient.objects.select_related("trial").get(pk=place.patient.pk)
+        )
+        _attach(patient, patient.trial, place.patient.protocol)
+        known = [place.protocol, *(visit.protocol for visit in place.visits if visit.protocol_id)]
+        casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
+        casebook._versions = {version.pk: version for version in known if version is not None}
+        casebook._attach_visits()
+        here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
+        casebook.around = replace(place, patient=patient, visits=tuple(visits), visit=here)
+        return casebook
+
+    def _attach_visits(self) -> None:
+        """Set patient and protocol version of each visit. One query if a version is not known yet."""
+        for visit in self.visits:
+            visit.patient = self.patient
+            if visit.protocol_id:
+                visit.protocol = self.version(visit.protocol_id)
+
+    @property
+    def here(self) -> FormPlace:
+        """Return the location for which the casebook was read under the lock. Raises ValueError if it was not."""
+        if self.around is None:
+            raise ValueError("this casebook was not read for a save")
+        return self.around
 
     @property
     def consent(self) -> Consent | None:
@@ -175,7 +169,7 @@ class Casebook:
         if self._records is None and self.around is None:
             self._records = MARKED_RECORDS.rows(patient=self.patient.pk)
         if self._records is None:
-            self._records = _read_around(cast(FormPlace, self.around))
+            self._records = _read_around(self.here)
         return self._records
 
     def version(self, pk: int) -> ProtocolVersion:
@@ -383,7 +377,7 @@ def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) ->
 
 
 def _consents(row: Any) -> list[Consent]:
-    """Return the consent in force from the annotations of `HELD`: not a stored row, only what expressions read."""
+    """Return the consent in force from the annotations of `STORED_NOW`: no stored row, only what expressions read."""
     if not row.consent_given:
         return []
     return [Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)]

@@ -4,15 +4,13 @@ One implementation serves saving and the check while a person types (DAT-04). Th
 so the page of a refused save shows the findings made under the lock, in the language of its reader.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from patients.casebook.casebook import Casebook, FormPlace
 from protocol.document.items import Form, Item, path
 from protocol.expressions.kinds import BESIDE_FORMS
-from protocol.expressions.rules import FormRules, ItemRules, Labels, Scope, rules_of
+from protocol.expressions.rules import FormRules, ItemRules, Labels, Scope
 from protocol.values.parsing import CheckFinding, Value, is_answered, limit_findings
 from protocol.values.refusals import gettext_noop
 from protocol.values.row_ids import cells_of, row_id, with_cells
@@ -57,8 +55,7 @@ class CheckedAnswers:
 
 def checked(casebook: Casebook, place: FormPlace, values: Mapping[str, Value]) -> CheckedAnswers:
     """Check the answers of a form; its rules may also read other forms of the casebook."""
-    rules = rules_of(place.protocol.rules).form(place.form.code)
-    return check_answers(place.form, rules, casebook.scope(place, values))
+    return check_answers(place.form, place.rules, casebook.scope(place, values))
 
 
 def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:
@@ -185,18 +182,13 @@ def _findings(form: Form, rules: FormRules, scope: Scope) -> Iterator[CheckFindi
         yield CheckFinding(check.on, f"{CHECK}{check.id}", check.severity, check.message)
 
 
-@lru_cache(maxsize=2048)
-def _words(expression: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z][a-z0-9_]*", expression))
-
-
-def inputs_of(finding: CheckFinding, form: Form) -> Iterable[str]:
+def inputs_of(finding: CheckFinding, rules: FormRules) -> frozenset[str]:
     """Return the items of the form that a finding depends on: its own, and those that its check reads.
 
     A finding on a cell depends on that cell, not on the other rows of its table.
     """
     names = {finding.item}
-    for check in form.checks:
+    for check in rules.form.checks:
         if finding.check == f"{CHECK}{check.id}":
-            names |= {name for name in _words(check.violated) if name in form}
-    return names
+            names.update(rules.inputs(check))
+    return frozenset(names)

@@ -8,11 +8,12 @@ the facts of its file (name, kind, size, hash), so that later code reads a file 
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, ValidationError
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
@@ -25,6 +26,7 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry.entry_guard import entry_obstacle
 from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
+from patients.participation.lifecycle import hold
 from protocol.document.items import Form, Item
 from protocol.values.file_kinds import clean_name, kind_of
 from protocol.values.refusals import ValueRefused, gettext_noop
@@ -107,7 +109,8 @@ def _taken(upload: UploadedFile, item: Item, place: FormPlace, by: User, before:
 
 def _refused(refused: ValueRefused, before: str) -> str:
     told = {"refused": refused.template, "parameters": refused.parameters}
-    return json.dumps({**told, "before": json.loads(before) if before else None})
+    # A decimal is sent as a number and read back as a decimal, to be written with the reader's decimal sign.
+    return json.dumps({**told, "before": json.loads(before) if before else None}, default=float)
 
 
 def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: User) -> Attachment:
@@ -117,7 +120,8 @@ def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: 
     """
     size, most = upload.size or 0, item.max_mb * 1_000_000
     if size > most:
-        raise ValueRefused(TOO_LARGE, size=f"{size / 1_000_000:.1f}", most=item.max_mb)
+        megabytes = (Decimal(size) / 1_000_000).quantize(Decimal("0.1"))
+        raise ValueRefused(TOO_LARGE, size=megabytes, most=item.max_mb)
     data = upload.read(most + 1)
     kind = kind_of(data, item.kinds)
     facts: dict[str, Any] = {
@@ -165,13 +169,30 @@ def clear(*, before: datetime) -> tuple[int, int]:
     """
     gone = 0
     for row in Attachment.objects.filter(uploaded_at__lt=before).order_by("pk"):
-        if not _is_held(row):
-            # The row first: a crash in between leaves bytes without a row, which the next run deletes.
-            with transaction.atomic():
-                row.delete()
+        # The row first: a crash in between leaves bytes without a row, which the next run deletes.
+        if _is_cleared(row):
             attachment_storage().delete(row.key)
             gone += 1
     return gone, sum(_strays(before))
+
+
+@transaction.atomic
+def _is_cleared(row: Attachment) -> bool:
+    """Delete the row of a file that nothing holds. Return False if something does."""
+    # Under the patient's lock: a save that stores the file meanwhile waits, and then finds it gone.
+    hold(Patient.objects.filter(pk=row.patient_id))
+    if _is_held(row):
+        return False
+    row.delete()
+    return True
+
+
+def refuse_cleared(place: FormPlace, values: Mapping[str, Any]) -> None:
+    """Raise ValidationError if the answers hold a file that was deleted meanwhile. One query if they hold a file."""
+    told = (values.get(item.name) for item in file_items(place.form))
+    keys = {value["file"] for value in told if isinstance(value, dict) and "file" in value}
+    if keys and Attachment.objects.filter(patient=place.patient, key__in=keys).count() != len(keys):
+        raise ValidationError(_("A file was deleted because no form held it for some days: choose it again."))
 
 
 def _is_held(row: Attachment) -> bool:

@@ -13,6 +13,7 @@ from patients.casebook.row_words import cell_text
 from patients.entry.row_identity import RemovedRows
 from patients.models import Query, Record
 from protocol.document.items import Form
+from protocol.expressions.rules import FormRules
 from protocol.values.parsing import CheckFinding
 
 State = Query.State
@@ -26,7 +27,7 @@ Key = tuple[str, str, str, str]
 def reconcile(
     *,
     record: Record,
-    form: Form,
+    rules: FormRules,
     soft: tuple[CheckFinding, ...],
     confirmed: Mapping[str, str],
     changed: frozenset[str],
@@ -36,17 +37,18 @@ def reconcile(
 ) -> None:
     """Open and close the queries of edit checks on a record so that they match its current findings.
 
-    soft: findings of soft limits and checks. confirmed: by path, the reason why an unlikely value is correct.
-    changed: paths whose value this save changed; a closed query is raised again only if one of its inputs changed.
-    removed: rows of tables that this save removed.
+    rules: those under which the answers were checked. soft: findings of soft limits and checks. confirmed: by path,
+    the reason why an unlikely value is correct. changed: paths whose value this save changed; a closed query is raised
+    again only if one of its inputs changed. removed: rows of tables that this save removed.
     """
+    form = rules.form
     rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
     known = {(query.item, query.row, query.column, query.check_id): query for query in rows}
     wanted = {_key(finding): finding for finding in soft}
     opened, answered = [], []
     for key, finding in wanted.items():
         query, reason = known.get(key), confirmed.get(finding.item, "")
-        if query is None or (query.state == State.CLOSED and changed & set(inputs_of(finding, form))):
+        if query is None or (query.state == State.CLOSED and changed & inputs_of(finding, rules)):
             opened.append(_query(record, key, question(finding, form), reason, by))
         elif query.state != State.CLOSED and reason:
             answered.append(_closed(query, reason))

@@ -4,7 +4,7 @@ Each function locks the patient first, so that two saves of one patient run one 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -18,14 +18,14 @@ from audit.context import because
 from audit.stored_text import Text, trimmed
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
-from patients.entry import answers, check_queries, drafts
+from patients.entry import answers, attachments, check_queries, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
 from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
 from patients.entry.version_mapping import stored_answers, values_not_asked
-from patients.models import Patient, Record
-from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
+from patients.models import Record
+from patients.participation.lifecycle import held, refuse_closed_place, refuse_when_closed
 from protocol.document.items import Form
 from protocol.values.parsing import NotOffered, Value
 from protocol.values.refusals import gettext_noop
@@ -143,10 +143,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this form was entered in error.")})
-    patient = (
-        Patient.objects.select_for_update(of=("self",)).select_related("trial").get(pk=record.patient_id)
-    )
-    refuse_when_closed(patient)
+    refuse_when_closed(held(record.patient))
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
     refuse_closed_place(row, row.visit)
     if row.state == State.STRUCK_OUT:
@@ -161,6 +158,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
 def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Saved:
     """Lock the patient, check the answers and write them. Only the casebook read under the lock is current."""
     casebook = Casebook.held(entry.place)
+    entry = replace(entry, place=casebook.here)
     record = casebook.record(entry.place)
     refuse_entry(casebook, entry.place, record)
     current = record if record is not None and record.state != State.STRUCK_OUT else None
@@ -171,6 +169,8 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     if not is_repeated:
         _refuse_wrong_verb(current, state, reason)
     entered, fresh = _values(entry, current)
+    if entry.place.takes_files:
+        attachments.refuse_cleared(entry.place, entered)
     found = checked(casebook, entry.place, entered)
     if state == State.COMPLETE and found.obstacles:
         raise NotComplete(found)
@@ -192,7 +192,7 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     stored = _stored(write, casebook)
     check_queries.reconcile(
         record=stored,
-        form=write.entry.place.form,
+        rules=write.entry.place.rules,
         soft=found.soft,
         confirmed=write.entry.confirmed,
         changed=write.changed,

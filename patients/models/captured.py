@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
 from audit.stored_text import StoredTextField
-from audit.trail import Locks, Marks, Trail
+from audit.trail import Barred, Locks, Marks, Trail
 from patients.models.attachments import OF_FILES
 from patients.models.people import Patient
 from patients.models.visibility import OfPatient
@@ -152,6 +152,8 @@ class Record(models.Model):
             goes_on=("verified_at",),
         ),
         marks=Marks(kept_in="patients.Mark", kind="verification", clears="verified_at"),
+        # A missed visit did not take place: whatever writes, no form at it is a draft or complete.
+        barred=Barred(under="visit", states=("missed",), unless=("struck_out",)),
         excluded=("save_key",),
         describe="patients.casebook.record_changes.describe_record",
         concealed=OF_FILES,

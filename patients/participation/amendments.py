@@ -18,7 +18,7 @@ from accounts.models import User
 from audit.context import acting, because
 from patients import signals
 from patients.models import Consent, Patient, Record, Visit
-from patients.participation.lifecycle import refuse_when_closed
+from patients.participation.lifecycle import hold, refuse_when_closed
 from patients.participation.milestones import milestones
 from patients.participation.visit_plan import VisitChange, visit_changes
 from patients.participation.visits import OPEN_STATES
@@ -93,7 +93,7 @@ def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: U
         raise ValidationError({"reason": _("Say why these patients are moved.")})
     if not patients or len(patients) > AT_ONCE:
         raise ValidationError(_("Choose between one and %(most)s patients.") % {"most": AT_ONCE})
-    # Locks the trial's row before those of the patients, in the same order as `review.locks.hold_trial`.
+    # The trial's row before those of the patients: the order of every step (docs/architecture.md, "Locks").
     to.trial = put_in_force(to.trial)
     rows = _held(patients, to.trial)
     _refuse_moved_meanwhile(patients, rows)
@@ -133,9 +133,9 @@ def move_obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[Protoco
 
 
 def _held(patients: Sequence[Patient], trial: Trial) -> list[Patient]:
-    # Locked in the order of their keys, so that two moves of the same patients do not block each other.
-    rows = Patient.objects.select_for_update()
-    return list(rows.filter(pk__in=[patient.pk for patient in patients], trial=trial).order_by("pk"))
+    rows = Patient.objects.filter(pk__in=[patient.pk for patient in patients], trial=trial)
+    hold(rows)
+    return list(rows.order_by("pk"))
 
 
 def _refuse_moved_meanwhile(seen: Iterable[Patient], rows: Sequence[Patient]) -> None:

@@ -20,7 +20,9 @@ from patients.participation.consent import current_consent
 from patients.participation.eligibility_data import input_words, latest_complete, subject_of, value_words
 from patients.participation.lifecycle import held, require
 from protocol.expressions.compiled import Undetermined
-from protocol.expressions.rules import CriterionResult, Scope, rules_of
+from protocol.expressions.eligibility import CriterionResult
+from protocol.expressions.rules import Scope, rules_of
+from trials.models import Trial
 from trials.reader import reader_language
 
 Conclusion = EligibilityDecision.Conclusion
@@ -122,9 +124,9 @@ def evaluate(patient: Patient, *, inclusion_on: date | None = None) -> Evaluatio
     day = patient.enrolled_on or inclusion_on or patient.trial.today
     records = latest_complete(patient)
     scope = Scope(other_forms=records, subject=subject_of(patient, inclusion_on=day), last=records)
-    group = rules_of(rules).group(scope)
+    group = rules_of(rules).eligibility.group(scope)
     known = None if isinstance(group, Undetermined) else group
-    findings = [_finding(patient, result, day) for result in rules_of(rules).criteria(scope)]
+    findings = [_finding(patient, result, day) for result in rules_of(rules).eligibility.criteria(scope)]
     language = reader_language()
     return Evaluation(
         findings=findings,
@@ -180,6 +182,8 @@ def sign_eligibility(
     Raises ValidationError by field: unknown conclusion, a day before screening, wrong password; for “eligible” also
     without a consent, with a criterion that prevents inclusion, or without a group that the protocol requires.
     """
+    # The trial before the patient, as in every step: whoever listens to the signal locks it (allocation).
+    Trial.objects.held(patient.trial_id)
     patient = held(patient)
     require(
         patient,

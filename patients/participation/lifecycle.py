@@ -1,8 +1,13 @@
-"""The states of a patient and the steps allowed in each; freezes and locks refuse every step (P11-06)."""
+"""The states of a patient and the steps allowed in each; freezes and locks refuse every step (P11-06).
+
+A step locks rows before it reads what it decides on, always in one order: the trial (where the step needs it), its
+patients by key, then what belongs to them (docs/architecture.md, "Locks").
+"""
 
 from typing import cast
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from patients.models import Patient, Record, Visit
@@ -19,10 +24,34 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 
 
 def held(patient: Patient) -> Patient:
-    """Return the patient's row, locked until the transaction ends: one step at a time per patient."""
-    # Only the patient's row (`of`): a lock on the joined trial would make the steps of all patients wait.
-    rows = Patient.objects.select_for_update(of=("self",)).select_related("trial", "protocol")
+    """Return the patient as stored now, locked until the transaction ends: one step at a time per patient."""
+    hold(Patient.objects.filter(pk=patient.pk))
+    rows = Patient.objects.select_related("trial", "protocol")
     return cast(Patient, rows.get(pk=patient.pk))
+
+
+def hold(patients: "QuerySet[Patient]") -> None:
+    """Lock the rows of patients until the transaction ends. Whatever depends on them is read afterwards."""
+    # The lock is a statement of its own: one that waits for it reads the joined rows (the trial, a visit) as they were
+    # before the wait. The rows are locked in the order of keys, so that two requests cannot wait for each other.
+    list(patients.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+
+
+def hold_trial(trial: Trial) -> Trial:
+    """Return the trial as stored now, with it and the rows of all its patients locked until the transaction ends."""
+    row = Trial.objects.held(trial.pk)
+    # Each step of a patient locks the patient's row, so every other write in the trial now waits.
+    hold(Patient.objects.filter(trial=row))
+    return row
+
+
+def held_visit(visit: Visit) -> tuple[Patient, Visit]:
+    """Return the patient and the visit as stored now, both locked until the transaction ends."""
+    patient = held(visit.patient)
+    # Read after the patient's lock: another request may have held, missed, moved or locked the visit meanwhile.
+    row: Visit = Visit.objects.select_for_update(of=("self",)).get(pk=visit.pk)
+    row.patient = patient
+    return patient, row
 
 
 def refuse_when_locked(patient: Patient) -> None:
@@ -81,6 +110,6 @@ def move(patient: Patient, to: str, *, refusal: str) -> None:
 
 def next_number(trial: Trial) -> int:
     """Return the next free patient number. The trial's row is locked, so that two screenings never get the same."""
-    Trial.objects.select_for_update().get(pk=trial.pk)
+    Trial.objects.held(trial.pk)
     last = Patient.objects.filter(trial=trial).order_by("-number").values_list("number", flat=True).first()
     return (last or 0) + 1

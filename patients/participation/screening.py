@@ -79,7 +79,7 @@ def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str,
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
     # The same lock as a screening takes: nobody can be screened under this hospital number meanwhile.
-    Trial.objects.select_for_update(of=("self",)).get(pk=patient.trial_id)
+    Trial.objects.held(patient.trial_id)
     _refuse_known(patient.trial, identity.get("hospital_number", ""), but=patient)
     row = Identity.objects.select_for_update().get(patient=patient)
     for name in IDENTITY_FIELDS:

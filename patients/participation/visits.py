@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
-from patients.participation.lifecycle import held, refuse_closed_place, require
+from patients.participation.lifecycle import held, held_visit, refuse_closed_place, require
 from patients.participation.reconsent import refuse_without_reconsent
 from protocol.document.schedule import planned_visits
 
@@ -62,12 +62,29 @@ def replan(patient: Patient, by: User, infusions: dict[int, date] | None = None)
 
 @transaction.atomic
 def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
-    """Record the day on which a visit was held.
+    """Record the day on which a visit was held, or correct it.
 
     Raises ValidationError for a day in the future or before screening, a visit that is frozen, locked or no longer
-    planned, and a patient who is not in screening or follow-up or has to sign a new consent first.
+    planned, and a patient who is not in screening or follow-up, or has to sign a new consent before a new visit.
     """
-    patient = held(visit.patient)
+    patient, visit = held_visit(visit)
+    # The day of a visit that took place may be corrected: that is nothing new for the patient to consent to.
+    if visit.state != Visit.State.HELD:
+        refuse_without_reconsent(patient)
+    return _hold(patient, visit, on)
+
+
+@transaction.atomic
+def hold_visit_of(*, visit: Visit, on: date, by: User) -> Visit:
+    """Record the day of a visit at which something took place that is recorded, such as an infusion given.
+
+    Raises ValidationError like `hold_visit`, but asks for no new consent: the step that records it decides on that.
+    """
+    patient, visit = held_visit(visit)
+    return _hold(patient, visit, on)
+
+
+def _hold(patient: Patient, visit: Visit, on: date) -> Visit:
     require(
         patient,
         *OPEN_STATES,
@@ -75,7 +92,6 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     )
     refuse_closed_place(None, visit)
     _refuse_cancelled(visit)
-    refuse_without_reconsent(patient)
     if on < patient.screened_on:
         raise ValidationError({"on": _("This day is before the screening.")})
     if on > patient.trial.today:
@@ -96,7 +112,7 @@ def _refuse_cancelled(visit: Visit) -> None:
 @transaction.atomic
 def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     """Record that a visit was missed, with the reason. Raises ValidationError without one, or if it has forms."""
-    patient = held(visit.patient)
+    patient, visit = held_visit(visit)
     require(
         patient,
         *OPEN_STATES,

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from patients.models import Patient, Query, QueryMessage, Record
+from patients.participation.lifecycle import hold
 from patients.queries.threads import refuse_to_ask, refuse_when_held, worded
 
 AT_ONCE = 200
@@ -97,10 +98,9 @@ def refuse_too_many(number: int) -> None:
 
 def _held(pks: set[int]) -> dict[int, Record]:
     """Return the records by key, with the rows of their patients locked: concurrent confirmations wait."""
-    patients = Record.objects.filter(pk__in=pks).values("patient_id")
-    # Read for the locks alone; in the order of keys, so that two confirmations do not block each other.
-    list(Patient.objects.select_for_update().filter(pk__in=patients).order_by("pk").values_list("pk"))
-    rows = Record.objects.filter(pk__in=pks).select_related("patient__trial", "visit", "protocol")
+    chosen = Record.objects.filter(pk__in=pks)
+    hold(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
+    rows = chosen.select_related("patient__trial", "visit", "protocol")
     return {record.pk: record for record in rows}
 
 
@@ -133,8 +133,10 @@ def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) ->
     if not seen:
         raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
     refuse_too_many(len(seen))
-    rows = Query.objects.select_for_update(of=("self",)).filter(pk__in=seen).order_by("pk")
-    queries = list(rows.select_related("record__patient__trial", "record__visit"))
+    chosen = Query.objects.filter(pk__in=seen)
+    hold(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
+    # Read under the locks: the thread, the form or its visit may have changed since the page was shown.
+    queries = list(chosen.select_related("record__patient__trial", "record__visit").order_by("pk"))
     last = with_last_message(seen)
     closing = [
         query for query in queries if last.get(query.pk, 0) == seen[query.pk] and not not_closable(query)

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
-from patients.models import Query, QueryMessage, Record
-from patients.participation.lifecycle import held, refuse_when_locked
+from patients.models import Patient, Query, QueryMessage, Record
+from patients.participation.lifecycle import hold, refuse_when_locked
 from protocol.values.row_ids import by_id
 
 State = Query.State
@@ -36,6 +36,15 @@ def worded(text: str) -> str:
     return text.strip()
 
 
+def held_record(record: int) -> Record:
+    """Return a form as stored now, with its patient's row locked until the transaction ends."""
+    hold(Patient.objects.filter(records=record))
+    # Read after the lock: the form or its visit may have been locked or struck out meanwhile.
+    rows = Record.objects.select_related("patient__trial", "visit", "protocol")
+    row: Record = rows.get(pk=record)
+    return row
+
+
 def refuse_when_held(record: Record) -> None:
     """Raise ValidationError if the trial, the patient, the visit or the form is locked."""
     refuse_when_locked(record.patient)
@@ -57,12 +66,12 @@ def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, 
     Raises ValidationError for an empty text, an item the form does not have, a form that is locked or struck out,
     and an item that has an open thread already (threads of checks aside).
     """
+    words = worded(text)
+    # One at a time per patient: of two people who ask at once, the second finds the thread of the first.
+    record = held_record(record.pk)
     refuse_to_ask(record)
     if item not in record.protocol.rules.form(record.form):
         raise ValidationError({"item": _("This form has no such item.")})
-    words = worded(text)
-    # One at a time per patient: of two people who ask at once, the second finds the thread of the first.
-    held(record.patient)
     thread = _open_thread(record.pk, item)
     if thread is not None:
         if thread.text == words and thread.opened_by_id == by.pk:
@@ -106,8 +115,7 @@ def _carry_on(query: Query, to: str, text: str, *, by: User, role: str) -> Query
     query while another one is open in its place, or whose row was removed.
     """
     words = worded(text)
-    query.record.patient = held(query.patient)
-    refuse_when_held(query.record)
+    refuse_when_held(held_record(query.record_id))
     # Read again under the lock: a colleague may have answered or closed the query since the page was shown.
     row: Query = Query.objects.select_for_update().get(pk=query.pk)
     if row.state == to and _said_last(row, words, by):

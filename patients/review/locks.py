@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import because
 from patients.models import DataLock, Patient, Query, Record, UnlockRequest, Visit
-from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
+from patients.participation.lifecycle import held, hold_trial, refuse_locked_place, refuse_when_locked
 from trials.models import Trial
 
 Level, Kind = DataLock.Level, DataLock.Kind
@@ -98,8 +98,8 @@ def request_unlock(*, target: Target, reason: str, by: User) -> UnlockRequest:
 @transaction.atomic
 def grant_unlock(*, request: UnlockRequest, by: User, answer: str = "") -> DataLock:
     """Grant a request and unlock (ACC-08). Raises ValidationError if `by` asked for it, or it is decided already."""
+    row = _held(request.lock.target)
     found = _open_request(request, by)
-    row = _held(found.lock.target)
     _decide(found, granted=True, answer=answer, by=by)
     return _release(found.lock, row, reason=found.reason, asked_by=found.asked_by, by=by)
 
@@ -107,6 +107,7 @@ def grant_unlock(*, request: UnlockRequest, by: User, answer: str = "") -> DataL
 @transaction.atomic
 def refuse_unlock(*, request: UnlockRequest, answer: str, by: User) -> UnlockRequest:
     """Refuse a request to unlock, with the reason. Raises ValidationError like `grant_unlock`."""
+    _held(request.lock.target)
     found = _open_request(request, by)
     return _decide(found, granted=False, answer=_given(answer, "answer"), by=by)
 
@@ -133,15 +134,6 @@ def patient_of(target: Target) -> Patient | None:
             return None
         case _:
             return target.patient
-
-
-def hold_trial(trial: Trial) -> Trial:
-    """Return the trial's row, with it and the rows of all its patients locked until the transaction ends."""
-    # Each step of a patient locks the patient's row, so every other write in the trial now waits. Rows are
-    # locked in the order of keys, as wherever several patients are locked, against deadlocks.
-    row = Trial.objects.select_for_update(of=("self",)).get(pk=trial.pk)
-    list(Patient.objects.select_for_update().filter(trial=row).order_by("pk").values_list("pk"))
-    return row
 
 
 def _held(target: Any) -> Any:
@@ -218,8 +210,8 @@ def _refuse_unfinished(row: Any) -> None:
 
 
 def _open_request(request: UnlockRequest, by: User) -> UnlockRequest:
-    rows = UnlockRequest.objects.select_for_update(of=("self",)).select_related("lock", "asked_by")
-    found = rows.get(pk=request.pk)
+    """Return the request as stored now. Its target must be locked: every decision takes that lock first."""
+    found = UnlockRequest.objects.select_related("lock", "asked_by").get(pk=request.pk)
     if found.decided_at:
         raise ValidationError(_("This request is decided already."))
     if found.asked_by_id == by.pk:

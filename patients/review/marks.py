@@ -17,6 +17,7 @@ from audit.context import because
 from audit.stored_text import written
 from patients.models import Mark, Patient, Record
 from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
+from trials.reader import reader_language
 
 WHOLE = ""
 
@@ -104,7 +105,7 @@ def _read(patient: Patient, seen: Sequence[SeenVersion]) -> Mapping[int, Record]
 
 def _refuse(record: Record, seen: SeenVersion) -> None:
     form = record.protocol.rules.form(record.form)
-    named = {"form": form.title.in_language("en")}
+    named = {"form": form.title.in_language(reader_language())}
     refuse_locked_place(record, record.visit)
     if record.state != Record.State.COMPLETE:
         raise ValidationError(_("%(form)s is not complete: it cannot be marked yet.") % named)

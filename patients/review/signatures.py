@@ -19,7 +19,7 @@ from audit.stored_text import Text
 from audit.system_texts import actor_words
 from audit.trail import history_model
 from patients.models import Patient, Record, Visit
-from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
+from patients.participation.lifecycle import held, held_visit, hold, refuse_locked_place, refuse_when_locked
 from protocol.values.labels import exact
 from trials.reader import reader_language
 
@@ -57,12 +57,10 @@ def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: 
     if not records:
         raise ValidationError(_("Choose at least one form."))
     seen = {record.pk: record.version for record in records}
-    rows = list(
-        Record.objects.select_for_update(of=("self",))
-        .select_related("protocol", "visit", "patient__trial")
-        .filter(pk__in=list(seen))
-    )
-    # Checked on the locked rows: a colleague may have changed a form since it was read.
+    chosen = Record.objects.filter(pk__in=list(seen))
+    hold(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
+    # Checked on the rows read under the lock: a colleague may have changed a form since it was read.
+    rows = list(chosen.select_related("protocol", "visit", "patient__trial").order_by("pk"))
     for row in rows:
         refuse_when_locked(row.patient)
         refuse_locked_place(row, row.visit)
@@ -78,9 +76,8 @@ def sign_visit(*, visit: Visit, seen: Versions, meaning: str, password: str, by:
     Raises ValidationError for a visit that was not held or is locked, a form that is not complete or was changed, added
     or struck out since, and a wrong password.
     """
-    patient = held(visit.patient)
+    patient, row = held_visit(visit)
     refuse_when_locked(patient)
-    row = Visit.objects.select_for_update(of=("self",)).get(pk=visit.pk)
     refuse_locked_place(None, row)
     if row.state != Visit.State.HELD:
         raise ValidationError(_("A visit is signed after it was held."))

@@ -22,6 +22,7 @@ from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing
 from trials.permissions import Permission as P
+from trials.reader import reader_language
 
 
 @trial_page(see=P.SEE_TRIAL, change=P.VERIFY)
@@ -99,7 +100,7 @@ def _marked(patient: Patient, kind: str) -> list[Record]:
     found = list(rows.filter(marked__gt=0).select_related("visit", "protocol").order_by("pk"))
     for record in found:
         record.patient = patient
-        title = record.protocol.rules.form(record.form).title.in_language("en")
+        title = record.protocol.rules.form(record.form).title.in_language(reader_language())
         record.title = f"{where(record)} · {title}"
     return found
 
@@ -131,14 +132,14 @@ def _withdraw(request: TrialRequest, code: str, verb: Callable[..., int], back: 
 
 def _asked(record: Record) -> str:
     form = record.protocol.rules.form(record.form)
-    return f"{where(record)} · {form.title.in_language('en')}"
+    return f"{where(record)} · {form.title.in_language(reader_language())}"
 
 
 def _item(mark: Mark) -> str:
     if not mark.item:
         return _("Whole form")
     form = mark.record.protocol.rules.form(mark.record.form)
-    return form.item(mark.item).label.in_language("en") if mark.item in form else mark.item
+    return form.item(mark.item).label.in_language(reader_language()) if mark.item in form else mark.item
 
 
 def _told(mark: Mark) -> Undone | None:

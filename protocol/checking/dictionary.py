@@ -1,7 +1,8 @@
 """Tables of the captured data: the columns and cells of each CSV file, and the data dictionary.
 
 Each form is one table; each item with repeating rows is a table of its own (``form__item``). An item is one
-column, plus further columns where its value has more parts:
+column, plus further columns where its value has more parts. Repeating rows that are missing as a whole have their
+missing code in the table of the form. The columns:
 
 - ``name__unit``, ``name__entered``: unit and value as entered; ``name`` holds the value in the item's unit.
 - ``name__missing``, ``name__missing_reason``: missing code and its reason.
@@ -35,6 +36,7 @@ PARTS = (
     "bytes",
 )
 """Suffixes that may follow ``name__``, besides the codes of a multiple choice."""
+MISSING_PARTS = PARTS[2:4]
 REFERENCE_PARTS = PARTS[4:7]
 FILE_PARTS = PARTS[7:]
 FILE_FOLDER = "files/"
@@ -124,7 +126,7 @@ def tables(protocol: Protocol) -> list[FormTable]:
 
 def tables_of(form: Form) -> Iterator[FormTable]:
     """Yield the table of a form, then the tables of its repeating rows."""
-    yield FormTable(form.code, form, tuple(item for item in form.items if item.type != "rows"))
+    yield FormTable(form.code, form, form.items)
     for item in form.items:
         if item.type == "rows":
             yield FormTable(f"{form.code}__{item.name}", form, item.columns, item)
@@ -136,7 +138,7 @@ def columns(form: Form) -> list[str]:
 
 
 def rows(protocol: Protocol, language: str = "en") -> list[DictionaryRow]:
-    """Return the data dictionary: one row per item; items of repeating rows are listed under their own table."""
+    """Return the data dictionary: one row per item; the columns of repeating rows are listed under their own table."""
     return [_row(table, item, language) for table in tables(protocol) for item in table.items]
 
 
@@ -154,12 +156,10 @@ def rows_of_versions(protocols: Iterable[Protocol], language: str = "en") -> lis
 
 
 def columns_of(item: Item) -> Iterator[str]:
-    """Yield the column names of one item; none for repeating rows, which are a table of their own."""
-    if item.type == "rows":
-        return
+    """Yield the column names of one item. Of repeating rows only those of the missing code: the rows are a table."""
     if item.type == "choices":
         yield from (f"{item.name}__{code}" for code in item.codes)
-    else:
+    elif item.type != "rows":
         yield item.name
     if item.type == "file":
         yield from (f"{item.name}__{part}" for part in FILE_PARTS)
@@ -167,17 +167,14 @@ def columns_of(item: Item) -> Iterator[str]:
         yield f"{item.name}__unit"
         yield f"{item.name}__entered"
     if _may_be_missing(item):
-        yield f"{item.name}__missing"
-        yield f"{item.name}__missing_reason"
+        yield from (f"{item.name}__{part}" for part in MISSING_PARTS)
 
 
 def cells_of(item: Item, value: Any) -> list[str]:
     """Return a captured value as the cells of the item's columns; blank cells for a blank value."""
-    if item.type == "rows":
-        return []
     parts = value if isinstance(value, Mapping) else {}
     plain = parts.get("name" if item.type == "file" else "value") if parts else value
-    cells = _chosen(item, plain) if item.type == "choices" else [_text(plain)]
+    cells = _value_cells(item, plain)
     if item.units:
         answered = bool(cells[0])
         cells += [parts.get("unit", item.unit or "" if answered else ""), parts.get("entered", cells[0])]
@@ -190,6 +187,12 @@ def cells_of(item: Item, value: Any) -> list[str]:
     if _may_be_missing(item):
         cells += [parts.get("missing", ""), parts.get("reason", "")]
     return cells
+
+
+def _value_cells(item: Item, value: Any) -> list[str]:
+    if item.type == "choices":
+        return _chosen(item, value)
+    return [] if item.type == "rows" else [_text(value)]
 
 
 def _range_cells(reading: RangeReading | None) -> list[str]:

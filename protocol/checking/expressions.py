@@ -57,8 +57,8 @@ def trial_run(protocol: Protocol) -> list[Problem]:
             found.append(Problem(f"forms.{code}", f"an expression cannot be evaluated: {error}"))
     for scope in (Scope(other_forms=records), Scope()):
         try:
-            rules_of(protocol).criteria(scope)
-            rules_of(protocol).group(scope)
+            rules_of(protocol).eligibility.criteria(scope)
+            rules_of(protocol).eligibility.group(scope)
         except (ExpressionError, TypeError, ValueError) as error:
             found.append(Problem("eligibility", f"an expression cannot be evaluated: {error}"))
     return found

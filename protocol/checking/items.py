@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from protocol.checking.column_names import name_problems
 from protocol.checking.design import repeated
 from protocol.checking.shape import Problem, Written
 from protocol.document.document import Protocol
@@ -52,6 +53,7 @@ def _form(form: Form, written: Written) -> Iterator[Problem]:
     for check in form.checks:
         if f"{form.code}.{check.on}" not in written.items:
             yield Problem(f"{path}.checks.{check.id}.on", f"unknown item {check.on!r}")
+    yield from name_problems(form)
     for item in form.items:
         yield from _item(f"{path}.{item.name}", item)
         yield from _columns(f"{path}.{item.name}", item, form)

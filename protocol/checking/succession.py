@@ -54,12 +54,22 @@ def _same_questions(
             yield Problem(f"{here}.type", _says(old.type, version))
         elif old.unit != item.unit:
             yield Problem(f"{here}.unit", _says(old.unit or "without a unit", version))
+        if item.type == "choices":
+            yield from _same_codes(here, old, item, version)
         columns = {column.name: column for column in old.columns}
         for name in columns.keys() - {column.name for column in item.columns}:
             yield Problem(
                 f"{here}.{name}", f"is missing and version {version} has it: the rows of a table stay whole"
             )
         yield from _same_questions(here, columns, item.columns, version)
+
+
+def _same_codes(path: str, before: Item, after: Item, version: str) -> Iterator[Problem]:
+    """Refuse a code spelled in another case: each is a column, and a data file has the columns of all versions."""
+    known = {code.casefold(): code for code in before.codes}
+    for code in after.codes:
+        if (old := known.get(code.casefold(), code)) != code:
+            yield Problem(f"{path}.choices.{code}", f"is {old} in version {version}: keep that spelling")
 
 
 def _says(was: str, version: str) -> str:

@@ -24,7 +24,6 @@ from protocol.expressions.kinds import (
     Kind,
     captured,
 )
-from protocol.expressions.numbers import is_number
 from protocol.expressions.syntax import (
     Binary,
     Call,
@@ -107,7 +106,8 @@ class Evaluators:
         if sign in ("&&", "||"):
             return _decided_by(sign == "||", left, right)
         if sign in _COMPARE:
-            return _compared(_COMPARE[sign], left, right, kind_of(node.left, names).kind is Kind.NUMBER)
+            # A decimal and a fraction compare exactly.
+            return _strict(_COMPARE[sign], [left, right])
         if sign == "in":
             return _strict(_is_member, [left, right])
         if sign == "+" and kind_of(node.left, names).kind in WORDS:
@@ -258,17 +258,7 @@ def _list(parts: Sequence[Evaluator]) -> Evaluator:
 
 
 def _is_member(value: Any, members: Sequence[Any]) -> bool:
-    if is_number(value):
-        return any(numbers.compare(operator.eq, value, member) for member in members)
     return value in members
-
-
-def _compared(
-    holds: Callable[[Any, Any], bool], left: Evaluator, right: Evaluator, are_numbers: bool
-) -> Evaluator:
-    if not are_numbers:
-        return _strict(holds, [left, right])
-    return _strict(lambda one, other: numbers.compare(holds, one, other), [left, right])
 
 
 def _decided_by(deciding: bool, left: Evaluator, right: Evaluator) -> Evaluator:
@@ -324,15 +314,13 @@ def _range_compared(sign: str, left: Evaluator, right: Evaluator) -> Evaluator:
         one, other = left(values), right(values)
         if one is ABSENT or other is ABSENT:
             return ABSENT
-        first = numbers.compare(holds, one[0], other[1])
+        first = holds(one[0], other[1])
         if one[0] == one[1] and other[0] == other[1]:
             return first
         if sign in EQUALITIES:
-            apart = numbers.compare(operator.lt, one[1], other[0]) or numbers.compare(
-                operator.gt, one[0], other[1]
-            )
+            apart = one[1] < other[0] or one[0] > other[1]
             return first if apart else ABSENT
-        return first if first == numbers.compare(holds, one[1], other[0]) else ABSENT
+        return first if first == holds(one[1], other[0]) else ABSENT
 
     return compared
 

@@ -5,7 +5,6 @@ of decimals is a decimal, a quotient is a fraction, and `x / 3.0 * 3.0 >= x` hol
 not whole, a logarithm, and what is shown are rounded, to 28 digits.
 """
 
-from collections.abc import Callable
 from decimal import (
     MAX_EMAX,
     MIN_EMIN,
@@ -84,24 +83,14 @@ def negate(number: Number) -> Number:
     return -number if isinstance(number, Fraction) else number.copy_negate()
 
 
-def compare(holds: Callable[[Any, Any], bool], left: Number, right: Number) -> bool:
-    """Return whether `holds(left, right)`, for a comparison of the module `operator`.
-
-    A fraction and a decimal never compare with each other in Python: both become fractions.
-    """
-    if type(left) is type(right):
-        return holds(left, right)
-    return holds(Fraction(left), Fraction(right))
-
-
 def smallest(*numbers: Number) -> Number:
-    """Return the smallest number."""
-    return min(numbers, key=lambda number: Fraction(number))
+    """Return the smallest number. Python compares a decimal and a fraction exactly."""
+    return min(numbers)
 
 
 def largest(*numbers: Number) -> Number:
     """Return the largest number."""
-    return max(numbers, key=lambda number: Fraction(number))
+    return max(numbers)
 
 
 def absolute(number: Number) -> Number:
@@ -127,9 +116,9 @@ def power(base: Number, exponent: Number) -> Any:
     whole = int(exponent)
     if whole == Fraction(exponent) and abs(whole) <= _LONGEST_EXACT_POWER:
         return Fraction(base) ** whole if base or whole >= 0 else ABSENT
-    if base < 0 or (not base and exponent <= 0):
+    if base < 0 or (not base and exponent < 0):
         return ABSENT
-    return _DIGITS.power(as_decimal(base), as_decimal(exponent)) if base else Decimal(0)
+    return _DIGITS.power(as_decimal(base), as_decimal(exponent))
 
 
 def as_decimal(number: Number) -> Decimal:

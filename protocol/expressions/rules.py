@@ -1,9 +1,9 @@
-"""Evaluate the expressions of a protocol on captured values: criteria, checks, skip logic, calculations.
+"""Evaluate the expressions of a protocol on captured values: checks, skip logic, calculations.
 
 A `Scope` holds what is known about a subject at one moment. `rules_of(protocol)` (`ProtocolRules`) compiles each
 expression once; `FormRules` returns which items of a form are shown and required, what is calculated and which
 checks fire. Undetermined never counts as true or false: an item with an undetermined condition is neither shown nor
-required, a check does not fire, a calculation stays empty, a criterion neither allows nor forbids enrolment.
+required, a check does not fire, a calculation stays empty.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,6 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from protocol.document.design import EligibilityCriterion, Group
 from protocol.document.document import Protocol
 from protocol.document.items import Check, Form, Item
 from protocol.expressions.compiled import (
@@ -23,6 +22,7 @@ from protocol.expressions.compiled import (
     Undetermined,
     compile_expression,
 )
+from protocol.expressions.eligibility import EligibilityRules
 from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
 
 Answers = Mapping[str, Any]
@@ -103,27 +103,6 @@ def is_answered(value: Any) -> bool:
     if isinstance(value, Mapping):
         return is_answered(value.get("value"))
     return value is not None and value != "" and value != []
-
-
-@dataclass(frozen=True, slots=True)
-class CriterionResult:
-    """Result of an eligibility criterion: the ``answer`` of its expression and the values it read."""
-
-    criterion: EligibilityCriterion
-    answer: bool | Undetermined
-    inputs: Mapping[str, Any]
-
-    @property
-    def allows(self) -> bool | None:
-        """True if the criterion allows enrolment, False if it forbids it, None if undetermined."""
-        if isinstance(self.answer, Undetermined):
-            return None
-        return self.answer is (self.criterion.kind == "inclusion")
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Names whose values could decide the criterion; empty if it is decided."""
-        return self.answer.needs if isinstance(self.answer, Undetermined) else ()
 
 
 class ItemRules:
@@ -275,7 +254,10 @@ class FormRules(ItemRules):
 
     def inputs(self, check: Check) -> list[str]:
         """Return the items of this form that a check reads, including the one it is attached to, in form order."""
-        names = {name.removeprefix(self._prefix) for name in self._violated(check).references} | {check.on}
+        violated = self._violated(check)
+        # `last(item)` is the answer on this form once there is one.
+        read = violated.references | violated.last
+        names = {name.removeprefix(self._prefix) for name in read} | {check.on}
         return [item.name for item in self.items if item.name in names]
 
     def _violated(self, check: Check) -> Expression:
@@ -366,34 +348,9 @@ class ProtocolRules:
         return self._forms[code]
 
     @cached_property
-    def _criteria(self) -> tuple[tuple[EligibilityCriterion, Expression], ...]:
-        protocol = self.protocol
-        return tuple((each, self.compile(each.expression, self.names)) for each in protocol.eligibility)
-
-    def criteria(self, scope: Scope) -> list[CriterionResult]:
-        """Return the result of every eligibility criterion, in the order of the file."""
-        return [_result(criterion, expression, scope) for criterion, expression in self._criteria]
-
-    @cached_property
-    def criterion_references(self) -> frozenset[str]:
-        """All names that the eligibility criteria and the group rules read."""
-        expressions = [expression for _each, expression in (*self._criteria, *self._groups)]
-        return frozenset(name for each in expressions for name in each.references)
-
-    @cached_property
-    def _groups(self) -> tuple[tuple[Group, Expression], ...]:
-        return tuple((group, self.compile(group.member, self.names)) for group in self.protocol.groups)
-
-    def group(self, scope: Scope) -> Group | Undetermined | None:
-        """Return the first group whose rule is true, None if no rule is, `Undetermined` if that is open."""
-        needs: list[str] = []
-        for group, member in self._groups:
-            answer = member.evaluate(scope)
-            if answer is True and not needs:
-                return group
-            if isinstance(answer, Undetermined):
-                needs += answer.needs
-        return Undetermined(tuple(dict.fromkeys(needs))) if needs else None
+    def eligibility(self) -> EligibilityRules:
+        """The compiled eligibility criteria and group rules."""
+        return EligibilityRules(self.protocol, lambda source: self.compile(source, self.names))
 
 
 _MOST_COMPILED = 64
@@ -417,14 +374,6 @@ def _form_of(name: str) -> str:
     """Return the form of `form.item` or `logs.form`."""
     form, _dot, rest = name.partition(".")
     return rest.partition(".")[0] if form == "logs" else form
-
-
-def _result(criterion: EligibilityCriterion, expression: Expression, scope: Scope) -> CriterionResult:
-    answer = expression.evaluate(scope)
-    if not isinstance(answer, bool | Undetermined):
-        raise TypeError(f"criterion {criterion.id} does not give a condition")
-    inputs = {name: scope.get(name) for name in sorted(expression.references)}
-    return CriterionResult(criterion, answer, inputs)
 
 
 def stored(result: Result) -> str:

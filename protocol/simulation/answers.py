@@ -199,7 +199,7 @@ class _Search:
     ) -> None:
         self.protocol, self.rng = protocol, rng
         self.subject, self.forms, self.how = subject, forms, how
-        read = {name.partition(".")[0] for name in rules_of(protocol).criterion_references}
+        read = {name.partition(".")[0] for name in rules_of(protocol).eligibility.references}
         self.makers = {code: self._maker(code, {}) for code in forms if code in read}
         self.drawn = {code: maker.drawn(maker.form.items) for code, maker in self.makers.items()}
 
@@ -214,7 +214,7 @@ class _Search:
             score, tried, against = self._tried(drawn)
             if score >= best:
                 self.drawn, best, records, forbidding = drawn, score, tried, against
-        found = rules_of(self.protocol).criteria(Scope(NOTHING, records, self.subject))
+        found = rules_of(self.protocol).eligibility.criteria(Scope(NOTHING, records, self.subject))
         refusing = ", ".join(result.criterion.id for result in found if result.allows is not True)
         raise LookupError(f"no answers were found that every criterion allows: {refusing}")
 
@@ -244,7 +244,7 @@ class _Search:
             broken = maker.rules.fired(maker.scope.with_values(records[code]))
             score -= len(broken)
             against += [f"{code}.{name}" for check in broken for name in maker.rules.inputs(check)]
-        for result in rules_of(self.protocol).criteria(Scope(NOTHING, records, self.subject)):
+        for result in rules_of(self.protocol).eligibility.criteria(Scope(NOTHING, records, self.subject)):
             score += result.allows is True
             if result.allows is not True:
                 against += [path for path in result.inputs if path.partition(".")[0] in self.makers]

@@ -308,7 +308,7 @@ def _parse_file(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> dic
     if not text:
         return None
     try:
-        told = json.loads(text)
+        told = json.loads(text, parse_float=Decimal)
     except ValueError:
         told = None
     if not isinstance(told, dict):

@@ -98,7 +98,8 @@ UCUM: Final[Mapping[str, str]] = {
     "IU/L": "[IU]/L",
     "IU/mL": "[IU]/mL",
     "ukat/L": "ukat/L",
-    "EU/mL": "[EU]/mL",
+    # UCUM has no endotoxin unit: its [EU] is the Ehrlich unit.
+    "EU/mL": "{EU}/mL",
     "mOsm/kg": "mosm/kg",
     # rates of medicines
     "ug/min": "ug/min",

@@ -324,6 +324,8 @@ def _details(row: Any, reader: Reader, filter_words: Callable[[str], list[Told]]
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
     if isinstance(value, dict):
         return ", ".join(f"{key}: {_plain(inner)}" for key, inner in value.items())
     if isinstance(value, list):

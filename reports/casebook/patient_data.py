@@ -72,7 +72,7 @@ class PatientData:
     @cached_property
     def _who(self) -> dict[str, Any]:
         trial, user = self.access.trial.pk, self.access.user.pk
-        return {"trial": trial, "user": user, "on": self.now.date(), "patient": self.patient.pk}
+        return {"trial": trial, "user": user, "at": self.now, "patient": self.patient.pk}
 
     @property
     def patient(self) -> Patient:

@@ -119,7 +119,7 @@ class PointCount:
         self.who: dict[str, Any] = {
             "trial": self.trial.pk,
             "user": access.user.pk,
-            "on": timezone.now().date(),
+            "at": timezone.now(),
         }
 
     @cached_property

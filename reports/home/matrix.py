@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -124,7 +124,7 @@ def matrix(
     """Return a row for each patient, with a cell for each column."""
     ids = [patient.pk for patient in patients]
     codes = [column.code for column in columns]
-    page = {"user": access.user.pk, "on": timezone.now().date(), "patients": ids}
+    page = {"user": access.user.pk, "at": timezone.now(), "patients": ids}
     visits = _visits(VISITS.rows(**page, codes=codes))
     used = {visit.protocol_id for visit in visits.values() if visit.protocol_id}
     rules = rules_by_id(access.trial, used | {patient.protocol_id for patient in patients})
@@ -148,26 +148,26 @@ def note_of(patient: Patient) -> str:
     return patient.get_end_reason_display() if patient.end_reason else ""
 
 
-def _visit_rows(user: int, on: date, patients: list[int], codes: list[str]) -> Any:
+def _visit_rows(user: int, at: datetime, patients: list[int], codes: list[str]) -> Any:
     rows = (
-        Visit.objects.visible_to(user, on).filter(patient__in=patients, number=1, code__in=codes).order_by()
+        Visit.objects.visible_to(user, at).filter(patient__in=patients, number=1, code__in=codes).order_by()
     )
     fields = ("pk", "patient_id", "code", "state", "window_from", "window_to", "locked_at", "protocol_id")
     return rows.values_list(*fields)
 
 
-def _form_rows(user: int, on: date, patients: list[int], codes: list[str]) -> Any:
-    records = Record.objects.visible_to(user, on).filter(patient__in=patients, visit__code__in=codes)
+def _form_rows(user: int, at: datetime, patients: list[int], codes: list[str]) -> Any:
+    records = Record.objects.visible_to(user, at).filter(patient__in=patients, visit__code__in=codes)
     rows = records.exclude(state=Record.State.STRUCK_OUT).annotate(stage=STAGE).order_by()
     return rows.values_list("visit_id", "form", "stage")
 
 
-def _asked_rows(user: int, on: date, patients: list[int]) -> Any:
-    queries = Query.objects.visible_to(user, on).filter(patient__in=patients, state__in=Query.OPEN_STATES)
+def _asked_rows(user: int, at: datetime, patients: list[int]) -> Any:
+    queries = Query.objects.visible_to(user, at).filter(patient__in=patients, state__in=Query.OPEN_STATES)
     return queries.order_by().values_list("record__visit_id").distinct()
 
 
-PAGE: dict[str, Any] = {"user": int, "on": date, "patients": Listed(int, ROWS)}
+PAGE: dict[str, Any] = {"user": int, "at": datetime, "patients": Listed(int, ROWS)}
 VISITS = CompiledValues(_visit_rows, **PAGE, codes=Listed(str, COLUMNS))
 FORMS = CompiledValues(_form_rows, **PAGE, codes=Listed(str, COLUMNS))
 ASKED = CompiledValues(_asked_rows, **PAGE)

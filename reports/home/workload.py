@@ -145,7 +145,7 @@ EVENTS_TO_SIGN = CompiledValues(
     **IN_TRIAL,
 )
 RECONSENTS = CompiledValues(
-    lambda **who: aggregated(reconsent_due(Patient.objects.visible_in(**who), who["on"]), n=Count("pk")),
+    lambda **who: aggregated(reconsent_due(Patient.objects.visible_in(**who), date.min), n=Count("pk")),
     **IN_TRIAL,
 )
 NEXT = CompiledQuery(_next_visits, **IN_TRIAL, today=date)
@@ -159,8 +159,7 @@ class Workload:
         self.access, self.trial, self.user = access, access.trial, access.user
         self.now = timezone.now()
         self.today = access.trial.today
-        # A person's role holds by the UTC day, as in `DelegationQuerySet.active`.
-        self.who: dict[str, Any] = {"user": self.user.pk, "trial": self.trial.pk, "on": self.now.date()}
+        self.who: dict[str, Any] = {"user": self.user.pk, "trial": self.trial.pk, "at": self.now}
 
     def _rows(self, model: Any) -> Any:
         return model.objects.visible_in(**self.who)
@@ -281,7 +280,7 @@ class Workload:
     def people(self) -> dict[str, int]:
         """Return the number of roles in force, of those without a verified identity, and of those ending soon."""
         soon = self.today + timedelta(days=ENDING_SOON_DAYS)
-        held = Delegation.objects.active(self.today).filter(trial=self.trial)
+        held = Delegation.objects.active(self.now).filter(trial=self.trial)
         return held.aggregate(
             all=Count("pk"),
             unverified=Count("pk", filter=Q(user__identity_verified_on=None)),

@@ -90,8 +90,11 @@ def test_what_was_kept_is_deleted_when_the_form_is_saved(administrator, trial):
 def test_a_token_that_was_made_up_gives_an_empty_form(administrator, trial, token):
     """SEC-19: no fault on any input, on either database."""
     browser = build.client(administrator)
-    assert browser.get(new_role_page(trial), {"kept": token}).status_code == 200
-    assert browser.post(new_role_page(trial), {"kept": token}).status_code == 422
+    shown = browser.get(new_role_page(trial), {"kept": token})
+    assert (shown.status_code, shown.context["form"].is_bound) == (200, False)
+    refused = browser.post(new_role_page(trial), {"kept": token})
+    assert refused.status_code == 422
+    assert set(refused.context["form"].errors) >= {"username", "role"}
 
 
 def test_what_nobody_came_back_for_is_gone_after_a_week(administrator, trial):

@@ -46,7 +46,8 @@ def test_signing_in_leads_to_the_trials_and_is_recorded_with_its_method(person):
 def test_any_spelling_of_the_user_name_signs_in(person):
     """P11-21: one spelling of a user name, whatever its case or width."""
     _, answer = sign_in(person, username=f"  {person.username.upper()} ")
-    assert answer.status_code == 302
+    assert answer.url == "/trials/"
+    assert AccessEvent.objects.get(kind="signed_in").user_name == person.username
 
 
 def test_a_wrong_password_is_refused_with_a_sentence_and_recorded_for_the_person(person):
@@ -126,6 +127,8 @@ def test_a_long_password_of_plain_words_needs_no_digits_or_signs(person):
         "password2": "quiet river under stone",
     }
     assert browser.post("/accounts/password/", sent).status_code == 302
+    person.refresh_from_db()
+    assert person.check_password("quiet river under stone")
 
 
 def test_a_deactivated_person_is_out_at_the_next_request_and_cannot_come_back(person, administrator, trial):
@@ -144,7 +147,7 @@ def test_a_deactivated_person_is_out_at_the_next_request_and_cannot_come_back(pe
 def test_access_ends_with_the_last_day_of_a_role(person, trial):
     """ACC-04: an end date ends access without anybody doing anything."""
     with acting(system="test"):
-        person.delegations.update(ends_on=timezone.now().date())
+        person.delegations.update(ends_on=trial.today)
     browser = build.client(person)
     assert browser.get(people_page(trial)).status_code == 200
     with time_machine.travel(timezone.now() + timedelta(days=1)):
@@ -184,7 +187,11 @@ def test_a_code_works_once(person):
         for attempt in range(2):
             browser, _ = sign_in(person)
             browser.post("/accounts/factors/authenticate/", {"code": code_of(secret)})
-            assert browser.get("/accounts/profile/").status_code == (200 if attempt == 0 else 302)
+            page = browser.get("/accounts/profile/")
+            if attempt == 0:
+                assert person.full_name in page.content.decode()
+            else:
+                assert page.url.startswith(LOGIN)
 
 
 def test_factor_changes_and_wrong_codes_are_recorded(person, django_capture_on_commit_callbacks):
@@ -212,7 +219,12 @@ def test_the_secrets_of_factors_are_encrypted(person):
     secret = with_authenticator_app(person)
     stored = Authenticator.objects.get(user=person, type=Authenticator.Type.TOTP)
     assert secret not in str(stored.data)
-    assert stored.wrap().validate_code(code_of(secret)) in (True, False)
+    # The first code was used when the app was set up; it is forgotten here, and the clock stands still.
+    cache.clear()
+    with time_machine.travel(timezone.now(), tick=False):
+        code = code_of(secret)
+        assert not stored.wrap().validate_code(f"{(int(code) + 1) % 1_000_000:06d}")
+        assert stored.wrap().validate_code(code)
 
 
 def test_a_person_sees_and_ends_their_other_sessions(person):
@@ -221,8 +233,8 @@ def test_a_person_sees_and_ends_their_other_sessions(person):
     there, _ = sign_in(person)
     assert UserSession.objects.filter(user=person).count() == 2
     here.post("/accounts/sessions/end/")
-    assert here.get("/accounts/profile/").status_code == 200
-    assert there.get("/accounts/profile/").status_code == 302
+    assert person.full_name in here.get("/accounts/profile/").content.decode()
+    assert there.get("/accounts/profile/").url.startswith(LOGIN)
 
 
 def test_nobody_ends_the_session_of_another_person(person, trial):
@@ -232,6 +244,7 @@ def test_nobody_ends_the_session_of_another_person(person, trial):
     browser, _ = sign_in(person)
     assert browser.post("/accounts/sessions/end/", {"session": foreign.pk}).status_code == 404
     assert browser.post("/accounts/sessions/end/", {"session": "x"}).status_code == 404
+    assert UserSession.objects.filter(pk=foreign.pk).exists()
 
 
 def test_theme_and_language_are_remembered_without_leaving_history(person):

@@ -1,12 +1,11 @@
 """The actor: every write is attributed to a person, and the attribution ends with the transaction (AUD-01)."""
 
-from datetime import UTC, datetime
-
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
 from audit.context import Actor, acting, because, current_actor, set_actor
+from tests.support.trail_clock import trail_now
 from tests.support.writing import person, postgresql
 from trials.models import Trial
 
@@ -36,7 +35,7 @@ def names(user: User) -> list[str]:
 def test_a_row_tells_who_when_why_and_from_where():
     """AUD-02: the golden row. Quotes, percent signs and line breaks arrive as they were written."""
     set_actor(ANNA)
-    before = datetime.now(UTC)
+    before = trail_now()
     trial = Trial.objects.create(slug="golden")
     entry = trial.history.get()
 

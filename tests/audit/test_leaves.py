@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit import merkle, sealed_rows
+from audit import merkle, sealed_rows, seals
 from audit.context import acting
+from audit.models import SealedPart
 from tests.support import rows
 from trials.models import Trial
 
@@ -78,3 +79,17 @@ def by_definition(contents):
     while k * 2 < len(contents):
         k *= 2
     return hashlib.sha256(b"\x01" + by_definition(contents[:k]) + by_definition(contents[k:])).digest()
+
+
+@given(st.sets(st.integers(1, 2**40), min_size=1, max_size=30).map(sorted))
+def test_the_keys_of_a_part_are_kept_whatever_gaps_they_have(keys):
+    part = SealedPart(first_id=keys[0], last_id=keys[-1], ids=seals.packed_ids(keys))
+    assert seals.unpacked_ids(part) == keys
+    consecutive = keys[-1] - keys[0] == len(keys) - 1
+    assert len(part.ids) == (0 if consecutive else 8 * len(keys))
+
+
+def test_consecutive_keys_need_no_list():
+    for keys in ([1], [7, 8, 9], [7, 9], [1, 2, 4]):
+        part = SealedPart(first_id=keys[0], last_id=keys[-1], ids=seals.packed_ids(keys))
+        assert (seals.unpacked_ids(part), bool(part.ids)) == (keys, len(keys) != keys[-1] - keys[0] + 1)

@@ -1,6 +1,6 @@
 """A query whose SQL is built once returns the same rows as the queryset."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.db.models import Count, Min
@@ -45,11 +45,11 @@ def test_a_role_that_ended_yesterday_is_not_found_by_the_query_built_while_it_wa
     trial = build.trial()
     person = build.user("coordinator", trial=trial)
     held = CompiledQuery(
-        lambda user, today: Delegation.objects.active(today).filter(user=user), user=int, today=date
+        lambda user, now: Delegation.objects.active(now).filter(user=user), user=int, now=datetime
     )
-    today = timezone.now().date()
-    assert held.first(user=person.pk, today=today).role == "coordinator"
-    assert held.first(user=person.pk, today=today - timedelta(days=4000)) is None
+    now = timezone.now()
+    assert held.first(user=person.pk, now=now).role == "coordinator"
+    assert held.first(user=person.pk, now=now - timedelta(days=4000)) is None
 
 
 def test_json_and_times_come_back_as_django_gives_them():

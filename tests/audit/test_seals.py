@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -211,6 +212,56 @@ def test_an_altered_seal_is_named(seal):
     tamper("DELETE FROM audit_sealedpart WHERE seal_id IN (SELECT id FROM audit_seal WHERE number = 1)")
     tamper("DELETE FROM audit_seal WHERE number = 1")
     assert found()[0] == "seal 2: seal 1 before it is gone"
+
+
+def replace_head(number: int, **columns: str) -> None:
+    """Give a seal other columns, the head that follows from them, and that head in the seal file."""
+    one = Seal.objects.get(number=number)
+    old = seals.file_line(one)
+    for name, value in columns.items():
+        setattr(one, name, value)
+    one.head = seals.seal_head(one)
+    with triggers.lifted():
+        Seal.objects.filter(pk=one.pk).update(**columns, head=one.head)
+    path = Path(settings.SEAL_FILE)
+    path.write_text(path.read_text().replace(old, seals.file_line(one)))
+
+
+@pytest.mark.parametrize("before", ["", "0" * 64])
+def test_a_seal_that_does_not_follow_the_one_before_it_is_named(seal, before):
+    """AUD-07: its own hash and its line in the file are right; only the chain shows that it was put there."""
+    for slug in ("one", "two", "three"):
+        trials(slug)
+        seal()
+    replace_head(2, previous_head=before)
+
+    assert found() == ["seal 2: does not follow from the seal before it"]
+
+
+def test_a_seal_made_anew_does_not_carry_the_one_after_it(seal):
+    """AUD-07: whoever writes the first seal and its line again leaves the second without its predecessor."""
+    for slug in ("one", "two"):
+        trials(slug)
+        seal()
+    replace_head(1, reason="another")
+
+    assert found() == ["seal 2: does not follow from the seal before it"]
+
+
+def test_a_column_that_is_gone_is_named_and_the_other_tables_are_read(seal, monkeypatch):
+    """AUD-07: what was sealed in it can no longer be compared."""
+    trials("one")
+    with acting(system="test"):
+        events.record(kind="exported", detail={"rows": 1})
+    seal()
+    meta = Trial.history.model._meta
+    kept = tuple(field for field in meta.concrete_fields if field.column != "recruiting")
+    monkeypatch.setattr(meta, "concrete_fields", kept)
+    tamper("UPDATE audit_accessevent SET detail = '{}'")
+    told = [each for each in found() if not each.startswith("trigger ")]
+
+    assert "trials_historicaltrial: the column 'recruiting' is gone: what was sealed cannot be read" in told
+    assert any(each.startswith("audit_accessevent ") and each.endswith("was altered") for each in told)
 
 
 def test_a_row_altered_together_with_its_sealed_hash_is_found(seal):

@@ -11,39 +11,13 @@ from audit.signatures import SignatureState, sign, verify
 from audit.verification import Tally, findings
 from patients.models import Patient
 from tests.support import build
+from tests.support.meanwhile import PATIENCE_SECONDS, Meanwhile
 from trials.models import Trial
 
 pytestmark = [
     pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite lets one writer in at a time"),
     pytest.mark.django_db(transaction=True),
 ]
-PATIENCE_SECONDS = 20
-
-
-class Meanwhile(threading.Thread):
-    """Run `work` in a transaction of its own that stays open until `finish` is set."""
-
-    def __init__(self, work):
-        super().__init__(daemon=True)
-        self.work, self.written, self.finish = work, threading.Event(), threading.Event()
-
-    def run(self):
-        try:
-            with acting(system="meanwhile"), transaction.atomic():
-                self.work()
-                self.written.set()
-                self.finish.wait(PATIENCE_SECONDS)
-        finally:
-            connection.close()
-
-    def __enter__(self):
-        self.start()
-        assert self.written.wait(PATIENCE_SECONDS)
-        return self
-
-    def __exit__(self, *_):
-        self.finish.set()
-        self.join(PATIENCE_SECONDS)
 
 
 def test_a_seal_waits_for_a_row_that_is_on_its_way():

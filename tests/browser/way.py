@@ -207,7 +207,7 @@ class Way:
         self.enter("INF1", "vitals", self.vitals())
         self.unscheduled()
         last = Visit.objects.get(patient=self.patient, code=self.rules.visits[-1].code)
-        alive = self.simulated("vital_status", last.code, last.planned_on, status="ALIVE")
+        alive = self.simulated("vital_status", last.code, last.planned_on, survival_status="ALIVE")
         self.enter(last.code, "vital_status", alive)
         self.held(last)
         self.missed()

@@ -13,12 +13,27 @@ from dosing.columns import slot_columns
 from dosing.models import AllocationList, AllocationSlot
 from dosing.randomisation import ALGORITHM, permuted_blocks
 from exports.tables.study import querysets
-from patients.models import EligibilityDecision, Patient
+from patients.models import EligibilityDecision, Patient, Record
 from patients.participation.eligibility import sign_eligibility
 from patients.participation.enrolment import enrol
+from protocol.checking.mistakes import ProtocolMistakes
 from tests.support import build
 
 pytestmark = pytest.mark.django_db
+
+GROUPS = """
+[[groups]]
+code = "EARLY"
+title = { en = "Early", fr = "Tôt" }
+member = 'knee.grade == "G2"'
+
+[[groups]]
+code = "LATE"
+title = { en = "Late", fr = "Tard" }
+member = 'knee.grade == "G3"'
+
+[definitions]
+"""
 
 
 @pytest.fixture
@@ -327,6 +342,99 @@ class TestStrata:
     def test_a_stratum_that_is_not_known_says_what_is_missing(self, knees):
         patient = build.patient(trial=knees)
         with pytest.raises(ValidationError, match="it needs Grade"):
+            stratum_of(patient, "")
+
+
+class TestTwoTrials:
+    """Two randomised trials without strata: each has its list, its places and its patients."""
+
+    @pytest.fixture
+    def second(self, trial):
+        return build.twin(build.COVID_MSV)
+
+    def test_a_patient_takes_a_place_of_the_own_trial(self, trial, second):
+        """RND-02."""
+        for each in (second, trial):
+            generate_list(trial=each, by=None, seed="7")
+        patient = build.patient(trial=trial)
+        slot = allocate(patient=patient, stratum="", by=build.user("investigator", trial=trial))
+
+        assert (slot.trial_id, slot.position, slot.patient_id) == (trial.pk, 1, patient.pk)
+        assert not AllocationSlot.objects.filter(trial=second).exclude(patient=None).exists()
+
+    def test_the_list_of_another_trial_is_no_list_of_this_one(self, trial, second):
+        """RND-01."""
+        by = build.user("investigator", trial=trial)
+        generate_list(trial=second, by=None)
+        slot = allocate(patient=build.patient(trial=trial), stratum="", by=by)
+
+        assert slot.trial_id == trial.pk
+        assert set(AllocationList.objects.values_list("trial", flat=True)) == {trial.pk, second.pk}
+
+    def test_the_list_does_not_follow_the_order_of_the_arms_in_the_file(self, trial):
+        """RND-01: a file that names the arms in another order gives the same list from the same seed."""
+        turned = build.twin(
+            build.COVID_MSV, ("ratio = { cells = 1, placebo = 1 }", "ratio = { placebo = 1, cells = 1 }")
+        )
+        lists = []
+        for each in (trial, turned):
+            generate_list(trial=each, by=None, seed="7")
+            lists.append(list(AllocationSlot.objects.filter(trial=each).values_list("position", "arm")))
+        assert list(turned.rules.allocation.ratio) == ["placebo", "cells"]
+        assert lists[0] == lists[1]
+
+    @pytest.mark.parametrize(
+        ("wrong", "problem"),
+        [
+            (
+                ("ratio = { cells = 1, placebo = 1 }", "ratio = { cells = 0, placebo = 2 }"),
+                "allocation.ratio.cells",
+            ),
+            (
+                ("ratio = { cells = 1, placebo = 1 }", "ratio = { cells = 2, placebo = 1 }"),
+                "is not a multiple",
+            ),
+            (("block_sizes = [2, 4]", "block_sizes = [4, 5]"), "5 is not a multiple"),
+            (("block_sizes = [2, 4]", "block_sizes = []"), "allocation.block_sizes"),
+        ],
+    )
+    def test_a_file_whose_blocks_cannot_hold_the_ratio_is_refused(self, wrong, problem):
+        """RND-01."""
+        with pytest.raises(ProtocolMistakes, match=problem):
+            build.twin(build.COVID_MSV, wrong)
+
+    def test_a_list_has_twice_the_target_in_whole_blocks(self, trial):
+        """RND-01: spare places for patients who are replaced."""
+        generate_list(trial=trial, by=None)
+        assert 48 <= AllocationSlot.objects.filter(trial=trial).count() <= 51
+
+
+class TestWhatTheStratumReads:
+    def test_another_patient_and_a_form_entered_in_error_are_not_read(self, knees):
+        other = with_knee(knees, grade="G3", surgery="N")
+        patient = with_knee(knees, grade="G2", surgery="Y")
+        assert stratum_of(patient, "") == "knee.grade=G2 knee.surgery=Y"
+        assert stratum_of(other, "") == "knee.grade=G3 knee.surgery=N"
+
+        build.struck_out(Record.objects.get(patient=patient, form="knee"))
+        with pytest.raises(ValidationError, match="it needs Grade"):
+            stratum_of(patient, "")
+
+    def test_a_trial_without_strata_has_one(self, trial):
+        assert strata_of(trial.rules) == [""]
+        assert stratum_of(build.patient(trial=trial), "A") == ""
+
+    def test_the_group_may_be_a_stratum(self):
+        """The group that the investigator signed, and every group has its list."""
+        grouped = build.version(
+            build.protocol_text("third").replace(
+                'strata = ["knee.grade", "knee.surgery"]', 'strata = ["group"]'
+            ).replace("[definitions]", GROUPS, 1)
+        ).trial  # fmt: skip
+        assert strata_of(grouped.rules) == ["group=EARLY", "group=LATE"]
+        patient = build.patient(trial=grouped)
+        assert stratum_of(patient, "LATE") == "group=LATE"
+        with pytest.raises(ValidationError, match="it needs the group"):
             stratum_of(patient, "")
 
 

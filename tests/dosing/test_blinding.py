@@ -30,7 +30,7 @@ ZONE = "Europe/Madrid"
 SEED = "known"
 BLINDED = sorted(code for code, role in ROLES.items() if Permission.SEE_TREATMENT not in role.permissions)
 AT_THE_BEDSIDE = "coordinator"
-UNBLINDED = ["cell_laboratory", "inspector", "statistician"]
+UNBLINDED = sorted(code for code in ROLES if code not in BLINDED)
 
 
 def at(clock: str):

@@ -1,6 +1,7 @@
 """The arithmetic of the dose is exact, and a dose outside the range is never shown as within it."""
 
 from decimal import Decimal as D
+from decimal import localcontext
 
 import pytest
 from hypothesis import given
@@ -68,6 +69,22 @@ def test_more_cells_never_make_a_smaller_dose(few, more, weight):
 def test_a_weight_no_patient_has_gives_no_dose(weight):
     with pytest.raises(dose.DoseRefused):
         dose.cells_per_kg(D("8e7"), D(weight))
+
+
+@pytest.mark.parametrize("weight", ["25", "350"])
+def test_the_lightest_and_the_heaviest_possible_patient_have_a_dose(weight):
+    """CEL-09: plausibility 25 to 350 kg, both included."""
+    assert dose.is_possible_weight(D(weight))
+    assert dose.required_cells(D("1.0e6"), D(weight)) == D(weight) * 1_000_000
+    assert not dose.is_possible_weight(D("24.99"))
+    assert not dose.is_possible_weight(D("350.01"))
+
+
+def test_a_dose_that_does_not_end_has_28_digits_whatever_the_setting_of_the_process():
+    with localcontext() as context:
+        context.prec = 9
+        assert dose.cells_per_kg(D("8e7"), D(70)) == D("1142857.142857142857142857143")
+        assert dose.concentrate_volume_ml(D("8e7"), D("7e6")) == D("11.42857142857142857142857143")
 
 
 def test_a_negative_number_of_cells_gives_no_dose():

@@ -5,8 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import time_machine
 
+from audit.context import acting
+from dosing.administration import mark_not_given
+from dosing.models import Infusion
 from patients.models import Patient
-from tests.support import build
+from patients.review import locks
+from protocol.document.schedule import first_infusion_window, infusion_window
+from tests.support import build, infusions
 from tests.support.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
 from tests.support.build import moment
 from tests.support.refusals import refused
@@ -135,3 +140,107 @@ class TestDaysBetween:
         assert give(patient, FIRST, on("11-Mar-2026"), nurse, reason="wrong day").state == "given"
         assert Patient.objects.get(pk=patient.pk).first_infusion_on == date(2026, 3, 11)
         assert stored(patient, FIRST).visit.held_on == date(2026, 3, 11)
+
+
+def skip(patient: Patient, number: int, by) -> Infusion:
+    row = stored(patient, number)
+    return mark_not_given(infusion=row, reason="No cells", version=row.version, by=by)
+
+
+def days_of(patient: Patient, number: int) -> tuple[date, date]:
+    row = stored(patient, number)
+    return row.window_from, row.window_to
+
+
+class TestEveryLaterInfusion:
+    """CEL-11: an infusion is counted from the one before, also across one that was not given."""
+
+    @pytest.fixture
+    def across(self, patient, nurse):
+        """Infusion 1 given on the 10th, 2 not given, 3 given on the first day allowed for it, the 16th."""
+        give(patient, FIRST, on("10-Mar-2026"), nurse)
+        skip(patient, SECOND, nurse)
+        give(patient, THIRD, on("16-Mar-2026"), nurse)
+        return patient
+
+    def test_moving_the_first_asks_for_the_reason_of_the_third_if_the_second_was_not_given(
+        self, across, nurse
+    ):
+        told = refused(give, across, FIRST, on("12-Mar-2026"), nurse, reason="wrong day")
+        assert told == {
+            "started": [
+                "Infusion 3, on 16-Mar-2026, would be outside 18-Mar-2026 to 20-Mar-2026: give its reason first."
+            ]
+        }
+        assert days_of(across, THIRD) == (date(2026, 3, 16), date(2026, 3, 18))
+
+    def test_with_its_reason_the_first_is_moved_and_the_days_of_the_others_are_stored_anew(
+        self, across, nurse
+    ):
+        early = on("16-Mar-2026", timing_deviation_reason="Last bag")
+        give(across, THIRD, early, nurse, reason="explained")
+        give(across, FIRST, on("12-Mar-2026"), nurse, reason="wrong day")
+
+        assert days_of(across, SECOND) == (date(2026, 3, 15), date(2026, 3, 16))
+        assert days_of(across, THIRD) == (date(2026, 3, 18), date(2026, 3, 20))
+        last = stored(across, THIRD).history.latest("history_id")
+        assert last.history_user_name == f"system:schedule for {nurse.username}"
+
+    def test_a_move_that_leaves_the_third_within_its_days_needs_no_reason(self, across, nurse):
+        facts = on("16-Mar-2026", started=moment("16-Mar-2026 07:00"), ended=moment("16-Mar-2026 08:30"))
+        give(across, THIRD, {**facts, "weight_measured": moment("16-Mar-2026 06:30")}, nurse, reason="hour")
+        assert stored(across, THIRD).timing_deviation_reason == ""
+
+    def test_what_is_given_after_all_between_two_others_is_checked_against_the_later_one(self, across, nurse):
+        """The third is then counted from the second: on the 14th it would be due on the 17th or 18th."""
+        told = refused(give, across, SECOND, on("14-Mar-2026"), nurse, reason="given after all")
+        assert "Infusion 3, on 16-Mar-2026, would be outside 17-Mar-2026 to 18-Mar-2026" in told["started"][0]
+        assert give(across, SECOND, on("13-Mar-2026"), nurse, reason="given after all").state == "given"
+        assert days_of(across, THIRD) == (date(2026, 3, 16), date(2026, 3, 17))
+
+    def test_the_second_alone_is_named_if_the_third_is_counted_from_it(self, patient, nurse):
+        give(patient, FIRST, on("10-Mar-2026"), nurse)
+        give(patient, SECOND, on("13-Mar-2026"), nurse)
+        give(patient, THIRD, on("16-Mar-2026"), nurse)
+        told = refused(give, patient, FIRST, on("12-Mar-2026"), nurse, reason="wrong day")
+        assert [line.count("would be outside") for line in told["started"]] == [1]
+
+    def test_days_of_an_infusion_whose_visit_is_locked_do_not_change(self, across, nurse, manager):
+        early = on("16-Mar-2026", timing_deviation_reason="Last bag")
+        give(across, THIRD, early, nurse, reason="explained")
+        visit = stored(across, THIRD).visit
+        with acting(user=manager, role="data_manager"):
+            locks.freeze(target=visit, reason="Interim analysis", by=manager)
+        told = refused(give, across, FIRST, on("12-Mar-2026"), nurse, reason="wrong day")
+        assert told == {"": [f"{visit.key} is frozen: nothing is entered until it is released."]}
+        assert days_of(across, THIRD) == (date(2026, 3, 16), date(2026, 3, 18))
+
+    def test_the_page_says_which_infusion_needs_a_reason(self, across, ward):
+        row = stored(across, FIRST)
+        typed = infusions.bedside("12-Mar-2026", reason="wrong day", version=str(row.version))
+        answer = ward.post(infusions.page(across), typed)
+        assert "Infusion 3, on 16-Mar-2026" in infusions.errors_of(answer)["started"]
+
+
+def test_the_stored_days_are_those_of_the_rule_whatever_was_given(patient, nurse):
+    """The days are counted again here, from what is stored, after each step."""
+    dosing = patient.protocol.rules.dosing
+    steps = [
+        lambda: give(patient, FIRST, on("11-Mar-2026"), nurse),
+        lambda: skip(patient, SECOND, nurse),
+        lambda: give(patient, THIRD, on("18-Mar-2026", timing_deviation_reason="Fever"), nurse),
+        lambda: give(patient, FIRST, on("10-Mar-2026"), nurse, reason="wrong day"),
+        lambda: give(
+            patient, SECOND, on("15-Mar-2026", timing_deviation_reason="Late"), nurse, reason="given"
+        ),
+        lambda: skip(patient, THIRD, nurse),
+    ]
+    for step in steps:
+        step()
+        allowed = first_infusion_window(dosing, INCLUDED)
+        for number in (FIRST, SECOND, THIRD):
+            row = stored(patient, number)
+            assert (row.window_from, row.window_to) == allowed
+            given = row.started_at.astimezone(patient.trial.zone).date() if row.started_at else None
+            ends = (given, given) if given else allowed
+            allowed = (infusion_window(dosing, ends[0])[0], infusion_window(dosing, ends[1])[1])

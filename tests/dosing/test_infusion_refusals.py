@@ -9,6 +9,8 @@ from patients.participation.disposition import end_study
 from tests.support import build
 from tests.support.bedside import INCLUDED
 from tests.support.infusions import SECOND, bedside, listing, page, product, stored, text_of
+from tests.support.matrix import TRIAL_PAGES
+from trials.access import access_to
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -88,11 +90,15 @@ class TestRights:
         """SEC-02."""
         other = build.trial(build.COVID_MSV)
         for role in ("investigator", "cell_laboratory"):
-            stranger = build.client(build.user(role, trial=other))
+            person = build.user(role, trial=other)
+            stranger, access = build.client(person), access_to(user=person, slug=other.slug)
             assert stranger.get(page(patient, name)).status_code == 404
             mine = page(patient, name).replace("nct04445454", "nct04361942")
-            assert stranger.get(mine).status_code in {403, 404}
-            assert stranger.post(mine, product() | bedside()).status_code in {403, 404}
+            see, change = TRIAL_PAGES[f"dosing:{name}"]
+            assert stranger.get(mine).status_code == (404 if access.may(see) else 403)
+            assert stranger.post(mine, product() | bedside()).status_code == (
+                404 if access.may(change) else 403
+            )
 
     def test_nobody_reads_without_signing_in(self, client, trial, patient):
         """P11-04."""

@@ -84,6 +84,8 @@ def test_the_documented_algorithm_gives_the_documented_list():
         {"block_sizes": [3]},
         {"block_sizes": []},
         {"block_sizes": [1]},
+        {"block_sizes": [0]},
+        {"block_sizes": [2, 0]},
         {"seed": ""},
         {"size": 0},
         {"ratio": {}},
@@ -115,6 +117,34 @@ def test_every_order_of_a_block_is_equally_likely():
     )
     assert len(drawn) == 6
     assert all(abs(times - 500) < 82 for times in drawn.values())
+
+
+@pytest.mark.parametrize("ratio", [{"a": 0, "b": 2}, {"a": 1, "b": 0}, {"a": 0, "b": 0}, {"a": -1, "b": 3}])
+def test_an_arm_that_nobody_would_get_is_refused(ratio):
+    """RND-01: every arm of the protocol has a share."""
+    with pytest.raises(ValueError, match="needs a seed, a size and a ratio"):
+        permuted_blocks(seed="s", stratum="", size=4, block_sizes=[2], ratio=ratio)
+
+
+@pytest.mark.parametrize(
+    ("block_sizes", "ratio"),
+    [([2, 3], EVEN), ([4, 6, 7], EVEN), ([4], {"a": 2, "b": 1}), ([6, 4], {"a": 2, "b": 1})],
+)
+def test_every_block_size_is_a_multiple_of_the_ratio(block_sizes, ratio):
+    """RND-01: one size that does not divide spoils the list, whichever it is."""
+    with pytest.raises(ValueError, match=f"block sizes must be multiples of {sum(ratio.values())}"):
+        permuted_blocks(seed="s", stratum="", size=4, block_sizes=block_sizes, ratio=ratio)
+
+
+@given(seeds)
+def test_the_order_of_the_arms_in_the_file_does_not_change_the_list(seed):
+    """RND-01: the list can be made again from seed, sizes and ratio, however the arms are written down."""
+    written, turned = {"placebo": 1, "cells": 2}, {"cells": 2, "placebo": 1}
+    one, other = (
+        permuted_blocks(seed=seed, stratum="", size=24, block_sizes=[3, 6], ratio=ratio)
+        for ratio in (written, turned)
+    )
+    assert one == other
 
 
 def test_a_single_place_is_a_whole_block():

@@ -97,7 +97,7 @@ def test_the_forms_of_a_version_are_made_on_request(trial, kind):
 
 def test_a_visit_report_is_made_on_request(trial, patient):
     person = build.user("monitor", trial=trial)
-    day = timezone.now().strftime("%d-%b-%Y")
+    day = trial.today.strftime("%d-%b-%Y")
     assert ask(person, trial, kind="visit_report", since=day, until=day).state == "ready"
 
 
@@ -153,7 +153,7 @@ class TestWhoMay:
         person = build.user("monitor", trial=trial)
         row = ask(person, trial, patient=patient.code)
         with acting(system="test"):
-            person.delegations.update(ends_on=timezone.now().date() - timedelta(days=1))
+            person.delegations.update(ends_on=trial.today - timedelta(days=1))
             Document.objects.filter(pk=row.pk).update(state="waiting", file="", sha256="", finished_at=None)
         documents.make(str(row.pk))
         row.refresh_from_db()

@@ -40,6 +40,22 @@ def test_repeating_rows_are_a_table_of_their_own() -> None:
     assert tables(SMALL)[2].columns[:2] == ("on", "on__missing")
 
 
+def test_repeating_rows_that_are_not_done_have_their_code_in_the_table_of_the_form() -> None:
+    """DAT-02: a table without rows is not the same as one that was not done."""
+    form, rows_of_doses = tables(SMALL)[1:]
+    assert form.columns[:2] == ("doses__missing", "doses__missing_reason")
+    told = {"doses": {"missing": "ND", "reason": "pump away"}, "remark": "later"}
+    assert form.cells(told)[:3] == ["ND", "pump away", "later"]
+    assert form.cells({"doses": [{"mg": "5"}]})[:2] == ["", ""]
+    assert form.cells({})[:2] == ["", ""]
+    described = {row.table: row for row in rows(SMALL) if row.item == "doses"}
+    assert list(described) == ["notes"]
+    row = described["notes"]
+    assert (row.columns, row.type) == ("doses__missing doses__missing_reason", "rows")
+    assert row.missing_codes == "ND; UNK; NA"
+    assert rows_of_doses.columns[0] == "on"
+
+
 def test_a_value_entered_in_pounds_keeps_what_was_entered() -> None:
     weight = SMALL.item("body.weight")
     entered = {"value": "81.64656600", "entered": "180", "unit": "lb"}
@@ -93,7 +109,7 @@ def test_every_item_is_in_the_dictionary_once_and_every_column_is_named_once(slu
     rules = protocol(slug)
     described = [(row.table, row.item) for row in rows(rules)]
     assert len(described) == len(set(described))
-    plain = [item for form in rules.forms.values() for item in form.items if item.type != "rows"]
+    plain = [item for form in rules.forms.values() for item in form.items]
     celled = [cell for form in rules.forms.values() for item in form.items for cell in item.columns]
     assert len(described) == len(plain) + len(celled)
     for table in tables(rules):

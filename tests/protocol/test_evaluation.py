@@ -103,11 +103,13 @@ def test_a_check_fires_when_it_is_violated_and_not_while_it_is_open() -> None:
 def test_a_criterion_allows_forbids_or_waits_and_shows_what_it_read() -> None:
     protocol = load(SMALL)
     body = {"sex": "F", "weight": "120"}
-    heavy, pregnant = rules_of(protocol).criteria(Scope(other_forms={"body": body}))
+    heavy, pregnant = rules_of(protocol).eligibility.criteria(Scope(other_forms={"body": body}))
     assert (heavy.answer, heavy.allows, heavy.needs) == (False, False, ())
     assert heavy.inputs == {"body.sex": "F", "body.weight": "120"}
     assert (pregnant.allows, pregnant.needs) == (None, ("body.pregnant",))
-    (_heavy, present) = rules_of(protocol).criteria(Scope(other_forms={"body": {"pregnant": "Y"}}))
+    (_heavy, present) = rules_of(protocol).eligibility.criteria(
+        Scope(other_forms={"body": {"pregnant": "Y"}})
+    )
     assert (present.answer, present.allows) == (True, False)
 
 
@@ -127,7 +129,7 @@ def test_the_group_is_the_first_whose_rule_holds_once_no_earlier_one_is_open() -
     evaluation = rules_of(load(SMALL + GROUPS))
 
     def group(**body: str) -> Any:
-        return evaluation.group(Scope(other_forms={"body": body}))
+        return evaluation.eligibility.group(Scope(other_forms={"body": body}))
 
     assert group(weight="50").code == "A"
     assert group(weight="70", sex="F").code == "B"

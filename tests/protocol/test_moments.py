@@ -13,10 +13,13 @@ from protocol.values.moments import (
     before,
     days_between,
     minutes_between,
+    parse_day,
+    parse_minute,
     parse_moment,
     years_between,
 )
 from protocol.values.refusals import ValueRefused
+from protocol.values.site_clock import offset_minutes
 
 BRUSSELS = "Europe/Brussels"
 NOON = dt.datetime(2025, 10, 10, 10, 0, tzinfo=dt.UTC)
@@ -86,6 +89,130 @@ def test_what_is_not_a_date_is_refused_with_a_sentence(typed: str, sentence: str
     with pytest.raises(ValueRefused) as refused:
         read(typed)
     assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("1900", "1900"),
+        ("2100", "2100"),
+        ("1jan1900", "1900-01-01"),
+        ("31dec2100", "2100-12-31"),
+        ("9oct26", "2026-10-09"),
+        ("9oct27", "1927-10-09"),
+        ("9oct00", "2000-10-09"),
+        ("1/1/2021", "2021-01-01"),
+        ("9/12/2021", "2021-12-09"),
+        ("9oct25 00:00", "2025-10-09T00:00+02:00[Europe/Brussels]"),
+        ("9oct25 23:59", "2025-10-09T23:59+02:00[Europe/Brussels]"),
+    ],
+)
+def test_a_date_at_the_edge_of_what_is_accepted(typed: str, stored: str) -> None:
+    """Two digits mean this century up to next year (2026 here), else the last century."""
+    assert read(typed) == stored
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("1899", "The year 1899 is outside 1900 to 2100."),
+        ("2101", "The year 2101 is outside 1900 to 2100."),
+        ("9/13/2021", "There is no month 13"),
+        ("9/0/2021", "There is no month 0"),
+        ("9oct25 24:00", "24:00 is not a time"),
+        ("9oct25 23:60", "23:60 is not a time"),
+    ],
+)
+def test_a_date_just_beyond_the_edge_is_refused(typed: str, problem: str) -> None:
+    with pytest.raises(ValueRefused, match=problem):
+        read(typed)
+
+
+def test_a_day_or_a_minute_is_asked_for_where_one_is_needed() -> None:
+    assert parse_day("9oct25", BRUSSELS).iso == "2025-10-09"
+    assert parse_minute("9oct25 14:05", BRUSSELS).precision == "minute"
+    for typed in ("oct 2025", "2025", "9oct25 14:05"):
+        with pytest.raises(ValueRefused, match="Type the whole date and no time"):
+            parse_day(typed, BRUSSELS)
+    for typed in ("oct 2025", "2025", "9oct25"):
+        with pytest.raises(ValueRefused, match="Type the day and the time"):
+            parse_minute(typed, BRUSSELS)
+
+
+def test_a_moment_knows_how_precise_it_is() -> None:
+    known = ("2025", "2025-10", "2025-10-09", "2025-10-09T14:05+02:00[Europe/Brussels]")
+    assert [Moment.from_iso(text).precision for text in known] == ["year", "month", "day", "minute"]
+    assert [Moment.from_iso(text).date for text in known[:2]] == [None, None]
+    assert [str(Moment.from_iso(text)) for text in known] == list(known)
+
+
+def test_a_time_is_shown_with_its_offset_where_it_is_asked_for() -> None:
+    minute = Moment.from_iso("2025-10-09T14:05+02:00[Europe/Brussels]")
+    assert minute.display("en") == "09-Oct-2025 14:05"
+    assert minute.display_with_offset("en") == "09-Oct-2025 14:05 +02:00"
+    london = Moment.from_iso("2025-12-09T14:05+00:00[Europe/London]")
+    assert london.display_with_offset("en") == "09-Dec-2025 14:05 +00:00"
+    assert Moment.from_iso("2025-10").display_with_offset("en") == "UNK-OCT-2025"
+
+
+@pytest.mark.parametrize(
+    ("written", "minutes"),
+    [("+02:00", 120), ("+0200", 120), ("+02", 120), ("-03:30", -210), ("+05:45", 345), ("Z", 0), ("z", 0)],
+)
+def test_an_offset_is_read_in_minutes_east_of_greenwich(written: str, minutes: int) -> None:
+    assert offset_minutes(written) == minutes
+
+
+def test_a_time_typed_with_its_offset_is_that_instant() -> None:
+    assert read("25-Oct-2026 02:30 +01:00") == "2026-10-25T02:30+01:00[Europe/Brussels]"
+    assert read("25-Oct-2026 02:30", offset="+02:00") == "2026-10-25T02:30+02:00[Europe/Brussels]"
+    assert parse_moment("2025-12-09 14:05z", "Europe/London").iso == "2025-12-09T14:05+00:00[Europe/London]"
+
+
+def test_the_question_about_a_repeated_hour_names_both_clocks() -> None:
+    with pytest.raises(AmbiguousTime) as asked:
+        read("25-Oct-2026 02:30")
+    assert str(asked.value) == (
+        "02:30 happened twice on 25-Oct-2026 in Europe/Brussels: choose 02:30 +02:00, before the clocks went "
+        "back, or 02:30 +01:00, after."
+    )
+
+
+def test_a_moment_keeps_its_zone_and_a_date_takes_that_of_the_site() -> None:
+    minute, day = Moment.from_iso("2025-10-09T14:05+02:00[Europe/Brussels]"), Moment.from_iso("2025-10-09")
+    assert minute.placed("Asia/Tokyo") == minute
+    assert day.placed("Asia/Tokyo") == Moment.from_iso("2025-10-09", "Asia/Tokyo")
+    assert (day.zone, day.placed("Asia/Tokyo").zone, day.placed(None).zone) == (None, "Asia/Tokyo", None)
+    assert Moment.from_iso(minute.iso, "Asia/Tokyo").zone == BRUSSELS
+
+
+def test_days_are_counted_on_the_clock_of_the_zone_that_is_asked_for() -> None:
+    """TIM: 27 March 23:30 in Brussels is the 28th in Tokyo."""
+    late, day = parse_moment("27-Mar-2026 23:30", BRUSSELS), Moment.from_iso("2026-03-28")
+    assert days_between(late, day, BRUSSELS) == days_between(late, day) == (1, 1)
+    assert days_between(late, day, "Asia/Tokyo") == (0, 0)
+    assert days_between(Moment.from_iso("2026-03"), day, "Asia/Tokyo") == (-3, 27)
+
+
+def test_a_time_at_greenwich_is_that_instant_and_its_repeated_hour_is_told() -> None:
+    winter = Moment.from_iso("2026-10-25T01:30+00:00[Europe/London]")
+    assert winter.earliest == dt.datetime(2026, 10, 25, 1, 30, tzinfo=dt.UTC)
+    assert winter.display("en") == "25-Oct-2026 01:30 +00:00"
+
+
+def test_the_visit_letter_takes_the_day_of_a_visit_known_to_the_minute() -> None:
+    visit = Moment.from_iso("2025-10-09T14:05+02:00[Europe/Brussels]")
+    assert parse_moment("v", BRUSSELS, visit).iso == "2025-10-09"
+    with pytest.raises(ValueRefused, match="not known yet"):
+        parse_moment("v", BRUSSELS, Moment.from_iso("2025-10"))
+
+
+def test_minutes_between_a_minute_and_a_day_are_the_fewest_and_the_most() -> None:
+    """A day without a zone is that of the other moment's site."""
+    minute, day = Moment.from_iso("2025-10-09T14:05+02:00[Europe/Brussels]"), Moment.from_iso("2025-10-10")
+    assert minutes_between(minute, day) == (595, 595 + 24 * 60 - 1)
+    assert minutes_between(day, minute) == (-595 - 24 * 60 + 1, -595)
+    assert Moment.from_iso("2025-10-10").earliest == dt.datetime(2025, 10, 10, tzinfo=dt.UTC)
 
 
 def test_the_visit_letter_without_a_visit_date_asks_for_the_date() -> None:
@@ -168,6 +295,9 @@ def test_days_are_counted_through_leap_days_and_year_ends(a: str, b: str, days: 
         ("2026-03-10", "2026-03-10", False),
         ("2026-03-10", "2026-03-10T00:00+01:00[Europe/Brussels]", False),
         ("2026-03-10", "2026-03-10T10:31+01:00[Europe/Brussels]", None),
+        ("2026-03-10T10:31+01:00[Europe/Brussels]", "2026-03-10", None),
+        ("2026-03-10T10:31+01:00[Europe/Brussels]", "2026-03-10T10:31+01:00[Europe/Brussels]", False),
+        ("2026-03-10T10:31+01:00[Europe/Brussels]", "2026-03-10T10:32+01:00[Europe/Brussels]", True),
         ("2026-03-09", "2026-03-10T00:00+01:00[Europe/Brussels]", True),
         ("2026", "2026", None),
     ],
@@ -178,9 +308,40 @@ def test_order_is_decided_only_by_what_is_known(a: str, b: str, answer: bool | N
     assert after(Moment.from_iso(b), Moment.from_iso(a)) is answer
 
 
+@pytest.mark.parametrize(
+    ("stored", "first", "last"),
+    [
+        ("2025-11", "2025-11-01", "2025-11-30"),
+        ("2025-12", "2025-12-01", "2025-12-31"),
+        ("2025-02", "2025-02-01", "2025-02-28"),
+        ("2024-02", "2024-02-01", "2024-02-29"),
+        ("2025", "2025-01-01", "2025-12-31"),
+        ("2025-11-30", "2025-11-30", "2025-11-30"),
+    ],
+)
+def test_a_partial_date_ends_with_its_month_or_year(stored: str, first: str, last: str) -> None:
+    """TIM, DAT-05: the interval is known to the day, and to the minute in the zone of the site."""
+    moment = Moment.from_iso(stored, BRUSSELS)
+    assert (moment.first_day.isoformat(), moment.last_day.isoformat()) == (first, last)
+    site = dt.timezone(dt.timedelta(hours=1))
+    assert moment.earliest.astimezone(site).isoformat() == f"{first}T00:00:00+01:00"
+    assert moment.latest.astimezone(site).isoformat() == f"{last}T23:59:00+01:00"
+
+
+def test_a_month_is_before_the_first_day_of_the_next() -> None:
+    november = Moment.from_iso("2025-11")
+    assert before(november, Moment.from_iso("2025-12-01")) is True
+    assert before(november, Moment.from_iso("2025-11-30")) is None
+    assert after(november, Moment.from_iso("2025-10-31")) is True
+
+
 def test_an_age_from_a_year_of_birth_is_one_of_two() -> None:
     assert years_between(Moment.from_iso("1950"), Moment.from_iso("2020-06-15")) == (69, 70)
     assert years_between(Moment.from_iso("2004-02-29"), Moment.from_iso("2022-02-28")) == (17, 17)
+    assert years_between(Moment.from_iso("2004-02-29"), Moment.from_iso("2022-03-01")) == (18, 18)
+    born = Moment.from_iso("2000-06-15")
+    assert years_between(born, Moment.from_iso("2020-06-15")) == (20, 20)
+    assert years_between(born, Moment.from_iso("2020-06-14")) == (19, 19)
 
 
 @pytest.mark.parametrize("text", ["", "2021-13", "2021-02-30", "2021-01-05T14:05", "2021-1-5", "21", "٢٠٢١"])

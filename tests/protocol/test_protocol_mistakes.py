@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.checking.loading import load
-from protocol.checking.mistakes import ProtocolMistakes, problems
+from protocol.checking.mistakes import Problem, ProtocolMistakes, problems
 from tests.support.shipped import ROOT
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
@@ -286,7 +286,8 @@ LINES = [number for number, line in enumerate(SMALL.splitlines()) if "=" in line
 def test_a_value_of_the_wrong_kind_gives_problems_never_an_exception(number: int, value: str) -> None:
     lines = SMALL.splitlines()
     lines[number] = f"{lines[number].partition('=')[0]}= {value}"
-    problems("\n".join(lines))
+    found = problems("\n".join(lines))
+    assert all(isinstance(problem, Problem) and problem.path and problem.message for problem in found)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from protocol.values.reference_ranges import (
     RangeBook,
     RangeSubject,
     Side,
+    day_before,
     laboratory_of,
     reading,
     sampled_on,
@@ -235,6 +236,22 @@ def test_the_bounds_of_a_reading_are_in_the_unit_of_the_item() -> None:
     assert (found.side, found.low, found.high) == (Side.LOW, Decimal("130.50"), None)
 
 
+def test_a_range_follows_another_of_the_same_kind_only() -> None:
+    """A new range ends the old one of its laboratory, item, sex and ages; other bounds and units are no other kind."""
+    assert made().is_same_kind(made(lower=Decimal(1), unit="g/dL", effective_from=date(2030, 1, 1)))
+    others: list[dict[str, Any]] = [
+        {"laboratory": "night"}, {"path": "haematology.platelets"}, {"sex": "F"}, {"age_from": 1}, {"age_to": 18},
+    ]  # fmt: skip
+    assert [made().is_same_kind(made(**told)) for told in others] == [False] * 5
+    assert day_before(date(2026, 3, 1)) == date(2026, 2, 28)
+
+
+def test_a_reading_flags_only_what_lies_outside() -> None:
+    found = {value: reading(value, HAEMOGLOBIN, made()).flag for value in ("129", "150", "176")}
+    assert found == {"129": "low", "150": "", "176": "high"}
+    assert reading("150", HAEMOGLOBIN, None).flag == ""
+
+
 def test_only_numbers_of_the_laboratory_are_judged() -> None:
     """Vital signs keep their soft limits; FiO2 beside a gas is a setting, not a result."""
     from protocol.values.reference_ranges import laboratory_items
@@ -242,3 +259,74 @@ def test_only_numbers_of_the_laboratory_are_judged() -> None:
     assert laboratory_items(RULES.form("vitals")) == []
     named = {item.name for item in laboratory_items(RULES.form("blood_gas"))}
     assert named == {"pao2", "pf_ratio", "paco2", "ph", "bicarbonate", "lactate"}
+
+
+class TestOneBound:
+    """LAB-03: many laboratories give only an upper limit."""
+
+    def test_a_range_with_one_bound_is_a_range(self) -> None:
+        assert reading("150", HAEMOGLOBIN, made(lower=None)).has_range
+        assert reading("150", HAEMOGLOBIN, made(upper=None)).has_range
+        assert not reading("150", HAEMOGLOBIN, None).has_range
+
+    def test_the_one_bound_is_converted_and_the_other_stays_open(self) -> None:
+        above = reading("150", HAEMOGLOBIN, made(unit="g/dL", lower=None, upper=Decimal("14.9")))
+        assert (above.side, above.low, above.high) == (Side.HIGH, None, Decimal("149.0"))
+        below = reading("150", HAEMOGLOBIN, made(unit="g/dL", lower=Decimal("15.1"), upper=None))
+        assert (below.side, below.low, below.high) == (Side.LOW, Decimal("151.0"), None)
+
+    def test_a_bound_of_zero_is_a_bound(self) -> None:
+        assert side("-0.1", lower=Decimal(0), upper=None) == Side.LOW
+        assert reading("1", HAEMOGLOBIN, made(lower=None, upper=Decimal(0))).has_range
+
+
+class TestNoUnit:
+    """An item without a unit takes a range without one, and no other."""
+
+    PLAIN = HAEMOGLOBIN.model_copy(update={"unit": None, "units": ()})
+
+    def test_a_range_without_a_unit_applies_to_an_item_without_one(self) -> None:
+        found = reading("120", self.PLAIN, made(unit=""))
+        assert (found.side, found.low, found.high) == (Side.LOW, Decimal(130), Decimal(175))
+
+    def test_a_range_in_a_unit_does_not(self) -> None:
+        assert reading("120", self.PLAIN, made(unit="g/L")).side == Side.NO_RANGE
+
+    def test_a_range_without_a_unit_does_not_apply_to_an_item_with_one(self) -> None:
+        assert reading("120", HAEMOGLOBIN, made(unit="")).side == Side.NO_RANGE
+
+
+class TestOverlap:
+    """Two ranges overlap if one value could have both: same laboratory and item, common sex, ages and days."""
+
+    END = date(2026, 6, 30)
+
+    def test_the_last_day_is_included(self) -> None:
+        ended = made(effective_to=self.END)
+        assert ended.overlaps(made(effective_from=self.END))
+        assert made(effective_from=self.END).overlaps(ended)
+        assert not ended.overlaps(made(effective_from=date(2026, 7, 1)))
+        assert not made(effective_from=date(2026, 7, 1)).overlaps(ended)
+
+    def test_the_last_age_is_not(self) -> None:
+        young = made(age_to=18)
+        assert young.overlaps(made(age_from=17))
+        assert made(age_from=17).overlaps(young)
+        assert not young.overlaps(made(age_from=18))
+        assert not made(age_from=18).overlaps(young)
+
+    def test_a_range_for_both_sexes_meets_that_of_one(self) -> None:
+        assert made().overlaps(made(sex="F"))
+        assert made(sex="F").overlaps(made())
+        assert made(sex="F").overlaps(made(sex="F"))
+        assert not made(sex="F").overlaps(made(sex="M"))
+
+    def test_another_laboratory_or_item_never_meets(self) -> None:
+        assert made().overlaps(made())
+        assert not made().overlaps(made(laboratory="night"))
+        assert not made().overlaps(made(path="haematology.platelets"))
+
+    def test_of_two_ranges_that_both_apply_neither_is_read(self) -> None:
+        """LAB-03: an overlap that slipped in gives no range, never one of the two."""
+        assert find(made(), made(sex="M")) is None
+        assert find(made(), made(sex="F")) == made()

@@ -12,7 +12,7 @@ import pytest
 
 from protocol.scores import days, lungs, measures, news2, sofa
 from protocol.scores.derived import Derived
-from protocol.scores.who_cps import UNCOVERED, uncovered, who_cps
+from protocol.scores.who_cps import CATEGORIES, SUPPORTS, UNCOVERED, uncovered, who_cps
 from tests.support.score_boundaries import ALL
 
 D = Decimal
@@ -69,29 +69,31 @@ def test_the_lung_injury_score_of_the_worked_example_is_three() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "missing"),
+    ("compute", "given", "missing"),
     [
-        (sofa.respiration(None, True), ("pf_mmhg",)),
-        (sofa.respiration(None, None), ("pf_mmhg", "supported")),
-        (sofa.respiration(D(150), None), ("supported",)),
-        (sofa.coagulation(None), ("platelets_1e9_per_l",)),
-        (sofa.liver(None, "mg/dL"), ("bilirubin",)),
-        (sofa.liver(D(1), None), ("bilirubin",)),
-        (sofa.renal(None, None), ("creatinine",)),
-        (sofa.renal(D(1), "mg/dL", None), ("urine_ml_per_day",)),
-        (sofa.renal(None, "mg/dL", D(600)), ("creatinine",)),
-        (sofa.renal(None, "mg/dL", D(300)), ("creatinine",)),
-        (sofa.renal(None, "mg/dL", None), ("creatinine", "urine_ml_per_day")),
-        (sofa.central_nervous_system(None), ("gcs",)),
-        (sofa.cardiovascular(None, D(0), D(0), D(0), False), ("map_mmhg",)),
-        (sofa.cardiovascular(None, None, D(0), D(0), False), ("norepinephrine_ug_per_kg_min", "map_mmhg")),
-        (sofa.cardiovascular(D(60), D("0.05"), None, D(0), False), ("epinephrine_ug_per_kg_min",)),
-        (sofa.cardiovascular(D(60), D("0.05"), D(0), None, None), ("dopamine_ug_per_kg_min", "dobutamine")),
-        (sofa.cardiovascular(None, D("0.05"), D(0), None, False), ("dopamine_ug_per_kg_min",)),
+        (sofa.respiration, (None, True), ("pf_mmhg",)),
+        (sofa.respiration, (None, None), ("pf_mmhg", "supported")),
+        (sofa.respiration, (D(150), None), ("supported",)),
+        (sofa.coagulation, (None,), ("platelets_1e9_per_l",)),
+        (sofa.liver, (None, "mg/dL"), ("bilirubin",)),
+        (sofa.liver, (D(1), None), ("bilirubin",)),
+        (sofa.renal, (None, None), ("creatinine",)),
+        (sofa.renal, (D(1), "mg/dL", None), ("urine_ml_per_day",)),
+        (sofa.renal, (None, "mg/dL", D(600)), ("creatinine",)),
+        (sofa.renal, (None, "mg/dL", D(300)), ("creatinine",)),
+        (sofa.renal, (None, "mg/dL", None), ("creatinine", "urine_ml_per_day")),
+        (sofa.central_nervous_system, (None,), ("gcs",)),
+        (sofa.cardiovascular, (None, D(0), D(0), D(0), False), ("map_mmhg",)),
+        (sofa.cardiovascular, (None, None, D(0), D(0), False), ("norepinephrine_ug_per_kg_min", "map_mmhg")),
+        (sofa.cardiovascular, (D(60), D("0.05"), None, D(0), False), ("epinephrine_ug_per_kg_min",)),
+        (sofa.cardiovascular, (D(60), D("0.05"), D(0), None, None), ("dopamine_ug_per_kg_min", "dobutamine")),
+        (sofa.cardiovascular, (None, D("0.05"), D(0), None, False), ("dopamine_ug_per_kg_min",)),
     ],
 )
-def test_a_component_names_what_it_lacks(found: Derived[int], missing: tuple[str, ...]) -> None:
-    assert (found.value, found.missing, found.reason) == (None, missing, "")
+def test_a_component_names_what_it_lacks(
+    compute: Any, given: tuple[Any, ...], missing: tuple[str, ...]
+) -> None:
+    assert compute(*given) == Derived(None, missing=missing)
 
 
 def test_one_dose_or_one_organ_value_may_decide_although_the_rest_is_not_known() -> None:
@@ -99,6 +101,7 @@ def test_one_dose_or_one_organ_value_may_decide_although_the_rest_is_not_known()
     assert sofa.cardiovascular(None, D("0.05"), D(0), D(0), False).value == 3
     assert sofa.renal(None, None, D(150)).value == 4
     assert sofa.renal(D(5), "mg/dL", None).value == 4
+    assert sofa.renal(D("1.5"), "mg/dL", None).value is None
 
 
 def test_an_unknown_unit_or_scale_gives_a_reason_and_no_points() -> None:
@@ -115,6 +118,7 @@ def test_an_unknown_unit_or_scale_gives_a_reason_and_no_points() -> None:
         lungs.murray_chest(D(-1)),
         lungs.murray_chest(D("1.5")),
         measures.fio2_from_flow(D(3)),
+        measures.fio2_from_flow(D("-0.1")),
         measures.pao2_fio2(D(60), D("20.9")),
         measures.pao2_fio2(D(60), D("100.1")),
         measures.pao2_fio2(D(60), D("0.4")),
@@ -128,16 +132,21 @@ def test_an_unknown_unit_or_scale_gives_a_reason_and_no_points() -> None:
         assert found.reason
 
 
-def test_a_total_names_each_component_that_is_missing() -> None:
-    known, unknown = Derived(2), sofa.coagulation(None)
-    found = sofa.sofa_total(
-        respiration=known,
-        coagulation=unknown,
-        liver=known,
-        cardiovascular=known,
-        central_nervous_system=known,
-        renal=unknown,
-    )
+SOFA_PARTS = (
+    "respiration", "coagulation", "liver", "cardiovascular", "central_nervous_system", "renal",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOFA_PARTS)
+def test_a_total_of_sofa_names_each_component_that_is_missing(name: str) -> None:
+    known = dict.fromkeys(SOFA_PARTS, Derived(2))
+    assert sofa.sofa_total(**known) == Derived(12)
+    assert sofa.sofa_total(**{**known, name: Derived(None, missing=("x",))}) == Derived(None, missing=(name,))
+
+
+def test_a_total_names_every_component_that_is_missing() -> None:
+    unknown = {name: sofa.coagulation(None) for name in ("coagulation", "renal")}
+    found = sofa.sofa_total(**{**dict.fromkeys(SOFA_PARTS, Derived(2)), **unknown})
     assert found == Derived(None, missing=("coagulation", "renal"))
     lacks = {**NEWS2_EXAMPLE, "pulse": news2.pulse(None)}
     assert news2.news2_total(**lacks).missing == news2.news2_risk(**lacks).missing == ("pulse",)
@@ -149,6 +158,7 @@ def test_the_second_scale_asks_about_oxygen_only_from_93_percent() -> None:
     assert news2.saturation(D(93), "2", None).missing == ("on_oxygen",)
     assert news2.saturation(None, None, True).missing == ("spo2_percent", "scale")
     assert news2.saturation(D(92), None, True).missing == ("scale",)
+    assert news2.saturation(None, "1", True).missing == ("spo2_percent",)
     assert news2.oxygen(None).missing == ("on_oxygen",)
     assert news2.consciousness(None).missing == ("level",)
 
@@ -321,23 +331,62 @@ def test_a_part_that_was_not_read_is_named_and_one_out_of_range_refused() -> Non
     assert lungs.ct_severity({**dict.fromkeys(LOBES, D(1)), "left_lower": None}).missing == ("left_lower",)
     assert lungs.cxr_severity({"right": D(1), "left": None}).missing == ("left",)
     assert lungs.ct_severity({**dict.fromkeys(LOBES, D(1)), "left_lower": D(6)}).reason
+    assert lungs.ct_severity({**dict.fromkeys(LOBES, D(1)), "left_lower": D(-1)}).reason
     assert lungs.cxr_severity({"right": D(5), "left": D(1)}).reason
     assert lungs.cxr_severity({"right": D(1)}).reason
 
 
-def test_a_measure_names_each_value_it_lacks() -> None:
-    pairs = [
-        (measures.pao2_fio2, D(60), D(40)),
-        (measures.spo2_fio2, D(90), D(40)),
-        (measures.mean_arterial_pressure, D(120), D(80)),
-        (measures.body_mass_index, D(70), D(170)),
-        (measures.predicted_body_weight, "M", D(170)),
-    ]
-    for (compute, first, second), (has_first, has_second) in product(pairs, product((True, False), repeat=2)):
-        found: Derived[Any] = compute(first if has_first else None, second if has_second else None)  # type: ignore[operator]
-        assert found.is_known is (has_first and has_second)
-        assert len(found.missing) == (not has_first) + (not has_second)
-    assert measures.fio2_from_flow(None).missing == ("flow_l_per_min",)
+@pytest.mark.parametrize(
+    ("compute", "given", "names"),
+    [
+        (measures.pao2_fio2, (D(60), D(40)), ("pao2_mmhg", "fio2_percent")),
+        (measures.spo2_fio2, (D(90), D(40)), ("spo2_percent", "fio2_percent")),
+        (measures.mean_arterial_pressure, (D(120), D(80)), ("sbp_mmhg", "dbp_mmhg")),
+        (measures.body_mass_index, (D(70), D(170)), ("weight_kg", "height_cm")),
+        (measures.predicted_body_weight, ("M", D(170)), ("sex", "height_cm")),
+    ],
+)
+def test_a_measure_names_each_value_it_lacks(compute: Any, given: Any, names: tuple[str, str]) -> None:
+    for known in product((True, False), repeat=2):
+        found = compute(*(value if has else None for value, has in zip(given, known, strict=True)))
+        lacks = tuple(name for name, has in zip(names, known, strict=True) if not has)
+        assert found.missing == lacks
+        assert found.is_known is not bool(lacks)
+
+
+@pytest.mark.parametrize(
+    ("compute", "name"),
+    [
+        (measures.fio2_from_flow, "flow_l_per_min"),
+        (news2.respiration_rate, "breaths_per_min"),
+        (news2.systolic_pressure, "sbp_mmhg"),
+        (news2.pulse, "beats_per_min"),
+        (news2.temperature, "celsius"),
+        (lungs.murray_chest, "quadrants"),
+        (lungs.murray_oxygenation, "pf_mmhg"),
+        (lungs.murray_peep, "peep_cmh2o"),
+        (lungs.murray_compliance, "compliance_ml_per_cmh2o"),
+    ],
+)
+def test_a_score_of_one_value_names_it_if_it_was_not_measured(compute: Any, name: str) -> None:
+    assert compute(None) == Derived(None, missing=(name,))
+
+
+def test_every_code_that_an_expression_may_use_is_one_that_the_scores_know() -> None:
+    """A protocol file may compare a score with these codes, and give these codes to it."""
+    oxygenation = ("301", "300", "200", "100")
+    assert tuple(lungs.berlin(**ARDS, pf_mmhg=D(pf)).value for pf in oxygenation) == lungs.SEVERITIES
+    assert {news2_of(*points) for points in product((0, 3), repeat=7)} <= set(news2.RISKS)
+    risks = (news2_of(0, 0, 0, 0, 0, 0, 0), news2_of(3, 0, 0, 0, 0, 0, 0), news2_of(2, 2, 1, 0, 0, 0, 0))
+    assert (*risks, news2_of(3, 3, 1, 0, 0, 0, 0)) == news2.RISKS
+    assert all(measures.predicted_body_weight(sex, D(170)).is_known for sex in measures.SEXES)
+    assert all(news2.saturation(D(95), scale, True).is_known for scale in news2.SCALES)
+    assert [news2.saturation(D(95), scale, True).value for scale in news2.SCALES] == [1, 2]
+    assert all(news2.consciousness(level).is_known for level in news2.LEVELS)
+    assert all(found.is_known for found in (sofa.liver(D(20), unit) for unit in sofa.UNITS))
+    supported = [who_cps(**{**IN_HOSPITAL, "support": each, "pf_mmhg": D(150)}).value for each in SUPPORTS]
+    assert supported == [4, 5, 6, 6, 7]
+    assert [int(category) for category in CATEGORIES] == list(range(11))
 
 
 def test_days_are_counted_from_the_anchor_as_day_zero() -> None:

@@ -140,7 +140,7 @@ def test_an_eligible_patient_is_found_for_any_protocol(slug: str, seed: int) -> 
         code: rules_of(rules).form(code).with_calculated(Scope(values, records, SUBJECT, form=code))
         for code, values in records.items()
     }
-    found = rules_of(rules).criteria(Scope(other_forms=whole, subject=SUBJECT))
+    found = rules_of(rules).eligibility.criteria(Scope(other_forms=whole, subject=SUBJECT))
     assert [result.criterion.id for result in found if result.allows is not True] == []
 
 
@@ -150,7 +150,7 @@ def test_an_eligible_patient_can_be_asked_for_with_given_answers() -> None:
     fixed = {"demography.sex": "F", "eligibility.imv_tracheal": "Y"}
     records = simulated_eligible(rules, Random(3), SUBJECT, simulation=Simulation(fixed=fixed))
     assert (records["demography"]["sex"], records["eligibility"]["imv_tracheal"]) == ("F", "Y")
-    group = rules_of(rules).group(Scope(other_forms=records, subject=SUBJECT))
+    group = rules_of(rules).eligibility.group(Scope(other_forms=records, subject=SUBJECT))
     assert getattr(group, "code", group) == "B"
 
 

@@ -30,6 +30,14 @@ def test_the_twelve_months_differ_and_each_is_read_back(language: str) -> None:
             assert parse_moment(f"5{typed}2021", ZONE) == Moment(2021, month, 5, zone=ZONE)
 
 
+def test_two_letters_are_no_month() -> None:
+    """DAT-05: "ma" may be March or May."""
+    assert min(len(beginning) for beginning in month_beginnings()) == 3
+    assert {beginning: month_beginnings().get(beginning) for beginning in ("jan", "jui", "juin", "mai")} == {
+        "jan": 1, "jui": None, "juin": 6, "mai": 5,
+    }  # fmt: skip
+
+
 def test_no_written_month_is_another_month_in_another_language() -> None:
     """A page printed in one language is typed into a page of another."""
     for words in MONTHS.values():
@@ -94,6 +102,32 @@ def test_how_a_date_is_written(
     assert writing.partial_date_text(2025, 10, language) == partial
     assert writing.minute_text(wall, language, 120) == minute
     assert writing.second_text(wall, language) == second
+
+
+WEEK = {
+    "en": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+    "fr": "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "fr-be": "lundi mardi mercredi jeudi vendredi samedi dimanche",
+    "es": "lunes martes miércoles jueves viernes sábado domingo",
+    "de": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
+}
+YEAR = {
+    "en": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+    "fr": "janv févr mars avr mai juin juil août sept oct nov déc",
+    "fr-be": "janv févr mars avr mai juin juil août sept oct nov déc",
+    "es": "ene feb mar abr may jun jul ago sep oct nov dic",
+    "de": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_days_of_a_week_and_the_months_of_a_year_in_each_language(language: str) -> None:
+    """A language without names is written in English; that of a country like its own."""
+    monday = dt.date(2025, 10, 6)
+    week = [writing.long_day_text(monday + dt.timedelta(days=after), language) for after in range(7)]
+    assert [text.split()[0] for text in week] == WEEK[language].split()
+    assert [month_text(month, language) for month in range(1, 13)] == YEAR[language].split()
+    assert writing.month_year_text(monday, language) == f"{YEAR[language].split()[9]} 25"
 
 
 def test_june_and_july_are_told_apart_in_french() -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.db import connection
@@ -82,9 +82,7 @@ def test_a_form_that_was_completed_long_after_the_visit_is_late(trial, patient):
     """DAT-06: days from the visit to the complete form, compared with the reader's threshold."""
     held = Visit.objects.get(patient=patient, code="SCR").held_on
     with acting(system="test"):
-        done = timezone.now().replace(year=held.year, month=held.month, day=held.day, hour=12) + timedelta(
-            days=5
-        )
+        done = datetime.combine(held + timedelta(days=5), time(12), tzinfo=trial.zone)
         Record.objects.update(state="complete", completed_at=done)
     (row,) = listed(trial, kind=LATE, days=4)
     assert (row.days, "5 days after the visit" in row.note) == (5, True)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from protocol.values.moments import Moment
 from safety.classification import (
     NONE_OF_THESE,
     Class,
@@ -13,6 +14,7 @@ from safety.classification import (
     EventFinding,
     SeriousnessCriterion,
     classify,
+    death_differs,
     findings,
     related,
     serious,
@@ -64,12 +66,12 @@ def test_relation_follows_the_causality_and_counts_until_somebody_assesses_it(ca
 
 SERIOUSNESS = {True: frozenset({"hospitalisation"}), False: frozenset({NONE_OF_THESE}), None: frozenset()}
 TRUTH = {
-    (True, True): Class.SAR,
-    (True, False): Class.SAE,
-    (False, True): Class.AR,
-    (False, False): Class.AE,
-    (None, True): Class.AR,
-    (None, False): Class.AE,
+    (True, True): "SAR",
+    (True, False): "SAE",
+    (False, True): "AR",
+    (False, False): "AE",
+    (None, True): "AR",
+    (None, False): "AE",
 }
 
 
@@ -80,7 +82,7 @@ def test_the_class_follows_from_seriousness_and_causality(is_serious, causality)
     """DESIGN §6: the whole table, missing answers included."""
     found = classify(seriousness=SERIOUSNESS[is_serious], causality=causality)
 
-    assert found is TRUTH[is_serious, related(causality)]
+    assert found is Class(TRUTH[is_serious, related(causality)])
 
 
 @given(
@@ -181,3 +183,22 @@ def test_missing_answers_are_findings_of_their_own():
         EventFinding.SERIOUSNESS_MISSING,
         EventFinding.CAUSALITY_MISSING,
     )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "end", "differs"),
+    [
+        ("fatal", None, False),
+        ("fatal", "2026-09-12", False),
+        ("fatal", "2026-09-11", True),
+        ("fatal", "2026-09-13", True),
+        ("fatal", "2026-09", False),
+        ("fatal", "2026-08", True),
+        ("recovered", "2026-09-11", False),
+        ("recovered", None, False),
+    ],
+)
+def test_a_fatal_event_certainly_ended_on_another_day_than_the_death(outcome, end, differs):
+    """DAT-08: without an end, or with one that may be the day of death, nothing is certain."""
+    died = Moment.from_iso("2026-09-12")
+    assert death_differs(outcome, Moment.from_iso(end) if end else None, died) is differs

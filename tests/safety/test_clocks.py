@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safety.clocks import Span, Stage, days_deadline, hours_deadline, read, span
+from safety.clocks import SUSAR_DAYS, SUSAR_FATAL_DAYS, Span, Stage, days_deadline, hours_deadline, read, span
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 ZONES = st.sampled_from(
@@ -46,12 +46,12 @@ def test_a_serious_event_is_due_24_elapsed_hours_after_awareness(aware, due):
 @pytest.mark.parametrize(
     ("aware", "days", "due"),
     [
-        (brussels("2026-03-27 23:30"), 7, "2026-04-03 23:59 CEST"),
-        (brussels("2026-03-27 23:30"), 15, "2026-04-11 23:59 CEST"),
-        (brussels("2026-03-27 00:00"), 7, "2026-04-03 23:59 CEST"),
-        (brussels("2026-10-20 12:00"), 7, "2026-10-27 23:59 CET"),
-        (brussels("2024-02-25 12:00"), 7, "2024-03-03 23:59 CET"),
-        (brussels("2026-12-28 12:00"), 15, "2027-01-12 23:59 CET"),
+        (brussels("2026-03-27 23:30"), SUSAR_FATAL_DAYS, "2026-04-03 23:59 CEST"),
+        (brussels("2026-03-27 23:30"), SUSAR_DAYS, "2026-04-11 23:59 CEST"),
+        (brussels("2026-03-27 00:00"), SUSAR_FATAL_DAYS, "2026-04-03 23:59 CEST"),
+        (brussels("2026-10-20 12:00"), SUSAR_FATAL_DAYS, "2026-10-27 23:59 CET"),
+        (brussels("2024-02-25 12:00"), SUSAR_FATAL_DAYS, "2024-03-03 23:59 CET"),
+        (brussels("2026-12-28 12:00"), SUSAR_DAYS, "2027-01-12 23:59 CET"),
     ],
 )
 def test_a_susar_is_due_at_the_end_of_the_last_calendar_day_of_the_site(aware, days, due):
@@ -97,28 +97,28 @@ def test_a_calendar_deadline_is_the_last_instant_of_its_day(aware, days, zone):
 @pytest.mark.parametrize(
     ("hours", "stage"),
     [
-        (0, Stage.RUNNING),
-        (11.99, Stage.RUNNING),
-        (12, Stage.HALF),
-        (19.1, Stage.HALF),
-        (19.2, Stage.CLOSE),
-        (24, Stage.CLOSE),
-        (24.001, Stage.OVERDUE),
-        (400, Stage.OVERDUE),
+        (0, "running"),
+        (11.99, "running"),
+        (12, "half"),
+        (19.1, "half"),
+        (19.2, "close"),
+        (24, "close"),
+        (24.001, "overdue"),
+        (400, "overdue"),
     ],
 )
 def test_an_open_clock_escalates_at_50_80_and_100_percent(hours, stage):
-    """CLK-01: a report exactly at the deadline is in time."""
+    """CLK-01: a report exactly at the deadline is in time. The codes are those of the file of a listing."""
     start = brussels("2026-03-28 14:00")
     now = start.astimezone(UTC) + timedelta(hours=hours)
     reading = read(starts_at=start, due_at=hours_deadline(start), now=now)
 
-    assert reading.stage is stage
+    assert reading.stage is Stage(stage)
     assert reading.open
     assert reading.share == pytest.approx(hours / 24)
 
 
-@pytest.mark.parametrize(("hours", "stage"), [(3, Stage.IN_TIME), (24, Stage.IN_TIME), (25.5, Stage.LATE)])
+@pytest.mark.parametrize(("hours", "stage"), [(3, "in_time"), (24, "in_time"), (25.5, "late")])
 def test_a_stopped_clock_shows_whether_the_report_was_in_time_for_ever(hours, stage):
     """CLK-05."""
     start = brussels("2026-03-28 14:00").astimezone(UTC)
@@ -129,9 +129,20 @@ def test_a_stopped_clock_shows_whether_the_report_was_in_time_for_ever(hours, st
         stopped_at=start + timedelta(hours=hours),
     )
 
-    assert reading.stage is stage
+    assert reading.stage is Stage(stage)
     assert not reading.open
-    assert reading.late == (stage is Stage.LATE)
+    assert reading.late == (stage == "late")
+
+
+@pytest.mark.parametrize(("seconds", "share"), [(0, 1.0), (1, 0.0), (2, 0.0)])
+def test_a_clock_without_any_time_is_at_its_end_when_it_starts(seconds, share):
+    """CLK-01: a deadline in the instant of awareness is due at once, and a report in that instant in time."""
+    start = brussels("2026-03-28 14:00").astimezone(UTC)
+    due = start + timedelta(seconds=seconds)
+
+    assert read(starts_at=start, due_at=due, now=start).share == share
+    assert read(starts_at=start, due_at=due, now=start, stopped_at=start).stage is Stage.IN_TIME
+    assert read(starts_at=start, due_at=due, now=due + timedelta(seconds=1)).late
 
 
 def test_the_time_left_is_told_in_hours_and_minutes_and_then_the_time_by_which_it_is_late():

@@ -43,6 +43,17 @@ def test_a_partial_onset_around_the_infusion_is_neither_before_nor_after_it(onse
     assert not found.same_day_known
 
 
+def test_the_minute_or_the_day_of_an_onset_may_be_known():
+    """SAF-15: hours are told if the minute is known, days if the day is."""
+    known = {
+        onset: since(INFUSION, parse_moment(onset, ZONE), ZONE)
+        for onset in ("29-Mar-2026 14:00", "29-Mar-2026")
+    }
+
+    assert [found.exact for found in known.values()] == [True, False]
+    assert [found.same_day_known for found in known.values()] == [True, True]
+
+
 @given(minutes=st.integers(min_value=-200_000, max_value=200_000))
 def test_what_is_known_of_a_day_holds_every_minute_of_it(minutes):
     """SAF-15: the interval of a day contains the exact time of any event on it."""

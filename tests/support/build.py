@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from django.test import Client
-from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
 from patients.casebook.casebook import Casebook
 from patients.entry import saving
-from patients.models import Consent, Patient, Record
+from patients.models import Consent, EligibilityDecision, Patient, Record
 from patients.participation.consent import record_consent
 from patients.participation.eligibility import sign_eligibility
 from patients.participation.enrolment import enrol
@@ -57,6 +56,15 @@ def trial(slug: str = LIEGE) -> Trial:
     return version(protocol_text(slug)).trial
 
 
+def twin(slug: str = LIEGE, *changes: tuple[str, str]) -> Trial:
+    """Return a second trial with the protocol of a shipped one, changed by replacing texts that occur once."""
+    text = protocol_text(slug)
+    for old, new in ((f'id = "{slug.upper()}"', f'id = "{slug.upper()}-B"'), *changes):
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return version(text).trial
+
+
 def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any) -> User:
     """Create a user, with a role if a trial is given."""
     number = next(_numbers)
@@ -70,11 +78,10 @@ def user(role: str = "coordinator", *, trial: Trial | None = None, **fields: Any
 
 
 def delegate(person: User, *, trial: Trial, role: str, **fields: Any) -> Delegation:
-    """Give a user a role in a trial."""
-    today = timezone.now().date()
-    fields.setdefault("starts_on", today - timedelta(days=400))
+    """Give a user a role in a trial: since 2020, so that a test may move to any day after."""
+    fields.setdefault("starts_on", date(2020, 1, 1))
     if role == "inspector":
-        fields.setdefault("ends_on", today + timedelta(days=30))
+        fields.setdefault("ends_on", trial.today + timedelta(days=30))
     with acting(system="test"):
         return Delegation.objects.create(user=person, trial=trial, role=role, **fields)
 
@@ -168,28 +175,72 @@ def record(
         return verb(saving.Entry(place=place, values=values, base_version=0), by=by).record
 
 
-def eligible(*, trial: Trial, screened_on: date | None = None, investigator: User | None = None) -> Patient:
-    """Create a patient in screening with consent, complete evidence and a signed eligibility decision."""
-    investigator = investigator or user("investigator", trial=trial)
-    found = patient(trial=trial, by=investigator, screened_on=screened_on)
-    consent(found, by=investigator)
+def struck_out(record: Record, *, reason: str = "Another person's form", by: User | None = None) -> Record:
+    """Strike out a form as entered in error."""
+    by = by or user("coordinator", trial=record.patient.trial)
+    with acting(user=by, role="coordinator"):
+        return saving.strike_out(record=record, reason=reason, by=by)
+
+
+def assessable(
+    *, trial: Trial, screened_on: date | None = None, by: User | None = None, **answers: dict[str, Any]
+) -> Patient:
+    """Create a patient in screening with consent and complete evidence, without a decision.
+
+    answers: by form, the answers that differ from those of an eligible patient: `demography={"weight": "60"}`.
+    """
+    by = by or user("investigator", trial=trial)
+    found = patient(trial=trial, by=by, screened_on=screened_on)
+    consent(found, by=by)
     for form, values in evidence.OF[trial.slug](found.screened_on).items():
-        record(found, form, values, by=investigator)
-    with acting(user=investigator, role="investigator"):
-        sign_eligibility(
-            patient=found,
-            conclusion="eligible",
-            inclusion_on=found.screened_on,
+        record(found, form, {**values, **answers.get(form, {})}, by=by)
+    return found
+
+
+def decision(
+    patient: Patient, conclusion: str = "eligible", *, on: date | None = None, by: User | None = None
+) -> EligibilityDecision:
+    """Sign the eligibility for the inclusion on a day (default: the day of screening)."""
+    by = by or user("investigator", trial=patient.trial)
+    with acting(user=by, role="investigator"):
+        return sign_eligibility(
+            patient=patient,
+            conclusion=conclusion,
+            inclusion_on=on or patient.screened_on,
             password=PASSWORD,
-            by=investigator,
+            by=by,
         )
+
+
+def eligible(
+    *,
+    trial: Trial,
+    screened_on: date | None = None,
+    investigator: User | None = None,
+    **answers: dict[str, Any],
+) -> Patient:
+    """Create a patient in screening with consent, complete evidence and a signed eligibility decision.
+
+    answers: as in `assessable`.
+    """
+    investigator = investigator or user("investigator", trial=trial)
+    found = assessable(trial=trial, screened_on=screened_on, by=investigator, **answers)
+    decision(found, by=investigator)
     return Patient.objects.get(pk=found.pk)
 
 
-def enrolled(*, trial: Trial, on: date | None = None, investigator: User | None = None) -> Patient:
-    """Create a patient screened and included on a day (default: thirty days ago)."""
+def enrolled(
+    *, trial: Trial, on: date | None = None, investigator: User | None = None, **answers: dict[str, Any]
+) -> Patient:
+    """Create a patient screened and included on a day (default: thirty days ago). answers: as in `assessable`."""
     investigator = investigator or user("investigator", trial=trial)
     day = on or trial.today - timedelta(days=30)
-    found = eligible(trial=trial, screened_on=day, investigator=investigator)
+    found = eligible(trial=trial, screened_on=day, investigator=investigator, **answers)
     with acting(user=investigator, role="investigator"):
         return enrol(patient=found, on=day, by=investigator)
+
+
+def neighbour(patient: Patient, **answers: dict[str, Any]) -> Patient:
+    """Create another patient of the same trial, included on the same day. answers: as in `assessable`."""
+    assert patient.enrolled_on
+    return enrolled(trial=patient.trial, on=patient.enrolled_on, **answers)

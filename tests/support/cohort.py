@@ -100,7 +100,7 @@ def _records(patient: Patient, visits: list[Visit], by: User, *, skip_last: bool
     rows = [
         Record(
             patient=patient, visit=visit, protocol=patient.protocol, form=entry.form, state="complete",
-            values=VALUES.get(entry.form, {}), completed_at=at(visit.held_on or date.today()),  # noqa: DTZ011
+            values=VALUES.get(entry.form, {}), completed_at=at(visit.held_on),
         )
         for visit in (held[:-1] if skip_last else held)
         for entry in forms_of(patient.protocol, visit)

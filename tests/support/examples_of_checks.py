@@ -35,7 +35,7 @@ Answers = dict[str, Value]
 class Read:
     """One value that a check reads: its path, kind and precision.
 
-    `path` is a name of the expression (`sbp`, `visit.on`, `previous(status)`), or `logs.stay[]kind` for a column.
+    `path` is a name of the expression (`sbp`, `visit.on`, `previous(sex)`), or `logs.stay[]kind` for a column.
     """
 
     path: str

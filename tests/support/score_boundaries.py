@@ -225,6 +225,7 @@ MEASURES: list[Row] = [
     (measures.mean_arterial_pressure, (D(120), D(75)), D(90)),
     (measures.body_mass_index, (D(70), D(175)), D(700_000) / D(30_625)),
     (measures.body_mass_index, (D(100), D(200)), D(25)),
+    (measures.body_mass_index, (D("0.006"), D(1)), D(60)),
     (measures.predicted_body_weight, ("M", D("152.4")), D(50)),
     (measures.predicted_body_weight, ("F", D("152.4")), D("45.5")),
     (measures.predicted_body_weight, ("M", D(175)), D("70.566")),

@@ -53,13 +53,13 @@ def scope(known: Facts, form: str = "", earlier: Facts | None = None) -> Scope:
 
 def criterion(slug: str, id: str, known: Facts) -> bool | None:
     """Return whether an inclusion criterion is met or an exclusion criterion present; None if undetermined."""
-    answers = {each.criterion.id: each.answer for each in evaluation(slug).criteria(scope(known))}
+    answers = {each.criterion.id: each.answer for each in evaluation(slug).eligibility.criteria(scope(known))}
     return decided(answers[id])
 
 
 def group(slug: str, known: Facts) -> str | None:
     """Return the code of the patient's group, `no group`, or None if undetermined."""
-    found = evaluation(slug).group(scope(known))
+    found = evaluation(slug).eligibility.group(scope(known))
     if isinstance(found, Undetermined):
         return None
     return found.code if found else "no group"

@@ -23,14 +23,51 @@ def text(version: str) -> str:
     return (build.ROOT / f"tests/support/protocols/walk-{version}.toml").read_text(encoding="utf-8")
 
 
-def trial() -> Trial:
-    """Load the trial under its first version."""
-    return build.version(text("1.0")).trial
+def trial(*, infusions: int = 1) -> Trial:
+    """Load the trial under its first version, with one infusion or a longer course."""
+    return build.version(_with_infusions("1.0", 1, infusions)).trial
 
 
-def amendment(effective_from: date = IN_FORCE) -> ProtocolVersion:
-    """Load version 1.1."""
-    return build.version(text("1.1"), effective_from=effective_from)
+def amendment(
+    effective_from: date = IN_FORCE, *, infusions: int = 2, reconsent: bool = True
+) -> ProtocolVersion:
+    """Load version 1.1, with two infusions or another number; patients sign again or not."""
+    whole = _with_infusions("1.1", 2, infusions)
+    if not reconsent:
+        whole = whole.replace("reconsent = true", "reconsent = false")
+    return build.version(whole, effective_from=effective_from)
+
+
+def next_amendment(effective_from: date, *, infusions: int = 2, reconsent: bool = True) -> ProtocolVersion:
+    """Load version 1.2, which replaces 1.1 and is otherwise the same."""
+    whole = _with_infusions("1.1", 2, infusions)
+    if not reconsent:
+        whole = whole.replace("reconsent = true", "reconsent = false")
+    for old, new in (('version = "1.1"', 'version = "1.2"'), ('replaces = "1.0"', 'replaces = "1.1"')):
+        whole = whole.replace(old, new, 1)
+    return build.version(whole, effective_from=effective_from)
+
+
+def _with_infusions(version: str, written: int, wanted: int) -> str:
+    """Return the protocol file of a version with another number of infusions, a week apart, each with its visit."""
+    whole = text(version).replace(f"\ninfusions = {written}\n", f"\ninfusions = {wanted}\n")
+    head, *visits = whole.split("[[visits]]\n")
+    others = [visit for visit in visits if "\ninfusion = " not in visit]
+    first = next(visit for visit in visits if "\ninfusion = 1\n" in visit)
+    course = [first, *(_INFUSION_VISIT.format(number=n, before=n - 1) for n in range(2, wanted + 1))]
+    return "[[visits]]\n".join([head, others[0], *course, *others[1:]])
+
+
+_INFUSION_VISIT = """code = "INF{number}"
+title = {{ en = "Infusion {number}" }}
+kind = "infusion"
+infusion = {number}
+anchor = "infusion_{before}"
+day = 7
+window = [-2, 2]
+forms = ["vitals"]
+
+"""
 
 
 def enrolled(trial: Trial, *, by: User, on: date | None = None) -> Patient:

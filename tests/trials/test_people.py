@@ -5,7 +5,6 @@ from datetime import date, timedelta
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
@@ -129,7 +128,7 @@ def test_a_role_ended_yesterday_gives_no_access_today(trial, administrator):
     person = build.user("monitor", trial=trial)
     browser = build.client(person)
     assert browser.get(address(trial)).status_code == 200
-    yesterday = timezone.now().date() - timedelta(days=1)
+    yesterday = trial.today - timedelta(days=1)
     row = person.delegations.get()
     with acting(user=administrator):
         delegation.end_delegation(delegation=row, ends_on=yesterday, reason="left", by=administrator)
@@ -180,7 +179,7 @@ def test_identity_cannot_be_verified_tomorrow(trial, acts):
     """21 CFR 11.100(b): identity is verified before a signature, on a day that has come."""
     person = build.user("monitor", trial=trial)
     with pytest.raises(ValidationError, match="has not come yet"):
-        delegation.verify_identity(user=person, on=timezone.now().date() + timedelta(days=2), by=acts)
+        delegation.verify_identity(user=person, on=trial.today + timedelta(days=1), trial=trial, by=acts)
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "administrator"])

@@ -86,7 +86,7 @@ def items_with_ranges(rules: Protocol) -> dict[str, Item]:
 @transaction.atomic
 def add_laboratory(*, trial: Trial, code: str, name: str, by: User | None) -> Laboratory:
     """Store a laboratory; the first of a trial is the default one. Raises ValidationError for a code in use."""
-    Trial.objects.select_for_update().get(pk=trial.pk)
+    Trial.objects.held(trial.pk)
     # Read under the lock on the trial: only one of two concurrent first laboratories becomes the default.
     known = Laboratory.objects.filter(trial=trial)
     if known.filter(code=code).exists():
@@ -102,7 +102,7 @@ def change_laboratory(
 
     Raises ValidationError if the default laboratory would lose its place without a successor.
     """
-    Trial.objects.select_for_update().get(pk=laboratory.trial_id)
+    Trial.objects.held(laboratory.trial_id)
     row = Laboratory.objects.select_for_update().get(pk=laboratory.pk)
     if row.is_default and not is_default:
         raise ValidationError(
@@ -138,9 +138,7 @@ def add_ranges(
     *, laboratory: Laboratory, several: Iterable[RangeFacts], by: User | None
 ) -> list[ReferenceRange]:
     """Store ranges, all or none. Raises RangeRefused for the first that is invalid."""
-    rows = Laboratory.objects.select_for_update(of=("self",)).select_related("trial__protocol")
-    # The lock on the laboratory keeps two users from storing ranges that overlap.
-    held = rows.get(pk=laboratory.pk)
+    held = _held_laboratory(laboratory)
     known: dict[str, list[ReferenceRange]] = {}
     for row in held.ranges.filter(in_error_reason="").select_related("laboratory"):
         known.setdefault(row.path, []).append(row)
@@ -203,9 +201,18 @@ def strike_out_range(*, row: ReferenceRange, reason: str, by: User) -> Reference
     return held
 
 
+def _held_laboratory(laboratory: Laboratory) -> Laboratory:
+    """Return the laboratory as stored now, locked with its trial, so that two users cannot let ranges overlap."""
+    # The trial too: while it is being locked (database lock), nobody adds or changes a range.
+    Trial.objects.held(laboratory.trial_id)
+    Laboratory.objects.select_for_update().get(pk=laboratory.pk)
+    # Read after the locks: whoever had them may have put another protocol version in force.
+    return Laboratory.objects.select_related("trial__protocol").get(pk=laboratory.pk)
+
+
 def _held(row: ReferenceRange) -> ReferenceRange:
-    """Return the row, read again after its laboratory was locked, so that two users cannot let ranges overlap."""
-    Laboratory.objects.select_for_update().get(pk=row.laboratory_id)
+    """Return the row as stored now, with its laboratory locked."""
+    _held_laboratory(row.laboratory)
     held = ReferenceRange.objects.select_related("laboratory__trial__protocol").get(pk=row.pk)
     if held.in_error_reason:
         raise ValidationError(_("This range was marked as entered in error: it can no longer be changed."))

@@ -131,7 +131,11 @@ def identity(request: TrialRequest, pk: int) -> HttpResponse:
         pk,
         IdentityCheckForm,
         lambda user, form: form.carried_out(
-            delegation_log.verify_identity, user=user, on=form.cleaned_data["on"], by=request.user
+            delegation_log.verify_identity,
+            user=user,
+            on=form.cleaned_data["on"],
+            trial=request.trial,
+            by=request.user,
         ),
         title=_("Identity verified"),
         action=_("Save"),
@@ -263,6 +267,6 @@ def _add_with_role(*, request: TrialRequest, form: NewPersonForm) -> tuple[User,
     about = {
         name: form.cleaned_data[name] for name in ("username", "full_name", "email", "identity_verified_on")
     }
-    user, password = delegation_log.add_person(by=request.user, **about)
+    user, password = delegation_log.add_person(trial=request.trial, by=request.user, **about)
     delegation_log.delegate(user=user, **_role(request, form))
     return user, password

@@ -40,7 +40,7 @@ def dead(patient: Patient, by: User) -> Record:
     visit = patient.visits.get(code="D7")
     with acting(user=by, role="coordinator"):
         Visit.objects.filter(pk=visit.pk).update(state="held", held_on=visit.planned_on)
-    return saved(patient, by, "vital_status", "D7", {"status": "DEAD", "died_on": died})
+    return saved(patient, by, "vital_status", "D7", {"survival_status": "DEAD", "died_on": died})
 
 
 def asked(record: Record) -> set[str]:

@@ -5,10 +5,8 @@ import json
 import zipfile
 
 import pytest
-import time_machine
 from django.core.files.base import ContentFile
 from django.test import Client
-from django.utils import timezone
 
 from audit.context import acting
 from audit.models import AccessEvent
@@ -136,7 +134,7 @@ class TestExported:
         ]
 
 
-@time_machine.travel(timezone.now(), tick=False)
+@pytest.mark.usefixtures("known_day")
 def test_pages_and_files_tell_a_blinded_reader_the_same_in_both_arms():
     """BLD-01: captured files belong to forms that both arms share; nothing around them depends on the arm."""
     from dosing.allocation import generate_list

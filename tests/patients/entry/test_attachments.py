@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.db import connection
@@ -22,8 +23,10 @@ from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
 from tests.support import build
 from tests.support.attached import SCAN, address, held, hidden, opened, save, sent, upload
+from tests.support.entering import at, draft
 from tests.support.entry_pages import words
 from tests.support.file_samples import archive, jpeg, pdf, png
+from tests.support.languages import reader, three_languages  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +77,13 @@ class TestTakenIn:
         assert 'href="#id_ct_report-upload"' in page
         assert not Attachment.objects.exists()
         assert not Record.objects.exists()
+
+    @pytest.mark.usefixtures("three_languages")
+    @pytest.mark.parametrize(("language", "size"), [("en", "10.1 MB"), ("fr", "10,1 MB"), ("es", "10,1 MB")])
+    def test_the_size_of_a_refused_file_has_the_readers_decimal_sign(self, trial, patient, language, size):
+        desk = build.client(reader("coordinator", language, trial))
+        answer = save(desk, patient, upload(pdf() + b" " * 10_100_000, "report.pdf"))
+        assert f"The file has {size}: at most 10 MB are taken" in words(answer)
 
     def test_an_empty_file_is_refused(self, desk, patient):
         answer = save(desk, patient, SimpleUploadedFile("report.pdf", b""))
@@ -264,6 +274,17 @@ class TestCleared:
         assert not attachment_storage().exists(row.key)
         trail = history_model(Attachment).objects.latest("history_id")
         assert (trail.history_type, trail.history_user_name) == ("-", "system:clear_uploads")
+
+    def test_a_file_that_was_cleared_meanwhile_is_not_stored(self, desk, patient, nurse):
+        """The page was made while the file was there."""
+        row = self.kept_only(desk, patient)
+        place = at(patient, nurse, "chest_imaging")
+        Draft.objects.all().delete()
+        with time_machine.travel(timezone.now() + timedelta(days=8)):
+            call_command("clear_uploads")
+        with pytest.raises(ValidationError, match="choose it again"):
+            draft(place, nurse, {**SCAN, "ct_report": row.value})
+        assert not Record.objects.filter(form="chest_imaging").exists()
 
     def test_a_fresh_file_is_left_alone(self, desk, patient):
         self.kept_only(desk, patient)

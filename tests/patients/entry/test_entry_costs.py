@@ -31,7 +31,7 @@ BIOCHEMISTRY = {
 
 
 @pytest.mark.parametrize("records", [1, 3])
-def test_a_save_costs_at_most_twelve_statements(desk: Client, patient: Patient, records: int) -> None:
+def test_a_save_costs_at_most_thirteen_statements(desk: Client, patient: Patient, records: int) -> None:
     """A 30-item form, with checks, queries and the full trail, however many other forms the patient has."""
     for form in ("demography", "haematology", "vitals")[:records]:
         save(desk, patient, {}, form=form)
@@ -51,8 +51,8 @@ def test_a_save_costs_at_most_twelve_statements(desk: Client, patient: Patient, 
         changed = {**BIOCHEMISTRY, "potassium": "9,9", CONTROLS.action: "draft"}
         assert desk.post(address(patient, **where), {**control, **changed}).status_code == 302
     assert Query.objects.filter(state="open").count() == 1
-    assert len(first) <= 12, [query["sql"][:90] for query in first]
-    assert len(second) <= 12, [query["sql"][:90] for query in second]
+    assert len(first) <= 13, [query["sql"][:90] for query in first]
+    assert len(second) <= 13, [query["sql"][:90] for query in second]
 
 
 @pytest.mark.parametrize("records", [1, 3])

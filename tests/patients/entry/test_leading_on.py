@@ -23,8 +23,8 @@ def coordinator():
 
 @pytest.fixture
 def included(coordinator):
-    today = build.timezone.now().astimezone(coordinator.delegations.get().trial.zone).date()
-    return build.enrolled(trial=build.trial(), on=today - timedelta(days=5))
+    trial = build.trial()
+    return build.enrolled(trial=trial, on=trial.today - timedelta(days=5))
 
 
 def address(patient, visit: str) -> str:
@@ -88,7 +88,7 @@ def answers(patient, person, form: str) -> dict:
     """Return plausible answers to a form of day 21."""
     casebook = Casebook.opened(user=person, trial=patient.trial, code=patient.code)
     place, rules = casebook.place(form, "D21"), patient.protocol.rules
-    how = Simulation(on=place.visit.held_on, blank_rate=0, fixed={"status": "ALIVE"})
+    how = Simulation(on=place.visit.held_on, blank_rate=0, fixed={"survival_status": "ALIVE"})
     return simulated_values(rules.form(form), Random(form), rules, casebook.scope(place, {}), how)
 
 

@@ -13,7 +13,7 @@ from django.test import Client
 from accounts.models import User
 from patients.entry.controls import CONTROLS
 from patients.entry.posted import Action, PostedPage, kept_page, read_page
-from patients.models import Patient
+from patients.models import Patient, Record
 from tests.support import build
 from tests.support.calls import ROOT, calls_of
 from tests.support.entering import at
@@ -93,7 +93,12 @@ def test_no_template_and_no_script_names_a_control_itself() -> None:
 def test_each_button_is_read(action: Action, desk: Client, patient: Patient) -> None:
     target = "" if action.saves else "0"
     typed = {**opened(desk, patient), **WHOLE, CONTROLS.action: f"{action}{target}"}
-    assert desk.post(address(patient), typed).status_code == (302 if action.saves else 200)
+    answer = desk.post(address(patient), typed)
+    if action.saves:
+        assert Record.objects.get().state == ("draft" if action == Action.DRAFT else "complete")
+    else:
+        assert 'name="hr" value="72"' in answer.content.decode()
+        assert not Record.objects.exists()
 
 
 @pytest.mark.parametrize(

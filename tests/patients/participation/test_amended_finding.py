@@ -13,6 +13,7 @@ from patients.queries.filters import form_choices, visit_choices
 from reports.search.views import find
 from tests.support import build, walk
 from tests.support.amended import INCLUDED
+from tests.support.entry_pages import words
 from trials.access import access_to
 from trials.models import Trial
 
@@ -109,7 +110,8 @@ def test_every_place_that_is_found_can_be_opened(amended):
     browser, access = build.client(person), access_to(user=person, slug=amended.slug)
     for text in SEARCHED:
         for hit in find(access, text).places:
-            assert browser.get(hit.url).status_code == 200, hit
+            named = hit.name.split()
+            assert {named[0], named[-1]} <= set(words(browser.get(hit.url)).split()), hit
 
 
 def test_versions_cost_one_query_however_many_there_are(amended, monkeypatch):

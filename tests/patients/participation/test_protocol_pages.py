@@ -298,4 +298,4 @@ class TestForms:
         statements = [
             each["sql"] for each in queries if not each["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN"))
         ]
-        assert len(statements) <= 12, "\n".join(statements)
+        assert len(statements) <= 13, "\n".join(statements)

@@ -192,7 +192,8 @@ class TestBesideTheField:
         """AUD-05."""
         page = desk.get(f"{field(record)}?field=hr").content.decode().replace("&amp;", "&")
         trail = re.search(r'href="([^"]*/trail/[^"]*item=hr[^"]*)"', page)[1]
-        assert desk.get(trail).status_code == 200
+        lines = desk.get(trail).context["listing"].lines
+        assert [(line.entry.row.form, line.entry.row.values["hr"]) for line in lines] == [("vitals", "72")]
 
     @pytest.mark.parametrize("name", ["answer", "close", "reopen"])
     def test_a_role_that_may_not_gets_403(self, trial: Trial, query: Query, name: str):

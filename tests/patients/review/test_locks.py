@@ -174,10 +174,10 @@ def test_the_database_refuses_a_change_of_what_hangs_below(level, record, manage
 
 def test_a_locked_trial_takes_no_patient_and_no_other_protocol(record, manager, trial):
     hold("lock", "trial", record, manager)
-    now = timezone.now().date()
+    day = trial.today
     refused(
         lambda: Patient.objects.create(
-            trial=trial, protocol=trial.protocol, number=99, code="X", state="screening", screened_on=now
+            trial=trial, protocol=trial.protocol, number=99, code="X", state="screening", screened_on=day
         )
     )
     refused(lambda: Trial.objects.filter(pk=trial.pk).update(recruiting=False))

@@ -190,6 +190,29 @@ def test_after_a_change_only_what_was_changed_waits_again(record, doctor, patien
     assert [row.form for row in signing.unsigned(patient)] == ["demography"]
 
 
+def test_of_several_signatures_the_last_one_counts(record, doctor, patient):
+    """SIG-04: what was changed before it was read then."""
+
+    def changes() -> list[tuple[str, str, str]]:
+        row = Record.objects.get(pk=record.pk)
+        found = signing.changes_since_signature([row])[row.pk]
+        return [(each.old, each.new, each.who) for each in found if each.label == "Weight at screening"]
+
+    sign_visit(record, doctor)
+    amended(record)
+    assert changes() == [("70 kg", "80 kg", "Nora Nurse")]
+    with acting(user=doctor, role="investigator"):
+        rows = [Record.objects.get(pk=record.pk)]
+        signing.sign_records(records=rows, meaning="review", password=build.PASSWORD, by=doctor)
+    assert changes() == []
+    amended(record, "81")
+    assert changes() == [("80 kg", "81 kg", "Nora Nurse")]
+    other = build.patient(trial=patient.trial)
+    build.consent(other)
+    unsigned = build.record(other, "demography", DEMOGRAPHY)
+    assert set(signing.changes_since_signature([record, unsigned])) == {record.pk}
+
+
 def test_what_was_changed_or_added_while_reading_is_not_signed(record, doctor, patient):
     old = seen(patient)
     amended(record)

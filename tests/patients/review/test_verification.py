@@ -18,6 +18,7 @@ from patients.review import medical_review, source_verification
 from patients.review.marks import WHOLE, SeenVersion
 from tests.support import build, cohort
 from tests.support.entering import DEMOGRAPHY
+from tests.support.languages import reader, three_languages  # noqa: F401
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -274,6 +275,26 @@ def test_the_page_says_what_was_undone_with_old_and_new(record, monitor, trial, 
         assert "read again" in text
         assert "70 kg" in text
         assert "80 kg" in text
+
+
+@pytest.mark.usefixtures("three_languages")
+def test_marks_name_form_and_item_in_the_readers_language(record, trial, patient, changer):
+    """The listing as a file stays in English (DAT-10)."""
+    monitor = reader("monitor", "fr", trial)
+    sent = ticks(record, "weight")
+    verify(record, monitor, "weight")
+    web, undone = build.client(monitor), address("undone", trial)
+    assert "· Démographie" in web.get(address("verify", trial, patient.code)).content.decode()
+    with acting(user=changer, reason="read again"):
+        by_verb(record, changed(record, weight="80"))
+    page = web.get(undone).content.decode()
+    assert "· Démographie" in page
+    assert "Poids" in page
+    file = b"".join(web.get(undone, {"format": "csv"})).decode()
+    assert "· Demography" in file
+    assert "Weight" in file
+    refused = web.post(address("verify", trial, patient.code), sent).content.decode()
+    assert "Démographie was changed while you read it" in refused
 
 
 def folded(page: str) -> dict[str, bool]:

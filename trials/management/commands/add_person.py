@@ -7,7 +7,6 @@ from typing import Any
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import User, normal_username
 from accounts.passwords import initial_password
@@ -34,13 +33,13 @@ class Command(BaseCommand):
             raise CommandError(f"{options['username']} is or was somebody's user name: choose another")
         if ROLES[options["role"]].time_boxed and not options["until"]:
             raise CommandError("This role is for a limited time: give --until")
-        password, today = initial_password(), timezone.now().date()
+        password = initial_password()
         with acting(system="add_person"), transaction.atomic():
             user = User.objects.create_user(
                 options["username"], password, full_name=options["full_name"], must_change_password=True
             )
             Delegation.objects.create(
-                user=user, trial=trial, role=options["role"], starts_on=today, ends_on=options["until"]
+                user=user, trial=trial, role=options["role"], starts_on=trial.today, ends_on=options["until"]
             )
         self.stdout.write(
             f"{user.username} is {options['role']} of {trial.slug}. Initial password: {password}"

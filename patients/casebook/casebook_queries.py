@@ -1,0 +1,45 @@
+"""The statements that read a casebook, for a page or under the lock of a save."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Case, F, OuterRef, Q, Subquery, TextField, Value, When
+from django.db.models.functions import Cast, Concat, StrIndex
+
+from audit.compiled_queries import CompiledQuery
+from patients.models import Consent, Patient, Record, Visit
+from trials.models import Delegation
+
+
+def _visits(user: int, trial: int, code: str, now: datetime) -> Any:
+    may_open = Delegation.objects.active(now).filter(user_id=user).values("trial_id")
+    rows = Visit.objects.filter(patient__trial=trial, patient__code=code, patient__trial__in=may_open)
+    return rows.select_related("patient")
+
+
+def _stored_now(patient: int) -> Any:
+    # The consent in force comes with the visits: one statement instead of two.
+    latest = Consent.objects.filter(patient=OuterRef("patient")).order_by("-given_at", "-pk")
+    consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}
+    return Visit.objects.filter(patient=patient).select_related("patient__trial").annotate(**consent)
+
+
+def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
+    """Return all records; `read` holds the values, as text, of the forms in `forms` and of `form` at the visit."""
+    # A compiled query takes no list of values: `forms` is one text, `,vitals,blood,`, searched with commas.
+    named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
+    rows = Record.objects.filter(patient=patient).alias(named=named).defer("values").order_by("pk")
+    wanted = Case(When(Q(named__gt=0) | Q(form=form, visit=visit), then=F("values")))
+    return rows.annotate(read=Cast(wanted, TextField()))
+
+
+# Every row of VISITS joins the same patient: it is made once (`joined_once`).
+VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, now=datetime)
+LOCKED = CompiledQuery(
+    lambda patient: Patient.objects.select_for_update().filter(pk=patient).only("pk"), patient=int
+)
+STORED_NOW = CompiledQuery(_stored_now, joined_once=True, patient=int)
+RECORDS = CompiledQuery(_read_for, patient=int, forms=str, form=str, visit=int)
+MARKED_RECORDS = CompiledQuery(
+    lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int
+)

@@ -1,0 +1,76 @@
+"""Names of the data files and their columns: the key columns, and names that a protocol file may not use.
+
+Many programs that read data files ignore the case of a column name, so no two names of a table may differ in case
+only. A file named like a device cannot be opened on Windows.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from protocol.checking.dictionary import MISSING_PARTS, FormTable, tables_of
+from protocol.checking.shape import Problem
+from protocol.document.items import Form
+
+KEY_COLUMNS: Final[dict[str, str]] = {
+    "patient": "Subject code",
+    "visit": "Visit",
+    "visit_number": "Number of an unscheduled visit",
+    "repeat": "Row of a log",
+    "status": "Status of the form",
+    "protocol_version": "Protocol version it was captured under",
+    "entered_at": "First saved at (UTC)",
+    "completed_at": "Completed at (UTC)",
+}
+"""Label by name of the columns before the items, in every table of captured values."""
+ROW_KEY_COLUMNS: Final[dict[str, str]] = {
+    "row": "Row of the repeating table",
+    "row_id": "Id of the row, which it keeps when rows above it are removed",
+}
+"""Label by name of the further key columns of a table of repeating rows."""
+DEVICE_NAMES: Final = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+)
+"""Names that Windows keeps for devices, in any case and with any file extension."""
+
+
+def keys_of(table: FormTable) -> dict[str, str]:
+    """Return the key columns of a table, label by name."""
+    return KEY_COLUMNS | ROW_KEY_COLUMNS if table.rows_of else KEY_COLUMNS
+
+
+def name_problems(form: Form) -> Iterator[Problem]:
+    """Yield a problem for each name of a form that its data files cannot have."""
+    path = f"forms.{form.code}"
+    if form.code.casefold() in DEVICE_NAMES:
+        yield Problem(path, "Windows keeps this name for a device and opens no file of it: use another name")
+    for table in tables_of(form):
+        yield from _clashes(f"{path}.{table.rows_of.name}.columns" if table.rows_of else path, table)
+
+
+def _clashes(path: str, table: FormTable) -> Iterator[Problem]:
+    """Yield a problem for each item or choice whose column has the name of another column, whatever the case."""
+    keys = keys_of(table)
+    taken = {name.casefold(): name for name in keys}
+    for place, column in _named(table):
+        other = taken.get(column.casefold())
+        if other is None:
+            taken[column.casefold()] = column
+        elif other in keys:
+            yield Problem(
+                f"{path}.{place}", f"every row of the data file has a column {other!r}: use another name"
+            )
+        else:
+            told = f"the column {column!r} would have the name of the column {other!r}: use another code"
+            yield Problem(f"{path}.{place}", told)
+
+
+def _named(table: FormTable) -> Iterator[tuple[str, str]]:
+    """Yield (key in the file, column) of each column, those of the choices last. Repeated keys are yielded once."""
+    for item in {item.name: item for item in table.items}.values():
+        if item.type != "choices":
+            yield from ((item.name, column) for column in table.columns_of(item))
+            continue
+        # Kept also where no value may be missing: an amendment may allow it.
+        yield from ((item.name, f"{item.name}__{part}") for part in MISSING_PARTS)
+        for code in dict.fromkeys(item.codes):
+            yield f"{item.name}.choices.{code}", f"{item.name}__{code}"

@@ -1,0 +1,126 @@
+"""Every detail that the code records of an access event is shown under a label, not under its key (AUD-08)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from audit.events import DETAIL_WORDS
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = (
+    "audit", "accounts", "trials", "patients", "dosing", "safety", "reports", "exports", "demo", "config",
+)  # fmt: skip
+RECORDING = {"record", "record_surely"}
+TREES = {
+    path: ast.parse(path.read_text(encoding="utf-8"))
+    for room in ROOMS
+    for path in sorted((ROOT / room).rglob("*.py"))
+    if "migrations" not in path.parts
+}
+
+
+def called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def functions(tree: ast.Module) -> list[ast.FunctionDef]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def calls(function: ast.AST, names: set[str]) -> Iterator[ast.Call]:
+    yield from (node for node in ast.walk(function) if isinstance(node, ast.Call) and called(node) in names)
+
+
+def details_given(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """Yield what the calls in a function that record an event give as `detail`, also among the arguments in a dict."""
+    for call in calls(function, RECORDING):
+        yield from (keyword.value for keyword in call.keywords if keyword.arg == "detail")
+    for node in ast.walk(function):
+        if isinstance(node, ast.Dict):
+            pairs = zip(node.keys, node.values, strict=True)
+            yield from (
+                value for key, value in pairs if isinstance(key, ast.Constant) and key.value == "detail"
+            )
+
+
+def keys_in(given: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> set[str]:
+    """Return the keys of the dicts in an expression of a function, and of the dicts that its names hold."""
+    nodes = list(ast.walk(given))
+    keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    held = (keys_held_by(name, function, tree) for name in names)
+    return {str(key.value) for key in keys if isinstance(key, ast.Constant)}.union(*held)
+
+
+def keys_held_by(name: str, function: ast.FunctionDef, tree: ast.Module) -> set[str]:
+    """Return the keys of the dicts that a function assigns to a name, adds to it, or gets as this parameter."""
+    found = set(_from_callers(name, function, tree))
+    for node in ast.walk(function):
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets if isinstance(node, ast.Assign | ast.AnnAssign) and node.value else ():
+            if isinstance(target, ast.Name) and target.id == name and isinstance(node.value, ast.Dict):
+                found |= keys_in(node.value, function, tree)
+            if isinstance(target, ast.Subscript) and ast.unparse(target.value) == name:
+                found |= {str(target.slice.value)} if isinstance(target.slice, ast.Constant) else set()
+    return found
+
+
+def _from_callers(name: str, function: ast.FunctionDef, tree: ast.Module) -> Iterator[str]:
+    """Yield the keys that callers give as a parameter: in the module as a dict, anywhere as further keywords."""
+    parameters = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
+    if name in parameters:
+        for caller in functions(tree):
+            for call in calls(caller, {function.name}):
+                told = {
+                    **dict(zip(parameters, call.args, strict=False)),
+                    **{k.arg: k.value for k in call.keywords},
+                }
+                yield from keys_in(told[name], caller, tree) if name in told else ()
+    if function.args.kwarg and function.args.kwarg.arg == name:
+        given = (call.keywords for each in TREES.values() for call in calls(each, {function.name}))
+        yield from {word.arg for words in given for word in words if word.arg} - set(parameters)
+
+
+def recorded() -> dict[str, set[str]]:
+    """Return the keys of details that each module records."""
+    found = {
+        str(path.relative_to(ROOT)): {
+            key
+            for function in functions(tree)
+            for given in details_given(function)
+            for key in keys_in(given, function, tree)
+        }
+        for path, tree in TREES.items()
+    }
+    return {path: keys for path, keys in found.items() if keys}
+
+
+def test_every_detail_that_is_recorded_has_words():
+    assert {
+        path: keys - DETAIL_WORDS.keys() for path, keys in recorded().items() if keys - DETAIL_WORDS.keys()
+    } == {}
+
+
+def test_no_words_are_left_over():
+    """Earlier versions recorded no other details."""
+    assert DETAIL_WORDS.keys() - set().union(*recorded().values()) == set()
+
+
+def test_every_way_of_giving_details_is_read():
+    found = recorded()
+    assert found["audit/events.py"] >= {"version", "idle seconds", "seal file"}
+    assert found["audit/middleware.py"] == {"method", "path", "message"}
+    assert found["accounts/sign_in_record.py"] == {"with", "limit", "factor", "change"}
+    assert found["patients/views/files.py"] == {"file", "form", "item", "sha256"}
+    assert found["exports/exporting.py"] == {
+        "purpose",
+        "format",
+        "treatment",
+        "files",
+        "stage",
+        "sha256",
+        "rows",
+    }
+    assert found["exports/documents.py"] == {
+        "purpose", "format", "treatment", "stage", "sha256", "data_sha256",
+    }  # fmt: skip

@@ -1,0 +1,111 @@
+"""Tests that one process has collected: run one of them alone, and note which lines of a module each test runs."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from importlib import import_module
+from types import CodeType
+from typing import Any
+
+import hypothesis
+import pytest
+
+from tests.mutation.mutants import NOTED, MutantModule
+from tests.mutation.patching import NotPatched, forget_results, live_functions, patch_code
+
+
+class Silent:
+    """A plugin that finds examples without shrinking them, the same ones in each run."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Set it before the test modules are imported: each property keeps the settings of that moment."""
+        phases = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        hypothesis.settings.register_profile(
+            "mutants", hypothesis.settings(phases=phases, derandomize=True, database=None)
+        )
+        hypothesis.settings.load_profile("mutants")
+
+
+class _Nothing:
+    """Stands for "no next test": only the session's own fixtures are kept."""
+
+    def __init__(self, session: pytest.Session) -> None:
+        self.session = session
+
+    def listchain(self) -> list[Any]:
+        return [self.session]
+
+
+def failed(item: pytest.Item) -> bool:
+    """Run one test; return True if it fails in any phase. Fixtures of the session stay set up.
+
+    No report is made: putting a failure into words takes longer than most tests.
+    """
+    nothing: Any = _Nothing(item.session)
+    request: Any = item
+    request._initrequest()
+    hook = item.ihook
+
+    def run() -> None:
+        hook.pytest_runtest_setup(item=item)
+        hook.pytest_runtest_call(item=item)
+
+    broken = _fails(run)
+    return _fails(lambda: hook.pytest_runtest_teardown(item=item, nextitem=nothing)) or broken
+
+
+def _fails(phase: Callable[[], Any]) -> bool:
+    try:
+        phase()
+    except pytest.skip.Exception:
+        return False
+    except BaseException:
+        return True
+    return False
+
+
+class Coverage:
+    """The tests by the lines of each file that they run, with the seconds that each takes."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.failing: list[str] = []
+        self._lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+
+    def collect(self, items: Iterable[pytest.Item], modules: Mapping[str, MutantModule]) -> None:
+        """Run every test once and note the lines of these modules (by dotted name) that it runs."""
+        seen = {name: set[int]() for name in modules}
+        files = {module.file for module in modules.values()}
+        for name, module in modules.items():
+            vars(import_module(name))[NOTED] = seen[name]
+            _exchange(module.file, module.noting())
+        for item in items:
+            for lines in seen.values():
+                lines.clear()
+            forget_results(files)
+            start = time.process_time()
+            if failed(item):
+                self.failing.append(item.nodeid)
+            self.seconds[item.nodeid] = time.process_time() - start
+            for name, lines in seen.items():
+                for line in lines:
+                    self._lines[modules[name].file][line].add(item.nodeid)
+        for module in modules.values():
+            _exchange(module.file, module.original)
+
+    def tests_of(self, file: str, lines: Sequence[int]) -> set[str]:
+        """Return the tests that run one of the lines."""
+        found: set[str] = set()
+        return found.union(*(self._lines[file].get(line, ()) for line in lines))
+
+    def tests_of_file(self, file: str) -> set[str]:
+        """Return the tests that run any line of the file."""
+        return self.tests_of(file, list(self._lines[file]))
+
+
+def _exchange(file: str, code: CodeType) -> None:
+    """Exchange the code of all functions of a module; one without functions keeps what it has."""
+    with suppress(NotPatched):
+        patch_code(live_functions(file), code)

@@ -1,0 +1,360 @@
+"""Adverse events of two patients, and of two states: what counts for which one, at the edge of each condition."""
+
+from datetime import timedelta
+
+import pytest
+
+from audit.context import acting
+from audit.models import Signature
+from patients.models import Patient
+from patients.review.locks import freeze
+from patients.review.signatures import sign_records
+from protocol.values.moments import Moment
+from safety.filters import AdverseEventFilter
+from safety.models import AdverseEvent
+from safety.reporting import (
+    mark_entered_in_error,
+    not_reviewable,
+    report_event,
+    report_to_sponsor,
+    review_events,
+)
+from safety.reviews import ReviewState, attach_reviews, review_state
+from tests.support import build, walk
+from tests.support.bedside import INCLUDED, NOW
+from tests.support.build import moment
+from tests.support.refusals import refused
+from tests.support.reported import amend, consented, serious, told
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "doctor_acts")]
+
+
+@pytest.fixture
+def patient(trial, known_day) -> Patient:
+    """A patient who consented on 10 March 2026 at 09:00. It is 12:00 on the 30th at the site."""
+    return consented(trial)
+
+
+@pytest.fixture
+def neighbour(patient) -> Patient:
+    """Another patient of the trial, who consented at the same time."""
+    return consented(patient.trial)
+
+
+def sign(event: AdverseEvent, by) -> int:
+    return review_events(
+        events=[event], versions={event.pk: event.version}, by=by, password=build.PASSWORD, meaning="review"
+    )
+
+
+def state(event: AdverseEvent) -> ReviewState:
+    attach_reviews([event])
+    return review_state(event)
+
+
+class TestReporting:
+    def test_the_key_of_a_page_counts_for_its_patient(self, patient, neighbour, doctor):
+        first = report_event(patient=patient, by=doctor, save_key="k1", **told())
+        other = report_event(patient=neighbour, by=doctor, save_key="k1", **told())
+        assert (first.patient_id, other.patient_id) == (patient.pk, neighbour.pk)
+        assert report_event(patient=neighbour, by=doctor, save_key="k1", **told()) == other
+
+    def test_without_a_key_each_report_is_an_event(self, patient, doctor):
+        assert report_event(patient=patient, by=doctor, **told()) != report_event(
+            patient=patient, by=doctor, **told()
+        )
+
+    def test_the_consent_of_another_patient_is_none(self, trial, neighbour, doctor):
+        """SAF-03: events count from the patient's own consent on."""
+        waiting = build.patient(trial=trial, screened_on=neighbour.screened_on)
+        answer = refused(report_event, patient=waiting, by=doctor, **told())
+        assert answer == {"onset": ["There is no consent yet: adverse events are recorded from consent on."]}
+
+    def test_events_count_from_the_first_consent_on(self, patient, doctor):
+        """A second consent on the 20th does not make the event of the 12th medical history."""
+        build.consent(patient, given=moment("20-Mar-2026 09:00"))
+        assert report_event(patient=patient, by=doctor, **told()).number == 1
+        answer = refused(report_event, patient=patient, by=doctor, **told(onset=moment("10-Mar-2026 08:59")))
+        assert list(answer) == ["onset"]
+        assert report_event(patient=patient, by=doctor, **told(onset=moment("10-Mar-2026 09:00"))).number == 2
+
+    def test_the_first_consent_is_the_earliest_whatever_was_recorded_first(self, trial, doctor):
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        for day in ("20-Mar-2026 09:00", "11-Mar-2026 09:00"):
+            build.consent(patient, given=moment(day))
+        assert report_event(patient=patient, by=doctor, **told()).number == 1
+
+    @pytest.mark.parametrize("name", ["onset", "end", "aware"])
+    def test_this_minute_has_come_and_the_next_has_not(self, patient, doctor, name):
+        given = serious if name == "aware" else told
+        changes = {"ongoing": "Y", "end": None, "outcome": "recovering"} if name == "onset" else {}
+        call = {**given(), **changes, name: moment("30-Mar-2026 12:01")}
+        assert refused(report_event, patient=patient, by=doctor, **call) == {
+            name: ["This time has not come yet. Check the date."]
+        }
+        call = {**given(), **changes, name: moment("30-Mar-2026 12:00")}
+        assert report_event(patient=patient, by=doctor, **call).number == 1
+
+    def test_an_event_may_end_and_become_known_in_the_minute_it_began(self, patient, doctor):
+        at = moment("12-Mar-2026 18:30")
+        event = report_event(
+            patient=patient,
+            by=doctor,
+            **{**serious(), "onset": at, "end": at, "aware": at, "serious_aware": at},
+        )
+        assert event.onset_earliest == event.end_earliest == event.aware_at == event.serious_aware_at
+
+    @pytest.mark.parametrize(
+        ("answers", "named"),
+        [
+            ({"ongoing": "", "end": None}, ["ongoing"]),
+            ({"onset": None}, ["onset"]),
+            ({"onset": None, "aware": moment("13-Mar-2026 08:00")}, ["onset"]),
+            ({"seriousness": frozenset()}, ["seriousness"]),
+            ({"grade": None}, ["grade"]),
+        ],
+    )
+    def test_an_unanswered_question_is_asked_about_alone(self, patient, doctor, answers, named):
+        """What depends on it is not refused a second time."""
+        assert list(refused(report_event, patient=patient, by=doctor, **told(**answers))) == named
+
+    def test_when_an_event_that_is_not_serious_was_known_to_be_is_not_checked(self, patient, doctor):
+        event = report_event(patient=patient, by=doctor, **told(serious_aware=moment("2027")))
+        assert event.serious_aware == ""
+
+    def test_the_term_has_at_most_200_characters(self, patient, doctor):
+        assert report_event(patient=patient, by=doctor, **told(term="x" * 200)).number == 1
+        assert list(refused(report_event, patient=patient, by=doctor, **told(term="x" * 201))) == ["term"]
+
+    def test_when_it_became_serious_is_kept_only_for_a_serious_event(self, patient, doctor):
+        event = report_event(
+            patient=patient, by=doctor, **told(aware=moment("13-Mar-2026 08:00"),
+            serious_aware=moment("14-Mar-2026 08:00")),
+        )  # fmt: skip
+        assert (event.serious_aware, event.serious_aware_at, event.due_at) == ("", None, None)
+        assert event.aware_at is not None
+
+    def test_the_clock_runs_from_when_it_was_known_to_be_serious(self, patient, doctor):
+        """CLK-04."""
+        answers = {**serious(), "serious_aware": moment("29-Mar-2026 14:00")}
+        event = report_event(patient=patient, by=doctor, **answers)
+        assert event.due_at - event.serious_aware_at == timedelta(hours=24)
+        assert event.clock_starts_at == event.serious_aware_at
+
+
+class TestReport:
+    """CLK-05: the report to the sponsor is due 24 hours after the site was aware, on the 28th at 14:00."""
+
+    @pytest.fixture
+    def event(self, patient, doctor) -> AdverseEvent:
+        return report_event(patient=patient, by=doctor, **serious())
+
+    def report(self, event: AdverseEvent, at: str, by, reason: str = "") -> AdverseEvent:
+        return report_to_sponsor(event=event, at=moment(at), by=by, version=event.version, late_reason=reason)
+
+    def test_at_the_deadline_it_is_in_time_and_a_minute_later_late(self, event, doctor):
+        """The clocks change on the 29th: 24 hours end at 15:00."""
+        assert list(refused(self.report, event, "29-Mar-2026 15:01", doctor)) == ["late_reason"]
+        done = self.report(event, "29-Mar-2026 15:00", doctor, reason="  Line was busy ")
+        assert (done.reported_at, done.late_reason) == (done.due_at, "")
+
+    def test_a_late_report_keeps_its_reason_without_blanks(self, event, doctor):
+        assert list(refused(self.report, event, "29-Mar-2026 15:01", doctor, "  ")) == ["late_reason"]
+        assert (
+            self.report(event, "29-Mar-2026 15:01", doctor, " Line was busy ").late_reason == "Line was busy"
+        )
+
+    def test_it_may_be_made_in_the_minute_the_site_became_aware_and_not_before(self, event, doctor):
+        assert list(refused(self.report, event, "28-Mar-2026 13:59", doctor)) == ["at"]
+        assert self.report(event, "28-Mar-2026 14:00", doctor).reported_at == event.aware_at
+
+    def test_it_may_be_made_this_minute_and_not_in_the_next(self, event, doctor):
+        assert refused(self.report, event, "30-Mar-2026 12:01", doctor, "Late") == {
+            "at": ["This time has not come yet. Check the date."]
+        }
+        assert self.report(event, "30-Mar-2026 12:00", doctor, "Late").reported_at == NOW
+
+    def test_the_events_that_wait_are_serious_standing_and_not_reported(
+        self, trial, patient, neighbour, event, doctor
+    ):
+        mild = report_event(patient=patient, by=doctor, **told())
+        done = report_event(patient=neighbour, by=doctor, **serious())
+        self.report(done, "28-Mar-2026 15:00", doctor)
+        wrong = report_event(patient=neighbour, by=doctor, **serious())
+        mark_entered_in_error(event=wrong, reason="Another patient", version=1, by=doctor)
+
+        assert list(AdverseEvent.objects.awaiting_report()) == [event]
+        assert set(AdverseEvent.objects.standing()) == {event, mild, done}
+
+    def test_the_filters_of_the_clock(self, trial, patient, neighbour, event, doctor):
+        """SAF-14."""
+        open_one = report_event(
+            patient=neighbour, by=doctor, **{**serious(), "aware": moment("30-Mar-2026 10:00")}
+        )
+        done = report_event(patient=neighbour, by=doctor, **serious())
+        self.report(done, "28-Mar-2026 15:00", doctor)
+        report_event(patient=patient, by=doctor, **told())
+
+        def found(**query):
+            return set(AdverseEventFilter(query, AdverseEvent.objects.all(), trial=trial).qs)
+
+        assert found(clock="open") == {event, open_one}
+        assert found(clock="overdue") == {event}
+        assert found(clock="reported") == {done}
+        assert found(patient=neighbour.code) == {open_one, done}
+        assert found(patient=neighbour.code.lower()[-3:]) == {open_one, done}
+        assert found(serious="yes") == {event, open_one, done}
+        assert found(serious="no") == set(AdverseEvent.objects.all()) - {event, open_one, done}
+
+
+class TestInError:
+    def test_the_event_of_another_patient_stays(self, patient, neighbour, doctor):
+        """SAF-09."""
+        wrong, right = (report_event(patient=each, by=doctor, **told()) for each in (patient, neighbour))
+        mark_entered_in_error(event=wrong, reason=" Another patient ", version=1, by=doctor)
+        assert AdverseEvent.objects.get(pk=wrong.pk).in_error_reason == "Another patient"
+        assert list(AdverseEvent.objects.standing()) == [right]
+
+
+class TestReview:
+    """SIG-02."""
+
+    @pytest.fixture
+    def events(self, patient, neighbour, doctor) -> list[AdverseEvent]:
+        return [report_event(patient=each, by=doctor, **told()) for each in (patient, neighbour)]
+
+    def test_a_signature_counts_for_its_own_event(self, events, doctor):
+        mine, other = events
+        assert sign(mine, doctor) == 1
+        assert (state(mine), state(other)) == (ReviewState.SIGNED, ReviewState.UNSIGNED)
+        assert list(AdverseEvent.objects.signed()) == [mine]
+        assert list(AdverseEvent.objects.signed(yes=False)) == [other]
+
+    def test_a_change_takes_the_signature_of_its_own_event(self, events, doctor):
+        for event in events:
+            sign(event, doctor)
+        amend(events[0], doctor, grade=3)
+        mine, other = (AdverseEvent.objects.get(pk=event.pk) for event in events)
+        assert (state(mine), state(other)) == (ReviewState.INVALIDATED, ReviewState.SIGNED)
+        assert list(AdverseEvent.objects.signed()) == [other]
+
+        sign(mine, doctor)
+        assert state(mine) == ReviewState.SIGNED
+        assert [each.invalidated_at is None for each in mine.signatures] == [True, False]
+
+    def test_a_signature_on_a_form_with_the_same_key_does_not_count(self, patient, doctor):
+        record = build.record(
+            patient, "demography", {"age": "54", "sex": "M", "height": "178", "weight": "82"}
+        )
+        event = report_event(patient=patient, by=doctor, **told())
+        if event.pk != record.pk:
+            event.pk, event.number = record.pk, 2
+            event.save(force_insert=True)
+        sign_records(records=[record], meaning="review", password=build.PASSWORD, by=doctor)
+
+        assert Signature.objects.get().target_id == event.pk
+        assert state(event) == ReviewState.UNSIGNED
+        assert not AdverseEvent.objects.signed().exists()
+
+    def test_the_filter_of_the_review_leaves_out_what_was_entered_in_error(self, trial, events, doctor):
+        mark_entered_in_error(event=events[0], reason="Another patient", version=1, by=doctor)
+
+        def found(signed):
+            return list(AdverseEventFilter({"signed": signed}, AdverseEvent.objects.all(), trial=trial).qs)
+
+        assert found("no") == [events[1]]
+        sign(events[1], doctor)
+        assert (found("yes"), found("no")) == ([events[1]], [])
+
+    def test_all_are_signed_or_none(self, events, doctor):
+        mine, other = events
+        versions = {mine.pk: mine.version, other.pk: other.version + 1}
+        answer = refused(
+            review_events,
+            events=events,
+            versions=versions,
+            by=doctor,
+            password=build.PASSWORD,
+            meaning="review",
+        )
+        assert "was changed while you read it" in answer[""][0]
+        assert not Signature.objects.exists()
+        versions[other.pk] = other.version
+        assert (
+            review_events(
+                events=events, versions=versions, by=doctor, password=build.PASSWORD, meaning="review"
+            )
+            == 2
+        )
+
+    def test_nothing_chosen_is_nothing_signed(self, doctor):
+        answer = refused(
+            review_events, events=[], versions={}, by=doctor, password=build.PASSWORD, meaning="review"
+        )
+        assert answer == {"": ["Choose at least one event."]}
+
+    def test_an_event_in_error_or_without_causality_is_not_signed(self, patient, events, doctor):
+        open_one = report_event(patient=patient, by=doctor, **told(causality=""))
+        assert "has no causality yet" in not_reviewable(open_one)
+        mark_entered_in_error(event=events[0], reason="Another patient", version=1, by=doctor)
+        wrong = AdverseEvent.objects.get(pk=events[0].pk)
+        assert "was entered in error" in not_reviewable(wrong)
+        assert not_reviewable(events[1]) == ""
+        assert list(refused(sign, wrong, doctor)) == [""]
+
+    def test_the_event_of_a_locked_patient_is_not_signed_and_that_of_another_is(
+        self, patient, events, doctor
+    ):
+        Patient.objects.filter(pk=patient.pk).update(locked_at=NOW)
+        assert refused(sign, events[0], doctor) == {
+            "": [f"{patient.code} is locked: nothing can be changed."]
+        }
+        assert sign(events[1], doctor) == 1
+
+
+class TestSpecialInterest:
+    def test_only_a_category_of_the_protocol_is_of_special_interest(self, trial, patient, doctor):
+        code = trial.rules.safety.aesi[0].code
+        special = report_event(patient=patient, by=doctor, **told(aesi=code))
+        plain = report_event(patient=patient, by=doctor, **told())
+        assert list(AdverseEvent.objects.of_special_interest()) == [special]
+        assert (special.of_special_interest, plain.of_special_interest) == (True, False)
+
+        def found(aesi):
+            return list(AdverseEventFilter({"aesi": aesi}, AdverseEvent.objects.all(), trial=trial).qs)
+
+        assert (found("any"), found(code), found("none")) == ([special], [special], [plain])
+
+    def test_a_protocol_without_categories_asks_for_none_and_takes_none(self, doctor):
+        """The trial WALK has no event of special interest."""
+        walking = build.patient(trial=walk.trial(), screened_on=INCLUDED)
+        build.consent(walking, given=moment("10-Mar-2026 09:00"))
+        assert list(refused(report_event, patient=walking, by=doctor, **told())) == ["aesi"]
+        event = report_event(patient=walking, by=doctor, **told(aesi=""))
+        assert (event.aesi, event.of_special_interest) == ("", False)
+        assert "aesi" not in AdverseEventFilter({}, AdverseEvent.objects.all(), trial=walking.trial).filters
+
+
+class TestOnsetSince:
+    def test_the_day_begins_at_midnight_of_the_site(self, trial, patient, doctor):
+        """In UTC the event of 00:30 on the 13th is one of the 12th."""
+        early = report_event(patient=patient, by=doctor, **told(onset=moment("12-Mar-2026 23:59")))
+        late = report_event(patient=patient, by=doctor, **told(onset=moment("13-Mar-2026 00:30")))
+        partial = report_event(
+            patient=patient, by=doctor, **told(onset=Moment.from_iso("2026-03"), end=moment("20-Mar-2026"))
+        )
+
+        def found(day):
+            query = {"since": day}
+            return set(AdverseEventFilter(query, AdverseEvent.objects.all(), trial=trial).qs)
+
+        assert found("13-Mar-2026") == {late, partial}
+        assert found("12-Mar-2026") == {early, late, partial}
+        assert found("31-Mar-2026") == {partial}
+
+
+def test_a_frozen_patient_still_gets_events(trial, patient, manager, doctor):
+    """A freeze stops forms, not safety."""
+    with acting(user=manager, role="data_manager"):
+        freeze(target=patient, reason="Interim", by=manager)
+    assert report_event(patient=patient, by=doctor, **told()).number == 1
