@@ -64,7 +64,7 @@ def outdated_of(trial: Trial, records: Iterable[Record]) -> dict[int, list[Outda
 
 
 def outdated_by_patient(trial: Trial) -> dict[int, int]:
-    """Return the number of outdated values by patient key. At most six queries for the trial, one as a rule.
+    """Return the number of outdated values by key of the patients who have forms that can be. At most six queries.
 
     Reads only the forms that calculate from outside and those that their rules read.
     """
