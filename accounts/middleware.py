@@ -41,7 +41,7 @@ class ProfileLanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        chosen = "" if _needs_nobody(request) else getattr(request.user, "language", "")
+        chosen = "" if _is_health_check(request) else getattr(request.user, "language", "")
         if chosen in dict(settings.LANGUAGES):
             translation.activate(chosen)
         return self.get_response(request)
@@ -54,13 +54,13 @@ class SessionLimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if _needs_nobody(request):
+        if _is_health_check(request):
             return self.get_response(request)
         if not request.user.is_authenticated:
             return self._not_signed_in(request)
         if reason := session_limits.ended(request.session):
             return self._end(request, reason)
-        if not _asked_by_the_page(request):
+        if not _is_polled(request):
             session_limits.touch(request.session)
         if request.user.must_change_password and not _needed_for_a_new_password(request.path):
             return HttpResponseRedirect(reverse("account_change_password"))
@@ -75,19 +75,23 @@ class SessionLimitsMiddleware:
         """Handle a form sent after its session ended elsewhere: store it and ask for the password."""
         if request.method != "POST" or kept_forms.OWNER_FIELD not in request.POST:
             return self.get_response(request)
-        return _told("closed") if _wants_no_page(request) else self._keep_and_ask(request, "closed")
+        return (
+            _session_ended_response("closed")
+            if _is_script_request(request)
+            else self._keep_form_and_redirect(request, "closed")
+        )
 
     def _end(self, request: HttpRequest, reason: str) -> HttpResponseBase:
         # The receiver of user_logged_out reads it, to record a time-out instead of a sign-out.
         request.session_ended = reason  # type: ignore[attr-defined]
         logout(request)
-        if _wants_no_page(request):
-            return _told(reason)
+        if _is_script_request(request):
+            return _session_ended_response(reason)
         if _has_owner(request):
-            return self._keep_and_ask(request, reason)
+            return self._keep_form_and_redirect(request, reason)
         return HttpResponseRedirect(kept_forms.sign_in_address(request.get_full_path(), reason))
 
-    def _keep_and_ask(self, request: HttpRequest, reason: str) -> HttpResponseBase:
+    def _keep_form_and_redirect(self, request: HttpRequest, reason: str) -> HttpResponseBase:
         owner = kept_forms.owner_of(request)
         if owner is None:
             return HttpResponseRedirect(kept_forms.sign_in_address(request.get_full_path(), reason))
@@ -96,29 +100,33 @@ class SessionLimitsMiddleware:
         )
 
 
-def _asked_by_the_page(request: HttpRequest) -> bool:
+def _is_polled(request: HttpRequest) -> bool:
     """Return True if the page itself polls (session time, state of a document), without the user's doing."""
     if request.method not in SAFE:
         return False
     return request.path == reverse("account_session") or request.headers.get("HX-Trigger") == "document-state"
 
 
-def _told(reason: str) -> HttpResponseBase:
+def _session_ended_response(reason: str) -> HttpResponseBase:
     answer = JsonResponse({"left": 0, "ended": reason}, status=401)
     answer["HX-Trigger"] = "session-ended"
     return answer
 
 
-def _needs_nobody(request: HttpRequest) -> bool:
+def _is_health_check(request: HttpRequest) -> bool:
     """Return True for the health check, which must answer even without a database."""
     return request.path == reverse("healthz")
 
 
 def _has_owner(request: HttpRequest) -> bool:
-    return request.method == "POST" and not _wants_no_page(request) and kept_forms.OWNER_FIELD in request.POST
+    return (
+        request.method == "POST"
+        and not _is_script_request(request)
+        and kept_forms.OWNER_FIELD in request.POST
+    )
 
 
-def _wants_no_page(request: HttpRequest) -> bool:
+def _is_script_request(request: HttpRequest) -> bool:
     return "HX-Request" in request.headers or request.headers.get("Accept") == "application/json"
 
 

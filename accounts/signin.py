@@ -12,7 +12,7 @@ from accounts.models import User, normal_username
 from accounts.secret_box import box
 from audit import events
 from audit.context import acting
-from audit.stored_text import say
+from audit.stored_text import system_text
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -54,7 +54,7 @@ class AccountAdapter(DefaultAccountAdapter):
         events.record(
             kind=events.AccessKind.SIGN_IN_FAILED,
             user=user,
-            detail={"reason": say("sign-in.deactivated")},
+            detail={"reason": system_text("sign-in.deactivated")},
             request=request,
         )
         return super().respond_user_inactive(request, user)
@@ -80,5 +80,8 @@ class FactorAdapter(DefaultMFAAdapter):
 def _refused(request: HttpRequest, kind: events.AccessKind, credentials: dict[str, Any]) -> None:
     user = User.objects.filter(username=normal_username(credentials.get("username", ""))).first()
     events.record(
-        kind=kind, user=user, detail={} if user else {"reason": say("sign-in.unknown")}, request=request
+        kind=kind,
+        user=user,
+        detail={} if user else {"reason": system_text("sign-in.unknown")},
+        request=request,
     )

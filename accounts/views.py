@@ -99,7 +99,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """
     owner = kept_forms.owner_of(request) if request.method == "POST" else None
     if owner is not None and owner == request.user:
-        messages.warning(request, _("You signed in again meanwhile. Check what you typed and save it again."))
+        messages.warning(
+            request, _("You signed in again after opening this page. Check what you typed and save it again.")
+        )
         return HttpResponseRedirect(kept_forms.keep(request=request, user=owner))
     return render(request, "403_csrf.html", status=403)
 

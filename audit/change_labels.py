@@ -15,7 +15,7 @@ from django.db import models
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from audit.concealment import NOTHING, hidden, keys_to_ask, told_rows, without
+from audit.concealment import NOTHING, concealable_keys, concealed_from_reader, revealed_keys, without_entries
 from audit.stored_text import read
 from audit.trail import Concealed, model_labelled, tracked_columns, trail_of
 from protocol.values.writing import day_text, second_text
@@ -46,31 +46,31 @@ class Reader:
 
     language: str
     zone: str
-    found: dict[type[models.Model], dict[Any, Any]] = field(default_factory=dict)
+    rows: dict[type[models.Model], dict[Any, Any]] = field(default_factory=dict)
     may: Collection[str] = ()
-    told: dict[type[models.Model], set[Any]] = field(default_factory=dict)
+    revealed: dict[type[models.Model], set[Any]] = field(default_factory=dict)
 
-    def collect(self, rows: Iterable[Any]) -> None:
+    def collect(self, history_rows: Iterable[Any]) -> None:
         """Read every row that these rows refer to. One query per model referred to or concealing columns."""
-        rows = list(rows)
-        for model, keys in keys_to_ask(rows).items():
-            self.told[model] = self.told.get(model, set()) | told_rows(model, keys)
-        wanted: dict[type[models.Model], set[Any]] = {}
-        for row in rows:
+        history_rows = list(history_rows)
+        for model, keys in concealable_keys(history_rows).items():
+            self.revealed[model] = self.revealed.get(model, set()) | revealed_keys(model, keys)
+        missing_keys: dict[type[models.Model], set[Any]] = {}
+        for row in history_rows:
             for to, key in _references(row):
-                if key not in self.found.get(to, ()):
-                    wanted.setdefault(to, set()).add(key)
-        for model, keys in wanted.items():
-            self.found.setdefault(model, {}).update(model._base_manager.in_bulk(keys))
+                if key not in self.rows.get(to, ()):
+                    missing_keys.setdefault(to, set()).add(key)
+        for model, keys in missing_keys.items():
+            self.rows.setdefault(model, {}).update(model._base_manager.in_bulk(keys))
 
     def fork(self) -> "Reader":
         """Return a reader with the same rows; what it collects later is not shared."""
-        found = {model: dict(rows) for model, rows in self.found.items()}
-        return Reader(self.language, self.zone, found, self.may)
+        copied = {model: dict(rows) for model, rows in self.rows.items()}
+        return Reader(self.language, self.zone, copied, self.may)
 
     def find(self, model: type[models.Model], key: Any) -> Any:
         """Return a collected row, or None."""
-        return self.found.get(model, {}).get(key)
+        return self.rows.get(model, {}).get(key)
 
     def name(self, model: type[models.Model], key: Any) -> str:
         """Return the name of a row that another row refers to."""
@@ -85,28 +85,30 @@ def changes(model: type[models.Model], old: Any, new: Any, reader: Reader) -> li
     describe = trail_of(model).describe
     if describe:
         return list(import_string(describe)(old, new, reader))
-    found = column_changes(model, old, new, reader, but=TECHNICAL) or column_changes(model, old, new, reader)
+    found = column_changes(model, old, new, reader, excluded=TECHNICAL) or column_changes(
+        model, old, new, reader
+    )
     if not found and old is not None and new is not None:
-        return [_unseen(model)]
+        return [_change_without_content(model)]
     return found
 
 
 def column_changes(
-    model: type[models.Model], old: Any, new: Any, reader: Reader, *, but: Collection[str] = ()
+    model: type[models.Model], old: Any, new: Any, reader: Reader, *, excluded: Collection[str] = ()
 ) -> list[FieldChange]:
-    """Return the differences column by column, without the columns `but` and those of the trial and patient."""
+    """Return the differences column by column, without the columns `excluded` and those of the trial and patient."""
     trail = trail_of(model)
-    left_out = {*but, trail.trial, trail.patient}
+    left_out = {*excluded, trail.trial, trail.patient}
     fields = [column for column in tracked_columns(model) if not {column.name, column.attname} & left_out]
     key = getattr(new or old, model._meta.pk.attname, None)
-    kept = hidden(model, key, may=reader.may, told=reader.told.get(model, ()))
-    return [change for column in fields for change in _field(column, old, new, reader, kept)]
+    concealed = concealed_from_reader(model, key, may=reader.may, revealed=reader.revealed.get(model, ()))
+    return [change for column in fields for change in _field(column, old, new, reader, concealed)]
 
 
 def describe_signature(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
     """Return the changes of a signature: who signed with which meaning, or who invalidated it and why."""
     model: Any = (new or old).instance_type
-    return column_changes(model, old, new, reader, but=("target_type", "signer_name", *NOT_READ))
+    return column_changes(model, old, new, reader, excluded=("target_type", "signer_name", *NOT_READ))
 
 
 def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:
@@ -118,7 +120,7 @@ def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:
         yield signed, row.target_id
 
 
-def _unseen(model: type[models.Model]) -> FieldChange:
+def _change_without_content(model: type[models.Model]) -> FieldChange:
     """Return the change of a watched column, such as a password, whose content is not copied."""
     watched: list[Any] = [model._meta.get_field(name) for name in trail_of(model).watched]
     label = ", ".join(str(field.verbose_name) for field in watched)
@@ -126,7 +128,7 @@ def _unseen(model: type[models.Model]) -> FieldChange:
 
 
 def _field(
-    field: Any, old: Any, new: Any, reader: Reader, kept: Concealed = NOTHING
+    field: Any, old: Any, new: Any, reader: Reader, concealed: Concealed = NOTHING
 ) -> Iterator[FieldChange]:
     if field.primary_key:
         return
@@ -134,13 +136,15 @@ def _field(
     if before == after or (before in EMPTY and after in EMPTY):
         return
     label = str(field.verbose_name)
-    told = [without(value, kept.parts) for value in (before, after)]
-    if field.name in kept.columns:
-        yield FieldChange(field.name, label, *("" if value in EMPTY else _(kept.words) for value in told))
-    elif isinstance(field, models.JSONField) and any(map(_parts, told)):
-        yield from _keys(field.name, label, *map(_parts, told))
+    visible = [without_entries(value, concealed.parts) for value in (before, after)]
+    if field.name in concealed.columns:
+        yield FieldChange(
+            field.name, label, *("" if value in EMPTY else _(concealed.words) for value in visible)
+        )
+    elif isinstance(field, models.JSONField) and any(map(_parts, visible)):
+        yield from _keys(field.name, label, *map(_parts, visible))
     else:
-        yield FieldChange(field.name, label, *(in_words(field, value, reader) for value in told))
+        yield FieldChange(field.name, label, *(in_words(field, value, reader) for value in visible))
 
 
 def _parts(value: Any) -> dict[str, Any]:

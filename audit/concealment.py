@@ -10,36 +10,39 @@ from audit.trail import Concealed, trail_of
 NOTHING = Concealed()
 
 
-def keys_to_ask(rows: Iterable[Any]) -> dict[type[models.Model], set[Any]]:
+def concealable_keys(rows: Iterable[Any]) -> dict[type[models.Model], set[Any]]:
     """Return by model the keys of history rows whose columns are concealed until another column is filled."""
-    wanted: dict[type[models.Model], set[Any]] = {}
+    keys_by_model: dict[type[models.Model], set[Any]] = {}
     for row in rows:
         model = getattr(row, "instance_type", None)
-        if model is not None and (found := trail_of(model).concealed) is not None and found.until:
-            wanted.setdefault(model, set()).add(getattr(row, model._meta.pk.attname))
-    return wanted
+        if model is not None and (concealed := trail_of(model).concealed) is not None and concealed.until:
+            keys_by_model.setdefault(model, set()).add(getattr(row, model._meta.pk.attname))
+    return keys_by_model
 
 
-def told_rows(model: type[models.Model], keys: Collection[Any] | None = None) -> set[Any]:
+def revealed_keys(model: type[models.Model], keys: Collection[Any] | None = None) -> set[Any]:
     """Return the keys (of all rows, or of `keys`) that no longer conceal anything. One query."""
-    found = trail_of(model).concealed
-    rows = model._base_manager.filter(**{f"{found.until}__isnull": False} if found else {})
+    concealed = trail_of(model).concealed
+    rows = model._base_manager.filter(**{f"{concealed.until}__isnull": False} if concealed else {})
     return set((rows if keys is None else rows.filter(pk__in=keys)).values_list("pk", flat=True))
 
 
-def hidden(model: type[models.Model], key: Any, *, may: Collection[str], told: Collection[Any]) -> Concealed:
-    """Return what of a row is concealed from this reader. `told`: the keys of rows that no longer conceal anything."""
-    found = trail_of(model).concealed
-    if found is None or (found.may and found.may in may) or (found.until and key in told):
+def concealed_from_reader(
+    model: type[models.Model], key: Any, *, may: Collection[str], revealed: Collection[Any]
+) -> Concealed:
+    """Return what of a row is concealed from this reader. `revealed`: the keys of rows that no longer conceal
+    anything."""
+    concealed = trail_of(model).concealed
+    if concealed is None or (concealed.may and concealed.may in may) or (concealed.until and key in revealed):
         return NOTHING
-    return found
+    return concealed
 
 
-def without(value: Any, parts: Collection[str]) -> Any:
+def without_entries(value: Any, parts: Collection[str]) -> Any:
     """Return a JSON value without the entries `parts` of each object that has all of them."""
     if parts and isinstance(value, Mapping):
-        leave = parts if all(part in value for part in parts) else ()
-        return {name: without(inner, parts) for name, inner in value.items() if name not in leave}
+        dropped = parts if all(part in value for part in parts) else ()
+        return {name: without_entries(inner, parts) for name, inner in value.items() if name not in dropped}
     if parts and isinstance(value, list):
-        return [without(inner, parts) for inner in value]
+        return [without_entries(inner, parts) for inner in value]
     return value

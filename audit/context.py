@@ -36,7 +36,7 @@ class Actor:
 
 
 _current: ContextVar[Actor | None] = ContextVar("stroma_actor", default=None)
-_put_off: ContextVar[tuple[Callable[[], Any], ...]] = ContextVar("stroma_put_off", default=())
+_deferred: ContextVar[tuple[Callable[[], Any], ...]] = ContextVar("stroma_put_off", default=())
 
 
 def current_actor() -> Actor | None:
@@ -96,18 +96,18 @@ def acting(
     finally:
         _current.reset(token)
         if outer is None:
-            catch_up()
+            run_deferred()
 
 
-def put_off(work: Callable[[], Any]) -> None:
+def defer(work: Callable[[], Any]) -> None:
     """Run `work` after the current actor has finished, so that it is not rolled back with the actor's transaction."""
-    _put_off.set((*_put_off.get(), work))
+    _deferred.set((*_deferred.get(), work))
 
 
-def catch_up() -> None:
+def run_deferred() -> None:
     """Run the work that was put off."""
-    work = _put_off.get()
-    _put_off.set(())
+    work = _deferred.get()
+    _deferred.set(())
     for step in work:
         step()
 
@@ -146,7 +146,7 @@ def _person(user: Any, system: str, outer: Actor | None) -> dict[str, Any]:
 
 
 @contextmanager
-def resuming(actor: Actor | None) -> Iterator[None]:
+def acting_as(actor: Actor | None) -> Iterator[None]:
     """Act as an earlier actor: a streamed response is written after its request has ended."""
     token = _current.set(actor)
     try:

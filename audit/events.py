@@ -36,7 +36,7 @@ class AccessKind(models.TextChoices):
     MIGRATION = "migration", _("System upgraded")
     CONFIGURATION = "configuration", _("Configuration changed")
     CLOCK = "clock", _("Clock went backwards")
-    SEAL_FILE = "seal_file", _("File of the seals written anew")
+    SEAL_FILE = "seal_file", _("File of the seals rewritten")
     BACKUP = "backup", _("Backup made")
     RESTORE = "restore", _("Restored from backup")
 
@@ -114,7 +114,7 @@ def record(
     return event
 
 
-def told(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any]:
+def visible_detail(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any]:
     """Return the details of an event that a reader with these permissions is told: no hash of a file unread.
 
     What the system says is a stored text, in words for whoever reads it.
@@ -125,14 +125,14 @@ def told(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any]:
     return detail
 
 
-def record_surely(*, kind: str, user: Any = None, detail: dict[str, Any] | None = None) -> None:
+def record_outside_transaction(*, kind: str, user: Any = None, detail: dict[str, Any] | None = None) -> None:
     """Store an event that must survive a rollback of the surrounding transaction, such as a wrong password.
 
     Inside a transaction it is stored after the request, or the outermost `acting()`, has ended.
     """
     event = _event(kind, user, None, None, detail, None, "")
     if connection.in_atomic_block:
-        context.put_off(event.save)
+        context.defer(event.save)
     else:
         event.save(force_insert=True)
 
@@ -187,12 +187,12 @@ def _event(
         trial_id=trial_id,
         patient_id=patient_id,
         see=see,
-        detail={name: _kept(value) for name, value in (detail or {}).items()},
+        detail={name: _storable(value) for name, value in (detail or {}).items()},
         **_person(user, actor),
     )
 
 
-def _kept(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     return written(value) if isinstance(value, str | StoredText) else value
 
 

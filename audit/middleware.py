@@ -30,7 +30,7 @@ class ActorMiddleware:
         try:
             response = self.get_response(request)
         finally:
-            context.catch_up()
+            context.run_deferred()
             context.set_actor(None)
         response.headers["X-Request-ID"] = actor.request_id
         return response
@@ -74,8 +74,8 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def _message(exception: Exception) -> Text:
     """Return why a permission was missing: as code where the system says it."""
-    said = exception.args[0] if exception.args else ""
-    return said if isinstance(said, StoredText) else str(exception)
+    message = exception.args[0] if exception.args else ""
+    return message if isinstance(message, StoredText) else str(exception)
 
 
 def signed_in(sender: Any, user: Any, request: HttpRequest | None = None, **_: Any) -> None:

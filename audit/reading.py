@@ -54,59 +54,61 @@ class TrailEntry:
             return []
         if self.row.history_type == "-":
             return change_labels.changes(self.of, self.row, None, self.reader)
-        return change_labels.changes(self.of, self._same_life, self.row, self.reader)
+        return change_labels.changes(self.of, self._earlier_state, self.row, self.reader)
 
     @property
-    def _same_life(self) -> Any:
+    def _earlier_state(self) -> Any:
         # A created row has no earlier state, although a deleted row may have had its key.
         return self.before if self.row.history_type == "~" else None
 
     @property
     def user_name(self) -> str:
         """User name of the author at that time."""
-        return self._told("history_user_name", "user_name", "reviewer_name")
+        return self._by_source("history_user_name", "user_name", "reviewer_name")
 
     @property
     def full_name(self) -> str:
         """Return the full name of the author at that time; a process in the active language."""
-        return actor_words(self._told("history_full_name", "full_name", "reviewer_name") or self.user_name)
+        return actor_words(
+            self._by_source("history_full_name", "full_name", "reviewer_name") or self.user_name
+        )
 
     @property
     def role(self) -> str:
         """Role of the author at that time."""
-        return self._told("history_role", "role", "role")
+        return self._by_source("history_role", "role", "role")
 
     @property
     def reason(self) -> Text:
         """Return the reason that was given: a person's words, or a stored text."""
-        return self._told("history_change_reason", "", "conclusion")
+        return self._by_source("history_change_reason", "", "conclusion")
 
     @property
     def origin(self) -> str:
         """Origin: web, import, task, command, system."""
-        return self._told("history_origin", "origin", "") or "web"
+        return self._by_source("history_origin", "origin", "") or "web"
 
     @property
     def request(self) -> str:
         """Id of the request."""
-        return self._told("history_request", "request", "")
+        return self._by_source("history_request", "request", "")
 
     @property
     def session(self) -> str:
         """Name of the session."""
-        return self._told("history_session", "session", "")
+        return self._by_source("history_session", "session", "")
 
     @property
     def address(self) -> str:
         """Network address."""
-        return self._told("history_address", "address", "")
+        return self._by_source("history_address", "address", "")
 
     @property
     def patient_id(self) -> int | None:
         """Id of the patient, or None."""
-        return self._told("history_patient", "patient_id", "") or None
+        return self._by_source("history_patient", "patient_id", "") or None
 
-    def _told(self, of_history: str, of_event: str, of_review: str) -> Any:
+    def _by_source(self, of_history: str, of_event: str, of_review: str) -> Any:
         name = of_history if self.of else of_event if isinstance(self.row, AccessEvent) else of_review
         return getattr(self.row, name) or "" if name else ""
 
@@ -149,7 +151,7 @@ class Page:
 
 
 def page(
-    wanted: Filter,
+    trail_filter: Filter,
     *,
     may: Collection[str],
     reader: Reader,
@@ -157,28 +159,28 @@ def page(
     size: int = PAGE_SIZE,
 ) -> Page:
     """Return one page of the trail, newest first. `may` holds the reader's permissions."""
-    parts = sources(wanted, may=may)
+    parts = sources(trail_filter, may=may)
     keys = _keys(parts, after, size + 1)
     shown, more = keys[:size], len(keys) > size
     entries = _entries(parts, shown, reader)
     return Page(entries, _place(shown, after) if more else None)
 
 
-def pages(wanted: Filter, *, may: Collection[str], reader: Reader) -> Iterator[list[TrailEntry]]:
+def pages(trail_filter: Filter, *, may: Collection[str], reader: Reader) -> Iterator[list[TrailEntry]]:
     """Yield the whole trail, newest first, page by page. Memory holds one page."""
     place: TrailPosition | None = None
     while True:
-        found = page(wanted, may=may, reader=reader.fork(), after=place, size=STREAM_SIZE)
+        found = page(trail_filter, may=may, reader=reader.fork(), after=place, size=STREAM_SIZE)
         yield found.entries
         if found.next is None:
             return
         place = found.next
 
 
-def count(wanted: Filter, *, may: Collection[str]) -> int:
+def count(trail_filter: Filter, *, may: Collection[str]) -> int:
     """Return the number of rows that pass a filter. One statement; reads them all."""
     selects, params = list[str](), list[Any]()
-    for source in sources(wanted, may=may):
+    for source in sources(trail_filter, may=may):
         if compiled := _compiled(source.rows.order_by().values(source.key)):
             selects.append(f"(SELECT count(*) FROM ({compiled[0]}) s)")
             params += compiled[1]
@@ -241,8 +243,10 @@ def _place(keys: list[Key], after: TrailPosition | None) -> TrailPosition:
 
 
 def _entries(parts: list[Source], keys: list[Key], reader: Reader) -> list[TrailEntry]:
-    wanted = [(source, [key for i, _at, key in keys if i == index]) for index, source in enumerate(parts)]
-    found = snapshots.load(wanted)
+    keys_by_source = [
+        (source, [key for i, _at, key in keys if i == index]) for index, source in enumerate(parts)
+    ]
+    found = snapshots.load(keys_by_source)
     reader.collect(row for snapshot in found.values() for row in (snapshot.row, snapshot.before) if row)
     entries = []
     for index, at, key in keys:

@@ -36,11 +36,11 @@ def differences(connection: BaseDatabaseWrapper, table: TrackedTable) -> Iterato
 def record_differences(connection: BaseDatabaseWrapper, table: TrackedTable) -> None:
     """Write the changes of a data migration to the history, as the current actor."""
     source = f" {_from_live(table)} WHERE {_differs(connection, table)}"
-    gone = f" {_from_last(table)} WHERE {_no_live(table)}"
+    deleted_rows = f" {_from_last(table)} WHERE {_no_live(table)}"
     kind = "CASE WHEN last.history_id IS NULL OR last.history_type = '-' THEN '+' ELSE '~' END"
     engine = sqlite if connection.vendor == "sqlite" else postgresql
     with connection.cursor() as cursor:
-        for row, what, where in (("live", kind, source), ("last", "'-'", gone)):
+        for row, what, where in (("live", kind, source), ("last", "'-'", deleted_rows)):
             cursor.execute(engine.history_copy(table, row=row, kind=what, source=where))
 
 

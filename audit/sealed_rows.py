@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit import merkle
 from audit.trail import history_model, tracked_models
-from audit.triggers.tables import SEALED_BESIDE
+from audit.triggers.tables import ALSO_SEALED
 
 FETCH = 250
 
@@ -45,7 +45,7 @@ class SealedTable:
 def sealed_tables() -> list[SealedTable]:
     """Return every sealed table in a stable order."""
     histories = [history_model(model) for model in tracked_models()]
-    others = [apps.get_model(label) for label in SEALED_BESIDE]
+    others = [apps.get_model(label) for label in ALSO_SEALED]
     return [SealedTable(model) for model in (*histories, *others)]
 
 

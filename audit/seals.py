@@ -108,8 +108,8 @@ def sealed_up_to() -> dict[str, int]:
 def part_digest(part: SealedPart) -> bytes:
     """Return the leaf of a part in the tree of its seal."""
     names = ("table", "columns", "first_id", "last_id", "rows", "root")
-    told = {name: getattr(part, name) for name in names}
-    return merkle.leaf(canonical({**told, "ids": bytes(part.ids), "leaves": bytes(part.leaves)}).encode())
+    content = {name: getattr(part, name) for name in names}
+    return merkle.leaf(canonical({**content, "ids": bytes(part.ids), "leaves": bytes(part.leaves)}).encode())
 
 
 def seal_root(parts: Iterator[SealedPart] | list[SealedPart]) -> str:
@@ -222,7 +222,7 @@ def _unsealed(marks: dict[str, int]) -> Iterator[SealPart]:
 def _store(parts: list[SealPart], reason: str) -> Seal | None:
     """Store one seal. Return None if another process sealed the same rows first."""
     with transaction.atomic():
-        _one_at_a_time()
+        _lock_sealing()
         previous = Seal.objects.order_by("-number").first()
         # Read again under the lock: another process may have sealed these rows in the meantime.
         if _already_sealed(parts):
@@ -259,7 +259,7 @@ def _already_sealed(parts: list[SealPart]) -> bool:
     return any(part.keys[0] <= sealed.get(part.table.name, 0) for part in parts)
 
 
-def _one_at_a_time() -> None:
+def _lock_sealing() -> None:
     # SQLite has one writer at a time.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

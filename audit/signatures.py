@@ -61,7 +61,7 @@ def sign_many(
     _require_right_to_sign(by)
     _require_password(password, by, targets)
     made = Signature.objects.bulk_create(
-        _signature(target, meaning=meaning, by=by, zone=zone) for target in _stored(targets)
+        _signature(target, meaning=meaning, by=by, zone=zone) for target in _locked_rows(targets)
     )
     # Robust: a failing seal must not make a stored signature look refused.
     transaction.on_commit(lambda: seals.seal(reason="signature"), robust=True)
@@ -70,23 +70,25 @@ def sign_many(
 
 def verify(signature: Signature) -> SignatureState:
     """Recompute both hashes and return the state of the signature. One query."""
-    return next(standing for _signature, standing in verify_many([signature]))
+    return next(state for _signature, state in verify_many([signature]))
 
 
 def verify_many(signatures: Sequence[Signature]) -> Iterator[tuple[Signature, SignatureState]]:
     """Yield each signature with its state. One query per signed model."""
-    wanted: dict[str, set[int]] = {}
+    ids_by_model: dict[str, set[int]] = {}
     for signature in signatures:
-        wanted.setdefault(signature.target_type, set()).add(signature.target_id)
-    models_by_name = {name: model_labelled(name) for name in wanted}
+        ids_by_model.setdefault(signature.target_type, set()).add(signature.target_id)
+    models_by_name = {name: model_labelled(name) for name in ids_by_model}
     rows = {
-        name: model._base_manager.in_bulk(wanted[name]) for name, model in models_by_name.items() if model
+        name: model._base_manager.in_bulk(ids_by_model[name])
+        for name, model in models_by_name.items()
+        if model
     }
     for signature in signatures:
-        yield signature, _standing(signature, rows.get(signature.target_type, {}).get(signature.target_id))
+        yield signature, _state(signature, rows.get(signature.target_type, {}).get(signature.target_id))
 
 
-def _standing(signature: Signature, target: Any) -> SignatureState:
+def _state(signature: Signature, target: Any) -> SignatureState:
     if manifest_hash(signature) != signature.manifest_hash:
         return SignatureState.FORGED
     if signature.invalidated_at is not None:
@@ -141,10 +143,10 @@ def recent_failures(by: Any) -> int:
 def _refuse(kind: str, by: Any, targets: Sequence[Any]) -> None:
     first = targets[0] if targets else None
     detail = {"rows": len(targets), "of": first._meta.label_lower if first is not None else ""}
-    events.record_surely(kind=kind, user=by, detail=detail)
+    events.record_outside_transaction(kind=kind, user=by, detail=detail)
 
 
-def _stored(targets: Sequence[Any]) -> list[Any]:
+def _locked_rows(targets: Sequence[Any]) -> list[Any]:
     """Read and lock the rows. A concurrent change waits for the lock and then invalidates the signature."""
     if not targets:
         return []

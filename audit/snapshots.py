@@ -22,9 +22,9 @@ class Snapshot:
     before: Any
 
 
-def load(wanted: Iterable[tuple[Source, list[int]]]) -> dict[tuple[str, int], Snapshot]:
+def load(keys_by_source: Iterable[tuple[Source, list[int]]]) -> dict[tuple[str, int], Snapshot]:
     """Return the rows by (name of the source, key). One statement for all of them."""
-    pairs = [(source, keys) for source, keys in wanted if keys]
+    pairs = [(source, keys) for source, keys in keys_by_source if keys]
     if not pairs:
         return {}
     by_name = {source.name: source for source, _ in pairs}

@@ -58,10 +58,10 @@ class Source:
     key: str
 
 
-def sources(wanted: Filter, *, may: Collection[str]) -> list[Source]:
+def sources(trail_filter: Filter, *, may: Collection[str]) -> list[Source]:
     """Return the parts of the stream that the reader may see and the filter includes."""
-    found = [source for model in tracked_models() if (source := _history(model, wanted, may))]
-    return [*found, *_beside(wanted, may)]
+    found = [source for model in tracked_models() if (source := _history(model, trail_filter, may))]
+    return [*found, *_events_and_reviews(trail_filter, may)]
 
 
 def hidden_signatures(may: Collection[str]) -> list[str]:
@@ -69,64 +69,70 @@ def hidden_signatures(may: Collection[str]) -> list[str]:
     return [model._meta.label_lower for model in tracked_models() if trail_of(model).see not in {"", *may}]
 
 
-def _history(model: type[models.Model], wanted: Filter, may: Collection[str]) -> Source | None:
+def _history(model: type[models.Model], trail_filter: Filter, may: Collection[str]) -> Source | None:
     trail, label = trail_of(model), model._meta.label_lower
-    if (trail.see and trail.see not in may) or not _concerns(model, wanted):
+    if (trail.see and trail.see not in may) or not _concerns(model, trail_filter):
         return None
-    rows = history_model(model)._default_manager.filter(_of_trial(model, wanted))
+    rows = history_model(model)._default_manager.filter(_of_trial(model, trail_filter))
     if model is Signature:
         rows = rows.exclude(target_type__in=hidden_signatures(may))
     kinds = SIGNATURE_KINDS if model is Signature else HISTORY_KINDS
-    if wanted.kind:
-        rows = rows.filter(history_type=kinds[wanted.kind])
-    if wanted.row:
-        rows = rows.filter(**{str(model._meta.pk.attname): wanted.row[1]})
-    if trail.form and wanted.form and "." not in wanted.form:
-        rows = rows.filter(**{trail.form: wanted.form})
-    rows = _by_actor(rows, wanted, "history_user_id", "history_role", "history_origin", "history_date")
-    if wanted.item:
-        rows = _where_item_changed(model, rows, wanted.item)
+    if trail_filter.kind:
+        rows = rows.filter(history_type=kinds[trail_filter.kind])
+    if trail_filter.row:
+        rows = rows.filter(**{str(model._meta.pk.attname): trail_filter.row[1]})
+    if trail.form and trail_filter.form and "." not in trail_filter.form:
+        rows = rows.filter(**{trail.form: trail_filter.form})
+    rows = _by_actor(rows, trail_filter, "history_user_id", "history_role", "history_origin", "history_date")
+    if trail_filter.item:
+        rows = _where_item_changed(model, rows, trail_filter.item)
     return Source(label, rows.model, model, rows, "history_date", "history_id")
 
 
-def _concerns(model: type[models.Model], wanted: Filter) -> bool:
+def _concerns(model: type[models.Model], trail_filter: Filter) -> bool:
     """Return True if the filter can match a row of this model's history."""
     trail, label = trail_of(model), model._meta.label_lower
     kinds = SIGNATURE_KINDS if model is Signature else HISTORY_KINDS
-    if wanted.kind and wanted.kind not in kinds:
+    if trail_filter.kind and trail_filter.kind not in kinds:
         return False
-    if wanted.row and wanted.row[0] != label:
+    if trail_filter.row and trail_filter.row[0] != label:
         return False
-    if wanted.form and not (wanted.form == label or (trail.form and "." not in wanted.form)):
+    if trail_filter.form and not (
+        trail_filter.form == label or (trail.form and "." not in trail_filter.form)
+    ):
         return False
-    if wanted.item and not (trail.items or wanted.item in {field.name for field in tracked_columns(model)}):
+    if trail_filter.item and not (
+        trail.items or trail_filter.item in {field.name for field in tracked_columns(model)}
+    ):
         return False
-    return bool(not wanted.patient_id or trail.patient)
+    return bool(not trail_filter.patient_id or trail.patient)
 
 
-def _of_trial(model: type[models.Model], wanted: Filter) -> Q:
+def _of_trial(model: type[models.Model], trail_filter: Filter) -> Q:
     trail = trail_of(model)
-    if wanted.patient_id:
-        return Q(history_trial=wanted.trial_id, history_patient=wanted.patient_id)
+    if trail_filter.patient_id:
+        return Q(history_trial=trail_filter.trial_id, history_patient=trail_filter.patient_id)
     if trail.trial or not trail.person:
-        return Q(history_trial=wanted.trial_id)
-    return Q(**{f"{trail.person}__in": wanted.people})
+        return Q(history_trial=trail_filter.trial_id)
+    return Q(**{f"{trail.person}__in": trail_filter.people})
 
 
 def _by_actor(
-    rows: QuerySet[Any], wanted: Filter, user: str, role: str, origin: str, time: str
+    rows: QuerySet[Any], trail_filter: Filter, user: str, role: str, origin: str, time: str
 ) -> QuerySet[Any]:
     conditions = Q()
-    if wanted.user_id is not None:
-        conditions &= Q(**{f"{user}__isnull": True} if wanted.user_id == -1 else {user: wanted.user_id})
-    if wanted.role:
-        conditions &= Q(**{role: wanted.role})
-    if wanted.origin and origin:
-        conditions &= Q(**{origin: wanted.origin})
-    if wanted.since:
-        conditions &= Q(**{f"{time}__gte": wanted.since})
-    if wanted.until:
-        conditions &= Q(**{f"{time}__lt": wanted.until})
+    if trail_filter.user_id is not None:
+        conditions &= Q(
+            **{f"{user}__isnull": True} if trail_filter.user_id == -1 else {user: trail_filter.user_id}
+        )
+    if trail_filter.role:
+        conditions &= Q(**{role: trail_filter.role})
+    if trail_filter.origin and origin:
+        conditions &= Q(**{origin: trail_filter.origin})
+    if trail_filter.since:
+        conditions &= Q(**{f"{time}__gte": trail_filter.since})
+    if trail_filter.until:
+        conditions &= Q(**{f"{time}__lt": trail_filter.until})
     return rows.filter(conditions)
 
 
@@ -146,25 +152,29 @@ def _where_item_changed(model: type[models.Model], rows: QuerySet[Any], item: st
     ).exclude(told=F("told_before"))
 
 
-def _beside(wanted: Filter, may: Collection[str]) -> Iterator[Source]:
+def _events_and_reviews(trail_filter: Filter, may: Collection[str]) -> Iterator[Source]:
     """Yield access events and reviews; none of them refers to a form, an item or one row."""
-    if wanted.form or wanted.item or wanted.row:
+    if trail_filter.form or trail_filter.item or trail_filter.row:
         return
-    if wanted.kind in ("", "access"):
-        for name, condition in _events(wanted):
+    if trail_filter.kind in ("", "access"):
+        for name, condition in _events(trail_filter):
             seen = AccessEvent.objects.filter(condition, see__in=["", *may])
-            rows = _by_actor(seen, wanted, "user_id", "role", "origin", "at")
+            rows = _by_actor(seen, trail_filter, "user_id", "role", "origin", "at")
             yield Source(name, AccessEvent, None, rows, "at", "id")
-    if wanted.kind in ("", "review") and not wanted.patient_id and wanted.origin in ("", "web"):
-        reviews = TrailReview.objects.filter(trial_id=wanted.trial_id)
-        rows = _by_actor(reviews, wanted, "reviewer_id", "role", "", "reviewed_at")
+    if (
+        trail_filter.kind in ("", "review")
+        and not trail_filter.patient_id
+        and trail_filter.origin in ("", "web")
+    ):
+        reviews = TrailReview.objects.filter(trial_id=trail_filter.trial_id)
+        rows = _by_actor(reviews, trail_filter, "reviewer_id", "role", "", "reviewed_at")
         yield Source("review", TrailReview, None, rows, "reviewed_at", "id")
 
 
-def _events(wanted: Filter) -> Iterator[tuple[str, Q]]:
-    if wanted.patient_id:
-        yield "access", Q(trial_id=wanted.trial_id, patient_id=wanted.patient_id)
+def _events(trail_filter: Filter) -> Iterator[tuple[str, Q]]:
+    if trail_filter.patient_id:
+        yield "access", Q(trial_id=trail_filter.trial_id, patient_id=trail_filter.patient_id)
         return
-    yield "access", Q(trial_id=wanted.trial_id)
-    yield "access of people", Q(trial_id=None, user_id__in=wanted.people)
+    yield "access", Q(trial_id=trail_filter.trial_id)
+    yield "access of people", Q(trial_id=None, user_id__in=trail_filter.people)
     yield "access of the system", Q(trial_id=None, user_id=None) & ~Q(origin="web")

@@ -5,7 +5,7 @@ typed text, or a compact JSON object:
 
     {"code":"entry.transcription","says":{"en":"Transcription error"},"typed":"27 read as 72"}
 
-`says` holds the English sentence, so that the stored row can be read without this program; `typed` the text that a
+`templates` holds the English sentence, so that the stored row can be read without this program; `typed` the text that a
 person added; `with` the parameters of the sentence. Each app registers its codes when the application starts.
 """
 
@@ -37,13 +37,13 @@ else:
 class StoredText:
     """A sentence of the system, with the text that a person added (`typed`).
 
-    says: the sentence by language, always in English. It is shown if the code is not registered, as for the message of
-    an edit check, which the protocol file holds in several languages. parameters: texts, other stored texts, and
-    decimals, which are written with the reader's decimal sign.
+    templates: the sentence by language, always in English. It is shown if the code is not registered, as for the
+    message of an edit check, which the protocol file holds in several languages. parameters: texts, other stored
+    texts, and decimals, which are written with the reader's decimal sign.
     """
 
     code: str
-    says: Mapping[str, str]
+    templates: Mapping[str, str]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     typed: str = ""
 
@@ -74,12 +74,17 @@ class StoredText:
 
     def _as_stored(self, language: str) -> str:
         """Return the sentence as it was stored, in the language or in English; the code without one."""
-        return self.says.get(language) or self.says.get(language[:2]) or self.says.get(ENGLISH) or self.code
+        return (
+            self.templates.get(language)
+            or self.templates.get(language[:2])
+            or self.templates.get(ENGLISH)
+            or self.code
+        )
 
     @property
     def stored(self) -> str:
         """Return the text of the column."""
-        parts = {"says": dict(self.says), "with": _plain(self.parameters), "typed": self.typed}
+        parts = {"says": dict(self.templates), "with": _plain(self.parameters), "typed": self.typed}
         return canonical({"code": self.code, **{name: part for name, part in parts.items() if part}})
 
 
@@ -94,7 +99,7 @@ def register(templates: Mapping[str, str | Promise]) -> None:
             raise ValueError(f"The code {code} has a sentence already")
 
 
-def say(code: str, typed: str = "", **parameters: Any) -> StoredText:
+def system_text(code: str, typed: str = "", **parameters: Any) -> StoredText:
     """Return the sentence of a registered code with its parameters. Raises KeyError for an unknown code."""
     template = _templates[code]
     with override(ENGLISH):
@@ -102,7 +107,7 @@ def say(code: str, typed: str = "", **parameters: Any) -> StoredText:
     return StoredText(code, {ENGLISH: sentence}, parameters, typed)
 
 
-def title(code: str, otherwise: str) -> str:
+def title_of_code(code: str, otherwise: str) -> str:
     """Return the sentence of a registered code in the active language; `otherwise` for an unknown code."""
     return str(_templates.get(code, otherwise))
 
@@ -130,9 +135,11 @@ def _read(parts: Any) -> Text | None:
         case {"typed": str(typed), **rest} if not rest:
             return typed
         case {"code": str(code), **rest}:
-            says, parameters, added = rest.get("says", {}), rest.get("with", {}), rest.get("typed", "")
-            if isinstance(says, dict) and isinstance(parameters, dict) and isinstance(added, str):
-                return StoredText(code, says, {name: _part(part) for name, part in parameters.items()}, added)
+            templates, parameters, added = rest.get("says", {}), rest.get("with", {}), rest.get("typed", "")
+            if isinstance(templates, dict) and isinstance(parameters, dict) and isinstance(added, str):
+                return StoredText(
+                    code, templates, {name: _part(part) for name, part in parameters.items()}, added
+                )
     return None
 
 

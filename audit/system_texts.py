@@ -3,7 +3,7 @@
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.stored_text import title
+from audit.stored_text import title_of_code
 
 PROCESS = "system:"
 FOR = " for "
@@ -27,7 +27,7 @@ def actor_words(name: str) -> str:
     if not name.startswith(PROCESS):
         return name
     process, acts_for, person = name.removeprefix(PROCESS).partition(FOR)
-    words = title(f"process.{process}", "")
+    words = title_of_code(f"process.{process}", "")
     if not words:
         return name
     if not acts_for:
@@ -38,4 +38,4 @@ def actor_words(name: str) -> str:
 
 def role_title(code: str) -> str:
     """Return the title of a role; without a registered title its code with spaces for underscores."""
-    return title(f"role.{code}", code.replace("_", " "))
+    return title_of_code(f"role.{code}", code.replace("_", " "))

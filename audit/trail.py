@@ -36,64 +36,64 @@ class TrailRow(models.Model):
 class Locks:
     """Freezes and locks of a row: its own `frozen_at` and `locked_at`, and those of the rows above it.
 
-    above: relations to the rows above (`"visit"`, `"patient__trial"`).
-    level: set if the row has the two columns itself; the name of its relation in `kept_in`, the model that records who
-    froze or locked what. While such a record is not released, the column cannot be emptied.
+    parents: relations to the rows above (`"visit"`, `"patient__trial"`).
+    level: set if the row has the two columns itself; the name of its relation in `stored_in`, the model that records
+    who froze or locked what. While such a record is not released, the column cannot be emptied.
     freezes: False if the row stays writable under a freeze (queries, marks, adverse events).
-    goes_on: columns that may change under a freeze.
+    exempt: columns that may change under a freeze.
     unless: a text column; a row with a value in it is not locked.
     """
 
-    above: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
     level: str = ""
-    kept_in: str = ""
+    stored_in: str = ""
     freezes: bool = True
-    goes_on: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
     unless: str = ""
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Marks of source verification or review on single items of a row, stored in `kept_in`; a change undoes them.
+    """Marks of source verification or review on single items of a row, stored in `stored_in`; a change undoes them.
 
     clears: column of the row that is emptied when a mark of this kind is undone.
     """
 
-    kept_in: str
+    stored_in: str
     kind: str
     clears: str
 
 
 @dataclass(frozen=True)
-class Apart:
-    """Rows that must not overlap: rows equal in `same` must be separated by at least one of the spans.
+class NoOverlap:
+    """Rows that must not overlap: rows equal in `equal` must be separated by at least one of the spans.
 
-    under: relation to the row that is locked during a write, so that two concurrent writers cannot both pass.
-    shared: text columns in which a blank stands for every value.
-    through: spans of (first, last) columns whose last value is included; below: spans whose end is not. An open end is
-    NULL.
+    locked_parent: relation to the row that is locked during a write, so that two concurrent writers cannot both pass.
+    blank_is_any: text columns in which a blank stands for every value.
+    closed_spans: spans of (first, last) columns whose last value is included; half_open_spans: spans whose end is
+    not. An open end is NULL.
     unless: a text column; a row with a value in it overlaps nothing.
     """
 
-    under: str
-    same: tuple[str, ...]
-    shared: tuple[str, ...] = ()
-    through: tuple[tuple[str, str], ...] = ()
-    below: tuple[tuple[str, str], ...] = ()
+    locked_parent: str
+    equal: tuple[str, ...]
+    blank_is_any: tuple[str, ...] = ()
+    closed_spans: tuple[tuple[str, str], ...] = ()
+    half_open_spans: tuple[tuple[str, str], ...] = ()
     unless: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All fields that decide which rows overlap."""
-        spans = [name for span in (*self.through, *self.below) for name in span]
-        return (*self.same, *self.shared, *spans, *([self.unless] if self.unless else []))
+        spans = [name for span in (*self.closed_spans, *self.half_open_spans) for name in span]
+        return (*self.equal, *self.blank_is_any, *spans, *([self.unless] if self.unless else []))
 
 
 @dataclass(frozen=True)
 class Barred:
     """Rows that must not be in force below a row in certain states: forms with data at a missed visit.
 
-    under: relation to the row above; it and the row itself have a column `state`.
+    locked_parent: relation to the row above; it and the row itself have a column `state`.
     states: states of the row above under which no row may be in force.
     unless: states of the row itself in which it is not in force.
     """
@@ -137,7 +137,7 @@ class Trail(HistoricalRecords):
     them. covered_content: the columns concerned; `signed_content` by default.
     locks, marks: freezes and locks of the row, and marks on its items that a change undoes.
     concealed: values concealed from some or all readers of the history.
-    apart: rows that must not overlap. barred: rows that must not be in force below a row in certain states.
+    no_overlap: rows that must not overlap. barred: rows that must not be in force below a row in certain states.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Trail(HistoricalRecords):
         locks: Locks | None = None,
         marks: Marks | None = None,
         concealed: Concealed | None = None,
-        apart: Apart | None = None,
+        no_overlap: NoOverlap | None = None,
         barred: Barred | None = None,
     ) -> None:
         self.patient = patient
@@ -179,7 +179,7 @@ class Trail(HistoricalRecords):
         self.locks = locks
         self.marks = marks
         self.concealed = concealed
-        self.apart = apart
+        self.no_overlap = no_overlap
         self.barred = barred
         super().__init__(
             bases=[TrailRow],

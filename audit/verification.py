@@ -157,10 +157,10 @@ def _signatures(tally: Tally) -> Iterator[TrailFinding]:
     whole = (signatures.SignatureState.VALID, signatures.SignatureState.INVALIDATED)
     for page in batched(Signature.objects.order_by("pk").iterator(PAGE), PAGE):
         tally.signatures += len(page)
-        for signature, standing in signatures.verify_many(page):
-            if standing not in whole:
+        for signature, state in signatures.verify_many(page):
+            if state not in whole:
                 place = f"signature {signature.pk} on {signature.target_type} {signature.target_id}"
-                yield TrailFinding(place, str(standing.label))
+                yield TrailFinding(place, str(state.label))
 
 
 def batched(rows: Iterator[Signature], size: int) -> Iterator[list[Signature]]:

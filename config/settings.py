@@ -77,9 +77,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "config.compressing.CompressedPagesMiddleware",
+    "config.compression.CompressedPagesMiddleware",
     "csp.middleware.CSPMiddleware",
-    "config.readable.ReadableMiddleware",
+    "config.storable_text.StorableTextMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

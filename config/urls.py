@@ -5,7 +5,7 @@ from django.views.generic import RedirectView
 
 from config.health import healthz
 
-handler400 = "config.readable.not_understood"
+handler400 = "config.storable_text.bad_request"
 
 trial_pages = [
     path("", include("reports.urls")),

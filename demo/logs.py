@@ -57,8 +57,8 @@ def log_rows(course: Course) -> Iterator[Row]:
     yield from _support(course)
     for name, category, given_for, dose, unit, route, first, last in MEDICINES:
         fixed = {"name": name, "category": category, "given_for": given_for, "dose": dose, "dose_unit": unit}
-        told = {"route": route, "frequency": "daily", "indication": "COVID-19"}
-        yield "medication", fixed | told | course.span(first, last, clock=False)
+        medication = {"route": route, "frequency": "daily", "indication": "COVID-19"}
+        yield "medication", fixed | medication | course.span(first, last, clock=False)
 
 
 def _support(course: Course) -> Iterator[Row]:

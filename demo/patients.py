@@ -15,7 +15,7 @@ from patients.models import Consent, Patient, Visit
 from patients.participation.consent import record_capacity, record_consent
 from patients.participation.disposition import end_study
 from patients.participation.eligibility import sign_eligibility
-from patients.participation.eligibility_data import subject_of
+from patients.participation.eligibility_data import eligibility_subject
 from patients.participation.enrolment import enrol
 from patients.participation.screening import fail_screening, screen
 from patients.participation.visits import add_unscheduled, hold_visit
@@ -37,9 +37,9 @@ class Populator(TrialTeam):
     def populate(self) -> None:
         """Create a patient for each story, the oldest first."""
         for story in sorted(STORIES, key=lambda story: -story.days_ago):
-            self.tell(story)
+            self.create(story)
 
-    def tell(self, story: Story) -> None:
+    def create(self, story: Story) -> None:
         """Create one patient and take it through the stages of its story."""
         day = self.today - timedelta(days=story.days_ago)
         patient = self.screened(story, day)
@@ -93,7 +93,7 @@ class Populator(TrialTeam):
     def enter_screening(self, patient: Patient, day: date, *, drafts: bool = False) -> None:
         """Enter the screening forms with answers that meet every eligibility criterion."""
         rules = patient.protocol.rules
-        known = subject_of(patient, inclusion_on=day)
+        known = eligibility_subject(patient, inclusion_on=day)
         visit = next(visit for visit in rules.visits if visit.kind == "screening")
         fixed = {
             f"{code}.{name}": value
@@ -106,7 +106,7 @@ class Populator(TrialTeam):
         with self.as_role("coordinator"):
             row = patient.visits.get(code=visit.code)
             hold_visit(visit=row, on=day, by=self.people["coordinator"])
-            casebook = self.opened(patient)
+            casebook = self.open_casebook(patient)
             codes = [saving.form for saving in visit.forms]
             for code in codes[: len(codes) // 2] if drafts else codes:
                 place = casebook.place(code, visit.code)
@@ -145,36 +145,38 @@ class Populator(TrialTeam):
                 and visit.code != "SCR"
                 and planned <= min(self.today, day + timedelta(days=last))
             ):
-                self.hold(patient, visit, visit.held_on or planned, near)
+                self.hold_visit_with_forms(patient, visit, visit.held_on or planned, near)
         self.keep_logs(patient, story, day)
         for event in story.events:
             report(self, patient, event, day)
         self.close(patient, story, day)
 
-    def hold(self, patient: Patient, visit: Visit, on: date, near: dict[str, dict[str, Any]]) -> None:
+    def hold_visit_with_forms(
+        self, patient: Patient, visit: Visit, on: date, near: dict[str, dict[str, Any]]
+    ) -> None:
         """Hold a visit and enter its forms, with values close to those of the previous visit."""
         rules = patient.protocol.rules
         with self.as_role("coordinator") as by:
             if visit.state != Visit.State.HELD:
                 hold_visit(visit=visit, on=on, by=by)
-            casebook = self.opened(patient)
-            for asked in forms_of(patient.protocol, visit):
-                if asked.when == "available" and self.rng.random() > AVAILABLE:
+            casebook = self.open_casebook(patient)
+            for entry in forms_of(patient.protocol, visit):
+                if entry.when == "available" and self.rng.random() > AVAILABLE:
                     continue
-                place = casebook.place(asked.form, visit.key)
+                place = casebook.place(entry.form, visit.key)
                 # Some forms get implausible values, so that checks raise queries.
                 odd = 0.004 if self.rng.random() < 0.3 else 0.0
                 how = Simulation(
                     on=on,
-                    near=near.get(asked.form, {}),
-                    fixed=self.dated(rules.form(asked.form), on, visit.position),
+                    near=near.get(entry.form, {}),
+                    fixed=self.dated(rules.form(entry.form), on, visit.position),
                     missing_rate=0.02,
                     implausible_rate=odd,
                 )
                 values = simulated_values(
-                    rules.form(asked.form), self.rng, rules, casebook.scope(place, {}), how
+                    rules.form(entry.form), self.rng, rules, casebook.scope(place, {}), how
                 )
-                near[asked.form] = values
+                near[entry.form] = values
                 self.save(casebook, place, values, draft=self.rng.random() < 0.02)
 
     def keep_logs(self, patient: Patient, story: Story, day: date) -> None:
@@ -184,11 +186,11 @@ class Populator(TrialTeam):
         with self.as_role("coordinator") as by:
             if died is not None:
                 visit = add_unscheduled(patient=patient, on=died, reason="Death", by=by)
-                casebook = self.opened(patient)
+                casebook = self.open_casebook(patient)
                 dead = {"survival_status": "DEAD", "died_on": died.isoformat(), "contact_by": "RECORD"}
                 place = casebook.place("vital_status", visit.key)
                 self.save(casebook, place, dead | {"death_cause": "MULTI_ORGAN"})
-            casebook = self.opened(patient)
+            casebook = self.open_casebook(patient)
             first = next(each for each in casebook.records if each.form == "respiratory_support")
             course = Course(str(first.values.get("support")), day, self.today, died, self.moment)
             rows = Counter[str]()

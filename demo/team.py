@@ -7,7 +7,7 @@ from random import Random
 
 from accounts.models import User
 from audit.context import acting
-from audit.stored_text import say
+from audit.stored_text import system_text
 from patients.casebook.casebook import Casebook
 from patients.models import Patient
 from protocol.values.moments import Moment
@@ -27,7 +27,7 @@ class TrialTeam:
     @contextmanager
     def as_role(self, role: str) -> Iterator[User]:
         """Act as the person who holds a role."""
-        with acting(user=self.people[role], role=role, origin="demo", reason=say("demo.invented")):
+        with acting(user=self.people[role], role=role, origin="demo", reason=system_text("demo.invented")):
             yield self.people[role]
 
     def moment(self, day: date, hour: int, minute: int = 0) -> Moment:
@@ -39,6 +39,6 @@ class TrialTeam:
         """Return an hour of the working day; for today, an hour that has certainly passed."""
         return 9 if day < self.today else 0
 
-    def opened(self, patient: Patient) -> Casebook:
+    def open_casebook(self, patient: Patient) -> Casebook:
         """Open the casebook as the coordinator."""
-        return Casebook.opened(user=self.people["coordinator"], trial=self.trial, code=patient.code)
+        return Casebook.open(user=self.people["coordinator"], trial=self.trial, code=patient.code)

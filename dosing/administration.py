@@ -22,7 +22,7 @@ from dosing.schedule import (
     given_on,
     order_errors,
     plan_again,
-    refuse_before_the_one_before,
+    refuse_out_of_order,
     timing_errors,
 )
 from dosing.signals import infusion_given
@@ -30,7 +30,7 @@ from dosing.weights import age_errors, weight_errors
 from patients.models import Consent, Patient, Visit
 from patients.participation.consent import current_consent
 from patients.participation.eligibility import decision_in_force
-from patients.participation.lifecycle import held, refuse_closed_place, require
+from patients.participation.lifecycle import lock_patient, refuse_closed_form, require_state
 from patients.participation.reconsent import refuse_without_reconsent
 from patients.participation.visits import OPEN_STATES, hold_visit_of, replan
 from protocol.values.moments import Moment
@@ -94,7 +94,7 @@ def record_weight(
     impossible, unlikely without a confirmation, measured in the future or changed without a reason, and for a patient
     who cannot be treated or an infusion that is recorded already.
     """
-    patient, row = _held(infusion, version)
+    patient, row = _locked_infusion(infusion, version)
     _refuse(patient, row)
     if row.state != State.PLANNED:
         raise ValidationError(_("This infusion is already recorded: amend it there."))
@@ -117,7 +117,7 @@ def record_infusion(
     consent or after the end of study, infusions out of order, end before start, a day outside the protocol's window
     without a reason, a weight that is impossible, unlikely without a confirmation or too old, a change without reason.
     """
-    patient, row = _held(infusion, version)
+    patient, row = _locked_infusion(infusion, version)
     _refuse(patient, row)
     _check(patient, row, facts)
     _need_reason(row, facts["weight_kg"], reason)
@@ -141,8 +141,8 @@ def mark_not_given(*, infusion: Infusion, reason: str, version: int, by: User) -
     Raises StaleInfusion if `version` is not the current one. Raises ValidationError without a reason, for an infusion
     already marked as not given, or one that a later given infusion follows.
     """
-    patient, row = _held(infusion, version)
-    require(
+    patient, row = _locked_infusion(infusion, version)
+    require_state(
         patient,
         *TREATED,
         refusal=_("%(patient)s cannot skip an infusion: the status is “%(state)s”."),
@@ -172,11 +172,11 @@ def infusion_obstacle(infusion: Infusion) -> str:
     return ""
 
 
-def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
-    patient = held(infusion.patient)
+def _locked_infusion(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
+    patient = lock_patient(infusion.patient)
     row = Infusion.objects.select_for_update(of=("self",)).select_related("visit").get(pk=infusion.pk)
     row.patient = patient
-    refuse_closed_place(None, row.visit)
+    refuse_closed_form(None, row.visit)
     # Compared on the row read after the lock: the row that the page was made from may be out of date.
     if row.version != version:
         raise StaleInfusion(row)
@@ -185,7 +185,7 @@ def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion]:
 
 def _refuse(patient: Patient, row: Infusion) -> None:
     """Raise ValidationError unless the patient may be treated: consent, signed eligibility, order (P11-06)."""
-    require(
+    require_state(
         patient,
         *TREATED,
         refusal=_("%(patient)s cannot receive an infusion: the status is “%(state)s”."),
@@ -199,7 +199,7 @@ def _refuse(patient: Patient, row: Infusion) -> None:
             raise ValidationError(
                 _("The signature on the eligibility does not hold: an investigator signs it first.")
             )
-    refuse_before_the_one_before(row)
+    refuse_out_of_order(row)
 
 
 def _need_reason(row: Infusion, weight_kg: Decimal, reason: str) -> None:
@@ -284,13 +284,18 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
         patient.first_infusion_on = day
         patient.save(update_fields=["first_infusion_on"])
     visit: Visit | None = row.visit
-    if day is not None and visit is not None and patient.state in OPEN_STATES and _moves(visit, before):
+    if (
+        day is not None
+        and visit is not None
+        and patient.state in OPEN_STATES
+        and _takes_infusion_day(visit, before)
+    ):
         visit.patient = patient
         hold_visit_of(visit=visit, on=day, by=by)
     plan_again(patient, by)
     replan(patient, by, infusions=given_days(patient))
 
 
-def _moves(visit: Visit, before: object) -> bool:
+def _takes_infusion_day(visit: Visit, before: object) -> bool:
     """Return True if the visit takes the infusion's day: not held yet, or held on the day of the infusion so far."""
     return visit.state != Visit.State.HELD or visit.held_on == before

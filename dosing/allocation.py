@@ -41,7 +41,7 @@ def generate_list(
     if rules.allocation is None:
         raise ValidationError(_("This trial does not randomise."))
     # Allocations and other generations wait: a trial has one list.
-    Trial.objects.held(trial.pk)
+    Trial.objects.for_update(trial.pk)
     if AllocationList.objects.filter(trial=trial).exists():
         raise ValidationError(_("The allocation list exists already: it is never made again."))
     plan = rules.allocation
@@ -84,10 +84,10 @@ def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | No
     if trial.rules.allocation is None:
         return None
     # One allocation at a time in a trial: concurrent ones take the slots in order, without a gap (RND-02).
-    Trial.objects.held(trial.pk)
-    taken = AllocationSlot.objects.filter(patient=patient).first()
-    if taken is not None:
-        return taken
+    Trial.objects.for_update(trial.pk)
+    existing = AllocationSlot.objects.filter(patient=patient).first()
+    if existing is not None:
+        return existing
     if not AllocationList.objects.filter(trial=trial).exists():
         generate_list(trial=trial, by=by)
     slot = (

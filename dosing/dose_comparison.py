@@ -38,7 +38,7 @@ def dose_box(infusion: Infusion, viable_cells: Decimal | None) -> DoseBox:
         return DoseBox(problem=_("The weight of the day is not recorded yet: the dose needs it."))
     known = {"weight": shown_number(infusion.weight_kg), "range": range_words(dosing)}
     if not viable_cells or viable_cells < 0:
-        return DoseBox(**known, problem=_wanted(dosing, infusion.weight_kg))
+        return DoseBox(**known, problem=_target_words(dosing, infusion.weight_kg))
     finding = compared(dosing, viable_cells, infusion.weight_kg)
     words = {"below": _("below the range"), "within": _("within the range"), "above": _("above the range")}
     return DoseBox(
@@ -58,7 +58,7 @@ def range_words(dosing: Dosing) -> str:
     return _("%(lowest)s to %(highest)s ×10⁶/kg") % {"lowest": lowest, "highest": highest}
 
 
-def _wanted(dosing: Dosing, weight_kg: Decimal) -> str:
+def _target_words(dosing: Dosing, weight_kg: Decimal) -> str:
     cells = millions(required_cells(dosing.cells_per_kg.target, weight_kg))
-    told = {"cells": shown_number(cells), "weight": shown_number(weight_kg)}
-    return _("The target for %(weight)s kg is %(cells)s ×10⁶ viable cells.") % told
+    parameters = {"cells": shown_number(cells), "weight": shown_number(weight_kg)}
+    return _("The target for %(weight)s kg is %(cells)s ×10⁶ viable cells.") % parameters

@@ -35,7 +35,7 @@ class InfusionFilter(django_filters.FilterSet):
         """Keep infusions of patients whose code contains the typed text."""
         return rows.filter(patient__in=Patient.objects.filter(trial=self.trial, code__icontains=value))
 
-    def past_their_days(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+    def only_overdue(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep overdue infusions (planned, window before today at the site, patient in follow-up), or all others."""
         today = self.trial.today
         late = {"state": "planned", "window_to__lt": today, "patient__state": Patient.State.ENROLLED}

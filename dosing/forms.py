@@ -57,16 +57,20 @@ class WeightForm(RowForm):
         """Return the layout of the weight fields, with the confirmation only once it is needed."""
         doubted = any("weight_confirmation" in known and known["weight_confirmation"]
                       for known in (self.refused, self.data, self.initial))  # fmt: skip
-        asked = ["weight_confirmation"] if doubted else []
-        return [Div(measure(self, "weight_kg"), "weight_measured", css_class="field-row"), *asked]
+        confirmation = ["weight_confirmation"] if doubted else []
+        return [Div(measure(self, "weight_kg"), "weight_measured", css_class="field-row"), *confirmation]
 
     def why(self) -> list[Any]:
         """Return the layout of the reason for the change, if the form asks for one."""
-        asked = "reason" in self.fields
-        return [Fieldset(gettext_lazy("Reason for the change"), "reason", css_class="sec")] if asked else []
+        needs_reason = "reason" in self.fields
+        return (
+            [Fieldset(gettext_lazy("Reason for the change"), "reason", css_class="sec")]
+            if needs_reason
+            else []
+        )
 
     def save(self, *, by: User) -> bool:
-        return self.carried_out(administration.record_weight, infusion=self.row, by=by, **self.cleaned_data)
+        return self.run(administration.record_weight, infusion=self.row, by=by, **self.cleaned_data)
 
 
 class BedsideForm(WeightForm):
@@ -137,11 +141,11 @@ class BedsideForm(WeightForm):
         ]
 
     def save(self, *, by: User) -> bool:
-        told = dict(self.cleaned_data)
-        version, reason = told.pop("version"), told.pop("reason", "")
-        facts = administration.Bedside(**told)  # type: ignore[typeddict-item]
+        facts_of_page = dict(self.cleaned_data)
+        version, reason = facts_of_page.pop("version"), facts_of_page.pop("reason", "")
+        facts = administration.Bedside(**facts_of_page)  # type: ignore[typeddict-item]
         verb = administration.record_infusion
-        return self.carried_out(verb, infusion=self.row, facts=facts, version=version, reason=reason, by=by)
+        return self.run(verb, infusion=self.row, facts=facts, version=version, reason=reason, by=by)
 
 
 class NotGivenForm(RowForm):
@@ -155,7 +159,7 @@ class NotGivenForm(RowForm):
         return [Div("reason", css_class="sec")]
 
     def save(self, *, by: User) -> bool:
-        return self.carried_out(administration.mark_not_given, infusion=self.row, by=by, **self.cleaned_data)
+        return self.run(administration.mark_not_given, infusion=self.row, by=by, **self.cleaned_data)
 
     def differences(self) -> list[tuple[str, str, str]]:
         """Return the status if somebody changed it meanwhile to another than “not given”."""

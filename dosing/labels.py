@@ -61,7 +61,7 @@ def millions(cells: Decimal | None) -> Decimal | None:
 
 def infusion_facts(row: Infusion) -> list[Fact]:
     """Return the bedside facts of an infusion as (label, text), without empty ones."""
-    told: list[Fact] = [
+    facts: list[Fact] = [
         (_("Not given because"), row.not_given_reason),
         (_("Weight of the day"), _measure(row.weight_kg, "kg")),
         (_("Weight measured at"), shown_moment(row.weight_measured)),
@@ -76,12 +76,12 @@ def infusion_facts(row: Infusion) -> list[Fact]:
         (_("What was not tolerated"), row.tolerance_note),
         (_("Reason for the timing"), row.timing_deviation_reason),
     ]
-    return [(label, value) for label, value in told if value]
+    return [(label, value) for label, value in facts if value]
 
 
 def product_facts(product: Preparation) -> list[Fact]:
     """Return the facts of the product as (label, text), without empty ones. Never for a blinded reader."""
-    told: list[Fact] = [
+    facts: list[Fact] = [
         (_("Donor"), product.donor_code),
         (_("Reason for another donor"), product.donor_deviation_reason),
         (_("Lot"), product.lot),
@@ -93,7 +93,7 @@ def product_facts(product: Preparation) -> list[Fact]:
         (_("Reason for the dose"), product.dose_deviation_reason),
         (_("Prepared by"), product.prepared_by),
     ]
-    return [(label, value) for label, value in told if value]
+    return [(label, value) for label, value in facts if value]
 
 
 def _measure(number: Decimal | None, unit: str) -> str:

@@ -29,9 +29,9 @@ class TreatmentQuerySet(OfPatient):
 def _trials_seen_unblinded(user: User) -> list[int]:
     """Return the keys of the trials in which a person may know the treatment today. One query."""
     # A person may hold several roles in a trial: the latest counts, as it does on pages (`trials.access`).
-    held = user.delegations.active().filter(trial__protocol__isnull=False)
-    held = held.select_related("trial__protocol").order_by("starts_on", "pk")
-    roles = {delegation.trial_id: delegation for delegation in held}
+    delegations = user.delegations.active().filter(trial__protocol__isnull=False)
+    delegations = delegations.select_related("trial__protocol").order_by("starts_on", "pk")
+    roles = {delegation.trial_id: delegation for delegation in delegations}
     return [
         pk
         for pk, delegation in roles.items()
@@ -171,7 +171,7 @@ class Infusion(models.Model):
         trial="patient__trial_id",
         covered_by=("patient",),
         covered_content=BEDSIDE,
-        locks=Locks(above=("visit", "patient", "patient__trial")),
+        locks=Locks(parents=("visit", "patient", "patient__trial")),
     )
 
     class Meta:
@@ -262,7 +262,7 @@ class Preparation(models.Model):
         patient="patient_id",
         trial="patient__trial_id",
         see="see_treatment",
-        locks=Locks(above=("patient", "patient__trial")),
+        locks=Locks(parents=("patient", "patient__trial")),
     )
 
     class Meta:

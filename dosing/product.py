@@ -15,7 +15,7 @@ from dosing.conflicts import StaleInfusion
 from dosing.dose import DoseFinding, cells_per_kg, compare
 from dosing.models import Infusion, Preparation
 from patients.models import Patient
-from patients.participation.lifecycle import held, require
+from patients.participation.lifecycle import lock_patient, require_state
 from protocol.document.design import Dosing
 from protocol.values.moments import Moment
 
@@ -46,8 +46,8 @@ def record_preparation(
     Raises ValidationError for a missing weight, facts that do not fit the arm, a dose outside the range or another
     donor without a reason (each is a deviation), a thaw after the start, and a change without a reason.
     """
-    patient, row, product = _held(infusion, version)
-    require(
+    patient, row, product = _locked_infusion(infusion, version)
+    require_state(
         patient,
         Patient.State.ENROLLED,
         Patient.State.ENDED,
@@ -59,18 +59,18 @@ def record_preparation(
         raise ValidationError(
             _("The weight of the day is not recorded yet: the dose needs it. Ask the ward.")
         )
-    told = _stripped(facts)
-    finding = finding_of(patient, told["viable_cells"], row.weight_kg)
-    _check(patient, row, told, finding)
+    cleaned = _stripped(facts)
+    finding = finding_of(patient, cleaned["viable_cells"], row.weight_kg)
+    _check(patient, row, cleaned, finding)
     product = product or Preparation(infusion=row, patient=patient, prepared_by=by, version=0)
-    _fill(product, told, finding, elsewhere=other_donor(patient, row, told["donor_code"]) is not None)
+    _fill(product, cleaned, finding, elsewhere=other_donor(patient, row, cleaned["donor_code"]) is not None)
     with because(reason.strip()):
         product.save()
     return product
 
 
-def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion, Preparation | None]:
-    patient = held(infusion.patient)
+def _locked_infusion(infusion: Infusion, version: int) -> tuple[Patient, Infusion, Preparation | None]:
+    patient = lock_patient(infusion.patient)
     row = Infusion.objects.select_for_update(of=("self",)).get(pk=infusion.pk)
     row.patient = patient
     product = Preparation.objects.select_for_update(of=("self",)).filter(infusion=row).first()
@@ -82,8 +82,8 @@ def _held(infusion: Infusion, version: int) -> tuple[Patient, Infusion, Preparat
 
 
 def _stripped(facts: Product) -> dict[str, Any]:
-    told: dict[str, Any] = {"bag": "", **facts}
-    return {name: value.strip() if isinstance(value, str) else value for name, value in told.items()}
+    with_bag: dict[str, Any] = {"bag": "", **facts}
+    return {name: value.strip() if isinstance(value, str) else value for name, value in with_bag.items()}
 
 
 def finding_of(
@@ -107,14 +107,14 @@ def compared(dosing: Dosing, viable_cells: Decimal, weight_kg: Decimal) -> DoseF
 
 
 def _fill(
-    product: Preparation, told: dict[str, Any], finding: DoseFinding | None, *, elsewhere: bool
+    product: Preparation, facts: dict[str, Any], finding: DoseFinding | None, *, elsewhere: bool
 ) -> None:
     for name in PRODUCT_FIELDS:
-        setattr(product, name, told[name])
-    product.thawed = told["thawed"].iso if told["thawed"] else ""
+        setattr(product, name, facts[name])
+    product.thawed = facts["thawed"].iso if facts["thawed"] else ""
     outside = finding is not None and finding.position != "within"
-    product.dose_deviation_reason = told["dose_deviation_reason"] if outside else ""
-    product.donor_deviation_reason = told["donor_deviation_reason"] if elsewhere else ""
+    product.dose_deviation_reason = facts["dose_deviation_reason"] if outside else ""
+    product.donor_deviation_reason = facts["donor_deviation_reason"] if elsewhere else ""
     _set_dose(product, finding)
     product.version += 1
 
@@ -125,40 +125,42 @@ def _set_dose(product: Preparation, finding: DoseFinding | None) -> None:
     product.dose_finding = finding.position if finding else ""
 
 
-def _check(patient: Patient, row: Infusion, told: dict[str, Any], finding: DoseFinding | None) -> None:
+def _check(patient: Patient, row: Infusion, facts: dict[str, Any], finding: DoseFinding | None) -> None:
     arm = arm_of(patient)
     if arm is None:
         raise ValidationError(_("This patient has no place on the allocation list: nothing can be prepared."))
-    errors = _with_cells(patient, row, told, finding) if arm.cells else _without_cells(told)
-    errors |= {"lot": _("Enter the lot.")} if not told["lot"] else {}
+    errors = _with_cells(patient, row, facts, finding) if arm.cells else _without_cells(facts)
+    errors |= {"lot": _("Enter the lot.")} if not facts["lot"] else {}
     if errors:
         raise ValidationError(errors)
 
 
-def _without_cells(told: dict[str, Any]) -> dict[str, Any]:
-    names = [name for name in ("donor_code", "viable_cells", "viability_percent", "thawed") if told[name]]
+def _without_cells(facts: dict[str, Any]) -> dict[str, Any]:
+    names = [name for name in ("donor_code", "viable_cells", "viability_percent", "thawed") if facts[name]]
     return {name: _("This patient receives no cells: leave it empty.") for name in names}
 
 
 def _with_cells(
-    patient: Patient, row: Infusion, told: dict[str, Any], finding: DoseFinding | None
+    patient: Patient, row: Infusion, facts: dict[str, Any], finding: DoseFinding | None
 ) -> dict[str, Any]:
     errors: dict[str, Any] = {}
-    if not told["donor_code"]:
+    if not facts["donor_code"]:
         errors["donor_code"] = _("Enter the donor's code.")
-    elif not told["donor_deviation_reason"] and (elsewhere := other_donor(patient, row, told["donor_code"])):
+    elif not facts["donor_deviation_reason"] and (
+        elsewhere := other_donor(patient, row, facts["donor_code"])
+    ):
         text = _("Infusion %(number)d came from donor %(donor)s: the protocol asks for the same donor.")
         errors["donor_code"] = text % {"number": elsewhere[0], "donor": elsewhere[1]}
         errors["donor_deviation_reason"] = _("Say why another donor was used: this is a deviation.")
-    if finding is not None and finding.position != "within" and not told["dose_deviation_reason"]:
+    if finding is not None and finding.position != "within" and not facts["dose_deviation_reason"]:
         errors["dose_deviation_reason"] = _(
             "The dose is outside the protocol's range. Say why: this is a deviation."
         )
-    return errors | _measures(told) | _thaw(row, told["thawed"])
+    return errors | _measures(facts) | _thaw(row, facts["thawed"])
 
 
-def _measures(told: dict[str, Any]) -> dict[str, str]:
-    cells, percent = told["viable_cells"], told["viability_percent"]
+def _measures(facts: dict[str, Any]) -> dict[str, str]:
+    cells, percent = facts["viable_cells"], facts["viability_percent"]
     errors = {}
     if cells is None or cells <= 0:
         errors["viable_cells"] = _("Enter the viable cells that were given.")

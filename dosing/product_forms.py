@@ -90,16 +90,16 @@ class PreparationForm(RowForm):
         """Return the dose box for the cells in the form, typed or stored."""
         return typed_dose(self.row, self["viable_cells"].value() or "")
 
-    def around(self, row: Any) -> dict[str, Any]:
+    def context_of(self, row: Any) -> dict[str, Any]:
         return {"row": self.row, "product": row if row.pk else None, "arm": self.arm}
 
     def save(self, *, by: User) -> bool:
-        told = dict(self.cleaned_data)
-        version, reason = told.pop("version"), told.pop("reason", "")
-        told["viable_cells"] = whole_cells(told["viable_cells"])
-        facts = preparing.Product(**told)  # type: ignore[typeddict-item]
+        facts_of_page = dict(self.cleaned_data)
+        version, reason = facts_of_page.pop("version"), facts_of_page.pop("reason", "")
+        facts_of_page["viable_cells"] = whole_cells(facts_of_page["viable_cells"])
+        facts = preparing.Product(**facts_of_page)  # type: ignore[typeddict-item]
         verb = preparing.record_preparation
-        return self.carried_out(verb, infusion=self.row, facts=facts, version=version, reason=reason, by=by)
+        return self.run(verb, infusion=self.row, facts=facts, version=version, reason=reason, by=by)
 
 
 def typed_dose(row: Infusion, text: str) -> DoseBox:

@@ -35,7 +35,7 @@ def preparation(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/preparation.html",
         row=row,
         done=infusion_address(row, "dosing:preparation"),
-        around=lambda _row: {**context, "editing": True},
+        context_of=lambda _row: {**context, "editing": True},
     )
 
 

@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
-from audit.stored_text import StoredText, say
+from audit.stored_text import StoredText, system_text
 from dosing.models import Infusion
 from patients.models import Patient, Visit
-from patients.participation.lifecycle import refuse_closed_place
+from patients.participation.lifecycle import refuse_closed_form
 from protocol.document.design import Dosing
 from protocol.document.schedule import first_infusion_window, infusion_window
 from protocol.values.moments import Moment
@@ -52,7 +52,7 @@ def plan_again(patient: Patient, by: User) -> None:
     with acting(user=by, system="schedule"):
         for row, window in windows(patient):
             if (row.window_from, row.window_to) != window:
-                refuse_closed_place(None, row.visit)
+                refuse_closed_form(None, row.visit)
                 row.planned_on, (row.window_from, row.window_to) = window[0], window
                 row.save(update_fields=["planned_on", "window_from", "window_to"])
 
@@ -115,7 +115,7 @@ def timing_errors(patient: Patient, row: Infusion, day: date, reason: str) -> di
     for other, allowed in windows(patient, {row.number: day}):
         if other.number == row.number and not reason and not allowed[0] <= day <= allowed[1]:
             return {"timing_deviation_reason": _outside(day, allowed)}
-        if other.number > row.number and (problem := _breaks(patient, other, allowed)):
+        if other.number > row.number and (problem := _conflict_with_next(patient, other, allowed)):
             later.append(problem)
     return {"started": " ".join(later)} if later else {}
 
@@ -127,7 +127,7 @@ def _outside(day: date, allowed: Days) -> str:
     return text % {"first": shown_day(allowed[0]), "last": shown_day(allowed[1]), "day": shown_day(day)}
 
 
-def _breaks(patient: Patient, later: Infusion, allowed: Days) -> str:
+def _conflict_with_next(patient: Patient, later: Infusion, allowed: Days) -> str:
     """Return the message why a later infusion would be outside its window without a reason, else an empty text."""
     given = given_on(later, patient)
     if given is None or later.timing_deviation_reason or allowed[0] <= given <= allowed[1]:
@@ -135,16 +135,16 @@ def _breaks(patient: Patient, later: Infusion, allowed: Days) -> str:
     text = _(
         "Infusion %(number)d, on %(day)s, would be outside %(first)s to %(last)s: give its reason first."
     )
-    told = {
+    parameters = {
         "number": later.number,
         "day": shown_day(given),
         "first": shown_day(allowed[0]),
         "last": shown_day(allowed[1]),
     }
-    return text % told
+    return text % parameters
 
 
-def refuse_before_the_one_before(row: Infusion) -> None:
+def refuse_out_of_order(row: Infusion) -> None:
     """Raise ValidationError while an earlier infusion is neither given nor marked as not given."""
     earlier = Infusion.objects.filter(patient=row.patient_id, number__lt=row.number, state=State.PLANNED)
     waiting = earlier.order_by("number").first()
@@ -218,4 +218,4 @@ def _plan_or_drop(row: Infusion, patient: Patient, *, planned: bool) -> None:
 
 
 def _not_planned(patient: Patient) -> StoredText:
-    return say(NOT_PLANNED, version=patient.protocol.version)
+    return system_text(NOT_PLANNED, version=patient.protocol.version)

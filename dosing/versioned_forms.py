@@ -83,9 +83,9 @@ class RowForm(StepForm):
         """Return True if the form was sent from another version than the stored one."""
         return self.is_bound and self.data.get("version") != str(self.version())
 
-    def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
+    def run(self, verb: Callable[..., Any], **arguments: Any) -> bool:
         """Call the function, as in StepForm, and set the layout again for the errors."""
-        done = super().carried_out(verb, **arguments)
+        done = super().run(verb, **arguments)
         self.refused = self.errors
         self.arrange()
         return done
@@ -94,24 +94,24 @@ class RowForm(StepForm):
         """Store the form and return True if it was stored. Raises StaleInfusion if the row has another version now."""
         raise NotImplementedError
 
-    def again(self, row: Any) -> Self:
+    def rebound(self, row: Any) -> Self:
         """Return the form with the typed values, on the row as it is stored now."""
-        around = self.around(row)
+        context = self.context_of(row)
         data = cast(QueryDict, self.data).copy()
-        data["version"] = str(type(self)(**around).version())
-        return type(self)(data, **around)
+        data["version"] = str(type(self)(**context).version())
+        return type(self)(data, **context)
 
-    def around(self, row: Any) -> dict[str, Any]:
+    def context_of(self, row: Any) -> dict[str, Any]:
         """Return the keyword arguments of the form for the row as it is stored now."""
         row.patient = self.row.patient
         return {"row": row}
 
     def differences(self) -> list[tuple[str, str, str]]:
         """Return (label, stored, typed) for each field whose values differ; `82,4` and `82.40` do not differ."""
-        asked = [self[name] for name in self.fields if name not in NEVER_COMPARED]
+        compared = [self[name] for name in self.fields if name not in NEVER_COMPARED]
         return [
             (str(field.label), _in_words(field, stored), _in_words(field, field.value()))
-            for field in asked
+            for field in compared
             if not _same(field, stored := self.initial.get(field.name) or "")
         ]
 

@@ -45,12 +45,12 @@ def row_page(
     *,
     row: Infusion,
     done: str,
-    around: Callable[[Infusion], dict[str, Any]],
+    context_of: Callable[[Infusion], dict[str, Any]],
 ) -> HttpResponse:
     """Render a form on a row; on POST save it and redirect to `done`, or render it again.
 
     422: errors beside their fields. 409: the row was changed since the page was made; both values are shown. A double
-    click saves once. around: returns further template context for the current row.
+    click saves once. context_of: returns further template context for the current row.
     """
     form = make(request.POST if request.method == "POST" else kept_data(request))
     context: dict[str, Any] = {}
@@ -62,12 +62,12 @@ def row_page(
                 messages.success(request, _("Infusion %(number)d is saved.") % {"number": row.number})
                 return redirect(done)
         except StaleInfusion as stale:
-            form, status = form.again(stale.row), 409
+            form, status = form.rebound(stale.row), 409
             context = {"differences": form.differences(), "changed": last_change(stale.row)}
             # Nothing differs: the second of two clicks sent what the first has saved.
             if not context["differences"]:
                 return redirect(done)
-    context |= {"form": form, "infusion": form.row, "patient": row.patient, **around(form.row)}
+    context |= {"form": form, "infusion": form.row, "patient": row.patient, **context_of(form.row)}
     return render(request, template, context, status=status)
 
 
@@ -80,7 +80,7 @@ def last_change(row: Infusion | Preparation) -> Any:
 def infusion(request: TrialRequest, code: str, number: int) -> HttpResponse:
     """Show an infusion; record or amend it."""
     row = infusion_of(request, code, number)
-    context = shown(request, row)
+    context = infusion_context(request, row)
     if request.method != "POST" and not context["editing"]:
         return render(request, "dosing/infusion.html", {"infusion": row, "patient": row.patient, **context})
     return row_page(
@@ -89,11 +89,14 @@ def infusion(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/infusion.html",
         row=row,
         done=infusion_address(row),
-        around=lambda now: {**(context if now is row else shown(request, now)), "editing": True},
+        context_of=lambda now: {
+            **(context if now is row else infusion_context(request, now)),
+            "editing": True,
+        },
     )
 
 
-def shown(request: TrialRequest, row: Infusion) -> dict[str, Any]:
+def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
     """Return the template context of an infusion's page, the product only for readers who may know the treatment."""
     may_record = request.access.may(P.RECORD_INFUSION)
     problem = infusion_obstacle(row) if may_record else ""
@@ -140,7 +143,7 @@ def weight(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/weight.html",
         row=row,
         done=infusion_address(row),
-        around=lambda now: {"obstacle": infusion_obstacle(now)},
+        context_of=lambda now: {"obstacle": infusion_obstacle(now)},
     )
 
 
@@ -154,5 +157,5 @@ def not_given(request: TrialRequest, code: str, number: int) -> HttpResponse:
         "dosing/not_given.html",
         row=row,
         done=infusion_address(row),
-        around=lambda now: {"facts": infusion_facts(now)},
+        context_of=lambda now: {"facts": infusion_facts(now)},
     )

@@ -41,12 +41,12 @@ def last_weight(infusion: Infusion, until: date | None = None) -> KnownWeight | 
     On the same day the weight of an infusion is preferred to that of the protocol's dosing item, and that to the one of
     the patient's profile.
     """
-    found = [*_captured(infusion.patient), *_infused(infusion)]
+    found = [*_captured_weights(infusion.patient), *_infusion_weights(infusion)]
     fit = [weight for weight in found if until is None or weight.on <= until]
     return sorted(fit, key=lambda weight: weight.on)[-1] if fit else None
 
 
-def _captured(patient: Patient) -> Iterator[KnownWeight]:
+def _captured_weights(patient: Patient) -> Iterator[KnownWeight]:
     rules = patient.protocol.rules
     paths = [path for path in (rules.profile.weight, rules.dosing and rules.dosing.weight_item) if path]
     items = dict(path.split(".") for path in paths)
@@ -60,7 +60,7 @@ def _captured(patient: Patient) -> Iterator[KnownWeight]:
             yield KnownWeight(kg, day, f"{title}, {shown_day(day)}")
 
 
-def _infused(infusion: Infusion) -> Iterator[KnownWeight]:
+def _infusion_weights(infusion: Infusion) -> Iterator[KnownWeight]:
     others = Infusion.objects.filter(patient=infusion.patient_id).exclude(pk=infusion.pk)
     for other in others.exclude(weight_kg=None).exclude(weight_measured=""):
         day = Moment.from_iso(other.weight_measured).date

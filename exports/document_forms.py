@@ -28,7 +28,7 @@ class DocumentForm(forms.Form):
     def offer(self) -> None:
         """Set the choices that depend on the trial."""
 
-    def asked(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """Return the cleaned values as arguments of `ask_for`."""
         return {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
 
@@ -51,10 +51,10 @@ class CasebookForm(DocumentForm):
 
     def clean(self) -> dict[str, Any]:
         """Refuse a single patient for “one PDF per patient”."""
-        told = super().clean() or {}
-        if told.get("kind") == Kind.CASEBOOKS and told.get("patient"):
+        cleaned = super().clean() or {}
+        if cleaned.get("kind") == Kind.CASEBOOKS and cleaned.get("patient"):
             raise forms.ValidationError(_("One PDF per patient is for all patients: choose “All patients”."))
-        return told
+        return cleaned
 
 
 class CrfForm(DocumentForm):
@@ -86,10 +86,10 @@ class VisitReportForm(DocumentForm):
 
     def clean(self) -> dict[str, Any]:
         """Refuse a period that ends before it begins."""
-        told = super().clean() or {}
-        if told.get("since") and told.get("until") and told["until"] < told["since"]:
+        cleaned = super().clean() or {}
+        if cleaned.get("since") and cleaned.get("until") and cleaned["until"] < cleaned["since"]:
             self.add_error("until", _("The period ends before it begins."))
-        return told
+        return cleaned
 
 
 FORMS = (CasebookForm, CrfForm, VisitReportForm)

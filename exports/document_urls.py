@@ -7,6 +7,6 @@ from exports import document_views
 app_name = "documents"
 urlpatterns = [
     path("", document_views.documents, name="listing"),
-    path("<uuid:document>/", document_views.asked, name="asked"),
+    path("<uuid:document>/", document_views.document_state, name="asked"),
     path("<uuid:document>/file/", document_views.document_file, name="file"),
 ]

@@ -23,11 +23,13 @@ SHOWN = 30
 @trial_page(see=P.SEE_TRIAL, change=P.SEE_TRIAL)
 def documents(request: TrialRequest) -> HttpResponse:
     """Show the documents that this user may request and those requested. A POST requests one."""
-    sent = sent_form(request) if request.method == "POST" else None
-    if sent is not None and sent.is_valid():
-        row = ask_for(access=request.access, **sent.asked())
+    posted_form = sent_form(request) if request.method == "POST" else None
+    if posted_form is not None and posted_form.is_valid():
+        row = ask_for(access=request.access, **posted_form.arguments())
         return redirect("documents:asked", request.trial.slug, row.pk)
-    return render(request, "exports/documents.html", _page(request, sent), status=422 if sent else 200)
+    return render(
+        request, "exports/documents.html", _page(request, posted_form), status=422 if posted_form else 200
+    )
 
 
 def sent_form(request: TrialRequest) -> DocumentForm:
@@ -39,14 +41,18 @@ def sent_form(request: TrialRequest) -> DocumentForm:
     raise BadRequest(_("There is no document of this kind."))
 
 
-def _page(request: TrialRequest, sent: DocumentForm | None) -> dict[str, Any]:
+def _page(request: TrialRequest, posted_form: DocumentForm | None) -> dict[str, Any]:
     """Return the template context. An invalid form keeps its input. Six queries."""
     access = request.access
 
     def form(which: type[DocumentForm], **initial: str) -> DocumentForm | None:
         if not access.may(NEEDED[which.kinds[0]]):
             return None
-        return sent if isinstance(sent, which) else which(None, trial=request.trial, initial=initial)
+        return (
+            posted_form
+            if isinstance(posted_form, which)
+            else which(None, trial=request.trial, initial=initial)
+        )
 
     rows = Document.objects.readable_by(access).select_related("patient", "protocol", "asked_by", "trial")
     return {
@@ -59,7 +65,7 @@ def _page(request: TrialRequest, sent: DocumentForm | None) -> dict[str, Any]:
 
 
 @trial_page(see=P.SEE_TRIAL)
-def asked(request: TrialRequest, document: UUID) -> HttpResponse:
+def document_state(request: TrialRequest, document: UUID) -> HttpResponse:
     """Show the progress of a document, and its file when ready. For htmx, only the fragment."""
     row = readable(request, document)
     fragment = getattr(request, "htmx", False)

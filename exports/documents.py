@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from audit import events, seals
 from audit.context import acting, set_role
 from audit.seals import SealBroken
-from audit.stored_text import Text, say
+from audit.stored_text import Text, system_text
 from exports.models import STALLED_AFTER, Document, documents_storage
 from exports.paper.audience import Audience
 from exports.paper.casebook import write_casebook, write_casebooks
@@ -73,16 +73,16 @@ def write(copy: Copy, out: Path, progress: Progress = lambda done: None, most: i
 def _write(copy: Copy, out: Path, progress: Progress, most: int | None) -> str:
     at = timezone.now()
     making = Making(at=at, at_words=copy.audience.instant(at), by=copy.by)
-    told: dict[str, Any] = {"audience": copy.audience, "making": making, "out": out}
+    arguments: dict[str, Any] = {"audience": copy.audience, "making": making, "out": out}
     match copy.kind:
         case Kind.CASEBOOK:
-            return write_casebook(codes=copy.codes, progress=progress, most_bytes=most, **told)
+            return write_casebook(codes=copy.codes, progress=progress, most_bytes=most, **arguments)
         case Kind.CASEBOOKS:
-            return write_casebooks(codes=copy.codes, progress=progress, **told)
+            return write_casebooks(codes=copy.codes, progress=progress, **arguments)
         case Kind.BLANK_CRF | Kind.ANNOTATED_CRF:
-            return write_crf(protocol=copy.protocol, annotated=copy.kind == Kind.ANNOTATED_CRF, **told)
+            return write_crf(protocol=copy.protocol, annotated=copy.kind == Kind.ANNOTATED_CRF, **arguments)
         case Kind.VISIT_REPORT:
-            return write_visit_report(since=copy.since, until=copy.until, **told)
+            return write_visit_report(since=copy.since, until=copy.until, **arguments)
     raise ValueError(f"Unknown kind of document: {copy.kind}")
 
 
@@ -126,26 +126,26 @@ def make(key: str) -> None:
             _fail(row, refused.args[0])
         except Exception:
             # The page shows this; raising again makes the worker log the traceback.
-            _fail(row, say("document.broke"))
+            _fail(row, system_text("document.broke"))
             raise
 
 
 def _begin(row: Document) -> bool:
     # One conditional UPDATE: if two workers get the same task, only one of them changes the row.
-    taken = Document.objects.filter(pk=row.pk, state=State.WAITING)
-    return bool(taken.update(state=State.WORKING, touched_at=timezone.now(), progress=1))
+    waiting = Document.objects.filter(pk=row.pk, state=State.WAITING)
+    return bool(waiting.update(state=State.WORKING, touched_at=timezone.now(), progress=1))
 
 
 def _make(row: Document) -> None:
     access = access_to(user=row.asked_by, slug=row.trial.slug)
     if access is None or not row.asked_by.is_active or not access.may(NEEDED[Kind(row.kind)]):
-        raise NotPrinted(say("document.no_right"))
+        raise NotPrinted(system_text("document.no_right"))
     set_role(access.role.code)
     copy = copy_of(row, access)
     seals.seal(reason="document")
     with TemporaryDirectory() as folder:
         out = Path(folder) / f"document.{row.extension}"
-        data_sha256 = write(copy, out, _teller(row), MOST_BYTES)
+        data_sha256 = write(copy, out, _progress_recorder(row), MOST_BYTES)
         with out.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             name = documents_storage().save(f"{row.trial.slug}/{row.pk}.{row.extension}", File(file))
@@ -172,16 +172,16 @@ def codes_of(trial: Trial) -> list[str]:
     return list(trial.patients.order_by("number").values_list("code", flat=True))
 
 
-def _teller(row: Document) -> Progress:
+def _progress_recorder(row: Document) -> Progress:
     """Return a function that stores the progress, at most once per percent.
 
     Call it outside `snapshot()`: its transaction is read-only on PostgreSQL.
     """
-    told = [0]
+    percent = [0]
 
     def tell(done: int) -> None:
-        if done > told[0]:
-            told[0] = done
+        if done > percent[0]:
+            percent[0] = done
             Document.objects.filter(pk=row.pk).update(progress=min(done, 99), touched_at=timezone.now())
 
     return tell
@@ -212,5 +212,5 @@ def forget(*, now: datetime) -> tuple[int, int]:
         storage.delete(row.file)
         forgotten += Document.objects.filter(pk=row.pk).update(state=State.FORGOTTEN, touched_at=now)
     stalled = Document.objects.filter(state=State.WORKING, touched_at__lte=now - STALLED_AFTER)
-    error = say("document.stalled")
+    error = system_text("document.stalled")
     return forgotten, stalled.update(state=State.FAILED, error=error, finished_at=now, touched_at=now)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit import events, seals
-from audit.context import Actor, current_actor, resuming
+from audit.context import Actor, acting_as, current_actor
 from exports.tables.archive import Archive
 from exports.tables.dictionary import dictionary_table
 from exports.tables.forms import form_tables
@@ -79,7 +79,7 @@ def _pieces(
     finished = {**detail, "stage": "finished", "sha256": archive.sha256}
     finished["rows"] = {file.name: file.rows for file in archive.files}
     # After the snapshot, whose transaction is read-only on PostgreSQL. The request and its actor are gone by now.
-    with resuming(actor):
+    with acting_as(actor):
         events.record(
             kind=events.AccessKind.EXPORTED,
             user=by,
@@ -91,22 +91,22 @@ def _pieces(
 
 def attached_files(trial: Trial) -> Iterator[tuple[str, bytes]]:
     """Yield (path in the archive, bytes) of every file that a record holds now. Damaged files are omitted."""
-    asked = {
+    forms_with_files = {
         (form.code, item.name): item
         for version in trial.versions.all()
         for form in version.rules.forms.values()
         for item in file_items(form)
     }
-    rows = Record.objects.filter(patient__trial=trial, form__in={form for form, _item in asked})
-    held: dict[str, str] = {}
+    rows = Record.objects.filter(patient__trial=trial, form__in={form for form, _item in forms_with_files})
+    names: dict[str, str] = {}
     for form, values in rows.order_by("pk").values_list("form", "values").iterator(chunk_size=200):
         for name, value in values.items():
-            if (form, name) in asked and "file" in (value or {}):
-                held[value["file"]] = file_path(value)
+            if (form, name) in forms_with_files and "file" in (value or {}):
+                names[value["file"]] = file_path(value)
     for row in Attachment.objects.filter(patient__trial=trial).order_by("pk").iterator():
-        if row.key in held:
+        if row.key in names:
             with suppress(Damaged):
-                yield held[row.key], content(row)
+                yield names[row.key], content(row)
 
 
 def _see(trial: Trial, detail: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from audit.stored_text import StoredText, StoredTextField, say
+from audit.stored_text import StoredText, StoredTextField, system_text
 from patients.models import Patient
 from trials.access import Access
 from trials.models import ProtocolVersion, Trial
@@ -113,8 +113,8 @@ class Document(models.Model):
     @property
     def kept_until(self) -> Any:
         """Return when the file is deleted, or None if there is no file."""
-        kept = timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
-        return self.finished_at + kept if self.finished_at and self.state == self.State.READY else None
+        lifetime = timedelta(hours=settings.DOCUMENTS_KEPT_HOURS)
+        return self.finished_at + lifetime if self.finished_at and self.state == self.State.READY else None
 
     @property
     def is_there(self) -> bool:
@@ -137,9 +137,9 @@ class Document(models.Model):
 def title_of(kind: str, about: str = "") -> StoredText:
     """Return what a document of this kind is called, with the patient or the protocol version it is about."""
     if kind == Document.Kind.CASEBOOK and not about:
-        return say("document.casebook_of_all")
-    named = say(f"document.{kind}")
-    return say("document.about", document=named, about=about) if about else named
+        return system_text("document.casebook_of_all")
+    named = system_text(f"document.{kind}")
+    return system_text("document.about", document=named, about=about) if about else named
 
 
 def documents_storage() -> Storage:

@@ -71,9 +71,9 @@ def earlier_exports(request: TrialRequest) -> list[RegisteredExport]:
 
 
 def _registered(event: AccessEvent) -> RegisteredExport:
-    told = events.told(event, may=())
+    detail = events.visible_detail(event, may=())
     who = actor_words(event.full_name or event.user_name)
-    return RegisteredExport(event.at, who, told.get("purpose", ""), told.get("sha256", ""))
+    return RegisteredExport(event.at, who, detail.get("purpose", ""), detail.get("sha256", ""))
 
 
 def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:

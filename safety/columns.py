@@ -12,10 +12,10 @@ from trials.listing import Column
 
 def event_columns(wording: labels.Wording) -> tuple[Column, ...]:
     """Return the columns in the wording of one trial. Rows need `patient` and `attach_reviews`."""
-    return (*_what(wording), *_how_bad(), *_when(wording), *_standing())
+    return (*_event_columns(wording), *_severity_columns(), *_time_columns(wording), *_review_columns())
 
 
-def _what(wording: labels.Wording) -> tuple[Column, ...]:
+def _event_columns(wording: labels.Wording) -> tuple[Column, ...]:
     return (
         Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code nowrap",
                sort=("patient_id", "number")),
@@ -32,7 +32,7 @@ def _event(wording: labels.Wording, row: AdverseEvent) -> list[str]:
     return [row.term, *marks]
 
 
-def _how_bad() -> tuple[Column, ...]:
+def _severity_columns() -> tuple[Column, ...]:
     return (
         Column(name="grade", label=gettext_lazy("Grade"), value=lambda row: row.grade, text=labels.grade_tag,
                css="nowrap", sort=("grade",)),
@@ -46,7 +46,7 @@ def _how_bad() -> tuple[Column, ...]:
     )  # fmt: skip
 
 
-def _when(wording: labels.Wording) -> tuple[Column, ...]:
+def _time_columns(wording: labels.Wording) -> tuple[Column, ...]:
     return (
         Column(name="onset", label=gettext_lazy("Onset – end"), value=lambda row: row.onset, css="nowrap",
                text=lambda row: labels.lines([wording.onset(row), f"– {wording.end(row)}"]),
@@ -60,7 +60,7 @@ def _when(wording: labels.Wording) -> tuple[Column, ...]:
     )  # fmt: skip
 
 
-def _standing() -> tuple[Column, ...]:
+def _review_columns() -> tuple[Column, ...]:
     now = timezone.now()
     return (
         Column(name="review", label=gettext_lazy("Review"), value=lambda row: review_state(row).value, text=_review),

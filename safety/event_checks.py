@@ -75,7 +75,7 @@ def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -
     upgrade: the event was not serious before, so `serious_aware` is required.
     """
     rules = patient.protocol.rules
-    answers = placed(answers, rules.trial.site.time_zone)
+    answers = normalised(answers, rules.trial.site.time_zone)
     errors = {**missing(answers, rules), **unknown(answers, rules)}
     for check in (_onset, _end, _awareness):
         # A missing or unknown answer keeps its own message.
@@ -87,7 +87,7 @@ def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -
     return _stored(answers, rules)
 
 
-def placed(answers: EventAnswers, zone: str) -> EventAnswers:
+def normalised(answers: EventAnswers, zone: str) -> EventAnswers:
     """Return the answers with dates in the site's time zone and texts stripped."""
     whole: dict[str, Any] = dict(answers)
     for name, value in whole.items():

@@ -85,7 +85,7 @@ class AdverseEventFilter(django_filters.FilterSet):
 
     def signed_or_not(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
         """Keep events with a valid signature, or events that still need one."""
-        return rows.signed() if value == "yes" else rows.standing().signed(yes=False)
+        return rows.signed() if value == "yes" else rows.not_in_error().signed(yes=False)
 
     def by_clock(self, rows: AdverseEventQuerySet, name: str, value: str) -> QuerySet[Any]:
         """Keep events whose report is due, overdue or made."""

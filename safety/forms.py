@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from audit.models import Meaning
-from audit.stored_text import Text, say
+from audit.stored_text import Text, system_text
 from patients.participation.forms import PasswordForm, StepForm
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment
@@ -44,39 +44,39 @@ class EventForm(StepForm):
         self.fields["save_key"] = forms.CharField(
             required=False, max_length=64, widget=forms.HiddenInput, initial=lambda: uuid4().hex
         )
-        self.fields.update(_story_fields(zone))
+        self.fields.update(_description_fields(zone))
         self.fields.update(_severity_fields(zone, rules))
         self.fields.update(_assessment_fields(rules, assessing=self.assessing))
 
     def sections(self) -> list[Any]:
         """Return the field groups in their order on the page."""
-        asked = ("causality", "outcome", "action_taken", "aesi")
+        questions = ("causality", "outcome", "action_taken", "aesi")
         times = Div("onset", "end", css_class="field-row")
         awareness = Div("aware", "serious_aware", css_class="field-row serious-only")
-        judged = (Div(name, css_class="col-sm-6 col-xl-3") for name in asked if name in self.fields)
+        assessment = (Div(name, css_class="col-sm-6 col-xl-3") for name in questions if name in self.fields)
         marks = (Field(name, template=SEGMENTS) for name in ("grade", "seriousness"))
         going_on = Field("ongoing", template=SEGMENTS)
-        story = Fieldset(
+        description = Fieldset(
             _("Description of the event"), "term", going_on, times, "description", css_class="sec"
         )
         return [
             "save_key",
             Div(
-                story,
+                description,
                 Fieldset(_("Severity and seriousness"), *marks, awareness, css_class="sec"),
                 css_class="halves",
             ),
-            Fieldset(_("Assessment"), Div(*judged, css_class="row"), css_class="sec"),
+            Fieldset(_("Assessment"), Div(*assessment, css_class="row"), css_class="sec"),
         ]
 
     def answers(self) -> EventAnswers:
         """Return the cleaned answers. Questions that were not asked are absent."""
-        told: dict[str, Any] = {
+        answers: dict[str, Any] = {
             name: value for name, value in self.cleaned_data.items() if name in EventAnswers.__annotations__
         }
-        told["grade"] = int(told["grade"]) if told.get("grade") else None
-        told["seriousness"] = frozenset(told.get("seriousness") or ())
-        return EventAnswers(**told)  # type: ignore[typeddict-item]
+        answers["grade"] = int(answers["grade"]) if answers.get("grade") else None
+        answers["seriousness"] = frozenset(answers.get("seriousness") or ())
+        return EventAnswers(**answers)  # type: ignore[typeddict-item]
 
 
 class AfterLockForm(EventForm):
@@ -114,13 +114,13 @@ class AmendForm(EventForm):
 
     def sections(self) -> list[Any]:
         report = ["late_reason"] if "late_reason" in self.fields else []
-        told = [section for section in super().sections() if section != "save_key"]
+        sections = [section for section in super().sections() if section != "save_key"]
         reason = Div("reason", "reason_text", css_class="field-row")
-        return ["version", *told, Fieldset(_("Reason for the change"), *report, reason, css_class="sec")]
+        return ["version", *sections, Fieldset(_("Reason for the change"), *report, reason, css_class="sec")]
 
     def amended(self, *, by: User) -> bool:
         """Amend the event and return whether that succeeded. Raises StaleEvent if the shown version is outdated."""
-        return self.carried_out(
+        return self.run(
             reporting.amend_event,
             event=self.event,
             changes=self.answers(),
@@ -131,9 +131,11 @@ class AmendForm(EventForm):
 
     def differences(self) -> list[tuple[str, str, str]]:
         """Return (label, stored text, typed text) of each answer in which the two differ."""
-        asked = [self[name] for name in self.fields if name in self.initial]
-        told = [(field, _in_words(field, field.initial), _in_words(field, field.value())) for field in asked]
-        return [(str(field.label), stored, typed) for field, stored, typed in told if stored != typed]
+        compared = [self[name] for name in self.fields if name in self.initial]
+        texts = [
+            (field, _in_words(field, field.initial), _in_words(field, field.value())) for field in compared
+        ]
+        return [(str(field.label), stored, typed) for field, stored, typed in texts if stored != typed]
 
 
 def shown_answers(event: AdverseEvent, zone: str) -> dict[str, Any]:
@@ -196,7 +198,7 @@ def add_reason(form: forms.Form) -> None:
 def given_reason(form: forms.Form) -> Text:
     """Return the choice with the text; for “other” the text alone, which may be empty."""
     chosen, text = form.cleaned_data.get("reason", ""), form.cleaned_data.get("reason_text", "").strip()
-    return say(f"{REASON}{chosen}", text) if chosen in REASONS and chosen != "other" else text
+    return system_text(f"{REASON}{chosen}", text) if chosen in REASONS and chosen != "other" else text
 
 
 def _in_words(field: forms.BoundField, value: Any) -> str:
@@ -206,7 +208,7 @@ def _in_words(field: forms.BoundField, value: Any) -> str:
     return ", ".join(sorted(titles.get(str(one), str(one)) for one in values if one not in (None, "")))
 
 
-def _story_fields(zone: str) -> dict[str, forms.Field]:
+def _description_fields(zone: str) -> dict[str, forms.Field]:
     when = _("dd-MMM-yyyy hh:mm, or the part that is known")
     moment: dict[str, Any] = {"zone": zone, "partial": True}
     return {

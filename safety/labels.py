@@ -103,7 +103,7 @@ class Wording:
 
     def facts(self, event: AdverseEvent) -> list[Fact]:
         """Return the non-empty answers of an event as texts."""
-        told = [
+        facts = [
             Fact("term", _("Event"), event.term),
             Fact("description", _("Description"), event.description),
             Fact("onset", _("Onset"), self.onset(event)),
@@ -122,7 +122,7 @@ class Wording:
             Fact("in_error_reason", _("Entered in error because"), event.in_error_reason),
             Fact("after_lock_reason", _("Reported after the lock because"), event.after_lock_reason),
         ]
-        return [fact for fact in told if fact.value]
+        return [fact for fact in facts if fact.value]
 
     def _dated(self, moment: Moment | None, patient: Patient) -> str:
         if moment is None:
@@ -169,7 +169,7 @@ def grade_tag(event: AdverseEvent) -> SafeString:
     )
 
 
-def length(span: Span) -> str:
+def duration_text(span: Span) -> str:
     """Return a duration such as `2 d 3 h`, `5 h 28 min` or `12 min`."""
     if span.days:
         return _("%(days)s d %(hours)s h") % {"days": span.days, "hours": span.hours}
@@ -178,14 +178,14 @@ def length(span: Span) -> str:
     return _("%(minutes)s min") % {"minutes": span.minutes}
 
 
-def shorter(span: Span) -> str:
+def short_duration_text(span: Span) -> str:
     """Return the largest unit of a duration: `2 d`, `5 h` or `12 min`."""
     if span.days:
         return _("%(days)s d") % {"days": span.days}
-    return _("%(hours)s h") % {"hours": span.hours} if span.hours else length(span)
+    return _("%(hours)s h") % {"hours": span.hours} if span.hours else duration_text(span)
 
 
-def clock_text(reading: ClockReading, told: Callable[[Span], str] = length) -> str:
+def clock_text(reading: ClockReading, duration_text: Callable[[Span], str] = duration_text) -> str:
     """Return the time left, the time overdue, or whether the report was made in time."""
     sentences = {
         Stage.OVERDUE: _("overdue by %(time)s"),
@@ -193,13 +193,13 @@ def clock_text(reading: ClockReading, told: Callable[[Span], str] = length) -> s
         Stage.LATE: _("reported %(time)s late"),
     }
     sentence = sentences.get(reading.stage, _("due in %(time)s"))
-    return sentence % {"time": told(reading.span)}
+    return sentence % {"time": duration_text(reading.span)}
 
 
 def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | str:
     """Return the clock as a tag; empty for an event without a clock."""
     reading = event.clock(now or timezone.now())
-    return tag(CLOCK_TONES[reading.stage], clock_text(reading, shorter)) if reading else ""
+    return tag(CLOCK_TONES[reading.stage], clock_text(reading, short_duration_text)) if reading else ""
 
 
 def finding_words(event: AdverseEvent) -> list[str]:
@@ -228,13 +228,13 @@ def since_text(since: TimeSinceInfusion) -> str:
 
 def elapsed(minutes: int) -> str:
     """Return elapsed minutes as hours and minutes, before or after."""
-    told = {"hours": abs(minutes) // 60, "minutes": abs(minutes) % 60}
+    parameters = {"hours": abs(minutes) // 60, "minutes": abs(minutes) % 60}
     if minutes < 0:
-        return _("%(hours)s h %(minutes)s min before") % told
-    return _("%(hours)s h %(minutes)s min after") % told
+        return _("%(hours)s h %(minutes)s min before") % parameters
+    return _("%(hours)s h %(minutes)s min after") % parameters
 
 
-def counted(number: int) -> str:
+def event_count_text(number: int) -> str:
     """Return the number of events as text: `3 adverse events`."""
     return ngettext("%(count)s adverse event", "%(count)s adverse events", number) % {"count": number}
 

@@ -17,7 +17,7 @@ from safety import reporting
 from safety.columns import event_columns
 from safety.filters import AdverseEventFilter
 from safety.forms import EventReviewForm
-from safety.labels import Wording, counted, finding_words
+from safety.labels import Wording, event_count_text, finding_words
 from safety.models import AdverseEvent
 from safety.reviews import TONES, attach_reviews, review_state
 from trials.access import TrialRequest, trial_page
@@ -71,15 +71,15 @@ def sign(request: TrialRequest) -> HttpResponse:
     form = EventReviewForm(request.POST if request.method == "POST" else None, trial=request.trial)
     if request.method == "POST" and form.is_valid():
         given = {"events": rows, "versions": chosen, "by": request.user, **form.cleaned_data}
-        if form.carried_out(reporting.review_events, **given):
-            messages.success(request, _("%(events)s signed.") % {"events": counted(form.result)})
+        if form.run(reporting.review_events, **given):
+            messages.success(request, _("%(events)s signed.") % {"events": event_count_text(form.result)})
             return redirect("safety:listing", slug=request.trial.slug)
     wording = Wording(request.trial.rules)
     context = {
         "form": form,
         "events": [_shown(event, wording) for event in reviewable],
         "left_out": [(event, reporting.not_reviewable(event)) for event in rows if event not in reviewable],
-        "counted": counted(len(reviewable)),
+        "counted": event_count_text(len(reviewable)),
     }
     return render(request, "safety/sign.html", context, status=422 if request.method == "POST" else 200)
 

@@ -45,7 +45,7 @@ class AdverseEventQuerySet(VisibleToMembers):
         """
         return self.filter(trial=access.trial)
 
-    def standing(self) -> "AdverseEventQuerySet":
+    def not_in_error(self) -> "AdverseEventQuerySet":
         """Exclude events entered in error."""
         return self.filter(in_error_reason="")
 
@@ -55,7 +55,7 @@ class AdverseEventQuerySet(VisibleToMembers):
 
     def awaiting_report(self) -> "AdverseEventQuerySet":
         """Keep serious events not yet reported to the sponsor."""
-        return self.standing().filter(none_of_these=False, due_at__isnull=False, reported_at=None)
+        return self.not_in_error().filter(none_of_these=False, due_at__isnull=False, reported_at=None)
 
     def signed(self, *, yes: bool = True) -> "AdverseEventQuerySet":
         """Keep events with (or without) a valid review signature."""
@@ -163,7 +163,7 @@ class AdverseEvent(models.Model):
         excluded=("serious", "related", "save_key"),
         covered_by=("patient",),
         # A serious event must be reported even after the lock (CTR Art. 41(4)).
-        locks=Locks(above=("patient", "trial"), freezes=False, unless="after_lock_reason"),
+        locks=Locks(parents=("patient", "trial"), freezes=False, unless="after_lock_reason"),
         signed_content=(
             "term",
             "description",

@@ -13,12 +13,12 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit import signatures
 from audit.context import because
-from audit.stored_text import Text, say, trimmed
+from audit.stored_text import Text, system_text, trimmed
 from patients.models import Patient
-from patients.participation.lifecycle import held, hold, refuse_when_locked
+from patients.participation.lifecycle import lock_patient, lock_patients, refuse_when_locked
 from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
-from safety.event_checks import EventAnswers, answers_of, columns, placed
+from safety.event_checks import EventAnswers, answers_of, columns, normalised
 from safety.models import AdverseEvent
 
 
@@ -46,15 +46,15 @@ def report_event(
     missing, impossible or before the consent.
     """
     # Locks the patient: two events reported at once must not get the same number.
-    patient = held(patient)
+    patient = lock_patient(patient)
     after_lock_reason = after_lock_reason.strip()
     if after_lock_reason:
         _refuse_after_lock(patient, answers)
     else:
         refuse_when_locked(patient)
     # Checked under the lock, so that the second click finds the event of the first.
-    if save_key and (twin := patient.adverse_events.filter(save_key=save_key).first()):
-        return twin
+    if save_key and (existing := patient.adverse_events.filter(save_key=save_key).first()):
+        return existing
     stored = columns(patient, answers)
     last = patient.adverse_events.aggregate(last=Max("number"))["last"] or 0
     return AdverseEvent.objects.create(
@@ -76,23 +76,23 @@ def amend_event(
     An event that becomes serious starts its clock at `serious_aware`; both awareness times are kept (CLK-04).
     Raises StaleEvent if `version` is outdated, ValidationError for a refused answer or if nothing changed.
     """
-    row, patient = _held_event(event, version)
+    row, patient = _locked_event(event, version)
     zone = patient.protocol.rules.trial.site.time_zone
-    answers = placed(EventAnswers(**{**answers_of(row, zone), **changes}), zone)
+    answers = normalised(EventAnswers(**{**answers_of(row, zone), **changes}), zone)
     upgrade = row.none_of_these and NONE_OF_THESE not in answers["seriousness"]
     stored = columns(patient, answers, upgrade=upgrade)
     stored.update(_report_after(row, stored["due_at"], answers, upgrade=upgrade))
     changed = {name: value for name, value in stored.items() if getattr(row, name) != value}
     if not changed:
         raise ValidationError(_("Nothing was changed: there is nothing to save."))
-    return _save(row, changed, reason=_given(reason))
+    return _save(row, changed, reason=_required_reason(reason))
 
 
 @transaction.atomic
 def mark_entered_in_error(*, event: AdverseEvent, reason: str, version: int, by: User) -> AdverseEvent:
     """Mark an event as entered in error. It stays visible, with the reason (SAF-09)."""
-    row, _patient = _held_event(event, version)
-    return _save(row, {"in_error_reason": _given(reason)}, reason=_given(reason))
+    row, _patient = _locked_event(event, version)
+    return _save(row, {"in_error_reason": _required_reason(reason)}, reason=_required_reason(reason))
 
 
 @transaction.atomic
@@ -104,13 +104,13 @@ def report_to_sponsor(
     Raises ValidationError for an event without a due report, an impossible time, and a late report without a
     reason (CLK-05).
     """
-    row, patient = _held_event(event, version)
+    row, patient = _locked_event(event, version)
     at = at.placed(patient.protocol.rules.trial.site.time_zone)
     _check_report(row, at)
     late_reason = late_reason.strip()
     late = _late_needs_reason(row.due_at, at.earliest, late_reason)
-    told = {"reported": at.iso, "reported_at": at.earliest, "late_reason": late_reason if late else ""}
-    return _save(row, told, reason=say("event.reported"))
+    columns = {"reported": at.iso, "reported_at": at.earliest, "late_reason": late_reason if late else ""}
+    return _save(row, columns, reason=system_text("event.reported"))
 
 
 @transaction.atomic
@@ -126,7 +126,7 @@ def review_events(
     if not events:
         raise ValidationError(_("Choose at least one event."))
     chosen = AdverseEvent.objects.filter(pk__in=[event.pk for event in events])
-    hold(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
+    lock_patients(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
     # Read under the locks: an event may have changed, or a patient been locked, since the page was shown.
     rows = list(chosen.select_related("patient__trial").order_by("pk"))
     problems = [problem for row in rows if (problem := not_reviewable(row, versions.get(row.pk)))]
@@ -170,12 +170,12 @@ def _refuse_after_lock(patient: Patient, answers: EventAnswers) -> None:
         )
 
 
-def _held_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patient]:
+def _locked_event(event: AdverseEvent, version: int) -> tuple[AdverseEvent, Patient]:
     """Return the event's row, locked until the transaction ends, and its patient.
 
     Raises StaleEvent if `version` is outdated, ValidationError if the event may not change.
     """
-    patient = held(event.patient)
+    patient = lock_patient(event.patient)
     # Read after the patient's lock: every step on an event of the patient takes that lock first.
     row = AdverseEvent.objects.select_for_update(of=("self",)).get(pk=event.pk)
     row.patient = patient
@@ -197,7 +197,7 @@ def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: Text) -> Advers
     return row
 
 
-def _given(reason: Text) -> Text:
+def _required_reason(reason: Text) -> Text:
     if not trimmed(reason):
         raise ValidationError({"reason": _("Say why this is changed.")})
     return trimmed(reason)

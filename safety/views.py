@@ -73,10 +73,10 @@ def _reported(request: TrialRequest, patient: Patient, form_class: type[EventFor
     form = form_class(posted, trial=request.trial, patient=patient, assessing=assessing)
     if request.method == "POST" and form.is_valid():
         save_key = form.cleaned_data["save_key"]
-        told = {"patient": patient, "by": request.user, "save_key": save_key, **form.answers()}
+        arguments = {"patient": patient, "by": request.user, "save_key": save_key, **form.answers()}
         if "after_lock_reason" in form.cleaned_data:
-            told["after_lock_reason"] = form.cleaned_data["after_lock_reason"]
-        if form.carried_out(reporting.report_event, **told):
+            arguments["after_lock_reason"] = form.cleaned_data["after_lock_reason"]
+        if form.run(reporting.report_event, **arguments):
             messages.success(request, _("%(event)s is saved.") % {"event": form.result})
             return redirect(event_address(form.result))
     status = 422 if request.method == "POST" else 200
@@ -89,10 +89,12 @@ def event(request: TrialRequest, code: str, number: int) -> HttpResponse:
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
     attach_reviews([row])
-    return render(request, "safety/event.html", {"patient": patient, "event": row, **shown(request, row)})
+    return render(
+        request, "safety/event.html", {"patient": patient, "event": row, **event_context(request, row)}
+    )
 
 
-def shown(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
+def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
     """Return the template context of an event's page."""
     wording = Wording(event.patient.protocol.rules)
     reading = event.clock(timezone.now())
@@ -132,23 +134,23 @@ def amend(request: TrialRequest, code: str, number: int) -> HttpResponse:
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
     posted = request.POST if request.method == "POST" else kept_data(request)
-    asked = {"trial": request.trial, "patient": patient, "assessing": request.access.may(P.ASSESS_EVENT)}
-    form = AmendForm(posted, event=row, **asked)
+    options = {"trial": request.trial, "patient": patient, "assessing": request.access.may(P.ASSESS_EVENT)}
+    form = AmendForm(posted, event=row, **options)
     if request.method == "POST" and form.is_valid():
         try:
             if form.amended(by=request.user):
                 return redirect(event_address(row))
         except reporting.StaleEvent as stale:
-            return conflict(request, stale.event, asked)
+            return conflict(request, stale.event, options)
     context = {"form": form, "patient": patient, "event": row}
     return render(request, "safety/amend.html", context, status=422 if request.method == "POST" else 200)
 
 
-def conflict(request: TrialRequest, event: AdverseEvent, asked: dict[str, Any]) -> HttpResponse:
+def conflict(request: TrialRequest, event: AdverseEvent, options: dict[str, Any]) -> HttpResponse:
     """Show the stored values beside the typed ones. Sending again applies them to the current version."""
     data = request.POST.copy()
     data["version"] = str(event.version)
-    form = AmendForm(data, event=event, **asked)
+    form = AmendForm(data, event=event, **options)
     context = {
         "form": form, "patient": event.patient, "event": event, "differences": form.differences(),
         "changed": event.history.order_by("-history_id").first(),
@@ -177,7 +179,7 @@ def _closing(
 
     def do(form: Any) -> bool:
         try:
-            return form.carried_out(verb, event=row, by=request.user, **form.cleaned_data)
+            return form.run(verb, event=row, by=request.user, **form.cleaned_data)
         except reporting.StaleEvent:
             form.add_error(None, _("The event was changed while you typed. Read it again, then go on."))
             return False

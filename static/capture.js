@@ -4,7 +4,7 @@
   const { byId, changed, stops, follows, nextAfter } = stroma, form = byId("entry");
   if (!form) return;
   const all = (selector, root = form) => stroma.all(selector, root);
-  const told = document.querySelector("[data-kept]");
+  const keptNote = document.querySelector("[data-kept]");
 
   /* What a thread refuses is shown in the panel, beside what was said. */
   const panel = byId("panel");
@@ -26,12 +26,12 @@
   if (differs) differs.focus();
 
   /* Sent to the answer of a thread: its field comes into view beside it, where there is room for both. */
-  const asked = location.hash.startsWith("#answer-") && byId(new URLSearchParams(location.search).get("field"));
-  const beside = panel && panel.parentElement;
-  if (asked && getComputedStyle(beside).position === "sticky") {
+  const answered = location.hash.startsWith("#answer-") && byId(new URLSearchParams(location.search).get("field"));
+  const column = panel && panel.parentElement;
+  if (answered && getComputedStyle(column).position === "sticky") {
     addEventListener("load", () => setTimeout(() => {
-      asked.scrollIntoView({ block: "center" });
-      beside.scrollTop = 0;
+      answered.scrollIntoView({ block: "center" });
+      column.scrollTop = 0;
     }));
   }
 
@@ -52,7 +52,7 @@
   /* An answer says how what was sent is understood; what was typed since stays. */
   let sent = new FormData();
   form.addEventListener("htmx:beforeRequest", () => { sent = new FormData(form); });
-  function put(texts) {
+  function fillMarks(texts) {
     const now = new FormData(form);
     Object.entries(texts).forEach(([name, text]) => {
       const input = form.elements[name], item = name.split("-")[0];
@@ -82,21 +82,21 @@
     if (!form.contains(here) || here.checkVisibility()) return;
     nextAfter(here, stops(form))?.focus();
   }
-  form.addEventListener("stroma:judged", (event) => {
-    const here = document.activeElement, { hidden, undecided, required, soft, taken, invalid: wrong, echo: texts, put: marks } = event.detail;
-    const asked = all("[data-item]").filter((item) => item.checkVisibility());
+  form.addEventListener("stroma:checked", (event) => {
+    const here = document.activeElement, { hidden, undecided, required, soft, stored_chosen: storedChosen, invalid: wrong, echo: texts, marks } = event.detail;
+    const shown = all("[data-item]").filter((item) => item.checkVisibility());
     all("[data-item]").forEach((item) => {
       item.hidden = hidden.includes(item.id);
       item.toggleAttribute("data-undecided", undecided.includes(item.id));
-      item.toggleAttribute("data-taken", taken.includes(item.id));
+      item.toggleAttribute("data-stored-chosen", storedChosen.includes(item.id));
     });
     all(".required[id]").forEach((mark) => { mark.hidden = !required.includes(mark.id.slice("required-".length)); });
     all(".confirm").forEach((place) => { place.hidden = !soft.includes(place.id.slice("confirm-".length)); });
     goOn(here);
     invalid(new Set(wrong));
-    put(marks);
+    fillMarks(marks);
     echo(texts);
-    goBack(all("[data-item]").find((item) => item.checkVisibility() && !asked.includes(item)));
+    goBack(all("[data-item]").find((item) => item.checkVisibility() && !shown.includes(item)));
   });
   /* What an answer opens above must not push the field where one types under the bar. */
   form.addEventListener("htmx:afterRequest", () => {
@@ -130,7 +130,7 @@
       if (answer.status === 401) document.dispatchEvent(new Event("session-ended"));
       if (!answer.ok) throw new Error(answer.status);
       const kept = await answer.json();
-      told.textContent = kept.kept;
+      keptNote.textContent = kept.kept;
       Object.entries(kept.files || {}).forEach(([name, file]) => attached(name, file));
       if (!dirty) form.dispatchEvent(new Event("saved"));
     } catch (failed) {
@@ -145,7 +145,7 @@
   form.addEventListener("submit", (event) => {
     if (!navigator.onLine) {
       event.preventDefault();
-      told.textContent = form.dataset.offline;
+      keptNote.textContent = form.dataset.offline;
       return;
     }
     clearTimeout(timer);
@@ -190,14 +190,14 @@
   });
 
   /* One Tab from answer to answer: what stands beside a field is one key away instead. */
-  const BESIDE = { F2: ".field-tools a", F4: "select.unit", F8: ".why-missing > summary", F9: ".group-tools button" };
-  Object.entries(BESIDE).forEach(([key, selector]) => all(selector).forEach((node) => {
+  const FIELD_TOOLS = { F2: ".field-tools a", F4: "select.unit", F8: ".why-missing > summary", F9: ".group-tools button" };
+  Object.entries(FIELD_TOOLS).forEach(([key, selector]) => all(selector).forEach((node) => {
     node.tabIndex = -1;
     node.setAttribute("aria-keyshortcuts", key);
   }));
   all("[data-now]").forEach((button) => { button.tabIndex = -1; });
   form.addEventListener("keydown", (event) => {
-    const selector = BESIDE[event.key];
+    const selector = FIELD_TOOLS[event.key];
     if (!selector || event.ctrlKey || event.altKey || event.metaKey) return;
     const within = { F2: "[data-item]", F9: ".sec" }[event.key] || "td, [data-item]";
     const place = event.target.closest(within), target = place && place.querySelector(selector);

@@ -232,18 +232,18 @@
     }
     async function signIn(event) {
       event.preventDefault();
-      const form = event.target, password = form.elements.password, told = one("[role=alert]", form);
+      const form = event.target, password = form.elements.password, alertLine = one("[role=alert]", form);
       const send = () => fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "XMLHttpRequest" } });
       await ask("GET");
-      const said = await send().then((answer) => answer.json()).catch(() => ({}));
+      const answered = await send().then((answer) => answer.json()).catch(() => ({}));
       const seconds = await ask("GET");
       password.value = "";
       if (!seconds) {
-        const { errors = [], fields = {} } = said.form || {};
-        told.textContent = [...errors, ...Object.values(fields).flatMap((field) => field.errors)].join(" ") || form.dataset.more;
+        const { errors = [], fields = {} } = answered.form || {};
+        alertLine.textContent = [...errors, ...Object.values(fields).flatMap((field) => field.errors)].join(" ") || form.dataset.more;
         return password.focus();
       }
-      told.textContent = "";
+      alertLine.textContent = "";
       dialog.close();
       dialog.classList.remove("cover");
       one("form", dialog).remove();

@@ -16,10 +16,12 @@ from accounts.models import User
 from audit.context import acting, set_actor
 from audit.testing import lifted_triggers
 from patients.models import Patient, Record
-from tests.support import build, migrated, rows, walk
-from tests.support.bedside import NOW
-from tests.support.entering import DEMOGRAPHY
-from tests.support.selecting import LeaveOut, NoSurprise
+from tests.support import build
+from tests.support.database import migrated, tracked_rows
+from tests.support.database.selection import LeaveOut, NoSurprise
+from tests.support.study import amended_protocol
+from tests.support.study.bedside import NOW
+from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.models import ProtocolVersion, Trial
 
 # No deadline: a busy machine must not fail a property.
@@ -140,9 +142,9 @@ def nothing_counted(db: None) -> None:
 @pytest.fixture
 def any_value(db: None) -> Iterator[None]:
     """Let rows hold any value, for tests of the trail alone."""
-    rows.tolerate_any_value()
+    tracked_rows.drop_value_constraints()
     yield
-    rows.mind_values_again()
+    tracked_rows.restore_value_constraints()
 
 
 @pytest.fixture
@@ -154,8 +156,8 @@ def trial(db: None) -> Trial:
 @pytest.fixture
 def walking(db: None) -> Iterator[Trial]:
     """The invented trial WALK under its first version, on 20 March 2021."""
-    with time_machine.travel(walk.NOW, tick=False):
-        yield walk.trial()
+    with time_machine.travel(amended_protocol.NOW, tick=False):
+        yield amended_protocol.trial()
 
 
 @pytest.fixture
@@ -220,7 +222,7 @@ def record(patient: Patient, nurse: User) -> Record:
 @pytest.fixture
 def amended(patient: Patient) -> ProtocolVersion:
     """Version 1.1 of WALK, loaded after the patient was included."""
-    return walk.amendment()
+    return amended_protocol.amendment()
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ from django.core.management import call_command
 
 from patients.entry.controls import CONTROLS
 from patients.models import Query, Record
-from tests.support import build, event_forms, infusions, walk
-from tests.support.bedside import INCLUDED
-from tests.support.calls import ROOT, Call, calls_of
-from tests.support.entry_pages import WHOLE, address, opened
+from tests.support import build
+from tests.support.pages import event_forms, infusions
+from tests.support.pages.entry_pages import WHOLE, address, opened
+from tests.support.project.calls import ROOT, Call, calls_of
+from tests.support.study import amended_protocol
+from tests.support.study.bedside import INCLUDED
 
 TEXT = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
 WAYS = {
@@ -90,12 +92,12 @@ def vital_sign(desk, patient) -> list[Call]:
 
 
 @pytest.mark.django_db
-def test_a_vital_sign_goes_the_way_that_is_written(vital_sign: list[Call]) -> None:
+def test_a_vital_sign_follows_the_documented_steps(vital_sign: list[Call]) -> None:
     assert in_order("a vital sign", vital_sign) == ""
 
 
 @pytest.mark.django_db
-def test_the_way_of_a_vital_sign_is_short(vital_sign: list[Call]) -> None:
+def test_a_vital_sign_passes_few_files(vital_sign: list[Call]) -> None:
     files, back = files_and_returns(vital_sign)
     assert len(files) <= MOST_FILES, files
     assert len(back) <= MOST_RETURNS, back
@@ -115,7 +117,7 @@ def test_a_vital_sign_is_read_and_checked_once(vital_sign: list[Call]) -> None:
 
 
 @pytest.mark.django_db
-def test_an_adverse_event_goes_the_way_that_is_written(web, patient) -> None:
+def test_an_adverse_event_follows_the_documented_steps(web, patient) -> None:
     typed = event_forms.typed(patient)
     calls = calls_of(WAYS["an adverse event"][0], lambda: web.post(event_forms.new(patient), typed))
     assert patient.adverse_events.count() == 1
@@ -123,7 +125,7 @@ def test_an_adverse_event_goes_the_way_that_is_written(web, patient) -> None:
 
 
 @pytest.mark.django_db
-def test_an_infusion_goes_the_way_that_is_written(ward, trial, known_day) -> None:
+def test_an_infusion_follows_the_documented_steps(ward, trial, known_day) -> None:
     patient = build.enrolled(trial=trial, on=INCLUDED)
     calls = calls_of(WAYS["an infusion"][0], lambda: ward.post(infusions.page(patient), infusions.bedside()))
     assert infusions.stored(patient).state == "given"
@@ -131,13 +133,13 @@ def test_an_infusion_goes_the_way_that_is_written(ward, trial, known_day) -> Non
 
 
 @pytest.mark.django_db
-def test_a_protocol_file_goes_the_way_that_is_written(tmp_path) -> None:
+def test_a_protocol_file_follows_the_documented_steps(tmp_path) -> None:
     """The file is an amendment, so that it is also compared with the version before it."""
-    with time_machine.travel(walk.NOW, tick=False):
-        trial = walk.trial()
+    with time_machine.travel(amended_protocol.NOW, tick=False):
+        trial = amended_protocol.trial()
         file = tmp_path / "amended.toml"
         # A text that this process has not parsed yet, so that no cache shortens the way.
-        file.write_text(f"{walk.text('1.1')}\n# a copy\n", encoding="utf-8")
+        file.write_text(f"{amended_protocol.text('1.1')}\n# a copy\n", encoding="utf-8")
         calls = calls_of(WAYS["a protocol file"][0], lambda: call_command("load_protocol", file))
         assert trial.versions.count() == 2
     assert in_order("a protocol file", calls) == ""

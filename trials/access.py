@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from accounts.models import User
 from audit import context
 from audit.compiled_queries import CompiledQuery
-from audit.stored_text import say
+from audit.stored_text import system_text
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES, Role
@@ -88,7 +88,7 @@ def access_to(*, user: User, slug: str) -> Access | None:
 
 def role_refused(access: Access) -> PermissionDenied:
     """Return the refusal of a person whose role lacks a permission; the trail keeps it as code."""
-    return PermissionDenied(say("trials.role_refused", role=say(f"role.{access.role.code}")))
+    return PermissionDenied(system_text("trials.role_refused", role=system_text(f"role.{access.role.code}")))
 
 
 def trial_page(

@@ -22,12 +22,12 @@ TIME_HELP = gettext_lazy("dd-MMM-yyyy hh:mm, 24-hour clock of the site (%(zone)s
 
 
 def _day_help() -> str:
-    told = {"example": shown_day(EXAMPLE), "last": f"{last_short_year(timezone.now().date()):02}"}
+    parameters = {"example": shown_day(EXAMPLE), "last": f"{last_short_year(timezone.now().date()):02}"}
     return (
         _(
             "Day, month, year: %(example)s or 9/10/25, t for today. Years 00 to %(last)s are 20yy, others 19yy."
         )
-        % told
+        % parameters
     )
 
 

@@ -18,7 +18,7 @@ from accounts.passwords import initial_password
 from accounts.session_limits import end_sessions
 from audit import events
 from audit.context import because
-from audit.stored_text import say
+from audit.stored_text import system_text
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -86,7 +86,7 @@ def end_delegation(*, delegation: Delegation, ends_on: date, reason: str, by: Us
     _held(delegation.user)
     row = Delegation.objects.get(pk=delegation.pk)
     if row.user_id == by.pk:
-        raise ValidationError(_("Nobody ends their own role. Ask another administrator."))
+        raise ValidationError(_("You cannot end your own role. Ask another administrator."))
     if ends_on < row.starts_on:
         raise ValidationError({"ends_on": _("The last day must not be before the first day.")})
     _refuse_second_role(_overlapping(row.user, row.trial, row.starts_on, ends_on).exclude(pk=row.pk))
@@ -154,7 +154,7 @@ def remove_factors(*, user: User, reason: str, by: User) -> None:
     removed, _details = Authenticator.objects.filter(user=user).delete()
     end_sessions(user=user)
     detail = {
-        "change": say("trials.all_factors_removed"),
+        "change": system_text("trials.all_factors_removed"),
         "count": removed,
         "by": by.username,
         "reason": reason,
@@ -182,7 +182,7 @@ def _may_manage(user: User, by: User) -> None:
 
 def _not_oneself(user: User, by: User) -> None:
     if user.pk == by.pk:
-        raise ValidationError(_("Nobody changes their own rights. Ask another administrator."))
+        raise ValidationError(_("You cannot change your own rights. Ask another administrator."))
 
 
 def _not_later_than_today(day: date, trial: "Trial", field: str) -> None:

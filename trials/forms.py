@@ -25,7 +25,7 @@ class VerbForm(forms.Form):
         self.helper.disable_csrf = True
         self.result: Any = None
 
-    def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
+    def run(self, verb: Callable[..., Any], **arguments: Any) -> bool:
         """Call `verb` and store its result. Return False, with the errors in the form, if it refused."""
         try:
             self.result = verb(**arguments)

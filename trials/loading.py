@@ -46,13 +46,13 @@ def load_protocol(
 @transaction.atomic
 def put_in_force(trial: Trial) -> Trial:
     """Screen new patients under the newest version in force today. The trial's row stays locked."""
-    held = Trial.objects.held(trial.pk)
-    for version in held.versions.order_by("-effective_from", "-pk"):
+    locked = Trial.objects.for_update(trial.pk)
+    for version in locked.versions.order_by("-effective_from", "-pk"):
         if version.effective_from <= _today(version.rules):
-            if version.pk != held.protocol_id:
-                _put(version, held)
+            if version.pk != locked.protocol_id:
+                _put(version, locked)
             break
-    return held
+    return locked
 
 
 def _today(rules: Protocol) -> date:
@@ -65,7 +65,7 @@ def _store(rules: Protocol, text: str, effective_from: date | None) -> ProtocolV
     zone = {"time_zone": rules.trial.site.time_zone}
     trial, _created = Trial.objects.get_or_create(slug=rules.trial.slug, defaults=zone)
     # Lock the trial: two files loaded at once must each be checked against the version before.
-    trial = Trial.objects.held(trial.pk)
+    trial = Trial.objects.for_update(trial.pk)
     version = _version(trial, rules, text, effective_from)
     if version.effective_from <= _today(rules) and _is_newer(version, trial.protocol):
         _put(version, trial)
@@ -112,23 +112,23 @@ def _chain_problems(rules: Protocol, last: str) -> list[Problem]:
             else [Problem("amendment.replaces", "no version is stored before this one")]
         )
     if amendment is None:
-        says = f"is missing: version {last} is stored, say that this one replaces it and whether patients sign again"
-        return [Problem("amendment", says)]
+        problem = f"is missing: version {last} is stored, say that this one replaces it and whether patients sign again"
+        return [Problem("amendment", problem)]
     if amendment.replaces != last:
         return [Problem("amendment.replaces", f"the version before this one is {last}")]
     return []
 
 
-def _first_day(rules: Protocol, earlier: Sequence[ProtocolVersion], wanted: date | None) -> date:
+def _first_day(rules: Protocol, earlier: Sequence[ProtocolVersion], requested: date | None) -> date:
     approved = rules.approval.usable_from if rules.approval else date.min
-    day = wanted or max(_today(rules), approved)
+    day = requested or max(_today(rules), approved)
     if day < approved:
         sentence = _("Version %(version)s is approved on %(day)s: it cannot be in force before.")
         raise TooEarly(sentence % {"version": rules.trial.version, "day": approved.isoformat()})
     if earlier and day < earlier[-1].effective_from:
         sentence = _("Version %(version)s is in force from %(day)s: its amendment cannot be in force before.")
-        told = {"version": earlier[-1].version, "day": earlier[-1].effective_from.isoformat()}
-        raise TooEarly(sentence % told)
+        parameters = {"version": earlier[-1].version, "day": earlier[-1].effective_from.isoformat()}
+        raise TooEarly(sentence % parameters)
     return day
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.models import User
-from audit.trail import Apart, Concealed, Locks, Trail
+from audit.trail import Concealed, Locks, NoOverlap, Trail
 from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from trials import roles
@@ -87,7 +87,7 @@ class TrialQuerySet(models.QuerySet["Trial"]):
         """Keep trials in which the user has a role today."""
         return self.filter(pk__in=Delegation.objects.trials_of(user))
 
-    def held(self, pk: int) -> "Trial":
+    def for_update(self, pk: int) -> "Trial":
         """Return a trial as stored now, its row locked until the transaction ends."""
         # `no_key`: whoever holds a patient may still add a row that refers to the trial. With the stronger lock, that
         # request and one that holds the trial and asks for the patient would wait for each other.
@@ -113,7 +113,7 @@ class Trial(models.Model):
     locked_at = models.DateTimeField(_("Locked at"), null=True)
 
     objects = TrialQuerySet.as_manager()
-    history = Trail(trial="id", locks=Locks(level="trial", kept_in="patients.DataLock"))
+    history = Trail(trial="id", locks=Locks(level="trial", stored_in="patients.DataLock"))
 
     class Meta:
         verbose_name = _("Trial")
@@ -167,7 +167,7 @@ class ProtocolVersion(models.Model):
             columns=("text",),
             may="see_treatment",
             words=gettext_noop(
-                "the file, told to those who may know the treatment: it holds the block sizes"
+                "the file, shown to users who may know the treatment: it holds the block sizes"
             ),
         ),
     )
@@ -200,7 +200,7 @@ class Laboratory(models.Model):
     name = models.CharField(_("Name"), max_length=200)
     is_default = models.BooleanField(_("Measures unless a form names another"))
 
-    history = Trail(trial="trial_id", locks=Locks(above=("trial",), freezes=False))
+    history = Trail(trial="trial_id", locks=Locks(parents=("trial",), freezes=False))
 
     class Meta:
         verbose_name = _("Laboratory")
@@ -252,13 +252,13 @@ class ReferenceRange(models.Model):
 
     history = Trail(
         trial="laboratory__trial_id",
-        locks=Locks(above=("laboratory__trial",), freezes=False),
-        apart=Apart(
-            under="laboratory",
-            same=("laboratory", "form", "item"),
-            shared=("sex",),
-            through=(("effective_from", "effective_to"),),
-            below=(("age_from", "age_to"),),
+        locks=Locks(parents=("laboratory__trial",), freezes=False),
+        no_overlap=NoOverlap(
+            locked_parent="laboratory",
+            equal=("laboratory", "form", "item"),
+            blank_is_any=("sex",),
+            closed_spans=(("effective_from", "effective_to"),),
+            half_open_spans=(("age_from", "age_to"),),
             unless="in_error_reason",
         ),
     )

@@ -78,9 +78,9 @@ def shown_number(number: Decimal | str | None) -> str:
     return writing.number_text(text, reader_language())
 
 
-def shown_sentence(said: Sentence) -> str:
+def shown_sentence(sentence: Sentence) -> str:
     """Return the message of a refusal or a finding in the reader's language."""
-    return said.sentence(gettext, reader_language())
+    return sentence.sentence(gettext, reader_language())
 
 
 def in_english(make: Callable[[], Iterable[Row]]) -> Iterator[Row]:

@@ -89,7 +89,7 @@ PROPERTIES: dict[str, str | Promise] = {
 # Properties whose elements are identified by a code or name: “answer F”.
 NAMED = frozenset({"choices", "columns", "forms", "units"})
 WHOLE = frozenset({"amendment", "approval", "definitions", "logs", "dosing"})
-TOLD_FIRST = ("type", "unit", "anchor", "day", "window", "severity", "violated", "met", "present")
+SHOWN_FIRST = ("type", "unit", "anchor", "day", "window", "severity", "violated", "met", "present")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +137,16 @@ def in_sections(changes: Iterable[ProtocolChange]) -> list[ChangeSection]:
 
 def _line(change: ProtocolChange) -> ChangeLine:
     words, tone = KINDS[change.kind]
-    details = [DetailLine(_property(each.name), each.before, each.after) for each in _told(change)]
+    details = [DetailLine(_property(each.name), each.before, each.after) for each in _details_of(change)]
     return ChangeLine(change.kind, str(words), tone, title_of(change), change.path, tuple(details))
 
 
-def _told(change: ProtocolChange) -> Iterable[Detail]:
+def _details_of(change: ProtocolChange) -> Iterable[Detail]:
     """Return the details to show. An added or removed part shows a few: the others are read in the file."""
     if change.kind not in ("added", "removed") or change.section in WHOLE:
         return change.details
     by_name = {each.name: each for each in change.details}
-    return [by_name[name] for name in TOLD_FIRST if name in by_name]
+    return [by_name[name] for name in SHOWN_FIRST if name in by_name]
 
 
 def title_of(change: ProtocolChange) -> str:

@@ -14,8 +14,8 @@ from trials.roles import ROLES
 @login_required
 def choose(request: HttpRequest) -> HttpResponse:
     """List the user's trials with the role in each; a single trial opens at once."""
-    held = Delegation.objects.active().filter(user=request.user.pk).select_related("trial__protocol")
-    latest = {each.trial_id: each for each in held.order_by("starts_on", "pk")}
+    delegations = Delegation.objects.active().filter(user=request.user.pk).select_related("trial__protocol")
+    latest = {each.trial_id: each for each in delegations.order_by("starts_on", "pk")}
     if len(latest) == 1:
         return redirect("reports:home", next(iter(latest.values())).trial.slug)
     entries = [_entry(each) for each in sorted(latest.values(), key=lambda each: each.trial.slug)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
-    APPEND_ONLY_SAYS,
+    APPEND_ONLY_MESSAGE,
     BARRED,
     CONTENT_CHANGED,
     FINAL_IS_FIXED,
@@ -18,15 +18,15 @@ from audit.triggers.tables import (
     KEY_IS_FIXED,
     LOCKED,
     NEVER_DELETED,
-    NOT_APART,
+    NOT_RELEASED,
+    OVERLAPS,
     OWN_LOCKS,
     SIGNED_IS_FIXED,
-    STILL_HELD,
     UNATTRIBUTED,
     TrackedTable,
+    also_sealed,
     append_only_tables,
     fixed_signature_columns,
-    sealed_beside,
     signature_table,
 )
 
@@ -95,7 +95,7 @@ def lock_function(names: list[str]) -> TriggerFunction:
 def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunction], list[Trigger]]:
     """Return functions and triggers for the tables among `names`."""
     functions, found = [REFUSAL], list[Trigger]()
-    if written := [table.history for table in tables] + [name for name in sealed_beside() if name in names]:
+    if written := [table.history for table in tables] + [name for name in also_sealed() if name in names]:
         functions.append(lock_function(written))
     for table in tables:
         functions.append(_trail_function(table))
@@ -108,8 +108,8 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunc
             found.append(
                 Trigger(f"{PREFIX}locked", table.name, "BEFORE INSERT OR UPDATE", "ROW", functions[-1].name)
             )
-        if table.apart:
-            functions.append(_apart_function(table))
+        if table.no_overlap:
+            functions.append(_no_overlap_function(table))
             event = "AFTER INSERT OR UPDATE"
             found.append(Trigger(f"{PREFIX}apart", table.name, event, "ROW", functions[-1].name))
         for function in _bar_functions(table):
@@ -138,7 +138,7 @@ def history_copy(
     values |= {"history_type": kind, "history_date": "clock_timestamp()"}
     values |= {column: f"{actor}->>'{key}'" for column, key in ACTOR_COLUMNS.items()}
     values["history_user_id"] = f"({values['history_user_id']})::bigint"
-    values |= table.place(row)
+    values |= table.owner_columns(row)
     names = ", ".join(f'"{name}"' for name in values)
     return f'INSERT INTO "{table.history}" ({names}) SELECT {", ".join(values.values())}{source}'
 
@@ -158,7 +158,7 @@ BEGIN
   END IF;
   IF actor IS NULL THEN RAISE EXCEPTION '{UNATTRIBUTED}' {REFUSE}; END IF;
   IF TG_OP = 'DELETE' THEN {remove}; RETURN NULL; END IF;
-  {insert};{_invalidation(table)}{_covering(table)}{_undoing(table)}
+  {insert};{_invalidation(table)}{_invalidate_covering_signatures(table)}{_undo_marks(table)}
   RETURN NULL;
 END"""
     return TriggerFunction(f"{PREFIX}trail_{table.name}", body)
@@ -182,7 +182,7 @@ def _invalidation(table: TrackedTable) -> str:
   END IF;"""
 
 
-def _covering(table: TrackedTable) -> str:
+def _invalidate_covering_signatures(table: TrackedTable) -> str:
     """Return SQL that invalidates the signatures on the rows above that cover this row."""
     if not table.covered_by:
         return ""
@@ -194,14 +194,14 @@ def _covering(table: TrackedTable) -> str:
   END IF;"""
 
 
-def _undoing(table: TrackedTable) -> str:
+def _undo_marks(table: TrackedTable) -> str:
     """Return SQL that undoes the marks on changed items and empties the column that records complete marks."""
     if table.marks is None:
         return ""
     marks = table.marks
     before, after = (f'({row}."{marks.items}"->m.item)' for row in ("OLD", "NEW"))
-    beside = tuple(column for column in table.signed if column != marks.items)
-    item = f"m.item <> '' AND ({before}::text IS DISTINCT FROM {after}::text OR {differs(beside)})"
+    other_columns = tuple(column for column in table.signed if column != marks.items)
+    item = f"m.item <> '' AND ({before}::text IS DISTINCT FROM {after}::text OR {differs(other_columns)})"
     here = f'm."{marks.record}" = NEW."{table.key}" AND m.undone_at IS NULL AND (m.item = \'\' OR {item})'
     old, new = (
         f"CASE m.item WHEN '' THEN {row}.\"{marks.items}\" ELSE jsonb_build_object(m.item, {value}) END"
@@ -221,42 +221,44 @@ def _undoing(table: TrackedTable) -> str:
 
 def _lock_guard(table: TrackedTable) -> TriggerFunction:
     refuse = f"RAISE EXCEPTION '{LOCKED.format(table=table.name)}' {REFUSE}"
-    closed = table.closed("OLD", own=True)
-    if table.ways_up:
+    closed = table.lock_condition("OLD", own=True)
+    if table.parent_columns:
         # A row must not be moved below a locked row either.
-        closed += f" OR (({differs(table.ways_up)}) AND {table.closed('NEW', own=False)})"
-    marks = _mark_guard(table, refuse) if table.locks and table.locks.goes_on else ""
+        closed += f" OR (({differs(table.parent_columns)}) AND {table.lock_condition('NEW', own=False)})"
+    marks = _mark_guard(table, refuse) if table.locks and table.locks.exempt else ""
     body = f"""
 BEGIN
   IF TG_OP = 'INSERT' THEN
-    IF {table.closed("NEW", own=False)} THEN {refuse}; END IF;
+    IF {table.lock_condition("NEW", own=False)} THEN {refuse}; END IF;
     RETURN NEW;
   END IF;
-  IF {differs(table.held)} AND ({closed}) THEN {refuse}; END IF;{marks}{_holds(table)}
+  IF {differs(table.locked_columns)} AND ({closed}) THEN {refuse}; END IF;{marks}{_lock_column_guard(table)}
   RETURN NEW;
 END"""
     return TriggerFunction(f"{PREFIX}locked_{table.name}", body)
 
 
 def _mark_guard(table: TrackedTable, refuse: str) -> str:
-    goes_on = table.locks.goes_on if table.locks else ()
-    closed = table.closed("OLD", own=True, frozen_too=False)
-    return f"\n  IF {differs(goes_on)} AND ({closed}) THEN {refuse}; END IF;"
+    exempt = table.locks.exempt if table.locks else ()
+    closed = table.lock_condition("OLD", own=True, frozen_too=False)
+    return f"\n  IF {differs(exempt)} AND ({closed}) THEN {refuse}; END IF;"
 
 
-def _holds(table: TrackedTable) -> str:
+def _lock_column_guard(table: TrackedTable) -> str:
     if not table.lock_table:
         return ""
-    refuse = f"RAISE EXCEPTION '{STILL_HELD.format(table=table.name)}' {REFUSE}"
+    refuse = f"RAISE EXCEPTION '{NOT_RELEASED.format(table=table.name)}' {REFUSE}"
     return "".join(
-        f"\n  IF OLD.{column} IS NOT NULL AND {differs((column,))} AND {table.still_held(column)}"
+        f"\n  IF OLD.{column} IS NOT NULL AND {differs((column,))} AND {table.not_released(column)}"
         f" THEN {refuse}; END IF;"
         for column in OWN_LOCKS
     )
 
 
 def _final_function(table: TrackedTable) -> TriggerFunction:
-    changed = " OR ".join(f'(OLD."{name}" IS NOT NULL AND {differs((name,))})' for name in table.settled)
+    changed = " OR ".join(
+        f'(OLD."{name}" IS NOT NULL AND {differs((name,))})' for name in table.final_columns
+    )
     body = f"""
 BEGIN
   IF {changed} THEN RAISE EXCEPTION '{FINAL_IS_FIXED.format(table=table.name)}' {REFUSE}; END IF;
@@ -265,20 +267,20 @@ END"""
     return TriggerFunction(f"{PREFIX}final_{table.name}", body)
 
 
-def _apart_function(table: TrackedTable) -> TriggerFunction:
+def _no_overlap_function(table: TrackedTable) -> TriggerFunction:
     """Return the guard against overlapping rows.
 
     It locks the row above first, so that a concurrent writer waits, and reads the other rows after that.
     """
-    relation: Any = table.model._meta.get_field(table.apart.under if table.apart else "")
+    relation: Any = table.model._meta.get_field(table.no_overlap.locked_parent if table.no_overlap else "")
     above, key = relation.related_model._meta.db_table, relation.related_model._meta.pk.column
     body = f"""
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    IF NOT ({differs(table.reach)}) THEN RETURN NULL; END IF;
+    IF NOT ({differs(table.overlap_columns)}) THEN RETURN NULL; END IF;
   END IF;
   PERFORM 1 FROM "{above}" WHERE "{key}" = NEW."{relation.column}" FOR NO KEY UPDATE;
-  IF {table.meets} THEN RAISE EXCEPTION '{NOT_APART.format(table=table.name)}' {REFUSE}; END IF;
+  IF {table.overlap_condition} THEN RAISE EXCEPTION '{OVERLAPS.format(table=table.name)}' {REFUSE}; END IF;
   RETURN NULL;
 END"""
     return TriggerFunction(f"{PREFIX}apart_{table.name}", body)
@@ -316,24 +318,24 @@ END"""
 
 
 def _trail_triggers(table: TrackedTable) -> list[Trigger]:
-    said = f"'{NEVER_DELETED.format(table=table.name)}'"
+    message = f"'{NEVER_DELETED.format(table=table.name)}'"
     function = f"{PREFIX}trail_{table.name}"
     event = "AFTER INSERT OR UPDATE OR DELETE" if table.deletable else "AFTER INSERT OR UPDATE"
     found = [
         Trigger(f"{PREFIX}trail", table.name, event, "ROW", function),
         # TRUNCATE fires no row triggers.
-        Trigger(f"{PREFIX}no_truncate", table.name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, said),
+        Trigger(f"{PREFIX}no_truncate", table.name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, message),
     ]
     if not table.deletable:
-        found.append(Trigger(f"{PREFIX}no_delete", table.name, "BEFORE DELETE", "ROW", REFUSAL.name, said))
+        found.append(Trigger(f"{PREFIX}no_delete", table.name, "BEFORE DELETE", "ROW", REFUSAL.name, message))
     return found
 
 
 def _append_only(name: str) -> list[Trigger]:
-    said = f"'{APPEND_ONLY_SAYS.format(table=name)}'"
+    message = f"'{APPEND_ONLY_MESSAGE.format(table=name)}'"
     return [
-        Trigger(f"{PREFIX}append_only", name, "BEFORE UPDATE OR DELETE", "ROW", REFUSAL.name, said),
-        Trigger(f"{PREFIX}no_truncate", name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, said),
+        Trigger(f"{PREFIX}append_only", name, "BEFORE UPDATE OR DELETE", "ROW", REFUSAL.name, message),
+        Trigger(f"{PREFIX}no_truncate", name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, message),
     ]
 
 

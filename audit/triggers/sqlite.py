@@ -5,7 +5,7 @@ A write from any other program is refused: "no such function: stroma_actor".
 
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
-    APPEND_ONLY_SAYS,
+    APPEND_ONLY_MESSAGE,
     BARRED,
     CONTENT_CHANGED,
     FINAL_IS_FIXED,
@@ -13,10 +13,10 @@ from audit.triggers.tables import (
     KEY_IS_FIXED,
     LOCKED,
     NEVER_DELETED,
-    NOT_APART,
+    NOT_RELEASED,
+    OVERLAPS,
     OWN_LOCKS,
     SIGNED_IS_FIXED,
-    STILL_HELD,
     UNATTRIBUTED,
     TrackedTable,
     append_only_tables,
@@ -52,7 +52,7 @@ def history_copy(table: TrackedTable, *, row: str, kind: str, source: str = "") 
     values = {name: f'{row}."{name}"' for name in table.columns}
     values |= {"history_type": kind, "history_date": NOW}
     values |= {column: f"stroma_actor('{key}')" for column, key in ACTOR_COLUMNS.items()}
-    values |= table.place(row)
+    values |= table.owner_columns(row)
     names = ", ".join(f'"{name}"' for name in values)
     return f'INSERT INTO "{table.history}" ({names}) SELECT {", ".join(values.values())}{source}'
 
@@ -61,16 +61,16 @@ def _trail(table: TrackedTable) -> dict[str, str]:
     named = f"SELECT RAISE(ABORT, '{UNATTRIBUTED}') WHERE stroma_actor('user_name') IS NULL"
     fixed = f"SELECT RAISE(ABORT, '{KEY_IS_FIXED.format(table=table.name)}')"
     fixed += f' WHERE NEW."{table.key}" IS NOT OLD."{table.key}"'
-    insert = [named, history_copy(table, row="NEW", kind="'+'"), *_covering(table)]
+    insert = [named, history_copy(table, row="NEW", kind="'+'"), *_invalidate_covering_signatures(table)]
     update = [named, fixed, history_copy(table, row="NEW", kind="'~'"), *_invalidation(table)]
-    update += [*_covering(table, changed=differs(table.covered)), *_undoing(table)]
+    update += [*_invalidate_covering_signatures(table, changed=differs(table.covered)), *_undo_marks(table)]
     return {
         **_trigger(table.name, "insert", "AFTER INSERT", insert),
         **_trigger(table.name, "update", "AFTER UPDATE", update, when=differs(table.compared)),
         **_deletion(table, named),
         **_final(table),
         **_locks(table),
-        **_apart(table),
+        **_no_overlap(table),
         **_barred(table),
     }
 
@@ -87,18 +87,18 @@ def _final(table: TrackedTable) -> dict[str, str]:
     if not table.final:
         return {}
     refusal = [f"SELECT RAISE(ABORT, '{FINAL_IS_FIXED.format(table=table.name)}')"]
-    when = " OR ".join(f'(OLD."{name}" IS NOT NULL AND ({differs((name,))}))' for name in table.settled)
+    when = " OR ".join(f'(OLD."{name}" IS NOT NULL AND ({differs((name,))}))' for name in table.final_columns)
     return _trigger(table.name, "final", "BEFORE UPDATE", refusal, when=when)
 
 
-def _apart(table: TrackedTable) -> dict[str, str]:
+def _no_overlap(table: TrackedTable) -> dict[str, str]:
     """Return the guard against overlapping rows. It needs no lock: SQLite has one writer at a time."""
-    if table.apart is None:
+    if table.no_overlap is None:
         return {}
-    refusal = [f"SELECT RAISE(ABORT, '{NOT_APART.format(table=table.name)}')"]
-    moved = f"({differs(table.reach)}) AND {table.meets}"
+    refusal = [f"SELECT RAISE(ABORT, '{OVERLAPS.format(table=table.name)}')"]
+    moved = f"({differs(table.overlap_columns)}) AND {table.overlap_condition}"
     return {
-        **_trigger(table.name, "apart_insert", "AFTER INSERT", refusal, when=table.meets),
+        **_trigger(table.name, "apart_insert", "AFTER INSERT", refusal, when=table.overlap_condition),
         **_trigger(table.name, "apart", "AFTER UPDATE", refusal, when=moved),
     }
 
@@ -122,27 +122,31 @@ def _locks(table: TrackedTable) -> dict[str, str]:
     if table.locks is None:
         return {}
     refusal = [f"SELECT RAISE(ABORT, '{LOCKED.format(table=table.name)}')"]
-    moved = f"({differs(table.ways_up)}) AND {table.closed('NEW', own=False)}" if table.ways_up else "FALSE"
-    when = f"({differs(table.held)}) AND ({table.closed('OLD', own=True)} OR ({moved}))"
-    if table.locks.goes_on:
-        when += f" OR ({differs(table.locks.goes_on)}) AND {table.closed('OLD', own=True, frozen_too=False)}"
-    above = table.closed("NEW", own=False)
+    moved = (
+        f"({differs(table.parent_columns)}) AND {table.lock_condition('NEW', own=False)}"
+        if table.parent_columns
+        else "FALSE"
+    )
+    when = f"({differs(table.locked_columns)}) AND ({table.lock_condition('OLD', own=True)} OR ({moved}))"
+    if table.locks.exempt:
+        when += f" OR ({differs(table.locks.exempt)}) AND {table.lock_condition('OLD', own=True, frozen_too=False)}"
+    above = table.lock_condition("NEW", own=False)
     return {
         **_trigger(table.name, "locked_insert", "BEFORE INSERT", refusal, when=above),
         **_trigger(table.name, "locked", "BEFORE UPDATE", refusal, when=when),
-        **_holds(table),
+        **_lock_column_guard(table),
     }
 
 
-def _holds(table: TrackedTable) -> dict[str, str]:
+def _lock_column_guard(table: TrackedTable) -> dict[str, str]:
     if not table.lock_table:
         return {}
-    refusal = [f"SELECT RAISE(ABORT, '{STILL_HELD.format(table=table.name)}')"]
-    held = [
-        f"(OLD.{column} IS NOT NULL AND ({differs((column,))}) AND {table.still_held(column)})"
+    refusal = [f"SELECT RAISE(ABORT, '{NOT_RELEASED.format(table=table.name)}')"]
+    guards = [
+        f"(OLD.{column} IS NOT NULL AND ({differs((column,))}) AND {table.not_released(column)})"
         for column in OWN_LOCKS
     ]
-    return _trigger(table.name, "held", "BEFORE UPDATE", refusal, when=" OR ".join(held))
+    return _trigger(table.name, "held", "BEFORE UPDATE", refusal, when=" OR ".join(guards))
 
 
 BECAUSE = f"coalesce(nullif(stroma_actor('reason'), ''), '{CONTENT_CHANGED}')"
@@ -154,7 +158,7 @@ def _invalidation(table: TrackedTable) -> list[str]:
     return [_invalidate(table.label, table.key, differs(table.signed))]
 
 
-def _covering(table: TrackedTable, changed: str = "") -> list[str]:
+def _invalidate_covering_signatures(table: TrackedTable, changed: str = "") -> list[str]:
     """Return SQL that invalidates the signatures on the rows above that cover this row."""
     # A serious adverse event reported after the lock belongs to no casebook signature (docs/locking.md).
     spared = f"NEW.\"{table.locks.unless}\" = ''" if table.locks and table.locks.unless else ""
@@ -171,7 +175,7 @@ def _invalidate(label: str, column: str, when: str) -> str:
     )
 
 
-def _undoing(table: TrackedTable) -> list[str]:
+def _undo_marks(table: TrackedTable) -> list[str]:
     """Return SQL that undoes the marks on changed items and empties the column that records complete marks."""
     if table.marks is None:
         return []
@@ -180,13 +184,13 @@ def _undoing(table: TrackedTable) -> list[str]:
     before, after = (f'json_extract({row}."{marks.items}", {path})' for row in ("OLD", "NEW"))
     # json_extract returns 1 for both 1 and true, so the JSON types are compared too.
     kinds = " IS NOT ".join(f'json_type({row}."{marks.items}", {path})' for row in ("OLD", "NEW"))
-    beside = tuple(column for column in table.signed if column != marks.items)
-    item = f"{name}.item <> '' AND ({after} COLLATE BINARY IS NOT {before} OR {kinds} OR {differs(beside)})"
+    other_columns = tuple(column for column in table.signed if column != marks.items)
+    item = f"{name}.item <> '' AND ({after} COLLATE BINARY IS NOT {before} OR {kinds} OR {differs(other_columns)})"
     whole = f"{name}.item = '' AND ({differs(table.signed)})"
     here = f'{name}."{marks.record}" = NEW."{table.key}" AND {name}.undone_at IS NULL'
     undo = f"UPDATE {name} SET undone_at = {NOW}, undone = json_object('by', stroma_actor('full_name'), "
     undo += f"'because', {BECAUSE}, 'old', "
-    told = (f"json_object({name}.item, {value})" for value in (before, after))
+    change_objects = (f"json_object({name}.item, {value})" for value in (before, after))
     texts = (f'json({row}."{marks.items}")' for row in ("OLD", "NEW"))
     clear = (
         f'UPDATE "{table.name}" SET "{marks.clears}" = NULL WHERE "{table.key}" = NEW."{table.key}" AND '
@@ -196,13 +200,13 @@ def _undoing(table: TrackedTable) -> list[str]:
     # The column is emptied first: its condition looks for marks that are still in force.
     return [
         clear,
-        f"{undo}{next(told)}, 'new', {next(told)}) WHERE {here} AND ({item})",
+        f"{undo}{next(change_objects)}, 'new', {next(change_objects)}) WHERE {here} AND ({item})",
         f"{undo}{next(texts)}, 'new', {next(texts)}) WHERE {here} AND ({whole})",
     ]
 
 
 def _append_only(name: str) -> dict[str, str]:
-    refusal = [f"SELECT RAISE(ABORT, '{APPEND_ONLY_SAYS.format(table=name)}')"]
+    refusal = [f"SELECT RAISE(ABORT, '{APPEND_ONLY_MESSAGE.format(table=name)}')"]
     return {
         **_trigger(name, "no_update", "BEFORE UPDATE", refusal),
         **_trigger(name, "no_delete", "BEFORE DELETE", refusal),

@@ -8,10 +8,10 @@ from django.apps import apps
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from audit.trail import Apart, Locks, history_model, tracked_columns, tracked_models, trail_of
+from audit.trail import Locks, NoOverlap, history_model, tracked_columns, tracked_models, trail_of
 
-SEALED_BESIDE = ("audit.AccessEvent", "audit.TrailReview")
-APPEND_ONLY = (*SEALED_BESIDE, "audit.Seal", "audit.SealedPart")
+ALSO_SEALED = ("audit.AccessEvent", "audit.TrailReview")
+APPEND_ONLY = (*ALSO_SEALED, "audit.Seal", "audit.SealedPart")
 INVALIDATION = ("invalidated_at", "invalidated_by", "invalidated_reason")
 
 # History column, and the field of the actor (`audit.context.Actor`) that it stores.
@@ -31,14 +31,14 @@ ACTOR_COLUMNS = {
 CONTENT_CHANGED = '{"code":"audit.content_changed","says":{"en":"content changed"}}'
 
 UNATTRIBUTED = "Nobody is named for this write: wrap it in audit.acting(user=..., reason=...)"
-APPEND_ONLY_SAYS = "The trail can only be added to: {table} refuses changes and deletions"
+APPEND_ONLY_MESSAGE = "The trail can only be added to: {table} refuses changes and deletions"
 NEVER_DELETED = "Rows of {table} are never deleted: mark them as entered in error instead"
 KEY_IS_FIXED = "The key of a row of {table} never changes"
 FINAL_IS_FIXED = "What a row of {table} holds never changes"
 REFUSED_BY_LOCK = "This is frozen or locked"
 LOCKED = REFUSED_BY_LOCK + ": {table} changes only after it is unlocked"
-STILL_HELD = "A freeze or lock of {table} ends by its own step, which says who and why"
-NOT_APART = "Two rows of {table} reach the same: end or correct the other one first"
+NOT_RELEASED = "A freeze or lock of {table} ends by its own step, which says who and why"
+OVERLAPS = "Two rows of {table} reach the same: end or correct the other one first"
 BARRED = (
     "No row of {table} is in force below such a row: what happened and what did not contradict each other"
 )
@@ -129,7 +129,7 @@ class TrackedTable:
     locks: Locks | None = None
     lock_table: str = ""
     marks: MarkTable | None = None
-    apart: Apart | None = None
+    no_overlap: NoOverlap | None = None
     barred: StateGuard | None = None
     bars: tuple[StateGuard, ...] = ()
 
@@ -139,33 +139,33 @@ class TrackedTable:
         return self.columns + self.watched
 
     @property
-    def settled(self) -> tuple[str, ...]:
+    def final_columns(self) -> tuple[str, ...]:
         """Columns that never change once they have a value."""
         return tuple(column for column in self.columns if column != self.key) if self.final else ()
 
     @property
-    def held(self) -> tuple[str, ...]:
+    def locked_columns(self) -> tuple[str, ...]:
         """Columns that a freeze or a lock protects. The row's own lock columns have a guard of their own."""
-        goes_on = self.locks.goes_on if self.locks else ()
-        return tuple(c for c in self.columns if c not in (self.key, *OWN_LOCKS, *goes_on))
+        exempt = self.locks.exempt if self.locks else ()
+        return tuple(c for c in self.columns if c not in (self.key, *OWN_LOCKS, *exempt))
 
     @property
-    def ways_up(self) -> tuple[str, ...]:
+    def parent_columns(self) -> tuple[str, ...]:
         """Columns that lead to the rows above."""
-        names = dict.fromkeys(path.partition("__")[0] for path in (self.locks.above if self.locks else ()))
+        names = dict.fromkeys(path.partition("__")[0] for path in (self.locks.parents if self.locks else ()))
         return tuple(str(getattr(self.model._meta.get_field(name), "column", "")) for name in names)
 
-    def closed(self, row: str, *, own: bool, frozen_too: bool = True) -> str:
+    def lock_condition(self, row: str, *, own: bool, frozen_too: bool = True) -> str:
         """Return the SQL condition that `row` is locked (or frozen), itself or through a row above it."""
         if self.locks is None:
             return "FALSE"
         columns = OWN_LOCKS if frozen_too and self.locks.freezes else OWN_LOCKS[1:]
-        paths = [f"{path}__{column}" for path in self.locks.above for column in columns]
+        paths = [f"{path}__{column}" for path in self.locks.parents for column in columns]
         paths += columns if own and self.locks.level else ()
         found = " OR ".join(f"{path_sql(self.model, path, row)} IS NOT NULL" for path in paths) or "FALSE"
         return f"({found})" + (f" AND {row}.\"{self.locks.unless}\" = ''" if self.locks.unless else "")
 
-    def still_held(self, column: str) -> str:
+    def not_released(self, column: str) -> str:
         """Return the SQL condition that a freeze or lock of the row itself is not released."""
         level, kind = (
             self.locks.level if self.locks else "",
@@ -177,31 +177,31 @@ class TrackedTable:
         )
 
     @property
-    def reach(self) -> tuple[str, ...]:
+    def overlap_columns(self) -> tuple[str, ...]:
         """Columns that decide which rows overlap."""
-        return _columns(self.model, self.apart.columns) if self.apart else ()
+        return _columns(self.model, self.no_overlap.columns) if self.no_overlap else ()
 
     @property
-    def meets(self) -> str:
+    def overlap_condition(self) -> str:
         """SQL condition that NEW overlaps another row."""
-        return f'EXISTS (SELECT 1 FROM "{self.name}" o WHERE {" AND ".join(self._meeting())})'
+        return f'EXISTS (SELECT 1 FROM "{self.name}" o WHERE {" AND ".join(self._overlap_terms())})'
 
-    def _meeting(self) -> Iterator[str]:
-        apart: Any = self.apart
+    def _overlap_terms(self) -> Iterator[str]:
+        rule: Any = self.no_overlap
         yield f'o."{self.key}" <> NEW."{self.key}"'
-        for column in _columns(self.model, apart.same):
+        for column in _columns(self.model, rule.equal):
             yield f'o."{column}" = NEW."{column}"'
-        for column in _columns(self.model, apart.shared):
+        for column in _columns(self.model, rule.blank_is_any):
             yield f'(o."{column}" = \'\' OR NEW."{column}" = \'\' OR o."{column}" = NEW."{column}")'
-        spans = [(span, "<=") for span in apart.through] + [(span, "<") for span in apart.below]
+        spans = [(span, "<=") for span in rule.closed_spans] + [(span, "<") for span in rule.half_open_spans]
         for span, before in spans:
             first, last = _columns(self.model, span)
             for one, other in (("o", "NEW"), ("NEW", "o")):
                 yield f'({one}."{last}" IS NULL OR {other}."{first}" {before} {one}."{last}")'
-        for row in ("o", "NEW") if apart.unless else ():
-            yield f"{row}.\"{apart.unless}\" = ''"
+        for row in ("o", "NEW") if rule.unless else ():
+            yield f"{row}.\"{rule.unless}\" = ''"
 
-    def place(self, row: str) -> dict[str, str]:
+    def owner_columns(self, row: str) -> dict[str, str]:
         """Return SQL for the trial and the patient of `row` (an alias, or NEW and OLD)."""
         paths = {"history_trial": self.trial, "history_patient": self.patient}
         return {column: path_sql(self.model, path, row) if path else "NULL" for column, path in paths.items()}
@@ -239,9 +239,9 @@ def tracked_table(model: type[models.Model]) -> TrackedTable:
         covered_by=tuple(_covered(model, name) for name in trail.covered_by),
         covered=_columns(model, trail.covered_content) if trail.covered_by else (),
         locks=trail.locks,
-        lock_table=_table(trail.locks.kept_in) if trail.locks else "",
+        lock_table=_table(trail.locks.stored_in) if trail.locks else "",
         marks=_mark_table(model),
-        apart=trail.apart,
+        no_overlap=trail.no_overlap,
         barred=_bar(model),
         bars=_bars(model),
     )
@@ -260,10 +260,10 @@ def _mark_table(model: type[models.Model]) -> MarkTable | None:
     trail = trail_of(model)
     if trail.marks is None:
         return None
-    kept = apps.get_model(trail.marks.kept_in)
-    record = next(str(field.column) for field in kept._meta.fields if field.related_model is model)
+    mark_model = apps.get_model(trail.marks.stored_in)
+    record = next(str(field.column) for field in mark_model._meta.fields if field.related_model is model)
     (items,) = _columns(model, (trail.items,))
-    return MarkTable(kept._meta.db_table, record, items, trail.marks.kind, trail.marks.clears)
+    return MarkTable(mark_model._meta.db_table, record, items, trail.marks.kind, trail.marks.clears)
 
 
 def _bar(model: type[models.Model]) -> StateGuard | None:
@@ -317,20 +317,22 @@ def existing_tables(connection: BaseDatabaseWrapper) -> Iterator[TrackedTable]:
     columns = columns_by_table(connection)
     for table in tracked_tables():
         if {table.name, table.history} <= columns.keys():
-            yield narrowed(_settled(table, columns), live=columns[table.name], past=columns[table.history])
+            yield with_existing_columns(
+                _possible_guards(table, columns), live=columns[table.name], past=columns[table.history]
+            )
 
 
-def _settled(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
+def _possible_guards(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
     """Return the table without guards that need a table or column that does not exist yet."""
     locks, marks = table.locks, table.marks
     if locks and not (_has_locks(table, columns) and (not table.lock_table or table.lock_table in columns)):
         locks = None
-    apart = table.apart if set(table.reach) <= columns[table.name] else None
+    no_overlap = table.no_overlap if set(table.overlap_columns) <= columns[table.name] else None
     return replace(
         table,
         locks=locks,
         marks=marks if marks and marks.name in columns else None,
-        apart=apart,
+        no_overlap=no_overlap,
         barred=table.barred if table.barred and table.barred.exists(columns) else None,
         bars=tuple(bar for bar in table.bars if bar.exists(columns)),
     )
@@ -338,11 +340,11 @@ def _settled(table: TrackedTable, columns: dict[str, set[str]]) -> TrackedTable:
 
 def _has_locks(table: TrackedTable, columns: dict[str, set[str]]) -> bool:
     locks: Any = table.locks
-    tables = [table.model, *(_at(table.model, path) for path in locks.above)]
-    wanted = [(model._meta.db_table, set(OWN_LOCKS)) for model in tables[0 if locks.level else 1 :]]
+    tables = [table.model, *(_at(table.model, path) for path in locks.parents)]
+    needed_columns = [(model._meta.db_table, set(OWN_LOCKS)) for model in tables[0 if locks.level else 1 :]]
     if locks.unless:
-        wanted.append((table.name, {locks.unless}))
-    return all(needed <= columns.get(name, set()) for name, needed in wanted)
+        needed_columns.append((table.name, {locks.unless}))
+    return all(needed <= columns.get(name, set()) for name, needed in needed_columns)
 
 
 def _at(model: type[models.Model], path: str) -> type[models.Model]:
@@ -352,7 +354,7 @@ def _at(model: type[models.Model], path: str) -> type[models.Model]:
     return model
 
 
-def narrowed(table: TrackedTable, *, live: set[str], past: set[str]) -> TrackedTable:
+def with_existing_columns(table: TrackedTable, *, live: set[str], past: set[str]) -> TrackedTable:
     """Return the table without the columns that the table or its history lacks."""
     return replace(
         table,
@@ -368,9 +370,9 @@ def append_only_tables() -> list[str]:
     return [apps.get_model(label)._meta.db_table for label in APPEND_ONLY]
 
 
-def sealed_beside() -> list[str]:
+def also_sealed() -> list[str]:
     """Return the sealed tables besides the histories."""
-    return [apps.get_model(label)._meta.db_table for label in SEALED_BESIDE]
+    return [apps.get_model(label)._meta.db_table for label in ALSO_SEALED]
 
 
 def signature_table() -> str:

@@ -22,7 +22,7 @@ from trials.permissions import Permission
 
 
 @dataclass(frozen=True)
-class Asked:
+class CommandArguments:
     """Parsed arguments of a command: trial, user, readers and output file."""
 
     trial: Trial
@@ -48,7 +48,7 @@ class PaperCommand(BaseCommand):
             "--user", help="with the rights and in the name of this person; without it the blind is kept"
         )
 
-    def asked(self, options: dict[str, Any]) -> Asked:
+    def parsed(self, options: dict[str, Any]) -> CommandArguments:
         """Return the parsed arguments.
 
         Raises CommandError for an unknown trial, a user without the right, or an existing file.
@@ -56,22 +56,22 @@ class PaperCommand(BaseCommand):
         trial = trial_named(options["trial"])
         refuse_unless_new(options["out"])
         if not options["user"]:
-            return Asked(trial, None, Audience.nobody(trial), options["out"])
+            return CommandArguments(trial, None, Audience.nobody(trial), options["out"])
         user = User.objects.filter(username=normal_username(options["user"]), is_active=True).first()
         access = access_to(user=user, slug=trial.slug) if user else None
         if user is None or access is None or not access.may(Permission.SEE_TRAIL):
             raise CommandError(f"{options['user']} may not have documents of {trial.slug}")
-        return Asked(trial, user, Audience.of(access), options["out"])
+        return CommandArguments(trial, user, Audience.of(access), options["out"])
 
-    def write(self, asked: Asked, copy: Copy) -> None:
+    def write(self, arguments: CommandArguments, copy: Copy) -> None:
         """Write the document and register it, acting as the user or the system."""
-        with acting(user=asked.user, system="documents"):
+        with acting(user=arguments.user, system="documents"):
             try:
                 seals.seal(reason="document")
-                data_sha256 = write(copy, asked.out)
+                data_sha256 = write(copy, arguments.out)
             except (NotPrinted, seals.SealBroken) as refused:
                 raise CommandError(str(refused)) from refused
-            with asked.out.open("rb") as file:
+            with arguments.out.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             register_copy(copy, "finished", sha256=sha256, data_sha256=data_sha256)
-        self.stdout.write(f"{asked.out}: {asked.out.stat().st_size} bytes, SHA-256 {sha256}")
+        self.stdout.write(f"{arguments.out}: {arguments.out.stat().st_size} bytes, SHA-256 {sha256}")

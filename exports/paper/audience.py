@@ -27,8 +27,8 @@ class Audience:
         self.may -= {str(Permission.SEE_IDENTITY)}
         self.zone = self.trial.rules.trial.site.time_zone
         self.reader = Reader(language=self.language, zone=self.zone, may=self.may)
-        self.reader.found[Trial] = {self.trial.pk: self.trial}
-        self.reader.found[ProtocolVersion] = {row.pk: row for row in self.trial.versions.all()}
+        self.reader.rows[Trial] = {self.trial.pk: self.trial}
+        self.reader.rows[ProtocolVersion] = {row.pk: row for row in self.trial.versions.all()}
 
     @classmethod
     def of(cls, access: Access, language: str = "en") -> "Audience":
@@ -41,7 +41,7 @@ class Audience:
         known = {Permission.SEE_TRIAL, Permission.SEE_TRAIL}
         return cls(trial, frozenset(map(str, known if trial.masked else {*known, Permission.SEE_TREATMENT})))
 
-    def fresh(self) -> "Audience":
+    def with_own_cache(self) -> "Audience":
         """Return the same audience with its own cache, so that one patient's rows are not kept for the next."""
         other = copy(self)
         other.reader = self.reader.fork()
@@ -60,7 +60,7 @@ class Audience:
     @property
     def versions(self) -> list[ProtocolVersion]:
         """Return every protocol version, the newest first. No query."""
-        rows = self.reader.found[ProtocolVersion].values()
+        rows = self.reader.rows[ProtocolVersion].values()
         return sorted(rows, key=lambda row: (row.effective_from, row.pk), reverse=True)
 
     def rules(self, protocol_id: int) -> Protocol:

@@ -14,7 +14,7 @@ from exports.paper.audience import Audience
 from exports.paper.marks import PaperMarks
 from exports.paper.original_entries import Past
 from patients.casebook.form_content import ReadLine, sections
-from patients.casebook.form_versions import forms_in, item_in, not_asked
+from patients.casebook.form_versions import forms_in, item_in, lines_not_in_form
 from patients.casebook.item_history import role_words
 from patients.casebook.row_words import cell_label
 from patients.models import Query, QueryMessage, Record
@@ -28,7 +28,7 @@ FLAGS = {"low": "↓", "high": "↑", "": ""}
 
 
 @dataclass(frozen=True)
-class Beside:
+class RecordContext:
     """Data shown with the records of one patient, by record."""
 
     past: Mapping[int, Mapping[str, Past]]
@@ -38,10 +38,10 @@ class Beside:
     marks: Mapping[int, PaperMarks]
 
 
-def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
+def form_part(record: Record, context: RecordContext, audience: Audience) -> Part:
     """Return one record."""
     form = audience.rules(record.protocol_id).form(record.form)
-    past, marks = beside.past.get(record.pk, {}), beside.marks.get(record.pk, PaperMarks())
+    past, marks = context.past.get(record.pk, {}), context.marks.get(record.pk, PaperMarks())
     groups = [
         {
             "title": section.title,
@@ -51,7 +51,7 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
             ],
         }
         for section in sections(
-            form, record.values, audience.language, readings=beside.readings.get(record.pk)
+            form, record.values, audience.language, readings=context.readings.get(record.pk)
         )
     ]
     if removed := _removed(record, form, past, audience):
@@ -65,15 +65,15 @@ def form_part(record: Record, beside: Beside, audience: Audience) -> Part:
         "changed": len(past),
         "groups": groups,
         "queries": [
-            query_part(query, form, record.values, audience) for query in beside.queries.get(record.pk, [])
+            query_part(query, form, record.values, audience) for query in context.queries.get(record.pk, [])
         ],
-        "signatures": beside.signatures.get(("patients.record", record.pk), []),
+        "signatures": context.signatures.get(("patients.record", record.pk), []),
     }
 
 
 def _facts(record: Record, marks: PaperMarks, audience: Audience) -> list[tuple[str, str]]:
     """Return when the record was entered, completed, verified, reviewed and locked, and its protocol version."""
-    told = [
+    facts = [
         (_("First saved"), audience.instant(record.created_at)),
         (pgettext("when", "Completed"), audience.instant(record.completed_at)),
         (pgettext("when", "Verified"), marks.verified if record.verified_at else ""),
@@ -81,7 +81,7 @@ def _facts(record: Record, marks: PaperMarks, audience: Audience) -> list[tuple[
         (pgettext("when", "Locked"), audience.instant(record.locked_at)),
         (_("Protocol version"), audience.rules(record.protocol_id).trial.version),
     ]
-    return [(label, words) for label, words in told if words]
+    return [(label, words) for label, words in facts if words]
 
 
 def _row(line: ReadLine, past: Mapping[str, Past], forms: Sequence[Form], audience: Audience) -> Part:
@@ -122,12 +122,12 @@ def _removed(record: Record, form: Form, past: Mapping[str, Past], audience: Aud
     if all(name in form for name in record.values):
         return []
     before = forms_in(audience.versions, form.code)
-    lines = not_asked(form, record.values, before, audience.language)
-    told = {line.name for line in lines}
+    lines = lines_not_in_form(form, record.values, before, audience.language)
+    shown_names = {line.name for line in lines}
     unknown = [
         ReadLine(name, name, str(value))
         for name, value in record.values.items()
-        if name not in form and name not in told
+        if name not in form and name not in shown_names
     ]
     return [_row(line, past, before, audience) for line in (*lines, *unknown)]
 
@@ -180,13 +180,13 @@ def _repeats(query: Query) -> int:
 def queries_of(patient_ids: Sequence[int]) -> dict[int, list[Query]]:
     """Return the queries by record, with their threads. Two queries."""
     rows = list(Query.objects.filter(patient_id__in=patient_ids).select_related("opened_by"))
-    said: dict[int, list[QueryMessage]] = {query.pk: [] for query in rows}
+    messages_by_query: dict[int, list[QueryMessage]] = {query.pk: [] for query in rows}
     messages = QueryMessage.objects.filter(query__patient_id__in=patient_ids).select_related("author")
     for message in messages.order_by("at", "pk"):
-        said[message.query_id].append(message)
+        messages_by_query[message.query_id].append(message)
     found: dict[int, list[Query]] = {}
     for query in sorted(rows, key=lambda each: (each.opened_at, each.pk)):
-        query.thread = said[query.pk]
+        query.thread = messages_by_query[query.pk]
         found.setdefault(query.record_id, []).append(query)
     return found
 
@@ -195,7 +195,7 @@ def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) ->
     """Return the signatures of a patient with their verification, oldest first. One query per signed model."""
     rows = Signature.objects.filter(patient_id=patient_id).exclude(target_type__in=hidden)
     found = []
-    for signature, standing in verify_many(list(rows.order_by("signed_at", "pk"))):
+    for signature, state in verify_many(list(rows.order_by("signed_at", "pk"))):
         at = signature.at_site
         found.append(
             (
@@ -208,8 +208,8 @@ def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) ->
                     "meaning": str(signature.get_meaning_display()),
                     "statement": signature.statement,
                     "language": signature.language[:2],
-                    "valid": standing == SignatureState.VALID,
-                    "standing": str(standing.label),
+                    "valid": state == SignatureState.VALID,
+                    "standing": str(state.label),
                     "invalidated": _invalidated(signature, audience),
                 },
             )
@@ -220,9 +220,9 @@ def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) ->
 def _invalidated(signature: Signature, audience: Audience) -> str:
     if signature.invalidated_at is None:
         return ""
-    told = (
+    text = (
         audience.instant(signature.invalidated_at),
         actor_words(signature.invalidated_by),
         str(signature.invalidated_reason),
     )
-    return ", ".join(part for part in told if part)
+    return ", ".join(part for part in text if part)

@@ -119,34 +119,34 @@ def trial_words(audience: Audience) -> dict[str, str]:
 def trial_facts(audience: Audience) -> list[tuple[str, str]]:
     """Return the trial's facts for the cover."""
     facts = audience.trial.rules.trial
-    versions = sorted(row.version for row in audience.reader.found[ProtocolVersion].values())
+    versions = sorted(row.version for row in audience.reader.rows[ProtocolVersion].values())
     place = ", ".join(part for part in (facts.site.name, facts.site.city, facts.site.country) if part)
-    told = (
+    facts_list = (
         (_("Trial"), facts.id),
         (_("Sponsor"), facts.sponsor or ""),
         (_("Site"), place),
         (_("Protocol versions"), ", ".join(versions)),
     )
-    return [(label, words) for label, words in told if words]
+    return [(label, words) for label, words in facts_list if words]
 
 
 def notes(audience: Audience) -> list[str]:
     """Return the notes on how to read the copy."""
-    told = [
-        _("▲ marks what was changed since it was entered. The original value stands below it with the last change; "
+    sentences = [
+        _("▲ marks what was changed since it was entered. The original value is shown below it with the last change; "
           "every change is in the audit trail at the end."),
-        _("↓ and ↑ mark a number below or above what is expected; a laboratory value stands beside the reference range "
+        _("↓ and ↑ mark a number below or above what is expected; a laboratory value is shown with the reference range "
           "that was in force. “No entry” means that nothing was entered; a missing "
           "value says why it is missing."),
         _("✓ marks an item that was compared with its source and not changed since."),
         _("Times with an offset are exact. Times without one are on the clock of %(zone)s.") % {"zone": audience.zone},
-        _("Identities are never part of this copy. A sign that cannot be printed stands as its number: ‹U+…›."),
+        _("Identities are never part of this copy. A character that cannot be printed is shown as its number: ‹U+…›."),
         _("The SHA-256 at the foot is that of the data printed here; that of this file is in the register of exports."),
     ]  # fmt: skip
     if audience.trial.masked:
-        told.append(
+        sentences.append(
             _("This copy holds the treatment: keep it from blinded people.")
             if audience.sees_treatment
             else _("The blind is kept: this copy holds no arm, donor, lot or dose.")
         )
-    return told
+    return sentences

@@ -24,9 +24,9 @@ BREAK = "\u200b"
 
 def main(template: str, data: str, made: str, out: str) -> None:
     """Write the PDF."""
-    told = json.loads(Path(made).read_text("utf-8"))
+    made_data = json.loads(Path(made).read_text("utf-8"))
     content = json.loads(Path(data).read_text("utf-8"))
-    Path(out).write_bytes(pdf(template, content, told))
+    Path(out).write_bytes(pdf(template, content, made_data))
 
 
 def pdf(template: str, content: Any, made: dict[str, Any]) -> bytes:
@@ -35,42 +35,42 @@ def pdf(template: str, content: Any, made: dict[str, Any]) -> bytes:
     import typst
 
     inputs = {"data": content, "made": made}
-    missing = {ord(sign): f"‹U+{ord(sign):04X}›" for sign in without_glyph(_signs(inputs, set()))}
+    missing = {ord(sign): f"‹U+{ord(sign):04X}›" for sign in without_glyph(_characters(inputs, set()))}
     return typst.compile(
         TEMPLATES / f"{template}.typ",
         root=TEMPLATES,
         ignore_system_fonts=True,
-        sys_inputs={name: json.dumps(_readable(told, missing)) for name, told in inputs.items()},
+        sys_inputs={name: json.dumps(_readable(part, missing)) for name, part in inputs.items()},
         pdf_standards=STANDARD,
         timestamp=made["timestamp"],
     )
 
 
-def _signs(told: Any, found: set[str]) -> set[str]:
+def _characters(data: Any, found: set[str]) -> set[str]:
     """Return all characters in the texts of the data."""
-    if isinstance(told, str):
-        found.update(told)
-    elif isinstance(told, dict):
-        for inner in told.values():
-            _signs(inner, found)
-    elif isinstance(told, list):
-        for inner in told:
-            _signs(inner, found)
+    if isinstance(data, str):
+        found.update(data)
+    elif isinstance(data, dict):
+        for inner in data.values():
+            _characters(inner, found)
+    elif isinstance(data, list):
+        for inner in data:
+            _characters(inner, found)
     return found
 
 
-def _readable(told: Any, missing: dict[int, str]) -> Any:
+def _readable(data: Any, missing: dict[int, str]) -> Any:
     """Return the data with every character printable and every long word breakable.
 
     A character without a glyph is replaced by its number, `‹U+1F600›`, so that nothing is omitted silently.
     """
-    if isinstance(told, str):
-        return UNBROKEN.sub(_breakable, told.translate(missing) if missing else told)
-    if isinstance(told, dict):
-        return {name: _readable(inner, missing) for name, inner in told.items()}
-    if isinstance(told, list):
-        return [_readable(inner, missing) for inner in told]
-    return told
+    if isinstance(data, str):
+        return UNBROKEN.sub(_breakable, data.translate(missing) if missing else data)
+    if isinstance(data, dict):
+        return {name: _readable(inner, missing) for name, inner in data.items()}
+    if isinstance(data, list):
+        return [_readable(inner, missing) for inner in data]
+    return data
 
 
 def without_glyph(signs: Iterable[str]) -> set[str]:

@@ -65,9 +65,12 @@ def schedule(rules: Protocol, language: str) -> Part:
     visits = [(visit.code, {entry.form: entry.when for entry in visit.forms}) for visit in rules.visits]
     signs = {"required": "●", "available": "○"}
     rows = [
-        [form.title.in_language(language), *(signs.get(asked.get(code, ""), "") for _visit, asked in visits)]
+        [
+            form.title.in_language(language),
+            *(signs.get(planned.get(code, ""), "") for _visit, planned in visits),
+        ]
         for code, form in rules.forms.items()
-        if any(code in asked for _visit, asked in visits)
+        if any(code in planned for _visit, planned in visits)
     ]
     logs = [rules.form(code).title.in_language(language) for code in rules.logs]
     return {"visits": [code for code, _asked in visits], "rows": rows, "logs": logs}
@@ -134,7 +137,7 @@ def _limits(limits: Limits | None, language: str) -> str:
 
 def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[tuple[str, str]]:
     """Return the annotation of an item: storage, codes, limits and conditions."""
-    told = [
+    facts = [
         (_("CDISC"), " ".join(part for part in (form.cdisc_domain, item.cdisc) if part)),
         (_("LOINC"), item.loinc or ""),
         (_("Type"), item.type.replace("_", " ")),
@@ -150,7 +153,7 @@ def annotation(item: Item, form: Form, rules: Protocol, language: str) -> list[t
         (_("Asked if"), in_words(item.shown_when, rules, form, language)),
         (_("Calculated"), in_words(item.calculate, rules, form, language)),
     ]
-    return [(label, words) for label, words in told if words]
+    return [(label, words) for label, words in facts if words]
 
 
 def _required(item: Item, form: Form, rules: Protocol, language: str) -> str:

@@ -88,7 +88,7 @@ BLANK_NOTES = (
         "through once, write the right value beside it, and add your initials, the date and the reason."
     ),
     _("Dates as 09-OCT-2025, times on the 24-hour clock of the site. What is unknown of a date is written UNK."),
-    _("Leave nothing open: tick why a value is missing. Enter the sheet when the system answers: it is the source."),
+    _("Leave nothing blank: tick why a value is missing. Enter the sheet when the system is back: it is the source."),
 )  # fmt: skip
 ANNOTATED_NOTES = (
     _(

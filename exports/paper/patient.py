@@ -17,7 +17,7 @@ from dosing.labels import infusion_facts, millions, product_facts
 from dosing.models import Infusion, Preparation
 from exports.paper import original_entries
 from exports.paper.audience import Audience
-from exports.paper.captured import Beside, Part, form_part, past_part, queries_of, signatures_of
+from exports.paper.captured import Part, RecordContext, form_part, past_part, queries_of, signatures_of
 from exports.paper.marks import marks_of
 from exports.paper.trail import trail_part
 from exports.paper.trail_subjects import subject_of
@@ -47,7 +47,7 @@ class PatientPaper:
         return {
             "code": self.patient.code,
             "version": self.audience.rules(self.patient.protocol_id).trial.version,
-            **_beside(self._facts(), self._past(Patient).get(self.patient.pk, [])),
+            **_with_changes(self._facts(), self._past(Patient).get(self.patient.pk, [])),
             "consents": self._consents(),
             "decisions": [self._decision(row) for row in self.decisions],
             "plan": [self._planned(visit) for visit in self.visits],
@@ -62,8 +62,8 @@ class PatientPaper:
             "counts": {
                 "forms": len(self.records),
                 "values": sum(len(record.values) for record in self.records),
-                "changed": sum(len(changed) for changed in self.beside.past.values()),
-                "queries": sum(len(rows) for rows in self.beside.queries.values()),
+                "changed": sum(len(changed) for changed in self.record_context.past.values()),
+                "queries": sum(len(rows) for rows in self.record_context.queries.values()),
                 "signatures": len(self.signatures),
             },
         }
@@ -74,12 +74,12 @@ class PatientPaper:
             pass
 
     def __post_init__(self) -> None:
-        self.audience = self.audience.fresh()
+        self.audience = self.audience.with_own_cache()
 
     def _rows(self, model: Any, *order: str) -> list[Any]:
         """Return the patient's rows of a model and make them known to the reader. One query."""
         rows = list(model.objects.filter(patient=self.patient).order_by(*order, "pk"))
-        self.audience.reader.found[model] = {row.pk: row for row in rows}
+        self.audience.reader.rows[model] = {row.pk: row for row in rows}
         return rows
 
     @cached_property
@@ -118,14 +118,16 @@ class PatientPaper:
         return found
 
     @cached_property
-    def beside(self) -> Beside:
+    def record_context(self) -> RecordContext:
         """Return the data shown with the records."""
         by_target: dict[tuple[str, int], list[Part]] = {}
         for signature, part in self.signatures:
             by_target.setdefault((signature.target_type, signature.target_id), []).append(part)
         queries = queries_of([self.patient.pk])
         marks = marks_of(self.patient.pk, self.audience)
-        return Beside(original_entries.of_items(self.patient.pk), self._readings(), queries, by_target, marks)
+        return RecordContext(
+            original_entries.of_items(self.patient.pk), self._readings(), queries, by_target, marks
+        )
 
     def _readings(self) -> dict[int, Readings]:
         """Return the reference-range readings by record, including records struck out. Two queries."""
@@ -136,13 +138,13 @@ class PatientPaper:
         return readings_of(self.audience.trial, self.records)
 
     def _signed(self, row: Any) -> list[Part]:
-        return self.beside.signatures.get((row._meta.label_lower, row.pk), [])
+        return self.record_context.signatures.get((row._meta.label_lower, row.pk), [])
 
     def _facts(self) -> Facts:
         patient, day = self.patient, self.audience.day
         groups = {group.code: group.title for group in self.audience.rules(patient.protocol_id).groups}
         group = groups[patient.group].in_language(self.audience.language) if patient.group in groups else ""
-        return _told(
+        return _filled(
             (_("Status"), patient.get_state_display()),
             (_("Group"), f"{patient.group} · {group}" if group else patient.group),
             (_("Screened on"), day(patient.screened_on)),
@@ -167,9 +169,9 @@ class PatientPaper:
         """Return one changed column with its first value, worded as in the audit trail."""
         # An unsaved row with only this column, so that the wording is the trail's own.
         first = model(**{name: changed.original})
-        told = {change.code: change for change in column_changes(model, None, first, self.audience.reader)}
+        by_code = {change.code: change for change in column_changes(model, None, first, self.audience.reader)}
         field = next(field for field in model._meta.concrete_fields if field.attname == name)
-        words = told[field.name].new if field.name in told else ""
+        words = by_code[field.name].new if field.name in by_code else ""
         return {
             "column": name,
             "label": str(field.verbose_name),
@@ -180,8 +182,8 @@ class PatientPaper:
         rows = Consent.objects.filter(patient=self.patient).select_related("recorded_by").order_by("given_at")
         changed = self._past(Consent, at_once=True)
         return [
-            _beside(
-                _told(
+            _with_changes(
+                _filled(
                     (_("Given by"), row.get_type_display()),
                     (_("Version of the form"), row.version),
                     (_("Date and time"), self.audience.moment(row.given)),
@@ -197,37 +199,37 @@ class PatientPaper:
         rules = self.audience.rules(row.protocol_id)
         texts = {criterion.id: criterion for criterion in rules.eligibility}
         return {
-            "facts": _told(
+            "facts": _filled(
                 (_("Conclusion"), row.get_conclusion_display()),
                 (_("Group"), row.group),
                 (_("Intended day of inclusion"), self.audience.day(row.inclusion_on)),
                 (_("Decided"), self.audience.instant(row.decided_at)),
                 (_("Protocol version"), rules.trial.version),
             ),
-            "criteria": [self._criterion(told, texts, rules) for told in row.criteria],
+            "criteria": [self._criterion(stored, texts, rules) for stored in row.criteria],
             "signatures": self._signed(row),
         }
 
-    def _criterion(self, told: dict[str, Any], texts: dict[str, Any], rules: Any) -> Part:
-        inclusion = told["kind"] == "inclusion"
+    def _criterion(self, stored: dict[str, Any], texts: dict[str, Any], rules: Any) -> Part:
+        inclusion = stored["kind"] == "inclusion"
         results = {
             None: _("Undetermined"),
             True: _("Met") if inclusion else _("Absent"),
             False: _("Not met") if inclusion else _("Present"),
         }
-        known = texts.get(told["id"])
+        known = texts.get(stored["id"])
         inputs = [
             f"{input_words(rules, name)}: {value_words(rules, name, _as_judged(name, value))}"
-            for name, value in told["inputs"].items()
+            for name, value in stored["inputs"].items()
             if value is not None
         ]
-        needs = [input_words(rules, name) for name in told["needs"]]
+        needs = [input_words(rules, name) for name in stored["needs"]]
         return {
-            "id": told["id"],
+            "id": stored["id"],
             "kind": _("Inclusion") if inclusion else _("Exclusion"),
             "text": known.text.in_language(self.audience.language) if known else "",
             "inputs": [*inputs, *([_("needs %(items)s") % {"items": ", ".join(needs)}] if needs else [])],
-            "result": results[told["allows"]],
+            "result": results[stored["allows"]],
         }
 
     def _planned(self, visit: Visit) -> Part:
@@ -257,11 +259,11 @@ class PatientPaper:
         titles = [rules.form(code).title.in_language(self.audience.language) for code in absent]
         return {
             "title": self._title(visit),
-            **_beside(
-                _told((_("Held on"), self.audience.day(visit.held_on)), (_("Not started"), ", ".join(titles))),
+            **_with_changes(
+                _filled((_("Held on"), self.audience.day(visit.held_on)), (_("Not started"), ", ".join(titles))),
                 self._visits_past.get(visit.pk, []),
             ),
-            "forms": [form_part(record, self.beside, self.audience) for record in here],
+            "forms": [form_part(record, self.record_context, self.audience) for record in here],
             "infusions": self._infusions_at.get(visit.pk, []),
         }  # fmt: skip
 
@@ -271,7 +273,7 @@ class PatientPaper:
 
     def _logs(self) -> list[Part]:
         return [
-            form_part(record, self.beside, self.audience) | {"repeat": record.repeat}
+            form_part(record, self.record_context, self.audience) | {"repeat": record.repeat}
             for record in self.records
             if record.visit_id is None
         ]
@@ -284,13 +286,13 @@ class PatientPaper:
         found: dict[int | None, list[Part]] = {}
         for row in self.infusions:
             row.patient = self.patient
-            facts = _told((_("Planned on"), self.audience.day(row.planned_on)), *infusion_facts(row))
+            facts = _filled((_("Planned on"), self.audience.day(row.planned_on)), *infusion_facts(row))
             found.setdefault(row.visit_id, []).append(
                 {
                     "title": _("Infusion %(number)s") % {"number": row.number},
                     "state": str(row.get_state_display()),
                     "product": products.get(row.pk, {"facts": [], "past": []}),
-                    **_beside(facts, changed.get(row.pk, [])),
+                    **_with_changes(facts, changed.get(row.pk, [])),
                     "signatures": self._signed(row),
                 }
             )
@@ -306,12 +308,12 @@ class PatientPaper:
 
     def _product(self, row: Preparation, changed: Sequence[Part]) -> Part:
         dose = shown_number(millions(row.cells_per_kg))
-        facts = _told(
+        facts = _filled(
             *product_facts(row),
             (_("Dose per kg"), f"{dose} ×10⁶/kg · {row.get_dose_finding_display()}" if dose else ""),
             (_("Prepared"), self.audience.instant(row.prepared_at)),
         )
-        return _beside(facts, changed)
+        return _with_changes(facts, changed)
 
     def _events(self) -> list[Part]:
         wording = Wording(self.patient.protocol.rules)
@@ -319,18 +321,19 @@ class PatientPaper:
         found = []
         for event in self.events:
             event.patient = self.patient
-            told = wording.facts(event)
+            facts_of_event = wording.facts(event)
             facts = [
-                (fact.label, str(event.grade) if fact.column == "grade" else fact.value) for fact in told
+                (fact.label, str(event.grade) if fact.column == "grade" else fact.value)
+                for fact in facts_of_event
             ]
             recorded = (_("Recorded"), self.audience.instant(event.created_at))
-            labels = {fact.column: str(fact.label) for fact in told if fact.column}
+            labels = {fact.column: str(fact.label) for fact in facts_of_event if fact.column}
             kind = event.classification
             found.append(
                 {
                     "title": f"AE {event.number} · {event.term}",
                     "state": f"{kind.value} · {CLASS_TITLES[kind]}",
-                    **_beside(_told(*facts, recorded), changed.get(event.pk, []), labels),
+                    **_with_changes(_filled(*facts, recorded), changed.get(event.pk, []), labels),
                     "signatures": self._signed(event),
                 }
             )
@@ -342,18 +345,18 @@ def _as_judged(name: str, value: Any) -> Any:
     return date.fromisoformat(value) if name.startswith("subject.") and name.endswith("_on") else value
 
 
-def _beside(facts: Facts, changes: Sequence[Part], labels: Mapping[str, str] | None = None) -> Part:
+def _with_changes(facts: Facts, changes: Sequence[Part], labels: Mapping[str, str] | None = None) -> Part:
     """Return the facts, each with the change of its column, and separately the changes without a fact.
 
     labels: label of the fact by column, where it differs from the name of the column.
     """
     known = labels or {}
     of_label = {known.get(change["column"], change["label"]): change for change in changes}
-    told = [(label, value, of_label.pop(label, None)) for label, value in facts]
-    return {"facts": told, "past": list(of_label.values())}
+    facts_with_changes = [(label, value, of_label.pop(label, None)) for label, value in facts]
+    return {"facts": facts_with_changes, "past": list(of_label.values())}
 
 
-def _told(*facts: tuple[Any, Any]) -> Facts:
+def _filled(*facts: tuple[Any, Any]) -> Facts:
     """Return the non-empty facts as texts."""
     return [
         (str(label), strip_tags(value) if isinstance(value, SafeString) else str(value))

@@ -30,13 +30,13 @@ def trail_part(patient_id: int, audience: Audience) -> list[dict[str, Any]]:
 
 
 def _entries(patient_id: int, audience: Audience) -> Iterator[dict[str, Any]]:
-    wanted = Filter(trial_id=audience.trial.pk, patient_id=patient_id)
-    for entries in reading.pages(wanted, may=audience.may, reader=audience.reader):
+    trail_filter = Filter(trial_id=audience.trial.pk, patient_id=patient_id)
+    for entries in reading.pages(trail_filter, may=audience.may, reader=audience.reader):
         for entry in entries:
-            yield _told(entry, audience)
+            yield _entry_part(entry, audience)
 
 
-def _told(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
+def _entry_part(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
     who = entry.full_name if entry.full_name == entry.user_name else f"{entry.full_name} ({entry.user_name})"
     changes = [(change.label, change.old, change.new) for change in entry.changes]
     return {
@@ -53,7 +53,9 @@ def _told(entry: TrailEntry, audience: Audience) -> dict[str, Any]:
 
 def _details(entry: TrailEntry) -> Iterator[tuple[str, str]]:
     """Yield (label, text) of the details of an access event."""
-    detail = events.told(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
+    detail = (
+        events.visible_detail(entry.row, may=entry.reader.may) if isinstance(entry.row, AccessEvent) else {}
+    )
     for name, value in detail.items():
         if value not in (None, "", {}, []):
             words = (_("Yes") if value else _("No")) if isinstance(value, bool) else str(value)

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from django.conf import settings
 
-from audit.stored_text import say
+from audit.stored_text import system_text
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_SECONDS = 900
@@ -51,7 +51,7 @@ def typeset(
     Raises NotPrinted if there is too much data, or if setting fails.
     """
     if find_spec("typst") is None:
-        raise NotPrinted(say("document.no_typesetting"))
+        raise NotPrinted(system_text("document.no_typesetting"))
     with TemporaryDirectory() as folder:
         data = Path(folder) / "data.json"
         with data.open("wb") as file:
@@ -71,7 +71,7 @@ def _stream(file: BinaryIO, head: Mapping[str, Any], parts: Iterable[Any], most:
         digest.update(piece)
         size += file.write(piece)
         if most is not None and size > most:
-            raise NotPrinted(say("document.too_large"))
+            raise NotPrinted(system_text("document.too_large"))
 
     write(json.dumps(head, ensure_ascii=False, default=str)[:-1] + ', "parts": [')
     for number, part in enumerate(parts):
@@ -91,20 +91,28 @@ def _made(making: Making, sha256: str) -> dict[str, Any]:
 
 
 def _set(template: str, data: Path, made: dict[str, Any], out: Path) -> None:
-    told = data.with_name("made.json")
-    told.write_text(json.dumps(made, ensure_ascii=False), "utf-8")
-    command = [sys.executable, "-m", "exports.paper.compositor", template, str(data), str(told), str(out)]
+    made_file = data.with_name("made.json")
+    made_file.write_text(json.dumps(made, ensure_ascii=False), "utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "exports.paper.compositor",
+        template,
+        str(data),
+        str(made_file),
+        str(out),
+    ]
     try:
         subprocess.run(  # noqa: S603 (our own module; names of files that we chose)
             command, cwd=ROOT, check=True, capture_output=True, timeout=LONGEST_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise NotPrinted(say("document.too_slow")) from None
+        raise NotPrinted(system_text("document.too_slow")) from None
     except subprocess.CalledProcessError as error:
         # A partial file must not be taken for a document.
         with suppress(FileNotFoundError):
             out.unlink()
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise NotPrinted(
-            say("document.not_set", message=last[0][:300] if last else str(error.returncode))
+            system_text("document.not_set", message=last[0][:300] if last else str(error.returncode))
         ) from None

@@ -65,11 +65,11 @@ def _head(audience: Audience, period: Period) -> Part:
 def _parts(audience: Audience, period: Period) -> Iterator[Part]:
     """Yield one patient after the other. Five queries each."""
     for patient in Patient.objects.filter(trial=audience.trial).order_by("number"):
-        yield _patient(patient, audience.fresh(), period)
+        yield _patient(patient, audience.with_own_cache(), period)
 
 
 def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
-    found = audience.reader.found
+    found = audience.reader.rows
     found[Visit] = {row.pk: row for row in Visit.objects.filter(patient=patient)}
     records = {row.pk: row for row in Record.objects.filter(patient=patient).order_by("form", "repeat")}
     marks = list(
@@ -83,7 +83,7 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
     ]
     open_now = [(record, query) for record, query in queries if query.state != Query.State.CLOSED]
     raised = [(record, query) for record, query in queries if query.opened_at in period]
-    standing = {mark.record_id for mark in marks if mark.undone_at is None}
+    valid_marks = {mark.record_id for mark in marks if mark.undone_at is None}
     complete = [row for row in records.values() if row.state == Record.State.COMPLETE]
     return {
         "code": patient.code,
@@ -93,7 +93,7 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
         "raised": [_query(record, query, audience) for record, query in raised],
         "closed": sum(query.closed_at in period for _record, query in queries),
         "open": [_query(record, query, audience) for record, query in open_now],
-        "unverified": [record_title(row, audience.reader) for row in complete if row.pk not in standing],
+        "unverified": [record_title(row, audience.reader) for row in complete if row.pk not in valid_marks],
         "complete": len(complete),
     }
 
@@ -115,8 +115,8 @@ def _mark(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
 
 
 def _undone(mark: Mark, records: dict[int, Record], audience: Audience) -> Part:
-    told = [str(value) for name in ("by", "because") if (value := mark.told.get(name))]
-    return {**_mark(mark, records, audience), "at": audience.instant(mark.undone_at), "why": ", ".join(told)}
+    texts = [str(value) for name in ("by", "because") if (value := mark.undone_detail.get(name))]
+    return {**_mark(mark, records, audience), "at": audience.instant(mark.undone_at), "why": ", ".join(texts)}
 
 
 def _query(record: Record, query: Query, audience: Audience) -> Part:

@@ -14,13 +14,13 @@ MARKED = (*FORMULA, "'")
 CHUNK_ROWS = 500
 
 
-def harmless(said: Text) -> str:
+def safe_free_text(typed: Text) -> str:
     """Return free text, with an apostrophe before a first character that may start a formula.
 
     A leading apostrophe gets another one, so that `as_typed` returns exactly the original. Texts of the system are
     in English. Not for numbers: they stay as they are.
     """
-    text: str = english(said)
+    text: str = english(typed)
     return "'" + text if text.startswith(MARKED) else text
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from audit.concealment import without
-from exports.tables.cells import cell, harmless
+from audit.concealment import without_entries
+from exports.tables.cells import cell, safe_free_text
 from exports.tables.study import StudyTable, TableColumn
 from patients.casebook.range_flags import subjects_of
 from patients.models import Record
@@ -37,7 +37,7 @@ Layout = tuple[dictionary.FormTable, list[int] | None]
 ASKED = ("patient_id", "visit__held_on", "visit__planned_on")
 
 
-class Judge:
+class RangeReadings:
     """Reference-range readings of a trial. Ranges and patients are read once, on first use."""
 
     def __init__(self, trial: Trial) -> None:
@@ -53,11 +53,14 @@ class Judge:
         """Return each patient's sex and age, which select the reference range."""
         return subjects_of(self.trial)
 
-    def readings(self, table: dictionary.FormTable, values: dict[str, Any], asked: list[Any]) -> Readings:
-        """Return the reading of each laboratory item of a record. `asked` are the values of the columns in `ASKED`."""
-        if not table.judged:
+    def readings(
+        self, table: dictionary.FormTable, values: dict[str, Any], patient_columns: list[Any]
+    ) -> Readings:
+        """Return the reading of each laboratory item of a record. `patient_columns` are the values of the columns in
+        `ASKED`."""
+        if not table.with_ranges:
             return {}
-        patient, held_on, planned_on = asked
+        patient, held_on, planned_on = patient_columns
         subject = self.subjects.get(patient, RangeSubject())
         return self.ranges.read(table.form, values, subject=subject, day=held_on or planned_on)
 
@@ -72,13 +75,13 @@ def form_tables(trial: Trial, *, sees_files: bool = False) -> Iterator[StudyTabl
     for version in versions:
         for table in dictionary.tables(version.rules):
             by_name.setdefault(table.name, {})[version.version] = table
-    judge = Judge(trial)
+    judge = RangeReadings(trial)
     for name, layouts in by_name.items():
         yield _table(judge, name, layouts, () if sees_files else OF_FILES.parts)
 
 
 def _table(
-    judge: Judge, name: str, layouts: dict[str, dictionary.FormTable], hidden: Collection[str]
+    judge: RangeReadings, name: str, layouts: dict[str, dictionary.FormTable], hidden: Collection[str]
 ) -> StudyTable:
     newest = list(layouts.values())[-1]
     columns = _columns(layouts)
@@ -106,7 +109,7 @@ def _columns(layouts: dict[str, dictionary.FormTable]) -> list[TableColumn]:
 
 
 def _reader(
-    judge: Judge,
+    judge: RangeReadings,
     layouts: dict[str, dictionary.FormTable],
     columns: list[TableColumn],
     hidden: Collection[str],
@@ -118,29 +121,29 @@ def _reader(
     }
     free = [index for index, column in enumerate(columns) if column.free_text]
     repeated = newest.rows_of.name if newest.rows_of else ""
-    kept = _kept(layouts, names)
+    own_columns = _own_columns(layouts, names)
     last: Layout = (newest, _places(newest, names))
     files = any(item.type == "file" for table in layouts.values() for item in table.items)
     hidden = hidden if files else ()
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for *sources, values in _records(judge.trial, newest.form.code):
-            keys, asked = sources[: len(KEYS)], sources[len(KEYS) :]
+            keys, patient_columns = sources[: len(KEYS)], sources[len(KEYS) :]
             table, places = placed.get(keys[5], last)
             key_cells = [cell(key) for key in keys]
-            readings = judge.readings(table, values, asked)
-            for number, answers in _answers(without(values, hidden), repeated):
+            readings = judge.readings(table, values, patient_columns)
+            for number, answers in _answers(without_entries(values, hidden), repeated):
                 cells = _spread(table.cells(answers, readings), places, len(names))
-                for name in answers.keys() & kept.keys() - table.names:
-                    _fill(cells, kept[name], answers)
+                for name in answers.keys() & own_columns.keys() - table.names:
+                    _fill(cells, own_columns[name], answers)
                 for index in free:
-                    cells[index] = harmless(cells[index])
+                    cells[index] = safe_free_text(cells[index])
                 yield (*key_cells, *number, *cells)
 
     return rows
 
 
-def _kept(
+def _own_columns(
     layouts: dict[str, dictionary.FormTable], names: list[str]
 ) -> dict[str, tuple[dictionary.FormTable, list[int]]]:
     """Return each item's own columns, as its newest version defines them.
@@ -155,8 +158,10 @@ def _kept(
     return found
 
 
-def _fill(cells: list[str], kept: tuple[dictionary.FormTable, list[int]], answers: dict[str, Any]) -> None:
-    table, places = kept
+def _fill(
+    cells: list[str], own_columns: tuple[dictionary.FormTable, list[int]], answers: dict[str, Any]
+) -> None:
+    table, places = own_columns
     for place, text in zip(places, table.cells(answers), strict=True):
         cells[place] = text
 

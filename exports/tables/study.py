@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop
 from audit.stored_text import code_of
 from dosing.models import AllocationSlot, Infusion, Preparation
 from exports.tables.cell_sql import Instant, YesNo
-from exports.tables.cells import cell, harmless
+from exports.tables.cells import cell, safe_free_text
 from patients.models import Consent, EligibilityDecision, Patient, Query, QueryMessage, Visit
 from safety.models import AdverseEvent
 from trials.models import Trial
@@ -234,7 +234,7 @@ TITLES = {
     "allocation": gettext_noop("Allocation list"),
     "adverse_events": gettext_noop("Adverse events"),
     "queries": gettext_noop("Queries"),
-    "query_messages": gettext_noop("What was said in the threads of the queries"),
+    "query_messages": gettext_noop("Messages of the queries"),
 }
 
 
@@ -263,8 +263,8 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
             "patient__number", "infusion__number"
         )
         if trial.rules.allocation is not None:
-            taken = AllocationSlot.objects.filter(trial=trial, patient__isnull=False)
-            rows["allocation"] = taken.order_by("stratum", "position")
+            allocated = AllocationSlot.objects.filter(trial=trial, patient__isnull=False)
+            rows["allocation"] = allocated.order_by("stratum", "position")
     return rows
 
 
@@ -289,7 +289,7 @@ def _reader(
         for column, field in zip(columns, fields, strict=True)
     ]
     converted = [
-        (index, harmless if column.free_text else cell)
+        (index, safe_free_text if column.free_text else cell)
         for index, (column, field) in enumerate(zip(columns, fields, strict=True))
         if column.free_text or isinstance(field, DecimalField)
     ]

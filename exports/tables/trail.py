@@ -10,12 +10,12 @@ from django.db import models
 from django.utils.translation import gettext_noop
 
 from audit import events
-from audit.concealment import NOTHING, hidden, told_rows, without
+from audit.concealment import NOTHING, concealed_from_reader, revealed_keys, without_entries
 from audit.models import AccessEvent, Signature
 from audit.sources import hidden_signatures
 from audit.stored_text import StoredText, code_of, english
 from audit.trail import Concealed, history_model, tracked_columns, tracked_models, trail_of
-from exports.tables.cells import cell, harmless
+from exports.tables.cells import cell, safe_free_text
 from exports.tables.study import StudyTable, TableColumn
 from exports.tables.trail_labels import TrailLabels, actor_in_english, event_label
 from trials.models import Trial
@@ -92,12 +92,12 @@ def _changes(
     key = model._meta.pk.attname
     history = history_model(model)._default_manager.filter(history_trial=trial.pk).order_by(key, "history_id")
     concealed = trail_of(model).concealed
-    told = told_rows(model) if concealed and concealed.until else ()
+    revealed = revealed_keys(model) if concealed and concealed.until else ()
     if model is Signature:
         history = history.exclude(target_type__in=hidden_signatures(seen))
     names = ("history_date", key, "history_id", "history_type", "history_patient", *ACTOR)
     zone = trial.zone
-    previous_key, before, kept = None, dict[str, Any](), NOTHING
+    previous_key, before, concealed_now = None, dict[str, Any](), NOTHING
     rows = history.values_list(*names, *fields).iterator(chunk_size=CHUNK)
     for row in (
         _with_places(rows, len(names) + fields.index("record_id"), places) if "record_id" in fields else rows
@@ -105,7 +105,7 @@ def _changes(
         at, own_key, number, kind, patient = row[:5]
         if own_key != previous_key:
             previous_key, before = own_key, {}
-            kept = hidden(model, own_key, may=seen, told=told)
+            concealed_now = concealed_from_reader(model, own_key, may=seen, revealed=revealed)
         columns = dict(zip(fields, row[len(names) :], strict=True))
         after = flat(columns)
         user, full_name, role, reason, *traced = row[5 : len(names)]
@@ -113,16 +113,16 @@ def _changes(
         head = (cell(at), site_time(at, zone), model._meta.label_lower, own_key, number, kind, *where)
         who = (
             user,
-            harmless(actor_in_english(full_name)),
+            safe_free_text(actor_in_english(full_name)),
             role,
-            harmless(reason or ""),
+            safe_free_text(reason or ""),
             code_of(reason),
             *traced,
         )
         for name, old, new in differences(before, {} if kind == "-" else after):
-            shown = [_shown(name, value, kept) for value in (old, new)]
+            shown = [_shown(name, value, concealed_now) for value in (old, new)]
             words = [
-                places.decoded(model, columns, name, value) if name not in kept.columns else ""
+                places.decoded(model, columns, name, value) if name not in concealed_now.columns else ""
                 for value in (old, new)
             ]
             yield (*head, *who, name, places.label(model, columns, name), *shown, *words)
@@ -141,10 +141,10 @@ def site_time(at: datetime, zone: tzinfo) -> str:
     return at.astimezone(zone).isoformat(timespec="microseconds")
 
 
-def _shown(name: str, value: Any, kept: Concealed) -> str:
+def _shown(name: str, value: Any, concealed: Concealed) -> str:
     """Return a value as text, or the text that replaces a concealed value."""
-    text = _text(without(value, kept.parts))
-    return harmless(kept.words if text and name in kept.columns else text)
+    text = _text(without_entries(value, concealed.parts))
+    return safe_free_text(concealed.words if text and name in concealed.columns else text)
 
 
 def flat(columns: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def _events(trial: Trial, places: TrailLabels, seen: Collection[str]) -> Iterato
         head = (*times, "access", event.pk, event.pk, "!", places.subject(event.patient_id), "", "", "")
         who = (
             event.user_name,
-            harmless(actor_in_english(event.full_name)),
+            safe_free_text(actor_in_english(event.full_name)),
             event.role,
             "",
             "",
@@ -193,5 +193,7 @@ def _events(trial: Trial, places: TrailLabels, seen: Collection[str]) -> Iterato
             event.session,
             event.address,
         )
-        told = harmless(_text({key: english(value) for key, value in events.told(event, may=seen).items()}))
-        yield (*head, *who, event.kind, event_label(event.kind), "", told, "", "")
+        detail = safe_free_text(
+            _text({key: english(value) for key, value in events.visible_detail(event, may=seen).items()})
+        )
+        yield (*head, *who, event.kind, event_label(event.kind), "", detail, "", "")

@@ -38,8 +38,8 @@ class TrailLabels:
 
     def expect(self, records: Iterable[int | None]) -> None:
         """Load the records of the next rows and forget the previous ones. At most one query."""
-        wanted = {pk for pk in records if pk}
-        rows = Record.objects.filter(pk__in=wanted) if wanted else Record.objects.none()
+        needed = {pk for pk in records if pk}
+        rows = Record.objects.filter(pk__in=needed) if needed else Record.objects.none()
         self._records = {
             pk: (visit, form, repeat)
             for pk, visit, form, repeat in rows.values_list("pk", "visit_id", "form", "repeat")
@@ -80,8 +80,8 @@ class TrailLabels:
             return value.in_language("en")
         _column, _dot, name = field.partition(".")
         item = self.item(row["protocol_id"], row["form"], name) if model is Record and name else None
-        if item is None and isinstance(value, str) and isinstance(said := read(value), StoredText):
-            return said.in_language("en")
+        if item is None and isinstance(value, str) and isinstance(stored_text := read(value), StoredText):
+            return stored_text.in_language("en")
         if item is None:
             return _choices(model).get(field, {}).get(value, "") if isinstance(value, str) else ""
         if is_missing(value):

@@ -17,7 +17,7 @@ from accounts.models import User
 from patients.casebook.casebook_queries import LOCKED, MARKED_RECORDS, RECORDS, STORED_NOW, VISITS
 from patients.models import Consent, Patient, Record, Visit
 from patients.participation.consent import consents_of
-from patients.participation.eligibility_data import subject_of
+from patients.participation.eligibility_data import eligibility_subject
 from patients.participation.reconsent import version_to_sign
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
@@ -92,13 +92,13 @@ class Casebook:
     patient: Patient
     visits: list[Visit]
     # Set if read for a save: the records then have no marks, and values only where the rules read them.
-    around: FormPlace | None = None
+    save_place: FormPlace | None = None
     _records: list[Record] | None = field(default=None, repr=False)
     _consents: list[Consent] | None = field(default=None, repr=False)
     _versions: dict[int, ProtocolVersion] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def opened(cls, *, user: User, trial: Trial, code: str) -> "Casebook":
+    def open(cls, *, user: User, trial: Trial, code: str) -> "Casebook":
         """Return the casebook of a patient the person may see. Raises Patient.DoesNotExist.
 
         One query; one more for a patient without visits, one more if a visit was held under another version.
@@ -107,13 +107,13 @@ class Casebook:
         patient = (
             visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
         )
-        _attach(patient, trial, trial.protocol)
+        _share_trial_and_protocol(patient, trial, trial.protocol)
         casebook = cls(patient, visits)
         casebook._attach_visits()
         return casebook
 
     @classmethod
-    def held(cls, place: FormPlace) -> "Casebook":
+    def for_save(cls, place: FormPlace) -> "Casebook":
         """Return the casebook for a save at a location, with the patient's row locked until the transaction ends.
 
         `here` is then the location with its visit as stored now.
@@ -125,13 +125,13 @@ class Casebook:
         patient = (
             visits[0].patient if visits else Patient.objects.select_related("trial").get(pk=place.patient.pk)
         )
-        _attach(patient, patient.trial, place.patient.protocol)
+        _share_trial_and_protocol(patient, patient.trial, place.patient.protocol)
         known = [place.protocol, *(visit.protocol for visit in place.visits if visit.protocol_id)]
         casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
         casebook._versions = {version.pk: version for version in known if version is not None}
         casebook._attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
-        casebook.around = replace(place, patient=patient, visits=tuple(visits), visit=here)
+        casebook.save_place = replace(place, patient=patient, visits=tuple(visits), visit=here)
         return casebook
 
     def _attach_visits(self) -> None:
@@ -144,9 +144,9 @@ class Casebook:
     @property
     def here(self) -> FormPlace:
         """Return the location for which the casebook was read under the lock. Raises ValueError if it was not."""
-        if self.around is None:
+        if self.save_place is None:
             raise ValueError("this casebook was not read for a save")
-        return self.around
+        return self.save_place
 
     @property
     def consent(self) -> Consent | None:
@@ -166,10 +166,10 @@ class Casebook:
 
         The forms have the annotations of `with_marks`, unless the casebook was read for a save.
         """
-        if self._records is None and self.around is None:
+        if self._records is None and self.save_place is None:
             self._records = MARKED_RECORDS.rows(patient=self.patient.pk)
         if self._records is None:
-            self._records = _read_around(self.here)
+            self._records = _records_for_save(self.here)
         return self._records
 
     def version(self, pk: int) -> ProtocolVersion:
@@ -212,12 +212,14 @@ class Casebook:
         visit = self.visit(visit_key) if visit_key is not None else None
         if repeat < 1 or (visit is not None and repeat != 1):
             raise LookupError(form)
-        version = protocol or self.version_for(form, visit, self._moved_on(form, visit, repeat))
-        if not _asks(version, form, visit) and not self._begun(form, visit, repeat):
+        version = protocol or self.version_for(
+            form, visit, self._version_deciding_record(form, visit, repeat)
+        )
+        if not has_form(version, form, visit) and not self._record_at(form, visit, repeat):
             raise LookupError(form)
         return FormPlace(self.patient, tuple(self.visits), visit, version, version.rules.form(form), repeat)
 
-    def _moved_on(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
+    def _version_deciding_record(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
         """Return the record of a location if it may decide the version of the form, else None.
 
         Usually the patient's version decides alone, and the records are not read.
@@ -225,9 +227,9 @@ class Casebook:
         patient = self.patient
         if form in patient.protocol.rules.forms and not patient.reconsent_version:
             return None
-        return self._begun(form, visit, repeat)
+        return self._record_at(form, visit, repeat)
 
-    def _begun(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
+    def _record_at(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
         here = (visit.pk, 1) if visit else (None, repeat)
         rows = [r for r in self.records if r.form == form and (r.visit_id, 1 if visit else r.repeat) == here]
         in_force = [record for record in rows if record.state != Record.State.STRUCK_OUT]
@@ -257,9 +259,9 @@ class Casebook:
 
     def logs(self) -> list[str]:
         """Return the logs of the protocol, then logs with entries that it no longer has."""
-        asked = self.patient.protocol.rules.logs
+        planned = self.patient.protocol.rules.logs
         begun = (record.form for record in self.records if record.visit_id is None)
-        return list(dict.fromkeys([*asked, *begun]))
+        return list(dict.fromkeys([*planned, *begun]))
 
     def following_row(self, form: str) -> int:
         """Return the number of the next new row of a log. Numbers of struck-out rows are not used again."""
@@ -289,25 +291,25 @@ class Casebook:
             if record.state == Record.State.STRUCK_OUT or place.holds(record):
                 continue
             when = order.get(record.visit_id, -1) if record.visit_id else _log_order(record, place, here)
-            for found, wanted in ((past, when < here), (latest, True)):
-                if wanted and (record.form not in found or when >= found[record.form][0]):
+            for found, included in ((past, when < here), (latest, True)):
+                if included and (record.form not in found or when >= found[record.form][0]):
                     found[record.form] = when, record
         here_now = [record for record in self.records if place.visit and record.visit_id == place.visit.pk]
-        same = ValuesOf({r.form: r for r in here_now if r.state != Record.State.STRUCK_OUT})
+        same = FormValues({r.form: r for r in here_now if r.state != Record.State.STRUCK_OUT})
         previous, last = (
-            ValuesOf({form: record for form, (_when, record) in each.items()}) for each in (past, latest)
+            FormValues({form: record for form, (_when, record) in each.items()}) for each in (past, latest)
         )
         return Scope(
             values,
-            ValuesOf({**last.found, **previous.found, **same.found}, self._beside(place)),
-            subject_of(self.patient, consent=self.consent),
+            FormValues({**last.by_form, **previous.by_form, **same.by_form}, self._context_names(place)),
+            eligibility_subject(self.patient, consent=self.consent),
             form=place.form.code,
             previous=previous,
             last=last,
             same=same,
         )
 
-    def _beside(self, place: FormPlace) -> dict[str, Mapping[str, Any]]:
+    def _context_names(self, place: FormPlace) -> dict[str, Mapping[str, Any]]:
         """Return the context of an expression beside the forms: the current visit and the other rows of the logs."""
         logs: dict[str, list[Record]] = {}
         for record in self.records:
@@ -315,10 +317,10 @@ class Casebook:
             if in_log and not place.holds(record):
                 logs.setdefault(record.form, []).append(record)
         visit = {"code": place.visit.code, "on": place.day} if place.visit else {}
-        return {"visit": visit, "logs": ValuesOf(logs)}
+        return {"visit": visit, "logs": FormValues(logs)}
 
 
-def _read_around(place: FormPlace) -> list[Record]:
+def _records_for_save(place: FormPlace) -> list[Record]:
     """Return every record of the patient; values that the rules of the location do not read stay in the database."""
     # A row of a log has no visit by which the query could find it: the values of its whole log are read.
     forms = ",".join(["", *sorted(place.reads if place.visit else place.reads | {place.form.code}), ""])
@@ -326,11 +328,11 @@ def _read_around(place: FormPlace) -> list[Record]:
     rows = RECORDS.rows(patient=place.patient.pk, forms=forms, form=place.form.code, visit=visit)
     for record in rows:
         if place.holds(record):
-            record.values = _values_of(record)
+            record.values = _parsed_values(record)
     return rows
 
 
-def _values_of(record: Record) -> dict[str, Any]:
+def _parsed_values(record: Record) -> dict[str, Any]:
     """Return the values of a record. Values that were read as text are parsed now, once."""
     text = vars(record).pop("read", None)
     if text is not None:
@@ -338,23 +340,23 @@ def _values_of(record: Record) -> dict[str, Any]:
     return record.values
 
 
-class ValuesOf(Mapping[str, Any]):
-    """The values of records by form code, parsed when an expression reads them; `beside` adds further names."""
+class FormValues(Mapping[str, Any]):
+    """The values of records by form code, parsed when an expression reads them; `extra_names` adds further names."""
 
-    def __init__(self, found: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> None:
-        self.found, self.beside = found, beside or {}
+    def __init__(self, by_form: Mapping[str, Any], extra_names: Mapping[str, Any] | None = None) -> None:
+        self.by_form, self.extra_names = by_form, extra_names or {}
 
     def __getitem__(self, form: str) -> Any:
-        if form in self.beside:
-            return self.beside[form]
-        found = self.found[form]
-        return [_values_of(each) for each in found] if isinstance(found, list) else _values_of(found)
+        if form in self.extra_names:
+            return self.extra_names[form]
+        found = self.by_form[form]
+        return [_parsed_values(each) for each in found] if isinstance(found, list) else _parsed_values(found)
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self.found, **self.beside})
+        return iter({**self.by_form, **self.extra_names})
 
     def __len__(self) -> int:
-        return len({**self.found, **self.beside})
+        return len({**self.by_form, **self.extra_names})
 
 
 def _log_order(record: Record, place: FormPlace, here: int) -> int:
@@ -367,7 +369,7 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
     return -1
 
 
-def _attach(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) -> None:
+def _share_trial_and_protocol(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) -> None:
     """Set the trial and protocol already read on the patient: the text of a protocol is too long to read twice."""
     patient.trial = trial
     if protocol is not None and protocol.pk == patient.protocol_id:
@@ -394,11 +396,11 @@ def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
 
 def version_at(protocol: ProtocolVersion, visit: Visit) -> ProtocolVersion:
     """Return the version a visit was held under, else `protocol`. Reads visit.protocol if it is another."""
-    kept = visit.protocol_id is not None and visit.protocol_id != protocol.pk
-    return cast(ProtocolVersion, visit.protocol) if kept else protocol
+    has_own_version = visit.protocol_id is not None and visit.protocol_id != protocol.pk
+    return cast(ProtocolVersion, visit.protocol) if has_own_version else protocol
 
 
-def _asks(version: ProtocolVersion, form: str, visit: Visit | None) -> bool:
+def has_form(version: ProtocolVersion, form: str, visit: Visit | None) -> bool:
     if form not in version.rules.forms:
         return False
     if visit is None:

@@ -29,8 +29,8 @@ def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
     # A compiled query takes no list of values: `forms` is one text, `,vitals,blood,`, searched with commas.
     named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
     rows = Record.objects.filter(patient=patient).alias(named=named).defer("values").order_by("pk")
-    wanted = Case(When(Q(named__gt=0) | Q(form=form, visit=visit), then=F("values")))
-    return rows.annotate(read=Cast(wanted, TextField()))
+    needed_values = Case(When(Q(named__gt=0) | Q(form=form, visit=visit), then=F("values")))
+    return rows.annotate(read=Cast(needed_values, TextField()))
 
 
 # Every row of VISITS joins the same patient: it is made once (`joined_once`).

@@ -29,18 +29,19 @@ class CheckedAnswers:
     values: answers without hidden items, with calculated ones.
     hidden: items whose condition is false. undecided: items whose condition the known answers do not decide.
     required: items that need an answer. unanswered: a finding for each path that needs one and has none.
-    waiting: undecided items whose condition depends on a blank answer of another form.
-    lacking: by calculated item without a value, the labels of the blank answers it needs; empty if none is blank.
+    waiting_for: undecided items whose condition depends on a blank answer of another form.
+    missing_inputs: by calculated item without a value, the labels of the blank answers it needs; empty if none is
+    blank.
     """
 
     values: dict[str, Value]
     hidden: frozenset[str]
     undecided: frozenset[str]
     required: frozenset[str]
-    waiting: frozenset[str]
+    waiting_for: frozenset[str]
     unanswered: tuple[CheckFinding, ...]
     findings: tuple[CheckFinding, ...]
-    lacking: Mapping[str, Labels]
+    missing_inputs: Mapping[str, Labels]
 
     @property
     def obstacles(self) -> tuple[CheckFinding, ...]:
@@ -60,28 +61,30 @@ def checked(casebook: Casebook, place: FormPlace, values: Mapping[str, Value]) -
 
 def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:
     """Check the answers in `scope.form_values`."""
-    values, hidden = _settled(form, rules, dict(scope.form_values), scope)
+    values, hidden = _values_and_hidden(form, rules, dict(scope.form_values), scope)
     scope = scope.with_values(values)
     shown, required = rules.shown(scope), rules.required(scope)
     undecided = frozenset(item.name for item in form.items) - shown - hidden
-    waiting = {item.name: needs for item in form.items if (needs := _waits(item, rules, scope, undecided))}
+    waiting = {
+        item.name: needs for item in form.items if (needs := _blank_conditions(item, rules, scope, undecided))
+    }
     return CheckedAnswers(
         values=values,
         hidden=hidden,
         undecided=undecided,
         required=required,
-        waiting=frozenset(waiting),
+        waiting_for=frozenset(waiting),
         unanswered=(*_unanswered(form, rules, scope, required), *_waiting(waiting, rules)),
         findings=tuple(_findings(form, rules, scope)),
-        lacking={
-            item.name: rules.labels(rules.lacks(item.name, scope))
+        missing_inputs={
+            item.name: rules.labels(rules.missing_inputs(item.name, scope))
             for item in form.items
             if item.is_calculated and item.name not in values
         },
     )
 
 
-def _settled(
+def _values_and_hidden(
     form: Form, rules: FormRules, values: dict[str, Value], scope: Scope
 ) -> tuple[dict[str, Value], frozenset[str]]:
     """Return the values and the hidden items. Repeated, because hiding an item may hide others that depend on it."""
@@ -89,18 +92,20 @@ def _settled(
     for _round in range(MOST_ROUNDS):
         values = rules.with_calculated(scope.with_values(values))
         values = {
-            name: _row_settled(form.item(name), rules, value, scope, values) for name, value in values.items()
+            name: _row_values(form.item(name), rules, value, scope, values) for name, value in values.items()
         }
         seen = scope.with_values(values)
         hidden = frozenset(item.name for item in form.items if rules.is_ruled_out(item.name, seen))
-        kept = {name: value for name, value in values.items() if name not in hidden and is_answered(value)}
-        if len(kept) == len(values):
+        shown_values = {
+            name: value for name, value in values.items() if name not in hidden and is_answered(value)
+        }
+        if len(shown_values) == len(values):
             break
-        values = kept
+        values = shown_values
     return values, hidden
 
 
-def _row_settled(
+def _row_values(
     item: Item, rules: FormRules, value: Value, scope: Scope, values: Mapping[str, Value]
 ) -> Value:
     if item.type != "rows" or not isinstance(value, list):
@@ -146,7 +151,9 @@ def _unanswered(
                         yield _needed(path(item.name, row_id(cells), column.name), column)
 
 
-def _waits(item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]) -> tuple[str, ...]:
+def _blank_conditions(
+    item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]
+) -> tuple[str, ...]:
     """Return the blank answers of other forms on which the condition of an undecided item depends.
 
     An item of the same form is not counted, because it is required itself; neither is one marked as missing, because

@@ -66,21 +66,21 @@ def sections(
     return [
         ReadSection(
             group.title.in_language(language) if group.title else "",
-            tuple(asked_line(form, item.name, values, language, known) for item in group.items),
+            tuple(item_line(form, item.name, values, language, known) for item in group.items),
         )
         for group in form.groups
     ]
 
 
-def asked_line(
+def item_line(
     form: Form, name: str, values: Mapping[str, Value], language: str, readings: Readings
 ) -> ReadLine:
     """Return one item of a form as text; a laboratory value is never flagged by its soft limits."""
     item = form.item(name)
-    return line(item, values.get(name), language, readings.get(name, _unread(form, item)))
+    return line(item, values.get(name), language, readings.get(name, _no_reading(form, item)))
 
 
-def _unread(form: Form, item: Item) -> RangeReading | None:
+def _no_reading(form: Form, item: Item) -> RangeReading | None:
     return RangeReading(Side.NO_VALUE) if is_laboratory(form, item) else None
 
 

@@ -51,7 +51,7 @@ def path_label(casebook: Casebook, form: Form, path: str) -> str:
     return f"{label} {int(row) + 1}, {item.column(column).label.in_language(language)}"
 
 
-def not_asked(
+def lines_not_in_form(
     form: Form, values: Mapping[str, Value], before: Sequence[Form], language: str
 ) -> list[ReadLine]:
     """Return one line for each value whose item the form no longer has; `before` are other versions of the form."""
@@ -68,7 +68,7 @@ def all_sections(
 ) -> list[ReadSection]:
     """Return the sections of a form, and a last one for values of items that the form no longer has."""
     language = reader_language()
-    left = not_asked(form, values, forms_before(casebook, form, values), language)
+    left = lines_not_in_form(form, values, forms_before(casebook, form, values), language)
     return [
         *sections(form, values, **more),
         *([ReadSection(_("No longer asked"), tuple(left))] if left else []),

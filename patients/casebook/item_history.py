@@ -73,19 +73,19 @@ def _row_changes(item: Item, before: Any, value: Any, language: str) -> Iterator
 
 def add_threads(queries: list[Query], zone: str) -> None:
     """Give each query its `thread`: who said what when. One query."""
-    said: dict[int, list[dict[str, Text]]] = {query.pk: [] for query in queries}
+    entries: dict[int, list[dict[str, Text]]] = {query.pk: [] for query in queries}
     rows = QueryMessage.objects.filter(query__in=queries).select_related("author") if queries else ()
     for row in rows:
         entry = _entry(
             row.author.full_name, role_words(row.author_role), moment_words(row.at, zone), row.text
         )
-        said[row.query_id].append(entry)
+        entries[row.query_id].append(entry)
     for query in queries:
         opened = moment_words(query.opened_at, zone)
         automatic = query.by_check
         who = _("Automatic check") if automatic else query.opened_by.full_name
-        first = [] if said[query.pk] and not automatic else [_entry(who, "", opened, query.text)]
-        thread = [*first, *said[query.pk]]
+        first = [] if entries[query.pk] and not automatic else [_entry(who, "", opened, query.text)]
+        thread = [*first, *entries[query.pk]]
         if query.closed_because and thread[-1]["text"] != query.closed_because:
             closed = moment_words(query.closed_at, zone)
             thread.append(

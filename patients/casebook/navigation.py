@@ -15,7 +15,7 @@ from patients.participation.visit_status import (
     STAGES,
     UNFINISHED,
     visit_stage,
-    visit_standing,
+    visit_status,
 )
 from trials.reader import reader_language
 
@@ -104,7 +104,7 @@ def navigation(casebook: Casebook, place: FormPlace | None = None) -> Navigation
 def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: date) -> VisitLink:
     current = place is not None and place.visit is not None and place.visit.pk == visit.pk
     forms = tuple(_forms(casebook, visit, place if current else None))
-    state, urgent = visit_standing(
+    state, urgent = visit_status(
         state=visit.state,
         window=(visit.window_from, visit.window_to),
         begun=visit_stage(
@@ -115,13 +115,13 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
         today=today,
     )
     day = day_of(visit)
-    asked = ["query"] if any("query" in form.flags for form in forms) else []
+    query_flags = ["query"] if any("query" in form.flags for form in forms) else []
     return VisitLink(
         key=visit.key,
         title=visit_title(casebook.patient.protocol, visit, reader_language(), _("Unscheduled visit")),
         day=day,
         state=state,
-        flags=(*urgent, *asked),
+        flags=(*urgent, *query_flags),
         forms=tuple(_waiting(form, urgent) for form in forms),
         current=current,
     )
@@ -201,10 +201,10 @@ def next_address(casebook: Casebook, place: FormPlace) -> str:
     for form in [*forms[here + 1 :], *forms[:here]]:
         if form.state == "draft" or (form.needed and form.state == NOT_STARTED):
             return f"{form.url}#entry"
-    return onward_from(place.visit, patient)
+    return next_step_address(place.visit, patient)
 
 
-def onward_from(visit: Visit, patient: Patient) -> str:
+def next_step_address(visit: Visit, patient: Patient) -> str:
     """Return the address of a visit's page, at its next step."""
     return f"{address('patients:visit', patient.trial.slug, patient.code, visit.key)}#next"
 

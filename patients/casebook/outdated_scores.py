@@ -36,10 +36,10 @@ def outdated_items(form: Form, stored: Mapping[str, Any], now: Mapping[str, Any]
 def outdated(casebook: Casebook) -> Iterator[Outdated]:
     """Yield every outdated value of a patient's records at visits, each under its own protocol version."""
     for record in casebook.records:
-        yield from _of_record(casebook, record)
+        yield from _outdated_of_record(casebook, record)
 
 
-def _of_record(casebook: Casebook, record: Record) -> Iterator[Outdated]:
+def _outdated_of_record(casebook: Casebook, record: Record) -> Iterator[Outdated]:
     visit = next((visit for visit in casebook.visits if visit.pk == record.visit_id), None)
     if record.state == Record.State.STRUCK_OUT or visit is None:
         return
@@ -57,9 +57,9 @@ def outdated_of(trial: Trial, records: Iterable[Record]) -> dict[int, list[Outda
 
     Reads record.protocol. No query if none of the forms calculates from data outside the form.
     """
-    rows = [row for row in records if row.visit_id and _from_elsewhere(row.protocol, row.form)]
+    rows = [row for row in records if row.visit_id and _calculates_from_other_forms(row.protocol, row.form)]
     known = casebooks_of(trial, {row.patient_id for row in rows}) if rows else {}
-    found = {row.pk: list(_of_record(known[row.patient_id], row)) for row in rows}
+    found = {row.pk: list(_outdated_of_record(known[row.patient_id], row)) for row in rows}
     return {key: values for key, values in found.items() if values}
 
 
@@ -84,7 +84,7 @@ def _read_by(trial: Trial, forms: Iterable[str]) -> set[str]:
 def forms_from_elsewhere(trial: Trial) -> set[str]:
     """Return the forms that, in any protocol version, calculate from data outside the form. One query."""
     versions = ProtocolVersion.objects.filter(trial=trial).defer("text")
-    return {code for row in versions for code in row.rules.forms if _from_elsewhere(row, code)}
+    return {code for row in versions for code in row.rules.forms if _calculates_from_other_forms(row, code)}
 
 
 def casebooks_of(
@@ -113,12 +113,12 @@ def casebooks_of(
 def _versions(trial: Trial, patients: Iterable[Patient]) -> dict[int, ProtocolVersion]:
     """Return the protocol versions of the patients and their records. No query if the trial's own is the only one."""
     known = {trial.protocol_id: trial.protocol} if trial.protocol_id and trial.protocol else {}
-    wanted = {row.protocol_id for row in patients}
-    wanted |= {record.protocol_id for row in patients for record in row.records.all()}
-    if earlier := wanted - known.keys():
+    needed = {row.protocol_id for row in patients}
+    needed |= {record.protocol_id for row in patients for record in row.records.all()}
+    if earlier := needed - known.keys():
         known |= ProtocolVersion.objects.in_bulk(earlier)
     return known
 
 
-def _from_elsewhere(version: ProtocolVersion, form: str) -> bool:
+def _calculates_from_other_forms(version: ProtocolVersion, form: str) -> bool:
     return rules_of(version.rules).form(form).calculates_from_elsewhere

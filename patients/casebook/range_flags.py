@@ -54,8 +54,8 @@ def record_readings(record: Record, book: RangeBook, subject: RangeSubject) -> R
 
 def subject_in(patient: Patient, rules: Protocol, records: Iterable[Record]) -> RangeSubject:
     """Return sex and age as captured last. The captured age is the age on the day of screening."""
-    standing = (record for record in records if record.state != Record.State.STRUCK_OUT)
-    return _subject(rules, patient.screened_on, {record.form: record.values for record in standing})
+    valid_records = (record for record in records if record.state != Record.State.STRUCK_OUT)
+    return _subject(rules, patient.screened_on, {record.form: record.values for record in valid_records})
 
 
 def subjects_of(trial: Trial, patients: Iterable[int] | None = None) -> dict[int, RangeSubject]:
@@ -66,8 +66,8 @@ def subjects_of(trial: Trial, patients: Iterable[int] | None = None) -> dict[int
         rows = rows.filter(patient__in=patients)
     found: dict[int, tuple[date, dict[str, Any]]] = {}
     # In ascending order: of several records of a form the last one is kept.
-    standing = rows.exclude(state=Record.State.STRUCK_OUT).order_by("pk")
-    for patient, day, form, values in standing.values_list(
+    valid_records = rows.exclude(state=Record.State.STRUCK_OUT).order_by("pk")
+    for patient, day, form, values in valid_records.values_list(
         "patient", "patient__screened_on", "form", "values"
     ):
         found.setdefault(patient, (day, {}))[1][form] = values
@@ -95,8 +95,8 @@ def reference_words(reading: RangeReading | None, item: Item, language: str) -> 
         return ""
     if not reading.has_range:
         return _("No reference range") if reading.side == Side.NO_RANGE else ""
-    told = {"range": range_words(reading.low, reading.high, item.unit or "", language)}
-    return _("Reference %(range)s") % told
+    parameters = {"range": range_words(reading.low, reading.high, item.unit or "", language)}
+    return _("Reference %(range)s") % parameters
 
 
 def range_words(low: Decimal | None, high: Decimal | None, unit: str, language: str) -> str:

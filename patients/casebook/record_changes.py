@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from audit.change_labels import FieldChange, Reader, column_changes
-from audit.concealment import without
+from audit.concealment import without_entries
 from patients.casebook.row_words import is_by_row, row_changes, row_label
 from patients.models import Record
 from patients.models.attachments import OF_FILES
@@ -17,7 +17,7 @@ from trials.models import ProtocolVersion
 from trials.permissions import Permission
 
 # Columns shown as items or with the entry itself, and technical ones.
-NOT_TOLD = ("values", "patient", "visit", "form", "repeat", "version", "created_at")
+TECHNICAL_COLUMNS = ("values", "patient", "visit", "form", "repeat", "version", "created_at")
 
 
 def describe_record(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
@@ -25,8 +25,8 @@ def describe_record(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
 
     Labels and choices are those of the protocol version under which each row was captured (P11-11).
     """
-    told = list(_items(old, new, reader))
-    return [*told, *column_changes(Record, old, new, reader, but=NOT_TOLD)]
+    changes = list(_items(old, new, reader))
+    return [*changes, *column_changes(Record, old, new, reader, excluded=TECHNICAL_COLUMNS)]
 
 
 def _items(old: Any, new: Any, reader: Reader) -> Iterator[FieldChange]:
@@ -73,4 +73,4 @@ def _words(value: Any, item: Item | None, reader: Reader) -> str:
     if value is None:
         return ""
     words = exact if Permission.SEE_FILES in reader.may else display
-    return words(value, item, reader.language, _) if item else str(without(value, OF_FILES.parts))
+    return words(value, item, reader.language, _) if item else str(without_entries(value, OF_FILES.parts))

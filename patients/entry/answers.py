@@ -43,13 +43,13 @@ class Answers:
     @property
     def confirmations(self) -> dict[str, str]:
         """Return the reasons for unusual values by stored path."""
-        return {self._stored_path(sent): reason for sent, reason in self.confirmed.items()}
+        return {self._stored_path(sent_path): reason for sent_path, reason in self.confirmed.items()}
 
-    def _stored_path(self, sent: str) -> str:
-        item, _dash, cell = sent.partition("-")
+    def _stored_path(self, path_sent: str) -> str:
+        item, _dash, cell = path_sent.partition("-")
         row, _dash, column = cell.partition("-")
         known = self.rows.get(item, {})
-        return path(item, known[int(row)], column) if column and int(row) in known else sent
+        return path(item, known[int(row)], column) if column and int(row) in known else path_sent
 
     def sent_path(self, stored: str) -> str:
         """Return the path under which the value at a stored path was sent."""
@@ -64,7 +64,7 @@ class Answers:
 
 
 @dataclass(slots=True)
-class _Sent:
+class _SentItem:
     """The inputs of one item: its parts, or the cells of its rows. key: identifies the rendered page."""
 
     parts: dict[str, list[str]] = field(default_factory=dict)
@@ -108,11 +108,13 @@ def read(form: Form, posted: Posted, clock: Clock) -> Answers:
     so that a second click on the same page finds the row of the first.
     """
     answers = Answers(values=ReadValues(form))
-    for name, sent in _sent(form, posted, answers).items():
+    for name, sent_item in _sent_items(form, posted, answers).items():
         item = form.item(name)
         try:
             value = (
-                _rows(item, sent, clock, answers) if item.type == "rows" else parse(sent.parts, item, clock)
+                _rows(item, sent_item, clock, answers)
+                if item.type == "rows"
+                else parse(sent_item.parts, item, clock)
             )
         except NotOffered:
             raise
@@ -126,15 +128,15 @@ def read(form: Form, posted: Posted, clock: Clock) -> Answers:
 
 def check(form: Form, values: Mapping[str, Value]) -> dict[str, Value]:
     """Return the stored values without calculated items. Raises ValueRefused for one that its item does not accept."""
-    kept = {}
+    checked_values = {}
     for name, value in values.items():
         if name not in form:
             raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name)
         item = form.item(name)
         if not item.is_calculated and is_answered(value):
             _check(item, value)
-            kept[name] = value
-    return kept
+            checked_values[name] = value
+    return checked_values
 
 
 def _check(item: Item, value: Value) -> None:
@@ -142,9 +144,9 @@ def _check(item: Item, value: Value) -> None:
         for row in value:
             _check_row(item, cells_of(row))
         return
-    asked = _as_text(item) if item.type == "rows" else item
+    checked_item = _as_text(item) if item.type == "rows" else item
     try:
-        read_again = parse(typed(value, asked), asked, Clock(zone_of(value)))
+        read_again = parse(typed(value, checked_item), checked_item, Clock(zone_of(value)))
     except (AttributeError, KeyError, TypeError):
         # The wrong shape for `typed`, such as a number for a text item or a list for a single value.
         read_again = None
@@ -163,8 +165,8 @@ def _check_row(item: Item, row: Mapping[str, Value]) -> None:
             _check(column, cell)
 
 
-def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
-    found: dict[str, _Sent] = {}
+def _sent_items(form: Form, posted: Posted, answers: Answers) -> dict[str, _SentItem]:
+    found: dict[str, _SentItem] = {}
     # The version is part of it: a page sent again after a later save cannot give its ids to other rows.
     sides = [posted.get(name, [""])[-1] for name in (CONTROLS.key, CONTROLS.version)]
     key = " ".join(sides) if sides[0] else ""
@@ -172,7 +174,7 @@ def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
         head, *rest = name.split("-")
         if head not in form:
             if name.startswith("_") or name in PLAIN:
-                _refuse_unkept(name, texts)
+                _refuse_unstorable(name, texts)
                 continue
             raise NotOffered(gettext_noop("The form has no item “%(name)s”."), name=name)
         item = form.item(head)
@@ -181,11 +183,11 @@ def _sent(form: Form, posted: Posted, answers: Answers) -> dict[str, _Sent]:
         if rest and rest[-1] == CONFIRM:
             _confirm(item, name.removesuffix(f"-{CONFIRM}"), rest[:-1], texts, answers)
             continue
-        _place(item, found.setdefault(head, _Sent(key=key)), rest, texts)
+        _add_text(item, found.setdefault(head, _SentItem(key=key)), rest, texts)
     return found
 
 
-def _refuse_unkept(name: str, texts: list[str]) -> None:
+def _refuse_unstorable(name: str, texts: list[str]) -> None:
     """Raise NotOffered for a NUL in an input that is not an answer: no page sends one, and no database stores it."""
     if any("\0" in text for text in (name, *texts)):
         raise NotOffered(UNSTORABLE)
@@ -205,26 +207,26 @@ def _confirm(item: Item, where: str, rest: list[str], texts: list[str], answers:
         answers.confirmed[where] = reason
 
 
-def _place(item: Item, sent: _Sent, rest: list[str], texts: list[str]) -> None:
+def _add_text(item: Item, sent_item: _SentItem, rest: list[str], texts: list[str]) -> None:
     if item.type != "rows":
         part = rest[0] if rest else ""
         if len(rest) > 1 or part not in PARTS:
             raise NotOffered(
                 gettext_noop("The form has no item “%(name)s”."), name="-".join([item.name, *rest])
             )
-        sent.parts[part] = texts
+        sent_item.parts[part] = texts
         return
     if len(rest) == 2 and rest[1] == REMOVE:
-        sent.removed.add(_row(rest[0]))
+        sent_item.removed.add(_row(rest[0]))
         return
     if len(rest) == 2 and rest[1] == ROW_ID:
-        sent.ids[_row(rest[0])] = texts[-1]
+        sent_item.ids[_row(rest[0])] = texts[-1]
         return
     if len(rest) == 1 and rest[0] in ("missing", "reason"):
-        sent.parts[rest[0]] = texts
+        sent_item.parts[rest[0]] = texts
         return
     row, column, part = _cell(item, rest)
-    sent.rows.setdefault(row, {}).setdefault(column, {})[part] = texts
+    sent_item.rows.setdefault(row, {}).setdefault(column, {})[part] = texts
 
 
 def _row(text: str) -> int:
@@ -240,23 +242,23 @@ def _cell(item: Item, rest: list[str]) -> tuple[int, str, str]:
     return _row(rest[0]), rest[1], rest[2] if len(rest) == 3 else ""
 
 
-def _rows(item: Item, sent: _Sent, clock: Clock, answers: Answers) -> Value | None:
+def _rows(item: Item, sent_item: _SentItem, clock: Clock, answers: Answers) -> Value | None:
     """Return the filled rows in order, without rows that are empty or marked for removal; None if there are none.
 
     A refusal keeps the row number that was sent, so that the page shows it at that row.
     """
-    found, ids = [], sent.shown
+    found, ids = [], sent_item.shown
     refused_before = len(answers.refused)
-    for number in sorted(sent.rows.keys() - sent.removed):
+    for number in sorted(sent_item.rows.keys() - sent_item.removed):
         refusals = len(answers.refused)
-        cells = dict(_row_values(item, number, sent.rows[number], clock, answers))
+        cells = dict(_row_values(item, number, sent_item.rows[number], clock, answers))
         if number not in ids and (cells or len(answers.refused) > refusals):
-            ids[number] = _new_id(item, number, sent, ids, answers)
+            ids[number] = _new_id(item, number, sent_item, ids, answers)
         if cells:
             found.append({ROW_ID: ids[number], **cells})
     answers.rows[item.name] = ids
-    if sent.parts:
-        why = parse(sent.parts, _as_text(item), clock)
+    if sent_item.parts:
+        why = parse(sent_item.parts, _as_text(item), clock)
         if why is not None and (found or len(answers.refused) > refused_before):
             raise ValueRefused(gettext_noop("Give either the rows or why they are missing, not both."))
         if why is not None:
@@ -266,7 +268,7 @@ def _rows(item: Item, sent: _Sent, clock: Clock, answers: Answers) -> Value | No
     return found or None
 
 
-def _new_id(item: Item, number: int, sent: _Sent, ids: Mapping[int, str], answers: Answers) -> str:
+def _new_id(item: Item, number: int, sent: _SentItem, ids: Mapping[int, str], answers: Answers) -> str:
     seed = f"{sent.key} {item.name} {number}" if sent.key else ""
     made = new_row_id(seed, taken=ids.values())
     if isinstance(answers.values, ReadValues):

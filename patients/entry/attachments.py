@@ -26,7 +26,7 @@ from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry.entry_guard import entry_obstacle
 from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
-from patients.participation.lifecycle import hold
+from patients.participation.lifecycle import lock_patients
 from protocol.document.items import Form, Item
 from protocol.values.file_kinds import clean_name, kind_of
 from protocol.values.refusals import ValueRefused, gettext_noop
@@ -54,35 +54,37 @@ def receive(request: HttpRequest, casebook: Casebook, place: FormPlace) -> Query
     if request.FILES and entry_obstacle(casebook, place, casebook.record(place)):
         # The save will be refused with its reason; a file for a closed form is not stored.
         request.FILES.clear()
-    posted = known(request.POST, place)
+    posted = with_file_facts(request.POST, place)
     for item in items:
         upload = request.FILES.get(f"{item.name}-{UPLOAD}")
         if upload is not None:
-            posted[item.name] = _taken(upload, item, place, request.user, posted.get(item.name, ""))  # type: ignore[arg-type]
+            posted[item.name] = _stored_facts(upload, item, place, request.user, posted.get(item.name, ""))  # type: ignore[arg-type]
     return posted
 
 
-def known(sent: QueryDict, place: FormPlace, *, was_kept: bool = False) -> QueryDict:
+def with_file_facts(sent: QueryDict, place: FormPlace, *, was_kept: bool = False) -> QueryDict:
     """Return the sent data with each key replaced by the facts of its file, as JSON. One query if there are keys.
 
     was_kept: the data were kept when a session ended. Only the name of a new file was kept, so it must be sent again.
     Raises BadRequest for a key that belongs to another patient, form or item.
     """
-    items, told = file_items(place.form), sent.copy()
+    items, resolved = file_items(place.form), sent.copy()
     if not items:
         return sent
     keys = {}
     for item in items:
-        lost = told.pop(f"{item.name}-{UPLOAD}", None) if was_kept else None
-        told.pop(f"{item.name}-{UPLOAD}", None)
-        cleared = told.pop(f"{item.name}-{CLEAR}", None)
-        key = "" if cleared else told.get(item.name, "")
-        told[item.name] = _refused(ValueRefused(NOT_KEPT, name=lost[-1]), "") if lost and lost[-1] else ""
-        if key and not told[item.name]:
+        lost = resolved.pop(f"{item.name}-{UPLOAD}", None) if was_kept else None
+        resolved.pop(f"{item.name}-{UPLOAD}", None)
+        cleared = resolved.pop(f"{item.name}-{CLEAR}", None)
+        key = "" if cleared else resolved.get(item.name, "")
+        resolved[item.name] = (
+            _refusal_facts(ValueRefused(NOT_KEPT, name=lost[-1]), "") if lost and lost[-1] else ""
+        )
+        if key and not resolved[item.name]:
             keys[item.name] = key
     for name, value in _values(place, keys).items():
-        told[name] = value
-    return told
+        resolved[name] = value
+    return resolved
 
 
 def _values(place: FormPlace, keys: dict[str, str]) -> dict[str, str]:
@@ -98,19 +100,19 @@ def _values(place: FormPlace, keys: dict[str, str]) -> dict[str, str]:
         raise BadRequest(_("This file does not belong here. Open the form again.")) from unknown
 
 
-def _taken(upload: UploadedFile, item: Item, place: FormPlace, by: User, before: str) -> str:
+def _stored_facts(upload: UploadedFile, item: Item, place: FormPlace, by: User, before: str) -> str:
     """Return the facts of the stored file as JSON, or the refusal together with the facts of the earlier file."""
     try:
         row = store(upload=upload, item=item, patient=place.patient, form=place.form.code, by=by)
     except ValueRefused as refused:
-        return _refused(refused, before)
+        return _refusal_facts(refused, before)
     return json.dumps(row.value, sort_keys=True)
 
 
-def _refused(refused: ValueRefused, before: str) -> str:
-    told = {"refused": refused.template, "parameters": refused.parameters}
+def _refusal_facts(refused: ValueRefused, before: str) -> str:
+    facts = {"refused": refused.template, "parameters": refused.parameters}
     # A decimal is sent as a number and read back as a decimal, to be written with the reader's decimal sign.
-    return json.dumps({**told, "before": json.loads(before) if before else None}, default=float)
+    return json.dumps({**facts, "before": json.loads(before) if before else None}, default=float)
 
 
 def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: User) -> Attachment:
@@ -167,21 +169,21 @@ def clear(*, before: datetime) -> tuple[int, int]:
     A file that a record holds or held is never deleted, also if it was replaced or its form struck out. Return the
     number of files deleted, and the number of stored objects without a row (left by a crash) deleted.
     """
-    gone = 0
+    deleted = 0
     for row in Attachment.objects.filter(uploaded_at__lt=before).order_by("pk"):
         # The row first: a crash in between leaves bytes without a row, which the next run deletes.
         if _is_cleared(row):
             attachment_storage().delete(row.key)
-            gone += 1
-    return gone, sum(_strays(before))
+            deleted += 1
+    return deleted, sum(_strays(before))
 
 
 @transaction.atomic
 def _is_cleared(row: Attachment) -> bool:
     """Delete the row of a file that nothing holds. Return False if something does."""
     # Under the patient's lock: a save that stores the file meanwhile waits, and then finds it gone.
-    hold(Patient.objects.filter(pk=row.patient_id))
-    if _is_held(row):
+    lock_patients(Patient.objects.filter(pk=row.patient_id))
+    if _is_referenced(row):
         return False
     row.delete()
     return True
@@ -195,7 +197,7 @@ def refuse_cleared(place: FormPlace, values: Mapping[str, Any]) -> None:
         raise ValidationError(_("A file was deleted because no form held it for some days: choose it again."))
 
 
-def _is_held(row: Attachment) -> bool:
+def _is_referenced(row: Attachment) -> bool:
     # The history, not the records: the trail still refers to a file that was replaced.
     history: Any = history_model(Record)
     past = history.objects.filter(patient_id=row.patient_id, form=row.form).values_list("values", flat=True)
@@ -212,8 +214,8 @@ def _strays(before: datetime) -> Iterator[int]:
         _folders, names = storage.listdir("")
     except FileNotFoundError:
         return
-    kept = set(Attachment.objects.values_list("key", flat=True))
+    known_keys = set(Attachment.objects.values_list("key", flat=True))
     for name in names:
-        if name not in kept and storage.get_modified_time(name) < before:
+        if name not in known_keys and storage.get_modified_time(name) < before:
             storage.delete(name)
             yield 1

@@ -25,14 +25,14 @@ def form_for(
     data: QueryDict | None = None,
     clock: Clock | None = None,
     language: str = "en",
-    surroundings: FieldContext | None = None,
+    context: FieldContext | None = None,
 ) -> "CaptureForm":
     """Return the crispy form of a protocol form with the stored `values`, or with the typed inputs (`data`)."""
     return CaptureForm(
         form,
         clock=clock or Clock(),
         language=language,
-        surroundings=surroundings or FieldContext(),
+        field_context=context or FieldContext(),
         data=data,
         initial=dict(values or {}),
     )
@@ -47,10 +47,10 @@ class CaptureForm(forms.Form):
     data: QueryDict
 
     def __init__(
-        self, form: Form, *, clock: Clock, language: str, surroundings: FieldContext, **kwargs: Any
+        self, form: Form, *, clock: Clock, language: str, field_context: FieldContext, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.asked, self.clock, self.language, self.surroundings = form, clock, language, surroundings
+        self.definition, self.clock, self.language, self.field_context = form, clock, language, field_context
         self.helper = FormHelper()
         self.helper.form_tag = self.helper.include_media = False
         self.helper.disable_csrf = True
@@ -64,10 +64,10 @@ class CaptureForm(forms.Form):
     def field_renderer(self, *, has_links: bool) -> FieldRenderer:
         """Return the renderer of the fields. has_links: fields link to their queries and history."""
         return FieldRenderer(
-            self.asked,
+            self.definition,
             values=self.initial,
             inputs=self.inputs,
-            context=self.surroundings,
+            context=self.field_context,
             clock=self.clock,
             language=self.language,
             has_links=has_links,
@@ -104,7 +104,7 @@ def group_tools(form: CaptureForm, group: ItemGroup, number: int) -> dict[str, A
         "number": number,
         "can_mark": not_done.can_mark(group),
         "marked": not_done.marked_in(group, form.inputs),
-        "said": form.surroundings.said_of_group.get(number, ""),
+        "said": form.field_context.group_messages.get(number, ""),
         "named": group.title.in_language(form.language) if group.title else "",
     }
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
 from audit.context import acting
-from audit.stored_text import StoredText, Text, say
+from audit.stored_text import StoredText, Text, system_text
 from patients.casebook.edit_checks import CHECK, inputs_of
 from patients.casebook.row_words import cell_text
 from patients.entry.row_identity import RemovedRows
@@ -81,9 +81,11 @@ def _key(finding: CheckFinding) -> Key:
 def _why_closed(query: Query, form: Form, removed: RemovedRows) -> StoredText:
     """Return the reason for closing a query without a finding: nobody corrected the value of a removed row."""
     if (query.item, query.row) not in removed:
-        return say("query.corrected")
+        return system_text("query.corrected")
     number, row = removed[query.item, query.row]
-    return say("query.row_removed", row=str(number), value=cell_text(form, query.item, row, query.column))
+    return system_text(
+        "query.row_removed", row=str(number), value=cell_text(form, query.item, row, query.column)
+    )
 
 
 def question(finding: CheckFinding, form: Form) -> StoredText:
@@ -94,7 +96,7 @@ def question(finding: CheckFinding, form: Form) -> StoredText:
     for check in form.checks:
         if finding.check == f"{CHECK}{check.id}":
             return StoredText("protocol.check", check.message.root, {"check": check.id})
-    return say("query.unusual", **finding.parameters)
+    return system_text("query.unusual", **finding.parameters)
 
 
 def _query(record: Record, key: Key, text: StoredText, reason: str, by: User) -> Query:

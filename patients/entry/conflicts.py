@@ -19,24 +19,25 @@ from protocol.values.row_ids import ROW_ID, Row, by_id, row_id, rows_of
 from trials.reader import reader_language
 
 
-def resolved(answers: Answers, stored: Mapping[str, Value], taken: Set[str]) -> Answers:
-    """Return the answers with the stored value, instead of the typed one, for the items and rows in `taken`."""
+def resolved(answers: Answers, stored: Mapping[str, Value], stored_chosen: Set[str]) -> Answers:
+    """Return the answers with the stored value, instead of the typed one, for the items and rows in `stored_chosen`."""
     return replace(
         answers,
-        values=values_resolved(answers.values, stored, taken),
-        refused=without(answers.refused, answers, taken),
-        confirmed=without(answers.confirmed, answers, taken),
-        rows={item: rows for item, rows in answers.rows.items() if item not in taken},
+        values=values_resolved(answers.values, stored, stored_chosen),
+        refused=without_items(answers.refused, answers, stored_chosen),
+        confirmed=without_items(answers.confirmed, answers, stored_chosen),
+        rows={item: rows for item, rows in answers.rows.items() if item not in stored_chosen},
     )
 
 
 def values_resolved(
-    typed: Mapping[str, Value], stored: Mapping[str, Value], taken: Set[str]
+    typed: Mapping[str, Value], stored: Mapping[str, Value], stored_chosen: Set[str]
 ) -> dict[str, Value]:
-    """Return the typed values with the stored one where `taken` says so; without one the item or row is left out."""
-    values = {name: value for name, value in typed.items() if name not in taken}
-    values |= {name: stored[name] for name in taken if name in stored}
-    for name in sorted(taken):
+    """Return the typed values with the stored one where `stored_chosen` says so; without one the item or row is left
+    out."""
+    values = {name: value for name, value in typed.items() if name not in stored_chosen}
+    values |= {name: stored[name] for name in stored_chosen if name in stored}
+    for name in sorted(stored_chosen):
         item, dash, row = name.partition("-")
         # A table that is marked as missing has no rows, whatever was chosen for one of them before.
         if dash and not is_missing(values.get(item)):
@@ -113,9 +114,9 @@ def without_choices(inputs: QueryDict) -> QueryDict:
     return fresh
 
 
-def without(found: Mapping[str, Any], answers: Answers, taken: Set[str]) -> dict[str, Any]:
-    """Return a mapping by sent path without the paths of the items and rows in `taken`."""
-    return {sent: each for sent, each in found.items() if not _is_taken(sent, answers, taken)}
+def without_items(by_path: Mapping[str, Any], answers: Answers, stored_chosen: Set[str]) -> dict[str, Any]:
+    """Return a mapping by sent path without the paths of the items and rows in `stored_chosen`."""
+    return {sent: each for sent, each in by_path.items() if not _is_taken(sent, answers, stored_chosen)}
 
 
 def _is_taken(sent: str, answers: Answers, taken: Set[str]) -> bool:

@@ -15,7 +15,10 @@ FORGOTTEN = CompiledDelete(Draft, where=("user", "patient", "place"))
 def keep_draft(*, place: FormPlace, inputs: QueryDict, base_version: int, by: User) -> Draft:
     """Store the inputs as the person's draft of this form, replacing the earlier draft. One statement."""
     fields = [
-        [_kept(name), _kept(text)] for name, texts in inputs.lists() if name not in PLAIN for text in texts
+        [_storable(name), _storable(text)]
+        for name, texts in inputs.lists()
+        if name not in PLAIN
+        for text in texts
     ]
     draft = Draft(
         user=by,
@@ -34,7 +37,7 @@ def keep_draft(*, place: FormPlace, inputs: QueryDict, base_version: int, by: Us
     return draft
 
 
-def _kept(text: str) -> str:
+def _storable(text: str) -> str:
     """Return the text with each NUL replaced: PostgreSQL cannot store it, and no form accepts it."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from patients.casebook.casebook import Casebook, FormPlace, day_of, forms_of, version_at
 from patients.models import Patient, Record, Visit
 from patients.participation import reconsent
-from patients.participation.lifecycle import refuse_closed_place, refuse_when_closed
+from patients.participation.lifecycle import refuse_closed_form, refuse_when_closed
 from patients.participation.visits import UNSCHEDULED
 from trials.reader import shown_day
 
@@ -26,7 +26,7 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
     """Raise ValidationError unless the form can be entered or changed now."""
     patient = casebook.patient
     refuse_when_closed(patient)
-    refuse_closed_place(record, place.visit)
+    refuse_closed_form(record, place.visit)
     if record is not None and record.state == Record.State.STRUCK_OUT and place.visit is None:
         raise ValidationError(_("This row was entered in error and struck out. Add a new row."))
     if casebook.consent is None:
@@ -39,7 +39,7 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
     # A form that was begun may be completed and corrected; the conditions below apply to new forms only.
     if record is not None and record.state != Record.State.STRUCK_OUT:
         return
-    _refuse_what_is_not_asked(patient, place)
+    _refuse_unplanned_form(patient, place)
     if patient.state == Patient.State.SCREEN_FAILED:
         raise ValidationError(
             _("%(patient)s failed screening: no new form is entered.") % {"patient": patient.code}
@@ -50,19 +50,19 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
 
 def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
     """Raise ValidationError if an amendment requires a re-consent that the patient has not signed yet."""
-    if words := reconsent.sentence(patient, casebook.consent):
+    if words := reconsent.reconsent_message(patient, casebook.consent):
         raise ValidationError(words)
 
 
-def _refuse_what_is_not_asked(patient: Patient, place: FormPlace) -> None:
+def _refuse_unplanned_form(patient: Patient, place: FormPlace) -> None:
     rules, form = patient.protocol.rules, place.form.code
     if place.visit is None:
-        asked = form in rules.logs
+        is_planned = form in rules.logs
     elif place.visit.state == Visit.State.CANCELLED:
-        asked = False
+        is_planned = False
     else:
-        asked = form in {entry.form for entry in forms_of(patient.protocol, place.visit)}
-    if not asked:
+        is_planned = form in {entry.form for entry in forms_of(patient.protocol, place.visit)}
+    if not is_planned:
         text = _(
             "Version %(version)s of the protocol does not ask for this form here: nothing new is entered."
         )
@@ -78,7 +78,7 @@ def _refuse_visit(patient: Patient, place: FormPlace, visit: Visit) -> None:
     day = day_of(visit)
     if patient.state == Patient.State.ENDED and (day is None or day > (patient.ended_on or date.min)):
         raise ValidationError(
-            _("%(visit)s comes after the end of the study: nothing is collected any more.") % names
+            _("%(visit)s is after the end of the study: no more data are collected.") % names
         )
     if visit.state == Visit.State.PLANNED:
         _refuse_future(patient, visit)

@@ -34,8 +34,8 @@ class FieldContext:
     results: messages. soft: paths with an unusual value. hidden, undecided, required: items by their conditions.
     queries: number of open queries. known: values of other forms that are offered. lacking: inputs that a calculated
     item still needs. more_rows: the table that gets more empty rows. readings: position in the reference ranges.
-    said_of_group: message at the "not done" button of a group, by its number. taken: items whose stored value was
-    chosen in a conflict.
+    said_of_group: message at the "not done" button of a group, by its number. stored_chosen: items whose stored value
+    was chosen in a conflict.
     """
 
     results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)
@@ -46,11 +46,11 @@ class FieldContext:
     queries: Mapping[str, int] = field(default_factory=dict)
     known: Mapping[str, KnownValue] = field(default_factory=dict)
     calculated: Mapping[str, Value] = field(default_factory=dict)
-    lacking: Mapping[str, Labels] = field(default_factory=dict)
+    missing_inputs: Mapping[str, Labels] = field(default_factory=dict)
     more_rows: str = ""
     readings: Mapping[str, RangeReading] = field(default_factory=dict)
-    said_of_group: Mapping[int, str] = field(default_factory=dict)
-    taken: frozenset[str] = frozenset()
+    group_messages: Mapping[int, str] = field(default_factory=dict)
+    stored_chosen: frozenset[str] = frozenset()
 
     def is_required(self, item: Item) -> bool:
         """Return True if the form is complete only with an answer to the item."""

@@ -20,9 +20,10 @@ from trials.reader import reader_language
 
 @dataclass(frozen=True, kw_only=True)
 class FieldPanel:
-    """The panel beside one form. asked: name of the item whose queries and history are shown.
+    """The panel beside one form. item_name: name of the item whose queries and history are shown.
 
-    said: text that this person just sent there. said_in: its query, 0 for a new one. said_refused: why it was refused.
+    typed_text: text that this person just sent there. typed_for_query: its query, 0 for a new one. refusal: why it
+    was refused.
     """
 
     access: Access
@@ -30,10 +31,10 @@ class FieldPanel:
     place: FormPlace
     record: Record | None
     editable: bool
-    asked: str = ""
-    said: str = ""
-    said_in: int = 0
-    said_refused: str = ""
+    item_name: str = ""
+    typed_text: str = ""
+    typed_for_query: int = 0
+    refusal: str = ""
 
     @property
     def _zone(self) -> str:
@@ -69,8 +70,8 @@ class FieldPanel:
     def field(self) -> Item | None:
         """Return the item of the panel, also one that this form version no longer has; None for an unknown name."""
         values = self.record.values if self.record else {}
-        known = self.asked in self.place.form or self.asked in values
-        return item_of(self.casebook, self.place.form, self.asked) if known else None
+        known = self.item_name in self.place.form or self.item_name in values
+        return item_of(self.casebook, self.place.form, self.item_name) if known else None
 
     @property
     def label(self) -> str:

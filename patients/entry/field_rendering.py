@@ -80,7 +80,7 @@ class FieldRenderer:
         state = [
             *([HIDDEN] if name in context.hidden else []),
             *([UNDECIDED] if name in context.undecided else []),
-            *([TAKEN] if name in context.taken else []),
+            *([TAKEN] if name in context.stored_chosen else []),
         ]
         return found | ({"state": mark_safe("".join(state))} if state else {})  # noqa: S308 - constants
 
@@ -157,7 +157,7 @@ class FieldRenderer:
     def value(self, item: Item) -> SafeString:
         """Return a calculated value with its flag and reference range, or what it still needs."""
         value, reading = self.context.calculated.get(item.name), self.context.readings.get(item.name)
-        lacking = self.context.lacking.get(item.name)
+        lacking = self.context.missing_inputs.get(item.name)
         if words := display(value, item, self.language, _):
             side = reading.flag if reading else flag(value, item)
             range_words = reference_words(reading, item, self.language)

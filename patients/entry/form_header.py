@@ -39,10 +39,10 @@ class FormHeader:
         struck = [record for record in here if record.state == Record.State.STRUCK_OUT]
         for record in struck:
             version = self.casebook.version(record.protocol_id)
-            there = replace(self.place, protocol=version, form=version.rules.form(record.form))
-            readings = place_readings(self.casebook, there, record.values)
-            told = all_sections(self.casebook, there.form, record.values, readings=readings)
-            record.sections = told  # type: ignore[attr-defined]
+            place = replace(self.place, protocol=version, form=version.rules.form(record.form))
+            readings = place_readings(self.casebook, place, record.values)
+            sections = all_sections(self.casebook, place.form, record.values, readings=readings)
+            record.sections = sections  # type: ignore[attr-defined]
         return struck
 
     @property

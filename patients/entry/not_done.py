@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from patients.entry.answers import Answers
 from patients.entry.controls import CONTROLS
-from patients.entry.posted import Action, PostedPage, changed_on_its_way, read_page
+from patients.entry.posted import Action, PostedPage, not_our_page, read_page
 from protocol.document.items import Item, ItemGroup
 from trials.reader import reader_language
 
@@ -20,12 +20,12 @@ FEWEST = 2
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """The page with the marks. put: the changed inputs. said: the message at the group's button."""
+    """The page with the marks. inputs: the changed inputs. message: the message at the group's button."""
 
     posted: PostedPage
     group: int
-    put: dict[str, str] = field(default_factory=dict)
-    said: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    message: str = ""
 
 
 def can_mark(group: ItemGroup) -> bool:
@@ -41,7 +41,7 @@ def marked_in(group: ItemGroup, inputs: QueryDict | None) -> list[str]:
     return [item.name for item in group.items if item.name in sent and inputs.get(_missing(item)) == CODE]
 
 
-def carried_out(posted: PostedPage, *, read: Answers, not_asked: Iterable[str]) -> Marking:
+def marked_group(posted: PostedPage, *, read: Answers, not_asked: Iterable[str]) -> Marking:
     """Mark every empty item of the group as not done, or remove the marks that the button set.
 
     read: the answers read from the inputs. not_asked: items that are hidden or undecided given the other answers.
@@ -49,10 +49,10 @@ def carried_out(posted: PostedPage, *, read: Answers, not_asked: Iterable[str]) 
     """
     groups = posted.place.form.groups
     if posted.target not in map(str, range(len(groups))):
-        raise BadRequest(changed_on_its_way())
+        raise BadRequest(not_our_page())
     group = groups[int(posted.target)]
     if posted.action == Action.UNDO_NOT_DONE:
-        return _undone(posted, group)
+        return _unmarked(posted, group)
     empty = [item for item in group.items if _is_empty(item, read) and item.name not in set(not_asked)]
     names = [item.name for item in _markable(empty)]
     fresh = posted.inputs.copy()
@@ -60,23 +60,23 @@ def carried_out(posted: PostedPage, *, read: Answers, not_asked: Iterable[str]) 
         fresh[f"{name}-missing"] = CODE
         fresh.appendlist(CONTROLS.marked, name)
     left = [item for item in empty if item.name not in names and not item.is_calculated]
-    return _marking(posted, fresh, dict.fromkeys(names, CODE), _said(len(names), left))
+    return _marking(posted, fresh, dict.fromkeys(names, CODE), _message(len(names), left))
 
 
-def _undone(posted: PostedPage, group: ItemGroup) -> Marking:
+def _unmarked(posted: PostedPage, group: ItemGroup) -> Marking:
     names = marked_in(group, posted.inputs)
     fresh = posted.inputs.copy()
     for name in names:
         fresh[f"{name}-missing"] = ""
     fresh.setlist(CONTROLS.marked, [name for name in fresh.getlist(CONTROLS.marked) if name not in names])
-    said = ngettext("%(count)s mark is taken back.", "%(count)s marks are taken back.", len(names))
-    return _marking(posted, fresh, dict.fromkeys(names, ""), said % {"count": len(names)})
+    message = ngettext("%(count)s mark is removed.", "%(count)s marks are removed.", len(names))
+    return _marking(posted, fresh, dict.fromkeys(names, ""), message % {"count": len(names)})
 
 
-def _marking(posted: PostedPage, fresh: QueryDict, codes: dict[str, str], said: str) -> Marking:
+def _marking(posted: PostedPage, fresh: QueryDict, codes: dict[str, str], message: str) -> Marking:
     page = replace(read_page(posted.place, fresh), action=posted.action, target=posted.target)
-    put = {f"{name}-missing": code for name, code in codes.items()}
-    return Marking(page, int(posted.target), put, said)
+    inputs = {f"{name}-missing": code for name, code in codes.items()}
+    return Marking(page, int(posted.target), inputs, message)
 
 
 def _markable(items: Iterable[Item]) -> list[Item]:
@@ -93,10 +93,10 @@ def _is_empty(item: Item, read: Answers) -> bool:
     return item.name not in read.values and not refused
 
 
-def _said(count: int, left: list[Item]) -> str:
+def _message(count: int, not_marked: list[Item]) -> str:
     sentence = ngettext("%(count)s item is marked not done.", "%(count)s items are marked not done.", count)
-    told = sentence % {"count": count} if count else _("No item here is empty.")
-    if not left:
-        return told
-    names = ", ".join(item.label.in_language(reader_language()) for item in left)
-    return " ".join([told, _("These items cannot be marked not done: %(items)s.") % {"items": names}])
+    text = sentence % {"count": count} if count else _("No item here is empty.")
+    if not not_marked:
+        return text
+    names = ", ".join(item.label.in_language(reader_language()) for item in not_marked)
+    return " ".join([text, _("These items cannot be marked not done: %(items)s.") % {"items": names}])

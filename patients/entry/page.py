@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from patients.casebook.edit_checks import CheckedAnswers
 from patients.casebook.form_content import ReadLine, ReadSection, ValueDifference, differences
-from patients.casebook.form_versions import all_sections, forms_before, not_asked, path_label
+from patients.casebook.form_versions import all_sections, forms_before, lines_not_in_form, path_label
 from patients.casebook.item_history import moment_words
 from patients.casebook.known_values import known_values
 from patients.casebook.outdated_scores import outdated_items
@@ -65,8 +65,8 @@ class EntryPage(FormHeader):
     closed: message why nothing can be entered. posted: the posted page or kept input, None to show the stored values.
     checked: findings of the checks, set if the form is entered. restored: the draft that `posted` comes from.
     conflict: somebody else saved meanwhile. left_out: answers typed under another protocol version that this one does
-    not accept. listed: the row is entered in the list of its log. is_answer: the page answers a post. asked: the item
-    whose queries and history the panel shows.
+    not accept. listed: the row is entered in the list of its log. is_answer: the page answers a post. panel_item: the
+    item whose queries and history the panel shows.
     """
 
     may_enter: bool = False
@@ -80,7 +80,7 @@ class EntryPage(FormHeader):
     left_out: Sequence[ReadLine] = ()
     listed: bool = False
     is_answer: bool = False
-    asked: str = ""
+    panel_item: str = ""
 
     controls: Controls = CONTROLS
 
@@ -108,7 +108,7 @@ class EntryPage(FormHeader):
             place=self.place,
             record=self.record,
             editable=self.editable,
-            asked=self.asked,
+            item_name=self.panel_item,
         )
 
     @cached_property
@@ -134,7 +134,7 @@ class EntryPage(FormHeader):
         return Answers(values=dict(self.stored), rows=stored_rows(self.stored))
 
     @cached_property
-    def passage(self) -> VersionChange | None:
+    def version_change(self) -> VersionChange | None:
         """Return the change of protocol version that editing causes; None if there is none or the form is closed."""
         return (
             version_change(self.casebook, self.place, self.record) if self.record and self.editable else None
@@ -145,16 +145,16 @@ class EntryPage(FormHeader):
         """Return the stored values of items that this version of the form no longer has."""
         values = self.record.values if self.record else {}
         before = forms_before(self.casebook, self.place.form, values)
-        return not_asked(self.place.form, values, before, reader_language())
+        return lines_not_in_form(self.place.form, values, before, reader_language())
 
     @property
-    def consent_wanted(self) -> bool:
+    def needs_consent(self) -> bool:
         """Return True if the form is closed until a consent is recorded."""
         consent = self.casebook.consent
         return consent is None or bool(version_to_sign(self.casebook.patient, consent))
 
     @property
-    def day_wanted(self) -> bool:
+    def needs_visit_day(self) -> bool:
         """Return True if the day of the form's visit can be recorded to open the form."""
         visit, patient = self.place.visit, self.place.patient
         open_states = (Visit.State.PLANNED, Visit.State.MISSED)
@@ -167,31 +167,31 @@ class EntryPage(FormHeader):
             path: (Result("error", shown_sentence(refused)),)
             for path, refused in self.answers.refused.items()
         }
-        said = (*self.refused.unanswered, *(self.checked.findings if self.checked else ()))
-        for path, each in sentences(said, reader_language()).items():
-            sent = self.answers.sent_path(path)
-            found[sent] = (*found.get(sent, ()), *each)
-        for name, told in map(self._taken_words, self.taken):
-            found[name] = (*found.get(name, ()), Result("notice", told))
+        all_findings = (*self.refused.unanswered, *(self.checked.findings if self.checked else ()))
+        for path, each in sentences(all_findings, reader_language()).items():
+            sent_path = self.answers.sent_path(path)
+            found[sent_path] = (*found.get(sent_path, ()), *each)
+        for name, message in map(self._taken_words, self.stored_chosen):
+            found[name] = (*found.get(name, ()), Result("notice", message))
         if self.posted is None and self.record is not None and self.checked is not None:
             for item in outdated_items(self.place.form, self.stored, self.checked.values):
-                told = gettext("Other forms have changed since this was saved: save this form again.")
-                found[item.name] = (*found.get(item.name, ()), Result("warning", told))
+                message = gettext("Other forms have changed since this was saved: save this form again.")
+                found[item.name] = (*found.get(item.name, ()), Result("warning", message))
         return found
 
     def _taken_words(self, taken: str) -> tuple[str, str]:
         """Return the item whose stored value was chosen, or whose row, and the message at it."""
         item, dash, row = taken.partition("-")
         if not dash:
-            return item, gettext("The stored value is taken.")
+            return item, gettext("The stored value is used.")
         number = self.posted.typed.sent_number(item, row) if self.posted else None
         place = by_id(self.stored.get(item)).get(row, (0,))[0] if number is None else number + 1
         return item, gettext("Row %(row)s: the stored value is taken.") % {"row": place}
 
     @cached_property
-    def taken(self) -> list[str]:
+    def stored_chosen(self) -> list[str]:
         """Return the items, and the rows of tables, whose stored value was chosen."""
-        return sorted(self.posted.taken) if self.posted else []
+        return sorted(self.posted.stored_chosen) if self.posted else []
 
     @property
     def has_files(self) -> bool:
@@ -207,10 +207,10 @@ class EntryPage(FormHeader):
             data=self.inputs,
             clock=self.place.clock,
             language=reader_language(),
-            surroundings=self._surroundings(),
+            context=self._field_context(),
         )
 
-    def _surroundings(self) -> FieldContext:
+    def _field_context(self) -> FieldContext:
         checked = self.checked
         if checked is None:
             return FieldContext(results=self.results)
@@ -219,16 +219,16 @@ class EntryPage(FormHeader):
             results=self.results,
             soft=frozenset(finding.item for finding in checked.soft),
             hidden=checked.hidden,
-            undecided=checked.undecided - checked.waiting,
+            undecided=checked.undecided - checked.waiting_for,
             required=checked.required,
             queries=self.panel.open_queries,
             known=known_values(self.casebook, self.place) if self.record is None else {},
             calculated=checked.values,
-            lacking=checked.lacking,
+            missing_inputs=checked.missing_inputs,
             more_rows=self.posted.target if self.posted and grows else "",
             readings=self._readings(checked),
-            said_of_group={self.marking.group: self.marking.said} if self.marking else {},
-            taken=frozenset(self.taken),
+            group_messages={self.marking.group: self.marking.message} if self.marking else {},
+            stored_chosen=frozenset(self.stored_chosen),
         )
 
     def _readings(self, checked: CheckedAnswers) -> Readings:

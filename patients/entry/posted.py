@@ -11,7 +11,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
-from audit.stored_text import Text, say
+from audit.stored_text import Text, system_text
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry import answers, attachments, conflicts
 from patients.entry.answers import Answers
@@ -72,7 +72,7 @@ class PostedPage:
     marked: frozenset[str] = frozenset()
 
     @property
-    def taken(self) -> frozenset[str]:
+    def stored_chosen(self) -> frozenset[str]:
         """Return the items, and the rows of tables (`doses-r0a1b2c3d`), whose stored value was chosen."""
         return frozenset(name for name, choice in self.choices.items() if choice == CONTROLS.stored)
 
@@ -85,7 +85,7 @@ class PostedPage:
     def refused(self) -> Mapping[str, ValueRefused]:
         """Return the refusals by path, without items whose stored value was chosen."""
         return (
-            conflicts.without(self.typed.refused, self.typed, self.taken)
+            conflicts.without_items(self.typed.refused, self.typed, self.stored_chosen)
             if self.choices
             else self.typed.refused
         )
@@ -101,7 +101,7 @@ class PostedPage:
         note = self.note.strip()[:LONGEST_NOTE]
         if self.reason not in REASONS or (self.reason == "other" and not note):
             return ""
-        return say(f"{REASON}{self.reason}", note)
+        return system_text(f"{REASON}{self.reason}", note)
 
     @property
     def entry(self) -> Entry:
@@ -112,12 +112,12 @@ class PostedPage:
             base_version=self.base_version,
             key=self.key,
             confirmed=self.confirmed,
-            taken=self.taken,
+            stored_chosen=self.stored_chosen,
         )
 
     def answers(self, stored: Mapping[str, Value]) -> Answers:
         """Return the typed answers, with the stored value of the items where it was chosen."""
-        return conflicts.resolved(self.typed, stored, self.taken) if self.choices else self.typed
+        return conflicts.resolved(self.typed, stored, self.stored_chosen) if self.choices else self.typed
 
 
 def sent_page(
@@ -196,32 +196,32 @@ def _can_differ(form: Form, name: str) -> bool:
     return item in form and (not dash or (form.item(item).type == "rows" and is_row_id(row)))
 
 
-def _button(sent: str) -> tuple[Action, str]:
+def _button(value: str) -> tuple[Action, str]:
     for action in Action:
-        if sent == action or (sent.startswith(action) and not action.saves):
-            return action, sent.removeprefix(action)
-    raise BadRequest(changed_on_its_way())
+        if value == action or (value.startswith(action) and not action.saves):
+            return action, value.removeprefix(action)
+    raise BadRequest(not_our_page())
 
 
 def _protocol_sent(inputs: QueryDict, casebook: Casebook) -> ProtocolVersion | None:
     """Return the protocol version of the page, None if it is the patient's own. Raises BadRequest. One query if not."""
     own = casebook.patient.protocol_id
-    sent = _number(inputs, CONTROLS.protocol, own)
-    if sent == own:
+    sent_version = _number(inputs, CONTROLS.protocol, own)
+    if sent_version == own:
         return None
-    version = ProtocolVersion.objects.filter(pk=sent, trial=casebook.patient.trial).first()
+    version = ProtocolVersion.objects.filter(pk=sent_version, trial=casebook.patient.trial).first()
     if version is None:
-        raise BadRequest(changed_on_its_way())
+        raise BadRequest(not_our_page())
     return version
 
 
 def _number(inputs: QueryDict, name: str, default: int = 0) -> int:
     text = inputs.get(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise BadRequest(changed_on_its_way())
+        raise BadRequest(not_our_page())
     return int(text)
 
 
-def changed_on_its_way() -> str:
+def not_our_page() -> str:
     """Return the message for a posted page with inputs that our page does not send."""
     return _("The form was altered in transit. Open it again.")

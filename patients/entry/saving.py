@@ -23,9 +23,9 @@ from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
 from patients.entry.row_identity import RemovedRows, changed_cells, identified, ids_of, removed_rows, with_ids
-from patients.entry.version_mapping import stored_answers, values_not_asked
+from patients.entry.version_mapping import stored_answers, values_not_in_form
 from patients.models import Record
-from patients.participation.lifecycle import held, refuse_closed_place, refuse_when_closed
+from patients.participation.lifecycle import lock_patient, refuse_closed_form, refuse_when_closed
 from protocol.document.items import Form
 from protocol.values.parsing import NotOffered, Value
 from protocol.values.refusals import gettext_noop
@@ -68,8 +68,8 @@ class Entry:
     """The answers of one form to be saved.
 
     base_version: version of the record that the person saw, 0 for none. key: identifies one rendered page; a second
-    save with it counts as a repetition. confirmed: reasons for unusual values, by path. taken: items, and rows of
-    tables, whose stored value is kept, as chosen in a conflict.
+    save with it counts as a repetition. confirmed: reasons for unusual values, by path. stored_chosen: items, and
+    rows of tables, whose stored value is kept, as chosen in a conflict.
     """
 
     place: FormPlace
@@ -77,7 +77,7 @@ class Entry:
     base_version: int = 0
     key: str = ""
     confirmed: Mapping[str, str] = field(default_factory=dict)
-    taken: frozenset[str] = frozenset()
+    stored_chosen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +137,15 @@ def amend(entry: Entry, *, reason: Text, by: User) -> Saved:
 
 @transaction.atomic
 def strike_out(*, record: Record, reason: str, by: User) -> Record:
-    """Mark a record as entered in error and close its queries. It stays visible with all its values (DESIGN §4).
+    """Mark a record as entered in error and close its queries. It stays visible with all its values.
 
     Raises ValidationError without a reason, or if the record is closed or already struck out.
     """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this form was entered in error.")})
-    refuse_when_closed(held(record.patient))
+    refuse_when_closed(lock_patient(record.patient))
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
-    refuse_closed_place(row, row.visit)
+    refuse_closed_form(row, row.visit)
     if row.state == State.STRUCK_OUT:
         raise ValidationError(_("This form is already struck out."))
     row.state, row.struck_out_reason, row.version = State.STRUCK_OUT, reason.strip(), row.version + 1
@@ -157,7 +157,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
 
 def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Saved:
     """Lock the patient, check the answers and write them. Only the casebook read under the lock is current."""
-    casebook = Casebook.held(entry.place)
+    casebook = Casebook.for_save(entry.place)
     entry = replace(entry, place=casebook.here)
     record = casebook.record(entry.place)
     refuse_entry(casebook, entry.place, record)
@@ -218,14 +218,14 @@ def _values(entry: Entry, current: Record | None) -> tuple[dict[str, Value], Col
         read = answers.check(form, values)
         read = with_ids(form.tables, read, current.values if current else {}) if form.tables else read
         fresh = ids_of(form.tables, read) if form.tables else frozenset()
-    if entry.taken:
-        read = values_resolved(read, stored_answers(current, entry.place), entry.taken)
+    if entry.stored_chosen:
+        read = values_resolved(read, stored_answers(current, entry.place), entry.stored_chosen)
     return read, fresh
 
 
 def _not_asked(current: Record | None, place: FormPlace) -> dict[str, Value]:
     """Return the stored values of items that the form no longer has: they stay with the record (DAT-09)."""
-    return {} if current is None else values_not_asked(current.values, place.form)
+    return {} if current is None else values_not_in_form(current.values, place.form)
 
 
 def _changed(before: Values, values: Values, form: Form) -> frozenset[str]:

@@ -24,18 +24,18 @@ from trials.reader import reader_language
 
 @dataclass(frozen=True, slots=True)
 class MappedAnswers:
-    """The answers that the form accepts; `unfit` are the paths whose old answer it does not accept."""
+    """The answers that the form accepts; `not_accepted` are the paths whose old answer it does not accept."""
 
     values: dict[str, Value] = field(default_factory=dict)
-    unfit: tuple[str, ...] = ()
+    not_accepted: tuple[str, ...] = ()
 
 
-def values_not_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
+def values_not_in_form(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
     """Return the values of items that the form does not have."""
     return {name: value for name, value in values.items() if name not in form}
 
 
-def values_asked(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
+def values_in_form(values: Mapping[str, Value], form: Form) -> dict[str, Value]:
     """Return the values of items that the form has."""
     return {name: value for name, value in values.items() if name in form}
 
@@ -46,39 +46,39 @@ def stored_answers(record: Record | None, place: FormPlace) -> Mapping[str, Valu
         return {}
     if record.protocol_id != place.protocol.pk:
         return mapped(record.values, place.form).values
-    return values_asked(record.values, place.form)
+    return values_in_form(record.values, place.form)
 
 
 def mapped(values: Mapping[str, Value], form: Form) -> MappedAnswers:
     """Return the answers that this version of the form accepts; calculated items are left out."""
-    kept: dict[str, Value] = {}
-    unfit: list[str] = []
+    accepted: dict[str, Value] = {}
+    not_accepted: list[str] = []
     for item in form.items:
         value = values.get(item.name)
         if value is None or item.is_calculated:
             continue
         if item.type == "rows" and isinstance(value, list):
-            kept[item.name] = [_row(item, row, unfit) for row in value]
-        elif (taken := _taken(item, value)) is not None:
-            kept[item.name] = taken
+            accepted[item.name] = [_row(item, row, not_accepted) for row in value]
+        elif (accepted_value := _accepted(item, value)) is not None:
+            accepted[item.name] = accepted_value
         else:
-            unfit.append(item.name)
-    return MappedAnswers(kept, tuple(unfit))
+            not_accepted.append(item.name)
+    return MappedAnswers(accepted, tuple(not_accepted))
 
 
-def _row(item: Item, row: Mapping[str, Value], unfit: list[str]) -> dict[str, Value]:
-    kept = {}
+def _row(item: Item, row: Mapping[str, Value], not_accepted: list[str]) -> dict[str, Value]:
+    cells = {}
     for column in item.columns:
         if (value := row.get(column.name)) is None or column.is_calculated:
             continue
-        if (taken := _taken(column, value)) is not None:
-            kept[column.name] = taken
+        if (cell := _accepted(column, value)) is not None:
+            cells[column.name] = cell
         else:
-            unfit.append(path(item.name, row_id(row), column.name))
-    return with_cells(row, kept)
+            not_accepted.append(path(item.name, row_id(row), column.name))
+    return with_cells(row, cells)
 
 
-def _taken(item: Item, value: Value) -> Value | None:
+def _accepted(item: Item, value: Value) -> Value | None:
     """Return the value as parsed again by this item; None if the item does not accept it."""
     # A table that is marked as missing has no rows: its missing code is parsed like that of a text.
     plain = item.model_copy(update={"type": "text"}) if item.type == "rows" else item
@@ -89,13 +89,13 @@ def _taken(item: Item, value: Value) -> Value | None:
     return found if is_answered(found) else None
 
 
-def fitting_inputs(
+def accepted_inputs(
     form: Form, posted: Iterable[tuple[str, Sequence[str]]], clock: Clock
 ) -> list[tuple[str, Sequence[str]]]:
     """Return those inputs of a page rendered under another version whose items and answers this form offers."""
-    kept = [(name, texts) for name, texts in posted if _is_input(name, form)]
-    refused = {item.name for item in form.items if not _offers(item, kept, clock)}
-    return [(name, texts) for name, texts in kept if name.split("-")[0] not in refused]
+    candidates = [(name, texts) for name, texts in posted if _is_input(name, form)]
+    refused = {item.name for item in form.items if not _offers(item, candidates, clock)}
+    return [(name, texts) for name, texts in candidates if name.split("-")[0] not in refused]
 
 
 def _is_input(name: str, form: Form) -> bool:
@@ -107,11 +107,11 @@ def _is_input(name: str, form: Form) -> bool:
     return not item.is_calculated and not (len(rest) > 1 and rest[1] not in columns | {REMOVE, ROW_ID})
 
 
-def _offers(item: Item, kept: Iterable[tuple[str, Sequence[str]]], clock: Clock) -> bool:
+def _offers(item: Item, inputs: Iterable[tuple[str, Sequence[str]]], clock: Clock) -> bool:
     if item.is_calculated or item.type == "rows":
         return True
     parts: dict[str, Any] = {}
-    for name, texts in kept:
+    for name, texts in inputs:
         head, _dash, part = name.partition("-")
         if head == item.name and part != "confirm":
             parts[part] = list(texts)
@@ -148,8 +148,10 @@ def version_change(casebook: Casebook, place: FormPlace, record: Record) -> Vers
     changes = [each for each in form_difference(old, place.form) if each.section == "items"]
     titles = {kind: tuple(_title(each.title, language) for each in changes if each.kind == kind)
               for kind in ("added", "changed")}  # fmt: skip
-    unfit = dict.fromkeys(path.partition("-")[0] for path in mapped(record.values, place.form).unfit)
-    again = tuple(line(old.item(name), record.values[name], language) for name in unfit if name in old)
+    not_accepted = dict.fromkeys(
+        path.partition("-")[0] for path in mapped(record.values, place.form).not_accepted
+    )
+    again = tuple(line(old.item(name), record.values[name], language) for name in not_accepted if name in old)
     changed = tuple(title for title in titles["changed"] if title not in {each.label for each in again})
     return VersionChange(before.version, place.protocol.version, titles["added"], changed, again)
 
@@ -170,15 +172,15 @@ def mapped_inputs(casebook: Casebook, place: FormPlace, data: QueryDict) -> tupl
         old = casebook.version(int(made)).rules.form(place.form.code)
     except (KeyError, ValueError):
         return data, []
-    kept = QueryDict(mutable=True)
-    for name, texts in fitting_inputs(place.form, data.lists(), place.clock):
-        kept.setlist(name, list(texts))
-    return kept, _left_out(old, data, kept, place.clock)
+    mapped_data = QueryDict(mutable=True)
+    for name, texts in accepted_inputs(place.form, data.lists(), place.clock):
+        mapped_data.setlist(name, list(texts))
+    return mapped_data, _left_out(old, data, mapped_data, place.clock)
 
 
-def _left_out(old: Form, data: QueryDict, kept: QueryDict, clock: Clock) -> list[ReadLine]:
+def _left_out(old: Form, data: QueryDict, mapped_data: QueryDict, clock: Clock) -> list[ReadLine]:
     language, read = reader_language(), answers.read(old, dict(data.lists()), clock)
-    heads = {name.split("-")[0] for name in kept}
+    heads = {name.split("-")[0] for name in mapped_data}
     lines = [
         line(old.item(name), value, language) for name, value in read.values.items() if name not in heads
     ]

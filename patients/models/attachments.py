@@ -51,7 +51,7 @@ class Attachment(models.Model):
         deletable=True,
         concealed=Concealed(
             columns=("key", "sha256"),
-            words=gettext_noop("told to those who may read files"),
+            words=gettext_noop("shown to users who may read files"),
             may="see_files",
         ),
     )
@@ -70,8 +70,8 @@ class Attachment(models.Model):
     @property
     def value(self) -> dict[str, object]:
         """Return the value of the item that holds the file: its key as `file`, name, kind, size in bytes, SHA-256."""
-        told = {name: getattr(self, name) for name in ("name", "kind", "size", "sha256")}
-        return {"file": self.key, **told}
+        facts = {name: getattr(self, name) for name in ("name", "kind", "size", "sha256")}
+        return {"file": self.key, **facts}
 
     def open(self) -> File:
         """Open the file for reading. Raises OSError if the storage does not have it."""

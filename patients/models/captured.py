@@ -21,7 +21,7 @@ from trials.models import ProtocolVersion
 VISIT_SIGNED = ("code", "number", "state", "held_on", "missed_reason", "reason")
 RECORD_SIGNED = ("values", "state", "protocol_id")
 # A freeze stops data entry only: queries go on until the form, or a level above it, is locked.
-UNDER_RECORD = Locks(above=("record", "record__visit", "patient", "patient__trial"), freezes=False)
+UNDER_RECORD = Locks(parents=("record", "record__visit", "patient", "patient__trial"), freezes=False)
 
 
 class Visit(models.Model):
@@ -58,7 +58,7 @@ class Visit(models.Model):
         trial="patient__trial_id",
         signed_content=VISIT_SIGNED,
         covered_by=("patient",),
-        locks=Locks(above=("patient", "patient__trial"), level="visit", kept_in="patients.DataLock"),
+        locks=Locks(parents=("patient", "patient__trial"), level="visit", stored_in="patients.DataLock"),
     )
 
     class Meta:
@@ -145,13 +145,13 @@ class Record(models.Model):
         signed_content=RECORD_SIGNED,
         covered_by=("visit", "patient"),
         locks=Locks(
-            above=("visit", "patient", "patient__trial"),
+            parents=("visit", "patient", "patient__trial"),
             level="record",
-            kept_in="patients.DataLock",
+            stored_in="patients.DataLock",
             # Source verification goes on while a form is frozen.
-            goes_on=("verified_at",),
+            exempt=("verified_at",),
         ),
-        marks=Marks(kept_in="patients.Mark", kind="verification", clears="verified_at"),
+        marks=Marks(stored_in="patients.Mark", kind="verification", clears="verified_at"),
         # A missed visit did not take place: whatever writes, no form at it is a draft or complete.
         barred=Barred(under="visit", states=("missed",), unless=("struck_out",)),
         excluded=("save_key",),
@@ -296,7 +296,7 @@ class QueryMessage(models.Model):
         patient="query__patient_id",
         trial="query__patient__trial_id",
         locks=Locks(
-            above=("query__record", "query__record__visit", "query__patient", "query__patient__trial"),
+            parents=("query__record", "query__record__visit", "query__patient", "query__patient__trial"),
             freezes=False,
         ),
     )

@@ -20,7 +20,7 @@ from patients.models.visibility import OfPatient
 class MarkQuerySet(OfPatient):
     """Query set of marks."""
 
-    def standing(self) -> "MarkQuerySet":
+    def valid(self) -> "MarkQuerySet":
         """Keep marks that were neither undone by a later change nor withdrawn."""
         return self.filter(undone_at=None)
 
@@ -56,7 +56,7 @@ class Mark(models.Model):
         trial="patient__trial_id",
         final=True,
         # A freeze stops data entry only: verification and review go on.
-        locks=Locks(above=("record", "record__visit", "patient", "patient__trial"), freezes=False),
+        locks=Locks(parents=("record", "record__visit", "patient", "patient__trial"), freezes=False),
         concealed=OF_FILES,
     )
 
@@ -75,7 +75,7 @@ class Mark(models.Model):
         ]
 
     @property
-    def told(self) -> dict[str, Any]:
+    def undone_detail(self) -> dict[str, Any]:
         """Return who undid the mark, why, and the values before and after; empty while it stands."""
         told: dict[str, Any] = self.undone or {}
         return {**told, "by": actor_words(told["by"]), "because": read(told["because"])} if told else {}

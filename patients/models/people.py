@@ -20,7 +20,7 @@ PATIENT_SIGNED = (
     "failure_reason", "ended_on", "end_reason", "end_note",
 )  # fmt: skip
 CONSENT_SIGNED = ("type", "version", "given", "capacity_regained_on")
-UNDER_PATIENT = Locks(above=("patient", "patient__trial"))
+UNDER_PATIENT = Locks(parents=("patient", "patient__trial"))
 
 
 class Patient(models.Model):
@@ -69,7 +69,7 @@ class Patient(models.Model):
         trial="trial_id",
         excluded=("save_key",),
         signed_content=PATIENT_SIGNED,
-        locks=Locks(above=("trial",), level="patient", kept_in="patients.DataLock"),
+        locks=Locks(parents=("trial",), level="patient", stored_in="patients.DataLock"),
     )
 
     class Meta:
@@ -105,13 +105,13 @@ class Patient(models.Model):
         facts = {name: getattr(self, f"{name}_id" if name == "protocol" else name) for name in PATIENT_SIGNED}
         visits = self.visits.order_by("pk").prefetch_related("records")
         logs = self.records.filter(visit=None).order_by("pk")
-        told: list[tuple[Any, Any]] = casebook_content.send(sender=Patient, patient=self)
+        parts_of_rooms: list[tuple[Any, Any]] = casebook_content.send(sender=Patient, patient=self)
         return {
             **facts,
             "consents": [consent.signed_content() for consent in self.consents.order_by("pk")],
             "visits": [visit.signed_content() for visit in visits],
             "logs": [record.signed_content() for record in logs],
-            **{name: rows for _receiver, part in told for name, rows in part.items()},
+            **{name: rows for _receiver, part in parts_of_rooms for name, rows in part.items()},
         }
 
 

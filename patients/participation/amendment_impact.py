@@ -82,18 +82,23 @@ class Impact:
         touched = [(form, name, change) for change in self.changes for form, name in _item_of(change)][
             :MOST_ITEMS
         ]
-        wanted: dict[str, Any] = {}
+        aggregates: dict[str, Any] = {}
         for number, (form, name, _change) in enumerate(touched):
-            held = Q(form=form, values__has_key=name)
-            wanted[f"r{number}"] = Count("pk", filter=held)
-            wanted[f"p{number}"] = Count("patient", filter=held, distinct=True)
-        told = self._records().aggregate(**wanted) if wanted else {}
+            holds_value = Q(form=form, values__has_key=name)
+            aggregates[f"r{number}"] = Count("pk", filter=holds_value)
+            aggregates[f"p{number}"] = Count("patient", filter=holds_value, distinct=True)
+        counts = self._records().aggregate(**aggregates) if aggregates else {}
         return [
             ItemImpact(
-                form, name, _title(change), change.kind == "removed", told[f"r{number}"], told[f"p{number}"]
+                form,
+                name,
+                _title(change),
+                change.kind == "removed",
+                counts[f"r{number}"],
+                counts[f"p{number}"],
             )
             for number, (form, name, change) in enumerate(touched)
-            if told[f"r{number}"]
+            if counts[f"r{number}"]
         ]
 
     @cached_property
@@ -121,7 +126,7 @@ class Impact:
         return self._records().filter(state=Record.State.DRAFT).count()
 
     @cached_property
-    def typing(self) -> int:
+    def unsaved_forms(self) -> int:
         """Return how many forms hold unsaved input."""
         return Draft.objects.filter(patient__in=[patient.pk for patient in self.patients]).count()
 

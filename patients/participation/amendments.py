@@ -18,7 +18,7 @@ from accounts.models import User
 from audit.context import acting, because
 from patients import signals
 from patients.models import Consent, Patient, Record, Visit
-from patients.participation.lifecycle import hold, refuse_when_closed
+from patients.participation.lifecycle import lock_patients, refuse_when_closed
 from patients.participation.milestones import milestones
 from patients.participation.visit_plan import VisitChange, visit_changes
 from patients.participation.visits import OPEN_STATES
@@ -70,15 +70,17 @@ def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[PatientMov
     versions = {version.pk: version for version in chain}
     for patient in patients:
         patient.trial, patient.protocol = to.trial, versions[patient.protocol_id]
-    visits, begun = _visits(patients), _begun(patients)
+    visits, begun = _visits(patients), _visits_with_forms(patients)
     days, consents = _infusions(patients), _consents(patients)
     found = []
     for patient in patients:
-        told = visit_changes(
+        changes_of_visits = visit_changes(
             patient, to.rules, visits[patient.pk], begun=begun, infusions=days.get(patient.pk, {})
         )
         sign = _to_sign(patient, to, chain, consents.get(patient.pk))
-        found.append(PatientMove(patient, to, move_obstacle(patient, to, chain), sign, tuple(told)))
+        found.append(
+            PatientMove(patient, to, move_obstacle(patient, to, chain), sign, tuple(changes_of_visits))
+        )
     return found
 
 
@@ -95,14 +97,14 @@ def move(*, patients: Sequence[Patient], to: ProtocolVersion, reason: str, by: U
         raise ValidationError(_("Choose between one and %(most)s patients.") % {"most": AT_ONCE})
     # The trial's row before those of the patients: the order of every step (docs/architecture.md, "Locks").
     to.trial = put_in_force(to.trial)
-    rows = _held(patients, to.trial)
-    _refuse_moved_meanwhile(patients, rows)
+    rows = _locked_patients(patients, to.trial)
+    _refuse_moved_by_others(patients, rows)
     moving = preview(rows, to)
     if refused := [each.obstacle for each in moving if each.obstacle]:
         raise ValidationError(refused)
     with because(reason.strip()):
         for each in moving:
-            _carry_out(each, reason.strip(), by)
+            _move_patient(each, reason.strip(), by)
     return moving
 
 
@@ -118,35 +120,39 @@ def move_obstacle(patient: Patient, to: ProtocolVersion, chain: Sequence[Protoco
     except ValidationError as refused:
         return " ".join(refused.messages)
     order = [version.pk for version in chain]
-    told = {"patient": patient.code, "version": to.version, "state": patient.get_state_display()}
+    parameters = {"patient": patient.code, "version": to.version, "state": patient.get_state_display()}
     if to.pk not in order:
-        return _("%(version)s is not a version of this trial.") % told
+        return _("%(version)s is not a version of this trial.") % parameters
     if patient.state not in OPEN_STATES:
-        return _("%(patient)s cannot be moved: the status is “%(state)s”.") % told
+        return _("%(patient)s cannot be moved: the status is “%(state)s”.") % parameters
     if order.index(to.pk) == order.index(patient.protocol_id):
-        return _("%(patient)s is on version %(version)s already.") % told
+        return _("%(patient)s is on version %(version)s already.") % parameters
     if order.index(to.pk) < order.index(patient.protocol_id):
-        return _("%(patient)s is on a later version than %(version)s: nobody is moved back.") % told
+        return (
+            _("%(patient)s is on a later version than %(version)s: patients are not moved back.") % parameters
+        )
     if to.effective_from > patient.trial.today:
-        return _("Version %(version)s is not in force yet.") % told
+        return _("Version %(version)s is not in force yet.") % parameters
     return ""
 
 
-def _held(patients: Sequence[Patient], trial: Trial) -> list[Patient]:
+def _locked_patients(patients: Sequence[Patient], trial: Trial) -> list[Patient]:
     rows = Patient.objects.filter(pk__in=[patient.pk for patient in patients], trial=trial)
-    hold(rows)
+    lock_patients(rows)
     return list(rows.order_by("pk"))
 
 
-def _refuse_moved_meanwhile(seen: Iterable[Patient], rows: Sequence[Patient]) -> None:
+def _refuse_moved_by_others(seen: Iterable[Patient], rows: Sequence[Patient]) -> None:
     now = {row.pk: row.protocol_id for row in rows}
     moved = [patient.code for patient in seen if now.get(patient.pk) != patient.protocol_id]
     if moved:
-        text = _("Somebody moved %(patients)s meanwhile: look at the list again.")
+        text = _(
+            "%(patients)s: another user has moved them since this page was opened. Check the list again."
+        )
         raise ValidationError(text % {"patients": ", ".join(moved)})
 
 
-def _carry_out(moving: PatientMove, reason: str, by: User) -> None:
+def _move_patient(moving: PatientMove, reason: str, by: User) -> None:
     patient, before = moving.patient, moving.patient.protocol
     patient.protocol, patient.reconsent_version = moving.to, moving.sign
     patient.save(update_fields=["protocol", "reconsent_version"])
@@ -160,24 +166,24 @@ def _write(patient: Patient, before: ProtocolVersion, changes: Sequence[VisitCha
     for change in changes:
         days: dict[str, Any] = {name: getattr(change.plan, name) for name in DAYS} if change.plan else {}
         if change.visit is None:
-            told = {"patient": patient, "code": change.code, "position": change.position}
-            fresh.append(Visit(**told, state=Visit.State.PLANNED, **days))
+            identity = {"patient": patient, "code": change.code, "position": change.position}
+            fresh.append(Visit(**identity, state=Visit.State.PLANNED, **days))
             continue
-        wanted: dict[str, Any] = {"position": change.position, **days}
+        columns: dict[str, Any] = {"position": change.position, **days}
         if change.kind == "added":
-            wanted |= {"state": Visit.State.PLANNED, "protocol_id": None}
+            columns |= {"state": Visit.State.PLANNED, "protocol_id": None}
         # A visit that the new version does not plan keeps its old version, which defines its title and forms.
         elif change.kind == "cancelled":
-            wanted |= {"state": Visit.State.CANCELLED, "protocol_id": before.pk}
+            columns |= {"state": Visit.State.CANCELLED, "protocol_id": before.pk}
         elif change.kind == "kept" and change.plan is None:
-            wanted["protocol_id"] = change.visit.protocol_id or before.pk
-        _update(change.visit, wanted)
+            columns["protocol_id"] = change.visit.protocol_id or before.pk
+        _update(change.visit, columns)
     Visit.objects.bulk_create(fresh)
 
 
-def _update(visit: Visit, wanted: Mapping[str, Any]) -> None:
+def _update(visit: Visit, columns: Mapping[str, Any]) -> None:
     """Store the values that differ, unless the visit is frozen or locked."""
-    changed = {name: value for name, value in wanted.items() if getattr(visit, name) != value}
+    changed = {name: value for name, value in columns.items() if getattr(visit, name) != value}
     if changed and not (visit.frozen_at or visit.locked_at):
         for name, value in changed.items():
             setattr(visit, name, value)
@@ -193,10 +199,10 @@ def _to_sign(
         return ""
     # Every version passed counts: the patient has not signed what a skipped amendment asked for either.
     passed = chain[order.index(patient.protocol_id) + 1 : order.index(to.pk) + 1]
-    asked = any(version.rules.amendment and version.rules.amendment.reconsent for version in passed)
+    needs_reconsent = any(version.rules.amendment and version.rules.amendment.reconsent for version in passed)
     waiting = patient.reconsent_version and consent.version != patient.reconsent_version
     current = to.rules.consent.current_version
-    return current if (asked or waiting) and consent.version != current else ""
+    return current if (needs_reconsent or waiting) and consent.version != current else ""
 
 
 def _visits(patients: Sequence[Patient]) -> Mapping[int, list[Visit]]:
@@ -206,7 +212,7 @@ def _visits(patients: Sequence[Patient]) -> Mapping[int, list[Visit]]:
     return found
 
 
-def _begun(patients: Sequence[Patient]) -> set[int]:
+def _visits_with_forms(patients: Sequence[Patient]) -> set[int]:
     records = Record.objects.filter(patient__in=patients, visit__isnull=False)
     return set(
         records.exclude(state=Record.State.STRUCK_OUT)
@@ -218,9 +224,9 @@ def _begun(patients: Sequence[Patient]) -> set[int]:
 
 def _infusions(patients: Sequence[Patient]) -> dict[int, dict[int, date]]:
     """Return by patient key and infusion number the days of the infusions given, in the site's time zone."""
-    told, found = milestones(patients), {}
+    by_patient, found = milestones(patients), {}
     for patient in patients:
-        given = [each for each in told[patient.pk] if each.kind == "infusion"]
+        given = [each for each in by_patient[patient.pk] if each.kind == "infusion"]
         zone = patient.trial.zone
         found[patient.pk] = {each.number: each.at.earliest.astimezone(zone).date() for each in given}
     return found

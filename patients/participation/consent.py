@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
 from patients.models import Consent, Patient
-from patients.participation.lifecycle import held, require
+from patients.participation.lifecycle import lock_patient, require_state
 from patients.participation.screening import not_in_the_future
 from protocol.values.moments import Moment
 
@@ -24,8 +24,8 @@ def record_consent(*, patient: Patient, type: str, version: str, given: Moment, 
     Raises ValidationError if the type or version is unknown, the time lacks its minute or is in the future, or the
     patient neither is in screening nor in follow-up.
     """
-    patient = held(patient)
-    require(
+    patient = lock_patient(patient)
+    require_state(
         patient,
         *OPEN_STATES,
         refusal=_("%(patient)s cannot consent: the status is “%(state)s”."),
@@ -51,8 +51,8 @@ def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent
 
     Raises ValidationError if the day is in the future or before the consent, or the patient gave the consent.
     """
-    patient = held(patient)
-    require(
+    patient = lock_patient(patient)
+    require_state(
         patient,
         *OPEN_STATES,
         refusal=_("%(patient)s cannot regain capacity: the status is “%(state)s”."),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from patients import signals
 from patients.models import Patient, Record, Visit
-from patients.participation.lifecycle import held, move, require
+from patients.participation.lifecycle import lock_patient, move, require_state
 from trials.reader import shown_moment
 
 
@@ -20,14 +20,14 @@ def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -
     Raises ValidationError for a day in the future or before inclusion, an unknown reason, completion with planned
     visits left, a withdrawal without a note, and an end that contradicts the captured date of death (DAT-08).
     """
-    patient = held(patient)
+    patient = lock_patient(patient)
     refusal = _("%(patient)s cannot end the study: the status is “%(state)s”.")
-    require(patient, Patient.State.ENROLLED, refusal=refusal)
+    require_state(patient, Patient.State.ENROLLED, refusal=refusal)
     _check_day(patient, on)
     if reason not in Patient.EndReason.values:
         raise ValidationError({"reason": _("Choose why the study ended.")})
     if reason == Patient.EndReason.COMPLETED:
-        _check_all_visits_settled(patient)
+        _check_no_visit_planned(patient)
     _check_death(patient, on, reason)
     if reason == Patient.EndReason.WITHDRAWAL and not note.strip():
         raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
@@ -50,11 +50,11 @@ def _check_death(patient: Patient, on: date, reason: str) -> None:
     died = died_on(patient)
     if died is None:
         return
-    said = _("A form says that the patient died on %(day)s.") % {"day": shown_moment(died)}
+    message = _("A form says that the patient died on %(day)s.") % {"day": shown_moment(died)}
     if reason != Patient.EndReason.DEATH:
-        raise ValidationError({"reason": said})
+        raise ValidationError({"reason": message})
     if died != on.isoformat():
-        raise ValidationError({"on": said})
+        raise ValidationError({"on": message})
 
 
 def died_on(patient: Patient) -> str | None:
@@ -68,10 +68,10 @@ def died_on(patient: Patient) -> str | None:
     return next((value for value in known if isinstance(value, str)), None)
 
 
-def _check_all_visits_settled(patient: Patient) -> None:
+def _check_no_visit_planned(patient: Patient) -> None:
     waiting = [visit.code for visit in patient.visits.filter(state=Visit.State.PLANNED)]
     if waiting:
         raise ValidationError(
-            _("These visits are neither held nor missed: %(visits)s. Settle them first.")
+            _("These visits are neither held nor missed: %(visits)s. Record each as held or missed first.")
             % {"visits": ", ".join(waiting)}
         )

@@ -17,8 +17,13 @@ from audit.models import Meaning, Signature
 from patients import signals
 from patients.models import EligibilityDecision, Patient
 from patients.participation.consent import current_consent
-from patients.participation.eligibility_data import input_words, latest_complete, subject_of, value_words
-from patients.participation.lifecycle import held, require
+from patients.participation.eligibility_data import (
+    eligibility_subject,
+    input_words,
+    latest_complete,
+    value_words,
+)
+from patients.participation.lifecycle import lock_patient, require_state
 from protocol.expressions.compiled import Undetermined
 from protocol.expressions.eligibility import CriterionResult
 from protocol.expressions.rules import Scope, rules_of
@@ -123,7 +128,7 @@ def evaluate(patient: Patient, *, inclusion_on: date | None = None) -> Evaluatio
     rules = patient.protocol.rules
     day = patient.enrolled_on or inclusion_on or patient.trial.today
     records = latest_complete(patient)
-    scope = Scope(other_forms=records, subject=subject_of(patient, inclusion_on=day), last=records)
+    scope = Scope(other_forms=records, subject=eligibility_subject(patient, inclusion_on=day), last=records)
     group = rules_of(rules).eligibility.group(scope)
     known = None if isinstance(group, Undetermined) else group
     findings = [_finding(patient, result, day) for result in rules_of(rules).eligibility.criteria(scope)]
@@ -183,9 +188,9 @@ def sign_eligibility(
     without a consent, with a criterion that prevents inclusion, or without a group that the protocol requires.
     """
     # The trial before the patient, as in every step: whoever listens to the signal locks it (allocation).
-    Trial.objects.held(patient.trial_id)
-    patient = held(patient)
-    require(
+    Trial.objects.for_update(patient.trial_id)
+    patient = lock_patient(patient)
+    require_state(
         patient,
         Patient.State.SCREENING,
         refusal=_("%(patient)s cannot be assessed for eligibility: the status is “%(state)s”."),

@@ -23,7 +23,7 @@ def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
     return dict(rows)
 
 
-def subject_of(
+def eligibility_subject(
     patient: Patient, *, inclusion_on: date | None = None, consent: Consent | None = None
 ) -> dict[str, Any]:
     """Return the values of `subject.…` in expressions: consent, screening, inclusion, first infusion, group.

@@ -13,7 +13,7 @@ from patients.models import Patient
 from patients.participation import reconsent
 from patients.participation.consent import current_consent
 from patients.participation.eligibility import Conclusion, decision_in_force, evaluate
-from patients.participation.lifecycle import held, move, require
+from patients.participation.lifecycle import lock_patient, move, require_state
 from patients.participation.visits import plan_visits
 
 
@@ -32,7 +32,7 @@ def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
     consent = current_consent(patient)
     if consent is None:
         found.append(_("No consent is recorded."))
-    if again := reconsent.sentence(patient, consent):
+    if again := reconsent.reconsent_message(patient, consent):
         found.append(again)
     decision = decision_in_force(patient)
     if decision is None:
@@ -43,13 +43,13 @@ def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
         found.append(_("The eligibility was signed under another version of the protocol: sign it again."))
     day = on or (decision.inclusion_on if decision else None)
     for finding in evaluate(patient, inclusion_on=day).obstacles:
-        told = {"id": finding.id, "text": finding.text, "result": finding.words}
+        parameters = {"id": finding.id, "text": finding.text, "result": finding.words}
         if finding.needs:
             # Translators: a criterion, its result, and the items it is waiting for
             told_of = _("%(id)s: %(text)s – %(result)s (needs %(needs)s)")
-            found.append(told_of % {**told, "needs": ", ".join(finding.needs)})
+            found.append(told_of % {**parameters, "needs": ", ".join(finding.needs)})
         else:
-            found.append("{id}: {text} – {result}".format(**told))
+            found.append("{id}: {text} – {result}".format(**parameters))
     return found
 
 
@@ -59,9 +59,9 @@ def enrol(*, patient: Patient, on: date, by: User) -> Patient:
 
     Raises ValidationError with every obstacle, and for a day before consent or screening, or in the future.
     """
-    patient = held(patient)
+    patient = lock_patient(patient)
     refusal = _("%(patient)s cannot be included: the status is “%(state)s”.")
-    require(patient, Patient.State.SCREENING, refusal=refusal)
+    require_state(patient, Patient.State.SCREENING, refusal=refusal)
     found = enrolment_obstacles(patient, on)
     if found:
         raise ValidationError(found)

@@ -31,9 +31,9 @@ class StepForm(forms.Form):
         self.helper.form_tag = False
         self.helper.disable_csrf = True
         self.add_fields(trial.rules.trial.site.time_zone)
-        self.helper.layout = Layout(*(self.drawn(name) for name in self.fields))
+        self.helper.layout = Layout(*(self.layout_of(name) for name in self.fields))
 
-    def drawn(self, name: str) -> Field:
+    def layout_of(self, name: str) -> Field:
         """Return the layout of a field: choices as boxes side by side, short answers in narrow inputs."""
         field = self.fields[name]
         if isinstance(field.widget, forms.RadioSelect):
@@ -46,7 +46,7 @@ class StepForm(forms.Form):
     def add_fields(self, zone: str) -> None:
         """Add the fields that depend on the trial."""
 
-    def carried_out(self, verb: Callable[..., Any], **arguments: Any) -> bool:
+    def run(self, verb: Callable[..., Any], **arguments: Any) -> bool:
         """Call the function and keep its `result`. Return False if it raised ValidationError; add its errors."""
         try:
             self.result = verb(**arguments)
@@ -69,7 +69,7 @@ class ScreeningForm(StepForm):
         label=_("Date of birth"),
         max_length=10,
         required=False,
-        help_text=_("As in the hospital record; kept apart."),
+        help_text=_("As in the hospital record; stored separately."),
     )
     contact = forms.CharField(label=_("Contact"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
 

@@ -8,11 +8,11 @@ from patients.models import Consent, Patient
 
 def version_to_sign(patient: Patient, consent: Consent | None) -> str:
     """Return the version of the consent form the patient still has to sign, empty if there is none."""
-    wanted = patient.reconsent_version
-    return "" if not wanted or (consent is not None and consent.version == wanted) else wanted
+    requested = patient.reconsent_version
+    return "" if not requested or (consent is not None and consent.version == requested) else requested
 
 
-def sentence(patient: Patient, consent: Consent | None) -> str:
+def reconsent_message(patient: Patient, consent: Consent | None) -> str:
     """Return the message that the patient has to sign again before anything is entered, empty if not."""
     version = version_to_sign(patient, consent)
     if not version:
@@ -25,5 +25,5 @@ def refuse_without_reconsent(patient: Patient) -> None:
     """Raise ValidationError while the patient has to sign again. One query if an amendment asked for it."""
     if patient.reconsent_version:
         latest = patient.consents.order_by("-given_at", "-pk").first()
-        if words := sentence(patient, latest):
+        if words := reconsent_message(patient, latest):
             raise ValidationError(words)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import because
 from patients.models import Identity, Patient
-from patients.participation.lifecycle import held, move, next_number, require
+from patients.participation.lifecycle import lock_patient, move, next_number, require_state
 from patients.participation.visits import plan_visits
 from trials.loading import put_in_force
 from trials.models import Trial
@@ -41,8 +41,8 @@ def screen(
     not_in_the_future(screened_on, trial, "screened_on")
     number = next_number(trial)
     # Looked up under the lock, so that the second of two clicks finds the patient of the first.
-    if save_key and (twin := trial.patients.filter(save_key=save_key).first()):
-        return twin
+    if save_key and (existing := trial.patients.filter(save_key=save_key).first()):
+        return existing
     _refuse_known(trial, identity.get("hospital_number", ""))
     patient = Patient.objects.create(
         trial=trial,
@@ -79,7 +79,7 @@ def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str,
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
     # The same lock as a screening takes: nobody can be screened under this hospital number meanwhile.
-    Trial.objects.held(patient.trial_id)
+    Trial.objects.for_update(patient.trial_id)
     _refuse_known(patient.trial, identity.get("hospital_number", ""), but=patient)
     row = Identity.objects.select_for_update().get(patient=patient)
     for name in IDENTITY_FIELDS:
@@ -91,9 +91,9 @@ def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str,
 @transaction.atomic
 def fail_screening(*, patient: Patient, on: date, reason: str, by: User) -> Patient:
     """Record a screen failure with its day and reason. Raises ValidationError without a reason."""
-    patient = held(patient)
+    patient = lock_patient(patient)
     refusal = _("%(patient)s cannot fail screening: the status is “%(state)s”.")
-    require(patient, Patient.State.SCREENING, refusal=refusal)
+    require_state(patient, Patient.State.SCREENING, refusal=refusal)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the patient is not included.")})
     not_in_the_future(on, patient.trial, "on")

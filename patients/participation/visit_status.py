@@ -1,4 +1,4 @@
-"""The lifecycle stage of forms and visits (DESIGN §4), and which visits are due or overdue, for every page.
+"""The lifecycle stage of forms and visits, and which visits are due or overdue, for every page.
 
 Stages are numbers, so that the least advanced of several is their minimum, in SQL as in Python.
 """
@@ -89,7 +89,7 @@ def first_unfinished(forms: Iterable[VisitForm], stages: Mapping[str, int]) -> s
     return next(required, None) or next(drafts, None) or (entries[0].form if entries else "")
 
 
-def visit_standing(
+def visit_status(
     *, state: str, window: tuple[date | None, date | None], begun: str, open_patient: bool, today: date
 ) -> tuple[str, list[str]]:
     """Return (state, flags) of a visit's glyph; `begun` is the result of `visit_stage`.

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
-from patients.participation.lifecycle import held, held_visit, refuse_closed_place, require
+from patients.participation.lifecycle import lock_patient, lock_visit, refuse_closed_form, require_state
 from patients.participation.reconsent import refuse_without_reconsent
 from protocol.document.schedule import planned_visits
 
@@ -67,7 +67,7 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     Raises ValidationError for a day in the future or before screening, a visit that is frozen, locked or no longer
     planned, and a patient who is not in screening or follow-up, or has to sign a new consent before a new visit.
     """
-    patient, visit = held_visit(visit)
+    patient, visit = lock_visit(visit)
     # The day of a visit that took place may be corrected: that is nothing new for the patient to consent to.
     if visit.state != Visit.State.HELD:
         refuse_without_reconsent(patient)
@@ -80,17 +80,17 @@ def hold_visit_of(*, visit: Visit, on: date, by: User) -> Visit:
 
     Raises ValidationError like `hold_visit`, but asks for no new consent: the step that records it decides on that.
     """
-    patient, visit = held_visit(visit)
+    patient, visit = lock_visit(visit)
     return _hold(patient, visit, on)
 
 
 def _hold(patient: Patient, visit: Visit, on: date) -> Visit:
-    require(
+    require_state(
         patient,
         *OPEN_STATES,
         refusal=_("%(patient)s cannot be seen: the status is “%(state)s”."),
     )
-    refuse_closed_place(None, visit)
+    refuse_closed_form(None, visit)
     _refuse_cancelled(visit)
     if on < patient.screened_on:
         raise ValidationError({"on": _("This day is before the screening.")})
@@ -105,20 +105,20 @@ def _hold(patient: Patient, visit: Visit, on: date) -> Visit:
 
 def _refuse_cancelled(visit: Visit) -> None:
     if visit.state == Visit.State.CANCELLED:
-        text = _("%(visit)s is not planned any more. Add an unscheduled visit if the patient was seen.")
+        text = _("%(visit)s is no longer planned. Add an unscheduled visit if the patient was seen.")
         raise ValidationError(text % {"visit": visit.key})
 
 
 @transaction.atomic
 def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     """Record that a visit was missed, with the reason. Raises ValidationError without one, or if it has forms."""
-    patient, visit = held_visit(visit)
-    require(
+    patient, visit = lock_visit(visit)
+    require_state(
         patient,
         *OPEN_STATES,
         refusal=_("%(patient)s cannot miss a visit: the status is “%(state)s”."),
     )
-    refuse_closed_place(None, visit)
+    refuse_closed_form(None, visit)
     _refuse_cancelled(visit)
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the visit did not take place.")})
@@ -133,8 +133,8 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
 @transaction.atomic
 def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
     """Add an unscheduled visit and return it; the same day and reason again (a double click) return the same visit."""
-    patient = held(patient)
-    require(
+    patient = lock_patient(patient)
+    require_state(
         patient,
         *OPEN_STATES,
         refusal=_("%(patient)s cannot have an unscheduled visit: the status is “%(state)s”."),
@@ -144,10 +144,10 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
         raise ValidationError({"reason": _("Say why the patient was seen.")})
     if not patient.screened_on <= on <= patient.trial.today:
         raise ValidationError({"on": _("The day must be between the screening and today.")})
-    there = patient.visits.filter(code=UNSCHEDULED)
-    if twin := there.filter(planned_on=on, reason=reason.strip()).first():
-        return twin
-    last = there.aggregate(last=Max("number"))["last"] or 0
+    same_day_visits = patient.visits.filter(code=UNSCHEDULED)
+    if existing := same_day_visits.filter(planned_on=on, reason=reason.strip()).first():
+        return existing
+    last = same_day_visits.aggregate(last=Max("number"))["last"] or 0
     return Visit.objects.create(
         patient=patient,
         protocol_id=patient.protocol_id,

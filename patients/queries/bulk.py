@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from patients.models import Patient, Query, QueryMessage, Record
-from patients.participation.lifecycle import hold
-from patients.queries.threads import refuse_to_ask, refuse_when_held, worded
+from patients.participation.lifecycle import lock_patients
+from patients.queries.threads import message_text, refuse_locked_record, refuse_to_ask
 
 AT_ONCE = 200
 State = Query.State
@@ -34,19 +34,19 @@ def ask_obstacles(targets: Sequence[Target]) -> dict[Target, str]:
     rows = Query.objects.filter(
         record__in={target.record.pk for target in targets}, state__in=Query.OPEN_STATES
     )
-    asked = set(rows.values_list("record_id", "item")) if targets else set()
-    found = {target: _obstacle(target, asked) for target in targets}
+    open_threads = set(rows.values_list("record_id", "item")) if targets else set()
+    found = {target: _obstacle(target, open_threads) for target in targets}
     return {target: why for target, why in found.items() if why}
 
 
-def _obstacle(target: Target, asked: set[tuple[int, str]]) -> str:
+def _obstacle(target: Target, open_threads: set[tuple[int, str]]) -> str:
     try:
         refuse_to_ask(target.record)
     except ValidationError as refused:
         return " ".join(refused.messages)
     if target.item not in target.record.protocol.rules.form(target.record.form):
         return _("This form has no such item.")
-    if (target.record.pk, target.item) in asked:
+    if (target.record.pk, target.item) in open_threads:
         return _("A query on this item is open already.")
     return ""
 
@@ -60,16 +60,16 @@ def raise_queries(
     Items on which no query can be raised are left out. batch: identifies the confirmation; a repeated one returns the
     queries raised the first time. Raises ValidationError for an empty text, no target or more than AT_ONCE.
     """
-    words, chosen = worded(text), dict.fromkeys(targets)
+    words, chosen = message_text(text), dict.fromkeys(targets)
     if not chosen:
         raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
     refuse_too_many(len(chosen))
-    records = _held({record for record, _item in chosen})
+    records = _locked_records({record for record, _item in chosen})
     # Looked up under the locks, so that the second of two clicks finds the queries of the first.
     if already := list(Query.objects.filter(opened_by=by, batch=batch)):
         return already
-    wanted = [Target(records[record], item) for record, item in chosen if record in records]
-    left_out = ask_obstacles(wanted)
+    found_targets = [Target(records[record], item) for record, item in chosen if record in records]
+    left_out = ask_obstacles(found_targets)
     rows = Query.objects.bulk_create(
         Query(
             patient_id=target.record.patient_id,
@@ -81,10 +81,10 @@ def raise_queries(
             opened_by=by,
             batch=batch,
         )
-        for target in wanted
+        for target in found_targets
         if target not in left_out
     )
-    _say_all(rows, words, by=by, role=role)
+    _add_messages(rows, words, by=by, role=role)
     return list(rows)
 
 
@@ -96,10 +96,10 @@ def refuse_too_many(number: int) -> None:
         )
 
 
-def _held(pks: set[int]) -> dict[int, Record]:
+def _locked_records(pks: set[int]) -> dict[int, Record]:
     """Return the records by key, with the rows of their patients locked: concurrent confirmations wait."""
     chosen = Record.objects.filter(pk__in=pks)
-    hold(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
+    lock_patients(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
     rows = chosen.select_related("patient__trial", "visit", "protocol")
     return {record.pk: record for record in rows}
 
@@ -113,7 +113,7 @@ def with_last_message(rows: Iterable[int]) -> dict[int, int]:
 def not_closable(query: Query) -> str:
     """Return the message why a query cannot be closed in bulk, empty if it can: only answered ones can."""
     try:
-        refuse_when_held(query.record)
+        refuse_locked_record(query.record)
     except ValidationError as refused:
         return " ".join(refused.messages)
     if query.state == State.OPEN:
@@ -129,12 +129,12 @@ def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) ->
     that this person closed with this text before. Raises ValidationError for an empty text, no query or more than
     AT_ONCE.
     """
-    words = worded(text)
+    words = message_text(text)
     if not seen:
         raise ValidationError(_("Nothing is chosen. Tick rows in the listing first."))
     refuse_too_many(len(seen))
     chosen = Query.objects.filter(pk__in=seen)
-    hold(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
+    lock_patients(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
     # Read under the locks: the thread, the form or its visit may have changed since the page was shown.
     queries = list(chosen.select_related("record__patient__trial", "record__visit").order_by("pk"))
     last = with_last_message(seen)
@@ -144,13 +144,13 @@ def close_queries(*, seen: Mapping[int, int], text: str, by: User, role: str) ->
     for query in closing:
         query.state, query.closed_at, query.closed_because = State.CLOSED, timezone.now(), words
     Query.objects.bulk_update(closing, ["state", "closed_at", "closed_because"])
-    _say_all(closing, words, by=by, role=role)
+    _add_messages(closing, words, by=by, role=role)
     mine = QueryMessage.objects.filter(query__in=seen, author=by, text=words, query__state=State.CLOSED)
     done = set(mine.values_list("query_id", flat=True))
     return [query for query in queries if query.pk in done]
 
 
-def _say_all(queries: Iterable[Query], text: str, *, by: User, role: str) -> None:
+def _add_messages(queries: Iterable[Query], text: str, *, by: User, role: str) -> None:
     QueryMessage.objects.bulk_create(
         QueryMessage(query=query, author=by, author_role=role, text=text) for query in queries
     )

@@ -62,8 +62,8 @@ def waiting_for(access: Access) -> Q:
         return Q(state=Query.State.OPEN)
     if not access.may(P.RAISE_QUERY):
         return Q(pk__in=())
-    asked = (Query.Origin.CHECK, ORIGINS.get(access.role.code, Query.Origin.MONITOR))
-    return Q(state=Query.State.ANSWERED, origin__in=asked)
+    origins = (Query.Origin.CHECK, ORIGINS.get(access.role.code, Query.Origin.MONITOR))
+    return Q(state=Query.State.ANSWERED, origin__in=origins)
 
 
 class PatientFilter(django_filters.FilterSet):
@@ -117,8 +117,8 @@ class RecordFilter(OfTrialFilter):
 
     def with_query(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep forms with a query that is not closed, or those without."""
-        asked = Exists(Query.objects.filter(record=OuterRef("pk"), state__in=Query.OPEN_STATES))
-        return rows.filter(asked if value == "true" else ~asked)
+        has_open_query = Exists(Query.objects.filter(record=OuterRef("pk"), state__in=Query.OPEN_STATES))
+        return rows.filter(has_open_query if value == "true" else ~has_open_query)
 
 
 class QueryFilter(OfTrialFilter):

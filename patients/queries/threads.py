@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from patients.models import Patient, Query, QueryMessage, Record
-from patients.participation.lifecycle import hold, refuse_when_locked
+from patients.participation.lifecycle import lock_patients, refuse_when_locked
 from protocol.values.row_ids import by_id
 
 State = Query.State
@@ -29,23 +29,23 @@ ORIGINS = {"monitor": Origin.MONITOR, "data_manager": Origin.DATA_MANAGER}
 LONGEST = 4000
 
 
-def worded(text: str) -> str:
+def message_text(text: str) -> str:
     """Return the text of a message without surrounding blanks. Raises ValidationError if nothing is left."""
     if not text.strip():
         raise ValidationError({"text": _("Write what you want to say.")})
     return text.strip()
 
 
-def held_record(record: int) -> Record:
+def lock_record(record: int) -> Record:
     """Return a form as stored now, with its patient's row locked until the transaction ends."""
-    hold(Patient.objects.filter(records=record))
+    lock_patients(Patient.objects.filter(records=record))
     # Read after the lock: the form or its visit may have been locked or struck out meanwhile.
     rows = Record.objects.select_related("patient__trial", "visit", "protocol")
     row: Record = rows.get(pk=record)
     return row
 
 
-def refuse_when_held(record: Record) -> None:
+def refuse_locked_record(record: Record) -> None:
     """Raise ValidationError if the trial, the patient, the visit or the form is locked."""
     refuse_when_locked(record.patient)
     if record.locked_at or (record.visit is not None and record.visit.locked_at):
@@ -54,7 +54,7 @@ def refuse_when_held(record: Record) -> None:
 
 def refuse_to_ask(record: Record) -> None:
     """Raise ValidationError if no query can be raised on a form, because it is locked or entered in error."""
-    refuse_when_held(record)
+    refuse_locked_record(record)
     if record.state == Record.State.STRUCK_OUT:
         raise ValidationError(_("This form was entered in error and struck out."))
 
@@ -66,9 +66,9 @@ def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, 
     Raises ValidationError for an empty text, an item the form does not have, a form that is locked or struck out,
     and an item that has an open thread already (threads of checks aside).
     """
-    words = worded(text)
+    words = message_text(text)
     # One at a time per patient: of two people who ask at once, the second finds the thread of the first.
-    record = held_record(record.pk)
+    record = lock_record(record.pk)
     refuse_to_ask(record)
     if item not in record.protocol.rules.form(record.form):
         raise ValidationError({"item": _("This form has no such item.")})
@@ -76,7 +76,7 @@ def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, 
     if thread is not None:
         if thread.text == words and thread.opened_by_id == by.pk:
             return thread
-        raise ValidationError({"text": _("A query on this item is open already: go on in its thread.")})
+        raise ValidationError({"text": _("A query on this item is open already: continue in its thread.")})
     query = Query.objects.create(
         patient=record.patient,
         record=record,
@@ -86,42 +86,43 @@ def raise_query(*, record: Record, item: str, text: str, origin: str, by: User, 
         text=words,
         opened_by=by,
     )
-    _say(query, words, by=by, role=role)
+    _add_message(query, words, by=by, role=role)
     return query
 
 
 @transaction.atomic
 def answer_query(*, query: Query, text: str, by: User, role: str) -> Query:
-    """Answer an open query, which then waits for the role that raised it. Raises ValidationError, see `_carry_on`."""
-    return _carry_on(query, State.ANSWERED, text, by=by, role=role)
+    """Answer an open query, which then waits for the role that raised it. Raises ValidationError, see
+    `_answer_thread`."""
+    return _answer_thread(query, State.ANSWERED, text, by=by, role=role)
 
 
 @transaction.atomic
 def close_query(*, query: Query, text: str, by: User, role: str) -> Query:
-    """Close a query; the text is kept as its reason. Raises ValidationError, see `_carry_on`."""
-    return _carry_on(query, State.CLOSED, text, by=by, role=role)
+    """Close a query; the text is kept as its reason. Raises ValidationError, see `_answer_thread`."""
+    return _answer_thread(query, State.CLOSED, text, by=by, role=role)
 
 
 @transaction.atomic
 def reopen_query(*, query: Query, text: str, by: User, role: str) -> Query:
-    """Reopen a query that was answered or closed. Raises ValidationError, see `_carry_on`."""
-    return _carry_on(query, State.OPEN, text, by=by, role=role)
+    """Reopen a query that was answered or closed. Raises ValidationError, see `_answer_thread`."""
+    return _answer_thread(query, State.OPEN, text, by=by, role=role)
 
 
-def _carry_on(query: Query, to: str, text: str, *, by: User, role: str) -> Query:
+def _answer_thread(query: Query, to: str, text: str, *, by: User, role: str) -> Query:
     """Add a message and set the state of the query; the second of two clicks changes nothing.
 
     Raises ValidationError for an empty text, a locked form, a transition that does not exist, and the reopening of a
     query while another one is open in its place, or whose row was removed.
     """
-    words = worded(text)
-    refuse_when_held(held_record(query.record_id))
+    words = message_text(text)
+    refuse_locked_record(lock_record(query.record_id))
     # Read again under the lock: a colleague may have answered or closed the query since the page was shown.
     row: Query = Query.objects.select_for_update().get(pk=query.pk)
-    if row.state == to and _said_last(row, words, by):
+    if row.state == to and _is_last_message(row, words, by):
         return row
     _refuse_step(row, to)
-    _say(row, words, by=by, role=role)
+    _add_message(row, words, by=by, role=role)
     row.state = to
     row.closed_at = timezone.now() if to == State.CLOSED else None
     row.closed_because = words if to == State.CLOSED else ""
@@ -132,9 +133,9 @@ def _carry_on(query: Query, to: str, text: str, *, by: User, role: str) -> Query
 def _refuse_step(row: Query, to: str) -> None:
     if to not in TRANSITIONS[row.state]:
         raise ValidationError(ALREADY[State(row.state)])
-    if row.state == State.CLOSED and _taken(row):
+    if row.state == State.CLOSED and _has_open_replacement(row):
         raise ValidationError(
-            _("Another query on this item is open by now: go on there, so that one thread stays.")
+            _("Another query on this item is open: continue there, so that there is one thread.")
         )
     if row.state == State.CLOSED and _row_is_gone(row):
         raise ValidationError(_("The row of this query was removed. Raise a query on the table instead."))
@@ -145,7 +146,7 @@ def _row_is_gone(row: Query) -> bool:
     return bool(row.row) and row.row not in by_id(Record.objects.get(pk=row.record_id).values.get(row.item))
 
 
-def _taken(row: Query) -> bool:
+def _has_open_replacement(row: Query) -> bool:
     """Return True if another query is open in place of a closed one: on the item, for a check's query by that check."""
     if row.origin != Origin.CHECK:
         return _open_thread(row.record_id, row.item) is not None
@@ -160,10 +161,10 @@ def _open_thread(record: int, item: str) -> Query | None:
     return found
 
 
-def _said_last(row: Query, words: str, by: User) -> bool:
+def _is_last_message(row: Query, words: str, by: User) -> bool:
     last = row.messages.order_by("-at", "-pk").first()
     return last is not None and (last.author_id, last.text) == (by.pk, words)
 
 
-def _say(query: Query, text: str, *, by: User, role: str) -> None:
+def _add_message(query: Query, text: str, *, by: User, role: str) -> None:
     QueryMessage.objects.create(query=query, author=by, author_role=role, text=text)

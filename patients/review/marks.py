@@ -16,7 +16,7 @@ from accounts.models import User
 from audit.context import because
 from audit.stored_text import written
 from patients.models import Mark, Patient, Record
-from patients.participation.lifecycle import held, refuse_locked_place, refuse_when_locked
+from patients.participation.lifecycle import lock_patient, refuse_locked_form, refuse_when_locked
 from trials.reader import reader_language
 
 WHOLE = ""
@@ -40,11 +40,11 @@ def mark(*, patient: Patient, seen: Sequence[SeenVersion], kind: str, by: User, 
     """
     if not any(each.items for each in seen):
         raise ValidationError(_("Tick at least one item."))
-    patient = held(patient)
+    patient = lock_patient(patient)
     refuse_when_locked(patient)
     records = _read(patient, seen)
     # Read under the lock: a colleague may have marked some of the items since the page was shown.
-    standing = set(of_patient(patient, kind).values_list("record_id", "item"))
+    already_marked = set(of_patient(patient, kind).values_list("record_id", "item"))
     fresh = [
         Mark(
             patient=patient,
@@ -57,7 +57,7 @@ def mark(*, patient: Patient, seen: Sequence[SeenVersion], kind: str, by: User, 
         )
         for each in seen
         for item in dict.fromkeys(each.items)
-        if (each.record, item) not in standing
+        if (each.record, item) not in already_marked
     ]
     Mark.objects.bulk_create(fresh)
     return list(records.values())
@@ -71,24 +71,22 @@ def withdraw(*, record: Record, kind: str, reason: str, by: User) -> int:
     """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why the mark is withdrawn.")})
-    refuse_when_locked(held(record.patient))
+    refuse_when_locked(lock_patient(record.patient))
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
-    refuse_locked_place(row, row.visit)
-    told = {"by": by.full_name, "because": written(reason.strip()), "old": {}, "new": {}}
+    refuse_locked_form(row, row.visit)
+    detail = {"by": by.full_name, "because": written(reason.strip()), "old": {}, "new": {}}
     with because(reason.strip()):
         done = (
-            Mark.objects.filter(record=row, kind=kind)
-            .standing()
-            .update(undone_at=timezone.now(), undone=told)
+            Mark.objects.filter(record=row, kind=kind).valid().update(undone_at=timezone.now(), undone=detail)
         )
     if not done:
-        raise ValidationError(_("No mark stands on this form: there is nothing to withdraw."))
+        raise ValidationError(_("This form has no mark: there is nothing to withdraw."))
     return int(done)
 
 
 def of_patient(patient: Patient, kind: str) -> "QuerySet[Mark]":
     """Return the valid marks of one kind on a patient's forms."""
-    return Mark.objects.filter(patient=patient, kind=kind).standing()
+    return Mark.objects.filter(patient=patient, kind=kind).valid()
 
 
 def _read(patient: Patient, seen: Sequence[SeenVersion]) -> Mapping[int, Record]:
@@ -106,7 +104,7 @@ def _read(patient: Patient, seen: Sequence[SeenVersion]) -> Mapping[int, Record]
 def _refuse(record: Record, seen: SeenVersion) -> None:
     form = record.protocol.rules.form(record.form)
     named = {"form": form.title.in_language(reader_language())}
-    refuse_locked_place(record, record.visit)
+    refuse_locked_form(record, record.visit)
     if record.state != Record.State.COMPLETE:
         raise ValidationError(_("%(form)s is not complete: it cannot be marked yet.") % named)
     if record.version != seen.version:

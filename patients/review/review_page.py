@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from audit.stored_text import Text
 from patients.casebook.casebook import visit_title
-from patients.casebook.form_content import ReadLine, ReadSection, asked_line
+from patients.casebook.form_content import ReadLine, ReadSection, item_line
 from patients.casebook.form_versions import record_sections
 from patients.casebook.item_history import moment_words
 from patients.casebook.navigation import form_address
@@ -27,7 +27,7 @@ MOST = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class UndoneMark:
     """Why a mark was undone, as text: when, by whom, why, and (label, old, new) of each changed item."""
 
     when: str
@@ -42,7 +42,7 @@ class ItemLine:
 
     value: str
     line: ReadLine | None
-    undone: Undone | None
+    undone: UndoneMark | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ class FormBlock:
     url: str
     value: str
     lines: tuple[ItemLine, ...]
-    standing: int
+    verified_items: int
     sections: tuple[ReadSection, ...] = ()
-    undone: Undone | None = None
+    undone: UndoneMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ class VisitBlock:
     @property
     def undone(self) -> int:
         """Return how many marks of the visit a later change undid."""
-        told = [form.undone for form in self.forms]
-        told += [line.undone for form in self.forms for line in form.lines]
-        return sum(each is not None for each in told)
+        notices = [form.undone for form in self.forms]
+        notices += [line.undone for form in self.forms for line in form.lines]
+        return sum(each is not None for each in notices)
 
 
 def complete_records(patient: Patient, visit: str = "") -> list[Record]:
@@ -80,13 +80,13 @@ def complete_records(patient: Patient, visit: str = "") -> list[Record]:
     rows = Record.objects.filter(patient=patient, state=Record.State.COMPLETE).select_related(
         "visit", "protocol"
     )
-    found = sorted(rows, key=_place)
+    found = sorted(rows, key=_visit_order)
     for record in found:
         record.patient = patient
     return [record for record in found if not visit or (record.visit and record.visit.key == visit)]
 
 
-def _place(record: Record) -> tuple[Any, ...]:
+def _visit_order(record: Record) -> tuple[Any, ...]:
     visit = record.visit
     # The rows of logs belong to no visit: they come last.
     at = (visit.position, visit.number) if visit else (99_999, 0)
@@ -96,8 +96,8 @@ def _place(record: Record) -> tuple[Any, ...]:
 
 def verification_blocks(patient: Patient, visit: str = "") -> list[VisitBlock]:
     """Return by visit the forms with items to compare with their source. Five queries."""
-    standing, undone = (
-        source_verification.standing_items(patient),
+    verified, undone = (
+        source_verification.verified_items(patient),
         last_undone(patient, Mark.Kind.VERIFICATION),
     )
     waiting = [
@@ -107,7 +107,7 @@ def verification_blocks(patient: Patient, visit: str = "") -> list[VisitBlock]:
     ]
     readings = readings_of(patient.trial, waiting) if waiting else {}
     return _by_visit(
-        (record, _to_verify(record, standing.get(record.pk, set()), undone, readings.get(record.pk, {})))
+        (record, _to_verify(record, verified.get(record.pk, set()), undone, readings.get(record.pk, {})))
         for record in waiting
     )
 
@@ -129,42 +129,42 @@ def last_undone(patient: Patient, kind: str) -> Mapping[tuple[int, str], Mark]:
 
 
 def _to_verify(
-    record: Record, standing: set[str], undone: Mapping[tuple[int, str], Mark], readings: Readings
+    record: Record, verified: set[str], undone: Mapping[tuple[int, str], Mark], readings: Readings
 ) -> FormBlock:
-    form, names = record.protocol.rules.form(record.form), source_verification.to_verify(record, standing)
+    form, names = record.protocol.rules.form(record.form), source_verification.to_verify(record, verified)
     language = reader_language()
     lines = tuple(
         ItemLine(
             f"{record.pk}:{record.version}:{name}",
-            asked_line(form, name, record.values, language, readings),
-            in_words(undone.get((record.pk, name)) or undone.get((record.pk, WHOLE)), record, name),
+            item_line(form, name, record.values, language, readings),
+            undone_mark_words(undone.get((record.pk, name)) or undone.get((record.pk, WHOLE)), record, name),
         )
         for name in names
     )
-    return _block(record, ALL if names else WHOLE, lines, len(standing))
+    return _block(record, ALL if names else WHOLE, lines, len(verified))
 
 
 def _to_review(
     record: Record, undone: Mapping[tuple[int, str], Mark], readings: Readings | None
 ) -> FormBlock:
-    told = in_words(undone.get((record.pk, WHOLE)), record)
-    return _block(record, WHOLE, (), 0, tuple(record_sections(record, readings)), told)
+    undone_mark = undone_mark_words(undone.get((record.pk, WHOLE)), record)
+    return _block(record, WHOLE, (), 0, tuple(record_sections(record, readings)), undone_mark)
 
 
 def _block(
     record: Record,
     item: str,
     lines: tuple[ItemLine, ...],
-    standing: int,
+    verified_items: int,
     content: tuple[ReadSection, ...] = (),
-    undone: Undone | None = None,
+    undone: UndoneMark | None = None,
 ) -> FormBlock:
     title = record.protocol.rules.form(record.form).title.in_language(reader_language())
     if record.visit is None:
         title = f"{title} {record.repeat}"
     url = form_address(record.patient, record.form, record.visit, record.repeat)
     return FormBlock(
-        record, title, url, f"{record.pk}:{record.version}:{item}", lines, standing, content, undone
+        record, title, url, f"{record.pk}:{record.version}:{item}", lines, verified_items, content, undone
     )
 
 
@@ -185,7 +185,7 @@ def where(record: Record) -> str:
     return visit_title(record.protocol, record.visit, reader_language(), _("Unscheduled visit"))
 
 
-def in_words(mark: Mark | None, record: Record, item: str = "") -> Undone | None:
+def undone_mark_words(mark: Mark | None, record: Record, item: str = "") -> UndoneMark | None:
     """Return why a mark was undone, as text; None if it is valid, or undone by a change that left `item` as it was.
 
     item: keep only the change of this item.
@@ -199,13 +199,19 @@ def in_words(mark: Mark | None, record: Record, item: str = "") -> Undone | None
         changes = tuple(change for change in changes if change[0] == label)
         if not changes:
             return None
-    told = mark.told
-    return Undone(moment_words(mark.undone_at, zone), told.get("by", ""), told.get("because", ""), changes)
+    detail = mark.undone_detail
+    return UndoneMark(
+        moment_words(mark.undone_at, zone), detail.get("by", ""), detail.get("because", ""), changes
+    )
 
 
 def _changes(mark: Mark, form: Form) -> tuple[tuple[str, str, str], ...]:
     """Return label, old and new value of each item that the undoing change affected."""
-    old, new, language = mark.told.get("old") or {}, mark.told.get("new") or {}, reader_language()
+    old, new, language = (
+        mark.undone_detail.get("old") or {},
+        mark.undone_detail.get("new") or {},
+        reader_language(),
+    )
     return tuple(
         (
             item.label.in_language(language),
@@ -238,5 +244,5 @@ def _parts(value: str) -> tuple[int, int, str]:
     version, colon, item = rest.partition(":")
     plain = all(part.isascii() and part.isdigit() and len(part) < 19 for part in (record, version))
     if not plain or not colon:
-        raise BadRequest(_("This page sends no such tick. Open the page again."))
+        raise BadRequest(_("This selection does not come from this page. Open the page again."))
     return int(record), int(version), item

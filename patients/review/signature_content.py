@@ -60,7 +60,7 @@ class VisitToSign:
         return sum(bool(form.changes) for form in self.forms)
 
     @property
-    def asked(self) -> int:
+    def open_queries(self) -> int:
         """Return how many queries are open."""
         return sum(len(form.queries) for form in self.forms)
 
@@ -122,7 +122,7 @@ class SignForm(PasswordForm):
     def __init__(self, *args: Any, visits: Sequence[VisitToSign], **kwargs: Any) -> None:
         self.visits = visits
         super().__init__(*args, **kwargs)
-        self.helper.layout = Layout(*(self.drawn(name) for name in ("meaning", "password")))
+        self.helper.layout = Layout(*(self.layout_of(name) for name in ("meaning", "password")))
 
     def add_fields(self, zone: str) -> None:
         self.fields["chosen"] = forms.MultipleChoiceField(

@@ -19,7 +19,13 @@ from audit.stored_text import Text
 from audit.system_texts import actor_words
 from audit.trail import history_model
 from patients.models import Patient, Record, Visit
-from patients.participation.lifecycle import held, held_visit, hold, refuse_locked_place, refuse_when_locked
+from patients.participation.lifecycle import (
+    lock_patient,
+    lock_patients,
+    lock_visit,
+    refuse_locked_form,
+    refuse_when_locked,
+)
 from protocol.values.labels import exact
 from trials.reader import reader_language
 
@@ -37,10 +43,10 @@ def in_force(patient: Patient, **only: Any) -> list[Record]:
     found = list(rows.filter(**only).select_related("visit", "protocol"))
     for record in found:
         record.patient = patient
-    return sorted(found, key=_place)
+    return sorted(found, key=_visit_order)
 
 
-def _place(record: Record) -> tuple[Any, ...]:
+def _visit_order(record: Record) -> tuple[Any, ...]:
     visit = record.visit
     # The rows of logs belong to no visit: they come last.
     at = (visit.position, visit.number) if visit else (99_999, 0)
@@ -58,12 +64,12 @@ def sign_records(*, records: Sequence[Record], meaning: str, password: str, by: 
         raise ValidationError(_("Choose at least one form."))
     seen = {record.pk: record.version for record in records}
     chosen = Record.objects.filter(pk__in=list(seen))
-    hold(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
+    lock_patients(Patient.objects.filter(pk__in=chosen.order_by().values("patient_id")))
     # Checked on the rows read under the lock: a colleague may have changed a form since it was read.
     rows = list(chosen.select_related("protocol", "visit", "patient__trial").order_by("pk"))
     for row in rows:
         refuse_when_locked(row.patient)
-        refuse_locked_place(row, row.visit)
+        refuse_locked_form(row, row.visit)
         _refuse(row, seen)
     zone = rows[0].protocol.rules.trial.site.time_zone
     return signatures.sign_many(targets=rows, meaning=meaning, password=password, by=by, zone=zone)
@@ -76,9 +82,9 @@ def sign_visit(*, visit: Visit, seen: Versions, meaning: str, password: str, by:
     Raises ValidationError for a visit that was not held or is locked, a form that is not complete or was changed, added
     or struck out since, and a wrong password.
     """
-    patient, row = held_visit(visit)
+    patient, row = lock_visit(visit)
     refuse_when_locked(patient)
-    refuse_locked_place(None, row)
+    refuse_locked_form(None, row)
     if row.state != Visit.State.HELD:
         raise ValidationError(_("A visit is signed after it was held."))
     _sign_forms(patient, in_force(patient, visit=row), seen, meaning, password, by)
@@ -92,7 +98,7 @@ def sign_casebook(*, patient: Patient, seen: Versions, meaning: str, password: s
     Raises ValidationError for a form that is not complete or was changed, added or struck out since, and a wrong
     password.
     """
-    patient = held(patient)
+    patient = lock_patient(patient)
     refuse_when_locked(patient)
     _sign_forms(patient, in_force(patient), seen, meaning, password, by)
     return _sign(patient, patient, meaning, password, by)

@@ -1,4 +1,4 @@
-"""Source data verification: a monitor compares the items that the protocol plans with their source (DESIGN §4)."""
+"""Source data verification: a monitor compares the items that the protocol plans with their source."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -24,15 +24,15 @@ def verify(*, patient: Patient, seen: Sequence[SeenVersion], by: User, role: str
     Raises ValidationError like `marks.mark`.
     """
     records = marks.mark(patient=patient, seen=seen, kind=KIND, by=by, role=role)
-    standing = standing_items(patient)
+    verified = verified_items(patient)
     versions = {each.record: each.version for each in seen}
     blanks = []
     # Blank planned items are marked with the last answered one: a value entered there later undoes the mark,
     # so it is unverified whatever writes it.
-    done = [record for record in records if not to_verify(record, standing.get(record.pk, ()))]
+    done = [record for record in records if not to_verify(record, verified.get(record.pk, ()))]
     for record in done:
-        left = set(planned(record)) - set(standing.get(record.pk, ()))
-        blank = () if WHOLE in standing.get(record.pk, ()) else sorted(left)
+        left = set(planned(record)) - set(verified.get(record.pk, ()))
+        blank = () if WHOLE in verified.get(record.pk, ()) else sorted(left)
         if blank:
             blanks.append(SeenVersion(record.pk, versions[record.pk], tuple(blank)))
     if blanks:
@@ -57,15 +57,15 @@ def planned(record: Record) -> tuple[str, ...]:
     return record.protocol.rules.to_verify(record.form)
 
 
-def to_verify(record: Record, standing: Iterable[str]) -> tuple[str, ...]:
-    """Return the planned and answered items without a mark; `standing` are the items that have one."""
-    marked = set(standing)
+def to_verify(record: Record, verified: Iterable[str]) -> tuple[str, ...]:
+    """Return the planned and answered items without a mark; `verified` are the items that have one."""
+    marked = set(verified)
     if WHOLE in marked:
         return ()
     return tuple(name for name in planned(record) if name in record.values and name not in marked)
 
 
-def standing_items(patient: Patient) -> Mapping[int, set[str]]:
+def verified_items(patient: Patient) -> Mapping[int, set[str]]:
     """Return the verified items by record key. One query."""
     found: dict[int, set[str]] = {}
     for record, item in marks.of_patient(patient, KIND).values_list("record_id", "item"):

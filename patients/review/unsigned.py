@@ -106,7 +106,7 @@ class InvalidatedSignature:
     signature: Signature
 
 
-def invalidated_wholes(access: Access) -> list[InvalidatedSignature]:
+def invalidated_signatures(access: Access) -> list[InvalidatedSignature]:
     """Return the visits and casebooks whose last signature was invalidated, newest first. Three queries."""
     rows = Signature.objects.filter(
         trial_id=access.trial.pk, target_type__in=("patients.visit", "patients.patient")
@@ -117,11 +117,11 @@ def invalidated_wholes(access: Access) -> list[InvalidatedSignature]:
     fallen = [signature for signature in last.values() if signature.invalidated_at]
     visits = Visit.objects.in_bulk([s.target_id for s in fallen if s.target_type == "patients.visit"])
     patients = Patient.objects.visible_to(access.user).in_bulk([s.patient_id for s in fallen])
-    found = [_fallen(signature, patients, visits, access.trial.slug) for signature in fallen]
+    found = [_invalidated(signature, patients, visits, access.trial.slug) for signature in fallen]
     return sorted(found, key=lambda each: str(each.signature.invalidated_at), reverse=True)
 
 
-def _fallen(signature: Signature, patients: Any, visits: Any, slug: str) -> InvalidatedSignature:
+def _invalidated(signature: Signature, patients: Any, visits: Any, slug: str) -> InvalidatedSignature:
     patient = patients[signature.patient_id]
     if signature.target_type == "patients.patient":
         title = _("Casebook of %(patient)s") % {"patient": patient.code}

@@ -46,8 +46,8 @@ def status(state: str, flags: str | Iterable[str] = (), of: str = "", words: boo
     of: name of the form or visit (`LIE-007 D28`), put before the state in the text. words: show the text beside the
     glyph. A form that is not started shows `due` or `overdue` instead. Raises KeyError for an unknown state.
     """
-    asked = flags.split() if isinstance(flags, str) else flags
-    glyphs, text = _drawn(str(state), tuple(asked), get_language() or "")
+    flag_list = flags.split() if isinstance(flags, str) else flags
+    glyphs, text = _glyph_html(str(state), tuple(flag_list), get_language() or "")
     if words:
         return format_html('<span class="st">{}<span>{}</span></span>', glyphs, text)
     text = f"{of}: {text}" if of else text
@@ -86,7 +86,7 @@ def linked_status(cell: LinkedStatus, of: str, language: str) -> str:
     A template takes 60 µs for a cell, of which the home page has six hundred; this takes 3 µs. language: that of the
     reader, read once for the table.
     """
-    glyphs, text = _drawn(cell.state, tuple(cell.flags), language)
+    glyphs, text = _glyph_html(cell.state, tuple(cell.flags), language)
     said = escape(f"{of}: {text}")
     return (
         f'<a href="{escape(cell.url)}"><span class="st" title="{said}">{glyphs}'
@@ -95,7 +95,7 @@ def linked_status(cell: LinkedStatus, of: str, language: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _drawn(state: str, asked: tuple[str, ...], language: str) -> tuple[SafeString, str]:
+def _glyph_html(state: str, asked: tuple[str, ...], language: str) -> tuple[SafeString, str]:
     # `language` is a key of the cache only: the text is in the active language.
     shown, flags = state, tuple(flag for flag in FLAGS if flag in asked)
     if state == "not_started" and (urgent := [flag for flag in flags if flag != "query"]):

@@ -2,15 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from patients.views import ask, entry, files, logs, typing
+from patients.views import ask, entry, files, live_checks, logs
 
 AT_VISIT = "patients/<str:code>/visits/<str:visit>/<str:form>/"
 IN_LOG = "patients/<str:code>/logs/<str:form>/<number:repeat>/"
 PAGES = (
     ("", entry.form, ""),
-    ("check/", typing.check, "-check"),
-    ("keep/", typing.keep, "-keep"),
-    ("discard/", typing.discard, "-discard"),
+    ("check/", live_checks.check, "-check"),
+    ("keep/", live_checks.keep, "-keep"),
+    ("discard/", live_checks.discard, "-discard"),
     ("query/", ask.ask, "-query"),
     ("strike-out/", logs.strike, "-strike"),
 )

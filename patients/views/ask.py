@@ -11,7 +11,7 @@ from patients.entry.page import EntryPage, Refused
 from patients.models import Query, Record
 from patients.queries import threads
 from patients.queries.threads import LONGEST, ORIGINS
-from patients.views.entry import located, opened, shown
+from patients.views.entry import open_casebook, place_of, render_page
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 
@@ -21,17 +21,17 @@ def ask(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Raise a query on one item of a form. If it is refused, the page shows the message with the typed text (422)."""
-    casebook = opened(request, code)
-    place = located(casebook, form, visit, repeat)
+    casebook = open_casebook(request, code)
+    place = place_of(casebook, form, visit, repeat)
     record = casebook.record(place)
     if record is None or record.state == Record.State.STRUCK_OUT:
         raise Http404
-    sent = request.POST if request.method == "POST" else (kept_data(request) or request.POST)
-    item, text = sent.get("item", ""), sent.get("text", "")[:LONGEST]
-    page = EntryPage(request.access, casebook, place, asked=item)
-    panel = replace(page.panel, said=text)
+    posted = request.POST if request.method == "POST" else (kept_data(request) or request.POST)
+    item, text = posted.get("item", ""), posted.get("text", "")[:LONGEST]
+    page = EntryPage(request.access, casebook, place, panel_item=item)
+    panel = replace(page.panel, typed_text=text)
     if request.method == "GET":
-        return shown(request, page, panel=panel)
+        return render_page(request, page, panel=panel)
     try:
         threads.raise_query(
             record=record,
@@ -44,6 +44,6 @@ def ask(
     except ValidationError as refused:
         why = " ".join(refused.messages)
         if panel.field and panel.may_ask:
-            return shown(request, page, 422, panel=replace(panel, said_refused=why))
-        return shown(request, replace(page, refused=Refused(why)), 422, panel=panel)
+            return render_page(request, page, 422, panel=replace(panel, refusal=why))
+        return render_page(request, replace(page, refused=Refused(why)), 422, panel=panel)
     return redirect(f"{page.address}?field={item}#{item}")

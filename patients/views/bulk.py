@@ -138,11 +138,11 @@ def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool
     """
     rows = records_of(request).select_related("patient__trial").filter(pk__in={pk for pk, _item in chosen})
     records = list(rows.order_by("patient_id", "pk"))
-    sent = request.POST if request.method == "POST" else None
-    form = AskForm(sent, trial=request.trial, items=Preview(records, chosen).items)
+    posted = request.POST if request.method == "POST" else None
+    form = AskForm(posted, trial=request.trial, items=Preview(records, chosen).items)
     ready = form.is_valid()
     preview = Preview(records, chosen, form.cleaned_data.get("item", "") if ready else "")
-    if ready and "confirm" in request.POST and _raised(request, form, preview):
+    if ready and "confirm" in request.POST and _raise_queries(request, form, preview):
         return redirect(back, slug=request.trial.slug)
     context = {
         "form": form,
@@ -158,9 +158,9 @@ def ask_page(request: TrialRequest, chosen: Chosen, *, back: str, too_many: bool
     return render(request, "patients/ask.html", context, status=422 if refused else 200)
 
 
-def _raised(request: TrialRequest, form: AskForm, preview: Preview) -> bool:
+def _raise_queries(request: TrialRequest, form: AskForm, preview: Preview) -> bool:
     role = request.access.role.code
-    done = form.carried_out(
+    done = form.run(
         bulk.raise_queries,
         targets=[(line.target.record.pk, line.target.item) for line in preview.lines if line.target.item],
         text=form.cleaned_data["text"],
@@ -171,12 +171,12 @@ def _raised(request: TrialRequest, form: AskForm, preview: Preview) -> bool:
     )
     if done:
         number = len(form.result)
-        told = ngettext("%(number)s query is raised.", "%(number)s queries are raised.", number)
-        messages.success(request, told % {"number": number})
+        message = ngettext("%(number)s query is raised.", "%(number)s queries are raised.", number)
+        messages.success(request, message % {"number": number})
     return done
 
 
-def rows_sent(request: TrialRequest) -> Chosen:
+def ticked_rows(request: TrialRequest) -> Chosen:
     """Return the rows that were ticked in the listing, or sent again by this page."""
     return items_of((request.POST if request.method == "POST" else request.GET).getlist("row"))
 
@@ -185,15 +185,15 @@ def rows_sent(request: TrialRequest) -> Chosen:
 def ask_about_forms(request: TrialRequest) -> HttpResponse:
     """Raise queries on one item of several captured forms."""
     if request.method == "POST" or "all" not in request.GET:
-        return ask_page(request, rows_sent(request), back="patients:forms")
+        return ask_page(request, ticked_rows(request), back="patients:forms")
     # “All” sends the filter of the listing, not its keys. One row above the limit shows that there are more.
     rows = records_of(request).exclude(state=Record.State.STRUCK_OUT)
     filterset = RecordFilter(request.GET, queryset=rows, access=request.access)
     found = filterset.qs if filterset.is_valid() else rows.none()
     pks = list(found.order_by("patient_id", "pk").values_list("pk", flat=True)[: AT_ONCE + 1])
-    return ask_page(request, few(pks), back="patients:forms", too_many=len(pks) > AT_ONCE)
+    return ask_page(request, without_items(pks), back="patients:forms", too_many=len(pks) > AT_ONCE)
 
 
-def few(pks: Iterable[int]) -> Chosen:
+def without_items(pks: Iterable[int]) -> Chosen:
     """Return at most AT_ONCE records as chosen rows without an item."""
     return [(pk, "") for pk in list(pks)[:AT_ONCE]]

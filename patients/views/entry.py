@@ -17,9 +17,9 @@ from patients.entry.entry_guard import entry_obstacle
 from patients.entry.field_panel import FieldPanel
 from patients.entry.logs import log_context, row_address
 from patients.entry.not_done import Marking
-from patients.entry.opening import kept_here, place_under
 from patients.entry.page import EntryPage, Refused
-from patients.entry.posted import Action, PostedPage, changed_on_its_way, read_page, sent_page
+from patients.entry.posted import Action, PostedPage, not_our_page, read_page, sent_page
+from patients.entry.unsaved_input import place_under, unsaved_input
 from patients.entry.version_mapping import mapped_inputs, stored_answers
 from patients.models import Patient, Record
 from protocol.values.parsing import NotOffered, ValueRefused
@@ -28,15 +28,15 @@ from trials.permissions import Permission as P
 from trials.reader import reader_language, shown_sentence
 
 
-def opened(request: TrialRequest, code: str) -> Casebook:
+def open_casebook(request: TrialRequest, code: str) -> Casebook:
     """Return the casebook of a patient. Raises Http404 for a patient whom the person may not see in this trial."""
     try:
-        return Casebook.opened(user=request.user, trial=request.trial, code=code)
+        return Casebook.open(user=request.user, trial=request.trial, code=code)
     except Patient.DoesNotExist as missing:
         raise Http404 from missing
 
 
-def located(casebook: Casebook, form: str, visit: str | None, repeat: int) -> FormPlace:
+def place_of(casebook: Casebook, form: str, visit: str | None, repeat: int) -> FormPlace:
     """Return the location of a form, under the protocol version that applies to it now. Raises Http404."""
     try:
         return casebook.place(form, visit, repeat)
@@ -49,16 +49,16 @@ def form(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Show a form, or save it."""
-    casebook = opened(request, code)
+    casebook = open_casebook(request, code)
     if request.method == "POST":
-        return save(request, casebook, sent(request, casebook, form, visit, repeat))
-    page = opened_page(request, casebook, located(casebook, form, visit, repeat))
+        return save(request, casebook, read_posted(request, casebook, form, visit, repeat))
+    page = page_to_open(request, casebook, place_of(casebook, form, visit, repeat))
     if "HX-Request" in request.headers and page.panel.field:
         return render(request, "patients/_field_panel.html", {"panel": page.panel})
-    return shown(request, page)
+    return render_page(request, page)
 
 
-def sent(
+def read_posted(
     request: TrialRequest,
     casebook: Casebook,
     form: str,
@@ -77,21 +77,21 @@ def sent(
 def save(request: TrialRequest, casebook: Casebook, posted: PostedPage) -> HttpResponse:
     """Save the posted page. If it is refused, show everything that was typed (422), or the conflict (409)."""
     if not posted.action.saves:
-        return answered(request, casebook, posted, Refused(), 200)
+        return show_again(request, casebook, posted, Refused(), 200)
     try:
-        result = stored(request, posted)
+        result = store(request, posted)
     except saving.StaleRecord:
         refuse_future_version(casebook, posted)
-        return beside(request, posted) or conflict(request, posted)
+        return store_in_next_row(request, posted) or show_conflict(request, posted)
     if isinstance(result, saving.Saved):
-        return done(request, posted, result)
+        return redirect_after_save(request, posted, result)
     if is_current(casebook, posted):
         version = version_here(casebook, posted)
         drafts.keep_draft(place=posted.place, inputs=posted.inputs, base_version=version, by=request.user)
-    return answered(request, casebook, posted, result, 422)
+    return show_again(request, casebook, posted, result, 422)
 
 
-def stored(request: TrialRequest, posted: PostedPage) -> saving.Saved | Refused:
+def store(request: TrialRequest, posted: PostedPage) -> saving.Saved | Refused:
     """Save, complete or amend the record, depending on its state and the button pressed; return a refusal.
 
     Raises StaleRecord if somebody else saved the form since it was opened.
@@ -118,27 +118,27 @@ def stored(request: TrialRequest, posted: PostedPage) -> saving.Saved | Refused:
         return Refused(" ".join(refused.messages))
 
 
-def beside(request: TrialRequest, posted: PostedPage) -> HttpResponse | None:
+def store_in_next_row(request: TrialRequest, posted: PostedPage) -> HttpResponse | None:
     """Store a new log row under the next free number, if a colleague has begun a row with its number meanwhile.
 
     Return None if this is not a new log row, or if its page was rendered under another protocol version.
     """
     if posted.place.visit is not None or posted.base_version:
         return None
-    casebook = opened(request, posted.place.patient.code)
+    casebook = open_casebook(request, posted.place.patient.code)
     number = casebook.following_row(posted.place.form.code)
     below = replace(posted, place=replace(posted.place, repeat=number))
     try:
-        result = stored(request, below)
+        result = store(request, below)
     except saving.StaleRecord:  # the page was rendered under another protocol version
         return None
     if isinstance(result, Refused):
-        return shown(request, page_of(request, casebook, below, result), 422)
+        return render_page(request, page_of(request, casebook, below, result), 422)
     drafts.discard(place=posted.place, user=request.user)
-    return done(request, below, result)
+    return redirect_after_save(request, below, result)
 
 
-def done(request: TrialRequest, posted: PostedPage, saved: saving.Saved) -> HttpResponse:
+def redirect_after_save(request: TrialRequest, posted: PostedPage, saved: saving.Saved) -> HttpResponse:
     """Redirect to the next form or log row, or back to this one, depending on the button pressed."""
     place = posted.place
     if posted.action != Action.NEXT:
@@ -166,7 +166,7 @@ def refuse_future_version(casebook: Casebook, posted: PostedPage) -> None:
     """Raise BadRequest for a page that states a later record version than any stored one."""
     here = [record.version for record in casebook.records if posted.place.holds(record)]
     if posted.base_version > max(here, default=0):
-        raise BadRequest(changed_on_its_way())
+        raise BadRequest(not_our_page())
 
 
 def is_current(casebook: Casebook, posted: PostedPage) -> bool:
@@ -178,24 +178,24 @@ def is_current(casebook: Casebook, posted: PostedPage) -> bool:
     return posted.base_version == version_here(casebook, posted)
 
 
-def answered(
+def show_again(
     request: TrialRequest, casebook: Casebook, posted: PostedPage, refused: Refused, status: int
 ) -> HttpResponse:
     """Show the form as it was sent, or the conflict if somebody else saved it meanwhile."""
-    marking = marked(casebook, posted)
+    marking = mark_group(casebook, posted)
     if not is_current(casebook, posted):
-        return conflict(request, posted)
+        return show_conflict(request, posted)
     page = page_of(request, casebook, marking.posted if marking else posted, refused)
-    return shown(request, replace(page, marking=marking), status)
+    return render_page(request, replace(page, marking=marking), status)
 
 
-def marked(casebook: Casebook, posted: PostedPage) -> Marking | None:
+def mark_group(casebook: Casebook, posted: PostedPage) -> Marking | None:
     """Return the page with a group marked as not done, or with the marks removed; None for any other button."""
     if posted.action not in (Action.NOT_DONE, Action.UNDO_NOT_DONE):
         return None
     read = posted.answers(stored_answers(record_here(casebook, posted.place), posted.place))
     found = edit_checks.checked(casebook, posted.place, read.values)
-    return not_done.carried_out(posted, read=read, not_asked=found.hidden | found.undecided)
+    return not_done.marked_group(posted, read=read, not_asked=found.hidden | found.undecided)
 
 
 def page_of(request: TrialRequest, casebook: Casebook, posted: PostedPage, refused: Refused) -> EntryPage:
@@ -211,11 +211,13 @@ def page_of(request: TrialRequest, casebook: Casebook, posted: PostedPage, refus
         conflict=bool(posted.differs),
         listed=posted.listed,
         is_answer=True,
-        asked=request.GET.get("field", ""),
+        panel_item=request.GET.get("field", ""),
     )
 
 
-def opened_page(request: TrialRequest, casebook: Casebook, place: FormPlace, *, asked: str = "") -> EntryPage:
+def page_to_open(
+    request: TrialRequest, casebook: Casebook, place: FormPlace, *, panel_item: str = ""
+) -> EntryPage:
     """Return the page for a GET request: the stored values, or this person's unsaved input.
 
     Raises Http404 for a log row beyond the next free number, so that rows are numbered without gaps.
@@ -225,28 +227,28 @@ def opened_page(request: TrialRequest, casebook: Casebook, place: FormPlace, *, 
     record, in_force = casebook.record(place), record_here(casebook, place)
     may_enter = request.access.may(P.ENTER_DATA)
     closed = entry_obstacle(casebook, place, record) if may_enter else ""
-    asked = asked or request.GET.get("field", "")
+    panel_item = panel_item or request.GET.get("field", "")
     if not may_enter or closed:
         if in_force is not None and in_force.protocol_id != place.protocol.pk:
             place = place_under(casebook, place, casebook.version(in_force.protocol_id))
-        return EntryPage(request.access, casebook, place, may_enter, closed, asked=asked)
-    kept = kept_here(casebook, place, record, of_session=kept_data(request), user=request.user)
-    if kept is None:
-        return EntryPage(request.access, casebook, place, may_enter, asked=asked)
+        return EntryPage(request.access, casebook, place, may_enter, closed, panel_item=panel_item)
+    unsaved = unsaved_input(casebook, place, record, of_session=kept_data(request), user=request.user)
+    if unsaved is None:
+        return EntryPage(request.access, casebook, place, may_enter, panel_item=panel_item)
     return EntryPage(
         request.access,
         casebook,
         place,
         may_enter,
-        posted=kept.posted,
-        restored=kept.draft,
-        conflict=kept.conflict,
-        left_out=kept.left_out,
-        asked=asked,
+        posted=unsaved.posted,
+        restored=unsaved.draft,
+        conflict=unsaved.conflict,
+        left_out=unsaved.left_out,
+        panel_item=panel_item,
     )
 
 
-def shown(
+def render_page(
     request: TrialRequest, page: EntryPage, status: int = 200, *, panel: FieldPanel | None = None
 ) -> HttpResponse:
     """Render the page; check its answers unless the save did. panel: replaces the page's own panel."""
@@ -270,9 +272,9 @@ def with_checks(page: EntryPage) -> EntryPage:
     return replace(page, checked=edit_checks.checked(page.casebook, page.place, page.answers.values))
 
 
-def conflict(request: TrialRequest, posted: PostedPage) -> HttpResponse:
+def show_conflict(request: TrialRequest, posted: PostedPage) -> HttpResponse:
     """Show the stored and the typed values of a form that somebody else saved meanwhile (409)."""
-    casebook, place = opened(request, posted.place.patient.code), posted.place
+    casebook, place = open_casebook(request, posted.place.patient.code), posted.place
     record = casebook.record(place)
     version = casebook.version_for(place.form.code, place.visit, record)
     try:
@@ -287,4 +289,4 @@ def conflict(request: TrialRequest, posted: PostedPage) -> HttpResponse:
         posted = read_page(place, merged)
     page = page_of(request, casebook, posted, Refused())
     closed = entry_obstacle(casebook, place, record)
-    return shown(request, replace(page, closed=closed, conflict=True, left_out=left_out), 409)
+    return render_page(request, replace(page, closed=closed, conflict=True, left_out=left_out), 409)

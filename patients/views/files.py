@@ -26,8 +26,8 @@ def file(request: TrialRequest, code: str, attachment: str) -> HttpResponse:
     except Damaged:
         return render(request, "patients/file_damaged.html", status=409)
     detail = {"file": row.name, "form": row.form, "item": row.item, "sha256": row.sha256}
-    told = {"trial_id": request.trial.pk, "patient_id": row.patient_id, "detail": detail}
-    events.record(kind=events.AccessKind.FILE_SEEN, request=request, **told)
+    event = {"trial_id": request.trial.pk, "patient_id": row.patient_id, "detail": detail}
+    events.record(kind=events.AccessKind.FILE_SEEN, request=request, **event)
     response = HttpResponse(data, content_type=MEDIA_TYPES[row.kind])
     response["Content-Disposition"] = content_disposition_header(True, row.name) or "attachment"
     # A browser that opens the file all the same runs nothing in it and gives it no access to this origin.

@@ -64,7 +64,7 @@ def title_of(target: Any) -> str:
     return str(target)
 
 
-def place_of(target: Any, slug: str) -> str:
+def address_of_target(target: Any, slug: str) -> str:
     """Return the address of the page that shows the target."""
     match target:
         case Record():
@@ -88,13 +88,13 @@ def lock(request: TrialRequest, level: str, key: int) -> HttpResponse:
     verbs: dict[str, Callable[..., Any]] = {"freeze": data_locks.freeze, "release": data_locks.release_freeze}
     if level != "trial":
         verbs["lock"] = data_locks.lock
-    return _carry_out(request, target, verbs)
+    return _page_or_action(request, target, verbs)
 
 
 @trial_page(see=None, change=P.REQUEST_UNLOCK)
 def request_unlock(request: TrialRequest, level: str, key: int) -> HttpResponse:
     """Request to unlock."""
-    return _carry_out(request, target_of(request, level, key), {"request": data_locks.request_unlock})
+    return _page_or_action(request, target_of(request, level, key), {"request": data_locks.request_unlock})
 
 
 @trial_page(see=None, change=P.LOCK)
@@ -110,7 +110,7 @@ def decide_unlock(request: TrialRequest, number: int) -> HttpResponse:
         "refuse": data_locks.refuse_unlock,
     }
 
-    return _carry_out(request, target, {name: _on(row, verb) for name, verb in verbs.items()})
+    return _page_or_action(request, target, {name: _on(row, verb) for name, verb in verbs.items()})
 
 
 def _on(row: UnlockRequest, verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -118,7 +118,7 @@ def _on(row: UnlockRequest, verb: Callable[..., Any]) -> Callable[..., Any]:
     return lambda target, reason, by: verb(request=row, answer=reason, by=by)
 
 
-def _carry_out(request: TrialRequest, target: Any, verbs: dict[str, Callable[..., Any]]) -> HttpResponse:
+def _page_or_action(request: TrialRequest, target: Any, verbs: dict[str, Callable[..., Any]]) -> HttpResponse:
     if request.method != "POST":
         return _page(request, target)
     action = request.POST.get("action", "")
@@ -150,19 +150,19 @@ def _page(request: TrialRequest, target: Any, *, action: str = "", refusal: str 
     history = list(
         rows.order_by("-set_at", "-pk").prefetch_related("requests__asked_by", "requests__decided_by")
     )
-    standing = {row.kind: row for row in history if row.released_at is None}
+    in_force = {row.kind: row for row in history if row.released_at is None}
     waiting = [each for row in history for each in row.requests.all() if each.decided_at is None]
     may_lock = request.access.may(P.LOCK)
     context = {
         "patient": data_locks.patient_of(target),
         "title": title_of(target),
         "level": level,
-        "place": place_of(target, slug),
+        "place": address_of_target(target, slug),
         "address": lock_address(target, slug),
         "ask_address": lock_address(target, slug, "patients:unlock-request"),
         "history": history,
-        "frozen": standing.get(DataLock.Kind.FREEZE),
-        "locked": standing.get(DataLock.Kind.LOCK),
+        "frozen": in_force.get(DataLock.Kind.FREEZE),
+        "locked": in_force.get(DataLock.Kind.LOCK),
         "waiting": waiting,
         "own_request": any(each.asked_by_id == request.user.pk for each in waiting),
         "may_lock": may_lock,
@@ -202,7 +202,7 @@ class LockFilter(django_filters.FilterSet):
         model = DataLock
         fields = ["level", "kind", "patient", "stands"]
 
-    def only_standing(self, queryset: Any, name: str, value: str) -> Any:
+    def only_in_force(self, queryset: Any, name: str, value: str) -> Any:
         """Keep locks in force, released ones, or those with an open request to unlock."""
         if value == "asked":
             return queryset.filter(

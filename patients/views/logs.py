@@ -12,7 +12,7 @@ from patients.casebook.navigation import address_of
 from patients.casebook.range_flags import place_readings
 from patients.entry import saving
 from patients.entry.logs import log_context
-from patients.views.entry import located, opened, opened_page, shown
+from patients.views.entry import open_casebook, page_to_open, place_of, render_page
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import reader_language
@@ -21,14 +21,14 @@ from trials.reader import reader_language
 @trial_page(see=P.SEE_TRIAL)
 def logs(request: TrialRequest, code: str, form: str) -> HttpResponse:
     """List the rows of a log; `?row=4` opens a row for entry in the list."""
-    casebook = opened(request, code)
-    place = located(casebook, form, None, 1)
-    asked = request.GET.get("row", "")
-    if not (asked.isascii() and asked.isdigit() and 0 < len(asked) < 6):
+    casebook = open_casebook(request, code)
+    place = place_of(casebook, form, None, 1)
+    row_asked = request.GET.get("row", "")
+    if not (row_asked.isascii() and row_asked.isdigit() and 0 < len(row_asked) < 6):
         return render(request, "patients/log.html", log_context(request.access, casebook, place))
-    row = located(casebook, form, None, int(asked))
-    page = replace(opened_page(request, casebook, row), listed=True)
-    return shown(request, page) if page.editable else redirect(address_of(row))
+    row = place_of(casebook, form, None, int(row_asked))
+    page = replace(page_to_open(request, casebook, row), listed=True)
+    return render_page(request, page) if page.editable else redirect(address_of(row))
 
 
 @trial_page(see=P.ENTER_DATA, change=P.ENTER_DATA)
@@ -36,8 +36,8 @@ def strike(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Strike out a form as entered in error, with a reason."""
-    casebook = opened(request, code)
-    place = located(casebook, form, visit, repeat)
+    casebook = open_casebook(request, code)
+    place = place_of(casebook, form, visit, repeat)
     record = casebook.record(place)
     if record is None:
         raise Http404

@@ -17,7 +17,14 @@ from patients.casebook.navigation import form_address
 from patients.models import Mark, Patient, Record
 from patients.review import medical_review, source_verification
 from patients.review.filters import ToVerifyFilter, UndoneFilter
-from patients.review.review_page import Undone, in_words, review_blocks, seen_in, verification_blocks, where
+from patients.review.review_page import (
+    UndoneMark,
+    review_blocks,
+    seen_in,
+    undone_mark_words,
+    verification_blocks,
+    where,
+)
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing
@@ -82,7 +89,7 @@ def _page(
     refused: list[str],
     context: dict[str, Any],
 ) -> HttpResponse:
-    told = {
+    context_of_page = {
         "patient": patient,
         "visits": blocks,
         "one_visit": request.GET.get("visit", ""),
@@ -90,13 +97,13 @@ def _page(
         "ticked": request.POST.getlist("item"),
         **context,
     }
-    return render(request, template, told, status=422 if refused else 200)
+    return render(request, template, context_of_page, status=422 if refused else 200)
 
 
 def _marked(patient: Patient, kind: str) -> list[Record]:
     """Return the forms that have marks of a kind, each with `marked` (their number) and a `title`. One query."""
-    standing = Q(marks__kind=kind, marks__undone_at=None)
-    rows = Record.objects.filter(patient=patient).annotate(marked=Count("marks", filter=standing))
+    is_valid = Q(marks__kind=kind, marks__undone_at=None)
+    rows = Record.objects.filter(patient=patient).annotate(marked=Count("marks", filter=is_valid))
     found = list(rows.filter(marked__gt=0).select_related("visit", "protocol").order_by("pk"))
     for record in found:
         record.patient = patient
@@ -130,7 +137,7 @@ def _withdraw(request: TrialRequest, code: str, verb: Callable[..., int], back: 
     return redirect(reverse(back, args=[request.trial.slug, code]))
 
 
-def _asked(record: Record) -> str:
+def _form_name(record: Record) -> str:
     form = record.protocol.rules.form(record.form)
     return f"{where(record)} · {form.title.in_language(reader_language())}"
 
@@ -142,19 +149,19 @@ def _item(mark: Mark) -> str:
     return form.item(mark.item).label.in_language(reader_language()) if mark.item in form else mark.item
 
 
-def _told(mark: Mark) -> Undone | None:
-    return in_words(mark, mark.record)
+def _undone_mark(mark: Mark) -> UndoneMark | None:
+    return undone_mark_words(mark, mark.record)
 
 
 def _change(mark: Mark) -> str:
-    told = _told(mark)
-    changes = told.changes if told else ()
+    undone_mark = _undone_mark(mark)
+    changes = undone_mark.changes if undone_mark else ()
     return "; ".join(f"{label}: {old or '–'} → {new or '–'}" for label, old, new in changes)
 
 
 UNDONE_COLUMNS = (
     Column(name="patient", label=gettext_lazy("Patient"), value=lambda row: row.patient.code, css="code"),
-    Column(name="form", label=gettext_lazy("Form"), value=lambda row: _asked(row.record)),
+    Column(name="form", label=gettext_lazy("Form"), value=lambda row: _form_name(row.record)),
     Column(name="item", label=gettext_lazy("Item"), value=_item),
     Column(
         name="mark",
@@ -164,12 +171,14 @@ UNDONE_COLUMNS = (
     ),
     Column(name="marked_by", label=gettext_lazy("Marked by"), value=lambda row: row.by.full_name),
     Column(name="marked_at", label=gettext_lazy("Marked"), value=lambda row: row.at, sort=("at",)),
-    Column(name="undone_at", label=pgettext_lazy("when", "Undone"), value=lambda row: row.undone_at),
-    Column(name="undone_by", label=gettext_lazy("Undone by"), value=lambda row: row.told.get("by", "")),
+    Column(name="undone_at", label=pgettext_lazy("when", "UndoneMark"), value=lambda row: row.undone_at),
+    Column(
+        name="undone_by", label=gettext_lazy("Undone by"), value=lambda row: row.undone_detail.get("by", "")
+    ),
     Column(
         name="reason",
         label=gettext_lazy("Reason"),
-        value=lambda row: row.told.get("because", ""),
+        value=lambda row: row.undone_detail.get("because", ""),
         free_text=True,
     ),
     Column(name="change", label=gettext_lazy("Old → new"), value=_change, free_text=True, css="wide"),

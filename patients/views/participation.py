@@ -73,7 +73,7 @@ def screen(request: TrialRequest) -> HttpResponse:
     """Screen a new patient."""
 
     def do(form: ScreeningForm) -> bool:
-        return form.carried_out(
+        return form.run(
             screening.screen,
             trial=request.trial,
             screened_on=form.cleaned_data["screened_on"],
@@ -99,7 +99,7 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
     initial = {name: getattr(row, name) for name in screening.IDENTITY_FIELDS}
 
     def do(form: IdentityForm) -> bool:
-        return form.carried_out(
+        return form.run(
             screening.correct_identity,
             patient=patient,
             identity=form.identity(),
@@ -134,9 +134,7 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(
-            consents.record_consent, patient=patient, by=request.user, **form.cleaned_data
-        )
+        return form.run(consents.record_consent, patient=patient, by=request.user, **form.cleaned_data)
 
     return step(
         request,
@@ -158,9 +156,7 @@ def capacity(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(
-            consents.record_capacity, patient=patient, by=request.user, **form.cleaned_data
-        )
+        return form.run(consents.record_capacity, patient=patient, by=request.user, **form.cleaned_data)
 
     return step(
         request,
@@ -191,9 +187,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(
-            eligibility.sign_eligibility, patient=patient, by=request.user, **form.cleaned_data
-        )
+        return form.run(eligibility.sign_eligibility, patient=patient, by=request.user, **form.cleaned_data)
 
     day = typed_day(request, patient)
     return step(
@@ -204,7 +198,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         lambda form: casebook_of(patient),
         patient=patient,
         evaluation=eligibility.evaluate(patient, inclusion_on=day),
-        judged_for=patient.enrolled_on or day or patient.trial.today,
+        evaluated_for=patient.enrolled_on or day or patient.trial.today,
         decisions=eligibility.decisions(patient),
         may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
     )
@@ -216,7 +210,7 @@ def enrol(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        done = form.carried_out(enrolment.enrol, patient=patient, by=request.user, **form.cleaned_data)
+        done = form.run(enrolment.enrol, patient=patient, by=request.user, **form.cleaned_data)
         if done:
             messages.success(
                 request, _("%(patient)s is included; the visits are planned.") % {"patient": code}
@@ -241,9 +235,7 @@ def fail(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(
-            screening.fail_screening, patient=patient, by=request.user, **form.cleaned_data
-        )
+        return form.run(screening.fail_screening, patient=patient, by=request.user, **form.cleaned_data)
 
     return step(
         request, FailForm, "patients/fail.html", do, lambda form: casebook_of(patient), patient=patient
@@ -256,7 +248,7 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(disposition.end_study, patient=patient, by=request.user, **form.cleaned_data)
+        return form.run(disposition.end_study, patient=patient, by=request.user, **form.cleaned_data)
 
     return step(
         request,

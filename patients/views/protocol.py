@@ -130,10 +130,10 @@ class MoveForm(StepForm):
 def move_patients(request: TrialRequest, new: str) -> HttpResponse:
     """Show the effect of the move on each patient; move the ticked ones."""
     to = version_of(request, new)
-    sent = request.POST if request.method == "POST" else None
-    form = MoveForm(sent, trial=request.trial)
-    chosen = seen_of(request)
-    if sent is not None and form.is_valid() and moved(request, form, to, chosen):
+    posted = request.POST if request.method == "POST" else None
+    form = MoveForm(posted, trial=request.trial)
+    chosen = ticked_patients(request)
+    if posted is not None and form.is_valid() and run_move(request, form, to, chosen):
         return redirect("patients:protocol", request.trial.slug)
     rows = candidates(request, to)
     context = {
@@ -144,7 +144,7 @@ def move_patients(request: TrialRequest, new: str) -> HttpResponse:
         "ticked": {patient.pk for patient in chosen},
         "most": AT_ONCE,
     }
-    return render(request, "patients/protocol_move.html", context, status=200 if sent is None else 422)
+    return render(request, "patients/protocol_move.html", context, status=200 if posted is None else 422)
 
 
 def candidates(request: TrialRequest, to: ProtocolVersion) -> list[PatientMove]:
@@ -153,7 +153,7 @@ def candidates(request: TrialRequest, to: ProtocolVersion) -> list[PatientMove]:
     return preview(list(rows.exclude(protocol=to.pk).order_by("number")[:AT_ONCE]), to)
 
 
-def seen_of(request: TrialRequest) -> list[Patient]:
+def ticked_patients(request: TrialRequest) -> list[Patient]:
     """Return the ticked patients, each with the version that the page showed. Raises BadRequest for other input.
 
     The version makes it possible to refuse a patient whom somebody else moved since.
@@ -173,15 +173,15 @@ def seen_of(request: TrialRequest) -> list[Patient]:
     return found
 
 
-def moved(request: TrialRequest, form: MoveForm, to: ProtocolVersion, chosen: Sequence[Patient]) -> bool:
+def run_move(request: TrialRequest, form: MoveForm, to: ProtocolVersion, chosen: Sequence[Patient]) -> bool:
     """Move the patients. Return False, with the errors on the form, if the move was refused."""
-    done = form.carried_out(move, patients=chosen, to=to, reason=form.cleaned_data["reason"], by=request.user)
+    done = form.run(move, patients=chosen, to=to, reason=form.cleaned_data["reason"], by=request.user)
     if done:
         number = len(form.result)
-        told = ngettext(
+        message = ngettext(
             "%(number)s patient is on version %(version)s now.",
             "%(number)s patients are on version %(version)s now.",
             number,
         )
-        messages.success(request, told % {"number": number, "version": to.version})
+        messages.success(request, message % {"number": number, "version": to.version})
     return done

@@ -125,8 +125,8 @@ def close_many(request: TrialRequest) -> HttpResponse:
     form = QueryTextForm(request.POST if request.method == "POST" else None, trial=request.trial)
     if request.method == "POST" and form.is_valid():
         own = {row.pk: seen[row.pk] for row in rows}
-        told = {"text": form.cleaned_data["text"], "by": request.user, "role": request.access.role.code}
-        if form.carried_out(bulk.close_queries, seen=own, **told):
+        arguments = {"text": form.cleaned_data["text"], "by": request.user, "role": request.access.role.code}
+        if form.run(bulk.close_queries, seen=own, **arguments):
             messages.success(request, closed_words(len(form.result), len(own)))
             return redirect("patients:queries", slug=request.trial.slug)
     return _closing_page(request, form, rows, too_many=too_many)
@@ -134,18 +134,18 @@ def close_many(request: TrialRequest) -> HttpResponse:
 
 def closed_words(closed: int, chosen: int) -> str:
     """Return the message how many queries were closed, and how many were left as they are."""
-    told = ngettext("%(number)s query is closed.", "%(number)s queries are closed.", closed) % {
+    message = ngettext("%(number)s query is closed.", "%(number)s queries are closed.", closed) % {
         "number": closed
     }
     left = chosen - closed
     if not left:
-        return told
+        return message
     words = ngettext(
         "%(number)s was left as it is: it was written to meanwhile.",
         "%(number)s were left as they are: they were written to meanwhile.",
         left,
     )
-    return f"{told} {words % {'number': left}}"
+    return f"{message} {words % {'number': left}}"
 
 
 def _seen(request: TrialRequest) -> tuple[dict[int, int], bool]:

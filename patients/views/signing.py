@@ -16,7 +16,12 @@ from patients.casebook.navigation import form_address
 from patients.models import Patient, Record
 from patients.review import signatures
 from patients.review.signature_content import SignForm, SignWholeForm, visits_to_sign
-from patients.review.unsigned import TO_SIGN_COLUMNS, ToSignFilter, invalidated_wholes, with_last_signature
+from patients.review.unsigned import (
+    TO_SIGN_COLUMNS,
+    ToSignFilter,
+    invalidated_signatures,
+    with_last_signature,
+)
 from patients.views.participation import casebook_of, patient_of, step
 from patients.views.visits import address_of, visit_of
 from trials.access import TrialRequest, trial_page
@@ -33,7 +38,9 @@ def sign(request: TrialRequest, code: str) -> HttpResponse:
 
     def do(form: SignForm) -> bool:
         records = form.records()
-        done = form.carried_out(signatures.sign_records, records=records, by=request.user, **_told(form))
+        done = form.run(
+            signatures.sign_records, records=records, by=request.user, **_signature_arguments(form)
+        )
         if done:
             text = ngettext("%(count)d form is signed.", "%(count)d forms are signed.", len(records))
             messages.success(request, text % {"count": len(records)})
@@ -87,7 +94,7 @@ def _whole(
 
     def do(form: SignWholeForm) -> bool:
         seen = form.cleaned_data["seen"]
-        done = form.carried_out(verb, seen=seen, by=request.user, **_told(form))
+        done = form.run(verb, seen=seen, by=request.user, **_signature_arguments(form))
         if done:
             messages.success(request, _("Signed, with every form in it."))
         return done
@@ -107,7 +114,7 @@ def _whole(
     )
 
 
-def _told(form: SignForm) -> dict[str, str]:
+def _signature_arguments(form: SignForm) -> dict[str, str]:
     return {"meaning": form.cleaned_data["meaning"], "password": form.cleaned_data["password"]}
 
 
@@ -133,5 +140,5 @@ def to_sign(request: TrialRequest) -> HttpResponseBase:
         name="to-sign",
         empty=_("Every complete form is signed."),
     )
-    wholes = [] if listing.wants_csv else invalidated_wholes(request.access)
+    wholes = [] if listing.wants_csv else invalidated_signatures(request.access)
     return listing.response("patients/to_sign.html", {"wholes": wholes, "may_sign": signs})

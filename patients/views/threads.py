@@ -15,7 +15,7 @@ from patients.entry.field_panel import FieldPanel
 from patients.models import Query, Record
 from patients.participation.forms import QueryTextForm, StepForm
 from patients.queries import threads
-from patients.views.entry import opened_page
+from patients.views.entry import page_to_open
 from patients.views.participation import step
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -75,14 +75,14 @@ def query(request: TrialRequest, number: int) -> HttpResponse:
 
 def thread(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
     """Render the thread with its form; on POST call `do` and redirect to the field or page that sent it."""
-    slug, beside = request.trial.slug, "beside" in request.POST
+    slug, in_panel = request.trial.slug, "in_panel" in request.POST
     add_threads([row], row.patient.protocol.rules.trial.site.time_zone)
     return step(
         request,
         QueryTextForm,
         "patients/query.html",
         do,
-        lambda form: field_address(row, slug) if beside else query_address(row, slug),
+        lambda form: field_address(row, slug) if in_panel else query_address(row, slug),
         patient=row.patient,
         query=row,
         label=query_words(row),
@@ -98,31 +98,31 @@ def _verb(request: TrialRequest, number: int, verb: Any) -> HttpResponse:
 
     def do(form: StepForm) -> bool:
         role = request.access.role.code
-        return form.carried_out(verb, query=row, text=form.cleaned_data["text"], by=request.user, role=role)
+        return form.run(verb, query=row, text=form.cleaned_data["text"], by=request.user, role=role)
 
     if "HX-Request" in request.headers and request.method == "POST":
-        return _beside_the_field(request, row, do)
+        return _panel_answer(request, row, do)
     return thread(request, row, do)
 
 
-def _beside_the_field(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
+def _panel_answer(request: TrialRequest, row: Query, do: Any) -> HttpResponse:
     """Return the panel alone, so that the form beside it keeps its unsaved input."""
     form = QueryTextForm(request.POST, trial=request.trial, patient=row.patient)
     done = form.is_valid() and do(form)
-    panel = replace(_panel(request, row), said_in=row.pk)
+    panel = replace(_panel(request, row), typed_for_query=row.pk)
     if not done:
-        said = request.POST.get("text", "")[: threads.LONGEST]
+        typed_text = request.POST.get("text", "")[: threads.LONGEST]
         why = " ".join(str(sentence) for each in form.errors.values() for sentence in each)
-        panel = replace(panel, said=said, said_refused=why)
+        panel = replace(panel, typed_text=typed_text, refusal=why)
     return render(request, "patients/_field_panel.html", {"panel": panel}, status=200 if done else 422)
 
 
 def _panel(request: TrialRequest, row: Query) -> FieldPanel:
     record = row.record
-    casebook = Casebook.opened(user=request.user, trial=request.trial, code=row.patient.code)
+    casebook = Casebook.open(user=request.user, trial=request.trial, code=row.patient.code)
     visit, repeat = (record.visit.key, 1) if record.visit else (None, record.repeat)
     place = casebook.place(record.form, visit, repeat, record.protocol)
-    return opened_page(request, casebook, place, asked=row.item).panel
+    return page_to_open(request, casebook, place, panel_item=row.item).panel
 
 
 @trial_page(see=P.ANSWER_QUERY, change=P.ANSWER_QUERY)

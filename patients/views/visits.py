@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from patients.casebook.casebook import Casebook, visit_title
-from patients.casebook.navigation import onward_from, stage_at, visit_after
+from patients.casebook.navigation import next_step_address, stage_at, visit_after
 from patients.models import Patient, Record, Visit
 from patients.participation import visits
 from patients.participation.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
@@ -34,7 +34,7 @@ def visit_of(patient: Patient, key: str) -> Visit:
 def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     """Show one visit: its days, status and forms."""
     try:
-        casebook = Casebook.opened(user=request.user, trial=request.trial, code=code)
+        casebook = Casebook.open(user=request.user, trial=request.trial, code=code)
     except Patient.DoesNotExist as missing:
         raise Http404 from missing
     patient, row = casebook.patient, visit_of(casebook.patient, visit)
@@ -46,7 +46,7 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         "visit_title": title_of(row, patient),
         "infusion": infusion_of(row, patient),
         "forms": forms,
-        "onward": onward(row, patient, forms) if may_enter else "",
+        "next_step": next_step(row, patient, forms) if may_enter else "",
         "after": after,
         "after_title": title_of(after, patient) if after else "",
         "may_enter": may_enter,
@@ -60,7 +60,7 @@ def infusion_of(visit: Visit, patient: Patient) -> int | None:
     return planned.get(visit.code) if patient.enrolled_on else None
 
 
-def onward(visit: Visit, patient: Patient, forms: list[dict[str, Any]]) -> str:
+def next_step(visit: Visit, patient: Patient, forms: list[dict[str, Any]]) -> str:
     """Return the next step at a visit: `hold`, the code of a required form, or an empty text."""
     if visit.state == Visit.State.MISSED:
         return ""
@@ -106,14 +106,14 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     row = visit_of(patient, visit)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(visits.hold_visit, visit=row, by=request.user, **form.cleaned_data)
+        return form.run(visits.hold_visit, visit=row, by=request.user, **form.cleaned_data)
 
     return step(
         request,
         HoldVisitForm,
         "patients/visit_hold.html",
         do,
-        lambda form: onward_from(row, patient),
+        lambda form: next_step_address(row, patient),
         patient=patient,
         visit=row,
     )
@@ -126,14 +126,14 @@ def miss(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     row = visit_of(patient, visit)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(visits.miss_visit, visit=row, by=request.user, **form.cleaned_data)
+        return form.run(visits.miss_visit, visit=row, by=request.user, **form.cleaned_data)
 
     return step(
         request,
         MissVisitForm,
         "patients/visit_miss.html",
         do,
-        lambda form: onward_from(row, patient),
+        lambda form: next_step_address(row, patient),
         patient=patient,
         visit=row,
     )
@@ -145,13 +145,13 @@ def unscheduled(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.carried_out(visits.add_unscheduled, patient=patient, by=request.user, **form.cleaned_data)
+        return form.run(visits.add_unscheduled, patient=patient, by=request.user, **form.cleaned_data)
 
     return step(
         request,
         UnscheduledForm,
         "patients/visit_new.html",
         do,
-        lambda form: onward_from(form.result, patient),
+        lambda form: next_step_address(form.result, patient),
         patient=patient,
     )

@@ -156,14 +156,14 @@ def _weight_item(protocol: Protocol, raw: Mapping[str, Any]) -> str:
     if protocol.dosing:
         return protocol.dosing.weight_item
     dosing = raw.get("dosing")
-    told = dosing.get("weight_item") if isinstance(dosing, dict) else None
-    return told if isinstance(told, str) and "." in told else ""
+    path = dosing.get("weight_item") if isinstance(dosing, dict) else None
+    return path if isinstance(path, str) and "." in path else ""
 
 
 def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, Any]) -> Iterator[Problem]:
     profile = protocol.profile
     numeric, choice = frozenset({"integer", "decimal"}), CHOICE_TYPES | {"yes_no"}
-    wanted: list[tuple[str, str | None, frozenset[str]]] = [
+    references: list[tuple[str, str | None, frozenset[str]]] = [
         ("profile.age", profile.age, numeric),
         ("profile.sex", profile.sex, frozenset(choice)),
         ("profile.weight", profile.weight, numeric),
@@ -171,26 +171,26 @@ def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, A
         *(("profile.labs", path, numeric) for path in profile.labs),
     ]
     if weighed := _weight_item(protocol, raw):
-        wanted.append(("dosing.weight_item", weighed, numeric))
+        references.append(("dosing.weight_item", weighed, numeric))
         weight = _item(protocol, weighed)
         if weight and weight.is_numeric and weight.unit != "kg":
             yield Problem("dosing.weight_item", "the weight must be in kg")
     for code in profile.logs:
         if code not in protocol.logs:
             yield Problem("profile.logs", f"{code!r} is no log of this protocol")
-    for path, reference, types in wanted:
+    for path, reference, types in references:
         if reference is not None:
             yield from _reference(path, reference, types, protocol, written)
 
 
 def _monitoring(protocol: Protocol, written: Written) -> Iterator[Problem]:
-    for code, wanted in protocol.monitoring.verify.items():
+    for code, planned in protocol.monitoring.verify.items():
         path = f"monitoring.verify.{code}"
         if code not in written.forms:
             yield Problem(path, f"unknown form {code!r}")
-        elif not isinstance(wanted, str):
-            yield from repeated(path, wanted)
-            yield from _verified(path, code, wanted, protocol, written)
+        elif not isinstance(planned, str):
+            yield from repeated(path, planned)
+            yield from _verified(path, code, planned, protocol, written)
 
 
 def _verified(

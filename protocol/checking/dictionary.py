@@ -59,7 +59,7 @@ class FormTable:
     def columns_of(self, item: Item) -> Iterator[str]:
         """Yield the column names of one item, including the reference range of a laboratory item."""
         yield from columns_of(item)
-        if item.name in self.judged:
+        if item.name in self.with_ranges:
             yield from (f"{item.name}__{part}" for part in REFERENCE_PARTS)
 
     @cached_property
@@ -68,7 +68,7 @@ class FormTable:
         return frozenset(item.name for item in self.items)
 
     @cached_property
-    def judged(self) -> frozenset[str]:
+    def with_ranges(self) -> frozenset[str]:
         """Items for which a laboratory gives reference ranges."""
         items = () if self.rows_of else laboratory_items(self.form)
         return frozenset(item.name for item in items)
@@ -81,7 +81,7 @@ class FormTable:
         cells = []
         for item in self.items:
             cells += cells_of(item, values.get(item.name))
-            if item.name in self.judged:
+            if item.name in self.with_ranges:
                 cells += _range_cells((readings or {}).get(item.name))
         return cells
 
@@ -150,9 +150,11 @@ def rows_of_versions(protocols: Iterable[Protocol], language: str = "en") -> lis
         for row in rows(protocol, language):
             order.setdefault(row.table)
             found.setdefault((row.table, row.item), {}).setdefault(row, []).append(protocol.trial.version)
-    told = [(row, _joined(versions)) for each in found.values() for row, versions in each.items()]
+    rows_with_versions = [
+        (row, _joined(versions)) for each in found.values() for row, versions in each.items()
+    ]
     places = list(order)
-    return sorted(told, key=lambda pair: places.index(pair[0].table))
+    return sorted(rows_with_versions, key=lambda pair: places.index(pair[0].table))
 
 
 def columns_of(item: Item) -> Iterator[str]:

@@ -75,12 +75,12 @@ def difference(before: Protocol, after: Protocol) -> list[ProtocolChange]:
 def _between(before: Iterable[ProtocolPart], after: Iterable[ProtocolPart]) -> list[ProtocolChange]:
     old, new = ({part.path: part for part in each} for each in (before, after))
     found = [_compared(old.get(path), part) for path, part in new.items()]
-    gone = [
+    removed = [
         _change(part, "removed", _details(part.properties, {}))
         for path, part in old.items()
         if path not in new
     ]
-    return [change for change in found if change is not None] + gone
+    return [change for change in found if change is not None] + removed
 
 
 def _compared(old: ProtocolPart | None, new: ProtocolPart) -> ProtocolChange | None:
@@ -120,16 +120,16 @@ def form_difference(before: Form, after: Form) -> list[ProtocolChange]:
 
 def parts(protocol: Protocol) -> Iterator[ProtocolPart]:
     """Yield the whole protocol as parts: every property of the file belongs to one of them."""
-    told = protocol.model_dump(by_alias=True)
-    for table in ("trial", *(name for name in told if name not in ("trial", "forms"))):
+    content = protocol.model_dump(by_alias=True)
+    for table in ("trial", *(name for name in content if name not in ("trial", "forms"))):
         if table in LISTED:
-            yield from _listed(table, told[table], getattr(protocol, table))
+            yield from _listed(table, content[table], getattr(protocol, table))
         elif table == "definitions":
-            for name, expression in told[table].items():
+            for name, expression in content[table].items():
                 yield ProtocolPart(f"definitions.{name}", table, name, {"expression": _one_line(expression)})
-        elif told[table]:
-            name = "" if isinstance(told[table], Mapping) else table
-            yield ProtocolPart(table, table, table, dict(_properties(name, told[table])))
+        elif content[table]:
+            name = "" if isinstance(content[table], Mapping) else table
+            yield ProtocolPart(table, table, table, dict(_properties(name, content[table])))
     yield ProtocolPart("forms", "forms", "forms", {"order": Order(tuple(protocol.forms))})
     for form in protocol.forms.values():
         yield from _form(form)
@@ -144,8 +144,8 @@ def _listed(table: str, rows: Sequence[Mapping[str, Any]], models: Sequence[Any]
 
 
 def _form(form: Form) -> Iterator[ProtocolPart]:
-    path, told = f"forms.{form.code}", form.model_dump(by_alias=True)
-    own = _but(told, "code", "groups", "items", "checks")
+    path, content = f"forms.{form.code}", form.model_dump(by_alias=True)
+    own = _but(content, "code", "groups", "items", "checks")
     titles = {"groups": "; ".join(_group_words(form))} if any(group.title for group in form.groups) else {}
     orders = {
         "order": Order(tuple(i.name for i in form.items)),
@@ -156,8 +156,8 @@ def _form(form: Form) -> Iterator[ProtocolPart]:
         place = str(group.title) if group.title else str(number)
         for item in group.items:
             properties = dict(_properties("", _but(item.model_dump(), "name")))
-            told = {**properties, "group": place} if len(form.groups) > 1 else properties
-            yield ProtocolPart(f"{path}.{item.name}", "items", item.label, told)
+            content = {**properties, "group": place} if len(form.groups) > 1 else properties
+            yield ProtocolPart(f"{path}.{item.name}", "items", item.label, content)
     for check in form.checks:
         properties = dict(_properties("", _but(check.model_dump(), "id")))
         yield ProtocolPart(f"{path}.checks.{check.id}", "checks", check.message, properties)

@@ -10,7 +10,7 @@ from protocol.document.items import Form, Item
 from protocol.expressions.compiled import check_expression
 from protocol.expressions.kinds import LOGIC, TEXT, ItemKind
 from protocol.expressions.names import kind_of_item, kinds_of_items, names_everywhere
-from protocol.expressions.reading import paths
+from protocol.expressions.references import paths
 from protocol.expressions.rules import Scope, rules_of
 from protocol.expressions.syntax import ExpressionError, Name, parse, walk
 from protocol.expressions.types import Names
@@ -18,7 +18,7 @@ from protocol.simulation.answers import sample_values
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class StatedExpression:
     """An expression and its key in the file, the names it may use, and the kind of value it must return."""
 
     path: str
@@ -66,27 +66,32 @@ def trial_run(protocol: Protocol) -> list[Problem]:
 
 def _codes_set_aside(protocol: Protocol, raw: Mapping[str, Any]) -> Names:
     """Return names whose codes are unknown, because an element of their table has the wrong shape."""
-    told = {"visit.code": ("visits", len(protocol.visits)), "subject.group": ("groups", len(protocol.groups))}
-    written = {name: raw.get(table) for name, (table, _count) in told.items()}
+    tables = {
+        "visit.code": ("visits", len(protocol.visits)),
+        "subject.group": ("groups", len(protocol.groups)),
+    }
+    written = {name: raw.get(table) for name, (table, _count) in tables.items()}
     return {
-        name: TEXT for name, rows in written.items() if isinstance(rows, list) and len(rows) != told[name][1]
+        name: TEXT
+        for name, rows in written.items()
+        if isinstance(rows, list) and len(rows) != tables[name][1]
     }
 
 
-def _stated(protocol: Protocol, unknown: Names) -> Iterator[Stated]:
+def _stated(protocol: Protocol, unknown: Names) -> Iterator[StatedExpression]:
     names = {**names_everywhere(protocol), **unknown}
     for name, source in protocol.definitions.items():
-        yield Stated(f"definitions.{name}", source, names, gives=None)
+        yield StatedExpression(f"definitions.{name}", source, names, gives=None)
     for group in protocol.groups:
-        yield Stated(f"groups.{group.code}.member", group.member, names)
+        yield StatedExpression(f"groups.{group.code}.member", group.member, names)
     for criterion in protocol.eligibility:
         key = "met" if criterion.kind == "inclusion" else "present"
-        yield Stated(f"eligibility.{criterion.id}.{key}", criterion.expression, names)
+        yield StatedExpression(f"eligibility.{criterion.id}.{key}", criterion.expression, names)
     for form in protocol.forms.values():
         yield from _in_form(form, {**names, **kinds_of_items(form.items)})
 
 
-def _in_form(form: Form, names: Names) -> Iterator[Stated]:
+def _in_form(form: Form, names: Names) -> Iterator[StatedExpression]:
     path = f"forms.{form.code}"
     for item in form.items:
         yield from _of_item(f"{path}.{item.name}", item, names)
@@ -94,19 +99,19 @@ def _in_form(form: Form, names: Names) -> Iterator[Stated]:
             inside = {**names, **kinds_of_items(item.columns)}
             yield from _of_item(f"{path}.{item.name}.columns.{column.name}", column, inside)
     for check in form.checks:
-        yield Stated(f"{path}.checks.{check.id}.violated", check.violated, names)
+        yield StatedExpression(f"{path}.checks.{check.id}.violated", check.violated, names)
 
 
-def _of_item(path: str, item: Item, names: Names) -> Iterator[Stated]:
+def _of_item(path: str, item: Item, names: Names) -> Iterator[StatedExpression]:
     if item.shown_when:
-        yield Stated(f"{path}.shown_when", item.shown_when, names)
+        yield StatedExpression(f"{path}.shown_when", item.shown_when, names)
     if item.required_when:
-        yield Stated(f"{path}.required_when", item.required_when, names)
+        yield StatedExpression(f"{path}.required_when", item.required_when, names)
     if item.calculate:
-        yield Stated(f"{path}.calculate", item.calculate, names, gives=kind_of_item(item))
+        yield StatedExpression(f"{path}.calculate", item.calculate, names, gives=kind_of_item(item))
 
 
-def _mistakes(stated: Stated, set_aside: frozenset[str]) -> Iterator[Problem]:
+def _mistakes(stated: StatedExpression, set_aside: frozenset[str]) -> Iterator[Problem]:
     try:
         check_expression(stated.source, stated.names, stated.gives)
     except ExpressionError as error:
@@ -114,7 +119,7 @@ def _mistakes(stated: Stated, set_aside: frozenset[str]) -> Iterator[Problem]:
             yield Problem(stated.path, str(error))
 
 
-def _is_about(stated: Stated, set_aside: frozenset[str]) -> bool:
+def _is_about(stated: StatedExpression, set_aside: frozenset[str]) -> bool:
     """Return True if the expression reads an item that was removed because of its shape."""
     try:
         read = {node.path for node in walk(parse(stated.source)) if isinstance(node, Name)}
@@ -126,24 +131,24 @@ def _is_about(stated: Stated, set_aside: frozenset[str]) -> bool:
 
 def _circles(protocol: Protocol) -> Iterator[Problem]:
     definitions = {f"definition.{name}": source for name, source in protocol.definitions.items()}
-    yield from _round(definitions, "definitions.{}", lambda path: path.removeprefix("definition."))
+    yield from _cycles(definitions, "definitions.{}", lambda path: path.removeprefix("definition."))
     for key in ("calculate", "shown_when"):
         sources: dict[str, str] = {}
         for form in protocol.forms.values():
             for item in form.items:
                 if source := getattr(item, key):
                     sources[f"{form.code}.{item.name}"] = source
-        yield from _round(sources, f"forms.{{}}.{key}", str)
+        yield from _cycles(sources, f"forms.{{}}.{key}", str)
 
 
-def _round(sources: Mapping[str, str], path: str, shown: Callable[[str], str]) -> Iterator[Problem]:
+def _cycles(sources: Mapping[str, str], path: str, shown: Callable[[str], str]) -> Iterator[Problem]:
     """Yield one problem for each cycle of expressions that read each other."""
     reads = {name: _reads(name, source, sources) for name, source in sources.items()}
-    told: set[str] = set()
+    reported: set[str] = set()
     for start in reads:
-        circle = _circle(start, reads)
-        if circle and not told & set(circle):
-            told |= set(circle)
+        circle = _cycle(start, reads)
+        if circle and not reported & set(circle):
+            reported |= set(circle)
             way = " → ".join(shown(name) for name in (*circle, start))
             yield Problem(path.format(shown(start)), f"refers to itself: {way}")
 
@@ -158,7 +163,7 @@ def _reads(name: str, source: str, sources: Mapping[str, str]) -> list[str]:
     return [path for path in dict.fromkeys(full) if path in sources]
 
 
-def _circle(start: str, reads: Mapping[str, list[str]]) -> list[str]:
+def _cycle(start: str, reads: Mapping[str, list[str]]) -> list[str]:
     """Return the names on a way from ``start`` back to itself; empty if there is none."""
     ways = [[start]]
     seen: set[str] = set()

@@ -58,12 +58,12 @@ def _examined(raw: Mapping[str, Any]) -> tuple[Protocol | None, list[Problem]]:
     try:
         protocol = Protocol.model_validate(raw)
     except ValidationError as error:
-        return None, _in_order(shape_problems(error, raw) + _beside(error, raw), raw)
+        return None, _in_order(shape_problems(error, raw) + _mistakes_of_sound_parts(error, raw), raw)
     # Only a file without other mistakes is run: a run on a wrong expression would report it a second time.
     return protocol, _in_order(_references(protocol, raw), raw) or trial_run(protocol)
 
 
-def _beside(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
+def _mistakes_of_sound_parts(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
     """Return the mistakes between the parts that do have the right shape."""
     sound = set_aside(error, raw)
     return [] if sound is None else _references(sound, raw)

@@ -63,7 +63,11 @@ class Problem:
 
 def shape_problems(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
     """Return the mistakes found by pydantic, with the codes of the file in their paths."""
-    return [Problem(path_of(_place(each), raw), _message(each)) for each in error.errors() if not _twin(each)]
+    return [
+        Problem(path_of(_place(each), raw), _message(each))
+        for each in error.errors()
+        if not _is_copied_code(each)
+    ]
 
 
 def path_of(place: Place, raw: Any) -> str:
@@ -105,13 +109,13 @@ def _is_internal(step: str) -> bool:
     return step == "[key]" or step in ("int", "constrained-int") or "(" in step or "[" in step
 
 
-def _twin(error: ErrorDetails) -> bool:
+def _is_copied_code(error: ErrorDetails) -> bool:
     """Return True for a form's own code: it copies the key of the form, which is reported already."""
     place = error["loc"]
     return len(place) == 3 and place[0] == "forms" and place[2] == "code"
 
 
-_SAID: Final[Mapping[str, str]] = {
+_MESSAGES: Final[Mapping[str, str]] = {
     "missing": "is required",
     "dict_type": "should be a table of keys",
     "model_type": "should be a table of keys",
@@ -149,8 +153,8 @@ def _message(error: ErrorDetails) -> str:
     if kind == "string_pattern_mismatch":
         hint = _PATTERNS.get(context["pattern"], f"does not fit {context['pattern']}")
         return f"{error['input']!r}: {hint}"
-    said = error["msg"].removeprefix("Input ")
-    return _SAID.get(kind, said[:1].lower() + said[1:])
+    text = error["msg"].removeprefix("Input ")
+    return _MESSAGES.get(kind, text[:1].lower() + text[1:])
 
 
 def _unknown_key(key: str) -> str:

@@ -51,9 +51,9 @@ def _same_questions(
         if old is None:
             continue
         if old.type != item.type and (old.type, item.type) not in WIDER:
-            yield Problem(f"{here}.type", _says(old.type, version))
+            yield Problem(f"{here}.type", _change_words(old.type, version))
         elif old.unit != item.unit:
-            yield Problem(f"{here}.unit", _says(old.unit or "without a unit", version))
+            yield Problem(f"{here}.unit", _change_words(old.unit or "without a unit", version))
         if item.type == "choices":
             yield from _same_codes(here, old, item, version)
         columns = {column.name: column for column in old.columns}
@@ -72,5 +72,5 @@ def _same_codes(path: str, before: Item, after: Item, version: str) -> Iterator[
             yield Problem(f"{path}.choices.{code}", f"is {old} in version {version}: keep that spelling")
 
 
-def _says(was: str, version: str) -> str:
+def _change_words(was: str, version: str) -> str:
     return f"is {was} in version {version}, whose answers stay: give the changed question another name"

@@ -204,9 +204,9 @@ class EligibilityCriterion(Part):
 
     @model_validator(mode="after")
     def _has_its_expression(self) -> Self:
-        wanted, other = ("met", "present") if self.kind == "inclusion" else ("present", "met")
-        if getattr(self, wanted) is None or getattr(self, other) is not None:
-            raise ValueError(f"an {self.kind} criterion has {wanted} = … and no {other}")
+        required, other = ("met", "present") if self.kind == "inclusion" else ("present", "met")
+        if getattr(self, required) is None or getattr(self, other) is not None:
+            raise ValueError(f"an {self.kind} criterion has {required} = … and no {other}")
         return self
 
     @property
@@ -351,11 +351,11 @@ class Monitoring(Part):
 
     def items_of(self, form: Form) -> tuple[str, ...]:
         """Return the items of a form that need source data verification, in the order of the form."""
-        wanted = self.verify.get(form.code, "none")
-        if wanted == "none":
+        plan = self.verify.get(form.code, "none")
+        if plan == "none":
             return ()
-        asked = (item.name for item in form.items if not item.is_calculated)
-        return tuple(name for name in asked if wanted == "all" or name in wanted)
+        entered = (item.name for item in form.items if not item.is_calculated)
+        return tuple(name for name in entered if plan == "all" or name in plan)
 
 
 class ProfilePlan(Part):

@@ -29,7 +29,7 @@ from protocol.expressions.kinds import (
     Kind,
     captured,
 )
-from protocol.expressions.reading import history_paths, paths
+from protocol.expressions.references import history_paths, paths
 from protocol.expressions.syntax import (
     Call,
     ExpressionError,
@@ -207,8 +207,8 @@ class _Needs:
             case Call(function=function) if function in HISTORY:
                 which = "here" if function in AT_VISIT else function
                 yield f"{which}({history_target(node).path})"
-            case Call(function=function, arguments=arguments) if FUNCTIONS[function].lacking:
-                yield from self._lacking(FUNCTIONS[function], arguments, names, values)
+            case Call(function=function, arguments=arguments) if FUNCTIONS[function].missing_inputs:
+                yield from self._missing_inputs(FUNCTIONS[function], arguments, names, values)
             case Ternary(condition=condition, then=then, otherwise=otherwise):
                 known = self.evaluators.of(condition, names)(values)
                 branch = condition if known is ABSENT else then if known else otherwise
@@ -218,11 +218,11 @@ class _Needs:
             case _:
                 yield from self._absent_below(node, names, values)
 
-    def _lacking(
+    def _missing_inputs(
         self, function: FunctionSignature, arguments: tuple[Node, ...], names: Names, values: Any
     ) -> Iterator[str]:
         known = [self.evaluators.of(part, names)(values) for part in arguments]
-        for place in function.lacking(*known) if function.lacking else ():
+        for place in function.missing_inputs(*known) if function.missing_inputs else ():
             yield from self.of(arguments[place], names, values)
 
     def _absent_below(self, node: Node, names: Names, values: Any) -> Iterator[str]:
@@ -251,8 +251,8 @@ def _is_vague(raw: Any, kind: ItemKind | None) -> bool:
     if kind is None or kind.kind not in MOMENTS:
         return False
     moment = captured(raw, kind, "UTC")
-    wanted = ("minute",) if kind.kind is Kind.INSTANT else ("day", "minute")
-    return moment is not ABSENT and moment.precision not in wanted
+    precisions = ("minute",) if kind.kind is Kind.INSTANT else ("day", "minute")
+    return moment is not ABSENT and moment.precision not in precisions
 
 
 def _column_path(name: str, node: Macro) -> str:

@@ -63,7 +63,8 @@ class FunctionSignature:
     The function is called with its values, the time zone of the site, and whether all values are whole days. ``takes``
     holds the kinds allowed at each position; with ``more`` the last may be repeated, and the last ``optional`` ones may
     be left out. ``codes`` holds the texts allowed at a position. A ``partial`` function is called even if a value is
-    unknown (it receives `ABSENT`), because the others may decide; ``lacking`` then returns the positions that matter.
+    unknown (it receives `ABSENT`), because the others may decide; ``missing_inputs`` then returns the positions that
+    matter.
     """
 
     takes: tuple[frozenset[Kind], ...]
@@ -74,7 +75,7 @@ class FunctionSignature:
     optional: int = 0
     partial: bool = False
     codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    lacking: Callable[..., tuple[int, ...]] | None = None
+    missing_inputs: Callable[..., tuple[int, ...]] | None = None
 
 
 class _Absent:

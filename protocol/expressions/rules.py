@@ -163,7 +163,7 @@ class ItemRules:
         condition = self._shown.get(name)
         return condition is not None and condition.evaluate(scope) is False
 
-    def lacks(self, name: str, scope: Scope) -> tuple[str, ...]:
+    def missing_inputs(self, name: str, scope: Scope) -> tuple[str, ...]:
         """Return the unanswered names that a calculated item needs; empty if it is decided."""
         calculation = self._calculated.get(name)
         answer = calculation.evaluate(scope) if calculation else True
@@ -202,12 +202,12 @@ class ItemRules:
                 values[name] = results[name] = stored(result)
         return results
 
-    def behind(self, name: str) -> set[str]:
+    def entered_inputs(self, name: str) -> set[str]:
         """Return the entered items that a calculated item depends on, directly or through other calculations."""
         found: set[str] = set()
         for reference in self._calculated[name].references:
             used = reference.removeprefix(self._prefix)
-            found |= self.behind(used) if used in self._calculated else {used}
+            found |= self.entered_inputs(used) if used in self._calculated else {used}
         return found
 
     def with_calculated(self, scope: Scope) -> dict[str, Any]:

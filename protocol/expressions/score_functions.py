@@ -11,7 +11,7 @@ from protocol.expressions.kinds import ABSENT, LOGIC, NUMBER, FunctionSignature,
 from protocol.expressions.numbers import as_decimal
 from protocol.scores import lungs, measures, news2, sofa, who_cps
 from protocol.scores.days import ventilator_free_days
-from protocol.scores.derived import Derived, absent, lacking
+from protocol.scores.derived import Derived, absent, inputs_unknown
 
 _NUMBERS: Final = frozenset({Kind.NUMBER})
 _LOGIC: Final = frozenset({Kind.LOGIC})
@@ -28,23 +28,23 @@ class _Score:
     names: tuple[str, ...]
 
     def __call__(self, *values: Any, zone: str, whole_days: bool) -> Any:
-        return _given(self.compute(*map(_taken, values)).value)
+        return _result(self.compute(*map(_argument, values)).value)
 
-    def lacking(self, *values: Any) -> tuple[int, ...]:
+    def missing_inputs(self, *values: Any) -> tuple[int, ...]:
         """Return the positions without a value that could still decide the score."""
-        missing = self.compute(*map(_taken, values)).missing
+        missing = self.compute(*map(_argument, values)).missing
         return tuple(
             place for place, name in enumerate(self.names) if name in missing and place < len(values)
         )
 
 
-def _taken(value: Any) -> Any:
+def _argument(value: Any) -> Any:
     if value is ABSENT:
         return None
     return as_decimal(value) if isinstance(value, Fraction) else value
 
 
-def _given(value: Any) -> Any:
+def _result(value: Any) -> Any:
     if value is None:
         return ABSENT
     return Decimal(value) if type(value) is int else value
@@ -65,7 +65,7 @@ def _of_points(compute: Callable[..., Derived[Any]], *names: str) -> _Score:
 
 
 def _points(value: Decimal | None) -> Derived[int]:
-    return lacking("points") if value is None else Derived(int(value))
+    return inputs_unknown("points") if value is None else Derived(int(value))
 
 
 def _murray(*components: Decimal | None) -> Derived[Decimal]:
@@ -106,7 +106,7 @@ def _function(
         optional=optional,
         partial=True,
         codes=codes or {},
-        lacking=score.lacking,
+        missing_inputs=score.missing_inputs,
     )
 
 

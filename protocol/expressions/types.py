@@ -38,7 +38,7 @@ def kind_of(node: Node, names: Names) -> ItemKind:
         case Literal():
             return _literal(node)
         case Name():
-            return named(node, names)
+            return kind_of_name(node, names)
         case ListOf():
             return _list(node, names)
         case Call():
@@ -55,7 +55,7 @@ def kind_of(node: Node, names: Names) -> ItemKind:
             return _ternary(node, names)
 
 
-def named(node: Name, names: Names) -> ItemKind:
+def kind_of_name(node: Name, names: Names) -> ItemKind:
     """Return the kind of a name. Raises ExpressionError with a similar name if it is unknown."""
     kind = names.get(node.path)
     if kind is None:
@@ -101,14 +101,14 @@ def _call(node: Call, names: Names) -> ItemKind:
     most = len(function.takes)
     least = most - function.optional
     if len(node.arguments) < least or (len(node.arguments) > most and not function.more):
-        wanted = f"{least} to {most}" if function.optional else f"{most}"
-        raise ExpressionError(f"{node.function} takes {wanted} value{'s' * (most > 1)}", node.column)
+        expected = f"{least} to {most}" if function.optional else f"{most}"
+        raise ExpressionError(f"{node.function} takes {expected} value{'s' * (most > 1)}", node.column)
     for place, argument in enumerate(node.arguments):
         allowed = function.takes[min(place, most - 1)]
         kind = _argument(argument, allowed, names)
         if kind not in allowed or (kind in LISTS and len(node.arguments) > 1):
-            wanted = " or ".join(sorted(allowed))
-            message = f"{node.function} takes {wanted}, this is {_a(ItemKind(kind))}"
+            expected = " or ".join(sorted(allowed))
+            message = f"{node.function} takes {expected}, this is {_a(ItemKind(kind))}"
             raise ExpressionError(message, argument.column)
         if place in function.codes:
             _codes_known(node, argument, function.codes[place], names)
@@ -154,7 +154,7 @@ def history_target(node: Call) -> Name:
 
 def _history(node: Call, names: Names) -> ItemKind:
     target = history_target(node)
-    kind = named(target, names)
+    kind = kind_of_name(target, names)
     outside = target.path.partition(".")[0] in BESIDE_FORMS | {"definition"}
     if outside or kind.kind is Kind.ROWS:
         raise ExpressionError(f"{node.function} takes an item of a form", target.column)

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
-from protocol.scores.derived import Derived, absent, lacking, refused
+from protocol.scores.derived import Derived, absent, inputs_unknown, refused
 
 LAST_DAY: Final = 28
 
@@ -13,7 +13,7 @@ LAST_DAY: Final = 28
 def relative_day(on: date | None, anchor: date | None) -> Derived[int]:
     """Return the day relative to an anchor (day 0), negative before it, in calendar days of the site."""
     if on is None or anchor is None:
-        return lacking(*absent({"on": on, "anchor": anchor}))
+        return inputs_unknown(*absent({"on": on, "anchor": anchor}))
     return Derived((on - anchor).days)
 
 
@@ -35,7 +35,7 @@ def ventilator_free_days(
     if died_by_then:
         return Derived(Decimal(0))
     if died_by_then is None or ventilated is None:
-        return lacking(*absent({"died_by_then": died_by_then, "ventilated": ventilated}))
+        return inputs_unknown(*absent({"died_by_then": died_by_then, "ventilated": ventilated}))
     if not 0 <= ventilated <= until:
         return refused(f"ventilated days lie between 0 and {until}")
     return Derived(until - ventilated)

@@ -33,7 +33,7 @@ class Derived(Generic[T]):
         return self.value is not None
 
 
-def lacking(*names: str) -> Derived[T]:
+def inputs_unknown(*names: str) -> Derived[T]:
     """Return no value, because the inputs ``names`` are unknown."""
     return Derived(None, missing=names)
 
@@ -52,7 +52,7 @@ def total(parts: Mapping[str, Derived[int]]) -> Derived[int]:
     """Return the sum of the parts; no value while a part is missing, with the name of each that is."""
     points = [part.value for part in parts.values() if part.value is not None]
     if len(points) < len(parts):
-        return lacking(*(name for name, part in parts.items() if not part.is_known))
+        return inputs_unknown(*(name for name, part in parts.items() if not part.is_known))
     return Derived(sum(points))
 
 
@@ -82,13 +82,13 @@ class ScoreTable:
 
     def score(self, name: str, value: Decimal | None) -> Derived[int]:
         """Return the points of a value; no value and the missing ``name`` if it is None."""
-        return lacking(name) if value is None else Derived(self.points(value))
+        return inputs_unknown(name) if value is None else Derived(self.points(value))
 
 
 def whole(name: str, value: Decimal | None, lowest: int, highest: int) -> Derived[int]:
     """Return a rating given by a person: a whole number from ``lowest`` to ``highest``."""
     if value is None:
-        return lacking(name)
+        return inputs_unknown(name)
     if value != int(value) or not lowest <= value <= highest:
         return refused(f"{name} is a whole number from {lowest} to {highest}")
     return Derived(int(value))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from protocol.scores.derived import Derived, ScoreTable, absent, lacking, refused, total, whole
+from protocol.scores.derived import Derived, ScoreTable, absent, inputs_unknown, refused, total, whole
 
 SEVERITIES: Final = ("NONE", "MILD", "MODERATE", "SEVERE")
 HIGH_ALTITUDE_M: Final = Decimal(1000)
@@ -27,11 +27,11 @@ def pf_at_altitude(
     Source: ARDS Definition Task Force, JAMA 2012, as printed in PMC7700642, table 2.
     """
     if pf_mmhg is None or altitude_m is None:
-        return lacking(*absent({"pf_mmhg": pf_mmhg, "altitude_m": altitude_m}))
+        return inputs_unknown(*absent({"pf_mmhg": pf_mmhg, "altitude_m": altitude_m}))
     if altitude_m <= HIGH_ALTITUDE_M:
         return Derived(pf_mmhg)
     if barometric_mmhg is None:
-        return lacking("barometric_mmhg")
+        return inputs_unknown("barometric_mmhg")
     return Derived(pf_mmhg * barometric_mmhg / SEA_LEVEL_MMHG)
 
 
@@ -60,7 +60,7 @@ def berlin(
         return Derived("NONE")
     missing = absent(conditions)
     if missing or pf_mmhg is None:
-        return lacking(*missing)
+        return inputs_unknown(*missing)
     return Derived("MILD" if pf_mmhg > 200 else "MODERATE" if pf_mmhg > 100 else "SEVERE")
 
 

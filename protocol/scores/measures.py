@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Final
 
-from protocol.scores.derived import Derived, absent, lacking, refused
+from protocol.scores.derived import Derived, absent, inputs_unknown, refused
 
 SEXES: Final = ("F", "M")
 
@@ -36,7 +36,7 @@ def fio2_from_flow(flow_l_per_min: Decimal | None) -> Derived[int]:
     Source: PMC4753186, table 3: air 21, 2 L 25, 4 L 30, 6–8 L 40, 9–10 L 50 %.
     """
     if flow_l_per_min is None:
-        return lacking("flow_l_per_min")
+        return inputs_unknown("flow_l_per_min")
     for lowest, highest, fio2_percent in _FIO2_BY_FLOW:
         if lowest <= flow_l_per_min <= highest:
             return Derived(fio2_percent)
@@ -46,14 +46,14 @@ def fio2_from_flow(flow_l_per_min: Decimal | None) -> Derived[int]:
 def mean_arterial_pressure(sbp_mmhg: Decimal | None, dbp_mmhg: Decimal | None) -> Derived[Decimal]:
     """Return mean arterial pressure in mmHg: (SBP + 2 DBP) / 3."""
     if sbp_mmhg is None or dbp_mmhg is None:
-        return lacking(*absent({"sbp_mmhg": sbp_mmhg, "dbp_mmhg": dbp_mmhg}))
+        return inputs_unknown(*absent({"sbp_mmhg": sbp_mmhg, "dbp_mmhg": dbp_mmhg}))
     return Derived((sbp_mmhg + 2 * dbp_mmhg) / 3)
 
 
 def body_mass_index(weight_kg: Decimal | None, height_cm: Decimal | None) -> Derived[Decimal]:
     """Return body mass index in kg/m²."""
     if weight_kg is None or height_cm is None:
-        return lacking(*absent({"weight_kg": weight_kg, "height_cm": height_cm}))
+        return inputs_unknown(*absent({"weight_kg": weight_kg, "height_cm": height_cm}))
     if height_cm <= 0:
         return refused("height must be above 0")
     return Derived(weight_kg * 10_000 / (height_cm * height_cm))
@@ -65,7 +65,7 @@ def predicted_body_weight(sex: str | None, height_cm: Decimal | None) -> Derived
     Source: ARDS Network, N Engl J Med 2000.
     """
     if sex is None or height_cm is None:
-        return lacking(*absent({"sex": sex, "height_cm": height_cm}))
+        return inputs_unknown(*absent({"sex": sex, "height_cm": height_cm}))
     if sex not in _PBW_BASE_KG:
         return refused(f"no formula for sex {sex}")
     return Derived(_PBW_BASE_KG[sex] + _PBW_KG_PER_CM * (height_cm - _PBW_HEIGHT_CM))
@@ -73,7 +73,7 @@ def predicted_body_weight(sex: str | None, height_cm: Decimal | None) -> Derived
 
 def _over_fio2(name: str, value: Decimal | None, fio2_percent: Decimal | None) -> Derived[Decimal]:
     if value is None or fio2_percent is None:
-        return lacking(*absent({name: value, "fio2_percent": fio2_percent}))
+        return inputs_unknown(*absent({name: value, "fio2_percent": fio2_percent}))
     if not 21 <= fio2_percent <= 100:
         return refused("FiO2 lies between 21 and 100 %")
     return Derived(value * 100 / fio2_percent)

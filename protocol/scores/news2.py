@@ -6,7 +6,7 @@ Source: Royal College of Physicians 2017, chart 1; both SpO2 scales. None means 
 from decimal import Decimal
 from typing import Final
 
-from protocol.scores.derived import Derived, ScoreTable, absent, lacking, refused, total
+from protocol.scores.derived import Derived, ScoreTable, absent, inputs_unknown, refused, total
 
 SCALES: Final = ("1", "2")
 LEVELS: Final = ("A", "C", "V", "P", "U")
@@ -36,7 +36,7 @@ def saturation(spo2_percent: Decimal | None, scale: str | None, on_oxygen: bool 
     """Return points for SpO2 in %, on scale "1", or "2" for a target of 88 to 92 % in hypercapnic failure."""
     missing = absent({"spo2_percent": spo2_percent, "scale": scale})
     if spo2_percent is None or scale is None:
-        return lacking(*missing)
+        return inputs_unknown(*missing)
     if scale == "1":
         return Derived(_SCALE_1.points(spo2_percent))
     if scale != "2":
@@ -44,13 +44,13 @@ def saturation(spo2_percent: Decimal | None, scale: str | None, on_oxygen: bool 
     if spo2_percent < _ABOVE_TARGET:
         return Derived(_SCALE_2.points(spo2_percent))
     if on_oxygen is None:
-        return lacking("on_oxygen")
+        return inputs_unknown("on_oxygen")
     return Derived(_SCALE_2_ON_OXYGEN.points(spo2_percent) if on_oxygen else 0)
 
 
 def oxygen(on_oxygen: bool | None) -> Derived[int]:
     """Return 2 points for supplemental oxygen, 0 for air."""
-    return lacking("on_oxygen") if on_oxygen is None else Derived(2 if on_oxygen else 0)
+    return inputs_unknown("on_oxygen") if on_oxygen is None else Derived(2 if on_oxygen else 0)
 
 
 def systolic_pressure(sbp_mmhg: Decimal | None) -> Derived[int]:
@@ -66,7 +66,7 @@ def pulse(beats_per_min: Decimal | None) -> Derived[int]:
 def consciousness(level: str | None) -> Derived[int]:
     """Return points for the ACVPU level: 0 if alert; 3 if confused, responding to voice or pain, or unresponsive."""
     if level is None:
-        return lacking("level")
+        return inputs_unknown("level")
     return Derived(0 if level == "A" else 3) if level in LEVELS else refused(f"no level {level}")
 
 
@@ -103,7 +103,7 @@ def news2_risk(**components: Derived[int]) -> Derived[str]:
     """Return HIGH from 7, MEDIUM from 5, LOW_MEDIUM if one component alone has 3 (urgent review), else LOW."""
     sum_of = news2_total(**components)
     if sum_of.value is None:
-        return lacking(*sum_of.missing)
+        return inputs_unknown(*sum_of.missing)
     if sum_of.value >= 7:
         return Derived("HIGH")
     if sum_of.value >= 5:

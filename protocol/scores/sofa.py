@@ -13,7 +13,7 @@ from protocol.scores.derived import (
     NotMeasured,
     ScoreTable,
     absent,
-    lacking,
+    inputs_unknown,
     refused,
     total,
     whole,
@@ -47,12 +47,12 @@ HIGHEST: Final = 4
 def respiration(pf_mmhg: Decimal | None, supported: bool | None) -> Derived[int]:
     """Return points for PaO2/FiO2 in mmHg; 3 and 4 need respiratory support, without it below 200 gives 2."""
     if pf_mmhg is None:
-        return lacking(*absent({"pf_mmhg": pf_mmhg, "supported": supported}))
+        return inputs_unknown(*absent({"pf_mmhg": pf_mmhg, "supported": supported}))
     points = _SUPPORTED.points(pf_mmhg)
     if points <= 2:
         return Derived(points)
     if supported is None:
-        return lacking("supported")
+        return inputs_unknown("supported")
     return Derived(points if supported else 2)
 
 
@@ -81,14 +81,14 @@ def cardiovascular(
         "norepinephrine_ug_per_kg_min": _ADRENERGIC.score("", norepinephrine_ug_per_kg_min),
         "epinephrine_ug_per_kg_min": _ADRENERGIC.score("", epinephrine_ug_per_kg_min),
         "dopamine_ug_per_kg_min": _DOPAMINE.score("", dopamine_ug_per_kg_min),
-        "dobutamine": lacking("") if dobutamine is None else Derived(2 if dobutamine else 0),
+        "dobutamine": inputs_unknown("") if dobutamine is None else Derived(2 if dobutamine else 0),
     }
     worst = max(dose.value or 0 for dose in doses.values())
     unknown = tuple(name for name, dose in doses.items() if not dose.is_known)
     if worst == HIGHEST:
         return Derived(worst)
     if unknown:
-        return lacking(*unknown, *(("map_mmhg",) if map_mmhg is None and worst == 0 else ()))
+        return inputs_unknown(*unknown, *(("map_mmhg",) if map_mmhg is None and worst == 0 else ()))
     return Derived(worst) if worst else _MAP.score("map_mmhg", map_mmhg)
 
 
@@ -144,7 +144,7 @@ def _by_unit(
     name: str, value: Decimal | None, unit: str | None, tables: Mapping[str, ScoreTable]
 ) -> Derived[int]:
     if value is None or unit is None:
-        return lacking(name)
+        return inputs_unknown(name)
     if unit not in tables:
         return refused(f"no column of the table is in {unit}")
     return Derived(tables[unit].points(value))

@@ -6,7 +6,7 @@ Source: WHO Working Group, Lancet Infect Dis 2020, as printed in BMJ Open table 
 from decimal import Decimal
 from typing import Final
 
-from protocol.scores.derived import Derived, absent, lacking, refused
+from protocol.scores.derived import Derived, absent, inputs_unknown, refused
 
 SUPPORTS: Final = ("AIR", "LOW_FLOW", "HIGH_FLOW", "NIV", "IMV")
 AMBULATORY: Final = {"NO_VIRUS": 0, "ASYMPTOMATIC": 1, "INDEPENDENT": 2, "ASSISTED": 3}
@@ -37,15 +37,15 @@ def who_cps(
     if dead:
         return Derived(10)
     if hospitalised is None:
-        return lacking("hospitalised")
+        return inputs_unknown("hospitalised")
     if not hospitalised:
         return _ambulatory(dead, ambulatory)
     if support is None:
-        return lacking("support")
+        return inputs_unknown("support")
     if support == "IMV":
         return _ventilated(poor_oxygenation(pf_mmhg, sf), vasopressors, dialysis, ecmo)
     if ecmo is None:
-        return lacking("ecmo")
+        return inputs_unknown("ecmo")
     if ecmo:
         return refused(UNCOVERED)
     return Derived(_BY_SUPPORT[support]) if support in _BY_SUPPORT else refused(f"unknown support {support}")
@@ -82,7 +82,7 @@ def uncovered(
 
 def _ambulatory(dead: bool | None, ambulatory: str | None) -> Derived[int]:
     if dead is None or ambulatory is None:
-        return lacking(*absent({"dead": dead, "ambulatory": ambulatory}))
+        return inputs_unknown(*absent({"dead": dead, "ambulatory": ambulatory}))
     return Derived(AMBULATORY[ambulatory]) if ambulatory in AMBULATORY else refused(f"unknown {ambulatory}")
 
 
@@ -91,14 +91,14 @@ def _ventilated(
 ) -> Derived[int]:
     organs = {"vasopressors": vasopressors, "dialysis": dialysis, "ecmo": ecmo}
     if poor is None:
-        return lacking("pf_mmhg", "sf", *absent(organs))
+        return inputs_unknown("pf_mmhg", "sf", *absent(organs))
     if poor:
         any_organ = _any(*organs.values())
-        return lacking(*absent(organs)) if any_organ is None else Derived(9 if any_organ else 8)
+        return inputs_unknown(*absent(organs)) if any_organ is None else Derived(9 if any_organ else 8)
     if _any(dialysis, ecmo):
         return refused(UNCOVERED)
     unknown = absent(organs)
-    return lacking(*unknown) if unknown else Derived(8 if vasopressors else 7)
+    return inputs_unknown(*unknown) if unknown else Derived(8 if vasopressors else 7)
 
 
 def _any(*answers: bool | None) -> bool | None:

@@ -59,9 +59,9 @@ def simulated_values(
 
 def sample_values(form: Form, protocol: Protocol, others: Mapping[str, Any]) -> Answers:
     """Return values of the declared types, drawn once and without regard to checks, to try expressions on."""
-    around = Scope(other_forms=others, same=others)
-    maker = _Maker(form, Random(form.code), protocol, around, Simulation())
-    return maker.settled(maker.drawn(form.items))
+    scope = Scope(other_forms=others, same=others)
+    maker = _Maker(form, Random(form.code), protocol, scope, Simulation())
+    return maker.with_calculated(maker.draw(form.items))
 
 
 def simulated_eligible(
@@ -106,15 +106,15 @@ class _Maker:
 
     def consistent(self) -> Answers:
         """Return values that violate no check, or the last ones drawn."""
-        drawn = self.drawn(self.form.items)
-        values = self.settled(drawn)
+        drawn = self.draw(self.form.items)
+        values = self.with_calculated(drawn)
         for _ in range(TRIES):
             broken = self.broken(values)
             again = [item for item in self.form.items if item.name in broken]
             if not again:
                 break
-            drawn |= self.drawn(again if self.rng.random() < 0.7 else self.form.items)
-            values = self.settled(drawn)
+            drawn |= self.draw(again if self.rng.random() < 0.7 else self.form.items)
+            values = self.with_calculated(drawn)
         return values
 
     def broken(self, values: Answers) -> set[str]:
@@ -123,10 +123,10 @@ class _Maker:
         found = {name for check in fired for name in self.rules.inputs(check)}
         for item in self.form.items:
             if item.is_calculated and item.name in values and limit_findings(values[item.name], item):
-                found |= self.rules.behind(item.name)
+                found |= self.rules.entered_inputs(item.name)
         return found
 
-    def drawn(self, items: Iterable[Item]) -> Answers:
+    def draw(self, items: Iterable[Item]) -> Answers:
         """Return a candidate for every item that is not calculated, whether it will be shown or not."""
         found = {}
         for item in items:
@@ -162,23 +162,23 @@ class _Maker:
         cells = {name: cell for name, cell in drawn.items() if _is_stored(cell)}
         for _ in cells:
             scope = self.scope.with_values(cells)
-            kept = {name: cell for name, cell in cells.items() if rules.is_shown(name, scope)}
-            if len(kept) == len(cells):
+            shown = {name: cell for name, cell in cells.items() if rules.is_shown(name, scope)}
+            if len(shown) == len(cells):
                 break
-            cells = kept
+            cells = shown
         return cells
 
-    def settled(self, drawn: Answers) -> Answers:
+    def with_calculated(self, drawn: Answers) -> Answers:
         """Return the values of the items that are shown, with calculated values, after skip logic is applied."""
         values = {name: value for name, value in drawn.items() if _is_stored(value)}
         # Hiding an item may hide others: repeat until no more fall away, at most once per item.
         for _ in self.form.items:
             values = self.rules.with_calculated(self.scope.with_values(values))
             shown = self.rules.shown(self.scope.with_values(values))
-            kept = {name: value for name, value in values.items() if name in shown}
-            if len(kept) == len(values):
+            shown_values = {name: value for name, value in values.items() if name in shown}
+            if len(shown_values) == len(values):
                 break
-            values = kept
+            values = shown_values
         return values
 
 
@@ -201,7 +201,7 @@ class _Search:
         self.subject, self.forms, self.how = subject, forms, how
         read = {name.partition(".")[0] for name in rules_of(protocol).eligibility.references}
         self.makers = {code: self._maker(code, {}) for code in forms if code in read}
-        self.drawn = {code: maker.drawn(maker.form.items) for code, maker in self.makers.items()}
+        self.drawn = {code: maker.draw(maker.form.items) for code, maker in self.makers.items()}
 
     def eligible(self) -> dict[str, Answers]:
         best, records, forbidding = self._tried(self.drawn)
@@ -232,7 +232,7 @@ class _Search:
         items = [maker.form.item(name)]
         if self.rng.random() < 0.3:
             items.append(self.rng.choice(maker.form.items))
-        return {**self.drawn, code: self.drawn[code] | maker.drawn(items)}
+        return {**self.drawn, code: self.drawn[code] | maker.draw(items)}
 
     def _tried(self, drawn: Mapping[str, Answers]) -> tuple[int, dict[str, Answers], list[str]]:
         """Return the criteria satisfied less the checks violated, the records, and the paths to redraw."""
@@ -240,7 +240,7 @@ class _Search:
         score, against = 0, []
         for code, maker in self.makers.items():
             maker.scope = Scope(NOTHING, records, self.subject, form=code, same=records)
-            records[code] = maker.settled(drawn[code])
+            records[code] = maker.with_calculated(drawn[code])
             broken = maker.rules.fired(maker.scope.with_values(records[code]))
             score -= len(broken)
             against += [f"{code}.{name}" for check in broken for name in maker.rules.inputs(check)]

@@ -160,14 +160,14 @@ def shown_number(number: str, entered: str, item: Item) -> str:
     It has the decimals that the item declares, else as many significant digits as were entered, at least three.
     """
     exact = Decimal(number)
-    wanted = item.decimal_places
+    decimals = item.decimal_places
     # A small number that would round to 0 keeps significant digits instead.
-    if wanted is None or (exact and not _rounded(exact, wanted)):
+    if decimals is None or (exact and not _rounded(exact, decimals)):
         digits = max(len(Decimal(entered).as_tuple().digits), FEWEST_DIGITS)
-        wanted = max(digits - exact.adjusted() - 1, 0)
-    if -exact.as_tuple().exponent <= wanted:  # type: ignore[operator]
+        decimals = max(digits - exact.adjusted() - 1, 0)
+    if -exact.as_tuple().exponent <= decimals:  # type: ignore[operator]
         return number
-    return f"{_rounded(exact, wanted):f}"
+    return f"{_rounded(exact, decimals):f}"
 
 
 def _rounded(number: Decimal, places: int) -> Decimal:

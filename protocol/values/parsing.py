@@ -89,9 +89,9 @@ class CheckFinding:
         """Return the sentence: ours in the language of `translate`, the protocol's in `language`."""
         if not isinstance(self.template, str):
             return self.template.in_language(language)
-        told = {name: _in_language(each, language) for name, each in self.parameters.items()}
+        parameters = {name: _in_language(each, language) for name, each in self.parameters.items()}
         template = translate(self.template)
-        return filled(template, told, language) if told else template
+        return filled(template, parameters, language) if parameters else template
 
 
 def _in_language(each: Any, language: str) -> Any:
@@ -308,16 +308,16 @@ def _parse_file(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> dic
     if not text:
         return None
     try:
-        told = json.loads(text, parse_float=Decimal)
+        facts = json.loads(text, parse_float=Decimal)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        facts = None
+    if not isinstance(facts, dict):
         raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=text)
-    if "refused" in told:
-        raise ValueRefused(told["refused"], **told["parameters"])
-    if told.keys() != FILE_PARTS:
+    if "refused" in facts:
+        raise ValueRefused(facts["refused"], **facts["parameters"])
+    if facts.keys() != FILE_PARTS:
         raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=text)
-    return dict(told)
+    return dict(facts)
 
 
 IMPOSSIBLE = gettext_noop("Must be between %(lowest)s and %(highest)s%(unit)s.")

@@ -150,12 +150,12 @@ class RangeBook:
         self, form: Form, values: Mapping[str, Any], *, subject: RangeSubject, day: date | None
     ) -> "Readings":
         """Return by item how the values of a form compare; `day`, of the visit, is used if the sample has none."""
-        wanted = [item for item in form.items if is_laboratory(form, item)]
-        if not wanted:
+        laboratory_values = [item for item in form.items if is_laboratory(form, item)]
+        if not laboratory_values:
             return {}
         on, laboratory = sampled_on(form, values) or day, laboratory_of(form, values, self.default)
         found = {}
-        for item in wanted:
+        for item in laboratory_values:
             path = f"{form.code}.{item.name}"
             applies = self.find(path, laboratory=laboratory, subject=subject, on=on)
             found[item.name] = reading(values.get(item.name), item, applies)

@@ -60,22 +60,22 @@ class TrailForm(forms.Form):
         self.trial, self.people = trial, people
         self.zone = trial.rules.trial.site.time_zone
         on_clock_of(self, self.zone)
-        asked = {name: _named(self.data.get(name, "")) for name in ("form", "item")}
-        self._offer("form", [ANY, *self._forms(may)], asked["form"])
-        self._offer("item", [ANY, *self._items(asked["form"])], asked["item"])
-        if not asked["form"] and not asked["item"]:
+        requested = {name: _named(self.data.get(name, "")) for name in ("form", "item")}
+        self._offer("form", [ANY, *self._forms(may)], requested["form"])
+        self._offer("item", [ANY, *self._items(requested["form"])], requested["item"])
+        if not requested["form"] and not requested["item"]:
             del self.fields["item"]
         persons = [(person.username, person.full_name) for person in people]
         self._offer("user", [ANY, *persons, (NOBODY, _("Nobody: system"))], "")
 
-    def _offer(self, name: str, choices: list[Any], asked: str) -> None:
+    def _offer(self, name: str, choices: list[Any], requested: str) -> None:
         """Set the choices of a field. An unknown value in the URL (a form of an earlier version) is added to them."""
         known = {
             code
             for code, title in choices
             for code in ([code] if not isinstance(title, list) else dict(title))
         }
-        extra = [(asked, asked)] if asked and asked not in known else []
+        extra = [(requested, requested)] if requested and requested not in known else []
         self.fields[name].choices = [*choices, *extra]  # type: ignore[attr-defined]
 
     def _forms(self, may: Collection[str]) -> list[Any]:
@@ -106,21 +106,21 @@ class TrailForm(forms.Form):
 
     def filter(self) -> Filter:
         """Return the filter of a valid form. `until` includes its whole day at the site."""
-        told = self.cleaned_data
-        row = ROW.fullmatch(told["row"]) if told["row"] else None
+        cleaned = self.cleaned_data
+        row = ROW.fullmatch(cleaned["row"]) if cleaned["row"] else None
         return Filter(
             trial_id=self.trial.pk,
             people=tuple(person.pk for person in self.people),
             patient_id=self.chosen.pk if self.chosen else None,
-            form=told["form"],
-            item=told.get("item", ""),
+            form=cleaned["form"],
+            item=cleaned.get("item", ""),
             row=(row[1], int(row[2])) if row else None,
-            user_id=self._user_id(told["user"]),
-            role=told["role"],
-            kind=told["kind"],
-            origin=told["origin"],
-            since=self._midnight(told["since"]),
-            until=self._midnight(told["until"], days=1),
+            user_id=self._user_id(cleaned["user"]),
+            role=cleaned["role"],
+            kind=cleaned["kind"],
+            origin=cleaned["origin"],
+            since=self._midnight(cleaned["since"]),
+            until=self._midnight(cleaned["until"], days=1),
         )
 
     def _user_id(self, name: str) -> int | None:

@@ -43,7 +43,7 @@ CSV_HEAD = (
 
 KIND_TITLES, ORIGIN_TITLES = dict(KINDS), dict(ORIGINS)
 
-Told = tuple[str, str]
+LabelledText = tuple[str, str]
 """A label and a text."""
 
 
@@ -59,7 +59,7 @@ class TrailLine:
     tone: str
     role: str
     origin: str
-    filter_words: Callable[[str], list[Told]]
+    filter_words: Callable[[str], list[LabelledText]]
     item: str = ""
 
     @cached_property
@@ -114,9 +114,9 @@ class TrailPage:
         """Return the entries of this page. Raises BadRequest for an unreadable `after` parameter."""
         if not self.valid:
             return reading.Page([], None)
-        asked = self.request.GET.get("after", "")
-        after = TrailPosition.read(asked) if asked else None
-        if asked and after is None:
+        position = self.request.GET.get("after", "")
+        after = TrailPosition.read(position) if position else None
+        if position and after is None:
             raise BadRequest(_("This page of the trail cannot be found."))
         return reading.page(self.form.filter(), may=self.may, reader=self.reader, after=after)
 
@@ -130,7 +130,7 @@ class TrailPage:
             return []
         reader = entries[0].reader
         # One query for the patients that the reader has not loaded yet.
-        known = reader.found.setdefault(Patient, {})
+        known = reader.rows.setdefault(Patient, {})
         missing = {entry.patient_id for entry in entries} - {None, *known}
         known.update(Patient.objects.in_bulk(missing) if missing else {})
         places = TrailSubjects(self.trial.slug, reader)
@@ -160,11 +160,11 @@ class TrailPage:
             found.append(Chip(label, words, self._url(without=name)))
         return found
 
-    def filter_words(self, query: str) -> list[Told]:
+    def filter_words(self, query: str) -> list[LabelledText]:
         """Return label and value of the filters of an address, in the active language."""
-        sent = QueryDict(query)
-        form = TrailForm(sent, trial=self.trial, people=self.people, may=self.may)
-        return [(label, words) for _name, label, words in _filters(form, sent)]
+        parameters = QueryDict(query)
+        form = TrailForm(parameters, trial=self.trial, people=self.people, may=self.may)
+        return [(label, words) for _name, label, words in _filters(form, parameters)]
 
     @property
     def clear_url(self) -> str:
@@ -225,8 +225,8 @@ def reader_of(trial: Trial, people: Sequence[User], language: str) -> Reader:
     """Return a Reader with a language and the site's time zone."""
     reader = Reader(language=language, zone=trial.rules.trial.site.time_zone)
     # Nearly every entry refers to these rows: loaded once, not again for each page.
-    reader.found = {User: {person.pk: person for person in people}, Trial: {trial.pk: trial}}
-    reader.found[ProtocolVersion] = {trial.protocol_id: trial.protocol}
+    reader.rows = {User: {person.pk: person for person in people}, Trial: {trial.pk: trial}}
+    reader.rows[ProtocolVersion] = {trial.protocol_id: trial.protocol}
     return reader
 
 
@@ -274,7 +274,7 @@ def _csv(request: TrialRequest, page: TrailPage) -> StreamingHttpResponse:
 def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
     entry = line.entry
     free = {"full_name": entry.full_name, "old": change.old, "new": change.new, "reason": entry.reason}
-    told = {
+    cells = {
         "time_utc": entry.at,
         "time_at_site": line.when,
         "user": entry.user_name,
@@ -294,18 +294,20 @@ def _csv_row(line: TrailLine, change: FieldChange) -> list[str]:
     }
     # A subject may contain typed text, such as the term of an event.
     typed = {*free, "subject"}
-    return [csv_text(told[name], free_text=name in typed) for name in CSV_HEAD]
+    return [csv_text(cells[name], free_text=name in typed) for name in CSV_HEAD]
 
 
-def _filters(form: TrailForm, sent: QueryDict) -> Iterator[tuple[str, str, str]]:
+def _filters(form: TrailForm, parameters: QueryDict) -> Iterator[tuple[str, str, str]]:
     """Yield name, label and value of each filter that is set, as texts."""
     for name, field in form.fields.items():
-        if value := str(sent.get(name, "")):
+        if value := str(parameters.get(name, "")):
             words = dict(_flat(getattr(field, "choices", ()))).get(value, value)
             yield name, str(field.label or _("Only")), str(words)
 
 
-def _details(row: Any, reader: Reader, filter_words: Callable[[str], list[Told]]) -> list[FieldChange]:
+def _details(
+    row: Any, reader: Reader, filter_words: Callable[[str], list[LabelledText]]
+) -> list[FieldChange]:
     """Return the details of an access event or a review as labelled texts."""
     if isinstance(row, TrailReview):
         words = ", ".join(f"{label}: {value}" for label, value in filter_words(row.filters.get("query", "")))
@@ -314,11 +316,11 @@ def _details(row: Any, reader: Reader, filter_words: Callable[[str], list[Told]]
             FieldChange("rows", _("Entries"), "", str(row.rows_seen)),
             FieldChange("conclusion", _("Conclusion"), "", row.conclusion),
         ]
-    detail = events.told(row, may=reader.may) if isinstance(row, AccessEvent) else {}
-    told = {key: _plain(value) for key, value in detail.items()}
+    detail = events.visible_detail(row, may=reader.may) if isinstance(row, AccessEvent) else {}
+    texts = {key: _plain(value) for key, value in detail.items()}
     return [
         FieldChange(key, str(events.DETAIL_WORDS.get(key, key)), "", text)
-        for key, text in told.items()
+        for key, text in texts.items()
         if text
     ]
 

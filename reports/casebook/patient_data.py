@@ -28,7 +28,7 @@ from trials.laboratories.ranges import book_of
 
 
 def _events(patient: int, **who: Any) -> Any:
-    rows = AdverseEvent.objects.visible_in(**who).filter(patient=patient).standing()
+    rows = AdverseEvent.objects.visible_in(**who).filter(patient=patient).not_in_error()
     return rows.order_by("onset_earliest", "number")
 
 
@@ -62,10 +62,10 @@ class PatientData:
     now: datetime = field(default_factory=timezone.now)
 
     @classmethod
-    def opened(cls, access: Access, code: str) -> "PatientData":
+    def open(cls, access: Access, code: str) -> "PatientData":
         """Open the casebook of a patient of this trial. Raises Http404 for any other patient."""
         try:
-            return cls(access, Casebook.opened(user=access.user, trial=access.trial, code=code))
+            return cls(access, Casebook.open(user=access.user, trial=access.trial, code=code))
         except Patient.DoesNotExist:
             raise Http404 from None
 

@@ -83,7 +83,7 @@ class Chart:
         local = at.earliest.astimezone(self.dossier.access.trial.zone)
         return self.day(local.date()) + (local.hour * 60 + local.minute) / 1440
 
-    def said(self, on: date) -> str:
+    def day_text(self, on: date) -> str:
         """Return a date as text, with its study day."""
         return f"{shown_day(on)} ({day_words(self.day(on))})"
 
@@ -94,7 +94,7 @@ class Chart:
         today = self.today if self.dossier.is_open and first <= self.today <= last else None
         drawn = lanes.draw(
             lanes.ProfileFigure(
-                label=self._finding(),
+                label=self._summary(),
                 first=first,
                 last=last,
                 ticks=[(day, self._tick(day, first)) for day in day_ticks(first, last)],
@@ -143,8 +143,8 @@ class Chart:
         late = is_planned and visit.window_to is not None and visit.window_to < self.dossier.today
         css = "visit-done" if visit.held_on else "visit-late" if late else "visit-next"
         title = visit_title(self.dossier.patient.protocol, visit, self.language, _("Unscheduled"))
-        told = VISIT_TIPS["late" if late else visit.state] % {"visit": title, "day": self.said(on)}
-        tips = [told]
+        tip_text = VISIT_TIPS["late" if late else visit.state] % {"visit": title, "day": self.day_text(on)}
+        tips = [tip_text]
         if visit.window_from and visit.window_to and not visit.held_on:
             window_words = {
                 "first": shown_day(visit.window_from),
@@ -167,13 +167,13 @@ class Chart:
         if given:
             at = Moment.from_iso(infusion.started, self.dossier.zone)
             day = self.day_of(at)
-            told = f"{shown_moment(at)} ({day_words(floor(day))})"
+            when = f"{shown_moment(at)} ({day_words(floor(day))})"
         elif infusion.planned_on is not None and self.dossier.is_open:
-            day, told = float(self.day(infusion.planned_on)), self.said(infusion.planned_on)
+            day, when = float(self.day(infusion.planned_on)), self.day_text(infusion.planned_on)
         else:
             return None
         title, dose = _("Infusion %(number)s") % {"number": infusion.number}, self._dose(infusion)
-        tips = [INFUSION_TIPS[infusion.state] % {"infusion": title, "time": told}]
+        tips = [INFUSION_TIPS[infusion.state] % {"infusion": title, "time": when}]
         if dose:
             tips.append(_("%(dose)s ×10⁶ cells/kg") % {"dose": dose})
         crossed = infusion.state == Infusion.State.NOT_GIVEN
@@ -290,15 +290,15 @@ class Chart:
         code, _dot, _name = path.partition(".")
         form, item = self.rules.form(code), self.rules.item(path)
         found = sorted(self._readings(form, item), key=lambda triple: triple[0].day)
-        last, lies = found[-1][1:] if found else (None, None)
+        last, last_reading = found[-1][1:] if found else (None, None)
         # A laboratory value is compared with its reference range, never with the soft limits (LAB-03).
         judged = is_laboratory(form, item)
         limits = (float(item.soft.lowest), float(item.soft.highest)) if item.soft and not judged else None
-        side = flag(last, item) if lies is None else lies.flag
+        side = flag(last, item) if last_reading is None else last_reading.flag
         mark = RANGE_MARKS.get(side, "")
         return lanes.Curve(
             title=item.label.in_language(self.language),
-            note=self._unit_and_limits(item, lies, judged=judged),
+            note=self._unit_and_limits(item, last_reading, has_reference=judged),
             empty=_("no value yet"),
             readings=[reading for reading, _value, _lies in found],
             limits=limits,
@@ -306,10 +306,16 @@ class Chart:
             number=number,
         )
 
-    def _unit_and_limits(self, item: Item, lies: ReferenceReading | None, *, judged: bool) -> str:
-        expected = f"{item.soft.lowest}–{item.soft.highest}" if item.soft and not judged else ""
-        if lies is not None:
-            in_range = range_words(lies.low, lies.high, "", self.language) if lies.has_range else ""
+    def _unit_and_limits(
+        self, item: Item, range_reading: ReferenceReading | None, *, has_reference: bool
+    ) -> str:
+        expected = f"{item.soft.lowest}–{item.soft.highest}" if item.soft and not has_reference else ""
+        if range_reading is not None:
+            in_range = (
+                range_words(range_reading.low, range_reading.high, "", self.language)
+                if range_reading.has_range
+                else ""
+            )
             expected = in_range or _("no reference range")
         return " · ".join(filter(None, [unit_words(item.unit or "", _), expected]))
 
@@ -318,7 +324,7 @@ class Chart:
     ) -> Iterator[tuple[lanes.CurvePoint, Any, ReferenceReading | None]]:
         visits = {visit.pk: visit for visit in self.dossier.visits}
         for record in self.dossier.records_of(form.code):
-            lies = self.dossier.readings(form, record).get(item.name)
+            range_reading = self.dossier.readings(form, record).get(item.name)
             value = record.values.get(item.name)
             number, visit = decimal(value), visits.get(record.visit_id or 0)
             day = self._measured(form, record, visit)
@@ -327,9 +333,13 @@ class Chart:
             where = visit.key if visit else ""
             words = display(value, item, self.language, _)
             tip = f"{item.label.in_language(self.language)}: {words}, {where} ({day_words(floor(day))})"
-            told = [reference_words(lies, item, self.language), side_words(lies)]
-            tip = ", ".join([tip, *filter(None, told)])
-            yield lanes.CurvePoint(day=day, value=float(number), tip=tip, limits=_bounds(lies)), value, lies
+            flag_texts = [reference_words(range_reading, item, self.language), side_words(range_reading)]
+            tip = ", ".join([tip, *filter(None, flag_texts)])
+            yield (
+                lanes.CurvePoint(day=day, value=float(number), tip=tip, limits=_bounds(range_reading)),
+                value,
+                range_reading,
+            )
 
     def _measured(self, form: Form, record: Record, visit: Visit | None) -> float | None:
         """Return the study day of a measurement: the form's own date if it has one, else the visit's."""
@@ -341,33 +351,33 @@ class Chart:
         on = (visit.held_on or visit.planned_on) if visit else None
         return float(self.day(on)) if on else None
 
-    def _finding(self) -> str:
+    def _summary(self) -> str:
         """Return a summary of the figure for screen readers."""
         dossier = self.dossier
-        held = sum(visit.state == Visit.State.HELD for visit in dossier.visits)
+        visits_held = sum(visit.state == Visit.State.HELD for visit in dossier.visits)
         given = sum(infusion.state == Infusion.State.GIVEN for infusion in dossier.infusions)
         worst = max((event.grade for event in dossier.events), default=0)
-        told = _(
+        summary = _(
             "Profile of %(code)s: %(held)s of %(visits)s visits held, %(given)s infusions given, "
             "%(events)s adverse events"
         ) % {
             "code": dossier.patient.code,
-            "held": held,
+            "held": visits_held,
             "visits": len(dossier.visits),
             "given": given,
             "events": len(dossier.events),
         }
-        parts = [told, _("worst grade %(grade)s") % {"grade": worst}] if worst else [told]
+        parts = [summary, _("worst grade %(grade)s") % {"grade": worst}] if worst else [summary]
         finding = ", ".join(parts)
         if lasts := [f"{curve.title} {curve.last}" for curve in self.curves if curve.last]:
             return "; ".join([finding, _("last values: %(values)s") % {"values": ", ".join(lasts)}])
         return finding
 
 
-def _bounds(lies: ReferenceReading | None) -> tuple[float | None, float | None] | None:
-    if lies is None or not lies.has_range:
+def _bounds(range_reading: ReferenceReading | None) -> tuple[float | None, float | None] | None:
+    if range_reading is None or not range_reading.has_range:
         return None
-    low, high = (None if bound is None else float(bound) for bound in (lies.low, lies.high))
+    low, high = (None if bound is None else float(bound) for bound in (range_reading.low, range_reading.high))
     return low, high
 
 

@@ -48,9 +48,9 @@ def _consent(dossier: PatientData, base: str) -> Step:
     consent = dossier.consents[-1]
     if consent.type != Consent.Type.PATIENT and consent.capacity_regained_on and dossier.is_open:
         return Step(title, DONE, _("the patient must confirm it now"), url, ("overdue",))
-    told = {"version": consent.version, "giver": consent.get_type_display()}
+    parameters = {"version": consent.version, "giver": consent.get_type_display()}
     # Translators: the version of the consent form and who gave the consent
-    return Step(title, DONE, _("v%(version)s, %(giver)s") % told, url)
+    return Step(title, DONE, _("v%(version)s, %(giver)s") % parameters, url)
 
 
 def _eligibility(dossier: PatientData, base: str) -> Step:

@@ -69,10 +69,10 @@ def header(patient: Patient, access: Access, dossier: PatientData | None = None)
     rules = patient.protocol.rules
     values = _latest_values(patient, rules)
     facts = [
-        (_("Age, sex"), _told(rules, values, rules.profile.age, rules.profile.sex)),
+        (_("Age, sex"), _answers_text(rules, values, rules.profile.age, rules.profile.sex)),
         (_("Weight"), _weight(rules, values)),
         (_("First infusion"), shown_day(patient.first_infusion_on)),
-        (_("Study day"), _studyshown_day(patient, rules, access.trial)),
+        (_("Study day"), _study_day(patient, rules, access.trial)),
         (_("Lot"), _lots(dossier) if access.sees_treatment else ""),
         (_("Consent"), _consent(dossier)),
     ]
@@ -93,7 +93,7 @@ def _latest_values(patient: Patient, rules: Protocol) -> dict[str, Any]:
     return {f"{form}.{item}": value for form, values in records for item, value in values.items()}
 
 
-def _told(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
+def _answers_text(rules: Protocol, values: dict[str, Any], *paths: str | None) -> str:
     language = reader_language()
     answers = [display(values[path], rules.item(path), language, _) for path in paths if path in values]
     return ", ".join(answers)
@@ -105,10 +105,10 @@ def _weight(rules: Protocol, values: dict[str, Any]) -> str:
     weight = values.get(path or "")
     if path and isinstance(weight, dict) and "entered" in weight:
         return own_unit_words(weight, rules.item(path), reader_language(), _)
-    return _told(rules, values, path)
+    return _answers_text(rules, values, path)
 
 
-def _studyshown_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
+def _study_day(patient: Patient, rules: Protocol, trial: Trial) -> str:
     zero = labels.day_zero(patient, rules)
     if zero is None:
         return ""

@@ -59,7 +59,7 @@ class FormRow:
 def casebook(request: TrialRequest, code: str) -> HttpResponse:
     """Show the casebook. `?axis=date` labels the profile with dates instead of study days."""
     access = request.access
-    dossier = PatientData.opened(access, code)
+    dossier = PatientData.open(access, code)
     axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
     left = navigation(dossier)
     complete, expected = progress(left.places.visits)
@@ -82,7 +82,7 @@ def casebook(request: TrialRequest, code: str) -> HttpResponse:
 @trial_page(see=P.SEE_TRIAL)
 def download(request: TrialRequest, code: str) -> HttpResponse:
     """Send the profile as an SVG file in the light colours."""
-    dossier = PatientData.opened(request.access, code)
+    dossier = PatientData.open(request.access, code)
     axis = BY_DATE if request.GET.get("axis") == BY_DATE else BY_DAY
     drawing = Chart(dossier, axis).profile().figure.standalone(PAPER_STYLE)
     name = f"{dossier.patient.code}-profile.svg"

@@ -16,7 +16,7 @@ from accounts.models import User
 from patients.models import DataLock
 from patients.review import locks
 from reports.closing import counts
-from reports.closing.counts import Counts, PatientRow, PointCount
+from reports.closing.counts import Counts, PatientRow, TrialRows
 from trials.access import Access
 
 
@@ -30,7 +30,7 @@ class Point:
 
     code: str
     title: str | Promise
-    count: Callable[[PointCount], Counts]
+    count: Callable[[TrialRows], Counts]
     page: str
     query: str = ""
     of_patient: bool = True
@@ -97,8 +97,8 @@ class Counted:
 
 def checklist(access: Access) -> tuple[list[Counted], list[PatientRow]]:
     """Return every point with its numbers, and the patients of the trial."""
-    standing = PointCount(access)
-    return [Counted(point, point.count(standing)) for point in POINTS], standing.patients
+    trial_rows = TrialRows(access)
+    return [Counted(point, point.count(trial_rows)) for point in POINTS], trial_rows.patients
 
 
 def blocking(counted: Iterable[Counted]) -> dict[str, int]:
@@ -110,8 +110,8 @@ def blocking(counted: Iterable[Counted]) -> dict[str, int]:
 def lock_trial(*, access: Access, reason: str, overridden: Mapping[str, str], by: User) -> DataLock:
     """Lock the trial. Raises ValidationError if a blocking point has no reason in `overridden`."""
     # Count only after the trial is locked against writers: what the page showed may have changed.
-    locks.hold_trial(access.trial)
+    locks.lock_trial_rows(access.trial)
     found, _patients = checklist(access)
     return locks.lock_trial(
-        trial=access.trial, reason=reason, standing=blocking(found), overridden=overridden, by=by
+        trial=access.trial, reason=reason, open_points=blocking(found), overridden=overridden, by=by
     )

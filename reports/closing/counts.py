@@ -102,7 +102,8 @@ OPEN_QUERIES = CompiledValues(
 UNSIGNED = CompiledValues(_unsigned, **IN_TRIAL)
 CASEBOOKS = CompiledValues(_casebooks, **IN_TRIAL)
 EVENTS_UNSIGNED = CompiledValues(
-    lambda **who: _by_patient(AdverseEvent.objects.visible_in(**who).standing().signed(yes=False)), **IN_TRIAL
+    lambda **who: _by_patient(AdverseEvent.objects.visible_in(**who).not_in_error().signed(yes=False)),
+    **IN_TRIAL,
 )
 EVENTS_UNREPORTED = CompiledValues(
     lambda **who: _by_patient(AdverseEvent.objects.visible_in(**who).awaiting_report()), **IN_TRIAL
@@ -111,7 +112,7 @@ CRITERIA = CompiledValues(_criteria, **IN_TRIAL)
 WITH_MISSING = CompiledValues(_with_missing, **IN_TRIAL)
 
 
-class PointCount:
+class TrialRows:
     """The trial, its reader and what several points need."""
 
     def __init__(self, access: Access) -> None:
@@ -137,25 +138,25 @@ class PointCount:
         return dict(query.rows(**self.who, **values))
 
 
-def in_study(standing: PointCount) -> Counts:
+def in_study(standing: TrialRows) -> Counts:
     """Count patients in screening or follow-up."""
     return {patient.pk: 1 for patient in standing.patients if patient.state in OPEN_PATIENTS}
 
 
-def visits(standing: PointCount) -> Counts:
+def visits(standing: TrialRows) -> Counts:
     """Count planned visits whose window has opened and that are neither held nor missed."""
     return standing.counted(VISITS, today=standing.trial.today)
 
 
-def infusions(standing: PointCount) -> Counts:
+def infusions(standing: TrialRows) -> Counts:
     """Count infusions neither given nor marked as not given, of patients who ended the study."""
     return standing.counted(INFUSIONS)
 
 
-def missing_forms(standing: PointCount) -> Counts:
+def missing_forms(standing: TrialRows) -> Counts:
     """Count required forms of held visits that were not begun: those required, less those begun."""
-    held = Visit.objects.visible_in(**standing.who).filter(state=Visit.State.HELD)
-    kinds = held.values_list("patient__protocol_id", "code").distinct()
+    held_visits = Visit.objects.visible_in(**standing.who).filter(state=Visit.State.HELD)
+    kinds = held_visits.values_list("patient__protocol_id", "code").distinct()
     wanted = {(pk, code): required_at(standing.rules[pk], code) for pk, code in kinds}
     if not any(wanted.values()):
         return {}
@@ -167,54 +168,54 @@ def missing_forms(standing: PointCount) -> Counts:
         default=Value(0),
         output_field=IntegerField(),
     )
-    asked = Counter(dict(held.values_list("patient_id").annotate(number=Sum(required))))
+    asked = Counter(dict(held_visits.values_list("patient_id").annotate(number=Sum(required))))
     counts = Q(pk__in=())
     for (pk, code), forms in wanted.items():
         counts |= Q(patient__protocol_id=pk, visit__code=code, form__in=forms)
     begun = Record.objects.visible_in(**standing.who).exclude(state=Record.State.STRUCK_OUT)
     # A form counts once for a visit, however many records it has there.
     once = Count(Concat(Cast("visit_id", TextField()), Value("/"), F("form")), distinct=True)
-    there = begun.filter(counts, visit__state=Visit.State.HELD).values_list("patient_id")
-    asked.subtract(dict(there.annotate(number=once)))
+    recorded = begun.filter(counts, visit__state=Visit.State.HELD).values_list("patient_id")
+    asked.subtract(dict(recorded.annotate(number=once)))
     return asked
 
 
-def drafts(standing: PointCount) -> Counts:
+def drafts(standing: TrialRows) -> Counts:
     """Count draft forms."""
     return standing.counted(DRAFTS)
 
 
-def open_queries(standing: PointCount) -> Counts:
+def open_queries(standing: TrialRows) -> Counts:
     """Count queries that are not closed."""
     return standing.counted(OPEN_QUERIES)
 
 
-def unverified(standing: PointCount) -> Counts:
+def unverified(standing: TrialRows) -> Counts:
     """Count complete forms with items that still need source data verification."""
     return dict(_by_patient(source_verification.waiting(standing.trial).order_by()))
 
 
-def unsigned(standing: PointCount) -> Counts:
+def unsigned(standing: TrialRows) -> Counts:
     """Count complete forms without a valid signature."""
     return standing.counted(UNSIGNED)
 
 
-def casebooks(standing: PointCount) -> Counts:
+def casebooks(standing: TrialRows) -> Counts:
     """Count patients who were included and whose casebook has no valid signature."""
     return standing.counted(CASEBOOKS)
 
 
-def events_unsigned(standing: PointCount) -> Counts:
+def events_unsigned(standing: TrialRows) -> Counts:
     """Count adverse events without a valid review signature."""
     return standing.counted(EVENTS_UNSIGNED)
 
 
-def events_unreported(standing: PointCount) -> Counts:
+def events_unreported(standing: TrialRows) -> Counts:
     """Count serious adverse events not reported to the sponsor."""
     return standing.counted(EVENTS_UNREPORTED)
 
 
-def criteria(standing: PointCount) -> Counts:
+def criteria(standing: TrialRows) -> Counts:
     """Count undetermined eligibility criteria of included patients. Two queries for each patient who has any."""
     undecided = [patient for patient, is_open in standing.counted(CRITERIA).items() if is_open]
     patients = Patient.objects.visible_in(**standing.who).in_bulk(undecided) if undecided else {}
@@ -226,7 +227,7 @@ def _undecided(patient: Patient) -> int:
     return sum(finding.result.allows is None for finding in findings)
 
 
-def calculations(standing: PointCount) -> Counts:
+def calculations(standing: TrialRows) -> Counts:
     """Count calculated items of complete forms that have no value because an input is missing."""
     empty = [
         # The form first: the database then looks for the key in the forms that have the item only.
@@ -241,7 +242,7 @@ def calculations(standing: PointCount) -> Counts:
     return dict(rows.values_list("patient_id").annotate(number=Sum(number))) if empty else {}
 
 
-def missing_items(standing: PointCount) -> Counts:
+def missing_items(standing: TrialRows) -> Counts:
     """Count items of complete forms marked as missing with a reason."""
     found: Counter[int] = Counter()
     for patient, values in WITH_MISSING.rows(**standing.who):
@@ -249,11 +250,11 @@ def missing_items(standing: PointCount) -> Counts:
     return found
 
 
-def outdated(standing: PointCount) -> Counts:
+def outdated(standing: TrialRows) -> Counts:
     """Count calculated values whose sources changed after they were stored. Evaluates all forms with such items."""
     return outdated_by_patient(standing.trial)
 
 
-def deaths(standing: PointCount) -> Counts:
+def deaths(standing: TrialRows) -> Counts:
     """Count deaths without a fatal event, or with one that ended on another day. Two queries."""
     return deaths_disagreeing(standing.trial)

@@ -16,10 +16,10 @@ def deaths_disagreeing(trial: Trial) -> dict[int, int]:
         return {}
     form, _dot, item = path.partition(".")
     rows = Record.objects.filter(patient__trial=trial, form=form).exclude(state=Record.State.STRUCK_OUT)
-    told = rows.order_by("pk").values_list("patient_id", "values")
-    died = {patient: values[item] for patient, values in told if isinstance(values.get(item), str)}
+    captured_days = rows.order_by("pk").values_list("patient_id", "values")
+    died = {patient: values[item] for patient, values in captured_days if isinstance(values.get(item), str)}
     fatal = defaultdict(list)
-    for event in AdverseEvent.objects.filter(trial=trial, outcome=FATAL).standing().order_by():
+    for event in AdverseEvent.objects.filter(trial=trial, outcome=FATAL).not_in_error().order_by():
         fatal[event.patient_id].append(event)
     zone = trial.rules.trial.site.time_zone
     return {

@@ -41,7 +41,7 @@ def show(request: TrialRequest) -> HttpResponse:
     counted, patients = checklist(request.access)
     context = {
         "points": [(each, each.point.url(request.trial.slug)) for each in counted],
-        "blocks": [_asked(request, each, errors) for each in counted if each.blocks],
+        "blocks": [_override_field(request, each, errors) for each in counted if each.blocks],
         "columns": [each.point.title for each in counted if each.total],
         "rows": _rows([each for each in counted if each.total], patients, request.access),
         "may_lock": request.access.may(P.LOCK) and not request.trial.locked_at,
@@ -52,15 +52,18 @@ def show(request: TrialRequest) -> HttpResponse:
 
 
 def _lock(request: TrialRequest) -> None:
-    sent = request.POST
-    names = (name for name in sent if name.startswith("override-"))
-    overridden = {name.removeprefix("override-"): sent[name][:LONGEST] for name in names}
+    posted = request.POST
+    names = (name for name in posted if name.startswith("override-"))
+    overridden = {name.removeprefix("override-"): posted[name][:LONGEST] for name in names}
     lock_trial(
-        access=request.access, reason=sent.get("reason", "")[:LONGEST], overridden=overridden, by=request.user
+        access=request.access,
+        reason=posted.get("reason", "")[:LONGEST],
+        overridden=overridden,
+        by=request.user,
     )
 
 
-def _asked(request: TrialRequest, each: Counted, errors: dict[str, list[str]]) -> dict[str, Any]:
+def _override_field(request: TrialRequest, each: Counted, errors: dict[str, list[str]]) -> dict[str, Any]:
     name = f"override-{each.point.code}"
     return {
         "name": name,

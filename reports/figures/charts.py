@@ -128,13 +128,13 @@ def _steps(data: AccrualCurve, across: Scale, down: Scale) -> list[Shape]:
     begin = data.plan[0] if data.plan else data.steps[0][0] if data.steps else data.today
     points: list[Point] = [(across(min(begin, data.today).toordinal()), down(0))]
     dots: list[Shape] = []
-    reached = 0
+    height = 0
     for (day, number), tip in zip(data.steps, data.tips, strict=True):
         x = across(day.toordinal())
-        points += [(x, down(reached)), (x, down(number))]
+        points += [(x, down(height)), (x, down(number))]
         dots.append(Circle(x=x, y=down(number), radius=3.6, css="point", tip=tip))
-        reached = number
-    now = (across(data.today.toordinal()), down(reached))
+        height = number
+    now = (across(data.today.toordinal()), down(height))
     points.append(now)
     area = (*points, (now[0], down(0)))
     anchor = "end" if now[0] - text_width(data.now_label) > across.start else "start"

@@ -202,13 +202,13 @@ def _lane(sheet: Sheet, lane: Lane) -> None:
 
 def _axis(sheet: Sheet, profile: ProfileFigure, bottom: float) -> list[Shape]:
     words: list[Shape] = []
-    reached = LEFT - 20
+    label_end = LEFT - 20
     for day, text in profile.ticks:
         half = text_width(text) / 2
         x = min(max(sheet.across(day), LEFT - 20 + half), WIDTH - 2 - half)
-        if x - half < reached:
+        if x - half < label_end:
             continue
-        reached = x + half + 6
+        label_end = x + half + 6
         words.append(Words(x=x, y=bottom + 18, text=text, anchor="middle"))
     return words
 
@@ -304,13 +304,13 @@ def _span(bar: Bar, across: Scale) -> Interval:
 def _heaviest(lane: Bars, across: Scale) -> list[Bar]:
     """Return as many bars as fit in the rows, those of the highest weight, by start."""
     ranked = sorted(lane.bars, key=lambda bar: (-bar.weight, bar.start))
-    taken = [_taken(bar, across) for bar in ranked]
+    spans = [_occupied(bar, across) for bar in ranked]
     # The rows needed never decrease with more bars, so the largest number that fits is found by bisection.
-    fitting = bisect_right(range(len(taken) + 1), MOST_ROWS, key=lambda count: rows_needed(taken[:count])) - 1
+    fitting = bisect_right(range(len(spans) + 1), MOST_ROWS, key=lambda count: rows_needed(spans[:count])) - 1
     return sorted(ranked[:fitting], key=lambda bar: (bar.start, bar.end))
 
 
-def _taken(bar: Bar, across: Scale) -> Interval:
+def _occupied(bar: Bar, across: Scale) -> Interval:
     span = _span(bar, across)
     return _covered(span, place_label(bar.label, span, (LEFT, WIDTH - 4)))
 

@@ -70,8 +70,8 @@ def _number(value: float) -> str:
 
 def _element(name: str, css: str, tip: str = "", **numbers: float) -> str:
     places = "".join(f' {key}="{_number(value)}"' for key, value in numbers.items())
-    told = f" data-tip={quoteattr(tip)}" if tip else ""
-    return f'<{name} class="{css}"{places}{told}/>'
+    tip_attribute = f" data-tip={quoteattr(tip)}" if tip else ""
+    return f'<{name} class="{css}"{places}{tip_attribute}/>'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +134,8 @@ class Path:
     @property
     def markup(self) -> str:
         steps = "L".join(f"{_number(x)} {_number(y)}" for x, y in self.points)
-        told = f" data-tip={quoteattr(self.tip)}" if self.tip else ""
-        return f'<path class="{self.css}" d="M{steps}{"Z" if self.closed else ""}"{told}/>'
+        tip_attribute = f" data-tip={quoteattr(self.tip)}" if self.tip else ""
+        return f'<path class="{self.css}" d="M{steps}{"Z" if self.closed else ""}"{tip_attribute}/>'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,21 +253,21 @@ def shortened(text: str, width: float) -> str:
     if text_width(text) <= width:
         return text
     room = width - text_width("…")
-    kept = ""
+    beginning = ""
     for letter in text:
-        if text_width(kept + letter) > room:
+        if text_width(beginning + letter) > room:
             break
-        kept += letter
-    return f"{kept.rstrip()}…" if kept else ""
+        beginning += letter
+    return f"{beginning.rstrip()}…" if beginning else ""
 
 
 def wrapped(text: str, width: float) -> list[str]:
     """Return the text as at most two lines of `width` pixels, broken between words and shortened."""
     words = text.split(" ")
-    taken = len(words)
-    while taken > 1 and text_width(" ".join(words[:taken])) > width:
-        taken -= 1
-    lines = [" ".join(words[:taken]), " ".join(words[taken:])]
+    word_count = len(words)
+    while word_count > 1 and text_width(" ".join(words[:word_count])) > width:
+        word_count -= 1
+    lines = [" ".join(words[:word_count]), " ".join(words[word_count:])]
     return [shortened(line, width) for line in lines if line]
 
 

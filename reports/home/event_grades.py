@@ -18,7 +18,7 @@ MOST_TERMS = 8
 WORST = CompiledValues(
     lambda **who: (
         AdverseEvent.objects.visible_in(**who)
-        .standing()
+        .not_in_error()
         .values_list("term", "patient_id")
         .annotate(Max("grade"))
     ),
@@ -74,14 +74,14 @@ def _row(term: str, counts: list[int], enrolled: int) -> charts.TermRow:
 
 
 def _tip(term: str, grade: int, number: int) -> str:
-    told = {"term": term, "grade": grade, "number": number}
+    parameters = {"term": term, "grade": grade, "number": number}
     return (
         ngettext(
             "%(term)s, worst grade %(grade)s: %(number)s patient",
             "%(term)s, worst grade %(grade)s: %(number)s patients",
             number,
         )
-        % told
+        % parameters
     )
 
 

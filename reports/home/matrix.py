@@ -25,7 +25,7 @@ from patients.participation.visit_status import (
     nominal_day,
     required_at,
     visit_stage,
-    visit_standing,
+    visit_status,
 )
 from protocol.document.design import ProtocolVisit as ProtocolVisit
 from protocol.document.design import VisitForm
@@ -129,10 +129,10 @@ def matrix(
     used = {visit.protocol_id for visit in visits.values() if visit.protocol_id}
     rules = rules_by_id(access.trial, used | {patient.protocol_id for patient in patients})
     plans = {pk: {code: _Plan.of(each, code) for code in codes} for pk, each in rules.items()}
-    known = _Known(
+    known = _MatrixData(
         visits=visits,
         stages=_stages(FORMS.rows(**page, codes=codes)),
-        asked={visit for (visit,) in ASKED.rows(**page)},
+        with_queries={visit for (visit,) in ASKED.rows(**page)},
         today=today,
         words=_("%(place)s, %(done)s of %(all)s forms"),
         trial_locked=access.trial.locked_at is not None,
@@ -213,12 +213,12 @@ class _Places:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _MatrixData:
     """Data of all patients of the page."""
 
     visits: Mapping[tuple[int, str], VisitRow]
     stages: Mapping[int, dict[str, int]]
-    asked: set[int]
+    with_queries: set[int]
     today: date
     words: str
     trial_locked: bool
@@ -226,7 +226,7 @@ class _Known:
 
 
 def _row(
-    patient: Patient, codes: Sequence[str], plans: Mapping[int, Mapping[str, _Plan]], known: _Known
+    patient: Patient, codes: Sequence[str], plans: Mapping[int, Mapping[str, _Plan]], known: _MatrixData
 ) -> MatrixRow:
     places = _Places(
         address("reports:casebook", known.slug, patient.code),
@@ -238,14 +238,14 @@ def _row(
 
 
 def _cell(
-    patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _Known, places: _Places
+    patient: Patient, code: str, plans: Mapping[int, Mapping[str, _Plan]], known: _MatrixData, places: _Places
 ) -> MatrixCell:
     visit = known.visits.get((patient.pk, code))
     if visit is None:
         return MatrixCell(NOT_APPLICABLE, (), f"{patient.code} {code}", places.casebook)
     plan = plans[visit.protocol_id or patient.protocol_id][code]
     stages = known.stages.get(visit.pk, {})
-    state, flags = visit_standing(
+    state, flags = visit_status(
         state=visit.state,
         window=visit.window,
         begun=visit_stage(plan.required, stages),
@@ -254,16 +254,16 @@ def _cell(
     )
     if stages and (visit.locked or patient.locked_at or known.trial_locked):
         state, flags = STAGES[LOCKED], []
-    if visit.pk in known.asked:
+    if visit.pk in known.with_queries:
         flags = [*flags, "query"]
     form = "" if state in (MISSED, NOT_APPLICABLE) else plan.first
     if form and stages:
         form = first_unfinished(plan.forms, stages)
     url = places.form(code, form) if form else places.visit(code)
-    return MatrixCell(state, flags, _said(f"{patient.code} {code}", plan, stages, known.words), url)
+    return MatrixCell(state, flags, _cell_words(f"{patient.code} {code}", plan, stages, known.words), url)
 
 
-def _said(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:
+def _cell_words(place: str, plan: _Plan, stages: Mapping[str, int], words: str) -> str:
     """Return the name of the cell; once a form is begun, with the number of complete forms."""
     if not stages:
         return place

@@ -14,7 +14,7 @@ from patients.models import Patient
 from patients.participation.visit_status import COMPLETE, DRAFT, VERIFIED
 from reports.home.workload import ENDING_SOON_DAYS, OLD_QUERY_DAYS, PREPARE_AHEAD_DAYS, Workload
 from safety.clocks import span
-from safety.labels import length
+from safety.labels import duration_text
 from trials.reader import shown_day
 
 State = Patient.State
@@ -48,7 +48,7 @@ def serious_reports(work: Workload) -> Tile:
     if late:
         note = ngettext("%(late)s past its deadline", "%(late)s past their deadline", late) % {"late": late}
     elif next_due:
-        left = length(span(max(next_due - work.now, timedelta())))
+        left = duration_text(span(max(next_due - work.now, timedelta())))
         note = _("next in %(left)s") % {"left": left}
     name = ngettext("SAE report due", "SAE reports due", count)
     return Tile(name, count, note, "triangle-alert", "late", _list(work, "safety:listing", clock="open"))
@@ -86,7 +86,7 @@ def open_queries(work: Workload) -> Tile:
 def answered_queries(work: Workload) -> Tile:
     """Answered queries, to be closed or reopened."""
     count = work.queries["answered"]
-    name = ngettext("Answer to review", "Answers to judge", count)
+    name = ngettext("Answer to review", "Answers to review", count)
     url = _list(work, "patients:queries", state="answered")
     return Tile(name, count, _("close or reopen the query"), "message-square-reply", "query", url)
 

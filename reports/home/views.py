@@ -59,10 +59,10 @@ def home(request: TrialRequest) -> HttpResponse:
 
 def _greeting(work: Workload) -> str:
     hour = work.now.astimezone(work.trial.zone).hour
-    told = {"name": work.user.full_name or work.user.username}
+    parameters = {"name": work.user.full_name or work.user.username}
     if hour < 12:
-        return _("Good morning, %(name)s") % told
-    return (_("Good afternoon, %(name)s") if hour < 18 else _("Good evening, %(name)s")) % told
+        return _("Good morning, %(name)s") % parameters
+    return (_("Good afternoon, %(name)s") if hour < 18 else _("Good evening, %(name)s")) % parameters
 
 
 def _grid(request: TrialRequest, work: Workload) -> dict[str, Any]:

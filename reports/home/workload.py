@@ -140,7 +140,7 @@ CLOCKS = CompiledValues(_clocks, **IN_TRIAL, now=datetime)
 INFUSIONS = CompiledValues(_infusion_counts, **IN_TRIAL, today=date)
 EVENTS_TO_SIGN = CompiledValues(
     lambda **who: aggregated(
-        AdverseEvent.objects.visible_in(**who).standing().signed(yes=False), n=Count("pk")
+        AdverseEvent.objects.visible_in(**who).not_in_error().signed(yes=False), n=Count("pk")
     ),
     **IN_TRIAL,
 )
@@ -282,8 +282,8 @@ class Workload:
     def people(self) -> dict[str, int]:
         """Return the number of roles in force, of those without a verified identity, and of those ending soon."""
         soon = self.today + timedelta(days=ENDING_SOON_DAYS)
-        held = Delegation.objects.active(self.now).filter(trial=self.trial)
-        return held.aggregate(
+        delegations = Delegation.objects.active(self.now).filter(trial=self.trial)
+        return delegations.aggregate(
             all=Count("pk"),
             unverified=Count("pk", filter=Q(user__identity_verified_on=None)),
             ending=Count("pk", filter=Q(ends_on__lte=soon)),
@@ -299,7 +299,7 @@ class Workload:
         """Return the median days from a visit to its complete form, over the latest 500 forms; None without any."""
         latest, zone = ENTRY_DAYS.rows(**self.who), self.trial.zone
         # Days at the site: a form completed after midnight there may still have yesterday's date in UTC.
-        days = [(completed.astimezone(zone).date() - held).days for completed, held in latest]
+        days = [(completed.astimezone(zone).date() - held_on).days for completed, held_on in latest]
         return float(median(days)) if days else None
 
     def next_visits(self) -> list[Visit]:

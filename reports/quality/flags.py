@@ -83,7 +83,7 @@ def days_to_entry(record: Record, *, zone: tzinfo, now: datetime) -> int | None:
 
 
 def item_flags(
-    form: Form, values: dict[str, Any], readings: Readings, *, wanted: str = ""
+    form: Form, values: dict[str, Any], readings: Readings, *, kind_wanted: str = ""
 ) -> Iterator[tuple[str, Item, str, str]]:
     """Yield (kind, item, label, note) of values marked as missing or out of range, table cells included."""
     language = reader_language()
@@ -95,8 +95,8 @@ def item_flags(
         unread = RangeReading(Side.NO_VALUE) if is_laboratory(form, item) else None
         reading = readings.get(item.name, unread)
         for each, column, label in _cells(item, value, language):
-            kind, note = _noticed(each, column, reading, language)
-            if kind and wanted in ("", kind):
+            kind, note = _flag_of(each, column, reading, language)
+            if kind and kind_wanted in ("", kind):
                 yield kind, item, label, note
 
 
@@ -110,14 +110,14 @@ def _cells(item: Item, value: Any, language: str) -> Iterator[tuple[Any, Item, s
             yield row.get(column.name), column, f"{label} {number}, {column.label.in_language(language)}"
 
 
-def _noticed(value: Value, item: Item, reading: RangeReading | None, language: str) -> tuple[str, str]:
+def _flag_of(value: Value, item: Item, reading: RangeReading | None, language: str) -> tuple[str, str]:
     if is_missing(value):
         return MISSING, display(value, item, language, _)
     side = outside(value, item, reading)
     if not side:
         return "", ""
-    told = [_("high") if side == "high" else _("low"), reference_words(reading, item, language)]
-    return RANGE, f"{display(value, item, language, _)} ({'; '.join(part for part in told if part)})"
+    texts = [_("high") if side == "high" else _("low"), reference_words(reading, item, language)]
+    return RANGE, f"{display(value, item, language, _)} ({'; '.join(part for part in texts if part)})"
 
 
 def record_flags(
@@ -127,7 +127,7 @@ def record_flags(
     outdated: Sequence[Outdated],
     *,
     late: int | None,
-    wanted: str,
+    kind_wanted: str,
 ) -> list[Flag]:
     """Return the flags of one record. late: days to entry if they exceed the threshold."""
     form, language = record.protocol.rules.form(record.form), reader_language()
@@ -139,10 +139,10 @@ def record_flags(
         "record": record,
     }
     found = []
-    if late is not None and wanted in ("", LATE):
+    if late is not None and kind_wanted in ("", LATE):
         found.append(Flag(kind=LATE, note=_late_words(record, late), days=late, **here))
-    if wanted in ("", MISSING, RANGE):
-        for kind, item, label, note in item_flags(form, record.values, readings, wanted=wanted):
+    if kind_wanted in ("", MISSING, RANGE):
+        for kind, item, label, note in item_flags(form, record.values, readings, kind_wanted=kind_wanted):
             found.append(Flag(kind=kind, item=item.name, label=label, note=note, **here))
     for query in checks:
         label = _asked(query, form, record.values)
@@ -164,8 +164,8 @@ def _outdated_words(found: Outdated, language: str) -> str:
     stored, now = (
         display(value, found.item, language, _) or _("nothing") for value in (found.stored, found.now)
     )
-    told = {"stored": stored, "now": now}
-    return _("stored: %(stored)s; the answers give %(now)s now: save the form again") % told
+    parameters = {"stored": stored, "now": now}
+    return _("stored: %(stored)s; the answers give %(now)s now: save the form again") % parameters
 
 
 def _late_words(record: Record, days: int) -> str:

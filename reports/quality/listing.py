@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from patients.models import Record
 from patients.queries.bulk import AT_ONCE
 from patients.queries.filters import ANY, form_choices, visit_choices
-from patients.views.bulk import ask_page, rows_sent
+from patients.views.bulk import ask_page, ticked_rows
 from reports.quality.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag
 from reports.quality.measures import MOST_DAYS_TO_ENTRY
-from reports.quality.rows import QualityRows, RowPosition, Wanted
+from reports.quality.rows import FlagFilter, QualityRows, RowPosition
 from trials.access import TrialRequest, trial_page
 from trials.listing import Column, Listing, Selection
 from trials.listing.lines import csv_text
@@ -88,11 +88,11 @@ class QualityFilter(django_filters.FilterSet):
         self.filters["visit"].extra["choices"] = visit_choices(trial)
 
     @property
-    def wanted(self) -> Wanted:
+    def values(self) -> FlagFilter:
         """Return the cleaned filter values. The form must be valid."""
-        told = self.form.cleaned_data
-        days = MOST_DAYS_TO_ENTRY if told["days"] is None else int(told["days"])
-        return Wanted(told["kind"], told["patient"], told["form_code"], told["visit"], days)
+        cleaned = self.form.cleaned_data
+        days = MOST_DAYS_TO_ENTRY if cleaned["days"] is None else int(cleaned["days"])
+        return FlagFilter(cleaned["kind"], cleaned["patient"], cleaned["form_code"], cleaned["visit"], days)
 
 
 class QualityListing(Listing):
@@ -115,7 +115,7 @@ class QualityListing(Listing):
         filterset = self.filterset
         if not isinstance(filterset, QualityFilter):
             raise TypeError("this listing is filtered by a QualityFilter")
-        return QualityRows(self.request.access, filterset.wanted)
+        return QualityRows(self.request.access, filterset.values)
 
     @cached_property
     def _read(self) -> tuple[list[Flag], RowPosition | None]:
@@ -200,7 +200,7 @@ def ask(request: TrialRequest) -> HttpResponse:
     """Raise queries on several rows of the listing."""
     back = "reports:quality"
     if request.method == "POST" or "all" not in request.GET:
-        return ask_page(request, rows_sent(request), back=back)
+        return ask_page(request, ticked_rows(request), back=back)
     page = listing_of(request)
     chosen: Sequence[tuple[int, str]] = everything(page.reading) if page.valid else ()
     return ask_page(request, chosen[:AT_ONCE], back=back, too_many=len(chosen) > AT_ONCE)

@@ -34,8 +34,8 @@ def measures(work: Workload) -> list[Measure]:
 
 def _old_queries(work: Workload) -> Measure:
     now, old = work.queries["open"], work.queries["old"]
-    told = _("%(open)s (%(old)s older than a week)") % {"open": now, "old": old}
-    return Measure(_("Open queries"), told, _("none older than a week"), old <= MOST_OLD_QUERIES)
+    text = _("%(open)s (%(old)s older than a week)") % {"open": now, "old": old}
+    return Measure(_("Open queries"), text, _("none older than a week"), old <= MOST_OLD_QUERIES)
 
 
 def _days(name: str, value: float | None, most: int) -> Measure:

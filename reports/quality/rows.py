@@ -71,7 +71,7 @@ class RowPosition:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FlagFilter:
     """Filter values; empty means all. `days` is the threshold of a late entry."""
 
     kind: str = ""
@@ -86,7 +86,7 @@ class QualityRows:
     """The flags of a trial that one reader may see, at one time."""
 
     access: Access
-    wanted: Wanted
+    flag_filter: FlagFilter
     now: datetime = field(default_factory=timezone.now)
 
     def page(
@@ -94,25 +94,25 @@ class QualityRows:
     ) -> tuple[list[Flag], RowPosition | None]:
         """Return about `most` flags after `place`, and the position where they continue, or None at the end."""
         found: list[Flag] = []
-        if place.part == "v" and self.wanted.kind in ("", NOT_BEGUN):
-            end, more = _taken(found, self._visits(place, visits), most, visits)
+        if place.part == "v" and self.flag_filter.kind in ("", NOT_BEGUN):
+            end, more = _fill_page(found, self._visits(place, visits), most, visits)
             if more:
                 return found, end
-            if len(found) >= most and not self.wanted.kind:
+            if len(found) >= most and not self.flag_filter.kind:
                 return found, RowPosition("r")
-        if self.wanted.kind == NOT_BEGUN:
+        if self.flag_filter.kind == NOT_BEGUN:
             return found, None
         start = place if place.part == "r" else RowPosition("r")
-        records = records or (RECORDS_FOR_RANGE if self.wanted.kind == RANGE else RECORDS)
-        end, more = _taken(found, self._records(start, records), most, records)
+        records = records or (RECORDS_FOR_RANGE if self.flag_filter.kind == RANGE else RECORDS)
+        end, more = _fill_page(found, self._records(start, records), most, records)
         return found, end if more else None
 
     def _narrowed(self, rows: QuerySet[Any], place: RowPosition, *, form: str) -> QuerySet[Any]:
         rows = rows.filter(patient__trial=self.access.trial)
-        if self.wanted.patient:
-            rows = rows.filter(patient__in=of_patient(self.access.trial, self.wanted.patient))
-        if self.wanted.form and form:
-            rows = rows.filter(**{form: self.wanted.form})
+        if self.flag_filter.patient:
+            rows = rows.filter(patient__in=of_patient(self.access.trial, self.flag_filter.patient))
+        if self.flag_filter.form and form:
+            rows = rows.filter(**{form: self.flag_filter.form})
         if place.row:
             # Keyset paging: the database continues in the index, whatever the number of earlier rows.
             beyond = TupleGreaterThan(Tuple(F("patient_id"), F("pk")), (place.patient, place.row))
@@ -122,8 +122,8 @@ class QualityRows:
     def _visits(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         due = Q(state=Visit.State.HELD) | overdue(self.access.trial.today)
         rows = self._narrowed(Visit.objects.visible_to(self.access.user).filter(due), place, form="")
-        if self.wanted.visit:
-            rows = rows.filter(code=self.wanted.visit)
+        if self.flag_filter.visit:
+            rows = rows.filter(code=self.flag_filter.visit)
         visits = list(rows.select_related("patient")[:most])
         begun: dict[int, set[str]] = defaultdict(set)
         records = Record.objects.filter(visit__in=visits).exclude(state=Record.State.STRUCK_OUT)
@@ -131,8 +131,11 @@ class QualityRows:
             begun[visit].add(form)
         rules = self._rules({visit.protocol_id or visit.patient.protocol_id for visit in visits})
         for visit in visits:
-            told = rules[visit.protocol_id or visit.patient.protocol_id]
-            yield RowPosition("v", visit.patient_id, visit.pk), self._not_begun(visit, told, begun[visit.pk])
+            protocol = rules[visit.protocol_id or visit.patient.protocol_id]
+            yield (
+                RowPosition("v", visit.patient_id, visit.pk),
+                self._not_begun(visit, protocol, begun[visit.pk]),
+            )
 
     def _not_begun(self, visit: Visit, rules: Protocol, begun: set[str]) -> list[Flag]:
         language = reader_language()
@@ -147,13 +150,13 @@ class QualityRows:
                 note=note,
             )
             for code in sorted(required_at(rules, visit.code) - begun)
-            if self.wanted.form in ("", code)
+            if self.flag_filter.form in ("", code)
         ]
 
     def _records(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         rows = self._narrowed(self._of_kind(Record.objects.visible_to(self.access.user)), place, form="form")
-        if self.wanted.visit:
-            rows = rows.filter(visit__code=self.wanted.visit)
+        if self.flag_filter.visit:
+            rows = rows.filter(visit__code=self.flag_filter.visit)
         rows = rows.exclude(state=Record.State.STRUCK_OUT).select_related("patient", "visit")
         records = list(rows[:most])
         self._attach(records)
@@ -161,30 +164,30 @@ class QualityRows:
         outdated = self._outdated(records)
         for record in records:
             days = days_to_entry(record, zone=zone, now=self.now)
-            late = days if days is not None and days > self.wanted.days else None
+            late = days if days is not None and days > self.flag_filter.days else None
             flags = record_flags(
                 record,
                 readings.get(record.pk, {}),
                 checks.get(record.pk, ()),
                 outdated.get(record.pk, ()),
                 late=late,
-                wanted=self.wanted.kind,
+                kind_wanted=self.flag_filter.kind,
             )
             yield RowPosition("r", record.patient_id, record.pk), flags
 
     def _of_kind(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Exclude records that cannot have a flag of the kind. `reports.quality.flags` decides on the others."""
-        if self.wanted.kind == CHECK:
+        if self.flag_filter.kind == CHECK:
             return rows.filter(Exists(OPEN_CHECK.filter(record=OuterRef("pk"))))
-        if self.wanted.kind == MISSING:
+        if self.flag_filter.kind == MISSING:
             # A coarse filter: records that match for another reason get no flag later.
             return rows.annotate(text=Cast("values", TextField())).filter(text__contains='"missing"')
-        if self.wanted.kind == LATE:
+        if self.flag_filter.kind == LATE:
             # The day at the site, not the day in UTC.
             entered = TruncDate(Coalesce("completed_at", self.now), tzinfo=self.access.trial.zone)
-            latest = entered - timedelta(days=self.wanted.days)
+            latest = entered - timedelta(days=self.flag_filter.days)
             return rows.annotate(entered_on=entered).filter(visit__held_on__lt=latest)
-        if self.wanted.kind == OUTDATED:
+        if self.flag_filter.kind == OUTDATED:
             return rows.filter(form__in=forms_from_elsewhere(self.access.trial), visit__isnull=False)
         return rows
 
@@ -198,16 +201,16 @@ class QualityRows:
             record.protocol = versions[record.protocol_id]
 
     def _readings(self, records: Sequence[Record]) -> dict[int, Readings]:
-        wanted = records and self.wanted.kind in ("", RANGE)
-        return readings_of(self.access.trial, records) if wanted else {}
+        is_needed = records and self.flag_filter.kind in ("", RANGE)
+        return readings_of(self.access.trial, records) if is_needed else {}
 
     def _outdated(self, records: Sequence[Record]) -> dict[int, list[Outdated]]:
-        wanted = records and self.wanted.kind in ("", OUTDATED)
-        return outdated_of(self.access.trial, records) if wanted else {}
+        is_needed = records and self.flag_filter.kind in ("", OUTDATED)
+        return outdated_of(self.access.trial, records) if is_needed else {}
 
     def _checks(self, records: Sequence[Record]) -> dict[int, list[Query]]:
         found: dict[int, list[Query]] = defaultdict(list)
-        if records and self.wanted.kind in ("", CHECK):
+        if records and self.flag_filter.kind in ("", CHECK):
             for query in OPEN_CHECK.filter(record__in=[record.pk for record in records]).order_by("pk"):
                 found[query.record_id].append(query)
         return found
@@ -216,7 +219,7 @@ class QualityRows:
         return rules_by_id(self.access.trial, versions)
 
 
-def _taken(
+def _fill_page(
     found: list[Flag], units: Iterator[tuple[RowPosition, list[Flag]]], most: int, looked_at: int
 ) -> tuple[RowPosition, bool]:
     """Add flags to the page until it is full. Return where it ends, and whether more may follow.

@@ -43,12 +43,12 @@ def places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
 
     Two queries, one more if a form is named.
     """
-    forms, codes = named(access.trial.all_rules.values(), text)
+    forms, codes = codes_named(access.trial.all_rules.values(), text)
     if not forms and not codes:
         return []
     rows = Visit.objects.visible_to(access.user).filter(patient__trial=access.trial)
     rows = rows.annotate(under=Coalesce("protocol_id", "patient__protocol_id"))
-    rows = rows.filter(_asked_or_begun(access, forms)) if forms else rows
+    rows = rows.filter(_planned_or_recorded(access, forms)) if forms else rows
     rows = rows.filter(code__in=codes) if codes else rows
     today = access.trial.today
     if patients:
@@ -57,23 +57,23 @@ def places(access: Access, text: str, patients: Sequence[Patient]) -> list[Hit]:
         begun = Q(held_on__isnull=False) | Q(window_from__lte=today, patient__state__in=OPEN_PATIENTS)
         rows = rows.filter(begun).order_by(Coalesce("held_on", "planned_on").desc(), "patient__number")
     found = list(rows.select_related("patient")[:MOST])
-    begun_forms = _begun(found, forms)
+    begun_forms = _recorded_forms(found, forms)
     hits = [hit for visit in found for hit in _hits(access, visit, forms, begun_forms.get(visit.pk, ()))]
     return hits[:MOST]
 
 
-def named(versions: Collection[Protocol], text: str) -> tuple[set[str], set[str]]:
+def codes_named(versions: Collection[Protocol], text: str) -> tuple[set[str], set[str]]:
     """Return the codes of forms and visits whose code or title contains the words, in any version and language."""
     words = plain(text).split()
     if not words:
         return set(), set()
     known = [visit for rules in versions for visit in rules.visits]
-    asked = [pair for rules in versions for pair in rules.forms.items()]
+    all_forms = [pair for rules in versions for pair in rules.forms.items()]
     visits = {visit.code for visit in known if plain(visit.code) in words}
     rest = [word for word in words if word not in {plain(code) for code in visits}]
     if not visits:
         visits = {visit.code for visit in known if _holds([*visit.title.root.values()], words)}
-    forms = {code for code, form in asked if rest and _holds([*form.title.root.values(), code], rest)}
+    forms = {code for code, form in all_forms if rest and _holds([*form.title.root.values(), code], rest)}
     # A visit code together with words that name no form: nothing matches both.
     if rest and not forms and visits and rest != words:
         return set(), set()
@@ -84,7 +84,7 @@ def _holds(titles: Sequence[str], words: Sequence[str]) -> bool:
     return any(all(word in plain(title) for word in words) for title in titles)
 
 
-def _asked_or_begun(access: Access, forms: set[str]) -> Q:
+def _planned_or_recorded(access: Access, forms: set[str]) -> Q:
     """Return a condition for visits that have one of the forms in their protocol version or as a record."""
     here = Record.objects.filter(visit=OuterRef("pk"), form__in=forms).exclude(state=Record.State.STRUCK_OUT)
     found = Q(Exists(here))
@@ -94,7 +94,7 @@ def _asked_or_begun(access: Access, forms: set[str]) -> Q:
     return found
 
 
-def _begun(visits: Sequence[Visit], forms: set[str]) -> dict[int, list[str]]:
+def _recorded_forms(visits: Sequence[Visit], forms: set[str]) -> dict[int, list[str]]:
     """Return by visit which of the forms have a record. One query if any form is searched for."""
     found: dict[int, list[str]] = {}
     rows = Record.objects.filter(visit__in=visits, form__in=forms).exclude(state=Record.State.STRUCK_OUT)
@@ -111,11 +111,11 @@ def _hits(access: Access, visit: Any, forms: set[str], begun: Sequence[str]) -> 
     if not forms:
         return [Hit(address("patients:visit", *where), name, f"{title}, {visit.get_state_display()}")]
     cancelled = visit.state == Visit.State.CANCELLED
-    asked = [] if cancelled else [form for form in _forms_at(rules[0], visit.code) if form in forms]
+    planned = [] if cancelled else [form for form in _forms_at(rules[0], visit.code) if form in forms]
     titles = {form: next(each.form(form) for each in rules if form in each.forms).title for form in forms}
     return [
         Hit(address("patients:form", *where, form), f"{name} – {titles[form].in_language(language)}", title)
-        for form in dict.fromkeys([*asked, *begun])
+        for form in dict.fromkeys([*planned, *begun])
     ]
 
 

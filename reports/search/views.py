@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from accounts.addresses import address
 from audit import events
-from audit.stored_text import say
+from audit.stored_text import system_text
 from dosing.models import Preparation
 from patients.models import Identity, Patient
 from protocol.values.months import plain
@@ -78,7 +78,7 @@ def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
             kind=events.AccessKind.IDENTITY_SEEN,
             trial_id=access.trial.pk,
             patient_id=found.patient_id if found else None,
-            detail={"searched": say("search.hospital_number"), "found": found is not None},
+            detail={"searched": system_text("search.hospital_number"), "found": found is not None},
             request=request,
         )
     if found is not None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.addresses import address, address_below
-from tests.support.addresses import routes
-from tests.support.matrix import TRIAL_PAGES, sample
+from tests.support.pages.access_matrix import TRIAL_PAGES, sample
+from tests.support.pages.addresses import routes
 
 
 @pytest.mark.django_db

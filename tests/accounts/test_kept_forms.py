@@ -10,7 +10,7 @@ from accounts import kept_forms
 from accounts.models import KeptPost
 from audit.context import acting
 from tests.support import build
-from tests.support.signing_in import LOGIN, new_role_page, sign_in
+from tests.support.pages.signing_in import LOGIN, new_role_page, sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_counted")]
 
@@ -124,7 +124,7 @@ def test_a_form_with_the_token_of_an_earlier_sign_in_comes_back_instead_of_being
     assert answer.status_code == 302
     page = browser.get(answer.url).content.decode()
     assert 'value="typed"' in page
-    assert "signed in again meanwhile" in page
+    assert "signed in again after opening this page" in page
 
 
 def test_a_forged_request_from_another_site_is_refused(administrator, trial):

@@ -9,7 +9,8 @@ from django.utils import translation
 
 from audit.context import acting
 from audit.triggers.tables import REFUSED_BY_LOCK
-from tests.support import build, invented
+from tests.support import build
+from tests.support.translation import invented
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +96,7 @@ def test_a_stale_form_is_refused_in_the_language_of_the_profile(reader):
     assert spoken(refused) == invented.LANGUAGE
 
 
-def test_what_the_database_refuses_is_told_in_the_language_of_the_profile(reader, monkeypatch):
+def test_a_refusal_of_the_database_is_in_the_language_of_the_profile(reader, monkeypatch):
     def locked(*args, **kwargs):
         raise DatabaseError(REFUSED_BY_LOCK)
 

@@ -9,7 +9,7 @@ from accounts import kept_forms
 from accounts.models import KeptPost
 from audit.models import AccessEvent
 from tests.support import build
-from tests.support.signing_in import LOGIN, kinds, new_role_page, people_page
+from tests.support.pages.signing_in import LOGIN, kinds, new_role_page, people_page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_counted")]
 

@@ -18,14 +18,14 @@ from audit import events
 from audit.context import acting
 from audit.models import AccessEvent
 from tests.support import build
-from tests.support.signing_in import LOGIN, OWN_PASSWORD, kinds, people_page, sign_in
+from tests.support.pages.signing_in import LOGIN, OWN_PASSWORD, kinds, people_page, sign_in
 from trials import delegation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_counted")]
 
 
 def told_of(event: AccessEvent) -> dict[str, str]:
-    return {name: str(value) for name, value in events.told(event, may=()).items()}
+    return {name: str(value) for name, value in events.visible_detail(event, may=()).items()}
 
 
 @pytest.fixture

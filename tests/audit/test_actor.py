@@ -5,8 +5,8 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
 from audit.context import Actor, acting, because, current_actor, set_actor
+from tests.support.database.writers import person, postgresql
 from tests.support.trail_clock import trail_now
-from tests.support.writing import person, postgresql
 from trials.models import Trial
 
 ANNA = Actor(
@@ -32,7 +32,7 @@ def names(user: User) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_a_row_tells_who_when_why_and_from_where():
+def test_a_row_shows_who_when_why_and_from_where():
     """AUD-02: the golden row. Quotes, percent signs and line breaks arrive as they were written."""
     set_actor(ANNA)
     before = trail_now()
@@ -130,7 +130,7 @@ def test_an_actor_does_not_stay_when_he_has_left():
 
 
 @pytest.mark.django_db
-def test_the_actor_is_told_again_after_a_rollback_to_a_savepoint():
+def test_the_actor_is_set_again_after_a_rollback_to_a_savepoint():
     """AUD-02: a rollback to a savepoint also rolls back the setting on PostgreSQL."""
     with acting(system="outer"):
         user = person("saved")
@@ -206,7 +206,7 @@ def test_a_value_returned_by_the_database_arrives():
 
 @postgresql
 @pytest.mark.django_db
-def test_a_transaction_is_told_once_and_a_reader_nothing():
+def test_the_actor_is_set_once_in_a_transaction_and_never_for_reads():
     """The actor is sent with the first write of a transaction: no extra round trip, and nothing for a reader."""
     sent = sent_messages()
     with acting(system="test"), sent:
@@ -215,10 +215,10 @@ def test_a_transaction_is_told_once_and_a_reader_nothing():
         User.objects.filter(pk=user.pk).update(email="a@b")
         User.objects.filter(pk=user.pk).update(email="b@b")
 
-    told = [text for text in sent.texts if "stroma.actor" in text]
+    result = [text for text in sent.texts if "stroma.actor" in text]
     assert len(sent.texts) == 4
-    assert len(told) == 1
-    assert "INSERT INTO" in told[0]
+    assert len(result) == 1
+    assert "INSERT INTO" in result[0]
 
 
 class sent_messages:

@@ -19,9 +19,9 @@ def section(title: str) -> str:
 
 def test_the_page_lists_every_audited_table_with_its_right_and_its_signed_columns():
     """AUD-01, SIG-02."""
-    told = re.findall(r"^\| `([\w.]+)` \| (\w+) \| (.+) \|$", section("What is tracked"), re.MULTILINE)
+    result = re.findall(r"^\| `([\w.]+)` \| (\w+) \| (.+) \|$", section("What is tracked"), re.MULTILINE)
 
-    assert told == [
+    assert result == [
         (model._meta.label, trail.see or "see_trail", ", ".join(trail.signed_content) or "–")
         for model in tracked_models()
         for trail in [trail_of(model)]
@@ -30,16 +30,16 @@ def test_the_page_lists_every_audited_table_with_its_right_and_its_signed_column
 
 def test_the_page_explains_every_column_of_a_history():
     """AUD-02."""
-    told = set(re.findall(r"`(history_\w+)`", section("What a row of a history tells")))
+    result = set(re.findall(r"`(history_\w+)`", section("What a row of a history tells")))
     columns = {field.name for field in TrailRow._meta.get_fields()} | set(ACTOR_COLUMNS)
 
-    assert told == columns | {"history_id", "history_type", "history_date"}
+    assert result == columns | {"history_id", "history_type", "history_date"}
 
 
 def test_the_page_names_every_origin():
-    told = section("What a row of a history tells")
+    section_text = section("What a row of a history tells")
 
-    assert all(f"`{origin}`" in told for origin, _ in ORIGINS)
+    assert all(f"`{origin}`" in section_text for origin, _ in ORIGINS)
 
 
 def test_the_page_explains_every_kind_of_event():
@@ -49,9 +49,9 @@ def test_the_page_explains_every_kind_of_event():
 
 def test_the_page_names_every_filter_of_the_trail():
     """AUD-11."""
-    told = section("Reading and reviewing")
+    section_text = section("Reading and reviewing")
 
-    assert all(f"`{name}`" in told for name in TrailForm.base_fields)
+    assert all(f"`{name}`" in section_text for name in TrailForm.base_fields)
 
 
 def test_every_command_that_the_page_names_exists():

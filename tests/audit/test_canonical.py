@@ -8,7 +8,7 @@ import pytest
 
 from audit import merkle
 from audit.canonical import canonical, sha256
-from audit.stored_text import say
+from audit.stored_text import system_text
 
 BRUSSELS = timezone(timedelta(hours=2))
 CONTENT = {
@@ -39,7 +39,7 @@ def test_the_hash_is_that_of_the_text():
 
 def test_a_text_of_the_system_is_hashed_as_it_is_stored():
     """Not in the words of whoever asks."""
-    stored = say("dosing.not_planned", version="1.1")
+    stored = system_text("dosing.not_planned", version="1.1")
     assert canonical([stored]) == canonical([stored.stored])
     assert "dosing.not_planned" in canonical(stored)
 

@@ -9,7 +9,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from audit import triggers
 from audit.triggers import installation
-from tests.support import migrated
+from tests.support.database import migrated
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from audit.models import AccessEvent
 from audit.trail import tracked_models
 from audit.triggers.tables import existing_tables
 from audit.verification import Tally, findings
-from tests.support import rows
+from tests.support.database import tracked_rows
 from trials.models import Trial
 
 postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'")
@@ -57,12 +57,12 @@ def test_what_a_data_migration_changes_is_in_the_trail_by_the_system():
         Trial.objects.create(slug="new")
 
     migrate(data_migration)
-    told = {
+    fields = {
         (entry.slug, entry.history_type, entry.history_user_name, entry.history_change_reason)
         for entry in Trial.history.filter(history_user_name="system:migrate")
     }
 
-    assert told == {
+    assert fields == {
         (slug, kind, "system:migrate", "trials.0002_data")
         for slug, kind in [("changed", "~"), ("gone", "-"), ("new", "+")]
     }
@@ -246,13 +246,13 @@ def test_sqlite_has_no_roles():
 
 def test_rows_made_by_introspection_are_explained_by_their_history():
     """AUD-14: over every audited table at once."""
-    rows.tolerate_any_value()
+    tracked_rows.drop_value_constraints()
     try:
         with acting(system="test"):
             for model in tracked_models():
-                rows.stored(model)
+                tracked_rows.stored(model)
     finally:
-        rows.mind_values_again()
+        tracked_rows.restore_value_constraints()
     differences = [d for table in existing_tables(connection) for d in replay.differences(connection, table)]
 
     assert differences == []

@@ -12,7 +12,7 @@ from audit import events
 from audit.context import acting, current_actor, set_role
 from audit.middleware import ActorMiddleware
 from audit.models import AccessEvent
-from tests.support.writing import person
+from tests.support.database.writers import person
 
 
 class Session:
@@ -104,7 +104,7 @@ def test_a_wrong_password_in_a_request_is_recorded_after_the_rollback():
 
     def view(request):
         with transaction.atomic():
-            events.record_surely(kind=events.AccessKind.SIGNING_FAILED, user=user)
+            events.record_outside_transaction(kind=events.AccessKind.SIGNING_FAILED, user=user)
             assert not AccessEvent.objects.filter(kind="signing_failed").exists()
             transaction.set_rollback(True)
         return HttpResponse(status=400)

@@ -16,9 +16,9 @@ def test_settings_that_changed_are_an_event(settings):
     call_command("seal", stdout=StringIO())
     settings.SESSION_IDLE_SECONDS = 7200
     call_command("seal", stdout=StringIO())
-    told = AccessEvent.objects.filter(kind="configuration").order_by("pk").values_list("detail", flat=True)
+    result = AccessEvent.objects.filter(kind="configuration").order_by("pk").values_list("detail", flat=True)
 
-    assert [detail["idle seconds"] for detail in told][-2:] == [900, 7200]
+    assert [detail["idle seconds"] for detail in result][-2:] == [900, 7200]
 
 
 @pytest.mark.parametrize("reason", ["backup", "restore"])

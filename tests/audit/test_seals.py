@@ -15,7 +15,8 @@ from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart, Signature, TrailReview
 from audit.verification import Tally, findings
 from patients.models import Record
-from tests.support import build, rows
+from tests.support import build
+from tests.support.database import tracked_rows
 from trials.models import Trial
 
 pytestmark = pytest.mark.usefixtures("any_value")
@@ -77,7 +78,7 @@ def test_rows_newer_than_the_last_seal_are_counted(seal):
     assert tally.newer == 2
 
 
-def test_the_head_stands_in_a_file_outside_the_database(seal, settings):
+def test_the_head_is_in_a_file_outside_the_database(seal, settings):
     """AUD-07: number, time and head of every seal, appended."""
     trials("one")
     one = seal()
@@ -298,7 +299,7 @@ def test_a_live_row_that_its_history_does_not_explain_is_named(sql, problem):
 def test_an_altered_access_event_or_review_is_named(seal):
     with acting(system="test"):
         events.record(kind="exported", detail={"rows": 1})
-        review = rows.stored(TrailReview)
+        review = tracked_rows.stored(TrailReview)
     seal()
     tamper("UPDATE audit_accessevent SET kind = 'printed' WHERE kind = 'exported'")
     tamper("UPDATE audit_trailreview SET conclusion = 'nothing'")
@@ -314,7 +315,7 @@ def test_a_signature_moved_to_another_row_is_named():
     """P11-14."""
     by = build.user("investigator")
     with acting(system="test"):
-        one, two = rows.stored(Record), rows.stored(Record)
+        one, two = tracked_rows.stored(Record), tracked_rows.stored(Record)
     with acting(user=by, role="investigator"):
         from audit.signatures import sign
 
@@ -389,7 +390,7 @@ def test_a_file_that_was_emptied_or_lost_a_line_is_a_finding(seal, settings):
     assert len(found()) == 1
 
 
-def test_a_file_written_anew_is_an_event(seal, settings):
+def test_a_rewritten_file_is_an_event(seal, settings):
     """AUD-07, AUD-08: whoever empties the seal file cannot have it filled again unnoticed."""
     for slug in ("one", "two"):
         trials(slug)

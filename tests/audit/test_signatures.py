@@ -14,7 +14,8 @@ from audit.models import AccessEvent, Meaning, Signature
 from audit.signatures import SignatureState, sign, sign_many, verify
 from audit.trail import tracked_models, trail_of
 from patients.models import Record
-from tests.support import build, rows
+from tests.support import build
+from tests.support.database import tracked_rows
 
 SIGNED = [model for model in tracked_models() if trail_of(model).signed_content]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
@@ -28,13 +29,13 @@ def investigator(db) -> User:
 @pytest.fixture
 def record(db) -> Record:
     with acting(system="test"):
-        return rows.stored(Record)
+        return tracked_rows.stored(Record)
 
 
 def signed(target, by, **choices) -> Signature:
     with acting(user=by, role="investigator", reason=""):
-        told = {"meaning": Meaning.REVIEW, "password": build.PASSWORD, "zone": "Europe/Brussels", **choices}
-        return sign(target=target, by=by, **told)
+        fields = {"meaning": Meaning.REVIEW, "password": build.PASSWORD, "zone": "Europe/Brussels", **choices}
+        return sign(target=target, by=by, **fields)
 
 
 def test_a_signature_prints_name_time_with_offset_and_meaning(record, investigator):
@@ -128,7 +129,7 @@ def test_a_meaning_must_be_chosen(record, investigator):
 def test_one_password_signs_several_rows_in_few_statements(investigator, django_assert_max_num_queries):
     """SIG-01: one statement reads the rows, one counts failures, one inserts; none is repeated per row."""
     with acting(system="test"):
-        targets = [rows.stored(Record) for _ in range(4)]
+        targets = [tracked_rows.stored(Record) for _ in range(4)]
     with acting(user=investigator, role="investigator"), django_assert_max_num_queries(6):
         made = sign_many(targets=targets, meaning=Meaning.APPROVAL, password=build.PASSWORD, by=investigator)
 
@@ -153,14 +154,14 @@ def each_signed_column(test):
 def test_a_change_of_any_signed_column_invalidates_the_signature(model, name, investigator):
     """SIG-02."""
     with acting(system="test"):
-        target = rows.stored(model)
+        target = tracked_rows.stored(model)
     signature = signed(target, investigator)
     assert verify(signature) == SignatureState.VALID
 
     field = model._meta.get_field(name)
     with acting(system="test", reason="typing error"):
         model._base_manager.filter(pk=target.pk).update(
-            **{field.attname: rows.other(field, getattr(target, field.attname))}
+            **{field.attname: tracked_rows.other(field, getattr(target, field.attname))}
         )
     signature.refresh_from_db()
 
@@ -217,7 +218,7 @@ def test_a_change_that_was_not_signed_leaves_the_signature(record, investigator)
 
 def test_the_row_of_another_keeps_its_signature(investigator):
     with acting(system="test"):
-        one, two = rows.stored(Record), rows.stored(Record)
+        one, two = tracked_rows.stored(Record), tracked_rows.stored(Record)
     kept = signed(two, investigator)
     signed(one, investigator)
     with acting(system="test"):
@@ -242,7 +243,7 @@ def test_a_signature_copied_to_another_row_does_not_verify(record, investigator)
     """P11-14: by SQL, with the content copied along; the triggers do not stop an insert."""
     signature = signed(record, investigator)
     with acting(system="test"):
-        other = rows.stored(Record)
+        other = tracked_rows.stored(Record)
         Record.objects.filter(pk=other.pk).update(values=record.values)
         signature.pk, signature.target_id = None, other.pk
         signature.save(force_insert=True)
@@ -317,7 +318,7 @@ def test_a_signature_never_changes(record, investigator):
 
 def test_verifying_many_signatures_costs_one_query_per_model(investigator, django_assert_num_queries):
     with acting(system="test"):
-        targets = [rows.stored(Record) for _ in range(3)]
+        targets = [tracked_rows.stored(Record) for _ in range(3)]
     made = [signed(target, investigator) for target in targets]
     with django_assert_num_queries(1):
         standings = [standing for _, standing in signatures.verify_many(made)]

@@ -8,23 +8,23 @@ from django.utils import translation
 
 from audit import stored_text
 from audit.context import acting, because, current_actor
-from audit.stored_text import CODED, TYPED, StoredText, read, say, written
+from audit.stored_text import CODED, TYPED, StoredText, read, system_text, written
 from audit.system_texts import actor_words
-from tests.support.invented_french import french
+from tests.support.translation.invented_french import french
 
 REASON = "entry.transcription"
 
 
 def test_a_sentence_of_the_system_is_read_in_the_language_of_its_reader(monkeypatch):
     with french(monkeypatch):
-        column = written(say("query.corrected"))
+        column = written(system_text("query.corrected"))
         assert str(read(column)) == "«The value was corrected.»"
 
     assert str(read(column)) == "The value was corrected."
 
 
 def test_the_column_can_be_read_without_the_program():
-    assert json.loads(written(say(REASON, "27 read as 72"))) == {
+    assert json.loads(written(system_text(REASON, "27 read as 72"))) == {
         "code": REASON,
         "says": {"en": "Transcription error"},
         "typed": "27 read as 72",
@@ -33,7 +33,7 @@ def test_the_column_can_be_read_without_the_program():
 
 def test_the_english_sentence_is_stored_whatever_the_language_of_the_writer(monkeypatch):
     with french(monkeypatch):
-        column = written(say("document.not_set", message="out of memory"))
+        column = written(system_text("document.not_set", message="out of memory"))
 
     assert json.loads(column)["says"] == {
         "en": "The PDF could not be created: out of memory. Tell the administrator."
@@ -42,7 +42,7 @@ def test_the_english_sentence_is_stored_whatever_the_language_of_the_writer(monk
 
 def test_a_persons_own_words_stay_as_they_were_typed(monkeypatch):
     with french(monkeypatch):
-        column = written(say(REASON, "lu 72 au lieu de 27"))
+        column = written(system_text(REASON, "lu 72 au lieu de 27"))
         assert str(read(column)) == "««Transcription error»: lu 72 au lieu de 27»"
 
     assert str(read(column)) == "Transcription error: lu 72 au lieu de 27"
@@ -94,7 +94,7 @@ def test_the_message_of_a_check_is_shown_in_the_language_that_the_protocol_has()
 
 def test_a_limit_is_written_with_the_decimal_sign_of_the_reader(monkeypatch):
     limits = {"lowest": Decimal("35.5"), "highest": Decimal("38.0"), "unit": " °C"}
-    column = written(say("query.unusual", **limits))
+    column = written(system_text("query.unusual", **limits))
     with french(monkeypatch):
         assert "35,5 and 38,0 °C" in str(read(column))
 
@@ -103,7 +103,7 @@ def test_a_limit_is_written_with_the_decimal_sign_of_the_reader(monkeypatch):
 
 
 def test_a_parameter_that_is_a_sentence_itself_is_put_into_words_too(monkeypatch):
-    column = written(say("trials.role_refused", role=say("role.monitor")))
+    column = written(system_text("trials.role_refused", role=system_text("role.monitor")))
     with french(monkeypatch):
         assert "«Monitor»" in str(read(column))
 
@@ -114,12 +114,12 @@ def test_a_code_has_one_sentence():
     with pytest.raises(ValueError, match="has a sentence already"):
         stored_text.register({REASON: "Another sentence"})
     with pytest.raises(KeyError):
-        say("never.registered")
+        system_text("never.registered")
 
 
 def test_the_reason_reaches_the_triggers_as_it_is_stored():
-    with acting(system="test"), because(say(REASON)):
-        assert read(current_actor().reason) == say(REASON)
+    with acting(system="test"), because(system_text(REASON)):
+        assert read(current_actor().reason) == system_text(REASON)
     with acting(system="test", reason='{"code":"query.corrected"}'):
         assert read(current_actor().reason) == '{"code":"query.corrected"}'
 

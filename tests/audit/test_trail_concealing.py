@@ -20,7 +20,7 @@ from exports.paper.audience import Audience
 from exports.paper.trail import trail_part
 from patients.review.locks import lock_trial
 from tests.support import build
-from tests.support.trail_pages import lines, text_of, url
+from tests.support.pages.trail_pages import lines, text_of, url
 from trials.permissions import Permission
 from trials.roles import ROLES
 
@@ -61,7 +61,7 @@ def slots_of(person, trial, **filters) -> list:
 
 
 @pytest.mark.parametrize("role", UNBLINDED)
-def test_the_page_tells_the_arm_of_the_place_that_is_taken_and_of_no_other(trial, taken, role):
+def test_the_page_shows_the_arm_of_the_allocated_slot_and_of_no_other(trial, taken, role):
     """RND-01: unblinded readers see the arm of the patient, not that of the next one."""
     person = build.user(role, trial=trial)
     for column, known in (("arm", taken.arm), ("block", str(taken.block))):
@@ -72,14 +72,14 @@ def test_the_page_tells_the_arm_of_the_place_that_is_taken_and_of_no_other(trial
 
 
 @pytest.mark.parametrize("role", BLINDED)
-def test_the_blinded_are_told_of_no_place_at_all(trial, role):
+def test_the_blinded_see_no_slot_of_the_list(trial, role):
     """BLD-03, AUD-15."""
     person = build.user(role, trial=trial)
     assert slots_of(person, trial) == []
     assert FREE not in text_of(build.client(person).get(url(trial)))
 
 
-def test_a_place_is_told_from_the_moment_it_is_taken(trial, taken):
+def test_a_slot_is_shown_from_the_moment_it_is_allocated(trial, taken):
     """RND-01."""
     person = build.user("statistician", trial=trial)
     free = AllocationSlot.objects.filter(patient=None).order_by("position").first()
@@ -91,7 +91,7 @@ def test_a_place_is_told_from_the_moment_it_is_taken(trial, taken):
 
 
 @pytest.mark.parametrize("role", UNBLINDED)
-def test_the_seed_from_which_the_list_can_be_made_again_is_told_once_the_trial_is_locked(trial, role):
+def test_the_seed_from_which_the_list_can_be_made_again_is_shown_once_the_trial_is_locked(trial, role):
     """RND-01: the algorithm is public, so the seed tells every arm to come."""
     browser = build.client(build.user(role, trial=trial))
     pages = (url(trial, form="dosing.allocationlist"), reverse("dosing:allocation", args=[trial.slug]))
@@ -99,13 +99,13 @@ def test_the_seed_from_which_the_list_can_be_made_again_is_told_once_the_trial_i
         assert SEED in text_of(browser.get(page))
         assert "QXJ" not in browser.get(page).content.decode()
     with acting(system="test"):
-        lock_trial(trial=trial, reason="Closed", standing={}, overridden={}, by=build.user(trial=trial))
+        lock_trial(trial=trial, reason="Closed", open_points={}, overridden={}, by=build.user(trial=trial))
     for page in pages:
         assert "QXJ-seed" in text_of(browser.get(page))
 
 
 @pytest.mark.parametrize("role", UNBLINDED)
-def test_the_csv_of_the_trail_tells_as_much_as_its_page(trial, taken, role):
+def test_the_csv_of_the_trail_shows_as_much_as_its_page(trial, taken, role):
     """RND-01."""
     address = url(trial, format="csv")
     content = b"".join(build.client(build.user(role, trial=trial)).get(address).streaming_content).decode()
@@ -118,7 +118,7 @@ def test_the_csv_of_the_trail_tells_as_much_as_its_page(trial, taken, role):
 
 
 @pytest.mark.parametrize("role", EXPORTERS)
-def test_the_trail_of_an_export_tells_no_place_that_is_free(trial, taken, role):
+def test_the_trail_of_an_export_shows_no_slot_that_is_free(trial, taken, role):
     """RND-01, BLD-03: a blinded export holds no row of the list, an unblinded one that of the patient."""
     browser = build.client(build.user(role, trial=trial))
     answer = browser.post(reverse("exports:index", args=[trial.slug]), {"purpose": "Board"})
@@ -133,12 +133,12 @@ def test_the_trail_of_an_export_tells_no_place_that_is_free(trial, taken, role):
 
 
 @pytest.mark.parametrize("role", READERS)
-def test_the_block_sizes_in_the_protocol_file_are_told_to_the_unblinded_alone(trial, role):
+def test_the_block_sizes_in_the_protocol_file_are_shown_to_the_unblinded_alone(trial, role):
     """RND-02: whoever knows where a block ends can infer its last arms from the others."""
     answer = build.client(build.user(role, trial=trial)).get(url(trial, format="csv"))
     content = b"".join(answer.streaming_content).decode()
     assert ("block_sizes = [2, 4]" in content) is (role in UNBLINDED)
-    assert ("told to those who may know the treatment" in content) is (role in BLINDED)
+    assert ("shown to users who may know the treatment" in content) is (role in BLINDED)
 
 
 def test_the_history_of_a_place_conceals_what_the_page_conceals(trial, taken):
@@ -151,7 +151,7 @@ def test_the_history_of_a_place_conceals_what_the_page_conceals(trial, taken):
         assert {change.new for change in entry.changes if change.code == "arm"} == {shown}
 
 
-def test_the_casebook_on_paper_and_the_search_tell_no_arm_of_a_free_place(trial, taken):
+def test_the_casebook_on_paper_and_the_search_show_no_arm_of_a_free_place(trial, taken):
     """RND-01, BLD-03."""
     for role in UNBLINDED:
         person = build.user(role, trial=trial)

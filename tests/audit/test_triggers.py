@@ -7,7 +7,7 @@ from audit import replay, triggers
 from audit.context import acting
 from audit.trail import history_model, tracked_columns, tracked_models, trail_of
 from audit.triggers.tables import append_only_tables, tracked_table
-from tests.support import rows
+from tests.support.database import tracked_rows
 
 TRACKED = list(tracked_models())
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
@@ -52,9 +52,11 @@ def assert_last_row_tells(row, *, kind, rows_in_all):
 
 def an_edit(row):
     """Return a column of the row that can be edited, and a new value for it."""
-    plain = [field for field in rows.changeable(type(row)) if not (field.many_to_one or field.one_to_one)]
+    plain = [
+        field for field in tracked_rows.changeable(type(row)) if not (field.many_to_one or field.one_to_one)
+    ]
     field = next((field for field in plain if not field.choices), plain[0])
-    return field, rows.other(field, getattr(row, field.attname))
+    return field, tracked_rows.other(field, getattr(row, field.attname))
 
 
 def free_to_edit(model) -> bool:
@@ -73,7 +75,7 @@ def each_edited_model(test):
 def test_a_saved_row_leaves_a_row_in_the_trail(model):
     """AUD-01, AUD-02."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
 
     assert_last_row_tells(row, kind="+", rows_in_all=1)
 
@@ -82,7 +84,7 @@ def test_a_saved_row_leaves_a_row_in_the_trail(model):
 def test_a_change_saved_leaves_the_new_content(model):
     """AUD-01."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
         field, value = an_edit(row)
         setattr(row, field.attname, value)
         row.save(update_fields=[field.name])
@@ -94,7 +96,7 @@ def test_a_change_saved_leaves_the_new_content(model):
 def test_update_of_a_queryset_leaves_a_row(model):
     """AUD-01: update() sends no signal."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
         field, value = an_edit(row)
         assert model._base_manager.filter(pk=row.pk).update(**{field.attname: value}) == 1
 
@@ -105,7 +107,7 @@ def test_update_of_a_queryset_leaves_a_row(model):
 def test_bulk_create_leaves_a_row_each(model):
     """AUD-01: bulk_create() sends no signal."""
     with someone():
-        made = model._base_manager.bulk_create([rows.unsaved(model), rows.unsaved(model)])
+        made = model._base_manager.bulk_create([tracked_rows.unsaved(model), tracked_rows.unsaved(model)])
 
     for row in made:
         assert_last_row_tells(row, kind="+", rows_in_all=1)
@@ -115,10 +117,10 @@ def test_bulk_create_leaves_a_row_each(model):
 def test_bulk_update_leaves_a_row_each(model):
     """AUD-01: bulk_update() sends no signal."""
     with someone():
-        made = [rows.stored(model), rows.stored(model)]
+        made = [tracked_rows.stored(model), tracked_rows.stored(model)]
         field, _ = an_edit(made[0])
         for row in made:
-            setattr(row, field.attname, rows.other(field, None))
+            setattr(row, field.attname, tracked_rows.other(field, None))
         model._base_manager.bulk_update(made, [field.name])
 
     for row in made:
@@ -129,7 +131,7 @@ def test_bulk_update_leaves_a_row_each(model):
 def test_raw_sql_leaves_a_row(model):
     """AUD-01: a statement past the ORM."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
         field, value = an_edit(row)
         written = field.get_db_prep_save(value, connection)
         raw(f'UPDATE "{model._meta.db_table}" SET "{field.column}" = %s WHERE id = %s', [written, row.pk])
@@ -141,9 +143,9 @@ def test_raw_sql_leaves_a_row(model):
 def test_a_change_of_any_column_leaves_a_row(model):
     """AUD-01, AUD-03: no column escapes."""
     with someone():
-        row = rows.stored(model)
-        for number, field in enumerate(rows.changeable(model), start=2):
-            value = rows.other(field, getattr(row, field.attname))
+        row = tracked_rows.stored(model)
+        for number, field in enumerate(tracked_rows.changeable(model), start=2):
+            value = tracked_rows.other(field, getattr(row, field.attname))
             model._base_manager.filter(pk=row.pk).update(**{field.attname: value})
             assert_last_row_tells(row, kind="~", rows_in_all=number)
 
@@ -152,7 +154,7 @@ def test_a_change_of_any_column_leaves_a_row(model):
 def test_without_an_actor_nothing_is_stored(model):
     """AUD-01, AUD-06: a write that names nobody is refused, by every path."""
     with someone():
-        row, new = rows.stored(model), rows.unsaved(model)
+        row, new = tracked_rows.stored(model), tracked_rows.unsaved(model)
         field, value = an_edit(row)
     live = model._base_manager.filter(pk=row.pk)
     setattr(row, field.attname, value)
@@ -177,9 +179,9 @@ def test_without_an_actor_nothing_is_stored(model):
 def test_a_change_that_changes_nothing_leaves_no_row(model):
     """AUD-01: the trail tells changes, not saves."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
         row.save()
-        model._base_manager.bulk_update([row], [field.name for field in rows.changeable(model)])
+        model._base_manager.bulk_update([row], [field.name for field in tracked_rows.changeable(model)])
         raw(f'UPDATE "{model._meta.db_table}" SET id = id')
 
     assert history(row).count() == 1
@@ -189,7 +191,7 @@ def test_a_change_that_changes_nothing_leaves_no_row(model):
 def test_a_row_is_never_deleted_or_leaves_its_content(model):
     """AUD-03: by queryset, by raw statement, by replacing."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
         old = columns_of(row)
         for path in (
             lambda: model._base_manager.filter(pk=row.pk)._raw_delete("default"),
@@ -208,9 +210,9 @@ def test_a_row_is_never_deleted_or_leaves_its_content(model):
 def test_the_key_of_a_row_never_changes(model):
     """AUD-14: else one row's history would end and another's begin in the middle."""
     with someone():
-        row = rows.stored(model)
-        said = "signature never changes" if model._meta.label == "audit.Signature" else "key of a row"
-        with pytest.raises(IntegrityError, match=said), transaction.atomic():
+        row = tracked_rows.stored(model)
+        result = "signature never changes" if model._meta.label == "audit.Signature" else "key of a row"
+        with pytest.raises(IntegrityError, match=result), transaction.atomic():
             raw(f'UPDATE "{model._meta.db_table}" SET id = 987654 WHERE id = %s', [row.pk])
 
 
@@ -220,9 +222,9 @@ def test_the_key_of_a_row_never_changes(model):
 def test_what_a_final_row_holds_never_changes(model):
     """RND-03: whatever the path; only an empty column may be filled, once."""
     with someone():
-        row = rows.stored(model)
-        for field in rows.changeable(model):
-            value = rows.other(field, getattr(row, field.attname))
+        row = tracked_rows.stored(model)
+        for field in tracked_rows.changeable(model):
+            value = tracked_rows.other(field, getattr(row, field.attname))
             with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
                 model._base_manager.filter(pk=row.pk).update(**{field.attname: value})
     assert history(row).count() == 1
@@ -232,7 +234,7 @@ def test_what_a_final_row_holds_never_changes(model):
 def test_a_history_cannot_be_changed_or_deleted(model):
     """AUD-06."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
         past = history_model(model)
         for path in (
             lambda: past.objects.update(history_user_name="somebody else"),
@@ -250,7 +252,7 @@ def test_events_seals_and_reviews_can_only_be_added_to(name):
     """AUD-06, AUD-07."""
     with someone():
         model = next(m for m in connection.introspection.installed_models([name]))
-        rows.stored(model)
+        tracked_rows.stored(model)
         for statement in (f'UPDATE "{name}" SET id = id', f'DELETE FROM "{name}"'):
             with pytest.raises(IntegrityError, match="can only be added to"), transaction.atomic():
                 raw(statement)
@@ -260,7 +262,7 @@ def test_events_seals_and_reviews_can_only_be_added_to(name):
 def test_the_history_knows_trial_and_patient(model):
     """AUD-02: paths over several relations lead to the same ids as in Python."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
     entry, trail = history(row).get(), trail_of(model)
 
     for path, stored in ((trail.trial, entry.history_trial), (trail.patient, entry.history_patient)):
@@ -277,7 +279,7 @@ def follow(row, path):
 def test_the_present_is_the_replay_of_the_past(model):
     """AUD-14: the newest history row is the row; every earlier state can be read at its time."""
     with someone():
-        row = rows.stored(model)
+        row = tracked_rows.stored(model)
         states = [columns_of(model._base_manager.get(pk=row.pk))]
         for _ in range(3):
             field, value = an_edit(row)

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
 from audit.context import acting, because
-from tests.support.writing import person, postgresql
+from tests.support.database.writers import person, postgresql
 from trials.models import Trial
 
 sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'")

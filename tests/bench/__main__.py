@@ -54,8 +54,8 @@ def loaded(figures: Figures, environment: dict[str, str]) -> None:
     """Add the figures of the mixed load as a note."""
     with serving("config.wsgi", environment) as server:
         found = mixed.Load(float(os.environ.get("SECONDS_OF_LOAD") or 60))(server)
-    told = ", ".join(f"{name} {value:.1f}" for name, value in found.items())
-    figures.note(f"mixed load, {mixed.PEOPLE} people without pauses: {told}")
+    result = ", ".join(f"{name} {value:.1f}" for name, value in found.items())
+    figures.note(f"mixed load, {mixed.PEOPLE} people without pauses: {result}")
 
 
 def main() -> None:

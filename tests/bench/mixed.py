@@ -9,7 +9,7 @@ from tests.bench.client import Answer, Visitor
 from tests.bench.servers import Server
 from tests.bench.stroma_runs import answers, signed_in
 from tests.bench.timed import flat
-from tests.support.html_forms import form_with
+from tests.support.pages.html_forms import form_with
 
 PEOPLE = 40
 # Two people share a session, like two tabs of one browser, because sign-ins per address are limited.
@@ -83,12 +83,12 @@ class Person(threading.Thread):
             self.fault = f"{self.casebook}: {fault!r}"
 
     def _way(self) -> Iterator[Answer]:
-        visitor, told = self.visitor, dict(answers(self.number + len(self.waits)))
+        visitor, result = self.visitor, dict(answers(self.number + len(self.waits)))
         yield visitor.get("/trials/bench/")
         yield visitor.get(self.casebook)
         page = visitor.get(self.form)
         yield page
         form = form_with(page.text, id="entry")
-        yield visitor.post(f"{self.form}check/", flat(form.sent(**told)))
-        yield visitor.post(self.form, flat(form.sent(button=form.button(id="save"), **told)))
+        yield visitor.post(f"{self.form}check/", flat(form.sent(**result)))
+        yield visitor.post(self.form, flat(form.sent(button=form.button(id="save"), **result)))
         yield visitor.get("/trials/bench/patients/")

@@ -22,13 +22,13 @@ def printed(figures: Figures, environment: dict[str, str]) -> None:
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, check=True, stdout=subprocess.PIPE, text=True
     )
-    told = json.loads(done.stdout.splitlines()[-1])
+    answer = json.loads(done.stdout.splitlines()[-1])
     figures.note(
         "casebook of {patients} patients: {pages} pages, {seconds:.1f} s ({cpu:.1f} s CPU), "
-        "{megabytes} MB while setting, {gathering} MB while gathering".format(**told)
+        "{megabytes} MB while setting, {gathering} MB while gathering".format(**answer)
     )
-    share = 200 / told["pages"]
-    figures.note(f"  that is {told['seconds'] * share:.1f} s for 200 pages; {AIM}")
+    share = 200 / answer["pages"]
+    figures.note(f"  that is {answer['seconds'] * share:.1f} s for 200 pages; {AIM}")
 
 
 def measured() -> dict[str, float]:

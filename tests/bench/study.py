@@ -138,7 +138,7 @@ def _seriousness(rng: Random, at: datetime) -> dict[str, Any]:
     if not serious:
         return {**criteria, "none_of_these": True}
     aware = Moment.from_datetime(at, "Europe/Brussels").iso
-    told = at + timedelta(hours=6)
+    result = at + timedelta(hours=6)
     return {
         **criteria,
         "none_of_these": False,
@@ -147,6 +147,6 @@ def _seriousness(rng: Random, at: datetime) -> dict[str, Any]:
         "serious_aware": aware,
         "serious_aware_at": at,
         "due_at": at + timedelta(hours=24),
-        "reported": Moment.from_datetime(told, "Europe/Brussels").iso,
-        "reported_at": told,
+        "reported": Moment.from_datetime(result, "Europe/Brussels").iso,
+        "reported_at": result,
     }

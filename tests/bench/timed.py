@@ -8,7 +8,7 @@ from statistics import median
 from tests.bench.client import Visitor
 from tests.bench.servers import Server
 from tests.bench.stroma_runs import FORM, PATIENT, WIDE, answers, signed_in
-from tests.support.html_forms import form_with
+from tests.support.pages.html_forms import form_with
 
 PAGES = {
     "form page, 30 items": ("coordinator", FORM),

@@ -7,23 +7,24 @@ from playwright.sync_api import expect
 
 from patients.models import Patient, Record
 from tests.browser.pages import field, press
-from tests.support import build, walk
+from tests.support import build
+from tests.support.study import amended_protocol
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def trial(db):
-    return walk.trial()
+    return amended_protocol.trial()
 
 
 @pytest.fixture
 def patient(trial, doctor) -> Patient:
     """Return a patient whose screening visit was held under version 1.0."""
-    found = walk.enrolled(trial, by=doctor)
-    walk.held(found, "SCR", by=doctor)
-    walk.vitals(found, "SCR", by=doctor)
-    walk.amendment()
+    found = amended_protocol.enrolled(trial, by=doctor)
+    amended_protocol.hold(found, "SCR", by=doctor)
+    amended_protocol.vitals(found, "SCR", by=doctor)
+    amended_protocol.amendment()
     return found
 
 
@@ -66,7 +67,7 @@ def test_the_amendment_is_read_applied_and_worked_with(
     record = Record.objects.get(form="vitals", visit__code="SCR")
     assert record.protocol.version == "1.1"
     assert record.values == {"pulse": "72", "spo2": "97", "steps": "4000"}
-    assert [said for said in complaints if not re.search(r"422", said)] == []
+    assert [complaint for complaint in complaints if not re.search(r"422", complaint)] == []
 
 
 def now_words() -> str:

@@ -10,8 +10,9 @@ from playwright.sync_api import Page, expect
 from patients.casebook.casebook import forms_of
 from patients.models import Query, Record
 from tests.browser.pages import day, field, group, sign_in, tab_to
-from tests.support import build, evidence
-from tests.support.entry_pages import address
+from tests.support import build
+from tests.support.pages.entry_pages import address
+from tests.support.study import eligible_answers
 
 pytestmark = [
     pytest.mark.browser,
@@ -82,7 +83,7 @@ def test_vital_signs_are_completed_with_the_keyboard_alone(page: Page, patient, 
         tab_to(page, field(page, label))
         page.keyboard.type(text)
     page.keyboard.press("Control+s")
-    expect(page.get_by_role("list", name="Where this form stands").locator("[aria-current]")).to_contain_text(
+    expect(page.get_by_role("list", name="Status of this form").locator("[aria-current]")).to_contain_text(
         "Draft"
     )
     record = Record.objects.get(patient=patient)
@@ -141,7 +142,7 @@ def test_a_group_is_marked_not_done_and_back_without_the_mouse(page: Page, patie
     expect(button).to_have_accessible_name(re.compile("^Take .* back"))
     button.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("3 marks are taken back.")).to_be_visible()
+    expect(page.get_by_text("3 marks are removed.")).to_be_visible()
     expect(button).to_be_focused()
     expect(page.get_by_label("Why it is missing").locator("visible=true")).to_have_count(0)
 
@@ -320,10 +321,10 @@ def test_without_scripts_a_missing_answer_is_named_and_led_to(browser, base_url,
     page = context.new_page()
     sign_in(page, nurse)
     page.goto(address(patient, "demography"))
-    told = evidence.OF[patient.trial.slug](patient.screened_on)["demography"]
-    field(page, "Age at consent").fill(told["age"])
+    result = eligible_answers.OF[patient.trial.slug](patient.screened_on)["demography"]
+    field(page, "Age at consent").fill(result["age"])
     page.get_by_role("button", name="Save and next form").click()
-    expect(field(page, "Age at consent")).to_have_value(told["age"])
+    expect(field(page, "Age at consent")).to_have_value(result["age"])
     page.get_by_role("alert").get_by_role("link", name=re.compile("^Height")).click()
     expect(page).to_have_url(re.compile("#"))
     assert not Record.objects.filter(state="complete").exists()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from patients.models import Record
 from tests.browser.pages import field, group
 from tests.support import build
-from tests.support.entry_pages import address
+from tests.support.pages.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 
@@ -134,7 +134,7 @@ def test_one_key_leads_into_the_panel_beside_the_form_and_back(desk):
     expect(field(page, "Heart rate")).to_be_focused()
 
 
-def test_the_focus_goes_on_from_a_question_that_an_answer_takes_back(desk):
+def test_the_focus_goes_on_from_a_question_that_an_answer_hides(desk):
     """WCAG 2.4.3: Tab was faster than the server's answer, which hides the field that now has the focus."""
     page = desk("medical_history")
     allergy = group(page, "Known allergy")

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from patients.models import Record
 from tests.browser.pages import field, group, tab_to
-from tests.support.entry_pages import address
+from tests.support.pages.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 
@@ -32,7 +32,7 @@ def test_the_server_answers_while_one_goes_on_typing(page: Page, patient, nurse,
     expect(typing).to_have_value("105")
 
 
-def test_what_is_impossible_is_said_beside_the_field_at_once(page: Page, patient, nurse, enter):
+def test_what_is_impossible_is_shown_beside_the_field_at_once(page: Page, patient, nurse, enter):
     """DAT-06: the message is linked to the input, so that screen readers announce it."""
     enter(nurse)
     page.goto(address(patient))

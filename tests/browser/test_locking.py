@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from patients.models import Record
 from tests.browser.pages import field, press
 from tests.support import build
-from tests.support.entry_pages import address
+from tests.support.pages.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -49,7 +49,7 @@ def test_a_form_is_frozen_locked_and_unlocked_by_two_people(
     expect(page.get_by_role("status").filter(has_text="is locked.")).to_be_visible()
     field(page, "Why it must be unlocked").fill("A late answer from the ward")
     press(page, "Ask to unlock")
-    expect(page.get_by_text("You asked: a second person decides.")).to_be_visible()
+    expect(page.get_by_text("You requested this: a second person decides.")).to_be_visible()
     expect(page.get_by_role("button", name="Unlock")).to_have_count(0)
     looked_at("lock-asked")
 
@@ -63,10 +63,10 @@ def test_a_form_is_frozen_locked_and_unlocked_by_two_people(
     enter(nurse)
     page.goto(form_of(record))
     expect(page.get_by_role("textbox", name="Age at consent")).to_be_visible()
-    assert [said for said in complaints if "422" not in said] == []
+    assert [complaint for complaint in complaints if "422" not in complaint] == []
 
 
-def test_the_checklist_leads_to_what_stands_in_the_way_and_the_trial_is_locked(
+def test_the_checklist_leads_to_open_points_and_the_trial_is_locked(
     page: Page, trial, record, enter, complaints, looked_at
 ):
     """SIG-03: every blocking point is resolved, or its reason is kept with the lock."""
@@ -89,11 +89,11 @@ def test_the_checklist_leads_to_what_stands_in_the_way_and_the_trial_is_locked(
     expect(page.get_by_role("alert").first).to_contain_text("The trial was not locked")
     looked_at("checklist-refused")
     lock = page.get_by_role("region", name="Lock the trial")
-    for told in lock.get_by_role("textbox").all():
-        told.fill("The sponsor stopped the trial")
+    for text in lock.get_by_role("textbox").all():
+        text.fill("The sponsor stopped the trial")
     press(page, "Lock the trial")
     expect(page.get_by_text("The trial is locked.").first).to_be_visible()
     looked_at("trial-locked")
     page.goto(form_of(record))
     expect(page.get_by_role("textbox", name="Age at consent")).to_have_count(0)
-    assert [said for said in complaints if "422" not in said] == []
+    assert [complaint for complaint in complaints if "422" not in complaint] == []

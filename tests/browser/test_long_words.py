@@ -4,7 +4,9 @@ import pytest
 from django.core.cache import cache
 from playwright.sync_api import Page
 
-from tests.support import build, casebooks, invented
+from tests.support import build
+from tests.support.study import casebooks
+from tests.support.translation import invented
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PHONE = {"width": 390, "height": 844}

@@ -31,7 +31,7 @@ def change_weight(page: Page, record: Record) -> None:
 def test_a_visit_is_verified_at_once_and_a_change_undoes_one_item(
     page: Page, trial, record, enter, complaints, looked_at
 ):
-    """DESIGN §4: only the mark of the changed item is undone."""
+    """Only the mark of the changed item is undone."""
     monitor, nurse = build.user("monitor", trial=trial), build.user("coordinator", trial=trial)
     enter(monitor)
     page.goto(f"/trials/{trial.slug}/verification/")
@@ -45,7 +45,7 @@ def test_a_visit_is_verified_at_once_and_a_change_undoes_one_item(
     expect(page.get_by_text("Nothing waits for verification here.")).to_be_visible()
     expect(page.get_by_role("region", name="Verified forms")).to_contain_text("Demography")
     looked_at("verified")
-    assert Mark.objects.standing().count() == 4
+    assert Mark.objects.valid().count() == 4
 
     enter(nurse)
     change_weight(page, record)
@@ -60,7 +60,7 @@ def test_a_visit_is_verified_at_once_and_a_change_undoes_one_item(
     page.get_by_role("link", name="Marks undone").click()
     expect(page.get_by_role("table")).to_contain_text("Weight at screening")
     looked_at("undone")
-    assert [said for said in complaints if "422" not in said] == []
+    assert [complaint for complaint in complaints if "422" not in complaint] == []
 
 
 def test_a_form_is_signed_beside_what_changed_since(page: Page, trial, record, enter, complaints, looked_at):

@@ -11,7 +11,7 @@ from patients.models import Draft, Record
 from safety.models import AdverseEvent
 from tests.browser.pages import choose, day, field, press
 from tests.support import build
-from tests.support.entry_pages import address
+from tests.support.pages.entry_pages import address
 
 pytestmark = [
     pytest.mark.browser,
@@ -68,9 +68,9 @@ def test_the_password_is_asked_on_the_page_and_the_form_goes_on(desk, patient):
     desk.keyboard.press("Enter")
     expect(asked.get_by_role("alert")).to_contain_text("is not right")
     desk.keyboard.type(build.PASSWORD)
-    with desk.expect_response("**/check/") as told:
+    with desk.expect_response("**/check/") as result:
         desk.keyboard.press("Enter")
-    assert told.value.status == 200
+    assert result.value.status == 200
     expect(asked).to_be_hidden()
     expect(field(desk, "Temperature")).to_be_focused()
     expect(desk.get_by_text(re.compile("^Kept"))).to_be_visible(timeout=15_000)
@@ -183,7 +183,7 @@ def test_two_people_on_one_form_lose_nothing_and_choose_by_keyboard(desk, patien
     ).to_be_checked()
     mine = conflict.get_by_role("group", name="Heart rate").get_by_role("radio", name="You typed")
     expect(mine).to_be_checked()
-    expect(desk.get_by_text("The stored value is taken.")).to_be_visible()
+    expect(desk.get_by_text("The stored value is used.")).to_be_visible()
     desk.keyboard.press("Control+s")
     expect(conflict).to_have_count(0)
     assert Record.objects.get().values == {"temp": "38.1", "hr": "90"}

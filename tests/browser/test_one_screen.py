@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.pages import field
-from tests.support.entry_pages import address
+from tests.support.pages.entry_pages import address
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 # Top, left and height of each visible item.

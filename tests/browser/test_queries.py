@@ -10,7 +10,7 @@ from patients.models import Query, Record
 from patients.queries.threads import raise_query
 from tests.browser.pages import field
 from tests.support import build
-from tests.support.queried import begun, begun_elsewhere
+from tests.support.study.raised_queries import begin_form, begin_form_of_other_trial
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -22,7 +22,7 @@ def monitor(trial):
 
 @pytest.fixture
 def query(patient, nurse, monitor):
-    record = begun(patient, nurse, hr="72")
+    record = begin_form(patient, nurse, hr="72")
     with acting(user=monitor, role="monitor"):
         return raise_query(
             record=record, item="hr", text="The chart says 27.", origin="monitor", by=monitor, role="monitor"
@@ -90,7 +90,7 @@ def test_a_monitor_raises_several_from_a_listing_after_a_preview(
     page: Page, monitor, query, nurse, enter, complaints, violations
 ):
     """Select, ask, preview, confirm; an item with an open query is left out, with the reason."""
-    other = begun_elsewhere(query.patient.trial, nurse).patient
+    other = begin_form_of_other_trial(query.patient.trial, nurse).patient
     enter(monitor)
     page.goto(f"/trials/{other.trial.slug}/forms/?form_code=vitals")
     assert violations() == []

@@ -13,7 +13,7 @@ from patients.models import Visit
 from tests.browser.pages import Walk, day
 from tests.browser.typist import Typist
 from tests.support import build
-from tests.support.whole_patient import WholePatient
+from tests.support.study.whole_patient import WholePatient
 
 pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
 
@@ -99,7 +99,7 @@ class Typing(WholePatient):
         """Sign the eligibility as the investigator and include the patient as the coordinator."""
         hands = self.open_casebook("investigator")
         hands.follow("Eligibility")
-        hands.write(**{"Judged as if included": day(self.start)})
+        hands.write(**{"Evaluated for inclusion": day(self.start)})
         hands.away("Enter")
         hands.press("Tab", "Enter")
         hands.write(**{"Intended day of inclusion": day(self.start)})

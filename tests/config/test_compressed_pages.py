@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from tests.support import cohort
-from tests.support.home import HOME
+from tests.support.pages.home import HOME
+from tests.support.study import cohort
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def test_who_does_not_take_compressed_pages_gets_them_plain(desk):
     assert b"<!doctype html>" in gzip.decompress(packed.content).lower()
 
 
-def test_the_length_does_not_tell_what_a_page_holds(desk):
+def test_the_length_does_not_reveal_what_a_page_holds(desk):
     """BREACH: the same page has another length each time it is sent."""
     assert len({len(desk.get(HOME, headers=TAKES).content) for _ in range(20)}) > 1
 

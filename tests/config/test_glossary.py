@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.urls import get_resolver
 
-from tests.support.addresses import routes
+from tests.support.pages.addresses import routes
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
@@ -83,7 +83,7 @@ def test_every_page_that_a_term_names_has_an_address():
     assert [page for row in rows() for page in named(row[4]) if page not in known] == []
 
 
-def test_no_term_stands_twice():
+def test_no_term_is_defined_twice():
     terms = [row[0] for row in rows()]
     assert sorted(set(terms)) == sorted(terms)
     assert all(row[1].endswith(".") for row in rows()), "a meaning is a sentence"

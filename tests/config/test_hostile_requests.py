@@ -10,7 +10,7 @@ from accounts.kept_forms import owner_value
 from patients.entry.controls import CONTROLS
 from patients.models import Draft, Record
 from tests.support import build
-from tests.support.entry_pages import address, opened, words
+from tests.support.pages.entry_pages import address, opened, words
 
 pytestmark = pytest.mark.django_db
 

@@ -1,6 +1,7 @@
 """Every text of every page, document and form can be translated: all are read in a language that does not exist.
 
-`tests/support/invented.py` makes the language from the marked texts; `tests/support/bare.py` says what is data.
+`tests/support/translation/invented.py` makes the language from the marked texts;
+`tests/support/translation/untranslated.py` knows which texts are data.
 Each role opens, in both shipped trials, every address that it may read, and the kinds of pages linked from there.
 The application sends no mail.
 """
@@ -24,10 +25,13 @@ from audit.trail import tracked_models
 from exports.document_requests import ask_for
 from exports.documents import documents_storage
 from exports.models import Document
-from tests.support import bare, blind, build, busy, invented
-from tests.support.bare import Data
-from tests.support.matrix import SIGNED_IN, TRIAL_PAGES, sample
-from tests.support.paper import Paper
+from tests.support import build
+from tests.support.pages import blinding
+from tests.support.pages.access_matrix import SIGNED_IN, TRIAL_PAGES, sample
+from tests.support.pages.paper import Paper
+from tests.support.study import every_state
+from tests.support.translation import invented, untranslated
+from tests.support.translation.untranslated import Data
 from tests.trials.test_access_matrix import ALL
 from trials.access import access_to
 from trials.models import Trial
@@ -48,7 +52,7 @@ NO_OTHER_WORDS = {"after", "field", "form", "item", "page", "patient", "row", "s
 def filled(django_db_setup, django_db_blocker) -> Iterator[dict[str, User]]:
     """Both trials, made once for every test of this file that the same process runs."""
     with django_db_blocker.unblock(), transaction.atomic():
-        _trials, people = busy.trials()
+        _trials, people = every_state.trials()
         with acting(system="test"):
             for person in people.values():
                 person.language = invented.LANGUAGE
@@ -101,7 +105,7 @@ def walk(client: Client, trial: Trial, role: str) -> Iterator[tuple[str, Any]]:
             yield url, response
             waiting += [
                 link
-                for link in blind._links(response.content, url)
+                for link in blinding._links(response.content, url)
                 if link.startswith(within) and "format=" not in link
             ]
 
@@ -115,7 +119,7 @@ def test_no_page_shows_a_text_that_was_never_marked(people, role, slug):
     found: dict[str, str] = {}
     for url, response in pages.items():
         assert response["Content-Language"] == invented.LANGUAGE, url
-        for text in bare.of_page(response.content.decode(), data):
+        for text in untranslated.of_page(response.content.decode(), data):
             found.setdefault(text, url)
     assert "\n".join(f"{text}  ({url})" for text, url in found.items()) == ""
     assert len(pages) > 40
@@ -127,7 +131,7 @@ def test_a_visitor_meets_no_bare_text(people, client, settings):
     for url in ("/accounts/login/", "/accounts/login/?ended=idle", "/nowhere/", "/accounts/inactive/"):
         answer = client.get(url)
         assert answer["Content-Language"] == invented.LANGUAGE
-        assert list(bare.of_page(answer.content.decode(), data)) == []
+        assert list(untranslated.of_page(answer.content.decode(), data)) == []
 
 
 def document(person: User, trial: Trial, kind_of: str) -> Paper:
@@ -158,7 +162,7 @@ def test_no_document_prints_a_text_that_was_never_marked(people, slug):
         pages = "\n".join(document(people["monitor"], trial, kind_of).pages)
         text = re.sub("[\u00ad\u200b]|[\u2010-]\\n", "", pages)
         assert invented.OPENS in text
-        if words := [token for token in known().bare(text).split() if bare.is_word(token)]:
+        if words := [token for token in known().untranslated(text).split() if untranslated.is_word(token)]:
             found[str(kind_of)] = words
     assert found == {}
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from django.core.management import call_command
 
-from tests.support.marked import PLACES, ROOT, Marked, marked, name_of, python_files, templates, tree
+from tests.support.translation.marked_texts import (
+    PLACES,
+    ROOT,
+    Marked,
+    marked,
+    name_of,
+    python_files,
+    templates,
+    tree,
+)
 
 _ENTRY = re.compile(r'^(msgctxt|msgid|msgid_plural) ((?:"(?:\\.|[^"\\])*"\n?)+)', re.MULTILINE)
 
@@ -37,7 +46,7 @@ def test_the_collection_finds_every_marked_text(settings, tmp_path, monkeypatch)
 
 # A text that was marked where it stands and is looked up here, by file and by what is looked up.
 LOOKED_UP = {
-    ("audit/change_labels.py", "kept.words"),
+    ("audit/change_labels.py", "concealed.words"),
     ("exports/paper/crf.py", "YES_NO_WORDS[code]"),
     ("exports/paper/crf.py", "MISSING_WORDS[code]"),
     ("exports/tables/trail_labels.py", "text"),

@@ -17,8 +17,8 @@ from patients.models import Visit
 from protocol.document.items import Form, Item
 from protocol.values.labels import is_missing, typed
 from tests.support import build
-from tests.support.html_forms import PageForm, form_with, forms
-from tests.support.whole_patient import EVENT, WholePatient
+from tests.support.pages.html_forms import PageForm, form_with, forms
+from tests.support.study.whole_patient import EVENT, WholePatient
 
 pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
@@ -100,8 +100,8 @@ class Posting(WholePatient):
             if item.name in values
             for name, text in inputs(item, values[item.name]).items()
         }
-        told = client.post(f"{address}check/", page.sent(**answers))
-        doubted = json.loads(told["HX-Trigger"])["stroma:judged"]["soft"]
+        result = client.post(f"{address}check/", page.sent(**answers))
+        doubted = json.loads(result["HX-Trigger"])["stroma:checked"]["soft"]
         reasons = {f"{name}-confirm": "seen again" for name in doubted}
         button = page.button(data_save_next="")
         answer = client.post(address, page.sent(button=button, **answers, **reasons))
@@ -111,7 +111,7 @@ class Posting(WholePatient):
     def decided(self) -> None:
         start = day(self.start)
         asked = self.clients["investigator"].get(f"{self.casebook}eligibility/", {"inclusion_on": start})
-        assert f"Judged as if included on {start}" in asked.content.decode()
+        assert f"Evaluated for inclusion on {start}" in asked.content.decode()
         decision = {"inclusion_on": start, "conclusion": "eligible", "password": build.PASSWORD}
         self.send("investigator", f"{self.casebook}eligibility/", **decision)
         self.send("coordinator", f"{self.casebook}enrol/", on=start)

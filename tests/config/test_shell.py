@@ -272,7 +272,7 @@ def facts(patient, person):
     return {str(label): text for label, text in header(patient, access).facts}
 
 
-def test_the_header_tells_consent_and_status_of_a_patient_in_screening(trial):
+def test_the_header_shows_consent_and_status_of_a_patient_in_screening(trial):
     """The subject header is on every page of a patient."""
     patient = build.patient(trial=trial)
     shown = header(patient, access_to(user=build.user("monitor", trial=trial), slug=trial.slug))
@@ -289,7 +289,7 @@ def prepared(patient):
         Preparation.objects.create(infusion=infusion, patient=patient, lot="L-0815", prepared_by=person)
 
 
-def test_the_lot_is_told_only_to_who_may_know_the_treatment(db):
+def test_the_lot_is_shown_only_to_who_may_know_the_treatment(db):
     """BLD-01, CEL-18: product data unblind."""
     masked = build.trial(build.COVID_MSV)
     patient = build.patient(trial=masked)

@@ -230,7 +230,7 @@ class TestFinality:
         ):
             AllocationSlot.objects.filter(pk=slot.pk).update(**change)
 
-    def test_a_taken_place_is_not_given_to_another_patient(self, trial):
+    def test_an_allocated_slot_is_not_given_to_another_patient(self, trial):
         """RND-03."""
         slot = slot_of(build.eligible(trial=trial))
         other = build.patient(trial=trial)
@@ -270,7 +270,7 @@ class TestFinality:
                 patient=patient, taken_at=slot_of(patient).taken_at
             )
 
-    def test_a_place_taken_by_nobody_has_no_time(self, trial):
+    def test_a_free_slot_has_no_time_of_allocation(self, trial):
         slot = slot_of(build.eligible(trial=trial))
         with pytest.raises(IntegrityError), transaction.atomic(), acting(system="test"):
             AllocationSlot.objects.filter(pk=slot.pk).update(patient=None)
@@ -438,7 +438,7 @@ class TestWhatTheStratumReads:
             stratum_of(patient, "")
 
 
-def test_a_place_nobody_took_tells_its_arm_to_nobody():
+def test_a_free_slot_shows_its_arm_to_nobody():
     """RND-01: a person who knows the next arm could choose the patient for it. Listing and export, every role."""
     trial = build.trial(build.COVID_MSV)
     with acting(system="test"):

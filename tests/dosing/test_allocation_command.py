@@ -24,23 +24,23 @@ def run(*arguments: str) -> str:
 
 def test_the_list_is_made_before_the_first_patient(trial):
     """RND-01."""
-    said = run("--trial", trial.slug)
+    output = run("--trial", trial.slug)
 
     places = AllocationSlot.objects.filter(trial=trial).count()
     assert places >= 2 * trial.rules.trial.target
-    assert said == f"NCT04361942: {places} places by permuted-blocks-1. The list is final.\n"
+    assert output == f"NCT04361942: {places} places by permuted-blocks-1. The list is final.\n"
 
 
 def test_nothing_of_its_content_is_printed(trial):
     """BLD-01: the output contains no seed, no arm and no block size."""
-    said = run("--trial", trial.slug, "--size", "100")
+    output = run("--trial", trial.slug, "--size", "100")
 
     made = AllocationList.objects.get(trial=trial)
-    assert made.seed not in said
-    assert not [arm.code for arm in trial.rules.arms if arm.code in said]
+    assert made.seed not in output
+    assert not [arm.code for arm in trial.rules.arms if arm.code in output]
 
 
-def test_the_trail_tells_that_a_command_made_it(trial):
+def test_the_trail_shows_that_a_command_made_it(trial):
     """AUD-10."""
     run("--trial", trial.slug)
 
@@ -80,6 +80,6 @@ def test_a_trial_that_does_not_randomise_has_no_list():
         run("--trial", liege.slug)
 
 
-def test_an_unknown_trial_is_told(db):
+def test_an_unknown_trial_is_reported(db):
     with pytest.raises(CommandError, match="no trial “nct0”"):
         run("--trial", "nct0")

@@ -14,9 +14,9 @@ from patients.participation.disposition import end_study
 from patients.participation.visits import hold_visit
 from patients.review.locks import freeze
 from tests.support import build
-from tests.support.bedside import FIRST, INCLUDED, NOW, SECOND, THIRD, give, on, stored
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study.bedside import FIRST, INCLUDED, NOW, SECOND, THIRD, give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
 

@@ -16,9 +16,10 @@ from dosing.models import Infusion, Preparation
 from dosing.product import Product, record_preparation
 from patients.models import Patient
 from patients.participation.amendments import move
-from tests.support import blind, build
-from tests.support.bedside import INCLUDED, stored
+from tests.support import build
 from tests.support.build import moment
+from tests.support.pages import blinding
+from tests.support.study.bedside import INCLUDED, stored
 from trials.loading import load_protocol
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -50,12 +51,12 @@ def weigh(patient: Patient, by) -> None:
 
 
 def bedside(**changed) -> Bedside:
-    told = {
+    fields = {
         "weight_kg": Decimal(70), "weight_measured": at("08:00"), "weight_confirmation": "Weighed twice",
         "started": at("10:00"), "ended": at("10:30"), "volume_ml": Decimal(100), "interrupted": "N",
         "interruption_reason": "", "premedication": "None", "tolerated": "Y", "timing_deviation_reason": "",
     }  # fmt: skip
-    return Bedside(**{**told, **changed})
+    return Bedside(**{**fields, **changed})
 
 
 def give(patient: Patient, by, **changed) -> None:
@@ -67,7 +68,7 @@ def give(patient: Patient, by, **changed) -> None:
 def prepare(patient: Patient, by) -> None:
     """Record the product of the patient's arm, then amend it, so that the history holds products too."""
     arm = arm_of(patient)
-    content = blind.CELLS if arm is not None and arm.cells else blind.SALINE
+    content = blinding.CELLS if arm is not None and arm.cells else blinding.SALINE
     facts = {
         name: content[name] for name in ("donor_code", "lot", "bag", "viable_cells", "viability_percent")
     } | {
@@ -75,9 +76,9 @@ def prepare(patient: Patient, by) -> None:
         "dose_deviation_reason": content["dose_deviation_reason"],
     }  # fmt: skip
     with acting(user=by, role="cell_laboratory", origin="web"):
-        told = {"infusion": infusion_of(patient), "by": by}
-        record_preparation(facts=Product(**{**facts, "lot": "LOT-QXJ-0"}), version=0, **told)
-        record_preparation(facts=Product(**facts), version=1, reason="Misread QXJ", **told)
+        fields = {"infusion": infusion_of(patient), "by": by}
+        record_preparation(facts=Product(**{**facts, "lot": "LOT-QXJ-0"}), version=0, **fields)
+        record_preparation(facts=Product(**facts), version=1, reason="Misread QXJ", **fields)
 
 
 @pytest.fixture
@@ -108,9 +109,11 @@ def world():
 def amend(trial, patient: Patient, by) -> None:
     """Load an amendment and move a treated patient to it, so that its pages are read too."""
     text = build.protocol_text(build.COVID_MSV).replace('version = "1.0"', 'version = "1.1"', 1)
-    said = '\n[amendment]\nreplaces = "1.0"\nreconsent = true\nsummary = { en = "Nothing but its number" }\n'
+    result = (
+        '\n[amendment]\nreplaces = "1.0"\nreconsent = true\nsummary = { en = "Nothing but its number" }\n'
+    )
     with acting(system="test"):
-        version = load_protocol(text=text + said, effective_from=INCLUDED)
+        version = load_protocol(text=text + result, effective_from=INCLUDED)
     with acting(user=by, role="data_manager", origin="web"):
         move(patients=[Patient.objects.get(pk=patient.pk)], to=version, reason="Amendment", by=by)
 
@@ -120,8 +123,8 @@ def look_at_everything(trial, client) -> None:
     home = f"/trials/{trial.slug}/"
     bag = f"{home}patients/{trial.patients.get(number=1).code}/infusions/1/preparation/"
     for address in (f"{home}allocation/", f"{home}infusions/?format=csv", f"{home}search/?q=LOT-QXJ", bag):
-        assert blind.shown(client.get(address)).startswith(b"200")
-    blind.shown(client.post(f"{home}exports/", {"purpose": "Board"}))
+        assert blinding.shown(client.get(address)).startswith(b"200")
+    blinding.shown(client.post(f"{home}exports/", {"purpose": "Board"}))
 
 
 def also(trial) -> list[str]:
@@ -147,8 +150,8 @@ def also(trial) -> list[str]:
 def everything(world, role: str) -> dict[str, bytes]:
     """Return all linked pages, the guessed addresses and the export."""
     client = build.client(world.staff[role])
-    found = blind.walk(client, world.home, within=world.home, also=also(world.trial))
-    found["POST exports/"] = blind.shown(client.post(f"{world.home}exports/", {"purpose": "Reading"}))
+    found = blinding.walk(client, world.home, within=world.home, also=also(world.trial))
+    found["POST exports/"] = blinding.shown(client.post(f"{world.home}exports/", {"purpose": "Reading"}))
     return found
 
 
@@ -156,31 +159,33 @@ def on_paper(world, role: str) -> dict[str, bytes]:
     """Return the documents of all patients, requested and downloaded through the pages, and these pages."""
     client, found = build.client(world.staff[role]), {}
     for kind in ("casebook", "visit_report"):
-        told = {"kind": kind, "since": "01-Mar-2026", "until": "30-Mar-2026"}
-        address = client.post(f"{world.home}documents/", told)["Location"]
+        fields = {"kind": kind, "since": "01-Mar-2026", "until": "30-Mar-2026"}
+        address = client.post(f"{world.home}documents/", fields)["Location"]
         found |= {
-            kind: blind.shown(client.get(address)),
-            f"{kind}.pdf": blind.shown(client.get(f"{address}file/")),
+            kind: blinding.shown(client.get(address)),
+            f"{kind}.pdf": blinding.shown(client.get(f"{address}file/")),
         }
         assert found[f"{kind}.pdf"].startswith(b"200"), found[kind].decode()
-    return {**found, "list": blind.shown(client.get(f"{world.home}documents/"))}
+    return {**found, "list": blinding.shown(client.get(f"{world.home}documents/"))}
 
 
 def read_by(world, role: str, change, read) -> dict[str, bytes]:
     """Return by address what a role reads after a change. The change is undone."""
-    return blind.read_after(world.trial, change, lambda: read(world, role))
+    return blinding.read_after(world.trial, change, lambda: read(world, role))
 
 
 def told_apart(world, role: str, change, read) -> dict[str, tuple[str, str]]:
     """Return by address the differences that a role reads after a change."""
-    before, after = (read_by(world, role, made, read) for made in (blind.as_it_is, change))
-    return blind.differences(before, after)
+    before, after = (read_by(world, role, made, read) for made in (blinding.as_it_is, change))
+    return blinding.differences(before, after)
 
 
 def words_of_the_product(pages: dict[str, bytes]) -> list[tuple[str, bytes]]:
     """Return the pages that contain a word of a product. Search pages are left out: they repeat the search term."""
     read = {url: page for url, page in pages.items() if "/search/" not in url}
-    return [(url, word) for url, page in read.items() for word in blind.TOLD_BY_THE_PRODUCT if word in page]
+    return [
+        (url, word) for url, page in read.items() for word in blinding.SHOWN_WITH_THE_PRODUCT if word in page
+    ]
 
 
 @pytest.mark.long
@@ -190,32 +195,32 @@ def test_every_page_is_the_same_to_the_byte_whatever_the_arms_and_the_laboratory
 
     At the bedside neither a place of the list nor the presence of a product can be seen.
     """
-    before = read_by(world, role, blind.as_it_is, everything)
+    before = read_by(world, role, blinding.as_it_is, everything)
     assert words_of_the_product(before) == []
-    assert blind.differences(before, read_by(world, role, blind.swap_arms, everything)) == {}
+    assert blinding.differences(before, read_by(world, role, blinding.swap_arms, everything)) == {}
     if role == AT_THE_BEDSIDE:
-        assert blind.differences(before, read_by(world, role, blind.forget_products, everything)) == {}
+        assert blinding.differences(before, read_by(world, role, blinding.forget_products, everything)) == {}
 
 
 @pytest.mark.parametrize("role", BLINDED)
 def test_documents_are_the_same_to_the_byte_when_the_arms_are_exchanged(world, role):
     """BLD-01, BLD-02, BLD-03: the casebook with its trail and the visit report, as text and as bytes."""
-    before = read_by(world, role, blind.as_it_is, on_paper)
+    before = read_by(world, role, blinding.as_it_is, on_paper)
     assert words_of_the_product(before) == []
     assert b"Infusion 1" in before["casebook.pdf"]
-    assert blind.differences(before, read_by(world, role, blind.swap_arms, on_paper)) == {}
+    assert blinding.differences(before, read_by(world, role, blinding.swap_arms, on_paper)) == {}
 
 
-def test_the_paper_of_those_who_may_know_tells_the_arms_apart(world):
+def test_the_paper_of_those_who_may_know_distinguishes_the_arms(world):
     """Proves that the test above would find a difference."""
-    read = read_by(world, "statistician", blind.as_it_is, on_paper)
+    read = read_by(world, "statistician", blinding.as_it_is, on_paper)
     assert b"LOT-QXJ-1" in read["casebook.pdf"]
 
 
 @pytest.mark.parametrize("role", UNBLINDED)
-def test_the_reading_itself_can_tell_the_arms_apart(world, role):
+def test_the_reading_itself_can_distinguish_the_arms(world, role):
     """Proves that the tests above would find a difference: an unblinded role reads another product."""
-    found = set(told_apart(world, role, blind.swap_arms, read=pages_with_products))
+    found = set(told_apart(world, role, blinding.swap_arms, read=pages_with_products))
     assert found == set(pages_with_products(world, role))
 
 
@@ -223,7 +228,7 @@ def pages_with_products(world, role: str) -> dict[str, bytes]:
     client, home, code = build.client(world.staff[role]), world.home, world.treated[0].code
     bedside_page = f"{home}patients/{code}/infusions/1/"
     pages = ("infusions/", "infusions/?format=csv", "allocation/", "allocation/?format=csv")
-    return blind.crawl(
+    return blinding.crawl(
         client, [bedside_page, f"{bedside_page}preparation/", *(home + page for page in pages)]
     )
 
@@ -236,21 +241,21 @@ class TestWriting:
         client, found = build.client(world.staff[role]), {}
         for patient in world.treated:
             address = f"{world.home}patients/{patient.code}/infusions/1/"
-            told = {
+            fields = {
                 "version": infusion_of(patient).version, "weight_kg": "72.5", "weight_measured": "10-Mar-2026 08:00",
                 "weight_confirmation": "Read again", "started": "10-Mar-2026 10:00", "ended": "10-Mar-2026 10:30",
                 "volume_ml": "100", "interrupted": "N", "premedication": "None", "tolerated": "Y",
                 "reason": "Misread",
             }  # fmt: skip
-            found[f"POST {address}"] = blind.shown(client.post(address, told))
+            found[f"POST {address}"] = blinding.shown(client.post(address, fields))
             assert found[f"POST {address}"].startswith(b"302"), found[f"POST {address}"].decode()[:3000]
-            found |= blind.crawl(client, [address, f"{world.home}trail/?patient={patient.code}"])
-        return {url: blind.without_times(page) for url, page in found.items()}
+            found |= blinding.crawl(client, [address, f"{world.home}trail/?patient={patient.code}"])
+        return {url: blinding.without_times(page) for url, page in found.items()}
 
-    def test_amending_a_weight_tells_nothing_of_the_dose(self, world):
+    def test_amending_a_weight_reveals_nothing_of_the_dose(self, world):
         """BLD-03, CEL-18: a dose that leaves the range by the amendment is explained by the laboratory."""
-        assert told_apart(world, "coordinator", blind.swap_arms, read=self.amend) == {}
-        assert told_apart(world, "coordinator", blind.forget_products, read=self.amend) == {}
+        assert told_apart(world, "coordinator", blinding.swap_arms, read=self.amend) == {}
+        assert told_apart(world, "coordinator", blinding.forget_products, read=self.amend) == {}
 
     @pytest.mark.parametrize("role", BLINDED)
     def test_a_product_cannot_be_written_or_tried_out_in_either_arm(self, world, role):
@@ -264,19 +269,20 @@ class TestWriting:
             ]
             pages = [f"{row}preparation/{page}" for row in rows for page in ("", "dose/")]
             return {
-                page: blind.shown(client.post(page, {"viable_cells": "70", "version": "2"})) for page in pages
+                page: blinding.shown(client.post(page, {"viable_cells": "70", "version": "2"}))
+                for page in pages
             }
 
-        with blind.undone():
+        with blinding.undone():
             assert {page[:3] for page in post(world, role).values()} == {b"403"}
-        assert told_apart(world, role, blind.swap_arms, read=post) == {}
-        assert told_apart(world, role, blind.forget_products, read=post) == {}
+        assert told_apart(world, role, blinding.swap_arms, read=post) == {}
+        assert told_apart(world, role, blinding.forget_products, read=post) == {}
 
 
 def test_the_world_has_a_patient_treated_in_each_arm(world):
     assert [arm_of(patient).cells for patient in world.treated] == [True, False]
     assert Preparation.objects.count() == 3
-    with blind.undone():
-        blind.swap_arms(world.trial)
+    with blinding.undone():
+        blinding.swap_arms(world.trial)
         assert [arm_of(patient).cells for patient in world.treated] == [False, True]
     assert [arm_of(patient).cells for patient in world.treated] == [True, False]

@@ -11,11 +11,12 @@ from dosing.administration import StaleInfusion, infusion_obstacle, mark_not_giv
 from dosing.models import Infusion
 from patients.models import Patient, Visit
 from patients.review.locks import freeze, lock
-from tests.support import build, walk
-from tests.support.amended import INCLUDED, sign_again
-from tests.support.bedside import give, on, stored
+from tests.support import build
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study import amended_protocol
+from tests.support.study.amended_patient import INCLUDED, sign_again
+from tests.support.study.bedside import give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,7 @@ def _on_a_known_day():
 @pytest.fixture
 def long(db):
     """The trial WALK with a course of three infusions."""
-    return walk.trial(infusions=3)
+    return amended_protocol.trial(infusions=3)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def manager(long):
 
 @pytest.fixture
 def patient(long, doctor):
-    return walk.enrolled(long, by=doctor, on=INCLUDED)
+    return amended_protocol.enrolled(long, by=doctor, on=INCLUDED)
 
 
 def course(patient: Patient) -> list[tuple[int, str]]:
@@ -64,20 +65,22 @@ def weigh(patient: Patient, number: int, by) -> None:
 
 class TestFewerInfusions:
     def test_the_last_infusion_falls_away_and_the_first_stays(self, patient, manager):
-        walk.moved(patient, walk.amendment(infusions=2), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(infusions=2), by=manager)
 
         assert course(patient) == [(1, "planned"), (2, "planned"), (3, "not_given")]
         assert str(stored(patient, 3).not_given_reason) == "Version 1.1 of the protocol does not plan it."
         assert Visit.objects.get(patient=patient, code="INF3").state == "cancelled"
 
     def test_every_infusion_beyond_the_course_falls_away(self, patient, manager):
-        walk.moved(patient, walk.amendment(infusions=1), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(infusions=1), by=manager)
 
         assert course(patient) == [(1, "planned"), (2, "not_given"), (3, "not_given")]
 
     def test_the_trail_says_that_the_system_did_it_and_why(self, patient, manager):
         """AUD-10."""
-        walk.moved(patient, walk.amendment(), by=manager, reason="Amendment 1 of the course")
+        amended_protocol.move_to(
+            patient, amended_protocol.amendment(), by=manager, reason="Amendment 1 of the course"
+        )
         row = Infusion.history.filter(id=stored(patient, 3).pk).order_by("-history_id").first()
 
         assert row.history_user_name == f"system:schedule for {manager.username}"
@@ -86,7 +89,7 @@ class TestFewerInfusions:
     def test_a_page_opened_before_the_move_does_not_overwrite_it(self, patient, doctor, manager):
         """DAT-11."""
         seen = stored(patient, 3)
-        walk.moved(patient, walk.amendment(), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
         sign_again(patient, doctor)
 
         with pytest.raises(StaleInfusion), acting(user=doctor, role="coordinator"):
@@ -96,21 +99,21 @@ class TestFewerInfusions:
         """The weight of the day is recorded: the product may be in preparation."""
         weigh(patient, 1, doctor)
         before = list(Infusion.objects.filter(patient=patient).values())
-        walk.moved(patient, walk.amendment(), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
 
         assert list(Infusion.objects.filter(patient=patient).values()) == before
 
     def test_a_course_with_an_infusion_marked_as_not_given_is_left_alone(self, patient, doctor, manager):
         with acting(user=doctor, role="coordinator"):
             mark_not_given(infusion=stored(patient, 1), reason="Fever", version=1, by=doctor)
-        walk.moved(patient, walk.amendment(), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
 
         assert course(patient) == [(1, "not_given"), (2, "planned"), (3, "planned")]
 
     def test_the_course_of_another_patient_is_left_alone(self, long, patient, doctor, manager):
-        other = walk.enrolled(long, by=doctor, on=INCLUDED)
+        other = amended_protocol.enrolled(long, by=doctor, on=INCLUDED)
         weigh(other, 1, doctor)
-        walk.moved(patient, walk.amendment(), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
 
         assert course(patient)[-1] == (3, "not_given")
         assert course(other) == [(1, "planned"), (2, "planned"), (3, "planned")]
@@ -118,7 +121,7 @@ class TestFewerInfusions:
     def test_a_patient_in_screening_gets_no_infusion(self, long, manager):
         waiting = build.patient(trial=long, screened_on=INCLUDED)
         build.consent(waiting)
-        walk.moved(waiting, walk.amendment(), by=manager)
+        amended_protocol.move_to(waiting, amended_protocol.amendment(), by=manager)
 
         assert Patient.objects.get(pk=waiting.pk).protocol.version == "1.1"
         assert course(waiting) == []
@@ -126,21 +129,21 @@ class TestFewerInfusions:
 
 class TestMoreInfusions:
     def test_the_course_grows_behind_its_last_infusion(self, patient, manager):
-        walk.moved(patient, walk.amendment(infusions=4), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(infusions=4), by=manager)
 
         assert course(patient) == [(number, "planned") for number in (1, 2, 3, 4)]
         assert stored(patient, 2).window_from == date(2021, 3, 15)
         assert stored(patient, 4).window_from == date(2021, 3, 25)
 
     def test_an_infusion_that_the_new_version_adds_belongs_to_its_visit(self, manager, doctor, long):
-        patient = walk.enrolled(long, by=doctor, on=INCLUDED)
-        walk.moved(patient, walk.amendment(infusions=4), by=manager)
+        patient = amended_protocol.enrolled(long, by=doctor, on=INCLUDED)
+        amended_protocol.move_to(patient, amended_protocol.amendment(infusions=4), by=manager)
 
         assert stored(patient, 1).visit == Visit.objects.get(patient=patient, code="INF1")
         assert stored(patient, 4).visit == Visit.objects.get(patient=patient, code="INF4")
 
     def test_a_patient_moved_can_be_treated_after_signing_again(self, patient, doctor, manager):
-        walk.moved(patient, walk.amendment(), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
         sign_again(patient, doctor)
         weigh(patient, 1, doctor)
 
@@ -151,25 +154,31 @@ class TestTwoAmendments:
     """An infusion that an amendment dropped is not a course begun: the next amendment plans the course too."""
 
     def test_a_second_amendment_shortens_the_course_further(self, patient, doctor, manager):
-        walk.moved(patient, walk.amendment(infusions=2), by=manager)
-        walk.moved(patient, walk.next_amendment(date(2021, 3, 2), infusions=1), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(infusions=2), by=manager)
+        amended_protocol.move_to(
+            patient, amended_protocol.next_amendment(date(2021, 3, 2), infusions=1), by=manager
+        )
 
         assert course(patient) == [(1, "planned"), (2, "not_given"), (3, "not_given")]
 
     def test_an_infusion_that_comes_back_is_planned_again(self, patient, doctor, manager):
-        walk.moved(patient, walk.amendment(infusions=1), by=manager)
-        walk.moved(patient, walk.next_amendment(date(2021, 3, 2), infusions=4), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(infusions=1), by=manager)
+        amended_protocol.move_to(
+            patient, amended_protocol.next_amendment(date(2021, 3, 2), infusions=4), by=manager
+        )
 
         assert course(patient) == [(number, "planned") for number in (1, 2, 3, 4)]
         again = stored(patient, 2)
         assert (str(again.not_given_reason), again.window_from) == ("", date(2021, 3, 15))
 
     def test_an_infusion_that_a_person_marked_stays_as_it_is(self, patient, doctor, manager):
-        walk.moved(patient, walk.amendment(infusions=2), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(infusions=2), by=manager)
         sign_again(patient, doctor)
         with acting(user=doctor, role="coordinator"):
             mark_not_given(infusion=stored(patient, 1), reason="Fever", version=1, by=doctor)
-        walk.moved(patient, walk.next_amendment(date(2021, 3, 2), infusions=3), by=manager)
+        amended_protocol.move_to(
+            patient, amended_protocol.next_amendment(date(2021, 3, 2), infusions=3), by=manager
+        )
 
         assert course(patient) == [(1, "not_given"), (2, "planned"), (3, "not_given")]
 
@@ -180,7 +189,7 @@ class TestFrozen:
         """The move leaves a frozen or locked visit as it is, and what belongs to it."""
         with acting(user=manager, role="data_manager"):
             close(target=Visit.objects.get(patient=patient, code="INF3"), reason="Interim", by=manager)
-        walk.moved(patient, walk.amendment(infusions=2), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(infusions=2), by=manager)
 
         assert Visit.objects.get(patient=patient, code="INF3").state == "planned"
         assert course(patient) == [(1, "planned"), (2, "planned"), (3, "planned")]
@@ -206,7 +215,7 @@ class TestReconsent:
 
     @pytest.fixture
     def moved(self, patient, manager) -> Patient:
-        walk.moved(patient, walk.amendment(), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
         return patient
 
     def test_nothing_is_given_and_no_weight_taken_before_the_patient_signed_again(self, moved, doctor):

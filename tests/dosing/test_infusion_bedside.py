@@ -7,8 +7,18 @@ import pytest
 
 from dosing.models import Infusion
 from tests.support import build
-from tests.support.bedside import INCLUDED
-from tests.support.infusions import FIRST, SECOND, bedside, errors_of, listing, page, stored, text_of, weighed
+from tests.support.pages.infusions import (
+    FIRST,
+    SECOND,
+    bedside,
+    errors_of,
+    listing,
+    page,
+    stored,
+    text_of,
+    weighed,
+)
+from tests.support.study.bedside import INCLUDED
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -81,7 +91,7 @@ class TestTheBedsideForm:
             ("version", "one", "whole number"),
         ],
     )  # fmt: skip
-    def test_a_refused_answer_is_told_beside_its_field_and_nothing_typed_is_lost(
+    def test_a_refused_answer_is_shown_beside_its_field_and_nothing_typed_is_lost(
         self, ward, patient, field, value, sentence
     ):
         """DAT-04: the same rules when the browser's form is bypassed."""
@@ -122,7 +132,7 @@ class TestTheBedsideForm:
     @pytest.mark.parametrize(
         "extra", [{"number": "9"}, {"state": "not_given"}, {"visit": "1"}, {"patient": "2"}]
     )
-    def test_what_the_form_does_not_ask_is_not_taken(self, ward, patient, extra):
+    def test_what_the_form_does_not_ask_is_refused(self, ward, patient, extra):
         """SEC-03: mass assignment."""
         ward.post(page(patient), bedside() | extra)
         row = stored(patient)
@@ -171,7 +181,7 @@ class TestAmending:
     def _given(self, ward, patient):
         ward.post(page(patient), bedside())
 
-    def test_the_stored_answers_stand_in_the_form(self, ward, patient):
+    def test_the_form_shows_the_stored_answers(self, ward, patient):
         html = ward.get(f"{page(patient)}?change=1").content.decode()
 
         for value in ("82.40", f"{FIRST} 10:00", "100.00", "Paracetamol 1 g"):
@@ -210,7 +220,7 @@ class TestAmending:
         assert (response.status_code, response.url) == (302, page(patient))
         assert stored(patient).version == 2
 
-    def test_an_infusion_recorded_in_error_is_taken_back_and_the_trail_keeps_it(self, ward, patient):
+    def test_an_infusion_recorded_in_error_is_withdrawn_and_the_trail_keeps_it(self, ward, patient):
         """AUD-03: the wrong patient's page was open."""
         assert "Recorded in error" in text_of(ward.get(page(patient)))
         assert "the audit trail keeps it" in text_of(ward.get(page(patient, "not-given")))

@@ -11,9 +11,9 @@ from dosing.conflicts import StaleInfusion
 from dosing.models import Infusion
 from patients.models import Patient
 from tests.support import build
-from tests.support.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
 
@@ -39,7 +39,7 @@ class TestAnswers:
         assert list(refused(give, patient, FIRST, on("10-Mar-2026", **changed), nurse)) == [field]
         assert stored(patient, FIRST).state == "planned"
 
-    def test_every_mistake_is_told_at_once(self, patient, nurse):
+    def test_every_mistake_is_reported_at_once(self, patient, nurse):
         facts = on("10-Mar-2026", interrupted="", volume_ml=Decimal(-1), ended=moment("10-Mar-2026 09:00"))
         assert set(refused(give, patient, FIRST, facts, nurse)) == {"interrupted", "volume_ml", "ended"}
 
@@ -113,7 +113,7 @@ class TestNotGiven:
         row = give(patient, FIRST, on("10-Mar-2026"), nurse, reason="wrong patient was marked")
         assert (row.state, row.not_given_reason) == ("given", "")
 
-    def test_one_recorded_for_the_wrong_patient_is_taken_back_with_its_consequences(self, patient, nurse):
+    def test_one_recorded_for_the_wrong_patient_is_withdrawn_with_its_consequences(self, patient, nurse):
         row = give(patient, FIRST, on("10-Mar-2026"), nurse)
         self.mark(patient, FIRST, nurse, reason="Recorded for the wrong patient")
         now = stored(patient, FIRST)
@@ -123,11 +123,11 @@ class TestNotGiven:
         past = Infusion.history.filter(id=row.pk).order_by("-history_id")[1]
         assert past.started == "2026-03-10T10:00+01:00[Europe/Brussels]"
 
-    def test_one_before_a_later_infusion_is_not_taken_back(self, patient, nurse):
+    def test_one_before_a_later_infusion_cannot_be_withdrawn(self, patient, nurse):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
         give(patient, SECOND, on("13-Mar-2026"), nurse)
-        told = refused(self.mark, patient, FIRST, nurse)
-        assert told == {"": ["A later infusion was given: correct the later one first."]}
+        messages = refused(self.mark, patient, FIRST, nurse)
+        assert messages == {"": ["A later infusion was given: correct the later one first."]}
 
     def test_twice_is_once(self, patient, nurse):
         self.mark(patient, FIRST, nurse)

@@ -11,10 +11,11 @@ from dosing.models import Infusion
 from patients.models import Patient
 from patients.review import locks
 from protocol.document.schedule import first_infusion_window, infusion_window
-from tests.support import build, infusions
-from tests.support.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
+from tests.support import build
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.pages import infusions
+from tests.support.study.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
 
@@ -28,42 +29,42 @@ class TestTimes:
     @pytest.mark.parametrize("end", ["10-Mar-2026 10:00", "10-Mar-2026 09:59"])
     def test_the_end_comes_after_the_start(self, patient, nurse, end):
         """DAT-08."""
-        told = refused(give, patient, FIRST, on("10-Mar-2026", ended=moment(end)), nurse)
-        assert told == {"ended": ["The end must be after the start (10-Mar-2026 10:00)."]}
+        messages = refused(give, patient, FIRST, on("10-Mar-2026", ended=moment(end)), nurse)
+        assert messages == {"ended": ["The end must be after the start (10-Mar-2026 10:00)."]}
 
     def test_an_infusion_across_the_hour_that_repeats_is_measured_in_elapsed_time(self, trial, nurse):
         """TIM: 02:30 summer time comes before 02:10 winter time."""
         with time_machine.travel(datetime(2026, 10, 27, tzinfo=UTC), tick=False):
             patient = build.enrolled(trial=trial, on=date(2026, 10, 25))
-            told = on(
+            result = on(
                 "25-Oct-2026",
                 weight_measured=moment("25-Oct-2026 01:00"),
                 started=moment("25-Oct-2026 02:30 +02:00"),
                 ended=moment("25-Oct-2026 02:10 +01:00"),
             )
-            row = give(patient, FIRST, told, nurse)
+            row = give(patient, FIRST, result, nurse)
         assert row.ended_at - row.started_at == timedelta(minutes=40)
 
     def test_nothing_ends_in_the_future(self, patient, nurse):
         facts = on("30-Mar-2026", started=moment("30-Mar-2026 11:30"), ended=moment("30-Mar-2026 12:01"))
-        told = refused(give, patient, FIRST, {**facts, "timing_deviation_reason": "late"}, nurse)
-        assert told == {"ended": ["This time has not come yet. Check the date."]}
+        messages = refused(give, patient, FIRST, {**facts, "timing_deviation_reason": "late"}, nurse)
+        assert messages == {"ended": ["This time has not come yet. Check the date."]}
 
     def test_a_second_infusion_before_the_first_is_refused(self, patient, nurse):
-        told = refused(give, patient, SECOND, on("13-Mar-2026"), nurse)
-        assert told == {"": ["Infusion 1 is still planned: record it first."]}
+        messages = refused(give, patient, SECOND, on("13-Mar-2026"), nurse)
+        assert messages == {"": ["Infusion 1 is still planned: record it first."]}
 
     def test_a_second_infusion_during_the_first_is_refused(self, patient, nurse):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
-        told = refused(give, patient, SECOND, on("10-Mar-2026", timing_deviation_reason="?"), nurse)
-        assert "Infusion 1 was given from 10-Mar-2026 10:00 to 10-Mar-2026 11:00" in told["started"][0]
+        messages = refused(give, patient, SECOND, on("10-Mar-2026", timing_deviation_reason="?"), nurse)
+        assert "Infusion 1 was given from 10-Mar-2026 10:00 to 10-Mar-2026 11:00" in messages["started"][0]
 
     def test_the_first_infusion_is_not_moved_behind_the_second(self, patient, nurse):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
         give(patient, SECOND, on("13-Mar-2026"), nurse)
         facts = on("14-Mar-2026", timing_deviation_reason="late")
-        told = refused(give, patient, FIRST, facts, nurse, reason="wrong day")
-        assert "Infusion 2 was given" in told["ended"][0]
+        messages = refused(give, patient, FIRST, facts, nurse, reason="wrong day")
+        assert "Infusion 2 was given" in messages["ended"][0]
 
 
 class TestDaysBetween:
@@ -76,8 +77,8 @@ class TestDaysBetween:
         if fits:
             assert give(patient, SECOND, facts, nurse).timing_deviation_reason == ""
             return
-        told = refused(give, patient, SECOND, facts, nurse)
-        assert told == {
+        messages = refused(give, patient, SECOND, facts, nurse)
+        assert messages == {
             "timing_deviation_reason": [
                 (
                     f"The protocol allows 13-Mar-2026 to 14-Mar-2026. Say why it was given on {day}-Mar-2026:"
@@ -95,8 +96,8 @@ class TestDaysBetween:
         if fits:
             assert give(patient, FIRST, on(f"{day}-Mar-2026"), nurse).state == "given"
         else:
-            told = refused(give, patient, FIRST, on(f"{day}-Mar-2026"), nurse)
-            assert list(told) == ["timing_deviation_reason"]
+            messages = refused(give, patient, FIRST, on(f"{day}-Mar-2026"), nurse)
+            assert list(messages) == ["timing_deviation_reason"]
 
     def test_a_blank_reason_is_no_reason(self, patient, nurse):
         facts = on("20-Mar-2026", timing_deviation_reason="  \n ")
@@ -124,8 +125,8 @@ class TestDaysBetween:
     def test_moving_an_infusion_asks_for_the_reason_of_the_one_that_no_longer_fits(self, patient, nurse):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
         give(patient, SECOND, on("13-Mar-2026"), nurse)
-        told = refused(give, patient, FIRST, on("11-Mar-2026"), nurse, reason="wrong day")
-        assert told == {
+        messages = refused(give, patient, FIRST, on("11-Mar-2026"), nurse, reason="wrong day")
+        assert messages == {
             "started": [
                 "Infusion 2, on 13-Mar-2026, would be outside 14-Mar-2026 to 15-Mar-2026: give its reason first."
             ]

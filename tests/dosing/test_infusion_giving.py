@@ -16,9 +16,9 @@ from patients.participation.consent import record_capacity, record_consent
 from patients.participation.disposition import end_study
 from patients.participation.milestones import milestones
 from tests.support import build
-from tests.support.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
 
@@ -42,11 +42,11 @@ class TestGiving:
         masked = build.trial(build.COVID_MSV)
         patient = build.enrolled(trial=masked, on=INCLUDED)
         assert patient.visits.get(code="D28").planned_on is None
-        told = {
+        fields = {
             name: moment(f"11-Mar-2026 {clock}", "Europe/Madrid")
             for name, clock in (("weight_measured", "08:00"), ("started", "10:00"), ("ended", "10:30"))
         }
-        give(patient, FIRST, on("11-Mar-2026", weight_kg=Decimal(70), **told), nurse)
+        give(patient, FIRST, on("11-Mar-2026", weight_kg=Decimal(70), **fields), nurse)
 
         assert Patient.objects.get(pk=patient.pk).first_infusion_on == date(2026, 3, 11)
         assert patient.visits.get(code="D28").planned_on == date(2026, 4, 8)
@@ -57,7 +57,7 @@ class TestGiving:
         visit = stored(patient, FIRST).visit
         assert (visit.state, visit.held_on) == ("held", date(2026, 3, 11))
 
-    def test_other_rooms_are_told(self, patient, nurse):
+    def test_other_rooms_receive_a_signal(self, patient, nurse):
         heard = []
         infusion_given.connect(
             lambda **told: heard.append(told["infusion"].number), weak=False, dispatch_uid="test"
@@ -69,7 +69,7 @@ class TestGiving:
         assert heard == [1]
         assert [each.label for each in milestones([patient])[patient.pk]] == ["Infusion 1"]
 
-    def test_the_trail_tells_who_recorded_it_and_in_which_role(self, patient, nurse):
+    def test_the_trail_shows_who_recorded_it_and_in_which_role(self, patient, nurse):
         """AUD-01, AUD-02."""
         row = give(patient, FIRST, on("10-Mar-2026"), nurse)
         entry = Infusion.history.filter(id=row.pk).order_by("-history_id").first()
@@ -81,7 +81,7 @@ class TestGiving:
         """BLD-01: the result cannot depend on a product that is never read."""
         masked = build.trial(build.COVID_MSV)
         patient = build.enrolled(trial=masked, on=INCLUDED)
-        told = {
+        fields = {
             name: moment(f"10-Mar-2026 {clock}", "Europe/Madrid")
             for name, clock in (("weight_measured", "08:00"), ("started", "10:00"), ("ended", "10:30"))
         }
@@ -90,7 +90,7 @@ class TestGiving:
         infusion_given.disconnect(dispatch_uid="dosing.dose")
         try:
             with CaptureQueriesContext(connection) as captured:
-                give(patient, FIRST, on("10-Mar-2026", weight_kg=Decimal(70), **told), nurse)
+                give(patient, FIRST, on("10-Mar-2026", weight_kg=Decimal(70), **fields), nurse)
         finally:
             infusion_given.connect(preparing.on_infusion_given, dispatch_uid="dosing.dose")
         touched = [
@@ -106,18 +106,20 @@ class TestWhatIsNeededBefore:
         """P11-06, CEL-14: nothing is given before inclusion."""
         patient = build.eligible(trial=trial, screened_on=INCLUDED)
         row = Infusion.objects.create(patient=patient, number=1, state="planned")
-        told = refused(record_infusion, infusion=row, facts=on("10-Mar-2026"), version=1, by=nurse)
-        assert told == {"": [f"{patient.code} cannot receive an infusion: the status is “Screening”."]}
+        messages = refused(record_infusion, infusion=row, facts=on("10-Mar-2026"), version=1, by=nurse)
+        assert messages == {"": [f"{patient.code} cannot receive an infusion: the status is “Screening”."]}
 
     def test_nothing_is_given_before_the_day_of_inclusion(self, patient, nurse):
         """P11-06."""
-        told = refused(give, patient, FIRST, on("09-Mar-2026"), nurse)
-        assert told == {"started": ["The patient was included on 10-Mar-2026: nothing can be given before."]}
+        messages = refused(give, patient, FIRST, on("09-Mar-2026"), nurse)
+        assert messages == {
+            "started": ["The patient was included on 10-Mar-2026: nothing can be given before."]
+        }
 
     def test_nothing_is_given_after_the_end_of_study(self, patient, nurse):
         end_study(patient=patient, on=date(2026, 3, 12), reason="withdrawal", note="No more", by=nurse)
-        told = refused(give, patient, FIRST, on("13-Mar-2026"), nurse)
-        assert told["started"] == [
+        messages = refused(give, patient, FIRST, on("13-Mar-2026"), nurse)
+        assert messages["started"] == [
             "The study ended for this patient on 12-Mar-2026: nothing can be given after."
         ]
 
@@ -128,15 +130,15 @@ class TestWhatIsNeededBefore:
     def test_a_signature_on_the_eligibility_that_does_not_hold_stops_the_infusion(self, patient, nurse):
         """P11-06: no infusion before eligibility is signed."""
         patient.eligibility_decisions.update(group="B")
-        told = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
-        assert "signature on the eligibility does not hold" in told[""][0]
+        messages = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
+        assert "signature on the eligibility does not hold" in messages[""][0]
         assert "signature" in infusion_obstacle(stored(patient, FIRST))
 
     def test_a_consent_given_after_the_start_does_not_cover_it(self, patient, nurse):
         """CEL-14."""
         patient.consents.update(given_at=datetime(2026, 3, 10, 9, 30, tzinfo=UTC))
-        told = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
-        assert told["started"] == ["No consent had been given at that time."]
+        messages = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
+        assert messages["started"] == ["No consent had been given at that time."]
 
     def test_a_patient_who_can_decide_again_confirms_before_the_next_infusion(self, trial, nurse):
         """I6 of the Liège protocol, CEL-14."""
@@ -145,21 +147,21 @@ class TestWhatIsNeededBefore:
         patient = Patient.objects.get(pk=patient.pk)
         record_capacity(patient=patient, regained_on=date(2026, 3, 11), by=nurse)
         assert give(patient, FIRST, on("11-Mar-2026"), nurse).state == "given"
-        told = refused(give, patient, SECOND, on("14-Mar-2026"), nurse)
-        assert "own consent comes first" in told["started"][0]
+        messages = refused(give, patient, SECOND, on("14-Mar-2026"), nurse)
+        assert "own consent comes first" in messages["started"][0]
         record_consent(
             patient=patient, type="patient", version="1.0", given=moment("13-Mar-2026 09:00"), by=nurse
         )
         assert give(patient, SECOND, on("14-Mar-2026"), nurse).state == "given"
 
-    def test_nothing_stands_in_the_way_of_a_patient_in_order(self, patient):
+    def test_a_patient_in_order_has_no_obstacle(self, patient):
         assert infusion_obstacle(stored(patient, FIRST)) == ""
         assert infusion_obstacle(stored(patient, SECOND)) == "Infusion 1 is still planned: record it first."
 
     def test_a_locked_patient_is_not_changed(self, patient, nurse):
         Patient.objects.filter(pk=patient.pk).update(locked_at=NOW)
-        told = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
-        assert told == {"": [f"{patient.code} is locked: nothing can be changed."]}
+        messages = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
+        assert messages == {"": [f"{patient.code} is locked: nothing can be changed."]}
 
 
 def test_the_bedside_knows_no_name_of_the_product():

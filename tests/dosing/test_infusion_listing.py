@@ -11,9 +11,10 @@ from audit.context import acting
 from audit.models import AccessEvent
 from dosing.administration import mark_not_given
 from patients.participation.disposition import end_study
-from tests.support import build, cohort
-from tests.support.bedside import INCLUDED
-from tests.support.infusions import bedside, listing, page, stored, text_of
+from tests.support import build
+from tests.support.pages.infusions import bedside, listing, page, stored, text_of
+from tests.support.study import cohort
+from tests.support.study.bedside import INCLUDED
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -82,7 +83,7 @@ class TestTheListing:
         assert product_columns <= seen[masked.slug, "statistician"]
         assert not product_columns & seen[masked.slug, "monitor"]
 
-    def test_the_csv_holds_every_row_and_leaves_a_trace(self, ward, patient, trial):
+    def test_the_csv_holds_every_row_and_is_recorded(self, ward, patient, trial):
         """AUD-08."""
         ward.post(page(patient), bedside())
         response = ward.get(listing(trial), {"format": "csv"})

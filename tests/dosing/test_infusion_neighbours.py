@@ -11,10 +11,11 @@ from dosing.schedule import given_days, given_on
 from dosing.schedule import windows as windows_of
 from patients.models import Patient, Visit
 from patients.participation.milestones import milestones
-from tests.support import build, walk
-from tests.support.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
+from tests.support import build
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study import amended_protocol
+from tests.support.study.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
 
@@ -186,13 +187,13 @@ class TestWindows:
         assert windows_of(build.patient(trial=trial, screened_on=INCLUDED)) == []
 
     def test_a_trial_without_a_product_has_no_infusion(self):
-        text = walk.text("1.0")
+        text = amended_protocol.text("1.0")
         start, end = text.index("[dosing]"), text.index("[[visits]]")
         plain = (text[:start] + text[end:]).replace(
             'kind = "infusion"\ninfusion = 1\n', 'kind = "follow_up"\n'
         )
         trial = build.version(plain).trial
-        patient = walk.enrolled(trial, by=build.user("investigator", trial=trial), on=INCLUDED)
+        patient = amended_protocol.enrolled(trial, by=build.user("investigator", trial=trial), on=INCLUDED)
 
         assert not patient.infusions.exists()
         assert windows_of(patient) == []

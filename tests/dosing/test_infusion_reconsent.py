@@ -9,10 +9,11 @@ from audit.context import acting
 from dosing.administration import infusion_obstacle, mark_not_given, record_weight
 from patients.models import Patient, Record, Visit
 from patients.participation.visits import hold_visit, miss_visit
-from tests.support import build, infusions
-from tests.support.bedside import FIRST, INCLUDED, SECOND, give, on, stored
+from tests.support import build
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.pages import infusions
+from tests.support.study.bedside import FIRST, INCLUDED, SECOND, give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
 

@@ -7,9 +7,9 @@ from audit.context import acting
 from dosing.models import Preparation
 from patients.participation.disposition import end_study
 from tests.support import build
-from tests.support.bedside import INCLUDED
-from tests.support.infusions import SECOND, bedside, listing, page, product, stored, text_of
-from tests.support.matrix import TRIAL_PAGES
+from tests.support.pages.access_matrix import TRIAL_PAGES
+from tests.support.pages.infusions import SECOND, bedside, listing, page, product, stored, text_of
+from tests.support.study.bedside import INCLUDED
 from trials.access import access_to
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
@@ -47,7 +47,7 @@ class TestWhatIsRefused:
             assert ward.get(page(patient, name)).status_code == 404
             assert ward.post(page(patient, name), bedside()).status_code == 404
 
-    def test_what_stands_in_the_way_is_said_before_anything_is_typed(self, ward, patient):
+    def test_obstacles_are_shown_before_anything_is_typed(self, ward, patient):
         """P11-06."""
         response = ward.get(page(patient, number=2))
 

@@ -7,9 +7,9 @@ import pytest
 from dosing.administration import record_weight
 from dosing.weights import KnownWeight
 from tests.support import build
-from tests.support.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study.bedside import FIRST, INCLUDED, NOW, SECOND, give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
 
@@ -26,8 +26,10 @@ class TestWeight:
         day_old = moment("10-Mar-2026 10:00")
         facts = on("11-Mar-2026", weight_measured=day_old)
         late = {**facts, "started": moment("11-Mar-2026 10:01")}
-        told = refused(give, patient, FIRST, late, nurse)
-        assert told == {"weight_measured": ["At the start the weight was older than 24 hours. Weigh again."]}
+        messages = refused(give, patient, FIRST, late, nurse)
+        assert messages == {
+            "weight_measured": ["At the start the weight was older than 24 hours. Weigh again."]
+        }
         assert give(patient, FIRST, facts, nurse).state == "given"
 
     def test_a_weight_measured_after_the_start_cannot_have_decided_the_dose(self, patient, nurse):
@@ -37,8 +39,8 @@ class TestWeight:
     @pytest.mark.parametrize("kg", ["24.99", "350.01", "0", "-82.4"])
     def test_a_weight_nobody_has_is_refused_even_with_a_word(self, patient, nurse, kg):
         facts = on("10-Mar-2026", weight_kg=Decimal(kg), weight_confirmation="weighed twice")
-        told = refused(give, patient, FIRST, facts, nurse)
-        assert told == {"weight_kg": ["A weight lies between 25 and 350 kg. Weigh again."]}
+        messages = refused(give, patient, FIRST, facts, nurse)
+        assert messages == {"weight_kg": ["A weight lies between 25 and 350 kg. Weigh again."]}
 
     @pytest.mark.parametrize(("kg", "shown"), [("81.7372784", "81.74"), ("82.4", "82.4"), ("82.40", "82.40")])
     def test_a_weight_in_pounds_is_offered_with_two_decimals(self, kg, shown):
@@ -52,8 +54,8 @@ class TestWeight:
     def test_a_jump_of_more_than_a_tenth_is_confirmed_in_words(self, patient, nurse):
         """The screening form has 82.4 kg."""
         facts = on("10-Mar-2026", weight_kg=Decimal("90.65"))
-        told = refused(give, patient, FIRST, facts, nurse)
-        assert told == {
+        messages = refused(give, patient, FIRST, facts, nurse)
+        assert messages == {
             "weight_confirmation": [
                 "The weight was 82.4 kg (Demography, 10-Mar-2026). If 90.65 kg is right, enter how it was confirmed."
             ]
@@ -88,15 +90,15 @@ class TestWeight:
 
     def test_the_weight_of_a_recorded_infusion_is_amended_with_the_infusion(self, patient, nurse):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
-        told = refused(
+        messages = refused(
             record_weight, infusion=stored(patient, FIRST), weight_kg=Decimal("82"), by=nurse,
             weight_measured=moment("10-Mar-2026 08:00"), version=2, reason="x",
         )  # fmt: skip
-        assert told == {"": ["This infusion is already recorded: amend it there."]}
+        assert messages == {"": ["This infusion is already recorded: amend it there."]}
 
     def test_a_weight_of_the_future_is_refused(self, patient, nurse):
-        told = refused(
+        messages = refused(
             record_weight, infusion=stored(patient, FIRST), weight_kg=Decimal("82"), by=nurse,
             weight_measured=moment("31-Mar-2026 08:00"), version=1,
         )  # fmt: skip
-        assert list(told) == ["weight_measured"]
+        assert list(messages) == ["weight_measured"]

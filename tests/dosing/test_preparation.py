@@ -13,9 +13,9 @@ from dosing.models import AllocationSlot, Infusion, Preparation
 from dosing.product import Product, record_preparation
 from patients.models import Patient
 from tests.support import build
-from tests.support.bedside import INCLUDED, stored
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study.bedside import INCLUDED, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "laboratory_acts")]
 
@@ -71,7 +71,7 @@ def weigh(patient: Patient, by) -> None:
 
 def bag(**changed) -> Product:
     """Return the facts of a bag with 200 million viable cells."""
-    told = {
+    fields = {
         "donor_code": "D-17",
         "lot": "L-0042",
         "bag": "L-0042/1, L-0042/2",
@@ -81,7 +81,7 @@ def bag(**changed) -> Product:
         "dose_deviation_reason": "",
         "donor_deviation_reason": "",
     }
-    return Product(**{**told, **changed})
+    return Product(**{**fields, **changed})
 
 
 def saline(**changed) -> Product:
@@ -138,8 +138,10 @@ class TestTheDose:
 
     def test_without_the_weight_of_the_day_nothing_is_prepared(self, patient, laboratory):
         """CEL-09: missing weight is refused."""
-        told = refused(prepare, patient, 1, bag(), laboratory)
-        assert told == {"": ["The weight of the day is not recorded yet: the dose needs it. Ask the ward."]}
+        messages = refused(prepare, patient, 1, bag(), laboratory)
+        assert messages == {
+            "": ["The weight of the day is not recorded yet: the dose needs it. Ask the ward."]
+        }
 
     def test_the_product_can_be_recorded_once_the_patient_is_weighed(self, patient, laboratory):
         weigh(patient, laboratory)
@@ -194,8 +196,8 @@ class TestTheBag:
 
     def test_a_thaw_to_come_is_refused(self, patient, laboratory):
         weigh(patient, laboratory)
-        told = refused(prepare, patient, 1, bag(thawed=moment("30-Mar-2026 12:01")), laboratory)
-        assert told == {"thawed": ["This time has not come yet. Check the date."]}
+        messages = refused(prepare, patient, 1, bag(thawed=moment("30-Mar-2026 12:01")), laboratory)
+        assert messages == {"thawed": ["This time has not come yet. Check the date."]}
 
     def test_nothing_is_prepared_for_an_infusion_that_was_not_given(self, patient, laboratory):
         mark_not_given(infusion=stored(patient, 1), reason="unstable", version=1, by=laboratory)
@@ -224,8 +226,8 @@ class TestOneDonor:
         assert (product.donor_code, product.donor_deviation_reason) == ("d-17", "")
 
     def test_another_donor_is_stopped(self, patient, laboratory):
-        told = refused(prepare, patient, 2, bag(donor_code="D-18"), laboratory)
-        assert told == {
+        messages = refused(prepare, patient, 2, bag(donor_code="D-18"), laboratory)
+        assert messages == {
             "donor_code": ["Infusion 1 came from donor D-17: the protocol asks for the same donor."],
             "donor_deviation_reason": ["Say why another donor was used: this is a deviation."],
         }
@@ -241,8 +243,10 @@ class TestOneDonor:
 
     def test_changing_the_first_donor_meets_the_same_rule(self, patient, laboratory):
         prepare(patient, 2, bag(donor_code="D-17"), laboratory)
-        told = refused(prepare, patient, 1, bag(donor_code="D-18"), laboratory, version=1, reason="typing")
-        assert told["donor_code"] == [
+        messages = refused(
+            prepare, patient, 1, bag(donor_code="D-18"), laboratory, version=1, reason="typing"
+        )
+        assert messages["donor_code"] == [
             "Infusion 2 came from donor D-17: the protocol asks for the same donor."
         ]
 
@@ -285,8 +289,8 @@ class TestTheMaskedTrial:
     def test_cells_are_not_recorded_for_a_patient_who_receives_none(self, masked, laboratory, wrong):
         patient = in_arm(masked, "placebo")
         give(patient, kg=Decimal(70))
-        told = refused(prepare, patient, 1, saline(**wrong), laboratory)
-        assert told == {next(iter(wrong)): ["This patient receives no cells: leave it empty."]}
+        messages = refused(prepare, patient, 1, saline(**wrong), laboratory)
+        assert messages == {next(iter(wrong)): ["This patient receives no cells: leave it empty."]}
 
     def test_saline_is_not_recorded_for_a_patient_who_receives_cells(self, masked, laboratory):
         patient = in_arm(masked, "cells")
@@ -325,8 +329,8 @@ class TestChanging:
         """AUD-04."""
         give(patient)
         product = prepare(patient, 1, bag(), laboratory)
-        told = refused(prepare, patient, 1, bag(lot="L-0043"), laboratory, version=product.version)
-        assert told == {"reason": ["Say why this is changed."]}
+        messages = refused(prepare, patient, 1, bag(lot="L-0043"), laboratory, version=product.version)
+        assert messages == {"reason": ["Say why this is changed."]}
         again = prepare(patient, 1, bag(lot="L-0043"), laboratory, version=product.version, reason="misread")
         entry = Preparation.history.filter(id=again.pk).order_by("-history_id").first()
         assert (entry.lot, entry.history_change_reason, again.version) == ("L-0043", "misread", 2)

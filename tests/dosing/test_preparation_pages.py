@@ -6,8 +6,8 @@ import pytest
 
 from dosing.models import Preparation
 from tests.support import build
-from tests.support.bedside import INCLUDED
-from tests.support.infusions import SECOND, bedside, errors_of, listing, page, product, text_of, weighed
+from tests.support.pages.infusions import SECOND, bedside, errors_of, listing, page, product, text_of, weighed
+from tests.support.study.bedside import INCLUDED
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -59,7 +59,7 @@ class TestTheProduct:
             ("248.024", "3.01", "above the range"),
         ],
     )
-    def test_the_dose_is_told_while_it_is_typed(self, laboratory, patient, cells, dose, finding):
+    def test_the_dose_is_shown_while_it_is_typed(self, laboratory, patient, cells, dose, finding):
         """CEL-10: at the bounds, never rounded into the range; nothing is stored."""
         response = laboratory.post(page(patient, "dose"), {"viable_cells": cells})
 
@@ -78,7 +78,7 @@ class TestTheProduct:
             ("9" * 30, "at most 24 characters"),
         ],
     )
-    def test_an_unfinished_number_is_told_in_a_sentence_and_no_dose_stays(
+    def test_an_unfinished_number_is_reported_in_a_sentence_and_no_dose_stays(
         self, laboratory, patient, cells, words
     ):
         response = laboratory.post(page(patient, "dose"), {"viable_cells": cells})
@@ -105,12 +105,14 @@ class TestTheProduct:
             ("version", "x", "whole number"),
         ],
     )
-    def test_a_refused_answer_is_told_beside_its_field(self, laboratory, patient, field, value, sentence):
+    def test_a_refused_answer_is_shown_beside_its_field(self, laboratory, patient, field, value, sentence):
         """DAT-04."""
-        told = errors_of(laboratory.post(page(patient, "preparation"), product(bag="Kept") | {field: value}))
+        messages = errors_of(
+            laboratory.post(page(patient, "preparation"), product(bag="Kept") | {field: value})
+        )
         beside = "dose_deviation_reason" if "range" in sentence else field
 
-        assert sentence in told[beside]
+        assert sentence in messages[beside]
         assert not Preparation.objects.exists()
 
     def test_a_dose_outside_the_range_is_kept_with_its_reason(self, laboratory, patient):
@@ -151,8 +153,8 @@ class TestTheProduct:
         ward.post(page(patient), bedside(version="2"))
         ward.post(page(patient, "weight", 2), weighed(SECOND))
         other = product(donor_code="D-18", thawed="")
-        told = errors_of(laboratory.post(page(patient, "preparation", 2), other))
-        assert "Infusion 1 came from donor D-17" in told["donor_code"]
+        messages = errors_of(laboratory.post(page(patient, "preparation", 2), other))
+        assert "Infusion 1 came from donor D-17" in messages["donor_code"]
         other["donor_deviation_reason"] = "No bag of D-17 is left"
         laboratory.post(page(patient, "preparation", 2), other)
 

@@ -6,8 +6,8 @@ from django.urls import reverse
 from audit.models import AccessEvent
 from dosing.models import AllocationList, AllocationSlot, Preparation
 from tests.support import build
-from tests.support.bedside import INCLUDED
-from tests.support.infusions import errors_of, listing, page, product, text_of, weighed
+from tests.support.pages.infusions import errors_of, listing, page, product, text_of, weighed
+from tests.support.study.bedside import INCLUDED
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day")]
 
@@ -45,9 +45,11 @@ class TestTheMaskedTrial:
 
     def test_cells_for_an_arm_without_cells_are_refused(self, masked, arms):
         laboratory = build.client(build.user("cell_laboratory", trial=masked))
-        told = errors_of(laboratory.post(page(arms["placebo"], "preparation"), product(viable_cells="70")))
+        messages = errors_of(
+            laboratory.post(page(arms["placebo"], "preparation"), product(viable_cells="70"))
+        )
 
-        assert "receives no cells" in told["viable_cells"]
+        assert "receives no cells" in messages["viable_cells"]
 
     @pytest.mark.parametrize(
         "role", ["coordinator", "investigator", "monitor", "data_manager", "administrator"]
@@ -128,7 +130,7 @@ class TestTheOpenTrial:
 
     def test_a_trial_that_does_not_randomise_says_so(self, ward, trial):
         response = ward.get(reverse("dosing:allocation", args=[trial.slug]))
-        assert "This trial allocates nobody" in text_of(response)
+        assert "This trial has no allocation" in text_of(response)
 
     def test_before_the_first_signature_there_is_no_list(self):
         masked = build.trial(build.COVID_MSV)

@@ -11,10 +11,11 @@ from dosing.models import Infusion
 from dosing.weights import age_errors, last_weight
 from patients.models import Record, Visit
 from patients.participation.visits import hold_visit
-from tests.support import build, walk
-from tests.support.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
+from tests.support import build
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study import amended_protocol
+from tests.support.study.bedside import FIRST, INCLUDED, SECOND, THIRD, give, on, stored
+from tests.support.study.refusals import refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "nurse_acts")]
 
@@ -118,10 +119,13 @@ class TestWhichWeight:
         assert known(patient) == (Decimal(85), "Vital signs, 10-Mar-2026")
 
     def test_a_trial_without_a_profile_offers_the_weight_of_its_dosing_rules(self, known_day):
-        walking = walk.trial()
+        walking = amended_protocol.trial()
         by = build.user("investigator", trial=walking)
         assert walking.rules.profile.weight is None
-        assert known(walk.enrolled(walking, by=by, on=INCLUDED)) == (Decimal(80), "Intake, 10-Mar-2026")
+        assert known(amended_protocol.enrolled(walking, by=by, on=INCLUDED)) == (
+            Decimal(80),
+            "Intake, 10-Mar-2026",
+        )
 
     def test_a_form_without_a_weight_offers_none(self, patient, nurse):
         vitals(patient, "D1", date(2026, 3, 11), nurse, hr="70")

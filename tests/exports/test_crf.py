@@ -8,8 +8,8 @@ import pytest
 from django.core.management import call_command
 
 from tests.support import build
-from tests.support.casebooks import full_patient
-from tests.support.paper import Paper
+from tests.support.pages.paper import Paper
+from tests.support.study.casebooks import full_patient
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ class TestCrf:
                     assert paper.holds(choice.label.in_language("en"))
 
     @pytest.mark.parametrize("slug", [build.LIEGE, build.COVID_MSV])
-    def test_the_annotated_form_tells_names_codes_limits_and_conditions(self, slug, tmp_path):
+    def test_the_annotated_form_shows_names_codes_limits_and_conditions(self, slug, tmp_path):
         """Issue 3: every item has its annotation."""
         trial = build.trial(slug)
         paper = self.printed(trial, tmp_path, annotated=True)
@@ -56,7 +56,7 @@ class TestCrf:
             call_command("blank_crf", trial=trial.slug, out=tmp_path / "none.pdf", protocol="9.9")
 
 
-def test_a_visit_report_tells_what_was_asked_in_the_period_and_what_is_open(trial, patient, tmp_path):
+def test_a_visit_report_shows_what_was_asked_in_the_period_and_what_is_open(trial, patient, tmp_path):
     """Issue 3, monitoring: a query raised today is in today's report and, because it is open, in last month's."""
     today = trial.today
 

@@ -70,9 +70,9 @@ def test_the_task_acts_for_the_person_in_their_role(trial, patient):
     row = ask(person, trial, patient=patient.code)
     taken(person, row)
     events = AccessEvent.objects.filter(kind="exported").order_by("at", "pk")
-    told = [(event.detail["stage"], event.user_id, event.user_name, event.role) for event in events]
+    result = [(event.detail["stage"], event.user_id, event.user_name, event.role) for event in events]
     name = person.get_username()
-    assert told == [
+    assert result == [
         ("started", person.pk, name, "monitor"),
         ("finished", person.pk, f"system:documents for {name}", "monitor"),
         ("taken", person.pk, name, "monitor"),
@@ -159,7 +159,7 @@ class TestWhoMay:
         row.refresh_from_db()
         assert (row.state, str(row.error)) == (
             "failed",
-            "The person who asked for this has no right to it any more.",
+            "The person who requested this no longer has the right to it.",
         )
 
 
@@ -181,8 +181,8 @@ class TestBadInput:
 
     def test_a_period_that_ends_before_it_begins_is_refused_and_kept(self, trial):
         client = build.client(build.user("monitor", trial=trial))
-        told = {"kind": "visit_report", "since": "05-Mar-2026", "until": "01-Mar-2026"}
-        answer = client.post(listing(trial), told)
+        fields = {"kind": "visit_report", "since": "05-Mar-2026", "until": "01-Mar-2026"}
+        answer = client.post(listing(trial), fields)
         assert answer.status_code == 422
         page = answer.content.decode()
         assert "The period ends before it begins." in page
@@ -223,17 +223,17 @@ class TestProgress:
         assert (asked.status_code, asked["HX-Trigger"]) == (401, "session-ended")
 
     def test_progress_only_grows_and_ends_with_the_file(self, trial, patient, monkeypatch):
-        told = []
-        wrapped = documents._teller
+        result = []
+        wrapped = documents._progress_recorder
 
         def teller(row):
             tell = wrapped(row)
-            return lambda done: (told.append(done), tell(done))
+            return lambda done: (result.append(done), tell(done))
 
         monkeypatch.setattr(documents, "_teller", teller)
         build.patient(trial=trial)
         ask(build.user("monitor", trial=trial), trial)
-        assert told == [35, 70]
+        assert result == [35, 70]
 
     def test_the_list_costs_the_same_with_one_and_three_documents(self, trial, patient):
         person = build.user("data_manager", trial=trial)
@@ -311,18 +311,18 @@ class TestCommands:
     def test_the_casebook_command_names_its_person(self, trial, patient, tmp_path):
         """CTL-03: the register has the command's file hash and the person it was run for."""
         person = build.user("data_manager", trial=trial)
-        out, said = tmp_path / "book.pdf", io.StringIO()
+        out, output = tmp_path / "book.pdf", io.StringIO()
         call_command(
             "casebook",
             trial=trial.slug,
             patient=patient.code,
             out=out,
             user=person.get_username(),
-            stdout=said,
+            stdout=output,
         )
         event = AccessEvent.objects.get(kind="exported")
         assert event.user_name == f"system:documents for {person.get_username()}"
-        assert event.detail["sha256"] in said.getvalue()
+        assert event.detail["sha256"] in output.getvalue()
         assert out.read_bytes().startswith(b"%PDF-")
 
     def test_the_commands_refuse_what_is_not_there(self, trial, tmp_path):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext, override
 from audit.context import acting, set_user
 from audit.models import AccessEvent
 from audit.seals import SealBroken
-from exports.tables.cells import as_typed, harmless
+from exports.tables.cells import as_typed, safe_free_text
 from exports.tables.study import COLUMNS, querysets
 from exports.tables.trail import COLUMNS as COLUMNS_OF_TRAIL
 from exports.tables.trail import trail_table
@@ -87,8 +87,8 @@ def test_no_free_text_cell_starts_a_formula(trial, manager):
 
 
 def test_a_negative_number_is_left_alone():
-    assert harmless("plain") == "plain"
-    assert as_typed(harmless("'=x")) == "'=x"
+    assert safe_free_text("plain") == "plain"
+    assert as_typed(safe_free_text("'=x")) == "'=x"
 
 
 def test_captured_values_missing_codes_and_units_have_their_own_columns(trial, manager):
@@ -171,7 +171,7 @@ def test_every_column_is_in_the_data_dictionary(trial, manager):
         assert missing == [], name
 
 
-def test_the_trail_tells_old_and_new_value_with_who_and_why(trial, manager):
+def test_the_trail_shows_old_and_new_value_with_who_and_why(trial, manager):
     """P11-02: the electronic copy includes the audit trail of each item."""
     patient = build.eligible(trial=trial)
     record = Record.objects.get(patient=patient, form="demography")
@@ -225,11 +225,11 @@ def test_an_export_speaks_english_whoever_takes_it(trial):
     field, new, words = (
         [column.name for column in COLUMNS_OF_TRAIL].index(name) for name in ("field", "new", "new_words")
     )
-    told = {row[words] for row in rows if row[field].startswith("values.") and row[new] == "Y"}
-    assert told == {"Yes"}
+    result = {row[words] for row in rows if row[field].startswith("values.") and row[new] == "Y"}
+    assert result == {"Yes"}
 
 
-def test_the_threads_of_queries_are_exported_with_who_said_what(trial, manager):
+def test_the_threads_of_queries_are_exported_with_author_and_text(trial, manager):
     patient = build.eligible(trial=trial)
     record = Record.objects.get(patient=patient, form="demography")
     nurse = build.user("coordinator", trial=trial)
@@ -239,10 +239,10 @@ def test_the_threads_of_queries_are_exported_with_who_said_what(trial, manager):
         answer_query(query=asked, text="=Yes, standing", by=nurse, role="coordinator")
     archive = exported(manager, trial)
     number = next(row["query"] for row in table(archive, "queries") if row["item"] == "height")
-    said = [row for row in table(archive, "query_messages") if row["query"] == number]
-    assert said[-1]["patient"] == patient.code
-    assert (said[-1]["said_by"], said[-1]["role"]) == (nurse.full_name, "coordinator")
-    assert as_typed(said[-1]["text"]) == "=Yes, standing"
+    result = [row for row in table(archive, "query_messages") if row["query"] == number]
+    assert result[-1]["patient"] == patient.code
+    assert (result[-1]["said_by"], result[-1]["role"]) == (nurse.full_name, "coordinator")
+    assert as_typed(result[-1]["text"]) == "=Yes, standing"
 
 
 def test_an_export_is_registered_with_its_purpose_and_hash(trial, manager):

@@ -19,9 +19,11 @@ from exports.paper.patient import PatientPaper
 from patients.models import Consent, Patient, Record
 from patients.participation.eligibility import evaluate
 from safety.models import AdverseEvent
-from tests.support import blind, build, casebooks, ranges
-from tests.support.languages import LANGUAGES, speaks, three_languages  # noqa: F401
-from tests.support.paper import Paper, joined
+from tests.support import build
+from tests.support.pages import blinding
+from tests.support.pages.paper import Paper, joined
+from tests.support.study import casebooks, reference_ranges
+from tests.support.translation.readers import LANGUAGES, speaks, three_languages  # noqa: F401
 
 NOW = datetime(2026, 7, 9, 10, 5, 30, tzinfo=UTC)
 CSV_FILES = (
@@ -41,7 +43,7 @@ def july():
 @pytest.fixture
 def told(july, trial, doctor) -> Patient:
     """A patient with changes, a query, signatures and an event."""
-    ranges.given(ranges.central(trial))
+    reference_ranges.given(reference_ranges.central(trial))
     return casebooks.full_patient(trial, doctor)
 
 
@@ -52,7 +54,7 @@ def address(name: str, trial) -> str:
 
 def data_of(answer, language: str) -> bytes:
     """Return headers and content, but for the language of the answer and the ids drawn for its request."""
-    return blind.shown(answer).replace(f"Content-Language: {language}\n".encode(), b"")
+    return blinding.shown(answer).replace(f"Content-Language: {language}\n".encode(), b"")
 
 
 @pytest.mark.usefixtures("three_languages")
@@ -61,7 +63,7 @@ def test_every_csv_file_is_the_same_for_every_reader(told, trial, manager):
     browser, files, pages = build.client(manager), {}, {}
     for language in LANGUAGES:
         speaks(manager, language)
-        with blind.undone():
+        with blinding.undone():
             answers = {name: browser.get(address(name, trial), {"format": "csv"}) for name in CSV_FILES}
             assert {answer["Content-Type"] for answer in answers.values()} == {"text/csv; charset=utf-8"}
             files[language] = {name: data_of(answer, language) for name, answer in answers.items()}
@@ -84,7 +86,7 @@ def test_the_export_and_its_manifest_are_the_same_for_every_reader(told, trial, 
     browser, archives = build.client(manager), {}
     for language in LANGUAGES:
         speaks(manager, language)
-        with blind.undone():
+        with blinding.undone():
             answer = browser.post(reverse("exports:index", args=[trial.slug]), {"purpose": "Interim look"})
             archives[language] = data_of(answer, language)
     assert b"manifest" in archives["en"]

@@ -20,7 +20,7 @@ from patients.review.marks import WHOLE, SeenVersion
 from protocol.values.parsing import display
 from safety.models import AdverseEvent
 from tests.support import build
-from tests.support.casebooks import amend, book, demography, full_patient, item
+from tests.support.study.casebooks import amend, book, demography, full_patient, item
 
 pytestmark = pytest.mark.django_db
 
@@ -109,8 +109,8 @@ def test_a_value_that_was_blank_when_the_form_was_complete_is_marked(trial, doct
     assert rows[0]["past"]["times"] == 2
 
 
-def test_what_was_verified_or_reviewed_is_told_beside_it(trial, patient, tmp_path):
-    """DESIGN §4: until a later change undoes the mark."""
+def test_what_was_verified_or_reviewed_is_shown_beside_it(trial, patient, tmp_path):
+    """Until a later change undoes the mark."""
     record = Record.objects.get(patient=patient, form="demography")
     monitor = build.user("monitor", trial=trial)
     doctor = build.user("investigator", trial=trial)
@@ -133,7 +133,7 @@ def test_what_was_verified_or_reviewed_is_told_beside_it(trial, patient, tmp_pat
     assert "Reviewed" not in dict(form["facts"])
 
 
-def test_the_change_of_an_event_or_infusion_stands_beside_its_fact(trial, doctor, patient):
+def test_the_change_of_an_event_or_infusion_is_shown_beside_its_fact(trial, doctor, patient):
     """Annex 11 §8.2: the infusion with its visit, every first value below the current one."""
     with acting(user=doctor, role="investigator", reason="heard wrong"):
         AdverseEvent.objects.filter(patient=patient).update(term="Migraine after lunch")
@@ -234,8 +234,8 @@ def test_gathering_costs_the_same_however_much_was_captured(trial, doctor):
 def test_memory_does_not_grow_with_the_patients_of_a_trial(trial, doctor):
     """Patients are read one by one; only the trial's rows are kept between them."""
     audience = Audience.nobody(trial)
-    before = {model: len(rows) for model, rows in audience.reader.found.items()}
+    before = {model: len(rows) for model, rows in audience.reader.rows.items()}
     for _each in range(3):
         found = build.patient(trial=trial, by=doctor)
         PatientPaper(found, audience).content()
-    assert {model: len(rows) for model, rows in audience.reader.found.items()} == before
+    assert {model: len(rows) for model, rows in audience.reader.rows.items()} == before

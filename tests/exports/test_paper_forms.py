@@ -16,9 +16,10 @@ from patients.casebook.casebook import Casebook
 from patients.entry import saving
 from patients.entry.attachments import store
 from patients.models import Patient, Record
-from tests.support import build, walk
-from tests.support.file_samples import pdf
-from tests.support.ranges import central, given
+from tests.support import build
+from tests.support.study import amended_protocol
+from tests.support.study.file_samples import pdf
+from tests.support.study.reference_ranges import central, given
 from trials.models import Trial
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -52,19 +53,19 @@ def test_the_ranges_cost_the_same_statements_for_one_form_and_for_three(trial: T
         patient = build.enrolled(trial=trial)
         for visit in visits:
             build.record(patient, "haematology", {"wbc": "5.0"}, visit=visit, draft=True)
-        with CaptureQueriesContext(connection) as told:
+        with CaptureQueriesContext(connection) as statements:
             printed(patient)
-        costs.append(len(told))
+        costs.append(len(statements))
     assert costs[0] == costs[1]
 
 
 @pytest.mark.parametrize("role", ["data_manager", "statistician"])
-def test_an_attached_file_is_told_with_its_hash_to_those_who_may_read_it(
+def test_an_attached_file_is_shown_with_its_hash_to_those_who_may_read_it(
     trial: Trial, patient: Patient, role: str
 ) -> None:
     """SEC-13: name, size and SHA-256 for readers of files; for others only that there is a file."""
     nurse, data = build.user("coordinator", trial=trial), pdf()
-    place = Casebook.opened(user=nurse, trial=trial, code=patient.code).place("chest_imaging", "SCR")
+    place = Casebook.open(user=nurse, trial=trial, code=patient.code).place("chest_imaging", "SCR")
     sent = SimpleUploadedFile("report.pdf", data, "application/pdf")
     with acting(user=nurse, role="coordinator"):
         kept = store(
@@ -81,19 +82,19 @@ def test_an_attached_file_is_told_with_its_hash_to_those_who_may_read_it(
         assert (row["value"], kept.sha256 in str(row)) == ("Attached file", False)
 
 
-def test_an_item_that_is_not_asked_any_more_keeps_its_label() -> None:
+def test_an_item_that_is_no_longer_asked_keeps_its_label() -> None:
     """DAT-09: an item that a later version removed is printed with its label in the earlier version."""
     with time_machine.travel(datetime(2021, 3, 20, 10, tzinfo=UTC), tick=False):
-        trial = walk.trial()
+        trial = amended_protocol.trial()
         doctor, manager = (build.user(role, trial=trial) for role in ("investigator", "data_manager"))
-        patient = walk.enrolled(trial, by=doctor, on=date(2021, 3, 10))
-        walk.held(patient, "D7", by=doctor)
-        record = walk.vitals(patient, "D7", by=doctor)
+        patient = amended_protocol.enrolled(trial, by=doctor, on=date(2021, 3, 10))
+        amended_protocol.hold(patient, "D7", by=doctor)
+        record = amended_protocol.vitals(patient, "D7", by=doctor)
         label = trial.rules.form("vitals").item("steps").label.in_language("en")
-        walk.moved(patient, walk.amendment(), by=manager)
+        amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
         patient = Patient.objects.get(pk=patient.pk)
         build.consent(patient, given=build.moment("20-Mar-2021 09:00"), by=doctor)
-        place = Casebook.opened(user=doctor, trial=patient.trial, code=patient.code).place("vitals", "D7")
+        place = Casebook.open(user=doctor, trial=patient.trial, code=patient.code).place("vitals", "D7")
         with acting(user=doctor, role="investigator"):
             saving.amend(
                 saving.Entry(place=place, values={"pulse": "70", "spo2": "97"}, base_version=1),

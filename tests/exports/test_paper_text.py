@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support import build
-from tests.support.casebooks import book
-from tests.support.paper import Paper
+from tests.support.pages.paper import Paper
+from tests.support.study.casebooks import book
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +33,7 @@ class TestText:
         # Arabic letters are extracted in visual or in reading order, so only their presence is checked.
         assert all(letter in "".join(paper.pages) for letter in "مرحبا")
 
-    def test_a_sign_without_a_letterform_stands_as_its_number(self, told):
+    def test_a_character_without_a_glyph_is_printed_as_its_number(self, told):
         """No character is omitted silently, and none makes a document fail."""
         paper = told("happy 😀, cell 細, tab\tend")
         for words in ("happy ‹U+1F600›", "cell ‹U+7D30›", "tab end"):

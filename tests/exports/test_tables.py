@@ -12,7 +12,8 @@ from exports.tables import study
 from patients.models import Visit
 from patients.participation.visits import hold_visit, miss_visit
 from protocol.checking.column_names import KEY_COLUMNS, ROW_KEY_COLUMNS
-from tests.support import build, walk
+from tests.support import build
+from tests.support.study import amended_protocol
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ PROTOCOLS = {
     "covid_msv": lambda: build.trial(build.COVID_MSV),
     "third": lambda: build.trial("third"),
     "small": lambda: build.version((build.ROOT / "tests/support/protocols/small.toml").read_text()).trial,
-    "walk and its amendment": lambda: walk.trial() and walk.amendment().trial,
+    "walk and its amendment": lambda: amended_protocol.trial() and amended_protocol.amendment().trial,
 }
 
 

@@ -10,7 +10,7 @@ from protocol.checking.loading import load
 from protocol.checking.mistakes import problems
 from protocol.checking.succession import succession_problems
 from protocol.document.document import Protocol
-from tests.support.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
 ITEM = '  { name = "height", type'

@@ -8,7 +8,7 @@ from protocol.checking.dictionary import HEADER, cells_of, columns, columns_of, 
 from protocol.checking.loading import load
 from protocol.simulation.answers import Simulation, simulated_values
 from protocol.values.units import UCUM, ucum
-from tests.support.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
 
 SMALL = load((ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8"))
 SLUGS = [LIEGE, COVID_MSV, THIRD]
@@ -117,7 +117,7 @@ def test_every_item_is_in_the_dictionary_once_and_every_column_is_named_once(slu
 
 
 @pytest.mark.parametrize("slug", SLUGS)
-def test_cells_stand_under_their_columns_and_lose_nothing(slug: str) -> None:
+def test_cells_are_under_their_columns_and_lose_nothing(slug: str) -> None:
     for number, table in enumerate(tables(protocol(slug))):
         if table.rows_of is not None:
             continue

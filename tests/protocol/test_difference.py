@@ -15,7 +15,7 @@ from protocol.checking.differences import Order, ProtocolChange, difference, for
 from protocol.checking.loading import load
 from protocol.checking.succession import succession_problems
 from protocol.document.document import Protocol
-from tests.support.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
 RAW = tomllib.loads(SMALL, parse_float=Decimal)
@@ -112,7 +112,7 @@ def test_any_change_of_the_file_appears_and_the_list_is_complete(path: tuple[Any
 
 
 @given(first=st.sampled_from(PLACES), second=st.sampled_from(PLACES))
-def test_two_changes_are_both_told(first: tuple[Any, ...], second: tuple[Any, ...]) -> None:
+def test_two_changes_are_both_shown(first: tuple[Any, ...], second: tuple[Any, ...]) -> None:
     assume(first[: len(second)] != second and second[: len(first)] != first)
     try:
         one = altered(RAW, first, "written")
@@ -123,10 +123,10 @@ def test_two_changes_are_both_told(first: tuple[Any, ...], second: tuple[Any, ..
         assume(False)
         return
     assume(alone not in (both, before))
-    told = {(change.path, detail.name) for change in difference(before, both) for detail in change.details}
+    result = {(change.path, detail.name) for change in difference(before, both) for detail in change.details}
     assert {
         (change.path, detail.name) for change in difference(alone, both) for detail in change.details
-    } <= told | {(c.path, d.name) for c in difference(before, alone) for d in c.details}
+    } <= result | {(c.path, d.name) for c in difference(before, alone) for d in c.details}
 
 
 def told(text: str, against: str = SMALL) -> dict[str, tuple[str, list[tuple[str, str, str]]]]:
@@ -136,7 +136,7 @@ def told(text: str, against: str = SMALL) -> dict[str, tuple[str, list[tuple[str
     }
 
 
-def test_a_changed_item_tells_what_changed() -> None:
+def test_a_changed_item_shows_what_changed() -> None:
     text = SMALL.replace("soft = [35, 180]", "soft = [40, 180]").replace(
         "shown_when = \"sex == 'F'\"", "required = false"
     )
@@ -149,7 +149,7 @@ def test_a_changed_item_tells_what_changed() -> None:
     }
 
 
-def test_a_moved_visit_is_told_apart_from_a_changed_one() -> None:
+def test_a_moved_visit_is_distinguished_from_a_changed_one() -> None:
     found = told(
         SMALL.replace("day = 3\n", "day = 4\n")
         .replace(
@@ -163,7 +163,7 @@ def test_a_moved_visit_is_told_apart_from_a_changed_one() -> None:
     assert found["logs"] == ("removed", [("logs", "notes", "")])
 
 
-def test_an_added_item_and_a_removed_check_are_told() -> None:
+def test_an_added_item_and_a_removed_check_are_shown() -> None:
     item = '{ name = "waist", type = "integer", label = { en = "Waist" }, unit = "cm" },\n  { name = "bmi"'
     found = told(SMALL.replace('{ name = "bmi"', item, 1))
     assert found["forms.body.waist"][0] == "added"

@@ -9,7 +9,7 @@ from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.expressions.compiled import Undetermined
 from protocol.expressions.rules import FormRules, Scope, is_answered, rules_of
-from tests.support.shipped import ROOT
+from tests.support.protocols.shipped import ROOT
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
 CALCULATED = """
@@ -161,7 +161,7 @@ def test_a_scope_finds_own_answers_other_forms_the_subject_and_the_past() -> Non
     assert [seen.get(name) for name in names] == ["1", "1", "2", "A", "0", "1", "9", "8", None, None]
 
 
-def test_a_form_tells_what_it_reads_of_others_and_of_the_past() -> None:
+def test_a_form_knows_what_it_reads_of_others_and_of_the_past() -> None:
     checks = """
 [forms.later]
 title = { en = "Later" }

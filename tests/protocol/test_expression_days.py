@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.expressions.compiled import NUMBER, Undetermined
-from tests.support.answering import answer, needs
+from tests.support.protocols.evaluating import answer, needs
 
 
 def test_days_are_calendar_days_on_the_clock_of_the_site() -> None:

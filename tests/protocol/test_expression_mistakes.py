@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protocol.expressions.compiled import LOGIC, ExpressionError, Undetermined, compile_expression
 from protocol.expressions.syntax import DEEPEST, LONGEST
-from tests.support.answering import NAMES, answer
+from tests.support.protocols.evaluating import NAMES, answer
 
 MISTAKES = [
     ("rr >= 18", 7, "write 18.0"),

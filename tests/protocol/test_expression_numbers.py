@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.expressions.compiled import NUMBER, TEXT, Undetermined
-from tests.support.answering import answer, needs
+from tests.support.protocols.evaluating import answer, needs
 
 
 def test_a_division_by_zero_is_undetermined_and_never_infinite() -> None:

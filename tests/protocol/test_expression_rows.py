@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.expressions.compiled import NUMBER, Undetermined, compile_expression
-from tests.support.answering import NAMES, answer, needs
+from tests.support.protocols.evaluating import NAMES, answer, needs
 
 CELLS = st.lists(
     st.fixed_dictionaries({}, optional={"mg": st.sampled_from(["0", "1", "2"])}), min_size=1, max_size=4
@@ -42,7 +42,7 @@ def test_a_rising_value_is_compared_with_the_record_before() -> None:
     assert needs(source, labs__ferritin="900") == ["previous(labs.ferritin)"]
 
 
-def test_an_expression_tells_what_it_reads_now_and_from_the_past() -> None:
+def test_an_expression_knows_what_it_reads_now_and_from_the_past() -> None:
     source = "rr > previous(rr) && last('labs.ferritin') > 5.0 && doses.exists(dose, dose.mg > weight)"
     expression = compile_expression(source, NAMES)
     assert expression.references == {"rr", "doses", "weight"}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.expressions.compiled import YES_NO, Undetermined, compile_expression
-from tests.support.answering import NAMES, answer, needs
+from tests.support.protocols.evaluating import NAMES, answer, needs
 
 
 def test_a_low_saturation_decides_although_the_respiratory_rate_was_not_measured() -> None:

@@ -20,7 +20,7 @@ from protocol.values.file_kinds import (
     kind_of,
 )
 from protocol.values.refusals import ValueRefused
-from tests.support.file_samples import archive, chunk, jpeg, pdf, png
+from tests.support.study.file_samples import archive, chunk, jpeg, pdf, png
 
 ALL = ("pdf", "jpeg", "png")
 WHOLE = {"pdf": pdf(), "jpeg": jpeg(), "png": png()}
@@ -34,7 +34,7 @@ def refusal(data: bytes, allowed: tuple[str, ...] = ALL) -> str:
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_whole_file_is_told_by_its_content(kind: str) -> None:
+def test_the_kind_of_a_whole_file_is_known_by_its_content(kind: str) -> None:
     assert kind_of(WHOLE[kind], ALL) == kind
 
 
@@ -68,7 +68,7 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(kind: str) -> None:
         (b"%PDF-1.7\n" + b"x" * 50 + b"\nstartxref\n999999\n%%EOF", CUT_OFF),
     ],
 )
-def test_what_is_no_such_file_is_told_what_to_do(data: bytes, sentence: str) -> None:
+def test_the_refusal_of_another_kind_of_file_says_what_to_do(data: bytes, sentence: str) -> None:
     assert refusal(data) == sentence
 
 
@@ -153,7 +153,7 @@ def test_a_png_with_a_chunk_longer_than_itself_is_refused() -> None:
         ("x" * 300 + ".pdf", "x" * (LONGEST_NAME - 4) + ".pdf"),
     ],
 )
-def test_a_name_is_cleaned_and_tells_the_kind(name: str, shown: str) -> None:
+def test_a_name_is_cleaned_and_keeps_the_kind(name: str, shown: str) -> None:
     found = clean_name(name, "pdf")
     if "text/html" not in name:
         assert found == shown

@@ -152,7 +152,7 @@ def test_the_items_own_unit_stores_the_plain_number() -> None:
         ({"": "9oct25 14:05", "offset": "later"}, DATETIME),
     ],
 )
-def test_a_code_or_unit_that_no_page_offers_is_told_apart(answer: dict[str, Any], asked: Item) -> None:
+def test_a_code_or_unit_that_no_page_offers_is_distinguished(answer: dict[str, Any], asked: Item) -> None:
     with pytest.raises(NotOffered):
         parse(answer, asked)
 
@@ -231,7 +231,7 @@ def test_a_date_time_needs_its_time_or_says_that_it_is_unknown() -> None:
         parse("9oct25", DATETIME, BRUSSELS)
 
 
-def test_the_repeated_hour_is_settled_by_the_choice_beside_it() -> None:
+def test_the_repeated_hour_is_resolved_by_the_choice_beside_it() -> None:
     """TIM: the user chooses; a choice left from another time has no effect."""
     chosen = parse({"": "25oct26 02:30", "offset": "+01:00"}, DATETIME, BRUSSELS)
     assert chosen == "2026-10-25T02:30+01:00[Europe/Brussels]"

@@ -243,7 +243,7 @@ def test_an_hour_that_the_clocks_skipped_is_refused() -> None:
     )
 
 
-def test_a_clock_that_jumps_by_half_an_hour_is_told_as_such() -> None:
+def test_a_clock_that_jumps_by_half_an_hour_is_reported_as_such() -> None:
     """Lord Howe Island moves by 30 minutes."""
     with pytest.raises(ValueRefused, match="forward by 30 minutes"):
         parse_moment("2025-10-05 02:15", "Australia/Lord_Howe")

@@ -14,7 +14,7 @@ from protocol.document.items import ItemType, Part, Text
 from protocol.expressions.functions import FUNCTIONS, HISTORY
 from protocol.expressions.names import subject_names
 from protocol.expressions.syntax import MACROS, METHODS
-from tests.support.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
 
 GUIDE = (ROOT / "docs/protocol-file.md").read_text(encoding="utf-8")
 
@@ -112,6 +112,6 @@ def test_every_type_function_and_name_is_in_the_guide() -> None:
         assert documented(words) == words
 
 
-def test_the_mistakes_shown_in_the_guide_are_what_is_said() -> None:
+def test_the_mistakes_shown_in_the_guide_are_the_reported_ones() -> None:
     assert "forms.vitals.sbp.unit: unknown unit 'mmHgg'" in GUIDE
     assert isinstance(load(SMALL), Protocol)

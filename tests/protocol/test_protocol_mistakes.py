@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protocol.checking.loading import load
 from protocol.checking.mistakes import Problem, ProtocolMistakes, problems
-from tests.support.shipped import ROOT
+from tests.support.protocols.shipped import ROOT
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
 
@@ -188,7 +188,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("old", "new", "beginnings"), MISTAKES)
-def test_a_mistake_is_told_at_its_key(old: str, new: str, beginnings: list[str] | None) -> None:
+def test_a_mistake_is_reported_at_its_key(old: str, new: str, beginnings: list[str] | None) -> None:
     found = said(old, new)
     if old == 'logs = ["notes"]' and not new:
         assert found == []
@@ -208,7 +208,7 @@ def test_a_masked_trial_needs_arms_and_an_allocation() -> None:
     ]
 
 
-def test_every_mistake_is_told_at_once_whatever_its_kind() -> None:
+def test_every_mistake_is_reported_at_once_whatever_its_kind() -> None:
     """One misspelt key does not hide a wrong unit, a wrong code or a wrong reference elsewhere."""
     text = SMALL
     for old, new in [
@@ -233,7 +233,7 @@ def test_every_mistake_is_told_at_once_whatever_its_kind() -> None:
     ]
 
 
-def test_an_item_of_the_wrong_shape_is_not_told_as_unknown_elsewhere() -> None:
+def test_an_item_of_the_wrong_shape_is_not_reported_as_unknown_elsewhere() -> None:
     found = said('type = "decimal", label = { en = "Weight" }', 'type = "number", label = { en = "Weight" }')
     assert found == ["forms.body.weight.type: should be " + found[0].partition("should be ")[2]]
 
@@ -246,14 +246,14 @@ def test_a_mistake_in_the_dosing_does_not_hide_an_unknown_weight() -> None:
     assert [problem.path for problem in problems(text)] == ["dosing.interval_days", "dosing.weight_item"]
 
 
-def test_a_visit_of_the_wrong_shape_is_not_told_as_unknown_in_expressions() -> None:
+def test_a_visit_of_the_wrong_shape_is_not_reported_as_unknown_in_expressions() -> None:
     """One mistake in a visit is reported once, not once for each check that names the visit."""
     path = ROOT / "trials/protocols/nct04445454.toml"
     text = path.read_text(encoding="utf-8").replace('anchor = "inclusion"\n', 'anchor = "inclusionn"\n', 1)
     assert [problem.path for problem in problems(text)] == ["visits.INF1.anchor"]
 
 
-def test_a_mistake_of_toml_is_told_with_its_line() -> None:
+def test_a_mistake_of_toml_is_reported_with_its_line() -> None:
     (problem,) = problems("[trial]\nid = \n")
     assert problem.path == "line 2, column 6"
 
@@ -309,5 +309,5 @@ def test_a_value_of_the_wrong_kind_gives_problems_never_an_exception(number: int
 )
 def test_the_plan_of_verification_names_what_there_is(plan: str, told: list[str]) -> None:
     found = [str(problem) for problem in problems(f"{SMALL}\n[monitoring]\nverify = {plan}\n")]
-    assert [said for said in found if said in told] == told
+    assert [complaint for complaint in found if complaint in told] == told
     assert bool(found) == bool(told)

@@ -19,7 +19,7 @@ from protocol.values.reference_ranges import (
     reading,
     sampled_on,
 )
-from tests.support.shipped import LIEGE, protocol
+from tests.support.protocols.shipped import LIEGE, protocol
 
 RULES = protocol(LIEGE)
 HAEMATOLOGY = RULES.form("haematology")
@@ -101,12 +101,12 @@ def test_the_unit_of_the_range_changes_no_flag(
             "units": [{"unit": "g/dL", "factor": str(factor)}],
         }
     )  # fmt: skip
-    told = {"lower": low, "upper": high}
-    plain = reading(_text(value), item, made(**told)).side
+    fields = {"lower": low, "upper": high}
+    plain = reading(_text(value), item, made(**fields)).side
     expected = Side.LOW if value < low else Side.HIGH if value > high else Side.NORMAL
     assert plain == expected
     turned = {"value": _text(value * factor), "entered": _text(value), "unit": "g/dL"}
-    assert reading(turned, item, made(**told, unit="g/dL")).side == plain
+    assert reading(turned, item, made(**fields, unit="g/dL")).side == plain
 
 
 def _text(number: Decimal) -> str:
@@ -165,8 +165,8 @@ def test_an_age_that_may_have_turned_since_is_not_guessed() -> None:
 def test_the_possible_ages_hold_the_true_one(age: int, born: date, then: date, on: date) -> None:
     assume(born <= then)
     assume(born <= on)
-    told = _completed(born, then)
-    found = RangeSubject("M", told, then).ages(on)
+    result = _completed(born, then)
+    found = RangeSubject("M", result, then).ages(on)
     assert found is not None
     assert _completed(born, on) in found
 
@@ -216,7 +216,7 @@ def test_the_day_is_that_of_the_sample_before_that_of_the_visit() -> None:
     assert book.read(HAEMATOLOGY, values, subject=MAN, day=None)["haemoglobin"].side == Side.NO_RANGE
 
 
-def test_a_form_may_name_its_laboratory_and_the_default_never_stands_in() -> None:
+def test_a_form_may_name_its_laboratory_and_the_default_never_replaces_it() -> None:
     raw = HAEMATOLOGY.model_dump(by_alias=True)
     asks = {"name": "laboratory", "type": "choice", "label": {"en": "Laboratory"}, "choices": [
         {"code": "central", "label": {"en": "Central"}}, {"code": "night", "label": {"en": "Night"}},
@@ -228,8 +228,8 @@ def test_a_form_may_name_its_laboratory_and_the_default_never_stands_in() -> Non
     book = RangeBook.of([made(), made(laboratory="night", lower=Decimal(100))], "central")
     values = {"haemoglobin": "110"}
     found = {
-        name: book.read(form, {**values, **told}, subject=MAN, day=DAY)["haemoglobin"].side
-        for name, told in {
+        name: book.read(form, {**values, **text}, subject=MAN, day=DAY)["haemoglobin"].side
+        for name, text in {
             "central": {"laboratory": "central"}, "night": {"laboratory": "night"}, "blank": {},
             "unknown": {"laboratory": {"missing": "UNK"}},
         }.items()
@@ -281,7 +281,7 @@ def test_a_reading_flags_only_what_lies_outside() -> None:
     assert reading("150", HAEMOGLOBIN, None).flag == ""
 
 
-def test_only_numbers_of_the_laboratory_are_judged() -> None:
+def test_only_numbers_of_the_laboratory_are_evaluated() -> None:
     """Vital signs keep their soft limits; FiO2 beside a gas is a setting, not a result."""
     from protocol.values.reference_ranges import laboratory_items
 

@@ -13,7 +13,7 @@ from protocol.document.schedule import (
     planned_visits,
     study_day,
 )
-from tests.support.shipped import COVID_MSV, LIEGE, THIRD, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, THIRD, protocol
 
 DAYS = st.dates(date(2019, 1, 1), date(2031, 12, 31))
 

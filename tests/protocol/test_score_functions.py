@@ -15,7 +15,7 @@ from protocol.expressions.compiled import (
 )
 from protocol.expressions.rules import Scope, rules_of
 from protocol.expressions.score_functions import SCORE_FUNCTIONS
-from tests.support.shipped import COVID_MSV, LIEGE, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, protocol
 
 NAMES = {
     "pf": NUMBER,
@@ -131,7 +131,7 @@ def test_a_missing_laboratory_value_has_no_number_and_no_unit() -> None:
         assert found.needs == ("here(labs.creatinine)",)
 
 
-def test_the_first_known_number_is_taken() -> None:
+def test_the_first_known_number_is_used() -> None:
     assert answer("first_known(pf, peep)", pf="70", peep="60") == 70
     assert answer("first_known(pf, peep)", peep="60") == 60
     found = answer("first_known(pf, peep)")

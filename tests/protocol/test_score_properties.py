@@ -126,7 +126,7 @@ ANSWERS: dict[str, Any] = {
 
 
 @given(CPS, st.data())
-def test_a_category_stands_whatever_the_blanks_turn_out_to_be(
+def test_a_category_is_the_same_whatever_the_blanks_turn_out_to_be(
     known: dict[str, Any], data: st.DataObject
 ) -> None:
     """Only death, or a blood gas that replaces SpO2/FiO2, may change a proposed category."""

@@ -13,7 +13,7 @@ import pytest
 from protocol.scores import days, lungs, measures, news2, sofa
 from protocol.scores.derived import Derived
 from protocol.scores.who_cps import CATEGORIES, SUPPORTS, UNCOVERED, uncovered, who_cps
-from tests.support.score_boundaries import ALL
+from tests.support.protocols.score_boundaries import ALL
 
 D = Decimal
 

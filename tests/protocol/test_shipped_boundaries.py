@@ -10,8 +10,8 @@ import pytest
 
 from protocol.expressions.compiled import Undetermined
 from protocol.expressions.syntax import Call, walk
-from tests.support.boundaries import NOT_OF_NUMBERS, around, boundary, comparisons, drawn, item_of
-from tests.support.shipped import COVID_MSV, LIEGE, protocol
+from tests.support.protocols.boundaries import NOT_OF_NUMBERS, around, boundary, comparisons, drawn, item_of
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, protocol
 
 DRAWS = 12
 # Computed with 28 digits, so that no typed value meets such a limit exactly.

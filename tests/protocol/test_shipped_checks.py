@@ -1,7 +1,7 @@
 """Every edit check of the shipped trials fires on one example, does not fire on another, and has an exact boundary.
 
-The examples of every check are derived from the file itself (`tests.support.examples_of_checks`); those written here
-by hand state what the sources mean. A row is: form, check, values of the form (a path with a point belongs to another
+The examples of every check are derived from the file itself (`tests.support.protocols.check_examples`); the other
+ones state what the sources mean. A row is: form, check, values of the form (a path with a point belongs to another
 form; `previous` is the record before this one), and whether the check fires. Values are in stored form.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from protocol.values.parsing import limit_findings
-from tests.support.examples_of_checks import Examples
-from tests.support.shipped import COVID_MSV, LIEGE, fired, protocol
+from tests.support.protocols.check_examples import Examples
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, fired, protocol
 
 SUBJECT = {
     "subject.screened_on": "2021-03-14",
@@ -286,7 +286,7 @@ def test_a_missing_value_never_turns_a_check_round(slug, form, check):
 @pytest.mark.parametrize("slug", [LIEGE, COVID_MSV])
 def test_the_limits_of_every_item_hold_to_the_last_digit(slug):
     """DAT-03: the limit itself is accepted, one step beyond it is reported."""
-    told = 0
+    count = 0
     for form in protocol(slug).forms.values():
         for item in (each for one in form.items for each in (one, *one.columns)):
             step = Decimal(1).scaleb(-(2 if item.decimal_places is None else item.decimal_places))
@@ -297,8 +297,8 @@ def test_the_limits_of_every_item_hold_to_the_last_digit(slug):
                     at, past = (limit_findings(format(value, "f"), item) for value in (limit, limit + beyond))
                     assert severity not in {each.severity for each in at}, item.name
                     assert [each.severity for each in past] in (["hard"], [severity]), item.name
-                    told += 1
-    assert told > 200
+                    count += 1
+    assert count > 200
 
 
 @pytest.mark.parametrize("slug", [LIEGE, COVID_MSV])

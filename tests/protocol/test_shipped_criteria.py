@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.shipped import COVID_MSV, LIEGE, criterion, definition, group, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, criterion, definition, group, protocol
 
 INCLUDED = date(2021, 3, 15)
 MET, NOT_MET, OPEN = True, False, None

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from protocol.document.items import Form, Item
-from tests.support.agreed_limits import AGREED, BY_CODE, BY_LOINC, Agreed
-from tests.support.shipped import BOTH, LIEGE, calculated, protocol, rules, scope
+from tests.support.protocols.agreed_limits import AGREED, BY_CODE, BY_LOINC, Agreed
+from tests.support.protocols.shipped import BOTH, LIEGE, calculated, protocol, rules, scope
 
 FERTILE = {"childbearing_potential": "Y"}
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from protocol.checking.mistakes import problems
 from protocol.document.items import Text
-from tests.support.shipped import BOTH, COVID_MSV, LIEGE, THIRD, path_of, protocol, rules, scope
+from tests.support.protocols.shipped import BOTH, COVID_MSV, LIEGE, THIRD, path_of, protocol, rules, scope
 
 ALL = [*BOTH, THIRD]
 

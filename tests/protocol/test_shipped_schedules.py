@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from protocol.document.schedule import planned_visits
-from tests.support.shipped import BOTH, COVID_MSV, LIEGE, protocol
+from tests.support.protocols.shipped import BOTH, COVID_MSV, LIEGE, protocol
 
 VITALS, LABS = {"vitals", "respiratory_support", "ventilator"}, {"blood_gas", "haematology", "biochemistry"}
 BEDSIDE = {"vitals", "respiratory_support"}

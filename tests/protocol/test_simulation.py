@@ -16,7 +16,7 @@ from protocol.expressions.rules import Scope, rules_of
 from protocol.simulation.answers import Simulation, simulated_eligible, simulated_values
 from protocol.values.labels import typed
 from protocol.values.parsing import Clock, flag, is_missing, limit_findings, parse
-from tests.support.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
 
 SLUGS = [LIEGE, COVID_MSV, THIRD]
 SEEDS = st.integers(0, 2**32)
@@ -123,7 +123,7 @@ def test_answers_stay_near_the_earlier_ones() -> None:
     assert all(0.6 * start < weight < 1.4 * start for weight in weights)
 
 
-def test_what_is_fixed_stands() -> None:
+def test_fixed_answers_are_kept() -> None:
     rules = protocol(LIEGE)
     how = Simulation(fixed={"sex": "F", "age": "44"})
     values = simulated_values(rules.form("demography"), Random(5), rules, simulation=how)
@@ -154,7 +154,7 @@ def test_an_eligible_patient_can_be_asked_for_with_given_answers() -> None:
     assert getattr(group, "code", group) == "B"
 
 
-def test_criteria_that_nobody_meets_are_told() -> None:
+def test_criteria_that_nobody_meets_are_reported() -> None:
     how = Simulation(fixed={"eligibility.ecmo": "Y"})
     with pytest.raises(LookupError, match="E2"):
         simulated_eligible(protocol(LIEGE), Random(1), SUBJECT, simulation=replace(how, blank_rate=0.0))

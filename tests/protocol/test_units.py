@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from protocol.values.units import UCUM, ucum
-from tests.support.shipped import BOTH, THIRD, protocol
+from tests.support.protocols.shipped import BOTH, THIRD, protocol
 from tests.support.ucum_codes import COMMON, COMPOSED, typed
 
 # A unit in parts of the other one, exactly, by the definitions of UCUM 2.2.

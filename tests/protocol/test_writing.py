@@ -130,7 +130,7 @@ def test_the_days_of_a_week_and_the_months_of_a_year_in_each_language(language: 
     assert writing.month_year_text(monday, language) == f"{YEAR[language].split()[9]} 25"
 
 
-def test_june_and_july_are_told_apart_in_french() -> None:
+def test_june_and_july_are_distinguished_in_french() -> None:
     days = (dt.date(2025, 6, 9), dt.date(2025, 7, 9))
     assert [writing.day_text(day, "fr") for day in days] == ["09-juin-2025", "09-juil-2025"]
 

@@ -17,8 +17,9 @@ from reports.casebook.patient_data import PatientData
 from reports.casebook.profile import BY_DATE, Chart
 from reports.casebook.views import PAPER_STYLE, navigation, progress
 from reports.figures import lanes
-from tests.support import build, cohort
-from tests.support.home import queries_of, rows_of
+from tests.support import build
+from tests.support.pages.home import queries_of, rows_of
+from tests.support.study import cohort
 from trials.access import access_to
 from trials.roles import ROLES
 
@@ -41,7 +42,7 @@ def page(patient: Patient, role: str = "coordinator", query: str = "") -> str:
 def dossier_of(patient: Patient, role: str = "coordinator") -> PatientData:
     access = access_to(user=build.user(role, trial=patient.trial), slug=patient.trial.slug)
     assert access is not None
-    return PatientData.opened(access, patient.code)
+    return PatientData.open(access, patient.code)
 
 
 def steps_of(patient: Patient) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -67,7 +68,7 @@ def test_a_casebook_of_twenty_visits_takes_at_most_eleven_queries(trial):
 
 
 def test_reading_a_casebook_writes_nothing(trial):
-    """DESIGN §3: reading writes nothing."""
+    """A GET changes no row: nothing is computed again and stored on display."""
     patient = cohort.patients(trial, 1)[0]
     browser = build.client(build.user("investigator", trial=trial))
     with CaptureQueriesContext(connection) as captured:
@@ -103,7 +104,7 @@ def test_a_patient_just_screened_has_a_casebook(trial):
     assert "none planned yet" in html
 
 
-def test_home_and_casebook_agree_where_every_visit_stands(trial, as_test):
+def test_home_and_casebook_agree_on_the_status_of_every_visit(trial, as_test):
     """Matrix, navigation and forms show the same state with the same glyph."""
     cohort.patients(trial, 4, days_ago=12)
     build.patient(trial=trial)
@@ -193,7 +194,7 @@ def test_the_profile_shows_every_visit_that_has_a_day(trial):
     assert {mark.css for mark in marks} == {"visit-done", "visit-next"}
 
 
-def test_the_dose_stands_beside_an_infusion_in_an_open_trial(trial):
+def test_the_dose_is_shown_beside_an_infusion_in_an_open_trial(trial):
     patient = cohort.patients(trial, 1)[0]
     assert [mark.label for mark in lane(patient, "Infusions").marks] == ["2.00", "2.00", "2.00"]
 
@@ -259,12 +260,12 @@ def test_the_casebook_counts_the_forms_that_its_signing_page_offers(trial, as_te
             patient=patient, visit=None, protocol=patient.protocol, form="medication", repeat=number,
             state=state, values={"name": "Dexamethasone"},
         )  # fmt: skip
-    told = int(re.search(r"Sign (\d+) forms", page(patient, "investigator"))[1])
+    result = int(re.search(r"Sign (\d+) forms", page(patient, "investigator"))[1])
     offered = build.client(build.user("investigator", trial=trial)).get(f"{address(patient)}sign/")
-    assert told == offered.content.decode().count('name="chosen"') > 2
+    assert result == offered.content.decode().count('name="chosen"') > 2
 
 
-def test_the_table_tells_every_mark_of_the_figure(trial):
+def test_the_table_shows_every_mark_of_the_figure(trial):
     patient = cohort.patients(trial, 1)[0]
     profile = Chart(dossier_of(patient)).profile()
     tips = re.findall(r'data-tip="', profile.figure.markup)

@@ -14,7 +14,7 @@ from patients.queries import threads
 from protocol.values.moments import Moment
 from reports.closing import checklist
 from tests.support import build
-from tests.support.entering import DEMOGRAPHY
+from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.access import access_to
 from trials.models import Trial
 
@@ -27,7 +27,7 @@ def counted(trial: Trial, manager: User) -> dict[str, dict[int, int]]:
     return {each.point.code: {k: n for k, n in each.by_patient.items() if n} for each in points}
 
 
-def test_an_empty_trial_has_nothing_in_the_way(trial, manager):
+def test_an_empty_trial_has_no_open_point(trial, manager):
     found = counted(trial, manager)
     assert {code for code, numbers in found.items() if numbers} == set()
 
@@ -55,7 +55,7 @@ def test_each_point_is_counted_by_patient(trial, manager, patient):
     assert found["casebooks"] == {}
 
 
-def test_a_score_older_than_its_source_is_told_and_blocks_nothing(trial, manager, patient):
+def test_a_score_older_than_its_source_is_reported_and_blocks_nothing(trial, manager, patient):
     """DAT-08: the checklist names the discrepancy; the stored score stays as it was signed."""
     build.record(patient, "vitals", {"rr": "18"}, draft=True)
     build.record(patient, "news2", {"spo2_scale": "1"}, draft=True)
@@ -78,22 +78,22 @@ def test_required_forms_of_a_held_visit_are_missing_until_begun(trial, manager, 
     assert counted(trial, manager)["missing_forms"][patient.pk] == before - 1
 
 
-def test_an_included_patient_needs_a_signed_casebook_and_settled_visits(trial, manager):
+def test_an_included_patient_needs_a_signed_casebook_and_every_visit_held_or_missed(trial, manager):
     included = build.enrolled(trial=trial)
     found = counted(trial, manager)
     assert found["casebooks"] == {included.pk: 1}
     assert found["visits"][included.pk] > 0
 
 
-def test_the_lock_is_refused_while_a_point_stands_without_its_reason(trial, manager, patient):
+def test_the_lock_is_refused_while_an_open_point_has_no_reason(trial, manager, patient):
     """SIG-03: each reason is kept with the lock."""
     access = access_to(user=manager, slug=trial.slug)
     with acting(user=manager, role="data_manager"), pytest.raises(ValidationError) as refused:
         checklist.lock_trial(access=access, reason="Last visit", overridden={}, by=manager)
     assert set(refused.value.error_dict) == {"override-in_study", "override-visits"}
-    told = {"in_study": "Sponsor stopped the trial", "visits": "Never took place"}
+    fields = {"in_study": "Sponsor stopped the trial", "visits": "Never took place"}
     with acting(user=manager, role="data_manager"):
-        lock = checklist.lock_trial(access=access, reason="Last visit", overridden=told, by=manager)
+        lock = checklist.lock_trial(access=access, reason="Last visit", overridden=fields, by=manager)
     trial.refresh_from_db()
     assert trial.locked_at is not None
     assert lock.overridden["in_study"] == {"count": 1, "reason": "Sponsor stopped the trial"}
@@ -114,7 +114,7 @@ def test_the_page_asks_for_each_reason_and_keeps_what_was_typed(trial, manager, 
     answer = web.post(page, {"reason": "Last visit", "override-in_study": "Sponsor stopped"})
     assert answer.status_code == 422
     text = answer.content.decode()
-    assert "say why the trial is locked all the same" in text
+    assert "give a reason to lock the trial anyway" in text
     assert 'value="Sponsor stopped"' in text
     assert not DataLock.objects.exists()
 

@@ -180,8 +180,8 @@ def test_every_event_is_drawn_or_counted(profile):
     events = next(lane for lane in profile.lanes if isinstance(lane, lanes.Bars))
     figure = lanes.draw(profile)
     drawn = sum(isinstance(shape, Rect) and shape.css[0] == "g" for shape in figure.shapes)
-    told = [int(words.text.split()[0]) for words in words_of(figure) if words.text.endswith(" more")]
-    assert drawn + sum(told) == len(events.bars)
+    result = [int(words.text.split()[0]) for words in words_of(figure) if words.text.endswith(" more")]
+    assert drawn + sum(result) == len(events.bars)
 
 
 def test_the_worst_events_are_kept_when_rows_run_out():

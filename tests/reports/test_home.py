@@ -8,8 +8,9 @@ from dosing.models import Infusion
 from patients.models import Consent
 from reports.home.tasks import TILES
 from reports.home.workload import Workload
-from tests.support import build, cohort
-from tests.support.home import HOME, TODAY, get, page, queries_of, shown
+from tests.support import build
+from tests.support.pages.home import HOME, TODAY, get, page, queries_of, shown
+from tests.support.study import cohort
 from trials.access import access_to
 from trials.roles import ROLES
 
@@ -89,7 +90,7 @@ def test_the_filter_keeps_patients_by_status_and_by_work(trial, as_test):
 
 
 def test_reading_the_home_page_writes_nothing(trial):
-    """DESIGN §3: reading writes nothing."""
+    """A GET changes no row: nothing is computed again and stored on display."""
     cohort.patients(trial, 2)
     browser = build.client(build.user("investigator", trial=trial))
     with CaptureQueriesContext(connection) as captured:

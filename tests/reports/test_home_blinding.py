@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from audit.context import acting
 from dosing.models import AllocationSlot, Infusion, Preparation
-from tests.support import build, cohort
-from tests.support.home import work_of
+from tests.support import build
+from tests.support.pages.home import work_of
+from tests.support.study import cohort
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,9 @@ from patients.models import Query, Visit
 from protocol.document.design import TrialFacts
 from reports.home import event_grades, recruitment
 from reports.quality import measures
-from tests.support import build, cohort
-from tests.support.home import work_of
+from tests.support import build
+from tests.support.pages.home import work_of
+from tests.support.study import cohort
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from patients.participation.visit_status import required_at
 from patients.participation.visits import hold_visit
 from reports.quality.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE
 from tests.support import build
-from tests.support.ranges import central, given
+from tests.support.study.reference_ranges import central, given
 
 pytestmark = pytest.mark.django_db
 
@@ -178,9 +178,9 @@ def test_a_page_costs_the_same_statements_with_one_form_and_with_hundreds(trial,
     costs = []
     for number in (0, 2, 300):
         many(trial, build.patient(trial=trial), number)
-        with CaptureQueriesContext(connection) as told:
+        with CaptureQueriesContext(connection) as statements:
             assert desk.get(place).status_code == 200
-        costs.append(len(told))
+        costs.append(len(statements))
     assert costs == sorted(costs, reverse=True), "a page that is full sooner asks less"
     assert not query or len(set(costs)) == 1
     assert max(costs) <= 15
@@ -211,11 +211,11 @@ def test_outdated_scores_cost_the_same_statements_for_one_patient_and_for_severa
     for more in (0, 2):
         for _each in range(more):
             many(trial, build.patient(trial=trial), 2, form="news2", values=old)
-        with CaptureQueriesContext(connection) as told:
+        with CaptureQueriesContext(connection) as statements:
             page = desk.get(place)
         found = [row.object for row in page.context["listing"].rows if row.object.kind == OUTDATED]
         assert len(found) == 1 + 2 * more
-        costs.append(len(told))
+        costs.append(len(statements))
     assert costs[0] == costs[1] <= 17
 
 
@@ -269,7 +269,7 @@ def test_a_page_that_found_nothing_so_far_says_that_there_is_more_to_look_throug
     assert [row.object.item for row in further.context["listing"].rows] == ["temp", "temp"]
 
 
-def test_a_laboratory_value_is_judged_by_its_reference_range_and_never_by_its_soft_limits(
+def test_a_laboratory_value_is_evaluated_by_its_reference_range_and_never_by_its_soft_limits(
     trial, patient, nurse
 ):
     """LAB-03: without a reference range nothing is out of range; with one, the row names it."""

@@ -14,9 +14,10 @@ from exports.models import Document
 from patients.models import Mark, Query, Record
 from patients.review import source_verification
 from patients.review.marks import SeenVersion
-from tests.support import build, invented_french
-from tests.support.entry_pages import WHOLE, address, save, words
-from tests.support.trail_pages import lines, text_of, told, url
+from tests.support import build
+from tests.support.pages.entry_pages import WHOLE, address, save, words
+from tests.support.pages.trail_pages import cells_of, lines, text_of, url
+from tests.support.translation import invented_french
 
 UNUSUAL = "Unusual: expected between 40 and 180 beats/min. Check the value."
 TYPED = "lu 72 au lieu de 27"
@@ -192,7 +193,7 @@ def test_what_a_document_was_is_registered_as_code(patient, monitor, trial):
     assert english(read(purpose)) == f"Casebook {patient.code}"
 
 
-def test_a_refusal_is_told_in_the_language_of_the_reader_of_the_trail(monitor, trial):
+def test_a_refusal_is_in_the_language_of_the_reader_of_the_trail(monitor, trial):
     """AUD-08."""
     assert browser(monitor, "fr").get(f"/trials/{trial.slug}/exports/").status_code == 403
     detail = AccessEvent.objects.get(kind="denied").detail
@@ -207,8 +208,8 @@ def test_a_signature_is_shown_as_it_was_shown_to_its_signer(patient, doctor, tri
     """P11-13, SIG-05: the statement keeps its language."""
     record = changed(patient, nurse, "en")
     with acting(user=doctor, role="investigator"), translation.override("fr"):
-        told = {"meaning": Meaning.APPROVAL, "password": build.PASSWORD, "zone": "Europe/Brussels"}
-        signature = sign(target=record, by=doctor, **told)
+        fields = {"meaning": Meaning.APPROVAL, "password": build.PASSWORD, "zone": "Europe/Brussels"}
+        signature = sign(target=record, by=doctor, **fields)
 
     signature = Signature.objects.get(pk=signature.pk)
     assert (signature.meaning, signature.language) == ("approval", "fr")
@@ -219,10 +220,10 @@ def test_a_signature_is_shown_as_it_was_shown_to_its_signer(patient, doctor, tri
     assert verify(signature) == SignatureState.FORGED
 
 
-def test_the_filter_of_a_review_is_told_in_the_language_of_the_reader(monitor, trial, patient, manager):
+def test_the_filter_of_a_review_is_in_the_language_of_the_reader(monitor, trial, patient, manager):
     """AUD-11."""
     browser(manager, "fr").post(url(trial, kind="changed"), {"conclusion": "Rien à signaler"})
     (review,) = lines(manager, trial, kind="review")
 
-    assert told(review)[0] == ("Filter", "", "What: Changed")
-    assert ("Conclusion", "", "Rien à signaler") in told(review)
+    assert cells_of(review)[0] == ("Filter", "", "What: Changed")
+    assert ("Conclusion", "", "Rien à signaler") in cells_of(review)

@@ -7,8 +7,9 @@ from django.test.utils import CaptureQueriesContext
 from audit.models import AccessEvent
 from patients.models import Identity
 from reports.search.views import MOST, cleaned, find
-from tests.support import build, cohort
-from tests.support.entry_pages import words
+from tests.support import build
+from tests.support.pages.entry_pages import words
+from tests.support.study import cohort
 from trials.access import access_to
 
 pytestmark = pytest.mark.django_db

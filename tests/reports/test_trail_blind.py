@@ -9,7 +9,7 @@ from audit.context import acting
 from dosing.models import AllocationSlot
 from exports.tables.trail import COLUMNS, trail_table
 from tests.support import build
-from tests.support.trail_pages import (
+from tests.support.pages.trail_pages import (
     everything,
     infusion_of,
     lines,
@@ -50,11 +50,11 @@ def test_blinded_roles_see_nothing_of_the_treatment_in_the_trail(trial_masked):
 def test_the_exported_trail_hides_signatures_on_what_it_hides(trial_masked):
     """AUD-15, BLD-03: a signature on a preparation reveals that it exists."""
     everything(trial_masked, build.patient(trial=trial_masked))
-    told = {
+    fields = {
         sees: {row[TABLE] for row in trail_table(trial_masked, sees_treatment=sees).rows()}
         for sees in (True, False)
     }
-    assert told[True] - told[False] >= {"dosing.preparation", "audit.signature"}
+    assert fields[True] - fields[False] >= {"dosing.preparation", "audit.signature"}
 
 
 def test_a_filter_cannot_reach_behind_the_blind(trial_masked):

@@ -19,8 +19,16 @@ from audit.trail import trail_of
 from patients.models import Identity, Patient, Record
 from safety.models import AdverseEvent
 from tests.support import build
+from tests.support.pages.trail_pages import (
+    cells_of,
+    everything,
+    lines,
+    text_of,
+    url,
+    vitals,
+    vitals_of_number,
+)
 from tests.support.trail_clock import trail_now
-from tests.support.trail_pages import everything, lines, text_of, told, url, vitals, vitals_of_number
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_value")]
 EVERYTHING = frozenset({"see_identity", "see_treatment", "see_people"})
@@ -50,9 +58,9 @@ def test_a_change_shows_who_what_when_why_and_both_values_in_words(trial, patien
         "Read again",
     )
     assert (line.kind, line.origin, line.patient) == ("Changed", "Page", patient)
-    assert told(line)[0][0] == item.label.in_language("en")
-    assert told(line)[0][1].startswith("80")
-    assert told(line)[0][2].startswith("84")
+    assert cells_of(line)[0][0] == item.label.in_language("en")
+    assert cells_of(line)[0][1].startswith("80")
+    assert cells_of(line)[0][2].startswith("84")
     assert len(line.changes) == 1
     assert re.fullmatch(r"\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d", line.when)
 
@@ -74,17 +82,17 @@ def test_missing_codes_and_choices_are_in_words(trial, patient, coordinator):
         Record.objects.filter(pk=record.pk).update(state="complete")
     changed, created = lines(coordinator, trial, form="vitals")
 
-    assert told(created)[0][2] == "Not done"
-    assert told(changed) == [("Status", "Draft", "Complete")]
+    assert cells_of(created)[0][2] == "Not done"
+    assert cells_of(changed) == [("Status", "Draft", "Complete")]
 
 
-def test_a_password_change_is_told_without_the_password(trial, coordinator, manager):
+def test_a_password_change_is_reported_without_the_password(trial, coordinator, manager):
     with acting(user=coordinator):
         coordinator.set_password("an other long password")
         coordinator.save()
     line = lines(manager, trial, form="accounts.user", kind="changed")[0]
 
-    assert told(line) == [("Password", "", "changed (not shown)")]
+    assert cells_of(line) == [("Password", "", "changed (not shown)")]
 
 
 FILTERS = [
@@ -276,7 +284,7 @@ def test_the_review_is_recorded_with_its_filter_and_conclusion(trial, patient, m
     )
     assert (review.rows_seen, review.filters["query"]) == (1, "form=vitals")
     (line,) = lines(manager, trial, kind="review")
-    assert ("Conclusion", "", "Nothing unusual.") in told(line)
+    assert ("Conclusion", "", "Nothing unusual.") in cells_of(line)
     assert line.subject.url.endswith("?form=vitals")
 
 

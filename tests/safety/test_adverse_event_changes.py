@@ -9,7 +9,7 @@ from safety.models import AdverseEvent
 from safety.reporting import amend_event
 from tests.support import build
 from tests.support.build import moment
-from tests.support.event_forms import day, listing, new, page, serious, text_of
+from tests.support.pages.event_forms import day, listing, new, page, serious, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -21,13 +21,13 @@ def event(patient, doctor):
 
 class TestAmending:
     def amended(self, event, patient, **changed) -> dict:
-        told = {
+        fields = {
             "term": "Fever", "onset": day(patient, 2), "ongoing": "Y", "end": "", "grade": "1",
             "seriousness": ["none_of_these"], "aware": "", "serious_aware": "", "causality": "unlikely",
             "outcome": "recovering", "action_taken": "none", "aesi": "none", "description": "",
             "version": str(event.version), "reason": "new_information", "reason_text": "",
         }  # fmt: skip
-        return told | changed
+        return fields | changed
 
     def test_the_form_holds_what_was_answered(self, web, event, patient):
         form = web.get(page(event, "amend")).context["form"]

@@ -14,8 +14,8 @@ from safety.models import AdverseEvent
 from safety.reporting import amend_event, mark_entered_in_error, report_to_sponsor
 from tests.support import build
 from tests.support.build import moment
-from tests.support.event_forms import text_of
-from tests.support.reported import IN_HOSPITAL
+from tests.support.pages.event_forms import text_of
+from tests.support.study.reported_events import IN_HOSPITAL
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +115,7 @@ class TestListing:
         ("field", "value"), [("grade", "7"), ("serious", "perhaps"), ("aesi", "X"), ("since", "soon"),
                              ("signed", "1"), ("patient", "x" * 21), ("since", "2021"), ("patient", "\x00")],
     )  # fmt: skip
-    def test_a_filter_that_cannot_be_read_is_told_beside_it(self, web, listing, field, value):
+    def test_a_filter_that_cannot_be_read_is_reported_beside_it(self, web, listing, field, value):
         response = web.get(listing, {field: value})
 
         assert response.status_code == 400

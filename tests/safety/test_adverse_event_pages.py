@@ -11,7 +11,7 @@ from patients.participation.milestones import Milestone
 from safety.models import AdverseEvent
 from tests.support import build
 from tests.support.build import moment
-from tests.support.event_forms import day, listing, new, page, serious, text_of, typed
+from tests.support.pages.event_forms import day, listing, new, page, serious, text_of, typed
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +104,7 @@ class TestReporting:
             ("term", "a\x00b", "Null characters"),
         ],
     )
-    def test_a_refused_answer_is_told_beside_its_field_and_nothing_typed_is_lost(
+    def test_a_refused_answer_is_shown_beside_its_field_and_nothing_typed_is_lost(
         self, web, patient, field, value, sentence
     ):
         """DAT-04: the server applies the rules although the browser's form is bypassed."""
@@ -137,7 +137,7 @@ class TestReporting:
     @pytest.mark.parametrize(
         "extra", [{"number": "99"}, {"version": "7"}, {"reported": "2020"}, {"serious": "on"}, {"trial": "2"}]
     )
-    def test_what_the_form_does_not_ask_is_not_taken(self, web, patient, extra):
+    def test_what_the_form_does_not_ask_is_refused(self, web, patient, extra):
         """SEC-03: mass assignment."""
         web.post(new(patient), typed(patient) | extra)
         event = AdverseEvent.objects.get()

@@ -79,7 +79,7 @@ TRUTH = {
     ("is_serious", "causality"), list(product((True, False, None), (*RELATED, *UNRELATED, "")))
 )
 def test_the_class_follows_from_seriousness_and_causality(is_serious, causality):
-    """DESIGN §6: the whole table, missing answers included."""
+    """The whole table, missing answers included."""
     found = classify(seriousness=SERIOUSNESS[is_serious], causality=causality)
 
     assert found is Class(TRUTH[is_serious, related(causality)])
@@ -100,14 +100,14 @@ def test_a_serious_reaction_is_exactly_a_serious_event_that_is_related(chosen, c
 
 
 def answers(**changed: object) -> EventAssessment:
-    told: dict = {
+    fields: dict = {
         "seriousness": frozenset({NONE_OF_THESE}),
         "causality": "unlikely",
         "grade": 2,
         "outcome": "recovered",
         "ongoing": False,
     }
-    return EventAssessment(**{**told, **changed})
+    return EventAssessment(**{**fields, **changed})
 
 
 def test_consistent_answers_have_no_finding():
@@ -117,14 +117,14 @@ def test_consistent_answers_have_no_finding():
 @pytest.mark.parametrize(("grade", "outcome", "criterion"), list(product((True, False, None), repeat=3)))
 def test_grade_5_fatal_outcome_and_the_death_criterion_come_together(grade, outcome, criterion):
     """SAF-02: the truth table of the three signs of death, each yes, no or missing."""
-    told = answers(
+    result = answers(
         grade={True: 5, False: 3, None: None}[grade],
         outcome={True: "fatal", False: "recovered", None: ""}[outcome],
         seriousness=frozenset({True: {"results_in_death"}, False: {"hospitalisation"}, None: ()}[criterion]),
     )
-    said = {sign for sign in (grade, outcome, criterion) if sign is not None}
+    result = {sign for sign in (grade, outcome, criterion) if sign is not None}
 
-    assert (EventFinding.DEATH_DISAGREES in findings(told)) == (said == {True, False})
+    assert (EventFinding.DEATH_DISAGREES in findings(result)) == (result == {True, False})
 
 
 def test_the_signs_of_death_name_only_what_was_answered():

@@ -145,7 +145,7 @@ def test_a_clock_without_any_time_is_at_its_end_when_it_starts(seconds, share):
     assert read(starts_at=start, due_at=due, now=due + timedelta(seconds=1)).late
 
 
-def test_the_time_left_is_told_in_hours_and_minutes_and_then_the_time_by_which_it_is_late():
+def test_the_time_left_is_shown_in_hours_and_minutes_and_then_the_time_by_which_it_is_late():
     """CLK-01."""
     start = brussels("2026-03-28 14:00").astimezone(UTC)
     due = hours_deadline(start)
@@ -159,11 +159,11 @@ def test_the_time_left_is_told_in_hours_and_minutes_and_then_the_time_by_which_i
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400)))
 def test_a_span_loses_less_than_a_minute(length):
-    told = span(length)
-    lost = length - timedelta(days=told.days, hours=told.hours, minutes=told.minutes)
+    result = span(length)
+    lost = length - timedelta(days=result.days, hours=result.hours, minutes=result.minutes)
 
-    assert 0 <= told.hours < 24
-    assert 0 <= told.minutes < 60
+    assert 0 <= result.hours < 24
+    assert 0 <= result.minutes < 60
     assert timedelta(0) <= lost < timedelta(minutes=1)
 
 

@@ -8,21 +8,28 @@ from safety.clocks import Stage
 from safety.models import AdverseEvent
 from safety.reporting import amend_event, report_event, report_to_sponsor
 from tests.support.build import moment
-from tests.support.refusals import refused
-from tests.support.reported import IN_HOSPITAL, NOT_SERIOUS, amend, consented, serious, told
+from tests.support.study.refusals import refused
+from tests.support.study.reported_events import (
+    IN_HOSPITAL,
+    NOT_SERIOUS,
+    amend_event_as,
+    consented_patient,
+    event_answers,
+    serious_answers,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "doctor_acts")]
 
 
 @pytest.fixture
 def patient(trial, known_day):
-    return consented(trial)
+    return consented_patient(trial)
 
 
 class TestClock:
     def test_the_24_hours_run_over_the_change_of_the_clocks(self, patient, doctor):
         """TIM: aware on 28 March 2026 at 14:00 in Brussels, due on the 29th at 15:00."""
-        event = report_event(patient=patient, by=doctor, **serious())
+        event = report_event(patient=patient, by=doctor, **serious_answers())
 
         assert event.due_at == datetime(2026, 3, 29, 13, 0, tzinfo=UTC)
         assert event.clock(datetime(2026, 3, 29, 12, 59, tzinfo=UTC)).stage is Stage.CLOSE
@@ -30,7 +37,7 @@ class TestClock:
 
     def test_a_serious_event_needs_the_minute_at_which_the_site_knew(self, patient, doctor):
         """CLK-01."""
-        without, by_day = serious(), serious()
+        without, by_day = serious_answers(), serious_answers()
         del without["aware"]
         by_day["aware"] = moment("28-Mar-2026")
 
@@ -38,11 +45,11 @@ class TestClock:
         assert "the time" in refused(report_event, patient=patient, by=doctor, **by_day)["aware"][0]
 
     def test_nobody_knows_of_an_event_before_its_onset(self, patient, doctor):
-        answers = {**serious(), "aware": moment("12-Mar-2026 18:00")}
+        answers = {**serious_answers(), "aware": moment("12-Mar-2026 18:00")}
         assert "before its onset" in refused(report_event, patient=patient, by=doctor, **answers)["aware"][0]
 
     def test_an_event_that_is_not_serious_has_no_clock(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **told(aware=moment("13-Mar-2026 08:00")))
+        event = report_event(patient=patient, by=doctor, **event_answers(aware=moment("13-Mar-2026 08:00")))
 
         assert event.due_at is None
         assert event.clock() is None
@@ -52,8 +59,10 @@ class TestClock:
         self, patient, doctor
     ):
         """CLK-04: the clock starts at the awareness of seriousness; both times are kept."""
-        event = report_event(patient=patient, by=doctor, **told(aware=moment("13-Mar-2026 08:00")))
-        event = amend(event, doctor, seriousness=IN_HOSPITAL, serious_aware=moment("29-Mar-2026 20:00"))
+        event = report_event(patient=patient, by=doctor, **event_answers(aware=moment("13-Mar-2026 08:00")))
+        event = amend_event_as(
+            event, doctor, seriousness=IN_HOSPITAL, serious_aware=moment("29-Mar-2026 20:00")
+        )
 
         assert event.aware == "2026-03-13T08:00+01:00[Europe/Brussels]"
         assert event.serious_aware == "2026-03-29T20:00+02:00[Europe/Brussels]"
@@ -61,7 +70,7 @@ class TestClock:
 
     def test_an_upgrade_needs_the_time_at_which_it_became_known(self, patient, doctor):
         """CLK-04."""
-        event = report_event(patient=patient, by=doctor, **told(aware=moment("13-Mar-2026 08:00")))
+        event = report_event(patient=patient, by=doctor, **event_answers(aware=moment("13-Mar-2026 08:00")))
         answer = refused(
             amend_event,
             event=event,
@@ -73,16 +82,18 @@ class TestClock:
         assert list(answer) == ["serious_aware"]
 
     def test_seriousness_is_not_known_before_the_event_is(self, patient, doctor):
-        answers = {**serious(), "serious_aware": moment("28-Mar-2026 13:59")}
+        answers = {**serious_answers(), "serious_aware": moment("28-Mar-2026 13:59")}
         assert "serious_aware" in refused(report_event, patient=patient, by=doctor, **answers)
 
     def test_a_second_upgrade_asks_for_a_new_report(self, patient, doctor):
         """CLK-04: the earlier clock and report stay in the trail."""
-        event = report_event(patient=patient, by=doctor, **serious())
+        event = report_event(patient=patient, by=doctor, **serious_answers())
         event = report_to_sponsor(event=event, at=moment("28-Mar-2026 20:00"), version=1, by=doctor)
-        event = amend(event, doctor, seriousness=NOT_SERIOUS)
+        event = amend_event_as(event, doctor, seriousness=NOT_SERIOUS)
         assert event.due_at is None
-        event = amend(event, doctor, seriousness=IN_HOSPITAL, serious_aware=moment("30-Mar-2026 11:00"))
+        event = amend_event_as(
+            event, doctor, seriousness=IN_HOSPITAL, serious_aware=moment("30-Mar-2026 11:00")
+        )
 
         assert event.reported_at is None
         assert event.clock().open
@@ -90,8 +101,10 @@ class TestClock:
 
     def test_a_changed_awareness_moves_the_deadline_and_the_trail_keeps_the_old_one(self, patient, doctor):
         """CLK-06."""
-        event = report_event(patient=patient, by=doctor, **serious())
-        event = amend(event, doctor, reason="Read from the ward's note", aware=moment("28-Mar-2026 09:00"))
+        event = report_event(patient=patient, by=doctor, **serious_answers())
+        event = amend_event_as(
+            event, doctor, reason="Read from the ward's note", aware=moment("28-Mar-2026 09:00")
+        )
 
         dues = [row.due_at for row in event.history.order_by("history_id")]
         assert dues == [datetime(2026, 3, 29, 13, 0, tzinfo=UTC), datetime(2026, 3, 29, 8, 0, tzinfo=UTC)]
@@ -99,7 +112,7 @@ class TestClock:
 
 class TestReportToTheSponsor:
     def test_the_report_stops_the_clock_with_its_time(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **serious())
+        event = report_event(patient=patient, by=doctor, **serious_answers())
         event = report_to_sponsor(event=event, at=moment("29-Mar-2026 14:59"), version=1, by=doctor)
 
         assert event.clock().stage is Stage.IN_TIME
@@ -108,7 +121,7 @@ class TestReportToTheSponsor:
 
     def test_a_late_report_needs_its_reason(self, patient, doctor):
         """CLK-05."""
-        event = report_event(patient=patient, by=doctor, **serious())
+        event = report_event(patient=patient, by=doctor, **serious_answers())
         late = {"event": event, "at": moment("29-Mar-2026 15:01"), "version": 1, "by": doctor}
 
         assert "late_reason" in refused(report_to_sponsor, **late)
@@ -117,7 +130,7 @@ class TestReportToTheSponsor:
         assert event.clock().span.minutes == 1
 
     def test_a_reason_is_kept_only_when_the_report_was_late(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **serious())
+        event = report_event(patient=patient, by=doctor, **serious_answers())
         event = report_to_sponsor(
             event=event, at=moment("28-Mar-2026 16:00"), version=1, by=doctor, late_reason="none"
         )
@@ -125,12 +138,12 @@ class TestReportToTheSponsor:
 
     @pytest.mark.parametrize("at", ["28-Mar-2026 13:59", "30-Mar-2026 12:01", "29-Mar-2026"])
     def test_the_report_is_after_awareness_in_the_past_and_to_the_minute(self, patient, doctor, at):
-        event = report_event(patient=patient, by=doctor, **serious())
+        event = report_event(patient=patient, by=doctor, **serious_answers())
         assert "at" in refused(report_to_sponsor, event=event, at=moment(at), version=1, by=doctor)
 
     def test_nothing_is_owed_twice_or_for_an_event_that_is_not_serious(self, patient, doctor):
-        mild = report_event(patient=patient, by=doctor, **told())
-        told_already = report_event(patient=patient, by=doctor, **serious())
+        mild = report_event(patient=patient, by=doctor, **event_answers())
+        told_already = report_event(patient=patient, by=doctor, **serious_answers())
         at = moment("28-Mar-2026 16:00")
         told_already = report_to_sponsor(event=told_already, at=at, version=1, by=doctor)
 
@@ -140,7 +153,7 @@ class TestReportToTheSponsor:
 
     def test_an_earlier_awareness_can_make_a_report_late_and_then_asks_why(self, patient, doctor):
         """CLK-05, CLK-06."""
-        event = report_event(patient=patient, by=doctor, **serious())
+        event = report_event(patient=patient, by=doctor, **serious_answers())
         event = report_to_sponsor(event=event, at=moment("29-Mar-2026 14:00"), version=1, by=doctor)
         earlier = {"aware": moment("28-Mar-2026 09:00")}
         answer = refused(
@@ -148,5 +161,5 @@ class TestReportToTheSponsor:
         )
 
         assert list(answer) == ["late_reason"]
-        event = amend(event, doctor, **earlier, late_reason="The ward did not call")
+        event = amend_event_as(event, doctor, **earlier, late_reason="The ward did not call")
         assert event.clock().stage is Stage.LATE

@@ -20,11 +20,17 @@ from safety.reporting import (
     review_events,
 )
 from safety.reviews import ReviewState, attach_reviews, review_state
-from tests.support import build, walk
-from tests.support.bedside import INCLUDED, NOW
+from tests.support import build
 from tests.support.build import moment
-from tests.support.refusals import refused
-from tests.support.reported import amend, consented, serious, told
+from tests.support.study import amended_protocol
+from tests.support.study.bedside import INCLUDED, NOW
+from tests.support.study.refusals import refused
+from tests.support.study.reported_events import (
+    amend_event_as,
+    consented_patient,
+    event_answers,
+    serious_answers,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "doctor_acts")]
 
@@ -32,13 +38,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "docto
 @pytest.fixture
 def patient(trial, known_day) -> Patient:
     """A patient who consented on 10 March 2026 at 09:00. It is 12:00 on the 30th at the site."""
-    return consented(trial)
+    return consented_patient(trial)
 
 
 @pytest.fixture
 def neighbour(patient) -> Patient:
     """Another patient of the trial, who consented at the same time."""
-    return consented(patient.trial)
+    return consented_patient(patient.trial)
 
 
 def sign(event: AdverseEvent, by) -> int:
@@ -54,39 +60,46 @@ def state(event: AdverseEvent) -> ReviewState:
 
 class TestReporting:
     def test_the_key_of_a_page_counts_for_its_patient(self, patient, neighbour, doctor):
-        first = report_event(patient=patient, by=doctor, save_key="k1", **told())
-        other = report_event(patient=neighbour, by=doctor, save_key="k1", **told())
+        first = report_event(patient=patient, by=doctor, save_key="k1", **event_answers())
+        other = report_event(patient=neighbour, by=doctor, save_key="k1", **event_answers())
         assert (first.patient_id, other.patient_id) == (patient.pk, neighbour.pk)
-        assert report_event(patient=neighbour, by=doctor, save_key="k1", **told()) == other
+        assert report_event(patient=neighbour, by=doctor, save_key="k1", **event_answers()) == other
 
     def test_without_a_key_each_report_is_an_event(self, patient, doctor):
-        assert report_event(patient=patient, by=doctor, **told()) != report_event(
-            patient=patient, by=doctor, **told()
+        assert report_event(patient=patient, by=doctor, **event_answers()) != report_event(
+            patient=patient, by=doctor, **event_answers()
         )
 
     def test_the_consent_of_another_patient_is_none(self, trial, neighbour, doctor):
         """SAF-03: events count from the patient's own consent on."""
         waiting = build.patient(trial=trial, screened_on=neighbour.screened_on)
-        answer = refused(report_event, patient=waiting, by=doctor, **told())
+        answer = refused(report_event, patient=waiting, by=doctor, **event_answers())
         assert answer == {"onset": ["There is no consent yet: adverse events are recorded from consent on."]}
 
     def test_events_count_from_the_first_consent_on(self, patient, doctor):
         """A second consent on the 20th does not make the event of the 12th medical history."""
         build.consent(patient, given=moment("20-Mar-2026 09:00"))
-        assert report_event(patient=patient, by=doctor, **told()).number == 1
-        answer = refused(report_event, patient=patient, by=doctor, **told(onset=moment("10-Mar-2026 08:59")))
+        assert report_event(patient=patient, by=doctor, **event_answers()).number == 1
+        answer = refused(
+            report_event, patient=patient, by=doctor, **event_answers(onset=moment("10-Mar-2026 08:59"))
+        )
         assert list(answer) == ["onset"]
-        assert report_event(patient=patient, by=doctor, **told(onset=moment("10-Mar-2026 09:00"))).number == 2
+        assert (
+            report_event(
+                patient=patient, by=doctor, **event_answers(onset=moment("10-Mar-2026 09:00"))
+            ).number
+            == 2
+        )
 
     def test_the_first_consent_is_the_earliest_whatever_was_recorded_first(self, trial, doctor):
         patient = build.patient(trial=trial, screened_on=INCLUDED)
         for day in ("20-Mar-2026 09:00", "11-Mar-2026 09:00"):
             build.consent(patient, given=moment(day))
-        assert report_event(patient=patient, by=doctor, **told()).number == 1
+        assert report_event(patient=patient, by=doctor, **event_answers()).number == 1
 
     @pytest.mark.parametrize("name", ["onset", "end", "aware"])
     def test_this_minute_has_come_and_the_next_has_not(self, patient, doctor, name):
-        given = serious if name == "aware" else told
+        given = serious_answers if name == "aware" else event_answers
         changes = {"ongoing": "Y", "end": None, "outcome": "recovering"} if name == "onset" else {}
         call = {**given(), **changes, name: moment("30-Mar-2026 12:01")}
         assert refused(report_event, patient=patient, by=doctor, **call) == {
@@ -100,7 +113,7 @@ class TestReporting:
         event = report_event(
             patient=patient,
             by=doctor,
-            **{**serious(), "onset": at, "end": at, "aware": at, "serious_aware": at},
+            **{**serious_answers(), "onset": at, "end": at, "aware": at, "serious_aware": at},
         )
         assert event.onset_earliest == event.end_earliest == event.aware_at == event.serious_aware_at
 
@@ -116,19 +129,21 @@ class TestReporting:
     )
     def test_an_unanswered_question_is_asked_about_alone(self, patient, doctor, answers, named):
         """What depends on it is not refused a second time."""
-        assert list(refused(report_event, patient=patient, by=doctor, **told(**answers))) == named
+        assert list(refused(report_event, patient=patient, by=doctor, **event_answers(**answers))) == named
 
     def test_when_an_event_that_is_not_serious_was_known_to_be_is_not_checked(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **told(serious_aware=moment("2027")))
+        event = report_event(patient=patient, by=doctor, **event_answers(serious_aware=moment("2027")))
         assert event.serious_aware == ""
 
     def test_the_term_has_at_most_200_characters(self, patient, doctor):
-        assert report_event(patient=patient, by=doctor, **told(term="x" * 200)).number == 1
-        assert list(refused(report_event, patient=patient, by=doctor, **told(term="x" * 201))) == ["term"]
+        assert report_event(patient=patient, by=doctor, **event_answers(term="x" * 200)).number == 1
+        assert list(refused(report_event, patient=patient, by=doctor, **event_answers(term="x" * 201))) == [
+            "term"
+        ]
 
     def test_when_it_became_serious_is_kept_only_for_a_serious_event(self, patient, doctor):
         event = report_event(
-            patient=patient, by=doctor, **told(aware=moment("13-Mar-2026 08:00"),
+            patient=patient, by=doctor, **event_answers(aware=moment("13-Mar-2026 08:00"),
             serious_aware=moment("14-Mar-2026 08:00")),
         )  # fmt: skip
         assert (event.serious_aware, event.serious_aware_at, event.due_at) == ("", None, None)
@@ -136,7 +151,7 @@ class TestReporting:
 
     def test_the_clock_runs_from_when_it_was_known_to_be_serious(self, patient, doctor):
         """CLK-04."""
-        answers = {**serious(), "serious_aware": moment("29-Mar-2026 14:00")}
+        answers = {**serious_answers(), "serious_aware": moment("29-Mar-2026 14:00")}
         event = report_event(patient=patient, by=doctor, **answers)
         assert event.due_at - event.serious_aware_at == timedelta(hours=24)
         assert event.clock_starts_at == event.serious_aware_at
@@ -147,7 +162,7 @@ class TestReport:
 
     @pytest.fixture
     def event(self, patient, doctor) -> AdverseEvent:
-        return report_event(patient=patient, by=doctor, **serious())
+        return report_event(patient=patient, by=doctor, **serious_answers())
 
     def report(self, event: AdverseEvent, at: str, by, reason: str = "") -> AdverseEvent:
         return report_to_sponsor(event=event, at=moment(at), by=by, version=event.version, late_reason=reason)
@@ -177,23 +192,23 @@ class TestReport:
     def test_the_events_that_wait_are_serious_standing_and_not_reported(
         self, trial, patient, neighbour, event, doctor
     ):
-        mild = report_event(patient=patient, by=doctor, **told())
-        done = report_event(patient=neighbour, by=doctor, **serious())
+        mild = report_event(patient=patient, by=doctor, **event_answers())
+        done = report_event(patient=neighbour, by=doctor, **serious_answers())
         self.report(done, "28-Mar-2026 15:00", doctor)
-        wrong = report_event(patient=neighbour, by=doctor, **serious())
+        wrong = report_event(patient=neighbour, by=doctor, **serious_answers())
         mark_entered_in_error(event=wrong, reason="Another patient", version=1, by=doctor)
 
         assert list(AdverseEvent.objects.awaiting_report()) == [event]
-        assert set(AdverseEvent.objects.standing()) == {event, mild, done}
+        assert set(AdverseEvent.objects.not_in_error()) == {event, mild, done}
 
     def test_the_filters_of_the_clock(self, trial, patient, neighbour, event, doctor):
         """SAF-14."""
         open_one = report_event(
-            patient=neighbour, by=doctor, **{**serious(), "aware": moment("30-Mar-2026 10:00")}
+            patient=neighbour, by=doctor, **{**serious_answers(), "aware": moment("30-Mar-2026 10:00")}
         )
-        done = report_event(patient=neighbour, by=doctor, **serious())
+        done = report_event(patient=neighbour, by=doctor, **serious_answers())
         self.report(done, "28-Mar-2026 15:00", doctor)
-        report_event(patient=patient, by=doctor, **told())
+        report_event(patient=patient, by=doctor, **event_answers())
 
         def found(**query):
             return set(AdverseEventFilter(query, AdverseEvent.objects.all(), trial=trial).qs)
@@ -210,10 +225,12 @@ class TestReport:
 class TestInError:
     def test_the_event_of_another_patient_stays(self, patient, neighbour, doctor):
         """SAF-09."""
-        wrong, right = (report_event(patient=each, by=doctor, **told()) for each in (patient, neighbour))
+        wrong, right = (
+            report_event(patient=each, by=doctor, **event_answers()) for each in (patient, neighbour)
+        )
         mark_entered_in_error(event=wrong, reason=" Another patient ", version=1, by=doctor)
         assert AdverseEvent.objects.get(pk=wrong.pk).in_error_reason == "Another patient"
-        assert list(AdverseEvent.objects.standing()) == [right]
+        assert list(AdverseEvent.objects.not_in_error()) == [right]
 
 
 class TestReview:
@@ -221,7 +238,7 @@ class TestReview:
 
     @pytest.fixture
     def events(self, patient, neighbour, doctor) -> list[AdverseEvent]:
-        return [report_event(patient=each, by=doctor, **told()) for each in (patient, neighbour)]
+        return [report_event(patient=each, by=doctor, **event_answers()) for each in (patient, neighbour)]
 
     def test_a_signature_counts_for_its_own_event(self, events, doctor):
         mine, other = events
@@ -233,7 +250,7 @@ class TestReview:
     def test_a_change_takes_the_signature_of_its_own_event(self, events, doctor):
         for event in events:
             sign(event, doctor)
-        amend(events[0], doctor, grade=3)
+        amend_event_as(events[0], doctor, grade=3)
         mine, other = (AdverseEvent.objects.get(pk=event.pk) for event in events)
         assert (state(mine), state(other)) == (ReviewState.INVALIDATED, ReviewState.SIGNED)
         assert list(AdverseEvent.objects.signed()) == [other]
@@ -246,7 +263,7 @@ class TestReview:
         record = build.record(
             patient, "demography", {"age": "54", "sex": "M", "height": "178", "weight": "82"}
         )
-        event = report_event(patient=patient, by=doctor, **told())
+        event = report_event(patient=patient, by=doctor, **event_answers())
         if event.pk != record.pk:
             event.pk, event.number = record.pk, 2
             event.save(force_insert=True)
@@ -294,7 +311,7 @@ class TestReview:
         assert answer == {"": ["Choose at least one event."]}
 
     def test_an_event_in_error_or_without_causality_is_not_signed(self, patient, events, doctor):
-        open_one = report_event(patient=patient, by=doctor, **told(causality=""))
+        open_one = report_event(patient=patient, by=doctor, **event_answers(causality=""))
         assert "has no causality yet" in not_reviewable(open_one)
         mark_entered_in_error(event=events[0], reason="Another patient", version=1, by=doctor)
         wrong = AdverseEvent.objects.get(pk=events[0].pk)
@@ -315,8 +332,8 @@ class TestReview:
 class TestSpecialInterest:
     def test_only_a_category_of_the_protocol_is_of_special_interest(self, trial, patient, doctor):
         code = trial.rules.safety.aesi[0].code
-        special = report_event(patient=patient, by=doctor, **told(aesi=code))
-        plain = report_event(patient=patient, by=doctor, **told())
+        special = report_event(patient=patient, by=doctor, **event_answers(aesi=code))
+        plain = report_event(patient=patient, by=doctor, **event_answers())
         assert list(AdverseEvent.objects.of_special_interest()) == [special]
         assert (special.of_special_interest, plain.of_special_interest) == (True, False)
 
@@ -327,10 +344,10 @@ class TestSpecialInterest:
 
     def test_a_protocol_without_categories_asks_for_none_and_takes_none(self, doctor):
         """The trial WALK has no event of special interest."""
-        walking = build.patient(trial=walk.trial(), screened_on=INCLUDED)
+        walking = build.patient(trial=amended_protocol.trial(), screened_on=INCLUDED)
         build.consent(walking, given=moment("10-Mar-2026 09:00"))
-        assert list(refused(report_event, patient=walking, by=doctor, **told())) == ["aesi"]
-        event = report_event(patient=walking, by=doctor, **told(aesi=""))
+        assert list(refused(report_event, patient=walking, by=doctor, **event_answers())) == ["aesi"]
+        event = report_event(patient=walking, by=doctor, **event_answers(aesi=""))
         assert (event.aesi, event.of_special_interest) == ("", False)
         assert "aesi" not in AdverseEventFilter({}, AdverseEvent.objects.all(), trial=walking.trial).filters
 
@@ -338,10 +355,12 @@ class TestSpecialInterest:
 class TestOnsetSince:
     def test_the_day_begins_at_midnight_of_the_site(self, trial, patient, doctor):
         """In UTC the event of 00:30 on the 13th is one of the 12th."""
-        early = report_event(patient=patient, by=doctor, **told(onset=moment("12-Mar-2026 23:59")))
-        late = report_event(patient=patient, by=doctor, **told(onset=moment("13-Mar-2026 00:30")))
+        early = report_event(patient=patient, by=doctor, **event_answers(onset=moment("12-Mar-2026 23:59")))
+        late = report_event(patient=patient, by=doctor, **event_answers(onset=moment("13-Mar-2026 00:30")))
         partial = report_event(
-            patient=patient, by=doctor, **told(onset=Moment.from_iso("2026-03"), end=moment("20-Mar-2026"))
+            patient=patient,
+            by=doctor,
+            **event_answers(onset=Moment.from_iso("2026-03"), end=moment("20-Mar-2026")),
         )
 
         def found(day):
@@ -357,4 +376,4 @@ def test_a_frozen_patient_still_gets_events(trial, patient, manager, doctor):
     """A freeze stops forms, not safety."""
     with acting(user=manager, role="data_manager"):
         freeze(target=patient, reason="Interim", by=manager)
-    assert report_event(patient=patient, by=doctor, **told()).number == 1
+    assert report_event(patient=patient, by=doctor, **event_answers()).number == 1

@@ -13,7 +13,7 @@ from protocol.values.moments import Moment
 from safety.models import AdverseEvent
 from safety.reporting import amend_event, report_to_sponsor
 from tests.support import build
-from tests.support.held import hold, refused
+from tests.support.study.locking import lock_error
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +63,7 @@ def test_an_old_event_is_not_opened_by_a_reason(record, manager, patient):
     """The lock admits a new row with a reason, not an old row that is given one."""
     event = build.event(patient=patient)
     hold("lock", "patient", record, manager)
-    refused(lambda: AdverseEvent.objects.filter(pk=event.pk).update(after_lock_reason="x", grade=4))
+    lock_error(lambda: AdverseEvent.objects.filter(pk=event.pk).update(after_lock_reason="x", grade=4))
 
 
 def test_the_page_after_the_lock_asks_why_and_stores_the_event(record, trial, manager, doctor):

@@ -9,34 +9,43 @@ from safety.classification import Class, EventFinding
 from safety.models import AdverseEvent
 from safety.reporting import StaleEvent, amend_event, mark_entered_in_error, report_event
 from tests.support import build
-from tests.support.bedside import NOW
 from tests.support.build import moment
-from tests.support.refusals import refused
-from tests.support.reported import IN_HOSPITAL, NOT_SERIOUS, amend, consented, serious, told
+from tests.support.study.bedside import NOW
+from tests.support.study.refusals import refused
+from tests.support.study.reported_events import (
+    IN_HOSPITAL,
+    NOT_SERIOUS,
+    amend_event_as,
+    consented_patient,
+    event_answers,
+    serious_answers,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("known_day", "doctor_acts")]
 
 
 @pytest.fixture
 def patient(trial, known_day):
-    return consented(trial)
+    return consented_patient(trial)
 
 
 class TestReporting:
     def test_events_of_a_patient_are_numbered_from_one(self, trial, patient, doctor):
         other = build.patient(trial=trial)
         build.consent(other)
-        numbers = [report_event(patient=patient, by=doctor, **told()).number for _ in range(3)]
+        numbers = [report_event(patient=patient, by=doctor, **event_answers()).number for _ in range(3)]
 
         assert numbers == [1, 2, 3]
         assert build.event(patient=other).number == 1
 
-    def test_what_was_said_is_stored_as_said(self, patient, doctor):
+    def test_answers_are_stored_as_given(self, patient, doctor):
         """DAT-10: verbatim term, onset with time zone, partial end; nothing is imputed."""
         event = report_event(
             patient=patient,
             by=doctor,
-            **told(term="  Fièvre = 39,5 °C ", onset=moment("12-Mar-2026 18:30"), end=moment("mar 2026")),
+            **event_answers(
+                term="  Fièvre = 39,5 °C ", onset=moment("12-Mar-2026 18:30"), end=moment("mar 2026")
+            ),
         )
         event.refresh_from_db()
 
@@ -60,8 +69,12 @@ class TestReporting:
     def test_the_stored_row_is_classified_as_its_answers_are(
         self, patient, doctor, seriousness, causality, expected
     ):
-        """DESIGN §6: database and Python derive the same class."""
-        answers = serious(causality=causality) if seriousness == IN_HOSPITAL else told(causality=causality)
+        """Database and Python derive the same class."""
+        answers = (
+            serious_answers(causality=causality)
+            if seriousness == IN_HOSPITAL
+            else event_answers(causality=causality)
+        )
         event = report_event(patient=patient, by=doctor, **answers)
         event.refresh_from_db()
 
@@ -74,14 +87,14 @@ class TestReporting:
     )
     def test_a_blank_answer_is_refused_and_never_taken_for_no(self, patient, doctor, name):
         """SAF-01, DAT-02."""
-        answers = told()
+        answers = event_answers()
         del answers[name]
         assert name in refused(report_event, patient=patient, by=doctor, **answers)
         assert not AdverseEvent.objects.exists()
 
     def test_only_the_causality_may_wait_for_the_investigator(self, patient, doctor):
         """SAF-04: until then the event counts as related and has a finding."""
-        event = report_event(patient=patient, by=doctor, **told(causality=""))
+        event = report_event(patient=patient, by=doctor, **event_answers(causality=""))
 
         assert event.findings == (EventFinding.CAUSALITY_MISSING,)
 
@@ -101,12 +114,12 @@ class TestReporting:
         ],
     )
     def test_an_answer_that_was_not_offered_is_refused(self, patient, doctor, name, value):
-        assert name in refused(report_event, patient=patient, by=doctor, **told(**{name: value}))
+        assert name in refused(report_event, patient=patient, by=doctor, **event_answers(**{name: value}))
 
     def test_a_double_click_saves_once(self, patient, doctor):
         """REL-13."""
-        first = report_event(patient=patient, by=doctor, save_key="one form", **told())
-        second = report_event(patient=patient, by=doctor, save_key="one form", **told())
+        first = report_event(patient=patient, by=doctor, save_key="one form", **event_answers())
+        second = report_event(patient=patient, by=doctor, save_key="one form", **event_answers())
 
         assert first == second
         assert AdverseEvent.objects.count() == 1
@@ -116,7 +129,7 @@ class TestReporting:
         patient.locked_at = NOW
         patient.save(update_fields=["locked_at"])
 
-        assert "locked" in refused(report_event, patient=patient, by=doctor, **told())[""][0]
+        assert "locked" in refused(report_event, patient=patient, by=doctor, **event_answers())[""][0]
 
 
 class TestOrderInTime:
@@ -124,7 +137,7 @@ class TestOrderInTime:
 
     def test_without_a_consent_nothing_is_recorded(self, trial, doctor):
         nobody = build.patient(trial=trial, screened_on=NOW.date() - timedelta(days=5))
-        assert "consent" in refused(report_event, patient=nobody, by=doctor, **told())["onset"][0]
+        assert "consent" in refused(report_event, patient=nobody, by=doctor, **event_answers())["onset"][0]
 
     @pytest.mark.parametrize(
         ("onset", "taken"),
@@ -140,7 +153,7 @@ class TestOrderInTime:
         ],
     )
     def test_an_event_begins_after_the_consent_as_far_as_is_known(self, patient, doctor, onset, taken):
-        answers = told(onset=moment(onset), ongoing="Y", end=None, outcome="recovering")
+        answers = event_answers(onset=moment(onset), ongoing="Y", end=None, outcome="recovering")
         if taken:
             assert report_event(patient=patient, by=doctor, **answers).number == 1
         else:
@@ -163,7 +176,7 @@ class TestOrderInTime:
         ],
     )
     def test_the_end_is_not_before_the_onset_as_far_as_is_known(self, patient, doctor, onset, end, taken):
-        answers = told(onset=moment(onset), end=moment(end))
+        answers = event_answers(onset=moment(onset), end=moment(end))
         if taken:
             assert report_event(patient=patient, by=doctor, **answers).end == moment(end).iso
         else:
@@ -172,8 +185,8 @@ class TestOrderInTime:
             )
 
     def test_an_ongoing_event_has_no_end_and_one_that_is_over_has(self, patient, doctor):
-        still = told(ongoing="Y", end=moment("13-Mar-2026"))
-        over = told(ongoing="N", end=None)
+        still = event_answers(ongoing="Y", end=moment("13-Mar-2026"))
+        over = event_answers(ongoing="N", end=None)
 
         assert "end" in refused(report_event, patient=patient, by=doctor, **still)
         assert "a year is enough" in refused(report_event, patient=patient, by=doctor, **over)["end"][0]
@@ -181,9 +194,9 @@ class TestOrderInTime:
     @pytest.mark.parametrize("name", ["onset", "end", "aware"])
     def test_nothing_happened_in_the_future(self, patient, doctor, name):
         answers = (
-            serious(**{name: moment("30-Mar-2026 12:01")})
+            serious_answers(**{name: moment("30-Mar-2026 12:01")})
             if name != "aware"
-            else {**serious(), "aware": moment("30-Mar-2026 12:01")}
+            else {**serious_answers(), "aware": moment("30-Mar-2026 12:01")}
         )
         assert "not come yet" in refused(report_event, patient=patient, by=doctor, **answers)[name][0]
 
@@ -191,8 +204,8 @@ class TestOrderInTime:
 class TestAmending:
     def test_a_change_keeps_who_when_why_and_the_old_value(self, patient, doctor):
         """AUD-02, AUD-04."""
-        event = report_event(patient=patient, by=doctor, **told())
-        amend(event, doctor, reason="Correction of an entry error", grade=3)
+        event = report_event(patient=patient, by=doctor, **event_answers())
+        amend_event_as(event, doctor, reason="Correction of an entry error", grade=3)
         last, first = event.history.order_by("-history_id")
 
         assert (first.grade, last.grade) == (2, 3)
@@ -202,24 +215,24 @@ class TestAmending:
     @pytest.mark.parametrize("reason", ["", "  \n"])
     def test_a_change_without_a_reason_is_refused(self, patient, doctor, reason):
         """AUD-04."""
-        event = report_event(patient=patient, by=doctor, **told())
+        event = report_event(patient=patient, by=doctor, **event_answers())
         answer = refused(amend_event, event=event, changes={"grade": 3}, reason=reason, version=1, by=doctor)
         event.refresh_from_db()
 
         assert list(answer) == ["reason"]
         assert event.grade == 2
 
-    def test_the_slower_of_two_people_is_told_and_nothing_is_overwritten(self, patient, doctor):
+    def test_the_slower_of_two_people_sees_the_conflict_and_nothing_is_overwritten(self, patient, doctor):
         """DAT-11."""
-        event = report_event(patient=patient, by=doctor, **told())
-        amend(event, doctor, grade=3)
+        event = report_event(patient=patient, by=doctor, **event_answers())
+        amend_event_as(event, doctor, grade=3)
 
         with pytest.raises(StaleEvent) as stale:
             amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
         assert stale.value.event.grade == 3
 
     def test_the_rules_hold_for_a_change_as_for_a_report(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **told())
+        event = report_event(patient=patient, by=doctor, **event_answers())
         answer = refused(
             amend_event,
             event=event,
@@ -231,37 +244,39 @@ class TestAmending:
         assert list(answer) == ["end"]
 
     def test_a_change_that_changes_nothing_is_refused(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **told())
-        answer = refused(amend_event, event=event, changes=told(), reason="Seen", version=1, by=doctor)
+        event = report_event(patient=patient, by=doctor, **event_answers())
+        answer = refused(
+            amend_event, event=event, changes=event_answers(), reason="Seen", version=1, by=doctor
+        )
         assert "Nothing was changed" in answer[""][0]
 
 
 class TestEnteredInError:
     def test_the_event_stays_with_its_reason_and_counts_no_more(self, patient, doctor):
         """SAF-09."""
-        event = report_event(patient=patient, by=doctor, **serious())
+        event = report_event(patient=patient, by=doctor, **serious_answers())
         event = mark_entered_in_error(event=event, reason="Other patient", version=1, by=doctor)
 
         assert list(AdverseEvent.objects.all()) == [event]
-        assert not AdverseEvent.objects.standing().exists()
+        assert not AdverseEvent.objects.not_in_error().exists()
         assert event.clock() is None
         assert event.findings == ()
 
-    def test_it_cannot_be_changed_any_more(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **told())
+    def test_it_can_no_longer_be_changed(self, patient, doctor):
+        event = report_event(patient=patient, by=doctor, **event_answers())
         event = mark_entered_in_error(event=event, reason="Twice", version=1, by=doctor)
         answer = refused(amend_event, event=event, changes={"grade": 1}, reason="Seen", version=2, by=doctor)
         assert "entered in error" in answer[""][0]
 
     def test_its_number_is_not_used_again(self, patient, doctor):
-        event = report_event(patient=patient, by=doctor, **told())
+        event = report_event(patient=patient, by=doctor, **event_answers())
         mark_entered_in_error(event=event, reason="Twice", version=1, by=doctor)
 
-        assert report_event(patient=patient, by=doctor, **told()).number == 2
+        assert report_event(patient=patient, by=doctor, **event_answers()).number == 2
 
     def test_an_adverse_event_is_never_deleted(self, patient, doctor):
         """SAF-09: the database refuses it on every path."""
-        event = report_event(patient=patient, by=doctor, **told())
+        event = report_event(patient=patient, by=doctor, **event_answers())
 
         with pytest.raises(Exception, match=r"(?i)delet|struck|error"), transaction.atomic():
             event.delete()
@@ -283,7 +298,7 @@ class TestEnteredInError:
     ids=str,
 )
 def test_the_database_refuses_a_contradiction_by_any_write_path(patient, doctor, change):
-    event = report_event(patient=patient, by=doctor, **told())
+    event = report_event(patient=patient, by=doctor, **event_answers())
 
     with pytest.raises(IntegrityError), transaction.atomic():
         AdverseEvent.objects.filter(pk=event.pk).update(**change)
@@ -300,4 +315,4 @@ def test_the_database_refuses_a_contradiction_by_any_write_path(patient, doctor,
 )
 def test_answers_that_do_not_fit_each_other_are_asked_about_not_refused(patient, doctor, answers, found):
     """SAF-02."""
-    assert found in report_event(patient=patient, by=doctor, **told(**answers)).findings
+    assert found in report_event(patient=patient, by=doctor, **event_answers(**answers)).findings

@@ -23,7 +23,7 @@ from patients.participation.screening import screen
 from protocol.values.moments import Moment, parse_moment
 from safety.models import AdverseEvent
 from safety.reporting import report_event
-from tests.support import evidence
+from tests.support.study import eligible_answers
 from trials.loading import load_protocol
 from trials.models import Delegation, ProtocolVersion, Trial
 
@@ -119,7 +119,7 @@ def event(*, patient: Patient, by: User | None = None, **answers: Any) -> Advers
     if not patient.consents.exists():
         consent(patient, by=by)
     began = patient.screened_on + timedelta(days=2)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "term": "Fever",
         "onset": Moment.from_date(began),
         "ongoing": "Y",
@@ -131,7 +131,7 @@ def event(*, patient: Patient, by: User | None = None, **answers: Any) -> Advers
         "aesi": "none",
     }
     with acting(user=by, role="investigator"):
-        return report_event(patient=patient, by=by, **{**told, **answers})
+        return report_event(patient=patient, by=by, **{**fields, **answers})
 
 
 def today(patient: Patient) -> date:
@@ -150,7 +150,7 @@ def consent(
     """Record a consent, given at 00:05 on the day of screening, on another day, or at a moment."""
     by = by or user("coordinator", trial=patient.trial)
     zone = patient.protocol.rules.trial.site.time_zone
-    given = given or Moment.from_iso(evidence.at(on or patient.screened_on, "00:05", zone))
+    given = given or Moment.from_iso(eligible_answers.at(on or patient.screened_on, "00:05", zone))
     version = patient.protocol.rules.consent.current_version
     with acting(user=by, role="coordinator"):
         return record_consent(patient=patient, type=type, version=version, given=given, by=by)
@@ -168,7 +168,7 @@ def record(
 ) -> Record:
     """Store a record, complete or as a draft. `visit` None makes a log row."""
     by = by or user("coordinator", trial=patient.trial)
-    opened = Casebook.opened(user=by, trial=patient.trial, code=patient.code)
+    opened = Casebook.open(user=by, trial=patient.trial, code=patient.code)
     place = opened.place(form, visit, repeat)
     verb = saving.save_draft if draft else saving.complete
     with acting(user=by, role="coordinator"):
@@ -192,7 +192,7 @@ def assessable(
     by = by or user("investigator", trial=trial)
     found = patient(trial=trial, by=by, screened_on=screened_on)
     consent(found, by=by)
-    for form, values in evidence.OF[trial.slug](found.screened_on).items():
+    for form, values in eligible_answers.OF[trial.slug](found.screened_on).items():
         record(found, form, {**values, **answers.get(form, {})}, by=by)
     return found
 

@@ -8,7 +8,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from audit.context import acting
 from tests.support import build
-from tests.support.matrix import OPEN, SIGNED_IN, TRIAL_PAGES, sample
+from tests.support.pages.access_matrix import OPEN, SIGNED_IN, TRIAL_PAGES, sample
 from trials.access import access_to
 from trials.permissions import Permission as P
 from trials.roles import ROLES

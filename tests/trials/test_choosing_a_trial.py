@@ -4,7 +4,7 @@ import pytest
 
 from patients.models import Visit
 from tests.support import build
-from tests.support.home import HOME, get
+from tests.support.pages.home import HOME, get
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from protocol.document.items import Item
 from protocol.values.moments import Moment
 from protocol.values.parsing import Clock, parse
 from protocol.values.refusals import ValueRefused
-from tests.support.languages import LANGUAGES
+from tests.support.translation.readers import LANGUAGES
 from trials.date_fields import DayField, MomentField
 from trials.reader import (
     shown_day,
@@ -119,12 +119,14 @@ def test_a_moment_without_its_time_is_refused_with_what_to_do() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_day_in_a_refusal_is_written_for_its_reader(language: str) -> None:
     with translation.override(language):
-        told = refusal(DayField(zone=ZONE), "31-02-2024")
-        assert told == f"There is no day 31 in that month: its last day is {shown_day(dt.date(2024, 2, 29))}."
+        result = refusal(DayField(zone=ZONE), "31-02-2024")
+        assert (
+            result == f"There is no day 31 in that month: its last day is {shown_day(dt.date(2024, 2, 29))}."
+        )
 
 
 @time_machine.travel(NOW, tick=False)
-def test_the_help_tells_the_order_and_the_meaning_of_two_digits() -> None:
+def test_the_help_shows_the_order_and_the_meaning_of_two_digits() -> None:
     """Day before month; 26 is next year, 27 is a hundred years earlier."""
     field = DayField(zone=ZONE)
     assert str(field.help_text) == (

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.support.shipped import LIEGE, path_of
+from tests.support.protocols.shipped import LIEGE, path_of
 
 
 def said(capsys, *words, **options) -> str:

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from audit.context import acting
 from audit.trail import history_model
 from tests.support import build
-from tests.support.entry_pages import words
-from tests.support.ranges import START, address, central, facts, given
+from tests.support.pages.entry_pages import words
+from tests.support.study.reference_ranges import START, address, central, facts, given
 from trials.laboratories import ranges
 from trials.laboratories.ranges import add_laboratory
 from trials.models import Laboratory, ReferenceRange
@@ -47,9 +47,9 @@ class TestKeeping:
         trail = history_model(ReferenceRange).objects.get()
         assert (trail.history_user_id, trail.history_trial) == (manager.pk, trial.pk)
 
-    def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_lost(self, trial, manager, laboratory):
+    def test_what_is_wrong_is_shown_beside_the_field_and_nothing_is_lost(self, trial, manager, laboratory):
         browser = build.client(manager)
-        for told, sentence in [
+        for text, sentence in [
             ({"upper": "five"}, "“five” is not a number"),
             ({"lower": "9"}, "The upper bound must not be below the lower one."),
             ({"upper": ""}, "Give the lower bound, the upper bound, or both."),
@@ -60,9 +60,9 @@ class TestKeeping:
             ({"path": "vitals.hr"}, "Select a valid choice"),
             ({"sex": "X"}, "Select a valid choice"),
         ]:
-            page = browser.post(address(trial, "at/central/add/"), sent(**told))
-            assert page.status_code == 422, told
-            assert sentence in words(page), told
+            page = browser.post(address(trial, "at/central/add/"), sent(**text))
+            assert page.status_code == 422, text
+            assert sentence in words(page), text
             assert 'value="Handbook 7"' in page.content.decode()
         assert not ReferenceRange.objects.exists()
 
@@ -109,7 +109,7 @@ class TestKeeping:
         with pytest.raises(ValidationError):
             given(laboratory)
 
-    def test_another_laboratory_is_not_in_the_way(self, trial, laboratory):
+    def test_another_laboratory_does_not_count(self, trial, laboratory):
         given(laboratory)
         with acting(system="test"):
             other = add_laboratory(trial=trial, code="night", name="Night", by=None)
@@ -117,14 +117,14 @@ class TestKeeping:
         assert not other.is_default
 
     def test_the_database_refuses_what_no_range_can_be(self, laboratory):
-        for told in [
+        for text in [
             {"lower": Decimal(9)},
             {"upper": None},
             {"age_from": 5, "age_to": 5},
             {"effective_to": date(2019, 1, 1)},
             {"sex": "X"},
         ]:
-            known = {"age_from": 0, "upper": Decimal(5), "effective_from": START, **told}
+            known = {"age_from": 0, "upper": Decimal(5), "effective_from": START, **text}
             with acting(system="test"), pytest.raises(IntegrityError), transaction.atomic():
                 ReferenceRange.objects.create(laboratory=laboratory, form="biochemistry", item="crp", **known)
 
@@ -187,8 +187,8 @@ class TestKeeping:
         with acting(system="test"):
             night = add_laboratory(trial=trial, code="night", name="Night", by=None)
         browser = build.client(manager)
-        told = {"name": "Night laboratory", "is_default": "on", "reason": "Contract"}
-        assert browser.post(address(trial, "at/night/change/"), told).status_code == 302
+        fields = {"name": "Night laboratory", "is_default": "on", "reason": "Contract"}
+        assert browser.post(address(trial, "at/night/change/"), fields).status_code == 302
         assert list(Laboratory.objects.values_list("code", "is_default")) == [
             ("night", True),
             ("central", False),

@@ -213,7 +213,7 @@ def test_filters_narrow_the_rows_and_stay_while_sorting_and_paging(trial, patien
     assert len([number for each in walk(trial, "?grade=1") for number in each]) == 60
 
 
-def test_sorting_anew_starts_at_the_first_page(trial, patient):
+def test_sorting_again_starts_at_the_first_page(trial, patient):
     make(patient, PAGE_SIZE + 1)
     second = listing(trial, listing(trial).next_url)
 

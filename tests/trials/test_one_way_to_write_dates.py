@@ -10,9 +10,10 @@ from django.template import Context, Template, base
 from django.urls import reverse
 
 from protocol.values.moments import parse_moment
-from tests.support import build, cohort, ranges
-from tests.support.languages import LANGUAGES, reader, three_languages  # noqa: F401
-from tests.support.matrix import TRIAL_PAGES, sample
+from tests.support import build
+from tests.support.pages.access_matrix import TRIAL_PAGES, sample
+from tests.support.study import cohort, reference_ranges
+from tests.support.translation.readers import LANGUAGES, reader, three_languages  # noqa: F401
 from trials.roles import ROLES
 
 ROOT = build.ROOT
@@ -87,7 +88,7 @@ def filled(db):
     patient = build.enrolled(trial=trial)
     build.event(patient=patient)
     cohort.patients(trial, 3)
-    ranges.given(ranges.central(trial))
+    reference_ranges.given(reference_ranges.central(trial))
     return trial, sample(trial, patient)
 
 

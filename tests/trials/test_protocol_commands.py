@@ -12,7 +12,7 @@ from django.db import Error
 
 from protocol.checking.mistakes import ProtocolMistakes
 from tests.support import build
-from tests.support.shipped import COVID_MSV, LIEGE, ROOT, THIRD, path_of
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, path_of
 from trials.loading import VersionTaken, load_protocol
 from trials.models import ProtocolVersion, Trial
 
@@ -51,7 +51,7 @@ def test_every_mistake_is_printed_with_its_key(tmp_path: Path, capsys: pytest.Ca
     ]
 
 
-def test_a_file_that_is_not_there_or_not_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_or_not_text_is_reported(tmp_path: Path) -> None:
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b"\xff\xfe")
     for command in ("check_protocol", "load_protocol"):
@@ -98,7 +98,7 @@ def test_another_text_under_a_stored_version_is_refused() -> None:
 
 
 @pytest.mark.django_db
-def test_the_command_tells_that_a_version_is_taken_and_that_a_file_has_mistakes(
+def test_the_command_reports_a_version_that_exists_and_a_file_with_mistakes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "small.toml"

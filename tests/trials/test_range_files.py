@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from audit.context import acting
 from audit.trail import history_model
 from tests.support import build
-from tests.support.entry_pages import words
-from tests.support.ranges import address, central
+from tests.support.pages.entry_pages import words
+from tests.support.study.reference_ranges import address, central
 from trials.laboratories.range_files import FileRefused, import_ranges, template
 from trials.models import Laboratory, ReferenceRange
 
@@ -93,7 +93,7 @@ class TestFiles:
             (b"x" * 1_000_001, "larger than 1 MB"),
         ],
     )
-    def test_what_is_no_such_file_says_so(self, laboratory, data, sentence):
+    def test_another_kind_of_file_says_so(self, laboratory, data, sentence):
         (mistake,) = self.refused(laboratory, data)
         assert sentence in mistake[2]
 

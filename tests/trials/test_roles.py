@@ -28,7 +28,7 @@ def documented_rights() -> dict[str, set[str]]:
     return {role: set(rights.split(", ")) for role, rights in rows}
 
 
-def test_the_page_tells_each_role_its_rights():
+def test_the_page_lists_the_rights_of_each_role():
     """P11-07: the role × action matrix is data, and what is published is what holds."""
     assert documented_rights() == {
         code: {str(right) for right in role.permissions} for code, role in ROLES.items()

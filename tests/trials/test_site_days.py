@@ -16,8 +16,9 @@ from audit.context import acting
 from patients.casebook.casebook import Casebook
 from patients.models import Patient
 from patients.review import locks
-from tests.support import build, walk
-from tests.support.infusions import text_of
+from tests.support import build
+from tests.support.pages.infusions import text_of
+from tests.support.study import amended_protocol
 from trials import delegation
 from trials.access import access_to
 from trials.models import Delegation, Trial
@@ -39,7 +40,7 @@ def midnight() -> Iterator[None]:
 
 def elsewhere() -> Trial:
     """Return WALK at a site whose clock is behind UTC."""
-    return build.version(walk.text("1.0").replace("Europe/Brussels", ELSEWHERE)).trial
+    return build.version(amended_protocol.text("1.0").replace("Europe/Brussels", ELSEWHERE)).trial
 
 
 def home(trial: Trial, person: User) -> int:
@@ -60,11 +61,11 @@ def test_a_role_ends_with_the_day_at_the_site(trial: Trial, nurse: User, midnigh
     assert home(trial, person) == 404
     assert not Patient.objects.visible_to(person).exists()
     with pytest.raises(Patient.DoesNotExist):
-        Casebook.opened(user=person, trial=trial, code=patient.code)
+        Casebook.open(user=person, trial=trial, code=patient.code)
     with time_machine.travel(datetime(2026, 3, 10, 22, 30, tzinfo=UTC), tick=False):
         assert home(trial, person) == 200
         assert list(Patient.objects.visible_to(person)) == [patient]
-        assert Casebook.opened(user=person, trial=trial, code=patient.code).patient == patient
+        assert Casebook.open(user=person, trial=trial, code=patient.code).patient == patient
 
 
 def test_each_trial_has_the_day_of_its_own_site(trial: Trial, midnight: None) -> None:
@@ -99,7 +100,7 @@ def test_a_moment_with_fractions_of_a_second_has_a_day(trial: Trial) -> None:
 
 def test_a_trial_has_the_clock_of_its_site_before_a_version_is_in_force(midnight: None) -> None:
     later = build.version(
-        walk.text("1.0").replace("Europe/Brussels", ELSEWHERE), effective_from=date(2026, 6, 1)
+        amended_protocol.text("1.0").replace("Europe/Brussels", ELSEWHERE), effective_from=date(2026, 6, 1)
     )
     assert later.trial.protocol is None
     assert later.trial.today == YESTERDAY

@@ -10,9 +10,10 @@ from allauth.mfa.models import Authenticator
 from accounts.models import User
 from audit.context import acting
 from audit.models import AccessEvent
-from tests.support import build, walk
-from tests.support.ranges import START, facts, given
-from tests.support.refusals import refused
+from tests.support import build
+from tests.support.study import amended_protocol
+from tests.support.study.reference_ranges import START, facts, given
+from tests.support.study.refusals import refused
 from trials import delegation
 from trials.access import access_to
 from trials.laboratories import ranges
@@ -197,9 +198,9 @@ class TestAccounts:
 class TestVersions:
     def test_the_newest_version_of_its_day_is_in_force_in_its_own_trial(self, other):
         """DAT-09."""
-        walking = walk.trial()
-        newer = walk.amendment(TODAY)
-        walk.next_amendment(AFTER)
+        walking = amended_protocol.trial()
+        newer = amended_protocol.amendment(TODAY)
+        amended_protocol.next_amendment(AFTER)
         assert put_in_force(walking).protocol == newer
         assert put_in_force(other).protocol.version == "1.0"
         with time_machine.travel(datetime(2026, 3, 30, 22, 0, tzinfo=UTC), tick=False):

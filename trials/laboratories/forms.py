@@ -114,20 +114,20 @@ class RangeForm(VerbForm):
 
     def facts(self) -> RangeFacts:
         """Return the cleaned values of a valid form."""
-        told = dict(self.cleaned_data)
-        form, _dot, item = told["path"].partition(".")
+        cleaned = dict(self.cleaned_data)
+        form, _dot, item = cleaned["path"].partition(".")
         return RangeFacts(
             form=form,
             item=item,
-            unit=told["unit"] or (self.items[told["path"]].unit or ""),
-            sex=told["sex"],
-            age_from=told["age_from"] or 0,
-            age_to=told["age_to"],
-            lower=told["lower"],
-            upper=told["upper"],
-            effective_from=told["effective_from"],
-            effective_to=told["effective_to"],
-            source=told["source"].strip(),
+            unit=cleaned["unit"] or (self.items[cleaned["path"]].unit or ""),
+            sex=cleaned["sex"],
+            age_from=cleaned["age_from"] or 0,
+            age_to=cleaned["age_to"],
+            lower=cleaned["lower"],
+            upper=cleaned["upper"],
+            effective_from=cleaned["effective_from"],
+            effective_to=cleaned["effective_to"],
+            source=cleaned["source"].strip(),
         )
 
 

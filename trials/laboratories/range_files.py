@@ -85,8 +85,8 @@ def _lines(data: bytes) -> Iterator[tuple[int, dict[str, str]]]:
             if not any(map(str.strip, cells)):
                 continue
             if len(cells) != len(header):
-                told = {"found": len(cells), "expected": len(header)}
-                sentence = _("This line has %(found)s columns instead of %(expected)s.") % told
+                parameters = {"found": len(cells), "expected": len(header)}
+                sentence = _("This line has %(found)s columns instead of %(expected)s.") % parameters
                 raise FileRefused([Mistake(reader.line_num, "", sentence)])
             if reader.line_num > MOST_LINES:
                 sentence = _("A file has at most %(most)s lines: split it.") % {"most": MOST_LINES}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
 from audit.context import because
-from audit.stored_text import say
+from audit.stored_text import system_text
 from protocol.document.document import Protocol
 from protocol.document.items import Item
 from protocol.values.reference_ranges import Range, RangeBook, day_before, laboratory_items
@@ -86,7 +86,7 @@ def items_with_ranges(rules: Protocol) -> dict[str, Item]:
 @transaction.atomic
 def add_laboratory(*, trial: Trial, code: str, name: str, by: User | None) -> Laboratory:
     """Store a laboratory; the first of a trial is the default one. Raises ValidationError for a code in use."""
-    Trial.objects.held(trial.pk)
+    Trial.objects.for_update(trial.pk)
     # Read under the lock on the trial: only one of two concurrent first laboratories becomes the default.
     known = Laboratory.objects.filter(trial=trial)
     if known.filter(code=code).exists():
@@ -102,7 +102,7 @@ def change_laboratory(
 
     Raises ValidationError if the default laboratory would lose its place without a successor.
     """
-    Trial.objects.held(laboratory.trial_id)
+    Trial.objects.for_update(laboratory.trial_id)
     row = Laboratory.objects.select_for_update().get(pk=laboratory.pk)
     if row.is_default and not is_default:
         raise ValidationError(
@@ -138,14 +138,14 @@ def add_ranges(
     *, laboratory: Laboratory, several: Iterable[RangeFacts], by: User | None
 ) -> list[ReferenceRange]:
     """Store ranges, all or none. Raises RangeRefused for the first that is invalid."""
-    held = _held_laboratory(laboratory)
+    locked = _held_laboratory(laboratory)
     known: dict[str, list[ReferenceRange]] = {}
-    for row in held.ranges.filter(in_error_reason="").select_related("laboratory"):
+    for row in locked.ranges.filter(in_error_reason="").select_related("laboratory"):
         known.setdefault(row.path, []).append(row)
-    items = items_with_ranges(held.trial.rules)
+    items = items_with_ranges(locked.trial.rules)
     made, ended = list[ReferenceRange](), list[ReferenceRange]()
     for place, facts in enumerate(several):
-        row = ReferenceRange(laboratory=held, entered_by=by, **asdict(facts))
+        row = ReferenceRange(laboratory=locked, entered_by=by, **asdict(facts))
         try:
             _check(facts, items)
             ended += _make_room(row, known.setdefault(row.path, []))
@@ -153,7 +153,7 @@ def add_ranges(
             raise RangeRefused(place, refusal) from refusal
         known[row.path].append(row)
         made.append(row)
-    with because(say("trials.range_follows")):
+    with because(system_text("trials.range_follows")):
         for row in ended:
             # A range that another line of the same file ends is not stored yet: bulk_create stores it below.
             if row.pk is not None:
@@ -164,14 +164,14 @@ def add_ranges(
 @transaction.atomic
 def end_range(*, row: ReferenceRange, effective_to: date, reason: str, by: User) -> ReferenceRange:
     """Set the last day of a range. Raises ValidationError."""
-    held = _held(row)
-    if effective_to < held.effective_from:
+    locked = _locked(row)
+    if effective_to < locked.effective_from:
         raise ValidationError({"effective_to": _("The last day must not be before the first day.")})
-    _refuse_overlap(replace(range_of(held), effective_to=effective_to), _others(held), "effective_to")
-    held.effective_to = effective_to
+    _refuse_overlap(replace(range_of(locked), effective_to=effective_to), _others(locked), "effective_to")
+    locked.effective_to = effective_to
     with because(reason):
-        held.save(update_fields=["effective_to"])
-    return held
+        locked.save(update_fields=["effective_to"])
+    return locked
 
 
 @transaction.atomic
@@ -179,14 +179,14 @@ def correct_range(*, row: ReferenceRange, facts: RangeFacts, reason: str, by: Us
     """Correct a range entered wrongly, with a reason; the trail keeps the old values. Raises ValidationError."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this range is corrected.")})
-    held = _held(row)
-    _check(facts, items_with_ranges(held.laboratory.trial.rules))
+    locked = _locked(row)
+    _check(facts, items_with_ranges(locked.laboratory.trial.rules))
     for name, value in asdict(facts).items():
-        setattr(held, name, value)
-    _refuse_overlap(range_of(held), _others(held), "effective_from")
+        setattr(locked, name, value)
+    _refuse_overlap(range_of(locked), _others(locked), "effective_from")
     with because(reason.strip()):
-        held.save(update_fields=list(asdict(facts)))
-    return held
+        locked.save(update_fields=list(asdict(facts)))
+    return locked
 
 
 @transaction.atomic
@@ -194,29 +194,29 @@ def strike_out_range(*, row: ReferenceRange, reason: str, by: User) -> Reference
     """Mark a range as entered in error: it no longer applies to any value and stays visible."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this range was entered in error.")})
-    held = _held(row)
-    held.in_error_reason = reason.strip()
+    locked = _locked(row)
+    locked.in_error_reason = reason.strip()
     with because(reason.strip()):
-        held.save(update_fields=["in_error_reason"])
-    return held
+        locked.save(update_fields=["in_error_reason"])
+    return locked
 
 
 def _held_laboratory(laboratory: Laboratory) -> Laboratory:
     """Return the laboratory as stored now, locked with its trial, so that two users cannot let ranges overlap."""
     # The trial too: while it is being locked (database lock), nobody adds or changes a range.
-    Trial.objects.held(laboratory.trial_id)
+    Trial.objects.for_update(laboratory.trial_id)
     Laboratory.objects.select_for_update().get(pk=laboratory.pk)
     # Read after the locks: whoever had them may have put another protocol version in force.
     return Laboratory.objects.select_related("trial__protocol").get(pk=laboratory.pk)
 
 
-def _held(row: ReferenceRange) -> ReferenceRange:
+def _locked(row: ReferenceRange) -> ReferenceRange:
     """Return the row as stored now, with its laboratory locked."""
     _held_laboratory(row.laboratory)
-    held = ReferenceRange.objects.select_related("laboratory__trial__protocol").get(pk=row.pk)
-    if held.in_error_reason:
+    locked = ReferenceRange.objects.select_related("laboratory__trial__protocol").get(pk=row.pk)
+    if locked.in_error_reason:
         raise ValidationError(_("This range was marked as entered in error: it can no longer be changed."))
-    return held
+    return locked
 
 
 def _others(row: ReferenceRange) -> list[ReferenceRange]:
@@ -263,13 +263,13 @@ def _make_room(row: ReferenceRange, known: list[ReferenceRange]) -> list[Referen
 def _refuse_overlap(new: Range, others: Iterable[ReferenceRange], field: str) -> None:
     for other in others:
         if new.overlaps(range_of(other)):
-            told: dict[str, Any] = {
+            parameters: dict[str, Any] = {
                 "first": shown_day(other.effective_from),
                 "last": shown_day(other.effective_to) or _("no end"),
             }
             raise ValidationError(
                 {
                     field: _("It overlaps the range from %(first)s to %(last)s: end or correct that one.")
-                    % told
+                    % parameters
                 }
             )

@@ -151,8 +151,8 @@ COLUMNS = (
 @trial_page(see=P.SEE_TRIAL)
 def index(request: TrialRequest) -> HttpResponse:
     """List the laboratories of the trial."""
-    standing = Count("ranges", filter=Q(ranges__in_error_reason=""))
-    rows = Laboratory.objects.filter(trial=request.trial).annotate(count=standing)
+    valid_ranges = Count("ranges", filter=Q(ranges__in_error_reason=""))
+    rows = Laboratory.objects.filter(trial=request.trial).annotate(count=valid_ranges)
     return render(request, "trials/laboratories.html", {"laboratories": rows, **_may(request)})
 
 
@@ -160,8 +160,8 @@ def index(request: TrialRequest) -> HttpResponse:
 def add(request: TrialRequest) -> HttpResponse:
     """Add a laboratory."""
     form = LaboratoryForm(_posted(request))
-    told = form.cleaned_data if request.method == "POST" and form.is_valid() else None
-    if told and form.carried_out(verbs.add_laboratory, trial=request.trial, by=request.user, **told):
+    facts = form.cleaned_data if request.method == "POST" and form.is_valid() else None
+    if facts and form.run(verbs.add_laboratory, trial=request.trial, by=request.user, **facts):
         return _done(request, form.result, _("The laboratory is added. Give it reference ranges."))
     return _page(request, form, title=_("Add a laboratory"), action=_("Add the laboratory"))
 
@@ -192,8 +192,8 @@ def change(request: TrialRequest, laboratory: str) -> HttpResponse:
     form = LaboratoryChangeForm(
         _posted(request), initial={"name": found.name, "is_default": found.is_default}
     )
-    told = form.cleaned_data if request.method == "POST" and form.is_valid() else None
-    if told and form.carried_out(verbs.change_laboratory, laboratory=found, by=request.user, **told):
+    facts = form.cleaned_data if request.method == "POST" and form.is_valid() else None
+    if facts and form.run(verbs.change_laboratory, laboratory=found, by=request.user, **facts):
         return _done(request, found, _("The laboratory is changed."))
     return _page(request, form, found, title=_("Change the laboratory"), action=_("Save"))
 
@@ -204,8 +204,8 @@ def add_range(request: TrialRequest, laboratory: str) -> HttpResponse:
     found = _found(request, laboratory)
     form = RangeForm(_posted(request), trial=request.trial)
     if request.method == "POST" and form.is_valid():
-        told = {"laboratory": found, "facts": form.facts(), "by": request.user}
-        if form.carried_out(verbs.add_range, **told):
+        arguments = {"laboratory": found, "facts": form.facts(), "by": request.user}
+        if form.run(verbs.add_range, **arguments):
             return _done(request, found, _("The range is in force from its first day on."))
     text = _("A range of the same item, sex and ages without an end stops the day before this one begins.")
     return _page(request, form, found, title=_("Add a range"), action=_("Add the range"), text=text)
@@ -217,9 +217,16 @@ def correct(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
     found, row = _row(request, laboratory, pk)
     form = CorrectionForm(_posted(request), trial=request.trial, initial=_initial(row))
     if request.method == "POST" and form.is_valid():
-        told = {"row": row, "facts": form.facts(), "reason": form.cleaned_data["reason"], "by": request.user}
-        if form.carried_out(verbs.correct_range, **told):
-            return _done(request, found, _("The range is corrected; the trail keeps what stood before."))
+        arguments = {
+            "row": row,
+            "facts": form.facts(),
+            "reason": form.cleaned_data["reason"],
+            "by": request.user,
+        }
+        if form.run(verbs.correct_range, **arguments):
+            return _done(
+                request, found, _("The range is corrected; the audit trail keeps the earlier values.")
+            )
     text = _("Only for what was entered wrongly. When the laboratory changes its range, add a new one.")
     words = {"title": _("Correct the range"), "action": _("Save the correction"), "text": text}
     return _page(request, form, found, row=row, **words)
@@ -230,8 +237,8 @@ def end(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
     """Set the last day of a range."""
     found, row = _row(request, laboratory, pk)
     form = EndRangeForm(_posted(request), zone=request.trial.rules.trial.site.time_zone)
-    told = form.cleaned_data if request.method == "POST" and form.is_valid() else None
-    if told and form.carried_out(verbs.end_range, row=row, by=request.user, **told):
+    facts = form.cleaned_data if request.method == "POST" and form.is_valid() else None
+    if facts and form.run(verbs.end_range, row=row, by=request.user, **facts):
         return _done(request, found, _("The range has a last day."))
     return _page(request, form, found, row=row, title=_("End the range"), action=_("End the range"))
 
@@ -241,8 +248,8 @@ def strike_out(request: TrialRequest, laboratory: str, pk: int) -> HttpResponse:
     """Mark a range as entered in error."""
     found, row = _row(request, laboratory, pk)
     form = ErrorForm(_posted(request))
-    told = form.cleaned_data if request.method == "POST" and form.is_valid() else None
-    if told and form.carried_out(verbs.strike_out_range, row=row, by=request.user, **told):
+    facts = form.cleaned_data if request.method == "POST" and form.is_valid() else None
+    if facts and form.run(verbs.strike_out_range, row=row, by=request.user, **facts):
         return _done(request, found, _("The range no longer applies and stays in the list."))
     words = {"title": _("Entered in error"), "action": _("Mark as entered in error"), "risk": True}
     return _page(request, form, found, row=row, **words)
@@ -261,9 +268,9 @@ def load(request: TrialRequest, laboratory: str) -> HttpResponse:
         except FileRefused as refused:
             mistakes = refused.mistakes
         else:
-            told = {"made": made, "blank": blank}
+            parameters = {"made": made, "blank": blank}
             return _done(
-                request, found, _("%(made)s ranges are added; %(blank)s lines were left blank.") % told
+                request, found, _("%(made)s ranges are added; %(blank)s lines were left blank.") % parameters
             )
     context = {"mistakes": mistakes[:MOST_SHOWN], "more": max(0, len(mistakes) - MOST_SHOWN)}
     words = {"title": _("Import ranges"), "action": _("Import the file"), "importing": True}

@@ -77,9 +77,9 @@ class Listing:
     @cached_property
     def sorted_by(self) -> Column:
         """Column that orders the rows. Raises BadRequest if it cannot be sorted by."""
-        wanted = self.sort.removeprefix("-")
+        name_asked = self.sort.removeprefix("-")
         for column in self.columns:
-            if column.name == wanted:
+            if column.name == name_asked:
                 return column
         raise BadRequest(_("This listing cannot be sorted that way."))
 
@@ -124,14 +124,14 @@ class Listing:
         after, before = self._asked_key("after"), self._asked_key("before")
         if before is not None:
             # Read backwards from the key, then reverse. One row more than the page shows if there are others.
-            found = list(self._beside(before, reverse=True)[: PAGE_SIZE + 1])
+            found = list(self._rows_beyond(before, reverse=True)[: PAGE_SIZE + 1])
             objects = found[:PAGE_SIZE][::-1]
             return objects, len(found) > PAGE_SIZE, bool(objects)
-        rows = self.ordered() if after is None else self._beside(after, reverse=False)
+        rows = self.ordered() if after is None else self._rows_beyond(after, reverse=False)
         found = list(rows[: PAGE_SIZE + 1])
         return found[:PAGE_SIZE], after is not None and bool(found), len(found) > PAGE_SIZE
 
-    def _beside(self, key: Key, *, reverse: bool) -> QuerySet[Any]:
+    def _rows_beyond(self, key: Key, *, reverse: bool) -> QuerySet[Any]:
         beyond = before_key if self.descending != reverse else after_key
         return self.ordered(reverse=reverse).filter(beyond(self.key_fields, key))
 
@@ -265,11 +265,11 @@ class Listing:
         return [self._chip(name, value) for name, value in cleaned.items() if value not in EMPTY]
 
     def _chip(self, name: str, value: Any) -> Chip:
-        asked = self.form.fields[name]
+        bound_field = self.form.fields[name]
         values = value if isinstance(value, list | tuple) else [value]
-        titles = {str(code): str(title) for code, title in getattr(asked, "choices", ())}
+        titles = {str(code): str(title) for code, title in getattr(bound_field, "choices", ())}
         shown = ", ".join(titles.get(str(one), str(one)) for one in values)
-        return Chip(str(asked.label), shown, self.url(drop=(name,)))
+        return Chip(str(bound_field.label), shown, self.url(drop=(name,)))
 
     def csv_rows(self) -> Iterator[list[str]]:
         """Yield the header and every filtered row as text, read in parts so that memory use stays constant."""

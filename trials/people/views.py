@@ -68,11 +68,7 @@ def person(request: TrialRequest, pk: int) -> HttpResponse:
 def add(request: TrialRequest) -> HttpResponse:
     """Add a user with a first role; the initial password is shown once, on the response."""
     form = NewPersonForm(_posted(request), zone=_zone(request))
-    if (
-        request.method == "POST"
-        and form.is_valid()
-        and form.carried_out(_add_with_role, request=request, form=form)
-    ):
+    if request.method == "POST" and form.is_valid() and form.run(_add_with_role, request=request, form=form):
         user, password = form.result
         return render(request, "people/password.html", {"person": user, "password": password})
     return _page(request, form, title=_("Add a person"), action=_("Add the person"))
@@ -86,7 +82,7 @@ def delegate(request: TrialRequest) -> HttpResponse:
         user = User.objects.filter(username=form.cleaned_data["username"]).first()
         if user is None:
             form.add_error("username", _("Nobody has this user name. Check the spelling, or add the person."))
-        elif form.carried_out(delegation_log.delegate, user=user, **_role(request, form)):
+        elif form.run(delegation_log.delegate, user=user, **_role(request, form)):
             return _done(request, user, _("%(person)s has the role."))
     return _page(request, form, title=_("Give a role to a known person"), action=_("Give the role"))
 
@@ -98,7 +94,7 @@ def add_role(request: TrialRequest, pk: int) -> HttpResponse:
         request,
         pk,
         RoleForm,
-        lambda user, form: form.carried_out(delegation_log.delegate, user=user, **_role(request, form)),
+        lambda user, form: form.run(delegation_log.delegate, user=user, **_role(request, form)),
         title=_("Give a role"),
         action=_("Give the role"),
         done=_("%(person)s has the role."),
@@ -113,7 +109,7 @@ def end_role(request: TrialRequest, pk: int, delegation: int) -> HttpResponse:
         request,
         pk,
         EndRoleForm,
-        lambda user, form: form.carried_out(
+        lambda user, form: form.run(
             delegation_log.end_delegation, delegation=row, by=request.user, **form.cleaned_data
         ),
         title=_("End the role: %(role)s") % {"role": row.get_role_display()},
@@ -130,7 +126,7 @@ def identity(request: TrialRequest, pk: int) -> HttpResponse:
         request,
         pk,
         IdentityCheckForm,
-        lambda user, form: form.carried_out(
+        lambda user, form: form.run(
             delegation_log.verify_identity,
             user=user,
             on=form.cleaned_data["on"],
@@ -181,7 +177,7 @@ def remove_factors(request: TrialRequest, pk: int) -> HttpResponse:
         title=_("Remove second factors"),
         action=_("Remove the second factors"),
         text=_("Only after you made sure who asks. The next sign-in is by password alone."),
-        done=_("%(person)s has no second factor any more."),
+        done=_("The second factors of %(person)s are removed."),
     )
 
 
@@ -191,8 +187,8 @@ def password(request: TrialRequest, pk: int) -> HttpResponse:
     """Replace a forgotten password by an initial one, shown once on the response."""
     user, form = _person_of(request, pk), ReasonForm(_posted(request))
     verb = delegation_log.give_initial_password
-    sent = request.method == "POST" and form.is_valid()
-    if sent and form.carried_out(verb, user=user, by=request.user, **form.cleaned_data):
+    is_posted = request.method == "POST" and form.is_valid()
+    if is_posted and form.run(verb, user=user, by=request.user, **form.cleaned_data):
         return render(request, "people/password.html", {"person": user, "password": form.result})
     return _page(
         request,
@@ -201,7 +197,7 @@ def password(request: TrialRequest, pk: int) -> HttpResponse:
         title=_("New initial password"),
         action=_("Make a new password"),
         risk=True,
-        text=_("Only after you made sure who asks. The present password stops working; open sessions end."),
+        text=_("First make sure who asks. The present password stops working and open sessions end."),
     )
 
 
@@ -225,7 +221,7 @@ def _account_step(request: TrialRequest, pk: int, verb: Callable[..., None], **w
         request,
         pk,
         ReasonForm,
-        lambda user, form: form.carried_out(verb, user=user, by=request.user, **form.cleaned_data),
+        lambda user, form: form.run(verb, user=user, by=request.user, **form.cleaned_data),
         risk=True,
         **words,
     )

@@ -25,7 +25,7 @@ READS = frozenset({"select", "values", "table", "savepoint", "release", "show", 
 KEEPS = READS | WRITES | MAY_WRITE
 
 
-class Told:
+class TransactionActor:
     """The actor that the current transaction has: "" if none was set, None if it is uncertain."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Told:
         """Reset at the start of a transaction, which has no actor yet."""
         self.actor = ""
 
-    def doubt(self) -> None:
+    def mark_uncertain(self) -> None:
         """Mark as uncertain (rollback to a savepoint, unknown statement): set the actor again before the next write."""
         self.actor = None
 
@@ -51,7 +51,7 @@ class ActorCursorMixin:
         word = first_word(text)
         prefix = self._prefix() if writes(word, text) else None
         if word not in KEEPS:
-            self._told.doubt()
+            self._transaction_actor.mark_uncertain()
         if prefix is None:
             return super().execute(query, params, **options)  # type: ignore[misc]
         if params is not None:
@@ -75,8 +75,8 @@ class ActorCursorMixin:
             yield copy
 
     @property
-    def _told(self) -> Told:
-        return self.connection.__dict__.setdefault("told", Told())
+    def _transaction_actor(self) -> TransactionActor:
+        return self.connection.__dict__.setdefault("transaction_actor", TransactionActor())
 
     def _text(self, query: Any) -> str:
         if isinstance(query, bytes):
@@ -86,19 +86,19 @@ class ActorCursorMixin:
     def _prefix(self) -> str | None:
         """Return the statement that sets the actor, or None if the transaction has it already."""
         now = _actor_text()
-        if self._told.actor == now:
+        if self._transaction_actor.actor == now:
             return None
         return f"SELECT set_config('stroma.actor', {sql.quote(now, self.connection)}, true)"
 
     def _remember(self) -> None:
         # In autocommit mode the setting ended with the message.
         if not self.connection.autocommit:
-            self._told.actor = _actor_text()
+            self._transaction_actor.actor = _actor_text()
 
     @contextmanager
     def _one_transaction(self) -> Iterator[None]:
         """Set the actor in a transaction first: these protocols send one statement per message."""
-        with self.connection.transaction() if self.connection.autocommit else _as_it_is():
+        with self.connection.transaction() if self.connection.autocommit else _without_transaction():
             if prefix := self._prefix():
                 super().execute(prefix)  # type: ignore[misc]
                 self._remember()
@@ -116,18 +116,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Use our cursor on every connection, pooled or not."""
         return {**super().get_connection_params(), "cursor_factory": Cursor}
 
-    def _told(self) -> Told:
-        return self.connection.__dict__.setdefault("told", Told())
+    def _transaction_actor(self) -> TransactionActor:
+        return self.connection.__dict__.setdefault("transaction_actor", TransactionActor())
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Open or borrow a connection and forget the actor of its last user."""
         connection = super().get_new_connection(conn_params)
-        connection.__dict__["told"] = Told()
+        connection.__dict__["transaction_actor"] = TransactionActor()
         return connection
 
     def _set_autocommit(self, autocommit: bool) -> None:
         super()._set_autocommit(autocommit)  # type: ignore[misc]
-        self._told().forget()
+        self._transaction_actor().forget()
 
     def _commit(self) -> Any:
         try:
@@ -143,11 +143,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]
-        self._told().doubt()
+        self._transaction_actor().mark_uncertain()
 
     def _forget(self) -> None:
         if self.connection is not None:
-            self._told().forget()
+            self._transaction_actor().forget()
 
 
 def first_word(text: str) -> str:
@@ -167,5 +167,5 @@ def _actor_text() -> str:
 
 
 @contextmanager
-def _as_it_is() -> Iterator[None]:
+def _without_transaction() -> Iterator[None]:
     yield

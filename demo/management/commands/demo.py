@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from audit.context import acting
-from audit.stored_text import say
+from audit.stored_text import system_text
 from demo.patients import Populator
 from demo.people import make_people
 from demo.ranges import example_laboratory
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             return
         password = settings.DEMO_PASSWORD
         if not Trial.objects.exists():
-            with acting(system="demo", reason=say("demo.training")):
+            with acting(system="demo", reason=system_text("demo.training")):
                 trials = [
                     load_protocol(text=path.read_text("utf-8")).trial
                     for path in sorted(PROTOCOLS.glob("*.toml"))

@@ -21,12 +21,12 @@ class Command(PaperCommand):
         parser.add_argument("--protocol", help="protocol version; without it the one in force")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asked = self.asked(options)
-        version = asked.trial.protocol
+        arguments = self.parsed(options)
+        version = arguments.trial.protocol
         if options["protocol"]:
-            version = asked.trial.versions.filter(version=options["protocol"]).first()
+            version = arguments.trial.versions.filter(version=options["protocol"]).first()
         if version is None:
-            raise CommandError(f"{asked.trial.slug} has no such protocol version")
+            raise CommandError(f"{arguments.trial.slug} has no such protocol version")
         kind = Document.Kind.ANNOTATED_CRF if options["annotated"] else Document.Kind.BLANK_CRF
         title = title_of(kind, version.version)
-        self.write(asked, Copy(kind, asked.audience, [], asked.by, title, protocol=version))
+        self.write(arguments, Copy(kind, arguments.audience, [], arguments.by, title, protocol=version))

@@ -21,13 +21,13 @@ class Command(PaperCommand):
         parser.add_argument("--patient", help="subject code; without it all patients of the trial")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asked = self.asked(options)
-        codes = codes_of(asked.trial)
+        arguments = self.parsed(options)
+        codes = codes_of(arguments.trial)
         if options["patient"]:
             if options["patient"] not in codes:
-                raise CommandError(f"No patient {options['patient']} in {asked.trial.slug}")
+                raise CommandError(f"No patient {options['patient']} in {arguments.trial.slug}")
             codes = [options["patient"]]
         zipped = options["out"].suffix == ".zip"
         kind = Document.Kind.CASEBOOKS if zipped else Document.Kind.CASEBOOK
         title = title_of(kind, options["patient"] or "")
-        self.write(asked, Copy(kind, asked.audience, codes, asked.by, title))
+        self.write(arguments, Copy(kind, arguments.audience, codes, arguments.by, title))

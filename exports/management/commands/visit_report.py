@@ -22,8 +22,8 @@ class Command(PaperCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["until"] < options["since"]:
             raise CommandError("--until is before --since: give the first day, then the last")
-        asked = self.asked(options)
+        arguments = self.parsed(options)
         kind = Document.Kind.VISIT_REPORT
         days = {"since": options["since"], "until": options["until"]}
-        codes = codes_of(asked.trial)
-        self.write(asked, Copy(kind, asked.audience, codes, asked.by, title_of(kind), **days))
+        codes = codes_of(arguments.trial)
+        self.write(arguments, Copy(kind, arguments.audience, codes, arguments.by, title_of(kind), **days))

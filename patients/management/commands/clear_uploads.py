@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from audit.context import acting
-from audit.stored_text import say
+from audit.stored_text import system_text
 from patients.entry.attachments import clear
 
 
@@ -19,6 +19,6 @@ class Command(BaseCommand):
         parser.add_argument("--days", type=int, default=7, help="older than this many days (7)")
 
     def handle(self, *args: Any, days: int, **options: Any) -> None:
-        with acting(system="clear_uploads", reason=say("patients.never_saved")):
+        with acting(system="clear_uploads", reason=system_text("patients.never_saved")):
             gone, strays = clear(before=timezone.now() - timedelta(days=max(1, days)))
         self.stdout.write(f"{gone} files that no form ever held and {strays} without a row deleted")

@@ -61,7 +61,7 @@ def test_death_asks_nothing_when_the_logs_are_closed(patient: Patient, nurse: Us
 
 def test_a_row_that_goes_on_after_death_cannot_be_completed(patient: Patient, nurse: User) -> None:
     dead(patient, nurse)
-    place = Casebook.opened(user=nurse, trial=patient.trial, code=patient.code).place("proning", None, 1)
+    place = Casebook.open(user=nurse, trial=patient.trial, code=patient.code).place("proning", None, 1)
     with acting(user=nurse, role="coordinator"), pytest.raises(saving.NotComplete) as refused:
         saving.complete(
             saving.Entry(place=place, values={"ongoing": "Y", "awake": "N"}, base_version=0), by=nurse
@@ -82,9 +82,9 @@ def test_the_end_of_study_agrees_with_the_date_of_death(
 ) -> None:
     dead(patient, nurse)
     on = patient.enrolled_on + timedelta(days=days)
-    with acting(user=nurse, role="coordinator"), pytest.raises(ValidationError) as told:
+    with acting(user=nurse, role="coordinator"), pytest.raises(ValidationError) as result:
         disposition.end_study(patient=patient, on=on, reason=reason, note="Said so", by=nurse)
-    assert set(told.value.message_dict) == {refused}
+    assert set(result.value.message_dict) == {refused}
 
 
 def test_the_study_ends_on_the_day_of_death(patient: Patient, nurse: User) -> None:
@@ -98,10 +98,10 @@ def test_the_study_ends_on_the_day_of_death(patient: Patient, nurse: User) -> No
 def fatal(patient: Patient, day: int, **more: Any) -> AdverseEvent:
     """Record a fatal event that ended some days after the inclusion."""
     end = Moment.from_date(patient.enrolled_on + timedelta(days=day))
-    told = {"seriousness": frozenset({"results_in_death"}), "grade": 5, "outcome": "fatal", "ongoing": "N"}
+    fields = {"seriousness": frozenset({"results_in_death"}), "grade": 5, "outcome": "fatal", "ongoing": "N"}
     aware = Moment.from_datetime(timezone.now(), "Europe/Brussels")
     onset = Moment.from_date(patient.enrolled_on)
-    return build.event(patient=patient, onset=onset, end=end, aware=aware, **told, **more)
+    return build.event(patient=patient, onset=onset, end=end, aware=aware, **fields, **more)
 
 
 @pytest.mark.parametrize(("day", "told"), [(1, True), (2, False), (3, True)])
@@ -117,7 +117,7 @@ def test_a_fatal_event_ends_on_the_day_of_death(patient: Patient, nurse: User, d
     assert deaths_disagreeing(patient.trial) == ({patient.pk: 1} if told else {})
 
 
-def test_a_death_without_a_fatal_event_is_told(patient: Patient, nurse: User) -> None:
+def test_a_death_without_a_fatal_event_is_reported(patient: Patient, nurse: User) -> None:
     """DAT-08: until somebody reports the event that ended in death."""
     assert deaths_disagreeing(patient.trial) == {}
     dead(patient, nurse)

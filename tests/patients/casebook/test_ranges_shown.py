@@ -20,8 +20,8 @@ from patients.entry import saving
 from patients.entry.controls import CONTROLS
 from patients.models import Patient, Record
 from tests.support import build
-from tests.support.entry_pages import words
-from tests.support.ranges import START, address, central, given
+from tests.support.pages.entry_pages import words
+from tests.support.study.reference_ranges import START, address, central, given
 from trials.laboratories import ranges as laboratories
 from trials.laboratories.ranges import add_laboratory
 from trials.models import Laboratory, ReferenceRange, Trial
@@ -62,10 +62,10 @@ class TestShown:
         page = nurse.get(f"/trials/{trial.slug}/patients/{patient.code}/visits/SCR/biochemistry/")
         body = page.content.decode()
         shown = re.findall(r'id="reference-(\w+)"[^>]*>(.*?)</p>', body, re.DOTALL)
-        told = {name: " ".join(re.sub(r"<[^>]+>", " ", text).split()) for name, text in shown}
-        assert told["crp"] == "Reference ≤ 5 mg/L high"
-        assert told["alt"] == "No reference range"
-        assert told["ast"] == ""
+        result = {name: " ".join(re.sub(r"<[^>]+>", " ", text).split()) for name, text in shown}
+        assert result["crp"] == "Reference ≤ 5 mg/L high"
+        assert result["alt"] == "No reference range"
+        assert result["ast"] == ""
         assert 'aria-describedby="reference-crp result-crp"' in body
 
     def test_the_flag_follows_while_a_person_types(self, trial, laboratory):
@@ -98,7 +98,7 @@ class TestShown:
         shown = words(browser.get(f"/trials/{trial.slug}/patients/{patient.code}/{page}/"))
         assert "12.0 mg/L high Reference ≤ 5 mg/L" in shown
 
-    def test_a_form_that_was_struck_out_tells_its_range_too(self, trial, laboratory):
+    def test_a_form_that_was_struck_out_shows_its_range_too(self, trial, laboratory):
         given(laboratory)
         patient, nurse = treated(trial), build.user("coordinator", trial=trial)
         with acting(user=nurse, role="coordinator"):
@@ -136,7 +136,7 @@ class TestShown:
         assert stranger.get(address(other, f"at/central/{row.pk}/")).status_code == 404
         assert stranger.post(address(other, f"at/central/{row.pk}/end/"), {}).status_code == 404
 
-    def test_many_records_are_judged_in_two_statements(self, trial, laboratory):
+    def test_many_records_are_evaluated_in_two_statements(self, trial, laboratory):
         """For listings: no query per row."""
         given(laboratory)
         for count in (1, 3):
@@ -155,7 +155,7 @@ class TestShown:
     def test_a_record_that_was_struck_out_says_nothing_of_sex_and_age(self, trial, laboratory):
         given(laboratory, sex="M")
         patient = treated(trial)
-        opened = Casebook.opened(user=build.user("monitor", trial=trial), trial=trial, code=patient.code)
+        opened = Casebook.open(user=build.user("monitor", trial=trial), trial=trial, code=patient.code)
         demography = next(record for record in opened.records if record.form == "demography")
         rows = Record.objects.filter(form="biochemistry").select_related("visit", "patient", "protocol")
         assert [str(each["crp"].side) for each in readings_of(trial, rows).values()] == ["high"]
@@ -186,7 +186,7 @@ class TestShown:
         ]
         assert len(bands) == 2
 
-    def test_the_export_tells_range_and_flag(self, trial, laboratory, manager):
+    def test_the_export_shows_range_and_flag(self, trial, laboratory, manager):
         given(laboratory)
         treated(trial)
         answer = build.client(manager).post(f"/trials/{trial.slug}/exports/", {"purpose": "ranges"})
@@ -194,10 +194,10 @@ class TestShown:
             text = archive.read("forms/biochemistry.csv").decode()
             dictionary = archive.read("data_dictionary.csv").decode()
         (row,) = csv.DictReader(io.StringIO(text))
-        told = {
+        fields = {
             name: row[name] for name in row if re.fullmatch(r"(crp|alt|ast)__(ref_low|ref_high|flag)", name)
         }
-        assert told == {
+        assert fields == {
             "crp__ref_low": "", "crp__ref_high": "5", "crp__flag": "high",
             "alt__ref_low": "", "alt__ref_high": "", "alt__flag": "no_range",
             "ast__ref_low": "", "ast__ref_high": "", "ast__flag": "",

@@ -16,8 +16,8 @@ from patients.entry import saving
 from patients.models import Patient
 from protocol.expressions.rules import rules_of
 from tests.support import build
-from tests.support.entry_pages import words
-from tests.support.shipped import COVID_MSV, LIEGE, calculated, fired, rules, scope
+from tests.support.pages.entry_pages import words
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, calculated, fired, rules, scope
 
 BOTH = pytest.mark.parametrize("slug", [LIEGE, COVID_MSV])
 ILL: dict[str, Any] = {
@@ -62,7 +62,7 @@ ILL: dict[str, Any] = {
 def lacks(slug: str, form: str, known: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the labels of the missing inputs by calculated item without a value."""
     asked = rules(slug, form)
-    lacking = check_answers(asked.form, asked, scope(known, form)).lacking
+    lacking = check_answers(asked.form, asked, scope(known, form)).missing_inputs
     return {name: tuple(asked.label_of(path) for path in labels.paths) for name, labels in lacking.items()}
 
 
@@ -279,7 +279,7 @@ def patient(db: None) -> Patient:
 
 def opened(patient: Patient) -> Casebook:
     person = build.user("coordinator", trial=patient.trial)
-    return Casebook.opened(user=person, trial=patient.trial, code=patient.code)
+    return Casebook.open(user=person, trial=patient.trial, code=patient.code)
 
 
 def test_a_score_never_takes_a_value_of_another_visit(patient: Patient) -> None:
@@ -312,9 +312,9 @@ def test_the_page_says_when_no_value_fits(patient: Patient) -> None:
     address = f"/trials/{patient.trial.slug}/patients/{patient.code}/visits/SCR/who_cps/"
     blank = text_of(desk.get(address))
     assert "calculated not known yet: needs In hospital" in blank
-    told = text_of(desk.post(f"{address}check/", {"hospitalised": "Y"}))
-    assert "no value fits these answers" in told
-    assert "The printed scale has no category for ECMO" in told
+    answer = text_of(desk.post(f"{address}check/", {"hospitalised": "Y"}))
+    assert "no value fits these answers" in answer
+    assert "The printed scale has no category for ECMO" in answer
 
 
 def test_the_words_follow_what_is_typed(patient: Patient) -> None:

@@ -69,7 +69,7 @@ def extra(patient: Patient, day: int, by: User) -> str:
 
 def opened(patient: Patient) -> Casebook:
     person = build.user("coordinator", trial=patient.trial)
-    return Casebook.opened(user=person, trial=patient.trial, code=patient.code)
+    return Casebook.open(user=person, trial=patient.trial, code=patient.code)
 
 
 class TestOffered:

@@ -16,9 +16,10 @@ from patients.models import Patient, Query, Record, Visit
 from patients.participation.visits import add_unscheduled, hold_visit, miss_visit
 from patients.review.signatures import sign_records
 from reports.home.selection import reconsent_due
-from tests.support import build, walk
-from tests.support.amended import captured, sign_again
-from tests.support.entry_pages import hidden
+from tests.support import build
+from tests.support.pages.entry_pages import hidden
+from tests.support.study import amended_protocol
+from tests.support.study.amended_patient import captured, sign_again
 from trials.loading import load_protocol
 from trials.models import ProtocolVersion, Trial
 
@@ -37,7 +38,7 @@ def patient(trial: Trial, doctor: User) -> Patient:
 
 
 def opened(patient: Patient, by: User) -> Casebook:
-    return Casebook.opened(user=by, trial=patient.trial, code=patient.code)
+    return Casebook.open(user=by, trial=patient.trial, code=patient.code)
 
 
 def amend(record: Record, by: User, values: dict, **more) -> saving.Saved:
@@ -61,7 +62,7 @@ class TestWhatWasCaptured:
                 records=[record], meaning="responsibility", password=build.PASSWORD, by=doctor
             )
         trail = Record.history.count()
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         assert Record.history.count() == trail
         signed.refresh_from_db()
         assert signatures.verify(signed) == signatures.SignatureState.VALID
@@ -70,7 +71,7 @@ class TestWhatWasCaptured:
     def test_the_casebook_shows_what_a_version_dropped(self, patient, amended, doctor, manager):
         build.record(patient, "diary", {"entry": "Slept well"}, visit="D7", by=doctor)
         build.record(patient, "falls", {"how": "On ice"}, visit=None, by=doctor)
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         found = navigation(opened(patient, doctor))
         by_key = {visit.key: visit for visit in found.visits}
         assert [form.code for form in by_key["D7"].forms] == ["vitals", "diary"]
@@ -83,7 +84,7 @@ class TestWhatWasCaptured:
         self, patient, amended, doctor, manager
     ):
         record = Record.objects.get(patient=patient, form="vitals", visit__code="D7")
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         saved = amend(record, doctor, {"pulse": "70", "spo2": "97"})
         assert saved.record.protocol.version == "1.1"
@@ -93,7 +94,7 @@ class TestWhatWasCaptured:
 
     def test_a_save_that_changes_nothing_moves_nothing(self, patient, amended, doctor, manager):
         record = build.record(patient, "notes", {"note": "Talked"}, visit=None, by=doctor)
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         saved = amend(record, doctor, {"note": "Talked"})
         assert not saved.changed
@@ -103,7 +104,7 @@ class TestWhatWasCaptured:
         self, patient, amended, doctor, manager
     ):
         record = Record.objects.get(patient=patient, form="vitals", visit__code="D7")
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         with pytest.raises(saving.NotComplete) as refused:
             amend(record, doctor, {"pulse": "70"})
@@ -113,14 +114,14 @@ class TestWhatWasCaptured:
         self, patient, amended, doctor, manager
     ):
         record = build.record(patient, "diary", {"entry": "Slept wel"}, visit="D7", by=doctor)
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         saved = amend(record, doctor, {"entry": "Slept well"})
         assert (saved.record.protocol.version, saved.record.values["entry"]) == ("1.0", "Slept well")
 
     def test_nothing_new_is_entered_where_the_version_asks_nothing(self, patient, amended, doctor, manager):
         build.record(patient, "falls", {"how": "On ice"}, visit=None, by=doctor)
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         casebook, old = opened(patient, doctor), ProtocolVersion.objects.get(version="1.0")
         for place in (
@@ -133,17 +134,21 @@ class TestWhatWasCaptured:
             pytest.raises(ValidationError, match="unscheduled visit"),
             acting(user=doctor, role="coordinator"),
         ):
-            hold_visit(visit=Visit.objects.get(patient=patient, code="D60"), on=walk.NOW.date(), by=doctor)
+            hold_visit(
+                visit=Visit.objects.get(patient=patient, code="D60"),
+                on=amended_protocol.NOW.date(),
+                by=doctor,
+            )
 
     def test_a_past_visit_is_not_short_of_forms_that_came_later(self, patient, amended, doctor, manager):
         """A held visit keeps its forms: version 1.1 adds a walk on day 7, this patient's day 7 was before."""
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         with pytest.raises(LookupError):
             opened(patient, doctor).place("walk", "D7")
 
     def test_a_page_of_the_old_version_is_stale(self, patient, amended, doctor, manager):
         place = opened(patient, doctor).place("vitals", "INF1")
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         with pytest.raises(saving.StaleRecord), acting(user=doctor, role="coordinator"):
             saving.save_draft(saving.Entry(place=place, values={"pulse": "60"}, base_version=0), by=doctor)
@@ -156,7 +161,7 @@ class TestWhatWasCaptured:
         desk = build.client(doctor)
         address = f"/trials/{patient.trial.slug}/patients/{patient.code}/logs/notes/1/"
         typed = {**hidden(desk.get(address)), "note": "Slept well", CONTROLS.action: "draft"}
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         answer = desk.post(address, typed)
         assert answer.status_code == 409
@@ -173,7 +178,7 @@ class TestWhatWasCaptured:
                 patient=patient, record=record, item="steps", origin="data_manager", state="open",
                 text="So many?", opened_by=manager,
             )  # fmt: skip
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         amend(record, doctor, {"pulse": "70", "spo2": "97"})
         assert Query.objects.get(pk=query.pk).state == "open"
@@ -183,15 +188,17 @@ class TestConsent:
     def test_new_data_wait_for_the_consent_that_the_amendment_asks_for(
         self, patient, amended, doctor, manager
     ):
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         casebook = opened(patient, doctor)
         assert "version 2.0 of the consent form" in entry_obstacle(
             casebook, casebook.place("vitals", "INF1"), None
         )
         row = Visit.objects.get(patient=patient, code="INF1")
         for verb in (
-            lambda: hold_visit(visit=row, on=walk.NOW.date(), by=doctor),
-            lambda: add_unscheduled(patient=patient, on=walk.NOW.date(), reason="Fall", by=doctor),
+            lambda: hold_visit(visit=row, on=amended_protocol.NOW.date(), by=doctor),
+            lambda: add_unscheduled(
+                patient=patient, on=amended_protocol.NOW.date(), reason="Fall", by=doctor
+            ),
             lambda: saving.save_draft(
                 saving.Entry(place=casebook.place("notes"), values={"note": "x"}, base_version=0), by=doctor
             ),
@@ -203,10 +210,10 @@ class TestConsent:
                 verb()
         with acting(user=doctor, role="coordinator"):
             miss_visit(visit=row, reason="At home", by=doctor)
-        assert list(reconsent_due(Patient.objects.all(), walk.NOW.date())) == [patient]
+        assert list(reconsent_due(Patient.objects.all(), amended_protocol.NOW.date())) == [patient]
 
-    def test_entry_goes_on_once_it_is_signed(self, patient, amended, doctor, manager):
-        walk.moved(patient, amended, by=manager)
+    def test_entry_continues_once_it_is_signed(self, patient, amended, doctor, manager):
+        amended_protocol.move_to(patient, amended, by=manager)
         with acting(user=doctor, role="coordinator"):
             from patients.participation.consent import record_consent
 
@@ -217,9 +224,9 @@ class TestConsent:
                 "by": doctor,
             }
             record_consent(patient=Patient.objects.get(pk=patient.pk), **old)
-        assert list(reconsent_due(Patient.objects.all(), walk.NOW.date())) == [patient]
+        assert list(reconsent_due(Patient.objects.all(), amended_protocol.NOW.date())) == [patient]
         sign_again(patient, doctor)
-        assert not reconsent_due(Patient.objects.all(), walk.NOW.date()).exists()
+        assert not reconsent_due(Patient.objects.all(), amended_protocol.NOW.date()).exists()
         assert build.record(patient, "notes", {"note": "x"}, visit=None, by=doctor).protocol == amended
 
     def test_what_is_complete_may_be_corrected_meanwhile_and_stays_under_its_version(
@@ -227,26 +234,26 @@ class TestConsent:
     ):
         """A correction is no new data: a query can be answered before the patient signs again."""
         record = Record.objects.get(patient=patient, form="vitals", visit__code="D7")
-        walk.moved(patient, amended, by=manager)
-        saved = amend(record, doctor, {**walk.VITALS, "pulse": "70"})
+        amended_protocol.move_to(patient, amended, by=manager)
+        saved = amend(record, doctor, {**amended_protocol.VITALS, "pulse": "70"})
         assert (saved.record.protocol.version, saved.record.values["mood"]) == ("1.0", "MIXED")
 
     def test_nobody_signs_again_for_an_amendment_that_does_not_ask(self, patient, doctor, manager):
-        text = walk.text("1.1").replace("reconsent = true", "reconsent = false")
+        text = amended_protocol.text("1.1").replace("reconsent = true", "reconsent = false")
         with acting(system="test"):
-            amended = load_protocol(text=text, effective_from=walk.IN_FORCE)
-        assert walk.moved(patient, amended, by=manager).sign == ""
+            amended = load_protocol(text=text, effective_from=amended_protocol.IN_FORCE)
+        assert amended_protocol.move_to(patient, amended, by=manager).sign == ""
         assert build.record(patient, "notes", {"note": "x"}, visit=None, by=doctor).protocol == amended
 
     def test_an_amendment_that_is_passed_over_still_asks(self, patient, amended, manager):
         later = (
-            walk.text("1.1")
+            amended_protocol.text("1.1")
             .replace('version = "1.1"', 'version = "1.2"', 1)
             .replace('replaces = "1.0"', 'replaces = "1.1"')
         )
         with acting(system="test"):
             third = load_protocol(text=later.replace("reconsent = true", "reconsent = false"))
-        assert walk.moved(patient, third, by=manager).sign == "2.0"
+        assert amended_protocol.move_to(patient, third, by=manager).sign == "2.0"
 
 
 class TestExport:
@@ -256,14 +263,14 @@ class TestExport:
         """CSV before and after: the same values; items of either version have their column."""
         build.record(patient, "falls", {"how": "On ice"}, visit=None, by=doctor)
         before = exported(patient.trial, "forms/vitals")
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         assert exported(patient.trial, "forms/vitals") == before
         sign_again(patient, doctor)
         record = Record.objects.get(patient=patient, form="vitals", visit__code="D7")
         amend(record, doctor, {"pulse": "70", "spo2": "97"})
         after = {row["visit"]: row for row in exported(patient.trial, "forms/vitals")}
-        told = [after["D7"][name] for name in ("protocol_version", "pulse", "steps", "mood", "spo2")]
-        assert told == ["1.1", "70", "4000", "", "97"]
+        result = [after["D7"][name] for name in ("protocol_version", "pulse", "steps", "mood", "spo2")]
+        assert result == ["1.1", "70", "4000", "", "97"]
         untouched = [after["SCR"][name] for name in ("protocol_version", "pulse", "steps", "mood", "spo2")]
         assert untouched == ["1.0", "72", "4000", "MIXED", ""]
         assert exported(patient.trial, "forms/falls")[0]["how"] == "On ice"

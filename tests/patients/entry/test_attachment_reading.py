@@ -16,10 +16,11 @@ from exports.tables.trail import trail_table
 from patients.entry.controls import CONTROLS
 from patients.models import Attachment, Mark, Record
 from patients.models.attachments import attachment_storage
-from tests.support import blind, build
-from tests.support.attached import SCAN, address, held, opened, save, sent, upload
-from tests.support.entry_pages import words
-from tests.support.file_samples import pdf
+from tests.support import build
+from tests.support.pages import blinding
+from tests.support.pages.attachments import SCAN, address, held, opened, save, sent, upload
+from tests.support.pages.entry_pages import words
+from tests.support.study.file_samples import pdf
 from trials.models import Trial
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -59,7 +60,7 @@ class TestRead:
             storage.save(key, ContentFile(pdf() + b"%"))
         answer = desk.get(there)
         assert answer.status_code == 409
-        assert "This file is not given out" in words(answer)
+        assert "This file cannot be opened" in words(answer)
         assert "must be restored from a backup" in words(answer)
         assert not AccessEvent.objects.filter(kind="file_seen").exists()
 
@@ -91,16 +92,16 @@ class TestRead:
         save(desk, patient, upload())
         forged = json.dumps({**held(), "name": "forged.pdf", "sha256": "0" * 64})
         for text in (forged, "{}", "[]", "x", '{"refused": "%s", "parameters": {}}', held()["file"].upper()):
-            told = {**opened(desk, patient), **SCAN, CONTROLS.action: "draft", "ct_report": text}
-            assert desk.post(address(patient), told).status_code == 400, text
+            fields = {**opened(desk, patient), **SCAN, CONTROLS.action: "draft", "ct_report": text}
+            assert desk.post(address(patient), fields).status_code == 400, text
         assert held()["name"] == "report.pdf"
 
     def test_the_name_of_a_file_input_sent_as_text_is_nothing(self, desk, patient):
         """htmx sends the form without its files."""
         control = opened(desk, patient)
-        told = {**control, **SCAN, "ct_report-upload": "[object File]", CONTROLS.action: "draft"}
-        assert desk.post(address(patient, "check/"), told).status_code == 200
-        assert desk.post(address(patient), told).status_code == 302
+        fields = {**control, **SCAN, "ct_report-upload": "[object File]", CONTROLS.action: "draft"}
+        assert desk.post(address(patient, "check/"), fields).status_code == 200
+        assert desk.post(address(patient), fields).status_code == 302
         assert "ct_report" not in Record.objects.get().values
 
 
@@ -126,7 +127,7 @@ class TestExported:
         assert not [name for name in names if name.startswith("files/")]
         assert "forms/chest_imaging.csv" in names
 
-    def test_a_file_that_was_taken_away_is_not_exported(self, desk, patient, trial):
+    def test_a_removed_file_is_not_exported(self, desk, patient, trial):
         save(desk, patient, upload())
         save(desk, patient, **{"ct_report-clear": "1"})
         assert not [
@@ -135,7 +136,7 @@ class TestExported:
 
 
 @pytest.mark.usefixtures("known_day")
-def test_pages_and_files_tell_a_blinded_reader_the_same_in_both_arms():
+def test_pages_and_files_show_a_blinded_reader_the_same_in_both_arms():
     """BLD-01: captured files belong to forms that both arms share; nothing around them depends on the arm."""
     from dosing.allocation import generate_list
 
@@ -150,11 +151,11 @@ def test_pages_and_files_tell_a_blinded_reader_the_same_in_both_arms():
     addresses = [address(patient), address(patient) + "?field=ct_report", sent(desk, patient)]
 
     def read() -> dict[str, bytes]:
-        return blind.crawl(monitor, addresses)
+        return blinding.crawl(monitor, addresses)
 
-    before = blind.read_after(trial, blind.as_it_is, read)
-    after = blind.read_after(trial, blind.swap_arms, read)
-    assert blind.differences(before, after) == {}
+    before = blinding.read_after(trial, blinding.as_it_is, read)
+    after = blinding.read_after(trial, blinding.swap_arms, read)
+    assert blinding.differences(before, after) == {}
     assert all(page.startswith(b"200") for page in before.values())
 
 
@@ -168,16 +169,16 @@ def told_in(role: str, patient) -> str:
         f"/trials/{trial.slug}/verification/undone/",
     ]
     addresses += [f"/trials/{trial.slug}/trail/{query}" for query in ("", "?format=csv", "?kind=access")]
-    pages = [blind.shown(browser.get(each)) for each in addresses]
+    pages = [blinding.shown(browser.get(each)) for each in addresses]
     assert pages[2].startswith(b"200")
     if Permission.EXPORT in ROLES[role].permissions:
-        pages.append(blind.shown(browser.post(f"/trials/{trial.slug}/exports/", {"purpose": "files"})))
+        pages.append(blinding.shown(browser.post(f"/trials/{trial.slug}/exports/", {"purpose": "files"})))
     paper = trail_part(patient.pk, Audience(trial, frozenset(map(str, ROLES[role].permissions))))
     return "\n".join([*(page.decode() for page in pages), str(paper)])
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_hash_and_place_of_a_file_are_told_to_those_who_may_read_files(desk, patient, trial, role):
+def test_hash_and_place_of_a_file_are_shown_to_those_who_may_read_files(desk, patient, trial, role):
     """SEC-13, AUD-08: every reader of the trail sees the file's name; the hash would let a reader prove its content."""
     save(desk, patient, upload(pdf("first"), "first.pdf"))
     record = Record.objects.get(form="chest_imaging")
@@ -198,11 +199,11 @@ def test_hash_and_place_of_a_file_are_told_to_those_who_may_read_files(desk, pat
         assert (key in text) is may
     if Permission.SEE_TRAIL in ROLES[role].permissions:
         assert "first.pdf (PDF, 1 kB" in text
-        assert ("told to those who may read files" in text) is not may
+        assert ("shown to users who may read files" in text) is not may
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_a_page_of_review_tells_the_hash_to_those_who_may_read_files(desk, patient, trial, role):
+def test_a_page_of_review_shows_the_hash_to_those_who_may_read_files(desk, patient, trial, role):
     """SEC-13: everybody sees the file's name, kind and size, only readers of files its hash."""
     save(desk, patient, upload())
     with acting(system="test"):
@@ -214,7 +215,7 @@ def test_a_page_of_review_tells_the_hash_to_those_who_may_read_files(desk, patie
     assert (held()["sha256"] in words(page)) is (Permission.SEE_FILES in ROLES[role].permissions)
 
 
-def test_a_hash_that_is_not_told_still_shows_that_the_file_was_replaced(desk, patient, trial):
+def test_a_hidden_hash_still_shows_that_the_file_was_replaced(desk, patient, trial):
     """AUD-02: another file of the same name and size leaves its entry."""
     for content in ("one", "two"):
         save(desk, patient, upload(pdf(content), "same.pdf"))

@@ -22,11 +22,11 @@ from patients.entry.controls import CONTROLS
 from patients.models import Attachment, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
 from tests.support import build
-from tests.support.attached import SCAN, address, held, hidden, opened, save, sent, upload
-from tests.support.entering import at, draft
-from tests.support.entry_pages import words
-from tests.support.file_samples import archive, jpeg, pdf, png
-from tests.support.languages import reader, three_languages  # noqa: F401
+from tests.support.pages.attachments import SCAN, address, held, hidden, opened, save, sent, upload
+from tests.support.pages.entry_pages import words
+from tests.support.study.entered_forms import at, draft
+from tests.support.study.file_samples import archive, jpeg, pdf, png
+from tests.support.translation.readers import reader, three_languages  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 
@@ -141,13 +141,13 @@ class TestKept:
         """Autosave: the page receives the key, and the file is there when the form is opened again."""
         control = opened(desk, patient)
         kept = desk.post(address(patient, "keep/"), {**control, **SCAN, "ct_report-upload": upload()})
-        told = json.loads(kept.content)["files"]["ct_report"]
-        assert told == {"key": Attachment.objects.get().key, "words": "report.pdf (PDF, 1 kB)"}
+        answer = json.loads(kept.content)["files"]["ct_report"]
+        assert answer == {"key": Attachment.objects.get().key, "words": "report.pdf (PDF, 1 kB)"}
         assert not Record.objects.exists()
         page = desk.get(address(patient)).content.decode()
         assert "<b>report.pdf</b>" in page
         desk.post(address(patient), {**hidden(page), **SCAN, CONTROLS.action: "draft"})
-        assert held()["file"] == told["key"]
+        assert held()["file"] == answer["key"]
         assert not Draft.objects.exists()
 
     def test_autosave_says_why_a_file_is_not_kept(self, desk, patient):
@@ -160,8 +160,8 @@ class TestKept:
     ):
         control = opened(desk, patient)
         desk.logout()
-        told = {**control, **SCAN, "remarks": "Typed before", "ct_report-upload": upload(name="late.pdf")}
-        answer = desk.post(address(patient), {**told, CONTROLS.action: "draft"})
+        fields = {**control, **SCAN, "remarks": "Typed before", "ct_report-upload": upload(name="late.pdf")}
+        answer = desk.post(address(patient), {**fields, CONTROLS.action: "draft"})
         assert answer.status_code == 302
         back = re.search(r"next=([^&]+)", answer["Location"])
         assert back is not None
@@ -186,17 +186,17 @@ class TestKept:
     def test_a_double_click_stores_the_file_once(self, desk, patient):
         control = opened(desk, patient)
         for _click in range(2):
-            told = {**control, **SCAN, CONTROLS.action: "draft", "ct_report-upload": upload()}
-            assert desk.post(address(patient), told).status_code == 302
+            fields = {**control, **SCAN, CONTROLS.action: "draft", "ct_report-upload": upload()}
+            assert desk.post(address(patient), fields).status_code == 302
         assert (Attachment.objects.count(), Record.objects.count()) == (1, 1)
         assert len(attachment_storage().listdir("")[1]) >= 1
 
     def test_two_tabs_see_both_files(self, desk, patient, trial):
         mine, theirs = opened(desk, patient), opened(desk, patient)
-        told = {**SCAN, CONTROLS.action: "draft"}
-        desk.post(address(patient), {**mine, **told, "ct_report-upload": upload(pdf("first"), "first.pdf")})
+        result = {**SCAN, CONTROLS.action: "draft"}
+        desk.post(address(patient), {**mine, **result, "ct_report-upload": upload(pdf("first"), "first.pdf")})
         answer = desk.post(
-            address(patient), {**theirs, **told, "ct_report-upload": upload(pdf("second"), "second.pdf")}
+            address(patient), {**theirs, **result, "ct_report-upload": upload(pdf("second"), "second.pdf")}
         )
         assert answer.status_code == 409
         assert "first.pdf" in words(answer)
@@ -214,7 +214,7 @@ class TestKept:
         trail = words(desk.get(f"/trials/{trial.slug}/trail/?patient={patient.code}"))
         assert f"SHA-256 {second}" in trail
 
-    def test_a_file_is_taken_away_and_stays_in_the_history(self, desk, patient):
+    def test_a_file_is_removed_and_stays_in_the_history(self, desk, patient):
         save(desk, patient, upload())
         there = sent(desk, patient)
         save(desk, patient, **{"ct_report-clear": "1"})

@@ -248,7 +248,7 @@ def test_an_error_is_tied_to_its_field_and_to_its_cell() -> None:
     around = FieldContext(
         results={"count": (Result("error", "Too many."),), "series-1-sbp": (Result("error", "Too high."),)}
     )
-    text = html(EVERY_TYPE, surroundings=around)
+    text = html(EVERY_TYPE, context=around)
     count = text.split('name="count"')[1].split(">")[0]
     assert 'aria-describedby="result-count"' in count
     assert 'aria-invalid="true"' in count
@@ -276,7 +276,7 @@ def test_more_rows_can_be_asked_for_without_javascript() -> None:
     typed = QueryDict("series-0-sbp=1&series-1-sbp=&series-2-sbp=")
     assert html(EVERY_TYPE, data=typed).count('scope="row"') == 4
     grown = FieldContext(more_rows="series")
-    assert html(EVERY_TYPE, data=typed, surroundings=grown).count('scope="row"') == 6
+    assert html(EVERY_TYPE, data=typed, context=grown).count('scope="row"') == 6
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_more_rows_can_be_asked_for_without_javascript() -> None:
         "series-0-colour-confirm=yes",
     ],
 )
-def test_an_input_that_no_page_makes_is_told_apart(sent: str) -> None:
+def test_an_input_that_no_page_makes_is_distinguished(sent: str) -> None:
     """DAT-04: a forged request is not treated as a typing error."""
     with pytest.raises(NotOffered):
         answers.read(EVERY_TYPE, dict(QueryDict(sent).lists()), CLOCK)

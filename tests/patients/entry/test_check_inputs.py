@@ -9,8 +9,9 @@ from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Query
 from patients.queries.threads import close_query
-from tests.support import build, walk
-from tests.support.entering import at, draft
+from tests.support import build
+from tests.support.study import amended_protocol
+from tests.support.study.entered_forms import at, draft
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -21,14 +22,14 @@ WALKED = {"pulse": "120", "steps": "4000"}
 
 @pytest.fixture
 def day() -> Iterator[None]:
-    with time_machine.travel(walk.NOW, tick=False):
+    with time_machine.travel(amended_protocol.NOW, tick=False):
         yield
 
 
 def trial_whose_check_is(violated: str, definition: str = "vitals.pulse > 0.0") -> Trial:
     """Return WALK with one check on the mood."""
     told = f'on = "mood", severity = "soft", violated = "{violated}"'
-    text = walk.text("1.0").replace(CHECK, told)
+    text = amended_protocol.text("1.0").replace(CHECK, told)
     return build.version(f'definitions = {{ busy = "{definition}" }}\n{text}').trial
 
 

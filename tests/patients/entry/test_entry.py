@@ -25,8 +25,8 @@ from patients.review import source_verification
 from patients.review.marks import SeenVersion
 from protocol.values.parsing import NotOffered, ValueRefused
 from tests.support import build
-from tests.support.entering import at, draft
-from tests.support.entry_pages import WHOLE
+from tests.support.pages.entry_pages import WHOLE
+from tests.support.study.entered_forms import at, draft
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def amended(place: FormPlace, by: User, values: dict[str, Any], base: int, reaso
 
 
 def test_a_draft_may_be_incomplete_and_hold_the_impossible(patient: Patient, nurse: User) -> None:
-    """DESIGN §4: hard checks and missing answers block completing, never a draft."""
+    """Hard checks and missing answers block completing, never a draft."""
     saved = draft(at(patient, nurse), nurse, {"sbp": "60", "dbp": "90"})
     assert saved.record.state == Record.State.DRAFT
     assert saved.record.values == {"sbp": "60", "dbp": "90", "map": "80.0"}
@@ -89,7 +89,7 @@ def test_a_missing_code_answers_an_item(patient: Patient, nurse: User) -> None:
     }
 
 
-def test_completing_names_every_item_that_stands_in_the_way(patient: Patient, nurse: User) -> None:
+def test_completing_names_every_item_that_prevents_it(patient: Patient, nurse: User) -> None:
     values = {**whole(patient), "sbp": "60", "dbp": "90"}
     del values["hr"]
     with pytest.raises(NotComplete) as refused:
@@ -193,7 +193,7 @@ def test_an_amended_form_stays_complete(patient: Patient, nurse: User) -> None:
 
 
 def test_a_change_undoes_the_verification(patient: Patient, nurse: User) -> None:
-    """DESIGN §4: marks that a later change of the same item undoes (OpenClinica OC-8157)."""
+    """Marks that a later change of the same item undoes (OpenClinica OC-8157)."""
     place = at(patient, nurse)
     saved = completed(place, nurse, whole(patient))
     monitor = build.user("monitor", trial=patient.trial)

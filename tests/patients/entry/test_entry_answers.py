@@ -9,7 +9,7 @@ from audit.context import acting
 from patients.casebook.casebook import Casebook
 from patients.models import Patient, Query, Visit
 from tests.support import build
-from tests.support.entering import BLOOD_PRESSURE, at, draft, included
+from tests.support.study.entered_forms import BLOOD_PRESSURE, at, draft, included
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +100,7 @@ def test_expressions_see_the_visit_before_and_the_same_visit(patient: Patient, n
             Visit.objects.filter(patient=patient, code=code).update(planned_on=first + timedelta(days=number))
     for visit, rate in (("INF1", "70"), ("D1", "71"), ("D2", "72")):
         draft(at(patient, nurse, "vitals", visit), nurse, {"hr": rate})
-    casebook = Casebook.opened(user=nurse, trial=patient.trial, code=patient.code)
+    casebook = Casebook.open(user=nurse, trial=patient.trial, code=patient.code)
     scope = casebook.scope(casebook.place("vitals", "D1"), {"hr": "99"})
     assert (scope.get("hr"), scope.get("previous(hr)"), scope.get("last(hr)")) == ("99", "70", "99")
     other = casebook.scope(casebook.place("respiratory_support", "D1"), {})

@@ -10,7 +10,7 @@ from django.test import Client
 from patients.entry.controls import CONTROLS
 from patients.models import Patient, Record
 from tests.support import build
-from tests.support.entry_pages import address, hidden, opened, save, words
+from tests.support.pages.entry_pages import address, hidden, opened, save, words
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -26,11 +26,11 @@ def test_a_conflict_shows_both_values_and_keeps_what_was_typed(
     response = desk.post(address(patient), {**control, "hr": "72", "rr": "18", "temp": "warm"})
     assert response.status_code == 409
     assert Record.objects.get().values == {"hr": "90", "rr": "18"}
-    said = words(response)
-    assert "by Ada Colleague. Nothing was overwritten" in said
-    assert "Heart rate Stored 90 beats/min You typed 72 beats/min" in said
-    assert "Temperature Stored blank You typed warm" in said
-    assert "Respiratory rate Stored" not in said
+    answer = words(response)
+    assert "by Ada Colleague. Nothing was overwritten" in answer
+    assert "Heart rate Stored 90 beats/min You typed 72 beats/min" in answer
+    assert "Temperature Stored blank You typed warm" in answer
+    assert "Respiratory rate Stored" not in answer
     assert 'name="hr" value="72"' in response.content.decode()
 
 
@@ -68,10 +68,10 @@ def test_choosing_the_stored_value_passes_over_a_slip_of_the_hand(
 ) -> None:
     sent, _page = conflicting(desk, patient, trial, {"hr": "fast", "rr": "18"})
     assert desk.post(address(patient), {**sent, f"{CONTROLS.choose}hr": "mine"}).status_code == 422
-    told = desk.post(address(patient, end="check/"), {**sent, f"{CONTROLS.choose}hr": "stored"})
-    assert "The stored value is taken." in words(told)
-    judged = json.loads(told["HX-Trigger"])["stroma:judged"]
-    assert (judged["taken"], judged["invalid"], "hr" in judged["echo"]) == (["hr"], [], False)
+    answer = desk.post(address(patient, end="check/"), {**sent, f"{CONTROLS.choose}hr": "stored"})
+    assert "The stored value is used." in words(answer)
+    judged = json.loads(answer["HX-Trigger"])["stroma:checked"]
+    assert (judged["stored_chosen"], judged["invalid"], "hr" in judged["echo"]) == (["hr"], [], False)
     assert desk.post(address(patient), {**sent, f"{CONTROLS.choose}hr": "stored"}).status_code == 302
     assert Record.objects.get().values["hr"] == "90"
 

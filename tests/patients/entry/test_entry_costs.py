@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from patients.entry.controls import CONTROLS
 from patients.models import Patient, Query
-from tests.support.entry_pages import address, opened, save
+from tests.support.pages.entry_pages import address, opened, save
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +70,7 @@ def test_opening_a_form_costs_the_same_whatever_the_patient_has(
 
 
 def test_reading_a_form_writes_nothing(desk: Client, patient: Patient) -> None:
-    """DESIGN §3."""
+    """A GET changes no row of the trial."""
     save(desk, patient, {"hr": "190"})
     with CaptureQueriesContext(connection) as reading:
         desk.get(address(patient) + "?field=hr")

@@ -10,7 +10,7 @@ from audit.context import acting
 from patients.entry.controls import CONTROLS
 from patients.models import Patient, Record
 from tests.support import build
-from tests.support.entry_pages import hidden, words
+from tests.support.pages.entry_pages import hidden, words
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from audit.context import acting
 from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Record
 from tests.support import build
-from tests.support.entry_pages import WHOLE, address, opened, save, words
+from tests.support.pages.entry_pages import WHOLE, address, opened, save, words
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -71,9 +71,7 @@ def test_a_request_that_no_page_makes_is_refused_and_stores_nothing(
         ({"x" * 900: "1"}, "The form has no item “xxx"),
     ],
 )
-def test_what_was_refused_is_said_with_what_to_do(
-    desk: Client, patient: Patient, sent: dict[str, str], told: str
-) -> None:
+def test_a_refusal_says_what_to_do(desk: Client, patient: Patient, sent: dict[str, str], told: str) -> None:
     """DAT-04: the 400 page names the unknown item, code, unit or version."""
     response = desk.post(address(patient), {**opened(desk, patient), CONTROLS.action: "draft", **sent})
     assert response.status_code == 400
@@ -83,7 +81,7 @@ def test_what_was_refused_is_said_with_what_to_do(
     assert len(page) < 800
 
 
-def test_what_the_framework_found_wrong_is_not_told(desk: Client, patient: Patient) -> None:
+def test_what_the_framework_found_wrong_is_not_shown(desk: Client, patient: Patient) -> None:
     """Django's messages are for developers and may reveal internals."""
     many = {f"item{number}": "1" for number in range(3000)}
     response = desk.post(address(patient), {**opened(desk, patient), **many})

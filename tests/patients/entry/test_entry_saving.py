@@ -8,7 +8,7 @@ from django.test import Client
 from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Query, Record
 from tests.support import build
-from tests.support.entry_pages import WHOLE, address, opened, save, words
+from tests.support.pages.entry_pages import WHOLE, address, opened, save, words
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -159,9 +159,9 @@ def test_a_value_in_another_unit_is_shown_in_both(desk: Client, patient: Patient
     where = {"form": "biochemistry"}
     control = opened(desk, patient, **where)
     typed = {"crp": "7,05", "crp-unit": "mg/dL", "creatinine": "80"}
-    told = desk.post(address(patient, end="check/", **where), {**control, **typed}).content.decode()
-    assert re.search(r'<output id="converted-crp" hx-swap-oob="innerHTML">= 70.50 mg/L\s*</output>', told)
-    assert re.search(r'<output id="converted-creatinine" hx-swap-oob="innerHTML">\s*</output>', told)
+    answer = desk.post(address(patient, end="check/", **where), {**control, **typed}).content.decode()
+    assert re.search(r'<output id="converted-crp" hx-swap-oob="innerHTML">= 70.50 mg/L\s*</output>', answer)
+    assert re.search(r'<output id="converted-creatinine" hx-swap-oob="innerHTML">\s*</output>', answer)
     page = save(desk, patient, {**typed, "sodium": "x"}, **where).content.decode()
     assert re.search(r'for="id_crp">= 70.50 mg/L\s*</output>', page)
     save(desk, patient, typed, **where)
@@ -170,7 +170,7 @@ def test_a_value_in_another_unit_is_shown_in_both(desk: Client, patient: Patient
     assert "C-reactive protein 7.05 mg/dL (70.50 mg/L)" in words(reader.get(address(patient, **where)))
 
 
-def test_the_reason_for_a_change_stands_below_what_is_changed(desk: Client, patient: Patient) -> None:
+def test_the_reason_for_a_change_is_shown_below_what_is_changed(desk: Client, patient: Patient) -> None:
     """AUD-04: old and new value of each item, calculated ones too, before anything is saved."""
     save(desk, patient, WHOLE, "next")
     assert "What is changed" not in words(desk.get(address(patient)))
@@ -178,11 +178,11 @@ def test_the_reason_for_a_change_stands_below_what_is_changed(desk: Client, pati
     assert "Nothing is changed yet." in page
     control = opened(desk, patient)
     changed = {**WHOLE, "sbp": "136", "hr": "fast"}
-    told = words(desk.post(address(patient, end="check/"), {**control, **changed}))
-    assert "Heart rate: old value 72 beats/min → new value fast" in told
-    assert "Systolic: old value 124 mmHg → new value 136 mmHg" in told
-    assert "Mean, from the two: old value 92.0 mmHg → new value 96.0 mmHg" in told
-    assert "Temperature: old value" not in told
+    answer = words(desk.post(address(patient, end="check/"), {**control, **changed}))
+    assert "Heart rate: old value 72 beats/min → new value fast" in answer
+    assert "Systolic: old value 124 mmHg → new value 136 mmHg" in answer
+    assert "Mean, from the two: old value 92.0 mmHg → new value 96.0 mmHg" in answer
+    assert "Temperature: old value" not in answer
     refused = words(desk.post(address(patient), {**control, **WHOLE, "sbp": "136", CONTROLS.action: "draft"}))
     assert "Systolic: old value 124 mmHg → new value 136 mmHg" in refused
     assert "Say why this complete form is changed." in refused

@@ -11,7 +11,7 @@ from django.test import Client
 from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Record
 from tests.support import build
-from tests.support.entry_pages import address, hidden, opened, save, words
+from tests.support.pages.entry_pages import address, hidden, opened, save, words
 
 pytestmark = pytest.mark.django_db
 
@@ -54,7 +54,7 @@ def test_every_empty_item_of_the_group_is_marked(desk: Client, patient: Patient)
     assert not Record.objects.exists()
 
 
-def test_the_marks_are_taken_back_and_nothing_else(desk: Client, patient: Patient) -> None:
+def test_the_marks_are_undone_and_nothing_else(desk: Client, patient: Patient) -> None:
     first = press(desk, patient, "not-done-0", {"temp": "36,7"})
     names = re.findall(r'name="_marked" value="(\w+)"', first.content.decode())
     assert names == ["hr", "rr", "spo2"]
@@ -64,7 +64,7 @@ def test_the_marks_are_taken_back_and_nothing_else(desk: Client, patient: Patien
     sent |= {"rr-missing": "UNK", "gcs_eye-missing": "ND", CONTROLS.action: "done-0"}
     response = desk.post(address(patient), sent)
     assert marked(response) == ["gcs_eye"]
-    assert "2 marks are taken back." in words(response)
+    assert "2 marks are removed." in words(response)
     assert 'name="_marked"' not in response.content.decode()
 
 
@@ -97,12 +97,12 @@ def test_while_typing_the_server_says_what_to_mark(desk: Client, patient: Patien
     control = opened(desk, patient)
     where = address(patient, end="check/")
     response = desk.post(where, {**control, "temp": "36,7", CONTROLS.action: "not-done-0"})
-    put = json.loads(response["HX-Trigger"])["stroma:judged"]["put"]
+    put = json.loads(response["HX-Trigger"])["stroma:checked"]["marks"]
     assert put == {f"{name}-missing": "ND" for name in ("hr", "rr", "spo2")}
     page = response.content.decode()
     assert '<span id="said-0" hx-swap-oob="innerHTML">3 items are marked not done.' in page
     assert 'value="done-0"' in page
     back = {**control, CONTROLS.marked: ["hr"], "hr-missing": "ND", CONTROLS.action: "done-0"}
-    told = json.loads(desk.post(where, back)["HX-Trigger"])["stroma:judged"]
-    assert told["put"] == {"hr-missing": ""}
+    changes = json.loads(desk.post(where, back)["HX-Trigger"])["stroma:checked"]
+    assert changes["marks"] == {"hr-missing": ""}
     assert not Draft.objects.exists()

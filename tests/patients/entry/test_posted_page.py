@@ -15,9 +15,9 @@ from patients.entry.controls import CONTROLS
 from patients.entry.posted import Action, PostedPage, kept_page, read_page
 from patients.models import Patient, Record
 from tests.support import build
-from tests.support.calls import ROOT, calls_of
-from tests.support.entering import at
-from tests.support.entry_pages import WHOLE, address, opened, save
+from tests.support.pages.entry_pages import WHOLE, address, opened, save
+from tests.support.project.calls import ROOT, calls_of
+from tests.support.study.entered_forms import at
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ def test_the_stored_value_that_was_chosen_is_left_to_the_verb(patient: Patient, 
     """DAT-11: what is stored is known under the lock only."""
     page = read(patient, nurse, "hr=fast&hr-confirm=seen&rr=18&_differs=hr&_choose-hr=stored")
     assert page.refused == {}
-    assert (page.entry.taken, dict(page.entry.values)) == (frozenset({"hr"}), {"rr": "18"})
+    assert (page.entry.stored_chosen, dict(page.entry.values)) == (frozenset({"hr"}), {"rr": "18"})
     assert page.entry.confirmed == {}
 
 
@@ -109,8 +109,8 @@ def test_each_button_is_read(action: Action, desk: Client, patient: Patient) -> 
         ("patients/views/entry.py:form", "", {"hr": "fast"}, 422, (1, 1)),
         # The marks change the answers, which are read and checked anew.
         ("patients/views/entry.py:form", "", {CONTROLS.action: "not-done-0"}, 200, (2, 2)),
-        ("patients/views/typing.py:check", "check/", {"hr": "190"}, 200, (1, 1)),
-        ("patients/views/typing.py:keep", "keep/", {}, 200, (1, 0)),
+        ("patients/views/live_checks.py:check", "check/", {"hr": "190"}, 200, (1, 1)),
+        ("patients/views/live_checks.py:keep", "keep/", {}, 200, (1, 0)),
     ],
 )
 def test_what_is_posted_is_read_once_and_checked_once(

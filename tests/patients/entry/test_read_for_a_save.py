@@ -10,8 +10,9 @@ from patients.entry.answers import ReadValues, read
 from patients.models import Patient, Record
 from protocol.expressions.rules import rules_of
 from protocol.values.parsing import ValueRefused
-from tests.support import build, shipped
-from tests.support.entering import at, draft
+from tests.support import build
+from tests.support.protocols import shipped
+from tests.support.study.entered_forms import at, draft
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def filled(slug: str) -> Casebook:
     """Return the casebook of a patient with a record of every form at every visit and a row in every log."""
     patient = build.enrolled(trial=build.trial(slug))
-    casebook = Casebook.opened(user=build.user(trial=patient.trial), trial=patient.trial, code=patient.code)
+    casebook = Casebook.open(user=build.user(trial=patient.trial), trial=patient.trial, code=patient.code)
     known = {(record.visit_id, record.form) for record in casebook.records}
     rows = [
         Record(
@@ -35,11 +36,11 @@ def filled(slug: str) -> Casebook:
     ]
     with acting(system="test"):
         Record.objects.bulk_create(rows)
-    return Casebook.opened(user=build.user(trial=patient.trial), trial=patient.trial, code=patient.code)
+    return Casebook.open(user=build.user(trial=patient.trial), trial=patient.trial, code=patient.code)
 
 
 @pytest.mark.parametrize("slug", [build.LIEGE, shipped.COVID_MSV])
-def test_every_form_is_judged_from_what_was_read_with_its_record(
+def test_every_form_is_evaluated_from_what_was_read_with_its_record(
     slug: str, django_assert_num_queries
 ) -> None:
     casebook = filled(slug)
@@ -53,7 +54,7 @@ def test_every_form_is_judged_from_what_was_read_with_its_record(
     for place in places:
         rules = rules_of(place.protocol.rules).form(place.form.code)
         with acting(system="test"):
-            held = Casebook.held(place)
+            held = Casebook.for_save(place)
         record = held.record(place)
         with django_assert_num_queries(0):
             narrow = check_answers(place.form, rules, held.scope(place, record.values))
@@ -65,7 +66,7 @@ def test_answers_that_no_rule_reads_stay_in_the_database(django_assert_num_queri
     place = casebook.place("demography", "SCR")
     assert "haematology" not in place.reads
     with acting(system="test"):
-        records = Casebook.held(place).records
+        records = Casebook.for_save(place).records
     unread = [record for record in records if "values" in record.get_deferred_fields()]
     assert {record.form for record in unread} >= {"haematology", "biochemistry"}
     assert "values" not in next(each for each in records if each.form == "demography").get_deferred_fields()

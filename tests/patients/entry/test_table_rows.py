@@ -18,10 +18,11 @@ from patients.models import Patient, Query, Record
 from patients.queries import threads
 from protocol.document.items import Form
 from protocol.values.row_ids import rows_of
-from tests.support import build, walk
-from tests.support.entering import included
-from tests.support.entry_pages import address, words
-from tests.support.html_forms import Fields, PageForm, forms
+from tests.support import build
+from tests.support.pages.entry_pages import address, words
+from tests.support.pages.html_forms import Fields, PageForm, forms
+from tests.support.study import amended_protocol
+from tests.support.study.entered_forms import included
 
 pytestmark = pytest.mark.django_db
 
@@ -367,7 +368,7 @@ def test_an_amendment_keeps_the_rows_and_their_queries(
     text += '\n[amendment]\nreplaces = "1.0"\nreconsent = false\nsummary = { en = "Device" }\n'
     assert text.count(first) == 1
     later = build.version(text.replace(first, added + first))
-    walk.moved(patient, later, by=manager)
+    amended_protocol.move_to(patient, later, by=manager)
     save(desk, patient, **{"series-0-remove": "1"})
     record = Record.objects.get(form="infusion_monitoring")
     assert (record.protocol_id, [row[ROW] for row in record.values["series"]]) == (later.pk, before[1:])
@@ -430,7 +431,7 @@ def test_a_row_that_another_version_does_not_accept_keeps_its_id() -> None:
     values = {"doses": [{ROW: "r00000001", "mg": "much"}, {ROW: "r00000002", "mg": "3"}]}
     found = mapped(values, TABLE)
     assert found.values == {"doses": [{ROW: "r00000001"}, {ROW: "r00000002", "mg": "3"}]}
-    assert found.unfit == ("doses-r00000001-mg",)
+    assert found.not_accepted == ("doses-r00000001-mg",)
 
 
 def test_the_codes_of_a_multiple_choice_are_no_rows() -> None:

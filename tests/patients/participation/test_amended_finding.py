@@ -11,9 +11,10 @@ from patients.models import Patient, Query, Record
 from patients.participation.screening import screen
 from patients.queries.filters import form_choices, visit_choices
 from reports.search.views import find
-from tests.support import build, walk
-from tests.support.amended import INCLUDED
-from tests.support.entry_pages import words
+from tests.support import build
+from tests.support.pages.entry_pages import words
+from tests.support.study import amended_protocol
+from tests.support.study.amended_patient import INCLUDED
 from trials.access import access_to
 from trials.models import Trial
 
@@ -30,8 +31,8 @@ def trial(walking: Trial) -> Trial:
 @pytest.fixture
 def patient(trial: Trial, doctor: User, nurse: User) -> Patient:
     """Return a patient included under version 1.0, with a diary and a fall; version 1.1 asks for neither."""
-    patient = walk.enrolled(trial, by=doctor, on=INCLUDED)
-    walk.held(patient, "D7", by=doctor)
+    patient = amended_protocol.enrolled(trial, by=doctor, on=INCLUDED)
+    amended_protocol.hold(patient, "D7", by=doctor)
     build.record(patient, "diary", {}, visit="D7", draft=True, by=nurse)
     build.record(patient, "falls", {"how": "On ice"}, visit=None, by=nurse)
     return patient
@@ -40,7 +41,7 @@ def patient(trial: Trial, doctor: User, nurse: User) -> Patient:
 @pytest.fixture
 def amended(patient: Patient, manager: User) -> Trial:
     """Return the trial with version 1.1 in force, to which the patient was moved."""
-    walk.moved(patient, walk.amendment(), by=manager)
+    amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
     return Trial.objects.get()
 
 
@@ -101,7 +102,7 @@ def test_a_form_that_came_is_found_only_where_it_is_asked(amended, patient, nurs
     """The visit on day 7 was held under version 1.0, which has no walk."""
     assert places(amended, "walk") == []
     with acting(user=nurse, role="coordinator"):
-        screen(trial=amended, screened_on=walk.NOW.date(), identity={}, by=nurse)
+        screen(trial=amended, screened_on=amended_protocol.NOW.date(), identity={}, by=nurse)
     assert places(amended, "intake") == ["W-02 SCR – Intake", f"{patient.code} SCR – Intake"]
 
 

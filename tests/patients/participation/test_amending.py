@@ -17,8 +17,9 @@ from patients.participation.amendments import move, preview
 from patients.participation.disposition import end_study
 from patients.participation.screening import fail_screening, screen
 from protocol.checking.mistakes import ProtocolMistakes
-from tests.support import build, walk
-from tests.support.amended import INCLUDED, captured, sign_again
+from tests.support import build
+from tests.support.study import amended_protocol
+from tests.support.study.amended_patient import INCLUDED, captured, sign_again
 from trials.loading import TooEarly, load_protocol
 from trials.models import ProtocolVersion, Trial
 
@@ -42,22 +43,22 @@ def visits(patient: Patient) -> dict[str, tuple[str, date | None]]:
 
 
 class TestLoading:
-    def test_a_version_beside_the_old_leaves_patients_where_they_are(self, patient, amended):
+    def test_a_second_version_leaves_patients_where_they_are(self, patient, amended):
         """DAT-09: subjects keep their version until an explicit step moves them; new ones get the newest."""
         assert Patient.objects.get(pk=patient.pk).protocol.version == "1.0"
         assert build.patient(trial=patient.trial).protocol == amended
 
     def test_a_version_to_come_is_used_from_its_day_on(self, trial, doctor):
-        later = walk.amendment(walk.NOW.date() + timedelta(days=3))
+        later = amended_protocol.amendment(amended_protocol.NOW.date() + timedelta(days=3))
         assert build.patient(trial=trial, by=doctor).protocol.version == "1.0"
-        with time_machine.travel(walk.NOW + timedelta(days=3)):
+        with time_machine.travel(amended_protocol.NOW + timedelta(days=3)):
             assert build.patient(trial=Trial.objects.get(), by=doctor).protocol == later
 
     def test_a_version_is_not_used_before_its_approval(self, trial):
         """DAT-09: a version is approved after ethics approval, and used after its approval."""
         with pytest.raises(TooEarly, match=r"approved on 2021-02-19"):
-            walk.amendment(date(2021, 2, 18))
-        early = walk.text("1.1").replace("on = 2021-02-18", "on = 2021-02-14")
+            amended_protocol.amendment(date(2021, 2, 18))
+        early = amended_protocol.text("1.1").replace("on = 2021-02-18", "on = 2021-02-14")
         with pytest.raises(ProtocolMistakes, match="before the ethics approval"):
             load_protocol(text=early, system="test")
 
@@ -67,23 +68,31 @@ class TestLoading:
             '[{ name = "A. Martin", on = 2021-02-18 }]',
             '[{ name = "B", on = 2021-02-18 }, { name = "B", on = 2021-02-19 }]',
         ):
-            start, end = walk.text("1.1").index("by = ["), walk.text("1.1").index("\nevidence")
-            text = walk.text("1.1")[:start] + f"by = {by}" + walk.text("1.1")[end:]
+            start, end = (
+                amended_protocol.text("1.1").index("by = ["),
+                amended_protocol.text("1.1").index("\nevidence"),
+            )
+            text = amended_protocol.text("1.1")[:start] + f"by = {by}" + amended_protocol.text("1.1")[end:]
             with pytest.raises(ProtocolMistakes):
                 load_protocol(text=text, system="test")
 
     def test_an_amendment_says_what_it_replaces(self, trial):
         for text, problem in (
             (
-                walk.text("1.1").replace('replaces = "1.0"', 'replaces = "0.9"'),
+                amended_protocol.text("1.1").replace('replaces = "1.0"', 'replaces = "0.9"'),
                 "amendment.replaces: the version before",
             ),
-            (walk.text("1.0").replace('version = "1.0"', 'version = "1.1"', 1), "amendment: is missing"),
+            (
+                amended_protocol.text("1.0").replace('version = "1.0"', 'version = "1.1"', 1),
+                "amendment: is missing",
+            ),
         ):
             with pytest.raises(ProtocolMistakes, match=problem):
                 load_protocol(text=text, system="test")
         pulse = 'name = "pulse", type = "integer", label = { en = "Pulse" }, hard = [20, 250]'
-        text = walk.text("1.1").replace(pulse, 'name = "pulse", type = "text", label = { en = "Pulse" }')
+        text = amended_protocol.text("1.1").replace(
+            pulse, 'name = "pulse", type = "text", label = { en = "Pulse" }'
+        )
         text = text.replace("pulse > 180.0", "pulse == 'fast'")
         with pytest.raises(ProtocolMistakes, match=r"forms\.vitals\.pulse\.type: is integer in version 1\.0"):
             load_protocol(text=text, system="test")
@@ -93,7 +102,7 @@ class TestLoading:
 class TestMoving:
     def test_visits_held_stay_and_those_to_come_follow_the_new_version(self, patient, amended, manager):
         before = visits(patient)
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         after = visits(patient)
         assert [after[code] for code in ("SCR", "D7")] == [before[code] for code in ("SCR", "D7")]
         assert after["D14"] == ("planned", date(2021, 3, 24))
@@ -101,20 +110,20 @@ class TestMoving:
         assert after["D60"][0] == "cancelled"
         assert list(after) == ["SCR", "INF1", "INF2", "D7", "D14", "D28", "D60"]
 
-    def test_the_preview_tells_all_of_it_first_and_writes_nothing(self, patient, amended):
+    def test_the_preview_shows_all_of_it_first_and_writes_nothing(self, patient, amended):
         trail = Visit.history.count()
-        (told,) = preview([Patient.objects.select_related("trial").get(pk=patient.pk)], amended)
-        assert told.obstacle == ""
-        assert told.sign == "2.0"
-        assert [change.code for change in told.added] == ["INF2", "D14"]
-        assert [(change.code, change.before, change.after) for change in told.moved] == [
+        (result,) = preview([Patient.objects.select_related("trial").get(pk=patient.pk)], amended)
+        assert result.obstacle == ""
+        assert result.sign == "2.0"
+        assert [change.code for change in result.added] == ["INF2", "D14"]
+        assert [(change.code, change.before, change.after) for change in result.moved] == [
             ("D28", date(2021, 4, 7), date(2021, 4, 9))
         ]
-        assert [change.code for change in told.cancelled] == ["D60"]
+        assert [change.code for change in result.cancelled] == ["D60"]
         assert Visit.history.count() == trail
 
     def test_the_trail_says_who_moved_whom_and_why(self, patient, amended, manager):
-        walk.moved(patient, amended, by=manager, reason="Approved by the ethics committee")
+        amended_protocol.move_to(patient, amended, by=manager, reason="Approved by the ethics committee")
         row = Patient.history.filter(id=patient.pk).order_by("-history_id").first()
         assert (row.history_user_name, row.history_role) == (manager.username, "data_manager")
         assert row.history_change_reason == "Approved by the ethics committee"
@@ -123,12 +132,12 @@ class TestMoving:
         assert cancelled.history_change_reason == "Approved by the ethics committee"
 
     def test_infusions_follow_unless_they_have_begun(self, trial, doctor, manager):
-        waiting, treated = (walk.enrolled(trial, by=doctor, on=INCLUDED) for _each in range(2))
+        waiting, treated = (amended_protocol.enrolled(trial, by=doctor, on=INCLUDED) for _each in range(2))
         with acting(system="test"):
             Infusion.objects.filter(patient=treated).update(weight_kg=80)
-        amended = walk.amendment()
+        amended = amended_protocol.amendment()
         for patient in (waiting, treated):
-            walk.moved(patient, amended, by=manager)
+            amended_protocol.move_to(patient, amended, by=manager)
         assert waiting.infusions.count() == 2
         assert waiting.infusions.get(number=2).visit.code == "INF2"
         assert waiting.infusions.get(number=2).window_from == date(2021, 3, 15)
@@ -136,24 +145,28 @@ class TestMoving:
 
     def test_a_reason_is_needed(self, patient, amended, manager):
         with pytest.raises(ValidationError, match="Say why"):
-            walk.moved(patient, amended, by=manager, reason=" ")
+            amended_protocol.move_to(patient, amended, by=manager, reason=" ")
         assert Patient.objects.get(pk=patient.pk).protocol.version == "1.0"
 
     def test_nobody_is_moved_who_left_or_is_locked_or_moved_already(self, trial, patient, doctor, manager):
         """P11-06: each refusal names the patient; all are moved or none."""
-        amended = walk.amendment()
+        amended = amended_protocol.amendment()
         failed, ended, locked, frozen, done = (
-            walk.enrolled(trial, by=doctor, on=INCLUDED) if n else build.patient(trial=trial, by=doctor)
+            amended_protocol.enrolled(trial, by=doctor, on=INCLUDED)
+            if n
+            else build.patient(trial=trial, by=doctor)
             for n in range(5)
         )
         with acting(system="test"):
             Patient.objects.update(protocol=trial.versions.get(version="1.0"))
-            Patient.objects.filter(pk=locked.pk).update(locked_at=walk.NOW)
-            Patient.objects.filter(pk=frozen.pk).update(frozen_at=walk.NOW)
+            Patient.objects.filter(pk=locked.pk).update(locked_at=amended_protocol.NOW)
+            Patient.objects.filter(pk=frozen.pk).update(frozen_at=amended_protocol.NOW)
         with acting(user=doctor, role="investigator"):
-            fail_screening(patient=failed, on=walk.NOW.date(), reason="Too old", by=doctor)
-            end_study(patient=ended, on=walk.NOW.date(), reason="withdrawal", note="All", by=doctor)
-        walk.moved(done, amended, by=manager)
+            fail_screening(patient=failed, on=amended_protocol.NOW.date(), reason="Too old", by=doctor)
+            end_study(
+                patient=ended, on=amended_protocol.NOW.date(), reason="withdrawal", note="All", by=doctor
+            )
+        amended_protocol.move_to(done, amended, by=manager)
         chosen = list(Patient.objects.order_by("pk"))
         with pytest.raises(ValidationError) as refused, acting(user=manager, role="data_manager"):
             move(patients=chosen, to=amended, reason="Amendment", by=manager)
@@ -162,24 +175,27 @@ class TestMoving:
 
     def test_nobody_is_moved_back_or_ahead_of_time(self, patient, amended, manager):
         old = ProtocolVersion.objects.get(version="1.0")
-        walk.moved(patient, amended, by=manager)
-        with pytest.raises(ValidationError, match="nobody is moved back"):
-            walk.moved(patient, old, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
+        with pytest.raises(ValidationError, match="patients are not moved back"):
+            amended_protocol.move_to(patient, old, by=manager)
         later = (
-            walk.text("1.1")
+            amended_protocol.text("1.1")
             .replace('version = "1.1"', 'version = "1.2"', 1)
             .replace('replaces = "1.0"', 'replaces = "1.1"')
         )
         with acting(system="test"):
-            coming = load_protocol(text=later, effective_from=walk.NOW.date() + timedelta(days=1))
+            coming = load_protocol(text=later, effective_from=amended_protocol.NOW.date() + timedelta(days=1))
         with pytest.raises(ValidationError, match="not in force yet"):
-            walk.moved(patient, coming, by=manager)
+            amended_protocol.move_to(patient, coming, by=manager)
 
     def test_who_was_moved_meanwhile_is_refused(self, patient, amended, manager):
         """Two people move the same patient: the second is refused, nothing is done twice."""
         seen = Patient.objects.get(pk=patient.pk)
-        walk.moved(patient, amended, by=manager)
-        with pytest.raises(ValidationError, match="meanwhile"), acting(user=manager, role="data_manager"):
+        amended_protocol.move_to(patient, amended, by=manager)
+        with (
+            pytest.raises(ValidationError, match="another user has moved"),
+            acting(user=manager, role="data_manager"),
+        ):
             move(patients=[seen], to=amended, reason="Again", by=manager)
         assert Visit.objects.filter(patient=patient, code="D14").count() == 1
 
@@ -189,8 +205,8 @@ class TestMoving:
             move(patients=[other], to=amended, reason="Amendment", by=manager)
 
     def test_moving_many_costs_a_preview_that_does_not_grow(self, trial, doctor, patient):
-        more = [walk.enrolled(trial, by=doctor, on=INCLUDED) for _each in range(2)]
-        amended = walk.amendment()
+        more = [amended_protocol.enrolled(trial, by=doctor, on=INCLUDED) for _each in range(2)]
+        amended = amended_protocol.amendment()
         counts = []
         for number in (1, 3):
             rows = list(Patient.objects.select_related("trial").order_by("pk")[:number])
@@ -209,18 +225,20 @@ class TestMoving:
         build.consent(patient, by=doctor)
         build.record(patient, "intake", {"age": "54", "weight": "80"}, by=doctor)
         with acting(user=doctor, role="investigator"):
-            told = {"conclusion": "eligible", "inclusion_on": INCLUDED, "password": build.PASSWORD}
-            sign_eligibility(patient=patient, by=doctor, **told)
-        walk.moved(patient, walk.amendment(), by=manager)
+            fields = {"conclusion": "eligible", "inclusion_on": INCLUDED, "password": build.PASSWORD}
+            sign_eligibility(patient=patient, by=doctor, **fields)
+        amended_protocol.move_to(patient, amended_protocol.amendment(), by=manager)
         sign_again(patient, doctor)
         (found,) = enrolment_obstacles(Patient.objects.get(pk=patient.pk))
         assert "another version" in found
 
 
 def test_who_is_screened_under_the_new_version_follows_it(trial, doctor):
-    walk.amendment()
+    amended_protocol.amendment()
     with acting(user=doctor, role="coordinator"):
-        patient = screen(trial=Trial.objects.get(), screened_on=walk.NOW.date(), identity={}, by=doctor)
+        patient = screen(
+            trial=Trial.objects.get(), screened_on=amended_protocol.NOW.date(), identity={}, by=doctor
+        )
     assert patient.protocol.version == "1.1"
     assert patient.reconsent_version == ""
 
@@ -233,8 +251,8 @@ def test_two_moves_at_the_same_moment_are_one(trial):
         build.user("investigator", trial=trial),
         [build.user("data_manager", trial=trial) for _ in "ab"],
     )
-    patient = walk.enrolled(trial, by=doctor, on=INCLUDED)
-    amended, ready, told = walk.amendment(), threading.Barrier(2), []
+    patient = amended_protocol.enrolled(trial, by=doctor, on=INCLUDED)
+    amended, ready, result = amended_protocol.amendment(), threading.Barrier(2), []
 
     def work(person: User) -> None:
         try:
@@ -245,9 +263,9 @@ def test_two_moves_at_the_same_moment_are_one(trial):
             ready.wait(20)
             with acting(user=person, role="data_manager"):
                 move(patients=[seen], to=to, reason="Amendment", by=person)
-            told.append("moved")
+            result.append("moved")
         except ValidationError as refused:
-            told.append(" ".join(refused.messages))
+            result.append(" ".join(refused.messages))
         finally:
             connection.close()
 
@@ -256,7 +274,7 @@ def test_two_moves_at_the_same_moment_are_one(trial):
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert sorted(told)[0].startswith("Somebody moved W-01 meanwhile")
-    assert sorted(told)[1:] == ["moved"]
+    assert sorted(result)[0].startswith("W-01: another user has moved them")
+    assert sorted(result)[1:] == ["moved"]
     assert Visit.objects.filter(patient=patient, code="D14").count() == 1
     assert Patient.history.filter(id=patient.pk, history_change_reason="Amendment").count() == 1

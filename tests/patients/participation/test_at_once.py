@@ -12,14 +12,15 @@ from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Record, Visit
 from patients.participation.eligibility import sign_eligibility
-from patients.participation.lifecycle import hold, hold_trial
+from patients.participation.lifecycle import lock_patients, lock_trial_rows
 from patients.participation.visits import miss_visit
 from patients.review.locks import lock, lock_trial
 from safety.models import AdverseEvent
 from safety.reporting import mark_entered_in_error, report_event
-from tests.support import build, evidence
-from tests.support.entering import BLOOD_PRESSURE, at, draft, included
+from tests.support import build
 from tests.support.meanwhile import PATIENCE_SECONDS, Meanwhile
+from tests.support.study import eligible_answers
+from tests.support.study.entered_forms import BLOOD_PRESSURE, at, draft, included
 from trials.loading import put_in_force
 from trials.models import Trial
 
@@ -113,7 +114,7 @@ def test_an_assessment_and_an_amendment_do_not_wait_for_each_other() -> None:
     doctor = build.user("investigator", trial=trial)
     patient = build.patient(trial=trial, by=doctor)
     build.consent(patient, by=doctor)
-    for form, values in evidence.OF[trial.slug](patient.screened_on).items():
+    for form, values in eligible_answers.OF[trial.slug](patient.screened_on).items():
         build.record(patient, form, values, by=doctor)
     amendment = Meanwhile(
         lambda: put_in_force(trial), at_the_end=lambda: hold(Patient.objects.filter(pk=patient.pk))
@@ -134,7 +135,7 @@ def test_a_report_and_a_step_of_the_whole_trial_do_not_wait_for_each_other(ready
     doctor = user_of(ready, "investigator")
     event = build.event(patient=ready, by=doctor)
     trial: Trial = ready.trial
-    step = Meanwhile(lambda: put_in_force(trial), at_the_end=lambda: hold_trial(trial))
+    step = Meanwhile(lambda: put_in_force(trial), at_the_end=lambda: lock_trial_rows(trial))
     told = {name: getattr(event, name) for name in ("term", "ongoing", "grade", "causality", "outcome")}
     onset = build.moment(f"{ready.screened_on + timedelta(days=3):%d-%b-%Y}")
     with acting(user=doctor, role="investigator"), transaction.atomic():

@@ -10,8 +10,9 @@ from audit.context import acting
 from patients.models import EligibilityDecision, Patient, Record
 from patients.participation.eligibility import decision_in_force, decisions, evaluate
 from patients.participation.enrolment import enrol, enrolment_obstacles
-from tests.support import build, walk
-from tests.support.refusals import refused
+from tests.support import build
+from tests.support.study import amended_protocol
+from tests.support.study.refusals import refused
 
 pytestmark = pytest.mark.django_db
 
@@ -175,7 +176,7 @@ class TestRefusals:
         }
 
     def test_an_inclusion_criterion_that_fails_is_not_met(self):
-        patient = build.patient(trial=walk.trial(), screened_on=SCREENED)
+        patient = build.patient(trial=amended_protocol.trial(), screened_on=SCREENED)
         build.consent(patient)
         build.record(patient, "intake", {"age": "17", "weight": "60"})
         (finding,) = evaluate(patient, inclusion_on=SCREENED).findings

@@ -11,8 +11,9 @@ from audit.signatures import sign
 from patients.models import Draft, Patient, Record
 from patients.participation.amendment_impact import Impact, on_versions
 from patients.participation.disposition import end_study
-from tests.support import build, walk
-from tests.support.amended import INCLUDED
+from tests.support import build
+from tests.support.study import amended_protocol
+from tests.support.study.amended_patient import INCLUDED
 from trials.models import ProtocolVersion, Trial
 
 pytestmark = pytest.mark.django_db
@@ -30,15 +31,15 @@ def _on_a_known_day(db):
 @pytest.fixture
 def trial() -> Trial:
     """The trial WALK under version 1.0."""
-    return walk.trial()
+    return amended_protocol.trial()
 
 
 @pytest.fixture
 def patients(trial: Trial, doctor: User) -> list[Patient]:
     """Two patients included under version 1.0, each with vital signs of screening."""
-    found = [walk.enrolled(trial, by=doctor, on=INCLUDED) for _each in range(2)]
+    found = [amended_protocol.enrolled(trial, by=doctor, on=INCLUDED) for _each in range(2)]
     for patient in found:
-        walk.vitals(patient, "SCR", by=doctor)
+        amended_protocol.vitals(patient, "SCR", by=doctor)
     return found
 
 
@@ -49,7 +50,7 @@ def old(trial: Trial) -> ProtocolVersion:
 
 @pytest.fixture
 def amended(patients: list[Patient]) -> ProtocolVersion:
-    return walk.amendment()
+    return amended_protocol.amendment()
 
 
 def vitals(patient: Patient) -> Record:
@@ -66,8 +67,8 @@ class TestItems:
     def test_removed_and_changed_items_are_counted_by_form_and_patient(
         self, trial, patients, old, amended, doctor, manager
     ):
-        walk.held(patients[0], "D7", by=doctor)
-        walk.vitals(patients[0], "D7", by=doctor)
+        amended_protocol.hold(patients[0], "D7", by=doctor)
+        amended_protocol.vitals(patients[0], "D7", by=doctor)
         assert counts(Impact(manager, old, amended)) == {
             "vitals.mood": (3, 2, False), "vitals.steps": (3, 2, True)
         }  # fmt: skip
@@ -76,7 +77,7 @@ class TestItems:
         self, patients, old, amended, doctor, manager
     ):
         build.struck_out(vitals(patients[0]), by=doctor)
-        walk.held(patients[1], "D7", by=doctor)
+        amended_protocol.hold(patients[1], "D7", by=doctor)
         build.record(patients[1], "vitals", {"pulse": "70", "steps": "900"}, visit="D7", by=doctor)
         assert counts(Impact(manager, old, amended)) == {
             "vitals.mood": (1, 1, False), "vitals.steps": (2, 1, True)
@@ -107,7 +108,7 @@ class TestPatients:
         assert found == {"INF2": [2, 0, 0], "D14": [2, 0, 0], "D28": [0, 2, 0], "D60": [0, 0, 2]}
 
     def test_who_was_moved_is_listed_under_the_new_version(self, patients, old, amended, manager):
-        walk.moved(patients[0], amended, by=manager)
+        amended_protocol.move_to(patients[0], amended, by=manager)
         assert on_versions(manager, [old, amended]) == {old.pk: [patients[1]], amended.pk: [patients[0]]}
         assert Impact(manager, old, amended).patients == [patients[1]]
 
@@ -147,4 +148,4 @@ class TestSignaturesAndDrafts:
                 patient=patient, user=doctor, place="log/notes/2", payload={}, base_version=0, saved_at=NOW
             )
         impact = Impact(manager, old, amended)
-        assert (impact.drafts, impact.typing) == (1, 1)
+        assert (impact.drafts, impact.unsaved_forms) == (1, 1)

@@ -12,7 +12,7 @@ from patients.entry.saving import strike_out
 from patients.models import Patient, Record, Visit
 from patients.participation.visits import hold_visit, miss_visit
 from tests.support import build
-from tests.support.entering import at, draft, included
+from tests.support.study.entered_forms import at, draft, included
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,8 @@ from audit.context import acting
 from audit.models import AccessEvent, Signature
 from patients.models import Patient, Query, Record
 from patients.queries.threads import raise_query
-from tests.support import build, evidence
+from tests.support import build
+from tests.support.study import eligible_answers
 
 pytestmark = pytest.mark.django_db
 
@@ -195,7 +196,7 @@ def test_the_listings_cost_the_same_with_one_and_three_rows(trial, web):
     assert costs[0] == costs[2]
 
 
-def test_a_visit_page_shows_its_forms_and_where_they_stand(trial, web):
+def test_a_visit_page_shows_its_forms_and_their_status(trial, web):
     patient = build.enrolled(trial=trial)
     page = web.get(address("visit", patient, "SCR")).content.decode()
     assert "Demography" in page
@@ -208,7 +209,7 @@ def test_the_criteria_can_be_read_for_the_day_that_is_intended(trial, web):
     """Retrospective entry: a scan from ten days before inclusion counts, whenever it is entered."""
     patient = build.patient(trial=trial)
     build.consent(patient)
-    for form, values in evidence.liege(patient.screened_on).items():
+    for form, values in eligible_answers.liege(patient.screened_on).items():
         build.record(patient, form, values)
     today = {f.id: f.words for f in web.get(address("eligibility", patient)).context["evaluation"].findings}
     asked = web.get(address("eligibility", patient), {"inclusion_on": f"{patient.screened_on:%d/%m/%Y}"})

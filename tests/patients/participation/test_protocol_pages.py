@@ -12,8 +12,9 @@ from django.urls import reverse
 from accounts.models import User
 from patients.entry.controls import CONTROLS
 from patients.models import Draft, Patient, Record
-from tests.support import build, walk
-from tests.support.amended import INCLUDED, sign_again
+from tests.support import build
+from tests.support.study import amended_protocol
+from tests.support.study.amended_patient import INCLUDED, sign_again
 from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -28,9 +29,9 @@ def trial(walking: Trial) -> Trial:
 
 @pytest.fixture
 def patient(trial: Trial, doctor: User) -> Patient:
-    patient = walk.enrolled(trial, by=doctor, on=INCLUDED)
-    walk.held(patient, "D7", by=doctor)
-    walk.vitals(patient, "D7", by=doctor)
+    patient = amended_protocol.enrolled(trial, by=doctor, on=INCLUDED)
+    amended_protocol.hold(patient, "D7", by=doctor)
+    amended_protocol.vitals(patient, "D7", by=doctor)
     return patient
 
 
@@ -40,14 +41,14 @@ def page(name: str, *args: Any) -> str:
 
 def posted(client: Client, patient: Patient, visit: str, version: ProtocolVersion, **fields: str) -> Any:
     address = page("form", patient.code, visit, "vitals")
-    told = {
+    form_fields = {
         CONTROLS.version: "0",
         CONTROLS.protocol: str(version.pk),
         CONTROLS.state: "",
         CONTROLS.key: "k",
         CONTROLS.action: "draft",
     }
-    return client.post(address, {**told, **fields})
+    return client.post(address, {**form_fields, **fields})
 
 
 def first(patient: Patient) -> ProtocolVersion:
@@ -55,11 +56,11 @@ def first(patient: Patient) -> ProtocolVersion:
 
 
 class TestVersions:
-    def test_each_version_tells_who_loaded_it_since_when_it_holds_and_who_is_on_it(
+    def test_each_version_shows_who_loaded_it_since_when_it_holds_and_who_is_on_it(
         self, patient, amended, manager
     ):
         html = build.client(manager).get(page("protocol")).content.decode()
-        for told in (
+        for text in (
             amended.sha256,
             first(patient).sha256,
             "system:test",
@@ -67,25 +68,25 @@ class TestVersions:
             patient.code,
             "EC-21-7",
         ):
-            assert told in html
+            assert text in html
         assert html.index("Version 1.1") < html.index("Version 1.0")
         assert "In force" in html
 
     def test_the_difference_names_every_part_and_what_it_means(self, patient, amended, manager, doctor):
         build.record(patient, "diary", {"entry": "Slept"}, visit="D7", draft=True, by=doctor)
         html = build.client(manager).get(page("protocol-difference", "1.0", "1.1")).content.decode()
-        for told in (
+        for text in (
             "Oxygen saturation", "forms.vitals.steps", "Day 14", "visits.D60", "answer MIXED", "forms.diary",
             "UAT-2021-03", "1 takes part and can be moved", "1 form is a draft", "Removed; the values stay in sight",
         ):  # fmt: skip
-            assert told in html, told
+            assert text in html, text
 
     @pytest.mark.parametrize(("old", "new"), [("1.1", "1.0"), ("1.0", "1.0"), ("1.0", "9"), ("x", "1.1")])
     def test_what_is_no_step_forward_is_not_found(self, patient, amended, manager, old, new):
         assert build.client(manager).get(page("protocol-difference", old, new)).status_code == 404
 
     def test_the_pages_cost_the_same_for_one_patient_and_for_three(self, trial, doctor, manager, patient):
-        walk.amendment()
+        amended_protocol.amendment()
         client = build.client(manager)
         addresses = (
             page("protocol"),
@@ -98,7 +99,7 @@ class TestVersions:
                 statuses = [client.get(address).status_code for address in addresses]
             assert statuses == [200, 200, 200]
             counts.append(len(queries))
-            with time_machine.travel(walk.NOW, tick=False):
+            with time_machine.travel(amended_protocol.NOW, tick=False):
                 for _each in range(2):
                     clone(patient, trial)
         assert counts[0] == counts[1] <= 45
@@ -144,7 +145,7 @@ class TestMoving:
         assert Patient.objects.get(pk=patient.pk).protocol == amended
         assert Patient.objects.get(pk=other.pk).protocol.version == "1.0"
 
-    def test_what_is_wrong_is_told_and_nothing_is_lost(self, patient, amended, manager):
+    def test_what_is_wrong_is_reported_and_nothing_is_lost(self, patient, amended, manager):
         client, token = build.client(manager), f"{patient.code}:{patient.protocol_id}"
         response = client.post(page("protocol-move", "1.1"), {"patient": token, "reason": " "})
         assert response.status_code == 422
@@ -163,7 +164,7 @@ class TestMoving:
         assert one.post(page("protocol-move", "1.1"), {"patient": token, "reason": "A"}).status_code == 302
         response = other.post(page("protocol-move", "1.1"), {"patient": token, "reason": "B"})
         assert response.status_code == 422
-        assert "meanwhile" in response.content.decode()
+        assert "another user has moved them" in response.content.decode()
         assert Patient.history.filter(id=patient.pk, history_change_reason="B").count() == 0
 
     @pytest.mark.parametrize("role", sorted(ROLES))
@@ -177,7 +178,7 @@ class TestMoving:
 
 class TestForms:
     def test_entry_waits_for_the_new_consent_with_a_link_to_it(self, patient, amended, doctor, manager):
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         client = build.client(doctor)
         html = client.get(page("form", patient.code, "INF1", "vitals")).content.decode()
         assert "has to sign version 2.0 of the consent form" in html
@@ -196,7 +197,7 @@ class TestForms:
         self, patient, amended, doctor, manager
     ):
         old = first(patient)
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         response = posted(build.client(doctor), patient, "INF1", old, pulse="70", steps="5100", mood="MIXED")
         html = response.content.decode()
@@ -209,7 +210,7 @@ class TestForms:
 
     def test_a_page_of_a_visit_that_is_gone_shows_what_was_typed(self, patient, amended, doctor, manager):
         old = first(patient)
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         response = posted(build.client(doctor), patient, "D60", old, pulse="70", steps="5100")
         assert response.status_code in (409, 422)
@@ -219,9 +220,14 @@ class TestForms:
     def test_what_was_being_typed_survives_the_move(self, patient, amended, doctor, manager):
         client, old = build.client(doctor), first(patient)
         address = page("form", patient.code, "INF1", "vitals")
-        told = {CONTROLS.version: "0", CONTROLS.protocol: str(old.pk), CONTROLS.state: "", CONTROLS.key: "k"}
-        assert client.post(f"{address}keep/", {**told, "pulse": "66", "steps": "5100"}).status_code == 200
-        walk.moved(patient, amended, by=manager)
+        result = {
+            CONTROLS.version: "0",
+            CONTROLS.protocol: str(old.pk),
+            CONTROLS.state: "",
+            CONTROLS.key: "k",
+        }
+        assert client.post(f"{address}keep/", {**result, "pulse": "66", "steps": "5100"}).status_code == 200
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         html = client.get(address).content.decode()
         assert 'value="66"' in html
@@ -229,18 +235,18 @@ class TestForms:
         assert Draft.objects.exists()
 
     def test_a_form_of_an_earlier_version_says_what_editing_changes(self, patient, amended, doctor, manager):
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         client = build.client(doctor)
         html = client.get(page("form", patient.code, "D7", "vitals")).content.decode()
-        for told in (
+        for text in (
             "captured under version 1.0",
             "Oxygen saturation",
             "Answer again: Mood",
             "No longer asked",
             "4000",
         ):
-            assert told in html, told
+            assert text in html, text
         response = posted(
             client, patient, "D7", amended, pulse="71", spo2="97", _version="1", _state="complete",
             _reason="transcription", _action="next",
@@ -251,19 +257,19 @@ class TestForms:
 
     def test_who_only_reads_sees_a_form_as_it_was_captured(self, patient, amended, doctor, manager):
         """P11-11: an old record is rendered with its own form version."""
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         html = build.client(manager).get(page("form", patient.code, "D7", "vitals")).content.decode()
         assert "Mixed" in html
         assert "4000" in html
         assert "Oxygen saturation" not in html
         sign_again(patient, doctor)
-        told = {
+        fields = {
             CONTROLS.version: "1",
             CONTROLS.state: "complete",
             CONTROLS.reason: "transcription",
             CONTROLS.action: "next",
         }
-        posted(build.client(doctor), patient, "D7", amended, pulse="71", spo2="97", **told)
+        posted(build.client(doctor), patient, "D7", amended, pulse="71", spo2="97", **fields)
         html = build.client(manager).get(page("form", patient.code, "D7", "vitals")).content.decode()
         assert "No longer asked" in html
         assert "4000" in html
@@ -271,7 +277,7 @@ class TestForms:
     def test_the_casebook_and_every_list_open_after_the_move(self, patient, amended, doctor, manager):
         build.record(patient, "diary", {"entry": "Slept"}, visit="D7", by=doctor)
         build.record(patient, "falls", {"how": "On ice"}, visit=None, by=doctor)
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         home = reverse("reports:home", args=["walk"])
         for person in (doctor, manager):
             client = build.client(person)
@@ -288,13 +294,13 @@ class TestForms:
         assert "D14" in html
 
     def test_saving_after_a_move_stays_within_the_budget(self, patient, amended, doctor, manager):
-        walk.moved(patient, amended, by=manager)
+        amended_protocol.move_to(patient, amended, by=manager)
         sign_again(patient, doctor)
         client = build.client(doctor)
         posted(client, patient, "INF1", amended, pulse="70")
-        told = {CONTROLS.version: "1", CONTROLS.key: "other"}
+        result = {CONTROLS.version: "1", CONTROLS.key: "other"}
         with CaptureQueriesContext(connection) as queries:
-            assert posted(client, patient, "INF1", amended, pulse="72", **told).status_code == 302
+            assert posted(client, patient, "INF1", amended, pulse="72", **result).status_code == 302
         statements = [
             each["sql"] for each in queries if not each["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN"))
         ]

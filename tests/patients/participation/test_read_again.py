@@ -16,7 +16,7 @@ from patients.queries.threads import answer_query, raise_query
 from patients.review import locks
 from patients.review.locks import grant_unlock, request_unlock
 from tests.support import build
-from tests.support.entering import BLOOD_PRESSURE, at, draft, included
+from tests.support.study.entered_forms import BLOOD_PRESSURE, at, draft, included
 from trials import delegation
 from trials.models import Delegation, Trial
 

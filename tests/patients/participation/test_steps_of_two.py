@@ -13,9 +13,10 @@ from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation import consent, disposition, screening, visits
 from patients.participation.enrolment import enrol, enrolment_obstacles
 from patients.review.locks import freeze
-from tests.support import build, walk
+from tests.support import build
 from tests.support.build import moment
-from tests.support.refusals import refused
+from tests.support.study import amended_protocol
+from tests.support.study.refusals import refused
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -213,7 +214,7 @@ class TestFailing:
 class TestInclusion:
     def test_the_day_lies_between_screening_consent_and_today_at_the_site(self, doctor):
         """In the trial WALK no criterion asks for the day. The consent of 00:30 was given the day before in UTC."""
-        patient = build.patient(trial=walk.trial(), screened_on=SCREENED)
+        patient = build.patient(trial=amended_protocol.trial(), screened_on=SCREENED)
         build.consent(patient, given=moment("12-Mar-2026 00:30"))
         build.record(patient, "intake", {"age": "54", "weight": "80"})
         build.decision(patient)

@@ -10,10 +10,11 @@ from audit.models import Signature
 from patients.casebook.navigation import stage_of
 from patients.models import Patient, Query, Record
 from patients.participation import disposition, visits
-from patients.participation.visit_status import STAGE, STAGES, first_unfinished, visit_stage, visit_standing
+from patients.participation.visit_status import STAGE, STAGES, first_unfinished, visit_stage, visit_status
 from protocol.document.design import VisitForm
-from tests.support import build, cohort
-from tests.support.home import HOME, TODAY, page, rows_of
+from tests.support import build
+from tests.support.pages.home import HOME, TODAY, page, rows_of
+from tests.support.study import cohort
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +72,7 @@ def test_a_visit_leads_to_a_form_with_work_left_if_there_is_one(stages):
 )
 def test_a_visit_is_due_inside_its_window_and_overdue_after_it(state, window, begun, open_patient, expected):
     days = tuple(None if day is None else TODAY + timedelta(days=day) for day in window)
-    found = visit_standing(state=state, window=days, begun=begun, open_patient=open_patient, today=TODAY)
+    found = visit_status(state=state, window=days, begun=begun, open_patient=open_patient, today=TODAY)
     assert found == expected
 
 

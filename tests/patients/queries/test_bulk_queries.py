@@ -17,7 +17,7 @@ from patients.models import Patient, Query, QueryMessage, Record, Visit
 from patients.queries import threads
 from patients.queries.bulk import AT_ONCE
 from tests.support import build
-from tests.support.queried import begun, begun_elsewhere, make
+from tests.support.study.raised_queries import begin_form, begin_form_of_other_trial, make_query
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def record(patient: Patient, nurse: User) -> Record:
-    return begun(patient, nurse, hr="72", rr="18")
+    return begin_form(patient, nurse, hr="72", rr="18")
 
 
 class TestAsking:
@@ -33,7 +33,7 @@ class TestAsking:
 
     @pytest.fixture
     def records(self, record: Record, trial: Trial, people) -> list[Record]:
-        return [record, *(begun_elsewhere(trial, people["coordinator"]) for _each in range(2))]
+        return [record, *(begin_form_of_other_trial(trial, people["coordinator"]) for _each in range(2))]
 
     @pytest.fixture
     def desk(self, people) -> Client:
@@ -82,7 +82,7 @@ class TestAsking:
     def test_what_cannot_be_asked_is_left_out_with_the_reason(
         self, desk: Client, records, place: str, people
     ):
-        make(records[0], people["monitor"], "hr")
+        make_query(records[0], people["monitor"], "hr")
         with acting(system="test"):
             Patient.objects.filter(pk=records[1].patient_id).update(locked_at=timezone.now())
         other = build.record(
@@ -141,7 +141,7 @@ class TestAsking:
         desk.post(place, {"row": [f"{foreign.pk}:age"], "text": "?", "confirm": "d" * 32})
         assert not Query.objects.exists()
 
-    def test_all_that_match_are_taken_up_to_a_limit_that_is_told(self, desk: Client, record, place: str):
+    def test_all_that_match_are_taken_up_to_a_limit_that_is_reported(self, desk: Client, record, place: str):
         many = AT_ONCE + 5
         with acting(system="test"):
             visits = Visit.objects.bulk_create(
@@ -176,9 +176,9 @@ class TestAsking:
         costs = []
         for item, chosen in (("rr", records[:1]), ("hr", records)):
             sent = {"row": [f"{each.pk}:{item}" for each in chosen], "text": "?", "confirm": item}
-            with CaptureQueriesContext(connection) as told:
+            with CaptureQueriesContext(connection) as statements:
                 desk.post(place, sent)
-            costs.append(len(told))
+            costs.append(len(statements))
         assert Query.objects.count() == 4
         assert costs[0] == costs[1]
 
@@ -188,7 +188,7 @@ class TestClosing:
 
     @pytest.fixture
     def queries(self, record: Record, people) -> list[Query]:
-        found = [make(record, people["monitor"], item) for item in ("hr", "rr", "temp")]
+        found = [make_query(record, people["monitor"], item) for item in ("hr", "rr", "temp")]
         for query in found[:2]:
             self.answer(query, people)
         return found
@@ -240,8 +240,8 @@ class TestClosing:
         with acting(user=people["monitor"], role="monitor"):
             threads.reopen_query(query=queries[0], text="Not so", by=people["monitor"], role="monitor")
         self.answer(queries[0], people)
-        told = desk.post(place, sent, follow=True).content.decode()
-        assert "1 query is closed. 1 was left as it is" in told
+        answer = desk.post(place, sent, follow=True).content.decode()
+        assert "1 query is closed. 1 was left as it is" in answer
         assert Query.objects.get(pk=queries[0].pk).state == "answered"
 
     def test_nothing_is_closed_without_words(self, desk: Client, queries, place: str):
@@ -249,7 +249,7 @@ class TestClosing:
         assert desk.post(place, sent).status_code == 422
         assert not Query.objects.filter(state="closed").exists()
 
-    def test_only_answered_ones_of_the_filters_are_taken(self, desk: Client, queries, place: str):
+    def test_only_answered_queries_that_pass_the_filters_are_closed(self, desk: Client, queries, place: str):
         page = desk.get(place, {"all": "1", "form_code": "vitals", "age": "0-7"})
         assert [row.item for row, *_rest in page.context["rows"]] == ["hr", "rr"]
         assert desk.get(place, {"all": "1", "form_code": "demography"}).context["rows"] == []
@@ -261,7 +261,7 @@ class TestClosing:
     def test_the_page_costs_the_same_for_one_and_for_two(self, desk: Client, queries, place: str):
         costs = []
         for chosen in (queries[:1], queries[:2]):
-            with CaptureQueriesContext(connection) as told:
+            with CaptureQueriesContext(connection) as statements:
                 desk.get(place, {"query": [query.pk for query in chosen]})
-            costs.append(len(told))
+            costs.append(len(statements))
         assert costs[0] == costs[1]

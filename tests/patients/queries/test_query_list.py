@@ -14,7 +14,7 @@ from patients.models import Patient, Query, Record
 from patients.queries import threads
 from patients.queries.figures import query_figures
 from tests.support import build
-from tests.support.queried import begun, begun_elsewhere, make
+from tests.support.study.raised_queries import begin_form, begin_form_of_other_trial, make_query
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def record(patient: Patient, nurse: User) -> Record:
-    return begun(patient, nurse, hr="72", rr="18")
+    return begin_form(patient, nurse, hr="72", rr="18")
 
 
 def listed(person: User, trial: Trial, **query: str) -> set[str]:
@@ -34,11 +34,13 @@ class TestList:
     @pytest.fixture(autouse=True)
     def _queries(self, record: Record, people: dict[str, User]):
         monitor, manager = people["monitor"], people["data_manager"]
-        make(record, monitor, "hr", days=2)
-        make(record, monitor, "rr", days=9, state="answered")
-        make(record, manager, "sbp", days=20, state="answered", origin="data_manager")
-        make(record, people["coordinator"], "dbp", days=40, state="answered", origin="check", check_id="c")
-        make(record, monitor, "temp", days=60, state="closed")
+        make_query(record, monitor, "hr", days=2)
+        make_query(record, monitor, "rr", days=9, state="answered")
+        make_query(record, manager, "sbp", days=20, state="answered", origin="data_manager")
+        make_query(
+            record, people["coordinator"], "dbp", days=40, state="answered", origin="check", check_id="c"
+        )
+        make_query(record, monitor, "temp", days=60, state="closed")
 
     @pytest.mark.parametrize(
         ("role", "items"),
@@ -79,7 +81,7 @@ class TestList:
         ("days", "age"), [(7, "0-7"), (8, "8-14"), (14, "8-14"), (15, "15-30"), (30, "15-30"), (31, "31")]
     )
     def test_every_age_belongs_to_one_step(self, people, record, trial: Trial, days, age):
-        make(record, people["monitor"], "spo2", days=days)
+        make_query(record, people["monitor"], "spo2", days=days)
         found = [
             code
             for code in ("0-7", "8-14", "15-30", "31")
@@ -107,7 +109,7 @@ class TestList:
             ("dbp", "vitals", "40"), ("sbp", "vitals", "20"), ("rr", "vitals", "9"),
         ]  # fmt: skip
 
-    def test_the_figures_tell_how_the_queries_stand_in_two_statements(
+    def test_the_figures_show_the_status_of_the_queries_in_two_statements(
         self, people, trial: Trial, django_assert_num_queries
     ):
         trial.rules  # noqa: B018  read before it is counted
@@ -129,9 +131,9 @@ class TestList:
 
 
 def test_days_to_an_answer_leave_out_what_was_confirmed_at_once(record: Record, people, trial: Trial):
-    make(record, people["coordinator"], "temp", days=9, state="closed", origin="check", check_id="c")
+    make_query(record, people["coordinator"], "temp", days=9, state="closed", origin="check", check_id="c")
     assert query_figures(user=people["monitor"], trial=trial).days_to_answer is None
-    asked = make(record, people["monitor"], "hr", days=4)
+    asked = make_query(record, people["monitor"], "hr", days=4)
     with acting(user=people["coordinator"], role="coordinator"):
         threads.answer_query(query=asked, text="So it was", by=people["coordinator"], role="coordinator")
     assert query_figures(user=people["monitor"], trial=trial).days_to_answer == pytest.approx(4.04, abs=0.01)
@@ -142,9 +144,9 @@ def test_the_listings_cost_the_same_with_one_row_and_with_three(record, people, 
     desk, costs = build.client(people["monitor"]), []
     desk.get(reverse(name, args=[trial.slug]))
     for item in ("hr", "rr", "temp"):
-        make(record, people["monitor"], item)
-        begun_elsewhere(trial, people["coordinator"])
-        with CaptureQueriesContext(connection) as told:
+        make_query(record, people["monitor"], item)
+        begin_form_of_other_trial(trial, people["coordinator"])
+        with CaptureQueriesContext(connection) as statements:
             assert desk.get(reverse(name, args=[trial.slug])).status_code == 200
-        costs.append(len(told))
+        costs.append(len(statements))
     assert costs[0] == costs[2] <= 10

@@ -16,7 +16,7 @@ from patients.entry import saving
 from patients.models import Draft, Patient, Query, QueryMessage, Record
 from patients.queries import threads
 from tests.support import build
-from tests.support.entry_pages import words
+from tests.support.pages.entry_pages import words
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +52,7 @@ def verb(query: Query, name: str) -> str:
 
 
 def test_one_thread_of_a_person_is_open_per_item(record: Record, monitor: User, trial: Trial):
-    """DESIGN §4: a query is a thread on one item; a second question belongs in that thread."""
+    """A query is a thread on one item; a second question belongs in that thread."""
     ask(record, monitor)
     other = build.user("data_manager", trial=trial)
     with pytest.raises(ValidationError, match="open already"):
@@ -119,11 +119,11 @@ def test_every_step_of_a_query_names_who_took_it_in_which_role(record: Record, m
     for person, name in ((nurse, "answer"), (monitor, "close"), (monitor, "reopen")):
         build.client(person).post(verb(query, name), {"text": f"I {name}"})
     rows = history_model(Query)._default_manager.filter(id=query.pk).order_by("history_id")
-    told = [(row.state, row.history_user_name, row.history_role) for row in rows]
+    result = [(row.state, row.history_user_name, row.history_role) for row in rows]
     asked, answered = (monitor.username, "monitor"), (nurse.username, "coordinator")
-    assert told == [("open", *asked), ("answered", *answered), ("closed", *asked), ("open", *asked)]
-    said = history_model(QueryMessage)._default_manager.filter(query_id=query.pk).order_by("history_id")
-    assert [row.history_user_name for row in said] == [
+    assert result == [("open", *asked), ("answered", *answered), ("closed", *asked), ("open", *asked)]
+    result = history_model(QueryMessage)._default_manager.filter(query_id=query.pk).order_by("history_id")
+    assert [row.history_user_name for row in result] == [
         monitor.username, nurse.username, monitor.username, monitor.username,
     ]  # fmt: skip
 
@@ -140,7 +140,7 @@ class TestBesideTheField:
         return build.client(nurse)
 
     def answer(self, desk: Client, query: Query, text: str, **headers: str):
-        return desk.post(verb(query, "answer"), {"text": text, "beside": "1"}, headers=headers)
+        return desk.post(verb(query, "answer"), {"text": text, "in_panel": "1"}, headers=headers)
 
     def test_only_the_panel_comes_back(self, desk: Client, query: Query):
         """UX-07: the form itself is not rendered again, so no unsaved input can be lost."""
@@ -159,7 +159,7 @@ class TestBesideTheField:
         self.answer(desk, query, "It was 72.", **{"HX-Request": "true"})
         assert ["rr", "18"] in Draft.objects.get(user=nurse).payload
 
-    def test_a_refusal_stands_beside_the_answer_with_all_that_was_said(self, desk: Client, query: Query):
+    def test_a_refusal_is_shown_beside_the_answer_with_the_typed_text(self, desk: Client, query: Query):
         blank = self.answer(desk, query, "  ", **{"HX-Request": "true"})
         assert blank.status_code == 422
         assert 'aria-invalid="true"' in blank.content.decode()
@@ -177,7 +177,7 @@ class TestBesideTheField:
     def test_who_asked_closes_and_reopens_there(self, query: Query, monitor: User, record: Record):
         desk = build.client(monitor)
         for name, button in (("close", "Open it again"), ("reopen", "Close the query")):
-            sent = desk.post(verb(query, name), {"text": f"I {name}", "beside": "1"}, follow=True)
+            sent = desk.post(verb(query, name), {"text": f"I {name}", "in_panel": "1"}, follow=True)
             assert sent.redirect_chain[-1][0] == f"{field(record)}?field=hr#hr"
             assert button in words(sent)
 
@@ -199,7 +199,7 @@ class TestBesideTheField:
     def test_a_role_that_may_not_gets_403(self, trial: Trial, query: Query, name: str):
         """SEC-01."""
         reader = build.client(build.user("statistician", trial=trial))
-        assert reader.post(verb(query, name), {"text": "?", "beside": "1"}).status_code == 403
+        assert reader.post(verb(query, name), {"text": "?", "in_panel": "1"}).status_code == 403
         assert Query.objects.get().state == "open"
 
 
@@ -219,7 +219,7 @@ class TestChecks:
         build.record(patient, "body", {"sex": "F", "weight": "40"}, visit="S0", by=nurse)
         query = Query.objects.get()
         assert (query.item, query.state, query.record.state) == ("weight", "open", "complete")
-        return Casebook.opened(user=nurse, trial=trial, code=patient.code).place("body", "S0")
+        return Casebook.open(user=nurse, trial=trial, code=patient.code).place("body", "S0")
 
     def amend(
         self,

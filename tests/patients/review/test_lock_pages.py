@@ -6,8 +6,7 @@ from django.urls import reverse
 from accounts.models import User
 from patients.models import DataLock, UnlockRequest
 from tests.support import build
-from tests.support.entering import DEMOGRAPHY
-from tests.support.held import hold
+from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db

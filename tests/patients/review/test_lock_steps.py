@@ -7,8 +7,8 @@ from audit.context import acting
 from patients.models import DataLock, Patient, Record, UnlockRequest, Visit
 from patients.review import locks
 from tests.support import build
-from tests.support.held import LEVELS, hold, target
-from tests.support.refusals import refused
+from tests.support.study.locking import LEVELS, target
+from tests.support.study.refusals import refused
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 ALREADY = {"": ["This is frozen or locked already."]}
 LOCKED = {"": ["This is locked already."]}
 WHY = {"reason": ["Say why."]}
-STANDING = "This still stands in the way: settle it, or say why the trial is locked all the same."
+STANDING = "This blocks the lock: resolve it, or give a reason to lock the trial anyway."
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ class TestLocking:
         hold("lock", "trial", record, manager)
         for verb in (locks.freeze, locks.lock):
             told = refused(verb, target=now(below, record), reason="x", by=manager)
-            assert told == {"": ["The trial is locked: nothing can be changed any more."]}
+            assert told == {"": ["The trial is locked: no data can be changed."]}
 
     def test_the_place_of_a_lock_names_every_row_above_it(self, record, manager):
         made = hold("lock", "record", record, manager)
@@ -102,7 +102,7 @@ class TestLocking:
 class TestTheTrial:
     def lock(self, trial, by, standing=None, overridden=None, reason="Last visit"):
         return locks.lock_trial(
-            trial=trial, reason=reason, standing=standing or {}, overridden=overridden or {}, by=by
+            trial=trial, reason=reason, open_points=standing or {}, overridden=overridden or {}, by=by
         )
 
     def test_it_is_locked_once(self, trial, manager):
@@ -143,7 +143,7 @@ class TestUnlocking:
         first = locks.request_unlock(target=now("record", record), reason=" Misread ", by=manager)
         assert first.reason == "Misread"
         told = refused(locks.request_unlock, target=now("record", record), reason="x", by=second)
-        assert told == {"": ["Somebody has asked for this already: the request waits for its decision."]}
+        assert told == {"": ["This was already requested: the request waits for a decision."]}
 
         locks.refuse_unlock(request=first, answer="Not needed", by=second)
         again = locks.request_unlock(target=now("record", record), reason="Needed", by=manager)
@@ -170,7 +170,7 @@ class TestUnlocking:
     def test_nobody_decides_their_own_request(self, record, manager, second):
         hold("lock", "record", record, manager)
         asked = locks.request_unlock(target=now("record", record), reason="Misread", by=manager)
-        own = {"": ["You asked for this: a second person decides."]}
+        own = {"": ["You requested this: a second person decides."]}
         assert refused(locks.grant_unlock, request=asked, by=manager) == own
         assert refused(locks.refuse_unlock, request=asked, answer="No", by=manager) == own
         assert now("record", record).locked_at is not None

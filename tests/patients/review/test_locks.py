@@ -23,7 +23,7 @@ from patients.review import source_verification
 from patients.review.marks import SeenVersion
 from safety.models import AdverseEvent
 from tests.support import build
-from tests.support.held import LEVELS, enter, hold, refused, target
+from tests.support.study.locking import LEVELS, enter, lock_error, target
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -94,15 +94,17 @@ def test_the_database_refuses_a_change_of_a_form_on_every_write_path(kind, level
     hold(kind, level, record, manager)
     row = Record.objects.get(pk=record.pk)
     row.values = {"age": "56"}
-    refused(row.save)
-    refused(lambda: Record.objects.filter(pk=row.pk).update(values={"age": "56"}))
-    refused(lambda: Record.objects.bulk_update([row], ["values"]))
-    refused(lambda: Record.objects.filter(pk=row.pk).update(state="struck_out", struck_out_reason="x"))
-    refused(lambda: raw('UPDATE patients_record SET "values" = %s WHERE id = %s', [json.dumps({}), row.pk]))
+    lock_error(row.save)
+    lock_error(lambda: Record.objects.filter(pk=row.pk).update(values={"age": "56"}))
+    lock_error(lambda: Record.objects.bulk_update([row], ["values"]))
+    lock_error(lambda: Record.objects.filter(pk=row.pk).update(state="struck_out", struck_out_reason="x"))
+    lock_error(
+        lambda: raw('UPDATE patients_record SET "values" = %s WHERE id = %s', [json.dumps({}), row.pk])
+    )
     assert Record.objects.get(pk=record.pk).values["age"] == "55"
 
 
-def test_a_lock_set_in_the_instant_of_a_save_is_told_in_a_sentence(record, manager, nurse):
+def test_a_lock_set_in_the_instant_of_a_save_is_reported_in_a_sentence(record, manager, nurse):
     """P11-06: a refusal that only the database could detect is answered with 409, never 500."""
     hold("lock", "record", record, manager)
     with pytest.raises(DatabaseError) as refusal, transaction.atomic(), acting(user=nurse):
@@ -112,7 +114,7 @@ def test_a_lock_set_in_the_instant_of_a_save_is_told_in_a_sentence(record, manag
     answer = ActorMiddleware(lambda request: HttpResponse()).process_exception(request, refusal.value)
     assert answer is not None
     assert answer.status_code == 409
-    assert "frozen or locked meanwhile" in answer.content.decode()
+    assert "has been frozen or locked" in answer.content.decode()
     assert ActorMiddleware(HttpResponse).process_exception(request, DatabaseError("disk full")) is None
 
 
@@ -155,8 +157,8 @@ def test_the_database_refuses_new_rows_under_a_lock(kind, level, record, manager
     stopped = BELOW[level] - ({"query", "mark"} if kind == "freeze" else set())
     for name, row in new_rows(record).items():
         if name in stopped:
-            refused(lambda row=row: row.save(force_insert=True))
-            refused(lambda row=row: type(row)._default_manager.bulk_create([row]))
+            lock_error(lambda row=row: row.save(force_insert=True))
+            lock_error(lambda row=row: type(row)._default_manager.bulk_create([row]))
         else:
             with acting(system="test"):
                 row.save(force_insert=True)
@@ -166,30 +168,30 @@ def test_the_database_refuses_new_rows_under_a_lock(kind, level, record, manager
 def test_the_database_refuses_a_change_of_what_hangs_below(level, record, manager, patient):
     event = build.event(patient=patient)
     hold("lock", level, record, manager)
-    refused(lambda: Visit.objects.filter(pk=record.visit_id).update(held_on="2026-01-01"))
-    refused(lambda: Consent.objects.update(version="9"))
-    refused(lambda: AdverseEvent.objects.filter(pk=event.pk).update(grade=5))
-    refused(lambda: Patient.objects.filter(pk=patient.pk).update(group="B"))
+    lock_error(lambda: Visit.objects.filter(pk=record.visit_id).update(held_on="2026-01-01"))
+    lock_error(lambda: Consent.objects.update(version="9"))
+    lock_error(lambda: AdverseEvent.objects.filter(pk=event.pk).update(grade=5))
+    lock_error(lambda: Patient.objects.filter(pk=patient.pk).update(group="B"))
 
 
 def test_a_locked_trial_takes_no_patient_and_no_other_protocol(record, manager, trial):
     hold("lock", "trial", record, manager)
     day = trial.today
-    refused(
+    lock_error(
         lambda: Patient.objects.create(
             trial=trial, protocol=trial.protocol, number=99, code="X", state="screening", screened_on=day
         )
     )
-    refused(lambda: Trial.objects.filter(pk=trial.pk).update(recruiting=False))
+    lock_error(lambda: Trial.objects.filter(pk=trial.pk).update(recruiting=False))
 
 
 def test_a_row_cannot_be_moved_under_a_lock_or_out_of_it(record, manager, trial):
     other = build.patient(trial=trial)
     hold("lock", "patient", record, manager)
-    refused(lambda: Record.objects.filter(pk=record.pk).update(patient=other, visit=None))
+    lock_error(lambda: Record.objects.filter(pk=record.pk).update(patient=other, visit=None))
     with acting(system="test"):
         free = Visit.objects.filter(patient=other).first()
-    refused(lambda: Visit.objects.filter(pk=free.pk).update(patient=record.patient_id))
+    lock_error(lambda: Visit.objects.filter(pk=free.pk).update(patient=record.patient_id))
 
 
 @held_by_both

@@ -22,7 +22,7 @@ from patients.queries import threads
 from patients.review import signatures as signing
 from safety.models import AdverseEvent
 from tests.support import build
-from tests.support.entering import DEMOGRAPHY
+from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -48,22 +48,22 @@ def seen(patient: Patient) -> dict[int, int]:
 
 
 def sign_visit(record: Record, doctor: User, **more: Any) -> Signature:
-    told = {"seen": seen(record.patient), "meaning": "review", "password": build.PASSWORD, **more}
+    fields = {"seen": seen(record.patient), "meaning": "review", "password": build.PASSWORD, **more}
     visit = Visit.objects.get(pk=record.visit_id)
     with acting(user=doctor, role="investigator"):
-        return signing.sign_visit(visit=visit, by=doctor, **told)
+        return signing.sign_visit(visit=visit, by=doctor, **fields)
 
 
 def sign_casebook(patient: Patient, doctor: User, **more: Any) -> Signature:
-    told = {"seen": seen(patient), "meaning": "approval", "password": build.PASSWORD, **more}
+    fields = {"seen": seen(patient), "meaning": "approval", "password": build.PASSWORD, **more}
     with acting(user=doctor, role="investigator"):
-        return signing.sign_casebook(patient=patient, by=doctor, **told)
+        return signing.sign_casebook(patient=patient, by=doctor, **fields)
 
 
 def amended(record: Record, weight: str = "80") -> None:
     nurse = build.user("coordinator", trial=record.patient.trial, full_name="Nora Nurse")
     row = Record.objects.get(pk=record.pk)
-    opened = Casebook.opened(user=nurse, trial=record.patient.trial, code=record.patient.code)
+    opened = Casebook.open(user=nurse, trial=record.patient.trial, code=record.patient.code)
     values = {**DEMOGRAPHY, "weight": weight}
     with acting(user=nurse, role="coordinator"):
         saving.amend(

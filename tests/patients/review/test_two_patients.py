@@ -16,7 +16,7 @@ from patients.queries import threads
 from patients.review import locks, medical_review, signatures, source_verification
 from patients.review.marks import SeenVersion
 from tests.support import build
-from tests.support.entering import DEMOGRAPHY
+from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -123,23 +123,23 @@ class TestLocks:
         with acting(user=manager, role="data_manager"):
             locks.freeze(target=patient, reason="Interim", by=manager)
         other = Patient.objects.get(pk=neighbour.pk)
-        assert locks.standing(other, DataLock.Kind.FREEZE) is None
-        assert locks.standing(patient, DataLock.Kind.LOCK) is None
+        assert locks.lock_in_force(other, DataLock.Kind.FREEZE) is None
+        assert locks.lock_in_force(patient, DataLock.Kind.LOCK) is None
         with acting(user=manager, role="data_manager"):
             with pytest.raises(ValidationError, match="not frozen"):
                 locks.release_freeze(target=other, reason="x", by=manager)
             locks.release_freeze(target=patient, reason="Done", by=manager)
 
-        assert locks.standing(patient, DataLock.Kind.FREEZE) is None
+        assert locks.lock_in_force(patient, DataLock.Kind.FREEZE) is None
 
     def test_the_freeze_of_a_visit_is_not_that_of_its_patient_or_its_form(self, patient, manager):
         mine = record_of(patient)
         with acting(user=manager, role="data_manager"):
             made = locks.freeze(target=mine.visit, reason="Interim", by=manager)
 
-        assert locks.standing(mine.visit, DataLock.Kind.FREEZE) == made
-        assert locks.standing(mine, DataLock.Kind.FREEZE) is None
-        assert locks.standing(patient, DataLock.Kind.FREEZE) is None
+        assert locks.lock_in_force(mine.visit, DataLock.Kind.FREEZE) == made
+        assert locks.lock_in_force(mine, DataLock.Kind.FREEZE) is None
+        assert locks.lock_in_force(patient, DataLock.Kind.FREEZE) is None
 
 
 class TestMarks:
@@ -148,8 +148,8 @@ class TestMarks:
 
         assert record_of(patient).verified_at is not None
         assert record_of(neighbour).verified_at is None
-        assert source_verification.standing_items(neighbour) == {}
-        assert source_verification.standing_items(patient) == {record_of(patient).pk: set(PLANNED)}
+        assert source_verification.verified_items(neighbour) == {}
+        assert source_verification.verified_items(patient) == {record_of(patient).pk: set(PLANNED)}
 
     def test_withdrawing_takes_the_marks_of_that_form_alone(self, patient, neighbour, monitor):
         verify(record_of(patient), monitor)
@@ -158,7 +158,7 @@ class TestMarks:
             done = source_verification.withdraw(record=record_of(patient), reason="Wrong file", by=monitor)
 
         assert done == len(PLANNED)
-        assert (record_of(patient).verified_at, source_verification.standing_items(patient)) == (None, {})
+        assert (record_of(patient).verified_at, source_verification.verified_items(patient)) == (None, {})
         assert record_of(neighbour).verified_at is not None
         assert Mark.objects.filter(patient=neighbour, undone_at=None).count() == len(PLANNED)
 
@@ -175,13 +175,13 @@ class TestMarks:
                 by=doctor,
                 role="investigator",
             )
-            assert source_verification.standing_items(patient) == {mine.pk: set(PLANNED)}
+            assert source_verification.verified_items(patient) == {mine.pk: set(PLANNED)}
             assert set(medical_review.reviews(patient)) == {mine.pk}
             assert medical_review.reviews(neighbour) == {}
             medical_review.withdraw(record=mine, reason="Read again", by=doctor)
 
         assert medical_review.reviews(patient) == {}
-        assert source_verification.standing_items(patient) == {mine.pk: set(PLANNED)}
+        assert source_verification.verified_items(patient) == {mine.pk: set(PLANNED)}
         assert record_of(patient).verified_at is not None
 
     def test_what_waits_for_verification_is_complete_planned_and_of_this_trial(
@@ -203,7 +203,7 @@ class TestMarks:
         assert verify(mine, monitor, "") == 1
         assert source_verification.to_verify(mine, {""}) == ()
         assert source_verification.to_verify(mine, {"age"}) == PLANNED[1:]
-        assert source_verification.standing_items(patient) == {mine.pk: {""}}
+        assert source_verification.verified_items(patient) == {mine.pk: {""}}
 
     def test_verifying_again_counts_no_form_twice(self, patient, monitor):
         verify(record_of(patient), monitor)

@@ -11,7 +11,7 @@ from patients.models import DataLock, Record, UnlockRequest, Visit
 from patients.queries import threads
 from patients.review import locks
 from tests.support import build
-from tests.support.held import LEVELS, enter, hold, target
+from tests.support.study.locking import LEVELS, enter, target
 from trials.models import Trial
 from trials.roles import ROLES
 
@@ -25,7 +25,7 @@ def second(trial: Trial) -> User:
 
 def test_the_release_of_a_lock_names_two_persons_in_the_database_too(record, manager):
     found = hold("lock", "patient", record, manager)
-    for told in (
+    for text in (
         {"released_at": timezone.now(), "released_by": manager, "release_reason": "x"},
         {"released_at": timezone.now(), "released_by": manager, "asked_by": manager, "release_reason": "x"},
     ):
@@ -34,7 +34,7 @@ def test_the_release_of_a_lock_names_two_persons_in_the_database_too(record, man
             acting(system="test"),
             transaction.atomic(),
         ):
-            DataLock.objects.filter(pk=found.pk).update(**told)
+            DataLock.objects.filter(pk=found.pk).update(**text)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -70,7 +70,7 @@ def test_a_refused_request_leaves_the_lock_and_another_can_ask(record, manager, 
     patient = record.patient
     with acting(user=nurse):
         asked = locks.request_unlock(target=patient, reason="A late result", by=nurse)
-        with pytest.raises(ValidationError, match="asked for this already"):
+        with pytest.raises(ValidationError, match="already requested"):
             locks.request_unlock(target=patient, reason="Again", by=nurse)
     with acting(user=second):
         with pytest.raises(ValidationError, match="Say why"):

@@ -16,9 +16,10 @@ from patients.entry import saving
 from patients.models import Mark, Record
 from patients.review import medical_review, source_verification
 from patients.review.marks import WHOLE, SeenVersion
-from tests.support import build, cohort
-from tests.support.entering import DEMOGRAPHY
-from tests.support.languages import reader, three_languages  # noqa: F401
+from tests.support import build
+from tests.support.study import cohort
+from tests.support.study.entered_forms import DEMOGRAPHY
+from tests.support.translation.readers import reader, three_languages  # noqa: F401
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -43,7 +44,7 @@ def changed(record: Record, **values: Any) -> dict[str, Any]:
 
 def by_verb(record: Record, values: dict[str, Any]) -> None:
     nurse = User.objects.get(username__startswith="changer")
-    opened = Casebook.opened(user=nurse, trial=record.patient.trial, code=record.patient.code)
+    opened = Casebook.open(user=nurse, trial=record.patient.trial, code=record.patient.code)
     place = opened.place(record.form, "SCR")
     asked = {name: value for name, value in values.items() if name not in ("bmi", "pbw")}
     saving.amend(
@@ -80,7 +81,7 @@ def changer(trial: Trial) -> User:
 
 
 def test_a_monitor_verifies_the_planned_items_of_a_form(record, monitor):
-    """DESIGN §4: the form is verified when every planned and answered item is."""
+    """The form is verified when every planned and answered item is."""
     assert verify(record, monitor, "age", "sex") == 0
     assert verify(record, monitor, "height", "weight") == 1
     record.refresh_from_db()
@@ -115,7 +116,7 @@ def test_the_last_answered_item_marks_the_blank_ones_with_it(patient, monitor):
         Record.objects.filter(pk=blank.pk).update(values={"age": "55", "sex": "F"})
     blank.refresh_from_db()
     assert blank.verified_at is None
-    assert source_verification.to_verify(blank, source_verification.standing_items(patient)[blank.pk]) == (
+    assert source_verification.to_verify(blank, source_verification.verified_items(patient)[blank.pk]) == (
         "sex",
     )
 
@@ -164,20 +165,20 @@ def test_a_change_of_the_item_undoes_its_mark_on_every_write_path(way, record, m
         "new": {"weight": "80"},
     }
     assert record.verified_at is None
-    assert Mark.objects.standing().count() == len(PLANNED) - 1
+    assert Mark.objects.valid().count() == len(PLANNED) - 1
     last = mark.history.order_by("history_id").last()
     assert (last.history_type, last.history_user_id, last.history_role) == ("~", changer.pk, "coordinator")
 
 
 @pytest.mark.parametrize("way", [by_save, by_update, by_raw_sql])
 def test_a_change_of_another_item_leaves_the_mark(way, record, monitor, changer):
-    """DESIGN §4: only a later change of the same item undoes a mark."""
+    """Only a later change of the same item undoes a mark."""
     verify(record, monitor)
     with acting(user=changer, reason="read again"):
         way(record, changed(record, remark="x"))
     record.refresh_from_db()
 
-    assert Mark.objects.standing().count() == len(PLANNED)
+    assert Mark.objects.valid().count() == len(PLANNED)
     assert record.verified_at is not None
 
 
@@ -190,17 +191,17 @@ def test_any_change_undoes_the_mark_on_a_whole_form(way, record, changer, trial)
     before = changed(record)
     with acting(user=changer, reason="read again"):
         way(record, changed(record, weight="80"))
-    told = Mark.objects.get().undone
+    result = Mark.objects.get().undone
 
-    assert (told["old"]["weight"], told["new"]["weight"]) == ("70", "80")
-    assert told["old"] == before
+    assert (result["old"]["weight"], result["new"]["weight"]) == ("70", "80")
+    assert result["old"] == before
 
 
 def test_striking_a_form_out_undoes_its_marks(record, monitor, changer):
     verify(record, monitor)
     with acting(user=changer):
         saving.strike_out(record=record, reason="wrong patient", by=changer)
-    assert not Mark.objects.standing().exists()
+    assert not Mark.objects.valid().exists()
 
 
 def test_a_number_written_otherwise_is_a_change(record, monitor, changer):
@@ -210,7 +211,7 @@ def test_a_number_written_otherwise_is_a_change(record, monitor, changer):
         with acting(user=changer):
             by_raw_sql(record, changed(record, weight=value))
         row = Record.objects.get(pk=record.pk)
-        assert "weight" not in source_verification.standing_items(record.patient).get(record.pk, set())
+        assert "weight" not in source_verification.verified_items(record.patient).get(record.pk, set())
         verify(row, monitor, "weight")
 
 
@@ -244,7 +245,7 @@ def test_a_mark_is_withdrawn_with_a_reason_and_stays_in_the_history(record, moni
     record.refresh_from_db()
     assert record.verified_at is None
     assert Mark.objects.count() == len(PLANNED)
-    assert {mark.told["because"] for mark in Mark.objects.all()} == {"Wrong source"}
+    assert {mark.undone_detail["because"] for mark in Mark.objects.all()} == {"Wrong source"}
 
 
 def address(name: str, trial: Trial, *args: Any) -> str:

@@ -10,9 +10,9 @@ from audit.context import acting
 from audit.models import Signature
 from audit.signatures import sign
 from patients.models import Patient, Record, Visit
-from patients.review.unsigned import TO_SIGN_COLUMNS, invalidated_wholes, with_last_signature
+from patients.review.unsigned import TO_SIGN_COLUMNS, invalidated_signatures, with_last_signature
 from tests.support import build
-from tests.support.entering import DEMOGRAPHY
+from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.access import access_to
 from trials.models import Trial
 
@@ -114,7 +114,7 @@ class TestWholes:
     def titles(self, trial: Trial) -> list[str]:
         access = access_to(user=build.user("investigator", trial=trial), slug=trial.slug)
         assert access is not None
-        return [each.title for each in invalidated_wholes(access)]
+        return [each.title for each in invalidated_signatures(access)]
 
     def visit(self, patient: Patient) -> Visit:
         return Visit.objects.get(patient=patient, code="SCR")

@@ -10,8 +10,8 @@ from protocol.checking.mistakes import ProtocolMistakes
 from protocol.document.document import Protocol
 from protocol.expressions.compiled import Undetermined
 from protocol.expressions.names import kinds_of_items, names_everywhere
+from protocol.expressions.standalone import assignment, evaluated
 from protocol.expressions.syntax import ExpressionError
-from protocol.expressions.trying import assignment, evaluated
 from trials.management.protocol_file import text_of_file
 
 MISTAKE = 2
