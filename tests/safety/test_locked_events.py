@@ -13,7 +13,7 @@ from protocol.values.moments import Moment
 from safety.models import AdverseEvent
 from safety.reporting import amend_event, report_to_sponsor
 from tests.support import build
-from tests.support.study.locking import lock_error
+from tests.support.study.locking import hold, lock_error
 
 pytestmark = pytest.mark.django_db
 

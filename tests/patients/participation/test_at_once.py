@@ -117,7 +117,7 @@ def test_an_assessment_and_an_amendment_do_not_wait_for_each_other() -> None:
     for form, values in eligible_answers.OF[trial.slug](patient.screened_on).items():
         build.record(patient, form, values, by=doctor)
     amendment = Meanwhile(
-        lambda: put_in_force(trial), at_the_end=lambda: hold(Patient.objects.filter(pk=patient.pk))
+        lambda: put_in_force(trial), at_the_end=lambda: lock_patients(Patient.objects.filter(pk=patient.pk))
     )
     with amendment:
         amendment.ends_in(A_WHILE)
@@ -139,7 +139,7 @@ def test_a_report_and_a_step_of_the_whole_trial_do_not_wait_for_each_other(ready
     told = {name: getattr(event, name) for name in ("term", "ongoing", "grade", "causality", "outcome")}
     onset = build.moment(f"{ready.screened_on + timedelta(days=3):%d-%b-%Y}")
     with acting(user=doctor, role="investigator"), transaction.atomic():
-        hold(Patient.objects.filter(pk=ready.pk))
+        lock_patients(Patient.objects.filter(pk=ready.pk))
         step.start()
         assert step.written.wait(PATIENCE_SECONDS)
         step.finish.set()

@@ -7,6 +7,7 @@ from accounts.models import User
 from patients.models import DataLock, UnlockRequest
 from tests.support import build
 from tests.support.study.entered_forms import DEMOGRAPHY
+from tests.support.study.locking import hold
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,7 @@ from audit.context import acting
 from patients.models import DataLock, Patient, Record, UnlockRequest, Visit
 from patients.review import locks
 from tests.support import build
-from tests.support.study.locking import LEVELS, target
+from tests.support.study.locking import LEVELS, hold, target
 from tests.support.study.refusals import refused
 from trials.models import Trial
 

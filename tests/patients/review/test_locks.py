@@ -23,7 +23,7 @@ from patients.review import source_verification
 from patients.review.marks import SeenVersion
 from safety.models import AdverseEvent
 from tests.support import build
-from tests.support.study.locking import LEVELS, enter, lock_error, target
+from tests.support.study.locking import LEVELS, enter, hold, lock_error, target
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db

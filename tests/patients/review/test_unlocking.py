@@ -11,7 +11,7 @@ from patients.models import DataLock, Record, UnlockRequest, Visit
 from patients.queries import threads
 from patients.review import locks
 from tests.support import build
-from tests.support.study.locking import LEVELS, enter, target
+from tests.support.study.locking import LEVELS, enter, hold, target
 from trials.models import Trial
 from trials.roles import ROLES
 
