@@ -111,3 +111,11 @@ def test_the_first_number_that_is_known_counts() -> None:
     assert answer(source, NUMBER, 0, rr="7", spo2="5") == 7
     assert answer(source, NUMBER, 0, spo2="5") == 5
     assert isinstance(answer(source, NUMBER, 0), Undetermined)
+
+
+def test_texts_are_joined_and_their_ends_compared() -> None:
+    assert answer("remark + '!' == 'Stable!'", remark="Stable") is True
+    assert answer("remark.endsWith('night')", remark="Stable overnight") is True
+    assert answer("remark.endsWith('Stable')", remark="Stable overnight") is False
+    assert answer("remark.startsWith(sex)", remark="Male", sex="M") is True
+    assert isinstance(answer("remark in [sex, 'M']", remark="M"), Undetermined)
