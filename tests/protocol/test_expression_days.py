@@ -86,3 +86,62 @@ def test_what_partial_dates_decide_holds_for_every_day_they_may_be(
         exact = answer(source, ct_on=first[1].isoformat(), born=second[1].isoformat())
         assert isinstance(exact, bool)
         assert isinstance(vague, Undetermined) or vague is exact
+
+
+def test_two_moments_known_to_the_minute_are_ordered_to_the_minute() -> None:
+    one, other = "2021-01-05T10:00+01:00[Europe/Brussels]", "2021-01-05T10:01+01:00[Europe/Brussels]"
+    order = {"before": [True, False, False], "on_or_before": [True, True, False]}
+    for function, expected in order.items():
+        found = [
+            answer(f"{function}(started_at, ended_at)", started_at=first, ended_at=second)
+            for first, second in ((one, other), (one, one), (other, one))
+        ]
+        assert found == expected, function
+
+
+def test_a_day_is_on_or_before_itself_and_a_month_as_far_as_it_decides() -> None:
+    def found(first: str, second: str) -> Any:
+        return answer("on_or_before(ct_on, born)", ct_on=first, born=second)
+
+    assert [found("2021-01-31", day) for day in ("2021-01-30", "2021-01-31", "2021-02-01")] == [
+        False,
+        True,
+        True,
+    ]
+    assert found("2021-01", "2021-01-31") is True
+    assert isinstance(found("2021-01", "2021-01-30"), Undetermined)
+    assert isinstance(found("2021-01", "2021-01-01"), Undetermined)
+    assert found("2021-02", "2021-01-31") is False
+
+
+def test_completed_years_are_a_number_where_the_dates_decide_them() -> None:
+    known = {"born": "1960-06-15", "subject__inclusion_on": "2021-06-15"}
+    assert answer("years(born, subject.inclusion_on) + 1.0", NUMBER, **known) == 62
+
+
+def test_two_ages_are_compared_by_what_both_of_them_may_be() -> None:
+    """DAT-05: 1960 and 1961 may be the same age on one day; 1960 and 1990 are not."""
+    ages = "years(born, subject.inclusion_on) {} years(ct_on, subject.inclusion_on)"
+
+    def found(sign: str, born: str, ct_on: str) -> Any:
+        return answer(ages.format(sign), born=born, ct_on=ct_on, subject__inclusion_on="2021-06-15")
+
+    assert [found(sign, "1960", "1990") for sign in ("==", "!=", ">", "<")] == [False, True, True, False]
+    assert [found(sign, "1990", "1960") for sign in ("==", "!=", ">", "<")] == [False, True, False, True]
+    assert all(isinstance(found(sign, "1960", "1961"), Undetermined) for sign in ("==", "!=", ">"))
+    assert found(">=", "1960", "1961") is True
+    assert isinstance(found("==", "1960", "1960"), Undetermined)
+    assert found("==", "1960-06-15", "1961-06-14") is False
+    assert [found(sign, "1960-06-15", "1960-06-14") for sign in ("==", "!=", ">=")] == [True, False, True]
+    assert answer(
+        "61.0 == years(born, subject.inclusion_on)", born="1960-06-15", subject__inclusion_on="2021-06-15"
+    )
+
+
+def test_an_age_is_undetermined_while_either_date_is_blank() -> None:
+    source = "years(born, subject.inclusion_on) >= 18.0"
+    assert needs(source, subject__inclusion_on="2021-06-15") == ["born"]
+    assert needs(source, born="1960") == ["subject.inclusion_on"]
+    assert needs(
+        "years(born, subject.inclusion_on) >= rr", born="1960", subject__inclusion_on="2021-06-15"
+    ) == ["born", "rr"]

@@ -104,3 +104,18 @@ def test_texts_and_times_are_compared_as_they_are_written() -> None:
     assert answer("taken_at < '14:05'", taken_at="09:00") is True
     assert answer("sex in ['F', 'M'] && 'FEVER' in signs", sex="M", signs=["COUGH", "FEVER"]) is True
     assert answer("sex == 'F' ? 'she' : 'he'", TEXT, sex="F") == "she"
+
+
+def test_the_first_number_that_is_known_counts() -> None:
+    source = "first_known(rr, spo2)"
+    assert answer(source, NUMBER, 0, rr="7", spo2="5") == 7
+    assert answer(source, NUMBER, 0, spo2="5") == 5
+    assert isinstance(answer(source, NUMBER, 0), Undetermined)
+
+
+def test_texts_are_joined_and_their_ends_compared() -> None:
+    assert answer("remark + '!' == 'Stable!'", remark="Stable") is True
+    assert answer("remark.endsWith('night')", remark="Stable overnight") is True
+    assert answer("remark.endsWith('Stable')", remark="Stable overnight") is False
+    assert answer("remark.startsWith(sex)", remark="Male", sex="M") is True
+    assert isinstance(answer("remark in [sex, 'M']", remark="M"), Undetermined)

@@ -48,3 +48,10 @@ def test_an_expression_knows_what_it_reads_now_and_from_the_past() -> None:
     assert expression.references == {"rr", "doses", "weight"}
     assert expression.previous == {"rr"}
     assert expression.last == {"labs.ferritin"}
+
+
+def test_rows_of_which_one_may_or_may_not_count_are_not_counted() -> None:
+    source = "count(doses.filter(dose, dose.mg > 1.0))"
+    assert isinstance(answer(source, NUMBER, 0, doses=[{"mg": "2.0"}, {}]), Undetermined)
+    assert answer(source, NUMBER, 0, doses=[{"mg": "2.0"}, {"mg": "1.0"}, {"mg": "3.0"}]) == 2
+    assert isinstance(answer("count(doses.filter(dose, dose.mg > 1.0)) > 0.0"), Undetermined)
