@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 
 from accounts import kept_forms, session_limits
+from accounts.addresses import address
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 WORDED = ("text/html", "application/json", "text/csv")
@@ -104,7 +105,7 @@ def _is_polled(request: HttpRequest) -> bool:
     """Return True if the page itself polls (session time, state of a document), without the user's doing."""
     if request.method not in SAFE:
         return False
-    return request.path == reverse("account_session") or request.headers.get("HX-Trigger") == "document-state"
+    return request.path == address("account_session") or request.headers.get("HX-Trigger") == "document-state"
 
 
 def _session_ended_response(reason: str) -> HttpResponseBase:
@@ -115,7 +116,7 @@ def _session_ended_response(reason: str) -> HttpResponseBase:
 
 def _is_health_check(request: HttpRequest) -> bool:
     """Return True for the health check, which must answer even without a database."""
-    return request.path == reverse("healthz")
+    return request.path == address("healthz")
 
 
 def _has_owner(request: HttpRequest) -> bool:

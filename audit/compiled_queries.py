@@ -200,7 +200,9 @@ class _ValuesStatement:
 
     def rows(self, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         found = self.sql.found(values)
-        return [self._converted(row) for row in found] if self.converters else found
+        if self.converters or (found and len(found[0]) > self.width):
+            return [self._converted(row) for row in found]
+        return found
 
     def _converted(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         changed = list(row[: self.width])
@@ -239,11 +241,14 @@ class _Part:
     def __init__(self, info: Any, compiler: Any, connection: Any) -> None:
         self.model, self.alias = info["model"], connection.alias
         places = range(info["select_fields"][0], info["select_fields"][-1] + 1)
-        self.columns = [
-            (compiler.select[place][0].target.attname, place, _converters(compiler, connection, place))
-            for place in places
-        ]
-        self.key = next(place for name, place, _each in self.columns if name == self.model._meta.pk.attname)
+        self.names = tuple(compiler.select[place][0].target.attname for place in places)
+        self.span = slice(places.start, places.stop)
+        converters = (
+            (name, _converters(compiler, connection, place))
+            for name, place in zip(self.names, places, strict=True)
+        )
+        self.converters = [(name, each) for name, each in converters if each]
+        self.key = places.start + self.names.index(self.model._meta.pk.attname)
         signalled = any(signal.has_listeners(self.model) for signal in (pre_init, post_init))
         self.plain = not signalled and self.model.__init__ is models.Model.__init__
         self.joined = [
@@ -252,7 +257,9 @@ class _Part:
         ]
 
     def made(self, row: Any) -> Any:
-        values = {name: _converted(row[place], converters) for name, place, converters in self.columns}
+        values = dict(zip(self.names, row[self.span], strict=True))
+        for name, converters in self.converters:
+            values[name] = _converted(values[name], converters)
         if not self.plain:
             return self.model.from_db(self.alias, list(values), list(values.values()))
         made = self.model.__new__(self.model)
