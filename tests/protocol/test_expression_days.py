@@ -145,3 +145,9 @@ def test_an_age_is_undetermined_while_either_date_is_blank() -> None:
     assert needs(
         "years(born, subject.inclusion_on) >= rr", born="1960", subject__inclusion_on="2021-06-15"
     ) == ["born", "rr"]
+
+
+def test_a_limit_before_an_age_is_decided_like_one_after_it() -> None:
+    born = {"born": "1960", "subject__inclusion_on": "2021-06-15"}
+    assert answer("60.0 <= years(born, subject.inclusion_on)", **born) is True
+    assert answer("40.0 == years(born, subject.inclusion_on)", **born) is False
