@@ -47,7 +47,8 @@ PROJECT = {
     "checks/test_doses.py": """
         from doses import halvings, is_too_high
 
-        def test_doses():
+        def test_doses(tmp_path):
+            assert tmp_path.is_dir()
             assert is_too_high(12)
             assert not is_too_high(9)
             assert halvings(8) == 3
