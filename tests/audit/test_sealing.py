@@ -131,6 +131,38 @@ def test_a_seal_that_is_rolled_back_leaves_no_line_in_the_file():
     assert lines() == []
 
 
+@pytest.mark.django_db(transaction=True)
+class TestOutsideATransaction:
+    """As the command and the nightly task seal."""
+
+    def sealed(self, slug: str) -> Seal | None:
+        trials(slug)
+        with acting(system="seal"):
+            return seals.seal(reason="test")
+
+    def test_a_seal_first_adds_the_lines_that_the_file_lacks(self, settings):
+        for slug in ("one", "two", "three"):
+            self.sealed(slug)
+        path, kept = Path(settings.SEAL_FILE), lines()
+        path.write_text(f"{kept[0]}\n", encoding="utf-8")
+        last = self.sealed("four")
+
+        assert lines() == [*kept, seals.file_line(last)]
+        assert not AccessEvent.objects.filter(kind="seal_file").exists()
+
+    def test_nothing_is_sealed_while_the_file_contradicts_the_database(self, settings):
+        self.sealed("one")
+        path = Path(settings.SEAL_FILE)
+        path.write_text(path.read_text(encoding="utf-8").replace("1 ", "7 ", 1), encoding="utf-8")
+        with pytest.raises(seals.SealBroken, match=r"Seal 7 of .* is not the one in the database"):
+            self.sealed("two")
+        assert Seal.objects.count() == 1
+
+    def test_an_empty_file_before_the_first_seal_is_no_event(self):
+        self.sealed("one")
+        assert not AccessEvent.objects.filter(kind="seal_file").exists()
+
+
 def test_a_file_whose_last_seal_is_another_one_is_refused(seal, settings):
     trials("one")
     seal()
