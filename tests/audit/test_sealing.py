@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 
-from audit import sealed_rows, seals, triggers, verification
+from audit import events, sealed_rows, seals, triggers, verification
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart
 from audit.verification import Tally, findings
@@ -120,6 +120,28 @@ def test_two_processes_that_seal_the_same_rows_make_one_seal(seal, django_captur
 
     assert Seal.objects.order_by("number").last() == first
     assert len(lines()) == Seal.objects.count() == 2
+
+
+def test_rows_that_another_process_sealed_in_part_are_read_again(seal):
+    """The second process has also read a row and a table that the first one has not."""
+    trials("one")
+    marks = seals.high_water_marks()
+    trials("two")
+    with acting(system="test"):
+        events.record(kind="exported", detail={"rows": 1})
+    read_by_the_second = list(seals._unsealed(seals.high_water_marks()))
+    with acting(system="seal"):
+        assert seals._store(list(seals._unsealed(marks)), "first").rows == 1
+        assert seals._store(read_by_the_second, "late") is None
+
+    assert [len(part.keys) for part in read_by_the_second] == [2, 1]
+    assert seal().rows == 2
+
+
+def test_a_mark_above_the_last_row_seals_nothing(seal):
+    """A transaction took the keys and was rolled back."""
+    marks = {table: mark + 3 for table, mark in seals.high_water_marks().items()}
+    assert list(seals._unsealed(marks)) == []
 
 
 def test_a_seal_that_is_rolled_back_leaves_no_line_in_the_file():
