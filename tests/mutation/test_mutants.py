@@ -177,6 +177,11 @@ def test_a_list_or_an_excuse_that_matches_nothing_is_refused(
         listed_modules(write(tmp_path, **changed))
 
 
+def test_the_list_and_the_excuses_of_this_project_name_what_exists() -> None:
+    """A rename in a module must not leave an excuse behind that excuses nothing."""
+    assert [each.path for each in listed_modules(ROOT) if not each.module.mutants] == []
+
+
 def test_modules_are_chosen_by_path_or_folder(tmp_path: Path) -> None:
     folder = write(tmp_path)
     assert [each.path for each in listed_modules(folder)] == ["doses.py", "tables.py"]
