@@ -363,7 +363,9 @@ class TestEnd:
             state="held", held_on=SCREENED
         )
         told = refused(self.end, included, doctor, reason="completed", note="")
-        assert told == {"": ["These visits are neither held nor missed: D60, D90. Record each as held or missed first."]}
+        assert told == {
+            "": ["These visits are neither held nor missed: D60, D90. Record each as held or missed first."]
+        }
 
     def test_the_death_of_another_patient_contradicts_no_end(self, trial, included, doctor):
         other = build.neighbour(included)
