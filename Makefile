@@ -29,8 +29,8 @@ run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with 
 	@tools/start $(BIN)
 
 # Each part ends with its ten slowest tests. The walks come after the rest: a browser beside other tests waits for them.
-# BROWSERS says how many at once: two save a fifth of the time on two cores, but the typist then outruns a busy server.
-BROWSERS ?= 1
+# BROWSERS says how many at once: two save a fifth of the time on two cores.
+BROWSERS ?= 2
 PYTEST = $(BIN)/pytest --dist worksteal --durations 10
 TESTS = sh -c '$(PYTEST) -n auto $(ONLY) -m "not browser" && $(PYTEST) -n $(BROWSERS) -m "$(WALKS)"'
 test: WALKS := browser
