@@ -94,8 +94,6 @@ class SealedForm:
 
 def _form(field: Any, connection: BaseDatabaseWrapper) -> SealedForm:
     postgres = connection.vendor == "postgresql"
-    while isinstance(field, models.ForeignKey):
-        field = field.target_field
     match field:
         case models.DateTimeField():
             utc = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
@@ -108,8 +106,6 @@ def _form(field: Any, connection: BaseDatabaseWrapper) -> SealedForm:
             return SealedForm("CAST({} AS TEXT)", _json)
         case models.BooleanField():
             return SealedForm("{}", bool)
-        case models.BinaryField():
-            return SealedForm("{}", lambda value: bytes(value).hex())
     return SealedForm()
 
 

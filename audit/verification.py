@@ -126,7 +126,12 @@ def _inserted_before(table: SealedTable, part: SealedPart, after: int | None) ->
 
 
 def _part(table: SealedTable, part: SealedPart, *, after: int) -> Iterator[TrailFinding]:
-    expected = dict(zip(seals.unpacked_ids(part), _prefixes(part), strict=True))
+    rows = f"{table.name} {part.first_id} to {part.last_id}"
+    keys, prefixes = seals.unpacked_ids(part), _prefixes(part)
+    if len(keys) != len(prefixes):
+        yield TrailFinding(rows, "the list of their hashes was altered")
+        return
+    expected = dict(zip(keys, prefixes, strict=True))
     tree, whole = Tree(), True
     for key, leaf in sealed_rows(table, part.columns, after=after, until=part.last_id):
         tree.add(leaf)
@@ -139,7 +144,6 @@ def _part(table: SealedTable, part: SealedPart, *, after: int) -> Iterator[Trail
     yield from _removed(table, list(expected))
     # The stored prefixes only locate a row; the root over the full hashes is the proof.
     if whole and not expected and tree.root().hex() != part.root:
-        rows = f"{table.name} {part.first_id} to {part.last_id}"
         yield TrailFinding(rows, "one of these rows was altered, and the list of their hashes too")
 
 

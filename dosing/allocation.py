@@ -128,8 +128,7 @@ def strata_of(rules: Protocol) -> list[str]:
 def _codes(rules: Protocol, path: str) -> tuple[str, ...]:
     if path == "group":
         return tuple(group.code for group in rules.groups)
-    item = rules.item(path)
-    return ("Y", "N") if item.type == "yes_no" else tuple(item.codes)
+    return rules.item(path).codes
 
 
 def stratum_of(patient: Patient, group: str) -> str:

@@ -62,7 +62,7 @@ def _captured_weights(patient: Patient) -> Iterator[KnownWeight]:
 
 def _infusion_weights(infusion: Infusion) -> Iterator[KnownWeight]:
     others = Infusion.objects.filter(patient=infusion.patient_id).exclude(pk=infusion.pk)
-    for other in others.exclude(weight_kg=None).exclude(weight_measured=""):
+    for other in others.exclude(weight_measured=""):
         day = Moment.from_iso(other.weight_measured).date
         if other.weight_kg is not None and day is not None:
             named = {"number": other.number, "day": shown_day(day)}
@@ -102,13 +102,12 @@ def _doubt(infusion: Infusion, kg: Decimal, measured: Moment) -> str:
 def age_errors(patient: Patient, measured: Moment, started: Moment) -> dict[str, str]:
     """Return by field why a weight is not valid for the dose: measured after the start, or too long before it."""
     dosing = patient.protocol.rules.dosing
-    oldest = timedelta(hours=dosing.weight_max_age_hours if dosing else 24)
+    hours = dosing.weight_max_age_hours if dosing else 24
     if measured.earliest > started.earliest:
         return {
             "weight_measured": _("The weight was measured after the start: it cannot have decided the dose.")
         }
-    if started.earliest - measured.latest > oldest:
-        hours = int(oldest.total_seconds() // 3600)
+    if started.earliest - measured.latest > timedelta(hours=hours):
         text = _("At the start the weight was older than %(hours)d hours. Weigh again.")
         return {"weight_measured": text % {"hours": hours}}
     return {}

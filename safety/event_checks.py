@@ -205,13 +205,13 @@ def _not_in_the_future(name: str, moment: Moment) -> Errors:
 def _stored(answers: EventAnswers, rules: Protocol) -> dict[str, Any]:
     chosen = answers.get("seriousness", frozenset())
     return {
-        "term": answers.get("term", ""),
+        "term": answers["term"],
         "description": answers.get("description", ""),
-        "ongoing": answers.get("ongoing", ""),
-        "grade": answers.get("grade"),
+        "ongoing": answers["ongoing"],
+        "grade": answers["grade"],
         "causality": answers.get("causality", ""),
-        "outcome": answers.get("outcome", ""),
-        "action_taken": answers.get("action_taken", ""),
+        "outcome": answers["outcome"],
+        "action_taken": answers["action_taken"],
         "aesi": answers.get("aesi", ""),
         **{name: name in chosen for name in (*CRITERIA, NONE_OF_THESE)},
         **_interval("onset", answers.get("onset")),

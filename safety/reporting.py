@@ -212,7 +212,7 @@ def _report_after(
     """
     if upgrade or row.reported_at is None:
         return {"reported": "", "reported_at": None, "late_reason": ""}
-    late_reason = answers.get("late_reason", "")
+    late_reason = answers["late_reason"]
     _late_needs_reason(due_at, row.reported_at, late_reason)
     return {"late_reason": late_reason}
 

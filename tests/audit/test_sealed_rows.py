@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -58,6 +60,51 @@ def test_both_databases_give_the_same_hash(name, columns, digest):
     ((_, leaf),) = sealed_rows.sealed_rows(table, columns, after=row.pk - 1, until=row.pk)
 
     assert leaf.hex()[:8] == digest
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows", [1, 3, 4, 6, 8])
+def test_rows_are_read_page_by_page_each_once_and_in_order(monkeypatch, rows):
+    """Three rows at a time: fewer than a page, whole pages, and pages with a rest."""
+    monkeypatch.setattr(sealed_rows, "FETCH", 3)
+    with acting(system="test"):
+        Trial.objects.bulk_create(Trial(slug=f"t{number}") for number in range(rows))
+    table = next(t for t in sealed_rows.sealed_tables() if t.name == "trials_historicaltrial")
+    keys = list(Trial.history.order_by("history_id").values_list("history_id", flat=True))
+    read = sealed_rows.sealed_rows(table, table.columns, after=keys[0] - 1, until=keys[-1])
+
+    assert len(keys) == rows
+    assert [key for key, _leaf in read] == keys
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("values", [{"é": 2, "a": ["x", 1.0]}, {"a": ["x", 1], "é": 2.0}])
+def test_the_text_of_a_row_does_not_depend_on_how_it_was_written(values):
+    """AUD-07: a whole second, a whole number, an accent, and the order of the keys."""
+    table = next(t for t in sealed_rows.sealed_tables() if t.name == "patients_historicalrecord")
+    row = tracked_rows.fixed_history(table.model)
+    row.values, row.history_date = values, datetime(2021, 3, 1, 12, tzinfo=UTC)
+    row.save(force_insert=True)
+    columns = ["history_date", "values", "history_id"]
+    ((_, leaf),) = sealed_rows.sealed_rows(table, columns, after=row.pk - 1, until=row.pk)
+    text = f'["{table.name}","2021-03-01 12:00:00.000000",{{"a":["x",1],"é":2}},{row.pk}]'
+
+    assert leaf == merkle.leaf(text.encode())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kg", "text"), [("100", "100"), ("82.40", "82.4"), ("80.00", "80"), ("30.05", "30.05"), (None, None)]
+)
+def test_a_number_is_hashed_without_the_zeros_at_its_end(kg, text):
+    """AUD-07: 100 keeps its own zeros; PostgreSQL stores 80 as 80.00."""
+    table = next(t for t in sealed_rows.sealed_tables() if t.name == "dosing_historicalinfusion")
+    row = tracked_rows.fixed_history(table.model)
+    row.weight_kg = kg and Decimal(kg)
+    row.save(force_insert=True)
+    ((_, leaf),) = sealed_rows.sealed_rows(table, ["weight_kg", "history_id"], after=row.pk - 1, until=row.pk)
+
+    assert leaf == merkle.leaf(json.dumps([table.name, text, row.pk], separators=(",", ":")).encode())
 
 
 @given(st.lists(st.binary(max_size=4), max_size=40))

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 
-from audit import sealed_rows, seals, triggers, verification
+from audit import events, sealed_rows, seals, triggers, verification
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart
 from audit.verification import Tally, findings
@@ -122,6 +122,28 @@ def test_two_processes_that_seal_the_same_rows_make_one_seal(seal, django_captur
     assert len(lines()) == Seal.objects.count() == 2
 
 
+def test_rows_that_another_process_sealed_in_part_are_read_again(seal):
+    """The second process has also read a row and a table that the first one has not."""
+    trials("one")
+    marks = seals.high_water_marks()
+    trials("two")
+    with acting(system="test"):
+        events.record(kind="exported", detail={"rows": 1})
+    read_by_the_second = list(seals._unsealed(seals.high_water_marks()))
+    with acting(system="seal"):
+        assert seals._store(list(seals._unsealed(marks)), "first").rows == 1
+        assert seals._store(read_by_the_second, "late") is None
+
+    assert [len(part.keys) for part in read_by_the_second] == [2, 1]
+    assert seal().rows == 2
+
+
+def test_a_mark_above_the_last_row_seals_nothing(seal):
+    """A transaction took the keys and was rolled back."""
+    marks = {table: mark + 3 for table, mark in seals.high_water_marks().items()}
+    assert list(seals._unsealed(marks)) == []
+
+
 def test_a_seal_that_is_rolled_back_leaves_no_line_in_the_file():
     trials("one")
     with acting(system="seal"), transaction.atomic():
@@ -129,6 +151,38 @@ def test_a_seal_that_is_rolled_back_leaves_no_line_in_the_file():
         transaction.set_rollback(True)
     assert Seal.objects.count() == 0
     assert lines() == []
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOutsideATransaction:
+    """As the command and the nightly task seal."""
+
+    def sealed(self, slug: str) -> Seal | None:
+        trials(slug)
+        with acting(system="seal"):
+            return seals.seal(reason="test")
+
+    def test_a_seal_first_adds_the_lines_that_the_file_lacks(self, settings):
+        for slug in ("one", "two", "three"):
+            self.sealed(slug)
+        path, kept = Path(settings.SEAL_FILE), lines()
+        path.write_text(f"{kept[0]}\n", encoding="utf-8")
+        last = self.sealed("four")
+
+        assert lines() == [*kept, seals.file_line(last)]
+        assert not AccessEvent.objects.filter(kind="seal_file").exists()
+
+    def test_nothing_is_sealed_while_the_file_contradicts_the_database(self, settings):
+        self.sealed("one")
+        path = Path(settings.SEAL_FILE)
+        path.write_text(path.read_text(encoding="utf-8").replace("1 ", "7 ", 1), encoding="utf-8")
+        with pytest.raises(seals.SealBroken, match=r"Seal 7 of .* is not the one in the database"):
+            self.sealed("two")
+        assert Seal.objects.count() == 1
+
+    def test_an_empty_file_before_the_first_seal_is_no_event(self):
+        self.sealed("one")
+        assert not AccessEvent.objects.filter(kind="seal_file").exists()
 
 
 def test_a_file_whose_last_seal_is_another_one_is_refused(seal, settings):

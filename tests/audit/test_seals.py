@@ -13,6 +13,7 @@ from django.db import connection
 from audit import events, sealed_rows, seals, triggers
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart, Signature, TrailReview
+from audit.signatures import sign
 from audit.verification import Tally, findings
 from patients.models import Record
 from tests.support import build
@@ -118,9 +119,40 @@ def test_the_first_of_several_bad_rows_is_named_first(seal):
     tamper("DELETE FROM trials_historicaltrial WHERE history_id = %s", ids[1])
     tamper("UPDATE trials_historicaltrial SET slug = 'x' WHERE history_id = %s", ids[2])
 
-    assert found()[:2] == [
+    assert [each for each in found() if each.startswith("trials_historicaltrial ")] == [
         f"trials_historicaltrial {ids[1]}: was removed",
         f"trials_historicaltrial {ids[2]}: was altered",
+    ]
+
+
+def test_a_removed_row_says_nothing_of_the_list_of_hashes(seal):
+    trials("one", "two", "three")
+    seal()
+    ids = history_ids()
+    tamper("DELETE FROM trials_historicaltrial WHERE history_id = %s", ids[2])
+
+    assert [each for each in found() if each.startswith("trials_historicaltrial ")] == [
+        f"trials_historicaltrial {ids[2]}: was removed"
+    ]
+
+
+@pytest.mark.parametrize("kept", [0, 16])
+def test_a_list_of_hashes_that_does_not_fit_its_rows_is_named_and_the_other_tables_are_read(seal, kept):
+    """AUD-07: it is shorter than the part says."""
+    trials("one", "two", "three")
+    with acting(system="test"):
+        events.record(kind="exported", detail={"rows": 1})
+    seal()
+    part = SealedPart.objects.get(table="trials_historicaltrial")
+    with triggers.lifted():
+        SealedPart.objects.filter(pk=part.pk).update(leaves=bytes(part.leaves)[:kept])
+    tamper("UPDATE audit_accessevent SET detail = '{}' WHERE kind = 'exported'")
+    event = AccessEvent.objects.get(kind="exported")
+
+    assert found() == [
+        "seal 1: its parts were altered, removed or added to",
+        f"trials_historicaltrial {part.first_id} to {part.last_id}: the list of their hashes was altered",
+        f"audit_accessevent {event.pk}: was altered",
     ]
 
 
@@ -145,6 +177,17 @@ def test_a_row_inserted_between_sealed_rows_is_named(seal):
     assert found()[:2] == [
         "trials_historicaltrial -3: was inserted before what was sealed first",
         f"trials_historicaltrial {ids[1] + 2}: was inserted",
+    ]
+
+
+def test_a_row_inserted_directly_before_the_first_is_named_once(seal):
+    trials("one", "two")
+    seal()
+    first = history_ids()[0]
+    copy_row(first, first - 1)
+
+    assert [each for each in found() if each.startswith(f"trials_historicaltrial {first - 1}:")] == [
+        f"trials_historicaltrial {first - 1}: was inserted before what was sealed first"
     ]
 
 
@@ -317,13 +360,29 @@ def test_a_signature_moved_to_another_row_is_named():
     with acting(system="test"):
         one, two = tracked_rows.stored(Record), tracked_rows.stored(Record)
     with acting(user=by, role="investigator"):
-        from audit.signatures import sign
-
         signature = sign(target=one, meaning="review", password=build.PASSWORD, by=by)
     tamper("UPDATE audit_signature SET target_id = %s", two.pk)
 
     assert f"signature {signature.pk} on patients.record {two.pk}: Altered or moved: " in "\n".join(found())
     assert Signature.objects.count() == 1
+
+
+def test_signatures_are_counted_and_those_that_were_altered_are_named_in_order():
+    """P11-14: a valid signature, and one that a change took away, are no findings."""
+    by = build.user("investigator")
+    with acting(system="test"):
+        rows = [tracked_rows.stored(Record) for _ in range(4)]
+    with acting(user=by, role="investigator"):
+        signed = [sign(target=row, meaning="review", password=build.PASSWORD, by=by) for row in rows]
+        Record.objects.filter(pk=rows[0].pk).update(values={"changed": "1"})
+    tally = Tally()
+
+    assert [str(each) for each in findings(tally) if each.place.startswith("signature ")] == []
+    assert tally.signatures == 4
+    assert Signature.objects.get(pk=signed[0].pk).invalidated_at is not None
+    tamper("UPDATE audit_signature SET meaning = 'approval' WHERE id IN (%s, %s)", signed[1].pk, signed[3].pk)
+    told = [each.place for each in findings(Tally()) if each.place.startswith("signature ")]
+    assert told == [f"signature {signed[at].pk} on patients.record {rows[at].pk}" for at in (1, 3)]
 
 
 def test_a_missing_trigger_is_named(seal):

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from audit.context import acting
-from dosing.allocation import allocate, generate_list, strata_of, stratum_of
+from dosing.allocation import allocate, arm_of, generate_list, strata_of, stratum_of
 from dosing.columns import slot_columns
 from dosing.models import AllocationList, AllocationSlot
 from dosing.randomisation import ALGORITHM, permuted_blocks
@@ -18,6 +18,7 @@ from patients.participation.eligibility import sign_eligibility
 from patients.participation.enrolment import enrol
 from protocol.checking.mistakes import ProtocolMistakes
 from tests.support import build
+from tests.support.study import amended_protocol
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +112,15 @@ class TestTheMoment:
 
         assert slot_of(patient) == first
         assert AllocationSlot.objects.exclude(patient=None).count() == 1
+
+    def test_who_asks_again_is_told_the_place_the_patient_has(self, trial):
+        """RND-03."""
+        by = build.user("investigator", trial=trial)
+        patient = build.patient(trial=trial, by=by)
+        first = allocate(patient=patient, stratum="", by=by)
+
+        assert first is not None
+        assert allocate(patient=patient, stratum="", by=by) == first
 
     def test_a_later_decision_that_the_patient_is_not_eligible_gives_no_place_back(self, trial):
         """RND-03."""
@@ -214,6 +224,8 @@ class TestTheList:
         by = EligibilityDecision.objects.get(patient=patient).decided_by
 
         assert row.history_user_name == f"system:allocation for {by.username}"
+        made = AllocationList.history.get()
+        assert made.history_user_name == f"system:allocation for {by.username}"
 
 
 class TestFinality:
@@ -305,6 +317,33 @@ class TestConcealment:
         build.delegate(person, trial=trial, role="monitor")
 
         assert not AllocationSlot.objects.visible_to(person).filter(trial=trial).exists()
+
+
+class TestTheArm:
+    """RND-01: the arm of a patient is that of the own place."""
+
+    def test_before_the_allocation_a_patient_has_no_arm(self, trial):
+        patient = build.patient(trial=trial)
+        build.eligible(trial=trial)
+
+        assert arm_of(patient) is None
+
+    def test_each_patient_has_the_arm_of_the_own_place(self, trial):
+        by = build.user("investigator", trial=trial)
+        patients = [build.patient(trial=trial, by=by) for _ in range(4)]
+        places = [allocate(patient=patient, stratum="", by=by) for patient in patients]
+
+        assert {place.arm for place in places} == {"cells", "placebo"}
+        assert [arm_of(patient).code for patient in patients] == [place.arm for place in places]
+
+    def test_in_an_open_trial_everybody_has_its_one_arm(self):
+        arm = '[[arms]]\ncode = "low"\ntitle = { en = "Low dose" }\ncells = true\n\n[dosing]\n'
+        one = build.version(amended_protocol.text("1.0").replace("[dosing]\n", arm, 1)).trial
+
+        assert arm_of(build.patient(trial=one)).code == "low"
+
+    def test_a_trial_whose_file_names_no_arm_gives_none(self):
+        assert arm_of(build.patient(trial=amended_protocol.trial())) is None
 
 
 class TestStrata:
@@ -421,6 +460,17 @@ class TestWhatTheStratumReads:
             stratum_of(patient, "")
 
     def test_a_trial_without_strata_has_one(self, trial):
+        assert strata_of(trial.rules) == [""]
+        assert stratum_of(build.patient(trial=trial), "A") == ""
+
+    def test_without_strata_no_form_is_read(self, trial, django_assert_num_queries):
+        patient = build.patient(trial=trial)
+        assert patient.protocol.rules
+        with django_assert_num_queries(0):
+            assert stratum_of(patient, "") == ""
+
+    def test_an_open_trial_has_one_stratum_for_everybody(self):
+        trial = build.trial()
         assert strata_of(trial.rules) == [""]
         assert stratum_of(build.patient(trial=trial), "A") == ""
 

@@ -189,6 +189,10 @@ class TestConsent:
         told = refused(give, patient, FIRST, on("10-Mar-2026"), nurse)
         assert told["started"] == ["No consent had been given at that time."]
 
+    def test_the_consent_of_a_relative_covers_it_while_the_patient_cannot_decide(self, patient, nurse):
+        patient.consents.update(type="legal_representative")
+        assert give(patient, FIRST, on("10-Mar-2026"), nurse).state == "given"
+
     def test_the_latest_consent_before_the_start_decides(self, trial, nurse):
         """A relative consented first, the patient confirmed on the 11th, before the infusion of the 12th."""
         patient = build.enrolled(trial=trial, on=INCLUDED)
@@ -229,6 +233,11 @@ class TestWhatFollows:
         assert Visit.objects.get(patient=patient, code="INF1").state == "planned"
         assert Patient.objects.get(pk=patient.pk).first_infusion_on == date(2026, 3, 11)
 
+    def test_the_trail_says_that_the_system_planned_the_infusions(self, patient):
+        """AUD-10."""
+        planned = stored(patient, FIRST).history.order_by("history_id").first()
+        assert planned.history_user_name.startswith("system:schedule for ")
+
     def test_only_the_first_infusion_is_the_first(self, patient, nurse):
         mark(patient, FIRST, nurse)
         give(patient, SECOND, on("13-Mar-2026"), nurse)
@@ -258,3 +267,62 @@ class TestWhatFollows:
             None,
         )
         assert Infusion.objects.get(pk=row.pk).version == 3
+
+
+class TestEveryFact:
+    """What the ward told is stored as told, and cleared when the infusion turns out not to have been given."""
+
+    TOLD = {
+        "weight_confirmation": "Weighed twice",
+        "interrupted": "Y",
+        "interruption_reason": "Rash",
+        "premedication": "Paracetamol",
+        "tolerated": "N",
+        "tolerance_note": "Itching",
+        "timing_deviation_reason": "No cells",
+    }
+
+    def test_each_answer_is_stored(self, patient, nurse):
+        row = give(patient, FIRST, on("20-Mar-2026", weight_kg=Decimal(100), **self.TOLD), nurse)
+        assert {name: getattr(row, name) for name in self.TOLD} == self.TOLD
+        assert (row.started, row.ended) == (
+            "2026-03-20T10:00+01:00[Europe/Brussels]",
+            "2026-03-20T11:00+01:00[Europe/Brussels]",
+        )
+        assert row.ended_at == datetime(2026, 3, 20, 10, 0, tzinfo=UTC)
+        assert row.weight_measured == "2026-03-20T08:00+01:00[Europe/Brussels]"
+
+    def test_each_answer_is_cleared(self, patient, nurse):
+        give(patient, FIRST, on("20-Mar-2026", weight_kg=Decimal(100), **self.TOLD), nurse)
+        mark(patient, FIRST, nurse)
+        row = stored(patient, FIRST)
+        assert {name: getattr(row, name) for name in self.TOLD} == dict.fromkeys(self.TOLD, "")
+        assert (row.started, row.started_at, row.ended, row.ended_at) == ("", None, "", None)
+        assert row.volume_ml is None
+
+    def test_what_the_form_does_not_ask_stays_empty(self, patient, nurse):
+        facts = on("10-Mar-2026")
+        del facts["tolerated"]
+        row = give(patient, FIRST, facts, nurse)
+        assert (row.tolerated, row.tolerance_note, row.weight_confirmation) == ("", "", "")
+
+    def test_what_was_not_tolerated_is_asked_also_if_the_note_is_absent(self, patient, nurse):
+        told = refused(give, patient, FIRST, on("10-Mar-2026", tolerated="N"), nurse)
+        assert list(told) == ["tolerance_note"]
+
+    def test_a_blank_reason_for_an_interruption_is_none(self, patient, nurse):
+        facts = on("10-Mar-2026", interrupted="Y", interruption_reason=" ")
+        assert list(refused(give, patient, FIRST, facts, nurse)) == ["interruption_reason"]
+
+
+class TestWhoSkips:
+    def test_a_patient_in_screening_skips_no_infusion(self, trial, nurse):
+        patient = build.eligible(trial=trial, screened_on=INCLUDED)
+        Infusion.objects.create(patient=patient, number=1, state="planned")
+        assert refused(mark, patient, FIRST, nurse) == {
+            "": [f"{patient.code} cannot skip an infusion: the status is “Screening”."]
+        }
+
+    def test_after_the_end_of_study_it_can_be_recorded_that_an_infusion_was_not_given(self, patient, nurse):
+        end_study(patient=patient, on=date(2026, 3, 12), reason="withdrawal", note="No more", by=nurse)
+        assert mark(patient, FIRST, nurse).state == "not_given"

@@ -187,12 +187,7 @@ class TestWindows:
         assert windows_of(build.patient(trial=trial, screened_on=INCLUDED)) == []
 
     def test_a_trial_without_a_product_has_no_infusion(self):
-        text = amended_protocol.text("1.0")
-        start, end = text.index("[dosing]"), text.index("[[visits]]")
-        plain = (text[:start] + text[end:]).replace(
-            'kind = "infusion"\ninfusion = 1\n', 'kind = "follow_up"\n'
-        )
-        trial = build.version(plain).trial
+        trial = amended_protocol.without_product()
         patient = amended_protocol.enrolled(trial, by=build.user("investigator", trial=trial), on=INCLUDED)
 
         assert not patient.infusions.exists()

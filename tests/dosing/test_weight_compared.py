@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import pytest
 
+from accounts.models import User
 from audit.context import acting
 from dosing.administration import record_weight
 from dosing.models import Infusion
 from dosing.weights import age_errors, last_weight
-from patients.models import Record, Visit
+from patients.models import Patient, Record, Visit
 from patients.participation.visits import hold_visit
 from tests.support import build
 from tests.support.build import moment
@@ -44,6 +45,16 @@ def vitals(patient, code: str, day: date, nurse, **values: str) -> Record:
     visit = Visit.objects.select_related("patient").get(patient=patient, code=code)
     hold_visit(visit=visit, on=day, by=nurse)
     return build.record(patient, "vitals", values, visit=code, draft=True, by=nurse)
+
+
+def walker(profile: str) -> tuple[Patient, User]:
+    """Return a patient of the trial WALK, and who entered it, with a weight in another form as that of the profile."""
+    item = '{ name = "kg", type = "decimal", label = { en = "Weight" }, unit = "kg", required = false },'
+    head, form = amended_protocol.text("1.0").split(f"[forms.{profile}]\n")
+    text = f"{head}[forms.{profile}]\n" + form.replace("items = [\n", f"items = [\n  {item}\n", 1)
+    walking = build.version(f'{text}\n[profile]\nweight = "{profile}.kg"\n').trial
+    by = build.user("investigator", trial=walking)
+    return amended_protocol.enrolled(walking, by=by, on=INCLUDED), by
 
 
 class TestWhoseWeight:
@@ -127,6 +138,26 @@ class TestWhichWeight:
             "Intake, 10-Mar-2026",
         )
 
+    def test_on_one_day_the_order_is_that_of_the_rules_and_not_of_the_names_of_the_forms(self, known_day):
+        """The dosing rules name the intake, and the profile the vital signs."""
+        patient, by = walker(profile="vitals")
+        build.record(patient, "vitals", {"kg": "85"}, draft=True, by=by)
+
+        assert known(patient) == (Decimal(80), "Intake, 10-Mar-2026")
+
+    def test_a_row_of_a_log_has_no_day_and_is_not_offered(self, known_day):
+        patient, by = walker(profile="notes")
+        build.record(patient, "notes", {"kg": "90"}, visit=None, draft=True, by=by)
+
+        assert known(patient) == (Decimal(80), "Intake, 10-Mar-2026")
+
+    def test_the_form_of_a_visit_without_a_day_is_not_offered(self, patient, nurse):
+        with acting(system="test"):
+            record = vitals(patient, "D1", date(2026, 3, 11), nurse, weight="85")
+            Visit.objects.filter(pk=record.visit_id).update(state="planned", held_on=None, planned_on=None)
+
+        assert known(patient) == (USUAL, "Demography, 10-Mar-2026")
+
     def test_a_form_without_a_weight_offers_none(self, patient, nurse):
         vitals(patient, "D1", date(2026, 3, 11), nurse, hr="70")
 
@@ -173,6 +204,17 @@ class TestWhenWeighed:
         assert age_errors(patient, moment("10-Mar-2026 10:00"), started) == {}
         assert age_errors(patient, moment("10-Mar-2026 09:59"), started) == {
             "weight_measured": "At the start the weight was older than 72 hours. Weigh again."
+        }
+
+    def test_a_trial_without_a_product_takes_a_weight_of_one_day(self, known_day):
+        """An amendment that drops the product leaves the infusions that it had planned."""
+        patient = build.patient(trial=amended_protocol.without_product(), screened_on=INCLUDED)
+        started = moment("11-Mar-2026 10:00")
+
+        assert last_weight(Infusion(patient=patient, number=1)) is None
+        assert age_errors(patient, moment("10-Mar-2026 10:00"), started) == {}
+        assert age_errors(patient, moment("10-Mar-2026 09:59"), started) == {
+            "weight_measured": "At the start the weight was older than 24 hours. Weigh again."
         }
 
     def test_the_weight_can_be_recorded_in_the_minute_of_the_weighing(self, patient, nurse):

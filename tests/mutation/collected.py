@@ -10,6 +10,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from _pytest.tmpdir import tmppath_result_key
 
 from tests.mutation.mutants import NOTED, MutantModule
 from tests.mutation.patching import NotPatched, forget_results, live_functions, patch_code
@@ -46,6 +47,8 @@ def failed(item: pytest.Item) -> bool:
     nothing: Any = _Nothing(item.session)
     request: Any = item
     request._initrequest()
+    # Where the reports of a test leave their results; the fixture `tmp_path` looks there at its end.
+    item.stash[tmppath_result_key] = {}
     hook = item.ihook
 
     def run() -> None:

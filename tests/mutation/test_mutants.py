@@ -47,7 +47,8 @@ PROJECT = {
     "checks/test_doses.py": """
         from doses import halvings, is_too_high
 
-        def test_doses():
+        def test_doses(tmp_path):
+            assert tmp_path.is_dir()
             assert is_too_high(12)
             assert not is_too_high(9)
             assert halvings(8) == 3
@@ -174,6 +175,11 @@ def test_a_list_or_an_excuse_that_matches_nothing_is_refused(
 ) -> None:
     with pytest.raises(Unlisted, match=re.escape(problem)):
         listed_modules(write(tmp_path, **changed))
+
+
+def test_the_list_and_the_excuses_of_this_project_name_what_exists() -> None:
+    """A rename in a module must not leave an excuse behind that excuses nothing."""
+    assert [each.path for each in listed_modules(ROOT) if not each.module.mutants] == []
 
 
 def test_modules_are_chosen_by_path_or_folder(tmp_path: Path) -> None:

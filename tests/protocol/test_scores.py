@@ -88,6 +88,7 @@ def test_the_lung_injury_score_of_the_worked_example_is_three() -> None:
         (sofa.cardiovascular, (D(60), D("0.05"), None, D(0), False), ("epinephrine_ug_per_kg_min",)),
         (sofa.cardiovascular, (D(60), D("0.05"), D(0), None, None), ("dopamine_ug_per_kg_min", "dobutamine")),
         (sofa.cardiovascular, (None, D("0.05"), D(0), None, False), ("dopamine_ug_per_kg_min",)),
+        (sofa.cardiovascular, (D(60), D(0), None, D(0), False), ("epinephrine_ug_per_kg_min",)),
     ],
 )
 def test_a_component_names_what_it_lacks(
@@ -102,6 +103,15 @@ def test_one_dose_or_one_organ_value_may_decide_although_the_rest_is_not_known()
     assert sofa.renal(None, None, D(150)).value == 4
     assert sofa.renal(D(5), "mg/dL", None).value == 4
     assert sofa.renal(D("1.5"), "mg/dL", None).value is None
+
+
+def test_points_have_no_reason_and_miss_nothing() -> None:
+    for found in (
+        sofa.liver(D(20), "umol/L"),
+        sofa.coagulation(D(90)),
+        sofa.cardiovascular(D(60), D(0), D(0), D(0), False),
+    ):
+        assert (found.missing, found.reason) == ((), "")
 
 
 def test_an_unknown_unit_or_scale_gives_a_reason_and_no_points() -> None:

@@ -10,6 +10,7 @@ from patients.models import Patient
 from patients.review.locks import freeze
 from patients.review.signatures import sign_records
 from protocol.values.moments import Moment
+from safety.event_checks import first_consent
 from safety.filters import AdverseEventFilter
 from safety.models import AdverseEvent
 from safety.reporting import (
@@ -65,6 +66,12 @@ class TestReporting:
         assert (first.patient_id, other.patient_id) == (patient.pk, neighbour.pk)
         assert report_event(patient=neighbour, by=doctor, save_key="k1", **event_answers()) == other
 
+    def test_two_pages_of_one_patient_are_two_events(self, patient, doctor):
+        first = report_event(patient=patient, by=doctor, save_key="k1", **event_answers())
+        second = report_event(patient=patient, by=doctor, save_key="k2", **event_answers())
+        assert (first.number, second.number) == (1, 2)
+        assert report_event(patient=patient, by=doctor, save_key="k2", **event_answers()) == second
+
     def test_without_a_key_each_report_is_an_event(self, patient, doctor):
         assert report_event(patient=patient, by=doctor, **event_answers()) != report_event(
             patient=patient, by=doctor, **event_answers()
@@ -97,6 +104,12 @@ class TestReporting:
             build.consent(patient, given=moment(day))
         assert report_event(patient=patient, by=doctor, **event_answers()).number == 1
 
+    def test_of_two_consents_at_one_minute_the_one_recorded_first_is_the_first(self, patient):
+        own = patient.consents.get()
+        build.consent(patient, type="legal_representative", given=moment("10-Mar-2026 09:00"))
+        assert patient.consents.count() == 2
+        assert first_consent(patient) == own
+
     @pytest.mark.parametrize("name", ["onset", "end", "aware"])
     def test_this_minute_has_come_and_the_next_has_not(self, patient, doctor, name):
         given = serious_answers if name == "aware" else event_answers
@@ -107,6 +120,25 @@ class TestReporting:
         }
         call = {**given(), **changes, name: moment("30-Mar-2026 12:00")}
         assert report_event(patient=patient, by=doctor, **call).number == 1
+
+    def test_each_time_of_awareness_is_checked_by_itself(self, patient, doctor):
+        """CLK-04: also when the site knew that it is serious, while the other time is not entered."""
+        later = {**serious_answers(), "serious_aware": moment("30-Mar-2026 12:01")}
+        future = ["This time has not come yet. Check the date."]
+        assert refused(report_event, patient=patient, by=doctor, **later) == {"serious_aware": future}
+        assert refused(report_event, patient=patient, by=doctor, **{**later, "aware": None}) == {
+            "aware": ["Enter when the site learned of the event: the 24 hours start then."],
+            "serious_aware": future,
+        }
+
+    def test_questions_that_may_stay_open_are_stored_as_unanswered(self, doctor):
+        """SAF-04: the causality. The trial WALK has no event of special interest."""
+        walking = build.patient(trial=amended_protocol.trial(), screened_on=INCLUDED)
+        build.consent(walking, given=moment("10-Mar-2026 09:00"))
+        answers = event_answers()
+        del answers["causality"], answers["aesi"]
+        event = report_event(patient=walking, by=doctor, **answers)
+        assert (event.description, event.causality, event.aesi) == ("", "", "")
 
     def test_an_event_may_end_and_become_known_in_the_minute_it_began(self, patient, doctor):
         at = moment("12-Mar-2026 18:30")
@@ -182,6 +214,15 @@ class TestReport:
     def test_it_may_be_made_in_the_minute_the_site_became_aware_and_not_before(self, event, doctor):
         assert list(refused(self.report, event, "28-Mar-2026 13:59", doctor)) == ["at"]
         assert self.report(event, "28-Mar-2026 14:00", doctor).reported_at == event.aware_at
+
+    def test_it_is_not_made_before_the_site_knew_that_the_event_is_serious(self, patient, doctor):
+        """CLK-04."""
+        answers = {**serious_answers(), "serious_aware": moment("29-Mar-2026 10:00")}
+        event = report_event(patient=patient, by=doctor, **answers)
+        assert refused(self.report, event, "29-Mar-2026 09:59", doctor) == {
+            "at": ["This is before the site knew that the event is serious."]
+        }
+        assert self.report(event, "29-Mar-2026 10:00", doctor).reported_at == event.serious_aware_at
 
     def test_it_may_be_made_this_minute_and_not_in_the_next(self, event, doctor):
         assert refused(self.report, event, "30-Mar-2026 12:01", doctor, "Late") == {
@@ -304,6 +345,26 @@ class TestReview:
             == 2
         )
 
+    def test_each_event_that_cannot_be_signed_is_named_in_the_order_of_the_reports(
+        self, patient, neighbour, doctor
+    ):
+        open_ones = [
+            report_event(patient=each, by=doctor, **event_answers(causality=""))
+            for each in (patient, neighbour)
+        ]
+        answer = refused(
+            review_events, events=open_ones[::-1], versions={}, by=doctor, password=build.PASSWORD, meaning="review"
+        )  # fmt: skip
+        assert answer == {"": [not_reviewable(each) for each in open_ones]}
+
+    def test_an_event_reported_after_the_lock_is_signed_after_it(self, patient, doctor):
+        """SAF-11."""
+        Patient.objects.filter(pk=patient.pk).update(locked_at=NOW)
+        locked = Patient.objects.get(pk=patient.pk)
+        event = report_event(patient=locked, by=doctor, after_lock_reason="Told today", **serious_answers())
+        assert sign(event, doctor) == 1
+        assert state(event) == ReviewState.SIGNED
+
     def test_nothing_chosen_is_nothing_signed(self, doctor):
         answer = refused(
             review_events, events=[], versions={}, by=doctor, password=build.PASSWORD, meaning="review"
@@ -327,6 +388,24 @@ class TestReview:
             "": [f"{patient.code} is locked: nothing can be changed."]
         }
         assert sign(events[1], doctor) == 1
+
+
+class TestAfterTheLock:
+    """SAF-11."""
+
+    def test_the_event_of_a_locked_patient_is_not_amended(self, patient, doctor):
+        event = report_event(patient=patient, by=doctor, **event_answers())
+        Patient.objects.filter(pk=patient.pk).update(locked_at=NOW)
+        locked = {"": [f"{patient.code} is locked: nothing can be changed."]}
+        assert refused(amend_event_as, event, doctor, grade=3) == locked
+
+    def test_without_the_criteria_a_report_asks_for_them(self, patient, doctor):
+        Patient.objects.filter(pk=patient.pk).update(locked_at=NOW)
+        locked = Patient.objects.get(pk=patient.pk)
+        answers = serious_answers()
+        del answers["seriousness"]
+        told = refused(report_event, patient=locked, by=doctor, after_lock_reason="Told today", **answers)
+        assert list(told) == ["seriousness"]
 
 
 class TestSpecialInterest:

@@ -230,6 +230,7 @@ class TestAmending:
         with pytest.raises(StaleEvent) as stale:
             amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
         assert stale.value.event.grade == 3
+        assert str(stale.value) == f"{event} is now at version 2"
 
     def test_the_rules_hold_for_a_change_as_for_a_report(self, patient, doctor):
         event = report_event(patient=patient, by=doctor, **event_answers())

@@ -16,7 +16,7 @@ from patients.participation.lifecycle import lock_patients, lock_trial_rows
 from patients.participation.visits import miss_visit
 from patients.review.locks import lock, lock_trial
 from safety.models import AdverseEvent
-from safety.reporting import mark_entered_in_error, report_event
+from safety.reporting import mark_entered_in_error, report_event, review_events
 from tests.support import build
 from tests.support.meanwhile import PATIENCE_SECONDS, Meanwhile
 from tests.support.study import eligible_answers
@@ -84,6 +84,17 @@ def test_an_event_is_not_changed_while_its_patient_is_being_locked(ready: Patien
         with acting(user=doctor, role="investigator"), pytest.raises(ValidationError, match="is locked"):
             mark_entered_in_error(event=event, reason="Another patient", version=1, by=doctor)
     assert AdverseEvent.objects.get().in_error_reason == ""
+
+
+def test_a_review_that_waits_while_its_patient_is_being_locked_is_refused(ready: Patient) -> None:
+    """SIG-02: the events are read again under the lock of the patient."""
+    doctor, manager = user_of(ready, "investigator"), user_of(ready, "data_manager")
+    event = build.event(patient=ready, by=doctor)
+    told: dict[str, Any] = {"versions": {event.pk: 1}, "password": build.PASSWORD, "meaning": "review"}
+    with Meanwhile(lambda: lock(target=ready, reason="Closed", by=manager)) as other:
+        other.ends_in(A_WHILE)
+        with acting(user=doctor, role="investigator"), pytest.raises(ValidationError, match="is locked"):
+            review_events(events=[event], by=doctor, **told)
 
 
 @pytest.mark.parametrize("form_first", [True, False])

@@ -28,6 +28,14 @@ def trial(*, infusions: int = 1) -> Trial:
     return build.version(_with_infusions("1.0", 1, infusions)).trial
 
 
+def without_product() -> Trial:
+    """Load the trial under a first version that gives nothing."""
+    whole = text("1.0")
+    start, end = whole.index("[dosing]"), whole.index("[[visits]]")
+    given = 'kind = "infusion"\ninfusion = 1\n'
+    return build.version((whole[:start] + whole[end:]).replace(given, 'kind = "follow_up"\n')).trial
+
+
 def amendment(
     effective_from: date = IN_FORCE, *, infusions: int = 2, reconsent: bool = True
 ) -> ProtocolVersion:
