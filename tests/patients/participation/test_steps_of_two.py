@@ -292,7 +292,7 @@ class TestVisits:
         for verb, more in ((visits.hold_visit, {"on": SCREENED}), (visits.miss_visit, {"reason": "Abroad"})):
             told = refused(verb, visit=visit_of(patient), by=doctor, **more)
             assert told == {
-                "": ["SCR is not planned any more. Add an unscheduled visit if the patient was seen."]
+                "": ["SCR is no longer planned. Add an unscheduled visit if the patient was seen."]
             }
 
     def test_after_screening_failed_no_visit_is_held_or_missed(self, patient, doctor):
@@ -363,7 +363,9 @@ class TestEnd:
             state="held", held_on=SCREENED
         )
         told = refused(self.end, included, doctor, reason="completed", note="")
-        assert told == {"": ["These visits are neither held nor missed: D60, D90. Settle them first."]}
+        assert told == {
+            "": ["These visits are neither held nor missed: D60, D90. Record each as held or missed first."]
+        }
 
     def test_the_death_of_another_patient_contradicts_no_end(self, trial, included, doctor):
         other = build.neighbour(included)
