@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from audit.context import acting
+from patients import signals
 from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation import consent, disposition, screening
 from patients.participation.enrolment import enrol, enrolment_obstacles
@@ -166,6 +167,19 @@ class TestEnd:
         assert refused(self.end, included, doctor, reason="lost") == {"reason": [sentence]}
         done = self.end(included, doctor)
         assert (done.state, done.ended_on, done.end_reason) == ("ended", date(2026, 3, 12), "death")
+
+    def test_the_rooms_above_hear_of_the_end(self, included, doctor):
+        heard: list[tuple[Patient, User]] = []
+
+        def listen(sender: Any, *, patient: Patient, by: User, **kwargs: Any) -> None:
+            heard.append((patient, by))
+
+        signals.study_ended.connect(listen)
+        try:
+            self.end(included, doctor)
+        finally:
+            signals.study_ended.disconnect(listen)
+        assert heard == [(included, doctor)]
 
     def test_of_two_forms_the_last_that_has_a_day_counts(self, included, doctor):
         """The value of another form, and a day that is missing with a reason, are no day of death."""
