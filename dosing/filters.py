@@ -20,7 +20,7 @@ class InfusionFilter(django_filters.FilterSet):
     patient = django_filters.CharFilter(label=_("Patient"), method="of_patient", max_length=20)
     state = django_filters.ChoiceFilter(label=_("Status"), choices=Infusion.State.choices, empty_label=ANY)
     overdue = django_filters.ChoiceFilter(
-        label=_("Overdue"), choices=YES_NO, method="past_their_days", empty_label=ANY
+        label=_("Overdue"), choices=YES_NO, method="only_overdue", empty_label=ANY
     )
 
     class Meta:

@@ -4,8 +4,7 @@ A page reads the casebook of a patient (`Casebook.opened`). A save reads it for 
 record, but values only where the rules of that form need them, because a patient has some two hundred records.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -14,7 +13,15 @@ from typing import Any, cast
 from django.utils import timezone
 
 from accounts.models import User
-from patients.casebook.casebook_queries import LOCKED, MARKED_RECORDS, RECORDS, STORED_NOW, VISITS
+from patients.casebook.casebook_queries import (
+    LOCKED,
+    MARKED_RECORDS,
+    RECORDS,
+    STORED_NOW,
+    VISITS,
+    FormValues,
+    parsed_values,
+)
 from patients.models import Consent, Patient, Record, Visit
 from patients.participation.consent import consents_of
 from patients.participation.eligibility_data import eligibility_subject
@@ -328,35 +335,8 @@ def _records_for_save(place: FormPlace) -> list[Record]:
     rows = RECORDS.rows(patient=place.patient.pk, forms=forms, form=place.form.code, visit=visit)
     for record in rows:
         if place.holds(record):
-            record.values = _parsed_values(record)
+            record.values = parsed_values(record)
     return rows
-
-
-def _parsed_values(record: Record) -> dict[str, Any]:
-    """Return the values of a record. Values that were read as text are parsed now, once."""
-    text = vars(record).pop("read", None)
-    if text is not None:
-        record.values = json.loads(text)
-    return record.values
-
-
-class FormValues(Mapping[str, Any]):
-    """The values of records by form code, parsed when an expression reads them; `extra_names` adds further names."""
-
-    def __init__(self, by_form: Mapping[str, Any], extra_names: Mapping[str, Any] | None = None) -> None:
-        self.by_form, self.extra_names = by_form, extra_names or {}
-
-    def __getitem__(self, form: str) -> Any:
-        if form in self.extra_names:
-            return self.extra_names[form]
-        found = self.by_form[form]
-        return [_parsed_values(each) for each in found] if isinstance(found, list) else _parsed_values(found)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self.by_form, **self.extra_names})
-
-    def __len__(self) -> int:
-        return len({**self.by_form, **self.extra_names})
 
 
 def _log_order(record: Record, place: FormPlace, here: int) -> int:

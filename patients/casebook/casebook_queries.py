@@ -1,5 +1,7 @@
-"""The statements that read a casebook, for a page or under the lock of a save."""
+"""The statements that read a casebook, for a page or under the lock of a save, and the values of the records read."""
 
+import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,3 +45,30 @@ RECORDS = CompiledQuery(_read_for, patient=int, forms=str, form=str, visit=int)
 MARKED_RECORDS = CompiledQuery(
     lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int
 )
+
+
+def parsed_values(record: Record) -> dict[str, Any]:
+    """Return the values of a record. Values that were read as text are parsed now, once."""
+    text = vars(record).pop("read", None)
+    if text is not None:
+        record.values = json.loads(text)
+    return record.values
+
+
+class FormValues(Mapping[str, Any]):
+    """The values of records by form code, parsed when an expression reads them; `extra_names` adds further names."""
+
+    def __init__(self, by_form: Mapping[str, Any], extra_names: Mapping[str, Any] | None = None) -> None:
+        self.by_form, self.extra_names = by_form, extra_names or {}
+
+    def __getitem__(self, form: str) -> Any:
+        if form in self.extra_names:
+            return self.extra_names[form]
+        found = self.by_form[form]
+        return [parsed_values(each) for each in found] if isinstance(found, list) else parsed_values(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.by_form, **self.extra_names})
+
+    def __len__(self) -> int:
+        return len({**self.by_form, **self.extra_names})

@@ -63,7 +63,7 @@ class FieldRenderer:
         is_required = context.is_required(item)
         filled: Slots = {} if is_required else {"required": HIDDEN}
         filled |= self._state(name, results)
-        filled |= self._beside(item, inputs)
+        filled |= self._offers(item, inputs)
         if item.type == "rows":
             parts, slots = self._table(item)
         else:
@@ -84,7 +84,7 @@ class FieldRenderer:
         ]
         return found | ({"state": mark_safe("".join(state))} if state else {})  # noqa: S308 - constants
 
-    def _beside(self, item: Item, inputs: ItemInputs) -> Slots:
+    def _offers(self, item: Item, inputs: ItemInputs) -> Slots:
         """Return the slots of confirmation, offered value, open queries and reference range."""
         name, context, found = item.name, self.context, Slots()
         if name in context.soft:
@@ -96,8 +96,8 @@ class FieldRenderer:
             found["known"] = render_to_string("capture/known.html", offer)
         if self.markup.has_links and context.queries.get(name):
             label = item.label.in_language(self.language)
-            told = {"name": name, "label": label, "counter": context.queries[name]}
-            found["queries"] = render_to_string("capture/open_queries.html", told)
+            link = {"name": name, "label": label, "counter": context.queries[name]}
+            found["queries"] = render_to_string("capture/open_queries.html", link)
         if name in context.readings and is_laboratory(self.form, item):
             found["reference"] = self.reference(item)
         return found

@@ -204,8 +204,8 @@ class ItemInputs:
 
     def attached(self, text: str, context: Mapping[str, Any]) -> str:
         """Return the attached file and the input for another. text: the stored file as JSON, or a refused one."""
-        told = json.loads(text) if text.startswith("{") else None
-        there = told["before"] if told and "refused" in told else told
+        stored = json.loads(text) if text.startswith("{") else None
+        there = stored["before"] if stored and "refused" in stored else stored
         kinds = self.item.kinds
         return render_to_string(
             "capture/attached.html",

@@ -195,7 +195,7 @@ class LockFilter(django_filters.FilterSet):
             ("asked", gettext_lazy("Unlock requested")),
         ],
         empty_label=gettext_lazy("Any"),
-        method="only_standing",
+        method="only_in_force",
     )
 
     class Meta:

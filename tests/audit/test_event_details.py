@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
     "audit", "accounts", "trials", "patients", "dosing", "safety", "reports", "exports", "demo", "config",
 )  # fmt: skip
-RECORDING = {"record", "record_surely"}
+RECORDING = {"record", "record_outside_transaction"}
 TREES = {
     path: ast.parse(path.read_text(encoding="utf-8"))
     for room in ROOMS

@@ -168,7 +168,7 @@ class Posting(WholePatient):
         )
         ticked = {name: form.choices[name] for name in ("chosen", "reviewed")}
         signature = {"meaning": "approval", "password": build.PASSWORD}
-        self.send("investigator", address, step="beside", **ticked, **signature)
+        self.send("investigator", address, step="with-actions", **ticked, **signature)
 
 
 def forms_in(page: HttpResponse) -> list[PageForm]:

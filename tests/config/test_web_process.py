@@ -16,6 +16,9 @@ HEAVY = {
 }  # fmt: skip
 SERVED = """
 import json, sys
+from config import settings
+# A fresh clone has not collected its static files.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 from config.wsgi import application
 from django.urls import get_resolver
 get_resolver().url_patterns

@@ -230,7 +230,7 @@ class TestProgress:
             tell = wrapped(row)
             return lambda done: (result.append(done), tell(done))
 
-        monkeypatch.setattr(documents, "_teller", teller)
+        monkeypatch.setattr(documents, "_progress_recorder", teller)
         build.patient(trial=trial)
         ask(build.user("monitor", trial=trial), trial)
         assert result == [35, 70]

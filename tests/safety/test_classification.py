@@ -122,9 +122,9 @@ def test_grade_5_fatal_outcome_and_the_death_criterion_come_together(grade, outc
         outcome={True: "fatal", False: "recovered", None: ""}[outcome],
         seriousness=frozenset({True: {"results_in_death"}, False: {"hospitalisation"}, None: ()}[criterion]),
     )
-    result = {sign for sign in (grade, outcome, criterion) if sign is not None}
+    signs = {sign for sign in (grade, outcome, criterion) if sign is not None}
 
-    assert (EventFinding.DEATH_DISAGREES in findings(result)) == (result == {True, False})
+    assert (EventFinding.DEATH_DISAGREES in findings(result)) == (signs == {True, False})
 
 
 def test_the_signs_of_death_name_only_what_was_answered():

@@ -181,8 +181,8 @@ class TestAccounts:
 
     def test_nobody_changes_the_own_account_or_identity(self, trial, chief):
         for verb in (delegation.deactivate, delegation.reactivate, delegation.remove_factors):
-            assert "their own rights" in refused(verb, user=chief, reason="x", by=chief)[""][0]
-        assert "their own rights" in refused(
+            assert "your own rights" in refused(verb, user=chief, reason="x", by=chief)[""][0]
+        assert "your own rights" in refused(
             delegation.verify_identity, trial=trial, user=chief, on=FIRST_DAY, by=chief
         )[""][0]  # fmt: skip
 

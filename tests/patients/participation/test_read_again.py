@@ -94,7 +94,7 @@ def test_a_visit_that_was_cancelled_meanwhile_is_not_held(patient: Patient, nurs
     seen = visit_of(patient)
     with acting(system="test"):
         Visit.objects.filter(pk=seen.pk).update(state="cancelled")
-    with acting(user=nurse, role="coordinator"), refused("not planned any more"):
+    with acting(user=nurse, role="coordinator"), refused("no longer planned"):
         hold_visit(visit=seen, on=build.today(patient), by=nurse)
 
 
