@@ -1,7 +1,7 @@
 """`make bench BASE=<commit>`: compare this tree with an older commit, in alternating turns of one run.
 
 The older commit is checked out in a worktree of its own and fills its own database with its own code. It gets its own
-packages only if its pinned server packages differ. This tree's client sends requests to both over HTTP in turns
+packages only if its pinned packages differ. This tree's client sends requests to both over HTTP in turns
 (A B A B …), because the speed of a shared machine changes within seconds. The table holds for each figure the median
 over the turns of each side, and the median of the ratios of neighbouring turns.
 
@@ -66,7 +66,8 @@ def older(commit: str, folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _python_for(root: Path, venv: Path) -> str:
-    lock = Path("requirements/worker.txt")
+    # The packages of the tests: the code that fills the database stands among the tests.
+    lock = Path("requirements/test.txt")
     if (root / lock).read_bytes() == (ROOT / lock).read_bytes():
         return sys.executable
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)

@@ -58,7 +58,7 @@ def test_a_save_that_waits_while_its_visit_is_missed_is_refused(ready: Patient) 
 def test_a_save_that_waits_while_the_trial_is_locked_is_refused_in_words(ready: Patient) -> None:
     nurse, manager = user_of(ready), user_of(ready, "data_manager")
     place, trial = at(ready, nurse), ready.trial
-    told: dict[str, Any] = {"standing": {}, "overridden": {}, "reason": "Closed", "by": manager}
+    told: dict[str, Any] = {"open_points": {}, "overridden": {}, "reason": "Closed", "by": manager}
     with Meanwhile(lambda: lock_trial(trial=trial, **told)) as other:
         other.ends_in(A_WHILE)
         with pytest.raises(ValidationError, match="The trial is locked"):

@@ -7,11 +7,12 @@ import time_machine
 from django.core.exceptions import ValidationError
 
 from audit.context import acting
+from audit.models import Signature
 from patients.models import EligibilityDecision, Patient, Record
 from patients.participation.eligibility import decision_in_force, decisions, evaluate
 from patients.participation.enrolment import enrol, enrolment_obstacles
 from tests.support import build
-from tests.support.study import amended_protocol
+from tests.support.study import amended_protocol, eligible_answers
 from tests.support.study.refusals import refused
 
 pytestmark = pytest.mark.django_db
@@ -284,3 +285,93 @@ class TestWhatIsRead:
     def test_the_inclusion_is_not_before_the_screening(self, patient):
         told = refused(build.decision, patient, on=date(2026, 3, 9))
         assert told == {"inclusion_on": ["The inclusion cannot be before the screening."]}
+
+
+class TestWhatIsStored:
+    def test_a_criterion_is_stored_with_its_inputs_and_shown_with_their_labels(self):
+        """P11-13."""
+        patient = build.patient(trial=amended_protocol.trial(), screened_on=SCREENED)
+        (open_,) = evaluate(patient, inclusion_on=SCREENED).findings
+        assert (open_.inputs, open_.needs) == ([], ["Age"])
+        assert open_.as_stored()["needs"] == ["intake.age"]
+        build.consent(patient)
+        build.record(patient, "intake", {"age": "54", "weight": "80"})
+
+        assert evaluate(patient, inclusion_on=SCREENED).findings[0].inputs == [
+            {"label": "Age", "value": "54"}
+        ]
+        assert build.decision(patient).criteria == [
+            {
+                "id": "I1",
+                "kind": "inclusion",
+                "allows": True,
+                "needs": [],
+                "inputs": {"intake.age": "54"},
+                "deferred_until": None,
+            }
+        ]
+
+    def test_a_criterion_that_is_not_met_yet_but_may_be_is_marked_as_open(self):
+        old = 'met = "intake.age >= 18.0"'
+        text = amended_protocol.text("1.0").replace(old, f"{old}\ndeferred_days = 14")
+        patient = build.patient(trial=build.version(text).trial, screened_on=SCREENED)
+        build.consent(patient)
+        build.record(patient, "intake", {"age": "17", "weight": "60"})
+        (finding,) = evaluate(patient, inclusion_on=SCREENED).findings
+
+        assert (finding.words, finding.waits, finding.forbids) == ("Not met", True, False)
+        assert finding.css == "tone-draft"
+
+    def test_a_signature_of_another_row_with_this_number_is_not_that_of_the_decision(self, patient, doctor):
+        decision = build.decision(patient)
+        with acting(system="test", reason="test"):
+            EligibilityDecision.objects.filter(pk=decision.pk).update(group="B")
+            Signature.objects.create(
+                target_type="patients.record", target_id=decision.pk, trial_id=patient.trial_id,
+                patient_id=patient.pk, meaning="review", signer_id=doctor.pk, signer_name="x",
+                printed_name="X", role="investigator", signed_at=NOW, zone="Europe/Brussels",
+                content_hash="0" * 64, manifest_hash="0" * 64,
+            )  # fmt: skip
+
+        assert decision_in_force(patient) is None
+        assert decisions(patient)[0].signature.target_type == "patients.eligibilitydecision"
+
+    def test_only_a_patient_concluded_eligible_is_randomised(self):
+        """RND-01."""
+        trial = build.trial(build.COVID_MSV)
+        excluded, found = (build.assessable(trial=trial, screened_on=SCREENED) for _each in range(2))
+        build.decision(excluded, "not_eligible")
+        build.decision(found)
+
+        assert not hasattr(Patient.objects.get(pk=excluded.pk), "allocation")
+        assert Patient.objects.get(pk=found.pk).allocation.arm
+
+
+class TestGroup:
+    """Liège treats in two groups; here the criterion that asks for one of them asks only for the age."""
+
+    UNASKED = (
+        'met = "definition.oxygen_group || definition.ventilated_group"',
+        'met = "demography.age >= 18.0"',
+    )
+
+    @pytest.mark.parametrize(
+        ("member", "needs"),
+        [
+            ("vital_status.survival_status == 'DEAD'", "Status"),
+            ("demography.age > 100.0", "the inputs of the groups"),
+        ],
+    )
+    def test_nobody_is_eligible_without_a_group(self, member, needs):
+        change = ('member = "definition.oxygen_group"', f'member = "{member}"')
+        trial = build.twin(build.LIEGE, self.UNASKED, change)
+        answers = eligible_answers.OF[build.LIEGE](SCREENED)
+        patient = build.patient(trial=trial, screened_on=SCREENED)
+        build.consent(patient)
+        for form, values in answers.items():
+            build.record(patient, form, values)
+
+        assert refused(build.decision, patient) == {
+            "conclusion": [f"The group is not determined yet. It needs: {needs}."]
+        }
+        assert build.decision(patient, "not_eligible").group == ""

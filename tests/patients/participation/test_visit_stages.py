@@ -8,9 +8,19 @@ from hypothesis import strategies as st
 
 from audit.models import Signature
 from patients.casebook.navigation import stage_of
-from patients.models import Patient, Query, Record
+from patients.models import Patient, Query, Record, Visit
 from patients.participation import disposition, visits
-from patients.participation.visit_status import STAGE, STAGES, first_unfinished, visit_stage, visit_status
+from patients.participation.visit_status import (
+    STAGE,
+    STAGES,
+    due,
+    first_unfinished,
+    forms_at,
+    overdue,
+    required_at,
+    visit_stage,
+    visit_status,
+)
 from protocol.document.design import VisitForm
 from tests.support import build
 from tests.support.pages.home import HOME, TODAY, page, rows_of
@@ -88,9 +98,9 @@ def test_database_and_page_agree_on_the_stage_of_a_record(trial, as_test):
     assert [STAGES[record.stage] for record in found] == [stage_of(record) for record in found]
 
 
-def sign(record: Record) -> None:
+def sign(record: Record, target_type: str = "patients.record") -> None:
     Signature.objects.create(
-        target_type="patients.record", target_id=record.pk, trial_id=record.patient.trial_id,
+        target_type=target_type, target_id=record.pk, trial_id=record.patient.trial_id,
         patient_id=record.patient_id, meaning="review", signer_id=1, signer_name="x", printed_name="X",
         role="investigator", signed_at=cohort.at(TODAY), zone="Europe/Brussels", content_hash="0" * 64,
         manifest_hash="0" * 64,
@@ -146,3 +156,69 @@ def test_a_screen_failure_has_no_visits_to_come(trial, as_test):
         state="screen_failed", failed_on=build.today(patient), failure_reason="Transferred"
     )
     assert rows_of(trial)[patient.code]["SCR"].state == "not_applicable"
+
+
+@pytest.mark.parametrize(
+    ("state", "window", "begun", "open_patient", "expected"),
+    [
+        ("planned", (0, 2), "not_started", True, ("not_started", ["due"])),
+        ("planned", (-3, -1), "draft", False, ("draft", [])),
+        ("cancelled", (-3, -1), "not_started", True, ("not_applicable", [])),
+        ("cancelled", (-3, 1), "draft", True, ("draft", [])),
+    ],
+)
+def test_what_was_begun_is_shown_though_the_visit_is_over(state, window, begun, open_patient, expected):
+    days = tuple(TODAY + timedelta(days=day) for day in window)
+    found = visit_status(state=state, window=days, begun=begun, open_patient=open_patient, today=TODAY)
+    assert found == expected
+
+
+def test_a_visit_without_forms_leads_nowhere():
+    assert first_unfinished([], {}) == ""
+
+
+def test_only_the_required_forms_of_a_visit_are_required(trial):
+    """A visit that no plan knows has the forms of an unscheduled one."""
+    rules = trial.rules
+    available = {each.form for each in rules.visit("SCR").forms if each.when != "required"}
+    assert available
+    assert required_at(rules, "SCR") == {each.form for each in rules.visit("SCR").forms} - available
+    assert forms_at(rules, "UNS") == rules.unscheduled.forms
+    assert forms_at(rules, "SCR") == rules.visit("SCR").forms
+
+
+def test_only_the_valid_signature_of_the_form_itself_makes_it_signed(trial, as_test):
+    patient = cohort.patients(trial, 1)[0]
+    withdrawn, another = Record.objects.filter(patient=patient, state="complete").order_by("pk")[:2]
+    Record.objects.filter(patient=patient).update(verified_at=None)
+    sign(withdrawn)
+    Signature.objects.update(invalidated_at=cohort.at(TODAY), invalidated_reason="Changed")
+    sign(another, target_type="patients.visit")
+    found = Record.objects.filter(pk__in=[withdrawn.pk, another.pk]).annotate(stage=STAGE)
+    assert [STAGES[row.stage] for row in found] == ["complete", "complete"]
+
+
+def test_visits_are_due_in_their_window_and_overdue_after_its_last_day(trial, as_test):
+    """Of an open patient: D28 is planned from the 26th to the 30th day."""
+    patient = build.enrolled(trial=trial)
+    visit = patient.visits.get(code="D28")
+    first, last = visit.window_from, visit.window_to
+    day = timedelta(days=1)
+
+    def found(condition, on) -> bool:
+        return Visit.objects.filter(condition(on), pk=visit.pk).exists()
+
+    assert [found(due, on) for on in (first - day, first, last, last + day)] == [False, True, True, False]
+    assert [found(overdue, on) for on in (last, last + day)] == [False, True]
+    visits.miss_visit(visit=visit, reason="Abroad", by=build.user("coordinator", trial=trial))
+    assert not found(due, first)
+    assert not found(overdue, last + day)
+
+
+def test_nothing_is_due_after_the_end_of_the_study(trial, as_test):
+    patient = build.enrolled(trial=trial)
+    visit = patient.visits.get(code="D28")
+    by = build.user("coordinator", trial=trial)
+    disposition.end_study(patient=patient, on=build.today(patient), reason="lost", note="", by=by)
+    for condition in (due(visit.window_from), overdue(visit.window_to + timedelta(days=1))):
+        assert not Visit.objects.filter(condition, pk=visit.pk).exists()

@@ -46,9 +46,14 @@ def amendment(
     return build.version(whole, effective_from=effective_from)
 
 
-def next_amendment(effective_from: date, *, infusions: int = 2, reconsent: bool = True) -> ProtocolVersion:
-    """Load version 1.2, which replaces 1.1 and is otherwise the same."""
+def next_amendment(
+    effective_from: date, *changes: tuple[str, str], infusions: int = 2, reconsent: bool = True
+) -> ProtocolVersion:
+    """Load version 1.2, which replaces 1.1; it differs in its infusions and in texts that occur once (`changes`)."""
     whole = _with_infusions("1.1", 2, infusions)
+    for old, new in changes:
+        assert whole.count(old) == 1, old
+        whole = whole.replace(old, new)
     if not reconsent:
         whole = whole.replace("reconsent = true", "reconsent = false")
     for old, new in (('version = "1.1"', 'version = "1.2"'), ('replaces = "1.0"', 'replaces = "1.1"')):
