@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -15,6 +16,7 @@ from patients.queries import threads
 from patients.queries.figures import query_figures
 from tests.support import build
 from tests.support.study.raised_queries import begin_form, begin_form_of_other_trial, make_query
+from tests.support.trail_clock import trail_now
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +136,10 @@ def test_days_to_an_answer_leave_out_what_was_confirmed_at_once(record: Record, 
     make_query(record, people["coordinator"], "temp", days=9, state="closed", origin="check", check_id="c")
     assert query_figures(user=people["monitor"], trial=trial).days_to_answer is None
     asked = make_query(record, people["monitor"], "hr", days=4)
+    # The trail dates the answer, on PostgreSQL by a clock of its own.
+    opened = trail_now() - timedelta(days=4, hours=1)
+    with acting(system="test"):
+        Query.objects.filter(pk=asked.pk).update(opened_at=opened)
     with acting(user=people["coordinator"], role="coordinator"):
         threads.answer_query(query=asked, text="So it was", by=people["coordinator"], role="coordinator")
     assert query_figures(user=people["monitor"], trial=trial).days_to_answer == pytest.approx(4.04, abs=0.01)
