@@ -12,6 +12,7 @@ from reports.quality import measures
 from tests.support import build
 from tests.support.pages.home import work_of
 from tests.support.study import cohort
+from tests.support.trail_clock import trail_now
 
 pytestmark = pytest.mark.django_db
 
@@ -77,7 +78,7 @@ def test_the_days_to_an_answer_come_from_the_trail(trial):
     cohort.patients(trial, 1)
     with acting(system="test"):
         query = Query.objects.get()
-        Query.objects.filter(pk=query.pk).update(opened_at=query.opened_at - timedelta(days=4))
+        Query.objects.filter(pk=query.pk).update(opened_at=trail_now() - timedelta(days=4))
         Query.objects.filter(pk=query.pk).update(state="answered")
         Query.objects.filter(pk=query.pk).update(text="asked again")
     assert measured(trial)["Median days to answer"] == ("4.0", False)

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.urls import reverse
@@ -23,6 +24,7 @@ from patients.review import signatures as signing
 from safety.models import AdverseEvent
 from tests.support import build
 from tests.support.study.entered_forms import DEMOGRAPHY
+from tests.support.trail_clock import trail_now
 from trials.models import Trial
 
 pytestmark = pytest.mark.django_db
@@ -198,15 +200,17 @@ def test_of_several_signatures_the_last_one_counts(record, doctor, patient):
         found = signing.changes_since_signature([row])[row.pk]
         return [(each.old, each.new, each.who) for each in found if each.label == "Weight at screening"]
 
-    sign_visit(record, doctor)
-    amended(record)
-    assert changes() == [("70 kg", "80 kg", "Nora Nurse")]
-    with acting(user=doctor, role="investigator"):
-        rows = [Record.objects.get(pk=record.pk)]
-        signing.sign_records(records=rows, meaning="review", password=build.PASSWORD, by=doctor)
-    assert changes() == []
-    amended(record, "81")
-    assert changes() == [("80 kg", "81 kg", "Nora Nurse")]
+    # A signature is dated by our clock, a change by that of the trail.
+    with time_machine.travel(trail_now()):
+        sign_visit(record, doctor)
+        amended(record)
+        assert changes() == [("70 kg", "80 kg", "Nora Nurse")]
+        with acting(user=doctor, role="investigator"):
+            rows = [Record.objects.get(pk=record.pk)]
+            signing.sign_records(records=rows, meaning="review", password=build.PASSWORD, by=doctor)
+        assert changes() == []
+        amended(record, "81")
+        assert changes() == [("80 kg", "81 kg", "Nora Nurse")]
     other = build.patient(trial=patient.trial)
     build.consent(other)
     unsigned = build.record(other, "demography", DEMOGRAPHY)
