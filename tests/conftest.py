@@ -89,6 +89,17 @@ def _on_a_known_day(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _at_a_moment(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Stop the clock at the moment of the marker `at`, if the test has one."""
+    found = request.node.get_closest_marker("at")
+    if found is None:
+        yield
+        return
+    with time_machine.travel(found.args[0], tick=False):
+        yield
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _flush_without_triggers():
     """Lift the triggers while Django empties the tables after a transactional test: the trail refuses deletion."""

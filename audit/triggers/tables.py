@@ -38,10 +38,8 @@ FINAL_IS_FIXED = "What a row of {table} holds never changes"
 REFUSED_BY_LOCK = "This is frozen or locked"
 LOCKED = REFUSED_BY_LOCK + ": {table} changes only after it is unlocked"
 NOT_RELEASED = "A freeze or lock of {table} ends by its own step, which says who and why"
-OVERLAPS = "Two rows of {table} reach the same: end or correct the other one first"
-BARRED = (
-    "No row of {table} is in force below such a row: what happened and what did not contradict each other"
-)
+OVERLAPS = "Two rows of {table} overlap: end or correct the other one first"
+BARRED = "A row of {table} cannot be in force below a row in this state, such as a form at a missed visit"
 SIGNED_IS_FIXED = "A signature never changes; it can only be invalidated, once"
 
 

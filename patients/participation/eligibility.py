@@ -227,7 +227,7 @@ def sign_eligibility(
 
 def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:
     if current_consent(patient) is None:
-        raise ValidationError(_("There is no consent yet: record it before judging eligibility."))
+        raise ValidationError(_("There is no consent yet: record it before assessing eligibility."))
     if evaluation.obstacles:
         ids = ", ".join(finding.id for finding in evaluation.obstacles)
         raise ValidationError(

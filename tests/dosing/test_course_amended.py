@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-import time_machine
 
 from audit.context import acting
 from dosing.administration import StaleInfusion, infusion_obstacle, mark_not_given, record_weight
@@ -18,16 +17,8 @@ from tests.support.study.amended_patient import INCLUDED, sign_again
 from tests.support.study.bedside import give, on, stored
 from tests.support.study.refusals import refused
 
-pytestmark = pytest.mark.django_db
-
 NOW = datetime(2021, 3, 30, 10, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    """It is 30 March 2021."""
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW)]
 
 
 @pytest.fixture

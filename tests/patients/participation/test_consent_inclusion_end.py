@@ -4,12 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from audit.context import acting
 from patients import signals
 from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation import consent, disposition, screening
@@ -21,23 +19,9 @@ from tests.support.study.refusals import refused
 from trials.loading import load_protocol
 from trials.models import Trial
 
-pytestmark = pytest.mark.django_db
-
 NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
+pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW), pytest.mark.usefixtures("doctor_acts")]
 TODAY, TOMORROW, SCREENED = date(2026, 3, 30), date(2026, 3, 31), date(2026, 3, 10)
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db):
-    """It is 30 March 2026."""
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _acts(doctor: User):
-    with acting(user=doctor, role="investigator"):
-        yield
 
 
 @pytest.fixture

@@ -15,19 +15,11 @@ from tests.support import build
 from tests.support.study import amended_protocol, eligible_answers
 from tests.support.study.refusals import refused
 
-pytestmark = pytest.mark.django_db
-
 NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
+pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW)]
 SCREENED = date(2026, 3, 10)
 SIGNED_NO = "The investigator concluded that the patient is not eligible."
 UNSIGNED = "No investigator has signed the eligibility, or the signature is no longer valid."
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    """It is 30 March 2026."""
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture
@@ -41,13 +33,13 @@ class TestConsent:
         """P11-06: the consent comes before the judgement, whatever the evidence says."""
         patient = build.patient(trial=trial, screened_on=SCREENED)
         told = refused(build.decision, patient)
-        assert told == {"": ["There is no consent yet: record it before judging eligibility."]}
+        assert told == {"": ["There is no consent yet: record it before assessing eligibility."]}
         assert not EligibilityDecision.objects.exists()
 
     def test_the_consent_of_another_patient_is_none(self, trial, patient):
         other = build.patient(trial=trial, screened_on=SCREENED)
         told = refused(build.decision, other)
-        assert told == {"": ["There is no consent yet: record it before judging eligibility."]}
+        assert told == {"": ["There is no consent yet: record it before assessing eligibility."]}
 
     def test_a_patient_who_never_consented_can_be_concluded_not_eligible(self, trial):
         patient = build.patient(trial=trial, screened_on=SCREENED)

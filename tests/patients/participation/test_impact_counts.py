@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime
 
 import pytest
-import time_machine
 
 from accounts.models import User
 from audit.context import acting
@@ -18,9 +17,8 @@ from tests.support.study import amended_protocol
 from tests.support.study.amended_patient import INCLUDED
 from trials.models import ProtocolVersion, Trial
 
-pytestmark = pytest.mark.django_db
-
 NOW = datetime(2021, 3, 30, 10, 0, tzinfo=UTC)
+pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW)]
 IN_FORCE_LATER = date(2021, 3, 2)
 PULSE = 'name = "pulse", type = "integer", label = { en = "Pulse" }'
 NOTE = """items = [
@@ -37,13 +35,6 @@ items = [
   {{ name = "more", type = "text", label = {{ en = "More" }}, required = false }},
 ]
 """
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db):
-    """It is 30 March 2021."""
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.support.study.entered_forms import at, draft, included
 
 pytestmark = pytest.mark.django_db
 
-REFUSED = "contradict each other"
+REFUSED = "cannot be in force below"
 
 
 def missed(patient: Patient, by: User, code: str = "D7") -> Visit:

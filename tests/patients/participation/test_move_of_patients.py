@@ -1,10 +1,8 @@
 """Who is moved to another protocol version, under which version a visit stays, and what is signed (DAT-09)."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -20,17 +18,9 @@ from tests.support.study.amended_patient import INCLUDED, sign_again
 from tests.support.study.refusals import refused
 from trials.models import ProtocolVersion, Trial
 
-pytestmark = pytest.mark.django_db
-
 NOW = datetime(2021, 3, 30, 10, 0, tzinfo=UTC)
+pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW)]
 TODAY, SECOND_OF_MARCH = date(2021, 3, 30), date(2021, 3, 2)
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db: None) -> Iterator[None]:
-    """It is 30 March 2021."""
-    with time_machine.travel(NOW, tick=False):
-        yield
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-import time_machine
 
 from accounts.models import User
 from audit.context import acting
@@ -21,16 +20,8 @@ from tests.support.study.bedside import give, on
 from tests.support.study.refusals import refused
 from trials.models import ProtocolVersion, Trial
 
-pytestmark = pytest.mark.django_db
-
 NOW = datetime(2021, 3, 30, 10, 0, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db):
-    """It is 30 March 2021."""
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW)]
 
 
 @pytest.fixture

@@ -4,11 +4,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-import time_machine
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
-from audit.context import acting
 from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation import consent, disposition, screening, visits
 from patients.participation.enrolment import enrol, enrolment_obstacles
@@ -19,26 +17,12 @@ from tests.support.study import amended_protocol
 from tests.support.study.refusals import refused
 from trials.models import Trial
 
-pytestmark = pytest.mark.django_db
-
 # 30 March 2026, half past midnight at the site: in UTC it is still the 29th.
 NOW = datetime(2026, 3, 29, 22, 30, tzinfo=UTC)
+pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW), pytest.mark.usefixtures("doctor_acts")]
 TODAY, TOMORROW = date(2026, 3, 30), date(2026, 3, 31)
 SCREENED, BEFORE = date(2026, 3, 10), date(2026, 3, 9)
 NOT_COME = "This day has not come yet. Check the year."
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_night(db):
-    """It is half past midnight of 30 March 2026 at the site."""
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _acts(doctor: User):
-    with acting(user=doctor, role="investigator"):
-        yield
 
 
 @pytest.fixture

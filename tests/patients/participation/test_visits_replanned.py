@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime
 
 import pytest
-import time_machine
 
 from accounts.models import User
 from audit.context import acting
@@ -19,23 +18,9 @@ from tests.support.study.amended_patient import INCLUDED
 from tests.support.study.refusals import refused
 from trials.models import ProtocolVersion, Trial
 
-pytestmark = pytest.mark.django_db
-
 NOW = datetime(2021, 3, 30, 10, 0, tzinfo=UTC)
+pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW), pytest.mark.usefixtures("doctor_acts")]
 LATER = date(2021, 3, 12)
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db):
-    """It is 30 March 2021."""
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def _acts(doctor: User):
-    with acting(user=doctor, role="investigator"):
-        yield
 
 
 @pytest.fixture
