@@ -41,7 +41,7 @@ class FieldChange:
 class Reader:
     """The reader of the changes: language, time zone of the site, and the rows that others refer to.
 
-    may: permissions of the reader. told: by model, the keys of rows that no longer conceal anything.
+    may: permissions of the reader. revealed: by model, the keys of rows that no longer conceal anything.
     """
 
     language: str

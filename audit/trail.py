@@ -93,12 +93,12 @@ class NoOverlap:
 class Barred:
     """Rows that must not be in force below a row in certain states: forms with data at a missed visit.
 
-    locked_parent: relation to the row above; it and the row itself have a column `state`.
+    parent: relation to the row above; it and the row itself have a column `state`.
     states: states of the row above under which no row may be in force.
     unless: states of the row itself in which it is not in force.
     """
 
-    under: str
+    parent: str
     states: tuple[str, ...]
     unless: tuple[str, ...]
 

@@ -268,7 +268,7 @@ def _bar(model: type[models.Model]) -> StateGuard | None:
     barred = trail_of(model).barred
     if barred is None:
         return None
-    relation: Any = model._meta.get_field(barred.under)
+    relation: Any = model._meta.get_field(barred.parent)
     above = relation.related_model._meta
     return StateGuard(
         model._meta.db_table, relation.column, above.db_table, above.pk.column, barred.states, barred.unless

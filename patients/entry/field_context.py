@@ -29,13 +29,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class FieldContext:
-    """Everything a field shows beside its value, by item or path.
+    """Everything that a field shows with its value, by item or path.
 
     results: messages. soft: paths with an unusual value. hidden, undecided, required: items by their conditions.
-    queries: number of open queries. known: values of other forms that are offered. lacking: inputs that a calculated
-    item still needs. more_rows: the table that gets more empty rows. readings: position in the reference ranges.
-    said_of_group: message at the "not done" button of a group, by its number. stored_chosen: items whose stored value
-    was chosen in a conflict.
+    queries: number of open queries. known: values of other forms that are offered. missing_inputs: inputs that a
+    calculated item still needs. more_rows: the table that gets more empty rows. readings: position in the reference
+    ranges. group_messages: message at the "not done" button of a group, by its number. stored_chosen: items whose
+    stored value was chosen in a conflict.
     """
 
     results: Mapping[str, tuple[Result, ...]] = field(default_factory=dict)

@@ -153,7 +153,7 @@ class Record(models.Model):
         ),
         marks=Marks(stored_in="patients.Mark", kind="verification", clears="verified_at"),
         # A missed visit did not take place: whatever writes, no form at it is a draft or complete.
-        barred=Barred(under="visit", states=("missed",), unless=("struck_out",)),
+        barred=Barred(parent="visit", states=("missed",), unless=("struck_out",)),
         excluded=("save_key",),
         describe="patients.casebook.record_changes.describe_record",
         concealed=OF_FILES,
