@@ -207,7 +207,7 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
 
 
 def _values(entry: Entry, current: Record | None) -> tuple[dict[str, Value], Collection[str]]:
-    """Return the answers to check, with the stored value where `entry.stored_chosen` says so, and the ids of their new rows.
+    """Return the answers to check, with the stored values of `entry.stored_chosen`, and the ids of their new rows.
 
     Values parsed from a page of this form are not checked again; any others are (P11-06). Raises ValueRefused.
     """
