@@ -31,20 +31,18 @@ run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with 
 # Each part ends with its ten slowest tests. The walks come after the rest: a browser beside other tests waits for them.
 # BROWSERS says how many at once: two save a fifth of the time on two cores.
 BROWSERS ?= 2
-PYTEST = $(BIN)/pytest --dist worksteal --durations 10
-TESTS = sh -c '$(PYTEST) -n auto $(ONLY) -m "not browser" && $(PYTEST) -n $(BROWSERS) -m "$(WALKS)"'
-test: WALKS := browser
-test-postgres: WALKS := browser and not keyboard
+PYTEST = $(BIN)/pytest --dist worksteal --durations 10 $(ONLY)
+TESTS = sh -c '$(PYTEST) -n auto --ignore tests/browser && $(PYTEST) -n $(BROWSERS) tests/browser'
 test-postgres: ONLY := --database-only
 
 test: $(VENV)/test browser ## Run every test on SQLite
 	$(TESTS)
 
-test-postgres: $(VENV)/test browser ## Run those with a database on a PostgreSQL server started for it, but for keys
+test-postgres: $(VENV)/test browser ## Run those that an engine could change on a PostgreSQL server started for it
 	tools/with-postgres $(TESTS)
 
 browser:
-	@tools/need chromium
+	@tools/need chromium-headless-shell
 
 lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the import contract
 	$(BIN)/ruff check .
