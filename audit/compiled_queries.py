@@ -19,7 +19,6 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
-from django.db.backends.sqlite3.operations import DatabaseOperations as SqliteOperations
 from django.db.models import Value
 from django.db.models.base import ModelState
 from django.db.models.query import ValuesListIterable
@@ -287,7 +286,7 @@ def _converters(compiler: Any, connection: Any, place: int) -> list[tuple[Any, A
 
 def _quick(convert: Any) -> Any:
     """Return a quicker function that converts as the given one of Django's does for SQLite, or that one itself."""
-    return QUICK.get(getattr(convert, "__func__", None), convert)
+    return QUICK.get(getattr(convert, "__name__", ""), convert)
 
 
 def _quick_datetime(value: Any, _expression: Any, _connection: Any) -> datetime:
@@ -302,9 +301,9 @@ def _quick_date(value: Any, _expression: Any, _connection: Any) -> date:
 
 
 # Django parses or makes aware through several calls for each value; a page reads thousands.
-QUICK: dict[Any, Any] = {
-    SqliteOperations.convert_datetimefield_value: _quick_datetime,
-    SqliteOperations.convert_datefield_value: _quick_date,
+QUICK: dict[str, Any] = {
+    "convert_datetimefield_value": _quick_datetime,
+    "convert_datefield_value": _quick_date,
 }
 
 
