@@ -7,7 +7,7 @@ PORT ?= 8000
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint bench mutants browser lock messages
+.PHONY: help programs run test test-postgres lint bench mutants browser lock messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -43,6 +43,10 @@ test-postgres: $(VENV)/test browser ## Run those that an engine could change on 
 
 browser:
 	@tools/need chromium-headless-shell
+
+programs: ## Install the Debian packages that the tests need
+	@tools/need chromium-headless-shell
+	@tools/need pg_ctlcluster postgresql
 
 lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the import contract
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -116,6 +116,7 @@ def renames_around(changed: tuple[Any, ...], other: tuple[Any, ...]) -> bool:
     return changed[-1] in KEYS and changed[:-1] == other[: len(changed) - 1]
 
 
+@settings(max_examples=40)
 @given(first=st.sampled_from(PLACES), second=st.sampled_from(PLACES))
 def test_two_changes_are_both_shown(first: tuple[Any, ...], second: tuple[Any, ...]) -> None:
     assume(first[: len(second)] != second and second[: len(first)] != first)
