@@ -7,7 +7,7 @@ PORT ?= 8000
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help programs run test test-postgres lint bench mutants browser lock messages
+.PHONY: help programs run test test-postgres lint bench mutants trust browser lock messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -68,6 +68,10 @@ endif
 
 mutants: $(VENV)/test ## Put faults into the modules that decide and count those that no test notices; MODULE=<path> for one
 	nice -n 10 $(BIN)/python -m tests.mutation $(MODULE)
+
+trust: $(VENV)/test ## Kill, cut the power, upgrade under load and tamper; write docs/reliability.md; PARTS=<name> for one
+	@tools/need strace
+	$(BIN)/python -m tests.trust
 
 messages: $(VENV)/test ## Collect the marked texts in locale/ for the translators
 	@tools/messages $(BIN)
