@@ -134,7 +134,7 @@ class _Search:
             if item.columns:
                 self._columns(f"{path}.{item.name}", item, place)
         for check in form.checks:
-            self._condition(f"{path}.checks.{check.id}.violated", check.violated, place)
+            self._check(f"{path}.checks.{check.id}.violated", check.violated, place)
 
     def _columns(self, path: str, item: Item, form: _Place) -> None:
         names = {**form.names, **kinds_of_items(item.columns)}
@@ -149,6 +149,13 @@ class _Search:
         )
         for column in item.columns:
             self._item(f"{path}.columns.{column.name}", column, place)
+
+    def _check(self, path: str, violated: str, place: _Place) -> None:
+        self._condition(path, violated, place)
+        if not self._can_be(False, self._tree(violated), place) and all(
+            problem.path != path for problem in (*self.found.mistakes, *self.found.doubts)
+        ):
+            self.found.doubts.append(Problem(path, "is never false: the check fires for every answer"))
 
     def _conditions(self, items: Iterable[Item]) -> tuple[dict[str, Node], dict[str, Node]]:
         """Return the conditions under which items are shown, and the calculations, by name."""

@@ -139,7 +139,7 @@ def _is_copied_code(error: ErrorDetails) -> bool:
 
 _MESSAGES: Final[Mapping[str, str]] = {
     "missing": "is required",
-    "dict_type": "should be a table of keys, like { en = … }",
+    "dict_type": "should be a table of keys, like {{ en = … }}",
     "model_type": "should be a table of keys",
     "tuple_type": "should be a list",
     "list_type": "should be a list",

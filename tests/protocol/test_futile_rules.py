@@ -111,6 +111,15 @@ def test_a_condition_that_only_limits_and_codes_rule_out_is_a_doubt(violated: st
     assert told in line
 
 
+@pytest.mark.parametrize(
+    "violated", ["true", "weight > 10.0", "sex in ['F', 'M']", "weight > 5.0 || weight <= 5.0"]
+)
+def test_a_check_that_fires_for_every_answer_is_a_doubt(violated: str) -> None:
+    assert doubts(check(violated)) == [
+        "forms.body.checks.B1.violated: is never false: the check fires for every answer"
+    ]
+
+
 def test_an_item_that_is_never_asked_is_a_mistake() -> None:
     never = ("shown_when = \"sex == 'F'\"", "shown_when = \"sex == 'F' && sex == 'M'\"")
     assert mistakes(never) == [
