@@ -171,7 +171,7 @@ class _Cases:
         """Return the numbers that a node can have."""
         match node:
             case Literal(value=value):
-                return exactly(Fraction(value))  # type: ignore[arg-type]
+                return exactly(Fraction(value))
             case Name(path=path):
                 return self._limits(path)
             case Unary(operand=operand):

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
 
+from config import urls
 from demo.rehearsal.pages import Rendering
 from patients.models import Patient
 from tests.support import build
@@ -103,7 +104,7 @@ def failing(request: HttpRequest) -> HttpResponse:
     raise KeyError("height")
 
 
-urlpatterns = [path("trials/<slug:slug>/failing/", failing, name="failing")]
+urlpatterns = [path("trials/<slug:slug>/failing/", failing, name="failing"), *urls.urlpatterns]
 
 
 @override_settings(ROOT_URLCONF=__name__)
@@ -114,4 +115,4 @@ def test_a_page_that_fails_is_named_with_its_reader(trial: Trial) -> None:
     assert [(fault.address, fault.error) for fault in rendering.faults] == [
         (f"/trials/{trial.slug}/failing/", "KeyError: 'height'")
     ] * 3
-    assert rendering.count == 3
+    assert rendering.count > 3
