@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
+from trials.awaited_version import awaited_words
 from trials.models import Delegation
 from trials.reader import reader_language
 from trials.roles import ROLES
@@ -30,4 +31,5 @@ def _entry(delegation: Delegation) -> dict[str, object]:
         "title": facts.title.in_language(reader_language()),
         "role": ROLES[delegation.role].title,
         "ends_on": delegation.ends_on,
+        "awaited": awaited_words(delegation.trial),
     }
