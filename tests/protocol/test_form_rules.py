@@ -9,8 +9,8 @@ from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.expressions import rules as compiled_rules
 from protocol.expressions.compiled import Undetermined
-from protocol.expressions.rules import FormRules, Scope, is_answered, rules_of, stored
-from tests.support.protocols.shipped import BOTH, ROOT, evaluation
+from protocol.expressions.rules import FormRules, ProtocolRules, Scope, is_answered, rules_of, stored
+from tests.support.protocols.shipped import BOTH, ROOT, protocol
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
 BREATHING = """
@@ -262,7 +262,7 @@ class TestEligibility:
     @pytest.mark.parametrize("slug", BOTH)
     def test_each_criterion_keeps_the_values_it_read_in_the_order_of_their_names(self, slug: str) -> None:
         """The signed decision is the same, byte for byte, whichever process made it."""
-        read = [list(each.inputs) for each in evaluation(slug).eligibility.criteria(Scope())]
+        read = [list(each.inputs) for each in ProtocolRules(protocol(slug)).eligibility.criteria(Scope())]
         assert max(len(names) for names in read) >= 5
         assert read == [sorted(names) for names in read]
 

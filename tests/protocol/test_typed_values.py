@@ -16,6 +16,7 @@ from protocol.values.parsing import (
     ValueRefused,
     decimal,
     flag,
+    is_answered,
     limit_findings,
     moment,
     parse,
@@ -91,6 +92,12 @@ def test_where_words_or_codes_are_expected_a_question_mark_makes_it_a_missing_co
         parse("ND", ONE)
 
 
+def test_a_missing_code_among_the_codes_that_were_chosen_is_refused() -> None:
+    with pytest.raises(NotOffered, match=r"“\?UNK” cannot be chosen here"):
+        parse(["A", "?UNK"], SEVERAL)
+    assert parse({"": ["", ""], "missing": "UNK"}, SEVERAL) == {"missing": "UNK"}
+
+
 @pytest.mark.parametrize("part", ["day", "month", "year"])
 def test_any_part_of_a_date_beside_a_missing_code_is_one_answer_too_many(part: str) -> None:
     with pytest.raises(ValueRefused, match="either the value or why it is missing"):
@@ -151,6 +158,8 @@ def test_a_whole_date_may_be_pasted_into_the_input_of_the_day(
         ({"day": "9oct", "month": "10", "year": "2025"}, "“9oct” is not a day"),
         ({"day": "009", "month": "10", "year": "2025"}, "“009” is not a day"),
         ({"day": "9oct25 14:05"}, "without a time"),
+        ({"day": "9oct25", "month": "10"}, "year in four digits"),
+        ({"day": "9oct25", "year": "2025"}, "type the month"),
     ],
 )
 def test_a_date_in_parts_is_refused_by_the_part_that_is_wrong(parts: dict[str, str], sentence: str) -> None:
@@ -164,8 +173,9 @@ def test_a_date_of_the_day_has_no_time_and_a_moment_is_not_half_unknown() -> Non
         parse("9oct25 14:05", DATE, BRUSSELS)
     with pytest.raises(ValueRefused, match="Type the time or UNK, not both"):
         parse("9oct25 14:05 UNK", DATETIME, BRUSSELS)
-    with pytest.raises(ValueRefused, match="is not a date"):
-        parse("9oct25 soon", DATETIME, BRUSSELS)
+    for text in ("9oct25 soon", "?", "xx"):
+        with pytest.raises(ValueRefused, match="is not a date"):
+            parse(text, DATETIME, BRUSSELS)
     assert parse("oct 2025", DATETIME, BRUSSELS) == "2025-10"
     assert parse("oct 2025 UNK", DATETIME, BRUSSELS) == "2025-10"
 
@@ -273,6 +283,24 @@ def test_numbers_and_moments_are_read_from_what_is_stored() -> None:
     assert [decimal(each) for each in (None, "", "1,5", "01", ["1"], {"missing": "ND"})] == [None] * 6
     assert moment("2025-10-09", "Europe/Madrid") == Moment.from_iso("2025-10-09", "Europe/Madrid")
     assert [moment(each) for each in (None, "", {"missing": "ND"}, ["2025"])] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("value", "answered"),
+    [
+        (None, False),
+        ("", False),
+        ([], False),
+        ("0", True),
+        ("_", True),
+        (["A"], True),
+        ({"missing": "ND"}, True),
+        ({"value": "1", "entered": "1", "unit": "g"}, True),
+    ],
+)
+def test_a_missing_code_answers_the_question_and_a_blank_does_not(value: Any, answered: bool) -> None:
+    """DAT-02."""
+    assert is_answered(value) is answered
 
 
 def test_the_zone_of_a_stored_moment_is_that_of_its_site() -> None:
