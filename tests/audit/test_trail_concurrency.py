@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from audit import seals
 from audit.context import acting
+from audit.models import Seal
 from audit.signatures import SignatureState, sign, verify
 from audit.verification import Tally, findings
 from patients.models import Patient
@@ -108,6 +109,19 @@ def test_two_seals_at_once_seal_every_row_once():
         thread.join(PATIENCE_SECONDS)
 
     assert failures == []
+    assert list(findings(Tally())) == []
+
+
+def test_a_seal_that_waits_for_another_finds_its_rows_sealed_already():
+    """AUD-07: two seals with one number would end the chain, and the second would be refused by the database."""
+    with acting(system="test"):
+        Trial.objects.create(slug="one")
+    with Meanwhile(lambda: seals.seal(reason="first")) as first:
+        first.ends_in(0.5)
+        with acting(system="seal"):
+            assert seals.seal(reason="second") is None
+
+    assert list(Seal.objects.values_list("number", "reason")) == [(1, "first")]
     assert list(findings(Tally())) == []
 
 
