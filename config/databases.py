@@ -19,7 +19,7 @@ def sqlite(path: Path | str) -> dict[str, Any]:
             # once, whatever the timeout, if another one wrote in between.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=ON;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=ON;",
         },
     }
 

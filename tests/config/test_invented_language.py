@@ -37,7 +37,7 @@ from trials.access import access_to
 from trials.models import Trial
 from trials.roles import ROLES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_engine]
 
 DOCUMENTS = {
     build.LIEGE: [Document.Kind.CASEBOOK, Document.Kind.VISIT_REPORT, Document.Kind.BLANK_CRF],

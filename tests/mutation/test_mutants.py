@@ -1,4 +1,4 @@
-"""The mutator itself: which faults it makes, and what it tells about an invented project of three modules."""
+"""The mutator itself: which faults it makes, and what it tells about an invented project of four modules."""
 
 import os
 import re
@@ -17,6 +17,7 @@ PROJECT = {
     "pyproject.toml": """
         [tool.stroma.mutants]
         "doses.py" = ["checks/test_doses.py"]
+        "loops.py" = ["checks/test_loops.py"]
         "tables.py" = ["checks/test_tables.py"]
         """,
     "doses.py": '''
@@ -27,13 +28,17 @@ PROJECT = {
             """Return True above the highest dose."""
             return dose > HIGHEST
 
+        def lowest() -> int:
+            return HIGHEST // 2
+        ''',
+    "loops.py": """
         def halvings(dose: int) -> int:
             count = 0
             while dose > 1:
                 dose = dose // 2
                 count += 1
             return count
-        ''',
+        """,
     "tables.py": """
         def _points(value):
             return 3 if value else 0
@@ -45,12 +50,18 @@ PROJECT = {
         KEPT = list(POINTS.values())
         """,
     "checks/test_doses.py": """
-        from doses import halvings, is_too_high
+        from doses import is_too_high, lowest
 
         def test_doses(tmp_path):
             assert tmp_path.is_dir()
             assert is_too_high(12)
             assert not is_too_high(9)
+            assert lowest() == 5
+        """,
+    "checks/test_loops.py": """
+        from loops import halvings
+
+        def test_halvings():
             assert halvings(8) == 3
         """,
     "checks/test_tables.py": """
@@ -110,7 +121,7 @@ def test_the_share_is_that_of_the_faults_noticed(told: subprocess.CompletedProce
 def test_a_fault_that_makes_a_loop_endless_is_noticed_by_its_time(
     told: subprocess.CompletedProcess[str],
 ) -> None:
-    line = next(each for each in told.stdout.splitlines() if each.startswith("doses.py"))
+    line = next(each for each in told.stdout.splitlines() if each.startswith("loops.py"))
     assert "by time" in line
     assert "dose // 2 -> dose * 2" not in told.stdout
 
@@ -125,17 +136,7 @@ def test_a_value_computed_when_the_module_was_imported_is_computed_with_the_faul
 
 
 def test_with_the_missing_test_the_share_is_reached(tmp_path: Path) -> None:
-    checks = (
-        dedent(PROJECT["checks/test_doses.py"])
-        + dedent(AT_THE_HIGHEST)
-        + dedent(
-            """
-        def test_one_is_not_halved():
-            assert halvings(1) == 0
-            assert halvings(2) == 1
-        """
-        )
-    )
+    checks = dedent(PROJECT["checks/test_doses.py"]) + dedent(AT_THE_HIGHEST)
     done = run(write(tmp_path, **{"checks/test_doses.py": checks}), "doses.py")
     assert done.returncode == 0, done.stdout
     assert "tables.py" not in done.stdout
@@ -184,14 +185,14 @@ def test_the_list_and_the_excuses_of_this_project_name_what_exists() -> None:
 
 def test_modules_are_chosen_by_path_or_folder(tmp_path: Path) -> None:
     folder = write(tmp_path)
-    assert [each.path for each in listed_modules(folder)] == ["doses.py", "tables.py"]
+    assert [each.path for each in listed_modules(folder)] == ["doses.py", "loops.py", "tables.py"]
     assert [each.dotted for each in listed_modules(folder, ("tables",))] == ["tables"]
     with pytest.raises(Unlisted, match=r"No module of pyproject.toml is at other\.py"):
         listed_modules(folder, ("other.py",))
 
 
 def test_a_test_that_fails_without_a_fault_stops_everything(tmp_path: Path) -> None:
-    checks = PROJECT["checks/test_doses.py"].replace("halvings(8) == 3", "halvings(8) == 4")
+    checks = PROJECT["checks/test_doses.py"].replace("lowest() == 5", "lowest() == 4")
     done = run(write(tmp_path, **{"checks/test_doses.py": checks}), "doses.py")
     assert "fail without a mutant" in done.stdout
     assert "checks/test_doses.py::test_doses" in done.stdout
