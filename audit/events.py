@@ -34,6 +34,8 @@ class AccessKind(models.TextChoices):
     SIGNING_FAILED = "signing_failed", _("Signing failed")
     SIGNING_LOCKED = "signing_locked", _("Signing locked")
     MIGRATION = "migration", _("System upgraded")
+    UNEXPLAINED = "unexplained", _("Rows found that differ from their history")
+    SETTLED = "settled", _("Rows settled that differed from their history")
     CONFIGURATION = "configuration", _("Configuration changed")
     CLOCK = "clock", _("Clock went backwards")
     SEAL_FILE = "seal_file", _("File of the seals rewritten")

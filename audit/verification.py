@@ -49,8 +49,8 @@ class Tally:
 
 def findings(tally: Tally, *, using: str = "default") -> Iterator[TrailFinding]:
     """Yield every finding; `tally` is filled on the way."""
-    for name in triggers.defects(using):
-        yield TrailFinding(f"trigger {name}", "is missing, changed or switched off")
+    for objection in triggers.objections(using):
+        yield TrailFinding(objection.place, objection.problem)
     yield from _chain(tally)
     for table in sealed_tables():
         yield from _table(table, tally)
