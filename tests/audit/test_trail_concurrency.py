@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from audit import seals
+from audit import seal_files, seals
 from audit.context import acting
 from audit.models import Seal
 from audit.signatures import SignatureState, sign, verify
@@ -41,7 +41,7 @@ def test_a_seal_waits_for_a_row_that_is_on_its_way():
 def test_a_seal_gives_up_rather_than_block_those_who_write(monkeypatch):
     monkeypatch.setattr(seals, "LOCK_TRIES", 2)
     with Meanwhile(lambda: Trial.objects.create(slug="slow")):
-        with acting(system="seal"), pytest.raises(seals.SealBroken, match="could not be locked"):
+        with acting(system="seal"), pytest.raises(seal_files.SealBroken, match="could not be locked"):
             seals.seal(reason="test")
         with acting(system="test"):
             Trial.objects.create(slug="other")
