@@ -7,7 +7,7 @@ PORT ?= 8000
 export HOST PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint bench mutants browser lock messages
+.PHONY: help run test test-postgres lint bench mutants browser proxy lock messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,7 +37,7 @@ test: WALKS := browser
 test-postgres: WALKS := browser and not keyboard
 test-postgres: ONLY := --database-only
 
-test: $(VENV)/test browser ## Run every test on SQLite
+test: $(VENV)/test browser proxy ## Run every test on SQLite
 	$(TESTS)
 
 test-postgres: $(VENV)/test browser ## Run those with a database on a PostgreSQL server started for it, but for keys
@@ -45,6 +45,9 @@ test-postgres: $(VENV)/test browser ## Run those with a database on a PostgreSQL
 
 browser:
 	@tools/need chromium
+
+proxy:
+	@tools/need nginx
 
 lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the import contract
 	$(BIN)/ruff check .
