@@ -4,7 +4,7 @@ The answer is "invited" in every case: whether somebody has a user name is told 
 """
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -21,6 +21,12 @@ from trials.tasks import tell_of_invitation
 
 if TYPE_CHECKING:
     from trials.models import Trial
+
+
+class _Days(NamedTuple):
+    role: str
+    starts_on: date
+    ends_on: date | None
 
 
 @transaction.atomic
@@ -50,8 +56,8 @@ def invite_new(
         email=email,
         identity_verified_on=identity_verified_on,
     )
-    days = {"role": role, "starts_on": starts_on, "ends_on": ends_on}
-    invitation = _invite(trial=trial, username=user.username, full_name=full_name, by=by, **days)
+    days = _Days(role, starts_on, ends_on)
+    invitation = _invite(trial=trial, username=user.username, full_name=full_name, by=by, days=days)
     return invitation, renew_key(invitation=invitation, by=by, installation=installation)
 
 
@@ -76,8 +82,8 @@ def invite_known(
     if Delegation.objects.filter(trial=trial, user__username=username).exists():
         message = _("This person is or was in this trial: give the role on the page of the person.")
         raise ValidationError({"username": message})
-    days = {"role": role, "starts_on": starts_on, "ends_on": ends_on}
-    invitation = _invite(trial=trial, username=username, full_name="", by=by, **days)
+    days = _Days(role, starts_on, ends_on)
+    invitation = _invite(trial=trial, username=username, full_name="", by=by, days=days)
     tell_of_invitation.enqueue(invitation.pk, installation)
     return invitation
 
@@ -141,14 +147,12 @@ def invitations_of(user: User) -> QuerySet[Invitation]:
     return rows.select_related("trial__protocol", "invited_by").order_by("invited_at")
 
 
-def _invite(
-    *, trial: "Trial", username: str, full_name: str, by: User, **days: date | str | None
-) -> Invitation:
-    delegation_log.check_days(days["role"], days["starts_on"], days["ends_on"])  # type: ignore[arg-type]
+def _invite(*, trial: "Trial", username: str, full_name: str, by: User, days: _Days) -> Invitation:
+    delegation_log.check_days(*days)
     if Invitation.objects.filter(trial=trial, username=username, state=Invitation.State.OPEN).exists():
         raise ValidationError(_("This person is invited already. Withdraw that invitation first."))
     return Invitation.objects.create(
-        trial=trial, username=username, full_name=full_name, invited_by=by, **days
+        trial=trial, username=username, full_name=full_name, invited_by=by, **days._asdict()
     )
 
 

@@ -32,7 +32,7 @@ def checked_identity(identity: dict[str, str], trial: Trial) -> dict[str, str]:
         except ValueRefused as refusal:
             refused[name] = shown_sentence(refusal)
         except ValidationError as refusal:
-            refused[name] = refusal.message
+            refused[name] = str(refusal.message)
     if refused:
         raise ValidationError(refused)
     return found

@@ -188,7 +188,7 @@ def _step(
     return page(request, form, person=user, **words)
 
 
-def _account_step(request: TrialRequest, pk: int, verb: Callable[..., None], **words: Any) -> HttpResponse:
+def _account_step(request: TrialRequest, pk: int, verb: Callable[..., Any], **words: Any) -> HttpResponse:
     return _step(
         request,
         pk,
