@@ -25,6 +25,7 @@ class AccessKind(models.TextChoices):
     TIMED_OUT = "timed_out", _("Session timed out")
     LOCKED_OUT = "locked_out", _("Too many attempts")
     PASSWORD_CHANGED = "password_changed", _("Password changed")
+    PASSWORD_LINK = "password_link", _("Link for a password made")
     FACTOR_CHANGED = "factor_changed", _("Second factor changed")
     DENIED = "denied", _("Refused: permission missing")
     IDENTITY_SEEN = "identity_seen", _("Identity read")
@@ -76,7 +77,8 @@ DETAIL_WORDS = {
     "by": _("By"),
     "reason": _("Reason"),
     "limit": _("Limit reached"),
-    "initial password given by": _("Initial password given by"),
+    "way": _("Way"),
+    "second": _("Second person"),
     "seals": _("Seals"),
     "last seal": _("Last seal"),
     "seal": _("Seal"),

@@ -1,5 +1,6 @@
 """Environment variables, read in one place by typed functions that refuse an invalid value."""
 
+import ipaddress
 import os
 
 
@@ -35,3 +36,18 @@ def number(name: str, default: int) -> int:
 def names(name: str, default: str = "") -> list[str]:
     """Return a comma-separated variable as a list, without blank entries."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def networks(name: str, default: str = "") -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return a comma-separated list of addresses and networks; `none` is an empty one. Raises Misconfigured."""
+    found = []
+    for part in names(name, default):
+        if part == "none":
+            continue
+        try:
+            found.append(ipaddress.ip_network(part))
+        except ValueError as mistake:
+            raise Misconfigured(
+                f"Unexpected value {name}={part}: use addresses or networks such as 127.0.0.1,10.0.0.0/24, or none"
+            ) from mistake
+    return found
