@@ -1,11 +1,13 @@
 """The validation pack: which tests hold a requirement, what came out, and what no test names (VAL-01)."""
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from django.core.management import get_commands
 from pypdf import PdfReader
 
 from exports.paper.typesetting import Making
@@ -165,6 +167,16 @@ def test_a_mistake_in_the_register_names_its_line(tmp_path, line, told):
     file.write_text(f"id,area,requirement,kind,note\n{line}\n", encoding="utf-8")
     with pytest.raises(BadRegister, match=told):
         register(file)
+
+
+def test_every_command_and_page_of_the_guide_exists():
+    text = guide.FILE.read_text(encoding="utf-8")
+    commands = set(re.findall(r"`manage\.py (\w+)", text))
+    assert len(commands) > 5
+    assert commands - set(get_commands()) == set()
+    targets = set(re.findall(r"\bmake ([a-z]+)", text))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert {target for target in targets if f"\n{target}: " not in makefile} == set()
 
 
 def test_pack_and_record_are_printed(tests, tmp_path):
