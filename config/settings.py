@@ -79,10 +79,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First: everything after it reads the address of the client and whether the connection is encrypted.
-    "config.proxies.TrustedProxiesMiddleware",
-    # Before the rest: it answers by address, and while the database is away.
+    # First: it answers by address, while the database is away, and must see whether a proxy sent the request.
     "operation.health.HealthMiddleware",
+    # Everything after it reads the address of the client and whether the connection is encrypted.
+    "config.proxies.TrustedProxiesMiddleware",
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.compression.CompressedPagesMiddleware",

@@ -60,7 +60,7 @@ class Copier(Protocol):
 
 def copier_of(settings: dict[str, Any]) -> Copier:
     """Return the copier for one entry of Django's DATABASES."""
-    if settings["ENGINE"].endswith("sqlite3"):
+    if settings["ENGINE"].endswith("sqlite"):
         return SqliteCopier(Path(settings["NAME"]))
     return PostgresqlCopier(settings)
 

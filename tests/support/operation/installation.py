@@ -77,7 +77,7 @@ def database(folder: Path, *, empty: bool = False) -> Iterator[str]:
     """Yield the address of a database of its own."""
     if connection.vendor == "sqlite":
         if not empty:
-            migrated.fill(str(folder / "stroma.sqlite3"), migrated._image())
+            migrated.fill(str(folder / "stroma.sqlite3"), migrated.image())
         yield ""
         return
     name = f"stroma_installation_{secrets.token_hex(4)}"
