@@ -5,13 +5,12 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from audit import context, events, unavailable
+from audit import context, events
 from audit.context import Actor
 from audit.stored_text import StoredText, Text
 from audit.system_texts import NOT_SIGNED_IN
@@ -39,7 +38,7 @@ class ActorMiddleware:
         """Record a missing permission (AUD-08); Django answers with 403.
 
         If the database refuses a write because the data were locked while the page was open, answer 409 with an
-        explanation; if it takes no writes, as during an upgrade, answer 503.
+        explanation.
         """
         if isinstance(exception, PermissionDenied):
             trial = getattr(request, "trial", None)
@@ -51,7 +50,7 @@ class ActorMiddleware:
             )
         if isinstance(exception, DatabaseError) and REFUSED_BY_LOCK in str(exception):
             return render(request, "409.html", status=409)
-        return unavailable.answer(request, exception)
+        return None
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -90,13 +89,5 @@ def session_name(request: HttpRequest) -> str:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the address of the client.
-
-    Each of our own proxies appends one entry to X-Forwarded-For; the first of these entries is the client. Earlier
-    entries come from the client itself and are not trusted.
-    """
-    proxies = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    if proxies and len(hops) >= proxies:
-        return hops[-proxies][:64]
-    return request.META.get("REMOTE_ADDR", "")
+    """Return the address of the client, as `config.proxies` found it."""
+    return request.META.get("REMOTE_ADDR", "")[:64]

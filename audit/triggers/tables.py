@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.trail import Locks, NoOverlap, history_model, tracked_columns, tracked_models, trail_of
 
-ALSO_SEALED = ("audit.AccessEvent", "audit.TrailReview")
+ALSO_SEALED = ("audit.AccessEvent", "audit.TrailReview", "audit.ClockTurn")
 APPEND_ONLY = (*ALSO_SEALED, "audit.Seal", "audit.SealedPart")
 INVALIDATION = ("invalidated_at", "invalidated_by", "invalidated_reason")
 
