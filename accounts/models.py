@@ -5,14 +5,18 @@ import secrets
 import unicodedata
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
+from simple_history import register as track
 
-from audit.trail import Trail
+from accounts.password_digests import password_digest
+from audit.trail import Concealed, Trail
 from protocol.values.hidden_signs import first_hidden_sign
 
 USERNAME = re.compile(r"[\w.@+-]+")
@@ -83,6 +87,8 @@ class User(AbstractBaseUser):
     """One named person. Never deleted; the user name is never given to another person (P11-15)."""
 
     password = models.CharField(_("Password"), max_length=128)
+    # Not of the hash as it is found, but of the one that was set: `accounts.password_digests` compares the two.
+    password_digest = models.CharField(_("Digest of the password"), max_length=64, editable=False, default="")
     username = models.CharField(_("User name"), max_length=150, unique=True)
     full_name = models.CharField(_("Full name"), max_length=200)
     email = models.EmailField(_("E-mail"), blank=True)
@@ -102,6 +108,7 @@ class User(AbstractBaseUser):
     history = Trail(
         excluded=("last_login", "theme", "language"),
         watched=("password",),
+        proofs=("password_digest",),
         see="see_people",
         person="id",
     )
@@ -118,6 +125,23 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.full_name or self.username
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Set the hash and its digest; the caller saves both."""
+        super().set_password(raw_password)
+        self.password_digest = password_digest(self.username, self.password)
+
+    def set_unusable_password(self) -> None:
+        """Set a hash that no password has, and its digest."""
+        super().set_unusable_password()
+        self.password_digest = password_digest(self.username, self.password)
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Store the row; the digest goes with the password, also where Django stores a stronger hash alone."""
+        fields = options.get("update_fields")
+        if fields is not None and "password" in fields:
+            options["update_fields"] = {*fields, "password_digest"}
+        super().save(*args, **options)
 
     def get_full_name(self) -> str:
         """Return the printed name, as shown in signatures."""
@@ -185,3 +209,25 @@ class Failures(models.Model):
     key = models.CharField(max_length=64, unique=True)
     count = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField(db_index=True)
+
+
+# A second factor belongs to allauth, and its secret is encrypted (`accounts.signin.FactorAdapter`), in the history too.
+# An emptied, exchanged or added factor differs from its history like any other row.
+track(
+    Authenticator,
+    app="accounts",
+    records_class=Trail,
+    excluded=("last_used_at",),
+    see="see_people",
+    person="user_id",
+    deletable=True,
+    concealed=Concealed(columns=("data",), words=gettext_noop("not shown")),
+    names={
+        "": _("Second factor"),
+        "user": _("User"),
+        "type": _("Kind"),
+        "data": _("Secret"),
+        "created_at": _("Created at"),
+        "last_used_at": _("Last used at"),
+    },
+)

@@ -69,7 +69,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "delegations": user.delegations.active().select_related("trial__protocol"),
         "totp": factors.filter(type=Authenticator.Type.TOTP).first(),
         "passkeys": factors.filter(type=Authenticator.Type.WEBAUTHN).count(),
-        "sessions": UserSession.objects.filter(user=user).order_by("-created_at"),
+        "sessions": UserSession.objects.filter(user=user).order_by("-pk"),
         "session_key": request.session.session_key,
     }
     return render(request, "account/profile.html", context)

@@ -35,9 +35,13 @@ class AccessKind(models.TextChoices):
     SIGNING_FAILED = "signing_failed", _("Signing failed")
     SIGNING_LOCKED = "signing_locked", _("Signing locked")
     MIGRATION = "migration", _("System upgraded")
+    UNEXPLAINED = "unexplained", _("Rows found that differ from their history")
+    SETTLED = "settled", _("Rows settled that differed from their history")
     CONFIGURATION = "configuration", _("Configuration changed")
     CLOCK = "clock", _("Clock went backwards")
     SEAL_FILE = "seal_file", _("File of the seals rewritten")
+    SEAL_COPY = "seal_copy", _("Copy of the file of the seals")
+    SEAL_MAILED = "seal_mailed", _("Seal sent by mail")
     BACKUP = "backup", _("Backup made")
     RESTORE = "restore", _("Restored from backup")
 
@@ -56,6 +60,7 @@ DETAIL_WORDS = {
     "with": _("With"),
     "treatment": _("With the treatment"),
     "files": _("With attached files"),
+    "damaged": _("Damaged files, not sent"),
     "stage": _("Stage"),
     "searched": _("Searched by"),
     "found": _("Found"),
@@ -76,6 +81,11 @@ DETAIL_WORDS = {
     "second": _("Second person"),
     "seals": _("Seals"),
     "last seal": _("Last seal"),
+    "seal": _("Seal"),
+    "to": _("To"),
+    "written": _("Written"),
+    "clock before": _("Clock before"),
+    "clock after": _("Clock after"),
     "version": _("Version of the software"),
     "environment": _("Environment"),
     "debug": _("Debug mode"),
@@ -84,6 +94,7 @@ DETAIL_WORDS = {
     "idle seconds": _("Longest idle time in seconds"),
     "session seconds": _("Longest session in seconds"),
     "seal file": _("File of the seals"),
+    "seal copies": _("Copies of the seals"),
 }
 ORIGIN_WORDS = {
     "web": _("Page"),
@@ -122,8 +133,13 @@ def visible_detail(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any
     What the system says is a stored text, in words for whoever reads it.
     """
     detail = {name: read(value) if isinstance(value, str) else value for name, value in event.detail.items()}
-    if event.kind == AccessKind.FILE_SEEN and "see_files" not in may:
+    if "see_files" in may:
+        return detail
+    if event.kind == AccessKind.FILE_SEEN:
         return {name: value for name, value in detail.items() if name != "sha256"}
+    if event.kind == AccessKind.EXPORTED and "damaged" in detail:
+        # The paths hold storage keys.
+        detail["damaged"] = len(event.detail["damaged"])
     return detail
 
 
@@ -150,10 +166,9 @@ def record_configuration() -> AccessEvent | None:
         "idle seconds": settings.SESSION_IDLE_SECONDS,
         "session seconds": settings.SESSION_COOKIE_AGE,
         "seal file": str(settings.SEAL_FILE),
+        "seal copies": [*settings.SEAL_COPIES, *settings.SEAL_MAIL_TO],
     }
-    last = (
-        AccessEvent.objects.filter(user_id=None, kind=AccessKind.CONFIGURATION).order_by("-at", "-pk").first()
-    )
+    last = AccessEvent.objects.filter(user_id=None, kind=AccessKind.CONFIGURATION).order_by("-pk").first()
     if last is not None and last.detail == now:
         return None
     return record(kind=AccessKind.CONFIGURATION, detail=now)

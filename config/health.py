@@ -1,10 +1,13 @@
-"""`GET /healthz`: the process is ready if the database answers and all migrations are applied."""
+"""`GET /healthz`: the process is ready if the database answers, all migrations are applied and the trail is guarded."""
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
+
+from audit import triggers
+from audit.guard import refusal_of
 
 
 def pending_migrations() -> int:
@@ -17,10 +20,14 @@ def pending_migrations() -> int:
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer 200 with the version if the installation is ready, else 503 with the reason."""
     try:
-        pending = pending_migrations()
-    except DatabaseError:
+        pending, guarded = pending_migrations(), triggers.guarded(connection)
+    except DatabaseError as error:
+        if refusal_of(error) == "upgrading":
+            return JsonResponse({"status": "being upgraded", "version": settings.VERSION}, status=503)
         return JsonResponse({"status": "no database", "version": settings.VERSION}, status=503)
     if pending:
         body = {"status": "migrations pending", "pending": pending, "version": settings.VERSION}
         return JsonResponse(body, status=503)
+    if not guarded:
+        return JsonResponse({"status": "trail not guarded", "version": settings.VERSION}, status=503)
     return JsonResponse({"status": "ok", "version": settings.VERSION})

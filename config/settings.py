@@ -133,6 +133,32 @@ CACHES = {
 SIMPLE_HISTORY_ENABLED = False
 SIMPLE_HISTORY_DATE_INDEX = False
 SEAL_FILE = Path(env.text("SEAL_FILE", str(DATA_DIR / "seals.log")))
+# Further places for the heads of the seals: files or folders of other machines, and people who get one mail a day.
+SEAL_COPIES = env.names("SEAL_COPIES")
+SEAL_MAIL_TO = env.names("SEAL_MAIL_TO")
+SEAL_MAIL_HOURS = env.number("SEAL_MAIL_HOURS", 24)
+# Longest time that a row of the trail waits for its seal; under load it waits a minute.
+SEAL_AFTER_MINUTES = env.number("SEAL_AFTER_MINUTES", 15)
+if not 1 <= SEAL_AFTER_MINUTES <= 60:
+    raise env.Misconfigured(
+        f"Unexpected value SEAL_AFTER_MINUTES={SEAL_AFTER_MINUTES}: use 1 to 60; rows without a seal can be forged"
+    )
+
+# Outgoing mail.
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "stroma@localhost")
+if SEAL_MAIL_TO and not EMAIL_HOST:
+    raise env.Misconfigured(
+        "SEAL_MAIL_TO needs a mail server: set EMAIL_HOST, for instance mail.hospital.example"
+    )
+
+# load_protocol renders every page of a file before it stores it (trials.rehearsal): some ten seconds.
+REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
 
 # Background tasks (docs/deploy.md): a worker reads them from the database. Tests run them at once.
 TASKS = {

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from config.health import healthz
 
 handler400 = "config.storable_text.bad_request"
+handler500 = "audit.unavailable.server_error"
 
 trial_pages = [
     path("", include("reports.urls")),

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
 from accounts.models import User
+from trials.awaited_version import awaited_words
 from trials.invitations import invitations_of
 from trials.models import Delegation, Invitation
 from trials.reader import reader_language
@@ -35,6 +36,7 @@ def _entry(delegation: Delegation) -> dict[str, object]:
         "title": facts.title.in_language(reader_language()),
         "role": ROLES[delegation.role].title,
         "ends_on": delegation.ends_on,
+        "awaited": awaited_words(delegation.trial),
     }
 
 

@@ -12,6 +12,7 @@ from patients.models import Identity, Patient
 from patients.participation.identity import IDENTITY_FIELDS, checked_identity
 from patients.participation.lifecycle import lock_patient, move, next_number, require_state
 from patients.participation.visits import plan_visits
+from trials.awaited_version import awaited_words
 from trials.loading import put_in_force
 from trials.models import Trial
 
@@ -36,7 +37,9 @@ def screen(
     """
     # Locks the trial's row: no other screening takes this number or this hospital number until the commit.
     trial = put_in_force(trial)
-    if trial.locked_at or trial.frozen_at or not trial.recruiting or trial.protocol is None:
+    if trial.protocol is None:
+        raise ValidationError(awaited_words(trial))
+    if trial.locked_at or trial.frozen_at or not trial.recruiting:
         raise ValidationError(_("This trial does not recruit at present: nobody can be screened."))
     not_in_the_future(screened_on, trial, "screened_on")
     number = next_number(trial)

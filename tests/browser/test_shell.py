@@ -12,6 +12,7 @@ from tests.support import build
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.one_engine,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("nothing_counted"),
 ]

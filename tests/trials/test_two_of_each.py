@@ -22,18 +22,11 @@ from trials.laboratories import ranges
 from trials.loading import put_in_force
 from trials.models import Delegation, Laboratory, ReferenceRange, Trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.at(datetime(2026, 3, 30, 10, 0, tzinfo=UTC))]
 
 TODAY, BEFORE, AFTER = date(2026, 3, 30), date(2026, 3, 29), date(2026, 3, 31)
 FIRST_DAY = date(2026, 3, 2)
 NOT_MANAGED = "in a trial that you do not manage"
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db):
-    """It is noon of 30 March 2026."""
-    with time_machine.travel(datetime(2026, 3, 30, 10, 0, tzinfo=UTC), tick=False):
-        yield
 
 
 @pytest.fixture
@@ -176,7 +169,8 @@ class TestAccounts:
     def test_factors_are_removed_from_one_account_and_counted(self, trial, chief):
         person, colleague = (build.user("monitor", trial=trial) for _each in range(2))
         for each in (person, colleague):
-            Authenticator.objects.create(user=each, type="totp", data={})
+            with acting(system="test"):
+                Authenticator.objects.create(user=each, type="totp", data={})
         remove_factors(user=person, asked_by=chief.username, second="second", reason="lost phone")
         assert list(Authenticator.objects.values_list("user", flat=True)) == [colleague.pk]
         told = AccessEvent.objects.get(kind="factor_changed")
