@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from audit import context, events, unavailable
+from audit import context, events
 from audit.context import Actor
 from audit.stored_text import StoredText, Text
 from audit.system_texts import NOT_SIGNED_IN
@@ -38,7 +38,7 @@ class ActorMiddleware:
         """Record a missing permission (AUD-08); Django answers with 403.
 
         If the database refuses a write because the data were locked while the page was open, answer 409 with an
-        explanation; if it takes no writes, as during an upgrade, answer 503.
+        explanation.
         """
         if isinstance(exception, PermissionDenied):
             trial = getattr(request, "trial", None)
@@ -50,7 +50,7 @@ class ActorMiddleware:
             )
         if isinstance(exception, DatabaseError) and REFUSED_BY_LOCK in str(exception):
             return render(request, "409.html", status=409)
-        return unavailable.answer(request, exception)
+        return None
 
 
 def actor_of(request: HttpRequest) -> Actor:

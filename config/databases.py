@@ -32,6 +32,8 @@ def postgresql(url: str) -> dict[str, Any]:
     """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
+    # A database machine that was switched off does not refuse: without a limit a page would wait for minutes.
+    query.setdefault("connect_timeout", "5")
     query["options"] = f"-c jit=off -c lock_timeout=10s {query.get('options', '')}".strip()
     return {
         "ENGINE": "audit.backends.postgresql",

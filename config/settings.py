@@ -5,6 +5,7 @@
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import bootstrap_wrapper
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
     "safety",
     "reports",
     "exports",
+    "operation",
     "demo",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -79,6 +81,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First: everything after it reads the address of the client and whether the connection is encrypted.
     "config.proxies.TrustedProxiesMiddleware",
+    # Before the rest: it answers by address, and while the database is away.
+    "operation.health.HealthMiddleware",
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.compression.CompressedPagesMiddleware",
@@ -98,6 +102,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    # The innermost: it sees the error of a view before any other.
+    "config.unavailable.UnavailableMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -126,7 +132,7 @@ DATABASES = {"default": databases.from_url(env.text("DATABASE_URL"), DATA_DIR / 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Shared by all workers and machines.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "stroma_cache"},
+    "default": {"BACKEND": "config.checked_cache.CheckedCache", "LOCATION": "stroma_cache"},
 }
 
 # Audit trail (docs/audit.md). History rows are written by database triggers, never by signals.
@@ -161,6 +167,36 @@ if SEAL_MAIL_TO and not EMAIL_HOST:
 
 # load_protocol renders every page of a file before it stores it (trials.rehearsal): some ten seconds.
 REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
+
+# Operation (docs/deploy.md): backups, what is due, health.
+_key_file = env.text("STROMA_BACKUP_KEY_FILE", "" if PRODUCTION else str(DATA_DIR / "backup.key"))
+BACKUP_KEY_FILE = Path(_key_file) if _key_file else None
+_backups = env.text("STROMA_BACKUP_DIR")
+BACKUP_DIR = Path(_backups) if _backups else None
+BACKUP_HOUR = env.number("STROMA_BACKUP_HOUR", 2)
+BACKUPS_KEPT = env.number("STROMA_BACKUPS_KEPT", 30)
+HEALTH_TOKEN = env.text("STROMA_HEALTH_TOKEN")
+if HEALTH_TOKEN and len(HEALTH_TOKEN) < 20:
+    raise env.Misconfigured("STROMA_HEALTH_TOKEN needs at least 20 characters: anyone can try to guess it")
+if BACKUP_HOUR > 23:
+    raise env.Misconfigured(
+        f"Unexpected value STROMA_BACKUP_HOUR={BACKUP_HOUR}: use an hour from 0 to 23 (UTC)"
+    )
+# Work that `manage.py due` starts (operation/due.py): name, every so often, from this offset of the day in UTC, and a
+# function without arguments that returns a sentence about what it did. Later parts of the system add a line here.
+DUE = [
+    ("seal", timedelta(minutes=1), timedelta(), "operation.due_work.seal"),
+    ("backup", timedelta(days=1), timedelta(hours=BACKUP_HOUR), "operation.due_work.backup"),
+    ("documents", timedelta(hours=1), timedelta(minutes=7), "operation.due_work.forget_documents"),
+    ("uploads", timedelta(days=1), timedelta(hours=3), "operation.due_work.clear_uploads"),
+    (
+        "task results",
+        timedelta(days=1),
+        timedelta(hours=3, minutes=10),
+        "operation.due_work.prune_task_results",
+    ),
+    ("sessions", timedelta(days=1), timedelta(hours=3, minutes=20), "operation.due_work.clear_sessions"),
+]
 
 # Background tasks (docs/deploy.md): a worker reads them from the database. Tests run them at once.
 TASKS = {
@@ -313,3 +349,6 @@ LOGGING = {
 
 if ENVIRONMENT == "test":
     PASSWORD_HASHERS = ["accounts.hashers.QuickHasherForTests"]
+
+# After the last variable was read: a backup keeps them (operation/backup.py).
+VARIABLES_READ = env.given()
