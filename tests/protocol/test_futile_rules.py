@@ -85,7 +85,7 @@ def test_a_condition_whose_parts_contradict_each_other_is_a_mistake(violated: st
         "height > 150.0 && height < 152.0",
         "weight * 2.0 > 599.0",
         "previous(weight) > 100.0 && weight < 50.0",
-        "weight != 5.0",
+        "weight != 50.0",
         "first_known(weight, height) > 250.0",
     ],
 )
