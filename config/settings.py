@@ -130,7 +130,7 @@ SIMPLE_HISTORY_ENABLED = False
 SIMPLE_HISTORY_DATE_INDEX = False
 SEAL_FILE = Path(env.text("SEAL_FILE", str(DATA_DIR / "seals.log")))
 
-# load_protocol renders every page of a file before it stores it (trials.rehearsal): some ten seconds.
+# load_protocol renders every page of a file before it stores it (trials.rehearsal): about half a minute.
 REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
 
 # Background tasks (docs/deploy.md): a worker reads them from the database. Tests run them at once.

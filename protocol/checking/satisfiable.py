@@ -271,6 +271,8 @@ class _Cases:
                 return self.is_never_known(condition) or branches
             case Macro(target=target):
                 return self.is_never_known(target)
+            case Binary(operator="/", right=right) if self.span(right).only == 0:
+                return True
         return any(map(self.is_never_known, _parts(node)))
 
 
