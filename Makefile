@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 export HOST PORT
+# Where it is set, every process compiles every module and every test anew: half a minute of a run.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help programs run test test-postgres lint bench mutants trust browser lock messages
+.PHONY: help programs run test test-postgres lint bench mutants trust browser proxy lock messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,7 +37,7 @@ PYTEST = $(BIN)/pytest --dist worksteal --durations 10 $(ONLY)
 TESTS = sh -c '$(PYTEST) -n auto --ignore tests/browser && $(PYTEST) -n $(BROWSERS) tests/browser'
 test-postgres: ONLY := --database-only
 
-test: $(VENV)/test browser ## Run every test on SQLite
+test: $(VENV)/test browser proxy ## Run every test on SQLite
 	$(TESTS)
 
 test-postgres: $(VENV)/test browser ## Run those that an engine could change on a PostgreSQL server started for it
@@ -47,6 +49,10 @@ browser:
 programs: ## Install the Debian packages that the tests need
 	@tools/need chromium-headless-shell
 	@tools/need pg_ctlcluster postgresql
+	@tools/need nginx
+
+proxy:
+	@tools/need nginx
 
 lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the import contract
 	$(BIN)/ruff check .

@@ -5,13 +5,14 @@
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import bootstrap_wrapper
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import databases, env
+from config import databases, env, mail
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("STROMA_DATA", str(BASE_DIR / "data")))
@@ -40,6 +41,8 @@ if PRODUCTION and not ALLOWED_HOSTS:
 if not PRODUCTION and HOST not in {"127.0.0.1", "localhost", "0.0.0.0"}:  # noqa: S104
     ALLOWED_HOSTS.append(HOST)
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
+# Only these may say from where a request came and whether it was encrypted (config.proxies).
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "127.0.0.1,::1" if PRODUCTION else "")
 
 INSTALLED_APPS = [
     "audit",
@@ -50,6 +53,7 @@ INSTALLED_APPS = [
     "safety",
     "reports",
     "exports",
+    "operation",
     "demo",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -75,6 +79,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # First: everything after it reads the address of the client and whether the connection is encrypted.
+    "config.proxies.TrustedProxiesMiddleware",
+    # Before the rest: it answers by address, and while the database is away.
+    "operation.health.HealthMiddleware",
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.compression.CompressedPagesMiddleware",
@@ -94,6 +102,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    # The innermost: it sees the error of a view before any other.
+    "config.unavailable.UnavailableMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -120,18 +130,71 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 DATABASES = {"default": databases.from_url(env.text("DATABASE_URL"), DATA_DIR / "stroma.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Sign-in attempts are limited across all workers, so they are counted in the database.
+# Shared by all workers and machines.
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "stroma_cache"},
+    "default": {"BACKEND": "config.checked_cache.CheckedCache", "LOCATION": "stroma_cache"},
 }
 
 # Audit trail (docs/audit.md). History rows are written by database triggers, never by signals.
 SIMPLE_HISTORY_ENABLED = False
 SIMPLE_HISTORY_DATE_INDEX = False
 SEAL_FILE = Path(env.text("SEAL_FILE", str(DATA_DIR / "seals.log")))
+# Further places for the heads of the seals: files or folders of other machines, and people who get one mail a day.
+SEAL_COPIES = env.names("SEAL_COPIES")
+SEAL_MAIL_TO = env.names("SEAL_MAIL_TO")
+SEAL_MAIL_HOURS = env.number("SEAL_MAIL_HOURS", 24)
+# Longest time that a row of the trail waits for its seal; under load it waits a minute.
+SEAL_AFTER_MINUTES = env.number("SEAL_AFTER_MINUTES", 15)
+if not 1 <= SEAL_AFTER_MINUTES <= 60:
+    raise env.Misconfigured(
+        f"Unexpected value SEAL_AFTER_MINUTES={SEAL_AFTER_MINUTES}: use 1 to 60; rows without a seal can be forged"
+    )
+
+# Outgoing mail.
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "stroma@localhost")
+if SEAL_MAIL_TO and not EMAIL_HOST:
+    raise env.Misconfigured(
+        "SEAL_MAIL_TO needs a mail server: set EMAIL_HOST, for instance mail.hospital.example"
+    )
 
 # load_protocol renders every page of a file before it stores it (trials.rehearsal): about half a minute.
 REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
+
+# Operation (docs/deploy.md): backups, what is due, health.
+_key_file = env.text("STROMA_BACKUP_KEY_FILE", "" if PRODUCTION else str(DATA_DIR / "backup.key"))
+BACKUP_KEY_FILE = Path(_key_file) if _key_file else None
+_backups = env.text("STROMA_BACKUP_DIR")
+BACKUP_DIR = Path(_backups) if _backups else None
+BACKUP_HOUR = env.number("STROMA_BACKUP_HOUR", 2)
+BACKUPS_KEPT = env.number("STROMA_BACKUPS_KEPT", 30)
+HEALTH_TOKEN = env.text("STROMA_HEALTH_TOKEN")
+if HEALTH_TOKEN and len(HEALTH_TOKEN) < 20:
+    raise env.Misconfigured("STROMA_HEALTH_TOKEN needs at least 20 characters: anyone can try to guess it")
+if BACKUP_HOUR > 23:
+    raise env.Misconfigured(
+        f"Unexpected value STROMA_BACKUP_HOUR={BACKUP_HOUR}: use an hour from 0 to 23 (UTC)"
+    )
+# Work that `manage.py due` starts (operation/due.py): name, every so often, from this offset of the day in UTC, and a
+# function without arguments that returns a sentence about what it did. Later parts of the system add a line here.
+DUE = [
+    ("seal", timedelta(minutes=1), timedelta(), "operation.due_work.seal"),
+    ("backup", timedelta(days=1), timedelta(hours=BACKUP_HOUR), "operation.due_work.backup"),
+    ("documents", timedelta(hours=1), timedelta(minutes=7), "operation.due_work.forget_documents"),
+    ("uploads", timedelta(days=1), timedelta(hours=3), "operation.due_work.clear_uploads"),
+    (
+        "task results",
+        timedelta(days=1),
+        timedelta(hours=3, minutes=10),
+        "operation.due_work.prune_task_results",
+    ),
+    ("sessions", timedelta(days=1), timedelta(hours=3, minutes=20), "operation.due_work.clear_sessions"),
+]
 
 # Background tasks (docs/deploy.md): a worker reads them from the database. Tests run them at once.
 TASKS = {
@@ -155,6 +218,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.password_rules.GuessedFirst"},
 ]
 # Password of the invented users of a training installation (manage.py demo).
 DEMO_PASSWORD = env.text("DEMO_PASSWORD", "stroma training 2026")
@@ -168,13 +232,37 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+# Guessing is slowed down by `accounts.attempts`. The package's own limits close a door for everybody behind one
+# address; the one left counts codes after a correct password, beyond what `accounts.attempts` lets through.
+ACCOUNT_RATE_LIMITS = {"login": "", "login_failed": "100/5m/key"}
+MFA_FORMS = {"authenticate": "accounts.forms.FactorCodeForm"}
+# The browsers of a person, so that guesses from elsewhere do not make their owner wait.
+KNOWN_BROWSER_COOKIE = "__Host-known" if PRODUCTION else "known"
 MFA_ADAPTER = "accounts.signin.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Stroma"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+# In production: who manages people or data, who knows the treatment, and who comes from outside to read everything.
+SECOND_FACTOR_ROLES = [
+    role
+    for role in env.names(
+        "SECOND_FACTOR_ROLES",
+        "administrator,data_manager,cell_laboratory,statistician,inspector" if PRODUCTION else "none",
+    )
+    if role != "none"
+]
 USERSESSIONS_TRACK_ACTIVITY = False
+
+# Links for a password and invitations. Without a mail server, two people hand over a link in halves.
+_mail_server = mail.from_url(env.text("EMAIL_URL"))
+SENDS_MAIL = bool(_mail_server.scheme)
+EMAIL_BACKEND = _mail_server.backend
+EMAIL_HOST, EMAIL_PORT = _mail_server.host, _mail_server.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail_server.user, _mail_server.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail_server.scheme == "smtp", _mail_server.scheme == "smtps"
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "stroma@localhost")
 
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
@@ -269,3 +357,6 @@ LOGGING = {
 
 if ENVIRONMENT == "test":
     PASSWORD_HASHERS = ["accounts.hashers.QuickHasherForTests"]
+
+# After the last variable was read: a backup keeps them (operation/backup.py).
+VARIABLES_READ = env.given()

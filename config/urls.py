@@ -3,9 +3,8 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from config.health import healthz
-
 handler400 = "config.storable_text.bad_request"
+handler500 = "config.unavailable.server_error"
 
 trial_pages = [
     path("", include("reports.urls")),
@@ -21,7 +20,7 @@ trial_pages = [
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/trials/", permanent=False), name="start"),
-    path("healthz", healthz, name="healthz"),
+    path("", include("operation.urls")),
     path("accounts/", include("accounts.urls")),
     path("trials/", include("trials.urls")),
     path("trials/<slug:slug>/", include(trial_pages)),

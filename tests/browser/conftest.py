@@ -29,7 +29,7 @@ def django_db_modify_db_settings(
 ) -> None:
     """Keep SQLite in a file, as an installation does: in memory, reading while another request saves fails."""
     default = connections.databases["default"]
-    if default["ENGINE"].endswith("sqlite3"):
+    if default["ENGINE"].endswith("sqlite"):
         default["TEST"]["NAME"] = str(tmp_path_factory.mktemp("walks") / "stroma.sqlite3")
 
 

@@ -78,7 +78,10 @@ def test_a_database_address_with_special_characters_is_read():
 
 def test_postgresql_runs_queries_without_compiling_them_and_keeps_what_the_address_asks():
     found = databases.from_url("postgresql://st@db/study?options=-c%20work_mem%3D64MB", Path("unused"))
-    assert found["OPTIONS"] == {"options": "-c jit=off -c work_mem=64MB"}
+    assert found["OPTIONS"] == {
+        "connect_timeout": "5",
+        "options": "-c jit=off -c lock_timeout=10s -c work_mem=64MB",
+    }
 
 
 def test_the_page_on_deployment_names_every_variable_that_is_read():
@@ -95,27 +98,3 @@ def test_a_whole_number_is_asked_for_by_name(monkeypatch):
     monkeypatch.setenv("PORT", "eighty")
     with pytest.raises(env.Misconfigured, match="PORT=eighty"):
         env.number("PORT", 8000)
-
-
-@pytest.mark.django_db
-def test_the_health_page_answers_with_the_version(client, settings):
-    answer = client.get("/healthz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "version": settings.VERSION})
-
-
-@pytest.mark.django_db
-def test_the_health_page_says_when_a_migration_is_missing(client, monkeypatch):
-    monkeypatch.setattr("config.health.pending_migrations", lambda: 2)
-    answer = client.get("/healthz")
-    assert (answer.status_code, answer.json()["status"]) == (503, "migrations pending")
-
-
-@pytest.mark.django_db
-def test_the_health_page_says_when_the_database_is_gone(client, monkeypatch):
-    from django.db import OperationalError
-
-    def gone() -> int:
-        raise OperationalError("no database")
-
-    monkeypatch.setattr("config.health.pending_migrations", gone)
-    assert client.get("/healthz").status_code == 503

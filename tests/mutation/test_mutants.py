@@ -6,11 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from tests.mutation.listed import Unlisted, listed_modules
 from tests.mutation.mutants import MutantModule
+from tests.mutation.patching import NotPatched, forget_results, patch_constants
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = {
@@ -279,3 +282,41 @@ def test_the_faults_of_a_statement(code: str, faults: list[str]) -> None:
 def test_a_yes_or_no_is_turned() -> None:
     assert "f: return g(a) -> return not g(a)" in names("def f(a) -> bool:\n    return g(a)\n")
     assert "f: return g(a) -> return not g(a)" not in names("def f(a) -> int:\n    return g(a)\n")
+
+
+def imported(monkeypatch: pytest.MonkeyPatch, *lines: str) -> Any:
+    """Return a module of these lines, as if it were imported from `kept.py`."""
+    module = ModuleType("kept")
+    module.__file__ = "kept.py"
+    exec("\n".join(lines), vars(module))  # noqa: S102
+    monkeypatch.setitem(sys.modules, "kept", module)
+    return module
+
+
+def test_what_a_module_keeps_is_forgotten_before_a_fault_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the tests would be given what was computed without the fault."""
+    lines = ("from functools import cache", "NAMES = {1: 'one'}", "_known = {1: 1}", "twice = cache(abs)")
+    module = imported(monkeypatch, *lines)
+    module.twice(1)
+    forget_results({"kept.py"})
+    assert (module.NAMES, module._known, module.twice.cache_info().currsize) == ({1: "one"}, {}, 0)
+
+
+def test_a_table_of_functions_keeps_its_own_while_another_constant_is_exchanged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Functions made beside the module raise errors that no test catches: each fault would seem noticed."""
+    lines = (
+        "class Refused(ValueError): ...",
+        "def read(): raise Refused",
+        "READERS = {'a': read}",
+        "MOST = 1",
+    )
+    module = imported(monkeypatch, *lines)
+    patch_constants(module, compile("\n".join((*lines[:3], "MOST = 2")), "kept.py", "exec"))
+    assert module.MOST == 2
+    assert module.READERS["a"] is module.read
+    with pytest.raises(NotPatched):
+        patch_constants(
+            module, compile("\n".join((*lines[:2], "READERS = {'b': read}", "MOST = 2")), "kept.py", "exec")
+        )

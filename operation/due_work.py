@@ -1,0 +1,61 @@
+"""The work that `manage.py due` starts. Each function returns a sentence about what it did."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.management import call_command
+from django.utils import timezone
+
+from audit import seals
+from audit.context import acting
+from audit.stored_text import system_text
+from exports.documents import forget
+from operation.backup import make_backup
+from patients.entry.attachments import clear
+
+UPLOADS_KEPT = timedelta(days=7)
+
+
+def seal() -> str:
+    """Seal the new rows of the trail."""
+    with acting(system="seal"):
+        made = seals.seal(reason="time")
+    return f"seal {made.number}" if made else "nothing new since the last seal"
+
+
+def backup() -> str:
+    """Make the backup of the night, if STROMA_BACKUP_DIR names a folder."""
+    if settings.BACKUP_DIR is None:
+        return "STROMA_BACKUP_DIR names no folder: no backup was made"
+    made = make_backup(to=settings.BACKUP_DIR, keep=settings.BACKUPS_KEPT)
+    return "; ".join(
+        [f"{made.folder.name}: {made.rows} rows, {made.bytes_written / 1e6:.1f} MB", *made.notes]
+    )
+
+
+def forget_documents() -> str:
+    """Delete documents whose time is over."""
+    with acting(system="documents"):
+        gone, stalled = forget(now=timezone.now())
+    return f"{gone} documents deleted, {stalled} given up"
+
+
+def clear_uploads() -> str:
+    """Delete uploaded files that no form ever held."""
+    with acting(system="clear_uploads", reason=system_text("patients.never_saved")):
+        gone, strays = clear(before=timezone.now() - UPLOADS_KEPT)
+    return f"{gone} files that no form ever held and {strays} without a row deleted"
+
+
+def prune_task_results() -> str:
+    """Delete finished background tasks."""
+    if not settings.TASKS["default"]["BACKEND"].endswith("DatabaseBackend"):
+        return "no tasks are stored"
+    call_command("prune_db_task_results", verbosity=0)
+    return "finished tasks deleted"
+
+
+def clear_sessions() -> str:
+    """Delete sessions that ended."""
+    call_command("clearsessions")
+    return "ended sessions deleted"
