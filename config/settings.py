@@ -165,7 +165,7 @@ if SEAL_MAIL_TO and not EMAIL_HOST:
         "SEAL_MAIL_TO needs a mail server: set EMAIL_HOST, for instance mail.hospital.example"
     )
 
-# load_protocol renders every page of a file before it stores it (trials.rehearsal): some ten seconds.
+# load_protocol renders every page of a file before it stores it (trials.rehearsal): about half a minute.
 REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
 
 # Operation (docs/deploy.md): backups, what is due, health.
