@@ -71,7 +71,7 @@ def _open_casebooks(client: Client, casebooks: int, tried: Tried) -> None:
     chosen = random.SystemRandom().sample(keys, min(casebooks, len(keys)))
     opened = 0
     for patient in Patient.objects.filter(pk__in=chosen).select_related("trial").order_by("pk"):
-        answer = client.get(reverse("casebook", args=[patient.trial.slug, patient.code]), secure=True)
+        answer = client.get(reverse("reports:casebook", args=[patient.trial.slug, patient.code]), secure=True)
         if answer.status_code == 200 and patient.code in answer.content.decode():
             opened += 1
         else:
