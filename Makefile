@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8000
 export HOST PORT
+# Where it is set, every process compiles every module and every test anew: half a minute of a run.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint bench mutants browser lock messages
+.PHONY: help programs run test test-postgres lint bench mutants trust browser proxy lock messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,20 +33,26 @@ run: $(VENV)/worker ## Start the training installation on http://HOST:PORT with 
 # Each part ends with its ten slowest tests. The walks come after the rest: a browser beside other tests waits for them.
 # BROWSERS says how many at once: two save a fifth of the time on two cores.
 BROWSERS ?= 2
-PYTEST = $(BIN)/pytest --dist worksteal --durations 10
-TESTS = sh -c '$(PYTEST) -n auto $(ONLY) -m "not browser" && $(PYTEST) -n $(BROWSERS) -m "$(WALKS)"'
-test: WALKS := browser
-test-postgres: WALKS := browser and not keyboard
+PYTEST = $(BIN)/pytest --dist worksteal --durations 10 $(ONLY)
+TESTS = sh -c '$(PYTEST) -n auto --ignore tests/browser && $(PYTEST) -n $(BROWSERS) tests/browser'
 test-postgres: ONLY := --database-only
 
-test: $(VENV)/test browser ## Run every test on SQLite
+test: $(VENV)/test browser proxy ## Run every test on SQLite
 	$(TESTS)
 
-test-postgres: $(VENV)/test browser ## Run those with a database on a PostgreSQL server started for it, but for keys
+test-postgres: $(VENV)/test browser ## Run those that an engine could change on a PostgreSQL server started for it
 	tools/with-postgres $(TESTS)
 
 browser:
-	@tools/need chromium
+	@tools/need chromium-headless-shell
+
+programs: ## Install the Debian packages that the tests need
+	@tools/need chromium-headless-shell
+	@tools/need pg_ctlcluster postgresql
+	@tools/need nginx
+
+proxy:
+	@tools/need nginx
 
 lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the import contract
 	$(BIN)/ruff check .
@@ -66,6 +74,10 @@ endif
 
 mutants: $(VENV)/test ## Put faults into the modules that decide and count those that no test notices; MODULE=<path> for one
 	nice -n 10 $(BIN)/python -m tests.mutation $(MODULE)
+
+trust: $(VENV)/test ## Kill, cut the power, upgrade under load and tamper; write docs/reliability.md; PARTS=<name> for one
+	@tools/need strace
+	$(BIN)/python -m tests.trust
 
 messages: $(VENV)/test ## Collect the marked texts in locale/ for the translators
 	@tools/messages $(BIN)

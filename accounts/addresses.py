@@ -41,8 +41,14 @@ def address(name: str, *parts: str | int) -> str:
 def address_below(name: str, *parts: str | int, more: int) -> Callable[..., str]:
     """Return a function that fills in the last `more` parts of an address, for the cells of one row of a table."""
     fixed = _fixed_text(name, len(parts) + more, get_script_prefix())
-    rest = (_filled(fixed[: len(parts) + 1], parts), *fixed[len(parts) + 1 :])
-    return lambda *last: _filled(rest, last)
+    start, rest = _filled(fixed[: len(parts) + 1], parts), fixed[len(parts) + 1 :]
+    return lambda *last: start + _end(rest, last)
+
+
+@lru_cache(maxsize=4096)
+def _end(fixed: tuple[str, ...], parts: tuple[str | int, ...]) -> str:
+    """Return the end of an address: the rows of a table differ in its start."""
+    return _filled(("", *fixed), parts)
 
 
 def _filled(fixed: Sequence[str], parts: Sequence[str | int]) -> str:

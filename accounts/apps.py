@@ -7,10 +7,15 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and rights"
 
     def ready(self) -> None:
-        from accounts import sign_in_record  # noqa: F401
+        from accounts import (
+            password_digests,
+            sign_in_record,  # noqa: F401
+        )
         from accounts.addresses import Number
         from accounts.system_texts import TEXTS
+        from audit import verification
         from audit.stored_text import register
 
         register(TEXTS)
+        verification.register(password_digests.findings)
         register_converter(Number, "number")

@@ -1,16 +1,17 @@
 """The reader's language, and the end of sessions without loss of typed data."""
 
 from collections.abc import Callable
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, JsonResponse
-from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 
-from accounts import kept_forms, session_limits
+from accounts import kept_forms, known_browsers, session_limits
 from accounts.addresses import address
+from accounts.models import User
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 WORDED = ("text/html", "application/json", "text/csv")
@@ -49,7 +50,7 @@ class ProfileLanguageMiddleware:
 
 
 class SessionLimitsMiddleware:
-    """Ends idle and overlong sessions, stores forms sent later, and enforces a new password."""
+    """Ends idle and overlong sessions, and stores forms sent later."""
 
     def __init__(self, get_response: Responder) -> None:
         self.get_response = get_response
@@ -63,10 +64,10 @@ class SessionLimitsMiddleware:
             return self._end(request, reason)
         if not _is_polled(request):
             session_limits.touch(request.session)
-        if request.user.must_change_password and not _needed_for_a_new_password(request.path):
-            return HttpResponseRedirect(reverse("account_change_password"))
         response = self.get_response(request)
         kept_forms.forget_saved(request, response)
+        if getattr(request, "has_new_password", False):
+            known_browsers.remember(request, response, cast(User, request.user))
         # Computers on a ward are shared: no page of a signed-in user stays in the browser's cache (PRV-05).
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
@@ -129,14 +130,3 @@ def _has_owner(request: HttpRequest) -> bool:
 
 def _is_script_request(request: HttpRequest) -> bool:
     return "HX-Request" in request.headers or request.headers.get("Accept") == "application/json"
-
-
-def _needed_for_a_new_password(path: str) -> bool:
-    names = (
-        "account_change_password",
-        "account_logout",
-        "account_session",
-        "account_theme",
-        "account_language",
-    )
-    return path in {reverse(name) for name in names}

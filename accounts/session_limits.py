@@ -30,9 +30,9 @@ def ended(session: SessionBase) -> str:
 
 
 def touch(session: SessionBase) -> None:
-    """Record activity of the user."""
-    now = int(time.time())
-    if now - session.get(SEEN, 0) >= GRAIN_SECONDS:
+    """Record activity of the user. A clock that was set back does not lengthen the time without a request."""
+    now, seen = int(time.time()), session.get(SEEN, 0)
+    if now - seen >= GRAIN_SECONDS or now < seen:
         session[SEEN] = now
 
 

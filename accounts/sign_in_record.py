@@ -9,7 +9,7 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import passwords, session_limits
+from accounts import session_limits
 from accounts.models import User
 from audit import events
 
@@ -37,8 +37,8 @@ def signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -
 
 @receiver(password_changed)
 def password_was_changed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    """Record the new password; from now on nobody else knows it."""
-    passwords.own_password_chosen(user=user)
+    """Record the new password. The browser, which was known by the earlier one, is made known again."""
+    request.has_new_password = True  # type: ignore[attr-defined]
     events.record(kind=events.AccessKind.PASSWORD_CHANGED, user=user, request=request)
 
 

@@ -1,17 +1,22 @@
-"""Settings of django-allauth: no sign-up, throttled sign-in, failures recorded, secrets encrypted."""
+"""Settings of django-allauth: no sign-up, guessing slowed down, failures recorded, secrets encrypted."""
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
+from accounts import attempts, known_browsers
 from accounts.models import User, normal_username
 from accounts.secret_box import box
 from audit import events
 from audit.context import acting
+from audit.middleware import client_address, session_name
 from audit.stored_text import system_text
 
 
@@ -25,7 +30,7 @@ class AccountAdapter(DefaultAccountAdapter):
         ),
         "incorrect_password": _("This is not your password."),
         "enter_current_password": _("This is not your present password."),
-        "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again."),
+        "too_many_login_attempts": _("Too many failed attempts. Wait a few minutes, then try again."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -35,15 +40,24 @@ class AccountAdapter(DefaultAccountAdapter):
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
         """Check the credentials. This may store a stronger hash of the same password."""
         with acting(system="sign-in"):
-            return super().authenticate(request, **credentials)
+            found = super().authenticate(request, **credentials)
+        if found is not None:
+            attempts.succeeded(_subjects(request, credentials))
+        return found
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Refuse and record after too many failures from one address or for one user name."""
-        try:
-            super().pre_authenticate(request, **credentials)
-        except ValidationError:
+        """Refuse and record an attempt that comes too soon after failures from the address or for the account."""
+        seconds = attempts.claim(_subjects(request, credentials))
+        if seconds:
             _refused(request, events.AccessKind.LOCKED_OUT, credentials)
-            raise
+            request.sign_in_wait = seconds  # type: ignore[attr-defined]
+            raise too_early(seconds)
+
+    def post_login(self, request: HttpRequest, user: Any, **about: Any) -> HttpResponse:
+        """Make the browser known: guesses from elsewhere do not make it wait."""
+        response = super().post_login(request, user, **about)
+        known_browsers.remember(request, response, user)
+        return response
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Record the failure. The typed user name is stored only if such a user exists."""
@@ -64,6 +78,12 @@ class FactorAdapter(DefaultMFAAdapter):
     """Second factors: secrets are encrypted; authenticator apps show the user name."""
 
     purpose = "second factors"
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "cannot_delete_authenticator": _(
+            "Your role needs a second factor, and this is the only one. Add another before you remove it."
+        ),
+    }
 
     def encrypt(self, text: str) -> str:
         """Encrypt the secret of a TOTP app or of the recovery codes."""
@@ -73,8 +93,44 @@ class FactorAdapter(DefaultMFAAdapter):
         """Return the secret. Raises InvalidToken if the secret key of the installation was changed."""
         return box(self.purpose).decrypt(encrypted_text.encode()).decode()
 
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        """Return False for the last factor of a person whose role needs one: a password alone must not add another."""
+        factors = Authenticator.objects.filter(user=authenticator.user_id).exclude(pk=authenticator.pk)
+        if factors.exclude(type=Authenticator.Type.RECOVERY_CODES).exists():
+            return True
+        roles = authenticator.user.delegations.active().filter(role__in=settings.SECOND_FACTOR_ROLES)
+        return not roles.exists()
+
     def _get_user_identifier(self, user: Any) -> str:
         return user.username
+
+
+def too_early(seconds: int) -> ValidationError:
+    """Return the refusal of an attempt that has to wait."""
+    message = ngettext(
+        "Too many failed attempts. Wait %(seconds)s second, then try again.",
+        "Too many failed attempts. Wait %(seconds)s seconds, then try again.",
+        seconds,
+    )
+    return ValidationError(message, code="too_many_login_attempts", params={"seconds": seconds})
+
+
+def _subjects(request: HttpRequest, credentials: dict[str, Any]) -> list[attempts.AttemptSubject]:
+    """Return whose failures count for an attempt: the known browser's, or those of the address and of the account.
+
+    The account is counted by what was typed, so a name that nobody has is answered like any other.
+    """
+    typed = normal_username(credentials.get("username") or "")
+    user = User.objects.filter(username=typed).first()
+    browser = known_browsers.browser_of(request, user) if user is not None else ""
+    if not browser and request.user.is_authenticated and request.user == user:
+        browser = session_name(request)
+    if browser and user is not None:
+        return [attempts.AttemptSubject("browser", f"{user.pk} {browser}")]
+    return [
+        attempts.AttemptSubject("address", client_address(request)),
+        attempts.AttemptSubject("account", typed),
+    ]
 
 
 def _refused(request: HttpRequest, kind: events.AccessKind, credentials: dict[str, Any]) -> None:

@@ -1,8 +1,11 @@
 """The user's own account (profile, theme, language, sessions), and the answer to a form with a stale CSRF token."""
 
-from typing import cast
+from typing import Any, cast
 
+from allauth.account.views import LoginView
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
+from allauth.mfa.webauthn.views import RemoveWebAuthnView
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
@@ -23,6 +26,38 @@ from accounts.models import User
 YEAR_SECONDS = 365 * 24 * 3600
 
 
+class SignInView(LoginView):
+    """The sign-in page. A refusal is answered with 422, an attempt that comes too early with 429 and the seconds."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the form again with its refusal."""
+        response = super().form_invalid(form)
+        if seconds := getattr(self.request, "sign_in_wait", 0):
+            response.status_code = 429
+            response.headers["Retry-After"] = str(seconds)
+        elif response.status_code == 200:
+            response.status_code = 422
+        return response
+
+
+sign_in = SignInView.as_view()
+
+
+class RemovePasskeyView(RemoveWebAuthnView):
+    """Remove a passkey, unless it is the last factor of a person whose role needs one."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Remove it, or say why not."""
+        adapter = get_adapter()
+        if adapter.can_delete_authenticator(self.get_object()):
+            return super().form_valid(form)
+        messages.error(self.request, adapter.error_messages["cannot_delete_authenticator"])
+        return redirect("mfa_list_webauthn")
+
+
+remove_passkey = RemovePasskeyView.as_view()
+
+
 @require_safe
 @never_cache
 @login_required
@@ -34,7 +69,7 @@ def profile(request: HttpRequest) -> HttpResponse:
         "delegations": user.delegations.active().select_related("trial__protocol"),
         "totp": factors.filter(type=Authenticator.Type.TOTP).first(),
         "passkeys": factors.filter(type=Authenticator.Type.WEBAUTHN).count(),
-        "sessions": UserSession.objects.filter(user=user).order_by("-created_at"),
+        "sessions": UserSession.objects.filter(user=user).order_by("-pk"),
         "session_key": request.session.session_key,
     }
     return render(request, "account/profile.html", context)

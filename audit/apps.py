@@ -1,6 +1,5 @@
 from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_in
-from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
 
@@ -10,12 +9,10 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import middleware, migrating
-        from audit.backends import sqlite
         from audit.stored_text import register
         from audit.system_texts import TEXTS
 
         register(TEXTS)
-        connection_created.connect(sqlite.prepare)
         pre_migrate.connect(migrating.before, sender=self)
         post_migrate.connect(migrating.after, sender=self)
         user_logged_in.connect(middleware.signed_in)

@@ -17,14 +17,14 @@ from django.utils.translation import gettext as _
 
 from audit.concealment import NOTHING, concealable_keys, concealed_from_reader, revealed_keys, without_entries
 from audit.stored_text import read
-from audit.trail import Concealed, model_labelled, tracked_columns, trail_of
+from audit.trail import Concealed, label_of, model_labelled, tracked_columns, trail_of
 from protocol.values.writing import day_text, second_text
 
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 # Shown only if nothing else changed.
 TECHNICAL = ("version", "created_at")
 # Of a signature: for machines.
-NOT_READ = ("target_id", "signer_id", "zone", "language", "content_hash", "manifest_hash")
+NOT_READ = ("target_id", "target_history", "signer_id", "zone", "language", "content_hash", "manifest_hash")
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ def column_changes(
 ) -> list[FieldChange]:
     """Return the differences column by column, without the columns `excluded` and those of the trial and patient."""
     trail = trail_of(model)
-    left_out = {*excluded, trail.trial, trail.patient}
+    left_out = {*excluded, *trail.proofs, trail.trial, trail.patient}
     fields = [column for column in tracked_columns(model) if not {column.name, column.attname} & left_out]
     key = getattr(new or old, model._meta.pk.attname, None)
     concealed = concealed_from_reader(model, key, may=reader.may, revealed=reader.revealed.get(model, ()))
-    return [change for column in fields for change in _field(column, old, new, reader, concealed)]
+    return [change for column in fields for change in _field(model, column, old, new, reader, concealed)]
 
 
 def describe_signature(old: Any, new: Any, reader: Reader) -> list[FieldChange]:
@@ -123,19 +123,19 @@ def _references(row: Any) -> Iterator[tuple[type[models.Model], Any]]:
 def _change_without_content(model: type[models.Model]) -> FieldChange:
     """Return the change of a watched column, such as a password, whose content is not copied."""
     watched: list[Any] = [model._meta.get_field(name) for name in trail_of(model).watched]
-    label = ", ".join(str(field.verbose_name) for field in watched)
+    label = ", ".join(label_of(model, field) for field in watched)
     return FieldChange(",".join(field.name for field in watched), label, "", _("changed (not shown)"))
 
 
 def _field(
-    field: Any, old: Any, new: Any, reader: Reader, concealed: Concealed = NOTHING
+    model: type[models.Model], field: Any, old: Any, new: Any, reader: Reader, concealed: Concealed = NOTHING
 ) -> Iterator[FieldChange]:
     if field.primary_key:
         return
     before, after = (None if row is None else getattr(row, field.attname) for row in (old, new))
     if before == after or (before in EMPTY and after in EMPTY):
         return
-    label = str(field.verbose_name)
+    label = label_of(model, field)
     visible = [without_entries(value, concealed.parts) for value in (before, after)]
     if field.name in concealed.columns:
         yield FieldChange(

@@ -25,6 +25,7 @@ class AccessKind(models.TextChoices):
     TIMED_OUT = "timed_out", _("Session timed out")
     LOCKED_OUT = "locked_out", _("Too many attempts")
     PASSWORD_CHANGED = "password_changed", _("Password changed")
+    PASSWORD_LINK = "password_link", _("Link for a password made")
     FACTOR_CHANGED = "factor_changed", _("Second factor changed")
     DENIED = "denied", _("Refused: permission missing")
     IDENTITY_SEEN = "identity_seen", _("Identity read")
@@ -34,9 +35,13 @@ class AccessKind(models.TextChoices):
     SIGNING_FAILED = "signing_failed", _("Signing failed")
     SIGNING_LOCKED = "signing_locked", _("Signing locked")
     MIGRATION = "migration", _("System upgraded")
+    UNEXPLAINED = "unexplained", _("Rows found that differ from their history")
+    SETTLED = "settled", _("Rows settled that differed from their history")
     CONFIGURATION = "configuration", _("Configuration changed")
     CLOCK = "clock", _("Clock went backwards")
     SEAL_FILE = "seal_file", _("File of the seals rewritten")
+    SEAL_COPY = "seal_copy", _("Copy of the file of the seals")
+    SEAL_MAILED = "seal_mailed", _("Seal sent by mail")
     BACKUP = "backup", _("Backup made")
     RESTORE = "restore", _("Restored from backup")
 
@@ -55,6 +60,7 @@ DETAIL_WORDS = {
     "with": _("With"),
     "treatment": _("With the treatment"),
     "files": _("With attached files"),
+    "damaged": _("Damaged files, not sent"),
     "stage": _("Stage"),
     "searched": _("Searched by"),
     "found": _("Found"),
@@ -71,9 +77,15 @@ DETAIL_WORDS = {
     "by": _("By"),
     "reason": _("Reason"),
     "limit": _("Limit reached"),
-    "initial password given by": _("Initial password given by"),
+    "way": _("Way"),
+    "second": _("Second person"),
     "seals": _("Seals"),
     "last seal": _("Last seal"),
+    "seal": _("Seal"),
+    "to": _("To"),
+    "written": _("Written"),
+    "clock before": _("Clock before"),
+    "clock after": _("Clock after"),
     "version": _("Version of the software"),
     "environment": _("Environment"),
     "debug": _("Debug mode"),
@@ -82,6 +94,7 @@ DETAIL_WORDS = {
     "idle seconds": _("Longest idle time in seconds"),
     "session seconds": _("Longest session in seconds"),
     "seal file": _("File of the seals"),
+    "seal copies": _("Copies of the seals"),
 }
 ORIGIN_WORDS = {
     "web": _("Page"),
@@ -120,8 +133,13 @@ def visible_detail(event: AccessEvent, *, may: Collection[str]) -> dict[str, Any
     What the system says is a stored text, in words for whoever reads it.
     """
     detail = {name: read(value) if isinstance(value, str) else value for name, value in event.detail.items()}
-    if event.kind == AccessKind.FILE_SEEN and "see_files" not in may:
+    if "see_files" in may:
+        return detail
+    if event.kind == AccessKind.FILE_SEEN:
         return {name: value for name, value in detail.items() if name != "sha256"}
+    if event.kind == AccessKind.EXPORTED and "damaged" in detail:
+        # The paths hold storage keys.
+        detail["damaged"] = len(event.detail["damaged"])
     return detail
 
 
@@ -148,10 +166,9 @@ def record_configuration() -> AccessEvent | None:
         "idle seconds": settings.SESSION_IDLE_SECONDS,
         "session seconds": settings.SESSION_COOKIE_AGE,
         "seal file": str(settings.SEAL_FILE),
+        "seal copies": [*settings.SEAL_COPIES, *settings.SEAL_MAIL_TO],
     }
-    last = (
-        AccessEvent.objects.filter(user_id=None, kind=AccessKind.CONFIGURATION).order_by("-at", "-pk").first()
-    )
+    last = AccessEvent.objects.filter(user_id=None, kind=AccessKind.CONFIGURATION).order_by("-pk").first()
     if last is not None and last.detail == now:
         return None
     return record(kind=AccessKind.CONFIGURATION, detail=now)

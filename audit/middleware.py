@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
@@ -90,13 +89,5 @@ def session_name(request: HttpRequest) -> str:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the address of the client.
-
-    Each of our own proxies appends one entry to X-Forwarded-For; the first of these entries is the client. Earlier
-    entries come from the client itself and are not trusted.
-    """
-    proxies = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    if proxies and len(hops) >= proxies:
-        return hops[-proxies][:64]
-    return request.META.get("REMOTE_ADDR", "")
+    """Return the address of the client, as `config.proxies` found it."""
+    return request.META.get("REMOTE_ADDR", "")[:64]

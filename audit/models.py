@@ -42,6 +42,8 @@ class Signature(models.Model):
     zone = models.CharField(_("Time zone"), max_length=60)
     statement = models.TextField(_("Statement as it was shown"))
     language = models.CharField(_("Language of the statement"), max_length=10)
+    # The history row of what was signed: which changes came after is told by it, not by a clock.
+    target_history = models.BigIntegerField(_("History row that was signed"), null=True)
     content_hash = models.CharField(_("Hash of the content"), max_length=64)
     manifest_hash = models.CharField(_("Hash of the signature"), max_length=64)
     invalidated_at = models.DateTimeField(_("Invalidated at"), null=True)
@@ -131,6 +133,20 @@ class SealedPart(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["table", "-last_id"], name="sealed_up_to")]
+
+
+class ClockTurn(models.Model):
+    """The clock was set back: rows after `marks` were written later than those before, whatever their times say.
+
+    marks: by table, the key of the last row written before. before: the latest time of those rows. after: the first
+    time since. seal: number of the last seal at that moment, 0 for none.
+    """
+
+    found_at = models.DateTimeField()
+    before = models.DateTimeField()
+    after = models.DateTimeField()
+    seal = models.PositiveIntegerField()
+    marks = models.JSONField()
 
 
 class TrailReview(models.Model):

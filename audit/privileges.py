@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from django.apps import apps
 
+from audit.guard import KEY_TABLE
 from audit.trail import history_model, tracked_models, trail_of
 from audit.triggers.tables import INVALIDATION, append_only_tables, signature_table
 
@@ -32,11 +33,15 @@ def rights() -> dict[str, str]:
 
 
 def statements(role: str, *, tables: list[str]) -> Iterator[str]:
-    """Yield the SQL that the owner runs for `role`; a table that is not tracked gets all rights."""
+    """Yield the SQL that the owner runs for `role`; a table that is not tracked gets all rights.
+
+    The key with which actors are signed gets none.
+    """
+    yield f"REVOKE ALL ON {KEY_TABLE} FROM {role}"
     yield f"GRANT USAGE ON SCHEMA public TO {role}"
     yield f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}"
     known = rights()
-    for table in sorted(tables):
+    for table in sorted(set(tables) - {KEY_TABLE}):
         yield f'REVOKE ALL ON "{table}" FROM {role}'
         right = READ if table == "django_migrations" else known.get(table, ALL)
         yield f'GRANT {right} ON "{table}" TO {role}'

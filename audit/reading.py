@@ -1,23 +1,24 @@
 """The trail as one stream, newest first: histories, access events and reviews, page by page (AUD-11).
 
 A page costs two statements (find the rows, load them) plus one per model that the rows refer to, whatever its length.
-The position of the next page is a time and a count, not a row number: gaps between row numbers would reveal rows that
-the reader may not see.
+Rows are ordered by time as long as the clock ran forwards; after each turn of the clock (`audit.clock`) a new stretch
+begins, whose rows are newer than all before. The position of the next page is a stretch, a time and a count, not a row
+number: gaps between row numbers would reveal rows that the reader may not see.
 """
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.utils.dateparse import parse_datetime
 
-from audit import change_labels, snapshots
+from audit import change_labels, clock, snapshots
 from audit.change_labels import FieldChange, Reader
-from audit.models import AccessEvent, TrailReview
+from audit.models import AccessEvent, ClockTurn, TrailReview
 from audit.sources import Filter, Source, sources
 from audit.stored_text import Text
 from audit.system_texts import actor_words
@@ -115,18 +116,24 @@ class TrailEntry:
 
 @dataclass(frozen=True)
 class TrailPosition:
-    """End of a page: a time, and the number of rows of exactly that time already shown."""
+    """End of a page: a time, and the number of rows of exactly that time already shown.
+
+    stretch: number of turns of the clock before these rows.
+    """
 
     at: datetime
     shown: int
+    stretch: int = 0
 
     def __str__(self) -> str:
-        return f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}~{self.shown}"
+        text = f"{self.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}~{self.shown}"
+        return f"{text}~{self.stretch}" if self.stretch else text
 
     @classmethod
     def read(cls, text: str) -> "TrailPosition | None":
         """Return the position in the text of a page address, or None if it is invalid."""
-        at, _tilde, shown = text.partition("~")
+        at, _tilde, rest = text.partition("~")
+        shown, _tilde, stretch = rest.partition("~")
         try:
             moment = parse_datetime(at)
         except ValueError:
@@ -137,9 +144,12 @@ class TrailPosition:
             or not shown.isascii()
             or not shown.isdigit()
             or len(shown) > 6
+            or not f"0{stretch}".isascii()
+            or not f"0{stretch}".isdigit()
+            or len(stretch) > 6
         ):
             return None
-        return cls(moment, int(shown))
+        return cls(moment, int(shown), int(stretch or 0))
 
 
 @dataclass(frozen=True)
@@ -189,15 +199,36 @@ def count(trail_filter: Filter, *, may: Collection[str]) -> int:
         return int(cursor.fetchone()[0])
 
 
-Key = tuple[int, datetime, int]
+class Key(NamedTuple):
+    """Where a row is found: index of the source, time, key, and the stretch between two turns of the clock."""
+
+    source: int
+    at: datetime
+    row: int
+    stretch: int
 
 
 def _keys(parts: list[Source], after: TrailPosition | None, size: int) -> list[Key]:
-    """Return (index of the source, time, key) of the next rows."""
+    """Return the keys of the next rows. One statement for the turns, and one per stretch until there are enough."""
+    turns = list(ClockTurn.objects.order_by("pk"))
+    newest = min(after.stretch, len(turns)) if after else len(turns)
+    found: list[Key] = []
+    for stretch in range(newest, -1, -1):
+        here = after if after and after.stretch == stretch else None
+        found += _keys_of_stretch(parts, turns, stretch, here, size - len(found))
+        if len(found) >= size:
+            break
+    return found
+
+
+def _keys_of_stretch(
+    parts: list[Source], turns: list[ClockTurn], stretch: int, after: TrailPosition | None, size: int
+) -> list[Key]:
     skip = after.shown if after else 0
     selects, params = list[str](), list[Any]()
     for index, source in enumerate(parts):
-        if compiled := _compiled(_ordered(source, after, size + skip)):
+        limits = clock.bounds(turns, stretch, source.model._meta.db_table)
+        if compiled := _compiled(_ordered(source, limits, after, size + skip)):
             selects.append(f"SELECT {index} AS source, s.at_time, s.row_key FROM ({compiled[0]}) s")
             params += compiled[1]
     if not selects:
@@ -207,7 +238,7 @@ def _keys(parts: list[Source], after: TrailPosition | None, size: int) -> list[K
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         rows = cursor.fetchall()
-    return [(source, _utc(at), key) for source, at, key in rows[skip:]]
+    return [Key(source, clock.as_utc(at), key, stretch) for source, at, key in rows[skip:]]
 
 
 def _compiled(rows: Any) -> tuple[str, list[Any]] | None:
@@ -219,8 +250,13 @@ def _compiled(rows: Any) -> tuple[str, list[Any]] | None:
     return sql, list(params)
 
 
-def _ordered(source: Source, after: TrailPosition | None, size: int) -> Any:
+def _ordered(
+    source: Source, limits: tuple[int | None, int | None], after: TrailPosition | None, size: int
+) -> Any:
     rows = source.rows
+    for sign, limit in zip(("gt", "lte"), limits, strict=True):
+        if limit is not None:
+            rows = rows.filter(**{f"{source.key}__{sign}": limit})
     if after:
         # Inclusive: the rows of exactly this time that were shown already are skipped in `_keys`.
         rows = rows.filter(**{f"{source.time}__lte": after.at})
@@ -228,28 +264,21 @@ def _ordered(source: Source, after: TrailPosition | None, size: int) -> Any:
     return rows.values(at_time=models.F(source.time), row_key=models.F(source.key))[:size]
 
 
-def _utc(at: datetime | str) -> datetime:
-    # SQLite returns text without an offset.
-    moment = parse_datetime(at) if isinstance(at, str) else at
-    assert moment is not None  # noqa: S101 (a column of our own)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _place(keys: list[Key], after: TrailPosition | None) -> TrailPosition:
-    last = keys[-1][1]
-    shown = sum(1 for _source, at, _key in keys if at == last)
-    earlier = after.shown if after and after.at == last else 0
-    return TrailPosition(last, shown + earlier)
+    last = keys[-1]
+    shown = sum(1 for key in keys if (key.stretch, key.at) == (last.stretch, last.at))
+    earlier = after.shown if after and (after.stretch, after.at) == (last.stretch, last.at) else 0
+    return TrailPosition(last.at, shown + earlier, last.stretch)
 
 
 def _entries(parts: list[Source], keys: list[Key], reader: Reader) -> list[TrailEntry]:
     keys_by_source = [
-        (source, [key for i, _at, key in keys if i == index]) for index, source in enumerate(parts)
+        (source, [key.row for key in keys if key.source == index]) for index, source in enumerate(parts)
     ]
     found = snapshots.load(keys_by_source)
     reader.collect(row for snapshot in found.values() for row in (snapshot.row, snapshot.before) if row)
     entries = []
-    for index, at, key in keys:
-        source, snapshot = parts[index], found[parts[index].name, key]
-        entries.append(TrailEntry(source.name, source.of, at, snapshot.row, snapshot.before, reader))
+    for key in keys:
+        source, snapshot = parts[key.source], found[parts[key.source].name, key.row]
+        entries.append(TrailEntry(source.name, source.of, key.at, snapshot.row, snapshot.before, reader))
     return entries

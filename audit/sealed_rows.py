@@ -37,6 +37,21 @@ class SealedTable:
         return str(self.model._meta.pk.column)
 
     @property
+    def time(self) -> str:
+        """Column with the time at which a row was written."""
+        names = [
+            str(field.column)
+            for field in self.model._meta.concrete_fields
+            if isinstance(field, models.DateTimeField)
+        ]
+        return "history_date" if "history_date" in names else names[0]
+
+    @property
+    def is_history(self) -> bool:
+        """Return whether the database dates the rows (histories), not the application."""
+        return self.time == "history_date"
+
+    @property
     def columns(self) -> list[str]:
         """Columns that a new seal covers."""
         return [str(field.column) for field in self.model._meta.concrete_fields]

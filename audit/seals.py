@@ -4,21 +4,19 @@ Whoever alters, removes or inserts a row later cannot restore the chain without 
 printed or mailed copy of it).
 """
 
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from audit import events, merkle
+from audit import clock, events, merkle
 from audit.canonical import canonical, sha256
-from audit.models import Seal, SealedPart
+from audit.models import ClockTurn, Seal, SealedPart
+from audit.seal_files import SealBroken, add_line, catch_up_files
 from audit.sealed_rows import SealedTable, sealed_rows, sealed_tables
 
 # Rows per part limit how precisely tampering is located; rows per seal limit how long one seal takes.
@@ -27,10 +25,6 @@ SEAL_ROWS = 5 * PART_ROWS
 PREFIX_BYTES = 16
 LOCK_TRIES = 50
 LOCK_PAUSE_SECONDS = 0.05
-
-
-class SealBroken(Exception):
-    """The seal file and the database contradict each other; the message says where."""
 
 
 @dataclass
@@ -70,12 +64,20 @@ def seal(*, reason: str) -> Seal | None:
     """
     # Inside a transaction the file could receive a seal that is rolled back later.
     if not connection.in_atomic_block:
-        catch_up_file()
+        catch_up_files()
+    watch_clock()
     made = None
     marks = high_water_marks()
     while parts := list(_unsealed(marks)):
         made = _store(parts, reason) or made
     return made
+
+
+def watch_clock() -> ClockTurn | None:
+    """Record it if the clock was set back since the last look."""
+    last = Seal.objects.order_by("-number").first()
+    # A seal of the largest size may have left rows that are older than what it sealed in other tables.
+    return clock.watch(sealed_at_once=last is not None and last.rows < SEAL_ROWS)
 
 
 def high_water_marks() -> dict[str, int]:
@@ -141,56 +143,6 @@ def unpacked_ids(part: SealedPart) -> list[int]:
     return [int.from_bytes(packed[at : at + 8], "big") for at in range(0, len(packed), 8)]
 
 
-def file_line(one: Seal) -> str:
-    """Return the line of a seal in the seal file: number, time, head."""
-    return f"{one.number} {one.sealed_at:%Y-%m-%dT%H:%M:%S.%fZ} {one.head}"
-
-
-def catch_up_file() -> None:
-    """Append the seals that the seal file lacks: made on another machine, or before this one was stopped.
-
-    If the file has no seal although the database has some, it was lost or emptied; this is recorded as an event.
-    """
-    lines = read_file()
-    last = max(lines, default=0)
-    if last:
-        known = Seal.objects.filter(number=last).first()
-        if known is None or file_line(known) != lines[last]:
-            raise SealBroken(f"Seal {last} of {settings.SEAL_FILE} is not the one in the database")
-    missing = [file_line(one) for one in Seal.objects.filter(number__gt=last).order_by("number")]
-    if missing and not last:
-        events.record(
-            kind=events.AccessKind.SEAL_FILE, detail={"seals": len(missing), "file": str(settings.SEAL_FILE)}
-        )
-    append_to_file(missing)
-
-
-def read_file() -> dict[int, str]:
-    """Return the lines of the seal file by seal number; empty if the file does not exist.
-
-    Two processes may have written the same line. Raises SealBroken for an unreadable line, or for two different lines
-    of one seal.
-    """
-    path, found = Path(settings.SEAL_FILE), dict[int, str]()
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        number = line.split(" ", 1)[0]
-        if not number.isdigit() or found.setdefault(int(number), line) != line:
-            raise SealBroken(f"{settings.SEAL_FILE} has a line that is not one of ours: {line[:80]}")
-    return found
-
-
-def append_to_file(lines: list[str]) -> None:
-    """Append lines to the seal file and wait until they are on disk."""
-    if not lines:
-        return
-    path = Path(settings.SEAL_FILE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write("".join(f"{line}\n" for line in lines))
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _highest() -> dict[str, int]:
     selects = [
         f'SELECT \'{table.name}\', coalesce(max("{table.key}"), 0) FROM "{table.name}"'
@@ -222,13 +174,14 @@ def _unsealed(marks: dict[str, int]) -> Iterator[SealPart]:
 def _store(parts: list[SealPart], reason: str) -> Seal | None:
     """Store one seal. Return None if another process sealed the same rows first."""
     with transaction.atomic():
-        _lock_sealing()
+        clock.lock_sealing()
         previous = Seal.objects.order_by("-number").first()
         # Read again under the lock: another process may have sealed these rows in the meantime.
         if _already_sealed(parts):
             return None
         now = timezone.now()
-        if previous and now < previous.sealed_at:
+        # On PostgreSQL the database's clock dates the rows, and this machine's the seals.
+        if previous and now < previous.sealed_at and not clock.turned_since(previous):
             events.record(kind=events.AccessKind.CLOCK, detail={"last seal": canonical(previous.sealed_at)})
         stored = [part.stored() for part in parts]
         one = _seal(previous, stored, reason=reason, at=now)
@@ -237,7 +190,7 @@ def _store(parts: list[SealPart], reason: str) -> Seal | None:
             part.seal = one
         SealedPart.objects.bulk_create(stored)
         # After the commit: the line of a seal that is rolled back would contradict the database for good.
-        transaction.on_commit(lambda: append_to_file([file_line(one)]))
+        transaction.on_commit(lambda: add_line(one))
     return one
 
 
@@ -257,10 +210,3 @@ def _seal(previous: Seal | None, parts: list[SealedPart], *, reason: str, at: An
 def _already_sealed(parts: list[SealPart]) -> bool:
     sealed = sealed_up_to()
     return any(part.keys[0] <= sealed.get(part.table.name, 0) for part in parts)
-
-
-def _lock_sealing() -> None:
-    # SQLite has one writer at a time.
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('stroma.seal'))")

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -19,7 +20,7 @@ from audit.canonical import sha256
 from audit.context import current_actor
 from audit.models import Meaning, Signature
 from audit.system_texts import role_title
-from audit.trail import model_labelled, trail_of
+from audit.trail import history_model, model_labelled, trail_of
 from protocol.values.site_clock import minutes_east
 from protocol.values.writing import second_text
 
@@ -150,10 +151,16 @@ def _locked_rows(targets: Sequence[Any]) -> list[Any]:
     """Read and lock the rows. A concurrent change waits for the lock and then invalidates the signature."""
     if not targets:
         return []
-    model = type(targets[0])
+    model: type[models.Model] = type(targets[0])
     rows = model._base_manager.select_for_update(of=("self",)).select_related(*_relations(model))
     # Locked in key order, so that two signers of the same rows cannot deadlock.
-    found = rows.order_by("pk").in_bulk([target.pk for target in targets])
+    found: dict[Any, Any] = rows.order_by("pk").in_bulk([target.pk for target in targets])
+    # A statement of its own: one that waits for a lock would still see the history as it was before.
+    key = str(model._meta.pk.attname)
+    past = history_model(model)._default_manager.filter(**{f"{key}__in": list(found)}).order_by()
+    newest = dict(past.values_list(key).annotate(Max("history_id")))
+    for row in found.values():
+        row.newest_history = newest.get(row.pk)
     return [found[target.pk] for target in targets]
 
 
@@ -168,6 +175,7 @@ def _signature(target: Any, *, meaning: str, by: Any, zone: str) -> Signature:
     signature = Signature(
         target_type=target._meta.label_lower,
         target_id=target.pk,
+        target_history=target.newest_history,
         trial_id=_follow(target, trail.trial),
         patient_id=_follow(target, trail.patient),
         meaning=str(meaning),

@@ -12,7 +12,11 @@ NOT_SIGNED_IN = "Not signed in"
 
 TEXTS = {
     "audit.content_changed": gettext_lazy("content changed"),
+    "audit.found_so": gettext_lazy(
+        "Found so, without a trace in the trail; settled by %(first)s and %(second)s"
+    ),
     "process.migrate": gettext_lazy("System upgrade"),
+    "process.settle": gettext_lazy("Settling of the trail"),
     "process.seal": gettext_lazy("Sealing of the trail"),
 }
 

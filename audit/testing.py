@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import connections
 
-from audit.triggers import installation
+from audit.triggers import guard, installation
 
 
 @contextmanager
@@ -24,6 +24,9 @@ def lifted_triggers(using: str = "default") -> Iterator[None]:
         with connection.cursor() as cursor:
             for statement in saved.values():
                 cursor.execute(statement)
+            for statement in guard.closing_statements(connection):
+                cursor.execute(statement)
+        installation.lift(connection, False)
 
 
 @contextmanager

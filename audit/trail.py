@@ -4,12 +4,14 @@ The history tables are those of django-simple-history, so `diff_against` and `as
 database triggers (`audit.triggers`), so that no write path escapes them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.db import models
+from django.utils.functional import Promise
 from simple_history.models import HistoricalRecords
 
 from audit.stored_text import StoredTextField
@@ -128,6 +130,7 @@ class Trail(HistoricalRecords):
     signed_content: columns whose change invalidates signatures on the row.
     excluded: columns that are neither copied nor watched.
     watched: columns whose change adds a history row without a copy of their content (password hashes).
+    proofs: columns that hold a keyed digest of a watched column: copied like any other, never shown.
     deletable: True for technical rows; clinical rows are never deleted.
     final: a column with a value never changes again; an empty one (NULL) may be filled once.
     describe: dotted path of a function `(old_row, new_row, reader) -> list[audit.change_labels.FieldChange]`.
@@ -138,6 +141,7 @@ class Trail(HistoricalRecords):
     locks, marks: freezes and locks of the row, and marks on its items that a change undoes.
     concealed: values concealed from some or all readers of the history.
     no_overlap: rows that must not overlap. barred: rows that must not be in force below a row in certain states.
+    names: what the model ("") and its fields are called, where another package defines them without a name.
     """
 
     def __init__(
@@ -149,6 +153,7 @@ class Trail(HistoricalRecords):
         signed_content: tuple[str, ...] = (),
         excluded: tuple[str, ...] = (),
         watched: tuple[str, ...] = (),
+        proofs: tuple[str, ...] = (),
         deletable: bool = False,
         final: bool = False,
         describe: str = "",
@@ -162,12 +167,14 @@ class Trail(HistoricalRecords):
         concealed: Concealed | None = None,
         no_overlap: NoOverlap | None = None,
         barred: Barred | None = None,
+        names: Mapping[str, str | Promise] | None = None,
     ) -> None:
         self.patient = patient
         self.trial = trial
         self.see = see
         self.signed_content = signed_content
         self.watched = watched
+        self.proofs = proofs
         self.deletable = deletable
         self.final = final
         self.describe = describe
@@ -181,6 +188,7 @@ class Trail(HistoricalRecords):
         self.concealed = concealed
         self.no_overlap = no_overlap
         self.barred = barred
+        self.names = names or {}
         super().__init__(
             bases=[TrailRow],
             excluded_fields=[*excluded, *watched],
@@ -232,6 +240,16 @@ def _by_label() -> dict[str, type[models.Model]]:
 def trail_of(model: type[models.Model]) -> Trail:
     """Return the declaration of an audited model."""
     return model._trail  # type: ignore[attr-defined]
+
+
+def title_of(model: type[models.Model]) -> str:
+    """Return what an audited model is called, in the active language."""
+    return str(trail_of(model).names.get("", model._meta.verbose_name))
+
+
+def label_of(model: type[models.Model], field: Any) -> str:
+    """Return what a field of an audited model is called, in the active language."""
+    return str(trail_of(model).names.get(field.name, field.verbose_name))
 
 
 @cache

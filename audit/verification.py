@@ -1,17 +1,19 @@
 """Verify the trail in one pass: every seal, every sealed row, every live row and every signature.
 
 Findings come in the order of the checks: triggers, seal file, chain of seals, rows of each table, live rows against
-their history, signatures. Memory does not grow with the number of rows.
+their history, signatures, then what other rooms registered: password hashes, attached files. Memory does not grow with
+the number of rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from django.conf import settings
 from django.db import connections
 
-from audit import replay, seals, signatures, triggers
+from audit import replay, seal_files, seals, signatures, triggers
 from audit.merkle import Tree
 from audit.models import Seal, SealedPart, Signature
 from audit.sealed_rows import SealedTable, sealed_rows, sealed_tables
@@ -21,6 +23,7 @@ NO_ANCHOR = (
     "nothing outside the database tells whether the chain was made anew. "
     "Put the kept copy of the file back; `manage.py seal` would write what the database says now"
 )
+FILE = "file of the heads"
 PAGE = 500
 PARTS = 20
 
@@ -44,59 +47,121 @@ class Tally:
     rows: int = 0
     newer: int = 0
     signatures: int = 0
+    files: int = 0
     notes: list[str] = field(default_factory=list)
 
 
-def findings(tally: Tally, *, using: str = "default") -> Iterator[TrailFinding]:
-    """Yield every finding; `tally` is filled on the way."""
-    for name in triggers.defects(using):
-        yield TrailFinding(f"trigger {name}", "is missing, changed or switched off")
-    yield from _chain(tally)
+Check = Callable[[Tally], Iterator[TrailFinding]]
+_checks: list[Check] = []
+
+
+def register(check: Check) -> None:
+    """Add a check of another room to every verification; it fills its counts of the tally. Called once, at start."""
+    _checks.append(check)
+
+
+def findings(tally: Tally, *, using: str = "default", heads: Sequence[str] = ()) -> Iterator[TrailFinding]:
+    """Yield every finding; `tally` is filled on the way.
+
+    heads: heads of seals as they were printed or mailed, to be compared too. Raises SealBroken for a text that is none.
+    """
+    for objection in triggers.objections(using):
+        yield TrailFinding(objection.place, objection.problem)
+    yield from _chain(tally, heads)
     for table in sealed_tables():
         yield from _table(table, tally)
     for tracked in tracked_tables():
         for difference in replay.differences(connections[using], tracked):
             yield TrailFinding(f"{difference.table} {difference.key}", difference.problem)
     yield from _signatures(tally)
+    for check in _checks:
+        yield from check(tally)
 
 
-def _chain(tally: Tally) -> Iterator[TrailFinding]:
-    try:
-        lines = seals.read_file()
-    except seals.SealBroken as broken:
-        yield TrailFinding("file of the heads", str(broken))
-        return
-    if not lines and Seal.objects.exists():
-        yield TrailFinding("file of the heads", f"{settings.SEAL_FILE} is missing or empty: {NO_ANCHOR}")
-    head, newest = "", max(lines, default=0)
+@dataclass
+class _Place:
+    """A place outside the database that holds heads: its name in findings, and its lines by seal number.
+
+    whole: it should have every seal; a single printed or mailed head should not.
+    """
+
+    name: str
+    lines: dict[int, str]
+    whole: bool = True
+
+    @property
+    def newest(self) -> int:
+        """Number of its last seal, or 0."""
+        return max(self.lines, default=0)
+
+
+def _chain(tally: Tally, heads: Sequence[str]) -> Iterator[TrailFinding]:
+    places = list[_Place]()
+    for path, name in _files():
+        try:
+            lines = seal_files.read_file(path)
+        except (seal_files.SealBroken, OSError) as broken:
+            yield TrailFinding(name, str(broken))
+            continue
+        if not lines and Seal.objects.exists():
+            yield TrailFinding(name, f"{path} is missing or empty: {NO_ANCHOR}")
+        places.append(_Place(name, lines))
+    places += [_Place("the head that you gave", {_number(head): head}, whole=False) for head in heads]
+    head, last = "", 0
     for number, one in enumerate(Seal.objects.order_by("number").iterator(PAGE), start=1):
-        tally.seals = number
-        if problem := _seal_problem(one, number, head, lines.pop(one.number, None), newest, tally):
+        tally.seals = last = number
+        if problem := _seal_problem(one, number, head, places, tally):
             yield TrailFinding(f"seal {one.number}", problem)
             return
         head = one.head
-    if lines:
-        yield TrailFinding(
-            f"seal {min(lines)}", "stands in the file of the heads, but is gone: the end was cut off"
-        )
+    for place in places:
+        if older := seal_files.older_than(last, place.lines, place.name):
+            yield TrailFinding(f"seal {last + 1}", older)
 
 
-def _seal_problem(one: Seal, number: int, head: str, line: str | None, newest: int, tally: Tally) -> str:
-    """Return what is wrong with a seal, or ""; `newest` is the last seal in the seal file."""
+def _files() -> Iterator[tuple[Path, str]]:
+    yield Path(settings.SEAL_FILE), FILE
+    for copy in seal_files.copies():
+        yield copy, f"copy {copy}"
+
+
+def _number(head: str) -> int:
+    """Return the number of a head as it is printed or mailed. Raises SealBroken if it is none."""
+    number = head.split(" ", 1)[0]
+    if head.count(" ") != 2 or not number.isdigit():
+        raise seal_files.SealBroken(f"“{head}” is no head: give number, time and hash as they are printed")
+    return int(number)
+
+
+def _seal_problem(one: Seal, number: int, head: str, places: Sequence[_Place], tally: Tally) -> str:
+    """Return what is wrong with a seal, or ""."""
     if one.number != number:
         return f"seal {number} before it is gone"
-    if line is None and number < newest:
-        return "is missing from the file of the heads, which has later ones"
-    if line is None:
-        tally.notes.append(f"Seal {number} is not in the file of the heads yet; the next seal adds it")
-    elif line != seals.file_line(one):
-        return "is not the one in the file of the heads"
+    for place in places:
+        if problem := _place_problem(one, place, tally):
+            return problem
     if one.previous_head != head:
         return "does not follow from the seal before it"
     parts = list(one.parts.order_by("pk"))
     if seals.seal_root(parts) != one.root or sum(part.rows for part in parts) != one.rows:
         return "its parts were altered, removed or added to"
     return "" if seals.seal_head(one) == one.head else "was altered"
+
+
+def _place_problem(one: Seal, place: _Place, tally: Tally) -> str:
+    line = place.lines.get(one.number)
+    if line is not None:
+        return "" if line == seal_files.file_line(one) else f"is not the one in {_the(place)}"
+    if not place.whole:
+        return ""
+    if one.number < place.newest:
+        return f"is missing from {_the(place)}, which has later ones"
+    tally.notes.append(f"Seal {one.number} is not in {_the(place)} yet; the next seal adds it")
+    return ""
+
+
+def _the(place: _Place) -> str:
+    return f"the {place.name}" if place.name == FILE else place.name
 
 
 def _table(table: SealedTable, tally: Tally) -> Iterator[TrailFinding]:

@@ -10,7 +10,7 @@ from config.env import Misconfigured
 def sqlite(path: Path | str) -> dict[str, Any]:
     """Return SQLite settings with which concurrent writers wait instead of failing."""
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "audit.backends.sqlite",
         "NAME": str(path),
         # Kept open: opening a connection reads the whole schema with its triggers, about 8 ms.
         "CONN_MAX_AGE": None,
@@ -19,7 +19,7 @@ def sqlite(path: Path | str) -> dict[str, Any]:
             # once, whatever the timeout, if another one wrote in between.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA trusted_schema=ON;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA trusted_schema=ON;",
         },
     }
 
@@ -27,13 +27,14 @@ def sqlite(path: Path | str) -> dict[str, Any]:
 def postgresql(url: str) -> dict[str, Any]:
     """Return PostgreSQL settings for `postgresql://user:password@host:port/name`.
 
-    JIT compilation is off: compiling a query takes longer than answering any of our pages.
+    JIT compilation is off: compiling a query takes longer than answering any of our pages. A wait for a lock ends after
+    ten seconds, so that a page says that the system is being upgraded or busy.
     """
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     # A database machine that was switched off does not refuse: without a limit a page would wait for minutes.
     query.setdefault("connect_timeout", "5")
-    query["options"] = f"-c jit=off {query.get('options', '')}".strip()
+    query["options"] = f"-c jit=off -c lock_timeout=10s {query.get('options', '')}".strip()
     return {
         "ENGINE": "audit.backends.postgresql",
         "NAME": unquote(parts.path.removeprefix("/")),

@@ -1,5 +1,6 @@
 """Environment variables, read in one place by typed functions that refuse an invalid value."""
 
+import ipaddress
 import os
 
 
@@ -49,3 +50,18 @@ def names(name: str, default: str = "") -> list[str]:
 def _value(name: str) -> str | None:
     _asked.add(name)
     return os.environ.get(name)
+
+
+def networks(name: str, default: str = "") -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Return a comma-separated list of addresses and networks; `none` is an empty one. Raises Misconfigured."""
+    found = []
+    for part in names(name, default):
+        if part == "none":
+            continue
+        try:
+            found.append(ipaddress.ip_network(part))
+        except ValueError as mistake:
+            raise Misconfigured(
+                f"Unexpected value {name}={part}: use addresses or networks such as 127.0.0.1,10.0.0.0/24, or none"
+            ) from mistake
+    return found

@@ -12,7 +12,7 @@ import bootstrap_wrapper
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import databases, env
+from config import databases, env, mail
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("STROMA_DATA", str(BASE_DIR / "data")))
@@ -41,6 +41,8 @@ if PRODUCTION and not ALLOWED_HOSTS:
 if not PRODUCTION and HOST not in {"127.0.0.1", "localhost", "0.0.0.0"}:  # noqa: S104
     ALLOWED_HOSTS.append(HOST)
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS")
+# Only these may say from where a request came and whether it was encrypted (config.proxies).
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES", "127.0.0.1,::1" if PRODUCTION else "")
 
 INSTALLED_APPS = [
     "audit",
@@ -79,6 +81,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Before everything: it answers by address, and while the database is away.
     "operation.health.HealthMiddleware",
+    # First: everything after it reads the address of the client and whether the connection is encrypted.
+    "config.proxies.TrustedProxiesMiddleware",
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.compression.CompressedPagesMiddleware",
@@ -126,7 +130,7 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 DATABASES = {"default": databases.from_url(env.text("DATABASE_URL"), DATA_DIR / "stroma.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Sign-in attempts are limited across all workers, so they are counted in the database.
+# Shared by all workers and machines.
 CACHES = {
     "default": {"BACKEND": "config.checked_cache.CheckedCache", "LOCATION": "stroma_cache"},
 }
@@ -135,6 +139,32 @@ CACHES = {
 SIMPLE_HISTORY_ENABLED = False
 SIMPLE_HISTORY_DATE_INDEX = False
 SEAL_FILE = Path(env.text("SEAL_FILE", str(DATA_DIR / "seals.log")))
+# Further places for the heads of the seals: files or folders of other machines, and people who get one mail a day.
+SEAL_COPIES = env.names("SEAL_COPIES")
+SEAL_MAIL_TO = env.names("SEAL_MAIL_TO")
+SEAL_MAIL_HOURS = env.number("SEAL_MAIL_HOURS", 24)
+# Longest time that a row of the trail waits for its seal; under load it waits a minute.
+SEAL_AFTER_MINUTES = env.number("SEAL_AFTER_MINUTES", 15)
+if not 1 <= SEAL_AFTER_MINUTES <= 60:
+    raise env.Misconfigured(
+        f"Unexpected value SEAL_AFTER_MINUTES={SEAL_AFTER_MINUTES}: use 1 to 60; rows without a seal can be forged"
+    )
+
+# Outgoing mail.
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.number("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "stroma@localhost")
+if SEAL_MAIL_TO and not EMAIL_HOST:
+    raise env.Misconfigured(
+        "SEAL_MAIL_TO needs a mail server: set EMAIL_HOST, for instance mail.hospital.example"
+    )
+
+# load_protocol renders every page of a file before it stores it (trials.rehearsal): some ten seconds.
+REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
 
 # Operation (docs/deploy.md): backups, what is due, health.
 _key_file = env.text("STROMA_BACKUP_KEY_FILE", "" if PRODUCTION else str(DATA_DIR / "backup.key"))
@@ -188,6 +218,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.password_rules.GuessedFirst"},
 ]
 # Password of the invented users of a training installation (manage.py demo).
 DEMO_PASSWORD = env.text("DEMO_PASSWORD", "stroma training 2026")
@@ -201,13 +232,37 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PRESERVE_USERNAME_CASING = False
 ACCOUNT_SESSION_REMEMBER = False
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key"}
+# Guessing is slowed down by `accounts.attempts`. The package's own limits close a door for everybody behind one
+# address; the one left counts codes after a correct password, beyond what `accounts.attempts` lets through.
+ACCOUNT_RATE_LIMITS = {"login": "", "login_failed": "100/5m/key"}
+MFA_FORMS = {"authenticate": "accounts.forms.FactorCodeForm"}
+# The browsers of a person, so that guesses from elsewhere do not make their owner wait.
+KNOWN_BROWSER_COOKIE = "__Host-known" if PRODUCTION else "known"
 MFA_ADAPTER = "accounts.signin.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Stroma"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+# In production: who manages people or data, who knows the treatment, and who comes from outside to read everything.
+SECOND_FACTOR_ROLES = [
+    role
+    for role in env.names(
+        "SECOND_FACTOR_ROLES",
+        "administrator,data_manager,cell_laboratory,statistician,inspector" if PRODUCTION else "none",
+    )
+    if role != "none"
+]
 USERSESSIONS_TRACK_ACTIVITY = False
+
+# Links for a password and invitations. Without a mail server, two people hand over a link in halves.
+_mail_server = mail.from_url(env.text("EMAIL_URL"))
+SENDS_MAIL = bool(_mail_server.scheme)
+EMAIL_BACKEND = _mail_server.backend
+EMAIL_HOST, EMAIL_PORT = _mail_server.host, _mail_server.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail_server.user, _mail_server.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail_server.scheme == "smtp", _mail_server.scheme == "smtps"
+EMAIL_TIMEOUT = 30
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "stroma@localhost")
 
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = 12 * 3600

@@ -107,13 +107,13 @@ def allocate(*, patient: Patient, stratum: str, by: User) -> AllocationSlot | No
 
 
 def arm_of(patient: Patient) -> Arm | None:
-    """Return the arm of a patient: the allocated one, or the first one of a trial that does not randomise.
+    """Return the arm of a patient: the allocated one, or the only one of a trial that does not randomise.
 
     None before the allocation. The arm unblinds: never call this for a page of a blinded role.
     """
     rules = patient.protocol.rules
     if rules.allocation is None:
-        return rules.arms[0] if rules.arms else None
+        return rules.only_arm
     code = AllocationSlot.objects.filter(patient=patient).values_list("arm", flat=True).first()
     return rules.arm(code) if code else None
 

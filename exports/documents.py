@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 
 from audit import events, seals
 from audit.context import acting, set_role
-from audit.seals import SealBroken
+from audit.seal_files import SealBroken
 from audit.stored_text import Text, system_text
 from exports.models import STALLED_AFTER, Document, documents_storage
 from exports.paper.audience import Audience

@@ -1,7 +1,6 @@
 """Export of a study: sealed, from one snapshot, streamed, and registered with its hash (PRV-04)."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 from django.utils import timezone
@@ -12,12 +11,13 @@ from audit.context import Actor, acting_as, current_actor
 from exports.tables.archive import Archive
 from exports.tables.dictionary import dictionary_table
 from exports.tables.forms import form_tables
-from exports.tables.manifest import manifest
+from exports.tables.manifest import DamagedFile, manifest
 from exports.tables.snapshot import snapshot
 from exports.tables.study import StudyTable, study_tables
 from exports.tables.trail import trail_table
-from patients.entry.attachments import Damaged, content, file_items
-from patients.models import Attachment, Record
+from patients.entry.attachments import MISSING, Damaged, content
+from patients.entry.held_files import held_files
+from patients.models import Attachment
 from protocol.checking.dictionary import file_path
 from trials.models import Trial
 from trials.permissions import Permission
@@ -62,7 +62,7 @@ def _pieces(
 ) -> Iterator[bytes]:
     """Yield the archive. It runs after the request has ended, so the actor of the request is passed in."""
     at = timezone.now()
-    archive, seen = Archive(written_at=at), list[StudyTable]()
+    archive, seen, damaged = Archive(written_at=at), list[StudyTable](), list[DamagedFile]()
     sees_treatment, sees_files = bool(detail["treatment"]), bool(detail["files"])
 
     def watched() -> Iterator[StudyTable]:
@@ -71,13 +71,22 @@ def _pieces(
             yield table
 
     last = manifest(
-        trial=trial, by=label, purpose=detail["purpose"], at=at, unblinded=sees_treatment, tables=seen
+        trial=trial,
+        by=label,
+        purpose=detail["purpose"],
+        at=at,
+        unblinded=sees_treatment,
+        tables=seen,
+        damaged=damaged,
     )
     # One snapshot for all tables: rows of one table never refer to rows that another lacks.
     with snapshot():
-        yield from archive.stream(watched(), last, attached_files(trial) if sees_files else ())
+        files = attached_files(trial, damaged) if sees_files else ()
+        yield from archive.stream(watched(), last, files)
     finished = {**detail, "stage": "finished", "sha256": archive.sha256}
     finished["rows"] = {file.name: file.rows for file in archive.files}
+    if damaged:
+        finished["damaged"] = [file.name for file in damaged]
     # After the snapshot, whose transaction is read-only on PostgreSQL. The request and its actor are gone by now.
     with acting_as(actor):
         events.record(
@@ -89,24 +98,20 @@ def _pieces(
         )
 
 
-def attached_files(trial: Trial) -> Iterator[tuple[str, bytes]]:
-    """Yield (path in the archive, bytes) of every file that a record holds now. Damaged files are omitted."""
-    forms_with_files = {
-        (form.code, item.name): item
-        for version in trial.versions.all()
-        for form in version.rules.forms.values()
-        for item in file_items(form)
-    }
-    rows = Record.objects.filter(patient__trial=trial, form__in={form for form, _item in forms_with_files})
-    names: dict[str, str] = {}
-    for form, values in rows.order_by("pk").values_list("form", "values").iterator(chunk_size=200):
-        for name, value in values.items():
-            if (form, name) in forms_with_files and "file" in (value or {}):
-                names[value["file"]] = file_path(value)
+def attached_files(trial: Trial, damaged: list[DamagedFile]) -> Iterator[tuple[str, bytes]]:
+    """Yield (path in the archive, bytes) of every file that a record holds now.
+
+    A file that is missing or altered is not sent: it is added to `damaged`, so that the export says so.
+    """
+    held = held_files(trial)
     for row in Attachment.objects.filter(patient__trial=trial).order_by("pk").iterator():
-        if row.key in names:
-            with suppress(Damaged):
-                yield names[row.key], content(row)
+        if (value := held.pop(row.key, None)) is None:
+            continue
+        try:
+            yield file_path(value), content(row)
+        except Damaged as problem:
+            damaged.append(DamagedFile(file_path(value), row.sha256, problem.problem))
+    damaged += [DamagedFile(file_path(value), value["sha256"], MISSING) for value in held.values()]
 
 
 def _see(trial: Trial, detail: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ class Document(models.Model):
     objects = DocumentQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-asked_at", "kind", "pk"]
+        ordering = ["-pk"]
         indexes = [models.Index(fields=["trial", "-asked_at"], name="document_of_trial")]
         constraints = [
             models.CheckConstraint(condition=Q(progress__lte=100), name="document_progress_is_a_share"),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import events
 from audit.events import AccessKind
 from audit.models import AccessEvent
-from audit.seals import SealBroken
+from audit.seal_files import SealBroken
 from audit.stored_text import Text
 from audit.system_texts import actor_words
 from exports.exporting import export, tables_of
@@ -58,13 +58,14 @@ class RegisteredExport:
     who: str
     purpose: Text
     sha256: str
+    damaged: int
 
 
 def earlier_exports(request: TrialRequest) -> list[RegisteredExport]:
     """Return the latest 20 finished exports that this user may know of."""
     rows = AccessEvent.objects.filter(
         trial_id=request.trial.pk, kind=AccessKind.EXPORTED, detail__stage="finished"
-    ).order_by("-at", "-pk")
+    ).order_by("-pk")
     if request.access.blinded:
         rows = rows.filter(detail__treatment=False)
     return [_registered(event) for event in rows[:20]]
@@ -73,7 +74,9 @@ def earlier_exports(request: TrialRequest) -> list[RegisteredExport]:
 def _registered(event: AccessEvent) -> RegisteredExport:
     detail = events.visible_detail(event, may=())
     who = actor_words(event.full_name or event.user_name)
-    return RegisteredExport(event.at, who, detail.get("purpose", ""), detail.get("sha256", ""))
+    return RegisteredExport(
+        event.at, who, detail.get("purpose", ""), detail.get("sha256", ""), detail.get("damaged", 0)
+    )
 
 
 def download(request: TrialRequest, purpose: str) -> HttpResponse | StreamingHttpResponse:

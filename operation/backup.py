@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from audit import events, seals
 from audit.context import acting
+from audit.seal_files import SealBroken
 from operation import backup_folders
 from operation.backup_folders import BackupFailed
 from operation.database_copies import Copier, CopyFailed, HeldCopy, copier_of
@@ -117,7 +118,7 @@ def _sealed(to: Path) -> list[str]:
             events.record_configuration()
             events.record(kind=events.AccessKind.BACKUP, detail={"file": str(to)})
             seals.seal(reason="backup")
-    except (DatabaseError, seals.SealBroken, OSError) as wrong:
+    except (DatabaseError, SealBroken, OSError) as wrong:
         return [f"The trail could not be sealed first: {str(wrong).strip()}"]
     return []
 

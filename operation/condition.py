@@ -141,7 +141,10 @@ def migrations_part() -> Part:
 
 def triggers_part() -> Part:
     """Return whether every trigger of the trail is in place. Two queries."""
-    if defects := triggers.defects():
+    if not triggers.guarded(connection):
+        do = "Run `manage.py migrate`, then `manage.py verify_trail`, and find out who did it."
+        return Part("triggers", FAILED, "are not as installed: nothing can be saved", do)
+    if defects := list(triggers.defects()):
         return Part(
             "triggers",
             FAILED,

@@ -12,7 +12,7 @@ from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from audit import seals
+from audit import seal_files
 from audit.models import Seal
 from operation import condition
 from operation.condition import FAILED, OK, WARNING, Part
@@ -213,14 +213,14 @@ def seal_file() -> Part:
     """Return whether the file of the seals agrees with the database."""
     name, check = "seals outside the database", "Run `manage.py verify_trail`."
     try:
-        lines = seals.read_file()
-    except seals.SealBroken as broken:
+        lines = seal_files.read_file()
+    except seal_files.SealBroken as broken:
         return Part(name, FAILED, str(broken), check)
     last = Seal.objects.order_by("-number").first()
     newest = last.number if last else 0
     if last is not None and not lines:
         return Part(name, FAILED, f"{settings.SEAL_FILE} is missing or empty", f"Put its copy back. {check}")
-    if last is not None and lines.get(newest, seals.file_line(last)) != seals.file_line(last):
+    if last is not None and lines.get(newest, seal_files.file_line(last)) != seal_files.file_line(last):
         return Part(name, FAILED, f"seal {newest} is another than in {settings.SEAL_FILE}", check)
     if lines and max(lines) > newest:
         later = (

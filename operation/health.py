@@ -10,17 +10,17 @@ from dataclasses import asdict
 from typing import Generic, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
 from audit import triggers
+from audit.guard import refusal_of
 from config.warming import warm
 from operation import condition
 
 WORD_SECONDS = 1.0
-TRIGGER_SECONDS = 30.0
 PARTS_SECONDS = 5.0
 LOOPBACK = {"127.0.0.1", "::1"}
 FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
@@ -59,23 +59,22 @@ def readiness() -> dict[str, object]:
             return {"status": "migrations pending", "pending": pending}
         if condition.read_only():
             return {"status": "database read-only"}
-        if _defects.now():
-            return {"status": "triggers missing"}
+        if not triggers.guarded(connection):
+            return {"status": "trail not guarded"}
         # A process that was started while the database was away is not warm yet.
         warm()
-    except DatabaseError:
-        return {"status": "no database"}
+    except DatabaseError as error:
+        return {"status": "being upgraded" if refusal_of(error) == "upgrading" else "no database"}
     return {"status": "ok"}
 
 
-_defects = _Kept(lambda: triggers.defects(), TRIGGER_SECONDS)
 _ready = _Kept(lambda: readiness(), WORD_SECONDS)
 _parts = _Kept(lambda: [asdict(part) for part in condition.parts()], PARTS_SECONDS)
 
 
 def forget() -> None:
     """Find everything again at the next request."""
-    _defects.until = _ready.until = _parts.until = 0.0
+    _ready.until = _parts.until = 0.0
 
 
 @require_safe

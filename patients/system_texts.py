@@ -25,4 +25,5 @@ TEXTS = {
     "process.checks": _("Edit checks"),
     "process.clear_uploads": _("Clearing of files never saved"),
     "process.schedule": _("Schedule"),
+    "process.withdraw_protocol": _("Withdrawal of a protocol version"),
 }

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from safety import labels
 from safety.models import AdverseEvent
 from safety.reviews import TONES, review_state
-from trials.listing import Column
+from trials.listing import Column, choice_text
 
 
 def event_columns(wording: labels.Wording) -> tuple[Column, ...]:
@@ -56,7 +56,7 @@ def _time_columns(wording: labels.Wording) -> tuple[Column, ...]:
         Column(name="ongoing", label=gettext_lazy("Ongoing"), value=lambda row: row.ongoing, on_page=False),
         Column(name="end", label=gettext_lazy("End"), value=lambda row: row.end, on_page=False),
         Column(name="outcome", label=gettext_lazy("Outcome"), value=lambda row: row.outcome,
-               text=lambda row: row.get_outcome_display()),
+               text=choice_text(AdverseEvent, "outcome")),
     )  # fmt: skip
 
 

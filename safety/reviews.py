@@ -25,7 +25,7 @@ def attach_reviews(events: Sequence[AdverseEvent]) -> None:
     """Set `signatures` of each event, latest first. One query for all events."""
     by_event: dict[int, list[Signature]] = {event.pk: [] for event in events}
     rows = Signature.objects.filter(target_type=AdverseEvent._meta.label_lower, target_id__in=list(by_event))
-    for signature in rows.order_by("-signed_at", "-pk"):
+    for signature in rows.order_by("-pk"):
         by_event[signature.target_id].append(signature)
     for event in events:
         event.signatures = by_event[event.pk]

@@ -16,6 +16,7 @@ from accounts.models import User
 from audit import context
 from audit.compiled_queries import CompiledQuery
 from audit.stored_text import system_text
+from trials import second_factor
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES, Role
@@ -96,6 +97,8 @@ def trial_page(
 ) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Declare the permissions of a trial page: `see` to read it, `change` to post to it.
 
+    A role that needs a second factor is led to where it is set up.
+
     Without a role in the trial the answer is 404, as if the trial did not exist; without the permission it is 403. The
     view receives `request.access` and `request.trial`; the slug is taken from the URL. A page without `change` answers
     every unsafe method with 405; one without `see` answers reading with 405.
@@ -113,6 +116,8 @@ def trial_page(
                 raise Http404
             request.access, request.trial = access, access.trial  # type: ignore[attr-defined]
             context.set_role(access.role.code)
+            if second_factor.is_missing(request, access):
+                return second_factor.where_to_set_up(request, access)
             if needed is None or request.method not in OFFERED:
                 return HttpResponseNotAllowed(["GET", "HEAD"] if see else ["POST"])
             if not access.may(needed):

@@ -1,4 +1,4 @@
-"""Delegation log: users are added, roles given and ended, access stopped (ACC-01 to ACC-04).
+"""Delegation log: roles given and ended, access stopped (ACC-01 to ACC-04).
 
 Nobody changes their own rights, and a user has one role in a trial at a time, so an administrator never has a clinical
 role as well (ACC-02).
@@ -7,18 +7,15 @@ role as well (ACC-02).
 from datetime import date
 from typing import TYPE_CHECKING
 
-from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.models import User, normal_username
-from accounts.passwords import initial_password
+from accounts.models import PasswordKey, User
+from accounts.password_keys import make_key
 from accounts.session_limits import end_sessions
-from audit import events
 from audit.context import because
-from audit.stored_text import system_text
 from trials.models import Delegation
 from trials.permissions import Permission
 from trials.roles import ROLES
@@ -30,31 +27,6 @@ MANAGING = [code for code, role in ROLES.items() if Permission.MANAGE_PEOPLE in 
 
 
 @transaction.atomic
-def add_person(
-    *, username: str, full_name: str, email: str, identity_verified_on: date, trial: "Trial", by: User
-) -> tuple[User, str]:
-    """Store a new user and return it with the initial password, which is not stored in clear text.
-
-    trial: the one whose administrator adds the user; days are those at its site. Raises ValidationError if the user
-    name was ever used: it is never given to another person (P11-15).
-    """
-    if User.objects.filter(username=normal_username(username)).exists():
-        message = _("Somebody has or had this user name. Choose another, or give the known person a role.")
-        raise ValidationError({"username": message})
-    _not_later_than_today(identity_verified_on, trial, "identity_verified_on")
-    password = initial_password()
-    user = User.objects.create_user(
-        username,
-        password,
-        full_name=full_name.strip(),
-        email=email,
-        identity_verified_on=identity_verified_on,
-        must_change_password=True,
-    )
-    return user, password
-
-
-@transaction.atomic
 def delegate(
     *, user: User, trial: "Trial", role: str, starts_on: date, ends_on: date | None, by: User
 ) -> Delegation:
@@ -63,14 +35,11 @@ def delegate(
     Raises ValidationError for one's own account, a deactivated user, a time-boxed role without a last day, or days on
     which the user has another role in the trial.
     """
-    _not_oneself(user, by)
-    user = _held(user)
+    not_oneself(user, by)
+    user = held(user)
     if not user.is_active:
         raise ValidationError(_("%(person)s is deactivated and cannot get a role.") % {"person": user})
-    if ends_on is None and ROLES[role].time_boxed:
-        raise ValidationError({"ends_on": _("This role is for a limited time: give a last day.")})
-    if ends_on is not None and ends_on < starts_on:
-        raise ValidationError({"ends_on": _("The last day must not be before the first day.")})
+    check_days(role, starts_on, ends_on)
     _refuse_second_role(_overlapping(user, trial, starts_on, ends_on))
     return Delegation.objects.create(
         user=user, trial=trial, role=role, starts_on=starts_on, ends_on=ends_on, granted_by=by
@@ -83,7 +52,7 @@ def end_delegation(*, delegation: Delegation, ends_on: date, reason: str, by: Us
 
     Raises ValidationError for one's own role, a last day before the first, or days on which the user has another role.
     """
-    _held(delegation.user)
+    held(delegation.user)
     row = Delegation.objects.get(pk=delegation.pk)
     if row.user_id == by.pk:
         raise ValidationError(_("You cannot end your own role. Ask another administrator."))
@@ -101,9 +70,9 @@ def verify_identity(*, user: User, on: date, trial: "Trial", by: User) -> None:
 
     trial: the one whose administrator verified it; the day is one at its site, not in the future.
     """
-    _not_oneself(user, by)
-    user = _held(user)
-    _not_later_than_today(on, trial, "on")
+    not_oneself(user, by)
+    user = held(user)
+    not_later_than_today(on, trial, "on")
     user.identity_verified_on = on
     user.save(update_fields=["identity_verified_on"])
 
@@ -111,8 +80,8 @@ def verify_identity(*, user: User, on: date, trial: "Trial", by: User) -> None:
 @transaction.atomic
 def deactivate(*, user: User, reason: str, by: User) -> None:
     """Stop all access of a user; open sessions end at once (P11-04)."""
-    user = _held(user)
-    _may_manage(user, by)
+    user = held(user)
+    may_manage(user, by)
     user.is_active = False
     with because(reason):
         user.save(update_fields=["is_active"])
@@ -122,70 +91,66 @@ def deactivate(*, user: User, reason: str, by: User) -> None:
 @transaction.atomic
 def reactivate(*, user: User, reason: str, by: User) -> None:
     """Let a user sign in again; roles that have not ended are valid again."""
-    user = _held(user)
-    _may_manage(user, by)
+    user = held(user)
+    may_manage(user, by)
     user.is_active = True
     with because(reason):
         user.save(update_fields=["is_active"])
 
 
 @transaction.atomic
-def give_initial_password(*, user: User, reason: str, by: User) -> str:
-    """Replace a forgotten password by an initial one, end all sessions, and return the password."""
-    user = _held(user)
-    _may_manage(user, by)
-    password = initial_password()
-    user.set_password(password)
-    user.must_change_password = True
-    with because(reason):
-        user.save(update_fields=["password", "must_change_password"])
-    end_sessions(user=user)
-    events.record(
-        kind=events.AccessKind.PASSWORD_CHANGED, user=user, detail={"initial password given by": by.username}
-    )
-    return password
+def ask_new_password(*, user: User, trial: "Trial", reason: str, by: User) -> PasswordKey:
+    """Let a person who forgot the password choose another: a link to their own address, or two halves of a code.
+
+    Nobody is shown a password, and the present one works until another is chosen.
+    """
+    user = held(user)
+    may_manage(user, by)
+    if not user.is_active:
+        raise ValidationError(_("%(person)s is deactivated and cannot sign in.") % {"person": user})
+    return make_key(user=user, by=by, made_in=trial.slug, reason=reason)
 
 
-@transaction.atomic
-def remove_factors(*, user: User, reason: str, by: User) -> None:
-    """Remove the second factors of a user who lost them; the next sign-in is by password alone."""
-    user = _held(user)
-    _may_manage(user, by)
-    removed, _details = Authenticator.objects.filter(user=user).delete()
-    end_sessions(user=user)
-    detail = {
-        "change": system_text("trials.all_factors_removed"),
-        "count": removed,
-        "by": by.username,
-        "reason": reason,
-    }
-    events.record(kind=events.AccessKind.FACTOR_CHANGED, user=user, detail=detail)
+def check_days(role: str, starts_on: date, ends_on: date | None) -> None:
+    """Raise ValidationError for a time-boxed role without a last day, or a last day before the first."""
+    if ends_on is None and ROLES[role].time_boxed:
+        raise ValidationError({"ends_on": _("This role is for a limited time: give a last day.")})
+    if ends_on is not None and ends_on < starts_on:
+        raise ValidationError({"ends_on": _("The last day must not be before the first day.")})
 
 
-def _held(user: User) -> User:
+def held(user: User) -> User:
     """Return the user as stored now, locked until the transaction ends: one step at a time for each account."""
     # Read by the statement that locks: a colleague may have deactivated the account since the page was shown. The lock
     # also keeps two delegations given at once from overlapping.
     return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
-def _may_manage(user: User, by: User) -> None:
-    _not_oneself(user, by)
-    # An account serves all trials of its user: only an administrator of all of them may change it.
+def may_manage(user: User, by: User) -> None:
+    """Raise ValidationError unless `by` manages every trial in which the user has, had or will have a role.
+
+    An account serves all trials of its user, and what is done with it today reaches a role that begins tomorrow.
+    """
+    not_oneself(user, by)
     managed = Delegation.objects.active().filter(user=by, role__in=MANAGING).values("trial_id")
-    if Delegation.objects.active().filter(user=user).exclude(trial_id__in=managed).exists():
+    if Delegation.objects.filter(user=user).exclude(trial_id__in=managed).exists():
         raise ValidationError(
-            _("%(person)s also works in a trial that you do not manage. End the role in this trial instead.")
+            _(
+                "%(person)s has, had or will have a role in a trial that you do not manage."
+                " End the role in this trial instead."
+            )
             % {"person": user}
         )
 
 
-def _not_oneself(user: User, by: User) -> None:
+def not_oneself(user: User, by: User) -> None:
+    """Raise ValidationError if a person would change the own account."""
     if user.pk == by.pk:
         raise ValidationError(_("You cannot change your own rights. Ask another administrator."))
 
 
-def _not_later_than_today(day: date, trial: "Trial", field: str) -> None:
+def not_later_than_today(day: date, trial: "Trial", field: str) -> None:
+    """Raise ValidationError beside the field for a day that has not come at the site."""
     if day > trial.today:
         raise ValidationError({field: _("This day has not come yet. Check the year.")})
 

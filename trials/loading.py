@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
-from protocol.checking.loading import load
+from protocol.checking.loading import examination, load
 from protocol.checking.mistakes import ProtocolMistakes
 from protocol.checking.shape import Problem
 from protocol.checking.succession import succession_problems
 from protocol.document.document import Protocol
+from protocol.document.written_values import LAST_YEAR
 from trials.models import ProtocolVersion, Trial
 
 
@@ -28,6 +29,18 @@ class TooEarly(ValueError):
     """The version would be in force before the one it replaces, or before its approval (DAT-09)."""
 
 
+class TooLate(ValueError):
+    """The first day of the version lies beyond every trial."""
+
+
+class UnconfirmedDoubts(ValueError):
+    """The file has rules that come to nothing, and nobody confirmed them; ``problems`` lists them."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = list(problems)
+
+
 def load_protocol(
     *, text: str, by: User | None = None, system: str = "", effective_from: date | None = None
 ) -> ProtocolVersion:
@@ -36,9 +49,11 @@ def load_protocol(
     `effective_from` is the first day in force; by default today at the site, or the day of approval if that is later. A
     version in force today becomes the one under which new patients are screened; enrolled patients keep theirs. Acts as
     `by`, as `system:<name>`, or, without either, as the current actor. Raises ProtocolMistakes for an invalid text or
-    one that does not follow the earlier versions, VersionTaken for a different text under a stored version, TooEarly.
+    one that does not follow the earlier versions, UnconfirmedDoubts, VersionTaken for a different text under a stored
+    version, TooEarly and TooLate.
     """
     rules = load(text)
+    refuse_doubts(text)
     with acting(user=by, system=system) if by or system else nullcontext():
         return _store(rules, text, effective_from)
 
@@ -51,7 +66,10 @@ def put_in_force(trial: Trial) -> Trial:
         if version.effective_from <= _today(version.rules):
             if version.pk != locked.protocol_id:
                 _put(version, locked)
-            break
+            return locked
+    if locked.protocol is not None and locked.protocol.withdrawn_at is not None:
+        locked.protocol = None
+        locked.save(update_fields=["protocol"])
     return locked
 
 
@@ -79,19 +97,50 @@ def _put(version: ProtocolVersion, trial: Trial) -> None:
 
 
 def _version(trial: Trial, rules: Protocol, text: str, effective_from: date | None) -> ProtocolVersion:
-    name, sha256 = rules.trial.version, hashlib.sha256(text.encode()).hexdigest()
     earlier = list(trial.versions.order_by("effective_from", "pk"))
+    stored, day = _place(earlier, rules, text, effective_from)
+    if stored is not None:
+        return stored
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    return trial.versions.create(version=rules.trial.version, text=text, sha256=sha256, effective_from=day)
+
+
+def refuse_as_successor(*, text: str, effective_from: date | None = None) -> str | None:
+    """Compare the TOML `text` with the stored versions of its trial as `load_protocol` does; store nothing.
+
+    Returns the text of the version before it, empty for the first one; None if this very text is stored. Raises
+    ProtocolMistakes, VersionTaken, TooEarly and TooLate as `load_protocol` does.
+    """
+    rules = load(text)
+    rows = ProtocolVersion.objects.filter(trial__slug=rules.trial.slug).order_by("effective_from", "pk")
+    earlier = list(rows)
+    stored, _day = _place(earlier, rules, text, effective_from)
+    if stored is not None:
+        return None
+    return earlier[-1].text if earlier else ""
+
+
+def refuse_doubts(text: str) -> None:
+    """Raise UnconfirmedDoubts if the TOML `text` has rules that come to nothing and that nobody confirmed."""
+    if doubts := examination(text).doubts:
+        raise UnconfirmedDoubts(doubts)
+
+
+def _place(
+    earlier: Sequence[ProtocolVersion], rules: Protocol, text: str, effective_from: date | None
+) -> tuple[ProtocolVersion | None, date]:
+    """Return the version that stores the text already, if there is one, and the first day of the text in force."""
+    name = rules.trial.version
     stored = next((version for version in earlier if version.version == name), None)
     if stored is None:
         _check_succession(rules, earlier)
-        day = _first_day(rules, earlier, effective_from)
-        return trial.versions.create(version=name, text=text, sha256=sha256, effective_from=day)
-    if stored.sha256 != sha256:
+        return None, _first_day(rules, earlier, effective_from)
+    if stored.sha256 != hashlib.sha256(text.encode()).hexdigest():
         sentence = _(
             "Version %(version)s of %(trial)s is stored with another text: give the amendment a new version."
         )
-        raise VersionTaken(sentence % {"version": name, "trial": trial})
-    return stored
+        raise VersionTaken(sentence % {"version": name, "trial": rules.trial.slug.upper()})
+    return stored, stored.effective_from
 
 
 def _check_succession(rules: Protocol, earlier: Sequence[ProtocolVersion]) -> None:
@@ -122,6 +171,10 @@ def _chain_problems(rules: Protocol, last: str) -> list[Problem]:
 def _first_day(rules: Protocol, earlier: Sequence[ProtocolVersion], requested: date | None) -> date:
     approved = rules.approval.usable_from if rules.approval else date.min
     day = requested or max(_today(rules), approved)
+    if day.year > LAST_YEAR:
+        raise TooLate(
+            _("%(day)s: the year lies before %(last)s.") % {"day": day.isoformat(), "last": LAST_YEAR + 1}
+        )
     if day < approved:
         sentence = _("Version %(version)s is approved on %(day)s: it cannot be in force before.")
         raise TooEarly(sentence % {"version": rules.trial.version, "day": approved.isoformat()})

@@ -9,11 +9,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 from accounts.models import User
 from audit.trail import Concealed, Locks, NoOverlap, Trail
-from protocol.checking.loading import load
+from protocol.checking.loading import stored
 from protocol.document.document import Protocol
 from trials import roles
 from trials.site_day import SiteDay
@@ -80,6 +80,83 @@ class Delegation(models.Model):
         ]
 
 
+class Invitation(models.Model):
+    """A role offered to a person, who accepts or declines it after signing in.
+
+    It names the person by user name only, and says nothing of whether anybody has it: an administrator does not learn
+    who has an account elsewhere.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", pgettext_lazy("state of an invitation", "Invited")
+        ACCEPTED = "accepted", pgettext_lazy("state of an invitation", "Accepted")
+        DECLINED = "declined", pgettext_lazy("state of an invitation", "Declined")
+        WITHDRAWN = "withdrawn", pgettext_lazy("state of an invitation", "Withdrawn")
+
+    trial = models.ForeignKey("Trial", models.PROTECT, related_name="invitations", verbose_name=_("Trial"))
+    username = models.CharField(_("User name"), max_length=150)
+    # Typed for a new person; empty for a person named by the user name.
+    full_name = models.CharField(_("Full name"), max_length=200, blank=True)
+    role = models.CharField(_("Role"), max_length=40, choices=roles.CHOICES)
+    starts_on = models.DateField(_("From"))
+    ends_on = models.DateField(_("Until"), null=True, blank=True)
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("Invited by"))
+    invited_at = models.DateTimeField(_("Invited at"), default=timezone.now)
+    state = models.CharField(_("Status"), max_length=20, choices=State, default=State.OPEN)
+    ended_at = models.DateTimeField(_("Ended at"), null=True)
+
+    history = Trail(trial="trial_id", see="see_people")
+
+    class Meta:
+        verbose_name = _("Invitation")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trial", "username"],
+                condition=Q(state="open"),
+                name="one_open_invitation_per_trial",
+                violation_error_message=_("This person is invited already. Withdraw that invitation first."),
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_on=None) | Q(ends_on__gte=F("starts_on")),
+                name="invitation_ends_after_it_starts",
+            ),
+        ]
+
+
+class FactorRecovery(models.Model):
+    """A request to remove the second factors of a person who lost them; another person with another role decides."""
+
+    trial = models.ForeignKey("Trial", models.PROTECT, related_name="recoveries", verbose_name=_("Trial"))
+    user = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("User"))
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("Asked by"))
+    asked_at = models.DateTimeField(_("Asked at"), default=timezone.now)
+    reason = models.CharField(_("Reason"), max_length=500)
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", null=True, verbose_name=_("Decided by")
+    )
+    decided_at = models.DateTimeField(_("Decided at"), null=True)
+    granted = models.BooleanField(_("Granted"), null=True)
+
+    history = Trail(trial="trial_id", see="see_people")
+
+    class Meta:
+        verbose_name = _("Recovery of second factors")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(decided_at=None), name="one_open_recovery_for_each_person"
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_at=None, decided_by=None, granted=None)
+                | Q(decided_at__isnull=False, decided_by__isnull=False, granted__isnull=False),
+                name="recovery_decided_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=F("asked_by")),
+                name="recovery_decided_by_another",
+            ),
+        ]
+
+
 class TrialQuerySet(models.QuerySet["Trial"]):
     """Trials that a user may open."""
 
@@ -123,15 +200,40 @@ class Trial(models.Model):
 
     @property
     def rules(self) -> Protocol:
-        """The protocol in force. Reads self.protocol: may cost a query. Raises ValueError without a protocol."""
-        if self.protocol is None:
+        """The protocol in force; before one is, the version awaited. Reads self.protocol: may cost a query.
+
+        Raises ValueError without any version.
+        """
+        version = self.protocol or self.awaited
+        if version is None:
             raise ValueError(f"{self.slug} has no protocol yet: run load_protocol")
-        return self.protocol.rules
+        return version.rules
+
+    @cached_property
+    def awaited(self) -> "ProtocolVersion | None":
+        """The version whose rules hold while none was put in force, so that every page of the trial can answer.
+
+        The newest whose day has come, else the first to come, else the last one withdrawn. One query.
+        """
+        rows = list(ProtocolVersion.with_withdrawn.filter(trial=self).order_by("effective_from", "pk"))
+        usable = [row for row in rows if row.withdrawn_at is None]
+        begun = [row for row in usable if row.effective_from <= self.today]
+        return begun[-1] if begun else usable[0] if usable else rows[-1] if rows else None
+
+    @property
+    def awaited_notice(self) -> "ProtocolVersion | None":
+        """The version to name on every page while nobody can be screened: one to come, or one withdrawn."""
+        if self.protocol_id is not None or self.awaited is None:
+            return None
+        usable = self.awaited.withdrawn_at is None and self.awaited.effective_from <= self.today
+        return None if usable else self.awaited
 
     @cached_property
     def all_rules(self) -> dict[int, Protocol]:
         """Rules of every version by its key: the one in force first, then the newest. One query."""
         rows = list(self.versions.order_by("-effective_from", "-pk").defer("text"))
+        if not rows and self.awaited is not None:
+            return {self.awaited.pk: self.awaited.rules}
         in_force = {version.pk: self.rules for version in rows if version.pk == self.protocol_id}
         return in_force | {version.pk: version.rules for version in rows if version.pk not in in_force}
 
@@ -151,8 +253,18 @@ class Trial(models.Model):
         return timezone.now().astimezone(self.zone).date()
 
 
+class UsableVersions(models.Manager["ProtocolVersion"]):
+    """Versions that were not withdrawn."""
+
+    def get_queryset(self) -> "models.QuerySet[ProtocolVersion]":
+        return super().get_queryset().filter(withdrawn_at=None)
+
+
 class ProtocolVersion(models.Model):
-    """The text of a protocol file as loaded. Never changed: an amendment is a new version."""
+    """The text of a protocol file as loaded. Never changed: an amendment is a new version.
+
+    A version that no patient was on can be withdrawn; then it is left out of `objects` and of `trial.versions`.
+    """
 
     trial = models.ForeignKey(Trial, models.PROTECT, related_name="versions", verbose_name=_("Trial"))
     version = models.CharField(_("Version"), max_length=40)
@@ -160,7 +272,11 @@ class ProtocolVersion(models.Model):
     sha256 = models.CharField(_("SHA-256"), max_length=64)
     effective_from = models.DateField(_("Effective from"))
     loaded_at = models.DateTimeField(_("Loaded at"), default=timezone.now)
+    withdrawn_at = models.DateTimeField(_("Withdrawn at"), null=True)
+    withdrawn_because = models.TextField(_("Withdrawn because"), blank=True)
 
+    objects = UsableVersions()
+    with_withdrawn = models.Manager["ProtocolVersion"]()
     history = Trail(
         trial="trial_id",
         concealed=Concealed(
@@ -175,7 +291,16 @@ class ProtocolVersion(models.Model):
     class Meta:
         verbose_name = _("Protocol version")
         constraints = [
-            models.UniqueConstraint(fields=["trial", "version"], name="one_text_per_protocol_version"),
+            models.UniqueConstraint(
+                fields=["trial", "version"],
+                condition=Q(withdrawn_at=None),
+                name="one_text_per_protocol_version",
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None, withdrawn_because="")
+                | (Q(withdrawn_at__isnull=False) & ~Q(withdrawn_because="")),
+                name="version_is_withdrawn_for_a_reason",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -188,7 +313,7 @@ class ProtocolVersion(models.Model):
         if known is None:
             if len(_parsed) >= _MOST_PARSED:
                 _parsed.pop(next(iter(_parsed)))
-            known = _parsed[self.sha256] = load(self.text)
+            known = _parsed[self.sha256] = stored(self.text)
         return known
 
 

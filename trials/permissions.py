@@ -31,3 +31,4 @@ class Permission(StrEnum):
     EXPORT = "export"
     MANAGE_PEOPLE = "manage_people"
     SEE_PEOPLE = "see_people"
+    VOUCH = "vouch"

@@ -34,6 +34,7 @@ class Coordinator(Role):
             P.REQUEST_UNLOCK,
             P.SEE_TRAIL,
             P.SEE_PEOPLE,
+            P.VOUCH,
         }
     )
 
@@ -78,6 +79,7 @@ class DataManager(Role):
             P.REVIEW_TRAIL,
             P.EXPORT,
             P.SEE_PEOPLE,
+            P.VOUCH,
         }
     )
 

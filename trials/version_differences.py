@@ -12,7 +12,7 @@ from trials.reader import reader_language
 
 # Headings in display order, each with the tables of the file that it covers.
 SECTIONS: tuple[tuple[str, str | Promise, tuple[str, ...]], ...] = (
-    ("version", gettext_lazy("The trial and this version"), ("trial", "amendment", "approval")),
+    ("version", gettext_lazy("The trial and this version"), ("trial", "amendment", "approval", "confirmed")),
     ("consent", gettext_lazy("Consent"), ("consent",)),
     ("eligibility", gettext_lazy("Eligibility"), ("eligibility", "definitions", "groups")),
     ("dosing", gettext_lazy("Dosing"), ("dosing", "arms", "allocation")),
@@ -29,6 +29,7 @@ TABLES: dict[str, str | Promise] = {
     "amendment": gettext_lazy("Amendment"),
     "approval": gettext_lazy("Approval"),
     "arms": gettext_lazy("Arms"),
+    "confirmed": gettext_lazy("Confirmed doubts"),
     "consent": gettext_lazy("Consent"),
     "dosing": gettext_lazy("Dosing"),
     "eligibility": gettext_lazy("Criteria"),

@@ -4,6 +4,8 @@ On every audited table each INSERT, UPDATE and DELETE adds a history row in the 
 actor is set. Histories, access events, seals and reviews are append-only.
 """
 
-from audit.triggers.installation import defects, install, lifted, remove
+from audit.triggers.guard import guarded
+from audit.triggers.inspection import defects, objections
+from audit.triggers.installation import install, lifted, remove
 
-__all__ = ["defects", "install", "lifted", "remove"]
+__all__ = ["defects", "guarded", "install", "lifted", "objections", "remove"]

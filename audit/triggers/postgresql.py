@@ -1,4 +1,4 @@
-"""Triggers for PostgreSQL. They read the transaction-local setting `stroma.actor` (audit.backends.postgresql).
+"""Triggers for PostgreSQL. They read the actor that the application set and signed (audit.triggers.guard).
 
 The functions run with the rights of the owner of the tables (SECURITY DEFINER), so that the application's own role
 needs no right to write a history (docs/audit.md). Rows are compared by their binary image (`*<>`): neither a collation
@@ -10,6 +10,8 @@ from typing import Any
 
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
+    ADDED_BY_APPLICATION,
+    ADDED_BY_TRIGGERS,
     APPEND_ONLY_MESSAGE,
     BARRED,
     CONTENT_CHANGED,
@@ -32,7 +34,9 @@ from audit.triggers.tables import (
 
 PREFIX = "stroma_"
 REFUSE = "USING ERRCODE = 'integrity_constraint_violation'"
+# The setting alone, for a migration, which runs as the owner and without triggers.
 ACTOR = "nullif(current_setting('stroma.actor', true), '')::jsonb"
+SIGNED_ACTOR = f"nullif({PREFIX}signed(), '')::jsonb"
 
 # Bits of pg_trigger.tgtype.
 BITS = {"ROW": 1, "BEFORE": 2, "INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
@@ -45,6 +49,7 @@ class TriggerFunction:
     name: str
     body: str
     returns: str = "trigger"
+    arguments: str = ""
 
     @property
     def sql(self) -> str:
@@ -52,9 +57,21 @@ class TriggerFunction:
         # A SECURITY DEFINER function needs a fixed search_path: otherwise a caller could put tables of another
         # schema in place of ours.
         return (
-            f"CREATE OR REPLACE FUNCTION {self.name}() RETURNS {self.returns} LANGUAGE plpgsql "
+            f"CREATE OR REPLACE FUNCTION {self.name}({self.arguments}) RETURNS {self.returns} LANGUAGE plpgsql "
             f"SECURITY DEFINER SET search_path FROM CURRENT AS $stroma${self.body}$stroma$"
         )
+
+
+@dataclass(frozen=True)
+class TriggerState:
+    """A trigger in the catalogue: `pg_trigger.tgtype`, on or off, columns, arguments, condition, function."""
+
+    bits: int
+    on: bool
+    columns: str
+    arguments: bytes
+    when: str
+    function: str
 
 
 @dataclass(frozen=True)
@@ -66,23 +83,37 @@ class Trigger:
     event: str
     per: str
     function: str
-    arguments: str = ""
+    message: str = ""
+    when: str = ""
 
     @property
     def sql(self) -> str:
         """Statement that creates the trigger."""
-        run = f"EXECUTE FUNCTION {self.function}({self.arguments})"
+        argument = f"'{self.message}'" if self.message else ""
+        when = f"WHEN ({self.when}) " if self.when else ""
+        run = f"{when}EXECUTE FUNCTION {self.function}({argument})"
         return f'CREATE TRIGGER {self.name} {self.event} ON "{self.table}" FOR EACH {self.per} {run}'
 
     @property
-    def bits(self) -> int:
-        """Value that `pg_trigger.tgtype` must have."""
-        return sum(BITS.get(word, 0) for word in [self.per, *self.event.split()])
+    def state(self) -> TriggerState:
+        """How the catalogue must show it."""
+        bits = sum(BITS.get(word, 0) for word in [self.per, *self.event.split()])
+        argument = f"{self.message}\0".encode() if self.message else b""
+        return TriggerState(bits, True, "", argument, f"({self.when})" if self.when else "", self.function)
 
 
 REFUSAL = TriggerFunction(
     f"{PREFIX}refuse",
     "BEGIN RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = 'integrity_constraint_violation'; END",
+)
+
+SIGNED_ONLY = TriggerFunction(
+    f"{PREFIX}signed_only",
+    f"""
+BEGIN
+  IF {PREFIX}signed() IS NULL THEN RAISE EXCEPTION '{ADDED_BY_APPLICATION}' {REFUSE}; END IF;
+  RETURN NULL;
+END""",
 )
 
 
@@ -94,12 +125,12 @@ def lock_function(names: list[str]) -> TriggerFunction:
 
 def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunction], list[Trigger]]:
     """Return functions and triggers for the tables among `names`."""
-    functions, found = [REFUSAL], list[Trigger]()
+    functions, found = [REFUSAL, SIGNED_ONLY], list[Trigger]()
     if written := [table.history for table in tables] + [name for name in also_sealed() if name in names]:
         functions.append(lock_function(written))
     for table in tables:
         functions.append(_trail_function(table))
-        found += _trail_triggers(table) + _append_only(table.history)
+        found += _trail_triggers(table) + _history_guards(table.history)
         if table.final:
             functions.append(_final_function(table))
             found.append(Trigger(f"{PREFIX}final", table.name, "BEFORE UPDATE", "ROW", functions[-1].name))
@@ -116,7 +147,7 @@ def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunc
             functions.append(function)
             found.append(Trigger(function.name, table.name, "AFTER INSERT OR UPDATE", "ROW", function.name))
     for name in append_only_tables():
-        found += _append_only(name) if name in names else []
+        found += _added_by_application(name) if name in names else []
     if signature_table() in names:
         functions.append(_signature_guard())
         found.append(Trigger(f"{PREFIX}fixed", signature_table(), "BEFORE UPDATE", "ROW", functions[-1].name))
@@ -150,12 +181,13 @@ def _trail_function(table: TrackedTable) -> TriggerFunction:
     insert = history_copy(table, row="NEW", kind=kind, actor="actor")
     remove = history_copy(table, row="OLD", kind="'-'", actor="actor")
     body = f"""
-DECLARE actor jsonb := {ACTOR};
+DECLARE actor jsonb;
 BEGIN
   IF TG_OP = 'UPDATE' THEN
     IF NOT ({differs(table.compared)}) THEN RETURN NULL; END IF;
     IF {key} THEN RAISE EXCEPTION '{KEY_IS_FIXED.format(table=table.name)}' {REFUSE}; END IF;
   END IF;
+  actor := {SIGNED_ACTOR};
   IF actor IS NULL THEN RAISE EXCEPTION '{UNATTRIBUTED}' {REFUSE}; END IF;
   IF TG_OP = 'DELETE' THEN {remove}; RETURN NULL; END IF;
   {insert};{_invalidation(table)}{_invalidate_covering_signatures(table)}{_undo_marks(table)}
@@ -318,7 +350,7 @@ END"""
 
 
 def _trail_triggers(table: TrackedTable) -> list[Trigger]:
-    message = f"'{NEVER_DELETED.format(table=table.name)}'"
+    message = NEVER_DELETED.format(table=table.name)
     function = f"{PREFIX}trail_{table.name}"
     event = "AFTER INSERT OR UPDATE OR DELETE" if table.deletable else "AFTER INSERT OR UPDATE"
     found = [
@@ -331,8 +363,23 @@ def _trail_triggers(table: TrackedTable) -> list[Trigger]:
     return found
 
 
+def _history_guards(name: str) -> list[Trigger]:
+    """Return the guards of a history: only a trigger adds to it."""
+    message = ADDED_BY_TRIGGERS.format(table=name)
+    # Inside a trigger the depth is 1 before this one runs.
+    alone = "pg_trigger_depth() < 1"
+    only = Trigger(f"{PREFIX}only_triggers", name, "BEFORE INSERT", "STATEMENT", REFUSAL.name, message, alone)
+    return [only, *_append_only(name)]
+
+
+def _added_by_application(name: str) -> list[Trigger]:
+    """Return the guards of the other append-only tables: the application signs what it adds."""
+    signed = Trigger(f"{PREFIX}signed_only", name, "BEFORE INSERT", "STATEMENT", SIGNED_ONLY.name)
+    return [signed, *_append_only(name)]
+
+
 def _append_only(name: str) -> list[Trigger]:
-    message = f"'{APPEND_ONLY_MESSAGE.format(table=name)}'"
+    message = APPEND_ONLY_MESSAGE.format(table=name)
     return [
         Trigger(f"{PREFIX}append_only", name, "BEFORE UPDATE OR DELETE", "ROW", REFUSAL.name, message),
         Trigger(f"{PREFIX}no_truncate", name, "BEFORE TRUNCATE", "STATEMENT", REFUSAL.name, message),

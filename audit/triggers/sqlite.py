@@ -5,6 +5,8 @@ A write from any other program is refused: "no such function: stroma_actor".
 
 from audit.triggers.tables import (
     ACTOR_COLUMNS,
+    ADDED_BY_APPLICATION,
+    ADDED_BY_TRIGGERS,
     APPEND_ONLY_MESSAGE,
     BARRED,
     CONTENT_CHANGED,
@@ -32,10 +34,10 @@ def triggers(tables: list[TrackedTable], names: set[str]) -> dict[str, str]:
     """Return `CREATE TRIGGER` statements by trigger name, for the tables among `names`."""
     found: dict[str, str] = {}
     for table in tables:
-        found |= _trail(table) | _append_only(table.history)
+        found |= _trail(table) | _only_triggers(table) | _append_only(table.history)
     for name in append_only_tables():
         if name in names:
-            found |= _append_only(name)
+            found |= _only_application(name) | _append_only(name)
     if signature_table() in names:
         found |= _signature_guard()
     return found
@@ -203,6 +205,26 @@ def _undo_marks(table: TrackedTable) -> list[str]:
         f"{undo}{next(change_objects)}, 'new', {next(change_objects)}) WHERE {here} AND ({item})",
         f"{undo}{next(texts)}, 'new', {next(texts)}) WHERE {here} AND ({whole})",
     ]
+
+
+def _only_triggers(table: TrackedTable) -> dict[str, str]:
+    """Return the guard of a history against a plain INSERT: a new row must say what is true.
+
+    SQLite cannot tell a trigger's statement from another one. So a row must name the current actor and hold what the
+    audited row holds now, or tell that there is none. In another program the function is missing.
+    """
+    live = f'SELECT 1 FROM "{table.name}" live WHERE live."{table.key}" IS NEW."{table.key}"'
+    same = "".join(f' AND live."{name}" COLLATE BINARY IS NEW."{name}"' for name in table.columns)
+    true = f"CASE NEW.history_type WHEN '-' THEN NOT EXISTS ({live}) ELSE EXISTS ({live}{same}) END"
+    named = "NEW.history_user_name IS stroma_actor('user_name') AND NEW.history_user_id IS stroma_actor('user_id')"
+    refusal = [f"SELECT RAISE(ABORT, '{ADDED_BY_TRIGGERS.format(table=table.history)}')"]
+    return _trigger(table.history, "no_insert", "BEFORE INSERT", refusal, when=f"NOT ({named} AND {true})")
+
+
+def _only_application(name: str) -> dict[str, str]:
+    """Return the guard of another append-only table: in another program the function is missing."""
+    refusal = [f"SELECT RAISE(ABORT, '{ADDED_BY_APPLICATION}') WHERE stroma_actor('now') IS NULL"]
+    return _trigger(name, "no_insert", "BEFORE INSERT", refusal)
 
 
 def _append_only(name: str) -> dict[str, str]:

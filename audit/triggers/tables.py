@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.trail import Locks, NoOverlap, history_model, tracked_columns, tracked_models, trail_of
 
-ALSO_SEALED = ("audit.AccessEvent", "audit.TrailReview")
+ALSO_SEALED = ("audit.AccessEvent", "audit.TrailReview", "audit.ClockTurn")
 APPEND_ONLY = (*ALSO_SEALED, "audit.Seal", "audit.SealedPart")
 INVALIDATION = ("invalidated_at", "invalidated_by", "invalidated_reason")
 
@@ -31,6 +31,10 @@ ACTOR_COLUMNS = {
 CONTENT_CHANGED = '{"code":"audit.content_changed","says":{"en":"content changed"}}'
 
 UNATTRIBUTED = "Nobody is named for this write: wrap it in audit.acting(user=..., reason=...)"
+ADDED_BY_TRIGGERS = (
+    "Only the triggers add to {table}: a row of it says what the audited row holds now, and who wrote it"
+)
+ADDED_BY_APPLICATION = "Only the application adds to this table, and signs what it adds"
 APPEND_ONLY_MESSAGE = "The trail can only be added to: {table} refuses changes and deletions"
 NEVER_DELETED = "Rows of {table} are never deleted: mark them as entered in error instead"
 KEY_IS_FIXED = "The key of a row of {table} never changes"

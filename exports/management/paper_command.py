@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User, normal_username
-from audit import seals
+from audit import seal_files, seals
 from audit.context import acting
 from audit.system_texts import actor_words
 from exports.documents import Copy, register_copy, write
@@ -69,7 +69,7 @@ class PaperCommand(BaseCommand):
             try:
                 seals.seal(reason="document")
                 data_sha256 = write(copy, arguments.out)
-            except (NotPrinted, seals.SealBroken) as refused:
+            except (NotPrinted, seal_files.SealBroken) as refused:
                 raise CommandError(str(refused)) from refused
             with arguments.out.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -182,10 +182,10 @@ def queries_of(patient_ids: Sequence[int]) -> dict[int, list[Query]]:
     rows = list(Query.objects.filter(patient_id__in=patient_ids).select_related("opened_by"))
     messages_by_query: dict[int, list[QueryMessage]] = {query.pk: [] for query in rows}
     messages = QueryMessage.objects.filter(query__patient_id__in=patient_ids).select_related("author")
-    for message in messages.order_by("at", "pk"):
+    for message in messages.order_by("pk"):
         messages_by_query[message.query_id].append(message)
     found: dict[int, list[Query]] = {}
-    for query in sorted(rows, key=lambda each: (each.opened_at, each.pk)):
+    for query in sorted(rows, key=lambda each: each.pk):
         query.thread = messages_by_query[query.pk]
         found.setdefault(query.record_id, []).append(query)
     return found
@@ -195,7 +195,7 @@ def signatures_of(patient_id: int, audience: Audience, hidden: Sequence[str]) ->
     """Return the signatures of a patient with their verification, oldest first. One query per signed model."""
     rows = Signature.objects.filter(patient_id=patient_id).exclude(target_type__in=hidden)
     found = []
-    for signature, state in verify_many(list(rows.order_by("signed_at", "pk"))):
+    for signature, state in verify_many(list(rows.order_by("pk"))):
         at = signature.at_site
         found.append(
             (

@@ -95,7 +95,7 @@ class PatientPaper:
     @cached_property
     def decisions(self) -> list[EligibilityDecision]:
         """Return all eligibility decisions."""
-        return self._rows(EligibilityDecision, "decided_at")
+        return self._rows(EligibilityDecision)
 
     @cached_property
     def infusions(self) -> list[Infusion]:

@@ -9,7 +9,7 @@ from audit.change_labels import Reader
 from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.reading import TrailEntry
-from audit.trail import model_labelled
+from audit.trail import model_labelled, title_of
 from patients.casebook.row_words import asked_path
 from patients.models import Query, Visit
 from trials.models import ProtocolVersion
@@ -43,7 +43,7 @@ def record_title(row: Any, reader: Reader) -> str:
 
 def _of_row(model: Any, row: Any, reader: Reader) -> str:
     make = MAKERS.get(model._meta.label_lower)
-    return make(row, reader) if make else str(model._meta.verbose_name)
+    return make(row, reader) if make else title_of(model)
 
 
 def _query(row: Any, reader: Reader) -> str:

@@ -73,7 +73,7 @@ def _patient(patient: Patient, audience: Audience, period: Period) -> Part:
     found[Visit] = {row.pk: row for row in Visit.objects.filter(patient=patient)}
     records = {row.pk: row for row in Record.objects.filter(patient=patient).order_by("form", "repeat")}
     marks = list(
-        Mark.objects.filter(patient=patient, kind=Mark.Kind.VERIFICATION).select_related("by").order_by("at")
+        Mark.objects.filter(patient=patient, kind=Mark.Kind.VERIFICATION).select_related("by").order_by("pk")
     )
     queries = [
         (records[key], query)

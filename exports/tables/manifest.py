@@ -1,6 +1,7 @@
 """The manifest of an export: author, time, protocol version, and each file with its row count and hash."""
 
 import json
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,15 +16,32 @@ NOTES = {
     "free_text": "in the columns listed under “escaped” one leading apostrophe guards a spreadsheet against a formula:"
     " drop it to get the text as it was typed; no other column is changed",
     "files": "a file attached to a form stands under its name in the column “…__file”, with its hash; files are left"
-    " out of an export by somebody who may not read them, and one that is damaged is never sent",
+    " out of an export by somebody who may not read them, and one that is damaged is never sent: it stands"
+    " under “damaged_files”, and “complete” is false",
     "times": "instants are UTC; dates and times as they were entered are ISO 8601 prefixes or RFC 9557 with the zone",
 }
 
 
+@dataclass(frozen=True)
+class DamagedFile:
+    """An attached file that could not be sent: its path in the archive, the hash it should have, and what is wrong."""
+
+    name: str
+    sha256: str
+    problem: str
+
+
 def manifest(
-    *, trial: Trial, by: str, purpose: str, at: datetime, unblinded: bool, tables: list[StudyTable]
+    *,
+    trial: Trial,
+    by: str,
+    purpose: str,
+    at: datetime,
+    unblinded: bool,
+    tables: list[StudyTable],
+    damaged: list[DamagedFile],
 ) -> LastFile:
-    """Return the function that makes the manifest. It runs last, when `tables` is complete."""
+    """Return the function that makes the manifest. It runs last, when `tables` and `damaged` are complete."""
 
     def make(files: list[FileSummary]) -> tuple[str, str]:
         escaped = {table.file: list(table.escaped) for table in tables}
@@ -36,6 +54,8 @@ def manifest(
             "exported_by": by,
             "purpose": purpose,
             "treatment_included": unblinded,
+            "complete": not damaged,
+            "damaged_files": [asdict(file) for file in damaged],
             "notes": NOTES,
             "files": [
                 {

@@ -246,16 +246,16 @@ def querysets(trial: Trial, *, sees_treatment: bool) -> dict[str, QuerySet[Any]]
             "patient__number", "given_at", "pk"
         ),
         "eligibility": EligibilityDecision.objects.filter(patient__trial=trial).order_by(
-            "patient__number", "decided_at", "pk"
+            "patient__number", "pk"
         ),
         "visits": Visit.objects.filter(patient__trial=trial).order_by(
             "patient__number", "position", "number"
         ),
         "infusions": Infusion.objects.filter(patient__trial=trial).order_by("patient__number", "number"),
         "adverse_events": AdverseEvent.objects.filter(trial=trial).order_by("patient__number", "number"),
-        "queries": Query.objects.filter(patient__trial=trial).order_by("patient__number", "opened_at", "pk"),
+        "queries": Query.objects.filter(patient__trial=trial).order_by("patient__number", "pk"),
         "query_messages": QueryMessage.objects.filter(query__patient__trial=trial).order_by(
-            "query__patient__number", "query_id", "at", "pk"
+            "query__patient__number", "query_id", "pk"
         ),
     }
     if sees_treatment:

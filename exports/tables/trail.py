@@ -175,7 +175,7 @@ def _text(value: Any) -> str:
 
 
 def _events(trial: Trial, places: TrailLabels, seen: Collection[str]) -> Iterator[tuple[Any, ...]]:
-    rows = AccessEvent.objects.filter(trial_id=trial.pk).order_by("at", "pk")
+    rows = AccessEvent.objects.filter(trial_id=trial.pk).order_by("pk")
     if Permission.SEE_TREATMENT not in seen:
         rows = rows.filter(see="")
     zone = trial.zone

@@ -148,7 +148,14 @@ def store(*, upload: UploadedFile, item: Item, patient: Patient, form: str, by: 
 
 
 class Damaged(Exception):
-    """A stored file is missing, or its bytes no longer have its hash."""
+    """A stored file is missing, or its bytes no longer have its hash; `problem` says which of the two."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(key)
+        self.problem = problem
+
+
+MISSING, ALTERED = "is missing", "was altered"
 
 
 def content(row: Attachment) -> bytes:
@@ -157,9 +164,9 @@ def content(row: Attachment) -> bytes:
         with row.open() as file:
             data: bytes = file.read()
     except OSError as error:
-        raise Damaged(row.key) from error
+        raise Damaged(row.key, MISSING) from error
     if hashlib.sha256(data).hexdigest() != row.sha256:
-        raise Damaged(row.key)
+        raise Damaged(row.key, ALTERED)
     return data
 
 

@@ -250,7 +250,7 @@ class Query(models.Model):
 
     class Meta:
         verbose_name = _("Query")
-        ordering = ["opened_at", "pk"]
+        ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
                 fields=["record", "item", "row", "column", "check_id"],
@@ -303,4 +303,4 @@ class QueryMessage(models.Model):
 
     class Meta:
         verbose_name = _("Query message")
-        ordering = ["at", "pk"]
+        ordering = ["pk"]

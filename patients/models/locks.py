@@ -65,7 +65,7 @@ class DataLock(models.Model):
 
     class Meta:
         verbose_name = _("Data lock")
-        ordering = ["set_at", "pk"]
+        ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
                 fields=["record", "kind"],
@@ -123,7 +123,7 @@ class UnlockRequest(models.Model):
 
     class Meta:
         verbose_name = _("Unlock request")
-        ordering = ["asked_at", "pk"]
+        ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
                 fields=["lock"], condition=Q(decided_at=None), name="one_open_request_per_lock"

@@ -62,7 +62,7 @@ class Mark(models.Model):
 
     class Meta:
         verbose_name = _("Mark")
-        ordering = ["at", "pk"]
+        ordering = ["pk"]
         indexes = [models.Index(fields=["patient", "-undone_at"], name="marks_undone")]
         constraints = [
             models.UniqueConstraint(

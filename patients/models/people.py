@@ -208,7 +208,7 @@ class EligibilityDecision(models.Model):
 
     class Meta:
         verbose_name = _("Eligibility decision")
-        ordering = ["decided_at", "pk"]
+        ordering = ["pk"]
 
     def signed_content(self) -> dict[str, Any]:
         """Return the content that the investigator's signature covers."""

@@ -163,7 +163,7 @@ def _finding(patient: Patient, result: CriterionResult, day: date) -> CriterionF
 
 def decisions(patient: Patient) -> list[EligibilityDecision]:
     """Return the decisions, newest first, each with its `signature` (None if unsigned). Two queries."""
-    rows = list(patient.eligibility_decisions.select_related("decided_by").order_by("-decided_at", "-pk"))
+    rows = list(patient.eligibility_decisions.select_related("decided_by").order_by("-pk"))
     signed = {
         signature.target_id: signature
         for signature in Signature.objects.filter(
@@ -249,7 +249,7 @@ def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:
 
 def decision_in_force(patient: Patient) -> EligibilityDecision | None:
     """Return the latest decision if its signature is valid, else None. At most two queries."""
-    decision = patient.eligibility_decisions.order_by("-decided_at", "-pk").first()
+    decision = patient.eligibility_decisions.order_by("-pk").first()
     if decision is None:
         return None
     valid = Signature.objects.filter(

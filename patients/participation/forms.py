@@ -67,9 +67,9 @@ class ScreeningForm(StepForm):
     hospital_number = forms.CharField(label=_("Hospital number"), max_length=60, required=False)
     birth_date = forms.CharField(
         label=_("Date of birth"),
-        max_length=10,
+        max_length=40,
         required=False,
-        help_text=_("As in the hospital record; stored separately."),
+        help_text=_("As in the hospital record; the year alone will do. Stored separately."),
     )
     contact = forms.CharField(label=_("Contact"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
 

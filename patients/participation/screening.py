@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import because
 from patients.models import Identity, Patient
+from patients.participation.identity import IDENTITY_FIELDS, checked_identity
 from patients.participation.lifecycle import lock_patient, move, next_number, require_state
 from patients.participation.visits import plan_visits
+from trials.awaited_version import awaited_words
 from trials.loading import put_in_force
 from trials.models import Trial
-
-IDENTITY_FIELDS = ("name", "hospital_number", "birth_date", "contact")
 
 
 def not_in_the_future(day: date, trial: Trial, field: str) -> None:
@@ -32,18 +32,22 @@ def screen(
     A repeated `save_key` (a double click) returns the patient that the first call stored: a subject code, once given,
     stays used. The code is the protocol's pattern with a running number and reveals nothing about the person
     (PRV-02). Identifying data are stored in their own table (PRV-01). Raises ValidationError if the trial does not
-    recruit, or if a patient with this hospital number is in the trial and did not fail screening.
+    recruit, for identifying data that are refused, or if a patient with this hospital number is in the trial and did
+    not fail screening.
     """
     # Locks the trial's row: no other screening takes this number or this hospital number until the commit.
     trial = put_in_force(trial)
-    if trial.locked_at or trial.frozen_at or not trial.recruiting or trial.protocol is None:
+    if trial.protocol is None:
+        raise ValidationError(awaited_words(trial))
+    if trial.locked_at or trial.frozen_at or not trial.recruiting:
         raise ValidationError(_("This trial does not recruit at present: nobody can be screened."))
     not_in_the_future(screened_on, trial, "screened_on")
     number = next_number(trial)
     # Looked up under the lock, so that the second of two clicks finds the patient of the first.
     if save_key and (existing := trial.patients.filter(save_key=save_key).first()):
         return existing
-    _refuse_known(trial, identity.get("hospital_number", ""))
+    identity = checked_identity(identity, trial)
+    _refuse_known(trial, identity["hospital_number"])
     patient = Patient.objects.create(
         trial=trial,
         protocol=trial.protocol,
@@ -53,7 +57,7 @@ def screen(
         screened_on=screened_on,
         save_key=save_key,
     )
-    Identity.objects.create(patient=patient, **{name: identity.get(name, "") for name in IDENTITY_FIELDS})
+    Identity.objects.create(patient=patient, **identity)
     plan_visits(patient=patient, by=by)
     return patient
 
@@ -75,15 +79,16 @@ def _refuse_known(trial: Trial, hospital_number: str, *, but: Patient | None = N
 
 @transaction.atomic
 def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str, by: User) -> None:
-    """Correct identifying data. Raises ValidationError without a reason (AUD-04) or for a taken hospital number."""
+    """Correct identifying data. Raises ValidationError without a reason (AUD-04) or for data that are refused."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
+    identity = checked_identity(identity, patient.trial)
     # The same lock as a screening takes: nobody can be screened under this hospital number meanwhile.
     Trial.objects.for_update(patient.trial_id)
-    _refuse_known(patient.trial, identity.get("hospital_number", ""), but=patient)
+    _refuse_known(patient.trial, identity["hospital_number"], but=patient)
     row = Identity.objects.select_for_update().get(patient=patient)
     for name in IDENTITY_FIELDS:
-        setattr(row, name, identity.get(name, ""))
+        setattr(row, name, identity[name])
     with because(reason.strip()):
         row.save()
 

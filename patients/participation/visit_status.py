@@ -74,19 +74,23 @@ def visit_stage(required: Collection[str], stages: Mapping[str, int]) -> str:
     """
     if not stages:
         return NOT_STARTED
-    if any(form not in stages for form in required):
-        return STAGES[DRAFT]
+    for form in required:
+        if form not in stages:
+            return STAGES[DRAFT]
     return STAGES[min(stages.values())]
 
 
 def first_unfinished(forms: Iterable[VisitForm], stages: Mapping[str, int]) -> str:
     """Return the code of the form to enter next: the first required one not complete, else a draft, else the first."""
-    entries = list(forms)
-    required = (
-        each.form for each in entries if each.when == "required" and stages.get(each.form, DRAFT) < COMPLETE
-    )
-    drafts = (each.form for each in entries if stages.get(each.form) == DRAFT)
-    return next(required, None) or next(drafts, None) or (entries[0].form if entries else "")
+    first = draft = ""
+    for each in forms:
+        stage = stages.get(each.form)
+        if each.when == "required" and (stage is None or stage < COMPLETE):
+            return each.form
+        if stage == DRAFT:
+            draft = draft or each.form
+        first = first or each.form
+    return draft or first
 
 
 def visit_status(

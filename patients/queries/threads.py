@@ -162,7 +162,7 @@ def _open_thread(record: int, item: str) -> Query | None:
 
 
 def _is_last_message(row: Query, words: str, by: User) -> bool:
-    last = row.messages.order_by("-at", "-pk").first()
+    last = row.messages.order_by("-pk").first()
     return last is not None and (last.author_id, last.text) == (by.pk, words)
 
 

@@ -122,9 +122,8 @@ def review_blocks(patient: Patient, reviewed: Mapping[int, Mark], visit: str = "
 
 def last_undone(patient: Patient, kind: str) -> Mapping[tuple[int, str], Mark]:
     """Return by record key and item the mark that was undone last. One query."""
-    rows = Mark.objects.filter(patient=patient, kind=kind, undone_at__isnull=False).order_by(
-        "undone_at", "pk"
-    )
+    # One mark of a kind stands on an item at a time, so the newest is the one undone last.
+    rows = Mark.objects.filter(patient=patient, kind=kind, undone_at__isnull=False).order_by("pk")
     return {(mark.record_id, mark.item): mark for mark in rows}
 
 

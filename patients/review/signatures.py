@@ -146,14 +146,14 @@ def changes_since_signature(records: Sequence[Record]) -> dict[int, list[Changes
     rows = Signature.objects.filter(
         target_type="patients.record", target_id__in=[record.pk for record in records]
     )
-    last = dict(rows.order_by("signed_at").values_list("target_id", "signed_at"))
+    last = dict(rows.order_by("pk").values_list("target_id", "target_history"))
     by_record = {record.pk: record for record in records if record.pk in last}
     found: dict[int, list[ChangesSinceSignature]] = {key: [] for key in by_record}
     before: dict[int, Any] = {}
-    columns = ("id", "values", "history_date", "history_full_name", "history_change_reason")
+    columns = ("id", "values", "history_id", "history_full_name", "history_change_reason")
     past = history_model(Record)._default_manager.filter(id__in=list(by_record))
-    for key, values, at, who, reason in past.order_by("history_id").values_list(*columns):
-        if at > last[key]:
+    for key, values, number, who, reason in past.order_by("history_id").values_list(*columns):
+        if last[key] is not None and number > last[key]:
             found[key] += _differences(by_record[key], before.get(key, {}), values, who, reason or "")
         before[key] = values
     return found

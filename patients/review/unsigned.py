@@ -24,7 +24,7 @@ def with_last_signature(rows: "QuerySet[Record]") -> "QuerySet[Record]":
 
     All are null for a form never signed.
     """
-    last = OF_RECORD.order_by("-signed_at", "-pk")
+    last = OF_RECORD.order_by("-pk")
     names = ("signed_at", "printed_name", "invalidated_at", "invalidated_by", "invalidated_reason")
     return rows.annotate(**{f"last_{name}": Subquery(last.values(name)[:1]) for name in names})
 
@@ -112,7 +112,7 @@ def invalidated_signatures(access: Access) -> list[InvalidatedSignature]:
         trial_id=access.trial.pk, target_type__in=("patients.visit", "patients.patient")
     )
     last: dict[tuple[str, int], Signature] = {}
-    for signature in rows.order_by("signed_at", "pk"):
+    for signature in rows.order_by("pk"):
         last[signature.target_type, signature.target_id] = signature
     fallen = [signature for signature in last.values() if signature.invalidated_at]
     visits = Visit.objects.in_bulk([s.target_id for s in fallen if s.target_type == "patients.visit"])

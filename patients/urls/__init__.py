@@ -25,6 +25,7 @@ urlpatterns = [
     path("patients/<str:code>/visits/<str:visit>/miss/", visits.miss, name="visit-miss"),
     path("protocol/", protocol.versions, name="protocol"),
     path("protocol/<str:new>/patients/", protocol.move_patients, name="protocol-move"),
+    path("protocol/<str:name>/withdraw/", protocol.withdraw, name="protocol-withdraw"),
     path("protocol/<str:old>/<str:new>/", protocol.compared, name="protocol-difference"),
     path("forms/", records.records, name="forms"),
     path("forms/ask/", bulk.ask_about_forms, name="forms-ask"),

@@ -147,9 +147,7 @@ def _page(request: TrialRequest, target: Any, *, action: str = "", refusal: str 
     rows = DataLock.objects.filter(level=level, **{level.value: target.pk}).select_related(
         "set_by", "released_by", "asked_by"
     )
-    history = list(
-        rows.order_by("-set_at", "-pk").prefetch_related("requests__asked_by", "requests__decided_by")
-    )
+    history = list(rows.order_by("-pk").prefetch_related("requests__asked_by", "requests__decided_by"))
     in_force = {row.kind: row for row in history if row.released_at is None}
     waiting = [each for row in history for each in row.requests.all() if each.decided_at is None]
     may_lock = request.access.may(P.LOCK)

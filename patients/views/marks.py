@@ -27,7 +27,7 @@ from patients.review.review_page import (
 )
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
-from trials.listing import Column, Listing
+from trials.listing import Column, Listing, choice_text
 from trials.permissions import Permission as P
 from trials.reader import reader_language
 
@@ -167,11 +167,11 @@ UNDONE_COLUMNS = (
         name="mark",
         label=gettext_lazy("Mark"),
         value=lambda row: row.kind,
-        text=lambda row: row.get_kind_display(),
+        text=choice_text(Mark, "kind"),
     ),
     Column(name="marked_by", label=gettext_lazy("Marked by"), value=lambda row: row.by.full_name),
     Column(name="marked_at", label=gettext_lazy("Marked"), value=lambda row: row.at, sort=("at",)),
-    Column(name="undone_at", label=pgettext_lazy("when", "UndoneMark"), value=lambda row: row.undone_at),
+    Column(name="undone_at", label=pgettext_lazy("when", "Undone"), value=lambda row: row.undone_at),
     Column(
         name="undone_by", label=gettext_lazy("Undone by"), value=lambda row: row.undone_detail.get("by", "")
     ),
@@ -217,7 +217,7 @@ TO_VERIFY_COLUMNS = (
         name="status",
         label=gettext_lazy("Status"),
         value=lambda row: row.state,
-        text=lambda row: row.get_state_display(),
+        text=choice_text(Patient, "state"),
     ),
     Column(
         name="to_verify", label=gettext_lazy("Forms to verify"), value=lambda row: row.to_verify, css="num"

@@ -28,6 +28,7 @@ from patients.participation.forms import (
     ScreeningForm,
     StepForm,
 )
+from patients.participation.identity import IDENTITY_FIELDS, shown_birth_date
 from trials.access import TrialRequest, trial_page
 from trials.date_fields import DayField
 from trials.permissions import Permission as P
@@ -96,7 +97,8 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
         patient_id=patient.pk,
         request=request,
     )
-    initial = {name: getattr(row, name) for name in screening.IDENTITY_FIELDS}
+    birth_date = shown_birth_date(row.birth_date)
+    initial = {name: getattr(row, name) for name in IDENTITY_FIELDS} | {"birth_date": birth_date}
 
     def do(form: IdentityForm) -> bool:
         return form.run(
@@ -113,6 +115,7 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
             "form": form,
             "patient": patient,
             "identity": row,
+            "birth_date": birth_date,
             "may_correct": request.access.may(P.SCREEN),
         }
         return render(request, "patients/identity.html", context)
@@ -124,6 +127,7 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
         lambda form: casebook_of(patient),
         patient=patient,
         identity=row,
+        birth_date=birth_date,
         may_correct=True,
     )
 

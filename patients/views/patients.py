@@ -1,22 +1,23 @@
 """The listing of patients."""
 
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.addresses import address
 from patients.models import Patient
 from patients.queries.filters import PatientFilter
 from trials.access import TrialRequest, trial_page
-from trials.listing import Column, Listing
+from trials.listing import Column, Listing, choice_text
 from trials.permissions import Permission as P
 
+END_REASON = choice_text(Patient, "end_reason")
 PATIENT_COLUMNS = (
     Column(name="patient", label=_("Patient"), value=lambda row: row.code, sort=("number",), css="code"),
     Column(
         name="status",
         label=_("Status"),
         value=lambda row: row.state,
-        text=lambda row: row.get_state_display(),
+        text=choice_text(Patient, "state"),
     ),
     Column(name="group", label=_("Group"), value=lambda row: row.group),
     Column(name="screened_on", label=_("Screened"), value=lambda row: row.screened_on, sort=("screened_on",)),
@@ -27,7 +28,7 @@ PATIENT_COLUMNS = (
         name="end_reason",
         label=_("Reason for the end"),
         value=lambda row: row.end_reason,
-        text=lambda row: row.get_end_reason_display() or row.failure_reason,
+        text=lambda row: END_REASON(row) or row.failure_reason,
         free_text=True,
     ),
 )
@@ -43,7 +44,7 @@ def patients(request: TrialRequest) -> HttpResponseBase:
         columns=PATIENT_COLUMNS,
         sort="patient",
         filterset=PatientFilter(request.GET, queryset=rows),
-        row_url=lambda row: reverse("reports:casebook", args=[request.trial.slug, row.code]),
+        row_url=lambda row: address("reports:casebook", request.trial.slug, row.code),
         name="patients",
         empty=_("Nobody was screened yet."),
     )

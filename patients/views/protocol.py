@@ -1,6 +1,6 @@
 """Pages of the protocol: its versions, the differences between two, and moving patients to another version."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from patients.models import Patient
 from patients.participation.amendment_impact import Impact, on_versions
 from patients.participation.amendments import AT_ONCE, PatientMove, chain_of, move, preview
 from patients.participation.forms import StepForm
+from patients.participation.version_withdrawal import withdraw_version, withdrawal_obstacle
 from patients.participation.visits import OPEN_STATES
 from trials.access import TrialRequest, trial_page
 from trials.models import ProtocolVersion
@@ -38,6 +39,8 @@ class VersionLine:
     loaded: str
     loaded_by: str
     patients: Sequence[Patient]
+    may_be_withdrawn: bool = False
+    withdrawn: str = ""
 
     @property
     def taking_part(self) -> int:
@@ -70,11 +73,12 @@ def versions(request: TrialRequest) -> HttpResponse:
 
 
 def lines(request: TrialRequest) -> list[VersionLine]:
-    """Return a line for every version, newest first. Three queries."""
+    """Return a line for every version, newest first, then the withdrawn ones. Four queries."""
     chain = chain_of(request.trial)
     today = request.trial.today
     on = on_versions(request.user, chain)
     history = ProtocolVersion.history.filter(trial_id=request.trial.pk).order_by("-history_id")
+    # The last of a version's rows is the oldest one: a withdrawal is a later row of another person.
     loaded = dict(history.values_list("id", "history_full_name"))
     current = max(
         (version for version in chain if version.effective_from <= today), key=chain.index, default=None
@@ -89,9 +93,30 @@ def lines(request: TrialRequest) -> list[VersionLine]:
             loaded=moment_words(version.loaded_at, str(request.trial.zone)),
             loaded_by=actor_words(loaded.get(version.pk, "")),
             patients=on[version.pk],
+            may_be_withdrawn=version is chain[-1] and not on[version.pk],
         )
         for number, version in reversed(list(enumerate(chain)))
-    ]
+    ] + [_withdrawn(version, loaded, str(request.trial.zone)) for version in withdrawn_of(request)]
+
+
+def withdrawn_of(request: TrialRequest) -> Sequence[ProtocolVersion]:
+    """Return the withdrawn versions, the last withdrawn first."""
+    rows = ProtocolVersion.with_withdrawn.filter(trial=request.trial, withdrawn_at__isnull=False)
+    return list(rows.order_by("-withdrawn_at", "-pk"))
+
+
+def _withdrawn(version: ProtocolVersion, loaded: Mapping[int, str], zone: str) -> VersionLine:
+    return VersionLine(
+        version=version,
+        before=None,
+        effective=shown_day(version.effective_from),
+        in_force=False,
+        to_come=False,
+        loaded=moment_words(version.loaded_at, zone),
+        loaded_by=actor_words(loaded.get(version.pk, "")),
+        patients=(),
+        withdrawn=moment_words(version.withdrawn_at, zone),
+    )
 
 
 @trial_page(see=P.SEE_TRIAL)
@@ -185,3 +210,30 @@ def run_move(request: TrialRequest, form: MoveForm, to: ProtocolVersion, chosen:
         )
         messages.success(request, message % {"number": number, "version": to.version})
     return done
+
+
+class WithdrawForm(StepForm):
+    """The reason for withdrawing a version."""
+
+    reason = forms.CharField(
+        label=_("Reason for the withdrawal"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Kept in the audit trail and shown beside the version."),
+    )
+
+
+@trial_page(see=P.APPLY_AMENDMENT, change=P.APPLY_AMENDMENT)
+def withdraw(request: TrialRequest, name: str) -> HttpResponse:
+    """Withdraw a version that no patient is on, with a reason."""
+    version = version_of(request, name)
+    posted = request.POST if request.method == "POST" else None
+    form = WithdrawForm(posted, trial=request.trial)
+    if posted is not None and form.is_valid():
+        reason = form.cleaned_data["reason"]
+        if form.run(withdraw_version, version=version, reason=reason, by=request.user):
+            messages.success(request, gettext("Version %(version)s is withdrawn.") % {"version": name})
+            return redirect("patients:protocol", request.trial.slug)
+    obstacle = withdrawal_obstacle(version, chain_of(request.trial)) if posted is None else ""
+    context = {"form": form, "version": version, "obstacle": obstacle}
+    return render(request, "patients/protocol_withdraw.html", context, status=200 if posted is None else 422)

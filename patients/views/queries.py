@@ -20,7 +20,7 @@ from patients.queries.figures import query_figures
 from patients.queries.filters import QueryFilter, form_choices
 from patients.views.threads import field_address, query_words
 from trials.access import TrialRequest, trial_page
-from trials.listing import Column, Listing, Selection
+from trials.listing import Column, Listing, Selection, choice_text
 from trials.listing.selection import numbers_of, pairs_of
 from trials.permissions import Permission as P
 from trials.reader import shown_number
@@ -37,9 +37,9 @@ COLUMNS = (
     Column(name="column", label=gettext_lazy("Column"), value=lambda row: row.column, on_page=False),
     Column(name="question", label=gettext_lazy("Question"), value=lambda row: row.text, free_text=True, css="wide"),
     Column(name="raised_by", label=gettext_lazy("Raised by"), value=lambda row: row.origin, sort=("origin",),
-           text=lambda row: row.get_origin_display()),
+           text=choice_text(Query, "origin")),
     Column(name="status", label=gettext_lazy("Status"), value=lambda row: row.state, sort=("state",),
-           text=lambda row: row.get_state_display()),
+           text=choice_text(Query, "state")),
     Column(name="opened_at", label=gettext_lazy("Opened"), value=lambda row: row.opened_at, sort=("opened_at",),
            css="nowrap"),
     Column(name="age_days", label=gettext_lazy("Age (days)"), value=lambda row: row.age_days, css="num"),

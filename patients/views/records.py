@@ -12,7 +12,7 @@ from patients.casebook.navigation import record_address
 from patients.models import Record
 from patients.queries.filters import RecordFilter
 from trials.access import TrialRequest, trial_page
-from trials.listing import Column, Listing, Selection
+from trials.listing import Column, Listing, Selection, choice_text
 from trials.permissions import Permission as P
 
 COLUMNS = (
@@ -22,7 +22,7 @@ COLUMNS = (
     Column(name="form", label=_("Form"), value=lambda row: row.form, text=form_title, sort=("form",)),
     Column(name="row", label=_("Row"), value=lambda row: row.repeat, css="num"),
     Column(name="status", label=_("Status"), value=lambda row: row.state, sort=("state",),
-           text=lambda row: row.get_state_display()),
+           text=choice_text(Record, "state")),
     Column(name="held_on", label=_("Visit held"), value=lambda row: row.visit.held_on if row.visit else None),
     Column(name="entered_at", label=_("First entered"), value=lambda row: row.created_at,
            sort=("created_at",), css="nowrap"),

@@ -10,6 +10,7 @@ from typing import Final
 from protocol.checking.dictionary import MISSING_PARTS, FormTable, tables_of
 from protocol.checking.shape import Problem
 from protocol.document.items import Form
+from protocol.document.written_values import DEVICE_NAMES
 
 KEY_COLUMNS: Final[dict[str, str]] = {
     "patient": "Subject code",
@@ -27,10 +28,6 @@ ROW_KEY_COLUMNS: Final[dict[str, str]] = {
     "row_id": "Id of the row, which it keeps when rows above it are removed",
 }
 """Label by name of the further key columns of a table of repeating rows."""
-DEVICE_NAMES: Final = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
-)
-"""Names that Windows keeps for devices, in any case and with any file extension."""
 
 
 def keys_of(table: FormTable) -> dict[str, str]:

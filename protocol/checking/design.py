@@ -2,12 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from math import prod
+from typing import Any, Final
 
 from protocol.checking.shape import Problem, Written
 from protocol.document.design import CAUSALITIES, UNSCHEDULED, Allocation, ProtocolVisit, VisitForm
 from protocol.document.document import Protocol
 from protocol.document.items import CHOICE_TYPES, Item
+
+MOST_PLACES: Final = 200_000
+"""Largest allocation list; a list has twice the target in each stratum."""
+LONGEST_STRATUM: Final = 200
+VISIT_PAGES: Final = frozenset({"new"})
+FORM_PAGES: Final = frozenset({"sign", "hold", "miss"})
+VERSION_PAGES: Final = frozenset({"patients", "withdraw"})
+"""Words in the address of a page, at the place of a visit, a form of a visit, a version."""
+NO_AESI: Final = frozenset({"none"})
+"""Stored for an event that is of no special interest."""
 
 
 def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]:
@@ -16,6 +27,7 @@ def design_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Problem]
     return [
         *_duplicates(protocol),
         *_amendment(protocol),
+        *_kept_words(protocol),
         *_arms(protocol, written, raw),
         *_visits(protocol, written),
         *(_infusions(protocol, raw) if protocol.dosing or "dosing" not in raw else ()),
@@ -52,10 +64,24 @@ def _duplicates(protocol: Protocol) -> Iterator[Problem]:
     yield from repeated("consent.versions", protocol.consent.versions)
     yield from repeated("trial.site.languages", protocol.trial.site.languages)
     yield from repeated("logs", protocol.logs)
+    yield from repeated("confirmed", (each.key for each in protocol.confirmed))
     yield from repeated("profile.labs", protocol.profile.labs)
     yield from repeated("profile.logs", protocol.profile.logs)
     checks = [check.id for form in protocol.forms.values() for check in form.checks]
     yield from repeated("checks", checks)
+
+
+def _kept_words(protocol: Protocol) -> Iterator[Problem]:
+    """Refuse codes that the addresses of other pages, or another answer, have."""
+    kept = [
+        *((f"visits.{visit.code}", visit.code, VISIT_PAGES) for visit in protocol.visits),
+        *((f"forms.{code}", code, FORM_PAGES) for code in protocol.forms),
+        ("trial.version", protocol.trial.version, VERSION_PAGES),
+        *((f"safety.aesi.{each.code}", each.code, NO_AESI) for each in protocol.safety.aesi),
+    ]
+    for path, code, words in kept:
+        if code in words:
+            yield Problem(path, f"the program keeps the word {code!r} for itself: use another code")
 
 
 def _amendment(protocol: Protocol) -> Iterator[Problem]:
@@ -86,10 +112,28 @@ def _allocation(protocol: Protocol, allocation: Allocation, written: Written) ->
     for size in allocation.block_sizes:
         if size % whole:
             yield Problem("allocation.block_sizes", f"{size} is not a multiple of the ratio's {whole}")
+    yield from repeated("allocation.strata", allocation.strata)
+    yield from _list_size(protocol, allocation)
     for stratum in allocation.strata:
         if not _is_stratum(stratum, protocol, written):
             message = f'{stratum!r}: a stratum is "group" or a choice item, like demography.sex'
             yield Problem("allocation.strata", message)
+
+
+def _list_size(protocol: Protocol, allocation: Allocation) -> Iterator[Problem]:
+    """Refuse strata whose allocation list would fill the database, or whose names no column holds."""
+    answers = [
+        [group.code for group in protocol.groups] if stratum == "group" else list(item.codes) if item else []
+        for stratum in allocation.strata
+        for item in [_item(protocol, stratum)]
+    ]
+    places = 2 * protocol.trial.target * prod(len(codes) or 1 for codes in answers)
+    if places > MOST_PLACES:
+        told = f"the list would have {places} places, at most {MOST_PLACES} are drawn: use fewer strata"
+        yield Problem("allocation.strata", told)
+    named = zip(allocation.strata, answers, strict=True)
+    if sum(len(path) + 2 + max(map(len, codes), default=0) for path, codes in named) > LONGEST_STRATUM + 1:
+        yield Problem("allocation.strata", f"a stratum would have more than {LONGEST_STRATUM} characters")
 
 
 def _is_stratum(stratum: str, protocol: Protocol, written: Written) -> bool:
@@ -102,6 +146,10 @@ def _is_stratum(stratum: str, protocol: Protocol, written: Written) -> bool:
 def _visits(protocol: Protocol, written: Written) -> Iterator[Problem]:
     for visit in protocol.visits:
         yield from _forms(f"visits.{visit.code}.forms", visit.forms, written)
+        if visit.kind == "screening" and visit.anchor != "screening":
+            yield Problem(
+                f"visits.{visit.code}.anchor", "a visit of kind screening is counted from screening"
+            )
         if visit.code == UNSCHEDULED:
             yield Problem(f"visits.{visit.code}", "this code is kept for unscheduled visits")
     if not any(visit.kind == "screening" for visit in protocol.visits):

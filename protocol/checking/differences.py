@@ -14,7 +14,7 @@ from protocol.document.document import Protocol
 from protocol.document.items import Form, Text
 
 Kind = Literal["added", "removed", "moved", "changed"]
-KEYS = ("code", "name", "id", "form", "unit")
+KEYS = ("code", "name", "id", "form", "unit", "key")
 """Keys that identify an element of a list."""
 MOVES = frozenset({"anchor", "day", "window"})
 LISTED = {

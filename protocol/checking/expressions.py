@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from protocol.checking.shape import Problem, Written
+from protocol.checking.shape import Problem, written_items
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Item
 from protocol.expressions.compiled import check_expression
@@ -32,9 +32,15 @@ def expression_problems(protocol: Protocol, raw: Mapping[str, Any]) -> list[Prob
 
     An expression that reads an item of the wrong shape is skipped: the item itself is reported already.
     """
-    set_aside = Written.in_file(raw).items - {
-        f"{form.code}.{item.name}" for form in protocol.forms.values() for item in form.items
+    written = written_items(raw)
+    # An item that lost a key has another kind than its author meant.
+    whole = {
+        path
+        for form in protocol.forms.values()
+        for item in form.items
+        if set(written.get(path := f"{form.code}.{item.name}", ())) <= item.model_fields_set
     }
+    set_aside = frozenset(written) - whole
     stated = list(_stated(protocol, _codes_set_aside(protocol, raw)))
     found = [problem for each in stated for problem in _mistakes(each, set_aside)]
     return found + list(_circles(protocol))

@@ -1,24 +1,39 @@
 """Find every mistake of a protocol file at once, each with its key.
 
-First the shape (keys and types, by pydantic), then the references between the parts (`protocol.checking.design`,
-`items`, `expressions`). Parts of the wrong shape are removed first, so that one misspelt key does not hide the
-mistakes elsewhere.
+First the TOML text, then the shape (keys and types, by pydantic), then the references between the parts
+(`protocol.checking.design`, `items`, `expressions`), then the rules that come to nothing (`futile`). Parts of the
+wrong shape are removed first, so that one misspelt key does not hide the mistakes elsewhere.
 """
 
-import tomllib
 from collections.abc import Mapping
-from decimal import Decimal
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from protocol.checking.design import design_problems
 from protocol.checking.expressions import expression_problems, trial_run
+from protocol.checking.futile import futile_rules
 from protocol.checking.items import item_problems
 from protocol.checking.shape import Problem, set_aside, shape_problems
+from protocol.checking.toml_repair import repaired
+from protocol.checking.toml_text import TOO_LONG, Unreadable, tables
 from protocol.document.document import Protocol
 
-__all__ = ["Problem", "ProtocolMistakes", "problems", "read"]
+__all__ = ["Examined", "Problem", "ProtocolMistakes", "examined", "problems", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a protocol file holds.
+
+    ``protocol`` is None unless the file has the right shape; ``doubts`` are the rules that come to nothing and that
+    nobody confirmed. They are looked for in a file without mistakes.
+    """
+
+    protocol: Protocol | None
+    mistakes: list[Problem]
+    doubts: list[Problem] = field(default_factory=list)
 
 
 class ProtocolMistakes(ValueError):
@@ -31,36 +46,67 @@ class ProtocolMistakes(ValueError):
 
 def problems(text: str) -> list[Problem]:
     """Return every mistake in the TOML ``text``, in the order of the file; empty if it can be loaded."""
-    raw = _toml(text)
-    return [raw] if isinstance(raw, Problem) else _examined(raw)[1]
+    return examined(text).mistakes
 
 
 def read(text: str) -> Protocol:
     """Return the protocol in the TOML ``text``. Raises ProtocolMistakes if there is any mistake."""
-    raw = _toml(text)
-    if isinstance(raw, Problem):
-        raise ProtocolMistakes([raw])
-    protocol, found = _examined(raw)
-    if found or protocol is None:
-        raise ProtocolMistakes(found)
-    return protocol
+    found = examined(text)
+    if found.mistakes or found.protocol is None:
+        raise ProtocolMistakes(found.mistakes)
+    return found.protocol
 
 
-def _toml(text: str) -> dict[str, Any] | Problem:
+def examined(text: str) -> Examined:
+    """Return the protocol in the TOML ``text``, with every mistake and every doubt, in the order of the file."""
     try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        message, _, place = str(error).rstrip(")").partition(" (at ")
-        return Problem(place or "file", message)
+        raw = tables(text)
+    except Unreadable as error:
+        return Examined(None, _of_broken(text, error))
+    return _examined(raw)
 
 
-def _examined(raw: Mapping[str, Any]) -> tuple[Protocol | None, list[Problem]]:
+def _of_broken(text: str, error: Unreadable) -> list[Problem]:
+    """Return every mistake of syntax, and the mistakes of the parts that can be read."""
+    if error.message == TOO_LONG:
+        return [Problem("file", error.message)]
+    found = repaired(text)
+    if found.raw is None:
+        return found.problems or [Problem("file", error.message)]
+    others = _examined(found.raw).mistakes
+    return found.problems + [problem for problem in others if not found.hides(problem)]
+
+
+def _examined(raw: Mapping[str, Any]) -> Examined:
     try:
         protocol = Protocol.model_validate(raw)
     except ValidationError as error:
-        return None, _in_order(shape_problems(error, raw) + _mistakes_of_sound_parts(error, raw), raw)
+        shape = shape_problems(error, raw)
+        others = [each for each in _mistakes_of_sound_parts(error, raw) if not _follows(each, shape)]
+        return Examined(None, _in_order(shape + others, raw))
     # Only a file without other mistakes is run: a run on a wrong expression would report it a second time.
-    return protocol, _in_order(_references(protocol, raw), raw) or trial_run(protocol)
+    found = _in_order(_references(protocol, raw), raw) or trial_run(protocol)
+    if found:
+        return Examined(protocol, found)
+    futile = futile_rules(protocol)
+    open_doubts, unfounded = _confirmed(protocol, futile.doubts)
+    return Examined(protocol, _in_order([*futile.mistakes, *unfounded], raw), _in_order(open_doubts, raw))
+
+
+def _confirmed(protocol: Protocol, doubts: list[Problem]) -> tuple[list[Problem], list[Problem]]:
+    """Return the doubts that nobody confirmed, and a mistake for each confirmation of something not doubted."""
+    keys = {each.key for each in protocol.confirmed}
+    doubted = {doubt.path for doubt in doubts}
+    unfounded = [
+        Problem(f"confirmed.{key}", "nothing is doubted at this key: take the confirmation out")
+        for key in sorted(keys - doubted)
+    ]
+    return [doubt for doubt in doubts if doubt.path not in keys], unfounded
+
+
+def _follows(problem: Problem, shape: list[Problem]) -> bool:
+    """Return True if a problem may only follow from a part that was left out for its shape, at its key or below."""
+    return any(f"{each.path}.".startswith(f"{problem.path}.") for each in shape)
 
 
 def _mistakes_of_sound_parts(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:

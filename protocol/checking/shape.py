@@ -4,7 +4,7 @@ import copy
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Part
 
-CODES: Final = ("name", "code", "id")
+CODES: Final = ("name", "code", "id", "key")
 """Keys that identify an element of a list."""
 SILENT: Final = frozenset({"items", "groups"})
 """Lists left out of the path of an item: ``forms.vitals.sbp``, not ``forms.vitals.groups.0.items.2``."""
@@ -33,21 +33,33 @@ class Written:
         forms = raw.get("forms")
         every = forms.items() if isinstance(forms, dict) else ()
         tables = {code: form for code, form in every if isinstance(form, dict)}
-        items = {f"{code}.{item}" for code, form in tables.items() for item in _item_names(form)}
-        return cls(frozenset(tables), frozenset(items), frozenset(_codes(raw.get("arms"))))
+        items = frozenset(written_items(raw))
+        return cls(frozenset(tables), items, frozenset(code for code, _arm in _coded(raw.get("arms"))))
 
 
-def _item_names(form: Mapping[str, Any]) -> Iterator[str]:
-    yield from _codes(form.get("items"))
+def written_items(raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the items of the file as they are written, by `form.item`."""
+    forms = raw.get("forms")
+    tables = forms.items() if isinstance(forms, dict) else ()
+    return {
+        f"{code}.{name}": item
+        for code, form in tables
+        if isinstance(form, dict)
+        for name, item in _items_of(form)
+    }
+
+
+def _items_of(form: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield from _coded(form.get("items"))
     groups = form.get("groups")
     for group in groups if isinstance(groups, list) else []:
-        yield from _codes(group.get("items") if isinstance(group, dict) else None)
+        yield from _coded(group.get("items") if isinstance(group, dict) else None)
 
 
-def _codes(elements: Any) -> Iterator[str]:
+def _coded(elements: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for element in elements if isinstance(elements, list) else []:
         if code := _code(element):
-            yield code
+            yield code, element
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +75,21 @@ class Problem:
 
 def shape_problems(error: ValidationError, raw: Mapping[str, Any]) -> list[Problem]:
     """Return the mistakes found by pydantic, with the codes of the file in their paths."""
+    found = error.errors()
+    places = [_place(each) for each in found]
     return [
-        Problem(path_of(_place(each), raw), _message(each))
-        for each in error.errors()
-        if not _is_copied_code(each)
+        Problem(path_of(place, raw), _message(each))
+        for place, each in zip(places, found, strict=True)
+        if not _is_copied_code(each) and not _is_consequence(each, place, places)
     ]
+
+
+def _is_consequence(error: ErrorDetails, place: Place, places: list[Place]) -> bool:
+    """Return True for a second message about one mistake: of a list, or of the other type that a key may have."""
+    inside = any(len(other) > len(place) and other[: len(place)] == place for other in places)
+    if error["type"] in ("too_short", "int_type") and isinstance(error["input"], list | tuple):
+        return inside
+    return error["type"] == "tuple_type" and places.count(place) > 1
 
 
 def path_of(place: Place, raw: Any) -> str:
@@ -117,26 +139,33 @@ def _is_copied_code(error: ErrorDetails) -> bool:
 
 _MESSAGES: Final[Mapping[str, str]] = {
     "missing": "is required",
-    "dict_type": "should be a table of keys",
+    "dict_type": "should be a table of keys, like {{ en = … }}",
     "model_type": "should be a table of keys",
     "tuple_type": "should be a list",
     "list_type": "should be a list",
     "too_short": "needs at least one",
     "too_long": "has too many values",
     "string_too_short": "is empty",
-    "date_type": "should be a date like 2021-02-15",
-    "date_from_datetime_parsing": "should be a date like 2021-02-15",
-    "date_from_datetime_inexact": "should be a date like 2021-02-15",
-    "bool_type": "should be true or false",
-    "bool_parsing": "should be true or false",
+    "bool_type": "should be true or false, without quotes",
+    "int_type": "should be a whole number without quotes, like 20",
+    "string_type": "should be a text in quotes",
+    "greater_than_equal": "should be {ge} or more",
+    "greater_than": "should be more than {gt}",
+    "less_than_equal": "should be {le} or less",
+    "less_than": "should be less than {lt}",
+    "string_too_long": "has more than {max_length} characters",
 }
+"""Message by kind of mistake; in braces the bounds that pydantic names."""
 _PATTERNS: Final[Mapping[str, str]] = {
     "^[a-z][a-z0-9]*(_[a-z0-9]+)*$": "use lower-case letters, digits and single underscores, like age_years",
     "^[A-Za-z0-9][A-Za-z0-9_.+-]*$": "use letters, digits, and _ . + - without spaces",
     "^(inclusion|screening|infusion_[1-9])$": "unknown anchor: there are inclusion, screening, infusion_1, …",
     r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$": "write form.item, like vitals.weight",
-    r"^\d{4}-(0[1-9]|1[0-2])$": "write a month like 2020-06",
-    r"^\d{1,7}-\d$": "write a LOINC code like 8480-6",
+    r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$": "write a month like 2020-06",
+    "^[a-z0-9]+(-[a-z0-9]+)*$": "use lower-case letters, digits and single hyphens, like knee-7",
+    "^[A-Za-z0-9]+$": "use letters and digits only, like D28",
+    "^[A-Za-z0-9][A-Za-z0-9_.-]*$": "use letters, digits, and _ . - without spaces, like 1.0",
+    r"^[0-9]{1,7}-[0-9]$": "write a LOINC code like 8480-6",
     "^[A-Z]{2}$": "use two capital letters",
     "^[a-z]{2}$": "use a language code of two letters, like fr",
 }
@@ -145,28 +174,61 @@ _PATTERNS: Final[Mapping[str, str]] = {
 def _message(error: ErrorDetails) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown_key(str(error["loc"][-1]))
+        return _unknown_key(_place(error))
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
         return f"should be {context['expected']}"
     if kind == "string_pattern_mismatch":
         hint = _PATTERNS.get(context["pattern"], f"does not fit {context['pattern']}")
-        return f"{error['input']!r}: {hint}"
+        return f"{_shortened(error['input'])!r}: {hint}"
+    if kind in _MESSAGES:
+        return _MESSAGES[kind].format(**context)
     text = error["msg"].removeprefix("Input ")
-    return _MESSAGES.get(kind, text[:1].lower() + text[1:])
+    return text[:1].lower() + text[1:]
 
 
-def _unknown_key(key: str) -> str:
-    if key in Protocol.model_fields:
+def _shortened(text: Any) -> Any:
+    return f"{text[:60]}…" if isinstance(text, str) and len(text) > 60 else text
+
+
+def _unknown_key(place: Place) -> str:
+    """Return the message for an unknown key; it suggests only a key that exists at that place."""
+    key, known = str(place[-1]), keys_at(place[:-1])
+    close = difflib.get_close_matches(key[:100], known, n=1, cutoff=0.7)
+    if close:
+        return f"unknown key: did you mean {close[0]!r}?"
+    if len(place) > 1 and key in Protocol.model_fields:
         return "unknown key here: it belongs at the top of the file, before the first [table]"
-    close = difflib.get_close_matches(key, schema_keys(), n=1, cutoff=0.7)
-    return "unknown key" + (f": did you mean {close[0]!r}?" if close else "")
+    return "unknown key"
 
 
-def schema_keys() -> list[str]:
-    """Return every key that a protocol file may have, at any depth."""
-    return sorted({name for part in parts_of_schema(Part) for name in keys_of(part)})
+def keys_at(place: Place) -> list[str]:
+    """Return the keys that a table at a place of the file may have."""
+    part: type[Part] = Protocol
+    named = False
+    for step in place:
+        # A number counts the elements of a list; behind `forms`, `ratio` … the file chooses the key.
+        if named or isinstance(step, int):
+            named = False
+            continue
+        field = next((each for name, each in part.model_fields.items() if (each.alias or name) == step), None)
+        if field is None:
+            return []
+        part, named = next(_parts_in(field.annotation), Part), _is_mapping(field.annotation)
+    return keys_of(part)
+
+
+def _parts_in(annotation: Any) -> Iterator[type[Part]]:
+    """Yield the parts that a field may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+    for inside in get_args(annotation):
+        yield from _parts_in(inside)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is dict or any(map(_is_mapping, get_args(annotation)))
 
 
 def keys_of(part: type[Part]) -> list[str]:

@@ -24,7 +24,15 @@ def _design(before: Protocol, after: Protocol) -> Iterator[Problem]:
         yield Problem(
             "trial.masking", f"is {before.trial.masking} in version {version}: an amendment keeps the blind"
         )
-    if _arms(before) != _arms(after):
+    if before.trial.site.time_zone != after.trial.site.time_zone:
+        zone = before.trial.site.time_zone
+        yield Problem("trial.site.time_zone", f"is {zone} in version {version}: stored days are days there")
+    if before.trial.subject_code != after.trial.subject_code:
+        pattern = before.trial.subject_code
+        yield Problem(
+            "trial.subject_code", f"is {pattern!r} in version {version}: two patients could get one code"
+        )
+    if _arms(before) != _arms(after) and not _names_the_only_arm(before, after):
         yield Problem("arms", f"are others than in version {version}: patients are allocated to those")
     if before.allocation != after.allocation:
         yield Problem("allocation", f"is another than in version {version}: the list is drawn by that")
@@ -34,6 +42,11 @@ def _design(before: Protocol, after: Protocol) -> Iterator[Problem]:
 
 def _arms(protocol: Protocol) -> frozenset[tuple[str, bool]]:
     return frozenset((arm.code, arm.cells) for arm in protocol.arms)
+
+
+def _names_the_only_arm(before: Protocol, after: Protocol) -> bool:
+    """Return True if every patient received the product before, and the new version only names that arm."""
+    return not before.arms and before.allocation is None and [arm.cells for arm in after.arms] == [True]
 
 
 def _items(before: Protocol, after: Protocol) -> Iterator[Problem]:

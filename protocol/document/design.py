@@ -1,7 +1,6 @@
 """Design tables of a protocol file: site, arms, consent, eligibility, dosing, visits, safety, outcomes."""
 
 from datetime import date
-from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
@@ -15,7 +14,28 @@ from pydantic import (
     model_validator,
 )
 
-from protocol.document.items import Cel, Code, Form, Language, Line, Name, Part, Prose, Text
+from protocol.document.items import Form, Part, Prose, Text
+from protocol.document.written_values import (
+    MOST_DAYS,
+    Cel,
+    Code,
+    Count,
+    Day,
+    Days,
+    DaysFromNow,
+    ExactNumber,
+    GroupCode,
+    Language,
+    Line,
+    Masking,
+    Name,
+    Number,
+    ShortLine,
+    ShortName,
+    SubjectCode,
+    Truth,
+    Whole,
+)
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
 Anchor = Annotated[str, StringConstraints(pattern=r"^(inclusion|screening|infusion_[1-9])$")]
@@ -23,6 +43,7 @@ ItemPath = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-
 ConsentType = Literal["patient", "legal_representative", "impartial_witness"]
 WhenAsked = Literal["required", "available"]
 VERSION = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+MOST_CELLS_PER_KG = 10**11
 UNSCHEDULED = "UNS"
 """Code of unscheduled visits; no planned visit may use it."""
 
@@ -39,8 +60,8 @@ def _around_zero(pair: tuple[int, int]) -> tuple[int, int]:
     return pair
 
 
-DayRange = Annotated[tuple[int, int], AfterValidator(_ordered)]
-Window = Annotated[tuple[int, int], AfterValidator(_around_zero)]
+DayRange = Annotated[tuple[Days, Days], AfterValidator(_ordered)]
+Window = Annotated[tuple[Days, Days], AfterValidator(_around_zero)]
 
 
 class Site(Part):
@@ -63,18 +84,10 @@ class Site(Part):
 class Recruitment(Part):
     """Recruitment period: first month (``2020-06``) and number of months."""
 
-    starts: Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = Field(alias="from")
-    months: Annotated[int, Field(ge=1)]
-
-
-def _has_number(pattern: str) -> str:
-    try:
-        pattern.format(number=1)
-    except (KeyError, IndexError, ValueError) as error:
-        raise ValueError("write the subject code like 'LIE-{number:03d}'") from error
-    if pattern.format(number=1) == pattern.format(number=2):
-        raise ValueError("every subject would get the same code: write it like 'LIE-{number:03d}'")
-    return pattern
+    starts: Annotated[str, StringConstraints(pattern=r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$")] = Field(
+        alias="from"
+    )
+    months: Annotated[Count, Field(le=1200)]
 
 
 class TrialFacts(Part):
@@ -85,15 +98,15 @@ class TrialFacts(Part):
     version: Annotated[str, StringConstraints(pattern=VERSION, max_length=40)]
     title: Text
     short_title: Line
-    masking: Literal["open", "double_blind"]
+    masking: Masking
     phase: Line
-    target: Annotated[int, Field(ge=1)]
+    target: Annotated[Count, Field(le=100_000)]
     identifiers: dict[Name, Line] = {}
     sponsor: Line | None = None
-    subject_code: Annotated[Line, AfterValidator(_has_number)]
+    subject_code: SubjectCode
     site: Site
     recruitment: Recruitment | None = None
-    follow_up_days: Annotated[int, Field(ge=1)]
+    follow_up_days: DaysFromNow
 
     @model_validator(mode="before")
     @classmethod
@@ -114,24 +127,24 @@ class TrialFacts(Part):
 class Arm(Part):
     """A treatment arm. ``cells`` is True if the arm receives cells. Never shown to blinded roles."""
 
-    code: Name
+    code: ShortName
     title: Text
-    cells: bool
+    cells: Truth
 
 
 class Allocation(Part):
     """How patients are allocated to arms: permuted blocks, the ratio between the arms, the strata."""
 
     method: Literal["permuted_blocks"]
-    block_sizes: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
-    ratio: Annotated[dict[Name, Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    block_sizes: Annotated[tuple[Annotated[Count, Field(le=1000)], ...], Field(min_length=1)]
+    ratio: Annotated[dict[Name, Annotated[Count, Field(le=100)]], Field(min_length=1)]
     strata: tuple[Line, ...] = ()
 
 
 class Group(Part):
     """A group of patients defined by a rule on captured data, not by chance (Liège: A oxygen, B ventilated)."""
 
-    code: Code
+    code: GroupCode
     title: Text
     member: Cel
 
@@ -140,7 +153,7 @@ class ConsentPlan(Part):
     """Who may give consent, and the versions of the consent form; the last version is the current one."""
 
     types: Annotated[tuple[ConsentType, ...], Field(min_length=1)]
-    versions: Annotated[tuple[Line, ...], Field(min_length=1)]
+    versions: Annotated[tuple[ShortLine, ...], Field(min_length=1)]
 
     @property
     def current_version(self) -> str:
@@ -151,7 +164,7 @@ class Amendment(Part):
     """An amended version: the version it ``replaces``, and whether patients must sign again (``reconsent``)."""
 
     replaces: Annotated[str, StringConstraints(pattern=VERSION, max_length=40)]
-    reconsent: bool
+    reconsent: Truth
     summary: Text
 
 
@@ -160,13 +173,13 @@ class Approver(Part):
 
     name: Line
     function: Line | None = None
-    on: date
+    on: Day
 
 
 class Approval(Part):
     """Approval of a version: ethics approval (DAT-09), two approvers (VAL-02), reference to the test evidence."""
 
-    ethics: date
+    ethics: Day
     reference: Line | None = None
     by: Annotated[tuple[Approver, ...], Field(min_length=2)] | None = None
     evidence: Line | None = None
@@ -188,6 +201,15 @@ class Approval(Part):
         return max([self.ethics, *(person.on for person in self.by or ())])
 
 
+class Confirmation(Part):
+    """A doubt of the check of this file, by its key, that a person confirmed: the rule is meant as it stands."""
+
+    key: Line
+    reason: Prose
+    by: Line
+    on: Day
+
+
 class EligibilityCriterion(Part):
     """An eligibility criterion. ``met`` must be true for inclusion, ``present`` must be false for exclusion.
 
@@ -199,7 +221,7 @@ class EligibilityCriterion(Part):
     text: Text
     met: Cel | None = None
     present: Cel | None = None
-    deferred_days: Annotated[int, Field(ge=1)] | None = None
+    deferred_days: DaysFromNow | None = None
     note: Prose | None = None
 
     @model_validator(mode="after")
@@ -218,12 +240,15 @@ class EligibilityCriterion(Part):
         return self.deferred_days is not None
 
 
+CellsPerKg = Annotated[ExactNumber, Field(gt=0, le=MOST_CELLS_PER_KG)]
+
+
 class CellDose(Part):
     """Viable cells per kg of body weight: lowest, target and highest dose."""
 
-    lowest: Annotated[Decimal, Field(gt=0)]
-    target: Annotated[Decimal, Field(gt=0)]
-    highest: Annotated[Decimal, Field(gt=0)]
+    lowest: CellsPerKg
+    target: CellsPerKg
+    highest: CellsPerKg
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
@@ -237,14 +262,14 @@ class Dosing(Part):
 
     product: Name
     title: Text
-    infusions: Annotated[int, Field(ge=1, le=9)]
+    infusions: Annotated[Count, Field(le=9)]
     interval_days: DayRange | None = None
     cells_per_kg: CellDose
-    same_donor: bool = False
+    same_donor: Truth = False
     first_infusion_within_days: DayRange = (0, 0)
-    volume_ml: Annotated[Decimal, Field(gt=0)] | None = None
+    volume_ml: Annotated[Number, Field(gt=0, lt=100_000)] | None = None
     weight_item: ItemPath
-    weight_max_age_hours: Annotated[int, Field(ge=1)] = 24
+    weight_max_age_hours: Annotated[Count, Field(le=24 * MOST_DAYS)] = 24
 
     @model_validator(mode="after")
     def _has_interval(self) -> Self:
@@ -276,9 +301,9 @@ class ProtocolVisit(Part):
     title: Text
     kind: Literal["screening", "infusion", "follow_up"]
     anchor: Anchor
-    day: int
+    day: Days
     window: Window = (0, 0)
-    infusion: Annotated[int, Field(ge=1)] | None = None
+    infusion: Annotated[Count, Field(le=9)] | None = None
     forms: VisitForms = ()
 
     @model_validator(mode="after")
@@ -326,8 +351,8 @@ class Safety(Part):
 
     ctcae: Literal["4.03", "5.0", "6.0"]
     aesi: tuple[Coded, ...] = ()
-    sae_clock_hours: Annotated[int, Field(ge=1)] = 24
-    follow_up_days: Annotated[int, Field(ge=0)]
+    sae_clock_hours: Annotated[Count, Field(le=24 * 366)] = 24
+    follow_up_days: Annotated[Whole, Field(ge=0, le=MOST_DAYS)]
     causality: tuple[Annotated[Coded, BeforeValidator(_coded)], ...] = ()
 
 
@@ -337,7 +362,7 @@ class Outcome(Part):
     id: Code
     type: Literal["primary", "secondary", "exploratory"]
     title: Text
-    window_days: Annotated[int, Field(ge=0)] | DayRange | None = None
+    window_days: Annotated[Whole, Field(ge=0, le=MOST_DAYS)] | DayRange | None = None
     definition: Prose | None = None
 
 

@@ -10,6 +10,7 @@ from protocol.document.design import (
     Amendment,
     Approval,
     Arm,
+    Confirmation,
     ConsentPlan,
     Dosing,
     EligibilityCriterion,
@@ -22,7 +23,8 @@ from protocol.document.design import (
     TrialFacts,
     Unscheduled,
 )
-from protocol.document.items import Cel, Form, Item, Name, Part
+from protocol.document.items import Form, Item, Part
+from protocol.document.written_values import Cel, Name
 
 
 class Protocol(Part):
@@ -31,6 +33,7 @@ class Protocol(Part):
     trial: TrialFacts
     amendment: Amendment | None = None
     approval: Approval | None = None
+    confirmed: tuple[Confirmation, ...] = ()
     arms: tuple[Arm, ...] = ()
     allocation: Allocation | None = None
     groups: tuple[Group, ...] = ()
@@ -126,6 +129,18 @@ class Protocol(Part):
         """Return the item at ``form.item``."""
         form, _, name = path.partition(".")
         return self.forms[form].item(name)
+
+    @cached_property
+    def only_arm(self) -> Arm | None:
+        """The arm of every patient of a trial that does not randomise; None in a randomised one, or without dosing.
+
+        Without `arms` every patient receives the product of the dosing.
+        """
+        if self.allocation is not None:
+            return None
+        if self.arms or self.dosing is None:
+            return self.arms[0] if self.arms else None
+        return Arm(code="all", title=self.dosing.title, cells=True)
 
     def infusion_visit(self, number: int) -> ProtocolVisit:
         """Return the visit at which infusion ``number`` (from 1) is given."""

@@ -19,6 +19,20 @@ from pydantic import (
     model_validator,
 )
 
+from protocol.document.written_values import (
+    Cel,
+    Code,
+    ExactNumber,
+    Language,
+    Line,
+    Name,
+    Number,
+    Paragraph,
+    ShortCode,
+    Truth,
+    Whole,
+)
+
 ItemType = Literal[
     "integer", "decimal", "text", "choice", "choices", "yes_no",
     "date", "partial_date", "time", "datetime", "rows", "file",
@@ -31,12 +45,6 @@ MissingCode = Literal["ND", "UNK", "NA", "ASKU"]
 DEFAULT_MISSING: tuple[MissingCode, ...] = ("ND", "UNK", "NA")
 DEFAULT_CALCULATED_DECIMALS = 2
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=48)]
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=48)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Cel = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
-
 
 class Part(BaseModel):
     """A frozen part of the protocol. An unknown key is an error."""
@@ -44,7 +52,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
 
 
-class Text(RootModel[dict[Language, Line]]):
+class Text(RootModel[dict[Language, Paragraph]]):
     """Text in several languages, ``{ en = "Sex", fr = "Sexe" }``. English is required."""
 
     model_config = ConfigDict(frozen=True)
@@ -73,7 +81,7 @@ def _as_english(value: object) -> object:
 Prose = Annotated[Text, BeforeValidator(_as_english)]
 
 
-class Limits(RootModel[tuple[Decimal, Decimal]]):
+class Limits(RootModel[tuple[Number, Number]]):
     """A closed range ``[lowest, highest]`` in the item's unit."""
 
     model_config = ConfigDict(frozen=True)
@@ -104,8 +112,8 @@ class AlternativeUnit(Part):
     """Another unit in which a value may be entered: value in the item's unit = entered × factor + offset."""
 
     unit: Line
-    factor: Decimal
-    offset: Decimal = Decimal(0)
+    factor: ExactNumber
+    offset: ExactNumber = Decimal(0)
 
 
 class Item(Part):
@@ -120,22 +128,22 @@ class Item(Part):
     hard: Limits | None = None
     soft: Limits | None = None
     typical: Limits | None = None
-    decimals: Annotated[int, Field(ge=0, le=9)] | None = None
-    max_length: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    decimals: Annotated[Whole, Field(ge=0, le=9)] | None = None
+    max_length: Annotated[Whole, Field(ge=1, le=10_000)] | None = None
     choices: tuple[Choice, ...] = ()
-    required: bool = True
+    required: Truth = True
     required_when: Cel | None = None
     shown_when: Cel | None = None
     missing: tuple[MissingCode, ...] = DEFAULT_MISSING
     calculate: Cel | None = None
     cdisc: Line | None = None
-    loinc: Annotated[str, StringConstraints(pattern=r"^\d{1,7}-\d$")] | None = None
+    loinc: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}-[0-9]$")] | None = None
     source: Line | None = None
-    reference: bool | None = None
+    reference: Truth | None = None
     kinds: Annotated[tuple[FileKind, ...], Field(min_length=1)] = ("pdf", "jpeg", "png")
-    max_mb: Annotated[int, Field(ge=1, le=25)] = 10
+    max_mb: Annotated[Whole, Field(ge=1, le=25)] = 10
     columns: tuple["Item", ...] = ()
-    max_rows: Annotated[int, Field(ge=1, le=500)] | None = None
+    max_rows: Annotated[Whole, Field(ge=1, le=500)] | None = None
 
     @property
     def is_numeric(self) -> bool:
@@ -187,13 +195,13 @@ class ItemGroup(Part):
     """Items shown under one heading."""
 
     title: Text | None = None
-    items: tuple[Item, ...]
+    items: Annotated[tuple[Item, ...], Field(min_length=1)]
 
 
 class Check(Part):
     """An edit check. Fires if ``violated`` is true, never if it is undetermined."""
 
-    id: Code
+    id: ShortCode
     on: Name
     severity: Literal["hard", "soft", "notice"]
     violated: Cel

@@ -81,6 +81,7 @@ def _first_known(*values: Any, zone: str, whole_days: bool) -> Any:
 
 
 _MOMENT = frozenset(MOMENTS)
+_INSTANT = frozenset({Kind.INSTANT})
 _NUMBERS = frozenset({Kind.NUMBER})
 _COUNTED = LISTS | {Kind.LOGIC}
 
@@ -88,7 +89,7 @@ FUNCTIONS: Mapping[str, FunctionSignature] = {
     "days": FunctionSignature(
         (_MOMENT, _MOMENT), NUMBER, _days, "calendar days from a to b on the clock of the site"
     ),
-    "hours": FunctionSignature((_MOMENT, _MOMENT), NUMBER, _hours, "elapsed hours from a to b"),
+    "hours": FunctionSignature((_INSTANT, _INSTANT), NUMBER, _hours, "elapsed hours from a to b"),
     "years": FunctionSignature((_MOMENT, _MOMENT), NUMBER, _years, "completed years from a to b"),
     "before": FunctionSignature((_MOMENT, _MOMENT), LOGIC, _before, "a is earlier than b"),
     "on_or_before": FunctionSignature((_MOMENT, _MOMENT), LOGIC, _on_or_before, "a is not later than b"),

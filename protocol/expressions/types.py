@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from protocol.document.written_values import FIRST_YEAR, LAST_YEAR
 from protocol.expressions.functions import FUNCTIONS, HISTORY, LISTS, PAST
 from protocol.expressions.kinds import BESIDE_FORMS, LOGIC, MOMENTS, NUMBER, TEXT, WORDS, ItemKind, Kind
 from protocol.expressions.syntax import (
@@ -24,6 +25,7 @@ from protocol.expressions.syntax import (
     Ternary,
     Unary,
 )
+from protocol.values.moments import Moment
 
 ORDERINGS: Final = frozenset({"<", "<=", ">", ">="})
 EQUALITIES: Final = frozenset({"==", "!="})
@@ -108,7 +110,8 @@ def _call(node: Call, names: Names) -> ItemKind:
         kind = _argument(argument, allowed, names)
         if kind not in allowed or (kind in LISTS and len(node.arguments) > 1):
             expected = " or ".join(sorted(allowed))
-            message = f"{node.function} takes {expected}, this is {_a(ItemKind(kind))}"
+            hint = ": write days(a, b) for days" if node.function == "hours" and kind is Kind.DAY else ""
+            message = f"{node.function} takes {expected}, this is {_a(ItemKind(kind))}{hint}"
             raise ExpressionError(message, argument.column)
         if place in function.codes:
             _codes_known(node, argument, function.codes[place], names)
@@ -127,10 +130,20 @@ def _codes_known(node: Call, argument: Node, known: tuple[str, ...], names: Name
 
 def _argument(argument: Node, allowed: frozenset[Kind], names: Names) -> Kind:
     if allowed <= MOMENTS and isinstance(argument, Literal) and isinstance(argument.value, str):
-        if not _STORED_DAY.fullmatch(argument.value):
-            raise ExpressionError("write a date like '2021-01-05'", argument.column)
+        _refuse_no_day(argument.value, argument.column)
         return Kind.DAY
     return kind_of(argument, names).kind
+
+
+def _refuse_no_day(text: str, column: int) -> None:
+    if not _STORED_DAY.fullmatch(text):
+        raise ExpressionError("write a date like '2021-01-05'", column)
+    try:
+        Moment.from_iso(text)
+    except ValueError as error:
+        raise ExpressionError(f"{text!r} is no day of the calendar", column) from error
+    if not FIRST_YEAR <= int(text[:4]) <= LAST_YEAR:
+        raise ExpressionError(f"{text!r}: the year lies between {FIRST_YEAR} and {LAST_YEAR}", column)
 
 
 def _unknown_function(name: str) -> str:

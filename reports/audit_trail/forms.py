@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import User
 from audit import events
 from audit.sources import Filter
-from audit.trail import tracked_columns, tracked_models, trail_of
+from audit.trail import label_of, title_of, tracked_columns, tracked_models, trail_of
 from patients.models import Patient
 from patients.queries.filters import form_choices
 from trials import roles
@@ -80,7 +80,7 @@ class TrailForm(forms.Form):
 
     def _forms(self, may: Collection[str]) -> list[Any]:
         tables = [
-            (model._meta.label_lower, model._meta.verbose_name)
+            (model._meta.label_lower, title_of(model))
             for model in tracked_models()
             if trail_of(model).see in {"", *may} and not trail_of(model).form
         ]
@@ -94,7 +94,7 @@ class TrailForm(forms.Form):
             return [(name, items[name].label.in_language(language)) for name in names]
         model = next((model for model in tracked_models() if model._meta.label_lower == form), None)
         columns = tracked_columns(model) if model else []
-        return [(field.name, field.verbose_name) for field in columns if not field.primary_key]
+        return [(field.name, label_of(model, field)) for field in columns if model and not field.primary_key]
 
     def clean_patient(self) -> str:
         """Return the patient's code and keep the patient for `filter()`. Raises ValidationError for an unknown code."""

@@ -13,7 +13,7 @@ from audit.change_labels import Reader
 from audit.events import AccessKind
 from audit.models import AccessEvent
 from audit.reading import TrailEntry
-from audit.trail import model_labelled
+from audit.trail import model_labelled, title_of
 from patients.casebook.navigation import form_address
 from patients.casebook.row_words import asked_path
 from patients.models import Patient, Query, Record, Visit
@@ -45,7 +45,7 @@ class TrailSubjects:
     def of_row(self, model: type[models.Model], row: Any) -> TrailSubject:
         """Return the subject of a current row or a history row."""
         make = MAKERS.get(model._meta.label_lower)
-        return make(self, row) if make else TrailSubject(str(model._meta.verbose_name))
+        return make(self, row) if make else TrailSubject(title_of(model))
 
     def patient(self, key: int | None) -> Patient | None:
         """Return a loaded patient, or None."""

@@ -41,7 +41,7 @@ def _decision(patient: int, **who: Any) -> Any:
         target_type=EligibilityDecision._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
     )
     rows = EligibilityDecision.objects.visible_in(**who).filter(patient=patient).defer("criteria")
-    return rows.annotate(holds=Exists(valid)).order_by("-decided_at", "-pk")[:1]
+    return rows.annotate(holds=Exists(valid)).order_by("-pk")[:1]
 
 
 OF_PATIENT: dict[str, Any] = {**IN_TRIAL, "patient": int}

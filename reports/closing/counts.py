@@ -75,7 +75,7 @@ def _criteria(**who: Any) -> Any:
     """Return (patient, whether a criterion is undetermined) of the decisions on included patients, latest last."""
     rows = EligibilityDecision.objects.visible_in(**who).filter(patient__enrolled_on__isnull=False)
     # The text of a JSON object: a quote inside a text would be written with a backslash.
-    rows = rows.alias(text=Cast("criteria", TextField())).order_by("decided_at", "pk")
+    rows = rows.alias(text=Cast("criteria", TextField())).order_by("pk")
     is_open = Case(When(text__contains='"allows": null', then=Value(1)), default=Value(0))
     return rows.values_list("patient_id", is_open)
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -47,9 +47,11 @@ class MatrixColumn:
     day: str
 
 
-@dataclass(frozen=True, slots=True)
-class MatrixCell:
-    """One visit of one patient. `of` is read out before the state; `url` is the first unfinished form."""
+class MatrixCell(NamedTuple):
+    """One visit of one patient. `of` is read out before the state; `url` is the first unfinished form.
+
+    A page holds six hundred: a named tuple is made in a third of the time of a frozen dataclass.
+    """
 
     state: str
     flags: Sequence[str]
@@ -67,8 +69,7 @@ class MatrixRow:
     cells: list[MatrixCell]
 
 
-@dataclass(frozen=True, slots=True)
-class VisitRow:
+class VisitRow(NamedTuple):
     """The columns of a visit that the matrix needs."""
 
     pk: int

@@ -25,7 +25,7 @@ class Tile:
     """One tile: number, name, note, and the URL of the list."""
 
     name: str | Promise
-    count: int
+    count: int | str
     note: str
     icon: str
     tone: str
@@ -199,6 +199,20 @@ def people(work: Workload) -> Tile:
     return Tile(name, count, _("delegation log"), "users-round", "due", _list(work, "accounts:people"))
 
 
+def unsealed(work: Workload) -> Tile:
+    """How long the oldest row of the trail has waited for its seal; not how many wait, which may tell the treatment."""
+    age = work.trail_waits.age(work.now)
+    late = age > timedelta(hours=1)
+    note = _("every row is sealed")
+    if late:
+        note = _("nothing is sealed by time: call manage.py due each minute")
+    elif work.trail_waits.oldest:
+        note = _("until then only triggers protect it")
+    name = _("Oldest row without a seal")
+    tone = "late" if late else "due"
+    return Tile(name, duration_text(span(age)), note, "hourglass", tone, _list(work, "audit:trail"))
+
+
 TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
     "coordinator": (serious_reports, overdue_visits, drafts, open_queries, infusions_due, reconsents),
     "investigator": (serious_reports, screenings, infusions_due, events_to_sign, forms_to_sign, reconsents),
@@ -206,7 +220,7 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
     "monitor": (serious_reports, forms_to_verify, answered_queries, open_queries, overdue_visits),
     "data_manager": (answered_queries, open_queries, drafts, overdue_visits),
     "statistician": (in_follow_up, drafts, open_queries, serious_reports),
-    "administrator": (unverified_people, ending_roles, people, in_follow_up),
+    "administrator": (unverified_people, ending_roles, people, in_follow_up, unsealed),
     "inspector": (serious_reports, open_queries, overdue_visits, drafts, people),
 }
 

@@ -13,6 +13,7 @@ from accounts.addresses import address
 from patients.models import Patient, Visit
 from reports.home import event_grades, recruitment, selection, tasks
 from reports.home.matrix import COLUMNS, MatrixRow, columns_of, matrix, visits_of
+from reports.home.trail_warnings import trail_warnings
 from reports.home.workload import Workload
 from reports.quality import measures
 from trials.access import TrialRequest, trial_page
@@ -44,6 +45,7 @@ def home(request: TrialRequest) -> HttpResponse:
         "today": work.today,
         "enrolled": work.enrolled,
         "target": access.trial.rules.trial.target,
+        "warnings": trail_warnings(work),
         "tiles": tasks.tiles(work),
         "accrual": recruitment.accrual(work),
         "events": event_grades.event_grades(work),

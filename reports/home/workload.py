@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audit.compiled_queries import CompiledQuery, CompiledValues, aggregated
+from audit.seal_times import Waiting, waiting
 from dosing.models import Infusion, Preparation
 from patients.models import Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
@@ -288,6 +289,11 @@ class Workload:
             unverified=Count("pk", filter=Q(user__identity_verified_on=None)),
             ending=Count("pk", filter=Q(ends_on__lte=soon)),
         )
+
+    @cached_property
+    def trail_waits(self) -> Waiting:
+        """Return which rows of the trail, of all trials, wait for their seal. Two statements."""
+        return waiting()
 
     @cached_property
     def days_to_answer(self) -> float | None:

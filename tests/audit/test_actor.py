@@ -215,8 +215,10 @@ def test_the_actor_is_set_once_in_a_transaction_and_never_for_reads():
         User.objects.filter(pk=user.pk).update(email="a@b")
         User.objects.filter(pk=user.pk).update(email="b@b")
 
-    result = [text for text in sent.texts if "stroma.actor" in text]
-    assert len(sent.texts) == 4
+    result = [text for text in sent.texts if "stroma_act(" in text]
+    # The first of all opens the session of the connection.
+    assert [text for text in sent.texts if "stroma_session" in text] == sent.texts[1:2]
+    assert len(sent.texts) == 5
     assert len(result) == 1
     assert "INSERT INTO" in result[0]
 

@@ -120,6 +120,7 @@ def test_every_way_of_giving_details_is_read():
         "stage",
         "sha256",
         "rows",
+        "damaged",
     }
     assert found["exports/documents.py"] == {
         "purpose", "format", "treatment", "stage", "sha256", "data_sha256",

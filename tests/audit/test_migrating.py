@@ -1,5 +1,6 @@
 """An upgrade changes the schema and leaves the trail intact; the application's role cannot bypass the trail."""
 
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -84,15 +85,42 @@ def test_a_migration_is_an_event():
     assert (event.user_name, event.detail) == ("system:migrate", {"migrations": ["trials.0002_data"]})
 
 
-def test_a_trail_that_does_not_fit_its_data_is_not_migrated():
-    """The migration would hide a change made without the trail."""
-    bad = trial("bad")
+def test_a_row_that_differs_from_its_history_is_left_as_it_is(capsys):
+    """AUD-14: the upgrade does not explain a change made without the trail; what it changes itself is told."""
+    bad, changed = trial("bad"), trial("changed")
     with triggers.lifted():
-        Trial.objects.update(recruiting=False)
-    with pytest.raises(CommandError, match=f"trials_trial {bad.pk} differs from its newest history row"):
-        migrating.before(plan=PLAN)
+        Trial.objects.filter(pk=bad.pk).update(recruiting=False)
+    migrating.before(plan=PLAN)
+    Trial.objects.filter(pk=changed.pk).update(recruiting=False)
+    migrating.after(plan=PLAN, stdout=sys.stdout)
 
+    assert bad.history.count() == 1
+    assert changed.history.first().history_user_name == "system:migrate"
+    assert [str(finding) for finding in findings(Tally())] == [
+        f"trials_trial {bad.pk}: differs from its newest history row"
+    ]
+    event = AccessEvent.objects.get(kind="unexplained")
+    assert event.detail == {"count": 1, "rows": [f"trials_trial {bad.pk}"]}
+    assert "1 rows differ from their history since before this upgrade" in capsys.readouterr().out
+
+
+def test_a_migration_that_needs_more_than_one_transaction_is_refused():
+    """Writers could not be shut out, and a kill would leave half of it."""
+
+    class Concurrent(Planned):
+        atomic = False
+
+        def __str__(self) -> str:
+            return "trials.0002_index"
+
+    with pytest.raises(CommandError, match=r"trials\.0002_index cannot run in a transaction"):
+        migrating.before(plan=[(Concurrent(), False)])
     assert triggers.defects() == []
+
+
+def test_no_migration_of_ours_or_of_a_package_needs_more_than_one_transaction():
+    loader = MigrationLoader(None)
+    assert [key for key, migration in loader.disk_migrations.items() if not migration.atomic] == []
 
 
 def test_a_column_that_the_database_does_not_have_yet_is_no_difference():

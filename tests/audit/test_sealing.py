@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.db import connection, transaction
 
-from audit import events, sealed_rows, seals, triggers, verification
+from audit import events, seal_files, sealed_rows, seals, triggers, verification
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart
 from audit.verification import Tally, findings
@@ -169,14 +169,14 @@ class TestOutsideATransaction:
         path.write_text(f"{kept[0]}\n", encoding="utf-8")
         last = self.sealed("four")
 
-        assert lines() == [*kept, seals.file_line(last)]
+        assert lines() == [*kept, seal_files.file_line(last)]
         assert not AccessEvent.objects.filter(kind="seal_file").exists()
 
     def test_nothing_is_sealed_while_the_file_contradicts_the_database(self, settings):
         self.sealed("one")
         path = Path(settings.SEAL_FILE)
         path.write_text(path.read_text(encoding="utf-8").replace("1 ", "7 ", 1), encoding="utf-8")
-        with pytest.raises(seals.SealBroken, match=r"Seal 7 of .* is not the one in the database"):
+        with pytest.raises(seal_files.SealBroken, match=r"older than its seals by 1: .* goes on to seal 7"):
             self.sealed("two")
         assert Seal.objects.count() == 1
 
@@ -190,26 +190,29 @@ def test_a_file_whose_last_seal_is_another_one_is_refused(seal, settings):
     seal()
     path = Path(settings.SEAL_FILE)
     kept = path.read_text()
-    for wrong in (kept.replace("2 ", "3 ", 1), kept.strip()[:-1] + "x\n"):
+    for wrong, sentence in (
+        (kept.replace("2 ", "3 ", 1), "older than its seals by 1"),
+        (kept.strip()[:-1] + "x\n", r"Seal \d of .* is not the one in the database"),
+    ):
         path.write_text(wrong)
-        with pytest.raises(seals.SealBroken, match=r"Seal \d of .* is not the one in the database"):
-            seals.catch_up_file()
+        with pytest.raises(seal_files.SealBroken, match=sentence):
+            seal_files.catch_up_file()
         assert path.read_text() == wrong
 
 
 def test_the_file_is_made_with_its_folder_when_there_is_something_to_write(settings, tmp_path):
     settings.SEAL_FILE = tmp_path / "far" / "away" / "seals.log"
-    seals.append_to_file([])
+    seal_files.append_to_file([])
     assert not settings.SEAL_FILE.exists()
-    assert seals.read_file() == {}
-    seals.append_to_file(["1 a b"])
-    seals.append_to_file(["1 a b", "2 é c"])
+    assert seal_files.read_file() == {}
+    seal_files.append_to_file(["1 a b"])
+    seal_files.append_to_file(["1 a b", "2 é c"])
     assert settings.SEAL_FILE.read_text(encoding="utf-8") == "1 a b\n1 a b\n2 é c\n"
-    assert seals.read_file() == {1: "1 a b", 2: "2 é c"}
+    assert seal_files.read_file() == {1: "1 a b", 2: "2 é c"}
 
 
 def test_a_seal_at_the_same_instant_is_no_clock_that_went_backwards(seal):
-    """AUD-08: only an earlier time is recorded, with the time of the last seal."""
+    """AUD-08: only an earlier time is recorded."""
     at = datetime(2030, 6, 10, 12, tzinfo=UTC)
     with time_machine.travel(at, tick=False):
         trials("one")
@@ -220,7 +223,7 @@ def test_a_seal_at_the_same_instant_is_no_clock_that_went_backwards(seal):
     with time_machine.travel(datetime(2030, 6, 10, 11, 59, tzinfo=UTC), tick=False):
         trials("three")
         seal()
-    assert AccessEvent.objects.get(kind="clock").detail == {"last seal": '"2030-06-10T12:00:00.000000Z"'}
+    assert AccessEvent.objects.filter(kind="clock").count() == 1
 
 
 def test_more_rows_than_are_read_at_once_are_sealed_and_verified_in_order(seal, monkeypatch):

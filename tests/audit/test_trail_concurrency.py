@@ -5,8 +5,9 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from audit import seals
+from audit import seal_files, seals
 from audit.context import acting
+from audit.models import Seal
 from audit.signatures import SignatureState, sign, verify
 from audit.verification import Tally, findings
 from patients.models import Patient
@@ -40,7 +41,7 @@ def test_a_seal_waits_for_a_row_that_is_on_its_way():
 def test_a_seal_gives_up_rather_than_block_those_who_write(monkeypatch):
     monkeypatch.setattr(seals, "LOCK_TRIES", 2)
     with Meanwhile(lambda: Trial.objects.create(slug="slow")):
-        with acting(system="seal"), pytest.raises(seals.SealBroken, match="could not be locked"):
+        with acting(system="seal"), pytest.raises(seal_files.SealBroken, match="could not be locked"):
             seals.seal(reason="test")
         with acting(system="test"):
             Trial.objects.create(slug="other")
@@ -108,6 +109,19 @@ def test_two_seals_at_once_seal_every_row_once():
         thread.join(PATIENCE_SECONDS)
 
     assert failures == []
+    assert list(findings(Tally())) == []
+
+
+def test_a_seal_that_waits_for_another_finds_its_rows_sealed_already():
+    """AUD-07: two seals with one number would end the chain, and the second would be refused by the database."""
+    with acting(system="test"):
+        Trial.objects.create(slug="one")
+    with Meanwhile(lambda: seals.seal(reason="first")) as first:
+        first.ends_in(0.5)
+        with acting(system="seal"):
+            assert seals.seal(reason="second") is None
+
+    assert list(Seal.objects.values_list("number", "reason")) == [(1, "first")]
     assert list(findings(Tally())) == []
 
 

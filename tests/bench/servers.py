@@ -1,11 +1,12 @@
 """Run gunicorn with two workers and read their CPU seconds and peak memory."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,11 +55,20 @@ class Server:
 
 @contextmanager
 def serving(
-    application: str, environment: dict[str, str], *, root: Path = ROOT, python: str = sys.executable
+    application: str,
+    environment: dict[str, str],
+    *,
+    root: Path = ROOT,
+    python: str = sys.executable,
+    under: Sequence[str] = (),
 ) -> Iterator[Server]:
-    """Serve a WSGI application of a checkout with two workers until the block ends."""
+    """Serve a WSGI application of a checkout with two workers until the block ends.
+
+    `under` is a command that starts the server as its child, such as a tracer.
+    """
     port = free_port()
     command = [
+        *under,
         python,
         "-m",
         "gunicorn",
@@ -82,8 +92,9 @@ def serving(
         _wait(process, port)
         yield Server(process, port)
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        server = Server(process, port)
+        os.kill(server.workers()[0] if under else process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:

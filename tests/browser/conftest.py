@@ -20,7 +20,7 @@ from tests.support import build
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 SHOTS = os.environ.get("SHOTS", "")
 ANSWERED_WITHIN = 20
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell")
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def django_db_modify_db_settings(
 ) -> None:
     """Keep SQLite in a file, as an installation does: in memory, reading while another request saves fails."""
     default = connections.databases["default"]
-    if default["ENGINE"].endswith("sqlite3"):
+    if default["ENGINE"].endswith("sqlite"):
         default["TEST"]["NAME"] = str(tmp_path_factory.mktemp("walks") / "stroma.sqlite3")
 
 

@@ -10,7 +10,7 @@ from tests.browser.pages import field, press
 from tests.support import build
 from tests.support.study import amended_protocol
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from exports.models import Document
 from tests.browser.pages import field, press
 from tests.support import build
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 
 
 def test_a_casebook_is_asked_for_watched_taken_and_deleted_after_its_time(

@@ -16,7 +16,7 @@ from tests.support.study import eligible_answers
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.keyboard,
+    pytest.mark.one_engine,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("nothing_counted"),
 ]

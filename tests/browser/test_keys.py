@@ -10,7 +10,7 @@ from tests.browser.pages import field, group
 from tests.support import build
 from tests.support.pages.entry_pages import address
 
-pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

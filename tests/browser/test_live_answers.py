@@ -9,7 +9,7 @@ from patients.models import Record
 from tests.browser.pages import field, group, tab_to
 from tests.support.pages.entry_pages import address
 
-pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 
 
 def test_the_server_answers_while_one_goes_on_typing(page: Page, patient, nurse, enter):

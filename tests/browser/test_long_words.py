@@ -8,7 +8,7 @@ from tests.support import build
 from tests.support.study import casebooks
 from tests.support.translation import invented
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 PHONE = {"width": 390, "height": 844}
 # Pairs of buttons, links, fields and headings that cover each other by more than a border.
 OVERLAPS = """() => {

@@ -9,7 +9,7 @@ from patients.models import Mark, Record
 from tests.browser.pages import choose, field, press
 from tests.support import build
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 
 
 def pages_of(record: Record) -> str:

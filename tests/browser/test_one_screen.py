@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.pages import field
 from tests.support.pages.entry_pages import address
 
-pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 # Top, left and height of each visible item.
 PLACES = """() => [...document.querySelectorAll("#entry [data-item]")].filter((item) => item.checkVisibility())
     .map((item) => item.getBoundingClientRect())

@@ -12,7 +12,7 @@ from tests.browser.pages import field
 from tests.support import build
 from tests.support.study.raised_queries import begin_form, begin_form_of_other_trial
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from patients.models import Record
 from tests.patients.casebook.test_score_forms import SUPPORT, VITALS
 from tests.support import build
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 
 
 def test_the_total_follows_the_scale_and_another_category_asks_why(

@@ -12,6 +12,7 @@ from tests.support import build
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.one_engine,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("nothing_counted"),
 ]
@@ -43,6 +44,9 @@ def test_pages_of_sign_in_and_people_are_accessible_in_both_themes(
         people,
         f"{people}add/",
         f"{people}{person.pk}/",
+        f"{people}delegate/",
+        "/accounts/address/",
+        "/accounts/key/",
         f"{people}{person.pk}/deactivate/",
     ):
         page.goto(address)
@@ -135,16 +139,16 @@ def test_nothing_typed_is_lost_when_the_session_ended_meanwhile(page: Page, tria
     sign_in(page, administrator)
     page.goto(f"/trials/{trial.slug}/people/add/")
     page.get_by_label("Full name").fill("Inés Moreno")
-    page.get_by_label("User name").fill("ines")
+    page.get_by_label("E-mail").fill("ines@hospital.example")
     Session.objects.all().delete()
     UserSession.objects.all().delete()
-    page.get_by_role("button", name="Add the person").click()
+    page.get_by_role("button", name="Invite", exact=True).click()
     expect(page.get_by_text("What you typed is kept")).to_be_visible()
     page.get_by_label("User name").fill(administrator.username)
     page.get_by_label("Password").fill(build.PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_label("Full name")).to_have_value("Inés Moreno")
-    expect(page.get_by_label("User name")).to_have_value("ines")
+    expect(page.get_by_label("E-mail")).to_have_value("ines@hospital.example")
 
 
 def test_leaving_with_unsaved_changes_asks_first(page: Page, trial, administrator, enter):

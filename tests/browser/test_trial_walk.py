@@ -14,6 +14,8 @@ PRODUCT = re.compile(r"D-17|L-203|placebo", re.IGNORECASE)
 PLACES = ("", "adverse-events/", "queries/", "infusions/", "trail/", "people/", "search/?q=VAL")
 
 
+# On other engines this patient goes the way without scripts: tests/config/test_posted_patient.py.
+@pytest.mark.one_engine
 def test_a_patient_of_liege_goes_from_screening_to_the_export(walk):
     """Issue 2: the complete course, located by role and label, accessible and without browser errors."""
     went(Way(walk, build.LIEGE, days_ago=100))

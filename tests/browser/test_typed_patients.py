@@ -15,7 +15,7 @@ from tests.browser.typist import Typist
 from tests.support import build
 from tests.support.study.whole_patient import WholePatient
 
-pytestmark = [pytest.mark.browser, pytest.mark.keyboard, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.one_engine, pytest.mark.django_db(transaction=True)]
 
 # Seconds per key of a practised typist of numbers: the median of clinical keystroke-level models.
 SECONDS_A_KEY = 0.28

@@ -1,4 +1,4 @@
-"""Tests that need no database run once, not once for each engine; a test with a database is never left out."""
+"""Tests that no database changes run once, not once for each engine; another test with one is never left out."""
 
 import re
 import subprocess
@@ -61,6 +61,8 @@ def test_plain(): ...
 def test_plain_with_fixture(number, settings, client, rf): ...
 @pytest.mark.parametrize("value", [1, 2])
 def test_plain_with_parameters(value, request): ...
+@pytest.mark.one_engine
+def test_plain_with_marker(db): ...
 """
 SURPRISE = """
 def test_surprise(request):
@@ -89,7 +91,7 @@ def kept(said: str) -> set[str]:
 def test_no_test_with_a_database_is_left_out(run):
     output = run("--collect-only", "--database-only", test_with=WITH, test_without=WITHOUT)
     assert kept(output) == set(re.findall(r"def (test_with\w+)", WITH))
-    assert "4 tests left out: no fixture or marker of theirs gives them a database" in output
+    assert "5 tests left out: no fixture or marker of theirs gives them a database" in output
 
 
 def test_without_the_option_every_test_runs(run):
@@ -100,7 +102,7 @@ def test_without_the_option_every_test_runs(run):
 
 def test_the_number_left_out_is_reported_by_a_worker(run):
     output = run("-n", "1", "--database-only", test_without=WITHOUT + "def test_once_more(): ...")
-    assert "5 tests left out" in output
+    assert "6 tests left out" in output
 
 
 def test_a_database_asked_for_in_the_body_of_a_test_is_an_error(run):

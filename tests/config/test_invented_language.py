@@ -21,7 +21,7 @@ from django.urls import NoReverseMatch, resolve, reverse
 
 from accounts.models import User
 from audit.context import acting
-from audit.trail import tracked_models
+from audit.trail import label_of, title_of, tracked_models
 from exports.document_requests import ask_for
 from exports.documents import documents_storage
 from exports.models import Document
@@ -37,7 +37,7 @@ from trials.access import access_to
 from trials.models import Trial
 from trials.roles import ROLES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_engine]
 
 DOCUMENTS = {
     build.LIEGE: [Document.Kind.CASEBOOK, Document.Kind.VISIT_REPORT, Document.Kind.BLANK_CRF],
@@ -171,11 +171,11 @@ def test_every_column_and_table_of_the_trail_has_a_marked_name(people):
     """AUD-02: none is called by the name of its column, which no language has."""
     with invented.active():
         named = {
-            f"{model._meta.label}.{field.name}": str(field.verbose_name)
+            f"{model._meta.label}.{field.name}": label_of(model, field)
             for model in tracked_models()
             for field in model._meta.concrete_fields
             if not field.primary_key
-        } | {model._meta.label: str(model._meta.verbose_name) for model in tracked_models()}
+        } | {model._meta.label: title_of(model) for model in tracked_models()}
         choices = {
             f"{model._meta.label}.{field.name}={code}": str(words)
             for model in tracked_models()

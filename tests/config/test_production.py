@@ -78,7 +78,10 @@ def test_a_database_address_with_special_characters_is_read():
 
 def test_postgresql_runs_queries_without_compiling_them_and_keeps_what_the_address_asks():
     found = databases.from_url("postgresql://st@db/study?options=-c%20work_mem%3D64MB", Path("unused"))
-    assert found["OPTIONS"] == {"connect_timeout": "5", "options": "-c jit=off -c work_mem=64MB"}
+    assert found["OPTIONS"] == {
+        "connect_timeout": "5",
+        "options": "-c jit=off -c lock_timeout=10s -c work_mem=64MB",
+    }
 
 
 def test_the_page_on_deployment_names_every_variable_that_is_read():

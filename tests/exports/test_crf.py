@@ -11,7 +11,7 @@ from tests.support import build
 from tests.support.pages.paper import Paper
 from tests.support.study.casebooks import full_patient
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_engine]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, override
 
 from audit.context import acting, set_user
 from audit.models import AccessEvent
-from audit.seals import SealBroken
+from audit.seal_files import SealBroken
 from exports.tables.cells import as_typed, safe_free_text
 from exports.tables.study import COLUMNS, querysets
 from exports.tables.trail import COLUMNS as COLUMNS_OF_TRAIL

@@ -81,7 +81,9 @@ def patch_constants(module: ModuleType, mutated: CodeType) -> None:
         new = apart.get(name)
         if isinstance(old, FunctionType) and isinstance(new, FunctionType):
             changed += _take_defaults(old, new)
-        elif isinstance(old, PLAIN) and not name.startswith("__") and type(old) is type(new) and old != new:
+        elif isinstance(old, PLAIN) and not name.startswith("__") and not _alike(old, new):
+            if _holds_own(old, module.__name__):
+                raise NotPatched
             changed += _replace(name, old, new)
         elif _is_changed_instance(old, new):
             vars(old).update(vars(new))
@@ -91,12 +93,17 @@ def patch_constants(module: ModuleType, mutated: CodeType) -> None:
 
 
 def forget_results(files: Collection[str]) -> None:
-    """Empty the caches (functools) of the functions made from these files: the next test computes anew."""
+    """Empty the caches of these files: the next test computes anew.
+
+    They are functions of functools with a cache, and dictionaries with a small name (a constant has a capital one).
+    """
     for module in list(sys.modules.values()):
         if getattr(module, "__file__", None) in files:
-            for each in vars(module).values():
+            for name, each in vars(module).items():
                 if callable(clear := getattr(each, "cache_clear", None)):
                     clear()
+                elif type(each) is dict and name.islower() and not name.startswith("__"):
+                    each.clear()
 
 
 def _apart(module: ModuleType) -> dict[str, Any]:
@@ -107,6 +114,28 @@ def _take_defaults(old: FunctionType, new: FunctionType) -> bool:
     mine, theirs = (old.__defaults__, old.__kwdefaults__), (new.__defaults__, new.__kwdefaults__)
     old.__defaults__, old.__kwdefaults__ = theirs  # type: ignore[assignment]
     return mine != theirs
+
+
+def _alike(old: Any, new: Any) -> bool:
+    """Return True for equal constants; a function or a class of the module is like the one made beside it."""
+    if type(old) is not type(new):
+        return False
+    if isinstance(old, dict):
+        return _alike(list(old), list(new)) and _alike(list(old.values()), list(new.values()))
+    if isinstance(old, tuple | list):
+        return len(old) == len(new) and all(map(_alike, old, new))
+    if isinstance(old, FunctionType):
+        return bool(old.__code__ == new.__code__)
+    return bool(old.__qualname__ == new.__qualname__ if isinstance(old, type) else old == new)
+
+
+def _holds_own(constant: Any, module: str) -> bool:
+    """Return True if a constant holds functions or classes of its module: those made beside it are others."""
+    if isinstance(constant, dict):
+        return _holds_own([*constant, *constant.values()], module)
+    if isinstance(constant, tuple | list | set | frozenset):
+        return any(_holds_own(each, module) for each in constant)
+    return isinstance(constant, FunctionType | type) and constant.__module__ == module
 
 
 def _is_changed_instance(old: Any, new: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The mutator itself: which faults it makes, and what it tells about an invented project of three modules."""
+"""The mutator itself: which faults it makes, and what it tells about an invented project of four modules."""
 
 import os
 import re
@@ -6,17 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 from tests.mutation.listed import Unlisted, listed_modules
 from tests.mutation.mutants import MutantModule
+from tests.mutation.patching import NotPatched, forget_results, patch_constants
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = {
     "pyproject.toml": """
         [tool.stroma.mutants]
         "doses.py" = ["checks/test_doses.py"]
+        "loops.py" = ["checks/test_loops.py"]
         "tables.py" = ["checks/test_tables.py"]
         """,
     "doses.py": '''
@@ -27,13 +31,17 @@ PROJECT = {
             """Return True above the highest dose."""
             return dose > HIGHEST
 
+        def lowest() -> int:
+            return HIGHEST // 2
+        ''',
+    "loops.py": """
         def halvings(dose: int) -> int:
             count = 0
             while dose > 1:
                 dose = dose // 2
                 count += 1
             return count
-        ''',
+        """,
     "tables.py": """
         def _points(value):
             return 3 if value else 0
@@ -45,12 +53,18 @@ PROJECT = {
         KEPT = list(POINTS.values())
         """,
     "checks/test_doses.py": """
-        from doses import halvings, is_too_high
+        from doses import is_too_high, lowest
 
         def test_doses(tmp_path):
             assert tmp_path.is_dir()
             assert is_too_high(12)
             assert not is_too_high(9)
+            assert lowest() == 5
+        """,
+    "checks/test_loops.py": """
+        from loops import halvings
+
+        def test_halvings():
             assert halvings(8) == 3
         """,
     "checks/test_tables.py": """
@@ -110,7 +124,7 @@ def test_the_share_is_that_of_the_faults_noticed(told: subprocess.CompletedProce
 def test_a_fault_that_makes_a_loop_endless_is_noticed_by_its_time(
     told: subprocess.CompletedProcess[str],
 ) -> None:
-    line = next(each for each in told.stdout.splitlines() if each.startswith("doses.py"))
+    line = next(each for each in told.stdout.splitlines() if each.startswith("loops.py"))
     assert "by time" in line
     assert "dose // 2 -> dose * 2" not in told.stdout
 
@@ -125,17 +139,7 @@ def test_a_value_computed_when_the_module_was_imported_is_computed_with_the_faul
 
 
 def test_with_the_missing_test_the_share_is_reached(tmp_path: Path) -> None:
-    checks = (
-        dedent(PROJECT["checks/test_doses.py"])
-        + dedent(AT_THE_HIGHEST)
-        + dedent(
-            """
-        def test_one_is_not_halved():
-            assert halvings(1) == 0
-            assert halvings(2) == 1
-        """
-        )
-    )
+    checks = dedent(PROJECT["checks/test_doses.py"]) + dedent(AT_THE_HIGHEST)
     done = run(write(tmp_path, **{"checks/test_doses.py": checks}), "doses.py")
     assert done.returncode == 0, done.stdout
     assert "tables.py" not in done.stdout
@@ -184,14 +188,14 @@ def test_the_list_and_the_excuses_of_this_project_name_what_exists() -> None:
 
 def test_modules_are_chosen_by_path_or_folder(tmp_path: Path) -> None:
     folder = write(tmp_path)
-    assert [each.path for each in listed_modules(folder)] == ["doses.py", "tables.py"]
+    assert [each.path for each in listed_modules(folder)] == ["doses.py", "loops.py", "tables.py"]
     assert [each.dotted for each in listed_modules(folder, ("tables",))] == ["tables"]
     with pytest.raises(Unlisted, match=r"No module of pyproject.toml is at other\.py"):
         listed_modules(folder, ("other.py",))
 
 
 def test_a_test_that_fails_without_a_fault_stops_everything(tmp_path: Path) -> None:
-    checks = PROJECT["checks/test_doses.py"].replace("halvings(8) == 3", "halvings(8) == 4")
+    checks = PROJECT["checks/test_doses.py"].replace("lowest() == 5", "lowest() == 4")
     done = run(write(tmp_path, **{"checks/test_doses.py": checks}), "doses.py")
     assert "fail without a mutant" in done.stdout
     assert "checks/test_doses.py::test_doses" in done.stdout
@@ -278,3 +282,41 @@ def test_the_faults_of_a_statement(code: str, faults: list[str]) -> None:
 def test_a_yes_or_no_is_turned() -> None:
     assert "f: return g(a) -> return not g(a)" in names("def f(a) -> bool:\n    return g(a)\n")
     assert "f: return g(a) -> return not g(a)" not in names("def f(a) -> int:\n    return g(a)\n")
+
+
+def imported(monkeypatch: pytest.MonkeyPatch, *lines: str) -> Any:
+    """Return a module of these lines, as if it were imported from `kept.py`."""
+    module = ModuleType("kept")
+    module.__file__ = "kept.py"
+    exec("\n".join(lines), vars(module))  # noqa: S102
+    monkeypatch.setitem(sys.modules, "kept", module)
+    return module
+
+
+def test_what_a_module_keeps_is_forgotten_before_a_fault_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the tests would be given what was computed without the fault."""
+    lines = ("from functools import cache", "NAMES = {1: 'one'}", "_known = {1: 1}", "twice = cache(abs)")
+    module = imported(monkeypatch, *lines)
+    module.twice(1)
+    forget_results({"kept.py"})
+    assert (module.NAMES, module._known, module.twice.cache_info().currsize) == ({1: "one"}, {}, 0)
+
+
+def test_a_table_of_functions_keeps_its_own_while_another_constant_is_exchanged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Functions made beside the module raise errors that no test catches: each fault would seem noticed."""
+    lines = (
+        "class Refused(ValueError): ...",
+        "def read(): raise Refused",
+        "READERS = {'a': read}",
+        "MOST = 1",
+    )
+    module = imported(monkeypatch, *lines)
+    patch_constants(module, compile("\n".join((*lines[:3], "MOST = 2")), "kept.py", "exec"))
+    assert module.MOST == 2
+    assert module.READERS["a"] is module.read
+    with pytest.raises(NotPatched):
+        patch_constants(
+            module, compile("\n".join((*lines[:2], "READERS = {'b': read}", "MOST = 2")), "kept.py", "exec")
+        )

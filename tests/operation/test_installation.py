@@ -193,7 +193,7 @@ def test_a_server_that_starts_while_the_database_is_away_says_so_and_recovers(co
             f"http://127.0.0.1:{port}/trials/", Cookie="sessionid=0123456789abcdef0123456789abcdef"
         )
         assert status == 503
-        assert "the database does not answer" in page
+        assert "The database does not answer" in page
         with database_named(name, later):
             until = time.monotonic() + 30
             while asked(f"http://127.0.0.1:{port}/healthz")[0] != 200 and time.monotonic() < until:

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.checking.column_names import DEVICE_NAMES, KEY_COLUMNS, ROW_KEY_COLUMNS, keys_of
+from protocol.checking.column_names import KEY_COLUMNS, ROW_KEY_COLUMNS, keys_of
 from protocol.checking.dictionary import tables
 from protocol.checking.loading import load
 from protocol.checking.mistakes import problems
 from protocol.checking.succession import succession_problems
 from protocol.document.document import Protocol
+from protocol.document.written_values import DEVICE_NAMES
 from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, protocol
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")

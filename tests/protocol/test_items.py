@@ -28,6 +28,10 @@ BRUSSELS = Clock("Europe/Brussels", dt.date(2025, 10, 9), dt.datetime(2025, 10, 
 
 
 def item(type: str, **keys: Any) -> Item:
+    """Return an item; limits are given as texts and written as numbers, as in a protocol file."""
+    for name in ("hard", "soft", "typical"):
+        if name in keys:
+            keys[name] = [Decimal(limit) for limit in keys[name]]
     return Item.model_validate({"name": "it", "type": type, "label": {"en": "It", "fr": "Il"}, **keys})
 
 

@@ -119,6 +119,7 @@ def address(name: str, kwargs: dict) -> str:
     )
 
 
+@pytest.mark.one_engine
 @pytest.mark.usefixtures("three_languages", "no_bare_values")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_writes_dates_that_its_fields_accept_in_the_readers_language(filled, language):

@@ -4,13 +4,15 @@ from datetime import date, timedelta
 
 import pytest
 import time_machine
+from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 
-from accounts.models import User
 from audit.context import acting
 from audit.models import AccessEvent
 from tests.support import build
+from tests.support.pages.mailed import links, recipients
 from trials import delegation
+from trials.factor_recovery import ask_recovery
 from trials.models import Delegation
 from trials.roles import ROLES
 
@@ -27,53 +29,8 @@ def address(trial, *parts):
     return "/".join(["/trials", trial.slug, "people", *map(str, parts), ""])
 
 
-def new_person(**changed):
-    sent = {
-        "username": "Ines.Moreno",
-        "full_name": "Inés Moreno",
-        "email": "",
-        "identity_verified_on": "02-Mar-2026",
-        "role": "monitor",
-        "starts_on": "02-Mar-2026",
-        "ends_on": "",
-    }
-    return {**sent, **changed}
-
-
 def give(user, trial, role, by, starts_on=date(2026, 3, 2), ends_on=None):
     return delegation.delegate(user=user, trial=trial, role=role, starts_on=starts_on, ends_on=ends_on, by=by)
-
-
-def test_an_administrator_adds_a_person_who_must_choose_an_own_password(trial, administrator):
-    """P11-17: the initial password is shown once and opens only the page that replaces it."""
-    browser = build.client(administrator)
-    page = browser.post(address(trial, "add"), new_person()).content.decode()
-    person = User.objects.get(username="ines.moreno")
-    assert person.must_change_password
-    assert person.delegations.get().role == "monitor"
-    shown = page.split('<code class="fs-5">')[1].split("<")[0]
-    assert person.check_password(shown)
-    assert len(shown) >= 20
-
-
-def test_a_person_without_a_role_is_not_stored(trial, administrator):
-    """ACC-01: account and role are one step; nothing is left half done."""
-    browser = build.client(administrator)
-    answer = browser.post(address(trial, "add"), new_person(role="inspector"))
-    assert answer.status_code == 422
-    assert "give a last day" in answer.content.decode()
-    assert not User.objects.filter(username="ines.moreno").exists()
-
-
-def test_a_user_name_is_never_given_twice(trial, administrator):
-    """P11-15: not even to another person after the first has left."""
-    known = build.user("monitor")
-    with acting(system="test"):
-        User.objects.filter(pk=known.pk).update(is_active=False)
-    answer = build.client(administrator).post(
-        address(trial, "add"), new_person(username=known.username.upper())
-    )
-    assert "Somebody has or had this user name" in answer.content.decode()
 
 
 def test_nobody_gives_a_role_to_themselves(trial, acts):
@@ -143,14 +100,23 @@ def test_nobody_ends_their_own_role(trial, acts):
         )
 
 
-def test_a_person_of_another_trial_too_is_not_deactivated_from_here(trial, acts):
-    """SEC-02: an administrator's reach ends at the trial."""
+PAST, TODAY, LATER = (-30, -1), (-1, 30), (1, 30)
+
+
+@pytest.mark.parametrize("days", [PAST, TODAY, LATER], ids=["ended", "runs", "begins tomorrow"])
+def test_a_person_who_ever_had_or_will_have_a_role_in_another_trial_is_not_changed_from_here(
+    trial, acts, days
+):
+    """SEC-02: an administrator's reach ends at the trial, and what is done today reaches a role of tomorrow."""
     person = build.user("monitor", trial=trial)
-    build.delegate(person, trial=build.trial(build.COVID_MSV), role="monitor")
-    with pytest.raises(ValidationError, match="that you do not manage"):
-        delegation.deactivate(user=person, reason="left", by=acts)
-    with pytest.raises(ValidationError, match="that you do not manage"):
-        delegation.give_initial_password(user=person, reason="forgotten", by=acts)
+    first, last = (trial.today + timedelta(days=each) for each in days)
+    build.delegate(person, trial=build.trial(build.COVID_MSV), role="monitor", starts_on=first, ends_on=last)
+    for verb in (delegation.deactivate, delegation.reactivate):
+        with pytest.raises(ValidationError, match="that you do not manage"):
+            verb(user=person, reason="left", by=acts)
+    for verb in (delegation.ask_new_password, ask_recovery):
+        with pytest.raises(ValidationError, match="that you do not manage"):
+            verb(user=person, trial=trial, reason="forgotten", by=acts)
 
 
 def test_a_deactivated_person_comes_back_with_the_roles_that_still_run(trial, acts):
@@ -162,17 +128,31 @@ def test_a_deactivated_person_comes_back_with_the_roles_that_still_run(trial, ac
     assert Delegation.objects.active().filter(user=person).exists()
 
 
-def test_a_new_initial_password_ends_the_sessions_and_is_recorded(trial, acts):
-    """AUD-08: who gave whom a new password."""
+def test_an_administrator_makes_a_link_and_the_password_works_until_it_is_used(
+    trial, administrator, settings
+):
+    """P11-17: to the person's own address; the page shows neither password nor link."""
+    settings.SENDS_MAIL = True
+    person = build.user("monitor", trial=trial, email="own@hospital.example")
+    own = build.client(person)
+    page = build.client(administrator).post(
+        address(trial, person.pk, "password"), {"reason": "forgotten"}, follow=True
+    )
+    assert "can choose another password" in page.content.decode()
+    assert recipients() == [["own@hospital.example"]]
+    assert links()[0].split("/")[-2] not in page.content.decode()
+    assert own.get(address(trial)).status_code == 200
+    event = AccessEvent.objects.get(kind="password_link")
+    assert (event.user_id, event.detail["by"], event.detail["reason"]) == (
+        person.pk, administrator.username, "forgotten",
+    )  # fmt: skip
+
+
+def test_a_deactivated_person_gets_no_link(trial, acts):
     person = build.user("monitor", trial=trial)
-    browser = build.client(person)
-    password = delegation.give_initial_password(user=person, reason="forgotten", by=acts)
-    person.refresh_from_db()
-    assert person.check_password(password)
-    assert browser.get(address(trial)).status_code == 302
-    event = AccessEvent.objects.get(kind="password_changed")
-    assert event.user_id == person.pk
-    assert event.detail == {"initial password given by": acts.username}
+    delegation.deactivate(user=person, reason="left", by=acts)
+    with pytest.raises(ValidationError, match="is deactivated"):
+        delegation.ask_new_password(user=person, trial=trial, reason="x", by=acts)
 
 
 def test_identity_cannot_be_verified_tomorrow(trial, acts):
@@ -207,28 +187,20 @@ def test_a_role_of_another_trial_cannot_be_ended_through_this_one(trial, adminis
     assert browser.get(address(trial, person.pk, "role", foreign.pk, "end")).status_code == 404
 
 
-def test_an_administrator_gives_a_known_person_a_role_by_user_name(trial, administrator):
-    """ACC-01: one account per person, whatever the number of trials."""
-    known = build.user("monitor")
-    browser = build.client(administrator)
-    sent = {"username": known.username.upper(), "role": "monitor", "starts_on": "2/3/2026"}
-    answer = browser.post(address(trial, "delegate"), sent)
-    assert answer.url == address(trial, known.pk)
-    page = browser.post(address(trial, "delegate"), sent | {"username": "nobody"}).content.decode()
-    assert "Nobody has this user name" in page
-
-
 def test_every_step_of_an_administrator_works_through_its_page(trial, administrator):
     """ACC-04: the whole life of an account, from the pages."""
     person = build.user("monitor", trial=trial)
     browser = build.client(administrator)
     row = person.delegations.get()
+    with acting(system="test"):
+        Authenticator.objects.create(user=person, type="totp", data={"secret": "x"})
     steps = [
         ("identity", {"on": "02-Mar-2026"}, "02-Mar-2026"),
         (f"role/{row.pk}/end", {"ends_on": "31-Mar-2026", "reason": "contract"}, "31-Mar-2026"),
         ("role", {"role": "data_manager", "starts_on": "01-Apr-2026"}, "Data manager"),
         ("deactivate", {"reason": "leave"}, "Deactivated"),
         ("reactivate", {"reason": "back"}, "is active again"),
+        ("password", {"reason": "forgotten"}, "First half of the code"),
         ("factors", {"reason": "lost telephone"}, "second factors of"),
     ]
     with time_machine.travel("2026-03-02 09:00Z"):
@@ -247,6 +219,6 @@ def test_the_list_of_people_costs_the_same_queries_whatever_its_length(
     for _ in range(number - 1):
         build.user("monitor", trial=trial)
     browser = build.client(administrator)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         page = browser.get(address(trial)).content.decode()
     assert page.count("<tr data-href") == number

@@ -13,7 +13,7 @@ from django.db import Error
 from protocol.checking.mistakes import ProtocolMistakes
 from tests.support import build
 from tests.support.protocols.shipped import COVID_MSV, LIEGE, ROOT, THIRD, path_of
-from trials.loading import VersionTaken, load_protocol
+from trials.loading import TooLate, UnconfirmedDoubts, VersionTaken, load_protocol
 from trials.models import ProtocolVersion, Trial
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
@@ -27,6 +27,7 @@ def amended(text: str = SMALL, version: str = "1.1") -> str:
     return text.replace("[[arms]]", AMENDMENT, 1)
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("slug", [LIEGE, COVID_MSV, THIRD])
 def test_a_protocol_without_mistakes_is_summed_up_in_a_line(
     slug: str, capsys: pytest.CaptureFixture[str]
@@ -173,3 +174,100 @@ def test_two_trials_live_side_by_side() -> None:
     for slug in (LIEGE, COVID_MSV, THIRD):
         call_command("load_protocol", path_of(slug))
     assert set(Trial.objects.values_list("slug", flat=True)) == {LIEGE, COVID_MSV, THIRD}
+
+
+def checked(file: Path, text: str, capsys: pytest.CaptureFixture[str], **options: object) -> list[str]:
+    """Return what `check_protocol` prints about a text that cannot be loaded."""
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        call_command("check_protocol", file, **options)
+    assert ended.value.code == 1
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.django_db
+def test_a_file_is_compared_with_the_stored_versions_before_it_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DAT-09: whoever writes an amendment learns its mistakes from the check, not from the loading."""
+    load_protocol(text=SMALL, system="test", effective_from=date(2026, 3, 1))
+    file = tmp_path / "small.toml"
+    assert checked(file, SMALL.replace("target = 10", "target = 11"), capsys) == [
+        "Version 1.0 of X-1 is stored with another text: give the amendment a new version."
+    ]
+    without = SMALL.replace('version = "1.0"', 'version = "1.1"', 1)
+    (line,) = checked(file, without, capsys)
+    assert line.startswith("amendment: is missing: version 1.0 is stored")
+    text = amended().replace("Europe/Brussels", "Europe/Madrid").replace("X-{number:02d}", "Y-{number:02d}")
+    assert checked(
+        file, text.replace('name = "mg", type = "decimal"', 'name = "mg", type = "integer"'), capsys
+    ) == [
+        "trial.site.time_zone: is Europe/Brussels in version 1.0: stored days are days there",
+        "trial.subject_code: is 'X-{number:02d}' in version 1.0: two patients could get one code",
+        (
+            "forms.notes.doses.mg.type: is decimal in version 1.0, whose answers stay: "
+            "give the changed question another name"
+        ),
+    ]
+    (line,) = checked(file, amended(), capsys, effective_from=date(2026, 2, 1))
+    assert line.startswith(
+        "Version 1.0 is in force from 2026-03-01: its amendment cannot be in force before."
+    )
+    assert ProtocolVersion.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_an_amendment_may_not_change_the_time_zone_of_the_site() -> None:
+    """DAT-09: days that were stored would move."""
+    load_protocol(text=SMALL, system="test")
+    with pytest.raises(ProtocolMistakes, match=r"trial\.site\.time_zone: is Europe/Brussels in version 1\.0"):
+        load_protocol(text=amended().replace("Europe/Brussels", "Europe/Madrid"), system="test")
+
+
+@pytest.mark.django_db
+def test_the_stored_file_itself_has_nothing_to_be_compared_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    load_protocol(text=SMALL, system="test")
+    file = tmp_path / "small.toml"
+    file.write_text(SMALL, encoding="utf-8")
+    call_command("check_protocol", file)
+    assert capsys.readouterr().out.endswith("no mistakes\n")
+
+
+@pytest.mark.django_db
+def test_a_doubt_is_listed_and_keeps_the_file_from_being_stored_until_a_person_confirms_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubtful = SMALL.replace('logs = ["notes"]', "")
+    told = "forms.notes: is never asked: no visit, no unscheduled visit and no log has this form"
+    file = tmp_path / "small.toml"
+    assert checked(file, doubtful, capsys)[0] == f"doubt: {told}"
+    with pytest.raises(CommandError, match="has doubts: nothing was stored"):
+        call_command("load_protocol", file)
+    with pytest.raises(UnconfirmedDoubts, match="is never asked"):
+        load_protocol(text=doubtful, system="test")
+    assert Trial.objects.count() == 0
+    confirmed = '\n[[confirmed]]\nkey = "forms.notes"\nreason = "Later"\nby = "A. Martin"\non = 2021-02-18\n'
+    assert load_protocol(text=doubtful + confirmed, system="test").rules.confirmed[0].key == "forms.notes"
+
+
+@pytest.mark.django_db
+def test_a_version_is_not_in_force_after_every_trial_has_ended() -> None:
+    with pytest.raises(TooLate, match="the year lies before 2101"):
+        load_protocol(text=SMALL, system="test", effective_from=date(9999, 12, 31))
+
+
+@pytest.mark.django_db
+def test_a_stored_version_goes_on_when_a_later_release_finds_a_mistake_in_it() -> None:
+    """The check is for what is loaded: a running trial keeps the rules that it has."""
+    version = load_protocol(text=SMALL, system="test")
+    with build.acting(system="test"):
+        old = ProtocolVersion.objects.create(
+            trial=version.trial,
+            version="0.9",
+            text=SMALL.replace('unit = "cm"', 'unit = "ell"'),
+            sha256="0" * 64,
+            effective_from=date(2020, 1, 1),
+        )
+    assert old.rules.item("body.height").unit == "ell"

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import partial
 
 import pytest
 import time_machine
@@ -16,22 +17,16 @@ from tests.support.study.reference_ranges import START, facts, given
 from tests.support.study.refusals import refused
 from trials import delegation
 from trials.access import access_to
+from trials.factor_recovery import ask_recovery, remove_factors
 from trials.laboratories import ranges
 from trials.loading import put_in_force
 from trials.models import Delegation, Laboratory, ReferenceRange, Trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.at(datetime(2026, 3, 30, 10, 0, tzinfo=UTC))]
 
 TODAY, BEFORE, AFTER = date(2026, 3, 30), date(2026, 3, 29), date(2026, 3, 31)
 FIRST_DAY = date(2026, 3, 2)
-NOT_MANAGED = "also works in a trial that you do not manage"
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db):
-    """It is noon of 30 March 2026."""
-    with time_machine.travel(datetime(2026, 3, 30, 10, 0, tzinfo=UTC), tick=False):
-        yield
+NOT_MANAGED = "in a trial that you do not manage"
 
 
 @pytest.fixture
@@ -131,12 +126,13 @@ class TestRoles:
 class TestAccounts:
     """SEC-02: an account serves all trials of its user."""
 
-    def test_a_role_in_another_trial_that_has_ended_or_not_begun_does_not_hinder(self, trial, other, chief):
-        person = build.user("monitor", trial=trial)
-        build.delegate(person, trial=other, role="monitor", ends_on=BEFORE)
-        build.delegate(person, trial=other, role="monitor", starts_on=AFTER)
-        delegation.deactivate(user=person, reason="left", by=chief)
-        assert not User.objects.get(pk=person.pk).is_active
+    def test_a_role_in_another_trial_hinders_before_it_begins_and_after_it_has_ended(
+        self, trial, other, chief
+    ):
+        for days in ({"ends_on": BEFORE}, {"starts_on": AFTER}):
+            person = build.user("monitor", trial=trial)
+            build.delegate(person, trial=other, role="monitor", **days)
+            assert NOT_MANAGED in refused(delegation.deactivate, user=person, reason="left", by=chief)[""][0]
 
     @pytest.mark.parametrize("role", ["monitor", "data_manager", "investigator"])
     def test_working_in_the_other_trial_is_not_managing_it(self, trial, other, chief, role):
@@ -156,13 +152,13 @@ class TestAccounts:
         person = build.user("monitor", trial=trial)
         build.delegate(person, trial=other, role="monitor")
         build.delegate(chief, trial=other, role="administrator", ends_on=BEFORE)
-        for verb in (
-            delegation.deactivate,
-            delegation.reactivate,
-            delegation.give_initial_password,
-            delegation.remove_factors,
+        for verb, where in (
+            (delegation.deactivate, {}),
+            (delegation.reactivate, {}),
+            (delegation.ask_new_password, {"trial": trial}),
+            (ask_recovery, {"trial": trial}),
         ):
-            assert NOT_MANAGED in refused(verb, user=person, reason="left", by=chief)[""][0]
+            assert NOT_MANAGED in refused(verb, user=person, reason="left", by=chief, **where)[""][0]
 
     def test_the_account_of_another_person_stays_open(self, trial, chief):
         person, colleague = (build.user("monitor", trial=trial) for _each in range(2))
@@ -173,14 +169,15 @@ class TestAccounts:
     def test_factors_are_removed_from_one_account_and_counted(self, trial, chief):
         person, colleague = (build.user("monitor", trial=trial) for _each in range(2))
         for each in (person, colleague):
-            Authenticator.objects.create(user=each, type="totp", data={})
-        delegation.remove_factors(user=person, reason="lost phone", by=chief)
+            with acting(system="test"):
+                Authenticator.objects.create(user=each, type="totp", data={})
+        remove_factors(user=person, asked_by=chief.username, second="second", reason="lost phone")
         assert list(Authenticator.objects.values_list("user", flat=True)) == [colleague.pk]
         told = AccessEvent.objects.get(kind="factor_changed")
         assert (told.user_id, told.detail["count"], told.detail["by"]) == (person.pk, 1, chief.username)
 
     def test_nobody_changes_the_own_account_or_identity(self, trial, chief):
-        for verb in (delegation.deactivate, delegation.reactivate, delegation.remove_factors):
+        for verb in (delegation.deactivate, delegation.reactivate, partial(ask_recovery, trial=trial)):
             assert "your own rights" in refused(verb, user=chief, reason="x", by=chief)[""][0]
         assert "your own rights" in refused(
             delegation.verify_identity, trial=trial, user=chief, on=FIRST_DAY, by=chief

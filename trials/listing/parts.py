@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import Model
 from django.utils.functional import Promise
 
 
@@ -26,6 +27,20 @@ class Column:
     free_text: bool = False
     css: str = ""
     on_page: bool = True
+
+
+def choice_text(model: type[Model], name: str) -> Callable[[Any], Any]:
+    """Return a function for `Column.text`: the label of a row's choice, as `get_…_display` returns it.
+
+    The labels are looked up in a dict made once; Django makes it anew for each row.
+    """
+    labels = dict(model._meta.get_field(name).flatchoices)
+
+    def text(row: Any) -> Any:
+        value = getattr(row, name)
+        return str(labels[value]) if value in labels else value
+
+    return text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,29 +22,33 @@ class RoleForm(VerbForm):
 
 
 class NewPersonForm(RoleForm):
-    """A new user with the first role."""
+    """A new person with the role that is offered. The system makes the user name."""
 
-    username = forms.CharField(
-        label=_("User name"), max_length=150, help_text=_("Never given to another person later.")
-    )
     full_name = forms.CharField(
         label=_("Full name"), max_length=200, help_text=_("As it is printed with signatures.")
     )
-    email = forms.EmailField(label=_("E-mail"), required=False)
+    email = forms.EmailField(
+        label=_("E-mail"),
+        required=False,
+        max_length=254,
+        help_text=_(
+            "The person's own address: only they can change it later. Without one, two people hand over a code."
+        ),
+    )
     identity_verified_on = DayField(
         label=_("Identity verified on"), help_text=_("The day the person showed an identity document.")
     )
-    field_order = ("full_name", "username", "email", "identity_verified_on", "role", "starts_on", "ends_on")
-
-    def clean_username(self) -> str:
-        """Return the user name in its stored spelling."""
-        return normal_username(self.cleaned_data["username"])
+    field_order = ("full_name", "email", "identity_verified_on", "role", "starts_on", "ends_on")
 
 
 class KnownPersonForm(RoleForm):
-    """An existing user with a role in this trial."""
+    """A person with an account, named by the user name, and the role that is offered."""
 
-    username = forms.CharField(label=_("User name"), max_length=150)
+    username = forms.CharField(
+        label=_("User name"),
+        max_length=150,
+        help_text=_("The person tells you. They accept after signing in."),
+    )
     field_order = ("username", "role", "starts_on", "ends_on")
 
     def clean_username(self) -> str:
@@ -72,3 +76,18 @@ class ReasonForm(VerbForm):
     """The reason for a change of a user's account."""
 
     reason = forms.CharField(label=_("Reason"), max_length=500)
+
+
+class ConfirmForm(VerbForm):
+    """A step without anything to type."""
+
+
+class DecisionForm(ReasonForm):
+    """What the second person decides, and why."""
+
+    decision = forms.ChoiceField(
+        label=_("Decision"),
+        choices=[("grant", _("Remove the second factors")), ("refuse", _("Leave them as they are"))],
+        widget=forms.RadioSelect,
+    )
+    field_order = ("decision", "reason")

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import address
 from trials.access import Access
+from trials.awaited_version import awaited_words
 from trials.permissions import Permission
 
 register = template.Library()
@@ -68,6 +69,12 @@ class NavigationSection:
 
     title: str | Promise
     places: list[NavigationLink]
+
+
+@register.simple_tag(takes_context=True)
+def awaited_version(context: dict[str, Any]) -> str:
+    """Return the message of a trial of which no protocol version is in force, else an empty text."""
+    return awaited_words(context["request"].access.trial)
 
 
 @register.simple_tag(takes_context=True)

@@ -1,43 +1,61 @@
-"""PostgreSQL backend that sets the actor in each transaction: `set_config('stroma.actor', …, true)`.
+"""PostgreSQL backend that sets the signed actor in each transaction: `stroma_act(actor, token)` (audit.triggers.guard).
 
-The setting is local to the transaction, so that a pooled connection never carries one user's name into another's work.
+The actor is local to the transaction, so that a pooled connection never carries one user's name into another's work.
 It is sent in one message with the first write of a transaction, which costs no extra round trip; a transaction that
 only reads sends nothing. In autocommit mode PostgreSQL runs a message of two statements as one transaction, so the
-setting holds for the write.
+actor holds for the write. Before its first write a connection opens a session of the guard, one round trip.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.db import OperationalError
 from django.db.backends.postgresql import base
-from psycopg import sql
+from psycopg import errors, sql
 
+from audit import actor_tokens
+from audit.backends.statements import MAY_WRITE, WRITES, first_word, writes
 from audit.context import current_actor
+from audit.guard import UNGUARDED, UPGRADE_LOCK, UPGRADING
 
-FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*([a-z]+)", re.IGNORECASE | re.DOTALL)
-WRITE_INSIDE = re.compile(r"\b(?:insert|update|delete|merge)\b", re.IGNORECASE)
-WRITES = frozenset({"insert", "update", "delete", "merge", "copy", "do", "call", "execute"})
-MAY_WRITE = frozenset({"with", "explain"})
 # After these the setting is unchanged; after any other (ROLLBACK TO, SET, DISCARD …) it may be lost.
 READS = frozenset({"select", "values", "table", "savepoint", "release", "show", "declare", "fetch", "close"})
 KEEPS = READS | WRITES | MAY_WRITE
+# These end the session of the guard.
+RESETS = frozenset({"reset", "discard"})
 
 
 class TransactionActor:
-    """The actor that the current transaction has: "" if none was set, None if it is uncertain."""
+    """What the database knows of the actor: whom the transaction has, and the number of the guard's session.
+
+    actor: "" if nobody acts, None if it was not set in this transaction or is uncertain. lifted: this connection has
+    removed the triggers itself, so that the functions of the guard do not exist.
+    """
 
     def __init__(self) -> None:
-        self.actor: str | None = ""
+        self.actor: str | None = None
+        self.session: str | None = None
+        self.session_is_new = False
+        self.lifted = False
 
     def forget(self) -> None:
-        """Reset at the start of a transaction, which has no actor yet."""
-        self.actor = ""
-
-    def mark_uncertain(self) -> None:
-        """Mark as uncertain (rollback to a savepoint, unknown statement): set the actor again before the next write."""
+        """Reset at the start of a transaction, and after a statement that may have changed the actor."""
         self.actor = None
+
+    def committed(self) -> None:
+        """Keep a session that the transaction opened."""
+        self.actor, self.session_is_new = None, False
+
+    def rolled_back(self) -> None:
+        """Forget the actor, and a session that was opened in what was rolled back."""
+        self.actor = None
+        if self.session_is_new:
+            self.end_session()
+
+    def end_session(self) -> None:
+        """Open a new session before the next write."""
+        self.session, self.session_is_new = None, False
 
 
 class ActorCursorMixin:
@@ -51,7 +69,9 @@ class ActorCursorMixin:
         word = first_word(text)
         prefix = self._prefix() if writes(word, text) else None
         if word not in KEEPS:
-            self._transaction_actor.mark_uncertain()
+            self._transaction_actor.forget()
+        if word in RESETS:
+            self._transaction_actor.end_session()
         if prefix is None:
             return super().execute(query, params, **options)  # type: ignore[misc]
         if params is not None:
@@ -59,7 +79,7 @@ class ActorCursorMixin:
             prefix = prefix.replace("%", "%%")
         super().execute(f"{prefix};{text}", params, **options)  # type: ignore[misc]
         self._remember()
-        # Skip the result of set_config.
+        # Skip the result of the actor.
         self.nextset()  # type: ignore[attr-defined]
         return self
 
@@ -85,10 +105,25 @@ class ActorCursorMixin:
 
     def _prefix(self) -> str | None:
         """Return the statement that sets the actor, or None if the transaction has it already."""
-        now = _actor_text()
-        if self._transaction_actor.actor == now:
+        now, known = _actor_text(), self._transaction_actor
+        if known.actor == now:
             return None
-        return f"SELECT set_config('stroma.actor', {sql.quote(now, self.connection)}, true)"
+        said = sql.quote(now, self.connection)
+        if known.lifted:
+            return f"SELECT set_config('stroma.actor', {said}, true)"
+        signed = actor_tokens.token(session=self._session(known), said=now)
+        return f"SELECT stroma_act({said}, '{signed}')"
+
+    def _session(self, known: TransactionActor) -> str:
+        """Return the number of the guard's session. Raises OperationalError if the triggers are not as installed."""
+        if known.session is None:
+            try:
+                super().execute("SELECT stroma_session()")  # type: ignore[misc]
+            except errors.UndefinedFunction as missing:
+                raise OperationalError(UNGUARDED) from missing
+            known.session = self.fetchone()[0]  # type: ignore[attr-defined]
+            known.session_is_new = not self.connection.autocommit
+        return known.session
 
     def _remember(self) -> None:
         # In autocommit mode the setting ended with the message.
@@ -98,6 +133,8 @@ class ActorCursorMixin:
     @contextmanager
     def _one_transaction(self) -> Iterator[None]:
         """Set the actor in a transaction first: these protocols send one statement per message."""
+        if not self._transaction_actor.lifted:
+            self._session(self._transaction_actor)
         with self.connection.transaction() if self.connection.autocommit else _without_transaction():
             if prefix := self._prefix():
                 super().execute(prefix)  # type: ignore[misc]
@@ -116,13 +153,54 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Use our cursor on every connection, pooled or not."""
         return {**super().get_connection_params(), "cursor_factory": Cursor}
 
+    @property
+    def trail_lifted(self) -> bool:
+        """Whether this connection has removed the triggers itself: during a migration."""
+        return self.connection is not None and self._transaction_actor().lifted
+
+    @trail_lifted.setter
+    def trail_lifted(self, lifted: bool) -> None:
+        self.ensure_connection()
+        known = self._transaction_actor()
+        known.lifted = lifted
+        known.forget()
+        known.end_session()
+
+    def init_connection_state(self) -> None:
+        """Set up a new connection. Raises OperationalError during an upgrade."""
+        super().init_connection_state()
+        if not self._may_use():
+            self.close()
+            raise OperationalError(UPGRADING)
+
+    def is_usable(self) -> bool:
+        """Return whether a kept connection answers. Raises OperationalError during an upgrade.
+
+        Django asks this once in each request: the answer comes at once, where a query would wait for its table.
+        """
+        if self.connection is None:
+            return False
+        try:
+            free = self._may_use()
+        except self.Database.Error:
+            return False
+        if not free:
+            raise OperationalError(UPGRADING)
+        return True
+
+    def _may_use(self) -> bool:
+        """Ask for the lock that an upgrade holds alone; it ends with the statement."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_try_advisory_xact_lock_shared({UPGRADE_LOCK})")
+            return bool(cursor.fetchone()[0])
+
     def _transaction_actor(self) -> TransactionActor:
         return self.connection.__dict__.setdefault("transaction_actor", TransactionActor())
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Open or borrow a connection and forget the actor of its last user."""
         connection = super().get_new_connection(conn_params)
-        connection.__dict__["transaction_actor"] = TransactionActor()
+        connection.__dict__.setdefault("transaction_actor", TransactionActor()).forget()
         return connection
 
     def _set_autocommit(self, autocommit: bool) -> None:
@@ -130,35 +208,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._transaction_actor().forget()
 
     def _commit(self) -> Any:
-        try:
-            return super()._commit()  # type: ignore[misc]
-        finally:
-            self._forget()
+        super()._commit()  # type: ignore[misc]
+        if self.connection is not None:
+            self._transaction_actor().committed()
 
     def _rollback(self) -> Any:
         try:
             return super()._rollback()  # type: ignore[misc]
         finally:
-            self._forget()
+            if self.connection is not None:
+                self._transaction_actor().rolled_back()
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]
-        self._transaction_actor().mark_uncertain()
-
-    def _forget(self) -> None:
-        if self.connection is not None:
-            self._transaction_actor().forget()
-
-
-def first_word(text: str) -> str:
-    """Return the first keyword of a statement, in lower case."""
-    found = FIRST_WORD.match(text)
-    return found.group(1).lower() if found else ""
-
-
-def writes(word: str, text: str) -> bool:
-    """Return True if a statement may write to a table. A function that writes inside a SELECT is not detected."""
-    return word in WRITES or (word in MAY_WRITE and WRITE_INSIDE.search(text) is not None)
+        self._transaction_actor().rolled_back()
 
 
 def _actor_text() -> str:

@@ -1,19 +1,26 @@
-"""Django's `migrate`, run as `system:migrate`; after a failure the triggers are installed again."""
+"""Django's `migrate`, run as `system:migrate` in one transaction with the writers shut out (audit.migrating)."""
 
 from typing import Any
 
 from django.core.management.commands import migrate
+from django.db import connections
 
+from audit import migrating
 from audit.context import acting
-from audit.triggers import install
 
 
 class Command(migrate.Command):
+    database = "default"
+
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            with acting(system="migrate"):
-                super().handle(*args, **options)
-        # BaseException: an interrupted migration (Ctrl-C) must not leave the tables without triggers either.
-        except BaseException:
-            install(options["database"])
-            raise
+        if options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
+            return
+        self.database = options["database"]
+        with acting(system="migrate"), migrating.one_transaction(self.database):
+            super().handle(*args, **options)
+
+    def migration_progress_callback(self, action: str, migration: Any = None, fake: bool = False) -> None:
+        super().migration_progress_callback(action, migration, fake)
+        if action in ("apply_success", "unapply_success"):
+            migrating.after_each(connections[self.database])

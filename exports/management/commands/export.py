@@ -1,5 +1,7 @@
 """`manage.py export --trial nct04445454 --format csv --out FILE.zip`"""
 
+import json
+import zipfile
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from accounts.models import User, normal_username
 from audit.context import acting
 from exports.exporting import export
 from exports.management.command_arguments import refuse_unless_new, trial_named
+from exports.tables import manifest
 from trials.access import access_to
 from trials.models import Trial
 from trials.permissions import Permission
@@ -45,6 +48,15 @@ class Command(BaseCommand):
             with out.open("xb") as file:
                 file.writelines(pieces)
         self.stdout.write(f"{out}: {out.stat().st_size} bytes")
+        self._refuse_incomplete(out)
+
+    def _refuse_incomplete(self, out: Path) -> None:
+        """Raise CommandError if attached files were damaged: the archive is written, and says so itself."""
+        with zipfile.ZipFile(out) as archive:
+            damaged = json.loads(archive.read(manifest.NAME))["damaged_files"]
+        if damaged:
+            names = ", ".join(f"{file['name']} {file['problem']}" for file in damaged)
+            raise CommandError(f"{out} is incomplete. Attached files are damaged and were not sent: {names}")
 
     def _rights(self, username: str | None, trial: Trial) -> tuple[User | None, bool, bool]:
         if not username:

@@ -47,7 +47,8 @@ DATABASES = {
     )
 }
 if DATABASES["default"]["ENGINE"].startswith("audit."):
-    DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+    ours = DATABASES["default"]["ENGINE"].endswith(".sqlite")
+    DATABASES["default"]["ENGINE"] = f"django.db.backends.{'sqlite3' if ours else 'postgresql'}"
 if not os.environ.get("PLAIN_KEEPS_CONNECTIONS"):
     # Django's default: a connection for each request. Journal mode and lock timeout stay as in Stroma, so that the
     # comparison is fair.

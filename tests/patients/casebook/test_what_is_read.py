@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-import time_machine
 
 from accounts.models import User
 from audit.context import acting
@@ -19,7 +18,7 @@ from protocol.values.reference_ranges import RangeSubject
 from tests.support import build
 from trials.models import Trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.at(datetime(2026, 3, 30, 10, 0, tzinfo=UTC))]
 
 SCREENED = date(2026, 3, 10)
 MAN = {"age": "54", "sex": "M", "height": "178", "weight": "82.4"}
@@ -28,13 +27,6 @@ SIGNS = {
     "acvpu": "A",
 }  # fmt: skip
 SUPPORT = {"assessed_at": "2026-03-10", "support": "LOW_FLOW", "o2_flow": "4", "fio2": "30", "ecmo": "N"}
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db):
-    """It is 30 March 2026."""
-    with time_machine.travel(datetime(2026, 3, 30, 10, 0, tzinfo=UTC), tick=False):
-        yield
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from protocol.checking.loading import load
 from protocol.document.document import Protocol
 from protocol.document.items import Form
 from protocol.expressions.rules import Scope, rules_of
-from protocol.values.parsing import Clock, NotOffered, ValueRefused
-from protocol.values.row_ids import is_row_id
+from protocol.values.parsing import Clock
 from tests.support import build
+from tests.support.protocols.every_type import EVERY_TYPE, VALUES
 
 CLOCK = Clock("Europe/Brussels")
 
@@ -33,87 +33,6 @@ FORMS = [
     for slug in (build.LIEGE, build.COVID_MSV, "third")
     for form in protocol(slug).forms.values()
 ]
-
-
-def choices(*codes: str) -> list[dict[str, Any]]:
-    return [{"code": code, "label": {"en": f"Choice {code}"}} for code in codes]
-
-
-EVERY_TYPE = Form.model_validate(
-    {
-        "code": "all",
-        "title": {"en": "Everything <b>"},
-        "items": [
-            {"name": "count", "type": "integer", "label": {"en": "Count"}},
-            {
-                "name": "hb",
-                "type": "decimal",
-                "label": {"en": "Haemoglobin"},
-                "unit": "g/L",
-                "units": [{"unit": "g/dL", "factor": "10"}],
-            },
-            {
-                "name": "weight",
-                "type": "decimal",
-                "label": {"en": "Weight"},
-                "unit": "kg",
-                "soft": ["40", "200"],
-            },
-            {"name": "word", "type": "text", "label": {"en": "Word"}, "max_length": 20},
-            {"name": "story", "type": "text", "label": {"en": "Story"}, "required": False},
-            {"name": "sex", "type": "choice", "label": {"en": "Sex"}, "choices": choices("F", "M")},
-            {"name": "organ", "type": "choice", "label": {"en": "Organ"}, "choices": choices(*"ABCDEFGH")},
-            {"name": "signs", "type": "choices", "label": {"en": "Signs"}, "choices": choices("C", "A", "B")},
-            {"name": "agreed", "type": "yes_no", "label": {"en": "Agreed"}},
-            {"name": "on", "type": "date", "label": {"en": "Day"}},
-            {"name": "since", "type": "partial_date", "label": {"en": "Since"}},
-            {"name": "clock", "type": "time", "label": {"en": "Clock"}},
-            {"name": "at", "type": "datetime", "label": {"en": "Moment"}, "help": {"en": "On the ward."}},
-            {"name": "twice", "type": "decimal", "label": {"en": "Twice"}, "calculate": "weight * 2.0"},
-            {
-                "name": "series",
-                "type": "rows",
-                "label": {"en": "Series"},
-                "max_rows": 12,
-                "columns": [
-                    {
-                        "name": "point",
-                        "type": "choice",
-                        "label": {"en": "Point"},
-                        "choices": choices("T0", "T1"),
-                    },
-                    {"name": "time", "type": "time", "label": {"en": "Time"}},
-                    {"name": "sbp", "type": "integer", "label": {"en": "Systolic"}, "unit": "mmHg"},
-                    {"name": "onset", "type": "partial_date", "label": {"en": "Onset"}},
-                ],
-            },
-        ],
-    }
-)
-VALUES: dict[str, Any] = {
-    "count": "7",
-    "hb": {"value": "125.0", "entered": "12.5", "unit": "g/dL"},
-    "weight": {"missing": "ND", "reason": "no scale"},
-    "word": "007 ",
-    "story": "two\nlines <script>",
-    "sex": "F",
-    "organ": "C",
-    "signs": ["A", "C"],
-    "agreed": "N",
-    "on": "2025-10-09",
-    "since": "2021-01",
-    "clock": "09:05",
-    "at": "2026-10-25T02:30+01:00[Europe/Brussels]",
-    "series": [
-        {"_row": "r00000001", "point": "T0", "time": "10:20", "sbp": "124", "onset": "2021"},
-        {
-            "_row": "r00000002",
-            "point": {"missing": "UNK"},
-            "time": {"missing": "ND", "reason": "clock broken"},
-            "onset": "2021-01-05",
-        },
-    ],
-}
 
 
 class Inputs(HTMLParser):
@@ -277,101 +196,6 @@ def test_more_rows_can_be_asked_for_without_javascript() -> None:
     assert html(EVERY_TYPE, data=typed).count('scope="row"') == 4
     grown = FieldContext(more_rows="series")
     assert html(EVERY_TYPE, data=typed, context=grown).count('scope="row"') == 6
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        "colour=red",
-        "count-unit=kg&count=1",
-        "count-x=1",
-        "count-0-a=1",
-        "sex=X",
-        "sex=F&sex=M",
-        "signs=A&signs=Z",
-        "agreed=maybe",
-        "hb=1&hb-unit=mol",
-        "count-missing=LOST",
-        "twice=9",
-        "twice-missing=ND",
-        "series-0-colour=red",
-        "series-x-sbp=1",
-        "series-999-sbp=1",
-        "series-0=1",
-        "series-0-sbp-unit=kg&series-0-sbp=1",
-        "series-0-point=T9",
-        "at=9oct25 14:05&at-offset=%2B9",
-        "colour-confirm=yes",
-        "series-0-colour-confirm=yes",
-    ],
-)
-def test_an_input_that_no_page_makes_is_distinguished(sent: str) -> None:
-    """DAT-04: a forged request is not treated as a typing error."""
-    with pytest.raises(NotOffered):
-        answers.read(EVERY_TYPE, dict(QueryDict(sent).lists()), CLOCK)
-
-
-def test_empty_and_removed_rows_fall_away_and_errors_stay_with_their_row() -> None:
-    sent = QueryDict(
-        "series-0-sbp=1&series-1-sbp=&series-2-sbp=2&series-2-remove=1&series-3-sbp=x&series-5-sbp=5"
-        "&series-0-_row=r00000001&series-1-_row=r00000002&series-5-_row="
-    )
-    found = answers.read(EVERY_TYPE, dict(sent.lists()), CLOCK)
-    new = found.rows["series"][5]
-    assert is_row_id(new)
-    assert found.values == {"series": [{"_row": "r00000001", "sbp": "1"}, {"_row": new, "sbp": "5"}]}
-    assert list(found.refused) == ["series-3-sbp"]
-    assert found.sent_path(f"series-{new}-sbp") == "series-5-sbp"
-    assert sorted(found.rows["series"]) == [0, 1, 3, 5]
-
-
-def test_a_new_row_of_one_page_gets_the_same_id_at_each_reading() -> None:
-    """REL-13: a second click on one page finds the row of the first; on another page the row is another."""
-    first, again, other = (
-        answers.read(EVERY_TYPE, {"series-0-sbp": ["1"], "_key": [key]}, CLOCK).values["series"]
-        for key in ("a", "a", "b")
-    )
-    assert first == again
-    assert first != other
-
-
-def test_a_table_is_either_filled_or_missing_and_has_its_most_rows() -> None:
-    def read(sent: str) -> answers.Answers:
-        return answers.read(EVERY_TYPE, dict(QueryDict(sent).lists()), CLOCK)
-
-    assert read("series-missing=ND&series-reason=no+time").values == {
-        "series": {"missing": "ND", "reason": "no time"}
-    }
-    assert str(read("series-missing=ND&series-0-sbp=1").refused["series"]).startswith("Give either the rows")
-    many = "&".join(f"series-{row}-sbp=1" for row in range(13))
-    assert str(read(many).refused["series"]) == "At most 12 rows are kept."
-
-
-def test_a_confirmation_follows_its_row_to_where_it_is_stored() -> None:
-    found = answers.read(
-        EVERY_TYPE,
-        dict(QueryDict("series-4-sbp=9&series-4-sbp-confirm=seen&weight-confirm=+").lists()),
-        CLOCK,
-    )
-    assert found.confirmations == {f"series-{found.rows['series'][4]}-sbp": "seen"}
-
-
-@pytest.mark.parametrize("value", [{"series": [{"colour": "1"}]}, {"colour": "1"}])
-def test_a_stored_value_of_an_unknown_item_is_refused(value: dict[str, Any]) -> None:
-    with pytest.raises(NotOffered):
-        answers.check(EVERY_TYPE, value)
-
-
-@pytest.mark.parametrize(
-    "value", [{"series": [{"sbp": "1,5"}]}, {"count": 5}, {"sex": ["F"]}, {"signs": "A"}]
-)
-def test_a_stored_value_of_another_shape_is_refused(value: dict[str, Any]) -> None:
-    with pytest.raises(ValueRefused):
-        answers.check(EVERY_TYPE, value)
-
-
-def test_every_stored_value_passes_its_own_check() -> None:
-    assert answers.check(EVERY_TYPE, VALUES) == VALUES
 
 
 def test_a_form_reads_in_words() -> None:

@@ -19,17 +19,10 @@ from tests.support import build
 from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.models import Trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.at(datetime(2026, 3, 30, 10, 0, tzinfo=UTC))]
 
 SCREENED = date(2026, 3, 10)
 PLANNED = ("age", "sex", "height", "weight")
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day():
-    """It is 30 March 2026."""
-    with time_machine.travel(datetime(2026, 3, 30, 10, 0, tzinfo=UTC), tick=False):
-        yield
 
 
 def screened(trial: Trial, by: User) -> Patient:

@@ -16,16 +16,9 @@ from tests.support.study.entered_forms import DEMOGRAPHY
 from trials.access import access_to
 from trials.models import Trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.at(datetime(2026, 3, 30, 8, 0, tzinfo=UTC))]
 
 SCREENED = date(2026, 3, 10)
-
-
-@pytest.fixture(autouse=True)
-def _on_a_known_day(db):
-    """It is 30 March 2026."""
-    with time_machine.travel(datetime(2026, 3, 30, 8, 0, tzinfo=UTC), tick=False):
-        yield
 
 
 def screened(trial: Trial, form: str = "demography") -> Patient:

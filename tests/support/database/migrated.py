@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -44,14 +44,14 @@ def digest() -> str:
 def copy_instead_of_migrating() -> None:
     """Make the test database of this process start as a copy of the migrated one."""
     if connection.vendor == "postgresql":
-        connection.settings_dict["TEST"]["TEMPLATE"] = _template(connection)
+        connection.settings_dict["TEST"]["TEMPLATE"] = template(connection)
         return
     creation: Any = connection.creation
     create: Callable[..., str] = creation._create_test_db
 
     def create_filled(*arguments: Any, **options: Any) -> str:
         name = create(*arguments, **options)
-        fill(name, _image())
+        fill(name, image())
         return name
 
     creation._create_test_db = create_filled
@@ -68,7 +68,7 @@ def fill(name: str, image: Path) -> None:
         target.close()
 
 
-def _image() -> Path:
+def image() -> Path:
     """Return a migrated SQLite file for this code; the first process makes it while the others wait for the lock."""
     FOLDER.mkdir(exist_ok=True)
     image, making = FOLDER / f"{digest()}.sqlite3", FOLDER / "making.sqlite3"
@@ -85,7 +85,7 @@ def _image() -> Path:
     return image
 
 
-def _template(server: BaseDatabaseWrapper) -> str:
+def template(server: BaseDatabaseWrapper) -> str:
     """Return the name of a migrated PostgreSQL database for this code; the first process makes it."""
     name, making = f"{PREFIX}{digest()}", f"{PREFIX}making"
     with _alone(server) as cursor:
@@ -95,10 +95,15 @@ def _template(server: BaseDatabaseWrapper) -> str:
             for left in present:
                 cursor.execute(f'DROP DATABASE "{left}"')
             cursor.execute(f'CREATE DATABASE "{making}"')
-            address, _slash, rest = os.environ["DATABASE_URL"].rpartition("/" + server.settings_dict["NAME"])
-            _migrate(f"{address}/{making}{rest}")
+            _migrate(address_of(making))
             cursor.execute(f'ALTER DATABASE "{making}" RENAME TO "{name}"')
     return name
+
+
+def address_of(database: str) -> str:
+    """Return the address of another database on the server of the tests."""
+    address = urlsplit(os.environ["DATABASE_URL"])
+    return urlunsplit(address._replace(path=f"/{database}"))
 
 
 @contextmanager

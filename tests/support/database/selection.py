@@ -1,4 +1,4 @@
-"""Which tests need a database, judged from their fixtures and markers: the others need not run once for each engine."""
+"""Which tests an engine could make fail, judged from their fixtures and markers: the others run on one engine only."""
 
 from collections.abc import Iterable
 
@@ -35,15 +35,15 @@ def _taken(item: pytest.Function) -> set[str]:
 
 
 def parted(items: Iterable[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
-    """Return the tests that need a database and those that need none."""
+    """Return the tests for each engine, and those that need no database or say that no database changes them."""
     found: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
     for item in items:
-        found[not needs_database(item)].append(item)
+        found[not needs_database(item) or item.get_closest_marker("one_engine") is not None].append(item)
     return found
 
 
 class LeaveOut:
-    """A plugin that leaves out the tests without a database and says how many (option --database-only)."""
+    """A plugin that leaves out the tests that no engine changes and says how many (option --database-only)."""
 
     def __init__(self) -> None:
         self.left_out = 0
@@ -69,7 +69,7 @@ class LeaveOut:
         """Say how many were left out and why."""
         terminalreporter.write_line(
             f"{self.left_out} tests left out: no fixture or marker of theirs gives them a database, "
-            "so the engine cannot change what they find"
+            "or their marker one_engine says that it cannot change what they find"
         )
 
 

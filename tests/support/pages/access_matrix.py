@@ -16,6 +16,9 @@ OPEN = {
     "healthz",
     "account_login",
     "account_inactive",
+    # A link, or the halves of a code, to choose a password.
+    "account_key",
+    "account_key_halves",
     "mfa_authenticate",
     "mfa_login_webauthn",
     # Settings of the visitor's own browser session.
@@ -29,6 +32,7 @@ SIGNED_IN = {
     "account_reauthenticate",
     "account_change_password",
     "account_profile",
+    "account_address",
     "account_end_sessions",
     "mfa_index",
     "mfa_reauthenticate",
@@ -43,6 +47,7 @@ SIGNED_IN = {
     "mfa_remove_webauthn",
     "mfa_edit_webauthn",
     "trials:choose",
+    "trials:invitation",
 }
 TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "reports:home": (P.SEE_TRIAL, None),
@@ -77,6 +82,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "patients:protocol": (P.SEE_TRIAL, None),
     "patients:protocol-difference": (P.SEE_TRIAL, None),
     "patients:protocol-move": (P.APPLY_AMENDMENT, P.APPLY_AMENDMENT),
+    "patients:protocol-withdraw": (P.APPLY_AMENDMENT, P.APPLY_AMENDMENT),
     "patients:forms": (P.SEE_TRIAL, None),
     "patients:forms-ask": (P.RAISE_QUERY, P.RAISE_QUERY),
     "patients:locks": (P.SEE_TRIAL, None),
@@ -139,6 +145,10 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "accounts:person": (P.SEE_PEOPLE, None),
     "accounts:add": (P.MANAGE_PEOPLE, P.MANAGE_PEOPLE),
     "accounts:delegate": (P.MANAGE_PEOPLE, P.MANAGE_PEOPLE),
+    "accounts:withdraw": (P.MANAGE_PEOPLE, P.MANAGE_PEOPLE),
+    "accounts:renew": (P.MANAGE_PEOPLE, P.MANAGE_PEOPLE),
+    "accounts:hand-over": (P.VOUCH, P.VOUCH),
+    "accounts:recovery": (P.VOUCH, P.VOUCH),
     "accounts:add-role": (P.MANAGE_PEOPLE, P.MANAGE_PEOPLE),
     "accounts:end-role": (P.MANAGE_PEOPLE, P.MANAGE_PEOPLE),
     "accounts:identity": (P.MANAGE_PEOPLE, P.MANAGE_PEOPLE),
@@ -161,6 +171,7 @@ def sample(trial: Trial, patient: Patient) -> dict[str, Any]:
         "level": "patient",
         "old": "1.0",
         "new": "1.0",
+        "name": "1.0",
         "pk": 1,
         "document": uuid.UUID(int=0),
         "key": patient.pk,

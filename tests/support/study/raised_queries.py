@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Query, Record
+from patients.queries import threads
 from tests.support import build
 from trials.models import Trial
 
@@ -27,6 +28,12 @@ def make_query(record: Record, by: User, item: str, *, days: int = 0, **fields: 
             opened_at=opened,
             **fields_of_query,
         )
+
+
+def closed(query: Query, manager: User, text: str) -> None:
+    """Close a query as a data manager."""
+    with acting(user=manager, role="data_manager"):
+        threads.close_query(query=query, text=text, by=manager, role="data_manager")
 
 
 def begin_form(patient: Patient, by: User, **values: Any) -> Record:

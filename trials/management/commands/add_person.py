@@ -5,18 +5,19 @@ from datetime import date
 from typing import Any
 
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts.models import User, normal_username
-from accounts.passwords import initial_password
+from accounts.password_keys import address_of_link, make_key, new_link
 from audit.context import acting
 from trials.models import Delegation
 from trials.roles import ROLES
 
 
 class Command(BaseCommand):
-    help = "Add a person with a role in a trial and print the initial password, which must be changed."
+    help = "Add a person with a role in a trial and print a link to choose the password."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--username", required=True)
@@ -33,14 +34,14 @@ class Command(BaseCommand):
             raise CommandError(f"{options['username']} is or was somebody's user name: choose another")
         if ROLES[options["role"]].time_boxed and not options["until"]:
             raise CommandError("This role is for a limited time: give --until")
-        password = initial_password()
         with acting(system="add_person"), transaction.atomic():
-            user = User.objects.create_user(
-                options["username"], password, full_name=options["full_name"], must_change_password=True
-            )
+            try:
+                user = User.objects.create_user(options["username"], None, full_name=options["full_name"])
+            except ValidationError as refusal:
+                raise CommandError(" ".join(refusal.messages)) from refusal
             Delegation.objects.create(
                 user=user, trial=trial, role=options["role"], starts_on=trial.today, ends_on=options["until"]
             )
-        self.stdout.write(
-            f"{user.username} is {options['role']} of {trial.slug}. Initial password: {password}"
-        )
+            secret = new_link(make_key(user=user, by=None, made_in=trial.slug))
+        self.stdout.write(f"{user.username} is {options['role']} of {trial.slug}.")
+        self.stdout.write(f"To choose a password, once, within a day: {address_of_link(secret)}")

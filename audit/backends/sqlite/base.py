@@ -1,0 +1,89 @@
+"""SQLite backend: gives the triggers the actor, and refuses to write while the triggers are not as installed.
+
+The triggers read the actor through `stroma_actor(key)`, a function of each connection. Without the triggers a write
+would leave no history: before the first write after any change of the schema the connection compares them with the
+digest that was stored when they were installed. The number of the schema (`PRAGMA schema_version`) costs a few
+microseconds to read.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.sqlite3 import base
+
+from audit.backends.statements import first_word, writes
+from audit.context import current_actor
+from audit.guard import UNGUARDED, sqlite_guarded
+
+
+class Cursor(base.SQLiteCursorWrapper):
+    """Cursor that checks the guard before it writes."""
+
+    database: "DatabaseWrapper"
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        """Run one statement. Raises OperationalError for a write while the triggers are not as installed."""
+        if writes(first_word(query), query):
+            self.database.require_guard()
+        return super().execute(query, params)
+
+    def executemany(self, query: str, param_list: Any) -> Any:
+        """Run one statement for many rows. Raises like `execute`."""
+        self.database.require_guard()
+        return super().executemany(query, param_list)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's SQLite backend with the actor and the guard."""
+
+    # True while this connection has removed the triggers itself: during a migration.
+    trail_lifted = False
+    _guarded_version: int | None = None
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Open a connection on which triggers can ask for the actor.
+
+        Some builds of SQLite distrust functions in triggers (`trusted_schema`). REPLACE deletes rows without firing
+        their triggers unless `recursive_triggers` is on.
+        """
+        connection = super().get_new_connection(conn_params)
+        connection.create_function("stroma_actor", 1, _answer)
+        connection.execute("PRAGMA trusted_schema = ON")
+        connection.execute("PRAGMA recursive_triggers = ON")
+        self._guarded_version = None
+        return connection
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return a cursor that knows this connection."""
+        cursor = self.connection.cursor(factory=Cursor)
+        cursor.database = self
+        return cursor
+
+    def require_guard(self) -> None:
+        """Raise OperationalError if the triggers are not as they were installed."""
+        if self.trail_lifted:
+            return
+        version = self.connection.execute("PRAGMA schema_version").fetchone()[0]
+        if version == self._guarded_version:
+            return
+        if not sqlite_guarded(self.connection):
+            raise OperationalError(UNGUARDED)
+        self._guarded_version = version
+
+    # A rollback takes the number of the schema back: the next change may have the same number again.
+    def _rollback(self) -> None:
+        self._guarded_version = None
+        super()._rollback()  # type: ignore[misc]
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self._guarded_version = None
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
+
+
+def _answer(key: str) -> str | int | None:
+    """Return a field of the actor, or the UTC time as Django stores it."""
+    if key == "now":
+        return str(datetime.now(UTC).replace(tzinfo=None))
+    actor = current_actor()
+    return None if actor is None else getattr(actor, key)

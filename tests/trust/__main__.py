@@ -1,0 +1,105 @@
+"""`make trust`: run every part, write its figures in docs/reliability.md, and fail if one is not as it must be.
+
+PARTS: names of parts, such as `power_cut,kills`; the others keep their figures of the last run.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.bench.servers import ROOT
+
+PAGE = ROOT / "docs" / "reliability.md"
+KEPT = ROOT / "docs" / "reliability.json"
+HEAD = """# What was tried to make Stroma lose something
+
+Written by `make trust`, which kills, cuts the power, upgrades under load and tampers; no test of these figures runs in
+CI at this length, a short form of each does. A figure in bold is not as it must be.
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One trial of strength: the module that runs it, what it does, and the figures that must be zero."""
+
+    module: str
+    title: str
+    does: str
+    zero: tuple[str, ...]
+    engine: str = "sqlite"
+
+    @property
+    def name(self) -> str:
+        """The name by which PARTS asks for it."""
+        return f"{self.module}-{self.engine}"
+
+
+LOST = ("lost", "without_history", "half_stored", "not_whole", "not_verified")
+PARTS = (
+    Part(
+        "power_cut", "Power cut, SQLite",
+        "Right after each acknowledged save the disk loses what was not synced: once all of it, once half of it.",
+        (*LOST, "not_writable"),
+    ),
+    Part("kills", "kill -9, SQLite", "Eight people save while the server is killed at random moments.", LOST),
+    Part(
+        "kills", "kill -9, PostgreSQL",
+        "Eight people save while the server is killed at random moments, and now and then the database server.",
+        LOST, "postgresql",
+    ),
+)  # fmt: skip
+
+
+def run(part: Part) -> dict[str, Any]:
+    """Run a part and return its figures. Raises RuntimeError if it prints none."""
+    command = [sys.executable, "-m", f"tests.trust.{part.module}"]
+    if part.engine == "postgresql":
+        command.insert(0, "tools/with-postgres")
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    lines = done.stdout.splitlines()
+    if not lines:
+        raise RuntimeError(f"{part.name} printed no figures and ended with {done.returncode}")
+    return json.loads(lines[-1]) | {"on": f"{datetime.now(UTC):%Y-%m-%d}"}
+
+
+def written(figures: dict[str, dict[str, Any]]) -> str:
+    """Return the page."""
+    lines = [HEAD]
+    for part in PARTS:
+        found = figures.get(part.name)
+        lines += [f"## {part.title}", "", part.does, ""]
+        if found is None:
+            lines += ["Not run yet.", ""]
+            continue
+        lines += ["| figure | |", "|---|---|"]
+        for name, value in found.items():
+            wrong = name in part.zero and value
+            lines.append(f"| {name.replace('_', ' ')} | {f'**{value}**' if wrong else value} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run the parts and write the page; exit 1 if a figure is not zero that must be."""
+    asked = {name for name in os.environ.get("PARTS", "").split(",") if name}
+    figures = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    wrong = []
+    for part in PARTS:
+        if asked and part.name not in asked and part.module not in asked:
+            continue
+        print(part.title, flush=True)
+        figures[part.name] = run(part)
+        print(json.dumps(figures[part.name]), flush=True)
+        wrong += [f"{part.name}: {name}" for name in part.zero if figures[part.name].get(name)]
+    KEPT.write_text(json.dumps(figures, indent=1) + "\n")
+    PAGE.write_text(written(figures))
+    print("\n".join(wrong) or "As it must be.")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""Steps of the second person: hand over the second half of a code, decide on lost second factors."""
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import password_keys
+from accounts.models import PasswordKey, User
+from trials.access import TrialRequest, trial_page
+from trials.factor_recovery import decide_recovery
+from trials.models import FactorRecovery
+from trials.people.forms import ConfirmForm, DecisionForm
+from trials.people.invitation_views import start_of
+from trials.people.steps import page, posted
+from trials.permissions import Permission as P
+
+
+def keys_to_hand_over(request: TrialRequest) -> list[PasswordKey]:
+    """Return the codes asked for in this trial whose second half this person may hand over."""
+    rows = PasswordKey.objects.filter(
+        made_in=request.trial.slug, way=PasswordKey.Way.PEOPLE, ended_at=None
+    ).exclude(user=request.user)
+    rows = rows.exclude(made_by=request.user).select_related("user", "made_by", "second_by")
+    return [key for key in rows.order_by("made_at") if password_keys.is_open(key)]
+
+
+@trial_page(see=P.VOUCH, change=P.VOUCH)
+@sensitive_variables("half")
+def hand_over(request: TrialRequest, pk: int) -> HttpResponse:
+    """Show the second half of a code, once, on the response; another look makes another half."""
+    key = next((each for each in keys_to_hand_over(request) if each.pk == pk), None)
+    if key is None:
+        raise Http404
+    form = ConfirmForm(posted(request))
+    arguments = {"key": key, "by": request.user}
+    if request.method == "POST" and form.is_valid() and form.run(password_keys.new_second_half, **arguments):
+        address = start_of(request, "account_key_halves")
+        return render(request, "people/half.html", {"key": key, "half": form.result, "address": address})
+    return page(
+        request,
+        form,
+        title=_("Second half of the code of %(person)s") % {"person": key.user},
+        action=_("Show the second half"),
+        text=_(
+            "%(first)s gave the first half. See the person or call a number you know: hand over the second half only"
+            " to %(person)s. An earlier second half stops working."
+        )
+        % {"first": key.made_by, "person": key.user},
+    )
+
+
+@trial_page(see=P.VOUCH, change=P.VOUCH)
+def recovery(request: TrialRequest, pk: int) -> HttpResponse:
+    """Decide whether the second factors of a person are removed, as an administrator asked."""
+    found = get_object_or_404(
+        FactorRecovery.objects.select_related("user", "asked_by"),
+        pk=pk,
+        trial=request.trial,
+        decided_at=None,
+    )
+    form = DecisionForm(posted(request))
+    if request.method == "POST" and form.is_valid():
+        granted = form.cleaned_data["decision"] == "grant"
+        arguments = {"recovery": found, "granted": granted, "by": request.user}
+        if form.run(decide_recovery, reason=form.cleaned_data["reason"], **arguments):
+            messages.success(request, _decided(found.user, granted))
+            return redirect("accounts:people", slug=request.trial.slug)
+    return page(
+        request,
+        form,
+        title=_("Lost second factors of %(person)s") % {"person": found.user},
+        action=_("Decide"),
+        risk=True,
+        text=_(
+            "%(first)s asks to remove them: %(reason)s. Grant it only after you saw the person or called a number you"
+            " know. Until another factor is set up, the password alone opens the account."
+        )
+        % {"first": found.asked_by, "reason": found.reason},
+    )
+
+
+def _decided(user: User, granted: bool) -> str:
+    if granted:
+        return _("The second factors of %(person)s are removed.") % {"person": user}
+    return _("Nothing was removed. %(person)s keeps the second factors.") % {"person": user}
