@@ -47,11 +47,6 @@ def names(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
-def _value(name: str) -> str | None:
-    _asked.add(name)
-    return os.environ.get(name)
-
-
 def networks(name: str, default: str = "") -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """Return a comma-separated list of addresses and networks; `none` is an empty one. Raises Misconfigured."""
     found = []
@@ -65,3 +60,8 @@ def networks(name: str, default: str = "") -> list[ipaddress.IPv4Network | ipadd
                 f"Unexpected value {name}={part}: use addresses or networks such as 127.0.0.1,10.0.0.0/24, or none"
             ) from mistake
     return found
+
+
+def _value(name: str) -> str | None:
+    _asked.add(name)
+    return os.environ.get(name)

@@ -81,7 +81,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Before everything: it answers by address, and while the database is away.
     "operation.health.HealthMiddleware",
-    # First: everything after it reads the address of the client and whether the connection is encrypted.
+    # Everything after it reads the address of the client and whether the connection is encrypted.
     "config.proxies.TrustedProxiesMiddleware",
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",

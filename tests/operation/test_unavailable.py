@@ -17,6 +17,9 @@ from django.db import (
 )
 from django.urls import reverse
 
+from audit import triggers
+from audit.guard import UPGRADING
+from audit.triggers import installation
 from config.unavailable import is_unavailable
 from patients.models import Record
 from tests.support import build
@@ -175,6 +178,29 @@ def test_a_full_disk_is_called_a_full_disk(desk, patient, failing):
     answer = desk.post(entry_address(patient), {"sbp": "131", "_action": "draft"})
     assert answer.status_code == 503
     assert "The disk of the server is full" in answer.content.decode()
+
+
+def test_an_upgrade_is_called_an_upgrade(desk, patient, failing):
+    """MIG-01: nothing is lost, and the person knows why."""
+    desk.raise_request_exception = False
+    failing(OperationalError(UPGRADING))
+    answer = desk.post(entry_address(patient), {"sbp": "131", "_action": "draft"})
+    assert answer.status_code == 503
+    assert "Stroma is being upgraded" in answer.content.decode()
+    assert "<dd>131</dd>" in answer.content.decode()
+
+
+def test_a_database_that_records_no_changes_takes_none(desk, patient):
+    """AUD-06: without its triggers the trail would not hear of the save."""
+    address = entry_address(patient)
+    typed = {**hidden_of(desk.get(address)), "sbp": "131", "_action": "draft"}
+    desk.raise_request_exception = False
+    triggers.remove()
+    installation.lift(connection, False)
+    answer = desk.post(address, typed)
+    assert answer.status_code == 503
+    assert "does not record changes at this moment, so it takes none" in answer.content.decode()
+    assert "<dd>131</dd>" in answer.content.decode()
 
 
 def test_a_script_gets_a_short_answer(desk, patient, failing):
