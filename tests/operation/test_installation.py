@@ -208,11 +208,11 @@ def database_named(name: str, folder: Path) -> Iterator[None]:
     """Make a migrated database of this name until the block ends."""
     if connection.vendor == "sqlite":
         folder.mkdir()
-        migrated.fill(str(folder / "stroma.sqlite3"), migrated._image())
+        migrated.fill(str(folder / "stroma.sqlite3"), migrated.image())
         yield
         return
     with connection._nodb_cursor() as server:
-        server.execute(f'CREATE DATABASE {name} TEMPLATE "{migrated._template(connection)}"')
+        server.execute(f'CREATE DATABASE {name} TEMPLATE "{migrated.template(connection)}"')
     try:
         yield
     finally:

@@ -100,7 +100,7 @@ def fill_with_schema(server: Server) -> None:
     """Copy the migrated database of the tests, which is quicker than migrating."""
     here = connection.settings_dict
     own = {**here, "NAME": "stroma", "HOST": str(server.folder), "OPTIONS": {}}
-    with PostgresqlCopier({**here, "NAME": migrated._template(connection)}).held(server.folder) as held:
+    with PostgresqlCopier({**here, "NAME": migrated.template(connection)}).held(server.folder) as held:
         PostgresqlCopier(own).load(held.content)
 
 
