@@ -16,7 +16,7 @@ from django.core.cache import cache
 from django.db import OperationalError, connection
 from django.urls import reverse
 
-from audit import seals
+from audit import seal_files, seals
 from audit.context import acting
 from audit.models import Seal
 from patients.models import Attachment, Record
@@ -130,7 +130,7 @@ def test_a_seal_whose_line_found_no_room_is_written_into_its_file_later(trial, m
         if lines:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(seals, "append_to_file", full)
+    monkeypatch.setattr(seal_files, "append_to_file", full)
     with acting(system="test"), pytest.raises(OSError, match="No space"):
         seals.seal(reason="test")
     assert Seal.objects.count() == 1
@@ -138,7 +138,7 @@ def test_a_seal_whose_line_found_no_room_is_written_into_its_file_later(trial, m
     with acting(system="test"):
         build.user("coordinator", trial=trial)
         seals.seal(reason="test")
-    assert set(seals.read_file()) == {1, 2}
+    assert set(seal_files.read_file()) == {1, 2}
 
 
 @pytest.mark.long
