@@ -118,6 +118,17 @@ class TestFewerInfusions:
         assert course(waiting) == []
 
 
+def test_a_patient_of_a_trial_without_a_product_is_moved_without_a_course():
+    trial = amended_protocol.without_product()
+    by = build.user("investigator", trial=trial)
+    manager = build.user("data_manager", trial=trial)
+    patient = amended_protocol.enrolled(trial, by=by, on=INCLUDED)
+    amended_protocol.move_to(patient, amended_protocol.amendment_without_product(), by=manager)
+
+    assert Patient.objects.get(pk=patient.pk).protocol.version == "1.1"
+    assert course(patient) == []
+
+
 class TestMoreInfusions:
     def test_the_course_grows_behind_its_last_infusion(self, patient, manager):
         amended_protocol.move_to(patient, amended_protocol.amendment(infusions=4), by=manager)

@@ -63,6 +63,18 @@ class TestTimes:
         messages = refused(give, patient, SECOND, on("10-Mar-2026", timing_deviation_reason="?"), nurse)
         assert "Infusion 1 was given from 10-Mar-2026 10:00 to 10-Mar-2026 11:00" in messages["started"][0]
 
+    def test_an_infusion_may_begin_in_the_minute_in_which_the_one_before_it_ended(self, patient, nurse):
+        give(patient, FIRST, on("10-Mar-2026"), nurse)
+        at_once = on(
+            "10-Mar-2026",
+            started=moment("10-Mar-2026 11:00"),
+            ended=moment("10-Mar-2026 12:00"),
+            timing_deviation_reason="Same day",
+        )
+        assert give(patient, SECOND, at_once, nurse).state == "given"
+        slower = on("10-Mar-2026", started=moment("10-Mar-2026 09:00"))
+        assert give(patient, FIRST, slower, nurse, reason="read again").started == slower["started"].iso
+
     def test_the_first_infusion_is_not_moved_behind_the_second(self, patient, nurse):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
         give(patient, SECOND, on("13-Mar-2026"), nurse)
