@@ -81,7 +81,7 @@ def database(folder: Path, *, empty: bool = False) -> Iterator[str]:
         yield ""
         return
     name = f"stroma_installation_{secrets.token_hex(4)}"
-    template = "template0" if empty else migrated._template(connection)
+    template = "template0" if empty else migrated.template(connection)
     with connection._nodb_cursor() as server:
         server.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"')
     try:
