@@ -200,7 +200,7 @@ def database_named(name: str, folder: Path) -> Iterator[None]:
     """Make a migrated database of this name until the block ends."""
     if connection.vendor == "sqlite":
         folder.mkdir()
-        migrated.fill(str(folder / "stroma.sqlite3"), migrated._image())
+        migrated.fill(str(folder / "stroma.sqlite3"), migrated.image())
         yield
         return
     with connection._nodb_cursor() as server:
