@@ -12,7 +12,7 @@ A list has a fixed number of places (`Listed`).
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -203,7 +203,7 @@ class _ValuesStatement:
         if not found or (not self.converters and len(found[0]) == self.width):
             return found
         # By columns: a call for each row would cost as much as its conversions.
-        columns: list[Iterable[Any]] = list(zip(*found, strict=True))[: self.width]
+        columns: list[Any] = [*zip(*found, strict=True)][: self.width]
         for place, converters in self.converters:
             columns[place] = [_converted(value, converters) for value in columns[place]]
         return list(zip(*columns, strict=True))

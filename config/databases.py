@@ -12,10 +12,12 @@ def sqlite(path: Path | str) -> dict[str, Any]:
     return {
         "ENGINE": "audit.backends.sqlite",
         "NAME": str(path),
-        # Said here, because pytest-django knows only Django's own engine: it would give each process a file.
+        # Said here, because pytest-django knows it of Django's own engine only.
         "TEST": {"NAME": ":memory:"},
         # Kept open: opening a connection reads the whole schema with its triggers, about 8 ms.
         "CONN_MAX_AGE": None,
+        # pytest-django knows Django's own backend only: without a name, several processes of tests would share a file.
+        "TEST": {"NAME": ":memory:"},
         "OPTIONS": {
             # Takes the write lock at BEGIN. A transaction that reads first and writes later would fail at
             # once, whatever the timeout, if another one wrote in between.

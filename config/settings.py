@@ -79,10 +79,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First: everything after it reads the address of the client and whether the connection is encrypted.
-    "config.proxies.TrustedProxiesMiddleware",
-    # Before the rest: it answers by address, and while the database is away.
+    # First: it answers by address, while the database is away, and must see whether a proxy sent the request.
     "operation.health.HealthMiddleware",
+    # Everything after it reads the address of the client and whether the connection is encrypted.
+    "config.proxies.TrustedProxiesMiddleware",
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.compression.CompressedPagesMiddleware",
@@ -165,7 +165,7 @@ if SEAL_MAIL_TO and not EMAIL_HOST:
         "SEAL_MAIL_TO needs a mail server: set EMAIL_HOST, for instance mail.hospital.example"
     )
 
-# load_protocol renders every page of a file before it stores it (trials.rehearsal): some ten seconds.
+# load_protocol renders every page of a file before it stores it (trials.rehearsal): about half a minute.
 REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
 
 # Operation (docs/deploy.md): backups, what is due, health.

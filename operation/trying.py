@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from audit import seals, triggers
+from audit import seal_files, seals, triggers
 from audit.context import acting
 from audit.models import Seal
 from patients.models import Patient
@@ -52,15 +52,15 @@ def use(casebooks: int) -> Tried:
 
 
 def _check_trail(tried: Tried) -> None:
-    for name in triggers.defects():
+    for name in list(triggers.defects()):
         tried.problems.append(f"trigger {name} is missing, changed or switched off")
     last = Seal.objects.order_by("-number").first()
-    lines = seals.read_file()
+    lines = seal_files.read_file()
     if last is None:
         tried.said.append("there is no seal yet")
     elif seals.seal_head(last) != last.head or lines.get(
-        last.number, seals.file_line(last)
-    ) != seals.file_line(last):
+        last.number, seal_files.file_line(last)
+    ) != seal_files.file_line(last):
         tried.problems.append(f"seal {last.number} is not the one in the file of the seals")
     else:
         tried.said.append(f"chain head {last.number} {last.head[:16]}… agrees with the file of the seals")
@@ -71,7 +71,7 @@ def _open_casebooks(client: Client, casebooks: int, tried: Tried) -> None:
     chosen = random.SystemRandom().sample(keys, min(casebooks, len(keys)))
     opened = 0
     for patient in Patient.objects.filter(pk__in=chosen).select_related("trial").order_by("pk"):
-        answer = client.get(reverse("casebook", args=[patient.trial.slug, patient.code]), secure=True)
+        answer = client.get(reverse("reports:casebook", args=[patient.trial.slug, patient.code]), secure=True)
         if answer.status_code == 200 and patient.code in answer.content.decode():
             opened += 1
         else:

@@ -129,7 +129,7 @@ def test_training_needs_none_and_an_unknown_role_stops_the_start(settings):
 
 
 class TestRecovery:
-    """One person asks, another with another role decides."""
+    """P11-23: one person asks, another with another role decides."""
 
     @pytest.fixture
     def person(self, trial):

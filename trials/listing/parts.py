@@ -34,7 +34,8 @@ def choice_text(model: type[Model], name: str) -> Callable[[Any], Any]:
 
     The labels are looked up in a dict made once; Django makes it anew for each row.
     """
-    labels = dict(model._meta.get_field(name).flatchoices)
+    field_of: Any = model._meta.get_field(name)
+    labels = dict(field_of.flatchoices)
 
     def text(row: Any) -> Any:
         value = getattr(row, name)

@@ -51,5 +51,5 @@ def _text(context: Context, cell: Cell) -> str:
     """Return the text of a cell as a template shows it: escaped unless it is safe HTML."""
     shown: Any = cell.text
     if isinstance(shown, str | Promise):
-        return conditional_escape(shown)
+        return conditional_escape(str(shown))
     return str(render_value_in_context(shown, context))
