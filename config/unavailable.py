@@ -1,4 +1,4 @@
-"""The answer while the database is away, read-only or full, or the disk is: 503, with everything that was typed.
+"""The answer while the database is away, being upgraded, read-only or full: 503, with everything that was typed.
 
 The page is made from the request alone: neither session nor user can be read then. It sends the same form again.
 """
@@ -20,7 +20,7 @@ from django.views.defaults import server_error as broken
 from audit.guard import refusal_of
 
 Responder = Callable[[HttpRequest], HttpResponseBase]
-RETRY_SECONDS = "30"
+RETRY_SECONDS = "10"
 # SQLSTATE classes: connection, rollback by the server, resources, operator, system; a standby; a lock that was not had.
 SERVER_STATES = ("08", "40", "53", "57", "58", "25006", "55P03")
 SQLITE_STATES = (
@@ -60,13 +60,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def is_unavailable(exception: BaseException) -> bool:
-    """Return True if the database or the disk failed or is being upgraded, and not the program."""
-    if refusal_of(exception):
-        return True
+    """Return True if the database or the disk failed, and not the program."""
     if isinstance(exception, OSError):
         return exception.errno in DISK
     if not isinstance(exception, DatabaseError | InterfaceError):
         return False
+    if refusal_of(exception):
+        return True
     state = _state(exception)
     if state is None:
         # No connection was made, or it broke: nobody gave an error a number. Our own errors have no cause.
@@ -75,52 +75,32 @@ def is_unavailable(exception: BaseException) -> bool:
 
 
 def unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
-    """Return the page with what was typed; for a script a short answer."""
-    uncertain = getattr(request, "view_answered", False) or _failed_in_commit(exception.__traceback__)
-    told = _told(exception, uncertain)
+    """Return the page with what was typed; for a script a short answer. Reads no table."""
+    context = _context(request, exception)
     if "HX-Request" in request.headers or "application/json" in request.headers.get("Accept", "")[:60]:
-        response: HttpResponse = JsonResponse({"error": told}, status=503)
+        response: HttpResponse = JsonResponse({"error": str(context["told"])}, status=503)
     else:
-        response = HttpResponse(render_to_string("503.html", _context(request, told)), status=503)
+        # Without the request: its context would ask the database who is signed in.
+        response = HttpResponse(render_to_string("503.html", context), status=503)
     response["Retry-After"] = RETRY_SECONDS
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _told(exception: BaseException, uncertain: bool) -> str:
-    refusal = refusal_of(exception)
-    if refusal == "upgrading":
-        return _(
-            "Nothing was saved and nothing is lost: Stroma is being upgraded. Send it again in a minute."
-        )
-    if refusal == "unguarded":
-        return _(
-            "Nothing was saved: the database does not record changes at this moment, so it takes none. "
-            "Tell the administrator of the installation to run “migrate” and “verify_trail”."
-        )
-    if uncertain:
-        return _(
-            "The server broke off while this was being stored. Look whether it is there, or send it again: "
-            "what is stored already is not stored twice."
-        )
-    if _is_full(exception):
-        return _(
-            "Nothing was saved: the disk of the server is full. Tell the administrator, then send it again."
-        )
-    return _("Nothing was saved: the database does not answer. Send it again in a minute.")
-
-
-def _context(request: HttpRequest, told: str) -> dict[str, Any]:
+def _context(request: HttpRequest, exception: BaseException) -> dict[str, Any]:
     posted, files, whole = _sent(request)
-    withheld = [name for name in posted if "password" in name]
+    withheld = {name for name in posted if "password" in name or name == "code"}
     fields = [
         (name, value)
         for name, values in posted.lists()
         if name not in NEVER_SHOWN and name not in withheld
         for value in values
     ]
+    uncertain = getattr(request, "view_answered", False) or _failed_in_commit(exception.__traceback__)
     return {
-        "told": told,
+        "why": refusal_of(exception),
+        "told": _told(exception, uncertain and request.method == "POST"),
+        "saved_nothing": request.method == "POST" and not uncertain,
         "posted": request.method == "POST",
         "whole": whole,
         "fields": fields,
@@ -131,6 +111,26 @@ def _context(request: HttpRequest, told: str) -> dict[str, Any]:
         "address": escape_leading_slashes(request.get_full_path()),
         "csrf_token": get_token(request) if fields else "",
     }
+
+
+def _told(exception: BaseException, uncertain: bool) -> str:
+    """Return what happened and what to do."""
+    if uncertain:
+        return _(
+            "The server broke off while this was being stored. Look whether it is there, or send it again: "
+            "what is stored already is not stored twice."
+        )
+    match refusal_of(exception):
+        case "unguarded":
+            return _(
+                "The database does not record changes at this moment, so it takes none. Tell the administrator of "
+                "the installation to run “migrate” and “verify_trail”."
+            )
+        case "upgrading" | "busy":
+            return _("This usually takes less than a minute. What was saved before is safe.")
+    if _is_full(exception):
+        return _("The disk of the server is full: tell the administrator. What was saved before is safe.")
+    return _("The database does not answer: try again in a minute. What was saved before is safe.")
 
 
 def _sent(request: HttpRequest) -> tuple[QueryDict, list[str], bool]:

@@ -15,10 +15,11 @@ from django.utils import timezone
 
 from audit import events, seals
 from audit.context import acting
+from audit.seal_files import SealBroken
 from operation import backup_folders
 from operation.backup_folders import BackupFailed
 from operation.database_copies import Copier, CopyFailed, HeldCopy, copier_of
-from operation.encryption import Key, NotDecrypted, new_key, read_key, write_key
+from operation.encryption import BackupKey, NotDecrypted, new_key, read_key, write_key
 from patients.models.attachments import attachment_storage
 
 PIECE_BYTES = 1 << 20
@@ -38,7 +39,7 @@ class Backup:
     notes: list[str] = field(default_factory=list)
 
 
-def the_key() -> Key:
+def the_key() -> BackupKey:
     """Return the key of STROMA_BACKUP_KEY_FILE; a training installation makes its own at the first use.
 
     Raises BackupFailed if production has none, or if the file cannot be read.
@@ -80,7 +81,7 @@ def make_backup(*, to: Path, keep: int = 0, copier: Copier | None = None) -> Bac
     return made
 
 
-def _made(making: Path, key: Key, notes: list[str], copier: Copier) -> Backup:
+def _made(making: Path, key: BackupKey, notes: list[str], copier: Copier) -> Backup:
     # Before the snapshot: a seal made in between is then in the database only, and the next seal adds its line.
     seal_lines = _seal_file()
     with copier.held(settings.DATA_DIR) as held:
@@ -117,7 +118,7 @@ def _sealed(to: Path) -> list[str]:
             events.record_configuration()
             events.record(kind=events.AccessKind.BACKUP, detail={"file": str(to)})
             seals.seal(reason="backup")
-    except (DatabaseError, seals.SealBroken, OSError) as wrong:
+    except (DatabaseError, SealBroken, OSError) as wrong:
         return [f"The trail could not be sealed first: {str(wrong).strip()}"]
     return []
 
@@ -140,7 +141,7 @@ def _facts(held: HeldCopy, engine: str, taken_at: datetime) -> dict[str, Any]:
     }
 
 
-def _copy_files(rows: list[tuple[str, str, int]], files: Path, key: Key, notes: list[str]) -> int:
+def _copy_files(rows: list[tuple[str, str, int]], files: Path, key: BackupKey, notes: list[str]) -> int:
     """Copy the attached files that no earlier backup copied. Return their number; damaged ones are noted."""
     new = 0
     for name, sha256, size in rows:
@@ -198,7 +199,7 @@ def _quoted(value: str) -> str:
     return json.dumps(value, ensure_ascii=False) if set(value) & set(" \t\"'$`\\#;") else value
 
 
-def _forget(folder: Path, key: Key, keep: int) -> None:
+def _forget(folder: Path, key: BackupKey, keep: int) -> None:
     """Delete all but the newest backups, and the attached files that none of them names."""
     kept = backup_folders.complete(folder)[-keep:]
     for old in backup_folders.complete(folder)[:-keep]:
@@ -215,7 +216,7 @@ def _forget(folder: Path, key: Key, keep: int) -> None:
             path.unlink()
 
 
-def listed(backup: Path, key: Key) -> Iterator[str]:
+def listed(backup: Path, key: BackupKey) -> Iterator[str]:
     """Yield the lines of the list of attached files: name, SHA-256, bytes."""
     left = b""
     for piece in backup_folders.read(backup / "attachments.age", key):

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from operation.encryption import Key, NotDecrypted, decrypted, encrypted
+from operation.encryption import BackupKey, NotDecrypted, decrypted, encrypted
 
 UNFINISHED = ".unfinished"
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -43,7 +43,7 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def write(path: Path, content: Iterable[bytes], key: Key) -> str:
+def write(path: Path, content: Iterable[bytes], key: BackupKey) -> str:
     """Write an encrypted file under its name when it is whole and on disk. Return the SHA-256 of what was written.
 
     Raises BackupFailed if the disk is full or fails; the part that was written is removed.
@@ -68,7 +68,7 @@ def write(path: Path, content: Iterable[bytes], key: Key) -> str:
     return digest.hexdigest()
 
 
-def read(path: Path, key: Key) -> Iterator[bytes]:
+def read(path: Path, key: BackupKey) -> Iterator[bytes]:
     """Yield the content of an encrypted file. Raises BackupFailed if it is gone, damaged or of another key."""
     try:
         with path.open("rb") as file:
@@ -130,7 +130,7 @@ def finished(making: Path) -> Path:
     return done
 
 
-def files_folder(backup: Path, key: Key) -> Path:
+def files_folder(backup: Path, key: BackupKey) -> Path:
     """Return the folder of the attached files of all backups with this key."""
     return backup.parent / f"files-{key.fingerprint}"
 

@@ -27,7 +27,7 @@ BACKUP_LATE = timedelta(hours=26)
 
 
 @dataclass(frozen=True)
-class Part:
+class Condition:
     """One part of the installation: its state, what is the matter, and what to do."""
 
     name: str
@@ -36,7 +36,7 @@ class Part:
     do: str = ""
 
 
-def parts() -> Iterator[Part]:
+def parts() -> Iterator[Condition]:
     """Yield every part. Where the database does not answer, the parts that need it are left out."""
     database = database_part()
     yield database
@@ -55,12 +55,12 @@ def parts() -> Iterator[Part]:
     yield from disk_parts()
 
 
-def _checked(check: Callable[[], Part]) -> Part:
+def _checked(check: Callable[[], Condition]) -> Condition:
     name = check.__name__.removesuffix("_part")
     try:
         return check()
     except DatabaseError as wrong:
-        return Part(
+        return Condition(
             name,
             FAILED,
             str(wrong).strip(),
@@ -68,22 +68,22 @@ def _checked(check: Callable[[], Part]) -> Part:
         )
 
 
-def database_part() -> Part:
+def database_part() -> Condition:
     """Return whether the database answers and takes writes. One query."""
     try:
         reason = read_only()
     except DatabaseError as wrong:
-        return Part(
+        return Condition(
             "database",
             FAILED,
             f"does not answer: {str(wrong).strip()}",
             "Start the database, or correct DATABASE_URL. Nothing that was saved is lost.",
         )
     if reason:
-        return Part(
+        return Condition(
             "database", FAILED, f"is read-only: {reason}", "Nothing can be saved until it takes writes again."
         )
-    return Part("database", OK, f"answers and takes writes ({connection.vendor})")
+    return Condition("database", OK, f"answers and takes writes ({connection.vendor})")
 
 
 def read_only() -> str:
@@ -127,42 +127,45 @@ def _known_migrations() -> set[str]:
     return _known
 
 
-def migrations_part() -> Part:
+def migrations_part() -> Condition:
     """Return whether all migrations are applied."""
     if pending := pending_migrations():
-        return Part(
+        return Condition(
             "migrations",
             FAILED,
             f"{len(pending)} are not applied: {', '.join(pending[:3])}",
             "Run `manage.py migrate`.",
         )
-    return Part("migrations", OK, "are all applied")
+    return Condition("migrations", OK, "are all applied")
 
 
-def triggers_part() -> Part:
+def triggers_part() -> Condition:
     """Return whether every trigger of the trail is in place. Two queries."""
-    if defects := triggers.defects():
-        return Part(
+    if not triggers.guarded(connection):
+        do = "Run `manage.py migrate`, then `manage.py verify_trail`, and find out who did it."
+        return Condition("triggers", FAILED, "are not as installed: nothing can be saved", do)
+    if defects := list(triggers.defects()):
+        return Condition(
             "triggers",
             FAILED,
             f"{len(defects)} are missing, changed or switched off: {', '.join(defects[:3])}",
             "Stop the servers, run `manage.py migrate` and `manage.py verify_trail`, and find out who did it.",
         )
-    return Part("triggers", OK, "write the trail")
+    return Condition("triggers", OK, "write the trail")
 
 
-def cache_part() -> Part:
+def cache_part() -> Condition:
     """Return whether the table that counts sign-in attempts exists. One query."""
     try:
         caches["default"].get("operation-probe")
     except DatabaseError:
-        return Part(
+        return Condition(
             "cache table", FAILED, "is missing: nobody can sign in", "Run `manage.py createcachetable`."
         )
-    return Part("cache table", OK, "is there")
+    return Condition("cache table", OK, "is there")
 
 
-def worker_part() -> Part:
+def worker_part() -> Condition:
     """Return whether background tasks are taken. One query."""
     oldest = (
         DBTaskResult.objects.filter(status="READY")
@@ -171,35 +174,35 @@ def worker_part() -> Part:
         .first()
     )
     if oldest is not None and timezone.now() - oldest > WORKER_LATE:
-        return Part(
+        return Condition(
             "worker",
             WARNING,
             f"a task has waited since {oldest:%Y-%m-%d %H:%M} UTC",
             "Start the worker: `manage.py db_worker` (systemd: stroma-worker.service).",
         )
-    return Part("worker", OK, "no task waits too long")
+    return Condition("worker", OK, "no task waits too long")
 
 
-def seals_part() -> Part:
+def seals_part() -> Condition:
     """Return when the trail was last sealed by time. One query."""
     run = DueRun.objects.filter(pk="seal").first()
     if run is None or run.succeeded_at is None or timezone.now() - run.succeeded_at > SEAL_LATE:
         since = f"since {run.succeeded_at:%Y-%m-%d %H:%M} UTC" if run and run.succeeded_at else "yet"
         why = f" ({run.said})" if run and run.failed else ""
-        return Part(
+        return Condition(
             "seals",
             WARNING,
             f"the trail was not sealed by time {since}{why}",
             "Call `manage.py due` each minute.",
         )
-    return Part("seals", OK, f"checked at {run.succeeded_at:%H:%M:%S} UTC: {run.said}")
+    return Condition("seals", OK, f"checked at {run.succeeded_at:%H:%M:%S} UTC: {run.said}")
 
 
-def backup_part() -> Part:
+def backup_part() -> Condition:
     """Return when the last backup was made. One query."""
     if settings.BACKUP_DIR is None:
         state = WARNING if settings.PRODUCTION else OK
-        return Part(
+        return Condition(
             "backup",
             state,
             "no folder for backups is named",
@@ -208,46 +211,46 @@ def backup_part() -> Part:
     run = DueRun.objects.filter(pk="backup").first()
     if run is None or run.succeeded_at is None:
         why = f": {run.said}" if run and run.said else ""
-        return Part("backup", WARNING, f"none was made yet{why}", "Run `manage.py due --now backup`.")
+        return Condition("backup", WARNING, f"none was made yet{why}", "Run `manage.py due --now backup`.")
     if run.failed or timezone.now() - run.succeeded_at > BACKUP_LATE:
-        return Part(
+        return Condition(
             "backup",
             WARNING,
             f"the last one is of {run.succeeded_at:%Y-%m-%d %H:%M} UTC. {run.said}",
             "Run `manage.py due --now backup` and read what it says.",
         )
-    return Part("backup", OK, run.said)
+    return Condition("backup", OK, run.said)
 
 
-def due_part() -> Part:
+def due_part() -> Condition:
     """Return the work that failed or was not started. One query."""
     late = list(due.overdue(timezone.now()))
     if late:
         names = ", ".join(f"{work.name}{' (failed)' if run and run.failed else ''}" for work, run in late)
-        return Part(
+        return Condition(
             "due",
             WARNING,
             f"not done in time: {names}",
             "Call `manage.py due` each minute, by cron or a timer.",
         )
-    return Part("due", OK, "everything was started in time")
+    return Condition("due", OK, "everything was started in time")
 
 
-def static_part() -> Part:
+def static_part() -> Condition:
     """Return whether style sheets and scripts were collected. Reads one name of the manifest."""
     try:
         staticfiles_storage.url("stroma.css")
     except ValueError:
-        return Part(
+        return Condition(
             "static files",
             FAILED,
             "are not collected: no page can be shown",
             "Run `manage.py collectstatic --noinput`, then restart.",
         )
-    return Part("static files", OK, "are collected")
+    return Condition("static files", OK, "are collected")
 
 
-def disk_parts() -> Iterator[Part]:
+def disk_parts() -> Iterator[Condition]:
     """Yield the space on the disks of data and backups."""
     places = {"disk space": settings.DATA_DIR, "disk space of backups": settings.BACKUP_DIR}
     for name, place in places.items():
@@ -259,4 +262,4 @@ def disk_parts() -> Iterator[Part]:
         usage = shutil.disk_usage(folder)
         state = FAILED if usage.free < SCARCE_BYTES / 10 else WARNING if usage.free < SCARCE_BYTES else OK
         do = "Free space, or enlarge the disk: a full disk refuses every save." if state != OK else ""
-        yield Part(name, state, f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB are free", do)
+        yield Condition(name, state, f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.1f} GB are free", do)

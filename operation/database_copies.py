@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import conninfo
 
+from audit.guard import KEY_TABLE
 from operation import table_facts
 from operation.table_facts import TableFacts
 
@@ -60,7 +61,7 @@ class Copier(Protocol):
 
 def copier_of(settings: dict[str, Any]) -> Copier:
     """Return the copier for one entry of Django's DATABASES."""
-    if settings["ENGINE"].endswith("sqlite3"):
+    if "sqlite" in settings["ENGINE"]:
         return SqliteCopier(Path(settings["NAME"]))
     return PostgresqlCopier(settings)
 
@@ -255,6 +256,8 @@ class PostgresqlCopier:
             "--format=custom",
             "--compress=1",
             f"--snapshot={snapshot}",
+            # Derived from SECRET_KEY, readable by the owner only; `migrate` makes it again after a restore.
+            f"--exclude-table={KEY_TABLE}",
         ]
         with (
             tempfile.TemporaryFile() as complaints,

@@ -23,7 +23,7 @@ from django.utils import timezone
 from config.databases import from_url
 from operation.backup_folders import BackupFailed
 from operation.database_copies import Copier, CopyFailed, PostgresqlCopier, SqliteCopier
-from operation.encryption import Key
+from operation.encryption import BackupKey
 from operation.restoring import Restored, Tell, restore
 
 CASEBOOKS = 5
@@ -41,7 +41,7 @@ class Drill:
     problems: list[str]
 
 
-def run_drill(*, backup: Path, key: Key, scratch: str, failed_at: datetime, tell: Tell) -> Drill:
+def run_drill(*, backup: Path, key: BackupKey, scratch: str, failed_at: datetime, tell: Tell) -> Drill:
     """Restore a backup into a scratch database, compare it, sign in and open five casebooks there.
 
     scratch: address of an empty database to use, or "" to make one and drop it afterwards. The working database is not

@@ -50,7 +50,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DueOutcome:
     """What became of one piece of work: `said` is what it reports, or why it failed."""
 
     name: str
@@ -63,7 +63,7 @@ def registered() -> list[Work]:
     return [Work(*line) for line in settings.DUE]
 
 
-def run_due(*, now: datetime | None = None, only: str = "") -> list[Outcome]:
+def run_due(*, now: datetime | None = None, only: str = "") -> list[DueOutcome]:
     """Start what is due, one after the other, and return what became of it.
 
     A failure of one does not keep the others from running. Work that another process is doing is left to it.
@@ -95,7 +95,7 @@ def _run_of(work: Work) -> DueRun | None:
     return DueRun.objects.filter(pk=work.name).first()
 
 
-def _run(work: Work, now: datetime) -> Outcome:
+def _run(work: Work, now: datetime) -> DueOutcome:
     DueRun.objects.update_or_create(pk=work.name, defaults={"started_at": now, "ended_at": None})
     try:
         said, failed = import_string(work.function)() or "", False
@@ -108,7 +108,7 @@ def _run(work: Work, now: datetime) -> Outcome:
     DueRun.objects.filter(pk=work.name).update(
         ended_at=ended, said=said[:LONGEST_TEXT], failed=failed, **succeeded
     )
-    return Outcome(work.name, said, failed)
+    return DueOutcome(work.name, said, failed)
 
 
 def _reconnect() -> None:

@@ -34,7 +34,7 @@ class NotDecrypted(Exception):
 
 
 @dataclass(frozen=True)
-class Key:
+class BackupKey:
     """An X25519 identity of age: 32 secret bytes."""
 
     secret: bytes
@@ -59,23 +59,23 @@ class Key:
         return hmac.digest(derived(self.secret, b"", b"stroma manifest"), content, "sha256").hex()
 
 
-def new_key() -> Key:
+def new_key() -> BackupKey:
     """Return a new random key."""
-    return Key(X25519PrivateKey.generate().private_bytes_raw())
+    return BackupKey(X25519PrivateKey.generate().private_bytes_raw())
 
 
-def read_key(path: Path) -> Key:
+def read_key(path: Path) -> BackupKey:
     """Return the key of an identity file of age. Raises OSError, or NotDecrypted if the file holds no key."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.strip().lower().startswith(PREFIX):
             try:
-                return Key(bech32.decode(PREFIX, line.strip()))
+                return BackupKey(bech32.decode(PREFIX, line.strip()))
             except ValueError as wrong:
                 raise NotDecrypted(f"{path} holds a key that was mistyped or cut off: {wrong}") from wrong
     raise NotDecrypted(f"{path} holds no key: make one with `manage.py backup_key FILE`")
 
 
-def write_key(path: Path, key: Key) -> None:
+def write_key(path: Path, key: BackupKey) -> None:
     """Write an identity file that only its owner may read. Raises FileExistsError: a key is never overwritten."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = f"# public key: {key.public_text}\n{bech32.encode(PREFIX, key.secret).upper()}\n"
@@ -90,7 +90,7 @@ def derived(secret: bytes, salt: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), 32, salt=salt, info=purpose).derive(secret)
 
 
-def encrypted(content: Iterable[bytes], key: Key) -> Iterator[bytes]:
+def encrypted(content: Iterable[bytes], key: BackupKey) -> Iterator[bytes]:
     """Yield an age file with this content, for the holder of the key."""
     file_key, nonce = os.urandom(16), os.urandom(16)
     yield _header(file_key, key.recipient) + nonce
@@ -105,7 +105,7 @@ def encrypted(content: Iterable[bytes], key: Key) -> Iterator[bytes]:
     yield cipher.encrypt(_chunk_nonce(number, last=True), bytes(left), None)
 
 
-def decrypted(source: BinaryIO, key: Key) -> Iterator[bytes]:
+def decrypted(source: BinaryIO, key: BackupKey) -> Iterator[bytes]:
     """Yield the content of an age file. Raises NotDecrypted at the first chunk that is not as it was written."""
     file_key = _unwrapped(source, key)
     nonce = source.read(16)
@@ -131,7 +131,7 @@ def _header(file_key: bytes, recipient: bytes) -> bytes:
     return lines + b" " + _text(_header_mac(file_key, lines)) + b"\n"
 
 
-def _unwrapped(source: BinaryIO, key: Key) -> bytes:
+def _unwrapped(source: BinaryIO, key: BackupKey) -> bytes:
     """Read the header and return the key of the file. Raises NotDecrypted."""
     lines = [source.readline(200) for _ in range(4)]
     try:

@@ -12,10 +12,10 @@ from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from audit import seal_files, seals
+from audit import seal_files
 from audit.models import Seal
 from operation import condition
-from operation.condition import FAILED, OK, WARNING, Part
+from operation.condition import FAILED, OK, WARNING, Condition
 from operation.encryption import NotDecrypted, read_key
 
 # What PostgreSQL must not be allowed to do: acknowledge a save before the disk has it.
@@ -31,7 +31,7 @@ OWNS_THE_TRAIL = (
 ALSO_SAFE = {"synchronous_commit": {"on", "remote_apply", "remote_write", "local"}}
 
 
-def examined() -> Iterator[Part]:
+def examined() -> Iterator[Condition]:
     """Yield every part that was looked at."""
     yield from condition.parts()
     yield purpose()
@@ -46,11 +46,11 @@ def examined() -> Iterator[Part]:
         return
 
 
-def purpose() -> Part:
+def purpose() -> Condition:
     """Return what this installation is for."""
     if settings.PRODUCTION:
-        return Part("purpose", OK, "production")
-    return Part(
+        return Condition("purpose", OK, "production")
+    return Condition(
         "purpose",
         WARNING,
         f"{settings.ENVIRONMENT}: not for patients",
@@ -58,28 +58,30 @@ def purpose() -> Part:
     )
 
 
-def key() -> Part:
+def key() -> Condition:
     """Return whether the key of the backups can be read, and by whom."""
     path = settings.BACKUP_KEY_FILE
     if path is None:
-        return Part(
+        return Condition(
             "backup key",
             FAILED,
             "STROMA_BACKUP_KEY_FILE names no key: no backup can be made",
             "Run `manage.py backup_key FILE`.",
         )
     if not path.exists() and not settings.PRODUCTION:
-        return Part("backup key", OK, "is made with the first backup")
+        return Condition("backup key", OK, "is made with the first backup")
     try:
         found = read_key(path)
     except (OSError, NotDecrypted) as wrong:
-        return Part("backup key", FAILED, str(wrong), "Put the copy of the key back, or name its file.")
+        return Condition("backup key", FAILED, str(wrong), "Put the copy of the key back, or name its file.")
     if path.stat().st_mode & 0o077:
-        return Part("backup key", WARNING, f"{path} can be read by other users", f"Run `chmod 600 {path}`.")
-    return Part("backup key", OK, f"{path}, fingerprint {found.fingerprint}")
+        return Condition(
+            "backup key", WARNING, f"{path} can be read by other users", f"Run `chmod 600 {path}`."
+        )
+    return Condition("backup key", OK, f"{path}, fingerprint {found.fingerprint}")
 
 
-def folders() -> Iterator[Part]:
+def folders() -> Iterator[Condition]:
     """Yield whether the folders of files can be written, and whether they lie outside the code."""
     places = {
         "data folder": settings.DATA_DIR,
@@ -93,28 +95,28 @@ def folders() -> Iterator[Part]:
             continue
         existing = next(each for each in (place, *place.absolute().parents) if each.exists())
         if not os.access(existing, os.W_OK):
-            yield Part(
+            yield Condition(
                 name,
                 FAILED,
                 f"{place} cannot be written by this user",
                 f"Run `chown` or `mkdir` for {place}.",
             )
         elif settings.PRODUCTION and settings.BASE_DIR in (place.absolute(), *place.absolute().parents):
-            yield Part(
+            yield Condition(
                 name,
                 WARNING,
                 f"{place} lies inside the code: an upgrade may remove it",
                 "Set STROMA_DATA=/var/lib/stroma.",
             )
         else:
-            yield Part(name, OK, str(place))
+            yield Condition(name, OK, str(place))
 
 
 def _on_disk() -> bool:
     return hasattr(storages["attachments"], "location")
 
 
-def database_settings() -> Iterator[Part]:
+def database_settings() -> Iterator[Condition]:
     """Yield whether the database keeps what it acknowledged, and whether it can be copied."""
     if connection.vendor == "sqlite":
         yield _sqlite_settings()
@@ -128,68 +130,68 @@ def database_settings() -> Iterator[Part]:
         owns = bool(cursor.fetchone()[0])
     for name, value in SERVER_SETTINGS.items():
         if found.get(name) not in ALSO_SAFE.get(name, {value}):
-            yield Part(
+            yield Condition(
                 name,
                 FAILED,
                 f"is {found.get(name)}: a power cut loses what was saved",
                 f"Set {name} = {value} in postgresql.conf.",
             )
         else:
-            yield Part(name, OK, str(found.get(name)))
+            yield Condition(name, OK, str(found.get(name)))
     yield _role(superuser, owns)
     yield _programs(version)
 
 
-def _sqlite_settings() -> Part:
+def _sqlite_settings() -> Condition:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA synchronous")
         level = cursor.fetchone()[0]
     if level < 2:
-        return Part(
+        return Condition(
             "synchronous",
             WARNING,
             f"is {level}: a power cut may lose the last saves",
             "It is set by Stroma; is DATABASE_URL changed?",
         )
-    return Part("synchronous", OK, f"every save waits for the disk (SQLite {sqlite3.sqlite_version})")
+    return Condition("synchronous", OK, f"every save waits for the disk (SQLite {sqlite3.sqlite_version})")
 
 
-def _role(superuser: bool, owns: bool) -> Part:
+def _role(superuser: bool, owns: bool) -> Condition:
     if superuser or owns:
         who = "a superuser" if superuser else "the owner of the tables"
-        return Part(
+        return Condition(
             "database role",
             WARNING,
             f"pages are served as {who}, who could switch the trail off",
             "Serve as another role: `manage.py grant_role stroma_app` (docs/deploy.md).",
         )
-    return Part("database role", OK, "cannot change the trail")
+    return Condition("database role", OK, "cannot change the trail")
 
 
-def _programs(server: int) -> Part:
+def _programs(server: int) -> Condition:
     program = shutil.which("pg_dump")
     if program is None:
-        return Part(
+        return Condition(
             "pg_dump", FAILED, "is not installed: no backup can be made", "Install postgresql-client."
         )
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603  our own words
     number = next((word for word in said.split() if word[0].isdigit()), "0")
     if int(number.split(".")[0]) < server:
-        return Part(
+        return Condition(
             "pg_dump",
             FAILED,
             f"is {number}, the server {server}: it refuses to copy a later server",
             f"Install postgresql-client-{server}.",
         )
-    return Part("pg_dump", OK, number)
+    return Condition("pg_dump", OK, number)
 
 
-def clock() -> Part:
+def clock() -> Condition:
     """Return whether the clock is later than the last seal, and agrees with the database's."""
     last = Seal.objects.order_by("-number").values_list("sealed_at", flat=True).first()
     now = timezone.now()
     if last is not None and last > now:
-        return Part(
+        return Condition(
             "clock",
             FAILED,
             f"it is earlier than the last seal ({last:%Y-%m-%d %H:%M:%S} UTC)",
@@ -200,31 +202,33 @@ def clock() -> Part:
             cursor.execute("SELECT clock_timestamp()")
             apart = abs((cursor.fetchone()[0] - timezone.now()).total_seconds())
         if apart > 2:
-            return Part(
+            return Condition(
                 "clock",
                 WARNING,
                 f"it differs from the database's by {apart:.0f} s",
                 "Let both machines follow the same NTP server.",
             )
-    return Part("clock", OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+    return Condition("clock", OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
 
 
-def seal_file() -> Part:
+def seal_file() -> Condition:
     """Return whether the file of the seals agrees with the database."""
     name, check = "seals outside the database", "Run `manage.py verify_trail`."
     try:
         lines = seal_files.read_file()
-    except seals.SealBroken as broken:
-        return Part(name, FAILED, str(broken), check)
+    except seal_files.SealBroken as broken:
+        return Condition(name, FAILED, str(broken), check)
     last = Seal.objects.order_by("-number").first()
     newest = last.number if last else 0
     if last is not None and not lines:
-        return Part(name, FAILED, f"{settings.SEAL_FILE} is missing or empty", f"Put its copy back. {check}")
+        return Condition(
+            name, FAILED, f"{settings.SEAL_FILE} is missing or empty", f"Put its copy back. {check}"
+        )
     if last is not None and lines.get(newest, seal_files.file_line(last)) != seal_files.file_line(last):
-        return Part(name, FAILED, f"seal {newest} is another than in {settings.SEAL_FILE}", check)
+        return Condition(name, FAILED, f"seal {newest} is another than in {settings.SEAL_FILE}", check)
     if lines and max(lines) > newest:
         later = (
             f"the file has {max(lines) - newest} seals that the database lacks: it was restored, or cut off"
         )
-        return Part(name, FAILED, later, "See “After a restore” in docs/deploy.md.")
-    return Part(name, OK, f"{settings.SEAL_FILE}, {len(lines)} seals")
+        return Condition(name, FAILED, later, "See “After a restore” in docs/deploy.md.")
+    return Condition(name, OK, f"{settings.SEAL_FILE}, {len(lines)} seals")

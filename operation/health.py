@@ -21,7 +21,6 @@ from config.warming import warm
 from operation import condition
 
 WORD_SECONDS = 1.0
-TRIGGER_SECONDS = 30.0
 PARTS_SECONDS = 5.0
 LOOPBACK = {"127.0.0.1", "::1"}
 FORWARDED = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
@@ -30,7 +29,7 @@ Responder = Callable[[HttpRequest], HttpResponseBase]
 
 
 class HealthMiddleware:
-    """Answers `/healthz`, before sessions, host names and redirects are looked at."""
+    """Answers `/healthz`. It is the outermost middleware."""
 
     def __init__(self, get_response: Responder) -> None:
         self.get_response = get_response
@@ -60,7 +59,7 @@ def readiness() -> dict[str, object]:
             return {"status": "migrations pending", "pending": pending}
         if condition.read_only():
             return {"status": "database read-only"}
-        if not triggers.guarded(connection) or _defects.now():
+        if not triggers.guarded(connection):
             return {"status": "trail not guarded"}
         # A process that was started while the database was away is not warm yet.
         warm()
@@ -69,14 +68,13 @@ def readiness() -> dict[str, object]:
     return {"status": "ok"}
 
 
-_defects = _Kept(lambda: triggers.defects(), TRIGGER_SECONDS)
 _ready = _Kept(lambda: readiness(), WORD_SECONDS)
 _parts = _Kept(lambda: [asdict(part) for part in condition.parts()], PARTS_SECONDS)
 
 
 def forget() -> None:
     """Find everything again at the next request."""
-    _defects.until = _ready.until = _parts.until = 0.0
+    _ready.until = _parts.until = 0.0
 
 
 @require_safe

@@ -19,7 +19,7 @@ from operation import backup_folders, table_facts
 from operation.backup import listed
 from operation.backup_folders import BackupFailed
 from operation.database_copies import Copier, CopyFailed
-from operation.encryption import Key
+from operation.encryption import BackupKey
 from operation.table_facts import TableFacts
 
 Tell = Callable[[str], Any]
@@ -39,7 +39,7 @@ class Restored:
     problems: list[str] = field(default_factory=list)
 
 
-def manifest_of(backup: Path, key: Key) -> dict[str, Any]:
+def manifest_of(backup: Path, key: BackupKey) -> dict[str, Any]:
     """Return the manifest of a backup. Raises BackupFailed if nobody with this key wrote it."""
     text, mac, _end = b"".join(backup_folders.read(backup / backup_folders.MANIFEST, key)).split(b"\n")
     if not hmac.compare_digest(key.mac(text), mac.decode()):
@@ -53,7 +53,7 @@ def manifest_of(backup: Path, key: Key) -> dict[str, Any]:
 
 
 def restore(
-    *, backup: Path, key: Key, copier: Copier, storage: Storage, seal_file: Path, tell: Tell
+    *, backup: Path, key: BackupKey, copier: Copier, storage: Storage, seal_file: Path, tell: Tell
 ) -> Restored:
     """Restore a backup and compare every table with it.
 
@@ -88,7 +88,7 @@ def restore(
     )
 
 
-def restore_settings(backup: Path, key: Key, to: Path) -> str:
+def restore_settings(backup: Path, key: BackupKey, to: Path) -> str:
     """Write the settings of the backup into a new file and return a sentence about the secret key."""
     text = b"".join(backup_folders.read(backup / "settings.age", key)).decode()
     with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -98,7 +98,7 @@ def restore_settings(backup: Path, key: Key, to: Path) -> str:
     return f"SECRET_KEY differs from the one of the backup: take the one in {to}, or nobody can use a second factor."
 
 
-def _verified(path: Path, sha256: str, key: Key) -> Iterator[bytes]:
+def _verified(path: Path, sha256: str, key: BackupKey) -> Iterator[bytes]:
     """Yield the content of a part. Raises BackupFailed if it is another backup's."""
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
@@ -111,7 +111,7 @@ def _compared(manifest: dict[str, Any], copier: Copier) -> list[str]:
     return table_facts.differences(expected, copier.facts())
 
 
-def _restore_files(backup: Path, key: Key, storage: Storage, problems: list[str]) -> tuple[int, int]:
+def _restore_files(backup: Path, key: BackupKey, storage: Storage, problems: list[str]) -> tuple[int, int]:
     """Restore the attached files. Return how many were restored, and how many were there already."""
     files, new, there = backup_folders.files_folder(backup, key), 0, 0
     for line in listed(backup, key):
@@ -150,7 +150,7 @@ class _Stream(File):
             yield piece
 
 
-def _restore_seals(backup: Path, key: Key, seal_file: Path, manifest: dict[str, Any]) -> list[str]:
+def _restore_seals(backup: Path, key: BackupKey, seal_file: Path, manifest: dict[str, Any]) -> list[str]:
     """Write the file of the seals unless one is there, and compare its end with the database."""
     text = b"".join(backup_folders.read(backup / "seals.age", key)).decode()
     last = manifest["last_seal"]

@@ -52,7 +52,7 @@ def use(casebooks: int) -> Tried:
 
 
 def _check_trail(tried: Tried) -> None:
-    for name in triggers.defects():
+    for name in list(triggers.defects()):
         tried.problems.append(f"trigger {name} is missing, changed or switched off")
     last = Seal.objects.order_by("-number").first()
     lines = seal_files.read_file()
@@ -71,7 +71,7 @@ def _open_casebooks(client: Client, casebooks: int, tried: Tried) -> None:
     chosen = random.SystemRandom().sample(keys, min(casebooks, len(keys)))
     opened = 0
     for patient in Patient.objects.filter(pk__in=chosen).select_related("trial").order_by("pk"):
-        answer = client.get(reverse("casebook", args=[patient.trial.slug, patient.code]), secure=True)
+        answer = client.get(reverse("reports:casebook", args=[patient.trial.slug, patient.code]), secure=True)
         if answer.status_code == 200 and patient.code in answer.content.decode():
             opened += 1
         else:

@@ -14,7 +14,7 @@ from operation import backup_folders
 from operation.backup import Backup, make_backup, the_key
 from operation.backup_folders import BackupFailed
 from operation.database_copies import Copier, PostgresqlCopier, SqliteCopier
-from operation.encryption import Key, new_key, read_key
+from operation.encryption import BackupKey, new_key, read_key
 from operation.restoring import Restored, restore
 from tests.support.operation import ward
 from tests.support.operation.installation import SECRET, Installation, installation
@@ -35,7 +35,7 @@ def hospital(django_db_setup, django_db_blocker, tmp_path_factory):
 
 
 @pytest.fixture
-def key(hospital: Installation) -> Key:
+def key(hospital: Installation) -> BackupKey:
     return read_key(hospital.folder / "backup.key")
 
 
@@ -73,7 +73,7 @@ def copier_of(place: Installation) -> Copier:
     return PostgresqlCopier({**connection.settings_dict, "NAME": name})
 
 
-def restored(place: Installation, backups: Path, key: Key) -> Restored:
+def restored(place: Installation, backups: Path, key: BackupKey) -> Restored:
     return restore(
         backup=backup_folders.newest(backups),
         key=key,
@@ -276,7 +276,7 @@ def test_somebody_without_the_key_cannot_write_a_manifest(backups, new_machine, 
         restored(new_machine, backups, key)
 
 
-def rewrite(backups: Path, key: Key, change) -> None:
+def rewrite(backups: Path, key: BackupKey, change) -> None:
     path = only(backups, "2*/manifest.age")
     facts = json.loads(b"".join(backup_folders.read(path, key)).split(b"\n")[0])
     change(facts)

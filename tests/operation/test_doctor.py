@@ -24,7 +24,7 @@ def said(capsys, *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def part(name: str) -> condition.Part:
+def part(name: str) -> condition.Condition:
     return next(each for each in examination.examined() if each.name == name)
 
 

@@ -104,7 +104,7 @@ def test_the_registered_work_of_this_system_runs_and_says_what_it_did(trial, tmp
     settings.BACKUP_DIR = None
     call_command("due")
     said = capsys.readouterr().out
-    assert "seal: seal 1" in said
+    assert "seal: no row waits too long for its seal" in said
     assert "backup: STROMA_BACKUP_DIR names no folder" in said
     assert {run.name for run in DueRun.objects.filter(failed=False)} == {
         work.name for work in due.registered()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from operation import bech32
 from operation.encryption import (
     CHUNK_BYTES,
-    Key,
+    BackupKey,
     NotDecrypted,
     decrypted,
     encrypted,
@@ -18,7 +18,7 @@ from operation.encryption import (
     write_key,
 )
 
-KEY = Key(bytes(range(32)))
+KEY = BackupKey(bytes(range(32)))
 # Public key and identity as the library of age made them.
 PAIR = (
     "age1xv7ywyhwdqn2ymgz8yn0faahzrdq9da9z2zv47satwkaqpqndqksval4kj",
@@ -27,7 +27,7 @@ PAIR = (
 SIZES = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 3 * CHUNK_BYTES]
 
 
-def opened(data: bytes, key: Key = KEY) -> bytes:
+def opened(data: bytes, key: BackupKey = KEY) -> bytes:
     return b"".join(decrypted(io.BytesIO(data), key))
 
 
@@ -81,5 +81,5 @@ def test_a_key_survives_its_file_and_a_mistyped_one_is_refused(tmp_path):
 
 def test_the_public_key_is_written_as_age_writes_it():
     """The pair of an identity that the age library made."""
-    identity = Key(bech32.decode("age-secret-key-", PAIR[1]))
+    identity = BackupKey(bech32.decode("age-secret-key-", PAIR[1]))
     assert identity.public_text == PAIR[0]

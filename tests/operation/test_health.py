@@ -100,16 +100,9 @@ def test_a_database_that_is_away_is_told_in_one_word(client, monkeypatch):
     assert (answer.status_code, answer.json()["status"]) == (503, "no database")
 
 
-def test_a_database_without_its_triggers_is_not_ready(client, as_test):
+def test_a_database_without_its_triggers_is_not_ready(client):
     """A save would leave no history: no server may say that it is ready (AUD-01)."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            name = next(iter(condition.triggers.installation.sqlite_present(connection)))
-            cursor.execute(f'DROP TRIGGER "{name}"')
-        else:
-            cursor.execute(condition.triggers.installation.PG_PRESENT)
-            table, name, *_ = cursor.fetchone()
-            cursor.execute(f'DROP TRIGGER {name} ON "{table}"')
+    condition.triggers.remove()
     answer = client.get("/healthz")
     assert (answer.status_code, answer.json()["status"]) == (503, "trail not guarded")
     told = next(part for part in answer.json()["parts"] if part["name"] == "triggers")

@@ -51,6 +51,16 @@ PARTS = (
         "Eight people save while the server is killed at random moments, and now and then the database server.",
         LOST, "postgresql",
     ),
+    Part(
+        "upgrade", "Upgrade under load, SQLite",
+        "Four processes save while `migrate` changes their table for six seconds.",
+        (*LOST, "fewer_than_500_saves", "refused_over_10_seconds"),
+    ),
+    Part(
+        "upgrade", "Upgrade under load, PostgreSQL",
+        "Four processes save while `migrate` changes their table for six seconds.",
+        (*LOST, "fewer_than_500_saves", "refused_over_10_seconds"), "postgresql",
+    ),
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from operation.trying import use
@@ -21,4 +22,6 @@ class Command(BaseCommand):
         # It adds a person who can sign in: never to the database that people work with.
         if not settings.DATA_DIR.name.startswith("drill-"):
             raise CommandError("Only restore_drill runs this, on its scratch database.")
+        # As after every restore: an older backup is upgraded, and the key of the actors is made again.
+        call_command("migrate", verbosity=0)
         self.stdout.write(json.dumps(asdict(use(casebooks))))

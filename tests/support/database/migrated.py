@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -29,8 +30,12 @@ LOCK = 7_306_021
 _kept_open: list[sqlite3.Connection] = []
 
 
+@cache
 def digest() -> str:
-    """Return a hash of all code and all pinned packages, on which a migrated database may depend."""
+    """Return a hash of all code and all pinned packages, on which a migrated database may depend.
+
+    Once per process: collecting the texts for translators writes modules beside the templates for a moment.
+    """
     rooms = (
         each for each in ROOT.iterdir() if each.is_dir() and each.name[0] != "." and each.name != "tests"
     )

@@ -77,11 +77,11 @@ def database(folder: Path, *, empty: bool = False) -> Iterator[str]:
     """Yield the address of a database of its own."""
     if connection.vendor == "sqlite":
         if not empty:
-            migrated.fill(str(folder / "stroma.sqlite3"), migrated._image())
+            migrated.fill(str(folder / "stroma.sqlite3"), migrated.image())
         yield ""
         return
     name = f"stroma_installation_{secrets.token_hex(4)}"
-    template = "template0" if empty else migrated._template(connection)
+    template = "template0" if empty else migrated.template(connection)
     with connection._nodb_cursor() as server:
         server.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"')
     try:
