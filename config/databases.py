@@ -16,8 +16,6 @@ def sqlite(path: Path | str) -> dict[str, Any]:
         "TEST": {"NAME": ":memory:"},
         # Kept open: opening a connection reads the whole schema with its triggers, about 8 ms.
         "CONN_MAX_AGE": None,
-        # pytest-django knows Django's own backend only: without a name, several processes of tests would share a file.
-        "TEST": {"NAME": ":memory:"},
         "OPTIONS": {
             # Takes the write lock at BEGIN. A transaction that reads first and writes later would fail at
             # once, whatever the timeout, if another one wrote in between.

@@ -84,7 +84,7 @@ class Rendering:
             response = self._client(role).get(address)
             error = f"the answer is {response.status_code}" if response.status_code >= 500 else ""
             if getattr(response, "streaming", False):
-                b"".join(response)  # type: ignore[arg-type]
+                b"".join(response)
         except Exception as failure:  # Whatever a page raises would be a 500 to its reader.
             error = f"{type(failure).__name__}: {failure}"
         if error:
@@ -127,7 +127,7 @@ class Rendering:
                 )
         elif needed == {"number"}:
             rows = AdverseEvent if "adverse-events" in page.route else Infusion
-            yield from ({"number": row.number} for row in rows.objects.filter(patient=patient))  # type: ignore[attr-defined]
+            yield from ({"number": row.number} for row in rows.objects.filter(patient=patient))
 
     def _forms(self, page: _Page, patient: Patient) -> Iterator[dict[str, Any]]:
         """Yield every form at every visit of the first patient; elsewhere each form once, at its first visit."""

@@ -6,6 +6,7 @@ no fault of a page: it is noted, and the rehearsal goes on with what can be stor
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -54,15 +55,13 @@ class Rehearsal(Populator):
         for visit in patient.visits.filter(state=Visit.State.PLANNED).order_by("position"):
             on = visit.planned_on or self.today
             if on <= self.today and on >= patient.screened_on:
-                self._tried(
-                    f"visit {visit.code}",
-                    lambda visit=visit, on=on: self.hold_visit_with_forms(patient, visit, on, near),
-                )
+                held = partial(self.hold_visit_with_forms, patient, visit, on, near)
+                self._tried(f"visit {visit.code}", held)
         self._tried("unscheduled visit", lambda: self._unscheduled(patient, near))
         for form in patient.protocol.rules.logs:
-            self._tried(f"log {form}", lambda form=form: self._log(patient, form))
+            self._tried(f"log {form}", partial(self._log, patient, form))
         for event in (HEADACHE, FRESH):
-            self._tried("adverse event", lambda event=event: report(self, patient, event, day))
+            self._tried("adverse event", partial(report, self, patient, event, day))
 
     def _empty(self, patient: Patient, day: Any) -> None:
         """Include a patient of whom only the screening forms are entered."""
@@ -96,17 +95,12 @@ class Rehearsal(Populator):
             for visit in planned:
                 row = patient.visits.get(code=visit.code)
                 on = min(row.planned_on or day, self.today)
-                self._tried(f"visit {visit.code}", lambda row=row, on=on: hold_visit(visit=row, on=on, by=by))
+                self._tried(f"visit {visit.code}", partial(hold_visit, visit=row, on=on, by=by))
                 casebook = self.open_casebook(patient)
                 for code in visit.form_codes:
                     place = casebook.place(code, row.key)
                     values = _entered(rules.form(code), answers[code])
-                    self._tried(
-                        f"form {code}",
-                        lambda casebook=casebook, place=place, values=values: self.save(
-                            casebook, place, values
-                        ),
-                    )
+                    self._tried(f"form {code}", partial(self.save, casebook, place, values))
 
     def _unscheduled(self, patient: Patient, near: dict[str, dict[str, Any]]) -> None:
         with self.as_role("coordinator") as by:
