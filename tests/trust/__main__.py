@@ -64,13 +64,6 @@ PARTS = (
     ),
     *(
         Part(
-            "upgrade", f"Upgrade under load, {name}", "Four processes save while a migration of six seconds runs.",
-            (*LOST, "fewer_than_500_saves", "refused_over_10_seconds"), engine,
-        )
-        for name, engine in ENGINES
-    ),
-    *(
-        Part(
             "tamper", f"Tampering, {name}",
             "Rows, triggers, files and seals are altered behind the application. Each attempt is refused, or named by "
             "`verify_trail`, or is one of those that docs/audit.md lists.",
