@@ -9,10 +9,10 @@ export HOST PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help programs run test test-postgres lint bench mutants trust browser proxy lock messages
+.PHONY: help programs run test test-postgres lint bench mutants trust validation sbom vulnerabilities browser proxy lock messages
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(VENV)/base: requirements/base.txt
 	$(PYTHON) -m venv $(VENV)
@@ -78,6 +78,18 @@ mutants: $(VENV)/test ## Put faults into the modules that decide and count those
 trust: $(VENV)/test ## Kill, cut the power, upgrade under load and tamper; write docs/reliability.md; PARTS=<name> for one
 	@tools/need strace
 	$(BIN)/python -m tests.trust
+
+# RESULTS="a.xml b.xml": results of `pytest --junitxml` instead of a run. ENGINES=sqlite: one engine.
+validation: export RESULTS := $(RESULTS)
+validation: export ENGINES := $(if $(ENGINES),$(ENGINES),sqlite postgresql)
+validation: $(VENV)/test $(if $(RESULTS),,programs) ## Run every test and write the validation pack in build/validation
+	nice -n 10 $(BIN)/python -m tests.validation
+
+sbom: $(VENV)/test ## Write build/sbom.json: the pinned packages as CycloneDX, checked against its schema
+	$(BIN)/python -m tests.validation.sbom
+
+vulnerabilities: $(VENV)/test ## Ask PyPI which pinned packages have known weaknesses (needs a network)
+	@$(BIN)/python -m tests.validation.vulnerabilities
 
 messages: $(VENV)/test ## Collect the marked texts in locale/ for the translators
 	@tools/messages $(BIN)

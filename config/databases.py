@@ -12,6 +12,8 @@ def sqlite(path: Path | str) -> dict[str, Any]:
     return {
         "ENGINE": "audit.backends.sqlite",
         "NAME": str(path),
+        # Said here, because pytest-django knows it of Django's own engine only.
+        "TEST": {"NAME": ":memory:"},
         # Kept open: opening a connection reads the whole schema with its triggers, about 8 ms.
         "CONN_MAX_AGE": None,
         "OPTIONS": {

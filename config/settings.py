@@ -12,7 +12,7 @@ import bootstrap_wrapper
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import databases, env, mail
+from config import databases, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("STROMA_DATA", str(BASE_DIR / "data")))
@@ -79,7 +79,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # Before everything: it answers by address, and while the database is away.
+    # First: it answers by address, while the database is away, and must see whether a proxy sent the request.
     "operation.health.HealthMiddleware",
     # Everything after it reads the address of the client and whether the connection is encrypted.
     "config.proxies.TrustedProxiesMiddleware",
@@ -157,13 +157,15 @@ EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
 EMAIL_TIMEOUT = 20
+# Links for a password and invitations go by mail; without a mail server two people hand over a link in halves.
+SENDS_MAIL = bool(EMAIL_HOST)
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "stroma@localhost")
 if SEAL_MAIL_TO and not EMAIL_HOST:
     raise env.Misconfigured(
         "SEAL_MAIL_TO needs a mail server: set EMAIL_HOST, for instance mail.hospital.example"
     )
 
-# load_protocol renders every page of a file before it stores it (trials.rehearsal): some ten seconds.
+# load_protocol renders every page of a file before it stores it (trials.rehearsal): about half a minute.
 REHEARSE_PROTOCOLS = ENVIRONMENT != "test"
 
 # Operation (docs/deploy.md): backups, what is due, health.
@@ -253,16 +255,6 @@ SECOND_FACTOR_ROLES = [
     if role != "none"
 ]
 USERSESSIONS_TRACK_ACTIVITY = False
-
-# Links for a password and invitations. Without a mail server, two people hand over a link in halves.
-_mail_server = mail.from_url(env.text("EMAIL_URL"))
-SENDS_MAIL = bool(_mail_server.scheme)
-EMAIL_BACKEND = _mail_server.backend
-EMAIL_HOST, EMAIL_PORT = _mail_server.host, _mail_server.port
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail_server.user, _mail_server.password
-EMAIL_USE_TLS, EMAIL_USE_SSL = _mail_server.scheme == "smtp", _mail_server.scheme == "smtps"
-EMAIL_TIMEOUT = 30
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "stroma@localhost")
 
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = 12 * 3600

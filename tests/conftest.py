@@ -8,7 +8,6 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.core.cache import cache
-from django.db import connections
 from django.template import Context, Template
 from django.test import Client, TransactionTestCase
 from django.test.signals import template_rendered
@@ -89,11 +88,7 @@ def render_and_tell(template: Template, context: Context) -> str:
 def django_db_modify_db_settings(
     django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    """Each process copies a migrated database; on SQLite it is in memory."""
-    default = connections.databases["default"]
-    if default["ENGINE"].endswith("sqlite"):
-        # pytest-django names a file for each process, unless it knows the backend as Django's own.
-        default["TEST"]["NAME"] = None
+    """Each process copies a migrated database."""
     with django_db_blocker.unblock():
         migrated.copy_instead_of_migrating()
 

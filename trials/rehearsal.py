@@ -33,7 +33,7 @@ class RehearsalResult:
 def rehearse(text: str, *, before: str = "") -> RehearsalResult:
     """Render every page of the protocol `text`, an amendment of `before`, in a scratch database.
 
-    Takes some ten seconds. Raises RehearsalFailed with the output of the process if that gives no result.
+    A shipped file takes about half a minute. Raises RehearsalFailed if the process gives no result.
     """
     with TemporaryDirectory(prefix="stroma-rehearsal-") as folder:
         place = Path(folder)

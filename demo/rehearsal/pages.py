@@ -60,14 +60,18 @@ class Rendering:
     def run(self) -> None:
         """Request every page once for each object that it can show."""
         for page in _pages(get_resolver().url_patterns):
+            seen: set[str] = set()
             for parts in self._objects(page):
-                for role in self._readers(page):
+                form = parts.get("form", "")
+                for role in self._readers(page, again=form in seen):
                     self._request(page.at({"slug": self.trial.slug, **parts}), role)
+                seen.add(form)
 
-    def _readers(self, page: _Page) -> list[str]:
+    def _readers(self, page: _Page, *, again: bool) -> list[str]:
+        """Return who requests a page; a form that was compared at one visit is only entered at the others."""
         may = [role for role in ROLES if self._may(role, page.see)]
         if "form" in page.parts:
-            return [role for role in (ENTERS, COMPARES) if role in may]
+            return [role for role in (ENTERS, COMPARES) if role in may][: 1 if again else 2]
         return may[:ROLES_AT_ONCE]
 
     def _may(self, role: str, see: Permission) -> bool:
@@ -80,7 +84,7 @@ class Rendering:
             response = self._client(role).get(address)
             error = f"the answer is {response.status_code}" if response.status_code >= 500 else ""
             if getattr(response, "streaming", False):
-                b"".join(response)  # type: ignore[arg-type]
+                b"".join(response)
         except Exception as failure:  # Whatever a page raises would be a 500 to its reader.
             error = f"{type(failure).__name__}: {failure}"
         if error:
@@ -99,7 +103,8 @@ class Rendering:
         if not needed:
             yield {}
         elif "code" in needed:
-            for patient in Patient.objects.filter(trial=self.trial).select_related("protocol"):
+            rows = Patient.objects.filter(trial=self.trial).select_related("protocol")
+            for patient in rows.order_by("pk"):
                 for parts in self._of_patient(page, patient, needed - {"code"}):
                     yield {"code": patient.code, **parts}
         else:
@@ -109,10 +114,7 @@ class Rendering:
         if not needed:
             yield {}
         elif needed == {"visit", "form"}:
-            for visit in patient.visits.all():
-                yield from (
-                    {"visit": visit.key, "form": entry.form} for entry in forms_of(patient.protocol, visit)
-                )
+            yield from self._forms(page, patient)
         elif needed == {"visit"}:
             yield from ({"visit": visit.key} for visit in patient.visits.all())
         elif needed <= {"form", "repeat"}:
@@ -125,7 +127,17 @@ class Rendering:
                 )
         elif needed == {"number"}:
             rows = AdverseEvent if "adverse-events" in page.route else Infusion
-            yield from ({"number": row.number} for row in rows.objects.filter(patient=patient))  # type: ignore[attr-defined]
+            yield from ({"number": row.number} for row in rows.objects.filter(patient=patient))
+
+    def _forms(self, page: _Page, patient: Patient) -> Iterator[dict[str, Any]]:
+        """Yield every form at every visit of the first patient; elsewhere each form once, at its first visit."""
+        first = not Patient.objects.filter(trial=self.trial, pk__lt=patient.pk).exists()
+        everywhere, seen = first and page.route.endswith(":form>/"), set()
+        for visit in patient.visits.order_by("position", "pk"):
+            for entry in forms_of(patient.protocol, visit):
+                if everywhere or entry.form not in seen:
+                    seen.add(entry.form)
+                    yield {"visit": visit.key, "form": entry.form}
 
     def _of_trial(self, page: _Page) -> Iterator[dict[str, Any]]:
         versions = list(ProtocolVersion.objects.filter(trial=self.trial).order_by("effective_from", "pk"))

@@ -13,7 +13,15 @@ from itertools import islice
 from typing import Final
 
 from protocol.checking import domains
-from protocol.checking.domains import ANY_NUMBER, WHOLE_NUMBERS, Domain, Span, Truths, Words, exactly
+from protocol.checking.domains import (
+    ANY_NUMBER,
+    WHOLE_NUMBERS,
+    AnswerSet,
+    Domain,
+    NumberSet,
+    TextSet,
+    exactly,
+)
 from protocol.document.items import Item
 from protocol.expressions.functions import FUNCTIONS, HISTORY
 from protocol.expressions.kinds import WORDS, Kind
@@ -106,7 +114,7 @@ class _Cases:
                 return self._compared(node, answer)
             case Macro() if node.macro != "filter":
                 return self._rows(node, answer)
-        return _case(text_of(node), Truths(frozenset({answer})))
+        return _case(text_of(node), AnswerSet(frozenset({answer})))
 
     def _rows(self, node: Macro, answer: bool) -> list[Case]:
         """A condition over rows; it needs a row that fits, unless no row is needed for the answer."""
@@ -118,7 +126,7 @@ class _Cases:
             )
             if not _Cases(inside).of(node.body, needs[1]):
                 return []
-        return _case(text_of(node), Truths(frozenset({answer})))
+        return _case(text_of(node), AnswerSet(frozenset({answer})))
 
     def _items_of_row(self, node: Macro) -> Mapping[str, Item]:
         target = node.target
@@ -130,7 +138,7 @@ class _Cases:
 
     def _member(self, node: Binary, answer: bool) -> list[Case]:
         if not isinstance(node.right, ListOf):
-            return _case(text_of(node), Truths(frozenset({answer})))
+            return _case(text_of(node), AnswerSet(frozenset({answer})))
         each = [
             self._compared(Binary("==", node.left, item, node.column), answer) for item in node.right.items
         ]
@@ -148,12 +156,12 @@ class _Cases:
             if isinstance(right, Literal) and not isinstance(left, Literal):
                 word = frozenset({str(right.value)})
                 known = self._words(left)
-                told = Words(among=word) if sign == "==" else Words(without=word)
+                told = TextSet(among=word) if sign == "==" else TextSet(without=word)
                 return _case(text_of(left), known.meet(told))
         # `>=` is the opposite of `<`: both are one condition, with two answers.
         positive = sign in ("==", "<", "<=")
         plain = sign if positive else _OPPOSITE[sign]
-        return _case(f"{text_of(left)} {plain} {text_of(right)}", Truths(frozenset({positive})))
+        return _case(f"{text_of(left)} {plain} {text_of(right)}", AnswerSet(frozenset({positive})))
 
     def _numbers(self, sign: str, left: Node, right: Node) -> list[Case]:
         one, other = self.span(left), self.span(right)
@@ -167,7 +175,7 @@ class _Cases:
         apart = exactly(Fraction(0)) if first == second else domains.added(one, domains.negated(other))
         return _case(f"{first} - {second}", apart.compared(sign, Fraction(0)))
 
-    def span(self, node: Node) -> Span:
+    def span(self, node: Node) -> NumberSet:
         """Return the numbers that a node can have."""
         match node:
             case Literal(value=value):
@@ -186,22 +194,22 @@ class _Cases:
                 return self._of_function(node)
         return ANY_NUMBER
 
-    def _computed(self, operator: str, left: Span, right: Span) -> Span:
+    def _computed(self, operator: str, left: NumberSet, right: NumberSet) -> NumberSet:
         if operator == "-":
             return domains.added(left, domains.negated(right))
         if operator == "/":
             return domains.multiplied(left, exactly(1 / right.only)) if right.only else ANY_NUMBER
         return (domains.added if operator == "+" else domains.multiplied)(left, right)
 
-    def _of_function(self, node: Call) -> Span:
+    def _of_function(self, node: Call) -> NumberSet:
         match node.function:
             case "count":
                 most = Fraction(len(node.arguments)) if self._kind(node.arguments[0]) is Kind.LOGIC else None
-                return Span(Fraction(0), most, whole=True)
+                return NumberSet(Fraction(0), most, whole=True)
             case "days" | "years":
                 return WHOLE_NUMBERS
             case "sqrt":
-                return Span(Fraction(0))
+                return NumberSet(Fraction(0))
             case "abs":
                 return domains.absolute(self.span(node.arguments[0]))
             case "min" | "max" | "first_known":
@@ -211,18 +219,18 @@ class _Cases:
     def _kind(self, node: Node) -> Kind:
         return kind_of(node, self.around.names).kind
 
-    def _limits(self, path: str) -> Span:
+    def _limits(self, path: str) -> NumberSet:
         item = self.around.items.get(path)
         if item is None:
             return ANY_NUMBER
         whole = item.type == "integer" and not item.is_calculated
         if item.hard is None or item.is_calculated or not self.around.limited:
-            return Span(whole=whole)
-        return Span(Fraction(item.hard.lowest), Fraction(item.hard.highest), whole=whole)
+            return NumberSet(whole=whole)
+        return NumberSet(Fraction(item.hard.lowest), Fraction(item.hard.highest), whole=whole)
 
-    def _words(self, node: Node) -> Words:
+    def _words(self, node: Node) -> TextSet:
         codes = kind_of(node, self.around.names).codes if self.around.limited else None
-        return Words(None if codes is None else frozenset(codes))
+        return TextSet(None if codes is None else frozenset(codes))
 
     def _where_shown(self, node: Node) -> list[Case]:
         """Return the cases in which the items that the condition needs are shown: a hidden item has no value."""
@@ -263,6 +271,8 @@ class _Cases:
                 return self.is_never_known(condition) or branches
             case Macro(target=target):
                 return self.is_never_known(target)
+            case Binary(operator="/", right=right) if self.span(right).only == 0:
+                return True
         return any(map(self.is_never_known, _parts(node)))
 
 

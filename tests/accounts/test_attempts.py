@@ -1,4 +1,4 @@
-"""Guessing gets slower, and nobody can close the door for another person (SEC-06)."""
+"""Guessing gets slower, and nobody can close the door for another person (SEC-06, SEC-17)."""
 
 from datetime import timedelta
 

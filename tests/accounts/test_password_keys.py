@@ -1,4 +1,4 @@
-"""A password that nobody else ever saw: chosen with a link or two halves of a code, once, within a day (P11-17)."""
+"""A password that nobody else ever saw: chosen with a link or two halves of a code, once, within a day (P11-19)."""
 
 from datetime import timedelta
 
@@ -211,7 +211,7 @@ def test_a_person_whom_no_administrator_can_help_gets_a_link_on_the_command_line
 
 
 def test_the_first_administrator_chooses_a_password_with_a_printed_link(trial, capsys):
-    """P11-17: the command prints no password."""
+    """P11-19: the command prints no password."""
     call_command(
         "add_person", username="a.martin", full_name="Alice Martin", trial=trial.slug, role="administrator"
     )

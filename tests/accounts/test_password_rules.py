@@ -7,6 +7,16 @@ from django.core.exceptions import ValidationError
 from tests.support import build
 from tests.support.pages.signing_in import OWN_PASSWORD
 
+
+def guesses_refused(password):
+    """Return the sentences with which a password is refused."""
+    try:
+        validate_password(password)
+    except ValidationError as refused:
+        return refused.messages
+    return []
+
+
 PATTERN, DRESSED, NO_LETTERS = "follows the keys", "signs around it", "digits and signs alone"
 
 
@@ -35,9 +45,7 @@ PATTERN, DRESSED, NO_LETTERS = "follows the keys", "signs around it", "digits an
     ],
 )
 def test_what_is_guessed_first_is_refused(password, sentence):
-    with pytest.raises(ValidationError) as refused:
-        validate_password(password)
-    assert sentence in " ".join(refused.value.messages)
+    assert sentence in " ".join(guesses_refused(password))
 
 
 @pytest.mark.parametrize(
@@ -49,4 +57,4 @@ def test_what_is_guessed_first_is_refused(password, sentence):
     ],
 )  # fmt: skip
 def test_any_other_long_text_is_accepted(password):
-    validate_password(password)
+    assert guesses_refused(password) == []

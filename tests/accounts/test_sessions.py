@@ -54,7 +54,7 @@ def test_asking_how_long_the_session_lasts_does_not_prolong_it_but_saying_so_doe
 
 
 def test_a_fragment_asked_after_the_end_gets_401_and_leaves_the_page_alone(person, trial):
-    """DAT-13: a live check must not replace what is being typed by the sign-in page."""
+    """AUD-13: a live check must not replace what is being typed by the sign-in page."""
     with time_machine.travel("2026-03-02 09:00Z", tick=False) as clock:
         browser = build.client(person)
         clock.shift(timedelta(minutes=16))

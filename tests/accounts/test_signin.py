@@ -147,7 +147,7 @@ def with_authenticator_app(person):
 
 
 def test_with_an_authenticator_app_the_password_alone_does_not_sign_in(person):
-    """SEC-06, ACC-05: a second factor can be set up and is then asked."""
+    """SEC-06, ACC-05, P11-25: a second factor can be set up and is then asked."""
     secret = with_authenticator_app(person)
     cache.clear()
     browser, answer = sign_in(person)

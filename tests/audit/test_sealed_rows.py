@@ -95,7 +95,8 @@ def test_the_text_of_a_row_does_not_depend_on_how_it_was_written(values):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("kg", "text"), [("100", "100"), ("82.40", "82.4"), ("80.00", "80"), ("30.05", "30.05"), (None, None)]
+    ("kg", "text"),
+    [("100", "100"), ("82.40", "82.4"), ("80.00", "80"), ("30.05", "30.05"), ("82.10", "82.1"), (None, None)],
 )
 def test_a_number_is_hashed_without_the_zeros_at_its_end(kg, text):
     """AUD-07: 100 keeps its own zeros; PostgreSQL stores 80 as 80.00."""

@@ -1,4 +1,4 @@
-"""Every way of writing to the database is attributed or refused: any statement, COPY, another program (AUD-01)."""
+"""Every way of writing to the database is attributed or refused: statements, COPY, another program (AUD-01, P11-05)."""
 
 import sqlite3
 from datetime import UTC, datetime

@@ -43,7 +43,7 @@ def test_a_new_data_manager_comes_in_by_a_code_from_two_people_and_adds_a_passke
     looked_at: Callable[[str], None],
     complaints: list[str],
 ):
-    """P11-17, SEC-06, ACC-01: nobody else sees the password; without a second factor the trial stays closed."""
+    """P11-19, SEC-06, ACC-01: nobody else sees the password; without a second factor the trial stays closed."""
     settings.SECOND_FACTOR_ROLES = ["data_manager"]
     people = f"/trials/{trial.slug}/people/"
     chief, second = arriving(browser, base_url, administrator), arriving(browser, base_url, doctor)

@@ -94,7 +94,7 @@ def test_another_person_who_signed_in_meanwhile_does_not_save_under_the_first_na
 
 
 def test_a_double_click_saves_a_form_once(desk):
-    """REL-12: the second click changes nothing."""
+    """REL-13: the second click changes nothing."""
     field(desk, "Heart rate").fill("72")
     desk.get_by_role("button", name="Save draft").dblclick()
     expect(desk.get_by_text(re.compile("^Saved|Draft"))).not_to_have_count(0)

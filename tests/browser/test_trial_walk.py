@@ -22,7 +22,7 @@ def test_a_patient_of_liege_goes_from_screening_to_the_export(walk):
 
 
 def test_a_patient_of_valladolid_goes_the_same_way_and_no_blinded_user_learns_the_arm(walk):
-    """RND-05: nothing that the blinded coordinator reads reveals the treatment."""
+    """BLD-01: nothing that the blinded coordinator reads reveals the treatment."""
     way = Way(walk, build.COVID_MSV, days_ago=200)
     went(way)
     for place in PLACES:

@@ -162,7 +162,7 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
         "STROMA_DATA": str(folder),
         "TRUSTED_PROXIES": "127.0.0.1",
     }
-    migrated.fill(str(folder / "stroma.sqlite3"), migrated._image())
+    migrated.fill(str(folder / "stroma.sqlite3"), migrated.image())
 
     def manage(*arguments: str) -> str:
         command = [sys.executable, "manage.py", *arguments]

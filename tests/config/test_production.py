@@ -26,7 +26,7 @@ def manage(*arguments: str, folder: Path, **environment: str) -> subprocess.Comp
 
 
 def test_the_deployment_check_is_silent_with_production_settings(tmp_path):
-    """P11-12, SEC-12."""
+    """P11-12, SEC-10, SEC-12."""
     result = manage("check", "--deploy", "--fail-level", "INFO", folder=tmp_path, **GOOD)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "no issues" in result.stdout

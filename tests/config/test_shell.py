@@ -254,7 +254,7 @@ def test_the_page_names_trial_environment_role_and_where_one_is(trial):
 
 
 def test_pages_of_patients_and_people_are_not_stored_by_the_browser(trial):
-    """PRV-05: `Cache-Control: no-store` on every page of a trial."""
+    """PRV-05, SEC-22: `Cache-Control: no-store` on every page of a trial."""
     answer = build.client(build.user("coordinator", trial=trial)).get(f"/trials/{trial.slug}/people/")
     assert "no-store" in answer["Cache-Control"]
 
@@ -307,7 +307,7 @@ def test_in_an_open_trial_everybody_sees_the_lot(trial):
 
 
 def test_an_open_serious_event_shows_its_clock_on_every_page_of_the_patient(trial):
-    """SAF-06: 24 hours from awareness, with the time that is left."""
+    """CLK-01: 24 hours from awareness, with the time that is left."""
     investigator = build.user("investigator", trial=trial)
     patient = build.patient(trial=trial, by=investigator)
     aware = Moment.from_datetime(timezone.now() - timedelta(hours=18, minutes=30), "Europe/Brussels")

@@ -292,8 +292,12 @@ class TestTheArm:
 
         assert arm_of(build.patient(trial=one)).code == "low"
 
-    def test_a_trial_whose_file_names_no_arm_gives_none(self):
-        assert arm_of(build.patient(trial=amended_protocol.trial())) is None
+    def test_a_trial_whose_file_names_no_arm_gives_the_product_to_every_patient(self):
+        arm = arm_of(build.patient(trial=amended_protocol.trial()))
+        assert (arm.cells, str(arm.title)) == (True, "Stromal cells")
+
+    def test_a_trial_that_gives_nothing_has_no_arm(self):
+        assert arm_of(build.patient(trial=amended_protocol.without_product())) is None
 
 
 class TestTwoTrials:

@@ -118,6 +118,17 @@ class TestFewerInfusions:
         assert course(waiting) == []
 
 
+def test_a_patient_of_a_trial_without_a_product_is_moved_without_a_course():
+    trial = amended_protocol.without_product()
+    by = build.user("investigator", trial=trial)
+    manager = build.user("data_manager", trial=trial)
+    patient = amended_protocol.enrolled(trial, by=by, on=INCLUDED)
+    amended_protocol.move_to(patient, amended_protocol.amendment_without_product(), by=manager)
+
+    assert Patient.objects.get(pk=patient.pk).protocol.version == "1.1"
+    assert course(patient) == []
+
+
 class TestMoreInfusions:
     def test_the_course_grows_behind_its_last_infusion(self, patient, manager):
         amended_protocol.move_to(patient, amended_protocol.amendment(infusions=4), by=manager)
@@ -185,6 +196,17 @@ class TestFrozen:
         assert Visit.objects.get(patient=patient, code="INF3").state == "planned"
         assert course(patient) == [(1, "planned"), (2, "planned"), (3, "planned")]
 
+    def test_a_version_of_one_infusion_gives_a_frozen_second_one_no_other_days(self, patient, manager):
+        """It has no interval from which they could be counted: the move is refused until the visit is unfrozen."""
+        with acting(user=manager, role="data_manager"):
+            freeze(target=Visit.objects.get(patient=patient, code="INF2"), reason="Interim", by=manager)
+        amended_protocol.amendment()
+        single = ("interval_days = [5, 9]\n", "")
+        later = amended_protocol.next_amendment(date(2021, 3, 2), single, infusions=1)
+
+        assert "INF2 is frozen" in refused(amended_protocol.move_to, patient, later, by=manager)[""][0]
+        assert course(patient) == [(1, "planned"), (2, "planned"), (3, "planned")]
+
     @pytest.mark.parametrize(("close", "state"), [(freeze, "frozen"), (lock, "locked")])
     def test_an_infusion_that_would_move_a_frozen_or_locked_one_is_refused(
         self, patient, doctor, manager, close, state
@@ -197,6 +219,34 @@ class TestFrozen:
 
         assert stored(patient, 1).state == "planned"
         assert stored(patient, 2).window_from == date(2021, 3, 15)
+
+
+class TestLongerIntervals:
+    """Version 1.2 asks for ten to twelve days between two infusions, in place of five to nine."""
+
+    def test_an_infusion_given_keeps_the_days_of_the_version_it_was_given_under(
+        self, patient, doctor, manager
+    ):
+        """DAT-09: only what is given after the move follows the new version."""
+
+        def given(number: int, day: str) -> None:
+            with acting(user=doctor, role="coordinator"):
+                give(patient, number, on(day, weight_kg=Decimal(80)), doctor)
+
+        given(1, "10-Mar-2021")
+        given(2, "17-Mar-2021")
+        amended_protocol.amendment(reconsent=False)
+        longer = ("interval_days = [5, 9]", "interval_days = [10, 12]")
+        later = amended_protocol.next_amendment(date(2021, 3, 2), longer, infusions=3, reconsent=False)
+        amended_protocol.move_to(patient, later, by=manager)
+        given(3, "29-Mar-2021")
+
+        assert [
+            (stored(patient, number).window_from, stored(patient, number).window_to) for number in (2, 3)
+        ] == [
+            (date(2021, 3, 15), date(2021, 3, 19)),
+            (date(2021, 3, 27), date(2021, 3, 29)),
+        ]
 
 
 class TestReconsent:

@@ -54,10 +54,26 @@ class TestTimes:
         messages = refused(give, patient, SECOND, on("13-Mar-2026"), nurse)
         assert messages == {"": ["Infusion 1 is still planned: record it first."]}
 
+    def test_of_two_infusions_that_are_still_planned_the_first_is_named(self, patient, nurse):
+        messages = refused(give, patient, THIRD, on("16-Mar-2026"), nurse)
+        assert messages == {"": ["Infusion 1 is still planned: record it first."]}
+
     def test_a_second_infusion_during_the_first_is_refused(self, patient, nurse):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
         messages = refused(give, patient, SECOND, on("10-Mar-2026", timing_deviation_reason="?"), nurse)
         assert "Infusion 1 was given from 10-Mar-2026 10:00 to 10-Mar-2026 11:00" in messages["started"][0]
+
+    def test_an_infusion_may_begin_in_the_minute_in_which_the_one_before_it_ended(self, patient, nurse):
+        give(patient, FIRST, on("10-Mar-2026"), nurse)
+        at_once = on(
+            "10-Mar-2026",
+            started=moment("10-Mar-2026 11:00"),
+            ended=moment("10-Mar-2026 12:00"),
+            timing_deviation_reason="Same day",
+        )
+        assert give(patient, SECOND, at_once, nurse).state == "given"
+        slower = on("10-Mar-2026", started=moment("10-Mar-2026 09:00"))
+        assert give(patient, FIRST, slower, nurse, reason="read again").started == slower["started"].iso
 
     def test_the_first_infusion_is_not_moved_behind_the_second(self, patient, nurse):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
@@ -191,6 +207,13 @@ class TestEveryLaterInfusion:
         facts = on("16-Mar-2026", started=moment("16-Mar-2026 07:00"), ended=moment("16-Mar-2026 08:30"))
         give(across, THIRD, {**facts, "weight_measured": moment("16-Mar-2026 06:30")}, nurse, reason="hour")
         assert stored(across, THIRD).timing_deviation_reason == ""
+
+    def test_a_change_that_leaves_the_second_on_its_last_day_needs_no_reason(self, patient, nurse):
+        give(patient, FIRST, on("10-Mar-2026"), nurse)
+        give(patient, SECOND, on("14-Mar-2026"), nurse)
+        longer = on("10-Mar-2026", ended=moment("10-Mar-2026 11:30"))
+        assert give(patient, FIRST, longer, nurse, reason="read again").ended == longer["ended"].iso
+        assert stored(patient, SECOND).timing_deviation_reason == ""
 
     def test_what_is_given_after_all_between_two_others_is_checked_against_the_later_one(self, across, nurse):
         """The third is then counted from the second: on the 14th it would be due on the 17th or 18th."""

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from types import CodeType
 from typing import Any
@@ -12,8 +13,11 @@ import hypothesis
 import pytest
 from _pytest.tmpdir import tmppath_result_key
 
+from tests.mutation.forks import in_fork
 from tests.mutation.mutants import NOTED, MutantModule
 from tests.mutation.patching import NotPatched, forget_results, live_functions, patch_code
+
+LONGEST_SECONDS = 600
 
 
 class Silent:
@@ -85,14 +89,14 @@ class Coverage:
             vars(import_module(name))[NOTED] = seen[name]
             _exchange(module.file, module.noting())
         for item in items:
-            for lines in seen.values():
-                lines.clear()
             forget_results(files)
-            start = time.process_time()
-            if failed(item):
+            run = partial(_lines_run, item, seen)
+            # The tests after it would begin with empty tables.
+            told = in_fork(run, seconds=LONGEST_SECONDS) if empties_tables(item) else run()
+            if told["failed"]:
                 self.failing.append(item.nodeid)
-            self.seconds[item.nodeid] = time.process_time() - start
-            for name, lines in seen.items():
+            self.seconds[item.nodeid] = told["seconds"]
+            for name, lines in told["lines"].items():
                 for line in lines:
                     self._lines[modules[name].file][line].add(item.nodeid)
         for module in modules.values():
@@ -106,6 +110,26 @@ class Coverage:
     def tests_of_file(self, file: str) -> set[str]:
         """Return the tests that run any line of the file."""
         return self.tests_of(file, list(self._lines[file]))
+
+
+def _lines_run(item: pytest.Item, seen: Mapping[str, set[int]]) -> dict[str, Any]:
+    """Run one test; return whether it failed, its seconds of CPU, and by module the lines that it ran."""
+    for lines in seen.values():
+        lines.clear()
+    start = time.process_time()
+    broken = failed(item)
+    seconds = time.process_time() - start
+    return {
+        "failed": broken,
+        "seconds": seconds,
+        "lines": {name: sorted(each) for name, each in seen.items()},
+    }
+
+
+def empties_tables(item: pytest.Item) -> bool:
+    """Return True for a test whose end empties the tables, also of what the migrations stored."""
+    marker = item.get_closest_marker("django_db")
+    return marker is not None and bool(marker.kwargs.get("transaction"))
 
 
 def _exchange(file: str, code: CodeType) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.mutation.collected import Coverage, Silent, failed
+from tests.mutation.collected import Coverage, Silent, empties_tables, failed
 from tests.mutation.forks import Broken, OutOfTime, in_fork
 from tests.mutation.listed import ListedModule
 from tests.mutation.mutants import Mutant
@@ -78,7 +78,8 @@ class Trying:
         touching = self.coverage.tests_of_file(listed.module.file)
         found = mine if mutant.on_import or not running else running
         quick = {each: self.coverage.seconds[each] / (1 + kills[each]) for each in found}
-        return sorted(found, key=lambda each: (each not in touching, quick[each], each))
+        last = {each for each in found if empties_tables(self.items[each])}
+        return sorted(found, key=lambda each: (each in last, each not in touching, quick[each], each))
 
     def _tried(
         self,

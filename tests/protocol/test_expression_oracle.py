@@ -1,4 +1,4 @@
-"""Our evaluation of expressions gives what the CEL library gives, wherever binary doubles are exact.
+"""Our evaluation of expressions gives what the CEL library gives, wherever binary doubles are exact (REL-16).
 
 Values and constants are halves and quarters of small numbers, so that no sum, difference or product of them is
 rounded by a double; divisors are powers of two. A variable that is missing is an error of the library, which its

@@ -151,7 +151,7 @@ def test_the_trail_as_a_file_is_english_whoever_takes_it(patient, nurse, monitor
 
 
 def test_why_a_mark_fell_is_read_in_the_language_of_the_reader(patient, nurse, monitor, trial):
-    """SDV-04: the trigger keeps the reason of the change as it is stored."""
+    """AUD-02: the trigger keeps the reason of the change as it is stored."""
     save(browser(nurse, "en"), patient, WHOLE, "next")
     record = Record.objects.get()
     with acting(user=monitor, role="monitor"):

@@ -57,7 +57,7 @@ class TestReporting:
         )
 
     def test_the_consent_of_another_patient_is_none(self, trial, neighbour, doctor):
-        """SAF-03: events count from the patient's own consent on."""
+        """DAT-08: events count from the patient's own consent on."""
         waiting = build.patient(trial=trial, screened_on=neighbour.screened_on)
         answer = refused(report_event, patient=waiting, by=doctor, **event_answers())
         assert answer == {"onset": ["There is no consent yet: adverse events are recorded from consent on."]}

@@ -66,7 +66,7 @@ def offered(person, answer="accept", browser=None):
 
 @pytest.mark.usefixtures("mailing")
 def test_a_new_person_chooses_a_password_with_the_link_in_the_mail_and_accepts(trial, browser):
-    """P11-17, ACC-01: from the invitation to the first page, without anybody else seeing a password."""
+    """P11-19, ACC-01: from the invitation to the first page, without anybody else seeing a password."""
     page = browser.post(address(trial, "add"), new_person(), follow=True).content.decode()
     assert "Inés Moreno is invited." in page
     person = User.objects.get(full_name="Inés Moreno")
@@ -90,7 +90,7 @@ def test_a_new_person_chooses_a_password_with_the_link_in_the_mail_and_accepts(t
 
 @pytest.mark.usefixtures("mailing")
 def test_no_answer_to_an_administrator_holds_a_password_or_a_link(trial, browser):
-    """P11-17."""
+    """P11-19."""
     shown = browser.post(address(trial, "add"), new_person(), follow=True).content.decode()
     secret = links()[0].split("/")[-2]
     shown += browser.get(address(trial)).content.decode()
@@ -99,7 +99,7 @@ def test_no_answer_to_an_administrator_holds_a_password_or_a_link(trial, browser
 
 
 def test_without_mail_two_people_of_different_roles_hand_over_a_code(trial, browser, doctor):
-    """P11-17: neither could choose the password alone."""
+    """P11-19: neither could choose the password alone."""
     first = half_of(browser.post(address(trial, "add"), new_person(email="")))
     person = User.objects.get(full_name="Inés Moreno")
     key = PasswordKey.objects.get(user=person)

@@ -131,7 +131,7 @@ def test_a_deactivated_person_comes_back_with_the_roles_that_still_run(trial, ac
 def test_an_administrator_makes_a_link_and_the_password_works_until_it_is_used(
     trial, administrator, settings
 ):
-    """P11-17: to the person's own address; the page shows neither password nor link."""
+    """P11-19: to the person's own address; the page shows neither password nor link."""
     settings.SENDS_MAIL = True
     person = build.user("monitor", trial=trial, email="own@hospital.example")
     own = build.client(person)

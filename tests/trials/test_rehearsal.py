@@ -50,7 +50,7 @@ def test_a_file_is_stored_after_its_pages_were_rendered(
 
 def test_the_pages_of_an_amendment_are_rendered_with_the_version_before_it() -> None:
     """Difference and move need both versions."""
-    alone, both = rehearsal.rehearse(WALK[0]), rehearsal.rehearse(WALK[1], before=WALK[0])
+    alone, both = rehearsal.rehearse(WALK[1]), rehearsal.rehearse(WALK[1], before=WALK[0])
     assert (alone.faults, both.faults) == ((), ())
     assert both.pages > alone.pages
 

@@ -140,7 +140,8 @@ def answer(request: HttpRequest, pk: int) -> HttpResponse:
 def key_handed_over(request: TrialRequest, key: PasswordKey, sentence: str) -> HttpResponse:
     """Say that a mail is on its way, or show the first half of a code, this once."""
     if key.way == PasswordKey.Way.MAIL:
-        messages.success(request, f"{sentence} " + _("A mail with a link goes to the person's own address."))
+        messages.success(request, sentence)
+        messages.info(request, _("A mail with a link goes to the person's own address."))
         return redirect("accounts:people", slug=request.trial.slug)
     half = password_keys.new_first_half(key)
     context = {

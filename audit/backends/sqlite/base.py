@@ -17,7 +17,7 @@ from audit.context import current_actor
 from audit.guard import UNGUARDED, sqlite_guarded
 
 
-class Cursor(base.SQLiteCursorWrapper):
+class GuardedCursor(base.SQLiteCursorWrapper):
     """Cursor that checks the guard before it writes."""
 
     database: "DatabaseWrapper"
@@ -56,7 +56,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor that knows this connection."""
-        cursor = self.connection.cursor(factory=Cursor)
+        cursor = self.connection.cursor(factory=GuardedCursor)
         cursor.database = self
         return cursor
 

@@ -103,7 +103,7 @@ def test_a_version_of_another_trial_is_not_a_protocol_of_this_one(desk: Client, 
 def test_a_role_that_enters_no_data_reads_the_form_and_changes_nothing(
     desk: Client, patient: Patient, trial: Trial, role: str
 ) -> None:
-    """ACC-02: administrators and monitors never write clinical data."""
+    """ACC-02, ACC-06: administrators and monitors never write clinical data."""
     save(desk, patient, {"hr": "190"})
     reader = build.client(build.user(role, trial=trial))
     response = reader.get(address(patient))

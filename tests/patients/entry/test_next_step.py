@@ -93,7 +93,7 @@ def answers(patient, person, form: str) -> dict:
 
 
 def test_who_may_not_enter_is_led_to_the_casebook_alone(included):
-    """ACC-03: a monitor has no next step."""
+    """ACC-01: a monitor has no next step."""
     monitor = build.user("monitor", trial=included.trial)
     words, _link = leads_to(monitor, address(included, "INF1"))
     assert words == f"Casebook of {included.code}"

@@ -1,4 +1,4 @@
-"""Requests at the same time: each waits for its locks and reads what others stored; none blocks another for ever."""
+"""Requests at once: each waits for its locks and reads what others stored; none blocks another for ever (SEC-16)."""
 
 from datetime import timedelta
 from time import sleep

@@ -99,7 +99,7 @@ class TestAsking:
     def test_a_second_click_raises_nothing_more(
         self, desk: Client, records, place: str, people, trial: Trial
     ):
-        """REL-12, AUD-09: three queries, three messages, each in the name of who asked."""
+        """REL-13, AUD-09: three queries, three messages, each in the name of who asked."""
         sent = self.confirmed(desk.post(place, self.sent(records)))
         for _click in range(2):
             answer = desk.post(place, sent, follow=True)
@@ -220,7 +220,7 @@ class TestClosing:
         assert page.content.decode().count("So it was") == 2
 
     def test_one_sentence_closes_them_once(self, desk: Client, queries, place: str, people):
-        """REL-12, AUD-09."""
+        """REL-13, AUD-09."""
         sent = self.read(desk.get(place, {"all": "1"}))
         for _click in range(2):
             assert "2 queries are closed." in desk.post(place, sent, follow=True).content.decode()

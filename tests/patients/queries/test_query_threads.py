@@ -98,7 +98,7 @@ def test_nothing_is_asked_about_a_form_that_cannot_change(record: Record, monito
 
 
 def test_a_second_click_says_nothing_twice(record: Record, monitor: User, nurse: User):
-    """REL-12: raised, answered, closed and reopened once each, however often the button is pressed."""
+    """REL-13: raised, answered, closed and reopened once each, however often the button is pressed."""
     query = ask(record, monitor)
     assert ask(record, monitor).pk == query.pk
     desks = {"answer": build.client(nurse), "close": build.client(monitor), "reopen": build.client(monitor)}

@@ -8,4 +8,4 @@ postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'")
 
 
 def person(name: str, **fields) -> User:
-    return User.objects.create_user(name, None, full_name=name.title(), **fields)
+    return User.objects.create_user(name.replace(" ", "."), None, full_name=name.title(), **fields)

@@ -1,5 +1,6 @@
 """The invented trial WALK and its amendment: patients under version 1.0, and their move to 1.1."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -30,10 +31,19 @@ def trial(*, infusions: int = 1) -> Trial:
 
 def without_product() -> Trial:
     """Load the trial under a first version that gives nothing."""
-    whole = text("1.0")
+    return build.version(_without_product("1.0")).trial
+
+
+def amendment_without_product() -> ProtocolVersion:
+    """Load a version 1.1 that gives nothing either."""
+    return build.version(_without_product("1.1"), effective_from=IN_FORCE)
+
+
+def _without_product(version: str) -> str:
+    whole = text(version)
     start, end = whole.index("[dosing]"), whole.index("[[visits]]")
-    given = 'kind = "infusion"\ninfusion = 1\n'
-    return build.version((whole[:start] + whole[end:]).replace(given, 'kind = "follow_up"\n')).trial
+    whole = (whole[:start] + whole[end:]).replace('anchor = "infusion_1"', 'anchor = "inclusion"')
+    return re.sub(r'kind = "infusion"\ninfusion = \d\n', 'kind = "follow_up"\n', whole)
 
 
 def amendment(

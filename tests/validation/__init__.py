@@ -1,0 +1,1 @@
+"""The validation pack (`make validation`), the bill of materials (`make sbom`) and the check of known weaknesses."""
