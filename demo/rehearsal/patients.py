@@ -5,8 +5,7 @@ no fault of a page: it is noted, and the rehearsal goes on with what can be stor
 """
 
 from collections.abc import Callable
-from datetime import timedelta
-from functools import partial
+from datetime import date, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -20,6 +19,7 @@ from patients.participation.eligibility import sign_eligibility
 from patients.participation.eligibility_data import eligibility_subject
 from patients.participation.enrolment import enrol
 from patients.participation.visits import add_unscheduled, hold_visit
+from protocol.document.items import Form
 from protocol.simulation.answers import Simulation, sample_values, simulated_eligible, simulated_values
 
 
@@ -34,41 +34,44 @@ class Rehearsal(Populator):
         rules = self.trial.rules
         longest = max(visit.day + visit.window[1] for visit in rules.visits) + 60
         day = self.today - timedelta(days=max(60, min(longest, 3000)))
-        self._tried("first patient", lambda: self._followed(self.screened(Story(0), day), day))
-        self._tried("second patient", lambda: self._empty(self.screened(Story(0), day), day))
-        self._tried("third patient", lambda: self.screened(Story(0), self.today))
+        self._tried("first patient", self._followed, day)
+        self._tried("second patient", self._empty, day)
+        self._tried("third patient", self.screened, Story(0), self.today)
 
-    def _tried(self, step: str, act: Callable[[], Any]) -> Any:
+    def _tried(self, step: str, act: Callable[..., Any], *arguments: Any, **more: Any) -> Any:
+        """Return what a step returns; note it and return None if it is refused."""
         try:
-            return act()
+            return act(*arguments, **more)
         except (ValidationError, LookupError) as refused:
             told = " ".join(refused.messages) if isinstance(refused, ValidationError) else str(refused)
             self.notes.append(f"{step}: {told}")
             return None
 
-    def _followed(self, patient: Patient, day: Any) -> None:
-        self._tried("screening forms", lambda: self._screening_forms(patient, day))
-        if self._tried("inclusion", lambda: self._included(patient, day)) is None:
+    def _followed(self, day: date) -> None:
+        """Take a patient through every visit, log and event."""
+        patient = self.screened(Story(0), day)
+        self._tried("screening forms", self._screening_forms, patient, day)
+        if self._tried("inclusion", self._included, patient, day) is None:
             return
-        self._tried("infusions", lambda: infuse(self, patient, Story(0), day, 10_000))
+        self._tried("infusions", infuse, self, patient, Story(0), day, 10_000)
         near: dict[str, dict[str, Any]] = {}
         for visit in patient.visits.filter(state=Visit.State.PLANNED).order_by("position"):
             on = visit.planned_on or self.today
-            if on <= self.today and on >= patient.screened_on:
-                held = partial(self.hold_visit_with_forms, patient, visit, on, near)
-                self._tried(f"visit {visit.code}", held)
-        self._tried("unscheduled visit", lambda: self._unscheduled(patient, near))
+            if patient.screened_on <= on <= self.today:
+                self._tried(f"visit {visit.code}", self.hold_visit_with_forms, patient, visit, on, near)
+        self._tried("unscheduled visit", self._unscheduled, patient, near)
         for form in patient.protocol.rules.logs:
-            self._tried(f"log {form}", partial(self._log, patient, form))
+            self._tried(f"log {form}", self._log, patient, form)
         for event in (HEADACHE, FRESH):
-            self._tried("adverse event", partial(report, self, patient, event, day))
+            self._tried("adverse event", report, self, patient, event, day)
 
-    def _empty(self, patient: Patient, day: Any) -> None:
+    def _empty(self, day: date) -> None:
         """Include a patient of whom only the screening forms are entered."""
-        self._tried("screening forms", lambda: self._screening_forms(patient, day))
-        self._tried("inclusion", lambda: self._included(patient, day))
+        patient = self.screened(Story(0), day)
+        self._tried("screening forms", self._screening_forms, patient, day)
+        self._tried("inclusion", self._included, patient, day)
 
-    def _included(self, patient: Patient, day: Any) -> Patient:
+    def _included(self, patient: Patient, day: date) -> Patient:
         with self.as_role("investigator") as by:
             sign_eligibility(
                 patient=patient, conclusion="eligible", inclusion_on=day, password=self.password, by=by
@@ -76,7 +79,7 @@ class Rehearsal(Populator):
         with self.as_role("coordinator") as by:
             return enrol(patient=patient, on=day, by=by)
 
-    def _screening_forms(self, patient: Patient, day: Any) -> None:
+    def _screening_forms(self, patient: Patient, day: date) -> None:
         """Hold the screening visits and enter their forms, if possible with answers that meet every criterion."""
         rules = patient.protocol.rules
         planned = [visit for visit in rules.visits if visit.anchor == "screening"]
@@ -88,19 +91,17 @@ class Rehearsal(Populator):
             for name, value in self.timed(rules.form(code), day).items()
         }
         how = Simulation(on=day, blank_rate=0.1, fixed=fixed)
-        answers: dict[str, Any] = self._tried(
-            "eligible answers", lambda: simulated_eligible(rules, self.rng, known, codes, how)
-        ) or {code: sample_values(rules.form(code), rules, {}) for code in codes}
+        found = self._tried("eligible answers", simulated_eligible, rules, self.rng, known, codes, how)
+        answers = found or {code: sample_values(rules.form(code), rules, {}) for code in codes}
         with self.as_role("coordinator") as by:
             for visit in planned:
                 row = patient.visits.get(code=visit.code)
                 on = min(row.planned_on or day, self.today)
-                self._tried(f"visit {visit.code}", partial(hold_visit, visit=row, on=on, by=by))
+                self._tried(f"visit {visit.code}", hold_visit, visit=row, on=on, by=by)
                 casebook = self.open_casebook(patient)
                 for code in visit.form_codes:
-                    place = casebook.place(code, row.key)
                     values = _entered(rules.form(code), answers[code])
-                    self._tried(f"form {code}", partial(self.save, casebook, place, values))
+                    self._tried(f"form {code}", self.save, casebook, casebook.place(code, row.key), values)
 
     def _unscheduled(self, patient: Patient, near: dict[str, dict[str, Any]]) -> None:
         with self.as_role("coordinator") as by:
@@ -117,5 +118,5 @@ class Rehearsal(Populator):
             self.save(casebook, place, values)
 
 
-def _entered(form: Any, values: dict[str, Any]) -> dict[str, Any]:
+def _entered(form: Form, values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if not form.item(name).is_calculated}

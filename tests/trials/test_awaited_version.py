@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from patients.models import Patient
 from patients.participation.screening import screen
@@ -31,23 +31,41 @@ def notice_of(trial: Trial) -> str:
     return NOTICE.replace("1.0", ProtocolVersion.objects.get(trial=trial).version)
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
-def test_every_page_answers_before_the_first_version_is_in_force(trial, role):
-    """SEC-01: no page is 500, and a page that shows anything tells from which day on patients are screened."""
-    client, refused, shown = build.client(build.user(role, trial=trial)), [], []
+def opened(trial: Trial, role: str) -> list[tuple[str, int, str]]:
+    """Return name, status and text of every page that a role may read and that needs no patient."""
+    client, found = build.client(build.user(role, trial=trial)), []
     for name, (see, _change) in sorted(TRIAL_PAGES.items()):
-        try:
-            address = reverse(name, kwargs={"slug": trial.slug})
-        except Exception:  # noqa: S112  pages of one patient: there is none
-            continue
         if see is None or see not in ROLES[role].permissions:
             continue
+        try:
+            address = reverse(name, kwargs={"slug": trial.slug})
+        except NoReverseMatch:
+            continue
         response = client.get(address)
-        (shown if response.status_code == 200 else refused).append((name, response.status_code))
-        if response.status_code == 200 and response["Content-Type"].startswith("text/html"):
-            assert notice_of(trial) in response.content.decode(), name
-    assert refused == []
-    assert len(shown) >= 8
+        is_page = response["Content-Type"].startswith("text/html")
+        found.append((name, response.status_code, response.content.decode() if is_page else ""))
+    return found
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_every_page_answers_before_the_first_version_is_in_force(trial, role):
+    """SEC-01: no page is 500, and each tells from which day on patients are screened."""
+    found = opened(trial, role)
+    assert [(name, status) for name, status, _html in found if status != 200] == []
+    assert [name for name, _status, html in found if html and notice_of(trial) not in html] == []
+    assert len(found) >= 8
+
+
+@pytest.mark.parametrize("role", ["data_manager", "statistician", "inspector"])
+def test_every_page_answers_after_the_only_version_was_withdrawn(trial, role):
+    (version,) = ProtocolVersion.objects.filter(trial=trial)
+    with build.acting(system="test"):
+        withdraw_version(version=version, reason="Loaded too early")
+    found = opened(trial, role)
+    assert [(name, status) for name, status, _html in found if status != 200] == []
+    assert [
+        name for name, _status, html in found if html and "is withdrawn and no other one" not in html
+    ] == []
 
 
 def test_the_list_of_trials_answers_and_says_when_the_trial_begins(trial):
