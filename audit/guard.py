@@ -35,11 +35,15 @@ def sqlite_digest(raw: Any) -> str:
     return found.hexdigest()
 
 
+def sqlite_has_guard(raw: Any) -> bool:
+    """Return whether an SQLite database has the guard, intact or not."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ?"
+    return raw.execute(query, [SQLITE_VIEW]).fetchone() is not None
+
+
 def sqlite_guarded(raw: Any) -> bool:
     """Return whether the triggers of an SQLite database have the digest that was stored with them."""
-    if not raw.execute(
-        "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = ?", [SQLITE_VIEW]
-    ).fetchone():
+    if not sqlite_has_guard(raw):
         return False
     stored = raw.execute(f"SELECT digest FROM {SQLITE_VIEW}").fetchone()
     return bool(stored == (sqlite_digest(raw),))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from audit.guard import SQLITE_VIEW
@@ -45,8 +45,15 @@ def lifted(using: str = "default") -> Iterator[None]:
     remove(using)
     try:
         yield
-    finally:
+    except DatabaseError:
+        # Inside a transaction its rollback brings the triggers back; nothing else can be done in it.
+        if not connections[using].in_atomic_block:
+            install(using)
+        raise
+    except BaseException:
         install(using)
+        raise
+    install(using)
 
 
 def _statements(connection: BaseDatabaseWrapper) -> list[str]:

@@ -85,6 +85,24 @@ def test_a_rollback_takes_the_knowledge_of_the_guard_back():
         create("after")
 
 
+def test_a_rollback_that_brings_the_triggers_back_brings_the_guard_back_too():
+    """The connection that removed them writes with their history again."""
+    with transaction.atomic():
+        triggers.remove()
+        transaction.set_rollback(True)
+
+    assert create("seen").history.count() == 1
+
+
+def test_the_triggers_stay_away_when_something_else_is_rolled_back():
+    triggers.remove()
+    with transaction.atomic():
+        run("CREATE TABLE other (id integer)")
+        transaction.set_rollback(True)
+    assert create("without").history.count() == 0
+    triggers.install()
+
+
 @sqlite
 def test_another_change_of_the_schema_does_not_stop_the_application():
     run("CREATE TABLE other (id integer)", "CREATE INDEX other_id ON other (id)")

@@ -63,6 +63,17 @@ def test_both_databases_give_the_same_hash(name, columns, digest):
     assert leaf.hex()[:8] == digest
 
 
+def test_a_row_is_dated_when_it_was_written_by_the_database_in_a_history():
+    """REL-10: what the application dates is found again by its own column."""
+    tables = sealed_rows.sealed_tables()
+    assert {each.time for each in tables if each.is_history} == {"history_date"}
+    assert {each.name: each.time for each in tables if not each.is_history} == {
+        "audit_accessevent": "at",
+        "audit_trailreview": "reviewed_at",
+        "audit_clockturn": "found_at",
+    }
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("rows", [1, 3, 4, 6, 8])
 def test_rows_are_read_page_by_page_each_once_and_in_order(monkeypatch, rows):
@@ -91,6 +102,20 @@ def test_the_text_of_a_row_does_not_depend_on_how_it_was_written(values):
     text = f'["{table.name}","2021-03-01 12:00:00.000000",{{"a":["x",1],"é":2}},{row.pk}]'
 
     assert leaf == merkle.leaf(text.encode())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("microsecond", "text"), [(0, "000000"), (120_000, "120000"), (123_456, "123456")])
+def test_a_time_is_hashed_to_the_microsecond(microsecond, text):
+    """AUD-07."""
+    table = next(t for t in sealed_rows.sealed_tables() if t.name == "patients_historicalrecord")
+    row = tracked_rows.fixed_history(table.model)
+    row.history_date = datetime(2021, 3, 1, 12, 0, 0, microsecond, tzinfo=UTC)
+    tracked_rows.store_in_history(row)
+    read = sealed_rows.sealed_rows(table, ["history_date", "history_id"], after=row.pk - 1, until=row.pk)
+    ((_, leaf),) = read
+
+    assert leaf == merkle.leaf(f'["{table.name}","2021-03-01 12:00:00.{text}",{row.pk}]'.encode())
 
 
 @pytest.mark.django_db

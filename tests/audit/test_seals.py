@@ -51,6 +51,14 @@ def test_a_sealed_trail_is_whole(seal):
     assert seal() is None
 
 
+def test_in_a_trail_without_a_seal_nothing_is_counted_but_what_is_new():
+    trials("one")
+    tally = Tally()
+    assert list(findings(tally)) == []
+    assert (tally.seals, tally.rows, tally.signatures, tally.files, tally.notes) == (0, 0, 0, 0, [])
+    assert tally.newer > 0
+
+
 def test_rows_newer_than_the_last_seal_are_counted(seal):
     trials("one")
     seal()

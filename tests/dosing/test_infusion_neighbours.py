@@ -68,6 +68,13 @@ class TestTwoPatients:
         assert done.state == "not_given"
         assert stored(neighbour, FIRST).state == "given"
 
+    def test_the_first_infusion_of_another_patient_does_not_come_before_the_second_of_this_one(
+        self, patient, neighbour, nurse
+    ):
+        give(patient, FIRST, on("10-Mar-2026"), nurse)
+        give(neighbour, FIRST, on("14-Mar-2026", timing_deviation_reason="Fever"), nurse)
+        assert give(patient, SECOND, on("13-Mar-2026"), nurse).state == "given"
+
     def test_an_infusion_moves_only_the_days_of_its_own_patient(self, patient, neighbour, nurse):
         before = windows(neighbour)
         give(patient, FIRST, on("12-Mar-2026"), nurse)

@@ -108,6 +108,8 @@ def test_the_trial_is_brought_to_the_second_before_a_table_was_emptied(server, t
     server.say("CREATE DATABASE stroma", "postgres")
     place = Installation(tmp_path, f"postgresql://stroma@/stroma?host={server.folder}")
     fill_with_schema(server)
+    migrated_again = place.manage("migrate", "--verbosity=0")
+    assert migrated_again.returncode == 0, migrated_again.stderr
     base = server.folder / "base"
     run(
         BIN / "pg_basebackup",

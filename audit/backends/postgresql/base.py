@@ -218,10 +218,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
         finally:
             if self.connection is not None:
                 self._transaction_actor().rolled_back()
+                if self._transaction_actor().lifted and not self.connection.closed:
+                    self._find_the_guard_again()
+                    # The question began a transaction.
+                    self.connection.rollback()
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]
         self._transaction_actor().rolled_back()
+        if self._transaction_actor().lifted:
+            self._find_the_guard_again()
+
+    def _find_the_guard_again(self) -> None:
+        """Use the guard again if a rollback has brought it back."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT to_regprocedure('stroma_act(text,text)') IS NULL")
+            self._transaction_actor().lifted = cursor.fetchone()[0]
 
 
 def _actor_text() -> str:

@@ -14,7 +14,7 @@ from django.db.backends.sqlite3 import base
 
 from audit.backends.statements import first_word, writes
 from audit.context import current_actor
-from audit.guard import UNGUARDED, sqlite_guarded
+from audit.guard import UNGUARDED, sqlite_guarded, sqlite_has_guard
 
 
 class GuardedCursor(base.SQLiteCursorWrapper):
@@ -71,14 +71,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise OperationalError(UNGUARDED)
         self._guarded_version = version
 
-    # A rollback takes the number of the schema back: the next change may have the same number again.
     def _rollback(self) -> None:
-        self._guarded_version = None
         super()._rollback()  # type: ignore[misc]
+        self._after_rollback()
 
     def _savepoint_rollback(self, sid: str) -> None:
-        self._guarded_version = None
         super()._savepoint_rollback(sid)  # type: ignore[misc]
+        self._after_rollback()
+
+    def _after_rollback(self) -> None:
+        # The number of the schema was taken back: the next change may have the same number again.
+        self._guarded_version = None
+        if self.trail_lifted:
+            self.trail_lifted = not sqlite_has_guard(self.connection)
 
 
 def _answer(key: str) -> str | int | None:

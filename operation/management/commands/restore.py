@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
@@ -58,7 +59,9 @@ class Command(BaseCommand):
             self.stdout.write(advice)
         if done.problems:
             raise CommandError(f"{len(done.problems)} differences from the backup, named above.")
+        # An older backup is upgraded, and on PostgreSQL the key of the actors is made again, which no backup holds.
+        call_command("migrate", verbosity=0)
         self.stdout.write(
-            "Every table has the rows and the content of the backup. Now run `manage.py migrate` (and on PostgreSQL "
-            "`manage.py grant_role`), `manage.py verify_trail`, and `manage.py seal --reason restore`."
+            "Every table has the rows and the content of the backup. Now run (on PostgreSQL) `manage.py grant_role`, "
+            "then `manage.py verify_trail` and `manage.py seal --reason restore`."
         )
