@@ -27,6 +27,10 @@ NOT_STAMPED = {
         "*",
         "given_at",
     ): "the moment of a consent is entered by a person; a late entry must not replace a newer consent",
+    (
+        "patients/views/protocol.py",
+        "withdrawn_at",
+    ): "a list beside the versions in force; the number is that of loading",
     ("reports/home/workload.py", "completed_at"): "the median of the latest forms: a figure",
     ("trials/people/views.py", "starts_on"): "a day that a person enters",
 }

@@ -144,7 +144,7 @@ def withdraw(*, invitation: Invitation, by: User) -> None:
 def invitations_of(user: User) -> QuerySet[Invitation]:
     """Return the open invitations of a person."""
     rows = Invitation.objects.filter(username=user.username, state=Invitation.State.OPEN)
-    return rows.select_related("trial__protocol", "invited_by").order_by("invited_at")
+    return rows.select_related("trial__protocol", "invited_by").order_by("pk")
 
 
 def _invite(*, trial: "Trial", username: str, full_name: str, by: User, days: _Days) -> Invitation:

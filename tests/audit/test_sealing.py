@@ -11,6 +11,7 @@ from audit import events, seal_files, sealed_rows, seals, triggers, verification
 from audit.context import acting
 from audit.models import AccessEvent, Seal, SealedPart
 from audit.verification import Tally, findings
+from tests.support.study.sealed_trail import trials
 from trials.models import Trial
 
 pytestmark = pytest.mark.usefixtures("any_value")
@@ -26,11 +27,6 @@ def seal(django_capture_on_commit_callbacks):
 
     now("installation")  # the events of the migration
     return now
-
-
-def trials(*slugs: str) -> list[Trial]:
-    with acting(system="test"):
-        return [Trial.objects.create(slug=slug) for slug in slugs]
 
 
 def lines() -> list[str]:

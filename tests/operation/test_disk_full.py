@@ -126,7 +126,7 @@ def test_an_upload_to_a_full_disk_is_refused_with_the_name_of_the_file(desk, pat
 
 @pytest.mark.django_db(transaction=True)
 def test_a_seal_whose_line_found_no_room_is_written_into_its_file_later(trial, monkeypatch, settings):
-    def full(lines):
+    def full(lines, *_place):
         if lines:
             raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -79,7 +79,7 @@ def test_the_production_lines_of_the_readme_work_as_they_stand(code, tmp_path):
 
 def first_page_is_there_and_quick(port: int, server: subprocess.Popen, log) -> None:
     """Ready means warm: every worker answers its first page at once after `/healthz` said ok."""
-    status, word = asked(f"http://127.0.0.1:{port}/healthz", 120)
+    status, word = asked(f"http://127.0.0.1:{port}/healthz", 240, server)
     log.seek(0)
     assert (status, '"status": "ok"' in word) == (200, True), word + log.read()
     slowest = 0.0
@@ -114,7 +114,7 @@ def test_the_steps_of_the_container_work_after_its_packages_are_installed(code, 
         for command in (["backup_key", str(tmp_path / "backup.key")], ["upgrade"]):
             done = place.run([str(code / "deploy/container-start"), *command], APP_ROLE=role)
             assert done.returncode == 0, done.stderr
-        drilled = place.manage("restore_drill")
+        drilled = place.run([str(code / "deploy/container-start"), "restore_drill"])
         assert drilled.returncode == 0, drilled.stdout + drilled.stderr
         place.database_url = place.database_url.replace("://stroma@", f"://{role}@", 1)
         processes_work(place)

@@ -38,6 +38,7 @@ class Part:
         return f"{self.module}-{self.engine}"
 
 
+ENGINES = (("SQLite", "sqlite"), ("PostgreSQL", "postgresql"))
 LOST = ("lost", "without_history", "half_stored", "not_whole", "not_verified")
 PARTS = (
     Part(
@@ -60,6 +61,15 @@ PARTS = (
         "upgrade", "Upgrade under load, PostgreSQL",
         "Four processes save while `migrate` changes their table for six seconds.",
         (*LOST, "fewer_than_500_saves", "refused_over_10_seconds"), "postgresql",
+    ),
+    *(
+        Part(
+            "tamper", f"Tampering, {name}",
+            "Rows, triggers, files and seals are altered behind the application. Each attempt is refused, or named by "
+            "`verify_trail`, or is one of those that docs/audit.md lists.",
+            ("otherwise_than_expected",), engine,
+        )
+        for name, engine in ENGINES
     ),
 )  # fmt: skip
 

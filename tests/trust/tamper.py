@@ -22,21 +22,24 @@ def main() -> int:
     from django.test.utils import setup_databases, teardown_databases
 
     from tests.support.database import migrated
+    from tests.trust.saving import told
 
     migrated.copy_instead_of_migrating()
     databases = setup_databases(verbosity=0, interactive=False)
     try:
         with tempfile.TemporaryDirectory() as folder, transaction.atomic():
             settings.SEAL_FILE = Path(folder) / "seals.log"
-            surprises = table(connection.vendor)
+            counts, surprises = table(connection.vendor)
             transaction.set_rollback(True)
     finally:
         teardown_databases(databases, verbosity=0)
+    named = {what.replace(" ", "_"): number for what, number in sorted(counts.items())}
+    print(told({"attempts": sum(counts.values()), **named, "otherwise_than_expected": surprises}))
     return 1 if surprises else 0
 
 
-def table(vendor: str) -> int:
-    """Print the table and return the number of surprises. Needs an open transaction."""
+def table(vendor: str) -> tuple[Counter[str], int]:
+    """Print the table; return the number of each outcome, and of surprises. Needs an open transaction."""
     from tests.support.database import tracked_rows
     from tests.trust import tamper_attempts as attempts
 
@@ -51,10 +54,7 @@ def table(vendor: str) -> int:
         surprise = "" if outcome.what == attempt.expected else f" (expected: {attempt.expected})"
         surprises += bool(surprise)
         print(f"| {attempt.name} | {attempt.by} | {outcome.what}{surprise} | {outcome.sentence} |")
-    print(
-        f"{sum(counts.values())} attempts: " + ", ".join(f"{what} {n}" for what, n in sorted(counts.items()))
-    )
-    return surprises
+    return counts, surprises
 
 
 if __name__ == "__main__":

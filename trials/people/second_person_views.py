@@ -23,7 +23,7 @@ def keys_to_hand_over(request: TrialRequest) -> list[PasswordKey]:
         made_in=request.trial.slug, way=PasswordKey.Way.PEOPLE, ended_at=None
     ).exclude(user=request.user)
     rows = rows.exclude(made_by=request.user).select_related("user", "made_by", "second_by")
-    return [key for key in rows.order_by("made_at") if password_keys.is_open(key)]
+    return [key for key in rows.order_by("pk") if password_keys.is_open(key)]
 
 
 @trial_page(see=P.VOUCH, change=P.VOUCH)

@@ -165,7 +165,7 @@ def _invited(request: TrialRequest) -> list[tuple[Invitation, PasswordKey | None
     rows = list(
         Invitation.objects.filter(trial=request.trial, state__in=shown)
         .select_related("invited_by")
-        .order_by("-invited_at", "-pk")
+        .order_by("-pk")
     )
     new = [row.username for row in rows if row.full_name]
     keys = PasswordKey.objects.filter(made_in=request.trial.slug, user__username__in=new, ended_at=None)

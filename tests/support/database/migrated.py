@@ -114,6 +114,8 @@ def address_of(database: str) -> str:
 @contextmanager
 def _alone(server: BaseDatabaseWrapper) -> Iterator[Any]:
     with server._nodb_cursor() as cursor:
+        # The first process migrates while the others wait, longer than a page may.
+        cursor.execute("SET lock_timeout = 0")
         cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         yield cursor
 

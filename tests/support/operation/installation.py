@@ -104,8 +104,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def asked(url: str, seconds: float = 30, **headers: str) -> tuple[int, str]:
-    """Return status and text of an answer; waits until somebody listens."""
+def asked(url: str, seconds: float = 30, server: Any = None, **headers: str) -> tuple[int, str]:
+    """Return status and text of an answer; waits until somebody listens, unless the server has ended."""
     until = time.monotonic() + seconds
     while True:
         try:
@@ -116,7 +116,7 @@ def asked(url: str, seconds: float = 30, **headers: str) -> tuple[int, str]:
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode()
         except (urllib.error.URLError, ConnectionError):
-            if time.monotonic() > until:
+            if time.monotonic() > until or (server is not None and server.poll() is not None):
                 raise
             time.sleep(0.05)
 
