@@ -59,6 +59,7 @@ class _Search:
 
     def run(self) -> Futile:
         self._strata()
+        self._infusion_days()
         self._criteria()
         for form in self.protocol.forms.values():
             self._form(form)
@@ -74,6 +75,20 @@ class _Search:
             if stratum != "group" and form not in self._before_inclusion():
                 told = f"{stratum!r} is asked after the allocation: no visit before inclusion has {form!r}"
                 self.found.mistakes.append(Problem("allocation.strata", told))
+
+    def _infusion_days(self) -> None:
+        """Doubt a visit whose window has no day on which its infusion may be given."""
+        dosing = self.protocol.dosing
+        for visit in self.protocol.visits:
+            if dosing is None or visit.infusion is None:
+                continue
+            first = visit.infusion == 1
+            allowed = dosing.first_infusion_within_days if first else dosing.interval_days
+            counted = "inclusion" if first else f"infusion_{visit.infusion - 1}"
+            early, late = (visit.day + days for days in visit.window)
+            if visit.anchor == counted and allowed and (late < allowed[0] or early > allowed[1]):
+                told = f"is {early} to {late} days after {counted}, its infusion {allowed[0]} to {allowed[1]} days"
+                self.found.doubts.append(Problem(f"visits.{visit.code}.day", f"{told}: no day fits both"))
 
     def _criteria(self) -> None:
         for group in self.protocol.groups:

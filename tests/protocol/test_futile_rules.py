@@ -262,3 +262,14 @@ def test_a_stratum_that_is_asked_after_the_allocation_is_a_mistake() -> None:
     assert mistakes(later, form, ('["body.sex"]', '["later.side"]')) == [
         "allocation.strata: 'later.side' is asked after the allocation: no visit before inclusion has 'later'"
     ]
+
+
+def test_a_visit_that_is_never_held_on_a_day_of_its_infusion_is_a_doubt() -> None:
+    """Every infusion would be a deviation."""
+    assert doubts(("interval_days = [3, 4]", "interval_days = [7, 9]")) == [
+        "visits.INF2.day: is 3 to 4 days after infusion_1, its infusion 7 to 9 days: no day fits both"
+    ]
+    assert doubts(("first_infusion_within_days = [0, 1]", "first_infusion_within_days = [2, 3]")) == [
+        "visits.INF1.day: is 1 to 1 days after inclusion, its infusion 2 to 3 days: no day fits both"
+    ]
+    assert doubts(("interval_days = [3, 4]", "interval_days = [4, 9]")) == []
