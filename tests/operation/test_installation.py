@@ -218,3 +218,10 @@ def database_named(name: str, folder: Path) -> Iterator[None]:
     finally:
         with connection._nodb_cursor() as server:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_in_containers_the_proxy_is_believed_and_no_other_network_is():
+    """AUD-02: behind it the trail names the computer of the person."""
+    composed = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    (trusted,) = re.findall(r"TRUSTED_PROXIES: (\S+)", composed)
+    assert re.findall(r"subnet: ([\d./]+)", composed) == [trusted]
