@@ -48,6 +48,10 @@ _PLACE = re.compile(
 )
 
 
+_PART = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*"""
+_LONG_NAME: Final = re.compile(rf"^[ \t]*\[{{0,2}}[ \t]*(?:{_PART}\.[ \t]*){{{DEEPEST}}}", re.MULTILINE)
+
+
 class Unreadable(ValueError):
     """TOML text that cannot be read; ``line`` and ``column`` count from 1, None at the end of the text."""
 
@@ -62,6 +66,9 @@ def tables(text: str) -> dict[str, Any]:
         raise Unreadable(TOO_LONG)
     if text.startswith("\ufeff"):
         raise Unreadable(WITH_MARK, 1, 1)
+    if _LONG_NAME.search(text):
+        # Before it is read: the time to read such a name grows with the square of its parts.
+        raise Unreadable(TOO_DEEP)
     try:
         raw = tomllib.loads(text, parse_float=_decimal)
     except RecursionError as error:

@@ -170,9 +170,9 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
         return subprocess.run(command, text=True, **told).stdout
 
     manage("createcachetable")
-    manage("load_protocol", "trials/protocols/nct04445454.toml")
+    manage("load_protocol", "tests/support/protocols/small.toml")
     told = manage(
-        "add_person", "--username", "a.martin", "--full-name", "Alice Martin", "--trial", "nct04445454",
+        "add_person", "--username", "a.martin", "--full-name", "Alice Martin", "--trial", "x-1",
         "--role", "administrator",
     )  # fmt: skip
     link = re.search(rf"https://{re.escape(HOST)}(/accounts/key/\S+)", told)
@@ -245,5 +245,5 @@ def test_the_first_page_of_an_administrator_in_production_asks_for_a_second_fact
     """SEC-06: by default in production."""
     ward = Browser(installation, WARD)
     assert ward.sign_in(PASSWORD) == 302
-    status, headers, _page = ward.ask("/trials/nct04445454/")
-    assert (status, headers["Location"]) == (302, "/accounts/factors/?needed=%2Ftrials%2Fnct04445454%2F")
+    status, headers, _page = ward.ask("/trials/x-1/")
+    assert (status, headers["Location"]) == (302, "/accounts/factors/?needed=%2Ftrials%2Fx-1%2F")

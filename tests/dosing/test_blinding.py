@@ -183,7 +183,9 @@ def on_paper(world, role: str) -> dict[str, bytes]:
             f"{kind}.pdf": blinding.shown(client.get(f"{address}file/")),
         }
         assert found[f"{kind}.pdf"].startswith(b"200"), found[kind].decode()
-    return {**found, "list": blinding.shown(client.get(f"{world.home}documents/"))}
+    # The clock stands still, so two documents have no order.
+    listed = b"\n".join(sorted(blinding.shown(client.get(f"{world.home}documents/")).splitlines()))
+    return {**found, "list": listed}
 
 
 def read_by(world, role: str, change, read) -> dict[str, bytes]:

@@ -50,8 +50,8 @@ def production_lines() -> list[str]:
     return block.splitlines()
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the lines name a PostgreSQL server")
 def test_the_production_lines_of_the_readme_work_as_they_stand(code, tmp_path):
-    """On PostgreSQL as written; on SQLite without the two lines that name the server."""
     lines = production_lines()
     assert lines[0] == "createdb stroma"
     assert lines[-1] == SERVER
@@ -94,6 +94,7 @@ def first_page_is_there_and_quick(port: int, server: subprocess.Popen, log) -> N
     assert asked(f"http://127.0.0.1:{port}{style[1]}", **THROUGH_PROXY)[0] == 200
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the containers run PostgreSQL")
 def test_the_steps_of_the_container_work_after_its_packages_are_installed(code, tmp_path):
     """What a machine without a container engine can run: collecting, upgrade, pages, worker, due."""
     container = (ROOT / "Containerfile").read_text(encoding="utf-8")

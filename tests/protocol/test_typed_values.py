@@ -234,7 +234,7 @@ def test_a_whole_number_stays_whole_in_another_unit() -> None:
     assert parse({"": "7", "unit": "/h"}, halves) == {"value": "3.5", "entered": "7", "unit": "/h"}
 
 
-LIMITED = {"unit": "kg", "hard": ["20", "300"], "soft": ["35", "180"]}
+LIMITED = {"unit": "kg", "hard": [20, 300], "soft": [35, 180]}
 
 
 def test_the_finding_of_a_limit_names_the_item_the_limit_and_the_unit() -> None:

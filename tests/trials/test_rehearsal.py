@@ -21,7 +21,8 @@ from trials.models import ProtocolVersion, Trial
 from trials.permissions import Permission
 from trials.roles import ROLES
 
-pytestmark = [pytest.mark.django_db, pytest.mark.long]
+# A rehearsal has its own scratch database, always on SQLite.
+pytestmark = [pytest.mark.django_db, pytest.mark.long, pytest.mark.one_engine]
 
 SMALL = (ROOT / "tests/support/protocols/small.toml").read_text(encoding="utf-8")
 WALK = [

@@ -118,7 +118,8 @@ class TestScreening:
             text=amended_protocol.text("1.0"), effective_from=TODAY + timedelta(days=5), system="test"
         )
         told = refused(screening.screen, trial=version.trial, screened_on=TODAY, identity={}, by=doctor)
-        assert told == {"": ["This trial does not recruit at present: nobody can be screened."]}
+        first = "Version 1.0 of the protocol is in force from 04-Apr-2026: nobody can be screened before."
+        assert told == {"": [first]}
 
     def test_the_status_is_the_first_thing_that_is_refused(self, included, doctor):
         told = refused(screening.fail_screening, patient=included, on=TOMORROW, reason="", by=doctor)

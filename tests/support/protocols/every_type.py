@@ -27,7 +27,7 @@ EVERY_TYPE = Form.model_validate(
                 "type": "decimal",
                 "label": {"en": "Weight"},
                 "unit": "kg",
-                "soft": ["40", "200"],
+                "soft": [40, 200],
             },
             {"name": "word", "type": "text", "label": {"en": "Word"}, "max_length": 20},
             {"name": "story", "type": "text", "label": {"en": "Story"}, "required": False},
