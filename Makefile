@@ -9,7 +9,7 @@ export HOST PORT
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help programs run test test-postgres lint bench mutants trust validation sbom vulnerabilities browser proxy lock messages
+.PHONY: help programs run test test-postgres lint bench mutants trust validation sbom vulnerabilities browser proxy tracer lock messages
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -37,7 +37,7 @@ PYTEST = $(BIN)/pytest --dist worksteal --durations 10 $(ONLY)
 TESTS = sh -c '$(PYTEST) -n auto --ignore tests/browser && $(PYTEST) -n $(BROWSERS) tests/browser'
 test-postgres: ONLY := --database-only
 
-test: $(VENV)/test browser proxy ## Run every test on SQLite
+test: $(VENV)/test browser proxy tracer ## Run every test on SQLite
 	$(TESTS)
 
 test-postgres: $(VENV)/test browser ## Run those that an engine could change on a PostgreSQL server started for it
@@ -50,9 +50,13 @@ programs: ## Install the Debian packages that the tests need
 	@tools/need chromium-headless-shell
 	@tools/need pg_ctlcluster postgresql
 	@tools/need nginx
+	@tools/need strace
 
 proxy:
 	@tools/need nginx
+
+tracer:
+	@tools/need strace
 
 lint: $(VENV)/test ## Check style, types, templates, scripts, styles and the import contract
 	$(BIN)/ruff check .

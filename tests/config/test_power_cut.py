@@ -3,6 +3,7 @@
 The long form cuts the power after hundreds of saves of a running server: `make trust`.
 """
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -31,8 +32,8 @@ for number in range(1, int(sys.argv[3]) + 1):
 
 def losses(folder: Path, pragmas: str, rng: Random | None = None) -> list[int]:
     """Return for each acknowledged save how many of the saves up to it a power cut right after it loses."""
-    if not Path("/usr/bin/strace").exists():
-        pytest.skip("strace is not installed")
+    if subprocess.run(["strace", "-o", os.devnull, "true"], check=False).returncode:
+        pytest.skip("this machine lets nobody trace a process")
     database, log, before = folder / "saves.sqlite3", folder / "calls", folder / "before"
     with sqlite3.connect(database) as connection:
         connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE save (number INTEGER);")
