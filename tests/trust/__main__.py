@@ -44,7 +44,7 @@ PARTS = (
     Part(
         "power_cut", "Power cut, SQLite",
         "Right after each acknowledged save the disk loses what was not synced: once all of it, once half of it.",
-        (*LOST, "not_writable"),
+        (*LOST, "not_writable", "not_one_sync"),
     ),
     Part("kills", "kill -9, SQLite", "Eight people save while the server is killed at random moments.", LOST),
     Part(

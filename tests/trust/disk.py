@@ -44,16 +44,18 @@ class Write:
 
 @dataclass
 class Stored:
-    """A file: its bytes after the last sync, and what was written since."""
+    """A file: its bytes after the last sync, what was written since, and how often it was synced."""
 
     synced: bytearray
     unsynced: list[Write] = field(default_factory=list)
+    syncs: int = 0
 
     def sync(self) -> None:
         """Bring everything that was written to the disk."""
         for write in self.unsynced:
             write.applied(self.synced)
         self.unsynced.clear()
+        self.syncs += 1
 
     def after_a_cut(self, rng: Random | None) -> bytes:
         """Return the bytes that a power cut leaves: only the synced ones, or with some of the others as well."""
@@ -74,7 +76,6 @@ class Disk:
         self.folder, self.name = folder, name
         found = {path.name: Stored(bytearray(path.read_bytes())) for path in folder.glob(f"{name}*")}
         self.files = {each: stored for each, stored in found.items() if not each.endswith("-shm")}
-        self.syncs = 0
 
     def file(self, path: str) -> Stored | None:
         """Return the file at a path; None if it is of another folder."""
@@ -82,6 +83,11 @@ class Disk:
         if whole.parent != self.folder or not whole.name.startswith(self.name) or path.endswith("-shm"):
             return None
         return self.files.setdefault(whole.name, Stored(bytearray()))
+
+    def syncs(self, ending: str = "") -> int:
+        """Return how often the file with this ending of its name was synced."""
+        stored = self.files.get(self.name + ending)
+        return stored.syncs if stored else 0
 
     def cut(self, target: Path, rng: Random | None) -> Path:
         """Write into an empty folder what a power cut leaves; return the path of the database there."""
@@ -106,7 +112,7 @@ def replayed(lines: Iterable[str], disk: Disk) -> Iterator[Sent]:
     syncing: dict[str, Stored] = {}
     for line in lines:
         if resumed := RESUMED.match(line):
-            _returned(resumed, syncing, disk)
+            _returned(resumed, syncing)
             continue
         call = CALL.match(line)
         if call is None:
@@ -123,7 +129,6 @@ def replayed(lines: Iterable[str], disk: Disk) -> Iterator[Sent]:
                 syncing[call["thread"]] = stored
             else:
                 stored.sync()
-                disk.syncs += 1
         elif name == "ftruncate":
             stored.unsynced.append(Write(int(NUMBERS.findall(rest)[0]), None))
         elif name == "pwrite64":
@@ -133,10 +138,9 @@ def replayed(lines: Iterable[str], disk: Disk) -> Iterator[Sent]:
             raise Unreadable(line[:200])
 
 
-def _returned(resumed: re.Match[str], syncing: dict[str, Stored], disk: Disk) -> None:
+def _returned(resumed: re.Match[str], syncing: dict[str, Stored]) -> None:
     if resumed["name"] in SYNCS and (stored := syncing.pop(resumed["thread"], None)) is not None:
         stored.sync()
-        disk.syncs += 1
 
 
 def _bytes(line: str) -> bytes:
