@@ -34,8 +34,8 @@ def recorded(here: Installation, log: Path, cuts: int) -> None:
 def cut(cuts: int = CUTS, whole: int = WHOLE) -> dict[str, int]:
     """Return the figures: cuts, acknowledged saves that were lost, databases that were not whole, syncs.
 
-    not_one_sync: saves that synced the log more or less than once. A save with a checkpoint (every thousand pages) is
-    not counted: it syncs the database too, and the log before and after.
+    not_one_sync: saves that synced the log more or less than once. The save of a checkpoint (every thousand pages) and
+    the next one are not counted: SQLite syncs the log before it and the head of the log that begins anew.
     """
     rng = Random(7)
     names = ("cuts", "lost", "without_history", "not_whole", "not_verified", "not_writable", "not_one_sync")
@@ -51,17 +51,18 @@ def cut(cuts: int = CUTS, whole: int = WHOLE) -> dict[str, int]:
         disk = Disk(before, DATABASE)
         disk.folder = here.folder
         # The first answer of that kind is that of signing in.
-        acknowledged, checkpoints, logged = -1, 0, 0
+        acknowledged, logged, checkpoints, last_checkpoint = -1, 0, 0, -2
         with log.open() as lines:
             for sent in replayed(lines, disk):
                 if not sent.data.startswith(ANSWER):
                     continue
                 acknowledged += 1
                 syncs, logged = disk.syncs("-wal") - logged, disk.syncs("-wal")
-                with_checkpoint, checkpoints = disk.syncs() != checkpoints, disk.syncs()
+                if disk.syncs() != checkpoints:
+                    checkpoints, last_checkpoint = disk.syncs(), acknowledged
                 if not acknowledged:
                     continue
-                figures["not_one_sync"] += syncs != 1 and not with_checkpoint
+                figures["not_one_sync"] += syncs != 1 and acknowledged > last_checkpoint + 1
                 for each in (None, rng):
                     looked_at(here, disk, each, acknowledged, figures, thorough=acknowledged % whole == 0)
         figures["acknowledged"] = acknowledged
