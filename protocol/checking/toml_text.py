@@ -26,6 +26,7 @@ _MESSAGES: Final[tuple[tuple[str, str], ...]] = (
     ("Unclosed inline table", "the { is not closed: a comma between two keys is missing, or } on the same line"),
     ("Unterminated string", "the text is not closed: a quote is missing at its end"),
     ("Illegal character '\\n'", "the text or line is not closed: a quote or bracket is missing at its end"),
+    ("Found invalid character '\\n'", "the text is not closed: a quote is missing at its end"),
     ("Illegal character", "this sign cannot stand in a file: remove it"),
     ("Found invalid character", "this sign cannot stand in a file: remove it"),
     ("Expected newline or end of document", "the value ends here and more follows: quotes or brackets do not match"),
