@@ -6,10 +6,11 @@ import pytest
 import time_machine
 from django.db import connection
 
+from accounts.models import User
 from audit import clock, reading, seals, triggers
 from audit.change_labels import Reader
 from audit.context import acting
-from audit.models import AccessEvent, ClockTurn
+from audit.models import AccessEvent, ClockTurn, Seal
 from audit.reading import TrailPosition
 from audit.sources import Filter
 from tests.support import build
@@ -158,6 +159,31 @@ def test_rows_left_over_by_a_seal_of_the_largest_size_are_no_turn(study, monkeyp
     monkeypatch.setattr(seals, "SEAL_ROWS", 3)
     with acting(system="seal"), time_machine.travel(NOON, tick=False):
         seals._store(list(seals._unsealed(seals.high_water_marks())), "test")
+        assert seals.watch_clock() is None
+
+
+def test_the_newest_seal_tells_whether_rows_were_left_over(study, monkeypatch):
+    """The first seal reached the end of every table; the second one did not reach the older row of the trial."""
+    with acting(system="test"):
+        person = build.user("monitor")
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_historicaluser SET history_date = %s", [datetime(2029, 1, 1, tzinfo=UTC)]
+        )
+    sealed(TEN)
+    whole = Seal.objects.get().rows
+    monkeypatch.setattr(seals, "SEAL_ROWS", whole + 1)
+    written(study, NOON - timedelta(hours=1), recruiting=False)
+    last = person.history.latest().history_id
+    with acting(system="test"):
+        for number in range(whole + 1):
+            User.objects.filter(pk=person.pk).update(full_name=f"Name {number}")
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_historicaluser SET history_date = %s WHERE history_id > %s", [NOON, last]
+        )
+    with acting(system="seal"), time_machine.travel(NOON, tick=False):
+        assert seals._store(list(seals._unsealed(seals.high_water_marks())), "test").rows == whole + 1
         assert seals.watch_clock() is None
 
 

@@ -26,6 +26,7 @@ def main() -> int:
     options.add_argument("modules", nargs="*", help="paths of modules, or of folders, from the list")
     options.add_argument("--root", type=Path, default=ROOT)
     options.add_argument("--quick", action="store_true", help="do not repeat survivors with a fresh import")
+    options.add_argument("--trust-excuses", action="store_true", help="do not try the excused mutants")
     chosen = options.parse_args()
     os.chdir(chosen.root)
     sys.path.insert(0, str(chosen.root))
@@ -39,7 +40,7 @@ def main() -> int:
     start = time.monotonic()
     preload(chosen.root)
     killers = Killers(chosen.root)
-    for told in _told(chosen.root, modules, killers):
+    for told in _told(chosen.root, modules, killers, trusts_excuses=chosen.trust_excuses):
         if failing := told.get("failing"):
             print("These tests fail without a mutant:", *failing, sep="\n  ")
             return 2
@@ -64,20 +65,21 @@ def _note(root: Path, report: ModuleReport, told: dict[str, Any], *, quick: bool
     report.note(number, SURVIVED if outcome == UNCLEAR else outcome, told["killer"])
 
 
-def _told(root: Path, modules: list[ListedModule], killers: Killers) -> Iterator[dict[str, Any]]:
+def _told(
+    root: Path, modules: list[ListedModule], killers: Killers, *, trusts_excuses: bool
+) -> Iterator[dict[str, Any]]:
     """Yield what a child process, which has collected the tests, tells about each mutant."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         print_to(root / LOG)
+
+        def tell(told: dict[str, Any]) -> None:
+            os.write(writing, json.dumps(told).encode() + b"\n")
+
         with contextlib.suppress(BrokenPipeError):
-            try_all(
-                root,
-                modules,
-                killers,
-                lambda told: os.write(writing, json.dumps(told).encode() + b"\n") and None,
-            )
+            try_all(root, modules, killers, tell, trusts_excuses=trusts_excuses)
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as lines:

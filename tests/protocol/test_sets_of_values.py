@@ -198,6 +198,7 @@ def test_texts_that_two_conditions_leave() -> None:
     a_or_b, b_or_c = TextSet(frozenset("ab")), TextSet(frozenset("bc"))
 
     assert a_or_b.meet(b_or_c) == TextSet(frozenset("b"))
+    assert anything.meet(not_a) == not_a
     assert anything.meet(a_or_b) == a_or_b.meet(anything) == a_or_b
     assert not_a.meet(a_or_b) == a_or_b.meet(not_a) == TextSet(frozenset("ab"), frozenset("a"))
     assert [each.is_empty for each in (anything, not_a, a_or_b)] == [False, False, False]

@@ -24,7 +24,7 @@ def refused(text: str) -> tuple[str, int | None, int | None]:
 
 
 def test_numbers_are_the_decimals_that_were_written() -> None:
-    """SAF-01: a limit of 0.1 is no binary double."""
+    """A limit of 0.1 is no binary double."""
     assert tables("a = 0.10\nb = 3\nc = 1e3") == {"a": Decimal("0.10"), "b": 3, "c": Decimal("1e3")}
     assert tables("a = 1e999999999999999999999")["a"].is_nan()
 
