@@ -43,6 +43,7 @@ def test_a_sound_file_is_read_as_it_is() -> None:
         ("\n\na = yes\n\n", {"a": GONE}, [f"line 3, column 5: {NO_VALUE}"]),
         ("a = 1\nword\nb = 2\n", {"a": 1, "b": 2}, [f"line 2, column 5: {NO_EQUALS}"]),
         ('"a b" = yes\nb = 2\n', {"b": 2}, [f"line 1, column 9: {NO_VALUE}"]),
+        ("a = { b = 1\n'c d' = 2\n", {"a": GONE, "c d": 2}, [f"line 1, column 12: {NO_BRACE_END}"]),
         ("a = { b = 1\nc = 2\n", {"a": GONE, "c": 2}, [f"line 1, column 12: {NO_BRACE_END}"]),
         (
             "[[a]]\nx = yes\n[[a]]\nx = 1\n",
@@ -132,6 +133,8 @@ LISTS = {
         {"a": [1, GONE, 2], "b": GONE},
         [f"line 2: {NO_VALUE}", f"line 5, column 5: {NO_VALUE}"],
     ),
+    "nothing before the last comma": ("a = [\n  1,,\n]\n", {"a": [1, GONE]}, [f"line 2: {NO_VALUE}"]),
+    "elements without spaces": ("a = [1,2,\n  no,3]\n", {"a": [1, 2, GONE, 3]}, [f"line 2: {NO_VALUE}"]),
     "a comma that is missing": (
         'a = [\n  { name = "x" }\n  { name = "y" },\n  { name = "z" },\n]\n',
         {"a": [{"name": "x", GONE: True}, {"name": "z"}]},
@@ -150,6 +153,41 @@ LISTS = {
         {"a": 1, "b": [1, 2], "c": {"d": GONE}},
         [f"line 2: {NO_LIST_END}", f"line 5, column 7: {NO_VALUE}"],
     ),
+    "texts with commas, brackets and quotes": (
+        """a = [
+  "x\\"y, ]", "x\\\\", '[x\\', '', "", "a # b", \"\"\"z, ]\"\"\", '''q" ]''', "an, d", no,
+  'x', yes, "y", # "
+  \"\"\"
+  ],\"\"\", 'x\\', no, '''
+  [''', 1,
+]
+b = no
+""",
+        {
+            "a": [
+                'x"y, ]', "x\\", "[x\\", "", "", "a # b", "z, ]", 'q" ]', "an, d", GONE,
+                "x", GONE, "y", "  ],", "x\\", GONE, "  [", 1,
+            ],
+            "b": GONE,
+        },
+        [f"line 2: {NO_VALUE}", f"line 3: {NO_VALUE}", f"line 5: {NO_VALUE}", f"line 8, column 5: {NO_VALUE}"],
+    ),
+    "a long text in braces": (
+        'a = [\n  { b = """x\n  y""", c = 1 },\n  no,\n]\n',
+        {"a": [{"b": "x\n  y", "c": 1}, GONE]},
+        [f"line 4: {NO_VALUE}"],
+    ),
+    "two braces that are not closed": (
+        'a = [\n  { id = "x", b = { c = 1,\n  { name = "y" },\n]\n',
+        {"a": [{"id": "x", GONE: True}, {"name": "y"}]},
+        ["line 2: a name has letters, digits and _ only, and no comma stands before }"],
+    ),
+    "a brace that is not closed in a list in a list": (
+        "a = [\n  [{ b = 1,\n   { b = 2 }],\n  3,\n]\n",
+        {"a": [GONE, 3]},
+        ["line 2: a name has letters, digits and _ only, and no comma stands before }"],
+    ),
+    "a list at the end of the text": ("a = [\n  1,\n  2", {"a": [1, 2]}, [f"line 1: {NO_LIST_END}"]),
     "a list at the end": ("a = [\n  1,\n  2\n", {"a": [1, 2]}, [f"line 1: {NO_LIST_END}"]),
     "more behind the list": (
         "a = [\n  1,\n] 2\nb = 3\n",
@@ -198,6 +236,7 @@ def test_a_long_text_that_nobody_closed_does_not_hold_the_rest_of_the_file() -> 
     [
         ("a = 1\nb = 2\na = 3\nc = 4\n", {"a": 1, "b": 2, "c": 4}, f"line 3: {KEY_TWICE}"),
         ("a = 1\n\na = 2\n\n\n", {"a": 1}, f"line 3: {KEY_TWICE}"),
+        ("a = 1\nb = 2\na = 3", {"a": 1, "b": 2}, f"line 3: {KEY_TWICE}"),
         ("a = 1\na = [\n  2,\n]\nb = 3\n", {"a": 1, "b": 3}, f"line 2: {KEY_TWICE}"),
         (
             "[t]\na = 1\na = 2\nb = 3\n[u]\nx = 1\n",
@@ -221,6 +260,27 @@ def test_several_keys_that_stand_twice_are_all_told_in_the_order_of_the_file() -
     raw, mistakes = read("a = 1\na = 2\na = 3\nb = yes\nc = 1\nc = 2\n")
     assert raw == {"a": 1, "b": GONE, "c": 1}
     assert [each.split(":")[0].split(",")[0] for each in mistakes] == ["line 2", "line 3", "line 4", "line 6"]
+
+
+@pytest.mark.parametrize("value", ["{ b = [\n  1,\n], c = no }", "[\n  1,\n  no,\n]", '"""\n"""\nx = no'])
+def test_a_key_that_stands_twice_below_a_broken_value_of_several_lines_is_told_at_its_line(
+    value: str,
+) -> None:
+    above = value.count("\n") + 1
+    raw, mistakes = read(f"a = {value}\nd = 1\nd = 2\ne = 1\nf = 2\n")
+    assert raw is not None
+    assert (raw["d"], raw["e"], raw["f"]) == (1, 1, 2)
+    assert mistakes[1:] == [f"line {above + 2}: {KEY_TWICE}"]
+
+
+def test_a_value_of_several_lines_that_stands_twice_does_not_move_the_lines_below_it() -> None:
+    raw, mistakes = read("a = 1\na = [\n  2,\n]\nb = 3\nb = 4\nc = 5\n")
+    assert raw == {"a": 1, "b": 3, "c": 5}
+    assert mistakes == [f"line 2: {KEY_TWICE}", f"line 6: {KEY_TWICE}"]
+
+
+def test_two_mistakes_of_one_line_are_both_told() -> None:
+    assert read("\ufeffa = yes\n")[1] == [f"line 1, column 1: {WITH_MARK}", f"line 1, column 5: {NO_VALUE}"]
 
 
 def test_so_many_repetitions_that_the_file_is_no_longer_read() -> None:
