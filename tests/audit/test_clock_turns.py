@@ -202,6 +202,18 @@ def test_a_turn_stands_in_the_trail_once_under_a_seal(study):
     assert seals.sealed_up_to()["audit_clockturn"] == ClockTurn.objects.get().pk
 
 
+def test_the_clock_of_the_machine_that_seals_may_be_set_back_alone(study, monkeypatch):
+    """AUD-08: the rows are dated by the database of another machine, whose clock is right."""
+    written(study, NOON, recruiting=False)
+    sealed(NOON)
+    written(study, NOON + timedelta(minutes=1), recruiting=True)
+    monkeypatch.setattr(clock, "now_of_rows", lambda: NOON + timedelta(minutes=2))
+    sealed(TEN)
+
+    assert not ClockTurn.objects.exists()
+    assert AccessEvent.objects.get(kind="clock").detail == {"last seal": '"2030-06-10T12:00:00.000000Z"'}
+
+
 def test_two_processes_record_a_turn_once(study):
     """The second one has read the rows before the first one stored the turn."""
     written(study, NOON, recruiting=False)
