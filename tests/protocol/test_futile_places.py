@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.protocol.test_futile_rules import SMALL, check, doubts, mistakes
+from protocol.checking.mistakes import examined
+from tests.protocol.test_futile_rules import SMALL, check, doubts, mistakes, text_with
 
 EARLY, LATE = 'forms = ["body"]\n[[visits]]\ncode = "INF1"', 'forms = ["body"]\n[[visits]]\ncode = "INF2"'
 FORM = (
@@ -194,6 +195,12 @@ def test_each_check_and_item_that_comes_to_nothing_is_told_once() -> None:
 
 
 CHECK = '{ id = "B1", on = "bmi", severity = "soft", violated = "bmi > 60.0", message = { en = "Check" } }'
+
+
+def test_a_check_that_is_never_decided_is_told_once() -> None:
+    found = examined(text_with(check("weight / 0.0 > 1.0")))
+    assert [problem.path for problem in found.mistakes] == ["forms.body.checks.B1.violated"]
+    assert found.doubts == []
 
 
 def test_two_checks_that_fire_for_every_answer_are_two_doubts() -> None:
