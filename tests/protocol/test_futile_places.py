@@ -219,12 +219,17 @@ def test_two_checks_that_fire_for_every_answer_are_two_doubts() -> None:
         ("weight > 300.0 && weight < 400.0", " (weight from 20 to 300)"),
         ("weight > 300.0 && height > 100.0", " (weight from 20 to 300)"),
         ("weight > 300.0 && bmi > 10.0", " (weight from 20 to 300)"),
+        (
+            "weight > 300.0 && days(subject.inclusion_on, subject.screened_on) > 1.0",
+            " (weight from 20 to 300)",
+        ),
         ("weight > 300.0 || body.weight < 20.0", " (weight from 20 to 300, body.weight from 20 to 300)"),
         ("sex != 'F' && sex != 'M'", ""),
     ],
 )
 def test_the_limits_that_rule_a_condition_out_are_named(violated: str, limits: str) -> None:
-    assert doubts(check(violated)) == [
+    calculated = ('100.0, 2.0)"', '100.0, 2.0)", hard = [9, 70]')
+    assert doubts(calculated, check(violated)) == [
         (
             "forms.body.checks.B1.violated: can never be true for answers inside the limits and codes of the items "
             f"that it reads{limits}"
@@ -301,4 +306,8 @@ def test_in_a_log_there_is_no_visit() -> None:
         "days(subject.inclusion_on, subject.consent_at) > 1.0",
     ):
         assert doubts(remark(known)) == []
+    twice = 'name = "twice", type = "decimal", label = { en = "T" }, calculate = "here(body.weight) * 2.0"'
+    assert mistakes(('{ name = "remark"', f'{{ {twice} }},\n  {{ name = "remark"')) == [
+        "forms.notes.twice.calculate: here(body.weight) never has a value in a log: a log belongs to no visit"
+    ]
     assert doubts(check("visit.code == 'S'")) == []
