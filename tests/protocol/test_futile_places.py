@@ -153,6 +153,11 @@ def test_the_day_of_inclusion_and_an_earlier_value_are_known_to_a_criterion() ->
     )
 
 
+def test_an_item_called_group_is_known_before_inclusion() -> None:
+    item = '{ name = "group", type = "yes_no", label = { en = "Group" } },\n  { name = "height"'
+    assert doubts(('{ name = "height"', item), (NOT_PREGNANT, "body.group == 'Y'")) == []
+
+
 def test_a_form_that_is_offered_at_an_unscheduled_visit_or_in_a_log_is_asked() -> None:
     only = ("[safety]", FORM.format(more="", others=""))
     assert doubts(only) == [
