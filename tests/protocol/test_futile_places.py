@@ -315,4 +315,6 @@ def test_in_a_log_there_is_no_visit() -> None:
     assert mistakes(('{ name = "remark"', f'{{ {twice} }},\n  {{ name = "remark"')) == [
         "forms.notes.twice.calculate: here(body.weight) never has a value in a log: a log belongs to no visit"
     ]
+    score = '{ name = "score", type = "integer", label = { en = "S" }, unit = "mg" },\n  { name = "remark"'
+    assert doubts(('{ name = "remark"', score), remark("entered_here(score) > 50.0")) == []
     assert doubts(check("visit.code == 'S'")) == []
