@@ -169,8 +169,8 @@ def test_an_excused_survivor_is_not_counted_and_one_that_a_test_notices_is_not_e
 
 def test_excuses_are_trusted_where_that_is_asked_for(tmp_path: Path) -> None:
     done = run(write(tmp_path, **excuses(SURVIVOR, NOTICED)), "--trust-excuses", "doses.py")
+    assert "2 excused" in done.stdout
     assert "noticed by a test" not in done.stdout
-    assert done.returncode == 0, done.stdout
 
 
 def test_a_fault_in_a_line_that_no_test_runs_goes_unnoticed(tmp_path: Path) -> None:
