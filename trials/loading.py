@@ -84,7 +84,9 @@ def put_due_in_force() -> list[ProtocolVersion]:
     for version in versions.order_by("effective_from", "pk"):
         if version.effective_from <= version.trial.today:
             newest[version.trial_id] = version.pk
-    late = [row for row in Trial.objects.filter(pk__in=newest) if row.protocol_id != newest[row.pk]]
+    # A frozen or locked trial keeps its version: the database refuses another one.
+    open_trials = Trial.objects.filter(pk__in=newest, frozen_at=None, locked_at=None)
+    late = [row for row in open_trials if row.protocol_id != newest[row.pk]]
     # Each trial in a transaction of its own: none waits for the row of another one.
     return [version for version in (put_in_force(trial).protocol for trial in late) if version is not None]
 

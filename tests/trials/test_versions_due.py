@@ -78,6 +78,18 @@ def test_a_withdrawn_version_never_begins(walking, version):
     assert in_force(walking) == "1.0"
 
 
+@pytest.mark.parametrize("column", ["frozen_at", "locked_at"])
+def test_a_frozen_or_locked_trial_keeps_its_version_and_holds_up_no_other(walking, version, column):
+    """ACC-08: the database would refuse it, and the work would fail every five minutes."""
+    with time_machine.travel("2021-03-01T09:00:00+00:00", tick=False):
+        build.version(build.protocol_text(build.LIEGE), effective_from=BEGINS)
+    with build.acting(system="test"):
+        Trial.objects.filter(pk=walking.pk).update(**{column: "2021-03-22T09:00Z"})
+    with time_machine.travel(MIDNIGHT, tick=False):
+        assert protocol_versions() == f"{build.LIEGE.upper()} 1.0 is in force"
+    assert in_force(walking) == "1.0"
+
+
 def test_a_look_for_versions_costs_two_queries(walking, version, django_assert_num_queries):
     """It runs every five minutes on every machine."""
     with django_assert_num_queries(2):

@@ -46,7 +46,7 @@ def people(home: Trial, other: Trial) -> Iterator[Person]:
         yield _signed_in(name, "", person)
     neighbour = build.user("investigator", trial=other, full_name=f"Neighbour {study.mark(other)}")
     yield _signed_in("a role in the other trial", "", neighbour, other.slug)
-    both = build.user("coordinator", trial=home, full_name=f"Both {study.mark(home)}")
+    both = build.user("coordinator", trial=home, full_name="In both trials")
     build.delegate(both, trial=other, role="monitor")
     yield _signed_in("a role in both trials", "C", both, home.slug, other.slug)
     gone = build.user("investigator", trial=home, full_name=f"Gone {study.mark(home)}")
