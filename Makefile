@@ -79,7 +79,7 @@ endif
 mutants: $(VENV)/test ## Put faults into the modules that decide and count those that no test notices; MODULE=<path> for one
 	nice -n 10 $(BIN)/python -m tests.mutation $(MODULE)
 
-trust: $(VENV)/test ## Kill, cut the power, upgrade under load and tamper; write docs/reliability.md; PARTS=<name> for one
+trust: $(VENV)/test ## Kill, cut the power, upgrade under load, tamper and crawl; write docs/reliability.md; PARTS=<name> for one
 	@tools/need strace
 	$(BIN)/python -m tests.trust
 

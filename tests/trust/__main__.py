@@ -17,8 +17,8 @@ PAGE = ROOT / "docs" / "reliability.md"
 KEPT = ROOT / "docs" / "reliability.json"
 HEAD = """# What was tried to make Stroma lose something
 
-Written by `make trust`, which kills, cuts the power, upgrades under load and tampers; no test of these figures runs in
-CI at this length, a short form of each does. A figure in bold is not as it must be.
+Written by `make trust`, which kills, cuts the power, upgrades under load, tampers and crawls; no test of these figures
+runs in CI at this length, a short form of each does. A figure in bold is not as it must be.
 """
 
 
@@ -40,6 +40,10 @@ class Part:
 
 ENGINES = (("SQLite", "sqlite"), ("PostgreSQL", "postgresql"))
 LOST = ("lost", "without_history", "half_stored", "not_whole", "not_verified")
+CRAWLED = (
+    "unstated", "unfilled", "server_errors", "without_a_right", "refused_all_the_same", "existence_told",
+    "told_of_another_trial", "written",
+)  # fmt: skip
 PARTS = (
     Part(
         "power_cut", "Power cut, SQLite",
@@ -68,6 +72,16 @@ PARTS = (
             "Rows, triggers, files and seals are altered behind the application. Each attempt is refused, or named by "
             "`verify_trail`, or is one of those that docs/audit.md lists.",
             ("otherwise_than_expected",), engine,
+        )
+        for name, engine in ENGINES
+    ),
+    *(
+        Part(
+            "crawl", f"Crawl, {name}",
+            "Every address of the URLconf, as each role, without signing in, and as people whose role is elsewhere, "
+            "over or to come; for an own object, one of another trial and none; reading, and sending an empty form. "
+            "The rights are stated in the crawler, apart from the application and from the matrix of the other tests.",
+            CRAWLED, engine,
         )
         for name, engine in ENGINES
     ),
