@@ -75,6 +75,14 @@ class MutantModule:
         """The compiled module without a fault."""
         return compile(self.tree, self.file, "exec", dont_inherit=True)
 
+    @cached_property
+    def named_on_import(self) -> set[str]:
+        """Names in the statements that run when the module is imported: functions among them may be called then."""
+        inside = {id(each) for function in _functions(self.tree) for each in ast.walk(function)}
+        return {
+            node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in inside
+        }
+
     def noting(self) -> CodeType:
         """Return the compiled module whose functions add the line of each statement to a set named NOTED."""
         tree = copy.deepcopy(self.tree)
