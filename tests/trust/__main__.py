@@ -17,8 +17,8 @@ PAGE = ROOT / "docs" / "reliability.md"
 KEPT = ROOT / "docs" / "reliability.json"
 HEAD = """# What was tried to make Stroma lose something
 
-Written by `make trust`, which kills, cuts the power, fills the disk, restores, upgrades under load and tampers. The tests
-have a short form of each, and one that proves that each figure can be wrong. A figure in bold is not as it must be.
+Written by `make trust`, which kills, cuts the power, fills the disk, restores, upgrades under load and tampers. The
+tests have a short form of each, and prove that each figure can be wrong. A figure in bold is not as it must be.
 """
 
 
@@ -44,6 +44,43 @@ class Part:
 
 ENGINES = (("SQLite", "sqlite"), ("PostgreSQL", "postgresql"))
 LOST = ("lost", "without_history", "half_stored", "not_whole", "not_verified")
+TOLD = ("stored_twice", "stored_and_denied", "answered_without_reason")
+FULL_DISK = (
+    "typed_lost",
+    "pages_500",
+    "locked_out",
+    "without_a_sentence",
+    "earlier_backups_harmed",
+    "rests_left",
+    "not_again_with_room",
+)
+KILLS = (
+    "Eight people save while processes are killed with SIGKILL at random moments: the workers, now and then also their "
+    "parent. A save that nobody acknowledged is sent once more. After each kill every acknowledged save is looked for "
+    "with its row of history; after each hundredth the whole trail is verified. Nobody repairs anything by hand."
+)
+KILLED_DATABASE = (
+    " Now and then one process of the database server is killed, or all, with the workers or under them."
+)
+FULL_DATABASE = " Then the same for the processes of the database server."
+FULL = (
+    "A save, an upload, a sign-in, a seal and a backup, again and again: first their first write finds no room nor any "
+    "after it, then all from the second on, and so forth. A write is a call that writes, makes room, renames or syncs. "
+    "Of a long row of equal ones, as when a database is copied page by page, forty are tried, then each 25th."
+)
+DRILL = (
+    "A trial is backed up, restored into a scratch database, compared table by table and used: somebody signs in and "
+    "opens five casebooks."
+)
+SYNCS = (
+    "Four people save at this tree and at commit 8cae21f, by turns; the ratio is the median over the turns. Delays are "
+    "injected by a tracer, whose own cost falls on both."
+)
+ON_SQLITE = (
+    " The older commit acknowledged before the disk had the save: it synced only at checkpoints. So a delay in each "
+    "sync costs it nearly nothing, and costs this tree what it must: a sync is held under the lock of the only writer "
+    "that SQLite knows, and the saves of all people wait for it in turn. What is compared is the speed without delay."
+)
 PARTS = (
     Part(
         "power_cut", "Power cut, SQLite",
@@ -51,60 +88,20 @@ PARTS = (
         (*LOST, "not_writable", "not_one_sync"),
     ),
     *(
-        Part(
-            "kills", f"kill -9, {name}",
-            "Eight people save while processes are killed with SIGKILL at random moments: the workers, now and then also "
-            f"their parent{also}. A save that nobody acknowledged is sent once more. After each kill every acknowledged "
-            "save is looked for with its row of history, after each hundredth the whole trail is verified. Nobody "
-            "repairs anything by hand.",
-            (*LOST, "stored_twice", "stored_and_denied", "answered_without_reason"), engine,
-        )
-        for name, engine, also in (
-            ("SQLite", "sqlite", ""),
-            ("PostgreSQL", "postgresql", ", one process of the database server, or all of them"),
-        )
+        Part("kills", f"kill -9, {name}", KILLS + also, (*LOST, *TOLD), engine)
+        for (name, engine), also in zip(ENGINES, ("", KILLED_DATABASE), strict=True)
     ),
     *(
-        Part(
-            "disk_full", f"Full disk, {name}",
-            "A save, an upload, a sign-in, a seal and a backup, again and again: first their first write finds no room "
-            f"nor any after it, then all from the second on, and so forth{also}. A write is a call that writes, makes "
-            "room, renames or syncs. Of a long row of equal ones, as when a database is copied page by page, the first "
-            "forty are tried and then each 25th (STRIDE=1 tries all).",
-            (
-                *LOST, "stored_and_denied", "typed_lost", "pages_500", "locked_out", "without_a_sentence",
-                "earlier_backups_harmed", "rests_left", "not_again_with_room",
-            ),
-            engine,
-        )
-        for name, engine, also in (
-            ("SQLite", "sqlite", ""), ("PostgreSQL", "postgresql", "; then the same for the database server"),
-        )
+        Part("disk_full", f"Full disk, {name}", FULL + also, (*LOST, *TOLD, *FULL_DISK), engine)
+        for (name, engine), also in zip(ENGINES, ("", FULL_DATABASE), strict=True)
     ),
     *(
-        Part(
-            "drill", f"Restore drill, {name}",
-            "A trial is backed up, restored into a scratch database, compared table by table and used: somebody signs "
-            "in and opens five casebooks.",
-            ("failed", "over_five_minutes"), engine,
-        )
+        Part("drill", f"Restore drill, {name}", DRILL, ("failed", "over_five_minutes"), engine)
         for name, engine in ENGINES
     ),
     *(
-        Part(
-            "syncs", f"Syncs and speed, {name}",
-            f"Four people save at this tree and at commit 8cae21f, by turns; the ratio is the median over the turns.{why}",
-            ("not_one_sync", "over_10_in_100_fewer"), engine,
-        )
-        for name, engine, why in (
-            (
-                "SQLite", "sqlite",
-                " The older commit acknowledged before the disk had the save: it synced only at checkpoints, so a delay in "
-                "each sync costs it nothing, and this tree as much as the disk is slow. A sync is held under the lock of "
-                "the only writer that SQLite knows, so the saves of several people wait for each other's.",
-            ),
-            ("PostgreSQL", "postgresql", " Both sync each commit; people who save at once share a sync."),
-        )
+        Part("syncs", f"Syncs and speed, {name}", SYNCS + why, ("not_one_sync", "over_10_in_100_fewer"), engine)
+        for (name, engine), why in zip(ENGINES, (ON_SQLITE, ""), strict=True)
     ),
     *(
         Part(

@@ -13,6 +13,8 @@ from tests.trust.saving import ACKNOWLEDGED, FIRST
 
 AGAIN_WITHIN_SECONDS = 60
 NOTHING = "Nothing was saved"
+# Variable of the server: the file whose presence makes it a liar (tests/trust/warmed.py).
+LIES = "TRUST_LIES"
 Sent = list[tuple[str, str]]
 
 
@@ -30,7 +32,7 @@ class Told:
 
 
 class Clerk:
-    """One person, one patient. A save that was not acknowledged is sent again as it was: it must not be stored twice."""
+    """One person, one patient. What nobody acknowledged is sent again as it was, and must not be stored twice."""
 
     def __init__(self, patient: str, cookies: dict[str, str]) -> None:
         self.patient, self.cookies = patient, cookies

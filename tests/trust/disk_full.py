@@ -1,9 +1,9 @@
-"""Fill the disk at every write of a save, an upload, a sign-in, a seal and a backup (`python -m tests.trust.disk_full`).
+"""Fill the disk at every write of a save, an upload, a sign-in, a seal and a backup.
 
-With `postgresql` as an argument the writes of the database server are tried as well. Each operation runs again and again: the
-first time its first write finds no room nor any after it, then from its second one on, and so forth until it ends before.
-STRIDE (25): of a long row of equal writes, such as the pages of a database that is copied, try each so many-th after the
-first forty; 1 tries all.
+`python -m tests.trust.disk_full [postgresql]`: there the writes of the database server are tried as well. An operation
+runs again and again: at first its first write finds no room nor any after it, then all from its second one on, and so
+forth until it ends before. STRIDE (25): of a long row of equal writes, such as the pages of a database that is copied,
+try each so many-th after the first forty; 1 tries all.
 ONLY: names of operations, such as `save,seal`.
 """
 
@@ -52,6 +52,8 @@ def use(here: Installation) -> None:
     """Make this process one of the installation."""
     os.environ.update(here.environment, DJANGO_SETTINGS_MODULE="config.settings")
     django.setup()
+    # A killed process leaves the file that it was receiving.
+    tempfile.tempdir = str(here.folder)
     # A line of the log is a write as well; here it would be one of those that are tried.
     logging.disable()
 
@@ -62,7 +64,7 @@ def tried(operation: "Operation", whose: str) -> dict[str, int]:
     while True:
         with_room(operation.prepare)
         found = attempt(operation.run, full_from=number, whose=whose)
-        with_room(lambda: operation.compare(found.said))
+        with_room(operation.compare, found.said)
         if not found.hit:
             # The last time nothing was full: that is how it ends with room.
             operation.faults["not_again_with_room"] += operation.ends["broken"] > 0 or not_done(found.said)
@@ -78,7 +80,7 @@ def not_done(said: dict[str, Any]) -> bool:
     return said.get("status", 302) != 302 or said.get("ended", "acknowledged") != "acknowledged"
 
 
-def with_room(step: Any) -> None:
+def with_room(step: Any, *arguments: Any) -> None:
     """Take a step in this process, and leave no connection open; wait while a database server recovers."""
     from django.db import OperationalError, connections
 
@@ -90,7 +92,7 @@ def with_room(step: Any) -> None:
         if time.monotonic() > deadline:
             raise RuntimeError("the database did not come back within a minute")
         time.sleep(0.05)
-    step()
+    step(*arguments)
     connections.close_all()
 
 

@@ -1,8 +1,8 @@
 """Run an operation in a process of its own, in which from its N-th write on the disk is full.
 
 The parent has loaded everything, so that an attempt costs a fork and `strace`, which answers ENOSPC to each call that
-writes, makes room, renames or syncs. On PostgreSQL the process of the operation's connection can be the one that finds no
-room. The operation says how it ended over a socket: a socket needs no disk.
+writes, makes room, renames or syncs. On PostgreSQL the server's process of that connection can be the one that finds
+no room. The operation says how it ended over a socket: a socket needs no disk.
 """
 
 import json

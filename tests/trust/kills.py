@@ -1,9 +1,10 @@
 """Kill the server in the middle of saves, again and again (`python -m tests.trust.kills [postgresql]`).
 
-CYCLES (1000): kills with SIGKILL at random moments, while eight people save. Most kill every worker of a server that comes
-back at once (tests/trust/warmed.py). Each 25th kills everything, after which another server starts cold. On PostgreSQL
-some kill the database server, or one of its processes, under workers that live on. After each kill every acknowledged save
-is looked for, with its row of history; after each 100th, and at the end, the trail is verified as a whole.
+CYCLES (1000): kills with SIGKILL at random moments, while eight people save. Most kill every worker of a server that
+comes back at once (tests/trust/warmed.py). Each 25th kills the parent as well; then another server starts cold. On
+PostgreSQL some kill the database server, or one of its processes, under workers that live on, or both at once. After
+each kill every acknowledged save is looked for, with its row of history; after each 100th, and at the end, the whole
+trail is verified.
 """
 
 import json
@@ -14,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
@@ -21,7 +23,7 @@ from random import Random
 from tests.bench.servers import Server, serving
 from tests.bench.stroma_runs import FORM, signed_in
 from tests.trust import postgresql
-from tests.trust.clerks import Clerk
+from tests.trust.clerks import LIES, Clerk
 from tests.trust.ledger import Ledger
 from tests.trust.saving import FIRST, Installation, connected, told
 
@@ -30,6 +32,7 @@ COLD, WHOLE, EVERY_DATABASE = 25, 100, 50
 # Seconds from the first acknowledgement to the kill: it falls at any moment of a save.
 LONGEST_WAIT = 0.3
 AGAIN_WITHIN_SECONDS = 60
+PAGES = 2
 PATIENTS = [f"BEN-{number:04}" for number in range(1, 9)]
 WORKERS, EVERYTHING = "workers", "workers_and_their_parent"
 BACKEND, DATABASE, MACHINE = "database_process", "database_server", "database_server_and_workers"
@@ -51,8 +54,8 @@ def kind_of(cycle: int, database: postgresql.DatabaseServer | None) -> str:
 class Target:
     """A server that is killed and comes back. One that starts cold is `config.wsgi` as it stands."""
 
-    def __init__(self, here: Installation, database: postgresql.DatabaseServer | None, **more: str) -> None:
-        self.here, self.database, self.more = here, database, more
+    def __init__(self, here: Installation, database: postgresql.DatabaseServer | None = None) -> None:
+        self.here, self.database = here, database
         self.stack = ExitStack()
         self.server: Server | None = None
         self.cookies: dict[str, str] = {}
@@ -60,10 +63,10 @@ class Target:
     def start(self, *, cold: bool) -> Server:
         """Start the server if there is none."""
         if self.server is None:
-            pages = [FORM.replace(FIRST, patient) for patient in PATIENTS]
-            warming = {"TRUST_COOKIES": json.dumps(self.cookies), "TRUST_PAGES": json.dumps(pages)}
+            pages = [FORM.replace(FIRST, patient) for patient in PATIENTS] if self.cookies else []
+            warming = {"TRUST_COOKIES": json.dumps(self.cookies), "TRUST_PAGES": json.dumps(pages[:PAGES])}
             application = "config.wsgi" if cold else "tests.trust.warmed"
-            environment = {**self.here.environment, **self.more, **warming}
+            environment = {**self.here.environment, **warming, LIES: str(self.here.folder / "lies")}
             self.server = self.stack.enter_context(
                 serving(application, environment, log=self.here.folder / "server.log")
             )
@@ -113,11 +116,11 @@ def kill_a_backend(url: str) -> None:
 class Cycles:
     """Save and kill; the figures."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, patients: Sequence[str] = PATIENTS, *, cold: bool = True) -> None:
         self.target, self.rng = target, Random(5)
         self.figures, self.wrong = Counter[str](), Counter[str]()
-        target.cookies = signed_in(target.start(cold=True), "coordinator").cookies
-        self.clerks = [Clerk(patient, target.cookies) for patient in PATIENTS]
+        target.cookies = signed_in(target.start(cold=cold), "coordinator").cookies
+        self.clerks = [Clerk(patient, target.cookies) for patient in patients]
         self.ledger = Ledger(target.here.folder / "stroma.sqlite3", target.here.url)
         self.waits: list[float] = []
 

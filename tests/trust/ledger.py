@@ -1,4 +1,4 @@
-"""What a database holds of the saves, read again after each kill: only what is new since the last look, in one snapshot."""
+"""What a database holds of the saves: read after each kill, what is new since the last look, in one snapshot."""
 
 import sqlite3
 import time

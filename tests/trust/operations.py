@@ -1,6 +1,6 @@
 """The operations that meet a full disk (tests/trust/disk_full.py): what each does, and how its end is compared.
 
-Each object prepares with room, runs in a process whose writes fail, and then compares what it was told with what is there.
+Each prepares with room, runs in a process whose writes fail, and then compares what it was told with what is there.
 """
 
 import hashlib

@@ -37,12 +37,13 @@ class Installation:
 
     folder: Path
     url: str
+    purpose: str = "training"
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables of its processes."""
         return {
-            "DJANGO_SETTINGS_MODULE": "config.settings", "STROMA_ENV": "training",
+            "DJANGO_SETTINGS_MODULE": "config.settings", "STROMA_ENV": self.purpose,
             "STROMA_DATA": str(self.folder), "DATABASE_URL": self.url,
             "SEAL_FILE": str(self.folder / "seals.log"), "PYTHONHASHSEED": "0",
         }  # fmt: skip

@@ -1,9 +1,9 @@
 """Syncs of a save, and saves per second beside an older commit (`python -m tests.trust.syncs [postgresql]`).
 
-Both trees serve at once, each on its own database, and several people save at one and at the other in alternating turns, as
-in `make bench BASE=<commit>`. Then again with a delay in each sync, as a hospital's disk has it: `strace` lets `fdatasync`
-and `fsync` of the process that writes the database (on PostgreSQL, of the database server) return later. Its own cost falls
-on both. BASE (8cae21f), SECONDS_OF_LOAD (6) of a turn, TURNS (5) of each side, SAVES (100) whose syncs are counted.
+Both trees serve at once, each on its own database, and several people save at one and at the other in alternating
+turns, as in `make bench BASE=<commit>`. Then again with a delay in each sync, as a hospital's disk has it: `strace`
+lets `fdatasync` and `fsync` of what writes the database (on PostgreSQL, the server) return later. It costs both.
+BASE (8cae21f), SECONDS_OF_LOAD (6) of a turn, TURNS (5) of each side, SAVES (100) whose syncs are counted.
 """
 
 import os
@@ -71,7 +71,7 @@ class Compared:
             ]  # fmt: skip
 
     def syncs(self) -> list[dict[str, int]]:
-        """Return for each tree how many syncs of the log one person's saves caused; those of a checkpoint stand apart."""
+        """Return for each tree how many syncs of the log the saves of one person caused, and how many others."""
         found = []
         for side in self.sides:
             with tempfile.TemporaryDirectory() as name:

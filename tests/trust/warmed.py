@@ -1,7 +1,8 @@
-"""The application as `config.wsgi` serves it, after it has answered the pages of TRUST_PAGES to the session of TRUST_COOKIES.
+"""The application of `config.wsgi` after it has answered the pages of TRUST_PAGES to the session of TRUST_COOKIES.
 
-A server that forks its workers from it brings each one back within a tenth of a second, so that a thousand kills fall into
-saves and not into the loading of templates. With ACKNOWLEDGES_FIRST it tells lies, to prove that the figures notice them.
+A server that forks its workers from it brings each one back within a tenth of a second, so that a thousand kills fall
+into saves and not into the loading of templates. It lies while the file TRUST_LIES is there: the figures must
+notice it.
 """
 
 import io
@@ -10,13 +11,14 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django.db import connections
 
 from config import wsgi
+from tests.trust.clerks import LIES
 
-LIE = "ACKNOWLEDGES_FIRST"
 LATE_SECONDS = 0.3
 
 
@@ -36,11 +38,8 @@ def _warm(path: str) -> None:
 
 def application(environment: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Answer a request; a liar says "saved" at once and saves later."""
-    if (
-        os.environ.get(LIE) != "yes"
-        or environment["REQUEST_METHOD"] != "POST"
-        or "visits" not in environment["PATH_INFO"]
-    ):
+    is_save = environment["REQUEST_METHOD"] == "POST" and "/visits/" in environment["PATH_INFO"]
+    if not (is_save and Path(os.environ[LIES]).exists()):
         return wsgi.application(environment, start_response)
     sent = environment["wsgi.input"].read(int(environment["CONTENT_LENGTH"]))
     later = {**environment, "wsgi.input": io.BytesIO(sent)}

@@ -47,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from problem
         except (DatabaseError, OSError) as problem:
             raise CommandError(
-                f"The seal was not written: {str(problem).strip()}. If the disk is full, free space; then run it again: "
+                f"The seal was not written: {str(problem).strip()}. If the disk is full, free space and run it again: "
                 f"the next seal covers every row that has none, and adds the lines that {settings.SEAL_FILE} lacks."
             ) from problem
         self._told(made)
