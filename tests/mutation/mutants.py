@@ -76,11 +76,13 @@ class MutantModule:
         return compile(self.tree, self.file, "exec", dont_inherit=True)
 
     @cached_property
-    def named_on_import(self) -> set[str]:
-        """Names in the statements that run when the module is imported: functions among them may be called then."""
-        inside = {id(each) for function in _functions(self.tree) for each in ast.walk(function)}
+    def noted_lines(self) -> set[int]:
+        """Lines of the statements that `noting` notes."""
         return {
-            node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and id(node) not in inside
+            stmt.lineno
+            for function in _functions(self.tree)
+            for stmt in ast.walk(function)
+            if isinstance(stmt, ast.stmt)
         }
 
     def noting(self) -> CodeType:

@@ -48,14 +48,14 @@ class Trying:
         self.killers = killers
         self.trusts_excuses = trusts_excuses
         self.tell = tell
-        self.coverage = Coverage()
+        self.coverage = Coverage({each.dotted: each.module for each in modules})
         self.items: dict[str, pytest.Item] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run every test once, then try the mutants."""
         self.items = {item.nodeid: item for item in session.items}
-        self.coverage.collect(session.items, {each.dotted: each.module for each in self.modules})
+        self.coverage.collect(session.items)
         if self.coverage.failing:
             self.tell({"failing": self.coverage.failing})
             return True
@@ -100,8 +100,11 @@ class Trying:
 
     def _may_run_on_import(self, listed: ListedModule, mutant: Mutant) -> bool:
         """Return True if a survivor may only be noticed after a fresh import of its module."""
-        return mutant.on_import or any(
-            name in listed.module.named_on_import for name in mutant.scope.split(".")
+        line, module = mutant.statement, listed.module
+        return (
+            mutant.on_import
+            or line not in module.noted_lines
+            or line in self.coverage.imported.get(listed.dotted, ())
         )
 
     def _tried(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.protocol.test_futile_rules import SMALL, check, doubts, mistakes
+from protocol.checking.mistakes import examined
+from tests.protocol.test_futile_rules import SMALL, check, doubts, mistakes, text_with
 
 EARLY, LATE = 'forms = ["body"]\n[[visits]]\ncode = "INF1"', 'forms = ["body"]\n[[visits]]\ncode = "INF2"'
 FORM = (
@@ -152,6 +153,11 @@ def test_the_day_of_inclusion_and_an_earlier_value_are_known_to_a_criterion() ->
     )
 
 
+def test_an_item_called_group_is_known_before_inclusion() -> None:
+    item = '{ name = "group", type = "yes_no", label = { en = "Group" } },\n  { name = "height"'
+    assert doubts(('{ name = "height"', item), (NOT_PREGNANT, "body.group == 'Y'")) == []
+
+
 def test_a_form_that_is_offered_at_an_unscheduled_visit_or_in_a_log_is_asked() -> None:
     only = ("[safety]", FORM.format(more="", others=""))
     assert doubts(only) == [
@@ -196,6 +202,12 @@ def test_each_check_and_item_that_comes_to_nothing_is_told_once() -> None:
 CHECK = '{ id = "B1", on = "bmi", severity = "soft", violated = "bmi > 60.0", message = { en = "Check" } }'
 
 
+def test_a_check_that_is_never_decided_is_told_once() -> None:
+    found = examined(text_with(check("weight / 0.0 > 1.0")))
+    assert [problem.path for problem in found.mistakes] == ["forms.body.checks.B1.violated"]
+    assert found.doubts == []
+
+
 def test_two_checks_that_fire_for_every_answer_are_two_doubts() -> None:
     one = CHECK.replace("bmi > 60.0", "weight > 1.0")
     two = one.replace('"B1"', '"B2"')
@@ -212,12 +224,17 @@ def test_two_checks_that_fire_for_every_answer_are_two_doubts() -> None:
         ("weight > 300.0 && weight < 400.0", " (weight from 20 to 300)"),
         ("weight > 300.0 && height > 100.0", " (weight from 20 to 300)"),
         ("weight > 300.0 && bmi > 10.0", " (weight from 20 to 300)"),
+        (
+            "weight > 300.0 && days(subject.inclusion_on, subject.screened_on) > 1.0",
+            " (weight from 20 to 300)",
+        ),
         ("weight > 300.0 || body.weight < 20.0", " (weight from 20 to 300, body.weight from 20 to 300)"),
         ("sex != 'F' && sex != 'M'", ""),
     ],
 )
 def test_the_limits_that_rule_a_condition_out_are_named(violated: str, limits: str) -> None:
-    assert doubts(check(violated)) == [
+    calculated = ('100.0, 2.0)"', '100.0, 2.0)", hard = [9, 70]')
+    assert doubts(calculated, check(violated)) == [
         (
             "forms.body.checks.B1.violated: can never be true for answers inside the limits and codes of the items "
             f"that it reads{limits}"
@@ -294,4 +311,10 @@ def test_in_a_log_there_is_no_visit() -> None:
         "days(subject.inclusion_on, subject.consent_at) > 1.0",
     ):
         assert doubts(remark(known)) == []
+    twice = 'name = "twice", type = "decimal", label = { en = "T" }, calculate = "here(body.weight) * 2.0"'
+    assert mistakes(('{ name = "remark"', f'{{ {twice} }},\n  {{ name = "remark"')) == [
+        "forms.notes.twice.calculate: here(body.weight) never has a value in a log: a log belongs to no visit"
+    ]
+    score = '{ name = "score", type = "integer", label = { en = "S" }, unit = "mg" },\n  { name = "remark"'
+    assert doubts(('{ name = "remark"', score), remark("entered_here(score) > 50.0")) == []
     assert doubts(check("visit.code == 'S'")) == []

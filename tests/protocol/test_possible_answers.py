@@ -1,5 +1,6 @@
 """Whether answers exist that make a condition true, or false, told from the condition alone (DAT-03)."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -19,18 +20,24 @@ MORE_ITEMS = """
   { name = "month", type = "integer", label = { en = "Month" }, hard = [1, 9], shown_when = "pregnant == 'Y'" },
   { name = "double", type = "decimal", label = { en = "Double" }, calculate = "month * 2.0" },
   { name = "note", type = "text", label = { en = "Note" }, max_length = 200 },
+  { name = "clock", type = "time", label = { en = "Clock" } },
   { name = "seen", type = "date", label = { en = "Seen" } },
   { name = "signs", type = "choices", label = { en = "Signs" }, choices = [
     { code = "A", label = { en = "A" } }, { code = "B", label = { en = "B" } },
   ] },
   { name = "sex", type = "choice","""
+REMARK = '{ name = "remark"'
+SCORE = '{ name = "score", type = "integer", label = { en = "Score" }, hard = [0, 10] },\n  '
 DOSE = '{ name = "mg", type = "decimal", label = { en = "Dose" }, unit = "mg"'
 
 
 @cache
 def protocol() -> Protocol:
     text = SMALL.replace('\n  { name = "sex", type = "choice",', MORE_ITEMS, 1)
-    return read(text.replace(DOSE, f"{DOSE}, hard = [1, 500]", 1))
+    text = text.replace(
+        '"weight / pow(height / 100.0, 2.0)"', '"weight / pow(height / 100.0, 2.0)", hard = [9, 70]', 1
+    )
+    return read(text.replace(REMARK, f"{SCORE}{REMARK}", 1).replace(DOSE, f"{DOSE}, hard = [1, 500]", 1))
 
 
 @cache
@@ -70,6 +77,9 @@ def cases(answers: list[bool], *conditions: str) -> list:
         *cases(ALWAYS, "weight >= 20.0", "weight <= 300.0", "20.0 <= weight", "300.0 >= weight", "19.0 != weight"),
         *cases(EITHER, "weight <= 20.0", "weight >= 300.0", "20.0 >= weight", "300.0 <= weight", "20.0 == weight"),
         *cases(EITHER, "weight < 21.0", "weight != 20.0", "height < 20.0", "height > 300.0"),
+        *cases(NEVER, "50.0 > weight && weight > 60.0", "50.0 == weight && weight == 60.0"),
+        # A calculated value is not refused for its limits.
+        *cases(EITHER, "bmi > 70.0", "bmi < 9.0"),
         *cases(NEVER, "weight > 100.0 && weight < 50.0", "weight == 50.0 && weight == 60.0", "1.0 > 2.0"),
         *cases(EITHER, "weight > 100.0 || weight < 50.0", "weight > 50.0 && weight < 100.0"),
         *cases(EITHER, "weight > 100.0 && age < 50.0"),
@@ -188,6 +198,8 @@ def test_an_earlier_value_is_another_one_within_the_same_limits(condition: str, 
         *cases(EITHER, "sex in ['F', 'X']", "age in [20.0, 30.0] && age > 20.0", "'A' in signs"),
         *cases(NEVER, "'A' in signs && !('A' in signs)", "note.matches('x') && !note.matches('x')"),
         *cases(EITHER, "'A' in signs && !('B' in signs)", "note.matches('x') && !note.matches('y')"),
+        *cases(EITHER, "clock < '10:00'", "clock == '10:00'", "clock >= '10:00' && clock == '10:00'"),
+        *cases(NEVER, "clock < '10:00' && clock >= '10:00'", "clock == '10:00' && clock == '11:00'"),
         *cases(NEVER, "before(seen, subject.screened_on) && !before(seen, subject.screened_on)"),
         *cases(EITHER, "before(seen, subject.screened_on) && !before(subject.screened_on, seen)"),
     ],
@@ -259,6 +271,28 @@ def test_an_item_that_is_not_shown_has_no_value(condition: str, answers: list[bo
     assert possible(condition) == answers
 
 
+def shown_when(form: str, **conditions: str) -> Surroundings:
+    return replace(around(form), shown={name: parse(condition) for name, condition in conditions.items()})
+
+
+def test_two_items_that_wait_for_each_other_are_never_shown() -> None:
+    waiting = shown_when("body", weight="height > 1.0", height="weight > 1.0")
+    assert can_be(True, parse("weight > 50.0"), waiting) is False
+    assert can_be(True, parse("age > 50.0"), waiting) is True
+
+
+def test_an_item_may_wait_for_rows_whose_condition_reads_it() -> None:
+    waiting = shown_when("notes", remark="doses.exists(d, d.mg > 5.0 && remark == 'x')")
+    assert can_be(True, parse("remark == 'x'"), waiting) is True
+
+
+def test_rows_that_are_shown_under_a_condition_need_a_row_that_fits_too() -> None:
+    waiting = shown_when("notes", doses="remark == 'x'")
+    assert can_be(True, parse("doses.exists(d, d.mg > 500.0)"), waiting) is False
+    assert can_be(True, parse("doses.exists(d, d.mg > 5.0)"), waiting) is True
+    assert can_be(True, parse("doses.exists(d, d.mg > 5.0) && remark == 'y'"), waiting) is False
+
+
 @pytest.mark.parametrize(
     ("condition", "shown", "is_possible"),
     [
@@ -291,7 +325,8 @@ def test_an_item_is_not_shown_by_its_own_value(condition: str, shown: str, is_po
         *cases(NEVER, "doses.exists(d, d.mg > 5.0) && !doses.exists(d, d.mg > 5.0)"),
         *cases(EITHER, "doses.exists(d, d.mg > 5.0) && !doses.exists(d, d.mg > 6.0)"),
         *cases(EITHER, "doses.exists(d, d.mg in [5.0]) && !doses.exists(d, d.mg in [6.0])"),
-        *cases(EITHER, "doses.exists(d, d.mg > 5.0 && remark == 'x')"),
+        *cases(EITHER, "doses.exists(d, d.mg > 5.0 && remark == 'x')", "logs.notes.exists(n, n.score > 100.0)"),
+        *cases(EITHER, "doses.exists(d, d.mg > 5.0) == true && doses.exists(d, d.mg > 5.0)"),
     ],
 )  # fmt: skip
 def test_a_condition_over_rows_needs_a_row_that_fits(condition: str, answers: list[bool]) -> None:
@@ -390,6 +425,12 @@ def test_with_more_than_three_hundred_cases_nothing_is_called_impossible(
     assert MOST_CASES == 300
     many = f"{one_of('weight', 20, weights)} && {one_of('age', 18, ages)}"
     assert possible(f"{many} && note == 'x' && note == 'y'")[:1] == ([False] if is_decided else [True])
+
+
+def test_of_two_conditions_the_second_is_not_looked_at_if_the_first_is_impossible() -> None:
+    many = f"({one_of('weight', 20, 20)} && {one_of('age', 18, 20)})"
+    assert possible(f"weight > 400.0 && {many}")[:1] == [False]
+    assert possible(f"{many} && weight > 400.0")[:1] == [True]
 
 
 def test_a_list_of_three_hundred_values_is_looked_through() -> None:

@@ -172,6 +172,11 @@ b = no
         },
         [f"line 2: {NO_VALUE}", f"line 3: {NO_VALUE}", f"line 5: {NO_VALUE}", f"line 8, column 5: {NO_VALUE}"],
     ),
+    "long texts with quotes inside and without anything": (
+        "a = [\n  \"\"\"a \"\" ]\"\"\", \"\"\"\"\"\", '''''', no,\n  1,\n]\n",
+        {"a": ['a "" ]', "", "", GONE, 1]},
+        [f"line 2: {NO_VALUE}"],
+    ),
     "a long text in braces": (
         'a = [\n  { b = """x\n  y""", c = 1 },\n  no,\n]\n',
         {"a": [{"b": "x\n  y", "c": 1}, GONE]},
