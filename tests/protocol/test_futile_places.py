@@ -119,7 +119,7 @@ def test_a_criterion_or_group_that_is_asked_after_inclusion_is_a_doubt() -> None
 
 
 def test_a_criterion_that_is_decided_later_may_read_what_is_known_then() -> None:
-    """ELI-05: it is decided within some days after inclusion."""
+    """It is decided within some days after inclusion."""
     deferred = ('kind = "inclusion"', 'kind = "inclusion"\ndeferred_days = 7')
     first = "days(subject.inclusion_on, subject.first_infusion_on) < 3.0"
     assert doubts(*later(), deferred, (INCLUSION, "later.side == 'Y'")) == []

@@ -130,7 +130,7 @@ PARTS = (
             "Every address of the URLconf, as each role, without signing in, and as people whose role is elsewhere, "
             "over or to come; for an own object, one of another trial and none; reading, and sending an empty form. "
             "The rights are stated in the crawler, apart from the application and from the matrix of the other tests.",
-            CRAWLED, engine,
+            CRAWLED, engine, server=True,
         )
         for name, engine in ENGINES
     ),

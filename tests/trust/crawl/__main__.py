@@ -1,4 +1,4 @@
-"""Crawl every address from both trials: `python -m tests.trust.crawl`, on the database of DATABASE_URL.
+"""Crawl every address from both trials: `python -m tests.trust.crawl [ENGINE]`, on the engine of DATABASE_URL.
 
 Works on a test database of its own. Prints the findings, and the figures last; exits with 1 if there is a finding.
 """
@@ -25,12 +25,15 @@ def main() -> int:
 
     django.setup()
     from django.conf import settings
-    from django.db import transaction
+    from django.db import connection, transaction
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
     from tests.support.database import migrated
     from tests.trust.saving import told
 
+    if sys.argv[1:] not in ([], [connection.vendor]):
+        print(f"{sys.argv[1]} was asked for, DATABASE_URL names {connection.vendor}", file=sys.stderr)
+        return 2
     logging.disable(logging.ERROR)
     setup_test_environment()
     migrated.copy_instead_of_migrating()
