@@ -3,7 +3,7 @@
 Both trees serve at once, each on its own database, and several people save at one and at the other in alternating
 turns, as in `make bench BASE=<commit>`. Then again with a delay in each sync, as a hospital's disk has it: `strace`
 lets `fdatasync` and `fsync` of what writes the database (on PostgreSQL, the server) return later. It costs both.
-BASE (8cae21f), SECONDS_OF_LOAD (6) of a turn, TURNS (5) of each side, SAVES (100) whose syncs are counted.
+BASE (8cae21f), SECONDS_OF_LOAD (3) of a turn, TURNS (10) of each side, SAVES (50) whose syncs are counted.
 """
 
 import os
@@ -26,9 +26,9 @@ from tests.trust.postgresql import DatabaseServer, database_server
 from tests.trust.saving import told
 
 BASE = os.environ.get("BASE") or "8cae21f"
-SECONDS = float(os.environ.get("SECONDS_OF_LOAD") or 6)
-TURNS = int(os.environ.get("TURNS") or 5)
-SAVES = int(os.environ.get("SAVES") or 100)
+SECONDS = float(os.environ.get("SECONDS_OF_LOAD") or 3)
+TURNS = int(os.environ.get("TURNS") or 10)
+SAVES = int(os.environ.get("SAVES") or 50)
 DELAYS_MS = (0, 1, 5)
 MOST_FEWER = 0.90
 PEOPLE = 4
