@@ -67,7 +67,9 @@ def tried(operation: "Operation", whose: str) -> dict[str, int]:
         with_room(operation.compare, found.said)
         if not found.hit:
             # The last time nothing was full: that is how it ends with room.
-            operation.faults["not_again_with_room"] += operation.ends["broken"] > 0 or not_done(found.said)
+            if not_done(found.said):
+                print(operation.name, "with room:", found.said, file=sys.stderr)
+            operation.faults["not_again_with_room"] += not_done(found.said)
             return {"writes": number - 1, "tried": times}
         times += 1
         (first,) = found.calls
