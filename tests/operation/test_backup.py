@@ -207,6 +207,12 @@ def test_old_backups_go_and_the_files_that_only_they_named(here, tmp_path, monke
     assert not forgotten.exists()
 
 
+def test_two_backups_of_one_second_are_both_kept_in_their_order(here, tmp_path, monkeypatch):
+    monkeypatch.setattr(backup_folders, "STAMP", "20260901T020000Z")
+    first, second = (make_backup(to=tmp_path, copier=here).folder for _each in range(2))
+    assert backup_folders.complete(tmp_path) == [first, second]
+
+
 def test_a_second_backup_into_the_same_folder_waits_for_none(here, tmp_path):
     with backup_folders.alone(tmp_path), pytest.raises(BackupFailed, match="Another backup is being made"):
         make_backup(to=tmp_path, copier=here)

@@ -70,7 +70,7 @@ FULL_DATABASE = " Then the same for the processes of the database server."
 FULL = (
     "A save, an upload, a sign-in, a seal and a backup, again and again: first their first write finds no room nor any "
     "after it, then all from the second on, and so forth. A write is a call that writes, makes room, renames or syncs. "
-    "Of a long row of equal ones, as when a database is copied page by page, forty are tried, then each 25th."
+    "Of a long row of equal ones, as when a database is copied page by page, eighty are tried, then each 25th."
 )
 DRILL = (
     "A trial is backed up, restored into a scratch database, compared table by table and used: somebody signs in and "
