@@ -1,11 +1,13 @@
 """Requests whose posted fields are read with fewer calls: a form of seventy fields is posted at every live check."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
+from django.urls import ResolverMatch, get_resolver
 from django.utils.datastructures import MultiValueDict
 
 FORM = "application/x-www-form-urlencoded"
@@ -47,6 +49,19 @@ def posted_fields(body: bytes) -> QueryDict:
 
 
 class Handler(WSGIHandler):
-    """Django's handler with these requests."""
+    """Django's handler with these requests. It remembers which view answers an address: nothing else decides that."""
 
     request_class = Request
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """Return the view of the request and its arguments. Raises Resolver404 for an unknown address."""
+        if hasattr(request, "urlconf"):
+            return super().resolve_request(request)
+        request.resolver_match = match = _view_at(request.path_info)
+        return match
+
+
+@lru_cache(maxsize=512)
+def _view_at(path: str) -> ResolverMatch:
+    # Unknown addresses raise, so that guessed ones do not displace those in use.
+    return get_resolver().resolve(path)

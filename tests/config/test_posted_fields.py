@@ -9,6 +9,7 @@ from django.core.exceptions import TooManyFieldsSent
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.test import RequestFactory
+from django.urls import Resolver404, resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,3 +68,13 @@ def test_the_policy_is_the_one_that_the_package_sends() -> None:
     ours, theirs = (of(answer)(RequestFactory().get("/")) for of in (ContentPolicyMiddleware, CSPMiddleware))
     assert "script-src 'self'" in ours.headers[HEADER]
     assert ours.headers == theirs.headers
+
+
+def test_a_remembered_address_leads_to_the_view_that_django_finds() -> None:
+    handler = Handler()
+    for path in ("/trials/a/", "/trials/b/", "/trials/a/", "/trials/a/patients/P-1/"):
+        found = handler.resolve_request(Request(RequestFactory().get(path).environ))
+        again = resolve(path)
+        assert (found.func, found.kwargs, found.view_name) == (again.func, again.kwargs, again.view_name)
+    with pytest.raises(Resolver404):
+        handler.resolve_request(Request(RequestFactory().get("/no/such/address").environ))
