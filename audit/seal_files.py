@@ -14,6 +14,8 @@ from audit import events
 from audit.models import AccessEvent, Seal
 
 NAME = "seals.log"
+# SHA-256 in hexadecimal signs, the last part of a line.
+HEAD_SIGNS = 64
 
 
 class SealBroken(Exception):
@@ -93,11 +95,12 @@ def add_line(one: Seal) -> None:
 def read_file(path: Path | None = None) -> dict[int, str]:
     """Return the lines of a file (the seal file) by seal number; empty if the file does not exist.
 
-    Two processes may have written the same line. Raises SealBroken for an unreadable line, or for two different lines
-    of one seal.
+    Two processes may have written the same line. Of a line that a full disk or a power cut broke off nothing is read:
+    the next seal writes it again. Raises SealBroken for an unreadable line, or for two different lines of one seal.
     """
     place, found = path or Path(settings.SEAL_FILE), dict[int, str]()
-    for line in place.read_text(encoding="utf-8").splitlines() if place.exists() else []:
+    text = place.read_text(encoding="utf-8") if place.exists() else ""
+    for line in text[: _whole(text)].splitlines():
         number = line.split(" ", 1)[0]
         if not number.isdigit() or line.count(" ") != 2 or found.setdefault(int(number), line) != line:
             raise SealBroken(f"{place} has a line that is not one of ours: {line[:80]}")
@@ -105,17 +108,29 @@ def read_file(path: Path | None = None) -> dict[int, str]:
 
 
 def append_to_file(lines: list[str], path: Path | None = None) -> None:
-    """Append lines to a file (the seal file) and wait until they are on disk."""
+    """Append lines to a file (the seal file) and wait until they are on disk. Raises OSError if it has no room."""
     if not lines:
         return
     place = path or Path(settings.SEAL_FILE)
     if path is None:
         # Not for a copy: an empty folder under the mount point of another machine would pass for that machine.
         place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("a", encoding="utf-8") as file:
-        file.write("".join(f"{line}\n" for line in lines))
+    with place.open("a+", encoding="utf-8") as file:
+        file.seek(0)
+        text = file.read()
+        whole = _whole(text)
+        if whole < len(text):
+            file.truncate(len(text[:whole].encode()))
+        broken = "" if not whole or text[:whole].endswith("\n") else "\n"
+        file.write(broken + "".join(f"{line}\n" for line in lines))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _whole(text: str) -> int:
+    """Return where a last line begins that was broken off while it was written; else the length of the text."""
+    last = text.rpartition("\n")[2]
+    return len(text) - len(last) if last and len(last.rpartition(" ")[2]) < HEAD_SIGNS else len(text)
 
 
 def failing_copies() -> list[str]:

@@ -69,8 +69,8 @@ def make_backup(*, to: Path, keep: int = 0, copier: Copier | None = None) -> Bac
     key = the_key()
     with backup_folders.alone(to):
         notes = _sealed(to)
-        making = backup_folders.begun(to, f"{timezone.now():{backup_folders.STAMP}}")
         try:
+            making = backup_folders.begun(to, f"{timezone.now():{backup_folders.STAMP}}")
             made = _made(making, key, notes, copier or copier_of(connection.settings_dict))
         except CopyFailed as wrong:
             raise BackupFailed(str(wrong)) from wrong

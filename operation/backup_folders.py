@@ -114,10 +114,16 @@ def newest(folder: Path) -> Path:
 
 
 def begun(folder: Path, name: str) -> Path:
-    """Return the folder of a new backup. What an interrupted backup left is removed, but for its attached files."""
+    """Return the folder of a new backup. What an interrupted backup left is removed, but for its attached files.
+
+    A second backup of the same second gets a name that sorts after the first.
+    """
     for left in folder.glob(f"*{UNFINISHED}"):
         shutil.rmtree(left)
-    made = folder / f"{name}{UNFINISHED}"
+    free, number = name, 2
+    while (folder / free).exists():
+        free, number = f"{name}-{number}", number + 1
+    made = folder / f"{free}{UNFINISHED}"
     made.mkdir(mode=0o700)
     return made
 

@@ -88,18 +88,19 @@ class SqliteCopier:
                 with closing(_opened(self.path)) as source, closing(sqlite3.connect(path)) as copy:
                     source.backup(copy)
                     copy.execute("PRAGMA journal_mode=DELETE")
+                with closing(_opened(path)) as copy:
+                    held = HeldCopy(
+                        facts=table_facts.of_sqlite(copy),
+                        content=_compressed(path),
+                        attachments=copy.execute(ATTACHMENTS).fetchall(),
+                        last_seal=copy.execute(table_facts.LAST_SEAL).fetchone(),
+                    )
             except sqlite3.Error as wrong:
                 raise CopyFailed(
                     f"The database could not be copied into {own}: {wrong}. It needs as much free space there as "
                     f"{self.path} has; earlier backups are as they were."
                 ) from wrong
-            with closing(_opened(path)) as copy:
-                yield HeldCopy(
-                    facts=table_facts.of_sqlite(copy),
-                    content=_compressed(path),
-                    attachments=copy.execute(ATTACHMENTS).fetchall(),
-                    last_seal=copy.execute(table_facts.LAST_SEAL).fetchone(),
-                )
+            yield held
 
     def refuse_unless_empty(self) -> None:
         """Raise CopyFailed if the file has a table."""

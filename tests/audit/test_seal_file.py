@@ -80,6 +80,24 @@ def test_a_line_in_the_file_that_is_not_ours_is_named(seal, settings):
     assert "has a line that is not one of ours" in found()[0]
 
 
+@pytest.mark.parametrize("lost", [1, 5, 80, 94])
+def test_a_line_that_a_full_disk_or_a_power_cut_broke_off_is_written_again(seal, settings, lost):
+    """REL-02: nobody has to mend the file."""
+    file = Path(settings.SEAL_FILE)
+    trials("one")
+    seal()
+    trials("two")
+    seal()
+    kept = file.read_text()
+    file.write_text(kept[:-lost])
+    assert list(findings(Tally())) == []
+    seal_files.catch_up_file()
+    trials("three")
+    three = seal()
+
+    assert file.read_text() == f"{kept}{seal_files.file_line(three)}\n"
+
+
 def test_a_file_that_lacks_a_seal_is_caught_up(seal, settings):
     """It was made on another machine, or this process stopped between the commit and the file."""
     trials("one")

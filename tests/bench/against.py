@@ -7,6 +7,7 @@ over the turns of each side, and the median of the ratios of neighbouring turns.
 
 SECONDS: duration of the mixed load on each side (60). TURNS: number of turns of each side (6).
 ENGINES: `sqlite` or `postgresql` to measure only one. EVENTS: adverse events of the second trial (1000).
+BASE_PYTHON: a Python that has the packages of the older commit, where one is at hand.
 """
 
 import os
@@ -66,6 +67,8 @@ def older(commit: str, folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _python_for(root: Path, venv: Path) -> str:
+    if ready := os.environ.get("BASE_PYTHON"):
+        return ready
     # The packages of the tests: the code that fills the database stands among the tests.
     lock = Path("requirements/test.txt")
     if (root / lock).read_bytes() == (ROOT / lock).read_bytes():

@@ -111,6 +111,7 @@ def test_a_fault_that_no_test_notices_is_told_with_its_place(told: subprocess.Co
 
 
 def test_the_share_is_that_of_the_faults_noticed(told: subprocess.CompletedProcess[str]) -> None:
+    """REL-15."""
     module = MutantModule(dedent(PROJECT["doses.py"]).lstrip(), "doses.py")
     survivors = [line for line in told.stdout.splitlines() if line.startswith("  doses.py:")]
     counted = len(module.mutants)

@@ -1,6 +1,6 @@
 """A full disk at every write: nothing half stored, nothing typed lost, no page 500, and all goes on with room (REL-02).
 
-The short form; `make trust` does the same with a real disk.
+The short form; `make trust` does the same to each call that writes (tests/trust/disk_full.py).
 """
 
 import errno
@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.urls import reverse
 
@@ -139,6 +140,27 @@ def test_a_seal_whose_line_found_no_room_is_written_into_its_file_later(trial, m
         build.user("coordinator", trial=trial)
         seals.seal(reason="test")
     assert set(seal_files.read_file()) == {1, 2}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("command", "fails"),
+    [
+        (["seal"], "audit.seal_files.append_to_file"),
+        (["backup", "--to", "backups"], "operation.backup_folders.begun"),
+    ],
+)
+def test_a_command_on_a_full_disk_ends_with_a_sentence(
+    trial, command, fails, monkeypatch, settings, tmp_path
+):
+    def full(*_place):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.chdir(tmp_path)
+    settings.BACKUP_KEY_FILE = tmp_path / "key"
+    monkeypatch.setattr(fails, full)
+    with pytest.raises(CommandError, match=r"[Ff]ree space"):
+        call_command(*command)
 
 
 @pytest.mark.long

@@ -5,8 +5,8 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,13 @@ from tests.bench.servers import ROOT
 from tests.bench.stroma_runs import FORM, answers
 from tests.bench.timed import flat
 from tests.support.pages.html_forms import form_with
+from tests.trust.postgresql import database_server
 
-FILL = (
-    "from tests.bench import fill; fill.EVENTS = fill.ITEM_VALUES = 10; fill.PATIENTS = 8; fill.fill_stroma()"
-)
+FILL = """
+from tests.bench import fill
+fill.EVENTS, fill.ITEM_VALUES, fill.PATIENTS = {events}, {values}, {patients}
+fill.fill_stroma()
+"""
 SEEN = "seen "
 ACKNOWLEDGED = 302
 FIRST = "BEN-0001"
@@ -34,12 +37,14 @@ class Installation:
 
     folder: Path
     url: str
+    purpose: str = "training"
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables of its processes."""
         return {
-            "STROMA_ENV": "training", "STROMA_DATA": str(self.folder), "DATABASE_URL": self.url,
+            "DJANGO_SETTINGS_MODULE": "config.settings", "STROMA_ENV": self.purpose,
+            "STROMA_DATA": str(self.folder), "DATABASE_URL": self.url,
             "SEAL_FILE": str(self.folder / "seals.log"), "PYTHONHASHSEED": "0",
         }  # fmt: skip
 
@@ -49,11 +54,23 @@ class Installation:
         command = [sys.executable, *arguments]
         return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
-    def fill(self) -> None:
-        """Store the trial, its people and five patients. Raises RuntimeError if that fails."""
-        done = self.run("-c", FILL)
-        if done.returncode:
-            raise RuntimeError(done.stderr[-2000:])
+    def fill(self, *, events: int = 10, values: int = 10, patients: int = 8) -> None:
+        """Store the trials, their people and patients. Raises RuntimeError if that fails."""
+        filling = FILL.format(events=events, values=values, patients=patients)
+        for command in (["manage.py", "collectstatic", "--noinput", "--verbosity=0"], ["-c", filling]):
+            done = self.run(*command)
+            if done.returncode:
+                raise RuntimeError(done.stderr[-2000:])
+
+
+@contextmanager
+def on_engine() -> Iterator[str]:
+    """Yield the address of an empty database on the engine that the command line names; SQLite's is empty."""
+    if "postgresql" in sys.argv[1:]:
+        with database_server() as server:
+            yield server.url
+    else:
+        yield ""
 
 
 class Desk:
@@ -95,7 +112,8 @@ class Kept:
         return sum(number != max(self.history.get(code, {0})) for code, number in self.in_force.items())
 
 
-def _number(text: str | None) -> int:
+def number_of(text: str | None) -> int:
+    """Return the number of a save from what was typed in it; 0 for another text."""
     return int(text.removeprefix(SEEN)) if text and text.startswith(SEEN) else 0
 
 
@@ -104,9 +122,9 @@ def _kept(run: Callable[[str], Iterable[tuple[str, str | None]]], detail: str, w
     in_force: dict[str, int] = {}
     history: dict[str, set[int]] = {}
     for code, text in run(rows.format(detail, "patients_record")):
-        in_force[code] = max(in_force.get(code, 0), _number(text))
+        in_force[code] = max(in_force.get(code, 0), number_of(text))
     for code, text in run(rows.format(detail, "patients_historicalrecord")):
-        history.setdefault(code, {0}).add(_number(text))
+        history.setdefault(code, {0}).add(number_of(text))
     return Kept(in_force, history, whole)
 
 

@@ -27,6 +27,8 @@ def test_accounts_files_signatures_events_and_seals(stage):
     tried = list(attempts.particular(stage))
     assert ended(tried, stage) == expected(tried)
     assert len([each for each in tried if each.expected == LEFT]) == 2
+    idle = Attempt("nothing at all", "nobody", lambda: None, NAMED)
+    assert ended([idle], stage) != expected([idle]), "what the verification does not name is noticed"
 
 
 def test_a_clinical_table_and_that_of_the_roles(stage):

@@ -6,6 +6,7 @@ from typing import Any
 import qrcode
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.utils.html import escape
 from qrcode.image.svg import SvgPathImage
 
@@ -44,6 +45,11 @@ class Command(BaseCommand):
                 made = seals.seal(reason=reason)
         except SealBroken as problem:
             raise CommandError(str(problem)) from problem
+        except (DatabaseError, OSError) as problem:
+            raise CommandError(
+                f"The seal was not written: {str(problem).strip()}. If the disk is full, free space and run it again: "
+                f"the next seal covers every row that has none, and adds the lines that {settings.SEAL_FILE} lacks."
+            ) from problem
         self._told(made)
         if qr is not None:
             last = Seal.objects.order_by("-number").first()

@@ -1,0 +1,155 @@
+"""Fill the disk at every write of a save, an upload, a sign-in, a seal and a backup.
+
+`python -m tests.trust.disk_full [postgresql]`: there the writes of the database server are tried as well. An operation
+runs again and again: at first its first write finds no room nor any after it, then all from its second one on, and so
+forth until it ends before. STRIDE (25): of a long row of equal writes, such as the pages of a database that is copied,
+try each so many-th after the first eighty; 1 tries all.
+ONLY: names of operations, such as `save,seal`.
+"""
+
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+
+from tests.support.operation.ward import FILL
+from tests.trust.full_disk import HERE, SERVER, attempt
+from tests.trust.saving import Installation, on_engine, told
+
+if TYPE_CHECKING:
+    from tests.trust.operations import Operation
+
+STRIDE = int(os.environ.get("STRIDE") or 25)
+AFTER_EQUAL = 80
+AGAIN_WITHIN_SECONDS = 60
+WRONG = (
+    "lost", "without_history", "half_stored", "stored_and_denied", "typed_lost", "pages_500", "locked_out",
+    "without_a_sentence", "earlier_backups_harmed", "rests_left", "not_again_with_room", "not_verified",
+)  # fmt: skip
+
+
+def filled(here: Installation) -> None:
+    """Store a trial with patients, and use it in this process. Raises RuntimeError if that fails."""
+    filling = f"import django; django.setup()\n{FILL}"
+    for command in (
+        ["manage.py", "collectstatic", "--noinput", "--verbosity=0"],
+        ["manage.py", "migrate", "--verbosity=0"],
+        ["-c", filling],
+    ):
+        done = here.run(*command)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
+
+
+def use(here: Installation) -> None:
+    """Make this process one of the installation."""
+    os.environ.update(here.environment, DJANGO_SETTINGS_MODULE="config.settings")
+    django.setup()
+    # A killed process leaves the file that it was receiving.
+    tempfile.tempdir = str(here.folder)
+    # A line of the log is a write as well; here it would be one of those that are tried.
+    logging.disable()
+
+
+def tried(operation: "Operation", whose: str) -> dict[str, int]:
+    """Try every write; return how many there were, and how many of them were tried."""
+    number, times, equal, hit_first = 1, 0, 0, ""
+    while True:
+        with_room(operation.prepare)
+        found = attempt(operation.run, full_from=number, whose=whose)
+        with_room(operation.compare, found.said)
+        if not found.hit:
+            # The last time nothing was full: that is how it ends with room.
+            if not_done(found.said):
+                print(operation.name, "with room:", found.said, file=sys.stderr)
+            operation.faults["not_again_with_room"] += not_done(found.said)
+            return {"writes": number - 1, "tried": times}
+        times += 1
+        (first,) = found.calls
+        equal, hit_first = (equal + 1 if first == hit_first else 0), first
+        number += STRIDE if equal > AFTER_EQUAL else 1
+
+
+def not_done(said: dict[str, Any]) -> bool:
+    """Return True if an operation did not end as with room."""
+    return said.get("status", 302) != 302 or said.get("ended", "acknowledged") != "acknowledged"
+
+
+def with_room(step: Any, *arguments: Any) -> None:
+    """Take a step in this process, and leave no connection open; wait while a database server recovers."""
+    from django.db import OperationalError, connections
+
+    deadline = time.monotonic() + AGAIN_WITHIN_SECONDS
+    while True:
+        with suppress(OperationalError):
+            connections["default"].ensure_connection()
+            break
+        if time.monotonic() > deadline:
+            raise RuntimeError("the database did not come back within a minute")
+        time.sleep(0.05)
+    step(*arguments)
+    connections.close_all()
+
+
+def operations(folder: Path) -> "list[Operation]":
+    """Return everything that is tried."""
+    from accounts.models import User
+    from patients.models import Patient
+    from tests.trust.operations import BackUp, Save, SealTheTrail, SignIn, Upload
+
+    nurse = User.objects.get(full_name="Nina Nurse")
+    patients = list(Patient.objects.order_by("pk"))
+    found = [
+        Save(nurse, patients[0]), Upload(nurse, patients[1]), SignIn(nurse), SealTheTrail(), BackUp(folder),
+    ]  # fmt: skip
+    wanted = {name for name in os.environ.get("ONLY", "").split(",") if name}
+    return [each for each in found if not wanted or each.name in wanted]
+
+
+def main() -> int:
+    """Print the figures; exit 1 if anything was lost or not said."""
+    figures, faults, ends = dict[str, int](), Counter[str](), Counter[str]()
+    with on_engine() as url, tempfile.TemporaryDirectory() as name:
+        here = Installation(Path(name) / "served", url)
+        here.folder.mkdir()
+        filled(here)
+        use(here)
+        found: list[Operation] = []
+        with_room(lambda: found.extend(operations(Path(name) / "backups")))
+        for operation in found:
+            for whose in (HERE, SERVER) if url else (HERE,):
+                counted = tried(operation, whose)
+                print(
+                    operation.name,
+                    whose,
+                    counted,
+                    dict(operation.ends),
+                    dict(operation.faults),
+                    file=sys.stderr,
+                )
+                figures[f"writes_of_a_{operation.name}"] = (
+                    figures.get(f"writes_of_a_{operation.name}", 0) + counted["writes"]
+                )
+                ends["tried"] += counted["tried"]
+            ends, faults = ends + operation.ends, faults + operation.faults
+            faults["not_verified"] += here.run("manage.py", "verify_trail").returncode != 0
+        if any(operation.name == "backup" for operation in found):
+            drill = here.run("manage.py", "restore_drill", "--from", str(Path(name) / "backups"))
+            faults["not_again_with_room"] += drill.returncode != 0
+    figures |= {
+        "writes_tried": ends["tried"], "acknowledged": ends["acknowledged"], "refused_with_a_sentence": ends["refused"],
+        **{name: faults[name] for name in WRONG},
+    }  # fmt: skip
+    print(told(figures))
+    return int(any(figures[name] for name in WRONG))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
