@@ -96,7 +96,7 @@ def _context(request: HttpRequest, exception: BaseException) -> dict[str, Any]:
         if name not in NEVER_SHOWN and name not in withheld
         for value in values
     ]
-    uncertain = getattr(request, "view_answered", False) or _failed_in_commit(exception.__traceback__)
+    uncertain = getattr(request, "view_answered", False) or _failed_in_commit(exception)
     return {
         "why": refusal_of(exception),
         "told": _told(exception, uncertain and request.method == "POST"),
@@ -172,8 +172,23 @@ def _chain(exception: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__
 
 
-def _failed_in_commit(frames: TracebackType | None) -> bool:
-    """Return True if the error came from a COMMIT or from what follows it: nobody here knows whether it was stored."""
+def _failed_in_commit(exception: BaseException) -> bool:
+    """Return True if an error came from a COMMIT or from what follows it: nobody here knows whether it was stored.
+
+    After a COMMIT whose connection broke Django connects again; if that fails as well, it is the error that arrives.
+    """
+    waiting, seen = [exception], set[int]()
+    while waiting:
+        each = waiting.pop()
+        if _in_commit(each.__traceback__):
+            return True
+        seen.add(id(each))
+        before = (each.__cause__, each.__context__)
+        waiting += [one for one in before if one is not None and id(one) not in seen]
+    return False
+
+
+def _in_commit(frames: TracebackType | None) -> bool:
     while frames is not None:
         if frames.tb_frame.f_code.co_name in AFTER_THE_WORK:
             return True

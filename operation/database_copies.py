@@ -162,15 +162,21 @@ class PostgresqlCopier:
     @contextmanager
     def held(self, folder: Path) -> Iterator[HeldCopy]:
         """Open a snapshot and share it with `pg_dump`."""
-        with self._connected() as database, database.transaction():
-            database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            (snapshot,) = one(database.execute("SELECT pg_export_snapshot()"))
-            yield HeldCopy(
-                facts=table_facts.of_postgresql(database),
-                content=self._dumped(snapshot),
-                attachments=database.execute(ATTACHMENTS).fetchall(),
-                last_seal=database.execute(table_facts.LAST_SEAL).fetchone(),
-            )
+        try:
+            with self._connected() as database, database.transaction():
+                database.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                (snapshot,) = one(database.execute("SELECT pg_export_snapshot()"))
+                yield HeldCopy(
+                    facts=table_facts.of_postgresql(database),
+                    content=self._dumped(snapshot),
+                    attachments=database.execute(ATTACHMENTS).fetchall(),
+                    last_seal=database.execute(table_facts.LAST_SEAL).fetchone(),
+                )
+        except psycopg.Error as wrong:
+            raise CopyFailed(
+                f"The database broke off while it was copied: {str(wrong).strip()}. Earlier backups are as they were: "
+                f"run it again when the database answers."
+            ) from wrong
 
     def refuse_unless_empty(self) -> None:
         """Raise CopyFailed if the database has a table, or if there is none."""

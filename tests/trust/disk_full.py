@@ -1,8 +1,8 @@
 """Fill the disk at every write of a save, an upload, a sign-in, a seal and a backup.
 
 `python -m tests.trust.disk_full [postgresql]`: there the writes of the database server are tried as well. An operation
-runs again and again: at first its first write finds no room nor any after it, then all from its second one on, and so
-forth until it ends before. STRIDE (25): of a long row of equal writes, such as the pages of a database that is copied,
+runs once with room; then again and again: at first its first write finds no room nor any after it, then all from its
+second one on, and so forth. STRIDE (25): of a long row of equal writes, such as the pages of a database that is copied,
 try each so many-th after the first eighty; 1 tries all.
 ONLY: names of operations, such as `save,seal`.
 """
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import django
 
 from tests.support.operation.ward import FILL
-from tests.trust.full_disk import HERE, SERVER, attempt
+from tests.trust.full_disk import HERE, SERVER, Attempt, attempt
 from tests.trust.saving import Installation, on_engine, told
 
 if TYPE_CHECKING:
@@ -60,21 +61,33 @@ def use(here: Installation) -> None:
 
 def tried(operation: "Operation", whose: str) -> dict[str, int]:
     """Try every write; return how many there were, and how many of them were tried."""
-    number, times, equal, hit_first = 1, 0, 0, ""
-    while True:
-        with_room(operation.prepare)
-        found = attempt(operation.run, full_from=number, whose=whose)
-        with_room(operation.compare, found.said)
-        if not found.hit:
-            # The last time nothing was full: that is how it ends with room.
-            if not_done(found.said):
-                print(operation.name, "with room:", found.said, file=sys.stderr)
-            operation.faults["not_again_with_room"] += not_done(found.said)
-            return {"writes": number - 1, "tried": times}
-        times += 1
-        (first,) = found.calls
-        equal, hit_first = (equal + 1 if first == hit_first else 0), first
-        number += STRIDE if equal > AFTER_EQUAL else 1
+    calls = once(operation, whose, None).calls
+    numbers = chosen(calls)
+    for number in numbers:
+        once(operation, whose, calls[:number])
+    last = once(operation, whose, None)
+    if not_done(last.said):
+        print(operation.name, "with room:", last.said, file=sys.stderr)
+    operation.faults["not_again_with_room"] += not_done(last.said)
+    return {"writes": len(calls), "tried": len(numbers)}
+
+
+def once(operation: "Operation", whose: str, with_room: Sequence[str] | None) -> Attempt:
+    """Run an operation once, and compare what it said with what is there."""
+    without_limit(operation.prepare)
+    found = attempt(operation.run, with_room=with_room, whose=whose)
+    without_limit(operation.compare, found.said)
+    return found
+
+
+def chosen(calls: Sequence[str]) -> list[int]:
+    """Return before which calls the disk is filled: all but some of a long row of equal ones."""
+    numbers, equal = list[int](), 0
+    for number, call in enumerate(calls):
+        equal = equal + 1 if number and call == calls[number - 1] else 0
+        if equal <= AFTER_EQUAL or equal % STRIDE == 0:
+            numbers.append(number)
+    return numbers
 
 
 def not_done(said: dict[str, Any]) -> bool:
@@ -82,7 +95,7 @@ def not_done(said: dict[str, Any]) -> bool:
     return said.get("status", 302) != 302 or said.get("ended", "acknowledged") != "acknowledged"
 
 
-def with_room(step: Any, *arguments: Any) -> None:
+def without_limit(step: Any, *arguments: Any) -> None:
     """Take a step in this process, and leave no connection open; wait while a database server recovers."""
     from django.db import OperationalError, connections
 
@@ -122,7 +135,7 @@ def main() -> int:
         filled(here)
         use(here)
         found: list[Operation] = []
-        with_room(lambda: found.extend(operations(Path(name) / "backups")))
+        without_limit(lambda: found.extend(operations(Path(name) / "backups")))
         for operation in found:
             for whose in (HERE, SERVER) if url else (HERE,):
                 counted = tried(operation, whose)

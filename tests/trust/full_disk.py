@@ -14,15 +14,17 @@ import subprocess
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CALLS = "pwrite64,pwritev,write,writev,fallocate,ftruncate,mkdir,rename,fsync,fdatasync"
+CALLS = (
+    "pwrite64", "pwritev", "write", "writev", "fallocate", "ftruncate", "mkdir", "rename", "fsync", "fdatasync",
+)  # fmt: skip
 HERE, SERVER = "here", "server"
 # The name of the call, and the file: 'pwrite64(4</data/stroma.sqlite3-wal>, …) = -1 ENOSPC (…) (INJECTED)'.
-INJECTED = re.compile(r"^(?:\d+ +)?(?P<call>\w+)\((?P<rest>.*)\(INJECTED\)", re.MULTILINE)
+CALLED = re.compile(r"^(?:\d+ +)?(?P<call>\w+)\((?P<rest>.*)$", re.MULTILINE)
 Said = dict[str, Any]
 
 
@@ -32,15 +34,23 @@ class NotTraced(Exception):
 
 @dataclass
 class Attempt:
-    """How an operation ended on a disk that was full from one of its writes on. `hit`: calls that found no room."""
+    """How an operation ended on a disk that was full from one of its calls on.
+
+    calls: in their order, each with the ending of its file's name. hit: how many of them found no room.
+    """
 
     said: Said
+    calls: list[str]
     hit: int
-    calls: Counter[str] = field(default_factory=Counter)
 
 
-def attempt(operation: Callable[[], Said], *, full_from: int, whose: str = HERE) -> Attempt:
-    """Run the operation. No database connection may be open: the child would inherit it. Raises NotTraced."""
+def attempt(
+    operation: Callable[[], Said], *, with_room: Sequence[str] | None = None, whose: str = HERE
+) -> Attempt:
+    """Run the operation on a disk that has room for these calls and for no more; None: for all. Raises NotTraced.
+
+    No database connection may be open: the child would inherit it.
+    """
     ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
@@ -51,15 +61,16 @@ def attempt(operation: Callable[[], Said], *, full_from: int, whose: str = HERE)
     ready = json.loads(answers.readline() or "{}")
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "calls"
-        tracer = _attached(ready.get("trace", [child]), log, full_from)
+        tracer = _attached(ready.get("trace", [child]), log, with_room)
         ours.sendall(b"go\n")
         said = json.loads(answers.readline() or '{"ended": "the process was killed"}')
         os.waitpid(child, 0)
         tracer.send_signal(signal.SIGINT)
         tracer.communicate()
-        injected = INJECTED.findall(log.read_text(errors="replace"))
+        found = [(match["call"], match["rest"]) for match in CALLED.finditer(log.read_text(errors="replace"))]
     ours.close()
-    return Attempt(said, len(injected), Counter(f"{call} {_file(rest)}" for call, rest in injected[:1]))
+    hit = sum("(INJECTED)" in rest for _call, rest in found)
+    return Attempt(said, [f"{call} {_file(rest)}" for call, rest in found], hit)
 
 
 def _file(rest: str) -> str:
@@ -89,9 +100,14 @@ def _run(operation: Callable[[], Said], to_parent: socket.socket, whose: str) ->
     os._exit(0)
 
 
-def _attached(pids: list[int], log: Path, full_from: int) -> "subprocess.Popen[str]":
-    injecting = f"inject={CALLS}:error=ENOSPC:when={full_from}+"
-    tracing = ["-e", f"trace={CALLS}", "-e", injecting, "-e", "signal=none"]
+def _attached(pids: list[int], log: Path, with_room: Sequence[str] | None) -> "subprocess.Popen[str]":
+    """Trace processes. `strace` counts each kind of call for itself."""
+    injecting: list[str] = []
+    if with_room is not None:
+        done = Counter(call.split(" ")[0] for call in with_room)
+        for call in CALLS:
+            injecting += ["-e", f"inject={call}:error=ENOSPC:when={done[call] + 1}+"]
+    tracing = ["-e", f"trace={','.join(CALLS)}", *injecting, "-e", "signal=none"]
     tracer = subprocess.Popen(
         ["strace", "-y", "-s", "0", "-o", str(log), *tracing, *(f"--attach={pid}" for pid in pids)],
         stderr=subprocess.PIPE, text=True,

@@ -23,7 +23,9 @@ def write(folder: Path) -> dict[str, int]:
     for number in range(WRITES):
         file = os.open(folder / str(number), os.O_WRONLY | os.O_CREAT)
         with suppress(OSError):
-            whole += os.write(file, b"1")
+            os.write(file, b"1")
+            os.fsync(file)
+            whole += 1
         os.close(file)
     return {"whole": whole}
 
@@ -34,10 +36,12 @@ def test_a_process_finds_no_room_from_the_write_on_at_which_the_disk_is_full(tmp
     if subprocess.run(["strace", "-o", "/dev/null", "true"], check=False).returncode:
         pytest.skip("this machine lets nobody trace a process")
     found = []
-    for number in range(1, WRITES + 2):
-        ended = attempt(lambda: write(tmp_path), full_from=number)
+    calls = attempt(lambda: write(tmp_path)).calls
+    for number in range(len(calls) + 1):
+        ended = attempt(lambda: write(tmp_path), with_room=calls[:number])
         found.append((ended.said["whole"], ended.hit))
-    assert found == [(0, 3), (1, 2), (2, 1), (3, 0)]
+    # Each file is written, then synced: a value counts as stored only when both were done.
+    assert found == [(0, 3), (0, 3), (1, 2), (1, 2), (2, 1), (2, 1), (3, 0)]
 
 
 def test_an_operation_that_ends_with_an_error_is_told_as_one(tmp_path):
@@ -45,7 +49,7 @@ def test_an_operation_that_ends_with_an_error_is_told_as_one(tmp_path):
         raise ZeroDivisionError
 
     try:
-        ended = attempt(fails, full_from=1)
+        ended = attempt(fails, with_room=[])
     except NotTraced:
         pytest.skip("this machine lets nobody trace a process")
     assert ended.said["ended"] == "traceback"
