@@ -23,7 +23,9 @@ from patients.casebook.casebook_queries import (
     VISIT,
     VISITS,
     FormValues,
+    consents_read,
     parsed_values,
+    share_trial_and_protocol,
 )
 from patients.models import Consent, Patient, Record, Visit
 from patients.participation.consent import consents_of
@@ -111,7 +113,7 @@ class Casebook:
         patient = (
             visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
         )
-        _share_trial_and_protocol(patient, trial, trial.protocol)
+        share_trial_and_protocol(patient, trial, trial.protocol)
         casebook = cls(patient, visits)
         casebook._attach_visits()
         return casebook
@@ -122,13 +124,12 @@ class Casebook:
 
         Return the whole casebook without such a visit, or for a log (`visit` is None). Raises as `open`. One query.
         """
-        if visit is None:
-            return cls.open(user=user, trial=trial, code=code)
-        rows = VISIT.rows(user=user.pk, trial=trial.pk, code=code, now=timezone.now(), key=visit)
+        place = {"trial": trial.pk, "code": code, "key": visit}
+        rows = VISIT.rows(user=user.pk, now=timezone.now(), **place) if visit is not None else []
         if not rows:
             return cls.open(user=user, trial=trial, code=code)
-        _share_trial_and_protocol(rows[0].patient, trial, trial.protocol)
         casebook = cls(rows[0].patient, rows)
+        share_trial_and_protocol(casebook.patient, trial, trial.protocol)
         casebook._attach_visits()
         return casebook
 
@@ -142,15 +143,13 @@ class Casebook:
         # before the wait: another request may have locked the trial or marked the visit as missed meanwhile.
         patient = LOCKED.rows(patient=place.patient.pk)[0]
         visits = STORED_NOW.rows(patient=patient.pk)
-        _share_trial_and_protocol(patient, place.patient.trial, place.patient.protocol)
+        share_trial_and_protocol(patient, place.patient.trial, place.patient.protocol)
+        trial = patient.trial
         if visits:
-            patient.trial.frozen_at, patient.trial.locked_at = (
-                visits[0].trial_frozen_at,
-                visits[0].trial_locked_at,
-            )
+            trial.frozen_at, trial.locked_at = visits[0].trial_frozen_at, visits[0].trial_locked_at
         else:
-            patient.trial.refresh_from_db(fields=["frozen_at", "locked_at"])
-        casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
+            trial.refresh_from_db(fields=["frozen_at", "locked_at"])
+        casebook = cls(patient, visits, _consents=consents_read(visits[0]) if visits else [])
         casebook._versions = {place.protocol.pk: place.protocol}
         casebook._attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
@@ -365,22 +364,6 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here
     return -1
-
-
-def _share_trial_and_protocol(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) -> None:
-    """Set the trial and protocol already read on the patient: the text of a protocol is too long to read twice."""
-    patient.trial = trial
-    if protocol is not None and protocol.pk == patient.protocol_id:
-        patient.protocol = protocol
-    if protocol is not None and protocol.pk == trial.protocol_id:
-        trial.protocol = protocol
-
-
-def _consents(row: Any) -> list[Consent]:
-    """Return the consent in force from the annotations of `STORED_NOW`: no stored row, only what expressions read."""
-    if not row.consent_given:
-        return []
-    return [Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)]
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:
