@@ -23,9 +23,7 @@ from patients.casebook.casebook_queries import (
     VISIT,
     VISITS,
     FormValues,
-    consents_read,
     parsed_values,
-    share_trial_and_protocol,
 )
 from patients.models import Consent, Patient, Record, Visit
 from patients.participation.consent import consents_of
@@ -113,7 +111,7 @@ class Casebook:
         patient = (
             visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
         )
-        share_trial_and_protocol(patient, trial, trial.protocol)
+        patient.share(trial, trial.protocol)
         casebook = cls(patient, visits)
         casebook._attach_visits()
         return casebook
@@ -129,7 +127,7 @@ class Casebook:
         if not rows:
             return cls.open(user=user, trial=trial, code=code)
         casebook = cls(rows[0].patient, rows)
-        share_trial_and_protocol(casebook.patient, trial, trial.protocol)
+        casebook.patient.share(trial, trial.protocol)
         casebook._attach_visits()
         return casebook
 
@@ -143,13 +141,13 @@ class Casebook:
         # before the wait: another request may have locked the trial or marked the visit as missed meanwhile.
         patient = LOCKED.rows(patient=place.patient.pk)[0]
         visits = STORED_NOW.rows(patient=patient.pk)
-        share_trial_and_protocol(patient, place.patient.trial, place.patient.protocol)
+        patient.share(place.patient.trial, place.patient.protocol)
         trial = patient.trial
         if visits:
             trial.frozen_at, trial.locked_at = visits[0].trial_frozen_at, visits[0].trial_locked_at
         else:
             trial.refresh_from_db(fields=["frozen_at", "locked_at"])
-        casebook = cls(patient, visits, _consents=consents_read(visits[0]) if visits else [])
+        casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
         casebook._versions = {place.protocol.pk: place.protocol}
         casebook._attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
@@ -159,7 +157,6 @@ class Casebook:
     def _attach_visits(self) -> None:
         """Set patient and protocol version of each visit. One query if a version is not known yet."""
         for visit in self.visits:
-            # As an assignment does, without comparing the keys, which are equal.
             PATIENT_OF_VISIT.set_cached_value(visit, self.patient)
             if visit.protocol_id:
                 VERSION_OF_VISIT.set_cached_value(visit, self.version(visit.protocol_id))
@@ -295,7 +292,7 @@ class Casebook:
         """Return the visits in the order in which they take place; one without a date follows its predecessor."""
         days: dict[int, date] = {}
         latest = date.min
-        # `id`, not `pk`, which goes through two more calls: this runs for every visit at every live check.
+        # `id`, not `pk`, which is two more calls: this runs for every visit at every live check.
         for visit in sorted(self.visits, key=attrgetter("position", "number")):
             latest = visit.held_on or visit.planned_on or latest
             days[visit.id] = latest
@@ -364,6 +361,12 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here
     return -1
+
+
+def _consents(row: Any) -> list[Consent]:
+    """Return the consent in force from the annotations of `STORED_NOW`: only what expressions read, or nothing."""
+    known = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
+    return [Consent(**known)] if row.consent_given else []
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:

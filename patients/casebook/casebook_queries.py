@@ -10,7 +10,7 @@ from django.db.models.functions import Cast, Concat, StrIndex
 
 from audit.compiled_queries import CompiledQuery
 from patients.models import Consent, Patient, Record, Visit
-from trials.models import Delegation, ProtocolVersion, Trial
+from trials.models import Delegation
 
 
 def _visits(user: int, trial: int, code: str, now: datetime) -> Any:
@@ -61,22 +61,6 @@ def parsed_values(record: Record) -> dict[str, Any]:
     if text is not None:
         record.values = json.loads(text)
     return record.values
-
-
-def share_trial_and_protocol(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) -> None:
-    """Set the trial and protocol already read on the patient: the text of a protocol is too long to read twice."""
-    patient.trial = trial
-    if protocol is not None and protocol.pk == patient.protocol_id:
-        patient.protocol = protocol
-    if protocol is not None and protocol.pk == trial.protocol_id:
-        trial.protocol = protocol
-
-
-def consents_read(row: Any) -> list[Consent]:
-    """Return the consent in force from the annotations of `STORED_NOW`: no stored row, only what expressions read."""
-    if not row.consent_given:
-        return []
-    return [Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)]
 
 
 class FormValues(Mapping[str, Any]):
