@@ -111,7 +111,7 @@ class Casebook:
         patient = (
             visits[0].patient if visits else Patient.objects.visible_to(user).get(trial=trial, code=code)
         )
-        _share_trial_and_protocol(patient, trial, trial.protocol)
+        patient.share(trial, trial.protocol)
         casebook = cls(patient, visits)
         casebook._attach_visits()
         return casebook
@@ -122,13 +122,12 @@ class Casebook:
 
         Return the whole casebook without such a visit, or for a log (`visit` is None). Raises as `open`. One query.
         """
-        if visit is None:
-            return cls.open(user=user, trial=trial, code=code)
-        rows = VISIT.rows(user=user.pk, trial=trial.pk, code=code, now=timezone.now(), key=visit)
+        place = {"trial": trial.pk, "code": code, "key": visit}
+        rows = VISIT.rows(user=user.pk, now=timezone.now(), **place) if visit is not None else []
         if not rows:
             return cls.open(user=user, trial=trial, code=code)
-        _share_trial_and_protocol(rows[0].patient, trial, trial.protocol)
         casebook = cls(rows[0].patient, rows)
+        casebook.patient.share(trial, trial.protocol)
         casebook._attach_visits()
         return casebook
 
@@ -142,14 +141,12 @@ class Casebook:
         # before the wait: another request may have locked the trial or marked the visit as missed meanwhile.
         patient = LOCKED.rows(patient=place.patient.pk)[0]
         visits = STORED_NOW.rows(patient=patient.pk)
-        _share_trial_and_protocol(patient, place.patient.trial, place.patient.protocol)
+        patient.share(place.patient.trial, place.patient.protocol)
+        trial = patient.trial
         if visits:
-            patient.trial.frozen_at, patient.trial.locked_at = (
-                visits[0].trial_frozen_at,
-                visits[0].trial_locked_at,
-            )
+            trial.frozen_at, trial.locked_at = visits[0].trial_frozen_at, visits[0].trial_locked_at
         else:
-            patient.trial.refresh_from_db(fields=["frozen_at", "locked_at"])
+            trial.refresh_from_db(fields=["frozen_at", "locked_at"])
         casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
         casebook._versions = {place.protocol.pk: place.protocol}
         casebook._attach_visits()
@@ -160,7 +157,6 @@ class Casebook:
     def _attach_visits(self) -> None:
         """Set patient and protocol version of each visit. One query if a version is not known yet."""
         for visit in self.visits:
-            # As an assignment does, without comparing the keys, which are equal.
             PATIENT_OF_VISIT.set_cached_value(visit, self.patient)
             if visit.protocol_id:
                 VERSION_OF_VISIT.set_cached_value(visit, self.version(visit.protocol_id))
@@ -296,7 +292,7 @@ class Casebook:
         """Return the visits in the order in which they take place; one without a date follows its predecessor."""
         days: dict[int, date] = {}
         latest = date.min
-        # `id`, not `pk`, which goes through two more calls: this runs for every visit at every live check.
+        # `id`, not `pk`, which is two more calls: this runs for every visit at every live check.
         for visit in sorted(self.visits, key=attrgetter("position", "number")):
             latest = visit.held_on or visit.planned_on or latest
             days[visit.id] = latest
@@ -367,20 +363,10 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
     return -1
 
 
-def _share_trial_and_protocol(patient: Patient, trial: Trial, protocol: ProtocolVersion | None) -> None:
-    """Set the trial and protocol already read on the patient: the text of a protocol is too long to read twice."""
-    patient.trial = trial
-    if protocol is not None and protocol.pk == patient.protocol_id:
-        patient.protocol = protocol
-    if protocol is not None and protocol.pk == trial.protocol_id:
-        trial.protocol = protocol
-
-
 def _consents(row: Any) -> list[Consent]:
-    """Return the consent in force from the annotations of `STORED_NOW`: no stored row, only what expressions read."""
-    if not row.consent_given:
-        return []
-    return [Consent(type=row.consent_type, given=row.consent_given, version=row.consent_version)]
+    """Return the consent in force from the annotations of `STORED_NOW`: only what expressions read, or nothing."""
+    known = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
+    return [Consent(**known)] if row.consent_given else []
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:

@@ -97,6 +97,14 @@ class Patient(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    def share(self, trial: Trial, protocol: ProtocolVersion | None) -> None:
+        """Set the trial and protocol already read: the text of a protocol is too long to read twice."""
+        self.trial = trial
+        if protocol is not None and protocol.pk == self.protocol_id:
+            self.protocol = protocol
+        if protocol is not None and protocol.pk == trial.protocol_id:
+            trial.protocol = protocol
+
     def signed_content(self) -> dict[str, Any]:
         """Return the content that a signature on the casebook covers: the patient and everything captured.
 
