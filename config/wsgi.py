@@ -5,14 +5,10 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-import django
+from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django.setup(set_prefix=False)
-
-from config.requests import Handler  # noqa: E402  settings and models exist only after the set-up above
-
-_pages = Handler()
+_pages = get_wsgi_application()
 
 from django.db import DatabaseError, connection  # noqa: E402  after the set-up above
 
