@@ -79,7 +79,7 @@ endif
 mutants: $(VENV)/test ## Put faults into the modules that decide and count those that no test notices; MODULE=<path> for one
 	nice -n 10 $(BIN)/python -m tests.mutation $(MODULE)
 
-trust: $(VENV)/test ## Kill, cut the power, fill the disk, restore, upgrade, tamper; write docs/reliability.md; PARTS=<name> for one
+trust: $(VENV)/test ## Kill, cut the power, fill the disk, restore, upgrade, tamper, crawl; write docs/reliability.md; PARTS=<name> for one
 	@tools/need strace
 	@tools/need pg_ctlcluster postgresql
 	$(BIN)/python -m tests.trust

@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models import Value
 from django.db.models.base import ModelState
+from django.db.models.expressions import Col
 from django.db.models.query import ValuesListIterable
 from django.db.models.signals import post_init, pre_init
 
@@ -260,10 +261,11 @@ class _Part:
             values[name] = _converted(values[name], converters)
         if not self.plain:
             return self.model.from_db(self.alias, list(values), list(values.values()))
+        state = ModelState()
+        state.adding, state.db = False, self.alias
+        values["_state"] = state
         made = self.model.__new__(self.model)
-        made._state = ModelState()
-        made._state.adding, made._state.db = False, self.alias
-        made.__dict__.update(values)
+        made.__dict__ = values
         return made
 
     def join(self, row: Any, made: Any, first: Any) -> None:
@@ -280,13 +282,18 @@ class _Part:
 
 
 def _converters(compiler: Any, connection: Any, place: int) -> list[tuple[Any, Any, Any]]:
-    found = compiler.get_converters([compiler.select[place][0]])
-    return [(_quick(each), expression, connection) for each_, expression in found.values() for each in each_]
+    selected = compiler.select[place][0]
+    done = READ_BY_DRIVER if isinstance(selected, Col) else frozenset()
+    return [
+        (QUICK.get(_name(convert), convert), expression, connection)
+        for converters, expression in compiler.get_converters([selected]).values()
+        for convert in converters
+        if _name(convert) not in done
+    ]
 
 
-def _quick(convert: Any) -> Any:
-    """Return a quicker function that converts as the given one of Django's does for SQLite, or that one itself."""
-    return QUICK.get(getattr(convert, "__name__", ""), convert)
+def _name(convert: Any) -> str:
+    return getattr(convert, "__name__", "")
 
 
 def _quick_datetime(value: Any, _expression: Any, _connection: Any) -> datetime:
@@ -300,7 +307,10 @@ def _quick_date(value: Any, _expression: Any, _connection: Any) -> date:
     return date.fromisoformat(value) if isinstance(value, str) else value
 
 
-# Django parses or makes aware through several calls for each value; a page reads thousands.
+# The driver of SQLite has converted a plain column by its declared type; these of Django's would only look again.
+READ_BY_DRIVER = frozenset({"convert_datefield_value", "convert_booleanfield_value"})
+# Quicker functions for those of Django's for SQLite: they parse or make aware through several calls for each value, and
+# a page reads thousands.
 QUICK: dict[str, Any] = {
     "convert_datetimefield_value": _quick_datetime,
     "convert_datefield_value": _quick_date,

@@ -20,6 +20,9 @@ UNGUARDED = "The triggers of the trail are not as installed, so nothing is saved
 UNSIGNED = "The actor of this write is not signed by this installation (migrate after a change of SECRET_KEY)"
 # The number of the lock that an upgrade holds alone and every writer shares (PostgreSQL).
 UPGRADE_LOCK = "hashtext('stroma.upgrade')"
+# The number of the lock that a seal holds alone for an instant and every writer shares (PostgreSQL). No lock on a table
+# would do: each one that keeps writers out also waits for autovacuum.
+TRAIL_LOCK = "hashtext('stroma.trail')"
 # A wait for a lock ended: SQLite, PostgreSQL.
 BUSY = ("database is locked", "database table is locked", "due to lock timeout")
 

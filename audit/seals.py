@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from audit import clock, events, merkle
 from audit.canonical import canonical, sha256
+from audit.guard import TRAIL_LOCK
 from audit.models import ClockTurn, Seal, SealedPart
 from audit.seal_files import SealBroken, add_line, catch_up_files
 from audit.sealed_rows import SealedTable, sealed_rows, sealed_tables
@@ -83,9 +84,9 @@ def watch_clock() -> ClockTurn | None:
 def high_water_marks() -> dict[str, int]:
     """Return the highest key of every sealed table.
 
-    On PostgreSQL this takes a share lock on the tables for an instant: it waits for every writer that has taken a key,
-    so no row appears below a mark later. It gives up after 200 ms and tries again, or a writer could fall victim to a
-    deadlock.
+    On PostgreSQL this takes alone, for an instant, the lock that every transaction shares from its first write on
+    (`stroma_act`): it waits for every writer that may have taken a key, so no row appears below a mark later. It gives
+    up after 200 ms and tries again, or a writer could fall victim to a deadlock.
     """
     if connection.vendor != "postgresql":
         return _highest()
@@ -93,7 +94,7 @@ def high_water_marks() -> dict[str, int]:
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '200ms'")
-                cursor.execute("SELECT stroma_lock_trail()")
+                cursor.execute(f"SELECT pg_advisory_xact_lock({TRAIL_LOCK})")
                 marks = _highest()
                 cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
                 return marks

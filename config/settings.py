@@ -86,7 +86,7 @@ MIDDLEWARE = [
     "accounts.middleware.LanguageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.compression.CompressedPagesMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "config.content_policy.ContentPolicyMiddleware",
     "config.storable_text.StorableTextMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -186,6 +186,7 @@ if BACKUP_HOUR > 23:
 # function without arguments that returns a sentence about what it did. Later parts of the system add a line here.
 DUE = [
     ("seal", timedelta(minutes=1), timedelta(), "operation.due_work.seal"),
+    ("protocol versions", timedelta(minutes=5), timedelta(), "operation.due_work.protocol_versions"),
     ("backup", timedelta(days=1), timedelta(hours=BACKUP_HOUR), "operation.due_work.backup"),
     ("documents", timedelta(hours=1), timedelta(minutes=7), "operation.due_work.forget_documents"),
     ("uploads", timedelta(days=1), timedelta(hours=3), "operation.due_work.clear_uploads"),

@@ -5,10 +5,14 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-_pages = get_wsgi_application()
+django.setup(set_prefix=False)
+
+from config.requests import Handler  # noqa: E402  settings and models exist only after the set-up above
+
+_pages = Handler()
 
 from django.db import DatabaseError, connection  # noqa: E402  after the set-up above
 

@@ -12,6 +12,7 @@ from audit.stored_text import system_text
 from exports.documents import forget
 from operation.backup import make_backup
 from patients.entry.attachments import clear
+from trials.loading import put_due_in_force
 
 UPLOADS_KEPT = timedelta(days=7)
 
@@ -20,6 +21,13 @@ def seal() -> str:
     """Seal the new rows of the trail, if many wait or one has waited long enough."""
     made = seal_if_due()
     return f"seal {made.number}" if made else "no row waits too long for its seal"
+
+
+def protocol_versions() -> str:
+    """Put in force the protocol versions whose first day has come."""
+    with acting(system="in_force", reason=system_text("trials.first_day_in_force")):
+        versions = put_due_in_force()
+    return "; ".join(f"{each.trial} {each} is in force" for each in versions) or "no version begins"
 
 
 def backup() -> str:

@@ -73,6 +73,24 @@ def put_in_force(trial: Trial) -> Trial:
     return locked
 
 
+def put_due_in_force() -> list[ProtocolVersion]:
+    """Put in force every version whose first day has come, and return them. Two queries where there is none.
+
+    A screening does it at once for its own trial. Until then, the pages and printed forms of the trial would keep to
+    the version before.
+    """
+    newest: dict[int, int] = {}
+    versions = ProtocolVersion.objects.select_related("trial").defer("text")
+    for version in versions.order_by("effective_from", "pk"):
+        if version.effective_from <= version.trial.today:
+            newest[version.trial_id] = version.pk
+    # A frozen or locked trial keeps its version: the database refuses another one.
+    open_trials = Trial.objects.filter(pk__in=newest, frozen_at=None, locked_at=None)
+    late = [row for row in open_trials if row.protocol_id != newest[row.pk]]
+    # Each trial in a transaction of its own: none waits for the row of another one.
+    return [version for version in (put_in_force(trial).protocol for trial in late) if version is not None]
+
+
 def _today(rules: Protocol) -> date:
     return timezone.localdate(timezone=ZoneInfo(rules.trial.site.time_zone))
 

@@ -8,6 +8,8 @@ TEXTS = {
     **{f"role.{role.code}": role.title for role in ROLES.values()},
     "process.add_person": _("First account"),
     "process.password_link": _("Link for a password"),
+    "process.in_force": _("Protocol version put in force"),
+    "trials.first_day_in_force": _("Its first day in force has come"),
     "process.load_protocol": _("Loading of the protocol"),
     "process.load_ranges": _("Loading of reference ranges"),
     "trials.role_refused": _("Your role in this trial, %(role)s, does not allow this."),

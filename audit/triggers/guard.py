@@ -6,6 +6,7 @@ from audit import actor_tokens
 from audit.guard import (
     KEY_TABLE,
     SQLITE_VIEW,
+    TRAIL_LOCK,
     UNGUARDED,
     UNSIGNED,
     UPGRADE_LOCK,
@@ -65,6 +66,7 @@ ACT = TriggerFunction(
     f"""
 BEGIN
   IF NOT pg_try_advisory_xact_lock_shared({UPGRADE_LOCK}) THEN RAISE EXCEPTION '{UPGRADING}' {NOT_NOW}; END IF;
+  PERFORM pg_advisory_xact_lock_shared({TRAIL_LOCK});
   PERFORM set_config('stroma.actor', said, true), set_config('stroma.token', token, true);
   IF {PREFIX}signed() IS NULL THEN RAISE EXCEPTION '{UNSIGNED}' {NOT_NOW}; END IF;
 END""",

@@ -26,7 +26,6 @@ from audit.triggers.tables import (
     SIGNED_IS_FIXED,
     UNATTRIBUTED,
     TrackedTable,
-    also_sealed,
     append_only_tables,
     fixed_signature_columns,
     signature_table,
@@ -117,17 +116,9 @@ END""",
 )
 
 
-def lock_function(names: list[str]) -> TriggerFunction:
-    """Return the function by which a seal waits for everyone who is writing to the trail (audit.seals)."""
-    listed = ", ".join(f'"{name}"' for name in names)
-    return TriggerFunction(f"{PREFIX}lock_trail", f"BEGIN LOCK TABLE {listed} IN SHARE MODE; END", "void")
-
-
 def parts(tables: list[TrackedTable], names: set[str]) -> tuple[list[TriggerFunction], list[Trigger]]:
     """Return functions and triggers for the tables among `names`."""
     functions, found = [REFUSAL, SIGNED_ONLY], list[Trigger]()
-    if written := [table.history for table in tables] + [name for name in also_sealed() if name in names]:
-        functions.append(lock_function(written))
     for table in tables:
         functions.append(_trail_function(table))
         found += _trail_triggers(table) + _history_guards(table.history)

@@ -1,13 +1,15 @@
 """One patient's visits and captured forms, read together, and the scope in which expressions are evaluated.
 
-A page reads the casebook of a patient (`Casebook.opened`). A save reads it for one form (`Casebook.held`): every
-record, but values only where the rules of that form need them, because a patient has some two hundred records.
+A page reads the casebook of a patient (`Casebook.open`). A save finds its form (`Casebook.open_at`), then reads the
+casebook for it under the lock (`Casebook.for_save`): every record, but values only where the rules of that form need
+them, because a patient has some two hundred records.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, cast
 
 from django.utils import timezone
@@ -18,6 +20,7 @@ from patients.casebook.casebook_queries import (
     MARKED_RECORDS,
     RECORDS,
     STORED_NOW,
+    VISIT,
     VISITS,
     FormValues,
     parsed_values,
@@ -32,16 +35,15 @@ from protocol.expressions.rules import FormRules, Scope, rules_of
 from protocol.values.parsing import Clock
 from trials.models import ProtocolVersion, Trial
 
+PATIENT_OF_VISIT: Any = Visit._meta.get_field("patient")
+VERSION_OF_VISIT: Any = Visit._meta.get_field("protocol")
+
 
 @dataclass(frozen=True)
 class FormPlace:
-    """The location of a form in a casebook: at a visit or as a numbered row of a log, under one protocol version.
-
-    `visits` are all visits of the patient as the page read them; a save reads them again (`Casebook.held`).
-    """
+    """The location of a form in a casebook: at a visit or as a numbered row of a log, under one protocol version."""
 
     patient: Patient
-    visits: tuple[Visit, ...]
     visit: Visit | None
     protocol: ProtocolVersion
     form: Form
@@ -71,11 +73,6 @@ class FormPlace:
     def clock(self) -> Clock:
         """The clock on which dates and times of the form are read."""
         return Clock(self.protocol.rules.trial.site.time_zone, self.day)
-
-    @cached_property
-    def takes_files(self) -> bool:
-        """Whether files are attached to the form."""
-        return any(item.type == "file" for item in self.form.items)
 
     def holds(self, record: Record) -> bool:
         """Return True if the record was captured at this location, struck out or not."""
@@ -120,6 +117,22 @@ class Casebook:
         return casebook
 
     @classmethod
+    def open_at(cls, *, user: User, trial: Trial, code: str, visit: str | None) -> "Casebook":
+        """Return the casebook with only the visit that has this key, for a save: it reads the others under the lock.
+
+        Return the whole casebook without such a visit, or for a log (`visit` is None). Raises as `open`. One query.
+        """
+        if visit is None:
+            return cls.open(user=user, trial=trial, code=code)
+        rows = VISIT.rows(user=user.pk, trial=trial.pk, code=code, now=timezone.now(), key=visit)
+        if not rows:
+            return cls.open(user=user, trial=trial, code=code)
+        _share_trial_and_protocol(rows[0].patient, trial, trial.protocol)
+        casebook = cls(rows[0].patient, rows)
+        casebook._attach_visits()
+        return casebook
+
+    @classmethod
     def for_save(cls, place: FormPlace) -> "Casebook":
         """Return the casebook for a save at a location, with the patient's row locked until the transaction ends.
 
@@ -127,26 +140,30 @@ class Casebook:
         """
         # The lock is a statement of its own. One that waits for it still reads trial, consent and visits as they were
         # before the wait: another request may have locked the trial or marked the visit as missed meanwhile.
-        LOCKED.rows(patient=place.patient.pk)
-        visits = STORED_NOW.rows(patient=place.patient.pk)
-        patient = (
-            visits[0].patient if visits else Patient.objects.select_related("trial").get(pk=place.patient.pk)
-        )
-        _share_trial_and_protocol(patient, patient.trial, place.patient.protocol)
-        known = [place.protocol, *(visit.protocol for visit in place.visits if visit.protocol_id)]
+        patient = LOCKED.rows(patient=place.patient.pk)[0]
+        visits = STORED_NOW.rows(patient=patient.pk)
+        _share_trial_and_protocol(patient, place.patient.trial, place.patient.protocol)
+        if visits:
+            patient.trial.frozen_at, patient.trial.locked_at = (
+                visits[0].trial_frozen_at,
+                visits[0].trial_locked_at,
+            )
+        else:
+            patient.trial.refresh_from_db(fields=["frozen_at", "locked_at"])
         casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
-        casebook._versions = {version.pk: version for version in known if version is not None}
+        casebook._versions = {place.protocol.pk: place.protocol}
         casebook._attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
-        casebook.save_place = replace(place, patient=patient, visits=tuple(visits), visit=here)
+        casebook.save_place = replace(place, patient=patient, visit=here)
         return casebook
 
     def _attach_visits(self) -> None:
         """Set patient and protocol version of each visit. One query if a version is not known yet."""
         for visit in self.visits:
-            visit.patient = self.patient
+            # As an assignment does, without comparing the keys, which are equal.
+            PATIENT_OF_VISIT.set_cached_value(visit, self.patient)
             if visit.protocol_id:
-                visit.protocol = self.version(visit.protocol_id)
+                VERSION_OF_VISIT.set_cached_value(visit, self.version(visit.protocol_id))
 
     @property
     def here(self) -> FormPlace:
@@ -224,7 +241,7 @@ class Casebook:
         )
         if not has_form(version, form, visit) and not self._record_at(form, visit, repeat):
             raise LookupError(form)
-        return FormPlace(self.patient, tuple(self.visits), visit, version, version.rules.form(form), repeat)
+        return FormPlace(self.patient, visit, version, version.rules.form(form), repeat)
 
     def _version_deciding_record(self, form: str, visit: Visit | None, repeat: int) -> Record | None:
         """Return the record of a location if it may decide the version of the form, else None.
@@ -279,10 +296,11 @@ class Casebook:
         """Return the visits in the order in which they take place; one without a date follows its predecessor."""
         days: dict[int, date] = {}
         latest = date.min
-        for visit in sorted(self.visits, key=lambda visit: (visit.position, visit.number)):
-            latest = day_of(visit) or latest
-            days[visit.pk] = latest
-        return sorted(self.visits, key=lambda visit: (days[visit.pk], visit.position, visit.number))
+        # `id`, not `pk`, which goes through two more calls: this runs for every visit at every live check.
+        for visit in sorted(self.visits, key=attrgetter("position", "number")):
+            latest = visit.held_on or visit.planned_on or latest
+            days[visit.id] = latest
+        return sorted(self.visits, key=lambda visit: (days[visit.id], visit.position, visit.number))
 
     def scope(self, place: FormPlace, values: Mapping[str, Any]) -> Scope:
         """Return the scope in which the expressions of a form are evaluated; `values` are its own answers.
@@ -290,8 +308,8 @@ class Casebook:
         The name of another form means its record at the same visit, else at the latest earlier visit, else the
         latest of all. `here(…)` reads the same visit only, `previous(…)` earlier records only.
         """
-        order = {visit.pk: number for number, visit in enumerate(self.ordered_visits())}
-        here = order.get(place.visit.pk, len(order)) if place.visit else len(order)
+        order = {visit.id: number for number, visit in enumerate(self.ordered_visits())}
+        here = order.get(place.visit.id, len(order)) if place.visit else len(order)
         past: dict[str, tuple[int, Record]] = {}
         latest: dict[str, tuple[int, Record]] = {}
         for record in self.records:

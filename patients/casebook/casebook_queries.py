@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, F, OuterRef, Q, Subquery, TextField, Value, When
+from django.db.models import Case, F, Q, Subquery, TextField, Value, When
 from django.db.models.functions import Cast, Concat, StrIndex
 
 from audit.compiled_queries import CompiledQuery
@@ -19,11 +19,19 @@ def _visits(user: int, trial: int, code: str, now: datetime) -> Any:
     return rows.select_related("patient")
 
 
+def _visit(user: int, trial: int, code: str, now: datetime, key: str) -> Any:
+    numbered = Concat(F("code"), Value("-"), Cast("number", TextField()), output_field=TextField())
+    rows = _visits(user, trial, code, now).alias(numbered=numbered)
+    return rows.filter(Q(code=key, number=1) | Q(numbered=key))
+
+
 def _stored_now(patient: int) -> Any:
-    # The consent in force comes with the visits: one statement instead of two.
-    latest = Consent.objects.filter(patient=OuterRef("patient")).order_by("-given_at", "-pk")
+    # The consent in force and the locks of the trial come with the visits: one statement instead of three. The consent
+    # is found by the key, not by the row of the visit, so that the database looks for it once.
+    latest = Consent.objects.filter(patient=patient).order_by("-given_at", "-pk")
     consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}
-    return Visit.objects.filter(patient=patient).select_related("patient__trial").annotate(**consent)
+    locks = {f"trial_{name}": F(f"patient__trial__{name}") for name in ("frozen_at", "locked_at")}
+    return Visit.objects.filter(patient=patient).annotate(**consent, **locks)
 
 
 def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
@@ -37,10 +45,10 @@ def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
 
 # Every row of VISITS joins the same patient: it is made once (`joined_once`).
 VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, now=datetime)
-LOCKED = CompiledQuery(
-    lambda patient: Patient.objects.select_for_update().filter(pk=patient).only("pk"), patient=int
-)
-STORED_NOW = CompiledQuery(_stored_now, joined_once=True, patient=int)
+VISIT = CompiledQuery(_visit, user=int, trial=int, code=str, now=datetime, key=str)
+# The row itself is read as it is after the wait for its lock; what is joined to it would not be.
+LOCKED = CompiledQuery(lambda patient: Patient.objects.select_for_update().filter(pk=patient), patient=int)
+STORED_NOW = CompiledQuery(_stored_now, patient=int)
 RECORDS = CompiledQuery(_read_for, patient=int, forms=str, form=str, visit=int)
 MARKED_RECORDS = CompiledQuery(
     lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int

@@ -66,7 +66,9 @@ def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:
     shown, required = rules.shown(scope), rules.required(scope)
     undecided = frozenset(item.name for item in form.items) - shown - hidden
     waiting = {
-        item.name: needs for item in form.items if (needs := _blank_conditions(item, rules, scope, undecided))
+        item.name: needs
+        for item in form.items
+        if item.name in undecided and (needs := _blank_conditions(item, rules, scope))
     }
     return CheckedAnswers(
         values=values,
@@ -91,11 +93,12 @@ def _values_and_hidden(
     hidden: frozenset[str] = frozenset()
     for _round in range(MOST_ROUNDS):
         values = rules.with_calculated(scope.with_values(values))
-        values = {
-            name: _row_values(form.item(name), rules, value, scope, values) for name, value in values.items()
-        }
-        seen = scope.with_values(values)
-        hidden = frozenset(item.name for item in form.items if rules.is_ruled_out(item.name, seen))
+        if form.tables:
+            values = {
+                name: _row_values(form.item(name), rules, value, scope, values)
+                for name, value in values.items()
+            }
+        hidden = rules.ruled_out(scope.with_values(values))
         shown_values = {
             name: value for name, value in values.items() if name not in hidden and is_answered(value)
         }
@@ -151,15 +154,13 @@ def _unanswered(
                         yield _needed(path(item.name, row_id(cells), column.name), column)
 
 
-def _blank_conditions(
-    item: Item, rules: FormRules, scope: Scope, undecided: frozenset[str]
-) -> tuple[str, ...]:
+def _blank_conditions(item: Item, rules: FormRules, scope: Scope) -> tuple[str, ...]:
     """Return the blank answers of other forms on which the condition of an undecided item depends.
 
     An item of the same form is not counted, because it is required itself; neither is one marked as missing, because
     it will stay so.
     """
-    if item.name not in undecided or item.is_calculated:
+    if item.is_calculated:
         return ()
     elsewhere = (name for name in rules.waits_for(item.name, scope) if "." in name)
     forms = (name for name in elsewhere if name.partition(".")[0] not in BESIDE_FORMS)

@@ -46,7 +46,7 @@ def _outdated_of_record(casebook: Casebook, record: Record) -> Iterator[Outdated
     version = casebook.version(record.protocol_id)
     form, rules = version.rules.form(record.form), rules_of(version.rules).form(record.form)
     if rules.calculates_from_elsewhere:
-        place = FormPlace(casebook.patient, tuple(casebook.visits), visit, version, form)
+        place = FormPlace(casebook.patient, visit, version, form)
         now = checked(casebook, place, record.values).values
         for item in outdated_items(form, record.values, now):
             yield Outdated(record, item, record.values.get(item.name), now.get(item.name))

@@ -196,7 +196,7 @@ class EntryPage(FormHeader):
     @property
     def has_files(self) -> bool:
         """Return True if files can be attached to the form."""
-        return self.place.takes_files
+        return self.place.form.takes_files
 
     @cached_property
     def form(self) -> CaptureForm:

@@ -134,7 +134,7 @@ def sent_page(
     Raises LookupError if the protocol version of the page does not have this location. button: read the pressed button.
     """
     place = casebook.place(form, visit, repeat, _protocol_sent(request.POST, casebook))
-    inputs = attachments.receive(request, casebook, place) if place.takes_files else request.POST
+    inputs = attachments.receive(request, casebook, place) if place.form.takes_files else request.POST
     page = read_page(place, inputs)
     if not button:
         return page

@@ -169,7 +169,7 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
     if not is_repeated:
         _refuse_wrong_verb(current, state, reason)
     entered, fresh = _values(entry, current)
-    if entry.place.takes_files:
+    if entry.place.form.takes_files:
         attachments.refuse_cleared(entry.place, entered)
     found = checked(casebook, entry.place, entered)
     if state == State.COMPLETE and found.obstacles:

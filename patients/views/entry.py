@@ -1,5 +1,6 @@
 """The page of a form: open it, save it, and show a refused save or a conflict with everything that was typed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from django.contrib import messages
@@ -30,8 +31,13 @@ from trials.reader import reader_language, shown_sentence
 
 def open_casebook(request: TrialRequest, code: str) -> Casebook:
     """Return the casebook of a patient. Raises Http404 for a patient whom the person may not see in this trial."""
+    return opened(Casebook.open, request, code)
+
+
+def opened(open: Callable[..., Casebook], request: TrialRequest, code: str, **which: str | None) -> Casebook:
+    """Return the casebook that a function opens. Raises as `open_casebook`."""
     try:
-        return Casebook.open(user=request.user, trial=request.trial, code=code)
+        return open(user=request.user, trial=request.trial, code=code, **which)
     except Patient.DoesNotExist as missing:
         raise Http404 from missing
 
@@ -49,9 +55,10 @@ def form(
     request: TrialRequest, code: str, form: str, visit: str | None = None, repeat: int = 1
 ) -> HttpResponse:
     """Show a form, or save it."""
-    casebook = open_casebook(request, code)
     if request.method == "POST":
-        return save(request, casebook, read_posted(request, casebook, form, visit, repeat))
+        casebook = opened(Casebook.open_at, request, code, visit=visit)
+        return save(request, read_posted(request, casebook, form, visit, repeat))
+    casebook = open_casebook(request, code)
     page = page_to_open(request, casebook, place_of(casebook, form, visit, repeat))
     if "HX-Request" in request.headers and page.panel.field:
         return render(request, "patients/_field_panel.html", {"panel": page.panel})
@@ -74,17 +81,19 @@ def read_posted(
         raise Http404 from missing
 
 
-def save(request: TrialRequest, casebook: Casebook, posted: PostedPage) -> HttpResponse:
+def save(request: TrialRequest, posted: PostedPage) -> HttpResponse:
     """Save the posted page. If it is refused, show everything that was typed (422), or the conflict (409)."""
+    code = posted.place.patient.code
     if not posted.action.saves:
-        return show_again(request, casebook, posted, Refused(), 200)
+        return show_again(request, open_casebook(request, code), posted, Refused(), 200)
     try:
         result = store(request, posted)
     except saving.StaleRecord:
-        refuse_future_version(casebook, posted)
+        refuse_future_version(open_casebook(request, code), posted)
         return store_in_next_row(request, posted) or show_conflict(request, posted)
     if isinstance(result, saving.Saved):
         return redirect_after_save(request, posted, result)
+    casebook = open_casebook(request, code)
     if is_current(casebook, posted):
         version = version_here(casebook, posted)
         drafts.keep_draft(place=posted.place, inputs=posted.inputs, base_version=version, by=request.user)

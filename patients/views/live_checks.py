@@ -130,7 +130,7 @@ def keep(
     )
     zone = place.protocol.rules.trial.site.time_zone
     answer = {"kept": _("Kept %(when)s") % {"when": moment_words(draft.saved_at, zone)}}
-    return JsonResponse({**answer, "files": _files(posted)} if place.takes_files else answer)
+    return JsonResponse({**answer, "files": _files(posted)} if place.form.takes_files else answer)
 
 
 def _files(posted: PostedPage) -> dict[str, dict[str, str]]:

@@ -118,13 +118,13 @@ class _Cases:
 
     def _rows(self, node: Macro, answer: bool) -> list[Case]:
         """A condition over rows; it needs a row that fits, unless no row is needed for the answer."""
-        needs = {"exists": (True, True), "exists_one": (True, True), "all": (False, False)}[node.macro]
-        if answer is needs[0]:
+        # The answer that one row decides: then the row itself gives the same answer.
+        of_one_row = {"exists": True, "exists_one": True, "all": False}[node.macro]
+        if answer is of_one_row:
             names = row_names(node, self.around.names)
-            inside = replace(
-                self.around, names=names, items=self._items_of_row(node), shown={}, calculated={}
-            )
-            if not _Cases(inside).of(node.body, needs[1]):
+            # Without what is shown: an item that is shown under a condition over rows that read it would never end.
+            inside = replace(self.around, names=names, items=self._items_of_row(node), shown={})
+            if not _Cases(inside).of(node.body, of_one_row):
                 return []
         return _case(text_of(node), AnswerSet(frozenset({answer})))
 
@@ -153,7 +153,7 @@ class _Cases:
         if kind in WORDS and sign not in ORDERINGS:
             if isinstance(left, Literal):
                 left, right = right, left
-            if isinstance(right, Literal) and not isinstance(left, Literal):
+            if isinstance(right, Literal):
                 word = frozenset({str(right.value)})
                 known = self._words(left)
                 told = TextSet(among=word) if sign == "==" else TextSet(without=word)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from protocol.checking.shape import Problem, path_of
-from protocol.checking.toml_text import TOO_DEEP, WITH_MARK, Unreadable, tables
+from protocol.checking.toml_text import LIST_NOT_CLOSED, TOO_DEEP, WITH_MARK, Unreadable, tables
 
 PLACEHOLDER: Final = "unreadable-part-of-this-file"
 MOST_TRIES: Final = 25
@@ -219,16 +219,28 @@ def _list_of_sound(statement: _Statement, beginning: str, whole: Problem) -> _St
     """Return the list with a placeholder for each broken element."""
     found: list[Problem] = []
     kept: list[str] = []
-    for element, line in _elements(statement):
+    elements = list(_elements(statement))
+    for number, (element, line) in enumerate(elements, start=1):
         try:
-            tables(f"x = [{element}\n]")
+            # Nothing between two commas; behind the last one there need be nothing.
+            if not tables(f"x = [{element}\n]")["x"] and number < len(elements):
+                raise Unreadable(whole.message)
             kept.append(element)
         except Unreadable as error:
             at = Unreadable(error.message, error.line and min(error.line, element.count("\n") + 1))
             found.append(_problem(at, line))
             kept.append(_stub(element))
+    if not found:
+        found = [Problem(f"line {statement.first}", LIST_NOT_CLOSED) if _is_open(statement) else whole]
     # A comment may be the last line.
-    return _Statement(statement.first, f"{beginning} [{','.join(kept)}\n]", found or [whole])
+    return _Statement(statement.first, f"{beginning} [{','.join(kept)}\n]", found)
+
+
+def _is_open(statement: _Statement) -> bool:
+    scan = _Scan()
+    for line in statement.text.split("\n"):
+        scan.read(line)
+    return scan.is_open
 
 
 def _elements(statement: _Statement) -> Iterator[tuple[str, int]]:

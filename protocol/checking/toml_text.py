@@ -15,6 +15,7 @@ TOO_LONG: Final = f"is longer than {MOST_CHARACTERS:,} characters: this is no pr
 TOO_DEEP: Final = (
     f"tables and lists are nested deeper than {DEEPEST} levels: close the brackets that are open"
 )
+LIST_NOT_CLOSED: Final = "the list is not closed: a comma between two elements is missing, or ] at the end"
 WITH_MARK: Final = "the file begins with an invisible mark (BOM): save it as UTF-8 without BOM"
 
 _MESSAGES: Final[tuple[tuple[str, str], ...]] = (
@@ -22,10 +23,11 @@ _MESSAGES: Final[tuple[tuple[str, str], ...]] = (
     ("Invalid statement", "a line is a [table], name = value, or a comment after #"),
     ("Invalid initial character for a key part", "a name has letters, digits and _ only, and no comma stands before }"),
     ("Invalid value", "this is no value: a text stands in quotes; a number, true and false without"),
-    ("Unclosed array", "the list is not closed: a comma between two elements is missing, or ] at the end"),
+    ("Unclosed array", LIST_NOT_CLOSED),
     ("Unclosed inline table", "the { is not closed: a comma between two keys is missing, or } on the same line"),
     ("Unterminated string", "the text is not closed: a quote is missing at its end"),
     ("Illegal character '\\n'", "the text or line is not closed: a quote or bracket is missing at its end"),
+    ("Found invalid character '\\n'", "the text is not closed: a quote is missing at its end"),
     ("Illegal character", "this sign cannot stand in a file: remove it"),
     ("Found invalid character", "this sign cannot stand in a file: remove it"),
     ("Expected newline or end of document", "the value ends here and more follows: quotes or brackets do not match"),

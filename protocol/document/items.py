@@ -95,7 +95,8 @@ class Limits(RootModel[tuple[Number, Number]]):
         return self.root[1]
 
     def contains(self, value: Decimal) -> bool:
-        return self.lowest <= value <= self.highest
+        lowest, highest = self.root
+        return lowest <= value <= highest
 
     def __iter__(self) -> Iterator[Decimal]:  # type: ignore[override]
         return iter(self.root)
@@ -149,7 +150,7 @@ class Item(Part):
     def is_numeric(self) -> bool:
         return self.type in NUMERIC_TYPES
 
-    @property
+    @cached_property
     def is_calculated(self) -> bool:
         return self.calculate is not None
 
@@ -238,6 +239,11 @@ class Form(Part):
     def tables(self) -> tuple[str, ...]:
         """Names of the items with repeating rows."""
         return tuple(item.name for item in self.items if item.type == "rows")
+
+    @cached_property
+    def takes_files(self) -> bool:
+        """Whether files are attached to the form."""
+        return any(item.type == "file" for item in self.items)
 
     @cached_property
     def _item_by_name(self) -> Mapping[str, Item]:

@@ -124,6 +124,12 @@ class ItemRules:
         self._calculated = self._in_order(
             {item.name: self._calculation(item) for item in items if item.is_calculated}
         )
+        # Most items have no condition: only the others are asked about one by one.
+        names_of_items = frozenset(item.name for item in items)
+        self._always_shown = names_of_items - self._shown.keys()
+        self._required_if_shown = frozenset(
+            item.name for item in items if item.required and item.name not in self._required
+        )
 
     def _compiled(self, sources: Iterable[tuple[str, str | None]]) -> dict[str, Expression]:
         return {name: self._evaluation.compile(source, self._names) for name, source in sources if source}
@@ -163,6 +169,10 @@ class ItemRules:
         condition = self._shown.get(name)
         return condition is not None and condition.evaluate(scope) is False
 
+    def ruled_out(self, scope: Scope) -> frozenset[str]:
+        """Return the names of the items that are certainly not shown."""
+        return frozenset(name for name in self._shown if self.is_ruled_out(name, scope))
+
     def missing_inputs(self, name: str, scope: Scope) -> tuple[str, ...]:
         """Return the unanswered names that a calculated item needs; empty if it is decided."""
         calculation = self._calculated.get(name)
@@ -178,18 +188,14 @@ class ItemRules:
 
     def shown(self, scope: Scope) -> frozenset[str]:
         """Return the names of the items that are shown."""
-        return frozenset(item.name for item in self.items if self.is_shown(item.name, scope))
-
-    def is_required(self, item: Item, scope: Scope) -> bool:
-        """Return True if the item must have a value or a missing code before the record is complete."""
-        if item.is_calculated or not self.is_shown(item.name, scope):
-            return False
-        condition = self._required.get(item.name)
-        return item.required if condition is None else condition.evaluate(scope) is True
+        return self._always_shown | {name for name in self._shown if self.is_shown(name, scope)}
 
     def required(self, scope: Scope) -> frozenset[str]:
-        """Return the names of the required items."""
-        return frozenset(item.name for item in self.items if self.is_required(item, scope))
+        """Return the items that must have a value or a missing code before the record is complete."""
+        asked = self.shown(scope) - self._calculated.keys()
+        return (self._required_if_shown & asked) | {
+            name for name in self._required.keys() & asked if self._required[name].evaluate(scope) is True
+        }
 
     def calculated(self, scope: Scope) -> dict[str, str]:
         """Return the calculated values that the known values decide, by name, in stored form."""

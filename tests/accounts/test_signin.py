@@ -235,6 +235,17 @@ def test_a_person_sees_and_ends_their_other_sessions(person):
     assert there.get("/accounts/profile/").url.startswith(LOGIN)
 
 
+def test_a_session_says_from_which_address_and_browser_it_works(person):
+    """P11-08: on the page of the account, and the address in the trail of the sign-in."""
+    page = {"login": person.username, "password": build.PASSWORD}
+    browser = Client(REMOTE_ADDR="192.0.2.44", HTTP_USER_AGENT="Ward browser 7")
+    assert browser.post(LOGIN, page).url == "/trials/"
+    shown = browser.get("/accounts/profile/").content.decode()
+    assert "192.0.2.44" in shown
+    assert "Ward browser 7" in shown
+    assert AccessEvent.objects.get(kind="signed_in").address == "192.0.2.44"
+
+
 def test_nobody_ends_the_session_of_another_person(person, trial):
     """SEC-02: a foreign session is as if it did not exist."""
     sign_in(build.user("monitor", trial=trial))

@@ -6,10 +6,11 @@ import pytest
 import time_machine
 from django.db import connection
 
+from accounts.models import User
 from audit import clock, reading, seals, triggers
 from audit.change_labels import Reader
 from audit.context import acting
-from audit.models import AccessEvent, ClockTurn
+from audit.models import AccessEvent, ClockTurn, Seal
 from audit.reading import TrailPosition
 from audit.sources import Filter
 from tests.support import build
@@ -161,6 +162,31 @@ def test_rows_left_over_by_a_seal_of_the_largest_size_are_no_turn(study, monkeyp
         assert seals.watch_clock() is None
 
 
+def test_the_newest_seal_tells_whether_rows_were_left_over(study, monkeypatch):
+    """The first seal reached the end of every table; the second one did not reach the older row of the trial."""
+    with acting(system="test"):
+        person = build.user("monitor")
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_historicaluser SET history_date = %s", [datetime(2029, 1, 1, tzinfo=UTC)]
+        )
+    sealed(TEN)
+    whole = Seal.objects.get().rows
+    monkeypatch.setattr(seals, "SEAL_ROWS", whole + 1)
+    written(study, NOON - timedelta(hours=1), recruiting=False)
+    last = person.history.latest().history_id
+    with acting(system="test"):
+        for number in range(whole + 1):
+            User.objects.filter(pk=person.pk).update(full_name=f"Name {number}")
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE accounts_historicaluser SET history_date = %s WHERE history_id > %s", [NOON, last]
+        )
+    with acting(system="seal"), time_machine.travel(NOON, tick=False):
+        assert seals._store(list(seals._unsealed(seals.high_water_marks())), "test").rows == whole + 1
+        assert seals.watch_clock() is None
+
+
 def test_a_turn_stands_in_the_trail_once_under_a_seal(study):
     """AUD-08."""
     written(study, NOON, recruiting=False)
@@ -174,6 +200,18 @@ def test_a_turn_stands_in_the_trail_once_under_a_seal(study):
         "clock before": "2030-06-10T12:00:00.000000Z", "clock after": "2030-06-10T10:00:00.000000Z",
     }  # fmt: skip
     assert seals.sealed_up_to()["audit_clockturn"] == ClockTurn.objects.get().pk
+
+
+def test_the_clock_of_the_machine_that_seals_may_be_set_back_alone(study, monkeypatch):
+    """AUD-08: the rows are dated by the database of another machine, whose clock is right."""
+    written(study, NOON, recruiting=False)
+    sealed(NOON)
+    written(study, NOON + timedelta(minutes=1), recruiting=True)
+    monkeypatch.setattr(clock, "now_of_rows", lambda: NOON + timedelta(minutes=2))
+    sealed(TEN)
+
+    assert not ClockTurn.objects.exists()
+    assert AccessEvent.objects.get(kind="clock").detail == {"last seal": '"2030-06-10T12:00:00.000000Z"'}
 
 
 def test_two_processes_record_a_turn_once(study):

@@ -23,7 +23,7 @@ def request_of(user, **headers):
 
 @pytest.mark.django_db
 def test_a_request_acts_as_the_person_who_sent_it():
-    """AUD-02: role, origin, request, session and address; the session's name does not open it."""
+    """AUD-02, P11-08: role, origin, request, session and address; the session's name does not open it."""
     with acting(system="test"):
         user = person("reader")
     seen = []

@@ -8,7 +8,8 @@ from django.conf import settings
 from audit import seal_files, seals
 from audit.context import acting
 from audit.models import AccessEvent, Seal
-from tests.support.study.sealed_trail import tamper, trials
+from audit.verification import Tally, findings
+from tests.support.study.sealed_trail import found, tamper, trials
 
 pytestmark = pytest.mark.usefixtures("any_value")
 
@@ -97,6 +98,26 @@ def test_of_two_copies_the_one_that_fails_is_named(sealed, settings, tmp_path):
     assert [each["file"] for each in told()] == [str(tmp_path / "away" / "copy.log")]
     assert seal_files.failing_copies() == [str(tmp_path / "away" / "copy.log")]
     assert len(seal_files.read_file(tmp_path / "here.log")) == 3
+
+
+def test_a_copy_is_compared_though_the_seal_file_cannot_be_read(sealed, settings, tmp_path):
+    """AUD-07: whoever rewrote the chain and spoilt the seal file is told by the copy."""
+    path, copy = Path(settings.SEAL_FILE), tmp_path / "copy.log"
+    settings.SEAL_COPIES = [str(copy)]
+    copy.write_text(f"{path.read_text().strip()[:-4]}0000\n")
+    with path.open("a") as file:
+        file.write("spoilt\n")
+
+    assert found() == [
+        f"file of the heads: {path} has a line that is not one of ours: spoilt",
+        f"seal 3: is not the one in copy {copy}",
+    ]
+
+
+@pytest.mark.parametrize("head", ["1 2026-03-01", "one 2026-03-01 head", "1 2026-03-01 head more", ""])
+def test_a_head_that_is_not_number_time_and_hash_is_refused(head):
+    with pytest.raises(seal_files.SealBroken, match="is no head: give number, time and hash"):
+        list(findings(Tally(), heads=[head]))
 
 
 @pytest.mark.parametrize("line", ["one 2026-03-01 head", "4 head", "4 2026-03-01 head and more", ""])

@@ -134,6 +134,28 @@ def test_rows_that_another_process_sealed_in_part_are_read_again(seal):
     assert seal().rows == 2
 
 
+def test_the_last_seal_that_was_made_is_returned_though_another_process_sealed_the_rest(seal, monkeypatch):
+    """Ten rows take two seals; another process makes the second one while this one waits for its turn."""
+    monkeypatch.setattr(seals, "SEAL_ROWS", 7)
+    trials(*(f"t{number}" for number in range(10)))
+    lock, turns = seals.clock.lock_sealing, list[int]()
+
+    def lock_after_the_other() -> None:
+        turns.append(1)
+        if len(turns) == 2:
+            seals._store(list(seals._unsealed(seals.high_water_marks())), "other")
+        lock()
+
+    monkeypatch.setattr(seals.clock, "lock_sealing", lock_after_the_other)
+    made = seal("ours")
+
+    assert (made.rows, made.reason) == (7, "ours")
+    assert list(Seal.objects.order_by("number").values_list("rows", "reason"))[-2:] == [
+        (7, "ours"),
+        (3, "other"),
+    ]
+
+
 def test_a_mark_above_the_last_row_seals_nothing(seal):
     """A transaction took the keys and was rolled back."""
     marks = {table: mark + 3 for table, mark in seals.high_water_marks().items()}

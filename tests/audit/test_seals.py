@@ -158,6 +158,17 @@ def test_a_row_inserted_between_sealed_rows_is_named(seal):
     ]
 
 
+def test_rows_inserted_before_the_first_are_named_in_the_order_of_their_keys(seal):
+    trials("one", "two")
+    seal()
+    for key in (-1, -3, -2):
+        copy_row(history_ids()[-1], key)
+
+    assert found()[:3] == [
+        f"trials_historicaltrial {key}: was inserted before what was sealed first" for key in (-3, -2, -1)
+    ]
+
+
 def test_a_row_inserted_directly_before_the_first_is_named_once(seal):
     trials("one", "two")
     seal()

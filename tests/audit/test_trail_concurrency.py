@@ -1,14 +1,17 @@
 """Concurrency: a transaction in progress is neither sealed in part nor signed in its old state."""
 
+import contextlib
 import threading
 
 import pytest
 from django.db import connection, transaction
 
+from accounts.models import User
 from audit import seal_files, seals
 from audit.context import acting
 from audit.models import Seal
 from audit.signatures import SignatureState, sign, verify
+from audit.trail import history_model
 from audit.verification import Tally, findings
 from patients.models import Patient
 from tests.support import build
@@ -47,6 +50,54 @@ def test_a_seal_gives_up_rather_than_block_those_who_write(monkeypatch):
             Trial.objects.create(slug="other")
     with acting(system="seal"):
         assert seals.seal(reason="test").rows >= 2
+
+
+@pytest.mark.parametrize("lock", ["SHARE UPDATE EXCLUSIVE", "ACCESS SHARE"])
+def test_a_seal_does_not_wait_for_a_vacuum_or_a_reader(lock, monkeypatch):
+    """AUD-07: autovacuum and ANALYZE hold such a lock on a trail table for minutes; no seal waits for them."""
+    monkeypatch.setattr(seals, "LOCK_TRIES", 1)
+    with acting(system="test"):
+        Trial.objects.create(slug="before")
+    table = history_model(Trial)._meta.db_table
+
+    def vacuum():
+        with connection.cursor() as cursor:
+            cursor.execute(f'LOCK TABLE "{table}" IN {lock} MODE')
+
+    with Meanwhile(vacuum):
+        with acting(system="seal"):
+            assert seals.seal(reason="test").rows >= 1
+        with acting(system="test"):
+            Trial.objects.create(slug="after")
+    assert list(findings(Tally())) == []
+
+
+def test_a_seal_waits_for_a_write_that_began_before_it_has_a_key(monkeypatch):
+    """AUD-07: a transaction shares the lock from its first write on, whatever table that is."""
+    monkeypatch.setattr(seals, "LOCK_TRIES", 1)
+    person = build.user()
+    refused = pytest.raises(seal_files.SealBroken, match="could not be locked")
+    change = Meanwhile(lambda: User.objects.filter(pk=person.pk).update(last_login=None))
+    with change, acting(system="seal"), refused:
+        seals.seal(reason="test")
+
+
+def test_a_write_that_was_taken_back_keeps_the_seal_waiting_only_with_what_follows(monkeypatch):
+    """The lock goes with the savepoint that took it; the next write of the transaction takes it again."""
+    monkeypatch.setattr(seals, "LOCK_TRIES", 1)
+
+    def rolled_back_and_written():
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+            Trial.objects.create(slug="taken-back")
+            raise ZeroDivisionError
+        Trial.objects.create(slug="kept")
+
+    refused = pytest.raises(seal_files.SealBroken, match="could not be locked")
+    with Meanwhile(rolled_back_and_written), acting(system="seal"), refused:
+        seals.seal(reason="test")
+    with acting(system="seal"):
+        seals.seal(reason="test")
+    assert list(findings(Tally())) == []
 
 
 def test_a_signature_waits_for_a_change_that_is_on_its_way():

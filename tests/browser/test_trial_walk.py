@@ -1,4 +1,7 @@
-"""One patient of each shipped trial from screening to export, through the pages of each role."""
+"""One patient of the masked trial from screening to export, through the pages of each role.
+
+The patient of the open trial is typed whole (test_typed_patients.py).
+"""
 
 import re
 
@@ -14,15 +17,8 @@ PRODUCT = re.compile(r"D-17|L-203|placebo", re.IGNORECASE)
 PLACES = ("", "adverse-events/", "queries/", "infusions/", "trail/", "people/", "search/?q=VAL")
 
 
-# On other engines this patient goes the way without scripts: tests/config/test_posted_patient.py.
-@pytest.mark.one_engine
-def test_a_patient_of_liege_goes_from_screening_to_the_export(walk):
-    """Issue 2: the complete course, located by role and label, accessible and without browser errors."""
-    went(Way(walk, build.LIEGE, days_ago=100))
-
-
-def test_a_patient_of_valladolid_goes_the_same_way_and_no_blinded_user_learns_the_arm(walk):
-    """BLD-01: nothing that the blinded coordinator reads reveals the treatment."""
+def test_a_patient_of_valladolid_goes_from_screening_to_the_export_and_no_blinded_user_learns_the_arm(walk):
+    """BLD-01: located by role and label, accessible, without browser errors; nothing reveals the treatment."""
     way = Way(walk, build.COVID_MSV, days_ago=200)
     went(way)
     for place in PLACES:

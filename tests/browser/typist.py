@@ -6,7 +6,7 @@ focus is visible.
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -89,6 +89,7 @@ class Keyboard:
     def __init__(self, page: Page) -> None:
         self.page, self.keys, self.last = page, 0, ""
         self.faults: list[str] = []
+        self.on_arrival: Callable[[Page], None] | None = None
         page.add_init_script(STRAY)
         page.add_init_script(ASKING)
 
@@ -146,6 +147,8 @@ class Keyboard:
         self.page.evaluate(LEAVING)
         self.press(*keys)
         self.until(ARRIVED)
+        if self.on_arrival:
+            self.on_arrival(self.page)
         return self.here()
 
     def until(self, holds: str) -> None:

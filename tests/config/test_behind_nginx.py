@@ -164,13 +164,14 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
     }
     migrated.fill(str(folder / "stroma.sqlite3"), migrated.image())
 
-    def manage(*arguments: str) -> str:
+    def manage(*arguments: str, **also: str) -> str:
         command = [sys.executable, "manage.py", *arguments]
-        told: dict[str, Any] = {"cwd": ROOT, "env": environment, "check": True, "capture_output": True}
+        told: dict[str, Any] = {"cwd": ROOT, "env": environment | also, "check": True, "capture_output": True}
         return subprocess.run(command, text=True, **told).stdout
 
     manage("createcachetable")
-    manage("load_protocol", "tests/support/protocols/small.toml")
+    # Not rehearsed: that is not what these tests are about, and takes a third of a minute.
+    manage("load_protocol", "tests/support/protocols/small.toml", STROMA_ENV="test")
     told = manage(
         "add_person", "--username", "a.martin", "--full-name", "Alice Martin", "--trial", "x-1",
         "--role", "administrator",

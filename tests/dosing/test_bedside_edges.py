@@ -72,6 +72,7 @@ class TestTheWeightBefore:
         assert weigh(patient, FIRST, nurse, "83", reason="Misread").weight_kg == Decimal(83)
 
     def test_why_an_unlikely_weight_is_right_is_kept(self, patient, nurse):
+        assert list(refused(weigh, patient, FIRST, nurse, "100")) == ["weight_confirmation"]
         row = weigh(patient, FIRST, nurse, "100", weight_confirmation="  Oedema ")
         assert row.weight_confirmation == "Oedema"
         assert list(refused(weigh, patient, FIRST, nurse, "101", weight_confirmation="  ", reason="x")) == [

@@ -28,7 +28,7 @@ def patient(trial, known_day):
 class TestTimes:
     @pytest.mark.parametrize("end", ["10-Mar-2026 10:00", "10-Mar-2026 09:59"])
     def test_the_end_comes_after_the_start(self, patient, nurse, end):
-        """DAT-08."""
+        """CEL-12, DAT-08."""
         messages = refused(give, patient, FIRST, on("10-Mar-2026", ended=moment(end)), nurse)
         assert messages == {"ended": ["The end must be after the start (10-Mar-2026 10:00)."]}
 

@@ -187,6 +187,7 @@ class TestTheBag:
 
     @pytest.mark.parametrize(("clock", "fits"), [("09:59", True), ("10:00", True), ("10:01", False)])
     def test_the_cells_are_thawed_before_the_infusion_begins(self, patient, laboratory, clock, fits):
+        """CEL-12."""
         give(patient)
         facts = bag(thawed=moment(f"10-Mar-2026 {clock}"))
         if fits:

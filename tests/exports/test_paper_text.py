@@ -1,5 +1,7 @@
 """Typed text on paper: never interpreted as markup, never cut off."""
 
+import re
+
 import pytest
 
 from tests.support import build
@@ -43,6 +45,14 @@ class TestText:
         word = "W" * 800 + "Z"
         paper = told(f"{word} end of it")
         assert paper.holds(f"{word} end of it")
+
+    def test_where_a_line_may_break_no_sign_is_left_in_the_text(self, told):
+        """Whoever searches a document for a code, or copies a checksum, finds what is printed and nothing between."""
+        checksum = "2026" * 16
+        paper = told(f"{checksum} P11-22")
+        whole = "".join(paper.pages)
+        assert "\u200b" not in whole
+        assert checksum in re.sub(r"\n", "", whole)
 
     def test_names_and_reasons_are_not_markup_either(self, trial, tmp_path):
         """Markup stored in a person's name is printed as text on every page."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.mutation.forks import print_to
 from tests.mutation.fresh import outcome_afresh, preload
+from tests.mutation.killers import Killers
 from tests.mutation.listed import ListedModule, Unlisted, listed_modules
 from tests.mutation.report import ModuleReport, printed
 from tests.mutation.running import LOG, SURVIVED, UNCLEAR, try_all
@@ -25,6 +26,7 @@ def main() -> int:
     options.add_argument("modules", nargs="*", help="paths of modules, or of folders, from the list")
     options.add_argument("--root", type=Path, default=ROOT)
     options.add_argument("--quick", action="store_true", help="do not repeat survivors with a fresh import")
+    options.add_argument("--trust-excuses", action="store_true", help="do not try the excused mutants")
     chosen = options.parse_args()
     os.chdir(chosen.root)
     sys.path.insert(0, str(chosen.root))
@@ -37,11 +39,16 @@ def main() -> int:
     (chosen.root / LOG).unlink(missing_ok=True)
     start = time.monotonic()
     preload(chosen.root)
-    for told in _told(chosen.root, modules):
+    killers = Killers(chosen.root)
+    for told in _told(chosen.root, modules, killers, trusts_excuses=chosen.trust_excuses):
         if failing := told.get("failing"):
             print("These tests fail without a mutant:", *failing, sep="\n  ")
             return 2
-        _note(chosen.root, reports[told["module"]], told, quick=chosen.quick)
+        report = reports[told["module"]]
+        _note(chosen.root, report, told, quick=chosen.quick)
+        if report.is_complete:
+            killers.note(report.listed.path, report.killers)
+            print(report.line(), flush=True)
     if any(not report.is_complete for report in reports.values()):
         print(f"The run broke off: {LOG} tells why")
         return 2
@@ -53,22 +60,26 @@ def _note(root: Path, report: ModuleReport, told: dict[str, Any], *, quick: bool
     """Note what became of one mutant; one that went unnoticed is tried again with a fresh import."""
     listed, number, outcome = report.listed, told["mutant"], told["outcome"]
     mutant = listed.module.mutants[number]
-    if outcome in (SURVIVED, UNCLEAR) and not quick and mutant.name not in listed.excused:
+    if told["afresh"] and not quick and mutant.name not in listed.excused:
         outcome = outcome_afresh(root, listed, mutant, told["limits"])
-    report.outcomes[number] = SURVIVED if outcome == UNCLEAR else outcome
-    if report.is_complete:
-        print(report.line(), flush=True)
+    report.note(number, SURVIVED if outcome == UNCLEAR else outcome, told["killer"])
 
 
-def _told(root: Path, modules: list[ListedModule]) -> Iterator[dict[str, Any]]:
+def _told(
+    root: Path, modules: list[ListedModule], killers: Killers, *, trusts_excuses: bool
+) -> Iterator[dict[str, Any]]:
     """Yield what a child process, which has collected the tests, tells about each mutant."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         print_to(root / LOG)
+
+        def tell(told: dict[str, Any]) -> None:
+            os.write(writing, json.dumps(told).encode() + b"\n")
+
         with contextlib.suppress(BrokenPipeError):
-            try_all(root, modules, lambda told: os.write(writing, json.dumps(told).encode() + b"\n") and None)
+            try_all(root, modules, killers, tell, trusts_excuses=trusts_excuses)
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, encoding="utf-8") as lines:

@@ -1,5 +1,6 @@
 """Tests that one process has collected: run one of them alone, and note which lines of a module each test runs."""
 
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ import pytest
 from _pytest.tmpdir import tmppath_result_key
 
 from tests.mutation.forks import in_fork
+from tests.mutation.imports import Imported
 from tests.mutation.mutants import NOTED, MutantModule
 from tests.mutation.patching import NotPatched, forget_results, live_functions, patch_code
 
@@ -74,20 +76,28 @@ def _fails(phase: Callable[[], Any]) -> bool:
 
 
 class Coverage:
-    """The tests by the lines of each file that they run, with the seconds that each takes."""
+    """The tests by the lines of each file that they run, with the seconds that each takes.
 
-    def __init__(self) -> None:
+    modules: by dotted name. To be made before they are imported, so that the lines that run then are known too.
+    """
+
+    def __init__(self, modules: Mapping[str, MutantModule]) -> None:
+        self.modules = modules
+        self.imported: dict[str, set[int]] = {}
+        self._seen = {name: set[int]() for name in modules}
+        for name, module in modules.items():
+            sys.meta_path.insert(0, Imported(name, module.file, module.noting(), **{NOTED: self._seen[name]}))
         self.seconds: dict[str, float] = {}
         self.failing: list[str] = []
         self._lines: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
 
-    def collect(self, items: Iterable[pytest.Item], modules: Mapping[str, MutantModule]) -> None:
-        """Run every test once and note the lines of these modules (by dotted name) that it runs."""
-        seen = {name: set[int]() for name in modules}
+    def collect(self, items: Iterable[pytest.Item]) -> None:
+        """Run every test once and note the lines of the modules that it runs."""
+        seen, modules = self._seen, self.modules
         files = {module.file for module in modules.values()}
-        for name, module in modules.items():
-            vars(import_module(name))[NOTED] = seen[name]
-            _exchange(module.file, module.noting())
+        for name in modules:
+            import_module(name)
+        self.imported = {name: set(lines) for name, lines in seen.items()}
         for item in items:
             forget_results(files)
             run = partial(_lines_run, item, seen)

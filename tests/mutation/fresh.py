@@ -2,16 +2,13 @@
 
 import sys
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import CodeType, ModuleType
 
 import pytest
 
 from tests.mutation.collected import Silent
 from tests.mutation.forks import Broken, OutOfTime, in_fork, print_to
+from tests.mutation.imports import Imported
 from tests.mutation.listed import ListedModule
 from tests.mutation.mutants import Mutant
 from tests.mutation.running import ARGUMENTS, KILLED, LOG, OUT_OF_TIME, first_failing, wall_seconds
@@ -20,21 +17,6 @@ PACKAGES = (
     "django.contrib.admin", "django.db.models", "django.forms", "django.test",
     "hypothesis.strategies", "pydantic", "re2",
 )  # fmt: skip
-
-
-class Faulty(MetaPathFinder, Loader):
-    """Imports one module from the code of a mutant."""
-
-    def __init__(self, name: str, file: str, code: CodeType) -> None:
-        self.name, self.file, self.code = name, file, code
-
-    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """Return a spec for that module alone."""
-        return spec_from_file_location(fullname, self.file, loader=self) if fullname == self.name else None
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the faulty code as the module."""
-        exec(self.code, vars(module))  # noqa: S102
 
 
 class OnlyThese:
@@ -69,7 +51,7 @@ def outcome_afresh(root: Path, listed: ListedModule, mutant: Mutant, limits: dic
 
     def attempt() -> str:
         print_to(root / LOG)
-        sys.meta_path.insert(0, Faulty(listed.dotted, listed.module.file, code))
+        sys.meta_path.insert(0, Imported(listed.dotted, listed.module.file, code))
         chosen = OnlyThese(limits)
         files = sorted({each.partition("::")[0] for each in limits})
         arguments = [*ARGUMENTS, "--rootdir", str(root), *(str(root / path) for path in files)]

@@ -75,6 +75,16 @@ class MutantModule:
         """The compiled module without a fault."""
         return compile(self.tree, self.file, "exec", dont_inherit=True)
 
+    @cached_property
+    def noted_lines(self) -> set[int]:
+        """Lines of the statements that `noting` notes."""
+        return {
+            stmt.lineno
+            for function in _functions(self.tree)
+            for stmt in ast.walk(function)
+            if isinstance(stmt, ast.stmt)
+        }
+
     def noting(self) -> CodeType:
         """Return the compiled module whose functions add the line of each statement to a set named NOTED."""
         tree = copy.deepcopy(self.tree)

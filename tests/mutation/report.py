@@ -15,6 +15,7 @@ class ModuleReport:
     def __init__(self, listed: ListedModule) -> None:
         self.listed = listed
         self.outcomes: dict[int, str] = {}
+        self.killers: dict[str, str] = {}
 
     @property
     def is_complete(self) -> bool:
@@ -52,14 +53,22 @@ class ModuleReport:
         return self.percent >= WANTED_PERCENT and not self.wrongly_excused
 
     def line(self) -> str:
-        """Return the figures of the module and its survivors."""
+        """Return the figures of the module."""
         late, excused = len(self._with(OUT_OF_TIME)), len(self.listed.excused)
         killed = self.counted - len(self.survivors)
         figures = f"{self.listed.path:48} {self.counted:5} mutants {killed:5} killed {self.percent:5.1f} %"
         beside = [f"{late} by time"] * bool(late) + [f"{excused} excused"] * bool(excused)
-        told = [f"  {self.listed.path}:{each.line}  {each.name}" for each in self.survivors]
         wrong = [f"  excused, but noticed by a test: {each.name}" for each in self.wrongly_excused]
-        return "\n".join([f"{figures}  {', '.join(beside)}".rstrip(), *told, *wrong])
+        return "\n".join([f"{figures}  {', '.join(beside)}".rstrip(), *wrong])
+
+    def note(self, number: int, outcome: str, killer: str) -> None:
+        """Note what became of a mutant; print it at once if no test noticed it."""
+        self.outcomes[number] = outcome
+        mutant = self.listed.module.mutants[number]
+        if killer:
+            self.killers[mutant.name] = killer
+        if outcome == SURVIVED and mutant.name not in self.listed.excused:
+            print(f"  {self.listed.path}:{mutant.line}  {mutant.name}", flush=True)
 
     def _with(self, outcome: str) -> list[Mutant]:
         return [

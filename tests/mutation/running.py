@@ -12,6 +12,7 @@ import pytest
 
 from tests.mutation.collected import Coverage, Silent, empties_tables, failed
 from tests.mutation.forks import Broken, OutOfTime, in_fork
+from tests.mutation.killers import Killers
 from tests.mutation.listed import ListedModule
 from tests.mutation.mutants import Mutant
 from tests.mutation.patching import (
@@ -40,17 +41,21 @@ class Late(BaseException):
 class Trying:
     """A plugin that, in place of running the tests, tries every mutant and tells what became of it."""
 
-    def __init__(self, modules: Sequence[ListedModule], tell: Tell) -> None:
+    def __init__(
+        self, modules: Sequence[ListedModule], killers: Killers, tell: Tell, *, trusts_excuses: bool
+    ) -> None:
         self.modules = modules
+        self.killers = killers
+        self.trusts_excuses = trusts_excuses
         self.tell = tell
-        self.coverage = Coverage()
+        self.coverage = Coverage({each.dotted: each.module for each in modules})
         self.items: dict[str, pytest.Item] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run every test once, then try the mutants."""
         self.items = {item.nodeid: item for item in session.items}
-        self.coverage.collect(session.items, {each.dotted: each.module for each in self.modules})
+        self.coverage.collect(session.items)
         if self.coverage.failing:
             self.tell({"failing": self.coverage.failing})
             return True
@@ -61,25 +66,46 @@ class Trying:
     def _module(self, listed: ListedModule) -> None:
         functions, kills = live_functions(listed.module.file), Counter[str]()
         for number, mutant in enumerate(listed.module.mutants):
-            tests = self._ordered(listed, mutant, kills)
-            limits = {each: 2 + 4 * self.coverage.seconds[each] for each in tests}
-            outcome, killer = self._tried(listed, mutant, functions, limits)
+            if self.trusts_excuses and mutant.name in listed.excused:
+                outcome, killer, limits = SURVIVED, "", dict[str, float]()
+            else:
+                limits = self._limits(listed, mutant, kills)
+                outcome, killer = self._tried(listed, mutant, functions, limits)
             kills[killer] += 1
-            told = {"module": listed.path, "mutant": number, "outcome": outcome}
-            self.tell({**told, "limits": limits if outcome in (SURVIVED, UNCLEAR) else {}})
+            told = {"module": listed.path, "mutant": number, "outcome": outcome, "killer": killer}
+            afresh = outcome == UNCLEAR or (outcome == SURVIVED and self._may_run_on_import(listed, mutant))
+            self.tell({**told, "afresh": afresh, "limits": limits if afresh else {}})
+
+    def _limits(self, listed: ListedModule, mutant: Mutant, kills: Counter[str]) -> dict[str, float]:
+        """Return the tests that are tried, in their order, each with its limit in seconds of CPU."""
+        return {each: 2 + 4 * self.coverage.seconds[each] for each in self._ordered(listed, mutant, kills)}
 
     def _ordered(self, listed: ListedModule, mutant: Mutant, kills: Counter[str]) -> list[str]:
-        """Return the tests that may notice a mutant, quick ones and frequent killers first.
+        """Return the tests that may notice a mutant: first the one that noticed it in the last run, then those that
+        are quick and notice many.
 
-        They are those that run its lines; all, if its lines run only when the module is imported.
+        They are those that run its lines; all, if its lines may run only when the module is imported; none, if its
+        lines run nowhere.
         """
         mine = {each for each in self.items if any(_is_under(each, path) for path in listed.tests)}
         running = self.coverage.tests_of(listed.module.file, [mutant.statement]) & mine
         touching = self.coverage.tests_of_file(listed.module.file)
-        found = mine if mutant.on_import or not running else running
+        found = mine if not running and self._may_run_on_import(listed, mutant) else running
         quick = {each: self.coverage.seconds[each] / (1 + kills[each]) for each in found}
         last = {each for each in found if empties_tables(self.items[each])}
-        return sorted(found, key=lambda each: (each in last, each not in touching, quick[each], each))
+        killer = self.killers.of(listed.path, mutant.name)
+        return sorted(
+            found, key=lambda each: (each != killer, each in last, each not in touching, quick[each], each)
+        )
+
+    def _may_run_on_import(self, listed: ListedModule, mutant: Mutant) -> bool:
+        """Return True if a survivor may only be noticed after a fresh import of its module."""
+        line, module = mutant.statement, listed.module
+        return (
+            mutant.on_import
+            or line not in module.noted_lines
+            or line in self.coverage.imported.get(listed.dotted, ())
+        )
 
     def _tried(
         self,
@@ -150,8 +176,14 @@ def first_failing(items: Sequence[pytest.Item], limits: dict[str, float]) -> tup
     return SURVIVED, ""
 
 
-def try_all(root: Path, modules: Sequence[ListedModule], tell: Tell) -> int:
+def try_all(
+    root: Path, modules: Sequence[ListedModule], killers: Killers, tell: Tell, *, trusts_excuses: bool
+) -> int:
     """Collect the tests of the modules in this process and try every mutant. Return the exit status of pytest."""
     tests = sorted({path for each in modules for path in each.tests})
     arguments = [*ARGUMENTS, "--rootdir", str(root), *(str(root / path) for path in tests)]
-    return int(pytest.main(arguments, plugins=[Silent(), Trying(modules, tell)]))
+    return int(
+        pytest.main(
+            arguments, plugins=[Silent(), Trying(modules, killers, tell, trusts_excuses=trusts_excuses)]
+        )
+    )

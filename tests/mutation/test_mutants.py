@@ -1,5 +1,6 @@
 """The mutator itself: which faults it makes, and what it tells about an invented project of four modules."""
 
+import json
 import os
 import re
 import subprocess
@@ -110,6 +111,7 @@ def test_a_fault_that_no_test_notices_is_told_with_its_place(told: subprocess.Co
 
 
 def test_the_share_is_that_of_the_faults_noticed(told: subprocess.CompletedProcess[str]) -> None:
+    """REL-15."""
     module = MutantModule(dedent(PROJECT["doses.py"]).lstrip(), "doses.py")
     survivors = [line for line in told.stdout.splitlines() if line.startswith("  doses.py:")]
     counted = len(module.mutants)
@@ -143,6 +145,8 @@ def test_with_the_missing_test_the_share_is_reached(tmp_path: Path) -> None:
     done = run(write(tmp_path, **{"checks/test_doses.py": checks}), "doses.py")
     assert done.returncode == 0, done.stdout
     assert "tables.py" not in done.stdout
+    kept = json.loads((tmp_path / "build/mutants.json").read_text(encoding="utf-8"))
+    assert kept["doses.py"][SURVIVOR] == "checks/test_doses.py::test_the_highest_dose_is_not_too_high"
 
 
 SURVIVOR = "is_too_high: dose > HIGHEST -> dose >= HIGHEST"
@@ -162,6 +166,18 @@ def test_an_excused_survivor_is_not_counted_and_one_that_a_test_notices_is_not_e
     assert "2 excused" in done.stdout
     assert f"excused, but noticed by a test: {NOTICED}" in done.stdout
     assert done.returncode == 1
+
+
+def test_excuses_are_trusted_where_that_is_asked_for(tmp_path: Path) -> None:
+    done = run(write(tmp_path, **excuses(SURVIVOR, NOTICED)), "--trust-excuses", "doses.py")
+    assert "2 excused" in done.stdout
+    assert "noticed by a test" not in done.stdout
+
+
+def test_a_fault_in_a_line_that_no_test_runs_goes_unnoticed(tmp_path: Path) -> None:
+    more = dedent(PROJECT["doses.py"]) + "\ndef highest() -> int:\n    return HIGHEST * 2\n"
+    done = run(write(tmp_path, **{"doses.py": more}), "doses.py")
+    assert "highest: HIGHEST * 2 -> HIGHEST / 2" in done.stdout
 
 
 @pytest.mark.parametrize(

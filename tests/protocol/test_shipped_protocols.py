@@ -112,6 +112,7 @@ def test_every_registered_criterion_is_there(slug, inclusion, exclusion):
 
 
 def test_the_events_of_special_interest_of_liege_are_infections_and_thrombo_embolism():
+    """SAF-08, ATM-05."""
     codes = [each.code for each in protocol(LIEGE).safety.aesi]
     assert codes[:5] == [
         "INFECTION_BACTERIAL", "INFECTION_VIRAL", "INFECTION_FUNGAL", "INFECTION_PARASITIC", "THROMBOEMBOLIC",

@@ -50,7 +50,7 @@ def steps_of(patient: Patient) -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def test_a_casebook_of_twenty_visits_takes_at_most_eleven_queries(trial):
-    """Issue 9, speed: casebook with 20 visits in at most 11 queries (15 in issue 2)."""
+    """REL-14: a casebook with 20 visits."""
     patient = cohort.patients(trial, 1, days_ago=100)[0]
     browser = build.client(build.user("coordinator", trial=trial))
     few = queries_of(browser, address(patient))

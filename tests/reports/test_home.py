@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_number_of_queries_does_not_grow_with_the_patients(trial):
-    """At most 20 queries for 50 patients × 12 visits (issue 2, speed)."""
+    """REL-14: at most 20 queries for 50 patients × 12 visits."""
     browser = build.client(build.user("coordinator", trial=trial))
     cohort.patients(trial, 1)
     one = queries_of(browser)

@@ -100,7 +100,7 @@ class TestClock:
         assert event.history.filter(reported_at__isnull=False).exists()
 
     def test_a_changed_awareness_moves_the_deadline_and_the_trail_keeps_the_old_one(self, patient, doctor):
-        """CLK-06."""
+        """CLK-02, CLK-06: the clock is that of the site's awareness, as it was entered."""
         event = report_event(patient=patient, by=doctor, **serious_answers())
         event = amend_event_as(
             event, doctor, reason="Read from the ward's note", aware=moment("28-Mar-2026 09:00")

@@ -25,6 +25,7 @@ def patient(trial, known_day) -> Patient:
 
 class TestSpecialInterest:
     def test_only_a_category_of_the_protocol_is_of_special_interest(self, trial, patient, doctor):
+        """SAF-08."""
         code = trial.rules.safety.aesi[0].code
         special = report_event(patient=patient, by=doctor, **event_answers(aesi=code))
         plain = report_event(patient=patient, by=doctor, **event_answers())

@@ -153,6 +153,7 @@ def draw(page: Listing) -> None:
 
 
 def test_a_page_costs_the_same_queries_whatever_the_number_of_rows(trial, patient, django_assert_num_queries):
+    """REL-14: `make bench` measures the time with a large trial."""
     for number in (1, 2, PAGE_SIZE, COUNTED_UP_TO):
         make(patient, number)
         with django_assert_num_queries(2):

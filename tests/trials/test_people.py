@@ -7,9 +7,11 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 
+from accounts.models import User
 from audit.context import acting
 from audit.models import AccessEvent
 from tests.support import build
+from tests.support.pages.entry_pages import words
 from tests.support.pages.mailed import links, recipients
 from trials import delegation
 from trials.factor_recovery import ask_recovery
@@ -209,6 +211,24 @@ def test_every_step_of_an_administrator_works_through_its_page(trial, administra
             answer = browser.post(address(trial, person.pk, page), sent, follow=True)
             assert answer.status_code == 200, page
             assert shown in answer.content.decode(), page
+
+
+def test_who_reviews_the_accounts_sees_who_never_used_one_and_who_left(trial, administrator):
+    """P11-22: role and days, the last sign-in at the site, accounts without one, and those that were deactivated."""
+    used, never = (
+        build.user("monitor", trial=trial, full_name=f"{name} Monitor") for name in ("Used", "Never")
+    )
+    gone = build.user("coordinator", trial=trial, full_name="Gone Nurse")
+    with acting(system="test"):
+        User.objects.filter(pk=used.pk).update(last_login="2026-03-02T09:00Z")
+        User.objects.filter(pk=gone.pk).update(is_active=False)
+    shown = words(build.client(administrator).get(address(trial)))
+    told = {
+        person: shown.split(f"{person.full_name} {person.username} ")[1] for person in (used, never, gone)
+    }
+    assert told[used].startswith("Monitor 01-Jan-2020 – 01-Jan-2020 No 02-Mar-2026 10:00")
+    assert told[never].startswith("Monitor 01-Jan-2020 – 01-Jan-2020 No Never Active")
+    assert told[gone].startswith("Study coordinator 01-Jan-2020 – 01-Jan-2020 No Never Deactivated")
 
 
 @pytest.mark.parametrize("number", [1, 3])

@@ -17,8 +17,8 @@ PAGE = ROOT / "docs" / "reliability.md"
 KEPT = ROOT / "docs" / "reliability.json"
 HEAD = """# What was tried to make Stroma lose something
 
-Written by `make trust`, which kills, cuts the power, fills the disk, restores, upgrades under load and tampers. The
-tests have a short form of each, and prove that each figure can be wrong. A figure in bold is not as it must be.
+Written by `make trust`, which kills, cuts the power, fills the disk, restores, upgrades under load, tampers and crawls.
+The tests have a short form of each, and prove that each figure can be wrong. A figure in bold is not as it must be.
 """
 
 
@@ -44,6 +44,10 @@ class Part:
 
 ENGINES = (("SQLite", "sqlite"), ("PostgreSQL", "postgresql"))
 LOST = ("lost", "without_history", "half_stored", "not_whole", "not_verified")
+CRAWLED = (
+    "unstated", "unfilled", "server_errors", "without_a_right", "refused_all_the_same", "existence_told",
+    "told_of_another_trial", "written",
+)  # fmt: skip
 TOLD = ("stored_twice", "stored_and_denied", "answered_without_reason")
 FULL_DISK = (
     "typed_lost",
@@ -117,6 +121,16 @@ PARTS = (
             "Rows, triggers, files and seals are altered behind the application. Each attempt is refused, or named by "
             "`verify_trail`, or is one of those that docs/audit.md lists.",
             ("otherwise_than_expected",), engine, server=True,
+        )
+        for name, engine in ENGINES
+    ),
+    *(
+        Part(
+            "crawl", f"Crawl, {name}",
+            "Every address of the URLconf, as each role, without signing in, and as people whose role is elsewhere, "
+            "over or to come; for an own object, one of another trial and none; reading, and sending an empty form. "
+            "The rights are stated in the crawler, apart from the application and from the matrix of the other tests.",
+            CRAWLED, engine, server=True,
         )
         for name, engine in ENGINES
     ),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 # Two digits only: LIE-001 is the code of a patient.
 ID = re.compile(r"\b[A-Z][A-Z0-9]{2}-\d{2}\b")
+WORD = re.compile(r"([A-Z])")
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -25,8 +26,11 @@ class CitingTest:
 
     @property
     def sentence(self) -> str:
-        """The name as a person reads it: `a withdrawn patient cannot be dosed`."""
-        return self.name.removeprefix("test_").replace("_", " ")
+        """The name as a person reads it, after the words of its class: `dosing: a withdrawn patient is refused`."""
+        module = ".".join(Path(self.file).with_suffix("").parts)
+        classes = self.key.removeprefix(f"{module}.").split(".")[:-1]
+        words = [WORD.sub(r" \1", each.removeprefix("Test")).strip().lower() for each in classes]
+        return ": ".join([*words, self.name.removeprefix("test_").replace("_", " ")])
 
 
 def citing_tests(folder: Path, root: Path) -> list[CitingTest]:

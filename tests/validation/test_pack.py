@@ -191,6 +191,7 @@ def test_pack_and_record_are_printed(tests, tmp_path):
     pack, record = (words(tmp_path / name) for name in ("pack.pdf", "record.pdf"))
     assert "AUD-07: not all run" in pack
     assert "a row is sealed passed" in pack
+    assert "head: it is kept not run" in pack
     assert "AUD-12: no test" in pack
     assert "no assessment of risks" in pack
     assert "Operation (OQ)" in record

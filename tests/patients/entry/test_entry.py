@@ -168,7 +168,7 @@ def test_saving_what_is_stored_changes_nothing(patient: Patient, nurse: User) ->
 
 
 def test_a_complete_form_changes_only_with_a_reason(patient: Patient, nurse: User) -> None:
-    """AUD-04: without a reason, or with blanks for one, nothing is stored."""
+    """AUD-04, DAT-07: without a reason, or with blanks for one, nothing is stored; else who and why stand beside it."""
     place = at(patient, nurse)
     completed(place, nurse, whole(patient))
     changed = {**whole(patient), "hr": "74"}

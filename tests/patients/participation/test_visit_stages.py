@@ -86,6 +86,25 @@ def test_a_visit_is_due_inside_its_window_and_overdue_after_it(state, window, be
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("stages", "form"),
+    [
+        ({}, "vitals"),
+        ({"vitals": 0}, "vitals"),
+        ({"vitals": 0, "labs": 0, "scan": 0}, "vitals"),
+        ({"vitals": 1}, "labs"),
+        ({"vitals": 1, "scan": 0}, "labs"),
+        ({"vitals": 4, "labs": 1}, "vitals"),
+        ({"vitals": 1, "labs": 1, "scan": 0}, "scan"),
+        ({"vitals": 1, "labs": 1, "scan": 0, "imaging": 0}, "scan"),
+        ({"vitals": 1, "labs": 1, "scan": 1, "imaging": 0}, "imaging"),
+    ],
+)
+def test_a_visit_leads_to_its_forms_in_their_order_and_last_to_those_asked_when_available(stages, form):
+    forms = [*FORMS, VisitForm(form="imaging", when="available")]
+    assert first_unfinished(forms, stages) == form
+
+
 def test_database_and_page_agree_on_the_stage_of_a_record(trial, as_test):
     patient = cohort.patients(trial, 1)[0]
     records = list(Record.objects.filter(patient=patient).order_by("pk")[:5])

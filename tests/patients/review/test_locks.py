@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -206,3 +207,22 @@ def test_a_lock_is_not_lifted_by_emptying_its_column(kind, level, record, manage
         transaction.atomic(),
     ):
         type(what)._default_manager.filter(pk=what.pk).update(**{column: None})
+
+
+@held_by_both
+def test_what_is_frozen_or_locked_is_still_read_by_the_investigator(kind, level, record, manager, trial):
+    """CTL-02: casebook, form, trail and the copy of the patient's data stay open to the site."""
+    hold(kind, level, record, manager)
+    doctor = build.client(build.user("investigator", trial=trial))
+    code = record.patient.code
+    for address in (
+        reverse("reports:casebook", args=[trial.slug, code]),
+        reverse("patients:form", args=[trial.slug, code, "SCR", record.form]),
+        reverse("audit:trail", args=[trial.slug]),
+    ):
+        page = doctor.get(address)
+        assert page.status_code == 200, address
+        assert code in page.content.decode(), address
+    shown = doctor.get(reverse("patients:form", args=[trial.slug, code, "SCR", record.form])).content.decode()
+    assert record.values["weight"] in shown
+    assert reverse("documents:listing", args=[trial.slug]) in shown

@@ -1,0 +1,1 @@
+"""A crawler of every address as every person, with its own statement of rights."""

@@ -1,0 +1,147 @@
+"""Values for the parameters of an address, read from the database: of a trial, of another trial, of nothing."""
+
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from allauth.mfa.models import Authenticator
+
+from accounts.models import PasswordKey, User
+from dosing.models import Infusion
+from exports.models import Document
+from patients.models import Attachment, DataLock, Patient, Query, Record, UnlockRequest, Visit
+from safety.models import AdverseEvent
+from trials.models import (
+    Delegation,
+    FactorRecovery,
+    Invitation,
+    Laboratory,
+    ProtocolVersion,
+    ReferenceRange,
+    Trial,
+)
+
+Values = tuple[object, ...]
+NO_NUMBER, NO_CODE = 987_654_321, "nowhere"
+MEMBER = "monitor"
+
+
+def _patient(trial: Trial) -> Patient:
+    """Return the patient under whom the addresses lie: the first one, who is in follow-up."""
+    found = Patient.objects.filter(trial=trial).order_by("number").first()
+    assert found is not None
+    return found
+
+
+def _visits(trial: Trial) -> Iterator[Values]:
+    for visit in Visit.objects.filter(patient=_patient(trial)).order_by("position"):
+        yield (visit.key,)
+
+
+def _forms_at_visits(trial: Trial) -> Iterator[Values]:
+    rows = Record.objects.filter(patient=_patient(trial), visit__isnull=False).select_related("visit")
+    for record in rows.order_by("pk"):
+        if record.visit is not None:
+            yield record.visit.key, record.form
+
+
+def _levels(trial: Trial) -> Iterator[Values]:
+    patient = _patient(trial)
+    yield "patient", patient.pk
+    yield "trial", trial.pk
+    yield "visit", patient.visits.order_by("position")[0].pk
+    yield "record", patient.records.order_by("pk")[0].pk
+    for lock in DataLock.objects.filter(trial=trial, level="patient"):
+        yield "patient", lock.patient_id
+
+
+def _of(model: type, by: str, *fields: str, **more: object) -> Callable[[Trial], Iterator[Values]]:
+    """Return a reader of the rows of a trial. by: the path from a row to its trial."""
+
+    def read(trial: Trial) -> Iterator[Values]:
+        rows = model._default_manager.filter(**{by: trial}, **more)  # type: ignore[attr-defined]
+        yield from rows.order_by("pk").values_list(*fields)
+
+    return read
+
+
+def _under_patient(model: type, *fields: str) -> Callable[[Trial], Iterator[Values]]:
+    def read(trial: Trial) -> Iterator[Values]:
+        yield from model._default_manager.filter(patient=_patient(trial)).order_by("pk").values_list(*fields)  # type: ignore[attr-defined]
+
+    return read
+
+
+def _people(trial: Trial) -> Iterator[Values]:
+    yield from (
+        User.objects.filter(delegations__trial=trial, delegations__role=MEMBER)
+        .order_by("pk")
+        .values_list("pk")
+    )
+
+
+def _roles(trial: Trial) -> Iterator[Values]:
+    """Person and delegation are two runs of the address; the delegation is one of the first person."""
+    (person,) = next(_people(trial))
+    yield from Delegation.objects.filter(trial=trial, user=person).values_list("pk")
+
+
+def _codes(trial: Trial) -> Iterator[Values]:
+    yield from PasswordKey.objects.filter(made_in=trial.slug).order_by("pk").values_list("pk")
+
+
+def _versions(trial: Trial) -> list[str]:
+    rows = ProtocolVersion.objects.filter(trial=trial).order_by("effective_from", "pk")
+    return list(rows.values_list("version", flat=True))
+
+
+# By run of parameters: a reader of the values that exist in a trial, and values that exist nowhere.
+FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
+    "trials:slug": (lambda trial: iter([(trial.slug,)]), (NO_CODE,)),
+    "patients:code": (_of(Patient, "trial", "code"), ("NONE-999",)),
+    "visits:visit": (_visits, (NO_CODE,)),
+    "visits:visit/form": (_forms_at_visits, (NO_CODE, NO_CODE)),
+    "logs:form": (lambda trial: ((form,) for form in trial.rules.logs), (NO_CODE,)),
+    "logs:form/repeat": (
+        lambda trial: iter(
+            Record.objects.filter(patient=_patient(trial), visit=None)
+            .order_by("pk")
+            .values_list("form", "repeat")
+        ),
+        (NO_CODE, 1),
+    ),
+    "files:attachment": (_under_patient(Attachment, "key"), ("0" * 32,)),
+    "infusions:number": (_under_patient(Infusion, "number"), (NO_NUMBER,)),
+    "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
+    "queries:number": (_of(Query, "patient__trial", "pk"), (NO_NUMBER,)),
+    "locks:level/key": (_levels, ("patient", NO_NUMBER)),
+    "requests:number": (_of(UnlockRequest, "lock__trial", "pk"), (NO_NUMBER,)),
+    "protocol:new": (lambda trial: iter([(_versions(trial)[-1],)]), (NO_CODE,)),
+    "protocol:name": (lambda trial: iter([(_versions(trial)[-1],)]), (NO_CODE,)),
+    "protocol:old/new": (lambda trial: iter([tuple(_versions(trial)[:2])]), (NO_CODE, NO_CODE)),
+    "documents:document": (_of(Document, "trial", "pk"), (UUID(int=0),)),
+    "at:laboratory": (_of(Laboratory, "trial", "code"), (NO_CODE,)),
+    "at:laboratory/pk": (
+        _of(ReferenceRange, "laboratory__trial", "laboratory__code", "pk"),
+        (NO_CODE, NO_NUMBER),
+    ),
+    "people:pk": (_people, (NO_NUMBER,)),
+    "role:delegation": (_roles, (NO_NUMBER,)),
+    "invitations:pk": (_of(Invitation, "trial", "pk", full_name__gt=""), (NO_NUMBER,)),
+    "codes:pk": (_codes, (NO_NUMBER,)),
+    "recoveries:pk": (_of(FactorRecovery, "trial", "pk"), (NO_NUMBER,)),
+}
+
+
+def owned(person: User, secret: str) -> dict[str, tuple[Values, Values]]:
+    """Return by run what one person owns outside the trials, and what nobody owns."""
+    passkey = (
+        Authenticator.objects.filter(user=person, type=Authenticator.Type.WEBAUTHN).values_list("pk").first()
+    )
+    invitation = Invitation.objects.filter(username=person.username).values_list("pk").first()
+    assert passkey is not None
+    assert invitation is not None
+    return {
+        "invitations:pk": (invitation, (NO_NUMBER,)),
+        "keys:pk": (passkey, (NO_NUMBER,)),
+        "key:secret": ((secret,), ("no-such-secret",)),
+    }
