@@ -212,14 +212,25 @@ def test_a_script_gets_a_short_answer(desk, patient, failing):
     assert "does not answer" in answer.json()["error"]
 
 
-def test_a_commit_that_broke_is_not_said_to_have_stored_nothing(desk, patient, monkeypatch):
-    """Nobody here knows what the server did: the page does not claim to."""
+def _commit() -> None:
+    raise OperationalError("server closed the connection unexpectedly")
 
-    def _commit(*_arguments):
-        raise OperationalError("server closed the connection unexpectedly")
 
+def commit_and_connect_again() -> None:
+    try:
+        _commit()
+    except OperationalError:
+        try:
+            raise psycopg.OperationalError("the database system is in recovery mode")
+        except psycopg.OperationalError as refused:
+            raise OperationalError(str(refused)) from refused
+
+
+@pytest.mark.parametrize("breaks", [_commit, commit_and_connect_again])
+def test_a_commit_that_broke_is_not_said_to_have_stored_nothing(desk, patient, monkeypatch, breaks):
+    """Nobody here knows what the server did: the page does not claim to, nor if the next connection fails as well."""
     desk.raise_request_exception = False
-    monkeypatch.setattr("patients.views.entry.store", lambda *_a, **_k: _commit())
+    monkeypatch.setattr("patients.views.entry.store", lambda *_a, **_k: breaks())
     page = desk.post(entry_address(patient), {"sbp": "131", "_action": "draft"}).content.decode()
     assert WORDS not in page
     assert "what is stored already is not stored twice" in page

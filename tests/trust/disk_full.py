@@ -147,8 +147,8 @@ def main() -> int:
                     dict(operation.faults),
                     file=sys.stderr,
                 )
-                figures[f"writes_of_a_{operation.name}"] = (
-                    figures.get(f"writes_of_a_{operation.name}", 0) + counted["writes"]
+                figures[f"{operation.name}_writes"] = (
+                    figures.get(f"{operation.name}_writes", 0) + counted["writes"]
                 )
                 ends["tried"] += counted["tried"]
             ends, faults = ends + operation.ends, faults + operation.faults
