@@ -41,6 +41,8 @@ class Clerk:
         self.number, self.version = 0, 0
         self.hidden: Sent = []
         self.pending: Sent = []
+        # True while nobody knows what became of an earlier sending of what is pending: it may be stored already.
+        self.unanswered = False
         self.leaving = threading.Event()
         self.first = threading.Event()
         self.thread = threading.Thread()
@@ -66,6 +68,7 @@ class Clerk:
             while not self.leaving.is_set():
                 self._save(visitor)
         except (OSError, http.client.HTTPException):
+            self.unanswered = bool(self.pending)
             return  # the server was killed while it answered: whether it stored the save is read from the database
         finally:
             visitor.connection.close()
@@ -80,12 +83,15 @@ class Clerk:
         answer = visitor.post(self.address, self.pending)
         if answer.status == ACKNOWLEDGED:
             self.number, self.version, self.pending = self.number + 1, self.version + 1, []
+            self.unanswered = False
             self.told.acknowledged.add(self.number)
             self.first.set()
             return
         if answer.status == http.client.SERVICE_UNAVAILABLE:
             self.told.refused += 1
-            self.told.nothing_saved = self.number + 1 if NOTHING in answer.text else 0
+            denied = NOTHING in answer.text and not self.unanswered
+            self.told.nothing_saved = self.number + 1 if denied else 0
+            self.unanswered = self.unanswered or NOTHING not in answer.text
         else:
             self.told.without_reason.append(answer.status)
         # Once a kill is under way the next answer is for the next round: what was said here is compared first.
