@@ -257,7 +257,7 @@ def test_the_drill_restores_compares_signs_in_opens_casebooks_and_prints_its_fig
     figures = drill.said(done.stdout)
     assert figures.keys() == drill.SAID.keys()
     assert figures["casebooks_opened"] == 5
-    assert figures["seconds_until_somebody_works_RTO"] > figures["seconds_of_the_restore"] > 0
+    assert figures["seconds_until_somebody_works_RTO"] >= figures["seconds_of_the_restore"] > 0
     assert copier_of(hospital).facts() == before
     assert not list(hospital.folder.glob("drill-*"))
 

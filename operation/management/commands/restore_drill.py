@@ -54,8 +54,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Used          {said}")
         self.stdout.write(f"RPO           {drill.loss.total_seconds():.0f} s of work would be lost")
         self.stdout.write(
-            f"RTO           {drill.seconds:.1f} s (restore {done.seconds:.1f} s, "
-            f"sign-in and casebooks {drill.using_seconds:.1f} s)"
+            f"RTO           {drill.seconds:.2f} s (restore {done.seconds:.2f} s, "
+            f"sign-in and casebooks {drill.using_seconds:.2f} s)"
         )
         for problem in drill.problems:
             self.stderr.write(problem)
