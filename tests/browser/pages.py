@@ -147,7 +147,8 @@ class Walk:
             read = page.locator("body").inner_text()
             self.seen.setdefault(by, []).append(Seen(page.url, page.content(), read))
         address = page.url.partition("?")[0].partition("#")[0]
-        kind = re.sub(r"/\d+/", "/1/", address)
+        # A form is one kind of page, whatever the visit.
+        kind = re.sub(r"/\d+/", "/1/", re.sub(r"/visits/[^/]+/", "/visits/1/", address))
         if kind in self._looked:
             return
         self._looked.add(kind)
