@@ -175,7 +175,7 @@ class Casebook:
 
     @property
     def consents(self) -> list[Consent]:
-        """Return the consents; the last one is in force. Read for a save, only that one. One query at first use."""
+        """Return the consents, the last one is in force. Read for a save: the first and the last. One query at first use."""
         if self._consents is None:
             self._consents = consents_of(self.patient)
         return self._consents
@@ -323,7 +323,7 @@ class Casebook:
         return Scope(
             values,
             FormValues({**last.by_form, **previous.by_form, **same.by_form}, self._context_names(place)),
-            eligibility_subject(self.patient, consent=self.consent),
+            eligibility_subject(self.patient, consents=self.consents),
             form=place.form.code,
             previous=previous,
             last=last,
@@ -364,9 +364,12 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
 
 
 def _consents(row: Any) -> list[Consent]:
-    """Return the consent in force from the annotations of `STORED_NOW`: only what expressions read, or nothing."""
-    known = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
-    return [Consent(**known)] if row.consent_given else []
+    """Return the first consent and the one in force from the annotations of `STORED_NOW`: what expressions read."""
+    if not row.consent_given:
+        return []
+    first = {name: getattr(row, f"first_consent_{name}") for name in ("type", "given")}
+    in_force = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
+    return [Consent(**first), Consent(**in_force)]
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:

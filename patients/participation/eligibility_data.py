@@ -1,12 +1,13 @@
 """The patient's data that eligibility expressions read, and the texts of their names and values."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
 from patients.models import Consent, Patient, Record
-from patients.participation.consent import current_consent
+from patients.participation.consent import consents_of
 from protocol.document.document import Protocol
 from protocol.values.parsing import display
 from trials.reader import reader_language, shown_day, shown_moment
@@ -24,14 +25,18 @@ def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
 
 
 def eligibility_subject(
-    patient: Patient, *, inclusion_on: date | None = None, consent: Consent | None = None
+    patient: Patient, *, inclusion_on: date | None = None, consents: Sequence[Consent] | None = None
 ) -> dict[str, Any]:
-    """Return the values of `subject.…` in expressions: consent, screening, inclusion, first infusion, group.
+    """Return the values of `subject.…` in expressions: consents, screening, inclusion, first infusion, group.
 
-    Unknown values are absent. One query for the consent in force unless `consent` is given.
+    The first consent covers what was done since then, also after a later one is in force.
+    Unknown values are absent. One query unless `consents` is given, in the order of their moments.
     """
-    consent = consent or current_consent(patient)
+    consents = consents_of(patient) if consents is None else consents
+    first, consent = (consents[0], consents[-1]) if consents else (None, None)
     known = {
+        "first_consent_at": first.given if first else None,
+        "first_consent_type": first.type if first else None,
         "consent_at": consent.given if consent else None,
         "consent_type": consent.type if consent else None,
         "inclusion_on": patient.enrolled_on or inclusion_on,
@@ -53,6 +58,8 @@ def input_words(rules: Protocol, name: str) -> str:
 def subject_words() -> dict[str, str]:
     """Return the labels of the values of `subject.…` in the reader's language."""
     return {
+        "first_consent_at": _("First consent given on"),
+        "first_consent_type": _("First consent given by"),
         "consent_at": _("Consent given on"),
         "consent_type": _("Consent given by"),
         "inclusion_on": _("Day of inclusion"),
@@ -73,10 +80,10 @@ def value_words(rules: Protocol, name: str, value: Any) -> str:
 
 
 def _subject_value(name: str, value: Any, language: str) -> str:
-    if name == "consent_type":
+    if name in ("first_consent_type", "consent_type"):
         return str(Consent.Type(value).label)
     if isinstance(value, date) and not isinstance(value, datetime):
         return shown_day(value)
-    if name == "consent_at":
+    if name in ("first_consent_at", "consent_at"):
         return shown_moment(str(value))
     return str(value)

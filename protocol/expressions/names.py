@@ -51,6 +51,8 @@ def names_everywhere(protocol: Protocol) -> Names:
 def subject_names(protocol: Protocol) -> dict[str, ItemKind]:
     """Return the names known about a subject in every trial."""
     return {
+        "subject.first_consent_at": INSTANT,
+        "subject.first_consent_type": ItemKind(Kind.TEXT, protocol.consent.types),
         "subject.consent_at": INSTANT,
         "subject.consent_type": ItemKind(Kind.TEXT, protocol.consent.types),
         "subject.inclusion_on": DAY,

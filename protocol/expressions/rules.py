@@ -35,7 +35,8 @@ class Scope:
     """The values that an expression can read, under the names of the protocol file; an unknown value is undetermined.
 
     ``form_values`` are the values of ``form``; ``other_forms`` those of other forms by code. ``subject`` has
-    consent_at, consent_type, inclusion_on, screened_on, group and first_infusion_on (dates, aware datetimes, texts).
+    first_consent_at, first_consent_type, consent_at, consent_type, inclusion_on, screened_on, group and
+    first_infusion_on (dates, aware datetimes, texts).
     By form, ``previous`` holds the record before this one, ``last`` the latest known values, ``same`` those of the
     same visit.
     """

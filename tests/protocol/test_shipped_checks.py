@@ -17,7 +17,7 @@ from tests.support.protocols.shipped import COVID_MSV, LIEGE, fired, protocol
 
 SUBJECT = {
     "subject.screened_on": "2021-03-14",
-    "subject.consent_at": "2021-03-14T10:00+01:00[Europe/Brussels]",
+    "subject.first_consent_at": "2021-03-14T10:00+01:00[Europe/Brussels]",
     "subject.inclusion_on": "2021-03-15",
 }
 

@@ -24,6 +24,8 @@ FORMS = st.sampled_from([(slug, form) for slug in SLUGS for form in protocol(slu
 SUBJECT = {
     "screened_on": date(2021, 3, 1),
     "inclusion_on": date(2021, 3, 1),
+    "first_consent_at": datetime(2021, 2, 28, 9, 0, tzinfo=UTC),
+    "first_consent_type": "patient",
     "consent_at": datetime(2021, 2, 28, 9, 0, tzinfo=UTC),
     "consent_type": "patient",
 }
