@@ -43,7 +43,8 @@ class Locks:
     who froze or locked what. While such a record is not released, the column cannot be emptied.
     freezes: False if the row stays writable under a freeze (queries, marks, adverse events).
     exempt: columns that may change under a freeze.
-    unless: a text column; a row with a value in it is not locked.
+    unless: a text column; a row with a value in it is not locked. spares: the relations in `parents` whose lock such
+    a row escapes; without them, all.
     """
 
     parents: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ class Locks:
     freezes: bool = True
     exempt: tuple[str, ...] = ()
     unless: str = ""
+    spares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

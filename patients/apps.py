@@ -9,8 +9,10 @@ class PatientsConfig(AppConfig):
         """Give the stored codes of this room their words, and the verification of the trail its files."""
         from audit import verification
         from audit.stored_text import register
-        from patients.entry import held_files
+        from patients import signals
+        from patients.entry import dependent_checks, held_files
         from patients.system_texts import TEXTS
 
         register(TEXTS)
+        signals.facts_changed.connect(dependent_checks.judge_announced, dispatch_uid="dependent_checks")
         verification.register(held_files.findings)

@@ -13,5 +13,8 @@ patient_enrolled = Signal()
 patient_moved = Signal()
 # patient, by
 study_ended = Signal()
+# patient, names (`subject.inclusion_on`, `visit.on` …: what changed under its name in expressions), visit (whose day
+# changed, else None), by; the forms whose rules read a name are judged again
+facts_changed = Signal()
 # patient; each receiver returns {name: rows}: the rows of its room that a signature on the casebook covers
 casebook_content = Signal()

@@ -15,12 +15,38 @@ REASONS: dict[str, Promise] = {
 }
 REASON = "entry."
 
+# Facts that expressions read besides the answers of forms: `subject.…`, and the day of the visit.
+FACTS: dict[str, Promise] = {
+    "first_consent_at": _("First consent given on"),
+    "first_consent_type": _("First consent given by"),
+    "consent_at": _("Consent given on"),
+    "consent_type": _("Consent given by"),
+    "inclusion_on": _("Day of inclusion"),
+    "screened_on": _("Day of screening"),
+    "first_infusion_on": _("First infusion"),
+    "group": _("Group"),
+    "visit_on": _("Day of the visit"),
+    "visit_code": _("Visit"),
+}
+
 TEXTS = {
     **{f"{REASON}{code}": words for code, words in REASONS.items()},
     "query.unusual": _(UNUSUAL),
     "query.corrected": _("The value was corrected."),
     # Translators: number of a row of a table, and its value.
     "query.row_removed": _("Row %(row)s was removed (%(value)s)."),
+    # Translators: the text of a check, then the item and the form whose change made it contradict.
+    "query.contradicts": _("%(finding)s (because “%(item)s” of “%(form)s” changed)"),
+    "query.contradicts_log": _("%(finding)s (because the rows of “%(form)s” changed)"),
+    "query.contradicts_fact": _("%(finding)s (because “%(fact)s” changed)"),
+    "query.agrees": _("Settled because “%(item)s” of “%(form)s” changed."),
+    "query.agrees_log": _("Settled because the rows of “%(form)s” changed."),
+    "query.agrees_fact": _("Settled because “%(fact)s” changed."),
+    "query.not_asked": _(
+        "There is an answer, but this is not asked any more: correct the form or strike it out"
+    ),
+    "query.needed": _("This is asked now and has no answer"),
+    **{f"fact.{name}": words for name, words in FACTS.items()},
     "patients.never_saved": _("Sent with a form that was never saved"),
     "process.checks": _("Edit checks"),
     "process.clear_uploads": _("Clearing of files never saved"),

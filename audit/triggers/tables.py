@@ -1,6 +1,6 @@
 """Facts about each audited table that the triggers need, read from the models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -161,11 +161,20 @@ class TrackedTable:
         """Return the SQL condition that `row` is locked (or frozen), itself or through a row above it."""
         if self.locks is None:
             return "FALSE"
-        columns = OWN_LOCKS if frozen_too and self.locks.freezes else OWN_LOCKS[1:]
-        paths = [f"{path}__{column}" for path in self.locks.parents for column in columns]
-        paths += columns if own and self.locks.level else ()
-        found = " OR ".join(f"{path_sql(self.model, path, row)} IS NOT NULL" for path in paths) or "FALSE"
-        return f"({found})" + (f" AND {row}.\"{self.locks.unless}\" = ''" if self.locks.unless else "")
+        locks = self.locks
+        columns = OWN_LOCKS if frozen_too and locks.freezes else OWN_LOCKS[1:]
+        spared = (locks.spares or locks.parents) if locks.unless else ()
+        always = [f"{path}__{column}" for path in locks.parents if path not in spared for column in columns]
+        always += columns if own and locks.level else ()
+        escaped = [f"{path}__{column}" for path in spared for column in columns]
+        condition = self._any_set(always, row)
+        if escaped:
+            condition += f" OR {self._any_set(escaped, row)} AND {row}.\"{locks.unless}\" = ''"
+        return f"({condition})"
+
+    def _any_set(self, paths: Iterable[str], row: str) -> str:
+        found = " OR ".join(f"{path_sql(self.model, path, row)} IS NOT NULL" for path in paths)
+        return f"({found or 'FALSE'})"
 
     def not_released(self, column: str) -> str:
         """Return the SQL condition that a freeze or lock of the row itself is not released."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from patients.participation.eligibility_data import subject_words
+from patients.system_texts import FACTS
 from protocol.document.document import Protocol
 from protocol.document.items import Form, Item
 from protocol.expressions.syntax import (
@@ -116,7 +116,7 @@ class _Words:
     def _name(self, path: str) -> str:
         form, _dot, name = path.rpartition(".")
         if form == "subject":
-            return f"“{subject_words().get(name, name)}”"
+            return f"“{FACTS.get(name, name)}”"
         label = f"“{self._item(path).label.in_language(self.language)}”"
         if not form or form == self.form.code:
             return label

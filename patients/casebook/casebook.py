@@ -5,7 +5,7 @@ casebook for it under the lock (`Casebook.for_save`): every record, but values o
 them, because a patient has some two hundred records.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -20,9 +20,11 @@ from patients.casebook.casebook_queries import (
     MARKED_RECORDS,
     RECORDS,
     STORED_NOW,
+    VALUES,
     VISIT,
     VISITS,
     FormValues,
+    has_values,
     parsed_values,
 )
 from patients.models import Consent, Patient, Record, Visit
@@ -113,7 +115,7 @@ class Casebook:
         )
         patient.share(trial, trial.protocol)
         casebook = cls(patient, visits)
-        casebook._attach_visits()
+        casebook.attach_visits()
         return casebook
 
     @classmethod
@@ -128,7 +130,7 @@ class Casebook:
             return cls.open(user=user, trial=trial, code=code)
         casebook = cls(rows[0].patient, rows)
         casebook.patient.share(trial, trial.protocol)
-        casebook._attach_visits()
+        casebook.attach_visits()
         return casebook
 
     @classmethod
@@ -149,12 +151,12 @@ class Casebook:
             trial.refresh_from_db(fields=["frozen_at", "locked_at"])
         casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
         casebook._versions = {place.protocol.pk: place.protocol}
-        casebook._attach_visits()
+        casebook.attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
         casebook.save_place = replace(place, patient=patient, visit=here)
         return casebook
 
-    def _attach_visits(self) -> None:
+    def attach_visits(self) -> None:
         """Set patient and protocol version of each visit. One query if a version is not known yet."""
         for visit in self.visits:
             PATIENT_OF_VISIT.set_cached_value(visit, self.patient)
@@ -175,7 +177,7 @@ class Casebook:
 
     @property
     def consents(self) -> list[Consent]:
-        """Return the consents, the last one is in force. Read for a save: the first and the last. One query at first use."""
+        """Return the consents; the last one is in force. Read for a save, the first and the last. One query."""
         if self._consents is None:
             self._consents = consents_of(self.patient)
         return self._consents
@@ -191,6 +193,15 @@ class Casebook:
         if self._records is None:
             self._records = _records_for_save(self.here)
         return self._records
+
+    def read_values(self, forms: Collection[str]) -> None:
+        """Read the values of the records of some forms, if the casebook was read for a save. At most one query."""
+        unread = [record for record in self.records if record.form in forms and not has_values(record)]
+        if unread:
+            wanted = ",".join(["", *sorted({record.form for record in unread}), ""])
+            values = dict(VALUES.rows(patient=self.patient.pk, forms=wanted))
+            for record in unread:
+                record.values = values[record.pk]
 
     def version(self, pk: int) -> ProtocolVersion:
         """Return a protocol version by its key. One query at first use if it is not the patient's own.

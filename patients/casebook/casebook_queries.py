@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Case, F, Q, Subquery, TextField, Value, When
 from django.db.models.functions import Cast, Concat, StrIndex
 
-from audit.compiled_queries import CompiledQuery
+from audit.compiled_queries import CompiledQuery, CompiledValues
 from patients.models import Consent, Patient, Record, Visit
 from trials.models import Delegation
 
@@ -45,6 +45,12 @@ def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
     return rows.annotate(read=Cast(needed_values, TextField()))
 
 
+def _values_of(patient: int, forms: str) -> Any:
+    named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
+    rows = Record.objects.filter(patient=patient).alias(named=named).filter(named__gt=0)
+    return rows.values_list("pk", "values")
+
+
 # Every row of VISITS joins the same patient: it is made once (`joined_once`).
 VISITS = CompiledQuery(_visits, joined_once=True, user=int, trial=int, code=str, now=datetime)
 VISIT = CompiledQuery(_visit, user=int, trial=int, code=str, now=datetime, key=str)
@@ -52,9 +58,17 @@ VISIT = CompiledQuery(_visit, user=int, trial=int, code=str, now=datetime, key=s
 LOCKED = CompiledQuery(lambda patient: Patient.objects.select_for_update().filter(pk=patient), patient=int)
 STORED_NOW = CompiledQuery(_stored_now, patient=int)
 RECORDS = CompiledQuery(_read_for, patient=int, forms=str, form=str, visit=int)
+VALUES = CompiledValues(_values_of, patient=int, forms=str)
 MARKED_RECORDS = CompiledQuery(
     lambda patient: Record.objects.filter(patient=patient).order_by("pk").with_marks(), patient=int
 )
+
+
+def has_values(record: Record) -> bool:
+    """Return True if the values of a record were read, as JSON or as text."""
+    if vars(record).get("read") is not None:
+        parsed_values(record)
+    return "values" in vars(record)
 
 
 def parsed_values(record: Record) -> dict[str, Any]:

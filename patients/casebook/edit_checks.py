@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from patients.casebook.casebook import Casebook, FormPlace
 from protocol.document.items import Form, Item, path
 from protocol.expressions.kinds import BESIDE_FORMS
-from protocol.expressions.rules import FormRules, ItemRules, Labels, Scope
+from protocol.expressions.rules import FormRules, ItemRules, Labels, Readers, Scope
 from protocol.values.parsing import CheckFinding, Value, is_answered, limit_findings
 from protocol.values.refusals import gettext_noop
 from protocol.values.row_ids import cells_of, row_id, with_cells
@@ -19,6 +19,7 @@ NEEDED = gettext_noop("Answer this, or choose why there is no value.")
 NEEDED_VALUE = gettext_noop("Answer this.")
 WAITS = gettext_noop("Whether this is asked depends on “%(needs)s”: answer that first.")
 CHECK = "check:"
+NOT_ASKED, NEEDED_NOW = "not_asked", "needed"
 MOST_ROUNDS = 8
 
 
@@ -188,6 +189,29 @@ def _findings(form: Form, rules: FormRules, scope: Scope) -> Iterator[CheckFindi
             yield from limit_findings(value, item)
     for check in rules.fired(scope):
         yield CheckFinding(check.on, f"{CHECK}{check.id}", check.severity, check.message)
+
+
+def contradictions(
+    rules: FormRules, readers: Readers, scope: Scope
+) -> dict[tuple[str, str], CheckFinding | None]:
+    """Judge the answers of a complete form by some of its rules: those that read a value changed elsewhere.
+
+    Return by (item, check) the finding, or None if there is none any more. Besides checks, an answer to what is not
+    asked any more (`not_asked`) and a blank where an answer is needed now (`needed`) are findings. Notices are not.
+    """
+    found: dict[tuple[str, str], CheckFinding | None] = {}
+    for check in readers.checks:
+        if check.severity != "notice":
+            finding = CheckFinding(check.on, f"{CHECK}{check.id}", check.severity, check.message)
+            found[check.on, finding.check] = finding if rules.is_violated(check, scope) else None
+    required = rules.required(scope) if readers.items else frozenset()
+    for item in readers.items:
+        has_answer = is_answered(scope.form_values.get(item))
+        is_contradicted = has_answer and rules.is_ruled_out(item, scope)
+        found[item, NOT_ASKED] = CheckFinding(item, NOT_ASKED, "soft", "") if is_contradicted else None
+        is_missing = item in required and not has_answer
+        found[item, NEEDED_NOW] = CheckFinding(item, NEEDED_NOW, "soft", "") if is_missing else None
+    return found
 
 
 def inputs_of(finding: CheckFinding, rules: FormRules) -> frozenset[str]:

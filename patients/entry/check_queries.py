@@ -1,7 +1,11 @@
 """Queries of edit checks: opened for an unlikely value, closed when it is corrected, confirmed, or its row removed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -17,16 +21,53 @@ from protocol.expressions.rules import FormRules
 from protocol.values.parsing import CheckFinding
 
 State = Query.State
-OF_CHECKS = CompiledQuery(
-    lambda record: Query.objects.filter(record=record, origin=Query.Origin.CHECK).order_by("pk"), record=int
-)
+
+
+def _of_checks(patient: int, record: int) -> Any:
+    rows = Query.objects.filter(patient=patient, origin=Query.Origin.CHECK)
+    return rows.filter(~Q(state=State.CLOSED) | Q(record=record)).order_by("pk")
+
+
+# All of one record, and of the patient's other records those that are not closed: one statement for both.
+OF_CHECKS = CompiledQuery(_of_checks, patient=int, record=int)
 Key = tuple[str, str, str, str]
 """Item, id of the row, column, check; row and column are empty for a query that is not on a cell."""
 
 
+@dataclass
+class QueryChanges:
+    """What a save changes in the queries of checks; written together at its end.
+
+    record: the saved form, or one of those judged. confirmed: closed because a person said why the value is right.
+    settled: closed by the system.
+    """
+
+    record: Record
+    opened: list[Query] = field(default_factory=list)
+    confirmed: list[Query] = field(default_factory=list)
+    settled: list[Query] = field(default_factory=list)
+
+    @cached_property
+    def standing(self) -> Sequence[Query]:
+        """The queries of checks as stored: all of the record, of other records those not closed. One query."""
+        return OF_CHECKS.rows(patient=self.record.patient_id, record=self.record.pk)
+
+    def write(self, by: User) -> None:
+        """Store the changes: at most one statement for each kind."""
+        closing = ["state", "closed_at", "closed_because"]
+        # Confirming a value is the person's act; the rest the system does on the person's behalf (AUD-10).
+        if self.confirmed:
+            Query.objects.bulk_update(self.confirmed, closing)
+        with acting(user=by, system="checks"):
+            if self.opened:
+                Query.objects.bulk_create(self.opened)
+            if self.settled:
+                Query.objects.bulk_update(self.settled, closing)
+
+
 def reconcile(
     *,
-    record: Record,
+    changes: QueryChanges,
     rules: FormRules,
     soft: tuple[CheckFinding, ...],
     confirmed: Mapping[str, str],
@@ -35,41 +76,28 @@ def reconcile(
     fresh_record: bool,
     by: User,
 ) -> None:
-    """Open and close the queries of edit checks on a record so that they match its current findings.
+    """Note which queries of edit checks on a record open and close, so that they match its current findings.
 
     rules: those under which the answers were checked. soft: findings of soft limits and checks. confirmed: by path,
     the reason why an unlikely value is correct. changed: paths whose value this save changed; a closed query is raised
     again only if one of its inputs changed. removed: rows of tables that this save removed.
     """
     form = rules.form
-    rows = [] if fresh_record else OF_CHECKS.rows(record=record.pk)
+    record = changes.record
+    rows = [] if fresh_record else [query for query in changes.standing if query.record_id == record.pk]
     known = {(query.item, query.row, query.column, query.check_id): query for query in rows}
     wanted = {_key(finding): finding for finding in soft}
-    opened, answered = [], []
     for key, finding in wanted.items():
         query, reason = known.get(key), confirmed.get(finding.item, "")
         if query is None or (query.state == State.CLOSED and changed & inputs_of(finding, rules)):
-            opened.append(_query(record, key, question(finding, form), reason, by))
+            changes.opened.append(query_of_check(record, key, question(finding, form), reason, by))
         elif query.state != State.CLOSED and reason:
-            answered.append(_closed(query, reason))
-    corrected = [
-        _closed(query, _why_closed(query, form, removed))
+            changes.confirmed.append(closed(query, reason))
+    changes.settled += [
+        closed(query, _why_closed(query, form, removed))
         for key, query in known.items()
         if query.state != State.CLOSED and key not in wanted
     ]
-    _write(opened, answered, corrected, by)
-
-
-def _write(opened: list[Query], answered: list[Query], corrected: list[Query], by: User) -> None:
-    closing = ["state", "closed_at", "closed_because"]
-    # Confirming a value is the person's act; the rest the system does on the person's behalf (AUD-10).
-    if answered:
-        Query.objects.bulk_update(answered, closing)
-    with acting(user=by, system="checks"):
-        if opened:
-            Query.objects.bulk_create(opened)
-        if corrected:
-            Query.objects.bulk_update(corrected, closing)
 
 
 def _key(finding: CheckFinding) -> Key:
@@ -99,7 +127,8 @@ def question(finding: CheckFinding, form: Form) -> StoredText:
     return system_text("query.unusual", **finding.parameters)
 
 
-def _query(record: Record, key: Key, text: StoredText, reason: str, by: User) -> Query:
+def query_of_check(record: Record, key: Key, text: StoredText, reason: str, by: User) -> Query:
+    """Return a new query of a check, not stored yet; closed with `reason` if the value was confirmed."""
     now = timezone.now()
     return Query(
         patient_id=record.patient_id,
@@ -118,7 +147,8 @@ def _query(record: Record, key: Key, text: StoredText, reason: str, by: User) ->
     )
 
 
-def _closed(query: Query, reason: Text) -> Query:
+def closed(query: Query, reason: Text) -> Query:
+    """Return the query as closed now, not stored yet."""
     query.state, query.closed_at, query.closed_because = State.CLOSED, timezone.now(), reason
     return query
 
@@ -126,7 +156,7 @@ def _closed(query: Query, reason: Text) -> Query:
 def close_all(*, record: Record, because: str) -> None:
     """Close every query of a struck-out record that is not closed, with the reason `because`."""
     open_ones = [
-        _closed(query, because) for query in Query.objects.filter(record=record).exclude(state=State.CLOSED)
+        closed(query, because) for query in Query.objects.filter(record=record).exclude(state=State.CLOSED)
     ]
     if open_ones:
         Query.objects.bulk_update(open_ones, ["state", "closed_at", "closed_because"])

@@ -18,7 +18,7 @@ from audit.context import because
 from audit.stored_text import Text, trimmed
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.casebook.edit_checks import CheckedAnswers, checked
-from patients.entry import answers, attachments, check_queries, drafts
+from patients.entry import answers, attachments, check_queries, dependent_checks, drafts
 from patients.entry.answers import ReadValues
 from patients.entry.conflicts import values_resolved
 from patients.entry.entry_guard import refuse_entry
@@ -143,7 +143,8 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     """
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this form was entered in error.")})
-    refuse_when_closed(lock_patient(record.patient))
+    patient = lock_patient(record.patient)
+    refuse_when_closed(patient)
     row = Record.objects.select_for_update(of=("self",)).select_related("visit").get(pk=record.pk)
     refuse_closed_form(row, row.visit)
     if row.state == State.STRUCK_OUT:
@@ -152,6 +153,9 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     with because(reason.strip()):
         row.save(update_fields=["state", "struck_out_reason", "version"])
         check_queries.close_all(record=row, because=reason.strip())
+        names = dependent_checks.names_of(row.form, row.values.keys(), row.visit is None)
+        row.patient = patient
+        dependent_checks.judge_facts(patient=patient, names=names, by=by, changed=row)
     return row
 
 
@@ -190,20 +194,32 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:
     is_new, is_change = write.current is None, write.is_change
     stored = _stored(write, casebook)
+    changes = check_queries.QueryChanges(stored)
     check_queries.reconcile(
-        record=stored,
+        changes=changes,
+        fresh_record=is_new,
         rules=write.entry.place.rules,
         soft=found.soft,
         confirmed=write.entry.confirmed,
         changed=write.changed,
         removed=write.removed,
-        fresh_record=is_new,
         by=by,
     )
     drafts.discard(place=write.entry.place, user=by)
     if is_new:
         casebook.records.append(stored)
+    _judge_dependents(casebook, stored, write.changed, changes, by)
+    changes.write(by)
     return Saved(stored, is_change, casebook, len(found.soft))
+
+
+def _judge_dependents(
+    casebook: Casebook, stored: Record, changed: frozenset[str], changes: check_queries.QueryChanges, by: User
+) -> None:
+    items = {path.partition("-")[0] for path in changed}
+    names = dependent_checks.names_of(stored.form, items, stored.visit_id is None)
+    if items and (found := dependent_checks.dependents(casebook, names, changed=stored)):
+        dependent_checks.judge(found, casebook, changes, by)
 
 
 def _values(entry: Entry, current: Record | None) -> tuple[dict[str, Value], Collection[str]]:

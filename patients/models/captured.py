@@ -21,7 +21,14 @@ from trials.models import ProtocolVersion
 VISIT_SIGNED = ("code", "number", "state", "held_on", "missed_reason", "reason")
 RECORD_SIGNED = ("values", "state", "protocol_id")
 # A freeze stops data entry only: queries go on until the form, or a level above it, is locked.
-UNDER_RECORD = Locks(parents=("record", "record__visit", "patient", "patient__trial"), freezes=False)
+# The query of a check may open and close on a locked form: a value elsewhere contradicts it (`check_id`). Persons are
+# refused there by the verbs.
+UNDER_RECORD = Locks(
+    parents=("record", "record__visit", "patient", "patient__trial"),
+    freezes=False,
+    unless="check_id",
+    spares=("record", "record__visit"),
+)
 
 
 class Visit(models.Model):

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from patients.models import Consent, Patient, Record
 from patients.participation.consent import consents_of
+from patients.system_texts import FACTS
 from protocol.document.document import Protocol
 from protocol.values.parsing import display
 from trials.reader import reader_language, shown_day, shown_moment
@@ -51,22 +52,8 @@ def input_words(rules: Protocol, name: str) -> str:
     """Return the label of an input: that of the item, or of the value of the subject."""
     form, _dot, item = name.partition(".")
     if form == "subject":
-        return subject_words().get(item, item)
+        return str(FACTS.get(item, item))
     return rules.item(name).label.in_language(reader_language())
-
-
-def subject_words() -> dict[str, str]:
-    """Return the labels of the values of `subject.…` in the reader's language."""
-    return {
-        "first_consent_at": _("First consent given on"),
-        "first_consent_type": _("First consent given by"),
-        "consent_at": _("Consent given on"),
-        "consent_type": _("Consent given by"),
-        "inclusion_on": _("Day of inclusion"),
-        "screened_on": _("Day of screening"),
-        "first_infusion_on": _("First infusion"),
-        "group": _("Group"),
-    }
 
 
 def value_words(rules: Protocol, name: str, value: Any) -> str:

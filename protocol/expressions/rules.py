@@ -7,7 +7,7 @@ required, a check does not fire, a calculation stays empty.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -229,6 +229,7 @@ class FormRules(ItemRules):
     def __init__(self, evaluation: "ProtocolRules", form: Form, names: Mapping[str, ItemKind]) -> None:
         super().__init__(evaluation, form.items, names, f"{form.code}.")
         self.form = form
+        self.protocol = evaluation.protocol
         self._checks = [(check, evaluation.compile(check.violated, names)) for check in form.checks]
         self._rows: dict[str, ItemRules] = {}
 
@@ -296,6 +297,31 @@ class FormRules(ItemRules):
         return frozenset(found & self._evaluation.protocol.forms.keys())
 
     @cached_property
+    def readers(self) -> Mapping[str, "Readers"]:
+        """By name of another form, of the subject or of the visit: the checks and conditions that read it.
+
+        Earlier records of this form count as another form: `previous(weight)` reads `vitals.weight`. Conditions of
+        the columns of a table are left out.
+        """
+        found: dict[str, Readers] = {}
+        for check, violated in self._checks:
+            for name in self._outside(violated):
+                found.setdefault(name, Readers()).checks.append(check)
+        for item, condition in (*self._shown.items(), *self._required.items()):
+            for name in self._outside(condition):
+                found.setdefault(name, Readers()).items.append(item)
+        return found
+
+    def _outside(self, expression: Expression) -> frozenset[str]:
+        now = {n for n in expression.references if "." in n and not n.startswith(self._prefix)}
+        earlier = expression.previous | expression.last
+        return frozenset(now | {name if "." in name else f"{self._prefix}{name}" for name in earlier})
+
+    def is_violated(self, check: Check, scope: Scope) -> bool:
+        """Return True if the values certainly violate a check of this form."""
+        return self._violated(check).evaluate(scope) is True
+
+    @cached_property
     def calculates_from_elsewhere(self) -> bool:
         """True if a calculated value can change although no value of the form does."""
         expressions = [*self._shown.values(), *self._calculated.values()] if self._calculated else []
@@ -306,6 +332,14 @@ class FormRules(ItemRules):
     def history(self) -> frozenset[str]:
         """All names whose earlier values the rules read with ``previous`` or ``last``."""
         return frozenset(name for each in self.expressions for name in each.previous | each.last)
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What reads one name: checks, and items whose condition (`shown_when`, `required_when`) does."""
+
+    checks: list[Check] = field(default_factory=list)
+    items: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,144 @@
+"""Judge complete forms again when a value that their rules read changes elsewhere.
+
+Whoever saves a form, consents for a patient or gives an infusion changes what the checks of other forms read. Their
+queries open and close in the same transaction and name the changed value. Neither the form nor its signature changes.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.models import User
+from audit.stored_text import StoredText, system_text
+from patients.casebook.casebook import Casebook, FormPlace
+from patients.casebook.edit_checks import CHECK, contradictions
+from patients.entry.check_queries import QueryChanges, closed, query_of_check, question
+from patients.models import Patient, Query, Record, Visit
+from protocol.expressions.rules import FormRules, Readers, rules_of
+from protocol.values.parsing import CheckFinding
+from trials.models import ProtocolVersion
+
+Names = Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """A complete form with the rules that read a changed name, by that name."""
+
+    place: FormPlace
+    record: Record
+    readers: Mapping[str, Readers]
+
+
+def names_of(form: str, items: Collection[str], in_log: bool) -> frozenset[str]:
+    """Return the names under which rules of other forms read the items of a form, and `logs.form` for a log."""
+    return frozenset({*(f"{form}.{item}" for item in items), *([f"logs.{form}"] if in_log else [])})
+
+
+def dependents(
+    casebook: Casebook, names: Names, *, changed: Record | None = None, visit: Visit | None = None
+) -> list[Dependent]:
+    """Return the complete forms whose rules read one of the changed names. No query if the records are read.
+
+    changed: the record that was saved, which its own save judges. visit: only the forms of this visit.
+    """
+    found: list[Dependent] = []
+    by_version: dict[tuple[int, str], Mapping[str, Readers]] = {}
+    for record in casebook.records:
+        if record.state != Record.State.COMPLETE or (changed is not None and record.pk == changed.pk):
+            continue
+        if visit is not None and record.visit_id != visit.pk:
+            continue
+        key = record.protocol_id, record.form
+        if key not in by_version:
+            by_version[key] = _readers(casebook.version(record.protocol_id), record.form, names)
+        if by_version[key]:
+            found.append(Dependent(_place(casebook, record), record, by_version[key]))
+    return found
+
+
+def judge(found: Sequence[Dependent], casebook: Casebook, changes: QueryChanges, by: User) -> None:
+    """Note which queries on the forms open and close. One query for the values that were not read yet."""
+    casebook.read_values({form for each in found for form in (each.record.form, *each.place.reads)})
+    open_now: dict[int, dict[tuple[str, str], Query]] = {}
+    for query in changes.standing:
+        if query.state != Query.State.CLOSED:
+            open_now.setdefault(query.record_id, {})[query.item, query.check_id] = query
+    for each in found:
+        _judge(each, casebook, open_now.get(each.record.pk, {}), changes, by)
+
+
+def judge_facts(
+    *, patient: Patient, names: Names, by: User, visit: Visit | None = None, changed: Record | None = None
+) -> None:
+    """Judge the forms of a patient again outside the save of a form; reads the casebook.
+
+    visit: only the forms of this visit, whose day changed. changed: the form that was struck out.
+    """
+    casebook = Casebook(patient, list(patient.visits.order_by("position", "number")))
+    casebook.attach_visits()
+    if found := dependents(casebook, names, changed=changed, visit=visit):
+        changes = QueryChanges(found[0].record)
+        judge(found, casebook, changes, by)
+        changes.write(by)
+
+
+def judge_announced(
+    sender: Any, *, patient: Patient, names: Names, visit: Visit | None, by: User, **_: Any
+) -> None:
+    """Receive `facts_changed`."""
+    judge_facts(patient=patient, names=names, visit=visit, by=by)
+
+
+def _readers(version: ProtocolVersion, form: str, names: Names) -> Mapping[str, Readers]:
+    if form not in version.rules.forms:
+        return {}
+    readers = rules_of(version.rules).form(form).readers
+    return {name: readers[name] for name in readers.keys() & set(names)}
+
+
+def _place(casebook: Casebook, record: Record) -> FormPlace:
+    version = casebook.version(record.protocol_id)
+    visit = next((visit for visit in casebook.visits if visit.pk == record.visit_id), None)
+    return FormPlace(casebook.patient, visit, version, version.rules.form(record.form), record.repeat)
+
+
+def _judge(
+    each: Dependent,
+    casebook: Casebook,
+    open_now: dict[tuple[str, str], Query],
+    changes: QueryChanges,
+    by: User,
+) -> None:
+    rules, scope = each.place.rules, casebook.scope(each.place, each.record.values)
+    for name in sorted(each.readers):
+        for key, finding in contradictions(rules, each.readers[name], scope).items():
+            if finding is not None and key not in open_now:
+                text = _because("query.contradicts", name, rules, finding=_finding_text(finding, rules))
+                open_now[key] = query_of_check(each.record, (key[0], "", "", key[1]), text, "", by)
+                changes.opened.append(open_now[key])
+            elif finding is None and key in open_now:
+                changes.settled.append(closed(open_now.pop(key), _because("query.agrees", name, rules)))
+
+
+def _finding_text(finding: CheckFinding, rules: FormRules) -> StoredText:
+    if finding.check.startswith(CHECK):
+        return question(finding, rules.form)
+    return system_text(f"query.{finding.check}")
+
+
+def _because(code: str, name: str, rules: FormRules, **parameters: Any) -> StoredText:
+    """Return the sentence with the changed value: item and form, or a fact about the patient or the visit."""
+    form, _dot, item = name.partition(".")
+    protocol = rules.protocol
+    if form == "logs":
+        return system_text(f"{code}_log", form=_label(protocol.form(item).title.root), **parameters)
+    if form in protocol.forms:
+        labels = {"item": protocol.item(name).label.root, "form": protocol.form(form).title.root}
+        return system_text(code, **{key: _label(each) for key, each in labels.items()}, **parameters)
+    fact = f"fact.{item}" if form == "subject" else f"fact.visit_{item}"
+    return system_text(f"{code}_fact", fact=system_text(fact), **parameters)
+
+
+def _label(templates: Mapping[str, str]) -> StoredText:
+    return StoredText("protocol.label", templates)
