@@ -199,9 +199,16 @@ class Casebook:
         unread = [record for record in self.records if record.form in forms and not has_values(record)]
         if unread:
             wanted = ",".join(["", *sorted({record.form for record in unread}), ""])
-            values = dict(VALUES.rows(patient=self.patient.pk, forms=wanted))
+            texts = dict(VALUES.rows(patient=self.patient.pk, forms=wanted))
             for record in unread:
-                record.values = values[record.pk]
+                vars(record)["read"] = texts[record.pk]
+
+    def with_forms(self, forms: Collection[str]) -> "Casebook":
+        """Return the casebook with the records of some forms only, for many scopes that read no others."""
+        records = [record for record in self.records if record.form in forms]
+        return Casebook(
+            self.patient, self.visits, _records=records, _consents=self.consents, _versions=self._versions
+        )
 
     def version(self, pk: int) -> ProtocolVersion:
         """Return a protocol version by its key. One query at first use if it is not the patient's own.

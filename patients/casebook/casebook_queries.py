@@ -48,7 +48,7 @@ def _read_for(patient: int, forms: str, form: str, visit: int) -> Any:
 def _values_of(patient: int, forms: str) -> Any:
     named = StrIndex(Value(forms), Concat(Value(","), F("form"), Value(",")))
     rows = Record.objects.filter(patient=patient).alias(named=named).filter(named__gt=0)
-    return rows.values_list("pk", "values")
+    return rows.values_list("pk", Cast("values", TextField()))
 
 
 # Every row of VISITS joins the same patient: it is made once (`joined_once`).
@@ -66,9 +66,7 @@ MARKED_RECORDS = CompiledQuery(
 
 def has_values(record: Record) -> bool:
     """Return True if the values of a record were read, as JSON or as text."""
-    if vars(record).get("read") is not None:
-        parsed_values(record)
-    return "values" in vars(record)
+    return "values" in vars(record) or vars(record).get("read") is not None
 
 
 def parsed_values(record: Record) -> dict[str, Any]:

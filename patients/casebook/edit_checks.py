@@ -200,7 +200,7 @@ def contradictions(
     asked any more (`not_asked`) and a blank where an answer is needed now (`needed`) are findings. Notices are not.
     """
     found: dict[tuple[str, str], CheckFinding | None] = {}
-    for check in readers.checks:
+    for check in readers.checks.values():
         if check.severity != "notice":
             finding = CheckFinding(check.on, f"{CHECK}{check.id}", check.severity, check.message)
             found[check.on, finding.check] = finding if rules.is_violated(check, scope) else None

@@ -11,6 +11,7 @@ from typing import Any
 from accounts.models import User
 from audit.stored_text import StoredText, system_text
 from patients.casebook.casebook import Casebook, FormPlace
+from patients.casebook.casebook_queries import parsed_values
 from patients.casebook.edit_checks import CHECK, contradictions
 from patients.entry.check_queries import QueryChanges, closed, query_of_check, question
 from patients.models import Patient, Query, Record, Visit
@@ -40,10 +41,13 @@ def dependents(
 ) -> list[Dependent]:
     """Return the complete forms whose rules read one of the changed names. No query if the records are read.
 
-    changed: the record that was saved, which its own save judges. visit: only the forms of this visit.
+    changed: the record that was saved or struck out; forms that read another record of its kind are left out, and so
+    is the record itself, which its own save judges. visit: only the forms of this visit.
     """
     found: list[Dependent] = []
+    visits = {each.pk: each for each in casebook.visits}
     by_version: dict[tuple[int, str], Mapping[str, Readers]] = {}
+    sight = _Sight(casebook, changed) if changed is not None and changed.visit_id else None
     for record in casebook.records:
         if record.state != Record.State.COMPLETE or (changed is not None and record.pk == changed.pk):
             continue
@@ -52,20 +56,54 @@ def dependents(
         key = record.protocol_id, record.form
         if key not in by_version:
             by_version[key] = _readers(casebook.version(record.protocol_id), record.form, names)
-        if by_version[key]:
-            found.append(Dependent(_place(casebook, record), record, by_version[key]))
+        readers = by_version[key]
+        if sight is not None:
+            readers = {name: each for name, each in readers.items() if sight.reaches(record, each.when)}
+        if readers:
+            found.append(Dependent(_place(casebook, record, visits), record, readers))
     return found
+
+
+class _Sight:
+    """Which forms read a changed record, and not another record of the same form at a nearer visit.
+
+    The same order as `Casebook.scope`: the record of the same visit, else of the latest earlier one, else the latest.
+    """
+
+    def __init__(self, casebook: Casebook, changed: Record) -> None:
+        self.order = {visit.pk: number for number, visit in enumerate(casebook.ordered_visits())}
+        self.own = self._position(changed)
+        rows = (record for record in casebook.records if record.form == changed.form)
+        in_force = (record for record in rows if record.state != Record.State.STRUCK_OUT)
+        self.others = {self._position(record) for record in in_force} - {self.own}
+        self.is_latest = not any(position > self.own for position in self.others)
+
+    def reaches(self, record: Record, when: Collection[str]) -> bool:
+        """Return True if rules of the record that read the value `when` see the changed record."""
+        here = self._position(record)
+        is_past = self.own < here and not any(self.own < position < here for position in self.others)
+        if ("last" in when and self.is_latest) or ("previous" in when and is_past):
+            return True
+        if "now" not in when or here in self.others:
+            return False
+        has_past = any(position < here for position in self.others)
+        return here == self.own or is_past or (self.is_latest and not has_past and self.own > here)
+
+    def _position(self, record: Record) -> int:
+        return self.order[record.visit_id] if record.visit_id else len(self.order)
 
 
 def judge(found: Sequence[Dependent], casebook: Casebook, changes: QueryChanges, by: User) -> None:
     """Note which queries on the forms open and close. One query for the values that were not read yet."""
     casebook.read_values({form for each in found for form in (each.record.form, *each.place.reads)})
+    # A scope goes through every record: each form gets only those that its rules read.
+    read_by = {each.place.reads: casebook.with_forms(each.place.reads) for each in found}
     open_now: dict[int, dict[tuple[str, str], Query]] = {}
     for query in changes.standing:
         if query.state != Query.State.CLOSED:
             open_now.setdefault(query.record_id, {})[query.item, query.check_id] = query
     for each in found:
-        _judge(each, casebook, open_now.get(each.record.pk, {}), changes, by)
+        _judge(each, read_by[each.place.reads], open_now.get(each.record.pk, {}), changes, by)
 
 
 def judge_facts(
@@ -97,9 +135,9 @@ def _readers(version: ProtocolVersion, form: str, names: Names) -> Mapping[str, 
     return {name: readers[name] for name in readers.keys() & set(names)}
 
 
-def _place(casebook: Casebook, record: Record) -> FormPlace:
+def _place(casebook: Casebook, record: Record, visits: Mapping[int, Visit]) -> FormPlace:
     version = casebook.version(record.protocol_id)
-    visit = next((visit for visit in casebook.visits if visit.pk == record.visit_id), None)
+    visit = visits[record.visit_id] if record.visit_id else None
     return FormPlace(casebook.patient, visit, version, version.rules.form(record.form), record.repeat)
 
 
@@ -110,7 +148,7 @@ def _judge(
     changes: QueryChanges,
     by: User,
 ) -> None:
-    rules, scope = each.place.rules, casebook.scope(each.place, each.record.values)
+    rules, scope = each.place.rules, casebook.scope(each.place, parsed_values(each.record))
     for name in sorted(each.readers):
         for key, finding in contradictions(rules, each.readers[name], scope).items():
             if finding is not None and key not in open_now:
@@ -134,8 +172,8 @@ def _because(code: str, name: str, rules: FormRules, **parameters: Any) -> Store
     if form == "logs":
         return system_text(f"{code}_log", form=_label(protocol.form(item).title.root), **parameters)
     if form in protocol.forms:
-        labels = {"item": protocol.item(name).label.root, "form": protocol.form(form).title.root}
-        return system_text(code, **{key: _label(each) for key, each in labels.items()}, **parameters)
+        label, title = protocol.item(name).label.root, protocol.form(form).title.root
+        return system_text(code, item=_label(label), form=_label(title), **parameters)
     fact = f"fact.{item}" if form == "subject" else f"fact.visit_{item}"
     return system_text(f"{code}_fact", fact=system_text(fact), **parameters)
 

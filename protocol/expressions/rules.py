@@ -6,7 +6,7 @@ checks fire. Undetermined never counts as true or false: an item with an undeter
 required, a check does not fire, a calculation stays empty.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -305,17 +305,24 @@ class FormRules(ItemRules):
         """
         found: dict[str, Readers] = {}
         for check, violated in self._checks:
-            for name in self._outside(violated):
-                found.setdefault(name, Readers()).checks.append(check)
+            for name, when in self._outside(violated):
+                readers = found.setdefault(name, Readers())
+                readers.when.add(when)
+                readers.checks.setdefault(check.id, check)
         for item, condition in (*self._shown.items(), *self._required.items()):
-            for name in self._outside(condition):
-                found.setdefault(name, Readers()).items.append(item)
+            for name, when in self._outside(condition):
+                readers = found.setdefault(name, Readers())
+                readers.when.add(when)
+                readers.items.setdefault(item)
         return found
 
-    def _outside(self, expression: Expression) -> frozenset[str]:
-        now = {n for n in expression.references if "." in n and not n.startswith(self._prefix)}
-        earlier = expression.previous | expression.last
-        return frozenset(now | {name if "." in name else f"{self._prefix}{name}" for name in earlier})
+    def _outside(self, expression: Expression) -> Iterator[tuple[str, str]]:
+        for name in expression.references:
+            if "." in name and not name.startswith(self._prefix):
+                yield name, "now"
+        for when, names in (("previous", expression.previous), ("last", expression.last)):
+            for name in names:
+                yield name if "." in name else f"{self._prefix}{name}", when
 
     def is_violated(self, check: Check, scope: Scope) -> bool:
         """Return True if the values certainly violate a check of this form."""
@@ -336,10 +343,14 @@ class FormRules(ItemRules):
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """What reads one name: checks, and items whose condition (`shown_when`, `required_when`) does."""
+    """What reads one name: checks by id, and items whose condition (`shown_when`, `required_when`) does.
 
-    checks: list[Check] = field(default_factory=list)
-    items: list[str] = field(default_factory=list)
+    when: `now` if the value is read as known at the form's own visit, `previous`, `last`.
+    """
+
+    checks: dict[str, Check] = field(default_factory=dict)
+    items: dict[str, None] = field(default_factory=dict)
+    when: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
