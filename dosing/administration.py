@@ -27,12 +27,13 @@ from dosing.schedule import (
 )
 from dosing.signals import infusion_given
 from dosing.weights import age_errors, weight_errors
-from patients.models import Consent, Patient, Visit
+from patients.models import Consent, EligibilityDecision, Patient, Visit
 from patients.participation.consent import current_consent
 from patients.participation.eligibility import decision_in_force
 from patients.participation.lifecycle import lock_patient, refuse_closed_form, require_state
 from patients.participation.reconsent import refuse_without_reconsent
 from patients.participation.visits import OPEN_STATES, hold_visit_of, replan
+from patients.signals import announce
 from protocol.values.moments import Moment
 from trials.reader import shown_day, shown_moment
 
@@ -195,11 +196,18 @@ def _refuse(patient: Patient, row: Infusion) -> None:
     # What was given may be corrected, whatever consent or signature is due by now: a correction is no treatment.
     if row.state != State.GIVEN:
         refuse_without_reconsent(patient)
-        if decision_in_force(patient) is None:
-            raise ValidationError(
-                _("The signature on the eligibility does not hold: an investigator signs it first.")
-            )
+        _refuse_without_eligibility(patient)
     refuse_out_of_order(row)
+
+
+def _refuse_without_eligibility(patient: Patient) -> None:
+    decision = decision_in_force(patient)
+    if decision is None:
+        raise ValidationError(
+            _("The signature on the eligibility does not hold: an investigator signs it first.")
+        )
+    if decision.conclusion != EligibilityDecision.Conclusion.ELIGIBLE:
+        raise ValidationError(_("An investigator concluded that the patient is not eligible."))
 
 
 def _need_reason(row: Infusion, weight_kg: Decimal, reason: str) -> None:
@@ -280,7 +288,8 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
     before: the day on which the infusion was given until this change.
     """
     day = given_on(row, patient)
-    if row.number == 1 and patient.first_infusion_on != day:
+    is_first_moved = row.number == 1 and patient.first_infusion_on != day
+    if is_first_moved:
         patient.first_infusion_on = day
         patient.save(update_fields=["first_infusion_on"])
     visit: Visit | None = row.visit
@@ -294,6 +303,8 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
         hold_visit_of(visit=visit, on=day, by=by)
     plan_again(patient, by)
     replan(patient, by, infusions=given_days(patient))
+    if is_first_moved:
+        announce(patient=patient, names=["subject.first_infusion_on"], by=by)
 
 
 def _takes_infusion_day(visit: Visit, before: object) -> bool:

@@ -18,6 +18,7 @@ from dosing.labels import infusion_facts, product_facts, status_tag, window_word
 from dosing.models import Infusion, Preparation
 from dosing.treatment_access import note_treatment_read
 from dosing.versioned_forms import RowForm
+from patients.participation.decision_review import resting_on_changes
 from patients.views.participation import patient_of
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
@@ -109,6 +110,7 @@ def infusion_context(request: TrialRequest, row: Infusion) -> dict[str, Any]:
         "status": status_tag(row, row.patient.trial.today),
         "window": window_words(row),
         "obstacle": problem,
+        "eligibility": resting_on_changes(row.patient) if open_now and not recorded else [],
         "may_change": open_now and recorded,
         "may_skip": may_record and row.state != Infusion.State.NOT_GIVEN,
         "may_weigh": open_now and not recorded,

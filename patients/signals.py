@@ -3,6 +3,9 @@
 An exception in a receiver rolls the step back. The comment above each signal names its arguments.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.dispatch import Signal
 
 # patient, decision, by
@@ -16,5 +19,12 @@ study_ended = Signal()
 # patient, names (`subject.inclusion_on`, `visit.on` …: what changed under its name in expressions), visit (whose day
 # changed, else None), by; the forms whose rules read a name are judged again
 facts_changed = Signal()
+
+
+def announce(*, patient: Any, names: Sequence[str], by: Any, visit: Any = None) -> None:
+    """Send `facts_changed`."""
+    facts_changed.send(sender=type(patient), patient=patient, names=tuple(names), visit=visit, by=by)
+
+
 # patient; each receiver returns {name: rows}: the rows of its room that a signature on the casebook covers
 casebook_content = Signal()

@@ -99,7 +99,7 @@ def test_a_vital_sign_follows_the_documented_steps(vital_sign: list[Call]) -> No
 @pytest.mark.django_db
 def test_a_vital_sign_passes_few_files(vital_sign: list[Call]) -> None:
     files, back = files_and_returns(vital_sign)
-    assert len(files) <= MOST_FILES, files
+    assert len(files) <= MOST_FILES, "\n".join(files)
     assert len(back) <= MOST_RETURNS, back
     assert f"at most **{MOST_FILES}** files" in TEXT
     assert f"at most **{MOST_RETURNS}** times" in TEXT

@@ -73,6 +73,11 @@ def _computed(name: str, label: str, function: Callable[..., Any], source: str, 
     return TableColumn(name, "", label, sources=(source, *further), computed=function)
 
 
+def _changed_ids(changes: Any) -> str:
+    """Return the criteria, group and items of the stratum that would be judged otherwise now."""
+    return " ".join(str(change["id"]) for change in changes)
+
+
 PATIENT = _col("patient", "Subject code", "patient__code")
 
 COLUMNS: dict[str, tuple[TableColumn, ...]] = {
@@ -107,6 +112,8 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("conclusion", "Conclusion"),
         _col("group", "Group"),
         _col("protocol_version", "Protocol version", "protocol__version"),
+        _computed("changes", "What would be judged otherwise now", _changed_ids, "changes"),
+        _col("changed_at", "Rests on changed inputs since (UTC)"),
     ),
     "visits": (
         PATIENT,

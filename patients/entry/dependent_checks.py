@@ -15,6 +15,7 @@ from patients.casebook.casebook_queries import parsed_values
 from patients.casebook.edit_checks import CHECK, contradictions
 from patients.entry.check_queries import QueryChanges, closed, query_of_check, question
 from patients.models import Patient, Query, Record, Visit
+from patients.participation.decision_review import reads_any, review_decision
 from protocol.expressions.rules import FormRules, Readers, rules_of
 from protocol.values.parsing import CheckFinding
 from trials.models import ProtocolVersion
@@ -31,9 +32,13 @@ class Dependent:
     readers: Mapping[str, Readers]
 
 
-def names_of(form: str, items: Collection[str], in_log: bool) -> frozenset[str]:
-    """Return the names under which rules of other forms read the items of a form, and `logs.form` for a log."""
-    return frozenset({*(f"{form}.{item}" for item in items), *([f"logs.{form}"] if in_log else [])})
+def judge_saved(casebook: Casebook, record: Record, names: Names, changes: QueryChanges, by: User) -> None:
+    """Judge what reads the changed names of a form that is being saved; `changes` are written by the caller."""
+    if found := dependents(casebook, names, changed=record):
+        judge(found, casebook, changes, by)
+    # A draft is no input of a criterion.
+    if record.state == Record.State.COMPLETE:
+        review(casebook.patient, frozenset(names), by)
 
 
 def dependents(
@@ -106,6 +111,12 @@ def judge(found: Sequence[Dependent], casebook: Casebook, changes: QueryChanges,
         _judge(each, read_by[each.place.reads], open_now.get(each.record.pk, {}), changes, by)
 
 
+def review(patient: Patient, names: frozenset[str], by: User) -> None:
+    """Review the decision on eligibility if it reads one of the changed names. No query if it does not."""
+    if patient.state != Patient.State.SCREEN_FAILED and reads_any(patient.protocol.rules, names):
+        review_decision(patient=patient, by=by)
+
+
 def judge_facts(
     *, patient: Patient, names: Names, by: User, visit: Visit | None = None, changed: Record | None = None
 ) -> None:
@@ -113,6 +124,7 @@ def judge_facts(
 
     visit: only the forms of this visit, whose day changed. changed: the form that was struck out.
     """
+    review(patient, frozenset(names), by)
     casebook = Casebook(patient, list(patient.visits.order_by("position", "number")))
     casebook.attach_visits()
     if found := dependents(casebook, names, changed=changed, visit=visit):

@@ -27,6 +27,7 @@ from patients.entry.version_mapping import stored_answers, values_not_in_form
 from patients.models import Record
 from patients.participation.lifecycle import lock_patient, refuse_closed_form, refuse_when_closed
 from protocol.document.items import Form
+from protocol.expressions.rules import rules_of
 from protocol.values.parsing import NotOffered, Value
 from protocol.values.refusals import gettext_noop
 
@@ -153,7 +154,7 @@ def strike_out(*, record: Record, reason: str, by: User) -> Record:
     with because(reason.strip()):
         row.save(update_fields=["state", "struck_out_reason", "version"])
         check_queries.close_all(record=row, because=reason.strip())
-        names = dependent_checks.names_of(row.form, row.values.keys(), row.visit is None)
+        names = [f"logs.{row.form}", *(f"{row.form}.{item}" for item in row.values)]
         row.patient = patient
         dependent_checks.judge_facts(patient=patient, names=names, by=by, changed=row)
     return row
@@ -216,10 +217,14 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
 def _judge_dependents(
     casebook: Casebook, stored: Record, changed: frozenset[str], changes: check_queries.QueryChanges, by: User
 ) -> None:
-    items = {path.partition("-")[0] for path in changed}
-    names = dependent_checks.names_of(stored.form, items, stored.visit_id is None)
-    if items and (found := dependent_checks.dependents(casebook, names, changed=stored)):
-        dependent_checks.judge(found, casebook, changes, by)
+    """Judge the forms and the decision on eligibility that read a changed item; most items are read nowhere else."""
+    names = {f"{stored.form}.{path.partition('-')[0]}" for path in changed}
+    if names and stored.visit_id is None:
+        names.add(f"logs.{stored.form}")
+    names &= rules_of(stored.protocol.rules).read_elsewhere
+    # Only what is complete can be contradicted.
+    if names and any(record.state == State.COMPLETE for record in casebook.records):
+        dependent_checks.judge_saved(casebook, stored, names, changes, by)
 
 
 def _values(entry: Entry, current: Record | None) -> tuple[dict[str, Value], Collection[str]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -184,6 +184,15 @@ class Consent(models.Model):
         return shown_moment(self.given)
 
 
+class DecisionQuerySet(OfPatient):
+    """Query set of decisions on eligibility."""
+
+    def resting_on_changes(self) -> "DecisionQuerySet":
+        """Keep the latest decision of each patient if it rests on changed inputs."""
+        newer = EligibilityDecision.objects.filter(patient=OuterRef("patient"), pk__gt=OuterRef("pk"))
+        return self.filter(changed_at__isnull=False).exclude(Exists(newer))
+
+
 class EligibilityDecision(models.Model):
     """One investigator's decision on eligibility, with the result and the inputs of every criterion."""
 
@@ -201,12 +210,17 @@ class EligibilityDecision(models.Model):
     group = models.CharField(_("Group"), max_length=20, blank=True)
     inclusion_on = models.DateField(_("Intended day of inclusion"))
     criteria = models.JSONField(_("Criteria"))
+    # The answers by which the trial stratifies, by path (`demography.sex`).
+    strata = models.JSONField(_("Stratum"), default=dict)
+    # What the decision would find otherwise now, as `patients.participation.decision_review` lists it, and since when.
+    changes = models.JSONField(_("Changed since"), default=list)
+    changed_at = models.DateTimeField(_("Changed since"), null=True)
     decided_at = models.DateTimeField(_("Decided at"))
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Decided by")
     )
 
-    objects = OfPatient.as_manager()
+    objects = DecisionQuerySet.as_manager()
     history = Trail(
         patient="patient_id",
         trial="patient__trial_id",

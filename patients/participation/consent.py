@@ -9,11 +9,16 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
+from patients import signals
 from patients.models import Consent, Patient
 from patients.participation.lifecycle import lock_patient, require_state
 from patients.participation.screening import not_in_the_future
 from protocol.values.moments import Moment
 
+# What expressions read of the consents.
+CONSENT_NAMES = (
+    "subject.first_consent_at", "subject.first_consent_type", "subject.consent_at", "subject.consent_type",
+)  # fmt: skip
 OPEN_STATES = (Patient.State.SCREENING, Patient.State.ENROLLED)
 
 
@@ -40,9 +45,13 @@ def record_consent(*, patient: Patient, type: str, version: str, given: Moment, 
     if given.earliest > timezone.now():
         raise ValidationError({"given": _("This time has not come yet. Check the date.")})
     same = Consent.objects.filter(patient=patient, type=type, version=version, given=given.iso).first()
-    return same or Consent.objects.create(
+    if same is not None:
+        return same
+    made = Consent.objects.create(
         patient=patient, type=type, version=version, given=given.iso, given_at=given.earliest, recorded_by=by
     )
+    signals.announce(patient=patient, names=CONSENT_NAMES, by=by)
+    return made
 
 
 @transaction.atomic

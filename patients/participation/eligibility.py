@@ -21,6 +21,7 @@ from patients.participation.eligibility_data import (
     eligibility_subject,
     input_words,
     latest_complete,
+    strata_values,
     value_words,
 )
 from patients.participation.lifecycle import lock_patient, require_state
@@ -177,24 +178,24 @@ def decisions(patient: Patient) -> list[EligibilityDecision]:
 
 @transaction.atomic
 def sign_eligibility(
-    *, patient: Patient, conclusion: str, inclusion_on: date, password: str, by: User
+    *, patient: Patient, conclusion: str, password: str, by: User, inclusion_on: date | None = None
 ) -> EligibilityDecision:
     """Store the investigator's conclusion with every criterion and its inputs, and sign it.
 
     Criteria that count days from inclusion are evaluated for `inclusion_on`, the intended day of inclusion;
-    inclusion on another day evaluates them again. The conclusion “eligible” sends `eligibility_signed` inside the
-    transaction: a randomised trial allocates then.
+    inclusion on another day evaluates them again. For an included patient the day of inclusion counts; a decision is
+    made again only if the latest one rests on changed inputs, and sets the group that the inputs give now. The
+    conclusion “eligible” sends `eligibility_signed` inside the transaction: a randomised trial allocates then.
     Raises ValidationError by field: unknown conclusion, a day before screening, wrong password; for “eligible” also
     without a consent, with a criterion that prevents inclusion, or without a group that the protocol requires.
     """
     # The trial before the patient, as in every step: whoever listens to the signal locks it (allocation).
     Trial.objects.for_update(patient.trial_id)
     patient = lock_patient(patient)
-    require_state(
-        patient,
-        Patient.State.SCREENING,
-        refusal=_("%(patient)s cannot be assessed for eligibility: the status is “%(state)s”."),
-    )
+    _refuse_assessment(patient)
+    inclusion_on = patient.enrolled_on or inclusion_on
+    if inclusion_on is None:
+        raise ValidationError({"inclusion_on": _("Enter the intended day of inclusion.")})
     if conclusion not in Conclusion.values:
         raise ValidationError({"conclusion": _("Choose eligible or not eligible.")})
     if inclusion_on < patient.screened_on:
@@ -210,6 +211,7 @@ def sign_eligibility(
         group=evaluation.group,
         inclusion_on=inclusion_on,
         criteria=[finding.as_stored() for finding in evaluation.findings],
+        strata=strata_values(patient),
         decided_at=timezone.now(),
         decided_by=by,
     )
@@ -221,8 +223,33 @@ def sign_eligibility(
         zone=patient.protocol.rules.trial.site.time_zone,
     )
     if conclusion == Conclusion.ELIGIBLE:
+        _set_group(patient, evaluation.group, by)
         signals.eligibility_signed.send(sender=Patient, patient=patient, decision=decision, by=by)
     return decision
+
+
+def _refuse_assessment(patient: Patient) -> None:
+    """Raise ValidationError unless the patient is in screening, or the decision on an inclusion is to be made again."""
+    states = [Patient.State.SCREENING]
+    decision = latest_decision(patient)
+    if patient.enrolled_on and decision is not None and decision.changed_at:
+        states += [Patient.State.ENROLLED, Patient.State.ENDED]
+    refusal = _("%(patient)s cannot be assessed for eligibility: the status is “%(state)s”.")
+    require_state(patient, *states, refusal=refusal)
+
+
+def _set_group(patient: Patient, group: str, by: User) -> None:
+    """Store the group of an included patient that a decision made again gives; an allocation stays as it is."""
+    if patient.enrolled_on and patient.group != group:
+        patient.group = group
+        patient.save(update_fields=["group"])
+        signals.announce(patient=patient, names=["subject.group"], by=by)
+
+
+def latest_decision(patient: Patient) -> EligibilityDecision | None:
+    """Return the newest decision, whether its signature is valid or not. One query."""
+    found: EligibilityDecision | None = patient.eligibility_decisions.order_by("-pk").first()
+    return found
 
 
 def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:

@@ -15,14 +15,39 @@ from trials.reader import reader_language, shown_day, shown_moment
 
 
 def latest_complete(patient: Patient) -> dict[str, dict[str, Any]]:
-    """Return by form the values of the latest complete record. One query."""
-    # The rows are in ascending order: of two records of a form, `dict` keeps the later one.
+    """Return by form the values of the latest complete record. One query.
+
+    Of an included patient a form that was captured at screening counts as it was there: a pregnancy test at day 28
+    says nothing about the inclusion.
+    """
     rows = (
         Record.objects.filter(patient=patient, state=Record.State.COMPLETE)
         .order_by("visit__position", "visit__number", "repeat", "pk")
-        .values_list("form", "values")
+        .values_list("form", "values", "visit__code")
     )
-    return dict(rows)
+    visits = patient.protocol.rules.visits
+    screening = (
+        {visit.code for visit in visits if visit.anchor == "screening"} if patient.enrolled_on else set()
+    )
+    found: dict[str, dict[str, Any]] = {}
+    screened: set[str] = set()
+    for form, values, visit in rows:
+        if visit in screening:
+            screened.add(form)
+        elif form in screened:
+            continue
+        found[form] = values
+    return found
+
+
+def strata_values(patient: Patient) -> dict[str, Any]:
+    """Return by path the answers to the items by which the trial stratifies, empty if it does not. One query."""
+    plan = patient.protocol.rules.allocation
+    if plan is None or not plan.strata:
+        return {}
+    known = latest_complete(patient)
+    split = ((path, *path.split(".", 1)) for path in plan.strata if path != "group")
+    return {path: known.get(form, {}).get(item) for path, form, item in split}
 
 
 def eligibility_subject(

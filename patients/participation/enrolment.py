@@ -73,6 +73,7 @@ def enrol(*, patient: Patient, on: date, by: User) -> Patient:
     patient.save(update_fields=["state", "enrolled_on", "enrolled_at", "group"])
     plan_visits(patient=patient, by=by)
     signals.patient_enrolled.send(sender=Patient, patient=patient, by=by)
+    signals.announce(patient=patient, names=["subject.inclusion_on", "subject.group"], by=by)
     return patient
 
 

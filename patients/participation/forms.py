@@ -143,11 +143,13 @@ class EligibilityForm(PasswordForm):
     )
 
     def add_fields(self, zone: str) -> None:
-        self.fields["inclusion_on"] = DayField(
-            label=_("Intended day of inclusion"),
-            zone=zone,
-            help_text=_("Criteria that count days from inclusion are evaluated for this day."),
-        )
+        # Of an included patient the day of inclusion is known.
+        if self.patient is None or self.patient.enrolled_on is None:
+            self.fields["inclusion_on"] = DayField(
+                label=_("Intended day of inclusion"),
+                zone=zone,
+                help_text=_("Criteria that count days from inclusion are evaluated for this day."),
+            )
         self.order_fields(["inclusion_on", "conclusion", "password"])
 
 

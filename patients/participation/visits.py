@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.context import acting
+from patients import signals
 from patients.models import Patient, Visit
 from patients.participation.lifecycle import lock_patient, lock_visit, refuse_closed_form, require_state
 from patients.participation.reconsent import refuse_without_reconsent
@@ -71,7 +72,7 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     # The day of a visit that took place may be corrected: that is nothing new for the patient to consent to.
     if visit.state != Visit.State.HELD:
         refuse_without_reconsent(patient)
-    return _hold(patient, visit, on)
+    return _hold(patient, visit, on, by)
 
 
 @transaction.atomic
@@ -81,10 +82,10 @@ def hold_visit_of(*, visit: Visit, on: date, by: User) -> Visit:
     Raises ValidationError like `hold_visit`, but asks for no new consent: the step that records it decides on that.
     """
     patient, visit = lock_visit(visit)
-    return _hold(patient, visit, on)
+    return _hold(patient, visit, on, by)
 
 
-def _hold(patient: Patient, visit: Visit, on: date) -> Visit:
+def _hold(patient: Patient, visit: Visit, on: date, by: User) -> Visit:
     require_state(
         patient,
         *OPEN_STATES,
@@ -96,10 +97,13 @@ def _hold(patient: Patient, visit: Visit, on: date) -> Visit:
         raise ValidationError({"on": _("This day is before the screening.")})
     if on > patient.trial.today:
         raise ValidationError({"on": _("This day has not come yet. Check the year.")})
+    day = visit.held_on or visit.planned_on
     # The version is fixed now: a later amendment does not change the forms of a held visit.
     visit.state, visit.held_on, visit.missed_reason = Visit.State.HELD, on, ""
     visit.protocol_id = visit.protocol_id or patient.protocol_id
     visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
+    if on != day:
+        signals.announce(patient=patient, names=["visit.on"], visit=visit, by=by)
     return visit
 
 

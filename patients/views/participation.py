@@ -17,6 +17,7 @@ from audit import events
 from patients.models import Identity, Patient
 from patients.participation import consent as consents
 from patients.participation import disposition, eligibility, enrolment, screening
+from patients.participation.decision_review import change_words
 from patients.participation.forms import (
     CapacityForm,
     ConsentForm,
@@ -194,6 +195,9 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         return form.run(eligibility.sign_eligibility, patient=patient, by=request.user, **form.cleaned_data)
 
     day = typed_day(request, patient)
+    decisions = eligibility.decisions(patient)
+    changes = decisions[0].changes if decisions and decisions[0].changed_at else []
+    may_decide = patient.state == Patient.State.SCREENING or bool(patient.enrolled_on and changes)
     return step(
         request,
         EligibilityForm,
@@ -203,8 +207,9 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         patient=patient,
         evaluation=eligibility.evaluate(patient, inclusion_on=day),
         evaluated_for=patient.enrolled_on or day or patient.trial.today,
-        decisions=eligibility.decisions(patient),
-        may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
+        decisions=decisions,
+        changes=change_words(patient, changes),
+        may_sign=request.access.may(P.SIGN_ELIGIBILITY) and may_decide,
     )
 
 

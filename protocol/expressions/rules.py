@@ -400,6 +400,16 @@ class ProtocolRules:
         return self._forms[code]
 
     @cached_property
+    def read_elsewhere(self) -> frozenset[str]:
+        """All names that a rule outside their own form reads: checks, conditions, criteria, groups, strata.
+
+        A change of other values contradicts nothing elsewhere. Compiles every form at first use.
+        """
+        strata = self.protocol.allocation.strata if self.protocol.allocation else ()
+        by_forms = (name for code in self.protocol.forms for name in self.form(code).readers)
+        return frozenset({*by_forms, *self.eligibility.references, *strata})
+
+    @cached_property
     def eligibility(self) -> EligibilityRules:
         """The compiled eligibility criteria and group rules."""
         return EligibilityRules(self.protocol, lambda source: self.compile(source, self.names))

@@ -55,6 +55,8 @@ def _consent(dossier: PatientData, base: str) -> Step:
 
 def _eligibility(dossier: PatientData, base: str) -> Step:
     title, url, decision = _("Eligibility"), f"{base}eligibility/", dossier.decision
+    if decision is not None and decision.changed_at:
+        return Step(title, SIGNED, _("rests on inputs that changed since"), url, ("overdue",))
     if decision is not None and decision.holds:
         group = f", {decision.group}" if decision.group else ""
         return Step(title, SIGNED, f"{decision.get_conclusion_display()}{group}", url)

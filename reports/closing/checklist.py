@@ -69,6 +69,8 @@ POINTS = (
     Point("events_unreported", _("Serious events not reported"), counts.events_unreported, "safety:listing",
           "clock=open", False),
     Point("criteria", _("Criteria not decided"), counts.criteria, "patients:eligibility"),
+    Point("decisions", _("Decisions on eligibility that rest on changed inputs"), counts.decisions,
+          "patients:eligibility"),
     Point("calculations", _("Calculations without a result"), counts.calculations, CASEBOOK, blocking=False),
     Point("deaths", _("Deaths without a fatal event of that day"), counts.deaths, CASEBOOK, blocking=False),
     Point("outdated", _("Calculated values older than what they are calculated from"), counts.outdated,

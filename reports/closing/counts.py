@@ -80,6 +80,10 @@ def _criteria(**who: Any) -> Any:
     return rows.values_list("patient_id", is_open)
 
 
+def _decisions(**who: Any) -> Any:
+    return _by_patient(EligibilityDecision.objects.visible_in(**who).resting_on_changes())
+
+
 def _with_missing(**who: Any) -> Any:
     """Return (patient, values) of the complete forms with a missing code in any of their values or rows."""
     rows = Record.objects.visible_in(**who).filter(state=Record.State.COMPLETE)
@@ -109,6 +113,7 @@ EVENTS_UNREPORTED = CompiledValues(
     lambda **who: _by_patient(AdverseEvent.objects.visible_in(**who).awaiting_report()), **IN_TRIAL
 )
 CRITERIA = CompiledValues(_criteria, **IN_TRIAL)
+DECISIONS = CompiledValues(_decisions, **IN_TRIAL)
 WITH_MISSING = CompiledValues(_with_missing, **IN_TRIAL)
 
 
@@ -220,6 +225,11 @@ def criteria(standing: TrialRows) -> Counts:
     undecided = [patient for patient, is_open in standing.counted(CRITERIA).items() if is_open]
     patients = Patient.objects.visible_in(**standing.who).in_bulk(undecided) if undecided else {}
     return {pk: _undecided(patient) for pk, patient in patients.items()}
+
+
+def decisions(standing: TrialRows) -> Counts:
+    """Count decisions on eligibility that rest on inputs that changed since."""
+    return standing.counted(DECISIONS)
 
 
 def _undecided(patient: Patient) -> int:

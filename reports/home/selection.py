@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.compiled_queries import CompiledQuery
 from dosing.models import Infusion
-from patients.models import Consent, Patient, Query, Record, Visit
+from patients.models import Consent, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.visit_status import (
     COMPLETE,
@@ -78,6 +78,12 @@ def _with_infusion_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
     return patients.filter(Exists(planned), state=State.ENROLLED)
 
 
+def decision_to_make_again(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
+    """Keep patients whose decision on eligibility rests on inputs that changed since."""
+    decisions = EligibilityDecision.objects.filter(patient=OuterRef("pk"))
+    return patients.filter(Exists(decisions.resting_on_changes()))
+
+
 BY_STATUS = (
     PatientSelection("all", _("All patients"), lambda patients, today: patients),
     PatientSelection("follow_up", _("In follow-up"), _in_state(State.ENROLLED)),
@@ -94,6 +100,7 @@ BY_WORK = (
     PatientSelection("unsigned", _("With forms to sign"), _with_record(below=SIGNED, at_least=COMPLETE)),
     PatientSelection("reconsent", _("With a new consent due"), reconsent_due),
     PatientSelection("infusions", _("With an infusion due"), _with_infusion_due),
+    PatientSelection("decisions", _("With a decision that rests on changed inputs"), decision_to_make_again),
 )
 ALL = BY_STATUS[0]
 SELECTIONS = {selection.name: selection for selection in (*BY_STATUS, *BY_WORK)}

@@ -130,6 +130,14 @@ def reconsents(work: Workload) -> Tile:
     )
 
 
+def decisions_to_make_again(work: Workload) -> Tile:
+    """Decisions on eligibility that rest on inputs that changed since."""
+    count = work.decisions_to_make_again
+    name = ngettext("Eligibility to decide again", "Eligibilities to decide again", count)
+    note = _("inputs changed after the decision") if count else _("every decision rests on its inputs")
+    return Tile(name, count, note, "circle-alert", "late", _patients(work, "decisions"))
+
+
 def infusions_due(work: Workload) -> Tile:
     """Planned infusions whose window has opened."""
     count, late = work.infusions["due"], work.infusions["late"]
@@ -215,7 +223,15 @@ def unsealed(work: Workload) -> Tile:
 
 TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
     "coordinator": (serious_reports, overdue_visits, drafts, open_queries, infusions_due, reconsents),
-    "investigator": (serious_reports, screenings, infusions_due, events_to_sign, forms_to_sign, reconsents),
+    "investigator": (
+        serious_reports,
+        decisions_to_make_again,
+        screenings,
+        infusions_due,
+        events_to_sign,
+        forms_to_sign,
+        reconsents,
+    ),
     "cell_laboratory": (to_prepare, unrecorded_preparations, infusions_due, in_follow_up),
     "monitor": (serious_reports, forms_to_verify, answered_queries, open_queries, overdue_visits),
     "data_manager": (answered_queries, open_queries, drafts, overdue_visits),

@@ -32,7 +32,7 @@ from patients.queries.figures import days_to_answer
 from patients.review import source_verification
 from protocol.document.document import Protocol
 from reports.home.matrix import rules_by_id
-from reports.home.selection import reconsent_due
+from reports.home.selection import decision_to_make_again, reconsent_due
 from safety.models import AdverseEvent
 from trials.access import Access
 from trials.models import Delegation
@@ -151,6 +151,12 @@ RECONSENTS = CompiledValues(
     ),
     **IN_TRIAL,
 )
+DECISIONS = CompiledValues(
+    lambda **who: aggregated(
+        decision_to_make_again(Patient.objects.visible_in(**who), who["at"].date()), n=Count("pk")
+    ),
+    **IN_TRIAL,
+)
 NEXT = CompiledQuery(_next_visits, **IN_TRIAL, today=date)
 ENTRY_DAYS = CompiledValues(_entry_days, **IN_TRIAL)
 
@@ -256,6 +262,11 @@ class Workload:
     def reconsents(self) -> int:
         """Return the number of patients who must consent again."""
         return int(RECONSENTS.row(**self.who)[0])
+
+    @cached_property
+    def decisions_to_make_again(self) -> int:
+        """Return the number of patients whose decision on eligibility rests on changed inputs."""
+        return int(DECISIONS.row(**self.who)[0])
 
     @cached_property
     def infusions(self) -> dict[str, int]:

@@ -21,7 +21,7 @@ from protocol.values.reference_ranges import RangeReading, Readings, Side, is_la
 from trials.reader import reader_language
 
 NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
-OUTDATED = "outdated"
+OUTDATED, DECISION = "outdated", "decision"
 KINDS: dict[str, str | Promise] = {
     NOT_BEGUN: gettext_lazy("Form not begun"),
     MISSING: gettext_lazy("Marked as missing"),
@@ -29,12 +29,13 @@ KINDS: dict[str, str | Promise] = {
     RANGE: gettext_lazy("Out of range"),
     CHECK: gettext_lazy("Unresolved check"),
     OUTDATED: gettext_lazy("Calculated before a change"),
+    DECISION: gettext_lazy("Decision rests on changed inputs"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One row of the data-quality listing. `record` is None for a form that was not begun."""
+    """One row of the data-quality listing. `record` is None for a form not begun and for a decision on eligibility."""
 
     kind: str
     patient: Patient
@@ -58,7 +59,9 @@ class Flag:
         return self.record is not None and bool(self.item)
 
     def url(self, slug: str) -> str:
-        """Return the URL of the field, or of the form."""
+        """Return the URL of the field, of the form, or of the decision on eligibility."""
+        if self.kind == DECISION:
+            return reverse("patients:eligibility", args=[slug, self.patient.code])
         if self.record is not None:
             place = record_address(self.record, slug)
             return f"{place}?field={self.item}#{self.item}" if self.item else place

@@ -18,7 +18,7 @@ from patients.models import Record
 from patients.queries.bulk import AT_ONCE
 from patients.queries.filters import ANY, form_choices, visit_choices
 from patients.views.bulk import ask_page, ticked_rows
-from reports.quality.flags import CHECK, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag
+from reports.quality.flags import CHECK, DECISION, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag
 from reports.quality.measures import MOST_DAYS_TO_ENTRY
 from reports.quality.rows import FlagFilter, QualityRows, RowPosition
 from trials.access import TrialRequest, trial_page
@@ -30,7 +30,15 @@ from trials.permissions import Permission as P
 PAGE, CSV_PART = 50, 2000
 LONGEST_DELAY = 3650
 
-TONES = {NOT_BEGUN: "none", MISSING: "draft", LATE: "late", RANGE: "due", CHECK: "query", OUTDATED: "draft"}
+TONES = {
+    NOT_BEGUN: "none",
+    MISSING: "draft",
+    LATE: "late",
+    RANGE: "due",
+    CHECK: "query",
+    OUTDATED: "draft",
+    DECISION: "late",
+}
 
 
 def kind_tag(kind: str) -> SafeString:

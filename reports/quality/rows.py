@@ -1,7 +1,8 @@
 """Rows of the data-quality listing, read by key: only as many as one page needs.
 
-Forms not begun come first, visit by visit; then the records, form by form. A page ends after the visit or
-record that fills it. The number of visits and records that one page reads is limited.
+Decisions on eligibility that rest on changed inputs come first, then forms not begun, visit by visit, then the
+records, form by form. A page ends after the decision, visit or record that fills it. The number of visits and records
+that one page reads is limited.
 """
 
 import re
@@ -20,7 +21,8 @@ from django.utils.translation import gettext as _
 
 from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, outdated_of
 from patients.casebook.range_flags import readings_of
-from patients.models import Query, Record, Visit
+from patients.models import EligibilityDecision, Query, Record, Visit
+from patients.participation.decision_review import change_words
 from patients.participation.visit_status import overdue, required_at
 from patients.queries.filters import of_patient
 from protocol.document.document import Protocol
@@ -28,6 +30,7 @@ from protocol.values.reference_ranges import Readings
 from reports.home.matrix import rules_by_id
 from reports.quality.flags import (
     CHECK,
+    DECISION,
     LATE,
     MISSING,
     NOT_BEGUN,
@@ -43,15 +46,15 @@ from trials.reader import reader_language
 
 # Visits and records that one page reads at most. An out-of-range value is found only by reading its record.
 VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 1500
-TOKEN = re.compile(r"([vr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
+TOKEN = re.compile(r"([dvr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
 OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPEN_STATES)
 
 
 @dataclass(frozen=True)
 class RowPosition:
-    """Where a page ended: among the visits (`v`) or records (`r`), with patient and row."""
+    """Where a page ended: among the decisions (`d`), visits (`v`) or records (`r`), with patient and row."""
 
-    part: str = "v"
+    part: str = "d"
     patient: int = 0
     row: int = 0
 
@@ -94,8 +97,17 @@ class QualityRows:
     ) -> tuple[list[Flag], RowPosition | None]:
         """Return about `most` flags after `place`, and the position where they continue, or None at the end."""
         found: list[Flag] = []
-        if place.part == "v" and self.flag_filter.kind in ("", NOT_BEGUN):
-            end, more = _fill_page(found, self._visits(place, visits), most, visits)
+        if place.part == "d" and self.flag_filter.kind in ("", DECISION):
+            end, more = _fill_page(found, self._decisions(place, visits), most, visits)
+            if more:
+                return found, end
+            if len(found) >= most and not self.flag_filter.kind:
+                return found, RowPosition("v")
+        if self.flag_filter.kind == DECISION:
+            return found, None
+        if place.part in ("d", "v") and self.flag_filter.kind in ("", NOT_BEGUN):
+            start = place if place.part == "v" else RowPosition("v")
+            end, more = _fill_page(found, self._visits(start, visits), most, visits)
             if more:
                 return found, end
             if len(found) >= most and not self.flag_filter.kind:
@@ -118,6 +130,19 @@ class QualityRows:
             beyond = TupleGreaterThan(Tuple(F("patient_id"), F("pk")), (place.patient, place.row))
             rows = rows.filter(beyond)
         return rows.order_by("patient_id", "pk")
+
+    def _decisions(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
+        if self.flag_filter.form or self.flag_filter.visit:
+            return
+        decisions = EligibilityDecision.objects.visible_to(self.access.user).resting_on_changes()
+        rows = self._narrowed(decisions, place, form="")
+        for decision in rows.select_related("patient__protocol")[:most]:
+            patient = decision.patient
+            note = "; ".join(change_words(patient, decision.changes))
+            flag = Flag(
+                kind=DECISION, patient=patient, visit=None, form="", title=_("Eligibility"), note=note
+            )
+            yield RowPosition("d", decision.patient_id, decision.pk), [flag]
 
     def _visits(self, place: RowPosition, most: int) -> Iterator[tuple[RowPosition, list[Flag]]]:
         due = Q(state=Visit.State.HELD) | overdue(self.access.trial.today)

@@ -142,9 +142,10 @@ class TestWhatIsNeededBefore:
 
     def test_a_patient_who_can_decide_again_confirms_before_the_next_infusion(self, trial, nurse):
         """I6 of the Liège protocol, CEL-14."""
-        patient = build.enrolled(trial=trial, on=INCLUDED)
-        patient.consents.update(type="legal_representative")
-        patient = Patient.objects.get(pk=patient.pk)
+        unable = {"patient_can_consent": "N", "representative_available": "Y"}
+        patient = build.enrolled(
+            trial=trial, on=INCLUDED, consent_by="legal_representative", eligibility=unable
+        )
         record_capacity(patient=patient, regained_on=date(2026, 3, 11), by=nurse)
         assert give(patient, FIRST, on("11-Mar-2026"), nurse).state == "given"
         messages = refused(give, patient, SECOND, on("14-Mar-2026"), nurse)

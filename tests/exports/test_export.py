@@ -350,6 +350,7 @@ TECHNICAL = {
     "prepared_at",
     "position",
     "criteria",
+    "strata",
     "number",
     "code",
 }

@@ -183,7 +183,12 @@ def struck_out(record: Record, *, reason: str = "Another person's form", by: Use
 
 
 def assessable(
-    *, trial: Trial, screened_on: date | None = None, by: User | None = None, **answers: dict[str, Any]
+    *,
+    trial: Trial,
+    screened_on: date | None = None,
+    by: User | None = None,
+    consent_by: str = "patient",
+    **answers: dict[str, Any],
 ) -> Patient:
     """Create a patient in screening with consent and complete evidence, without a decision.
 
@@ -191,7 +196,7 @@ def assessable(
     """
     by = by or user("investigator", trial=trial)
     found = patient(trial=trial, by=by, screened_on=screened_on)
-    consent(found, by=by)
+    consent(found, type=consent_by, by=by)
     for form, values in eligible_answers.OF[trial.slug](found.screened_on).items():
         record(found, form, {**values, **answers.get(form, {})}, by=by)
     return found
@@ -217,6 +222,7 @@ def eligible(
     trial: Trial,
     screened_on: date | None = None,
     investigator: User | None = None,
+    consent_by: str = "patient",
     **answers: dict[str, Any],
 ) -> Patient:
     """Create a patient in screening with consent, complete evidence and a signed eligibility decision.
@@ -224,18 +230,27 @@ def eligible(
     answers: as in `assessable`.
     """
     investigator = investigator or user("investigator", trial=trial)
-    found = assessable(trial=trial, screened_on=screened_on, by=investigator, **answers)
+    found = assessable(
+        trial=trial, screened_on=screened_on, by=investigator, consent_by=consent_by, **answers
+    )
     decision(found, by=investigator)
     return Patient.objects.get(pk=found.pk)
 
 
 def enrolled(
-    *, trial: Trial, on: date | None = None, investigator: User | None = None, **answers: dict[str, Any]
+    *,
+    trial: Trial,
+    on: date | None = None,
+    investigator: User | None = None,
+    consent_by: str = "patient",
+    **answers: dict[str, Any],
 ) -> Patient:
     """Create a patient screened and included on a day (default: thirty days ago). answers: as in `assessable`."""
     investigator = investigator or user("investigator", trial=trial)
     day = on or trial.today - timedelta(days=30)
-    found = eligible(trial=trial, screened_on=day, investigator=investigator, **answers)
+    found = eligible(
+        trial=trial, screened_on=day, investigator=investigator, consent_by=consent_by, **answers
+    )
     with acting(user=investigator, role="investigator"):
         return enrol(patient=found, on=day, by=investigator)
 

@@ -1,7 +1,6 @@
 """A change in one form is judged in the complete forms whose rules read it: their queries open and close (DAT-04)."""
 
 from datetime import date
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,12 +13,11 @@ from audit.context import acting
 from audit.models import Meaning, Signature
 from audit.stored_text import StoredText
 from patients import signals
-from patients.entry import saving
 from patients.entry.controls import CONTROLS
 from patients.models import Consent, Patient, Query, Record
 from tests.support import build
 from tests.support.pages.entry_pages import address, opened
-from tests.support.study.entered_forms import at
+from tests.support.study.amending import changed
 from tests.support.study.locking import hold
 
 pytestmark = pytest.mark.django_db
@@ -32,16 +30,6 @@ HEPARIN = {
     "route": "SUBCUTANEOUS", "started_on": "2026-08-10", "ongoing": "Y",
 }  # fmt: skip
 DEMOGRAPHY = {"age": "54", "sex": "M", "height": "178", "weight": "82.4"}
-
-
-def changed(record: Record, by: User, **values: Any) -> Record:
-    """Amend a complete form and return it as stored."""
-    visit = record.visit.key if record.visit else None
-    record = Record.objects.get(pk=record.pk)
-    place = at(Patient.objects.get(pk=record.patient_id), by, record.form, visit, record.repeat)
-    entry = saving.Entry(place=place, values={**record.values, **values}, base_version=record.version)
-    with acting(user=by, role="coordinator"):
-        return saving.amend(entry, reason="Transcription error", by=by).record
 
 
 def texts(record: Record, *, state: str = "open") -> list[str]:
@@ -247,13 +235,7 @@ class TestFacts:
             given = build.moment(f"{trial.today:%d-%b-%Y} {clock}")
             with acting(user=doctor, role="investigator"):
                 Consent.objects.filter(patient=patient).update(given=given.iso, given_at=given.earliest)
-                signals.facts_changed.send(
-                    sender=Patient,
-                    patient=patient,
-                    names=("subject.first_consent_at",),
-                    visit=None,
-                    by=doctor,
-                )
+                signals.announce(patient=patient, names=["subject.first_consent_at"], by=doctor)
             assert bool(texts(eligibility)) is asks
         assert "(because “First consent given on” changed)" in str(Query.objects.get(record=eligibility).text)
 

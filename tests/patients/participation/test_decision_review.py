@@ -1,0 +1,209 @@
+"""A decision on eligibility whose inputs change is marked; an investigator decides again (CEL-14)."""
+
+from datetime import date
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from audit.context import acting
+from audit.models import Signature
+from dosing.administration import infusion_obstacle
+from dosing.models import AllocationSlot, Infusion
+from patients.models import EligibilityDecision, Patient, Record, Visit
+from patients.participation.eligibility import decision_in_force
+from patients.participation.eligibility_data import latest_complete
+from tests.support import build
+from tests.support.study import eligible_answers
+from tests.support.study.amending import changed
+from tests.support.study.refusals import refused
+from trials.models import Trial
+
+pytestmark = pytest.mark.django_db
+INCLUDED = date(2026, 8, 10)
+
+
+@pytest.fixture
+def included(trial: Trial, doctor: User) -> Patient:
+    return build.enrolled(trial=trial, on=INCLUDED, investigator=doctor)
+
+
+def form(patient: Patient, code: str) -> Record:
+    return Record.objects.get(patient=patient, form=code, visit__code="SCR")
+
+
+def decision(patient: Patient) -> EligibilityDecision:
+    return EligibilityDecision.objects.filter(patient=patient).latest("pk")
+
+
+def changes(patient: Patient) -> list[tuple[str, object, object]]:
+    return [(each["id"], each["before"], each["now"]) for each in decision(patient).changes]
+
+
+class TestMarked:
+    @pytest.mark.parametrize(("age", "marked"), [("70", False), ("71", True), ("18", False), ("17", True)])
+    def test_an_age_outside_the_limits_marks_the_decision(self, included, doctor, age, marked) -> None:
+        """I1 of Liège: 18 to 70 years."""
+        changed(form(included, "demography"), doctor, age=age)
+        assert changes(included) == ([("I1", True, False)] if marked else [])
+        assert bool(decision(included).changed_at) is marked
+
+    def test_a_correction_back_takes_the_mark_away(self, included, doctor) -> None:
+        changed(form(included, "demography"), doctor, age="71")
+        changed(form(included, "demography"), doctor, age="47")
+        assert changes(included) == []
+        assert decision(included).changed_at is None
+
+    def test_an_input_that_is_taken_away_marks_it(self, included, doctor) -> None:
+        """Undetermined is neither met nor not met: it does not allow inclusion."""
+        build.struck_out(form(included, "demography"), by=doctor)
+        assert ("I1", True, None) in changes(included)
+
+    def test_neither_the_conclusion_nor_the_signature_changes(self, included, doctor) -> None:
+        before = decision(included)
+        changed(form(included, "demography"), doctor, age="71")
+        after = decision(included)
+        assert (after.conclusion, after.criteria) == (before.conclusion, before.criteria)
+        assert decision_in_force(included) == after
+
+    def test_the_group_is_compared(self, included, doctor) -> None:
+        """Group A (oxygen) becomes group B (ventilated in intensive care)."""
+        ventilated = {
+            "ward": "ICU",
+            "imv_tracheal": "Y",
+            "imv_started_at": eligible_answers.at(INCLUDED, "08:00", "Europe/Brussels"),
+        }
+        changed(form(included, "eligibility"), doctor, **ventilated)
+        assert ("group", "A", "B") in changes(included)
+
+    def test_a_later_visit_says_nothing_about_the_inclusion(self, included, doctor) -> None:
+        """Of a form that screening and follow-up have, the answers at screening count."""
+        with acting(user=doctor, role="investigator"):
+            for visit, spo2 in (("SCR", "88"), ("D7", "97")):
+                Record.objects.create(
+                    patient=included,
+                    visit=Visit.objects.get(patient=included, code=visit),
+                    protocol=included.protocol,
+                    form="vitals",
+                    state="complete",
+                    values={"spo2": spo2},
+                )
+        assert latest_complete(included)["vitals"] == {"spo2": "88"}
+
+    def test_before_the_inclusion_it_is_marked_too(self, trial, doctor) -> None:
+        patient = build.eligible(trial=trial, screened_on=INCLUDED, investigator=doctor)
+        changed(form(patient, "demography"), doctor, age="71")
+        assert changes(patient) == [("I1", True, False)]
+
+    def test_a_decision_not_eligible_is_not_reviewed(self, trial, doctor) -> None:
+        patient = build.assessable(trial=trial, screened_on=INCLUDED, by=doctor)
+        build.decision(patient, "not_eligible", by=doctor)
+        changed(form(patient, "demography"), doctor, age="71")
+        assert changes(patient) == []
+
+    def test_the_patients_own_consent_after_a_representatives_changes_nothing(self, trial, doctor) -> None:
+        """The first consent covers what was done until the patient could decide."""
+        unable = {"patient_can_consent": "N", "representative_available": "Y"}
+        patient = build.enrolled(
+            trial=trial,
+            on=INCLUDED,
+            investigator=doctor,
+            consent_by="legal_representative",
+            eligibility=unable,
+        )
+        build.consent(patient, on=date(2026, 8, 20), by=doctor)
+        assert changes(patient) == []
+
+
+class TestDecidedAgain:
+    def test_an_investigator_decides_again_for_the_day_of_inclusion(self, included, doctor) -> None:
+        changed(form(included, "demography"), doctor, age="71")
+        again = build.decision(included, "not_eligible", by=doctor)
+        assert again.inclusion_on == INCLUDED
+        assert not EligibilityDecision.objects.resting_on_changes().exists()
+        assert Patient.objects.get(pk=included.pk).state == "enrolled"
+
+    def test_eligible_is_refused_while_a_criterion_does_not_allow_it(self, included, doctor) -> None:
+        changed(form(included, "demography"), doctor, age="71")
+        told = refused(build.decision, included, by=doctor)
+        assert told == {"conclusion": ["This criterion does not allow inclusion: I1."]}
+
+    def test_without_a_change_nothing_is_decided_again(self, included, doctor) -> None:
+        told = refused(build.decision, included, "not_eligible", by=doctor)
+        assert "cannot be assessed for eligibility" in told[""][0]
+
+    def test_the_new_decision_sets_the_group(self, included, doctor) -> None:
+        ventilated = {
+            "ward": "ICU",
+            "imv_tracheal": "Y",
+            "imv_started_at": eligible_answers.at(INCLUDED, "08:00", "Europe/Brussels"),
+        }
+        changed(form(included, "eligibility"), doctor, **ventilated)
+        build.decision(included, by=doctor)
+        assert Patient.objects.get(pk=included.pk).group == "B"
+        assert Signature.objects.filter(invalidated_at=None).exists()
+
+    def test_a_mis_stratified_patient_keeps_the_slot(self, doctor) -> None:
+        """RND-03: a slot is never freed or exchanged; the page says what the stratum would be."""
+        from tests.dosing.test_allocation_strata import with_knee
+
+        knees = build.trial("third")
+        patient = with_knee(knees, grade="G2", surgery="N")
+        by = build.user("investigator", trial=knees)
+        build.decision(patient, by=by)
+        slot = AllocationSlot.objects.get(patient=patient)
+        changed(Record.objects.get(patient=patient, form="knee"), by, grade="G3")
+        assert ("knee.grade", "G2", "G3") in changes(patient)
+        assert AllocationSlot.objects.get(patient=patient) == slot
+
+
+class TestShown:
+    @pytest.fixture
+    def marked(self, included: Patient, doctor: User) -> Patient:
+        changed(form(included, "demography"), doctor, age="71")
+        return included
+
+    def page(self, web: Client, patient: Patient, end: str = "") -> str:
+        where = f"/trials/{patient.trial.slug}/patients/{patient.code}/{end}"
+        return web.get(where, follow=True).content.decode()
+
+    def test_the_page_says_what_changed_and_offers_the_decision(self, marked, web) -> None:
+        text = self.page(web, marked, "eligibility/")
+        assert "The decision rests on inputs that changed since" in text
+        assert "I1: allowed inclusion at the decision, does not allow it now" in text
+        assert 'name="conclusion"' in text
+        assert 'name="inclusion_on"' not in text
+
+    def test_the_decision_is_posted_without_a_day(self, marked, web) -> None:
+        where = f"/trials/{marked.trial.slug}/patients/{marked.code}/eligibility/"
+        answer = web.post(where, {"conclusion": "not_eligible", "password": build.PASSWORD})
+        assert answer.status_code == 302
+        assert decision(marked).conclusion == "not_eligible"
+
+    def test_the_casebook_home_quality_and_checklist_tell_it(self, marked, web, manager) -> None:
+        assert "rests on inputs that changed since" in self.page(web, marked)
+        home = web.get(f"/trials/{marked.trial.slug}/?show=decisions").content.decode()
+        assert "Eligibility to decide again" in home
+        assert marked.code in home
+        desk = build.client(manager)
+        quality = desk.get(f"/trials/{marked.trial.slug}/quality/?kind=decision")
+        (row,) = quality.context["listing"].rows
+        assert row.object.url(marked.trial.slug).endswith(f"/patients/{marked.code}/eligibility/")
+        points = {
+            each.point.code: each.total
+            for each, _url in desk.get(f"/trials/{marked.trial.slug}/lock/").context["points"]
+        }
+        assert points["decisions"] == 1
+
+    def test_the_bedside_is_warned_and_not_refused(self, marked, web) -> None:
+        text = self.page(web, marked, "infusions/1/")
+        assert "Ask an investigator before you give the infusion" in text
+        assert 'name="started' in text
+
+    def test_a_patient_found_not_eligible_is_given_nothing_more(self, marked, doctor) -> None:
+        """CEL-14."""
+        build.decision(marked, "not_eligible", by=doctor)
+        infusion = Infusion.objects.select_related("patient__trial", "patient__protocol").get(
+            patient=marked, number=1
+        )
+        assert infusion_obstacle(infusion) == "An investigator concluded that the patient is not eligible."
