@@ -81,6 +81,7 @@ def screen(request: TrialRequest) -> HttpResponse:
             identity=form.identity(),
             by=request.user,
             save_key=form.cleaned_data["save_key"],
+            may_identify=request.access.may(P.SEE_IDENTITY),
         )
 
     return step(request, ScreeningForm, "patients/screen.html", do, lambda form: casebook_of(form.result))
@@ -107,6 +108,7 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
             identity=form.identity(),
             reason=form.cleaned_data["reason"],
             by=request.user,
+            may_identify=request.access.may(P.SEE_IDENTITY),
         )
 
     if request.method == "GET":
