@@ -15,8 +15,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.kept_forms import kept_data
 from audit import events
 from patients.models import Identity, Patient
+from patients.participation import assessment_age, disposition, eligibility, enrolment, screening
 from patients.participation import consent as consents
-from patients.participation import disposition, eligibility, enrolment, screening
 from patients.participation.forms import (
     CapacityForm,
     ConsentForm,
@@ -196,6 +196,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         return form.run(eligibility.sign_eligibility, patient=patient, by=request.user, **form.cleaned_data)
 
     day = typed_day(request, patient)
+    evaluation = eligibility.evaluate(patient, inclusion_on=day)
     return step(
         request,
         EligibilityForm,
@@ -203,7 +204,8 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        evaluation=eligibility.evaluate(patient, inclusion_on=day),
+        evaluation=evaluation,
+        assessment=assessment_age.valid_words(patient, evaluation.assessed),
         evaluated_for=patient.enrolled_on or day or patient.trial.today,
         decisions=eligibility.decisions(patient),
         may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
