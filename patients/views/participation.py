@@ -197,6 +197,7 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
 
     day = typed_day(request, patient)
     evaluation = eligibility.evaluate(patient, inclusion_on=day)
+    evaluated_for = patient.enrolled_on or day or patient.trial.today
     return step(
         request,
         EligibilityForm,
@@ -206,7 +207,10 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         patient=patient,
         evaluation=evaluation,
         assessment=assessment_age.valid_words(patient, evaluation.assessed),
-        evaluated_for=patient.enrolled_on or day or patient.trial.today,
+        too_old=assessment_age.refusal(patient, evaluation.assessed, evaluated_for)
+        if patient.state == Patient.State.SCREENING
+        else "",
+        evaluated_for=evaluated_for,
         decisions=eligibility.decisions(patient),
         may_sign=request.access.may(P.SIGN_ELIGIBILITY) and patient.state == Patient.State.SCREENING,
     )

@@ -92,6 +92,8 @@ def test_the_page_says_to_which_moment_each_criterion_refers(desk):
         .content.decode()
     )
     assert "The assessment holds for an inclusion until" in page
+    # Judged for today, forty days after the assessment.
+    assert TOO_OLD in page
     assert "judged at" in page
 
 
