@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.checking.dictionary import cells_of, columns_of
+from protocol.checking.loading import load
+from protocol.checking.succession import succession_problems
 from protocol.document.items import Form, Item
 from protocol.expressions.names import kind_of_item
 from protocol.values.parsing import (
@@ -22,7 +24,7 @@ from protocol.values.parsing import (
 )
 from protocol.values.reference_ranges import reading
 from tests.protocol.test_reference import made
-from tests.support.protocols.shipped import COVID_MSV, LIEGE, protocol
+from tests.support.protocols.shipped import COVID_MSV, LIEGE, path_of, protocol
 
 CRP = Item.model_validate(
     {
@@ -105,6 +107,16 @@ def test_a_file_may_say_otherwise() -> None:
     assert asked(comparators=False) is False
     assert asked(reference=False) is None
     assert asked(calculate="1.0") is None
+
+
+def test_an_amendment_cannot_refuse_results_that_may_be_stored() -> None:
+    text = path_of(LIEGE).read_text(encoding="utf-8")
+    crp = '{ name = "crp", type = "decimal", label = { en = "C-reactive protein", fr = "Protéine C-réactive" }, unit'
+    # The first of the two is that of biochemistry.
+    after = load(text.replace(crp, crp.replace("unit", "comparators = false, unit"), 1))
+    paths = [problem.path for problem in succession_problems(protocol(LIEGE), after)]
+    assert "forms.biochemistry.crp.comparators" in paths
+    assert succession_problems(after, protocol(LIEGE)) == []
 
 
 @pytest.mark.parametrize(
