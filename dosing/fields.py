@@ -6,9 +6,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext as _
 
-from protocol.values.parsing import canonical
 from protocol.values.refusals import ValueRefused
-from trials.reader import shown_sentence
+from protocol.values.written_numbers import canonical, refuse_ambiguous
+from trials.reader import reader_language, shown_sentence
 
 
 class MeasureField(forms.CharField):
@@ -38,4 +38,8 @@ class MeasureField(forms.CharField):
             raise forms.ValidationError(
                 _("Type at most %(places)d decimals: nothing is rounded for you.") % {"places": self.places}
             )
+        try:
+            refuse_ambiguous(text, reader_language())
+        except ValueRefused as refused:
+            raise forms.ValidationError(shown_sentence(refused)) from refused
         return Decimal(number)

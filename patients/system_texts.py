@@ -3,6 +3,7 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from patients.casebook.birth_dates import AGE_DISAGREES
 from protocol.values.parsing import UNUSUAL
 
 # Reasons for changing a complete form, in the order of the pick-list.
@@ -32,6 +33,7 @@ FACTS: dict[str, Promise] = {
 TEXTS = {
     **{f"{REASON}{code}": words for code, words in REASONS.items()},
     "query.unusual": _(UNUSUAL),
+    "query.birth_date": _(AGE_DISAGREES),
     "query.corrected": _("The value was corrected."),
     # Translators: number of a row of a table, and its value.
     "query.row_removed": _("Row %(row)s was removed (%(value)s)."),

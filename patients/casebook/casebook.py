@@ -36,6 +36,7 @@ from protocol.document.items import Form
 from protocol.expressions.rules import FormRules, Scope, rules_of
 from protocol.values.parsing import Clock
 from trials.models import ProtocolVersion, Trial
+from trials.reader import reader_language
 
 PATIENT_OF_VISIT: Any = Visit._meta.get_field("patient")
 VERSION_OF_VISIT: Any = Visit._meta.get_field("protocol")
@@ -73,8 +74,8 @@ class FormPlace:
 
     @property
     def clock(self) -> Clock:
-        """The clock on which dates and times of the form are read."""
-        return Clock(self.protocol.rules.trial.site.time_zone, self.day)
+        """The clock on which dates and times of the form are read, with the language of the reader."""
+        return Clock(self.protocol.rules.trial.site.time_zone, self.day, language=reader_language())
 
     def holds(self, record: Record) -> bool:
         """Return True if the record was captured at this location, struck out or not."""

@@ -5,8 +5,9 @@ so the page of a refused save shows the findings made under the lock, in the lan
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from patients.casebook.birth_dates import birth_date_findings
 from patients.casebook.casebook import Casebook, FormPlace
 from protocol.document.items import Form, Item, path
 from protocol.expressions.kinds import BESIDE_FORMS
@@ -57,7 +58,11 @@ class CheckedAnswers:
 
 def checked(casebook: Casebook, place: FormPlace, values: Mapping[str, Value]) -> CheckedAnswers:
     """Check the answers of a form; its rules may also read other forms of the casebook."""
-    return check_answers(place.form, place.rules, casebook.scope(place, values))
+    found = check_answers(place.form, place.rules, casebook.scope(place, values))
+    form_of_age = (place.protocol.rules.profile.age or "").partition(".")[0]
+    if place.form.code != form_of_age:
+        return found
+    return replace(found, findings=(*found.findings, *birth_date_findings(casebook, place, found.values)))
 
 
 def check_answers(form: Form, rules: FormRules, scope: Scope) -> CheckedAnswers:

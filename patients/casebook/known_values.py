@@ -1,6 +1,6 @@
 """Values that another form already holds: offered beside an empty field, never filled in (DAT-01)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 from patients.casebook.casebook import Casebook, FormPlace, day_of
 from patients.models import Record
 from protocol.document.items import Item
-from protocol.values.labels import shown_number
+from protocol.values.intervals import comparator_of
+from protocol.values.labels import own_text
 from protocol.values.parsing import display, is_missing, typed
 from trials.reader import reader_language, shown_day
 
@@ -62,7 +63,9 @@ def _same_question(casebook: Casebook, form: str, item: Item) -> bool:
 
 def _known(casebook: Casebook, record: Record, item: Item, value: Any) -> KnownValue:
     language = reader_language()
-    plain = shown_number(value["value"], value["entered"], item) if isinstance(value, Mapping) else value
+    plain: Any = own_text(value, item)
+    if comparator := comparator_of(value):
+        plain = {"comparator": comparator, "limit": plain}
     visit = next(visit for visit in casebook.visits if visit.pk == record.visit_id)
     day = day_of(visit)
     source = casebook.patient.protocol.rules.form(record.form).title.in_language(language)

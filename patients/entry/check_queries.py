@@ -12,6 +12,7 @@ from accounts.models import User
 from audit.compiled_queries import CompiledQuery
 from audit.context import acting
 from audit.stored_text import StoredText, Text, system_text
+from patients.casebook.birth_dates import BIRTH_DATE
 from patients.casebook.edit_checks import CHECK, inputs_of
 from patients.casebook.row_words import cell_text
 from patients.entry.row_identity import RemovedRows
@@ -124,6 +125,8 @@ def question(finding: CheckFinding, form: Form) -> StoredText:
     for check in form.checks:
         if finding.check == f"{CHECK}{check.id}":
             return StoredText("protocol.check", check.message.root, {"check": check.id})
+    if finding.check == BIRTH_DATE:
+        return system_text("query.birth_date")
     return system_text("query.unusual", **finding.parameters)
 
 

@@ -131,14 +131,30 @@ class Identity(models.Model):
     )
     name = models.CharField(_("Name"), max_length=200, blank=True)
     hospital_number = models.CharField(_("Hospital number"), max_length=60, blank=True)
+    # Letters and digits of the number, by which people are compared; empty once the screening failed, so that the
+    # person may be screened again. The trial is repeated for the constraint.
+    number_key = models.CharField(_("Compared hospital number"), max_length=240, blank=True)
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="+", verbose_name=_("Trial"))
     birth_date = models.CharField(_("Date of birth"), max_length=10, blank=True)
     contact = models.TextField(_("Contact"), blank=True)
 
     objects = OfPatient.as_manager()
-    history = Trail(patient="patient_id", trial="patient__trial_id", see="see_identity")
+    history = Trail(
+        patient="patient_id",
+        trial="patient__trial_id",
+        see="see_identity",
+        excluded=("number_key", "trial"),
+    )
 
     class Meta:
         verbose_name = _("Identity")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trial", "number_key"],
+                condition=~Q(number_key=""),
+                name="hospital_number_once_per_trial",
+            )
+        ]
 
 
 class Consent(models.Model):

@@ -16,6 +16,7 @@ from audit import signatures
 from audit.models import Meaning, Signature
 from patients import signals
 from patients.models import EligibilityDecision, Patient
+from patients.participation import assessment_age
 from patients.participation.consent import current_consent
 from patients.participation.eligibility_data import (
     eligibility_subject,
@@ -28,6 +29,7 @@ from patients.participation.lifecycle import lock_patient, require_state
 from protocol.expressions.compiled import Undetermined
 from protocol.expressions.eligibility import CriterionResult
 from protocol.expressions.rules import Scope, rules_of
+from protocol.values.moments import Moment
 from trials.models import Trial
 from trials.reader import reader_language
 
@@ -43,6 +45,7 @@ class CriterionFinding:
     inputs: list[dict[str, str]]
     needs: list[str]
     deferred_until: date | None
+    judged_at: str
 
     @property
     def id(self) -> str:
@@ -100,6 +103,7 @@ class Evaluation:
     group: str
     group_title: str
     group_needs: list[str]
+    assessed: Moment | None
 
     @property
     def obstacles(self) -> list[CriterionFinding]:
@@ -141,6 +145,7 @@ def evaluate(patient: Patient, *, inclusion_on: date | None = None) -> Evaluatio
         group_needs=[input_words(rules, name) for name in group.needs]
         if isinstance(group, Undetermined)
         else [],
+        assessed=assessment_age.assessed_at(patient, records),
     )
 
 
@@ -159,6 +164,7 @@ def _finding(patient: Patient, result: CriterionResult, day: date) -> CriterionF
         deferred_until=day + timedelta(days=criterion.deferred_days)
         if criterion.deferred_days and result.allows is not True
         else None,
+        judged_at=assessment_age.judged_at(rules, inputs, day),
     )
 
 
@@ -204,6 +210,8 @@ def sign_eligibility(
     evaluation = evaluate(patient, inclusion_on=inclusion_on)
     if conclusion == Conclusion.ELIGIBLE:
         _refuse_unless_eligible(patient, evaluation)
+        if too_old := assessment_age.refusal(patient, evaluation.assessed, inclusion_on):
+            raise ValidationError({"inclusion_on": too_old})
     decision = EligibilityDecision.objects.create(
         patient=patient,
         protocol=patient.protocol,

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from patients import signals
 from patients.models import Patient
-from patients.participation import reconsent
+from patients.participation import assessment_age, reconsent
 from patients.participation.consent import current_consent
 from patients.participation.eligibility import Conclusion, decision_in_force, evaluate
 from patients.participation.lifecycle import lock_patient, move, require_state
@@ -42,7 +42,16 @@ def enrolment_obstacles(patient: Patient, on: date | None = None) -> list[str]:
     elif decision.protocol_id != patient.protocol_id:
         found.append(_("The eligibility was signed under another version of the protocol: sign it again."))
     day = on or (decision.inclusion_on if decision else None)
-    for finding in evaluate(patient, inclusion_on=day).obstacles:
+    evaluation = evaluate(patient, inclusion_on=day)
+    if decision is not None and day is not None:
+        found += filter(
+            None,
+            [
+                assessment_age.refusal(patient, evaluation.assessed, day),
+                assessment_age.newer_than_decision(evaluation.assessed, decision),
+            ],
+        )
+    for finding in evaluation.obstacles:
         parameters = {"id": finding.id, "text": finding.text, "result": finding.words}
         if finding.needs:
             # Translators: a criterion, its result, and the items it is waiting for

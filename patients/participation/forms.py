@@ -72,13 +72,32 @@ class ScreeningForm(StepForm):
         help_text=_("As in the hospital record; the year alone will do. Stored separately."),
     )
     contact = forms.CharField(label=_("Contact"), required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    # Shown when a patient has the same name and date of birth.
+    another_person = forms.BooleanField(label=_("This is another person"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.data.get("another_person"):
+            self._lay_out(but="another_person")
+
+    def _lay_out(self, *, but: str = "") -> None:
+        self.helper.layout = Layout(*(self.layout_of(name) for name in self.fields if name != but))
+
+    def run(self, verb: Callable[..., Any], **arguments: Any) -> bool:
+        """Call the function; show the box of another person if it asks for it."""
+        done = super().run(verb, another_person=self.cleaned_data["another_person"], **arguments)
+        if self.has_error("another_person"):
+            self._lay_out()
+        return done
 
     def add_fields(self, zone: str) -> None:
         self.fields["save_key"] = forms.CharField(
             required=False, max_length=64, widget=forms.HiddenInput, initial=lambda: uuid4().hex
         )
         self.fields["screened_on"] = DayField(label=_("Day of screening"), zone=zone)
-        self.order_fields(["save_key", "screened_on", "name", "hospital_number", "birth_date", "contact"])
+        self.order_fields(
+            ["save_key", "screened_on", "name", "hospital_number", "birth_date", "another_person", "contact"]
+        )
         for name in ("name", "hospital_number", "birth_date", "contact"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
 

@@ -9,9 +9,11 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import because
 from patients.models import Identity, Patient
+from patients.participation import duplicates
 from patients.participation.identity import IDENTITY_FIELDS, checked_identity
 from patients.participation.lifecycle import lock_patient, move, next_number, require_state
 from patients.participation.visits import plan_visits
+from protocol.values.likeness import number_key
 from trials.awaited_version import awaited_words
 from trials.loading import put_in_force
 from trials.models import Trial
@@ -25,7 +27,14 @@ def not_in_the_future(day: date, trial: Trial, field: str) -> None:
 
 @transaction.atomic
 def screen(
-    *, trial: Trial, screened_on: date, identity: dict[str, str], by: User, save_key: str = ""
+    *,
+    trial: Trial,
+    screened_on: date,
+    identity: dict[str, str],
+    by: User,
+    save_key: str = "",
+    another_person: bool = False,
+    may_identify: bool = False,
 ) -> Patient:
     """Store a new patient in screening, with the visits that are planned from screening.
 
@@ -33,7 +42,8 @@ def screen(
     stays used. The code is the protocol's pattern with a running number and reveals nothing about the person
     (PRV-02). Identifying data are stored in their own table (PRV-01). Raises ValidationError if the trial does not
     recruit, for identifying data that are refused, or if a patient with this hospital number is in the trial and did
-    not fail screening.
+    not fail screening; also for a patient with the same name and date of birth, unless `another_person` confirms that
+    they are two people. may_identify: the refusal names that patient.
     """
     # Locks the trial's row: no other screening takes this number or this hospital number until the commit.
     trial = put_in_force(trial)
@@ -47,7 +57,7 @@ def screen(
     if save_key and (existing := trial.patients.filter(save_key=save_key).first()):
         return existing
     identity = checked_identity(identity, trial)
-    _refuse_known(trial, identity["hospital_number"])
+    duplicates.refuse(trial, identity, another_person=another_person, may_identify=may_identify)
     patient = Patient.objects.create(
         trial=trial,
         protocol=trial.protocol,
@@ -57,38 +67,36 @@ def screen(
         screened_on=screened_on,
         save_key=save_key,
     )
-    Identity.objects.create(patient=patient, **identity)
+    key = number_key(identity["hospital_number"])
+    Identity.objects.create(patient=patient, trial=trial, number_key=key, **identity)
     plan_visits(patient=patient, by=by)
     return patient
 
 
-def _refuse_known(trial: Trial, hospital_number: str, *, but: Patient | None = None) -> None:
-    """Raise ValidationError if another patient of the trial has this hospital number.
-
-    Patients who failed screening do not count: they may be screened again.
-    """
-    if not hospital_number.strip():
-        return
-    rows = Identity.objects.filter(patient__trial=trial, hospital_number__iexact=hospital_number.strip())
-    others = rows.exclude(patient__state=Patient.State.SCREEN_FAILED).exclude(patient=but)
-    known = others.select_related("patient").first()
-    if known is not None:
-        text = _("%(patient)s has this hospital number: a person is in the trial once.")
-        raise ValidationError({"hospital_number": text % {"patient": known.patient.code}})
-
-
 @transaction.atomic
-def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str, by: User) -> None:
+def correct_identity(
+    *,
+    patient: Patient,
+    identity: dict[str, str],
+    reason: str,
+    by: User,
+    another_person: bool = False,
+    may_identify: bool = False,
+) -> None:
     """Correct identifying data. Raises ValidationError without a reason (AUD-04) or for data that are refused."""
     if not reason.strip():
         raise ValidationError({"reason": _("Say why this is changed.")})
     identity = checked_identity(identity, patient.trial)
     # The same lock as a screening takes: nobody can be screened under this hospital number meanwhile.
     Trial.objects.for_update(patient.trial_id)
-    _refuse_known(patient.trial, identity["hospital_number"], but=patient)
+    duplicates.refuse(
+        patient.trial, identity, another_person=another_person, may_identify=may_identify, but=patient
+    )
     row = Identity.objects.select_for_update().get(patient=patient)
     for name in IDENTITY_FIELDS:
         setattr(row, name, identity[name])
+    failed = Patient.objects.filter(pk=patient.pk, state=Patient.State.SCREEN_FAILED).exists()
+    row.number_key = "" if failed else number_key(row.hospital_number)
     with because(reason.strip()):
         row.save()
 
@@ -107,4 +115,5 @@ def fail_screening(*, patient: Patient, on: date, reason: str, by: User) -> Pati
     move(patient, Patient.State.SCREEN_FAILED, refusal=refusal)
     patient.failed_on, patient.failure_reason = on, reason.strip()
     patient.save(update_fields=["state", "failed_on", "failure_reason"])
+    Identity.objects.filter(patient=patient).update(number_key="")
     return patient

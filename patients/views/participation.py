@@ -15,8 +15,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.kept_forms import kept_data
 from audit import events
 from patients.models import Identity, Patient
+from patients.participation import assessment_age, disposition, eligibility, enrolment, screening
 from patients.participation import consent as consents
-from patients.participation import disposition, eligibility, enrolment, screening
 from patients.participation.decision_review import change_words
 from patients.participation.forms import (
     CapacityForm,
@@ -82,6 +82,7 @@ def screen(request: TrialRequest) -> HttpResponse:
             identity=form.identity(),
             by=request.user,
             save_key=form.cleaned_data["save_key"],
+            may_identify=request.access.may(P.SEE_IDENTITY),
         )
 
     return step(request, ScreeningForm, "patients/screen.html", do, lambda form: casebook_of(form.result))
@@ -108,6 +109,7 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
             identity=form.identity(),
             reason=form.cleaned_data["reason"],
             by=request.user,
+            may_identify=request.access.may(P.SEE_IDENTITY),
         )
 
     if request.method == "GET":
@@ -198,6 +200,8 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
     decisions = eligibility.decisions(patient)
     changes = decisions[0].changes if decisions and decisions[0].changed_at else []
     may_decide = patient.state == Patient.State.SCREENING or bool(patient.enrolled_on and changes)
+    evaluation = eligibility.evaluate(patient, inclusion_on=day)
+    evaluated_for = patient.enrolled_on or day or patient.trial.today
     return step(
         request,
         EligibilityForm,
@@ -205,8 +209,12 @@ def decide(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        evaluation=eligibility.evaluate(patient, inclusion_on=day),
-        evaluated_for=patient.enrolled_on or day or patient.trial.today,
+        evaluation=evaluation,
+        assessment=assessment_age.valid_words(patient, evaluation.assessed),
+        too_old=assessment_age.refusal(patient, evaluation.assessed, evaluated_for)
+        if patient.state == Patient.State.SCREENING
+        else "",
+        evaluated_for=evaluated_for,
         decisions=decisions,
         changes=change_words(patient, changes),
         may_sign=request.access.may(P.SIGN_ELIGIBILITY) and may_decide,

@@ -218,6 +218,8 @@ def _items_referred_to(protocol: Protocol, written: Written, raw: Mapping[str, A
         ("profile.died_on", profile.died_on, frozenset({"date"})),
         *(("profile.labs", path, numeric) for path in profile.labs),
     ]
+    if protocol.assessment is not None:
+        references.append(("assessment.item", protocol.assessment.item, frozenset({"datetime"})))
     if weighed := _weight_item(protocol, raw):
         references.append(("dosing.weight_item", weighed, numeric))
         weight = _item(protocol, weighed)

@@ -4,11 +4,15 @@ Each form is one table; each item with repeating rows is a table of its own (``f
 column, plus further columns where its value has more parts. Repeating rows that are missing as a whole have their
 missing code in the table of the form. The columns:
 
-- ``name__unit``, ``name__entered``: unit and value as entered; ``name`` holds the value in the item's unit.
+- ``name__unit``, ``name__entered``: unit and value as entered (``<0.06`` for a result beyond a limit); ``name`` holds
+  the value in the item's unit.
+- ``name__comparator``, ``name__limit`` of a number that may lie beyond a limit of detection: ``<``, ``<=``, ``>`` or
+  ``>=``, and the limit in the item's unit. ``name`` is then blank: the limit is never the result.
 - ``name__missing``, ``name__missing_reason``: missing code and its reason.
 - ``name__<code>``, one per code of a multiple choice: 1 or 0, blank if not answered (DAT-02, DAT-10).
 - ``name__ref_low``, ``name__ref_high``, ``name__flag`` of a laboratory number: the reference range that applied, in
-  the item's unit (blank where it is open), and low, normal, high, or no_range where no range applied (LAB-03).
+  the item's unit (blank where it is open), and low, normal, high, undecided (a result beyond a limit that may lie
+  inside or outside), or no_range where no range applied (LAB-03).
 - ``name__file``, ``name__sha256``, ``name__bytes`` of an attached file: path in the archive, hash and size;
   ``name`` holds its original name.
 """
@@ -24,6 +28,8 @@ from protocol.values.file_kinds import EXTENSIONS
 from protocol.values.reference_ranges import RangeReading, Readings, Side, laboratory_items
 
 PARTS = (
+    "comparator",
+    "limit",
     "unit",
     "entered",
     "missing",
@@ -36,9 +42,10 @@ PARTS = (
     "bytes",
 )
 """Suffixes that may follow ``name__``, besides the codes of a multiple choice."""
-MISSING_PARTS = PARTS[2:4]
-REFERENCE_PARTS = PARTS[4:7]
-FILE_PARTS = PARTS[7:]
+LIMIT_PARTS = PARTS[:2]
+MISSING_PARTS = PARTS[4:6]
+REFERENCE_PARTS = PARTS[6:9]
+FILE_PARTS = PARTS[9:]
 FILE_FOLDER = "files/"
 
 
@@ -165,6 +172,8 @@ def columns_of(item: Item) -> Iterator[str]:
         yield item.name
     if item.type == "file":
         yield from (f"{item.name}__{part}" for part in FILE_PARTS)
+    if item.comparators:
+        yield from (f"{item.name}__{part}" for part in LIMIT_PARTS)
     if item.units:
         yield f"{item.name}__unit"
         yield f"{item.name}__entered"
@@ -177,9 +186,12 @@ def cells_of(item: Item, value: Any) -> list[str]:
     parts = value if isinstance(value, Mapping) else {}
     plain = parts.get("name" if item.type == "file" else "value") if parts else value
     cells = _value_cells(item, plain)
+    own = parts.get("limit", cells[0] if cells else "")
+    if item.comparators:
+        cells += [parts.get("comparator", ""), parts.get("limit", "")]
     if item.units:
-        answered = bool(cells[0])
-        cells += [parts.get("unit", item.unit or "" if answered else ""), parts.get("entered", cells[0])]
+        entered = f"{parts.get('comparator', '')}{parts.get('entered', own)}"
+        cells += [parts.get("unit", item.unit or "" if own else ""), entered]
     if item.type == "file":
         cells += [
             file_path(parts) if "file" in parts else "",

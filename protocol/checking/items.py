@@ -28,6 +28,7 @@ _ONLY_FOR: Final[dict[str, tuple[str, ...]]] = {
     "typical": ("integer", "decimal"),
     "decimals": ("decimal",),
     "reference": ("integer", "decimal"),
+    "comparators": ("integer", "decimal"),
     "kinds": ("file",),
     "max_mb": ("file",),
     "max_length": ("text",),
@@ -77,6 +78,8 @@ def _item(path: str, item: Item) -> Iterator[Problem]:
     yield from repeated(f"{path}.missing", item.missing)
     if item.loinc is not None and not _is_loinc(item.loinc):
         yield Problem(f"{path}.loinc", f"{item.loinc}: the check digit does not fit")
+    if item.is_calculated and item.comparators:
+        yield Problem(f"{path}.comparators", "a calculated item is never typed")
     if item.is_calculated and item.required_when is not None:
         yield Problem(f"{path}.required_when", "a calculated item is never asked")
 

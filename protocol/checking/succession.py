@@ -67,6 +67,10 @@ def _same_questions(
             yield Problem(f"{here}.type", _change_words(old.type, version))
         elif old.unit != item.unit:
             yield Problem(f"{here}.unit", _change_words(old.unit or "without a unit", version))
+        if old.comparators and not item.comparators and item.is_numeric and old.unit == item.unit:
+            yield Problem(
+                f"{here}.comparators", f"version {version} takes results beyond a limit, whose answers stay"
+            )
         if item.type == "choices":
             yield from _same_codes(here, old, item, version)
         columns = {column.name: column for column in old.columns}

@@ -240,6 +240,13 @@ class EligibilityCriterion(Part):
         return self.deferred_days is not None
 
 
+class Assessment(Part):
+    """The moment to which the eligibility criteria refer, an item, and how long before inclusion it may lie."""
+
+    item: ItemPath
+    valid_hours: Annotated[Count, Field(le=24 * MOST_DAYS)]
+
+
 CellsPerKg = Annotated[ExactNumber, Field(gt=0, le=MOST_CELLS_PER_KG)]
 
 

@@ -10,6 +10,7 @@ from protocol.document.design import (
     Amendment,
     Approval,
     Arm,
+    Assessment,
     Confirmation,
     ConsentPlan,
     Dosing,
@@ -39,6 +40,7 @@ class Protocol(Part):
     groups: tuple[Group, ...] = ()
     consent: ConsentPlan
     definitions: dict[Name, Cel] = {}
+    assessment: Assessment | None = None
     eligibility: tuple[EligibilityCriterion, ...] = ()
     dosing: Dosing | None = None
     visits: tuple[ProtocolVisit, ...] = Field(min_length=1)

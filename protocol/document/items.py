@@ -44,6 +44,7 @@ FileKind = Literal["pdf", "jpeg", "png"]
 MissingCode = Literal["ND", "UNK", "NA", "ASKU"]
 DEFAULT_MISSING: tuple[MissingCode, ...] = ("ND", "UNK", "NA")
 DEFAULT_CALCULATED_DECIMALS = 2
+LABORATORY_DOMAINS = frozenset({"LB", "CP"})
 
 
 class Part(BaseModel):
@@ -141,6 +142,7 @@ class Item(Part):
     loinc: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,7}-[0-9]$")] | None = None
     source: Line | None = None
     reference: Truth | None = None
+    comparators: Truth | None = None
     kinds: Annotated[tuple[FileKind, ...], Field(min_length=1)] = ("pdf", "jpeg", "png")
     max_mb: Annotated[Whole, Field(ge=1, le=25)] = 10
     columns: tuple["Item", ...] = ()
@@ -162,6 +164,13 @@ class Item(Part):
         if self.decimals is None and self.is_calculated and self.type == "decimal":
             return DEFAULT_CALCULATED_DECIMALS
         return self.decimals
+
+    def decimals_in(self, unit: str) -> int | None:
+        """Return the most decimals of a value entered in `unit`, which say as much as those of the item's unit."""
+        if self.decimals is None or unit in ("", self.unit):
+            return self.decimals
+        factor = self.alternative(unit).factor
+        return max(0, self.decimals + _digits_gained(factor))
 
     @cached_property
     def codes(self) -> tuple[str, ...]:
@@ -190,6 +199,12 @@ class Item(Part):
             if alternative.unit == unit:
                 return alternative
         raise KeyError(unit)
+
+
+def _digits_gained(factor: Decimal) -> int:
+    """Return the logarithm of a factor to the base of ten, rounded up: 2 for 88.42, -2 for 0.01."""
+    place = factor.adjusted()
+    return place if factor == Decimal(1).scaleb(place) else place + 1
 
 
 class ItemGroup(Part):
@@ -228,7 +243,22 @@ class Form(Part):
     @cached_property
     def groups(self) -> tuple[ItemGroup, ...]:
         """Item groups in display order; a form without groups has one group without title."""
-        return self.groups_in_file or (ItemGroup(items=self.items_in_file),)
+        groups = self.groups_in_file or (ItemGroup(items=self.items_in_file),)
+        return tuple(
+            ItemGroup(title=group.title, items=tuple(map(self._with_comparators, group.items)))
+            for group in groups
+        )
+
+    def _with_comparators(self, item: Item) -> Item:
+        """Return the item; a number that a laboratory measures takes results beyond a limit if the file is silent."""
+        if item.comparators is not None or item.is_calculated or not self.is_laboratory(item):
+            return item
+        return item.model_copy(update={"comparators": True})
+
+    def is_laboratory(self, item: Item) -> bool:
+        """Return True if a laboratory measures an item: a number of a laboratory form, or as the file states."""
+        measured = self.cdisc_domain in LABORATORY_DOMAINS if item.reference is None else item.reference
+        return item.is_numeric and measured
 
     @cached_property
     def items(self) -> tuple[Item, ...]:

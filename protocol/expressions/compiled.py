@@ -45,6 +45,7 @@ from protocol.expressions.syntax import (
     walk,
 )
 from protocol.expressions.types import Names, history_target, kind_of, row_names
+from protocol.values.intervals import Interval
 
 __all__ = [
     "DAY",
@@ -141,7 +142,7 @@ class Expression:
                 return numbers.rounded(value, self.decimals)
         except (ArithmeticError, TypeError, ValueError, LookupError, AttributeError) as error:
             raise EvaluationFailed(f"{self.source!r} could not be evaluated: {error!r}") from error
-        if value is ABSENT:
+        if value is ABSENT or isinstance(value, Interval):
             return Undetermined(ask=lambda: self._needs(values))
         return value
 
@@ -226,10 +227,12 @@ class _Needs:
             yield from self.of(arguments[place], names, values)
 
     def _absent_below(self, node: Node, names: Names, values: Any) -> Iterator[str]:
-        absent = [part for part in children(node) if self.evaluators.of(part, names)(values) is ABSENT]
-        for part in absent:
+        known = [(part, self.evaluators.of(part, names)(values)) for part in children(node)]
+        absent = [part for part, value in known if value is ABSENT]
+        undecided = absent or [part for part, value in known if isinstance(value, Interval)]
+        for part in undecided:
             yield from self.of(part, names, values)
-        if not absent:
+        if not undecided:
             vague = [path for path in paths(node) if _is_vague(values.get(path), names.get(path))]
             yield from vague or paths(node)
 

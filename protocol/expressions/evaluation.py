@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import re2
 
-from protocol.expressions import numbers
+from protocol.expressions import interval_arithmetic, numbers
 from protocol.expressions.functions import FUNCTIONS, HISTORY, years_range
 from protocol.expressions.kinds import (
     ABSENT,
@@ -37,25 +37,19 @@ from protocol.expressions.syntax import (
     Unary,
 )
 from protocol.expressions.types import EQUALITIES, ORDERINGS, Names, history_target, kind_of, row_names
+from protocol.values.intervals import COMPARISONS, Interval, as_interval, compared, member
 from protocol.values.moments import Moment
 
 Evaluator = Callable[[Any], Any]
 """From the captured values (`get(name)` returns JSON) to a value of the node, or `ABSENT`."""
 
-_COMPARE: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": operator.ne,
+_ARITHMETIC: Final[Mapping[str, tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]]] = {
+    "+": (numbers.add, interval_arithmetic.add),
+    "-": (numbers.subtract, interval_arithmetic.subtract),
+    "*": (numbers.multiply, interval_arithmetic.multiply),
+    "/": (numbers.divide, interval_arithmetic.divide),
 }
-_ARITHMETIC: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    "+": numbers.add,
-    "-": numbers.subtract,
-    "*": numbers.multiply,
-    "/": numbers.divide,
-}
+"""Each operator for two numbers, and for operands of which one is an interval."""
 _TESTS: Final[Mapping[str, Callable[[str, str], bool]]] = {
     "startsWith": str.startswith,
     "endsWith": str.endswith,
@@ -92,7 +86,7 @@ class Evaluators:
             case Macro():
                 return self._over_rows(node, names)
             case Unary(operator=sign, operand=operand):
-                return _strict(operator.not_ if sign == "!" else numbers.negate, [self.of(operand, names)])
+                return _strict(operator.not_ if sign == "!" else _negated, [self.of(operand, names)])
             case Ternary(condition=condition, then=then, otherwise=otherwise):
                 return _chosen(self.of(condition, names), self.of(then, names), self.of(otherwise, names))
             case Binary():
@@ -101,18 +95,17 @@ class Evaluators:
     def _binary(self, node: Binary, names: Names) -> Evaluator:
         sign = node.operator
         if sign in ORDERINGS | EQUALITIES and (_is_years(node.left) or _is_years(node.right)):
-            return _range_compared(sign, self._range(node.left, names), self._range(node.right, names))
+            return _strict(_comparison(sign), [self._range(node.left, names), self._range(node.right, names)])
         left, right = self.of(node.left, names), self.of(node.right, names)
         if sign in ("&&", "||"):
             return _decided_by(sign == "||", left, right)
-        if sign in _COMPARE:
-            # A decimal and a fraction compare exactly.
-            return _strict(_COMPARE[sign], [left, right])
+        if sign in ORDERINGS | EQUALITIES:
+            return _strict(_comparison(sign), [left, right])
         if sign == "in":
             return _strict(_is_member, [left, right])
         if sign == "+" and kind_of(node.left, names).kind in WORDS:
             return _strict(operator.add, [left, right])
-        return _strict(_ARITHMETIC[sign], [left, right])
+        return _strict(_arithmetic(*_ARITHMETIC[sign]), [left, right])
 
     def _test(self, node: Method, names: Names) -> Evaluator:
         target = self.of(node.target, names)
@@ -147,14 +140,14 @@ class Evaluators:
         return self.of(node, names)
 
     def _range(self, node: Node, names: Names) -> Evaluator:
-        """Return an evaluator that gives the lowest and the highest value that the dates allow."""
+        """Return an evaluator that gives the interval of the completed years that the dates allow."""
         if isinstance(node, Call) and node.function == "years":
             return _years(self._arguments(node, names), self.zone)
         one = self.of(node, names)
 
         def both_ends(values: Any) -> Any:
             value = one(values)
-            return ABSENT if value is ABSENT else (value, value)
+            return ABSENT if value is ABSENT else as_interval(value)
 
         return both_ends
 
@@ -212,10 +205,15 @@ def _as_entered(path: str, zone: str) -> Evaluator:
 
     def as_entered(values: Any) -> Any:
         raw = values.get(path)
-        entered = raw.get("entered", raw.get("value")) if isinstance(raw, Mapping) else raw
-        return captured(entered, NUMBER, zone)
+        return captured(_entered(raw) if isinstance(raw, Mapping) else raw, NUMBER, zone)
 
     return as_entered
+
+
+def _entered(raw: Mapping[str, Any]) -> Any:
+    if "comparator" in raw:
+        return {"comparator": raw["comparator"], "limit": raw.get("entered", raw.get("limit"))}
+    return raw.get("entered", raw.get("value"))
 
 
 def _unit_entered(path: str, unit: str, zone: str) -> Evaluator:
@@ -257,8 +255,40 @@ def _list(parts: Sequence[Evaluator]) -> Evaluator:
     return listed
 
 
-def _is_member(value: Any, members: Sequence[Any]) -> bool:
-    return value in members
+def _is_member(value: Any, members: Sequence[Any]) -> Any:
+    return _decided(member(value, members)) if isinstance(value, Interval) else value in members
+
+
+def _comparison(sign: str) -> Callable[[Any, Any], Any]:
+    """Return a comparison; between intervals it is decided if all their numbers agree."""
+    # A decimal and a fraction compare exactly.
+    holds = COMPARISONS[sign]
+
+    def compare(left: Any, right: Any) -> Any:
+        if isinstance(left, Interval) or isinstance(right, Interval):
+            return _decided(compared(sign, left, right))
+        return holds(left, right)
+
+    return compare
+
+
+def _arithmetic(
+    of_numbers: Callable[[Any, Any], Any], of_intervals: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    def compute(left: Any, right: Any) -> Any:
+        if isinstance(left, Interval) or isinstance(right, Interval):
+            return of_intervals(left, right)
+        return of_numbers(left, right)
+
+    return compute
+
+
+def _negated(value: Any) -> Any:
+    return interval_arithmetic.negate(value) if isinstance(value, Interval) else numbers.negate(value)
+
+
+def _decided(answer: bool | None) -> Any:
+    return ABSENT if answer is None else answer
 
 
 def _decided_by(deciding: bool, left: Evaluator, right: Evaluator) -> Evaluator:
@@ -301,28 +331,11 @@ def _applied(
 def _years(arguments: Sequence[Evaluator], zone: str) -> Evaluator:
     def years(values: Any) -> Any:
         start, end = (argument(values) for argument in arguments)
-        return ABSENT if start is ABSENT or end is ABSENT else years_range(start, end, zone=zone)
+        if start is ABSENT or end is ABSENT:
+            return ABSENT
+        return Interval(*years_range(start, end, zone=zone), True, True)
 
     return years
-
-
-def _range_compared(sign: str, left: Evaluator, right: Evaluator) -> Evaluator:
-    """Return a comparison with completed years: decided when both ends of what the dates allow agree."""
-    holds = _COMPARE[sign]
-
-    def compared(values: Any) -> Any:
-        one, other = left(values), right(values)
-        if one is ABSENT or other is ABSENT:
-            return ABSENT
-        first = holds(one[0], other[1])
-        if one[0] == one[1] and other[0] == other[1]:
-            return first
-        if sign in EQUALITIES:
-            apart = one[1] < other[0] or one[0] > other[1]
-            return first if apart else ABSENT
-        return first if first == holds(one[1], other[0]) else ABSENT
-
-    return compared
 
 
 def _is_years(node: Node) -> bool:

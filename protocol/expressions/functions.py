@@ -9,11 +9,13 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from protocol.expressions import interval_arithmetic as intervals
 from protocol.expressions import numbers
 from protocol.expressions.kinds import ABSENT, LOGIC, MOMENTS, NUMBER, FunctionSignature, Kind
 from protocol.expressions.numbers import Number
 from protocol.expressions.score_functions import SCORE_FUNCTIONS
 from protocol.values import moments
+from protocol.values.intervals import Interval
 from protocol.values.moments import Moment
 
 LISTS: Final = frozenset({Kind.CODES, Kind.ROWS, Kind.LIST})
@@ -69,8 +71,9 @@ def _count(first: Any, *others: Any, zone: str, whole_days: bool) -> Decimal:
     return Decimal(sum((first, *others)))
 
 
-def _arithmetic(compute: Callable[..., Any]) -> Callable[..., Any]:
-    def apply(*values: Number, zone: str, whole_days: bool) -> Any:
+def _arithmetic(of_numbers: Callable[..., Any], of_intervals: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(*values: Number | Interval, zone: str, whole_days: bool) -> Any:
+        compute = of_intervals if any(isinstance(value, Interval) for value in values) else of_numbers
         return compute(*values)
 
     return apply
@@ -97,17 +100,27 @@ FUNCTIONS: Mapping[str, FunctionSignature] = {
         (_COUNTED,), NUMBER, _count, "rows, codes chosen, or conditions that hold", more=True
     ),
     "min": FunctionSignature(
-        (_NUMBERS,), NUMBER, _arithmetic(numbers.smallest), "the smallest number", more=True
+        (_NUMBERS,),
+        NUMBER,
+        _arithmetic(numbers.smallest, intervals.smallest),
+        "the smallest number",
+        more=True,
     ),
     "max": FunctionSignature(
-        (_NUMBERS,), NUMBER, _arithmetic(numbers.largest), "the largest number", more=True
+        (_NUMBERS,), NUMBER, _arithmetic(numbers.largest, intervals.largest), "the largest number", more=True
     ),
     "abs": FunctionSignature(
-        (_NUMBERS,), NUMBER, _arithmetic(numbers.absolute), "the number without its sign"
+        (_NUMBERS,), NUMBER, _arithmetic(numbers.absolute, intervals.absolute), "the number without its sign"
     ),
-    "sqrt": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(numbers.square_root), "the square root"),
-    "pow": FunctionSignature((_NUMBERS, _NUMBERS), NUMBER, _arithmetic(numbers.power), "a to the power of b"),
-    "log": FunctionSignature((_NUMBERS,), NUMBER, _arithmetic(numbers.logarithm), "the natural logarithm"),
+    "sqrt": FunctionSignature(
+        (_NUMBERS,), NUMBER, _arithmetic(numbers.square_root, intervals.square_root), "the square root"
+    ),
+    "pow": FunctionSignature(
+        (_NUMBERS, _NUMBERS), NUMBER, _arithmetic(numbers.power, intervals.power), "a to the power of b"
+    ),
+    "log": FunctionSignature(
+        (_NUMBERS,), NUMBER, _arithmetic(numbers.logarithm, intervals.logarithm), "the natural logarithm"
+    ),
     "first_known": FunctionSignature(
         (_NUMBERS,), NUMBER, _first_known, "the first number that is known", more=True, partial=True
     ),

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
+from protocol.values.intervals import PRINTED_SIGN, Interval
 from protocol.values.moments import Moment
 
 
@@ -38,13 +39,14 @@ WORDS: Final = frozenset({Kind.TEXT, Kind.TIME})
 class ItemKind:
     """The kind of a name. ``codes`` lists the only texts that can occur; ``columns`` are those of repeating rows.
 
-    ``units`` are the units in which a number may be entered, the stored unit first.
+    ``units`` are the units in which a number may be entered, the stored unit first; ``possible`` its hard limits.
     """
 
     kind: Kind
     codes: tuple[str, ...] | None = None
     columns: Mapping[str, "ItemKind"] | None = None
     units: tuple[str, ...] = ()
+    possible: tuple[Decimal, Decimal] | None = field(default=None, compare=False)
 
 
 LOGIC: Final = ItemKind(Kind.LOGIC)
@@ -93,13 +95,24 @@ ABSENT: Final = _Absent()
 def captured(raw: Any, kind: ItemKind, zone: str) -> Any:
     """Return the value of a captured answer; `ABSENT` if it has none or cannot be read.
 
-    Numbers become decimals as typed, moments a `Moment` in the time zone ``zone``; rows stay as captured.
+    Numbers become decimals as typed, results beyond a limit an `Interval`,
+    moments a `Moment` in the time zone ``zone``; rows stay as captured.
     """
     if isinstance(raw, Mapping):
+        if "comparator" in raw:
+            return _beyond(raw, kind, zone)
         raw = raw.get("value")
     if raw is None or raw == "" or raw == []:
         return ABSENT
     return _READERS[kind.kind](raw, zone)
+
+
+def _beyond(raw: Mapping[str, Any], kind: ItemKind, zone: str) -> Any:
+    limit: Any = _number(raw.get("limit"), zone) if kind.kind is Kind.NUMBER else ABSENT
+    if limit is ABSENT or raw["comparator"] not in PRINTED_SIGN:
+        return ABSENT
+    found = Interval.beyond(raw["comparator"], limit)
+    return found.within(*kind.possible) if kind.possible else found
 
 
 def _number(raw: Any, zone: str) -> Any:

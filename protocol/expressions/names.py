@@ -30,8 +30,9 @@ def kind_of_item(item: Item) -> ItemKind:
         return ItemKind(Kind.CODES, item.codes)
     if item.type == "rows":
         return ItemKind(Kind.ROWS, columns=kinds_of_items(item.columns))
-    if item.is_numeric and item.unit:
-        return ItemKind(Kind.NUMBER, units=(item.unit, *(other.unit for other in item.units)))
+    if item.is_numeric:
+        units = (item.unit, *(other.unit for other in item.units)) if item.unit else ()
+        return ItemKind(Kind.NUMBER, units=units, possible=item.hard.root if item.hard else None)
     return _PLAIN[item.type]
 
 

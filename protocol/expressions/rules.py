@@ -102,7 +102,7 @@ class Scope:
 def is_answered(value: Any) -> bool:
     """Return True if a captured value is neither blank nor marked missing."""
     if isinstance(value, Mapping):
-        return is_answered(value.get("value"))
+        return is_answered(value.get("limit", value.get("value")))
     return value is not None and value != "" and value != []
 
 

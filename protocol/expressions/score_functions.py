@@ -7,11 +7,13 @@ from fractions import Fraction
 from inspect import signature
 from typing import Any, Final
 
+from protocol.expressions.interval_arithmetic import corners
 from protocol.expressions.kinds import ABSENT, LOGIC, NUMBER, FunctionSignature, ItemKind, Kind
 from protocol.expressions.numbers import as_decimal
 from protocol.scores import lungs, measures, news2, sofa, who_cps
 from protocol.scores.days import ventilator_free_days
 from protocol.scores.derived import Derived, absent, inputs_unknown
+from protocol.values.intervals import Interval
 
 _NUMBERS: Final = frozenset({Kind.NUMBER})
 _LOGIC: Final = frozenset({Kind.LOGIC})
@@ -22,13 +24,28 @@ MOST_PARTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class _Score:
-    """A score as a function of expressions. ``names`` are its parameters, as `Derived.missing` names them."""
+    """A score as a function of expressions. ``names`` are its parameters, as `Derived.missing` names them.
+
+    A ``monotone`` score rises or falls with each of its numbers, so the ends of an interval decide it.
+    """
 
     compute: Callable[..., Derived[Any]]
     names: tuple[str, ...]
+    monotone: bool = True
 
     def __call__(self, *values: Any, zone: str, whole_days: bool) -> Any:
+        if self.monotone and any(isinstance(value, Interval) for value in values):
+            return self._of_intervals(values)
         return _result(self.compute(*map(_argument, values)).value)
+
+    def _of_intervals(self, values: tuple[Any, ...]) -> Any:
+        """Return the score if all ends of the intervals give the same, an interval between numbers, else `ABSENT`."""
+        found = [_result(self.compute(*map(_argument, each)).value) for each in corners(values)]
+        if all(score == found[0] for score in found):
+            return found[0]
+        if not all(isinstance(score, Decimal) for score in found):
+            return ABSENT
+        return Interval(min(found), max(found), True, True)
 
     def missing_inputs(self, *values: Any) -> tuple[int, ...]:
         """Return the positions without a value that could still decide the score."""
@@ -39,7 +56,7 @@ class _Score:
 
 
 def _argument(value: Any) -> Any:
-    if value is ABSENT:
+    if value is ABSENT or isinstance(value, Interval):
         return None
     return as_decimal(value) if isinstance(value, Fraction) else value
 
@@ -50,8 +67,8 @@ def _result(value: Any) -> Any:
     return Decimal(value) if type(value) is int else value
 
 
-def _applied(compute: Callable[..., Derived[Any]]) -> _Score:
-    return _Score(compute, tuple(signature(compute).parameters))
+def _applied(compute: Callable[..., Derived[Any]], *, monotone: bool = True) -> _Score:
+    return _Score(compute, tuple(signature(compute).parameters), monotone)
 
 
 def _named(compute: Callable[..., Derived[Any]], *names: str) -> _Score:
@@ -132,9 +149,13 @@ def _category(**known: Any) -> Derived[str]:
 SCORE_FUNCTIONS: Final[Mapping[str, FunctionSignature]] = {
     "pao2_fio2": _function((_N, _N), _applied(measures.pao2_fio2), "PaO2/FiO2 in mmHg"),
     "spo2_fio2": _function((_N, _N), _applied(measures.spo2_fio2), "SpO2/FiO2"),
-    "fio2_from_flow": _function((_N,), _applied(measures.fio2_from_flow), "FiO2 in % from the flow in L/min"),
+    "fio2_from_flow": _function(
+        (_N,), _applied(measures.fio2_from_flow, monotone=False), "FiO2 in % from the flow in L/min"
+    ),
     "mean_pressure": _function((_N, _N), _applied(measures.mean_arterial_pressure), "mean pressure in mmHg"),
-    "body_mass_index": _function((_N, _N), _applied(measures.body_mass_index), "kg/m2 from kg and cm"),
+    "body_mass_index": _function(
+        (_N, _N), _applied(measures.body_mass_index, monotone=False), "kg/m2 from kg and cm"
+    ),
     "predicted_weight": _function(
         (_T, _N),
         _applied(measures.predicted_body_weight),
@@ -166,15 +187,18 @@ SCORE_FUNCTIONS: Final[Mapping[str, FunctionSignature]] = {
         gives=LOGIC,
         codes={0: who_cps.SUPPORTS},
     ),
-    "news2_respiration": _function((_N,), _applied(news2.respiration_rate), "breaths/min"),
+    "news2_respiration": _function((_N,), _applied(news2.respiration_rate, monotone=False), "breaths/min"),
     "news2_saturation": _function(
-        (_N, _T, _C), _applied(news2.saturation), "SpO2 in %, scale, on oxygen", codes={1: news2.SCALES}
+        (_N, _T, _C),
+        _applied(news2.saturation, monotone=False),
+        "SpO2 in %, scale, on oxygen",
+        codes={1: news2.SCALES},
     ),
     "news2_oxygen": _function((_C,), _applied(news2.oxygen), "on oxygen"),
-    "news2_systolic": _function((_N,), _applied(news2.systolic_pressure), "mmHg"),
-    "news2_pulse": _function((_N,), _applied(news2.pulse), "beats/min"),
+    "news2_systolic": _function((_N,), _applied(news2.systolic_pressure, monotone=False), "mmHg"),
+    "news2_pulse": _function((_N,), _applied(news2.pulse, monotone=False), "beats/min"),
     "news2_consciousness": _function((_T,), _applied(news2.consciousness), "ACVPU", codes={0: news2.LEVELS}),
-    "news2_temperature": _function((_N,), _applied(news2.temperature), "°C"),
+    "news2_temperature": _function((_N,), _applied(news2.temperature, monotone=False), "°C"),
     "news2_total": _function((_N,) * 7, _of_points(news2.news2_total, *_NEWS2), "sum of seven components"),
     "news2_risk": _function(
         (_N,) * 7, _of_points(news2.news2_risk, *_NEWS2), "clinical risk", gives=_coded(news2.RISKS)

@@ -120,7 +120,8 @@ def _written(number: Decimal, item: Item) -> str:
 def _in_other_unit(number: Decimal, limits: Limits, item: Item, rng: Random) -> dict[str, str] | None:
     other = rng.choice(item.units)
     places = max(0, 3 - (number / other.factor).adjusted()) if number else 1
-    step = Decimal(1).scaleb(-min(places, 6))
+    most = item.decimals_in(other.unit)
+    step = Decimal(1).scaleb(-min(places, 6 if most is None else most))
     entered = ((number - other.offset) / other.factor).quantize(step, ROUND_HALF_UP, _PRECISE)
     value = _PRECISE.add(_PRECISE.multiply(entered, other.factor), other.offset)
     if not limits.contains(value):

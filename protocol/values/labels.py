@@ -13,6 +13,7 @@ from typing import Any
 
 from protocol.document.items import Item
 from protocol.values.file_kinds import KIND_WORDS, size_words
+from protocol.values.intervals import PRINTED_SIGN, comparator_of
 from protocol.values.moments import Moment
 from protocol.values.refusals import gettext_noop
 from protocol.values.writing import number_text
@@ -56,10 +57,8 @@ def typed(value: Value | None, item: Item, language: str = "en") -> dict[str, An
     if is_missing(value):
         return dict(value)
     if item.type in ("integer", "decimal"):
-        entered, unit = (
-            (value["entered"], value["unit"]) if isinstance(value, Mapping) else (value, item.unit or "")
-        )
-        return {"": number_text(entered, language), "unit": unit}
+        entered, unit = entered_number(value, item)
+        return {"": f"{sign_words(value)}{number_text(entered, language)}", "unit": unit}
     if item.type == "choices":
         return {"": list(value)}
     if item.type == "file":
@@ -129,10 +128,23 @@ def code_words(code: str, item: Item, language: str = "en", translate: Translate
     return item.choice(code).label.in_language(language) if code in item.codes else code
 
 
-def _number_words(value: Value, item: Item, language: str, translate: Translate) -> str:
+def entered_number(value: Value, item: Item) -> tuple[str, str]:
+    """Return the number of a stored value as it was entered, and its unit; of a result beyond a limit the limit."""
     if not isinstance(value, Mapping):
-        return with_unit(number_text(value, language), item.unit, translate)
-    entered = with_unit(number_text(value["entered"], language), value["unit"], translate)
+        return value, item.unit or ""
+    return value.get("entered", value.get("limit")), value.get("unit", item.unit or "")
+
+
+def sign_words(value: Value) -> str:
+    """Return the comparator of a stored result beyond a limit as it is printed (`<`, `≤`), else an empty text."""
+    return PRINTED_SIGN.get(comparator_of(value), "")
+
+
+def _number_words(value: Value, item: Item, language: str, translate: Translate) -> str:
+    number, unit = entered_number(value, item)
+    entered = with_unit(f"{sign_words(value)}{number_text(number, language)}", unit, translate)
+    if unit == (item.unit or ""):
+        return entered
     return f"{entered} ({own_unit_words(value, item, language, translate)})"
 
 
@@ -149,9 +161,16 @@ def own_unit_words(value: Value, item: Item, language: str = "en", translate: Tr
 
 
 def own_number(value: Value, item: Item, language: str = "en") -> str:
-    """Return a number in the item's own unit, without the unit: `81.74`."""
-    plain = value if not isinstance(value, Mapping) else shown_number(value["value"], value["entered"], item)
-    return number_text(plain, language)
+    """Return a number in the item's own unit, without the unit: `81.74`, `<0.6`."""
+    return f"{sign_words(value)}{number_text(own_text(value, item), language)}"
+
+
+def own_text(value: Value, item: Item) -> str:
+    """Return a stored number, or the limit of a result beyond a limit, in the item's own unit for reading."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    own = value.get("limit", value.get("value", ""))
+    return shown_number(own, value["entered"], item) if "entered" in value else own
 
 
 def shown_number(number: str, entered: str, item: Item) -> str:

@@ -7,17 +7,26 @@ original (DAT-10). Arithmetic is `Decimal`, never binary floating point. No Djan
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from decimal import Context, Decimal
 from typing import Any, Literal, Protocol
 
 from protocol.document.items import Item
+from protocol.values.inputs import ANYWHERE, Clock, NotOffered, Typed, parts_of, text_of
+from protocol.values.intervals import (
+    PRINTED_SIGN,
+    Interval,
+    comparator_and_number,
+    comparator_of,
+    side_of,
+    stored_interval,
+)
 from protocol.values.labels import Translate, Value, display, is_missing, typed, unit_words, with_unit
-from protocol.values.moments import EXAMPLE, WHOLE_DAY, Moment, parse_moment
-from protocol.values.months import plain
+from protocol.values.moments import Moment
 from protocol.values.refusals import ValueRefused, filled, gettext_noop
+from protocol.values.typed_moments import parse_date, parse_datetime, parse_partial_date, parse_time
+from protocol.values.written_numbers import canonical, is_ambiguous, refuse_ambiguous
 
 __all__ = [
     "CheckFinding",
@@ -36,32 +45,14 @@ __all__ = [
     "typed",
 ]
 
-Typed = str | Sequence[str] | Mapping[str, Any]
-
-MOST_DIGITS = 18
+NO_COMPARATOR = gettext_noop("Type a number without “%(sign)s”: this is not a result of a laboratory.")
 MOST_CHARACTERS = 10_000
 # The default context of 28 digits could round the product of an 18-digit value and its factor.
 EXACT = Context(prec=200)
-NUMBER = re.compile(r"([+-]?)(\d*)(?:[.,](\d+))?", re.ASCII)
 CANONICAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?", re.ASCII)
-CLOCK = re.compile(r"(\d{1,2}) ?[:h.]? ?(\d{2})", re.ASCII)
 SHORTCUT_TYPES = frozenset({"integer", "decimal", "date", "partial_date", "datetime", "time"})
 VALUE_PARTS = ("", "day", "month", "year")
 FILE_PARTS = frozenset({"file", "name", "kind", "size", "sha256"})
-UNKNOWN = frozenset({"unk", "un", "uk", "?", "??", "xx"})
-
-
-class NotOffered(ValueRefused):
-    """A code, unit or part that the page never offers: the request was not made from the page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Where and when a value is typed: time zone of the site, date of the visit, current time."""
-
-    zone: str = "UTC"
-    visit: date | Moment | None = None
-    now: datetime | None = None
 
 
 class InLanguages(Protocol):
@@ -98,16 +89,16 @@ def _in_language(each: Any, language: str) -> Any:
     return each.in_language(language) if hasattr(each, "in_language") else each
 
 
-def parse(answer: Typed, item: Item, clock: Clock = Clock()) -> Value | None:
+def parse(answer: Typed, item: Item, clock: Clock = ANYWHERE) -> Value | None:
     """Return the stored value of what was typed, or None for a blank answer.
 
     `answer` is the text, the chosen codes, or the parts of an input (`{"": "12,5", "unit": "g/dL"}`,
     `{"missing": "ND", "reason": "…"}`, `{"day": "UNK", "month": "1", "year": "2021"}`).
     Raises ValueRefused with a sentence, NotOffered for what no page offers. Rows are parsed cell by cell.
     """
-    parts = _parts(answer)
-    code = _shortcut(parts, item) or _text(parts, "missing").strip()
-    reason = _clean(_text(parts, "reason").strip())
+    parts = parts_of(answer)
+    code = _shortcut(parts, item) or text_of(parts, "missing").strip()
+    reason = _clean(text_of(parts, "reason").strip())
     if code and code not in item.missing:
         raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=code)
     if reason and not code:
@@ -117,19 +108,6 @@ def parse(answer: Typed, item: Item, clock: Clock = Clock()) -> Value | None:
     if not _shortcut(parts, item) and any("".join(parts.get(name, [])).strip() for name in VALUE_PARTS):
         raise ValueRefused(gettext_noop("Give either the value or why it is missing, not both."))
     return {"missing": code, "reason": reason} if reason else {"missing": code}
-
-
-def _parts(answer: Typed) -> dict[str, list[str]]:
-    if isinstance(answer, Mapping):
-        return {name: [part] if isinstance(part, str) else list(part) for name, part in answer.items()}
-    return {"": [answer] if isinstance(answer, str) else list(answer)}
-
-
-def _text(parts: Mapping[str, list[str]], name: str = "") -> str:
-    found = parts.get(name) or [""]
-    if len(found) > 1:
-        raise NotOffered(gettext_noop("One answer was expected here, several came."))
-    return found[0]
 
 
 def _shortcut(parts: Mapping[str, list[str]], item: Item) -> str:
@@ -154,7 +132,7 @@ def _clean(text: str) -> str:
 
 
 def _parse_text(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
-    text = _clean(_text(parts))
+    text = _clean(text_of(parts))
     if not text.strip():
         return None
     longest = item.max_length or MOST_CHARACTERS
@@ -165,36 +143,54 @@ def _parse_text(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str
 
 
 def _parse_number(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> Value | None:
-    number = canonical(_text(parts))
-    unit = _text(parts, "unit")
+    comparator, text = comparator_and_number(text_of(parts))
+    number, unit = canonical(text), text_of(parts, "unit")
+    if comparator and not item.comparators:
+        raise ValueRefused(NO_COMPARATOR, sign=PRINTED_SIGN[comparator])
     if number is None:
+        if comparator:
+            raise ValueRefused(
+                gettext_noop("Type the limit after “%(sign)s”, as the laboratory printed it."),
+                sign=PRINTED_SIGN[comparator],
+            )
         return None
-    if unit and unit != item.unit:
-        return _converted(number, unit, item)
+    stored = _converted(number, unit, item) if unit and unit != item.unit else number
+    _refuse_ambiguous(text, number, stored, item, clock)
+    _refuse_decimals(number, unit, item)
+    return _beyond(comparator, stored) if comparator else stored
+
+
+def _beyond(comparator: str, stored: Value) -> dict[str, str]:
+    """Return a result beyond a limit. It has no part `value`, so nothing can take its limit for the result."""
+    if not isinstance(stored, Mapping):
+        return {"comparator": comparator, "limit": stored}
+    return {
+        "comparator": comparator,
+        "limit": stored["value"],
+        "entered": stored["entered"],
+        "unit": stored["unit"],
+    }
+
+
+def _refuse_decimals(number: str, unit: str, item: Item) -> None:
+    """Refuse more decimals than the item keeps, in whatever unit the number is entered."""
     places = len(number.partition(".")[2])
-    if item.type == "integer" and places:
+    if item.type == "integer" and places and unit in ("", item.unit):
         raise ValueRefused(gettext_noop("Type a whole number, without decimals."))
-    if item.decimals is not None and places > item.decimals:
+    most = item.decimals_in(unit)
+    if most is not None and places > most:
         sentence = gettext_noop("Type at most %(decimals)s decimals: nothing is rounded for you.")
-        raise ValueRefused(sentence, decimals=item.decimals)
-    return number
+        raise ValueRefused(sentence, decimals=most)
 
 
-def canonical(text: str) -> str | None:
-    """Return `36,50` as `36.50`: comma or point, no thousands separator, trailing zeros kept. None if blank."""
-    text = text.strip().replace("−", "-")
-    if not text:
-        return None
-    matched = NUMBER.fullmatch(text)
-    if not matched or not (matched[2] or matched[3]):
-        sentence = gettext_noop("“%(text)s” is not a number: type it like %(example)s.")
-        raise ValueRefused(sentence, text=text, example=Decimal("1234.5"))
-    whole, fraction = matched[2].lstrip("0") or "0", matched[3] or ""
-    if len(whole) + len(fraction) > MOST_DIGITS:
-        raise ValueRefused(gettext_noop("This number has more than %(digits)s digits."), digits=MOST_DIGITS)
-    number = f"{whole}.{fraction}" if fraction else whole
-    # -0 is stored as 0.
-    return f"-{number}" if matched[1] == "-" and number.strip("0.") else number
+def _refuse_ambiguous(text: str, number: str, stored: Value, item: Item, clock: Clock) -> None:
+    """Refuse `1,500` if the item could hold both 1.5 and 1500."""
+    if clock.language is None or not is_ambiguous(text, clock.language):
+        return
+    whole, unit = number.replace(".", ""), stored["unit"] if isinstance(stored, Mapping) else ""
+    readings = [decimal(stored), decimal(_converted(whole, unit, item) if unit else whole)]
+    if item.hard is None or all(each is not None and item.hard.contains(each) for each in readings):
+        refuse_ambiguous(text, clock.language)
 
 
 def _converted(number: str, unit: str, item: Item) -> dict[str, str]:
@@ -212,7 +208,7 @@ def _converted(number: str, unit: str, item: Item) -> dict[str, str]:
 
 
 def _parse_choice(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
-    code = _text(parts)
+    code = text_of(parts)
     return _offered(code, item) if code else None
 
 
@@ -226,88 +222,9 @@ def _offered(code: str, item: Item) -> str:
     return code
 
 
-def _parse_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
-    moment = _moment(_text(parts), parts, clock)
-    if moment is not None and moment.precision != "day":
-        raise ValueRefused(WHOLE_DAY, example=EXAMPLE)
-    return moment.iso if moment else None
-
-
-def _parse_partial_date(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
-    day, month, year = (_text(parts, name).strip() for name in ("day", "month", "year"))
-    # A whole date may be typed or pasted into the input of the day.
-    whole = not (month or year or re.fullmatch(r"\d{0,2}", day, re.ASCII) or day.casefold() in UNKNOWN)
-    text = _joined(day, month, year) if (day or month or year) and not whole else day or _text(parts)
-    moment = _moment(text, parts, clock)
-    if moment is not None and moment.precision == "minute":
-        raise ValueRefused(gettext_noop("Type the date without a time."))
-    return moment.iso if moment else None
-
-
-def _joined(day: str, month: str, year: str) -> str:
-    known_day, known_month = (text and text.casefold() not in UNKNOWN for text in (day, month))
-    if not re.fullmatch(r"\d{4}", year, re.ASCII):
-        raise ValueRefused(
-            gettext_noop("Type the year in four digits. If it is not known, choose why the date is missing.")
-        )
-    if known_day and not known_month:
-        raise ValueRefused(
-            gettext_noop("A day without its month says nothing: type the month, or UNK for the day.")
-        )
-    if not day or not month:
-        raise ValueRefused(gettext_noop("Type each part of the date, UNK for a part that is not known."))
-    if known_day and not re.fullmatch(r"\d{1,2}", day, re.ASCII):
-        raise ValueRefused(gettext_noop("“%(day)s” is not a day: type 1 to 31, or UNK."), day=day)
-    if known_day:
-        return f"{day}-{month}-{year}"
-    return f"{month}-{year}" if known_month else year
-
-
-def _parse_datetime(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
-    text = _text(parts).strip()
-    head, _space, last = text.rpartition(" ")
-    time_unknown = bool(head) and last.casefold() in UNKNOWN
-    moment = _moment(head if time_unknown else text, parts, clock)
-    if moment is None:
-        return None
-    if moment.precision == "day" and not time_unknown:
-        raise ValueRefused(
-            gettext_noop("Add the time after the date, or UNK if it is not known: %(example)s UNK."),
-            example=EXAMPLE,
-        )
-    if moment.precision == "minute" and time_unknown:
-        raise ValueRefused(gettext_noop("Type the time or UNK, not both."))
-    return moment.iso
-
-
-def _moment(text: str, parts: Mapping[str, list[str]], clock: Clock) -> Moment | None:
-    if not text.strip():
-        return None
-    offset = _text(parts, "offset")
-    if offset and not re.fullmatch(r"[+-]\d\d:\d\d", offset, re.ASCII):
-        raise NotOffered(gettext_noop("“%(code)s” cannot be chosen here."), code=offset)
-    try:
-        return parse_moment(text, clock.zone, clock.visit, offset=offset or None, now=clock.now)
-    except ValueRefused:
-        if not offset:
-            raise
-    # The offset belonged to a time that the user has corrected since: ignore it.
-    return parse_moment(text, clock.zone, clock.visit, now=clock.now)
-
-
-def _parse_time(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> str | None:
-    text = plain(_text(parts))
-    if not text:
-        return None
-    matched = CLOCK.fullmatch(text)
-    if not matched or int(matched[1]) > 23 or int(matched[2]) > 59:
-        raise ValueRefused(gettext_noop("“%(text)s” is not a time: type it like 14:05."), text=text)
-    return f"{int(matched[1]):02}:{matched[2]}"
-
-
 def _parse_file(parts: Mapping[str, list[str]], item: Item, clock: Clock) -> dict[str, Any] | None:
     """Return a file as the server describes it (`patients.entry.attachments`), never as the browser sent it."""
-    text = _text(parts)
+    text = text_of(parts)
     if not text:
         return None
     try:
@@ -333,10 +250,10 @@ PARSERS = {
     "choice": _parse_choice,
     "yes_no": _parse_choice,
     "choices": _parse_choices,
-    "date": _parse_date,
-    "partial_date": _parse_partial_date,
-    "datetime": _parse_datetime,
-    "time": _parse_time,
+    "date": parse_date,
+    "partial_date": parse_partial_date,
+    "datetime": parse_datetime,
+    "time": parse_time,
 }
 
 
@@ -346,7 +263,7 @@ def is_answered(value: Value) -> bool:
 
 
 def decimal(value: Value) -> Decimal | None:
-    """Return the number of a stored integer or decimal in the item's unit; None if blank or missing."""
+    """Return the number of a stored integer or decimal in the item's unit; None if blank, missing or beyond a limit."""
     if isinstance(value, Mapping):
         value = value.get("value")
     return Decimal(value) if isinstance(value, str) and CANONICAL.fullmatch(value) else None
@@ -358,17 +275,20 @@ def moment(value: Value, zone: str | None = None) -> Moment | None:
 
 
 def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[CheckFinding, ...]:
-    """Return one finding if a stored value violates a limit: hard if impossible, else soft if unlikely."""
+    """Return one finding if a stored value violates a limit: hard if impossible, else soft if unlikely.
+
+    A result beyond a limit of detection violates it if every number that it can be does.
+    """
     if item.hard is None and item.soft is None:
         return ()
-    number = decimal(value)
-    if number is None:
+    lies = number_or_interval(value)
+    if lies is None:
         return ()
     for severity, limits, template in (
         ("hard", item.hard, IMPOSSIBLE),
         ("soft", item.soft, UNUSUAL),
     ):
-        if limits is not None and not limits.contains(number):
+        if limits is not None and side_of(lies, limits.lowest, limits.highest) in ("low", "high"):
             unit = with_unit("", item.unit)
             parameters = {"lowest": limits.lowest, "highest": limits.highest, "unit": unit}
             return (CheckFinding(path or item.name, f"{severity}_limit", severity, template, parameters),)  # type: ignore[arg-type]
@@ -376,11 +296,23 @@ def limit_findings(value: Value, item: Item, path: str | None = None) -> tuple[C
 
 
 def flag(value: Value, item: Item) -> Literal["low", "high", ""]:
-    """Return `low` or `high` if a stored number is outside its soft (else hard) limits, or ""."""
-    number, limits = decimal(value), item.soft or item.hard
-    if number is None or limits is None or limits.contains(number):
+    """Return `low` or `high` if a stored number is outside its soft (else hard) limits, or "".
+
+    A result beyond a limit of detection is outside if every number that it can be is.
+    """
+    lies, limits = number_or_interval(value, item), item.soft or item.hard
+    if lies is None or limits is None:
         return ""
-    return "low" if number < limits.lowest else "high"
+    side = side_of(lies, limits.lowest, limits.highest)
+    return side if side in ("low", "high") else ""  # type: ignore[return-value]
+
+
+def number_or_interval(value: Value, item: Item | None = None) -> Decimal | Interval | None:
+    """Return the number of a stored value, or the interval of a result beyond a limit; None if blank or missing.
+
+    With its item, the interval ends at the hard limits.
+    """
+    return stored_interval(value, item) if comparator_of(value) else decimal(value)
 
 
 def zone_of(value: Value) -> str:

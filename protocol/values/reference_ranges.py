@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import Any
 
 from protocol.document.items import MOMENT_TYPES, Form, Item
-from protocol.values.parsing import decimal, moment
+from protocol.values.intervals import side_of
+from protocol.values.parsing import moment, number_or_interval
 
-LABORATORY_DOMAINS = frozenset({"LB", "CP"})
 LABORATORY_ITEM = "laboratory"
 """An item of this name holds the laboratory of a form; a form without it uses the trial's default one."""
 SAMPLED = MOMENT_TYPES - {"partial_date"}
@@ -24,12 +24,16 @@ EXACT = Context(prec=200)
 
 
 class Side(StrEnum):
-    """How a value compares with its range; `NO_RANGE` if no range applies, `NO_VALUE` if there is no number."""
+    """How a value compares with its range; `NO_RANGE` if no range applies, `NO_VALUE` if there is no number.
+
+    `UNDECIDED`: a result beyond a limit of detection that may lie inside or outside the range.
+    """
 
     LOW = "low"
     NORMAL = "normal"
     HIGH = "high"
     NO_RANGE = "no_range"
+    UNDECIDED = "undecided"
     NO_VALUE = ""
 
 
@@ -167,9 +171,7 @@ Readings = dict[str, RangeReading]
 
 def is_laboratory(form: Form, item: Item) -> bool:
     """Return True if a laboratory gives ranges for an item: numbers of laboratory forms, or as the file states."""
-    return item.is_numeric and (
-        form.cdisc_domain in LABORATORY_DOMAINS if item.reference is None else item.reference
-    )
+    return form.is_laboratory(item)
 
 
 def laboratory_items(form: Form) -> list[Item]:
@@ -210,20 +212,14 @@ def bounds(found: Range, item: Item) -> tuple[Decimal | None, Decimal | None] | 
 
 def reading(value: Any, item: Item, found: Range | None) -> RangeReading:
     """Return how a stored value compares with a range; None stands for no range."""
-    number = decimal(value)
+    lies = number_or_interval(value, item)
     limits = bounds(found, item) if found is not None else None
     if limits is None:
-        return RangeReading(Side.NO_VALUE if number is None else Side.NO_RANGE)
+        return RangeReading(Side.NO_VALUE if lies is None else Side.NO_RANGE)
     low, high = limits
-    if number is None:
-        side = Side.NO_VALUE
-    elif low is not None and number < low:
-        side = Side.LOW
-    elif high is not None and number > high:
-        side = Side.HIGH
-    else:
-        side = Side.NORMAL
-    return RangeReading(side, low, high)
+    if lies is None:
+        return RangeReading(Side.NO_VALUE, low, high)
+    return RangeReading(Side(side_of(lies, low, high) or Side.UNDECIDED), low, high)
 
 
 def day_before(day: date) -> date:

@@ -57,6 +57,11 @@ def _offset_part(offset: int | None) -> str:
     return "" if offset is None else f" {offset_text(offset)}"
 
 
+def decimal_sign(language: str) -> str:
+    """Return the decimal sign of a language."""
+    return "," if language[:2] in COMMA_LANGUAGES else "."
+
+
 def number_text(number: str, language: str) -> str:
     """Return a canonical number (`12.50`) with the decimal sign of the language; thousands are not separated."""
-    return number.replace(".", ",") if language[:2] in COMMA_LANGUAGES else number
+    return number.replace(".", decimal_sign(language))

@@ -19,7 +19,8 @@ from patients.casebook.casebook import visit_title
 from patients.casebook.range_flags import range_words, reference_words, side_words
 from patients.models import Record, Visit
 from protocol.document.items import Form, Item
-from protocol.values.labels import own_number, unit_words
+from protocol.values.intervals import limit_of
+from protocol.values.labels import own_number, sign_words, unit_words
 from protocol.values.moments import Moment
 from protocol.values.months import month_text
 from protocol.values.parsing import decimal, display, flag, moment
@@ -326,7 +327,7 @@ class Chart:
         for record in self.dossier.records_of(form.code):
             range_reading = self.dossier.readings(form, record).get(item.name)
             value = record.values.get(item.name)
-            number, visit = decimal(value), visits.get(record.visit_id or 0)
+            number, visit = decimal(limit_of(value) or value), visits.get(record.visit_id or 0)
             day = self._measured(form, record, visit)
             if number is None or day is None:
                 continue
@@ -335,11 +336,9 @@ class Chart:
             tip = f"{item.label.in_language(self.language)}: {words}, {where} ({day_words(floor(day))})"
             flag_texts = [reference_words(range_reading, item, self.language), side_words(range_reading)]
             tip = ", ".join([tip, *filter(None, flag_texts)])
-            yield (
-                lanes.CurvePoint(day=day, value=float(number), tip=tip, limits=_bounds(range_reading)),
-                value,
-                range_reading,
-            )
+            sign, limits = sign_words(value), _bounds(range_reading)
+            point = lanes.CurvePoint(day=day, value=float(number), tip=tip, sign=sign, limits=limits)
+            yield point, value, range_reading
 
     def _measured(self, form: Form, record: Record, visit: Visit | None) -> float | None:
         """Return the study day of a measurement: the form's own date if it has one, else the visit's."""

@@ -65,11 +65,15 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvePoint:
-    """One measured value. `limits` are the bounds of the reference range that applied to it, if any."""
+    """One measured value. `limits` are the bounds of the reference range that applied to it, if any.
+
+    `sign`: the comparator of a result beyond a limit of detection, which is drawn at the limit with this sign.
+    """
 
     day: float
     value: float
     tip: str
+    sign: str = ""
     limits: tuple[float | None, float | None] | None = None
 
 
@@ -332,6 +336,8 @@ def _curve(sheet: Sheet, lane: Curve) -> None:
         sheet.before.append(Path(points=points, css=f"line-{lane.number}"))
     for reading, (x, y) in zip(lane.readings, points, strict=True):
         sheet.before.append(Circle(x=x, y=y, radius=4, css=f"point-{lane.number}", tip=reading.tip))
+        if reading.sign:
+            sheet.before.append(Words(x=x, y=y - 6, text=reading.sign, css="ink strong", anchor="middle"))
     if lane.last:
         _last_value(sheet, lane.last, points[-1])
     widest = max(text_width(tick_text(tick)) for tick in ticks)

@@ -21,6 +21,7 @@ from audit import events
 from audit.stored_text import system_text
 from dosing.models import Preparation
 from patients.models import Identity, Patient
+from protocol.values.likeness import number_key
 from protocol.values.months import plain
 from reports.search.places import MOST, Hit, casebook_url, places
 from safety.models import AdverseEvent
@@ -68,10 +69,10 @@ def search(request: TrialRequest) -> HttpResponse:
 
 def _by_hospital_number(request: TrialRequest, access: Access) -> HttpResponse:
     number = cleaned(request.POST.get("hospital_number", ""))
-    rows = Identity.objects.visible_to(access.user).filter(
-        patient__trial=access.trial, hospital_number=number
-    )
-    found = rows.select_related("patient").first() if number else None
+    rows = Identity.objects.visible_to(access.user).filter(trial=access.trial)
+    # A person who failed screening is found by the number as it was typed: the key is free for the next screening.
+    rows = rows.filter(Q(number_key=number_key(number)) | Q(hospital_number=number)).order_by("-number_key")
+    found = rows.select_related("patient").first() if number_key(number) else None
     if number:
         # Recorded even if nothing is found: the search used identifying data.
         events.record(

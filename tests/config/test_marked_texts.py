@@ -51,6 +51,7 @@ LOOKED_UP = {
     ("exports/paper/crf.py", "MISSING_WORDS[code]"),
     ("exports/tables/trail_labels.py", "text"),
     ("patients/entry/fields.py", "MISSING_WORDS[code]"),
+    ("patients/system_texts.py", "AGE_DISAGREES"),
     ("patients/system_texts.py", "UNUSUAL"),
 }
 CASE = {"lower", "upper", "capitalize", "title", "swapcase"}

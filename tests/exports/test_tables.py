@@ -107,6 +107,29 @@ def test_a_form_that_was_not_done_has_the_code_of_each_item(trial, doctor):
     assert {name: row[f"{name}__missing"] for name in asked} == dict.fromkeys(asked, "ND")
 
 
+def test_a_result_beyond_a_limit_of_detection_is_never_exported_as_the_limit(trial, doctor):
+    """DAT-02: comparator and limit have columns of their own, and the dictionary describes them."""
+    patient = build.enrolled(trial=trial, investigator=doctor)
+    told = {
+        "crp": {"comparator": "<", "limit": "0.6"},
+        "ferritin": {"comparator": ">", "limit": "2000", "entered": "2000", "unit": "ng/mL"},
+    }
+    build.record(patient, "biochemistry", told, visit="D7", draft=True, by=doctor)
+    (row,) = [row for row in rows_of(trial, "forms/biochemistry") if row["visit"] == "D7"]
+    assert [row[f"crp{part}"] for part in ("", "__comparator", "__limit", "__entered")] == [
+        "",
+        "<",
+        "0.6",
+        "<0.6",
+    ]
+    assert [row[f"ferritin{part}"] for part in ("", "__comparator", "__limit", "__unit", "__entered")] == [
+        "", ">", "2000", "ng/mL", ">2000",
+    ]  # fmt: skip
+    described = [row for row in rows_of(trial, "data_dictionary") if row["table"] == "forms/biochemistry"]
+    (crp,) = [row for row in described if row["item"] == "crp"]
+    assert "crp crp__comparator crp__limit" in crp["columns"]
+
+
 def test_a_missed_visit_and_an_infusion_not_given_are_exported_with_their_reasons(trial, doctor):
     patient = build.enrolled(trial=trial, on=trial.today - timedelta(days=42), investigator=doctor)
     with acting(user=doctor, role="investigator"):

@@ -32,6 +32,12 @@ def series(sbp: str, dbp: str) -> list[dict[str, str]]:
     return [{"time_point": "START", "sbp": "120", "dbp": "70"}, {"time_point": "END", "sbp": sbp, "dbp": dbp}]
 
 
+def episode(kind: str, day: int, time: str = "08:00", *, until: int | None = None) -> dict[str, Any]:
+    """Return a log with one episode of support, still going on or ended at eight."""
+    end = {"ongoing": "Y"} if until is None else {"ongoing": "N", "ended_at": clock(until, "08:00")}
+    return {"logs.support_episode": [{"kind": kind, "started_at": clock(day, time), **end}]}
+
+
 Row = tuple[str, str, dict[str, Any], bool]
 EIGHT, BEFORE_EIGHT = clock(16, "08:00"), clock(16, "07:59")
 SIGNS_AT_EIGHT = {"previous": {"measured_at": EIGHT}}
@@ -40,6 +46,13 @@ SEEN_ON_22 = {"previous": {"last_contact_on": "2021-03-22"}}
 ONSET = {"symptom_onset_on": "2021-03-02"}
 NO_OTHERS = {"lymphocytes": "0", "monocytes": "0", "eosinophils": "0", "basophils": "0"}
 OPEN_IMV = {"logs.support_episode": [{"kind": "IMV", "ongoing": "Y"}]}
+AT_NOON = {"assessed_at": clock(14, "12:00")}
+ICU_ON_13 = {
+    "logs.stay": [
+        {"kind": "HOSPITAL", "started_at": clock(10, "09:00")},
+        {"kind": "ICU", "started_at": clock(13, "08:00")},
+    ]
+}
 ASSESSED = {"assessed_at": clock(14, "10:00")}
 INFUSED_ON_16 = {"visit.code": "INF1", "visit.on": "2021-03-16"}
 DAY_7_ON_16 = {"visit.code": "D7", "visit.on": "2021-03-16"}
@@ -82,6 +95,18 @@ BOTH: list[Row] = [
     ("respiratory_support", "RE03", {"support": "HIGH_FLOW", "o2_flow": "60"}, False),
     ("respiratory_support", "RE04", {"ecmo": "Y", "support": "AIR"}, True),
     ("respiratory_support", "RE04", {"ecmo": "Y", "support": "IMV"}, False),
+    ("respiratory_support", "RE05", AT_NOON | {"support": "NIV"} | episode("IMV", 13), True),
+    ("respiratory_support", "RE05", AT_NOON | {"support": "NIV"} | episode("IMV", 14, "12:01"), False),
+    ("respiratory_support", "RE05", AT_NOON | {"support": "NIV"} | episode("IMV", 12, until=13), False),
+    ("respiratory_support", "RE05", AT_NOON | {"support": "NIV"} | episode("NIV", 13), False),
+    ("respiratory_support", "RE05", AT_NOON | {"support": "IMV"} | episode("IMV", 13), False),
+    ("respiratory_support", "RE06", AT_NOON | {"support": "IMV"} | episode("IMV", 12, until=13), True),
+    ("respiratory_support", "RE06", AT_NOON | {"support": "IMV"} | episode("IMV", 13), False),
+    ("respiratory_support", "RE06", AT_NOON | {"support": "IMV"} | episode("IMV", 13, until=15), False),
+    ("respiratory_support", "RE06", AT_NOON | {"support": "IMV", "logs.support_episode": []}, False),
+    ("respiratory_support", "RE07", AT_NOON | {"ecmo": "N"} | episode("ECMO", 13), True),
+    ("respiratory_support", "RE07", AT_NOON | {"ecmo": "Y"} | episode("ECMO", 13), False),
+    ("respiratory_support", "RE07", AT_NOON | {"ecmo": "N"} | episode("ECMO", 12, until=13), False),
     ("blood_gas", "BG01", {"pao2": "147.1", "fio2": "21"}, True),
     ("blood_gas", "BG01", {"pao2": "147", "fio2": "21"}, False),
     # 0.0307 × 40 × 10^(7.4 − 6.1) = 24.5
@@ -201,6 +226,12 @@ LIEGE_ONLY: list[Row] = [
     ("eligibility", "EL07", {"imv_tracheal": "Y", "spo2_measured": "N"}, False),
     ("eligibility", "EL08", ASSESSED | {"malignancy_on": "2021-04"}, True),
     ("eligibility", "EL08", ASSESSED | {"malignancy_on": "2021-03"}, False),
+    ("eligibility", "EL09", {"imv_tracheal": "N", "respiratory_support.support": "IMV"}, True),
+    ("eligibility", "EL09", {"imv_tracheal": "Y", "respiratory_support.support": "NIV"}, True),
+    ("eligibility", "EL09", {"imv_tracheal": "Y", "respiratory_support.support": "IMV"}, False),
+    ("eligibility", "EL09", {"imv_tracheal": "Y"}, False),
+    ("eligibility", "EL10", {"ecmo": "N", "respiratory_support.ecmo": "Y"}, True),
+    ("eligibility", "EL10", {"ecmo": "N", "respiratory_support.ecmo": "N"}, False),
     ("sars_cov_2_confirmation", "SC01", {"pcr_on": "2021-03-15"}, True),
     ("sars_cov_2_confirmation", "SC01", {"pcr_on": "2021-03-16"}, False),
     ("sars_cov_2_confirmation", "SC02", {"pcr_on": "2021-03-30"}, True),
@@ -223,6 +254,9 @@ COVID_MSV_ONLY: list[Row] = [
     ("eligibility", "EL04", {"pao2": "147", "fio2": "21"}, False),
     ("eligibility", "EL05", {"consent_signed": "Y", "assessed_at": clock(14, "09:59")}, True),
     ("eligibility", "EL05", {"consent_signed": "Y", "assessed_at": clock(14, "10:00")}, False),
+    ("eligibility", "EL06", {"icu_admitted_at": clock(14, "08:00")} | ICU_ON_13, True),
+    ("eligibility", "EL06", {"icu_admitted_at": clock(13, "22:00")} | ICU_ON_13, False),
+    ("eligibility", "EL06", {"icu_admitted_at": clock(14, "08:00"), "logs.stay": []}, False),
 ]
 
 CASES = [

@@ -6,7 +6,7 @@ import pytest
 
 from protocol.document.items import Form, Item
 from tests.support.protocols.agreed_limits import AGREED, BY_CODE, BY_LOINC, Agreed
-from tests.support.protocols.shipped import BOTH, LIEGE, calculated, protocol, rules, scope
+from tests.support.protocols.shipped import BOTH, COVID_MSV, LIEGE, calculated, protocol, rules, scope
 
 FERTILE = {"childbearing_potential": "Y"}
 
@@ -120,8 +120,15 @@ def test_calculated_items_agree_with_the_hand(slug, form, answers, expected):
         ("ventilator", {"ventilated": "N"}, {"ventilated"}, {"peep", "vt", "plateau", "measured_at"}),
         ("covid_diagnosis", {"symptoms": ["COUGH"]}, {"confirmed_by"}, {"dyspnoea_on", "specimen"}),
         ("covid_diagnosis", {"symptoms": ["DYSPNOEA"]}, {"dyspnoea_on"}, set()),
-        ("virology", {"pcr_result": "NEG"}, {"pcr_on", "specimen"}, {"ct_value"}),
-        ("chest_imaging", {"ct_done": "Y", "xray_done": "N"}, {"ct_on", "ct_findings"}, {"xray_on"}),
+        ("virology", {"visit.code": "D7", "pcr_result": "NEG"}, {"pcr_on", "specimen"}, {"ct_value"}),
+        # Asked once at screening: in the eligibility evidence, the cycle threshold with the diagnosis.
+        ("virology", {"visit.code": "SCR"}, {"serology_result"}, {"pcr_result", "pcr_on", "ct_value"}),
+        (
+            "chest_imaging",
+            {"visit.code": "D7", "ct_done": "Y", "xray_done": "N"},
+            {"ct_on", "ct_findings"},
+            {"xray_on"},
+        ),
         ("support_episode", {"ongoing": "N"}, {"ended_at", "ended_because"}, set()),
         ("support_episode", {"ongoing": "Y"}, {"started_at"}, {"ended_at"}),
         ("vasopressor", {"agent": "VASOPRESSIN"}, {"highest_rate"}, {"highest_dose"}),
@@ -156,6 +163,18 @@ def test_what_is_asked_follows_what_was_answered(slug, form, answers, required, 
     asked = rules(slug, form)
     assert required <= asked.required(seen)
     assert not not_asked & asked.shown(seen)
+
+
+@pytest.mark.parametrize(
+    ("visit", "asks"), [("SCR", True), ("INF1", True), ("D3", True), ("D7", True), ("D14", False)]
+)
+def test_shortness_of_breath_is_asked_up_to_day_7_for_the_registered_clinical_response(visit, asks):
+    seen = scope({"visit.code": visit}, "vitals")
+    assert ("dyspnoea" in rules(COVID_MSV, "vitals").required(seen)) is asks
+    covered = {
+        each.code for each in protocol(COVID_MSV).visits if "vitals" in each.form_codes and each.day <= 7
+    }
+    assert covered == {"SCR", "INF1", "D1", "D2", "D3", "D7"}
 
 
 def test_peep_and_dose_unit_are_not_required_without_cause():

@@ -14,7 +14,7 @@ SCORES = {"circulation", "sofa", "news2", "who_cps"}
 IMAGE_SCORES = {"ct_score", "chest_xray_score"}
 IMMUNE = {"cytokines", "lymphocyte_subsets"}
 CAPACITY = {"lung_function", "walk_test"}
-HISTORY = {"demography", "medical_history", "covid_diagnosis", "pregnancy_test", "eligibility"}
+HISTORY = {"demography", "medical_history", "covid_diagnosis", "eligibility"}
 BASELINE = HISTORY | VITALS | LABS | SCORES | IMAGE_SCORES | {"chest_imaging", "virology"}
 INFUSION = VITALS | LABS | SCORES | {"infusion_monitoring"}
 EARLY = VITALS | SCORES | {"vital_status"}
@@ -56,6 +56,8 @@ COVID_MSV_SCHEDULE = {
 # Forms entered only if the test was done anyway, by visit.
 GAS_IF_DONE = {"blood_gas"}
 AVAILABLE = {
+    # Of a woman: without it the criterion on pregnancy stays open, and a man has no empty form to enter.
+    "SCR": {"pregnancy_test"},
     "D1": BLOOD | GAS_IF_DONE | {"cytokines"},
     "D2": BLOOD | GAS_IF_DONE | {"cytokines"},
     "D3": BLOOD | GAS_IF_DONE | {"cytokines"},

@@ -232,6 +232,17 @@ def test_a_value_entered_in_another_unit_is_drawn_in_the_unit_of_the_item(trial,
     assert 61.0 in {reading.value for reading in lane(patient, "C-reactive protein").readings}
 
 
+def test_a_result_beyond_a_limit_is_drawn_at_the_limit_with_its_sign(trial, as_test):
+    """LAB-03: the limit is never taken for the result."""
+    patient = cohort.patients(trial, 1)[0]
+    stored = {"crp": {"comparator": "<", "limit": "0.6"}}
+    Record.objects.filter(patient=patient, form="biochemistry").update(values=stored)
+    curve = lane(patient, "C-reactive protein")
+    assert {(reading.value, reading.sign) for reading in curve.readings} == {(0.6, "<")}
+    assert all("<0.6 mg/L" in reading.tip for reading in curve.readings)
+    assert curve.last == "<0.6"
+
+
 def test_a_missing_value_is_not_drawn(trial, as_test):
     """DAT-02: missing is not zero."""
     patient = cohort.patients(trial, 1)[0]

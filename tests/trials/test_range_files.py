@@ -50,6 +50,22 @@ class TestFiles:
         assert self.load(laboratory, text) == (1, 0)
         assert ReferenceRange.objects.get().lower == Decimal("3.5")
 
+    @pytest.mark.parametrize("text", [
+        "item,lower,upper,effective_from\nbiochemistry.ldh,,250,2026-01-01\nbiochemistry.ferritin,,\"1,500\",2026-01-01\n",
+        "item;lower;upper;effective_from\nbiochemistry.ldh;;250;2026-01-01\nbiochemistry.ferritin;;1,500;2026-01-01\n",
+        "item;lower;upper;effective_from\nbiochemistry.ldh;;250;2026-01-01\nbiochemistry.ferritin;;1.500;2026-01-01\n",
+    ])  # fmt: skip
+    def test_a_bound_that_can_be_read_in_two_ways_is_refused_with_its_cell(self, laboratory, text):
+        """DAT-10: 1,500 in a file is 1.5 or 1500; nothing of the file is stored."""
+        ((line, column, sentence),) = self.refused(laboratory, text)
+        assert (line, column) == (3, "upper")
+        assert "can be read as 1.500 or as 1500" in sentence
+
+    def test_a_point_is_a_decimal_sign_where_commas_separate_the_columns(self, laboratory):
+        text = "item,lower,upper,effective_from\nbiochemistry.ferritin,,1.500,2026-01-01\n"
+        assert self.load(laboratory, text) == (1, 0)
+        assert ReferenceRange.objects.get().upper == Decimal("1.5")
+
     def test_the_template_with_one_line_filled_in_is_taken(self, trial, laboratory):
         blank = "".join(template(trial))
         filled = blank.replace("biochemistry.crp,mg/L,,,,,,,,", "biochemistry.crp,mg/L,,,,,5,2026-01-01,,")

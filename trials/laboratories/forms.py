@@ -7,8 +7,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from protocol.values.parsing import canonical
 from protocol.values.refusals import ValueRefused
+from protocol.values.written_numbers import canonical, refuse_ambiguous, refuse_grouped
 from trials.date_fields import DayField
 from trials.forms import VerbForm
 from trials.laboratories.ranges import RangeFacts, items_with_ranges
@@ -23,7 +23,12 @@ FIELDS = (
 
 
 class BoundField(forms.CharField):
-    """A bound, typed with comma or point. Cleans to a Decimal, None if blank."""
+    """A bound, typed with comma or point. Cleans to a Decimal, None if blank.
+
+    comma_columns: None for a typed bound; for one of a file, whether the comma separates its columns.
+    """
+
+    comma_columns: bool | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(required=False, max_length=40, **kwargs)
@@ -32,7 +37,12 @@ class BoundField(forms.CharField):
     def clean(self, value: Any) -> Decimal | None:
         """Return the exact number. Raises ValidationError with a message."""
         try:
-            text = canonical(super().clean(value))
+            typed = super().clean(value)
+            if self.comma_columns is None:
+                refuse_ambiguous(typed, reader_language())
+            else:
+                refuse_grouped(typed, comma_columns=self.comma_columns)
+            text = canonical(typed)
         except ValueRefused as refused:
             raise forms.ValidationError(shown_sentence(refused)) from refused
         if text is None:
@@ -95,8 +105,10 @@ class RangeForm(VerbForm):
         help_text=gettext_lazy("Which document of the laboratory says so, and who approved it."),
     )
 
-    def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, trial: Trial, comma_columns: bool | None = None, **kwargs: Any) -> None:
         super().__init__(*args, zone=trial.rules.trial.site.time_zone, **kwargs)
+        for name in ("lower", "upper"):
+            self.fields[name].comma_columns = comma_columns  # type: ignore[attr-defined]
         self.items = items_with_ranges(trial.rules)
         self.fields["path"].choices = self._choices(trial)  # type: ignore[attr-defined]
         for name in ("age_from", "age_to"):

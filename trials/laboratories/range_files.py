@@ -45,7 +45,11 @@ def import_ranges(*, laboratory: Laboratory, data: bytes, by: User | None) -> tu
         raise FileRefused([Mistake(1, "", _("No line of the file gives a range: fill in the bounds."))])
     several, mistakes = list[tuple[int, RangeFacts]](), list[Mistake]()
     for number, cells in filled:
-        form = RangeForm({**cells, "path": cells["item"]}, trial=laboratory.trial)
+        form = RangeForm(
+            {**cells, "path": cells["item"]},
+            trial=laboratory.trial,
+            comma_columns=_delimiter(data) == ",",
+        )
         if form.is_valid():
             several.append((number, form.facts()))
         else:

@@ -189,8 +189,8 @@ def around(item: Item, at: Fraction) -> Iterator[Typed]:
     """What can be typed at a boundary and beside it: in each unit, with each number of decimals of the item."""
     units = [(item.unit or "", Fraction(1), Fraction(0))]
     units += [(each.unit, Fraction(each.factor), Fraction(each.offset)) for each in item.units]
-    places = item.decimal_places if item.type == "decimal" else 0
     for unit, factor, offset in units:
+        places = item.decimals_in(unit) if item.type == "decimal" else 0
         entered = (at - offset) / factor
         for decimals in range((places if places is not None else 3) + 1):
             step = Fraction(1, 10**decimals)

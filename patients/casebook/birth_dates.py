@@ -1,0 +1,43 @@
+"""The age in a form compared with the date of birth, which only those with the right to identities read.
+
+The finding says that they disagree, and nothing of the date of birth.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from patients.casebook.casebook import Casebook, FormPlace
+from patients.models import Identity
+from protocol.document.items import path
+from protocol.values.moments import Moment, years_between
+from protocol.values.parsing import CheckFinding, decimal
+from protocol.values.refusals import gettext_noop
+
+BIRTH_DATE = "birth_date"
+AGE_DISAGREES = gettext_noop("This age does not agree with the date of birth. Check both.")
+
+
+def birth_date_findings(
+    casebook: Casebook, place: FormPlace, values: Mapping[str, Any]
+) -> Iterator[CheckFinding]:
+    """Yield a finding if the age in the form that asks it cannot be the age at consent or screening. One query."""
+    item = (place.protocol.rules.profile.age or "").partition(".")[2]
+    years = decimal(values.get(item))
+    if years is None:
+        return
+    born = Identity.objects.filter(patient=casebook.patient).values_list("birth_date", flat=True).first()
+    if born and not _agrees(born, int(years), casebook):
+        yield CheckFinding(path(item), BIRTH_DATE, "soft", AGE_DISAGREES)
+
+
+def _agrees(born: str, years: int, casebook: Casebook) -> bool:
+    zone = str(casebook.patient.trial.zone)
+    days = [Moment.from_date(casebook.patient.screened_on, zone)]
+    if casebook.consent is not None:
+        days.append(Moment.from_iso(casebook.consent.given, zone))
+    try:
+        ranges = [years_between(Moment.from_iso(born, zone), day, zone) for day in days]
+    except ValueError:
+        # A text of an older version that is no date.
+        return True
+    return min(fewest for fewest, _most in ranges) <= years <= max(most for _fewest, most in ranges)
