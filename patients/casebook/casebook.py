@@ -29,6 +29,7 @@ from patients.models import Consent, Patient, Record, Visit
 from patients.participation.consent import consents_of
 from patients.participation.eligibility_data import eligibility_subject
 from patients.participation.reconsent import version_to_sign
+from patients.participation.visit_status import allowed_forms
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
 from protocol.expressions.rules import FormRules, Scope, rules_of
@@ -271,7 +272,9 @@ class Casebook:
     def forms_at(self, visit: Visit) -> list[VisitForm]:
         """Return the forms of a visit: those the protocol asks for, then captured ones that it no longer asks for."""
         cancelled = visit.state == Visit.State.CANCELLED
-        entries = [] if cancelled else list(forms_of(self.patient.protocol, visit))
+        asked = () if cancelled else forms_of(self.patient.protocol, visit)
+        rules = version_at(self.patient.protocol, visit).rules
+        entries = allowed_forms(self.patient, rules, asked, day_of(visit))
         known = {entry.form for entry in entries}
         rows = [record for record in self.records if record.visit_id == visit.pk and record.form not in known]
         begun = dict.fromkeys(record.form for record in rows if record.state != Record.State.STRUCK_OUT)
@@ -315,8 +318,8 @@ class Casebook:
             for found, included in ((past, when < here), (latest, True)):
                 if included and (record.form not in found or when >= found[record.form][0]):
                     found[record.form] = when, record
-        here_now = [record for record in self.records if place.visit and record.visit_id == place.visit.pk]
-        same = FormValues({r.form: r for r in here_now if r.state != Record.State.STRUCK_OUT})
+        at = [record for record in self.records if place.visit and record.visit_id == place.visit.pk]
+        same = FormValues({r.form: r for r in at if r.state != Record.State.STRUCK_OUT})
         previous, last = (
             FormValues({form: record for form, (_when, record) in each.items()}) for each in (past, latest)
         )

@@ -28,7 +28,7 @@ def _visit(user: int, trial: int, code: str, now: datetime, key: str) -> Any:
 def _stored_now(patient: int) -> Any:
     # The consent in force and the locks of the trial come with the visits: one statement instead of three. The consent
     # is found by the key, not by the row of the visit, so that the database looks for it once.
-    latest = Consent.objects.filter(patient=patient).order_by("-given_at", "-pk")
+    latest = Consent.objects.filter(patient=patient).not_in_error().order_by("-given_at", "-pk")
     consent = {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}
     locks = {f"trial_{name}": F(f"patient__trial__{name}") for name in ("frozen_at", "locked_at")}
     return Visit.objects.filter(patient=patient).annotate(**consent, **locks)

@@ -47,7 +47,7 @@ def screen(
     if save_key and (existing := trial.patients.filter(save_key=save_key).first()):
         return existing
     identity = checked_identity(identity, trial)
-    _refuse_known(trial, identity["hospital_number"])
+    refuse_known(trial, identity["hospital_number"])
     patient = Patient.objects.create(
         trial=trial,
         protocol=trial.protocol,
@@ -62,7 +62,7 @@ def screen(
     return patient
 
 
-def _refuse_known(trial: Trial, hospital_number: str, *, but: Patient | None = None) -> None:
+def refuse_known(trial: Trial, hospital_number: str, *, but: Patient | None = None) -> None:
     """Raise ValidationError if another patient of the trial has this hospital number.
 
     Patients who failed screening do not count: they may be screened again.
@@ -85,7 +85,7 @@ def correct_identity(*, patient: Patient, identity: dict[str, str], reason: str,
     identity = checked_identity(identity, patient.trial)
     # The same lock as a screening takes: nobody can be screened under this hospital number meanwhile.
     Trial.objects.for_update(patient.trial_id)
-    _refuse_known(patient.trial, identity["hospital_number"], but=patient)
+    refuse_known(patient.trial, identity["hospital_number"], but=patient)
     row = Identity.objects.select_for_update().get(patient=patient)
     for name in IDENTITY_FIELDS:
         setattr(row, name, identity[name])

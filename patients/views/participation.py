@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -17,11 +18,12 @@ from audit import events
 from patients.models import Identity, Patient
 from patients.participation import consent as consents
 from patients.participation import disposition, eligibility, enrolment, screening
+from patients.participation.consent_withdrawal import PARTS
+from patients.participation.correction_forms import NewConsentForm
+from patients.participation.end_forms import EndOfStudyForm
 from patients.participation.forms import (
     CapacityForm,
-    ConsentForm,
     EligibilityForm,
-    EndOfStudyForm,
     EnrolForm,
     FailForm,
     IdentityForm,
@@ -137,12 +139,14 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
     """List the consents and record one."""
     patient = patient_of(request, code)
 
-    def do(form: StepForm) -> bool:
-        return form.run(consents.record_consent, patient=patient, by=request.user, **form.cleaned_data)
+    def do(form: NewConsentForm) -> bool:
+        verb = partial(consents.record_consent, patient=patient)
+        asked = consents.consent_questions(patient, form.cleaned_data["given"])
+        return form.run_asking(patient, verb, questions=asked, by=request.user, **form.facts())
 
     return step(
         request,
-        ConsentForm,
+        NewConsentForm,
         "patients/consent.html",
         do,
         lambda form: casebook_of(patient),
@@ -151,6 +155,9 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
         may_enter=request.access.may(P.ENTER_DATA),
         due_since=consents.reconsent_due_since(patient),
         open=patient.state in consents.OPEN_STATES,
+        withdrawals=[
+            (words, day) for name, words in PARTS.items() if (day := getattr(patient, name)) is not None
+        ],
     )
 
 
@@ -242,7 +249,13 @@ def fail(request: TrialRequest, code: str) -> HttpResponse:
         return form.run(screening.fail_screening, patient=patient, by=request.user, **form.cleaned_data)
 
     return step(
-        request, FailForm, "patients/fail.html", do, lambda form: casebook_of(patient), patient=patient
+        request,
+        FailForm,
+        "patients/fail.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        may_enrol=request.access.may(P.ENROL),
     )
 
 
@@ -251,8 +264,8 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
     """Record the end of study."""
     patient = patient_of(request, code)
 
-    def do(form: StepForm) -> bool:
-        return form.run(disposition.end_study, patient=patient, by=request.user, **form.cleaned_data)
+    def do(form: EndOfStudyForm) -> bool:
+        return form.run(disposition.end_study, patient=patient, by=request.user, **form.facts())
 
     return step(
         request,
@@ -261,5 +274,6 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        today=patient.trial.today,
+        may_enrol=request.access.may(P.ENROL),
+        may_reopen=request.access.may(P.SIGN_ELIGIBILITY),
     )

@@ -150,6 +150,9 @@ def _visits(protocol: Protocol, written: Written) -> Iterator[Problem]:
             yield Problem(
                 f"visits.{visit.code}.anchor", "a visit of kind screening is counted from screening"
             )
+        if "anchor_without_infusion" in visit.model_fields_set and not visit.anchor.startswith("infusion_"):
+            told = "the visit is not counted from an infusion: leave this key out"
+            yield Problem(f"visits.{visit.code}.anchor_without_infusion", told)
         if visit.code == UNSCHEDULED:
             yield Problem(f"visits.{visit.code}", "this code is kept for unscheduled visits")
     if not any(visit.kind == "screening" for visit in protocol.visits):

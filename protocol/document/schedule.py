@@ -3,7 +3,7 @@
 Dates are local days at the site, not hours, so a change to or from summer time cannot move a visit. No Django.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -21,12 +21,23 @@ class PlannedVisit:
     window_to: date | None = None
 
 
-def planned_visits(protocol: Protocol, anchors: Mapping[str, date]) -> list[PlannedVisit]:
+def planned_visits(
+    protocol: Protocol, anchors: Mapping[str, date], never_given: Collection[int] = ()
+) -> list[PlannedVisit]:
     """Return the planned visits in the order of the protocol.
 
     ``anchors`` are the dates known so far: ``screening``, ``inclusion``, ``infusion_1`` …
+    ``never_given`` are the numbers of infusions that will not be given: visits are counted from another anchor then.
     """
-    return [_planned(visit, anchors.get(visit.anchor)) for visit in protocol.visits]
+    never = {f"infusion_{number}" for number in never_given}
+    return [
+        _planned(visit, anchors.get(visit.anchor) or _instead(visit, anchors, never))
+        for visit in protocol.visits
+    ]
+
+
+def _instead(visit: ProtocolVisit, anchors: Mapping[str, date], never: Collection[str]) -> date | None:
+    return anchors.get(visit.anchor_without_infusion) if visit.anchor in never else None
 
 
 def _planned(visit: ProtocolVisit, anchor: date | None) -> PlannedVisit:

@@ -62,7 +62,7 @@ def _with_query(*states: str) -> Narrow:
 
 def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
     """Keep patients who must consent again: they regained capacity, or an amendment requires it."""
-    latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
+    latest = Consent.objects.filter(patient=OuterRef("pk")).not_in_error().order_by("-given_at", "-pk")
     known = patients.filter(state__in=OPEN_PATIENTS).annotate(
         consent_type=Subquery(latest.values("type")[:1]),
         capacity=Subquery(latest.values("capacity_regained_on")[:1]),

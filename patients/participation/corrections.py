@@ -1,0 +1,144 @@
+"""Corrections of inclusion and screen failure: another day or reason, or struck out as recorded in error (AUD-04)."""
+
+from datetime import date
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.context import because
+from audit.stored_text import Text
+from patients import signals
+from patients.models import Patient, Record, Visit
+from patients.participation.consent import consents_of
+from patients.participation.lifecycle import lock_patient, move, require_state
+from patients.participation.milestones import days_of
+from patients.participation.reasons import required_reason
+from patients.participation.screening import not_in_the_future, refuse_known
+from patients.participation.visits import replan
+from trials.models import Trial
+from trials.reader import shown_day
+
+INCLUDED = (Patient.State.ENROLLED, Patient.State.ENDED)
+
+
+@transaction.atomic
+def correct_inclusion(*, patient: Patient, on: date, reason: Text, by: User) -> Patient:
+    """Correct the day of inclusion. Visits are planned again, infusions on `inclusion_corrected`.
+
+    Raises ValidationError without a reason, for a patient who is not included, and for a day in the future, before the
+    screening or every consent, or after the first infusion or the end of study.
+    """
+    patient = lock_patient(patient)
+    require_state(
+        patient,
+        *INCLUDED,
+        refusal=_("%(patient)s has no inclusion to correct: the status is “%(state)s”."),
+    )
+    because_of = required_reason(reason)
+    _check_inclusion(patient, on)
+    if patient.enrolled_on == on:
+        return patient
+    with because(because_of):
+        patient.enrolled_on = on
+        patient.save(update_fields=["enrolled_on"])
+        signals.inclusion_corrected.send(sender=Patient, patient=patient, by=by)
+        replan(patient, by)
+    return patient
+
+
+def _check_inclusion(patient: Patient, on: date) -> None:
+    not_in_the_future(on, patient.trial, "on")
+    if on < patient.screened_on:
+        raise ValidationError({"on": _("The inclusion cannot be before the screening.")})
+    zone = patient.trial.zone
+    if not any(consent.given_at.astimezone(zone).date() <= on for consent in consents_of(patient)):
+        raise ValidationError({"on": _("The inclusion cannot be before the consent.")})
+    if patient.ended_on and on > patient.ended_on:
+        raise ValidationError({"on": _("The study cannot end before the inclusion.")})
+    for number, day in sorted(days_of(patient).items()):
+        if day < on:
+            text = _("Infusion %(number)d was given on %(day)s, before this day.")
+            raise ValidationError({"on": text % {"number": number, "day": shown_day(day)}})
+
+
+@transaction.atomic
+def strike_out_inclusion(*, patient: Patient, reason: Text, by: User) -> Patient:
+    """Strike out an inclusion made in error: the patient is in screening again, its planned days are taken back.
+
+    Raises ValidationError without a reason, for a patient who is not in follow-up, and with everything that depends on
+    the inclusion (`inclusion_dependants`).
+    """
+    patient = lock_patient(patient)
+    refusal = _("%(patient)s has no inclusion to strike out: the status is “%(state)s”.")
+    require_state(patient, Patient.State.ENROLLED, refusal=refusal)
+    because_of = required_reason(reason)
+    if found := inclusion_dependants(patient):
+        raise ValidationError(found)
+    with because(because_of):
+        move(patient, Patient.State.SCREENING, refusal=refusal)
+        patient.enrolled_on, patient.enrolled_at, patient.group = None, None, ""
+        patient.save(update_fields=["state", "enrolled_on", "enrolled_at", "group"])
+        signals.inclusion_struck_out.send(sender=Patient, patient=patient, by=by)
+        replan(patient, by)
+    return patient
+
+
+def inclusion_dependants(patient: Patient) -> list[str]:
+    """Return the sentences why the inclusion cannot be struck out, empty if nothing depends on it."""
+    screening = {visit.code for visit in patient.protocol.rules.visits if visit.kind == "screening"}
+    later = patient.visits.exclude(code__in=screening)
+    settled = later.filter(state__in=(Visit.State.HELD, Visit.State.MISSED), number=1).exclude(code="UNS")
+    forms = Record.objects.filter(visit__in=later.exclude(code="UNS")).exclude(state=Record.State.STRUCK_OUT)
+    found = []
+    if codes := [visit.key for visit in settled]:
+        text = _("These visits are held or missed: %(visits)s. Strike out each first.")
+        found.append(text % {"visits": ", ".join(codes)})
+    if codes := sorted({record.visit.key for record in forms.select_related("visit") if record.visit}):
+        text = _("These visits have forms: %(visits)s. Strike out the forms first.")
+        found.append(text % {"visits": ", ".join(codes)})
+    for _receiver, sentences in signals.inclusion_struck_out_asked.send(sender=Patient, patient=patient):
+        found += sentences
+    return found
+
+
+@transaction.atomic
+def correct_failure(*, patient: Patient, on: date, failure_reason: str, reason: Text, by: User) -> Patient:
+    """Correct the day or the reason of a screen failure. Raises ValidationError as `fail_screening`, or without why."""
+    patient = lock_patient(patient)
+    require_state(
+        patient,
+        Patient.State.SCREEN_FAILED,
+        refusal=_("%(patient)s has no screen failure to correct: the status is “%(state)s”."),
+    )
+    because_of = required_reason(reason)
+    if not failure_reason.strip():
+        raise ValidationError({"failure_reason": _("Say why the patient is not included.")})
+    not_in_the_future(on, patient.trial, "on")
+    if on < patient.screened_on:
+        raise ValidationError({"on": _("A screening cannot fail before it began.")})
+    with because(because_of):
+        patient.failed_on, patient.failure_reason = on, failure_reason.strip()
+        patient.save(update_fields=["failed_on", "failure_reason"])
+    return patient
+
+
+@transaction.atomic
+def strike_out_failure(*, patient: Patient, reason: Text, by: User) -> Patient:
+    """Strike out a screen failure recorded in error: the patient is in screening again.
+
+    Raises ValidationError without a reason, or if the hospital number now belongs to another patient of the trial.
+    """
+    # The trial before the patient, as at a screening: nobody is screened under this hospital number meanwhile.
+    Trial.objects.for_update(patient.trial_id)
+    patient = lock_patient(patient)
+    refusal = _("%(patient)s has no screen failure to strike out: the status is “%(state)s”.")
+    require_state(patient, Patient.State.SCREEN_FAILED, refusal=refusal)
+    because_of = required_reason(reason)
+    refuse_known(patient.trial, patient.identity.hospital_number, but=patient)
+    with because(because_of):
+        move(patient, Patient.State.SCREENING, refusal=refusal)
+        patient.failed_on, patient.failure_reason = None, ""
+        patient.save(update_fields=["state", "failed_on", "failure_reason"])
+    return patient
