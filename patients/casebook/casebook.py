@@ -23,6 +23,7 @@ from patients.casebook.casebook_queries import (
     VISIT,
     VISITS,
     FormValues,
+    joined_consents,
     parsed_values,
 )
 from patients.models import Consent, Patient, Record, Visit
@@ -148,7 +149,7 @@ class Casebook:
             trial.frozen_at, trial.locked_at = visits[0].trial_frozen_at, visits[0].trial_locked_at
         else:
             trial.refresh_from_db(fields=["frozen_at", "locked_at"])
-        casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
+        casebook = cls(patient, visits, _consents=joined_consents(visits[0]) if visits else [])
         casebook._versions = {place.protocol.pk: place.protocol}
         casebook._attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
@@ -364,12 +365,6 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here
     return -1
-
-
-def _consents(row: Any) -> list[Consent]:
-    """Return the consent in force from the annotations of `STORED_NOW`: only what expressions read, or nothing."""
-    known = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
-    return [Consent(**known)] if row.consent_given else []
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:

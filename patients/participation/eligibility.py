@@ -203,7 +203,7 @@ def sign_eligibility(
     evaluation = evaluate(patient, inclusion_on=inclusion_on)
     if conclusion == Conclusion.ELIGIBLE:
         _refuse_unless_eligible(patient, evaluation)
-    decision = EligibilityDecision.objects.create(
+    decided = EligibilityDecision(
         patient=patient,
         protocol=patient.protocol,
         conclusion=conclusion,
@@ -213,6 +213,11 @@ def sign_eligibility(
         decided_at=timezone.now(),
         decided_by=by,
     )
+    same = _same_in_force(decided)
+    decision = same or decided
+    if same is None:
+        decision.save()
+    # The same decision sent again (a double click) asks for the password, and finds its signature there.
     signatures.sign(
         target=decision,
         meaning=Meaning.APPROVAL,
@@ -220,9 +225,17 @@ def sign_eligibility(
         by=by,
         zone=patient.protocol.rules.trial.site.time_zone,
     )
-    if conclusion == Conclusion.ELIGIBLE:
+    if same is None and conclusion == Conclusion.ELIGIBLE:
         signals.eligibility_signed.send(sender=Patient, patient=patient, decision=decision, by=by)
     return decision
+
+
+def _same_in_force(decided: EligibilityDecision) -> EligibilityDecision | None:
+    """Return the decision in force if the same person decided the same on the same evidence. At most two queries."""
+    found = decision_in_force(decided.patient)
+    if found is None or found.decided_by_id != decided.decided_by_id:
+        return None
+    return found if found.signed_content() == decided.signed_content() else None
 
 
 def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:
