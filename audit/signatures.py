@@ -64,9 +64,7 @@ def sign_many(
     _require_password(password, by, targets)
     rows = _locked_rows(targets)
     given = _given_already(rows, meaning=meaning, by=by)
-    fresh = [
-        _signature(row, meaning=meaning, by=by, zone=zone) for row in rows if row.pk not in given
-    ]
+    fresh = [_signature(row, meaning=meaning, by=by, zone=zone) for row in rows if row.pk not in given]
     made = {signature.target_id: signature for signature in Signature.objects.bulk_create(fresh)}
     if fresh:
         # Robust: a failing seal must not make a stored signature look refused.

@@ -13,8 +13,8 @@ from audit.context import acting, because
 from dosing.allocation import arm_of
 from dosing.conflicts import StaleInfusion
 from dosing.dose import DoseFinding, cells_per_kg, compare
-from dosing.participation import refuse_withdrawn
 from dosing.models import Infusion, Preparation
+from dosing.participation import refuse_withdrawn
 from patients.models import Patient
 from patients.participation.lifecycle import lock_patient, require_state
 from protocol.document.design import Dosing

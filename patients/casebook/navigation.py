@@ -14,8 +14,8 @@ from patients.participation.visit_status import (
     OPEN_PATIENTS,
     STAGES,
     UNFINISHED,
-    visit_stage,
     last_day_of,
+    visit_stage,
     visit_status,
 )
 from trials.reader import reader_language

@@ -77,7 +77,9 @@ def consent_questions(patient: Patient, given: Moment) -> list[str]:
     day = given.earliest.astimezone(patient.trial.zone).date()
     if day > _a_year_before(patient.screened_on):
         return []
-    text = _("The consent of %(day)s is a year or more before the screening on %(screening)s. Check the year.")
+    text = _(
+        "The consent of %(day)s is a year or more before the screening on %(screening)s. Check the year."
+    )
     return [text % {"day": shown_day(day), "screening": shown_day(patient.screened_on)}]
 
 

@@ -44,7 +44,10 @@ def correct_consent(*, consent: Consent, reason: Text, by: User, **facts: Unpack
     given = facts["given"]
     if facts["type"] == Consent.Type.PATIENT:
         row.capacity_regained_on = None
-    elif row.capacity_regained_on and row.capacity_regained_on < given.earliest.astimezone(patient.trial.zone).date():
+    elif (
+        row.capacity_regained_on
+        and row.capacity_regained_on < given.earliest.astimezone(patient.trial.zone).date()
+    ):
         text = _("The patient could decide again on %(day)s, before this day.")
         raise ValidationError({"given": text % {"day": shown_day(row.capacity_regained_on)}})
     row.type, row.version = facts["type"], facts["version"]

@@ -82,11 +82,20 @@ class ReasonForm(AskingForm):
         return {**answers, "reason": reason}
 
 
-class NewConsentForm(AskingForm, ConsentForm):
+class WithScan(AskingForm):
+    """A consent whose scan the page has stored before the form is read."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return the answers without the upload, which the page has stored."""
+        left_out = ("scan", "scan_key")
+        return {name: value for name, value in super().facts().items() if name not in left_out}
+
+
+class NewConsentForm(WithScan, ConsentForm):
     """A consent to be recorded."""
 
 
-class CorrectConsentForm(ReasonForm, ConsentForm):
+class CorrectConsentForm(WithScan, ReasonForm, ConsentForm):
     """The facts of a consent with their correction."""
 
 
@@ -130,7 +139,10 @@ class WithdrawConsentForm(ReasonForm):
     # Only a correction of a withdrawal needs a reason.
     reason_required = False
     note = forms.CharField(
-        label=_("In the patient's words"), required=False, widget=forms.Textarea(attrs={"rows": 3}), max_length=2000
+        label=_("In the patient's words"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=2000,
     )
 
     def add_fields(self, zone: str) -> None:

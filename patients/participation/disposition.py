@@ -72,9 +72,7 @@ def end_study(
 
 
 @transaction.atomic
-def correct_end(
-    *, patient: Patient, on: date, end_reason: str, note: str, reason: Text, by: User
-) -> Patient:
+def correct_end(*, patient: Patient, on: date, end_reason: str, note: str, reason: Text, by: User) -> Patient:
     """Correct day, reason or note of the end of study. Raises ValidationError as `end_study`, and without a reason.
 
     A day before a visit that was held, or an infusion that was given, is refused: strike that out first.

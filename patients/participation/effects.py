@@ -37,9 +37,7 @@ class Effects:
         moved, signatures = len(self.moved), len(self.signatures)
         found = list(self.questions)
         if moved:
-            text = ngettext(
-                "%(count)d planned day moves.", "%(count)d planned days move.", moved
-            )
+            text = ngettext("%(count)d planned day moves.", "%(count)d planned days move.", moved)
             found.append(text % {"count": moved})
         if signatures:
             text = ngettext(
@@ -51,7 +49,9 @@ class Effects:
     @property
     def moves(self) -> list[tuple[str, str, str]]:
         """Return (visit or infusion, day before, day after) of what moves, as texts."""
-        return [(label, shown_day(before) or "–", shown_day(after) or "–") for label, before, after in self.moved]
+        return [
+            (label, shown_day(before) or "–", shown_day(after) or "–") for label, before, after in self.moved
+        ]
 
     @property
     def fingerprint(self) -> str:
@@ -69,9 +69,7 @@ def effects_of(patient: Patient, correct: Callable[[], Any], *, questions: Seque
         after, left = _days(patient), _signatures(patient).keys()
         transaction.set_rollback(True)
     moved = tuple(
-        (label, days[label], after[label])
-        for label in days
-        if label in after and days[label] != after[label]
+        (label, days[label], after[label]) for label in days if label in after and days[label] != after[label]
     )
     invalid = tuple(signature for pk, signature in signatures.items() if pk not in left)
     return Effects(moved, invalid, tuple(questions))

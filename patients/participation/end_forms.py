@@ -54,7 +54,9 @@ class EndOfStudyForm(StepForm):
     def facts(self) -> dict[str, Any]:
         """Return the answers as the verb takes them: `settled` by visit key."""
         answers = self.cleaned_data
-        return {name: answers[name] for name in ("on", "reason", "note")} | {"settled": self._settled(answers)}
+        return {name: answers[name] for name in ("on", "reason", "note")} | {
+            "settled": self._settled(answers)
+        }
 
     def _settled(self, answers: dict[str, Any]) -> dict[str, Settlement]:
         found: dict[str, Settlement] = {}

@@ -119,6 +119,13 @@ class ConsentForm(StepForm):
             required=False,
             help_text=_("Who explained the trial and signed for the site."),
         )
+        self.fields["scan"] = forms.FileField(
+            label=_("Scan of the signed form"),
+            required=False,
+            widget=forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png"}),
+            help_text=_("PDF, JPEG or PNG, at most 10 MB. Every look at it is recorded; it is not exported."),
+        )
+        self.fields["scan_key"] = forms.CharField(required=False, max_length=32, widget=forms.HiddenInput)
         if set(rules.types) != {Consent.Type.PATIENT}:
             self._add_representative()
 

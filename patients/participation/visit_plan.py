@@ -49,7 +49,9 @@ def visit_changes(
     begun: keys of visits that have forms. They are kept, like visits held, missed, frozen or locked.
     infusions: by number, the days of the infusions given. never_given: numbers of those that will not be given.
     """
-    plans = {plan.code: plan for plan in planned_visits(rules, anchors_of(patient, dict(infusions)), never_given)}
+    plans = {
+        plan.code: plan for plan in planned_visits(rules, anchors_of(patient, dict(infusions)), never_given)
+    }
     present = {visit.code: visit for visit in visits if visit.number == 1 and visit.code != UNSCHEDULED}
     positions = dict(_positions(list(plans), sorted(present.values(), key=lambda visit: visit.position)))
     return [

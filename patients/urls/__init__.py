@@ -2,7 +2,18 @@
 
 from django.urls import include, path
 
-from patients.views import bulk, corrections, participation, patients, protocol, queries, records, signing, threads, visits
+from patients.views import (
+    bulk,
+    corrections,
+    participation,
+    patients,
+    protocol,
+    queries,
+    records,
+    signing,
+    threads,
+    visits,
+)
 
 app_name = "patients"
 urlpatterns = [
@@ -40,9 +51,7 @@ urlpatterns = [
     path("patients/<str:code>/visits/<str:visit>/", visits.visit, name="visit"),
     path("patients/<str:code>/visits/<str:visit>/hold/", visits.hold, name="visit-hold"),
     path("patients/<str:code>/visits/<str:visit>/miss/", visits.miss, name="visit-miss"),
-    path(
-        "patients/<str:code>/visits/<str:visit>/strike-out/", corrections.strike_visit, name="visit-strike"
-    ),
+    path("patients/<str:code>/visits/<str:visit>/strike-out/", corrections.strike_visit, name="visit-strike"),
     path("protocol/", protocol.versions, name="protocol"),
     path("protocol/<str:new>/patients/", protocol.move_patients, name="protocol-move"),
     path("protocol/<str:name>/withdraw/", protocol.withdraw, name="protocol-withdraw"),

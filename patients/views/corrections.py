@@ -5,12 +5,14 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from audit import events
+from patients.entry.consent_scans import KEY, receive_scan, scan_of
 from patients.models import Consent, Patient
 from patients.participation import consent_corrections, consent_withdrawal, corrections, disposition, visits
 from patients.participation.correction_forms import (
@@ -87,13 +89,21 @@ def correct_consent(request: TrialRequest, code: str, number: int) -> HttpRespon
         facts = {"trial_id": patient.trial_id, "patient_id": patient.pk}
         events.record(kind=events.AccessKind.IDENTITY_SEEN, request=request, **facts)
 
+    refused = receive_scan(request, patient)
+
+    def verb(**facts: Any) -> Consent:
+        if refused:
+            raise ValidationError({"scan": refused})
+        scan = scan_of(patient, request.POST.get(KEY, ""))
+        return consent_corrections.correct_consent(consent=row, scan=scan, **facts)
+
     def asked(form: ReasonForm) -> Sequence[str]:
         return consent_corrections.correction_questions(row, form.cleaned_data["given"])
 
     return correction(
         request,
         partial(CorrectConsentForm, initial=stored_consent(row)),
-        partial(consent_corrections.correct_consent, consent=row),
+        verb,
         patient,
         title=_("Correct the consent"),
         words=_("The earlier facts stay in the audit trail, with your reason."),
@@ -168,7 +178,9 @@ def strike_inclusion(request: TrialRequest, code: str) -> HttpResponse:
         partial(corrections.strike_out_inclusion, patient=patient),
         patient,
         title=_("Strike out the inclusion"),
-        words=_("The patient is in screening again. This is possible while nothing depends on the inclusion."),
+        words=_(
+            "The patient is in screening again. This is possible while nothing depends on the inclusion."
+        ),
         action=_("Strike out the inclusion"),
         done=casebook_of(patient),
         danger=True,
@@ -236,7 +248,9 @@ def reopen(request: TrialRequest, code: str) -> HttpResponse:
         partial(disposition.reopen_study, patient=patient),
         patient,
         title=_("Reopen the study of %(patient)s") % {"patient": patient.code},
-        words=_("The patient is in follow-up again, and the visits to come are due. The end stays in the audit trail."),
+        words=_(
+            "The patient is in follow-up again, and the visits to come are due. The end stays in the audit trail."
+        ),
         action=_("Reopen the study"),
         done=casebook_of(patient),
         danger=True,

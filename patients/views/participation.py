@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.kept_forms import kept_data
 from audit import events
+from patients.entry.consent_scans import receive_scan, scan_of
 from patients.models import Identity, Patient
 from patients.participation import consent as consents
 from patients.participation import disposition, eligibility, enrolment, screening
@@ -138,9 +139,14 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
 def consent(request: TrialRequest, code: str) -> HttpResponse:
     """List the consents and record one."""
     patient = patient_of(request, code)
+    refused = receive_scan(request, patient)
 
     def do(form: NewConsentForm) -> bool:
-        verb = partial(consents.record_consent, patient=patient)
+        if refused:
+            form.add_error("scan", refused)
+            return False
+        scan = scan_of(patient, form.cleaned_data["scan_key"])
+        verb = partial(consents.record_consent, patient=patient, scan=scan)
         asked = consents.consent_questions(patient, form.cleaned_data["given"])
         return form.run_asking(patient, verb, questions=asked, by=request.user, **form.facts())
 
@@ -151,7 +157,8 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        consents=patient.consents.select_related("recorded_by"),
+        consents=patient.consents.select_related("recorded_by", "scan"),
+        may_see_files=request.access.may(P.SEE_FILES),
         may_enter=request.access.may(P.ENTER_DATA),
         due_since=consents.reconsent_due_since(patient),
         open=patient.state in consents.OPEN_STATES,

@@ -27,17 +27,32 @@ def planned_visits(
     """Return the planned visits in the order of the protocol.
 
     ``anchors`` are the dates known so far: ``screening``, ``inclusion``, ``infusion_1`` …
-    ``never_given`` are the numbers of infusions that will not be given: visits are counted from another anchor then.
+    ``never_given`` are the numbers of infusions that will not be given: follow-up visits are counted from another
+    anchor then (``anchor_without_infusion``).
     """
-    never = {f"infusion_{number}" for number in never_given}
     return [
-        _planned(visit, anchors.get(visit.anchor) or _instead(visit, anchors, never))
+        _planned(visit, anchors.get(visit.anchor) or _instead(protocol, visit, anchors, never_given))
         for visit in protocol.visits
     ]
 
 
-def _instead(visit: ProtocolVisit, anchors: Mapping[str, date], never: Collection[str]) -> date | None:
-    return anchors.get(visit.anchor_without_infusion) if visit.anchor in never else None
+def _instead(
+    protocol: Protocol, visit: ProtocolVisit, anchors: Mapping[str, date], never_given: Collection[int]
+) -> date | None:
+    """Return the day from which a visit is counted although its infusion will not be given, None if it waits for it.
+
+    A later infusion is counted from the day that was planned for the one not given, as its own window is.
+    """
+    number = int(visit.anchor.removeprefix("infusion_")) if visit.anchor.startswith("infusion_") else 0
+    if number not in never_given:
+        return None
+    if visit.infusion is None:
+        return anchors.get(visit.anchor_without_infusion)
+    if visit.infusion in never_given:
+        return None
+    before = protocol.infusion_visit(number)
+    known = anchors.get(before.anchor) or _instead(protocol, before, anchors, set(never_given) - {number})
+    return _planned(before, known).planned_on
 
 
 def _planned(visit: ProtocolVisit, anchor: date | None) -> PlannedVisit:

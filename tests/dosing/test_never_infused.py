@@ -103,8 +103,39 @@ def test_the_protocol_names_another_anchor(trial):
         visit.model_copy(update={"anchor_without_infusion": "screening"}) if visit.code == "D28" else visit
         for visit in rules.visits
     )
-    plans = {each.code: each for each in planned_visits(rules.model_copy(update={"visits": visits}), days, {1})}
+    plans = {
+        each.code: each for each in planned_visits(rules.model_copy(update={"visits": visits}), days, {1})
+    }
     assert (plans["D28"].planned_on, plans["D14"].planned_on) == (date(2026, 4, 5), date(2026, 3, 24))
     # An infusion that was given counts, whatever else is told of it.
     given = planned_visits(rules, {**days, "infusion_1": date(2026, 3, 12)}, {1})
     assert {each.code: each.planned_on for each in given}["D28"] == date(2026, 4, 9)
+
+
+class TestSeveralInfusions:
+    """The open trial gives three: the second and third are counted from the one before."""
+
+    @pytest.fixture
+    def trial(self, db: None) -> Trial:
+        return build.trial(build.LIEGE)
+
+    @pytest.fixture
+    def included(self, trial: Trial) -> Patient:
+        return build.enrolled(trial=trial, on=INCLUDED)
+
+    def test_the_next_infusion_is_counted_from_the_planned_day_of_one_not_given(self, included, doctor):
+        not_given(included, doctor)
+        assert planned(included, "INF2") == date(2026, 3, 13) == stored(included, 2).window_from
+        assert planned(included, "INF3") is None
+
+    def test_the_visit_of_an_infusion_that_will_not_be_given_waits_for_no_day(self, included, doctor):
+        withdraw_consent(
+            patient=included, parts={"treatment_withdrawn_on": INCLUDED}, note="No cells", by=doctor
+        )
+        assert (planned(included, "INF2"), planned(included, "INF3")) == (None, None)
+        assert planned(included, "D1") == date(2026, 3, 11)
+
+    def test_two_infusions_in_a_row_that_are_not_given(self, trial):
+        days = {"screening": INCLUDED, "inclusion": INCLUDED}
+        plans = {each.code: each.planned_on for each in planned_visits(trial.rules, days, {1, 2})}
+        assert (plans["INF2"], plans["INF3"]) == (None, date(2026, 3, 16))

@@ -53,7 +53,11 @@ class TestCorrection:
             representative_name="Ann Lee", representative_relation="Nurse of another ward",
         )  # fmt: skip
         row.refresh_from_db()
-        assert (row.type, row.given_words, row.obtained_by) == ("impartial_witness", "11-Mar-2026 08:30", "Dr Roe")
+        assert (row.type, row.given_words, row.obtained_by) == (
+            "impartial_witness",
+            "11-Mar-2026 08:30",
+            "Dr Roe",
+        )
         assert row.given_at == datetime(2026, 3, 11, 7, 30, tzinfo=UTC)
         assert (row.representative_name, row.representative_relation) == ("Ann Lee", "Nurse of another ward")
 
@@ -89,7 +93,9 @@ class TestCorrection:
         consent.record_capacity(patient=patient, regained_on=date(2026, 3, 12), by=doctor)
         told = refused(correct, row, doctor, given=moment("13-Mar-2026 00:10"))
         assert told == {"given": ["The patient could decide again on 12-Mar-2026, before this day."]}
-        assert correct(row, doctor, given=moment("12-Mar-2026 23:50")).capacity_regained_on == date(2026, 3, 12)
+        assert correct(row, doctor, given=moment("12-Mar-2026 23:50")).capacity_regained_on == date(
+            2026, 3, 12
+        )
 
     def test_a_consent_that_the_patient_gave_needs_no_confirmation(self, row, doctor, patient):
         consent.record_capacity(patient=patient, regained_on=date(2026, 3, 12), by=doctor)
@@ -103,14 +109,17 @@ class TestCorrection:
 
     def test_the_signature_on_the_casebook_falls(self, row, doctor, patient):
         seen = {each.pk: each.version for each in in_force(patient)}
-        sign_casebook(patient=patient, seen=seen, meaning=Meaning.APPROVAL, password=build.PASSWORD, by=doctor)
+        sign_casebook(
+            patient=patient, seen=seen, meaning=Meaning.APPROVAL, password=build.PASSWORD, by=doctor
+        )
         correct(row, doctor, representative_relation="Daughter")
         assert Signature.objects.get(target_type="patients.patient").invalidated_at is not None
 
 
 class TestQuestions:
     @pytest.mark.parametrize(
-        ("given", "asks"), [("10-Mar-2025 23:59", True), ("11-Mar-2025 00:00", False), ("10-Mar-2026 09:00", False)]
+        ("given", "asks"),
+        [("10-Mar-2025 23:59", True), ("11-Mar-2025 00:00", False), ("10-Mar-2026 09:00", False)],
     )
     def test_a_consent_a_year_before_the_screening_asks(self, patient, given, asks):
         assert bool(consent.consent_questions(patient, moment(given))) == asks

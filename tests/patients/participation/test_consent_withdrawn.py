@@ -72,7 +72,11 @@ class TestRecording:
     def test_another_part_needs_no_reason_and_a_correction_does(self, included, doctor):
         withdraw(included, doctor, SAMPLES)
         withdraw(included, doctor, SAMPLES, DATA)
-        for changed in ({"parts": {SAMPLES: NEXT, DATA: DAY}}, {"parts": {SAMPLES: DAY}}, {"note": "Other words"}):
+        for changed in (
+            {"parts": {SAMPLES: NEXT, DATA: DAY}},
+            {"parts": {SAMPLES: DAY}},
+            {"note": "Other words"},
+        ):
             told = refused(withdraw, included, doctor, SAMPLES, DATA, **changed)
             assert told == {"reason": ["Say why this is changed."]}
         found = withdraw(included, doctor, parts={}, reason="Another patient")

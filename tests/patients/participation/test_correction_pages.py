@@ -1,9 +1,10 @@
 """Pages that correct what was recorded: they say what will change, and store it only once that is confirmed."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,17 +13,20 @@ from django.urls import reverse
 from audit.context import acting
 from audit.models import AccessEvent, Meaning, Signature
 from audit.trail import history_model
+from exports.exporting import attached_files
+from patients.entry import attachments
 from patients.models import Consent, Patient
 from patients.participation import disposition, screening
 from patients.participation.visits import hold_visit
 from patients.review.signatures import in_force, sign_casebook
 from tests.support import build
 from tests.support.build import moment
+from tests.support.study.file_samples import pdf
 from trials.models import Trial
 
 NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
 pytestmark = [pytest.mark.django_db, pytest.mark.at(NOW)]
-INCLUDED = date(2026, 3, 10)
+INCLUDED, PDF = date(2026, 3, 10), pdf()
 WHY = {"reason": "transcription", "reason_text": "12 read as 10"}
 
 
@@ -124,7 +128,10 @@ class TestConsentPages:
 
     def test_nobody_reads_the_name_of_a_representative_without_the_right(self, trial, web, manager):
         patient = build.patient(trial=trial, screened_on=INCLUDED)
-        web.post(address("consent", patient), self.consent(type="legal_representative", representative_name="Zed Quux"))
+        web.post(
+            address("consent", patient),
+            self.consent(type="legal_representative", representative_name="Zed Quux"),
+        )
         desk = build.client(manager)
         trail = reverse("audit:trail", args=[trial.slug])
         for page in (address("consent", patient), f"{trail}?patient={patient.code}"):
@@ -144,12 +151,72 @@ class TestConsentPages:
 
     def test_consent_is_withdrawn_for_two_parts(self, included, web):
         url = address("consent-withdraw", included)
-        sent = {"samples_withdrawn_on": "17-Mar-2026", "data_withdrawn_on": "18-Mar-2026", "note": "No needles"}
+        sent = {
+            "samples_withdrawn_on": "17-Mar-2026",
+            "data_withdrawn_on": "18-Mar-2026",
+            "note": "No needles",
+        }
         assert web.post(url, {**sent, "samples_withdrawn_on": "31-Feb-2026"}).status_code == 422
-        assert web.post(url, sent).status_code == 302
+        assert confirmed(web, url, sent).status_code == 302
         found = Patient.objects.get()
         assert (found.samples_withdrawn_on, found.data_withdrawn_on) == (date(2026, 3, 17), date(2026, 3, 18))
         assert "No needles" in web.get(address("consent", included)).content.decode()
+
+
+class TestScan:
+    SENT = {"type": "patient", "version": "1.0", "given": "10-Mar-2025 09:00"}
+
+    def test_a_scan_is_kept_while_the_page_asks_and_downloaded_from_the_list(self, trial, web):
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        url = address("consent", patient)
+        first = web.post(url, {**self.SENT, "scan": upload()})
+        hidden = {name: first.context["form"][name].value() for name in ("confirmed", "scan_key")}
+        assert web.post(url, {**self.SENT, **hidden}).status_code == 302
+        row = Consent.objects.get()
+        assert row.scan.name == "signed.pdf"
+        file = address("file", patient, row.scan.key)
+        assert file in web.get(url).content.decode()
+        assert web.get(file)["Content-Disposition"].startswith("attachment")
+        assert web.get(file).content == PDF
+
+    def test_a_file_of_another_kind_is_refused_beside_its_field(self, trial, web):
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        sent = {**self.SENT, "given": "10-Mar-2026 09:00", "scan": upload(b"MZ\x90")}
+        answer = web.post(address("consent", patient), sent)
+        assert answer.status_code == 422
+        assert answer.context["form"].errors["scan"]
+        assert not Consent.objects.exists()
+
+    def test_a_scan_is_added_by_a_correction_and_stays_with_the_next(self, included, web):
+        row = included.consents.get()
+        url, sent = (
+            address("consent-correct", included, row.pk),
+            {**self.SENT, "given": "10-Mar-2026 00:05", **WHY},
+        )
+        assert web.post(url, {**sent, "scan": upload()}).status_code == 302
+        assert web.post(url, {**sent, "obtained_by": "Dr Roe"}).status_code == 302
+        row.refresh_from_db()
+        assert (row.scan.name, row.obtained_by) == ("signed.pdf", "Dr Roe")
+
+    def test_the_file_of_another_patient_is_no_scan(self, trial, included, web):
+        other = build.enrolled(trial=trial, on=INCLUDED)
+        sent = {**self.SENT, "given": "10-Mar-2026 00:05", **WHY}
+        web.post(address("consent-correct", other, other.consents.get().pk), {**sent, "scan": upload()})
+        key = other.consents.get().scan.key
+        url = address("consent-correct", included, included.consents.get().pk)
+        assert web.post(url, {**sent, "scan_key": key}).status_code == 400
+
+    def test_a_scan_is_never_cleared_and_never_exported(self, included, web):
+        row = included.consents.get()
+        sent = {**self.SENT, "given": "10-Mar-2026 00:05", **WHY}
+        web.post(address("consent-correct", included, row.pk), {**sent, "scan": upload()})
+        with acting(system="clear_uploads"):
+            assert attachments.clear(before=NOW + timedelta(days=9)) == (0, 0)
+        assert list(attached_files(included.trial, [])) == []
+
+
+def upload(content: bytes | None = None) -> SimpleUploadedFile:
+    return SimpleUploadedFile("signed.pdf", PDF if content is None else content)
 
 
 class TestStepsOfAPatient:

@@ -87,8 +87,13 @@ class TestAfterwards:
     def test_a_visit_until_the_end_is_held_missed_and_corrected(self, ended, doctor):
         visit = ended.visits.get(code="D7")
         assert hold_visit(visit=visit, on=ENDED, by=doctor).state == "held"
-        assert hold_visit(visit=visit, on=date(2026, 3, 17), reason="Typo", by=doctor).held_on == date(2026, 3, 17)
-        assert miss_visit(visit=ended.visits.get(code="INF1"), reason="Never treated", by=doctor).state == "missed"
+        assert hold_visit(visit=visit, on=date(2026, 3, 17), reason="Typo", by=doctor).held_on == date(
+            2026, 3, 17
+        )
+        assert (
+            miss_visit(visit=ended.visits.get(code="INF1"), reason="Never treated", by=doctor).state
+            == "missed"
+        )
         assert add_unscheduled(patient=ended, on=ENDED, reason="Fever", by=doctor).state == "held"
 
     def test_nothing_takes_place_after_it(self, ended, doctor):
@@ -116,9 +121,7 @@ class TestCorrection:
         return end(included, doctor)
 
     def test_day_reason_and_note_are_corrected(self, ended, doctor):
-        found = self.correct(
-            ended, doctor, on=date(2026, 3, 17), end_reason="withdrawal", note=" No more. "
-        )
+        found = self.correct(ended, doctor, on=date(2026, 3, 17), end_reason="withdrawal", note=" No more. ")
         assert (found.ended_on, found.end_reason, found.end_note, found.state) == (
             date(2026, 3, 17), "withdrawal", "No more.", "ended",
         )  # fmt: skip

@@ -71,7 +71,9 @@ class TestDayOfInclusion:
         assert told == {"on": [sentence]}
 
     def test_the_inclusion_comes_before_the_end_of_the_study(self, included, doctor):
-        ended = disposition.end_study(patient=included, on=date(2026, 3, 20), reason="lost", note="", by=doctor)
+        ended = disposition.end_study(
+            patient=included, on=date(2026, 3, 20), reason="lost", note="", by=doctor
+        )
         told = {"patient": ended, "reason": "Typo", "by": doctor}
         assert refused(corrections.correct_inclusion, on=date(2026, 3, 21), **told) == {
             "on": ["The study cannot end before the inclusion."]
@@ -80,7 +82,9 @@ class TestDayOfInclusion:
 
     def test_the_inclusion_comes_after_a_consent_on_the_day_at_the_site(self, trial, doctor):
         late = build.enrolled(trial=trial, on=INCLUDED)
-        late.consents.update(given="2026-03-11T00:10+01:00", given_at=datetime(2026, 3, 10, 23, 10, tzinfo=UTC))
+        late.consents.update(
+            given="2026-03-11T00:10+01:00", given_at=datetime(2026, 3, 10, 23, 10, tzinfo=UTC)
+        )
         told = {"patient": late, "reason": "Typo", "by": doctor}
         assert "on" in refused(corrections.correct_inclusion, on=INCLUDED, **told)
         assert corrections.correct_inclusion(on=date(2026, 3, 11), **told).enrolled_on == date(2026, 3, 11)
@@ -109,7 +113,12 @@ class TestStrikingOutAnInclusion:
     def test_the_patient_is_in_screening_again(self, included, doctor):
         corrections.strike_out_inclusion(patient=included, reason="Another patient", by=doctor)
         found = Patient.objects.get()
-        assert (found.state, found.enrolled_on, found.enrolled_at, found.group) == ("screening", None, None, "")
+        assert (found.state, found.enrolled_on, found.enrolled_at, found.group) == (
+            "screening",
+            None,
+            None,
+            "",
+        )
         assert planned(included, "D28") is None
         assert first_window(included) == (None, None)
 
@@ -179,7 +188,11 @@ class TestScreenFailure:
 
     @pytest.mark.parametrize(
         ("changed", "field"),
-        [({"on": INCLUDED - timedelta(days=1)}, "on"), ({"on": TOMORROW}, "on"), ({"failure_reason": " "}, "failure_reason")],
+        [
+            ({"on": INCLUDED - timedelta(days=1)}, "on"),
+            ({"on": TOMORROW}, "on"),
+            ({"failure_reason": " "}, "failure_reason"),
+        ],
     )
     def test_an_impossible_correction_is_refused(self, failed, doctor, changed, field):
         told = {"on": INCLUDED, "failure_reason": "Fever", "reason": "Typo", **changed}
@@ -192,4 +205,6 @@ class TestScreenFailure:
     def test_unless_the_person_was_screened_again_meanwhile(self, trial, failed, doctor):
         build.patient(trial=trial, screened_on=INCLUDED, hospital_number="hn-1")
         told = refused(corrections.strike_out_failure, patient=failed, reason="Wrong", by=doctor)
-        assert told == {"hospital_number": ["LIE-002 has this hospital number: a person is in the trial once."]}
+        assert told == {
+            "hospital_number": ["LIE-002 has this hospital number: a person is in the trial once."]
+        }

@@ -242,7 +242,10 @@ class TestVisits:
         }
         assert refused(visits.hold_visit, visit=visit, on=TOMORROW, by=doctor) == {"on": [NOT_COME]}
         assert visits.hold_visit(visit=visit, on=TODAY, by=doctor).held_on == TODAY
-        assert visits.hold_visit(visit=visit_of(patient), on=SCREENED, reason="Typo", by=doctor).held_on == SCREENED
+        assert (
+            visits.hold_visit(visit=visit_of(patient), on=SCREENED, reason="Typo", by=doctor).held_on
+            == SCREENED
+        )
 
     def test_a_visit_missed_and_then_held_has_no_reason_any_more(self, patient, doctor):
         visits.miss_visit(visit=visit_of(patient), reason="Abroad", by=doctor)

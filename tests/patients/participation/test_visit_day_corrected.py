@@ -33,7 +33,9 @@ def visit(included: Patient, doctor) -> Visit:
 
 class TestAnotherDay:
     def test_it_needs_a_reason_which_the_trail_keeps(self, visit, doctor):
-        assert refused(hold_visit, visit=visit, on=OTHER, by=doctor) == {"reason": ["Say why this is changed."]}
+        assert refused(hold_visit, visit=visit, on=OTHER, by=doctor) == {
+            "reason": ["Say why this is changed."]
+        }
         hold_visit(visit=visit, on=OTHER, reason="Typo", by=doctor)
         last = history_model(Visit).objects.filter(id=visit.pk).order_by("history_id").last()
         assert (last.held_on, last.history_change_reason) == (OTHER, "Typo")
@@ -48,7 +50,9 @@ class TestAnotherDay:
         record = build.record(included, "vitals", {"hr": "72"}, visit="D7", draft=True)
         Record.objects.filter(pk=record.pk).update(**{closed: NOW})
         told = refused(hold_visit, visit=visit, on=OTHER, reason="Typo", by=doctor)
-        assert told == {"": ["A form of D7 is frozen or locked: the day of the visit cannot change under it."]}
+        assert told == {
+            "": ["A form of D7 is frozen or locked: the day of the visit cannot change under it."]
+        }
         visit.refresh_from_db()
         assert visit.held_on == HELD
 
@@ -80,7 +84,9 @@ class TestStruckOut:
         assert (again.number, again.state) == (2, "held")
 
     def test_it_needs_a_reason_and_a_visit_that_was_held_or_missed(self, visit, included, doctor):
-        assert refused(strike_out_visit, visit=visit, reason=" ", by=doctor) == {"reason": ["Say why this is changed."]}
+        assert refused(strike_out_visit, visit=visit, reason=" ", by=doctor) == {
+            "reason": ["Say why this is changed."]
+        }
         planned = included.visits.get(code="D28")
         told = refused(strike_out_visit, visit=planned, reason="Wrong", by=doctor)
         assert told == {"": ["D28 is neither held nor missed: there is nothing to strike out."]}
