@@ -30,7 +30,6 @@ from patients.models import Consent, Patient, Record, Visit
 from patients.participation.consent import consents_of
 from patients.participation.eligibility_data import eligibility_subject
 from patients.participation.reconsent import version_to_sign
-from patients.participation.visit_status import allowed_forms
 from protocol.document.design import UNSCHEDULED, VisitForm
 from protocol.document.items import Form
 from protocol.expressions.rules import FormRules, Scope, rules_of
@@ -275,7 +274,8 @@ class Casebook:
         cancelled = visit.state == Visit.State.CANCELLED
         asked = () if cancelled else forms_of(self.patient.protocol, visit)
         rules = version_at(self.patient.protocol, visit).rules
-        entries = allowed_forms(self.patient, rules, asked, day_of(visit))
+        allowed, day = self.patient.allows_form, day_of(visit)
+        entries = [each if allowed(rules.form(each.form), day) else each.if_available for each in asked]
         known = {entry.form for entry in entries}
         rows = [record for record in self.records if record.visit_id == visit.pk and record.form not in known]
         begun = dict.fromkeys(record.form for record in rows if record.state != Record.State.STRUCK_OUT)

@@ -1,5 +1,6 @@
 """Models of the patient, the identity behind the subject code, consents and eligibility decisions."""
 
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from audit.stored_text import StoredTextField
 from audit.trail import Concealed, Locks, Trail
 from patients.models.visibility import OfPatient, VisibleToMembers
 from patients.signals import casebook_content
+from protocol.document.items import Form
 from trials.models import ProtocolVersion, Trial
 from trials.reader import shown_moment
 
@@ -107,6 +109,16 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def allows_form(self, form: Form, day: date | None) -> bool:
+        """Return True unless a new form would be refused because consent for new data or samples is withdrawn.
+
+        day: that of the visit; None in a log, or while it is not known.
+        """
+        if self.data_withdrawn_on:
+            return False
+        ends = self.samples_withdrawn_on
+        return not (form.samples and ends and day and day > ends)
 
     def share(self, trial: Trial, protocol: ProtocolVersion | None) -> None:
         """Set the trial and protocol already read: the text of a protocol is too long to read twice."""

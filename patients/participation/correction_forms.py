@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.stored_text import Text, system_text
 from patients.models import Consent, Patient
-from patients.participation.consent_withdrawal import PARTS
+from patients.participation.consent_withdrawal import PARTS, has_withdrawn
 from patients.participation.effects import Effects, effects_of
 from patients.participation.forms import ConsentForm, StepForm
 from patients.system_texts import REASON, REASONS
@@ -48,8 +48,10 @@ class AskingForm(StepForm):
             return False
         if found[0] and self.cleaned_data.get(CONFIRMED) != found[0].fingerprint:
             self.asked = found[0]
-            self.data = self.data.copy()
-            self.data[CONFIRMED] = self.asked.fingerprint
+            data: Any = self.data
+            data = data.copy()
+            data[CONFIRMED] = self.asked.fingerprint
+            self.data = data
             return False
         return self.run(verb, **arguments)
 
@@ -138,6 +140,13 @@ class WithdrawConsentForm(ReasonForm):
 
     # Only a correction of a withdrawal needs a reason.
     reason_required = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.patient is None or not has_withdrawn(self.patient):
+            for name in ("reason", "reason_text"):
+                self.fields[name].widget = forms.HiddenInput()
+
     note = forms.CharField(
         label=_("In the patient's words"),
         required=False,
@@ -148,6 +157,9 @@ class WithdrawConsentForm(ReasonForm):
     def add_fields(self, zone: str) -> None:
         for name, label in PARTS.items():
             self.fields[name] = DayField(label=label, zone=zone, required=False)
+            if name != next(iter(PARTS)):
+                # The first one says how a day is typed.
+                self.fields[name].help_text = ""
         self.order_fields([*PARTS, "note"])
 
     def facts(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Corrections of inclusion and screen failure: another day or reason, or struck out as recorded in error (AUD-04)."""
 
 from datetime import date
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -98,7 +99,8 @@ def inclusion_dependants(patient: Patient) -> list[str]:
     if codes := sorted({record.visit.key for record in forms.select_related("visit") if record.visit}):
         text = _("These visits have forms: %(visits)s. Strike out the forms first.")
         found.append(text % {"visits": ", ".join(codes)})
-    for _receiver, sentences in signals.inclusion_struck_out_asked.send(sender=Patient, patient=patient):
+    asked: list[tuple[Any, Any]] = signals.inclusion_struck_out_asked.send(sender=Patient, patient=patient)
+    for _receiver, sentences in asked:
         found += sentences
     return found
 

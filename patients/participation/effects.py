@@ -78,8 +78,9 @@ def effects_of(patient: Patient, correct: Callable[[], Any], *, questions: Seque
 def _days(patient: Patient) -> Days:
     visits = Visit.objects.filter(patient=patient).exclude(state=Visit.State.HELD)
     days: Days = {visit.key: visit.planned_on for visit in visits}
-    for _receiver, planned in signals.planned_days.send(sender=Patient, patient=patient):
-        days |= planned
+    planned: list[tuple[Any, Any]] = signals.planned_days.send(sender=Patient, patient=patient)
+    for _receiver, of_room in planned:
+        days |= of_room
     return days
 
 

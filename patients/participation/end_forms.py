@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from crispy_forms.layout import Fieldset, Layout
+from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -48,8 +48,8 @@ class EndOfStudyForm(StepForm):
 
     def _block(self, visit: Visit) -> Fieldset:
         text = _("%(visit)s, planned on %(day)s") % {"visit": visit.key, "day": shown_day(visit.planned_on)}
-        names = [f"visit-{visit.key}{suffix}" for suffix in ("", "-day", "-reason")]
-        return Fieldset(text, *(self.layout_of(name) for name in names), css_class="sec")
+        choice, day, reason = (self.layout_of(f"visit-{visit.key}{end}") for end in ("", "-day", "-reason"))
+        return Fieldset(text, choice, Div(day, reason, css_class="field-row"), css_class="sec")
 
     def facts(self) -> dict[str, Any]:
         """Return the answers as the verb takes them: `settled` by visit key."""
@@ -79,7 +79,7 @@ def _fields_of(visit: Visit, zone: str) -> Iterator[tuple[str, forms.Field]]:
             required=False,
         ),
     )
-    yield f"{name}-day", DayField(label=gettext_lazy("Held on"), zone=zone, required=False)
+    yield f"{name}-day", DayField(label=gettext_lazy("Held on"), zone=zone, required=False, help_text="")
     yield (
         f"{name}-reason",
         forms.CharField(label=gettext_lazy("Reason if it was missed"), max_length=1000, required=False),

@@ -119,6 +119,11 @@ class ConsentForm(StepForm):
             required=False,
             help_text=_("Who explained the trial and signed for the site."),
         )
+        if set(rules.types) != {Consent.Type.PATIENT}:
+            self._add_representative()
+        self._add_scan()
+
+    def _add_scan(self) -> None:
         self.fields["scan"] = forms.FileField(
             label=_("Scan of the signed form"),
             required=False,
@@ -126,8 +131,6 @@ class ConsentForm(StepForm):
             help_text=_("PDF, JPEG or PNG, at most 10 MB. Every look at it is recorded; it is not exported."),
         )
         self.fields["scan_key"] = forms.CharField(required=False, max_length=32, widget=forms.HiddenInput)
-        if set(rules.types) != {Consent.Type.PATIENT}:
-            self._add_representative()
 
     def _add_representative(self) -> None:
         self.fields["representative_name"] = forms.CharField(

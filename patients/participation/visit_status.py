@@ -83,25 +83,8 @@ def required_at(rules: Protocol, code: str) -> frozenset[str]:
 
 def required_of(patient: Patient, rules: Protocol, code: str, day: date | None) -> frozenset[str]:
     """Return the required forms of a visit on a day that the patient's consent still allows."""
-    return frozenset(form for form in required_at(rules, code) if allows_form(patient, rules, form, day))
-
-
-def allows_form(patient: Patient, rules: Protocol, form: str, day: date | None) -> bool:
-    """Return True unless a new form would be refused because consent for new data or samples is withdrawn."""
-    if patient.data_withdrawn_on:
-        return False
-    ends = patient.samples_withdrawn_on
-    return not (ends and day and day > ends and rules.form(form).samples)
-
-
-def allowed_forms(
-    patient: Patient, rules: Protocol, forms: Iterable[VisitForm], day: date | None
-) -> list[VisitForm]:
-    """Return the forms of a visit, those that the withdrawal of consent refuses as not required."""
-    return [
-        each if allows_form(patient, rules, each.form, day) else VisitForm(form=each.form, when="available")
-        for each in forms
-    ]
+    required = required_at(rules, code)
+    return frozenset(form for form in required if patient.allows_form(rules.form(form), day))
 
 
 def visit_stage(required: Collection[str], stages: Mapping[str, int]) -> str:

@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from datetime import date
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -243,7 +244,7 @@ def strike_out_visit(*, visit: Visit, reason: Text, by: User) -> Visit:
 def _refuse_with_dependants(visit: Visit) -> None:
     if visit.records.exclude(state=Record.State.STRUCK_OUT).exists():
         raise ValidationError(_("This visit has forms with data: strike out the forms first."))
-    asked = signals.visit_struck_out_asked.send(sender=Visit, visit=visit)
+    asked: list[tuple[Any, Any]] = signals.visit_struck_out_asked.send(sender=Visit, visit=visit)
     if found := [sentence for _receiver, sentences in asked for sentence in sentences]:
         raise ValidationError(found)
 

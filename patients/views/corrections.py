@@ -86,7 +86,7 @@ def correct_consent(request: TrialRequest, code: str, number: int) -> HttpRespon
     patient = patient_of(request, code)
     row = consent_of(patient, number)
     if row.representative_name:
-        facts = {"trial_id": patient.trial_id, "patient_id": patient.pk}
+        facts: dict[str, Any] = {"trial_id": patient.trial_id, "patient_id": patient.pk}
         events.record(kind=events.AccessKind.IDENTITY_SEEN, request=request, **facts)
 
     refused = receive_scan(request, patient)

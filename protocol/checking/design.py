@@ -14,7 +14,7 @@ MOST_PLACES: Final = 200_000
 """Largest allocation list; a list has twice the target in each stratum."""
 LONGEST_STRATUM: Final = 200
 VISIT_PAGES: Final = frozenset({"new"})
-FORM_PAGES: Final = frozenset({"sign", "hold", "miss"})
+FORM_PAGES: Final = frozenset({"sign", "hold", "miss", "strike-out"})
 VERSION_PAGES: Final = frozenset({"patients", "withdraw"})
 """Words in the address of a page, at the place of a visit, a form of a visit, a version."""
 NO_AESI: Final = frozenset({"none"})

@@ -290,6 +290,11 @@ class VisitForm(Part):
     form: Name
     when: WhenAsked = "required"
 
+    @property
+    def if_available(self) -> "VisitForm":
+        """The same form, entered only if there are data."""
+        return VisitForm(form=self.form, when="available")
+
 
 VisitForms = tuple[Annotated[VisitForm, BeforeValidator(_visit_form)], ...]
 

@@ -20,7 +20,6 @@ from patients.participation.visit_status import (
     OPEN_PATIENTS,
     STAGE,
     STAGES,
-    allows_form,
     first_unfinished,
     forms_at,
     last_day_of,
@@ -208,7 +207,7 @@ class _Plan:
 
     def required_of(self, patient: Patient, day: date | None) -> frozenset[str]:
         """Return the required forms that the patient's consent still allows."""
-        return frozenset(form for form in self.required if allows_form(patient, self.rules, form, day))
+        return frozenset(form for form in self.required if patient.allows_form(self.rules.form(form), day))
 
 
 @dataclass(frozen=True, slots=True)
