@@ -23,7 +23,6 @@ from patients.casebook.casebook_queries import (
     VISIT,
     VISITS,
     FormValues,
-    joined_consents,
     parsed_values,
 )
 from patients.models import Consent, Patient, Record, Visit
@@ -148,7 +147,7 @@ class Casebook:
             trial.frozen_at, trial.locked_at = visits[0].trial_frozen_at, visits[0].trial_locked_at
         else:
             trial.refresh_from_db(fields=["frozen_at", "locked_at"])
-        casebook = cls(patient, visits, _consents=joined_consents(visits[0]) if visits else [])
+        casebook = cls(patient, visits, _consents=Consent.joined_to(visits[0]) if visits else [])
         casebook._versions = {place.protocol.pk: place.protocol}
         casebook._attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)

@@ -55,12 +55,6 @@ MARKED_RECORDS = CompiledQuery(
 )
 
 
-def joined_consents(row: Any) -> list[Consent]:
-    """Return the consent in force from the annotations of `STORED_NOW`: only what expressions read, or nothing."""
-    known = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
-    return [Consent(**known)] if row.consent_given else []
-
-
 def parsed_values(record: Record) -> dict[str, Any]:
     """Return the values of a record. Values that were read as text are parsed now, once."""
     text = vars(record).pop("read", None)

@@ -34,8 +34,10 @@ def reconcile(
     removed: RemovedRows,
     fresh_record: bool,
     by: User,
-) -> None:
+) -> tuple[str, ...]:
     """Open and close the queries of edit checks on a record so that they match its current findings.
+
+    Return the items whose unlikely value still asks for a confirmation.
 
     rules: those under which the answers were checked. soft: findings of soft limits and checks. confirmed: by path,
     the reason why an unlikely value is correct. changed: paths whose value this save changed; a closed query is raised
@@ -58,6 +60,9 @@ def reconcile(
         if query.state != State.CLOSED and key not in wanted
     ]
     _write(opened, answered, corrected, by)
+    again = {(query.item, query.row, query.column, query.check_id): query for query in opened}
+    standing = (again.get(key) or known[key] for key in wanted)
+    return tuple(query.item for query in standing if query.state != State.CLOSED)
 
 
 def _write(opened: list[Query], answered: list[Query], corrected: list[Query], by: User) -> None:

@@ -82,12 +82,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The record after a save, in its casebook. changed: this save changed it. soft: number of unusual values."""
+    """The record after a save, in its casebook. changed: this save changed it.
+
+    unconfirmed: the items whose unlikely value asks for a confirmation, as often as there are questions.
+    """
 
     record: Record
     changed: bool
     casebook: Casebook
-    soft: int = 0
+    unconfirmed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,7 @@ def _save(entry: Entry, by: User, state: str, reason: Text | None = None) -> Sav
 def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User) -> Saved:
     is_new, is_change = write.current is None, write.is_change
     stored = _stored(write, casebook)
-    check_queries.reconcile(
+    unconfirmed = check_queries.reconcile(
         record=stored,
         rules=write.entry.place.rules,
         soft=found.soft,
@@ -203,7 +206,7 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     drafts.discard(place=write.entry.place, user=by)
     if is_new:
         casebook.records.append(stored)
-    return Saved(stored, is_change, casebook, len(found.soft))
+    return Saved(stored, is_change, casebook, unconfirmed)
 
 
 def _values(entry: Entry, current: Record | None) -> tuple[dict[str, Value], Collection[str]]:

@@ -220,6 +220,12 @@ class Consent(models.Model):
         verbose_name = _("Consent")
         ordering = ["given_at", "pk"]
 
+    @classmethod
+    def joined_to(cls, row: Any) -> list["Consent"]:
+        """Return the consent in force from the annotations `consent_…` of a row: what expressions read, or nothing."""
+        known = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
+        return [cls(**known)] if row.consent_given else []
+
     def signed_content(self) -> dict[str, Any]:
         """Return the part of this consent that a signature on the casebook covers."""
         return {name: getattr(self, name) for name in CONSENT_SIGNED}

@@ -1,5 +1,6 @@
 """Informed consent: who gave it, on which version of the form, when; and its confirmation by the patient."""
 
+from contextlib import nullcontext
 from datetime import date
 
 from django.core.exceptions import ValidationError
@@ -9,8 +10,11 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.compiled_queries import CompiledQuery
+from audit.context import because
+from audit.stored_text import Text
 from patients.models import Attachment, Consent, Patient
 from patients.participation.lifecycle import lock_patient, require_state
+from patients.participation.reasons import required_reason
 from patients.participation.screening import not_in_the_future
 from protocol.values.moments import Moment
 from trials.reader import shown_day
@@ -89,10 +93,11 @@ def _a_year_before(day: date) -> date:
 
 
 @transaction.atomic
-def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent:
+def record_capacity(*, patient: Patient, regained_on: date, by: User, reason: Text = "") -> Consent:
     """Record that the patient can decide again, so that a consent given by another person needs confirmation.
 
-    Raises ValidationError if the day is in the future or before the consent, or the patient gave the consent.
+    Raises ValidationError if the day is in the future or before the consent, the patient gave the consent, or another
+    day is corrected without a reason.
     """
     patient = lock_patient(patient)
     require_state(
@@ -107,8 +112,11 @@ def record_capacity(*, patient: Patient, regained_on: date, by: User) -> Consent
     # Compared with the day of the consent at the site, which may differ from the UTC day.
     if regained_on < consent.given_at.astimezone(patient.trial.zone).date():
         raise ValidationError({"regained_on": _("This day is before the consent that needs confirming.")})
-    consent.capacity_regained_on = regained_on
-    consent.save(update_fields=["capacity_regained_on"])
+    if consent.capacity_regained_on not in (None, regained_on):
+        reason = required_reason(reason)
+    with because(reason) if reason else nullcontext():
+        consent.capacity_regained_on = regained_on
+        consent.save(update_fields=["capacity_regained_on"])
     return consent
 
 

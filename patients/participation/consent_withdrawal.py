@@ -9,6 +9,7 @@ from datetime import date
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -30,6 +31,8 @@ PARTS: dict[str, str | Promise] = {
     "follow_up_withdrawn_on": gettext_lazy("Follow-up: no visit takes place any more"),
     "data_withdrawn_on": gettext_lazy("Data: nothing new is entered any more"),
 }
+# Without visits or new data nothing is given either.
+STOPS_TREATMENT = ("treatment_withdrawn_on", "follow_up_withdrawn_on", "data_withdrawn_on")
 
 
 @transaction.atomic
@@ -83,9 +86,14 @@ def _check_days(patient: Patient, days: Mapping[str, date | None]) -> None:
             raise ValidationError({name: _("This day is before the consent.")})
 
 
+def treatment_goes_on(patient: str = "patient__") -> Q:
+    """Return the condition for patients who may be treated. patient: the path from the rows to the patient."""
+    return Q(**{f"{patient}{name}__isnull": True for name in STOPS_TREATMENT})
+
+
 def stops_treatment(patient: Patient) -> date | None:
     """Return the day after which no infusion is given: treatment, follow-up or any new data withdrawn. None without."""
-    days = (patient.treatment_withdrawn_on, patient.follow_up_withdrawn_on, patient.data_withdrawn_on)
+    days = (getattr(patient, name) for name in STOPS_TREATMENT)
     return min((day for day in days if day is not None), default=None)
 
 

@@ -13,7 +13,7 @@ from audit.stored_text import Text, system_text
 from patients.models import Consent, Patient
 from patients.participation.consent_withdrawal import PARTS, has_withdrawn
 from patients.participation.effects import Effects, effects_of
-from patients.participation.forms import ConsentForm, StepForm
+from patients.participation.forms import CapacityForm, ConsentForm, StepForm
 from patients.system_texts import REASON, REASONS
 from protocol.values.moments import Moment
 from trials.date_fields import DayField
@@ -99,6 +99,10 @@ class NewConsentForm(WithScan, ConsentForm):
 
 class CorrectConsentForm(WithScan, ReasonForm, ConsentForm):
     """The facts of a consent with their correction."""
+
+
+class CorrectCapacityForm(ReasonForm, CapacityForm):
+    """The day on which the patient could decide again, with its correction."""
 
 
 class CorrectDayForm(ReasonForm):

@@ -1,10 +1,11 @@
-"""Corrections of inclusion and screen failure: another day or reason, or struck out as recorded in error (AUD-04)."""
+"""Corrections of screening, inclusion and screen failure: other facts, or struck out as recorded in error (AUD-04)."""
 
 from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Min
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -13,7 +14,7 @@ from audit.stored_text import Text
 from patients import signals
 from patients.models import Patient, Record, Visit
 from patients.participation.consent import consents_of
-from patients.participation.lifecycle import lock_patient, move, require_state
+from patients.participation.lifecycle import lock_patient, move, refuse_when_closed, require_state
 from patients.participation.milestones import days_of
 from patients.participation.reasons import required_reason
 from patients.participation.screening import not_in_the_future, refuse_known
@@ -22,6 +23,28 @@ from trials.models import Trial
 from trials.reader import shown_day
 
 INCLUDED = (Patient.State.ENROLLED, Patient.State.ENDED)
+
+
+@transaction.atomic
+def correct_screening(*, patient: Patient, on: date, reason: Text, by: User) -> Patient:
+    """Correct the day of screening. Visits counted from it are planned again.
+
+    Raises ValidationError without a reason, and for a day in the future or after a step or visit that followed.
+    """
+    patient = lock_patient(patient)
+    refuse_when_closed(patient)
+    because_of = required_reason(reason)
+    not_in_the_future(on, patient.trial, "on")
+    held = patient.visits.filter(state=Visit.State.HELD).aggregate(first=Min("held_on"))["first"]
+    later = [day for day in (patient.enrolled_on, patient.failed_on, held) if day is not None]
+    if later and on > min(later):
+        text = _("The first step after the screening was on %(day)s: the screening cannot be after it.")
+        raise ValidationError({"on": text % {"day": shown_day(min(later))}})
+    with because(because_of):
+        patient.screened_on = on
+        patient.save(update_fields=["screened_on"])
+        replan(patient, by)
+    return patient
 
 
 @transaction.atomic

@@ -35,6 +35,7 @@ urlpatterns = [
     ),
     path("patients/<str:code>/eligibility/", participation.decide, name="eligibility"),
     path("patients/<str:code>/enrol/", participation.enrol, name="enrol"),
+    path("patients/<str:code>/screening/correct/", corrections.correct_screening, name="screen-correct"),
     path("patients/<str:code>/enrol/correct/", corrections.correct_inclusion, name="enrol-correct"),
     path("patients/<str:code>/enrol/strike-out/", corrections.strike_inclusion, name="enrol-strike"),
     path("patients/<str:code>/fail/", participation.fail, name="fail"),

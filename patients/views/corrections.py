@@ -152,6 +152,22 @@ def withdraw_consent(request: TrialRequest, code: str) -> HttpResponse:
     )
 
 
+@trial_page(see=P.SCREEN, change=P.SCREEN)
+def correct_screening(request: TrialRequest, code: str) -> HttpResponse:
+    """Correct the day of screening."""
+    patient = patient_of(request, code)
+    return correction(
+        request,
+        partial(CorrectDayForm, initial={"on": patient.screened_on}),
+        partial(corrections.correct_screening, patient=patient),
+        patient,
+        title=_("Correct the day of screening"),
+        words=_("Visits counted from the screening are planned again."),
+        action=_("Store the correction"),
+        done=casebook_of(patient),
+    )
+
+
 @trial_page(see=P.ENROL, change=P.ENROL)
 def correct_inclusion(request: TrialRequest, code: str) -> HttpResponse:
     """Correct the day of inclusion."""

@@ -20,7 +20,7 @@ from patients.models import Identity, Patient
 from patients.participation import consent as consents
 from patients.participation import disposition, eligibility, enrolment, screening
 from patients.participation.consent_withdrawal import PARTS
-from patients.participation.correction_forms import NewConsentForm
+from patients.participation.correction_forms import CorrectCapacityForm, NewConsentForm
 from patients.participation.end_forms import EndOfStudyForm
 from patients.participation.forms import (
     CapacityForm,
@@ -172,13 +172,18 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
 def capacity(request: TrialRequest, code: str) -> HttpResponse:
     """Record that the patient can decide again."""
     patient = patient_of(request, code)
+    due_since = consents.reconsent_due_since(patient)
 
-    def do(form: StepForm) -> bool:
-        return form.run(consents.record_capacity, patient=patient, by=request.user, **form.cleaned_data)
+    def do(form: Any) -> bool:
+        verb = partial(consents.record_capacity, patient=patient)
+        if isinstance(form, CorrectCapacityForm):
+            return form.run_asking(patient, verb, by=request.user, **form.facts())
+        return form.run(verb, by=request.user, **form.cleaned_data)
 
+    correcting = partial(CorrectCapacityForm, initial={"regained_on": due_since})
     return step(
         request,
-        CapacityForm,
+        correcting if due_since else CapacityForm,  # type: ignore[arg-type]
         "patients/capacity.html",
         do,
         lambda form: reverse("patients:consent", args=[patient.trial.slug, code]),

@@ -13,6 +13,7 @@ from audit.compiled_queries import CompiledQuery
 from dosing.models import Infusion
 from patients.models import Consent, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
+from patients.participation.consent_withdrawal import treatment_goes_on
 from patients.participation.visit_status import (
     COMPLETE,
     DRAFT,
@@ -75,7 +76,7 @@ def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
 
 def _with_infusion_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
     planned = Infusion.objects.filter(patient=OuterRef("pk"), state="planned", window_from__lte=today)
-    return patients.filter(Exists(planned), state=State.ENROLLED)
+    return patients.filter(Exists(planned), treatment_goes_on(""), state=State.ENROLLED)
 
 
 BY_STATUS = (

@@ -116,6 +116,18 @@ class TestCorrection:
         assert Signature.objects.get(target_type="patients.patient").invalidated_at is not None
 
 
+class TestCapacityRegained:
+    def test_another_day_needs_a_reason(self, row, patient, doctor):
+        regained = {"patient": patient, "by": doctor}
+        consent.record_capacity(regained_on=date(2026, 3, 12), **regained)
+        consent.record_capacity(regained_on=date(2026, 3, 12), **regained)
+        told = refused(consent.record_capacity, regained_on=date(2026, 3, 13), **regained)
+        assert told == {"reason": ["Say why this is changed."]}
+        consent.record_capacity(regained_on=date(2026, 3, 13), reason="Typo", **regained)
+        last = history_model(Consent).objects.order_by("history_id").last()
+        assert (last.capacity_regained_on, last.history_change_reason) == (date(2026, 3, 13), "Typo")
+
+
 class TestQuestions:
     @pytest.mark.parametrize(
         ("given", "asks"),

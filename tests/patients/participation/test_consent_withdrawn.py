@@ -8,12 +8,16 @@ import pytest
 from accounts.models import User
 from audit.trail import history_model
 from dosing.administration import record_weight
+from dosing.filters import InfusionFilter
+from dosing.labels import is_overdue
+from dosing.models import Infusion
 from patients.casebook.casebook import Casebook
 from patients.entry.entry_guard import entry_obstacle
 from patients.models import Patient, Visit
 from patients.participation.consent_withdrawal import PARTS, stops_treatment, withdraw_consent
 from patients.participation.visit_status import due, overdue, required_of, visit_status
 from patients.participation.visits import hold_visit
+from reports.home.selection import SELECTIONS
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study.bedside import give, on, stored
@@ -149,6 +153,15 @@ class TestWhatItStillAllows:
         assert refused(give, included, 2, late, doctor)["started"] == [told]
         # What was given until then is recorded late.
         assert give(included, 2, on("17-Mar-2026", timing_deviation_reason="Late"), doctor).state == "given"
+
+    @pytest.mark.parametrize(("part", "late"), [(TREATMENT, 0), (SAMPLES, 3)])
+    def test_no_infusion_is_due_after_consent_for_the_treatment(self, included, doctor, trial, part, late):
+        found = withdraw(included, doctor, part)
+        rows = Infusion.objects.filter(patient=found)
+        listed = InfusionFilter({"overdue": "yes"}, queryset=rows, trial=trial).qs
+        assert sum(is_overdue(row, date(2026, 3, 30)) for row in rows) == len(listed) == late
+        due = SELECTIONS["infusions"].narrow(Patient.objects.all(), date(2026, 3, 30))
+        assert due.exists() == bool(late)
 
     def test_an_infusion_goes_on_without_consent_for_samples(self, included, doctor):
         found = withdraw(included, doctor, SAMPLES)

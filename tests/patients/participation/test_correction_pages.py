@@ -220,6 +220,23 @@ def upload(content: bytes | None = None) -> SimpleUploadedFile:
 
 
 class TestStepsOfAPatient:
+    def test_the_day_of_screening_is_corrected_from_the_page_of_the_identity(self, trial, web):
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        url = address("screen-correct", patient)
+        assert url in web.get(address("identity", patient)).content.decode()
+        assert confirmed(web, url, {"on": "09-Mar-2026", **WHY}).status_code == 302
+        assert Patient.objects.get().screened_on == date(2026, 3, 9)
+
+    def test_the_day_on_which_capacity_was_regained_is_corrected(self, trial, web):
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        build.consent(patient, type="legal_representative")
+        url = address("capacity", patient)
+        assert web.post(url, {"regained_on": "12-Mar-2026"}).status_code == 302
+        assert url in web.get(address("consent", patient)).content.decode()
+        assert web.post(url, {"regained_on": "13-Mar-2026"}).status_code == 422
+        assert web.post(url, {"regained_on": "13-Mar-2026", **WHY}).status_code == 302
+        assert Consent.objects.get().capacity_regained_on == date(2026, 3, 13)
+
     def test_a_screen_failure_is_corrected_and_struck_out(self, trial, web, doctor):
         patient = build.patient(trial=trial, screened_on=INCLUDED)
         with acting(user=doctor, role="investigator"):

@@ -37,6 +37,28 @@ def first_window(patient: Patient) -> tuple[date | None, date | None]:
     return row.window_from, row.window_to
 
 
+class TestDayOfScreening:
+    def test_visits_counted_from_it_are_planned_again(self, trial, doctor):
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        found = corrections.correct_screening(patient=patient, on=date(2026, 3, 9), reason="Typo", by=doctor)
+        assert (found.screened_on, planned(found, "SCR")) == (date(2026, 3, 9), date(2026, 3, 9))
+
+    @pytest.mark.parametrize(("day", "field"), [(TOMORROW, "on"), (date(2026, 3, 11), "on")])
+    def test_it_is_neither_in_the_future_nor_after_the_inclusion(self, included, doctor, day, field):
+        told = refused(corrections.correct_screening, patient=included, on=day, reason="Typo", by=doctor)
+        assert list(told) == [field]
+
+    def test_it_is_not_after_a_visit_that_was_held(self, trial, doctor):
+        patient = build.patient(trial=trial, screened_on=INCLUDED)
+        hold_visit(visit=patient.visits.get(code="SCR"), on=date(2026, 3, 12), by=doctor)
+        told = {"patient": patient, "reason": "Typo", "by": doctor}
+        assert "on" in refused(corrections.correct_screening, on=date(2026, 3, 13), **told)
+        assert corrections.correct_screening(on=date(2026, 3, 12), **told).screened_on == date(2026, 3, 12)
+        assert refused(corrections.correct_screening, on=INCLUDED, **{**told, "reason": ""}) == {
+            "reason": ["Say why this is changed."]
+        }
+
+
 class TestDayOfInclusion:
     def test_visits_and_infusions_are_planned_again(self, included, doctor):
         corrections.correct_inclusion(patient=included, on=date(2026, 3, 12), reason="Typo", by=doctor)

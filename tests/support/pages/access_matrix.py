@@ -68,6 +68,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "patients:enrol": (P.SEE_TRIAL, P.ENROL),
     "patients:fail": (P.SEE_TRIAL, P.ENROL),
     "patients:end": (P.SEE_TRIAL, P.ENROL),
+    "patients:screen-correct": (P.SCREEN, P.SCREEN),
     "patients:enrol-correct": (P.ENROL, P.ENROL),
     "patients:enrol-strike": (P.ENROL, P.ENROL),
     "patients:fail-correct": (P.ENROL, P.ENROL),

@@ -42,7 +42,7 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # Corrections.
     "patients/*/consent/withdraw/": (SITE, SITE),
     **{f"patients/*/consent/*/{end}": (SITE, SITE) for end in ("correct/", "strike-out/")},
-    **{f"patients/*/{step}/correct/": (SITE, SITE) for step in ("enrol", "fail", "end")},
+    **{f"patients/*/{step}/correct/": (SITE, SITE) for step in ("screening", "enrol", "fail", "end")},
     **{f"patients/*/{step}/strike-out/": (SITE, SITE) for step in ("enrol", "fail")},
     "patients/*/end/reopen/": ("I", "I"),
     "patients/*/visits/*/strike-out/": (SITE, SITE),
