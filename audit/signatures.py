@@ -53,7 +53,8 @@ def sign_many(
 ) -> list[Signature]:
     """Sign rows of one model with one password: one signature per row, all or none.
 
-    The stored row is signed, read and locked here, not the object passed in. `zone` is the time zone of the site, shown
+    The stored row is signed, read and locked here, not the object passed in. The same signature sent again (a double
+    click) is the first one: same person, meaning and content, still valid. `zone` is the time zone of the site, shown
     with the time. Raises ValidationError for an unknown meaning, an unverified identity, or a wrong password; wrong
     passwords are recorded, and after five in fifteen minutes every attempt is refused.
     """
@@ -61,12 +62,24 @@ def sign_many(
         raise ValidationError({"meaning": _("Choose what your signature means.")})
     _require_right_to_sign(by)
     _require_password(password, by, targets)
-    made = Signature.objects.bulk_create(
-        _signature(target, meaning=meaning, by=by, zone=zone) for target in _locked_rows(targets)
-    )
-    # Robust: a failing seal must not make a stored signature look refused.
-    transaction.on_commit(lambda: seals.seal(reason="signature"), robust=True)
-    return made
+    rows = _locked_rows(targets)
+    given = _given_already(rows, meaning=meaning, by=by)
+    fresh = [_signature(row, meaning=meaning, by=by, zone=zone) for row in rows if row.pk not in given]
+    made = {signature.target_id: signature for signature in Signature.objects.bulk_create(fresh)}
+    if fresh:
+        # Robust: a failing seal must not make a stored signature look refused.
+        transaction.on_commit(lambda: seals.seal(reason="signature"), robust=True)
+    return [made.get(row.pk) or given[row.pk] for row in rows]
+
+
+def _given_already(rows: Sequence[Any], *, meaning: str, by: Any) -> dict[int, Signature]:
+    """Return by row key the valid signature of the same person and meaning on the content as it is now. One query."""
+    if not rows:
+        return {}
+    kind, keys = rows[0]._meta.label_lower, {row.pk: row for row in rows}
+    valid = Signature.objects.filter(target_type=kind, target_id__in=keys, invalidated_at=None)
+    mine = valid.filter(signer_id=by.pk, meaning=str(meaning)).order_by("-pk")
+    return {each.target_id: each for each in mine if content_hash(keys[each.target_id]) == each.content_hash}
 
 
 def verify(signature: Signature) -> SignatureState:

@@ -16,6 +16,7 @@ from accounts.models import User
 from audit.context import because
 from dosing.conflicts import StaleInfusion
 from dosing.models import Infusion
+from dosing.participation import refuse_withdrawn, withdrawn
 from dosing.product import Product, record_preparation
 from dosing.schedule import (
     given_days,
@@ -32,7 +33,7 @@ from patients.participation.consent import current_consent
 from patients.participation.eligibility import decision_in_force
 from patients.participation.lifecycle import lock_patient, refuse_closed_form, require_state
 from patients.participation.reconsent import refuse_without_reconsent
-from patients.participation.visits import OPEN_STATES, hold_visit_of, replan
+from patients.participation.visits import SETTLING_STATES, hold_visit_of, replan
 from patients.signals import announce
 from protocol.values.moments import Moment
 from trials.reader import shown_day, shown_moment
@@ -99,6 +100,7 @@ def record_weight(
     _refuse(patient, row)
     if row.state != State.PLANNED:
         raise ValidationError(_("This infusion is already recorded: amend it there."))
+    refuse_withdrawn(patient, patient.trial.today)
     errors = weight_errors(row, weight_kg, weight_measured, weight_confirmation.strip())
     if errors:
         raise ValidationError(dict(errors))
@@ -257,13 +259,13 @@ def _times(patient: Patient, started: Moment, ended: Moment) -> dict[str, str]:
     if patient.ended_on and day > patient.ended_on:
         text = _("The study ended for this patient on %(day)s: nothing can be given after.")
         return {"started": text % {"day": shown_day(patient.ended_on)}}
-    problem = _without_consent(patient, started)
+    problem = withdrawn(patient, day) or _without_consent(patient, started)
     return {"started": problem} if problem else {}
 
 
 def _without_consent(patient: Patient, started: Moment) -> str:
     """Return the message why no consent covered the start: given later, or the patient's own due (CEL-14)."""
-    given = [each for each in patient.consents.all() if each.given_at <= started.earliest]
+    given = [each for each in patient.consents.not_in_error() if each.given_at <= started.earliest]
     if not given:
         return _("No consent had been given at that time.")
     consent = max(given, key=lambda each: (each.given_at, each.pk))
@@ -296,7 +298,7 @@ def _after(patient: Patient, row: Infusion, by: User, *, before: object) -> None
     if (
         day is not None
         and visit is not None
-        and patient.state in OPEN_STATES
+        and patient.state in SETTLING_STATES
         and _takes_infusion_day(visit, before)
     ):
         visit.patient = patient

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -8,11 +10,11 @@ class DosingConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what happens to patients, and tell of infusions."""
         from audit.stored_text import register
-        from dosing import allocation, milestones, product, schedule, signature_scope
+        from dosing import allocation, milestones, participation, product, schedule, signature_scope
         from dosing.signals import infusion_given
         from dosing.system_texts import TEXTS
         from patients import signals
-        from patients.participation.milestones import providers
+        from patients.participation.milestones import never_given_providers, providers
 
         register(TEXTS)
         signals.eligibility_signed.connect(allocation.on_eligibility_signed, dispatch_uid="dosing.allocation")
@@ -20,4 +22,18 @@ class DosingConfig(AppConfig):
         signals.patient_moved.connect(schedule.on_patient_moved, dispatch_uid="dosing.schedule.moved")
         infusion_given.connect(product.on_infusion_given, dispatch_uid="dosing.dose")
         signals.casebook_content.connect(signature_scope.infusions, dispatch_uid="dosing.signature_scope")
+        self._follow_corrections(participation)
         providers.append(milestones.infusions_given)
+        never_given_providers.append(participation.never_given)
+
+    def _follow_corrections(self, participation: Any) -> None:
+        from patients import signals
+
+        for signal, receiver in (
+            (signals.inclusion_corrected, participation.on_inclusion_corrected),
+            (signals.inclusion_struck_out, participation.on_inclusion_struck_out),
+            (signals.inclusion_struck_out_asked, participation.inclusion_dependants),
+            (signals.visit_struck_out_asked, participation.visit_dependants),
+            (signals.planned_days, participation.planned_days),
+        ):
+            signal.connect(receiver, dispatch_uid=f"dosing.{receiver.__name__}")

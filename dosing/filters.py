@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dosing.models import AllocationSlot, Infusion
 from patients.models import Patient
+from patients.participation.consent_withdrawal import treatment_goes_on
 from trials.models import Trial
 
 YES_NO = [("yes", _("Yes")), ("no", _("No"))]
@@ -38,10 +39,13 @@ class InfusionFilter(django_filters.FilterSet):
     def only_overdue(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         """Keep overdue infusions (planned, window before today at the site, patient in follow-up), or all others."""
         today = self.trial.today
-        late = {"state": "planned", "window_to__lt": today, "patient__state": Patient.State.ENROLLED}
-        return (
-            rows.filter(**late) if value == "yes" else rows.exclude(pk__in=rows.filter(**late).values("pk"))
+        late = rows.filter(
+            treatment_goes_on(),
+            state="planned",
+            window_to__lt=today,
+            patient__state=Patient.State.ENROLLED,
         )
+        return late if value == "yes" else rows.exclude(pk__in=late.values("pk"))
 
 
 class SlotFilter(django_filters.FilterSet):

@@ -10,6 +10,7 @@ from dosing.dose import MILLION, shown_millions
 from dosing.models import Infusion, Preparation
 from dosing.product import finding_of
 from patients.models import Patient
+from patients.participation.consent_withdrawal import stops_treatment
 from trials.reader import shown_day, shown_moment, shown_number
 
 Fact = tuple[str, object]
@@ -25,9 +26,13 @@ def window_words(row: Infusion) -> str:
 
 
 def is_overdue(row: Infusion, today: date) -> bool:
-    """Return True if a planned infusion of a patient in follow-up has its window before `today` (at the site)."""
+    """Return True if a planned infusion of a patient in follow-up has its window before `today` (at the site).
+
+    None is overdue after consent to the treatment was withdrawn.
+    """
     waiting = row.state == Infusion.State.PLANNED and row.patient.state == Patient.State.ENROLLED
-    return waiting and row.window_to is not None and row.window_to < today
+    goes_on = stops_treatment(row.patient) is None
+    return waiting and goes_on and row.window_to is not None and row.window_to < today
 
 
 def status_tag(row: Infusion, today: date) -> str:

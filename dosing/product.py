@@ -14,6 +14,7 @@ from dosing.allocation import arm_of
 from dosing.conflicts import StaleInfusion
 from dosing.dose import DoseFinding, cells_per_kg, compare
 from dosing.models import Infusion, Preparation
+from dosing.participation import refuse_withdrawn
 from patients.models import Patient
 from patients.participation.lifecycle import lock_patient, require_state
 from protocol.document.design import Dosing
@@ -76,6 +77,8 @@ def _locked_infusion(infusion: Infusion, version: int) -> tuple[Patient, Infusio
     product = Preparation.objects.select_for_update(of=("self",)).filter(infusion=row).first()
     if (product.version if product else 0) != version:
         raise StaleInfusion(product or Preparation(infusion=row, patient=patient, version=0))
+    if row.state == Infusion.State.PLANNED and product is None:
+        refuse_withdrawn(patient, patient.trial.today)
     if row.state == Infusion.State.NOT_GIVEN and product is None:
         raise ValidationError(_("This infusion was not given: nothing is prepared for it."))
     return patient, row, product

@@ -28,10 +28,13 @@ def plan_infusions(*, patient: Patient, by: User) -> None:
     dosing = patient.protocol.rules.dosing
     if dosing is None:
         return
+    # After an inclusion that was struck out, its infusions are there already.
+    known = set(Infusion.objects.filter(patient=patient).values_list("number", flat=True))
     with acting(user=by, system="schedule"):
         Infusion.objects.bulk_create(
             Infusion(patient=patient, number=number, state=State.PLANNED, visit=_visit(patient, number))
             for number in range(1, dosing.infusions + 1)
+            if number not in known
         )
     plan_again(patient, by)
 

@@ -15,6 +15,14 @@ patient_enrolled = Signal()
 # patient, before (the protocol version the patient was on), reason, by
 patient_moved = Signal()
 # patient, by
+inclusion_corrected = Signal()
+# patient; each receiver returns the sentences why the inclusion cannot be struck out
+inclusion_struck_out_asked = Signal()
+# patient, by
+inclusion_struck_out = Signal()
+# visit; each receiver returns the sentences why the visit cannot be struck out
+visit_struck_out_asked = Signal()
+# patient, by
 study_ended = Signal()
 # patient, names (`subject.inclusion_on`, `visit.on` …: what changed under its name in expressions), visit (whose day
 # changed, else None), by; the forms whose rules read a name are judged again
@@ -26,5 +34,7 @@ def announce(*, patient: Any, names: Sequence[str], by: Any, visit: Any = None) 
     facts_changed.send(sender=type(patient), patient=patient, names=tuple(names), visit=visit, by=by)
 
 
+# patient; each receiver returns {label: day}: the days that its room has planned for the patient
+planned_days = Signal()
 # patient; each receiver returns {name: rows}: the rows of its room that a signature on the casebook covers
 casebook_content = Signal()

@@ -3,8 +3,10 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from patients.casebook.birth_dates import AGE_DISAGREES
 from protocol.values.parsing import UNUSUAL
+from protocol.values.refusals import gettext_noop
+
+AGE_DISAGREES = gettext_noop("This age does not agree with the date of birth. Check both.")
 
 # Reasons for changing a complete form, in the order of the pick-list.
 REASONS: dict[str, Promise] = {

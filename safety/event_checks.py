@@ -163,7 +163,7 @@ def _onset(patient: Patient, answers: EventAnswers) -> Errors:
 
 def first_consent(patient: Patient) -> Consent | None:
     """Return the patient's first consent, or None. Adverse events are recorded from then on."""
-    return patient.consents.order_by("given_at", "pk").first()
+    return patient.consents.not_in_error().order_by("given_at", "pk").first()
 
 
 def _end(patient: Patient, answers: EventAnswers) -> Errors:

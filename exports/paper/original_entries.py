@@ -20,6 +20,8 @@ DERIVED = frozenset(
      "created_at", "recorded_at", "prepared_at", "enrolled_at", "started_at", "ended_at", "given_at",
      "onset_earliest", "onset_latest", "end_earliest", "end_latest", "aware_at", "serious_aware_at", "due_at",
      "reported_at"}
+    # They name a person, so no paper shows them.
+    | {"representative_name", "scan"}
 )  # fmt: skip
 
 

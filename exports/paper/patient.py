@@ -155,6 +155,11 @@ class PatientPaper:
             (_("End of study"), day(patient.ended_on)),
             (_("Reason for the end"), patient.get_end_reason_display()),
             (_("Note on the end"), patient.end_note),
+            (_("Consent withdrawn for the treatment"), day(patient.treatment_withdrawn_on)),
+            (_("Consent withdrawn for samples"), day(patient.samples_withdrawn_on)),
+            (_("Consent withdrawn for follow-up"), day(patient.follow_up_withdrawn_on)),
+            (_("Consent withdrawn for new data"), day(patient.data_withdrawn_on)),
+            (_("Withdrawal in the patient's words"), patient.withdrawal_note),
             (pgettext("when", "Locked"), self.audience.instant(patient.locked_at)),
         )
 
@@ -188,6 +193,9 @@ class PatientPaper:
                     (_("Version of the form"), row.version),
                     (_("Date and time"), self.audience.moment(row.given)),
                     (_("Capacity regained on"), self.audience.day(row.capacity_regained_on)),
+                    (_("Obtained by"), row.obtained_by),
+                    (_("Relation to the patient"), row.representative_relation),
+                    (_("Entered in error because"), str(row.struck_out_reason)),
                     (_("Recorded"), f"{self.audience.instant(row.recorded_at)}, {row.recorded_by.full_name}"),
                 ),
                 changed.get(row.pk, []),

@@ -95,6 +95,11 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("study_ended_on", "End of study", "ended_on"),
         _col("end_reason", "Reason for the end of study"),
         _col("end_note", "Note on the end of study", free_text=True),
+        _col("treatment_withdrawn_on", "Consent withdrawn for the treatment"),
+        _col("samples_withdrawn_on", "Consent withdrawn for samples"),
+        _col("follow_up_withdrawn_on", "Consent withdrawn for follow-up"),
+        _col("data_withdrawn_on", "Consent withdrawn for new data"),
+        _col("withdrawal_note", "Withdrawal in the patient's words", free_text=True),
     ),
     "consents": (
         PATIENT,
@@ -102,6 +107,9 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("version", "Version of the consent form"),
         _col("given", "Date and time of consent"),
         _col("capacity_regained_on", "Day on which the patient could decide again"),
+        _col("obtained_by", "Consent obtained by", free_text=True),
+        _col("representative_relation", "Relation of the representative", free_text=True),
+        _col("struck_out_reason", "Entered in error because", free_text=True),
         _col("recorded_at", "Recorded at (UTC)"),
     ),
     "eligibility": (

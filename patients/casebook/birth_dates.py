@@ -8,13 +8,12 @@ from typing import Any
 
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.models import Identity
+from patients.system_texts import AGE_DISAGREES
 from protocol.document.items import path
 from protocol.values.moments import Moment, years_between
 from protocol.values.parsing import CheckFinding, decimal
-from protocol.values.refusals import gettext_noop
 
 BIRTH_DATE = "birth_date"
-AGE_DISAGREES = gettext_noop("This age does not agree with the date of birth. Check both.")
 
 
 def birth_date_findings(
@@ -33,8 +32,7 @@ def birth_date_findings(
 def _agrees(born: str, years: int, casebook: Casebook) -> bool:
     zone = str(casebook.patient.trial.zone)
     days = [Moment.from_date(casebook.patient.screened_on, zone)]
-    if casebook.consent is not None:
-        days.append(Moment.from_iso(casebook.consent.given, zone))
+    days += [Moment.from_iso(consent.given, zone) for consent in casebook.consents]
     try:
         ranges = [years_between(Moment.from_iso(born, zone), day, zone) for day in days]
     except ValueError:

@@ -150,7 +150,7 @@ class Casebook:
             trial.frozen_at, trial.locked_at = visits[0].trial_frozen_at, visits[0].trial_locked_at
         else:
             trial.refresh_from_db(fields=["frozen_at", "locked_at"])
-        casebook = cls(patient, visits, _consents=_consents(visits[0]) if visits else [])
+        casebook = cls(patient, visits, _consents=Consent.joined_to(visits[0]) if visits else [])
         casebook._versions = {place.protocol.pk: place.protocol}
         casebook.attach_visits()
         here = next((visit for visit in visits if place.visit and visit.pk == place.visit.pk), None)
@@ -290,7 +290,10 @@ class Casebook:
     def forms_at(self, visit: Visit) -> list[VisitForm]:
         """Return the forms of a visit: those the protocol asks for, then captured ones that it no longer asks for."""
         cancelled = visit.state == Visit.State.CANCELLED
-        entries = [] if cancelled else list(forms_of(self.patient.protocol, visit))
+        asked = () if cancelled else forms_of(self.patient.protocol, visit)
+        rules = version_at(self.patient.protocol, visit).rules
+        allowed, day = self.patient.allows_form, day_of(visit)
+        entries = [each if allowed(rules.form(each.form), day) else each.if_available for each in asked]
         known = {entry.form for entry in entries}
         rows = [record for record in self.records if record.visit_id == visit.pk and record.form not in known]
         begun = dict.fromkeys(record.form for record in rows if record.state != Record.State.STRUCK_OUT)
@@ -334,8 +337,8 @@ class Casebook:
             for found, included in ((past, when < here), (latest, True)):
                 if included and (record.form not in found or when >= found[record.form][0]):
                     found[record.form] = when, record
-        here_now = [record for record in self.records if place.visit and record.visit_id == place.visit.pk]
-        same = FormValues({r.form: r for r in here_now if r.state != Record.State.STRUCK_OUT})
+        at = [record for record in self.records if place.visit and record.visit_id == place.visit.pk]
+        same = FormValues({r.form: r for r in at if r.state != Record.State.STRUCK_OUT})
         previous, last = (
             FormValues({form: record for form, (_when, record) in each.items()}) for each in (past, latest)
         )
@@ -380,15 +383,6 @@ def _log_order(record: Record, place: FormPlace, here: int) -> int:
     if place.visit is None and record.form == place.form.code:
         return here - 1 if record.repeat < place.repeat else here
     return -1
-
-
-def _consents(row: Any) -> list[Consent]:
-    """Return the first consent and the one in force from the annotations of `STORED_NOW`: what expressions read."""
-    if not row.consent_given:
-        return []
-    first = {name: getattr(row, f"first_consent_{name}") for name in ("type", "given")}
-    in_force = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
-    return [Consent(**first), Consent(**in_force)]
 
 
 def forms_of(protocol: ProtocolVersion, visit: Visit) -> Sequence[VisitForm]:

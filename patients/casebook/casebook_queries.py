@@ -28,7 +28,7 @@ def _visit(user: int, trial: int, code: str, now: datetime, key: str) -> Any:
 def _stored_now(patient: int) -> Any:
     # The first consent, the one in force and the locks of the trial come with the visits: one statement instead of
     # three. A consent is found by the key, not by the row of the visit, so that the database looks for it once.
-    first = Consent.objects.filter(patient=patient).order_by("given_at", "pk")
+    first = Consent.objects.filter(patient=patient).not_in_error().order_by("given_at", "pk")
     consent = {f"first_consent_{name}": Subquery(first.values(name)[:1]) for name in ("type", "given")}
     latest = first.reverse()
     consent |= {f"consent_{name}": Subquery(latest.values(name)[:1]) for name in ("type", "given", "version")}

@@ -14,6 +14,7 @@ from patients.participation.visit_status import (
     OPEN_PATIENTS,
     STAGES,
     UNFINISHED,
+    last_day_of,
     visit_stage,
     visit_status,
 )
@@ -113,6 +114,7 @@ def _visit(casebook: Casebook, visit: Visit, place: FormPlace | None, today: dat
         ),
         open_patient=casebook.patient.state in OPEN_PATIENTS,
         today=today,
+        last_day=last_day_of(casebook.patient),
     )
     day = day_of(visit)
     query_flags = ["query"] if any("query" in form.flags for form in forms) else []

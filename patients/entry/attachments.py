@@ -24,7 +24,7 @@ from accounts.models import User
 from audit.trail import history_model
 from patients.casebook.casebook import Casebook, FormPlace
 from patients.entry.entry_guard import entry_obstacle
-from patients.models import Attachment, Draft, Patient, Record
+from patients.models import Attachment, Consent, Draft, Patient, Record
 from patients.models.attachments import attachment_storage
 from patients.participation.lifecycle import lock_patients
 from protocol.document.items import Form, Item
@@ -205,7 +205,9 @@ def refuse_cleared(place: FormPlace, values: Mapping[str, Any]) -> None:
 
 
 def _is_referenced(row: Attachment) -> bool:
-    # The history, not the records: the trail still refers to a file that was replaced.
+    # The history, not the rows: the trail still refers to a file that was replaced.
+    if history_model(Consent)._default_manager.filter(scan_id=row.pk).exists():
+        return True
     history: Any = history_model(Record)
     past = history.objects.filter(patient_id=row.patient_id, form=row.form).values_list("values", flat=True)
     values = (each.get(row.item) for each in past.iterator())

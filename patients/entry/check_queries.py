@@ -76,8 +76,10 @@ def reconcile(
     removed: RemovedRows,
     fresh_record: bool,
     by: User,
-) -> None:
+) -> tuple[str, ...]:
     """Note which queries of edit checks on a record open and close, so that they match its current findings.
+
+    Return the items whose unlikely value still asks for a confirmation.
 
     rules: those under which the answers were checked. soft: findings of soft limits and checks. confirmed: by path,
     the reason why an unlikely value is correct. changed: paths whose value this save changed; a closed query is raised
@@ -99,6 +101,9 @@ def reconcile(
         for key, query in known.items()
         if query.state != State.CLOSED and key not in wanted
     ]
+    again = {(query.item, query.row, query.column, query.check_id): query for query in changes.opened}
+    left = (again.get(key) or known[key] for key in wanted)
+    return tuple(query.item for query in left if query.state != State.CLOSED)
 
 
 def _key(finding: CheckFinding) -> Key:

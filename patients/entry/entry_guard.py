@@ -40,6 +40,7 @@ def refuse_entry(casebook: Casebook, place: FormPlace, record: Record | None) ->
     if record is not None and record.state != Record.State.STRUCK_OUT:
         return
     _refuse_unplanned_form(patient, place)
+    _refuse_withdrawn(patient, place)
     if patient.state == Patient.State.SCREEN_FAILED:
         raise ValidationError(
             _("%(patient)s failed screening: no new form is entered.") % {"patient": patient.code}
@@ -52,6 +53,23 @@ def _refuse_until_signed_again(patient: Patient, casebook: Casebook) -> None:
     """Raise ValidationError if an amendment requires a re-consent that the patient has not signed yet."""
     if words := reconsent.reconsent_message(patient, casebook.consent):
         raise ValidationError(words)
+
+
+def _refuse_withdrawn(patient: Patient, place: FormPlace) -> None:
+    """Raise ValidationError for a new form that the withdrawal of consent no longer allows (PRV-03)."""
+    if patient.data_withdrawn_on:
+        text = _("Consent for new data was withdrawn on %(day)s: no new form is entered.")
+        raise ValidationError(text % {"day": shown_day(patient.data_withdrawn_on)})
+    # A planned visit would be held today: what took place before has its day recorded first.
+    day = (place.visit.held_on if place.visit else None) or patient.trial.today
+    if place.form.samples and patient.samples_withdrawn_on and day > patient.samples_withdrawn_on:
+        text = _("Consent for samples was withdrawn on %(day)s: no sample is taken after it.")
+        raise ValidationError(text % {"day": shown_day(patient.samples_withdrawn_on)})
+    if place.visit and patient.follow_up_withdrawn_on and day > patient.follow_up_withdrawn_on:
+        text = _(
+            "Consent for follow-up was withdrawn on %(day)s: if the visit took place until then, record its day first."
+        )
+        raise ValidationError(text % {"day": shown_day(patient.follow_up_withdrawn_on)})
 
 
 def _refuse_unplanned_form(patient: Patient, place: FormPlace) -> None:

@@ -83,12 +83,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The record after a save, in its casebook. changed: this save changed it. soft: number of unusual values."""
+    """The record after a save, in its casebook. changed: this save changed it.
+
+    unconfirmed: the items whose unlikely value asks for a confirmation, as often as there are questions.
+    """
 
     record: Record
     changed: bool
     casebook: Casebook
-    soft: int = 0
+    unconfirmed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,7 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
     is_new, is_change = write.current is None, write.is_change
     stored = _stored(write, casebook)
     changes = check_queries.QueryChanges(stored)
-    check_queries.reconcile(
+    unconfirmed = check_queries.reconcile(
         changes=changes,
         fresh_record=is_new,
         rules=write.entry.place.rules,
@@ -211,7 +214,7 @@ def _written(write: _Write, casebook: Casebook, found: CheckedAnswers, by: User)
         casebook.records.append(stored)
     _judge_dependents(casebook, stored, write.changed, changes, by)
     changes.write(by)
-    return Saved(stored, is_change, casebook, len(found.soft))
+    return Saved(stored, is_change, casebook, unconfirmed)
 
 
 def _judge_dependents(

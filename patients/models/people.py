@@ -1,5 +1,6 @@
 """Models of the patient, the identity behind the subject code, consents and eligibility decisions."""
 
+from datetime import date
 from typing import Any
 
 from django.conf import settings
@@ -7,19 +8,25 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
 
-from audit.trail import Locks, Trail
+from audit.stored_text import StoredTextField
+from audit.trail import Concealed, Locks, Trail
 from patients.models.visibility import OfPatient, VisibleToMembers
 from patients.signals import casebook_content
+from protocol.document.items import Form
 from trials.models import ProtocolVersion, Trial
 from trials.reader import shown_moment
 
 PATIENT_SIGNED = (
     "code", "protocol", "state", "screened_on", "group", "enrolled_on", "first_infusion_on", "failed_on",
-    "failure_reason", "ended_on", "end_reason", "end_note",
+    "failure_reason", "ended_on", "end_reason", "end_note", "treatment_withdrawn_on", "samples_withdrawn_on",
+    "follow_up_withdrawn_on", "data_withdrawn_on", "withdrawal_note",
 )  # fmt: skip
-CONSENT_SIGNED = ("type", "version", "given", "capacity_regained_on")
+CONSENT_SIGNED = (
+    "type", "version", "given", "capacity_regained_on", "obtained_by", "representative_name",
+    "representative_relation", "scan_id", "struck_out_reason",
+)  # fmt: skip
 UNDER_PATIENT = Locks(parents=("patient", "patient__trial"))
 
 
@@ -57,6 +64,12 @@ class Patient(models.Model):
     ended_on = models.DateField(_("End of study"), null=True)
     end_reason = models.CharField(_("Reason for the end"), max_length=20, choices=EndReason, blank=True)
     end_note = models.TextField(_("Note on the end"), blank=True)
+    # A patient may withdraw consent for a part and stay in the trial for the rest (`consent_withdrawal`).
+    treatment_withdrawn_on = models.DateField(_("Consent withdrawn for the treatment"), null=True)
+    samples_withdrawn_on = models.DateField(_("Consent withdrawn for samples"), null=True)
+    follow_up_withdrawn_on = models.DateField(_("Consent withdrawn for follow-up"), null=True)
+    data_withdrawn_on = models.DateField(_("Consent withdrawn for new data"), null=True)
+    withdrawal_note = models.TextField(_("Withdrawal in the patient's words"), blank=True)
     frozen_at = models.DateTimeField(_("Frozen at"), null=True)
     locked_at = models.DateTimeField(_("Locked at"), null=True)
     created_at = models.DateTimeField(_("Created at"), default=timezone.now)
@@ -96,6 +109,16 @@ class Patient(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def allows_form(self, form: Form, day: date | None) -> bool:
+        """Return True unless a new form would be refused because consent for new data or samples is withdrawn.
+
+        day: that of the visit; None in a log, or while it is not known.
+        """
+        if self.data_withdrawn_on:
+            return False
+        ends = self.samples_withdrawn_on
+        return not (form.samples and ends and day and day > ends)
 
     def share(self, trial: Trial, protocol: ProtocolVersion | None) -> None:
         """Set the trial and protocol already read: the text of a protocol is too long to read twice."""
@@ -157,8 +180,19 @@ class Identity(models.Model):
         ]
 
 
+class ConsentQuerySet(OfPatient):
+    """Query set of consents."""
+
+    def not_in_error(self) -> "ConsentQuerySet":
+        """Keep the consents that were not struck out as entered in error."""
+        return self.filter(struck_out_reason="")
+
+
 class Consent(models.Model):
-    """One informed consent: who gave it, on which version of the form, and when."""
+    """One informed consent: who gave it, on which version of the form, when, and who obtained it.
+
+    The name of a representative identifies a person: it is read only with `see_identity` and never exported.
+    """
 
     class Type(models.TextChoices):
         PATIENT = "patient", _("Patient")
@@ -172,23 +206,44 @@ class Consent(models.Model):
     given = models.CharField(_("Date and time"), max_length=60)
     given_at = models.DateTimeField(_("Given at"))
     capacity_regained_on = models.DateField(_("Capacity regained on"), null=True)
+    obtained_by = models.CharField(_("Obtained by"), max_length=200, blank=True)
+    representative_name = models.CharField(_("Name of the representative"), max_length=200, blank=True)
+    representative_relation = models.CharField(_("Relation to the patient"), max_length=100, blank=True)
+    scan = models.ForeignKey(
+        "patients.Attachment", models.PROTECT, null=True, related_name="+", verbose_name=_("Scan of the form")
+    )
+    struck_out_reason = StoredTextField(_("Entered in error because"), blank=True)
     recorded_at = models.DateTimeField(_("Recorded at"), default=timezone.now)
     recorded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("Recorded by")
     )
 
-    objects = OfPatient.as_manager()
+    objects = ConsentQuerySet.as_manager()
     history = Trail(
         patient="patient_id",
         trial="patient__trial_id",
         covered_by=("patient",),
         covered_content=CONSENT_SIGNED,
         locks=UNDER_PATIENT,
+        concealed=Concealed(
+            columns=("representative_name",),
+            words=gettext_noop("shown to users who may see identities"),
+            may="see_identity",
+        ),
     )
 
     class Meta:
         verbose_name = _("Consent")
         ordering = ["given_at", "pk"]
+
+    @classmethod
+    def joined_to(cls, row: Any) -> list["Consent"]:
+        """Return the first consent and the one in force from the annotations of a row: what expressions read."""
+        if not row.consent_given:
+            return []
+        first = {name: getattr(row, f"first_consent_{name}") for name in ("type", "given")}
+        in_force = {name: getattr(row, f"consent_{name}") for name in ("type", "given", "version")}
+        return [cls(**first), cls(**in_force)]
 
     def signed_content(self) -> dict[str, Any]:
         """Return the part of this consent that a signature on the casebook covers."""

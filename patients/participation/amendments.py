@@ -7,7 +7,6 @@ rooms above follow on the signal `patient_moved`: dosing plans the infusions.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -19,7 +18,7 @@ from audit.context import acting, because
 from patients import signals
 from patients.models import Consent, Patient, Record, Visit
 from patients.participation.lifecycle import lock_patients, refuse_when_closed
-from patients.participation.milestones import milestones
+from patients.participation.milestones import infusion_days, never_given
 from patients.participation.visit_plan import VisitChange, visit_changes
 from patients.participation.visits import OPEN_STATES
 from trials.loading import put_in_force
@@ -63,7 +62,7 @@ class PatientMove:
 
 
 def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[PatientMove]:
-    """Return the effect of a move on each patient. Six queries, whatever their number; writes nothing."""
+    """Return the effect of a move on each patient. Seven queries, whatever their number; writes nothing."""
     if not patients:
         return []
     chain = chain_of(to.trial)
@@ -71,11 +70,17 @@ def preview(patients: Sequence[Patient], to: ProtocolVersion) -> list[PatientMov
     for patient in patients:
         patient.trial, patient.protocol = to.trial, versions[patient.protocol_id]
     visits, begun = _visits(patients), _visits_with_forms(patients)
-    days, consents = _infusions(patients), _consents(patients)
+    days, consents = infusion_days(patients), _consents(patients)
+    never = never_given(patients)
     found = []
     for patient in patients:
         changes_of_visits = visit_changes(
-            patient, to.rules, visits[patient.pk], begun=begun, infusions=days.get(patient.pk, {})
+            patient,
+            to.rules,
+            visits[patient.pk],
+            begun=begun,
+            infusions=days.get(patient.pk, {}),
+            never_given=never[patient.pk],
         )
         sign = _to_sign(patient, to, chain, consents.get(patient.pk))
         found.append(
@@ -222,17 +227,7 @@ def _visits_with_forms(patients: Sequence[Patient]) -> set[int]:
     )
 
 
-def _infusions(patients: Sequence[Patient]) -> dict[int, dict[int, date]]:
-    """Return by patient key and infusion number the days of the infusions given, in the site's time zone."""
-    by_patient, found = milestones(patients), {}
-    for patient in patients:
-        given = [each for each in by_patient[patient.pk] if each.kind == "infusion"]
-        zone = patient.trial.zone
-        found[patient.pk] = {each.number: each.at.earliest.astimezone(zone).date() for each in given}
-    return found
-
-
 def _consents(patients: Sequence[Patient]) -> dict[int, Consent]:
     """Return the consent in force by patient key. One query."""
-    rows = Consent.objects.filter(patient__in=patients).order_by("given_at", "pk")
+    rows = Consent.objects.filter(patient__in=patients).not_in_error().order_by("given_at", "pk")
     return {consent.patient_id: consent for consent in rows}

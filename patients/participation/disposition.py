@@ -1,41 +1,156 @@
 """Disposition: the end of study of a patient by completion, death, withdrawal or loss to follow-up."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any, NotRequired, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
+from audit.context import because
+from audit.stored_text import Text
 from patients import signals
 from patients.models import Patient, Record, Visit
 from patients.participation.lifecycle import lock_patient, move, require_state
-from trials.reader import shown_moment
+from patients.participation.milestones import days_of
+from patients.participation.reasons import required_reason
+from patients.participation.visits import hold_visit_of, miss_visit, replan, unsettled
+from trials.reader import shown_day, shown_moment
+
+
+class Settlement(TypedDict):
+    """What becomes of one unsettled visit at the end of study.
+
+    choice: `held` with its day, `missed` with its reason, or `later`: it stays open for those who settle it afterwards.
+    """
+
+    choice: str
+    held_on: NotRequired[date | None]
+    missed_reason: NotRequired[str]
+
+
+CHOICES: dict[str, str | Promise] = {
+    "held": gettext_lazy("Held"),
+    "missed": gettext_lazy("Missed"),
+    "later": gettext_lazy("Decide later"),
+}
+Settlements = Mapping[str, Settlement]
 
 
 @transaction.atomic
-def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -> Patient:
+def end_study(
+    *, patient: Patient, on: date, reason: str, note: str, by: User, settled: Settlements | None = None
+) -> Patient:
     """Record the end of study of a patient. Data until then are kept, later collection is refused (PRV-03).
 
+    settled: by visit key, what becomes of the visits that were planned until then; None leaves all for later.
     Raises ValidationError for a day in the future or before inclusion, an unknown reason, completion with planned
-    visits left, a withdrawal without a note, and an end that contradicts the captured date of death (DAT-08).
+    visits left, a withdrawal without a note, an end that contradicts the captured date of death (DAT-08), and, with
+    `settled`, for each visit without a choice (field `visit-D28`).
     """
     patient = lock_patient(patient)
     refusal = _("%(patient)s cannot end the study: the status is “%(state)s”.")
     require_state(patient, Patient.State.ENROLLED, refusal=refusal)
     _check_day(patient, on)
-    if reason not in Patient.EndReason.values:
-        raise ValidationError({"reason": _("Choose why the study ended.")})
+    _check_reason(reason, note)
+    if settled is not None:
+        _settle(patient, on, settled, by)
     if reason == Patient.EndReason.COMPLETED:
         _check_no_visit_planned(patient)
     _check_death(patient, on, reason)
-    if reason == Patient.EndReason.WITHDRAWAL and not note.strip():
-        raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
     move(patient, Patient.State.ENDED, refusal=refusal)
     patient.ended_on, patient.end_reason, patient.end_note = on, reason, note.strip()
     patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
     signals.study_ended.send(sender=Patient, patient=patient, by=by)
+    # Infusions still planned will not be given: the visits counted from them get their days otherwise.
+    replan(patient, by)
     return patient
+
+
+@transaction.atomic
+def correct_end(*, patient: Patient, on: date, end_reason: str, note: str, reason: Text, by: User) -> Patient:
+    """Correct day, reason or note of the end of study. Raises ValidationError as `end_study`, and without a reason.
+
+    A day before a visit that was held, or an infusion that was given, is refused: strike that out first.
+    """
+    patient = lock_patient(patient)
+    refusal = _("%(patient)s has no end of study to correct: the status is “%(state)s”.")
+    require_state(patient, Patient.State.ENDED, refusal=refusal)
+    because_of = required_reason(reason)
+    _check_day(patient, on)
+    _check_nothing_after(patient, on)
+    _check_reason(end_reason, note, field="end_reason")
+    if end_reason == Patient.EndReason.COMPLETED:
+        _check_no_visit_planned(patient)
+    _check_death(patient, on, end_reason, field="end_reason")
+    with because(because_of):
+        patient.ended_on, patient.end_reason, patient.end_note = on, end_reason, note.strip()
+        patient.save(update_fields=["ended_on", "end_reason", "end_note"])
+    return patient
+
+
+@transaction.atomic
+def reopen_study(*, patient: Patient, reason: Text, by: User) -> Patient:
+    """Reopen the ended study of a patient, who is in follow-up again. Raises ValidationError without a reason."""
+    patient = lock_patient(patient)
+    refusal = _("%(patient)s has no end of study to reopen: the status is “%(state)s”.")
+    require_state(patient, Patient.State.ENDED, refusal=refusal)
+    because_of = required_reason(reason)
+    with because(because_of):
+        move(patient, Patient.State.ENROLLED, refusal=refusal)
+        patient.ended_on, patient.end_reason, patient.end_note = None, "", ""
+        patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
+        replan(patient, by)
+    return patient
+
+
+def _settle(patient: Patient, on: date, settled: Settlements, by: User) -> None:
+    """Hold or miss the visits as chosen. Raises ValidationError by visit, with all refusals."""
+    refused: dict[str, Any] = {}
+    for visit in unsettled(patient, on):
+        chosen = settled.get(visit.key, {"choice": ""})
+        try:
+            _settle_visit(visit, chosen, on, by)
+        except ValidationError as error:
+            refused[f"visit-{visit.key}"] = error.messages
+    if refused:
+        raise ValidationError(refused)
+
+
+def _settle_visit(visit: Visit, chosen: Settlement, on: date, by: User) -> None:
+    choice, day = chosen["choice"], chosen.get("held_on")
+    if choice not in CHOICES:
+        raise ValidationError(_("Say what becomes of this visit."))
+    if choice == "held":
+        if day is None:
+            raise ValidationError(_("Enter the day on which the visit was held."))
+        if day > on:
+            raise ValidationError(_("This day is after the end of the study."))
+        hold_visit_of(visit=visit, on=day, by=by)
+    elif choice == "missed":
+        miss_visit(visit=visit, reason=chosen.get("missed_reason", ""), by=by)
+
+
+def _check_nothing_after(patient: Patient, on: date) -> None:
+    held = patient.visits.filter(state=Visit.State.HELD, held_on__gt=on).order_by("held_on").first()
+    if held is not None:
+        text = _("%(visit)s was held on %(day)s, after this day.")
+        raise ValidationError({"on": text % {"visit": held.key, "day": shown_day(held.held_on)}})
+    for number, day in sorted(days_of(patient).items()):
+        if day > on:
+            text = _("Infusion %(number)d was given on %(day)s, after this day.")
+            raise ValidationError({"on": text % {"number": number, "day": shown_day(day)}})
+
+
+def _check_reason(reason: str, note: str, *, field: str = "reason") -> None:
+    if reason not in Patient.EndReason.values:
+        raise ValidationError({field: _("Choose why the study ended.")})
+    if reason == Patient.EndReason.WITHDRAWAL and not note.strip():
+        raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
 
 
 def _check_day(patient: Patient, on: date) -> None:
@@ -45,14 +160,14 @@ def _check_day(patient: Patient, on: date) -> None:
         raise ValidationError({"on": _("The study cannot end before the inclusion.")})
 
 
-def _check_death(patient: Patient, on: date, reason: str) -> None:
+def _check_death(patient: Patient, on: date, reason: str, *, field: str = "reason") -> None:
     """Raise ValidationError if the end contradicts the captured date of death (DAT-08). At most one query."""
     died = died_on(patient)
     if died is None:
         return
     message = _("A form says that the patient died on %(day)s.") % {"day": shown_moment(died)}
     if reason != Patient.EndReason.DEATH:
-        raise ValidationError({"reason": message})
+        raise ValidationError({field: message})
     if died != on.isoformat():
         raise ValidationError({"on": message})
 

@@ -212,7 +212,7 @@ def sign_eligibility(
         _refuse_unless_eligible(patient, evaluation)
         if too_old := assessment_age.refusal(patient, evaluation.assessed, inclusion_on):
             raise ValidationError({"inclusion_on": too_old})
-    decision = EligibilityDecision.objects.create(
+    decided = EligibilityDecision(
         patient=patient,
         protocol=patient.protocol,
         conclusion=conclusion,
@@ -223,6 +223,11 @@ def sign_eligibility(
         decided_at=timezone.now(),
         decided_by=by,
     )
+    same = _same_in_force(decided)
+    decision = same or decided
+    if same is None:
+        decision.save()
+    # The same decision sent again (a double click) asks for the password, and finds its signature there.
     signatures.sign(
         target=decision,
         meaning=Meaning.APPROVAL,
@@ -230,7 +235,7 @@ def sign_eligibility(
         by=by,
         zone=patient.protocol.rules.trial.site.time_zone,
     )
-    if conclusion == Conclusion.ELIGIBLE:
+    if same is None and conclusion == Conclusion.ELIGIBLE:
         _set_group(patient, evaluation.group, by)
         signals.eligibility_signed.send(sender=Patient, patient=patient, decision=decision, by=by)
     return decision
@@ -258,6 +263,14 @@ def latest_decision(patient: Patient) -> EligibilityDecision | None:
     """Return the newest decision, whether its signature is valid or not. One query."""
     found: EligibilityDecision | None = patient.eligibility_decisions.order_by("-pk").first()
     return found
+
+
+def _same_in_force(decided: EligibilityDecision) -> EligibilityDecision | None:
+    """Return the decision in force if the same person decided the same on the same evidence. At most two queries."""
+    found = decision_in_force(decided.patient)
+    if found is None or found.decided_by_id != decided.decided_by_id:
+        return None
+    return found if found.signed_content() == decided.signed_content() else None
 
 
 def _refuse_unless_eligible(patient: Patient, evaluation: Evaluation) -> None:

@@ -132,6 +132,36 @@ class ConsentForm(StepForm):
             label=_("Version of the form"), choices=[("", _("Choose")), *((v, v) for v in rules.versions)]
         )
         self.fields["given"] = MomentField(label=_("Given on"), zone=zone)
+        self.fields["obtained_by"] = forms.CharField(
+            label=_("Obtained by"),
+            max_length=200,
+            required=False,
+            help_text=_("Who explained the trial and signed for the site."),
+        )
+        if set(rules.types) != {Consent.Type.PATIENT}:
+            self._add_representative()
+        self._add_scan()
+
+    def _add_scan(self) -> None:
+        self.fields["scan"] = forms.FileField(
+            label=_("Scan of the signed form"),
+            required=False,
+            widget=forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png"}),
+            help_text=_("PDF, JPEG or PNG, at most 10 MB. Every look at it is recorded; it is not exported."),
+        )
+        self.fields["scan_key"] = forms.CharField(required=False, max_length=32, widget=forms.HiddenInput)
+
+    def _add_representative(self) -> None:
+        self.fields["representative_name"] = forms.CharField(
+            label=_("Name of the representative or witness"),
+            max_length=200,
+            required=False,
+            help_text=_("If another person gave the consent. Shown only to those who may see identities."),
+        )
+        self.fields["representative_name"].widget.attrs["autocomplete"] = "off"
+        self.fields["representative_relation"] = forms.CharField(
+            label=_("Relation to the patient"), max_length=100, required=False
+        )
 
 
 class CapacityForm(StepForm):
@@ -189,30 +219,15 @@ class FailForm(StepForm):
         self.order_fields(["on", "reason"])
 
 
-class EndOfStudyForm(StepForm):
-    """The end of study, with its day, reason and note."""
-
-    reason = forms.ChoiceField(
-        label=_("The study ended by"), choices=Patient.EndReason.choices, widget=forms.RadioSelect
-    )
-    note = forms.CharField(
-        label=_("Note"),
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        max_length=2000,
-        help_text=_("For a withdrawal: from what the patient withdrew, in the patient's words."),
-    )
-
-    def add_fields(self, zone: str) -> None:
-        self.fields["on"] = DayField(label=_("Day of the end of study"), zone=zone)
-        self.order_fields(["on", "reason", "note"])
-
-
 class HoldVisitForm(StepForm):
     """The day on which a visit was held."""
 
     def add_fields(self, zone: str) -> None:
         self.fields["on"] = DayField(label=_("Held on"), zone=zone)
+
+    def facts(self) -> dict[str, Any]:
+        """Return the answers, as the verb takes them."""
+        return dict(self.cleaned_data)
 
 
 class MissVisitForm(StepForm):

@@ -17,9 +17,10 @@ State = Patient.State
 
 TRANSITIONS: dict[str, frozenset[str]] = {
     State.SCREENING: frozenset({State.SCREEN_FAILED, State.ENROLLED}),
-    State.SCREEN_FAILED: frozenset(),
-    State.ENROLLED: frozenset({State.ENDED}),
-    State.ENDED: frozenset(),
+    # Backwards only by a correction (`corrections`, `disposition.reopen_study`).
+    State.SCREEN_FAILED: frozenset({State.SCREENING}),
+    State.ENROLLED: frozenset({State.ENDED, State.SCREENING}),
+    State.ENDED: frozenset({State.ENROLLED}),
 }
 
 

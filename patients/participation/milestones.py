@@ -6,6 +6,7 @@ patients at once, so that a listing costs one query whatever its length.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from patients.models import Patient
 from protocol.values.moments import Moment
@@ -24,6 +25,9 @@ class Milestone:
 
 Provider = Callable[[Sequence[Patient]], Iterable[Milestone]]
 providers: list[Provider] = []
+# Yields (patient key, number) of each infusion that will not be given.
+NeverGiven = Callable[[Sequence[Patient]], Iterable[tuple[int, int]]]
+never_given_providers: list[NeverGiven] = []
 
 
 def milestones(patients: Sequence[Patient]) -> dict[int, list[Milestone]]:
@@ -35,3 +39,27 @@ def milestones(patients: Sequence[Patient]) -> dict[int, list[Milestone]]:
     for each in found.values():
         each.sort(key=lambda milestone: (milestone.at.earliest, milestone.number))
     return found
+
+
+def infusion_days(patients: Sequence[Patient]) -> dict[int, dict[int, date]]:
+    """Return by patient key and infusion number the days of the infusions given, in the site's time zone."""
+    by_patient, found = milestones(patients), {}
+    for patient in patients:
+        given = [each for each in by_patient[patient.pk] if each.kind == "infusion"]
+        zone = patient.trial.zone
+        found[patient.pk] = {each.number: each.at.earliest.astimezone(zone).date() for each in given}
+    return found
+
+
+def days_of(patient: Patient) -> dict[int, date]:
+    """Return by number the days of the infusions given to one patient. One query per provider."""
+    return infusion_days([patient])[patient.pk]
+
+
+def never_given(patients: Sequence[Patient]) -> dict[int, frozenset[int]]:
+    """Return by patient key the numbers of the infusions that will not be given. One query per provider."""
+    found: dict[int, set[int]] = {patient.pk: set() for patient in patients}
+    for provider in never_given_providers:
+        for key, number in provider(patients):
+            found[key].add(number)
+    return {key: frozenset(numbers) for key, numbers in found.items()}

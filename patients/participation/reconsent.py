@@ -24,6 +24,6 @@ def reconsent_message(patient: Patient, consent: Consent | None) -> str:
 def refuse_without_reconsent(patient: Patient) -> None:
     """Raise ValidationError while the patient has to sign again. One query if an amendment asked for it."""
     if patient.reconsent_version:
-        latest = patient.consents.order_by("-given_at", "-pk").first()
+        latest = patient.consents.not_in_error().order_by("-given_at", "-pk").first()
         if words := reconsent_message(patient, latest):
             raise ValidationError(words)

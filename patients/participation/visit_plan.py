@@ -42,13 +42,16 @@ def visit_changes(
     *,
     begun: Collection[int],
     infusions: Mapping[int, date],
+    never_given: Collection[int] = (),
 ) -> list[VisitChange]:
     """Return the change to each scheduled visit, in the order of the protocol.
 
     begun: keys of visits that have forms. They are kept, like visits held, missed, frozen or locked.
-    infusions: by number, the days of the infusions given.
+    infusions: by number, the days of the infusions given. never_given: numbers of those that will not be given.
     """
-    plans = {plan.code: plan for plan in planned_visits(rules, anchors_of(patient, dict(infusions)))}
+    plans = {
+        plan.code: plan for plan in planned_visits(rules, anchors_of(patient, dict(infusions)), never_given)
+    }
     present = {visit.code: visit for visit in visits if visit.number == 1 and visit.code != UNSCHEDULED}
     positions = dict(_positions(list(plans), sorted(present.values(), key=lambda visit: visit.position)))
     return [

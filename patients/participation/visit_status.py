@@ -6,7 +6,7 @@ Stages are numbers, so that the least advanced of several is their minimum, in S
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 
-from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from audit.models import Signature
@@ -20,6 +20,8 @@ DRAFT, COMPLETE, VERIFIED, SIGNED, LOCKED = range(5)
 NOT_STARTED, NOT_APPLICABLE, MISSED = "not_started", "not_applicable", "missed"
 UNFINISHED = (NOT_STARTED, STAGES[DRAFT])
 
+# Consent withdrawn for follow-up, or for any new data: no visit takes place after that day.
+ENDS_VISITS = ("follow_up_withdrawn_on", "data_withdrawn_on")
 OPEN_PATIENTS = (Patient.State.SCREENING, Patient.State.ENROLLED)
 VALID_SIGNATURE = Signature.objects.filter(
     target_type=Record._meta.label_lower, target_id=OuterRef("pk"), invalidated_at=None
@@ -40,19 +42,32 @@ STAGE = Case(
 VERSION_OF_VISIT = Coalesce("protocol_id", "patient__protocol_id")
 
 
+def _takes_place() -> Q:
+    """Return the condition for visits that take place: until the end of study, or what withdrew consent to them."""
+    found = Q(patient__state__in=OPEN_PATIENTS)
+    found |= Q(patient__state=Patient.State.ENDED, window_from__lte=F("patient__ended_on"))
+    for name in ENDS_VISITS:
+        day = f"patient__{name}"
+        found &= Q(**{f"{day}__isnull": True}) | Q(window_from__lte=F(day))
+    return found
+
+
 def overdue(today: date) -> Q:
     """Return the condition for overdue visits: the window has passed, and they are neither held nor missed."""
-    return Q(state=Visit.State.PLANNED, window_to__lt=today, patient__state__in=OPEN_PATIENTS)
+    return Q(state=Visit.State.PLANNED, window_to__lt=today) & _takes_place()
 
 
 def due(today: date) -> Q:
     """Return the condition for due visits: planned, with a window that is open today."""
-    return Q(
-        state=Visit.State.PLANNED,
-        window_from__lte=today,
-        window_to__gte=today,
-        patient__state__in=OPEN_PATIENTS,
-    )
+    return Q(state=Visit.State.PLANNED, window_from__lte=today, window_to__gte=today) & _takes_place()
+
+
+def last_day_of(patient: Patient) -> date | None:
+    """Return the last day on which visits take place: end of study, or consent to them withdrawn; None without."""
+    if patient.state == Patient.State.SCREEN_FAILED:
+        return None
+    days = [getattr(patient, name) for name in ("ended_on", *ENDS_VISITS)]
+    return min((day for day in days if day is not None), default=None)
 
 
 def forms_at(rules: Protocol, code: str) -> tuple[VisitForm, ...]:
@@ -64,6 +79,12 @@ def forms_at(rules: Protocol, code: str) -> tuple[VisitForm, ...]:
 def required_at(rules: Protocol, code: str) -> frozenset[str]:
     """Return the codes of the required forms of a visit."""
     return frozenset(entry.form for entry in forms_at(rules, code) if entry.when == "required")
+
+
+def required_of(patient: Patient, rules: Protocol, code: str, day: date | None) -> frozenset[str]:
+    """Return the required forms of a visit on a day that the patient's consent still allows."""
+    required = required_at(rules, code)
+    return frozenset(form for form in required if patient.allows_form(rules.form(form), day))
 
 
 def visit_stage(required: Collection[str], stages: Mapping[str, int]) -> str:
@@ -94,12 +115,18 @@ def first_unfinished(forms: Iterable[VisitForm], stages: Mapping[str, int]) -> s
 
 
 def visit_status(
-    *, state: str, window: tuple[date | None, date | None], begun: str, open_patient: bool, today: date
+    *,
+    state: str,
+    window: tuple[date | None, date | None],
+    begun: str,
+    open_patient: bool,
+    today: date,
+    last_day: date | None = None,
 ) -> tuple[str, list[str]]:
     """Return (state, flags) of a visit's glyph; `begun` is the result of `visit_stage`.
 
     Due: a held visit with required forms left, or a planned one whose window is open. Overdue: a planned visit
-    whose window has passed.
+    whose window has passed. Visits that begin after `last_day` (`last_day_of`) do not take place.
     """
     if state == Visit.State.MISSED:
         return MISSED, []
@@ -107,9 +134,10 @@ def visit_status(
         return (NOT_APPLICABLE if begun == NOT_STARTED else begun), []
     if state == Visit.State.HELD:
         return begun, ["due"] if open_patient and begun in UNFINISHED else []
-    if not open_patient:
-        return (NOT_APPLICABLE if begun == NOT_STARTED else begun), []
     first, last = window
+    ends = last_day is not None and (first is None or first > last_day)
+    if ends or (last_day is None and not open_patient):
+        return (NOT_APPLICABLE if begun == NOT_STARTED else begun), []
     if last is not None and last < today:
         return begun, ["overdue"]
     return begun, ["due"] if first is not None and first <= today else []

@@ -4,7 +4,7 @@ A signature on a visit or a casebook also signs each form in it that has no vali
 form therefore invalidates the signatures on the form, its visit and its casebook, and no others (SIG-02).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,9 +32,24 @@ from trials.reader import reader_language
 Versions = Mapping[int, int]
 
 
-def unsigned(patient: Patient) -> list[Record]:
-    """Return the complete forms without a valid signature, with their marks, in the order of the visits."""
-    return in_force(patient, state=Record.State.COMPLETE, is_signed=False)
+def unsigned(patient: Patient, *, sent: Collection[str] = (), by: User | None = None) -> list[Record]:
+    """Return the complete forms without a valid signature, with their marks, in the order of the visits.
+
+    sent: forms (`record:version`) of a page that is sent; those that the person signed since (a second click) are
+    returned too. Two queries if forms were sent, else one.
+    """
+    found = in_force(patient, state=Record.State.COMPLETE)
+    mine: set[int] = set()
+    if by is not None and sent:
+        kind = Record._meta.label_lower
+        valid = Signature.objects.filter(target_type=kind, patient_id=patient.pk, invalidated_at=None)
+        mine = set(valid.filter(signer_id=by.pk).values_list("target_id", flat=True))
+    return [
+        record
+        for record in found
+        if not getattr(record, "is_signed", False)
+        or (record.pk in mine and f"{record.pk}:{record.version}" in sent)
+    ]
 
 
 def in_force(patient: Patient, **only: Any) -> list[Record]:

@@ -2,7 +2,18 @@
 
 from django.urls import include, path
 
-from patients.views import bulk, participation, patients, protocol, queries, records, signing, threads, visits
+from patients.views import (
+    bulk,
+    corrections,
+    participation,
+    patients,
+    protocol,
+    queries,
+    records,
+    signing,
+    threads,
+    visits,
+)
 
 app_name = "patients"
 urlpatterns = [
@@ -11,10 +22,28 @@ urlpatterns = [
     path("patients/<str:code>/identity/", participation.identity, name="identity"),
     path("patients/<str:code>/consent/", participation.consent, name="consent"),
     path("patients/<str:code>/consent/capacity/", participation.capacity, name="capacity"),
+    path("patients/<str:code>/consent/withdraw/", corrections.withdraw_consent, name="consent-withdraw"),
+    path(
+        "patients/<str:code>/consent/<number:number>/correct/",
+        corrections.correct_consent,
+        name="consent-correct",
+    ),
+    path(
+        "patients/<str:code>/consent/<number:number>/strike-out/",
+        corrections.strike_consent,
+        name="consent-strike",
+    ),
     path("patients/<str:code>/eligibility/", participation.decide, name="eligibility"),
     path("patients/<str:code>/enrol/", participation.enrol, name="enrol"),
+    path("patients/<str:code>/screening/correct/", corrections.correct_screening, name="screen-correct"),
+    path("patients/<str:code>/enrol/correct/", corrections.correct_inclusion, name="enrol-correct"),
+    path("patients/<str:code>/enrol/strike-out/", corrections.strike_inclusion, name="enrol-strike"),
     path("patients/<str:code>/fail/", participation.fail, name="fail"),
+    path("patients/<str:code>/fail/correct/", corrections.correct_failure, name="fail-correct"),
+    path("patients/<str:code>/fail/strike-out/", corrections.strike_failure, name="fail-strike"),
     path("patients/<str:code>/end/", participation.end, name="end"),
+    path("patients/<str:code>/end/correct/", corrections.correct_end, name="end-correct"),
+    path("patients/<str:code>/end/reopen/", corrections.reopen, name="end-reopen"),
     path("to-sign/", signing.to_sign, name="to-sign"),
     path("patients/<str:code>/sign/", signing.sign, name="sign"),
     path("patients/<str:code>/sign/casebook/", signing.sign_casebook, name="sign-casebook"),
@@ -23,6 +52,7 @@ urlpatterns = [
     path("patients/<str:code>/visits/<str:visit>/", visits.visit, name="visit"),
     path("patients/<str:code>/visits/<str:visit>/hold/", visits.hold, name="visit-hold"),
     path("patients/<str:code>/visits/<str:visit>/miss/", visits.miss, name="visit-miss"),
+    path("patients/<str:code>/visits/<str:visit>/strike-out/", corrections.strike_visit, name="visit-strike"),
     path("protocol/", protocol.versions, name="protocol"),
     path("protocol/<str:new>/patients/", protocol.move_patients, name="protocol-move"),
     path("protocol/<str:name>/withdraw/", protocol.withdraw, name="protocol-withdraw"),

@@ -1,13 +1,15 @@
 """The page of a form: open it, save it, and show a refused save or a conflict with everything that was typed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest, ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.kept_forms import kept_data
 from patients.casebook import edit_checks
@@ -150,13 +152,28 @@ def store_in_next_row(request: TrialRequest, posted: PostedPage) -> HttpResponse
 def redirect_after_save(request: TrialRequest, posted: PostedPage, saved: saving.Saved) -> HttpResponse:
     """Redirect to the next form or log row, or back to this one, depending on the button pressed."""
     place = posted.place
+    tell_saved(request, place, saved.unconfirmed, goes_on=posted.action == Action.NEXT)
     if posted.action != Action.NEXT:
         return redirect(row_address(place, place.repeat) if posted.listed else address_of(place))
-    title = place.form.title.in_language(reader_language())
-    messages.success(request, _("Saved: %(form)s.") % {"form": title})
     if posted.listed:
         return redirect(row_address(place, saved.casebook.following_row(place.form.code)))
     return redirect(next_address(saved.casebook, place))
+
+
+def tell_saved(request: TrialRequest, place: FormPlace, unconfirmed: Sequence[str], *, goes_on: bool) -> None:
+    """Say on the next page that the form is saved, and how many values ask for a confirmation, with the way there."""
+    title, count = place.form.title.in_language(reader_language()), len(unconfirmed)
+    if count:
+        text = ngettext(
+            "Saved: %(form)s. %(count)d value asks for a confirmation.",
+            "Saved: %(form)s. %(count)d values ask for a confirmation.",
+            count,
+        )
+        words, way = text % {"form": title, "count": count}, _("Go to the first one")
+        url = f"{address_of(place)}#{unconfirmed[0]}"
+        messages.warning(request, format_html('{} <a href="{}">{}</a>', words, url, way))
+    elif goes_on:
+        messages.success(request, _("Saved: %(form)s.") % {"form": title})
 
 
 def record_here(casebook: Casebook, place: FormPlace) -> Record | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -14,15 +15,17 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.kept_forms import kept_data
 from audit import events
+from patients.entry.consent_scans import receive_scan, scan_of
 from patients.models import Identity, Patient
 from patients.participation import assessment_age, disposition, eligibility, enrolment, screening
 from patients.participation import consent as consents
+from patients.participation.consent_withdrawal import PARTS
+from patients.participation.correction_forms import CorrectCapacityForm, NewConsentForm
 from patients.participation.decision_review import change_words
+from patients.participation.end_forms import EndOfStudyForm
 from patients.participation.forms import (
     CapacityForm,
-    ConsentForm,
     EligibilityForm,
-    EndOfStudyForm,
     EnrolForm,
     FailForm,
     IdentityForm,
@@ -139,21 +142,32 @@ def identity(request: TrialRequest, code: str) -> HttpResponse:
 def consent(request: TrialRequest, code: str) -> HttpResponse:
     """List the consents and record one."""
     patient = patient_of(request, code)
+    refused = receive_scan(request, patient)
 
-    def do(form: StepForm) -> bool:
-        return form.run(consents.record_consent, patient=patient, by=request.user, **form.cleaned_data)
+    def do(form: NewConsentForm) -> bool:
+        if refused:
+            form.add_error("scan", refused)
+            return False
+        scan = scan_of(patient, form.cleaned_data["scan_key"])
+        verb = partial(consents.record_consent, patient=patient, scan=scan)
+        asked = consents.consent_questions(patient, form.cleaned_data["given"])
+        return form.run_asking(patient, verb, questions=asked, by=request.user, **form.facts())
 
     return step(
         request,
-        ConsentForm,
+        NewConsentForm,
         "patients/consent.html",
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        consents=patient.consents.select_related("recorded_by"),
+        consents=patient.consents.select_related("recorded_by", "scan"),
+        may_see_files=request.access.may(P.SEE_FILES),
         may_enter=request.access.may(P.ENTER_DATA),
         due_since=consents.reconsent_due_since(patient),
         open=patient.state in consents.OPEN_STATES,
+        withdrawals=[
+            (words, day) for name, words in PARTS.items() if (day := getattr(patient, name)) is not None
+        ],
     )
 
 
@@ -161,13 +175,18 @@ def consent(request: TrialRequest, code: str) -> HttpResponse:
 def capacity(request: TrialRequest, code: str) -> HttpResponse:
     """Record that the patient can decide again."""
     patient = patient_of(request, code)
+    due_since = consents.reconsent_due_since(patient)
 
-    def do(form: StepForm) -> bool:
-        return form.run(consents.record_capacity, patient=patient, by=request.user, **form.cleaned_data)
+    def do(form: Any) -> bool:
+        verb = partial(consents.record_capacity, patient=patient)
+        if isinstance(form, CorrectCapacityForm):
+            return form.run_asking(patient, verb, by=request.user, **form.facts())
+        return form.run(verb, by=request.user, **form.cleaned_data)
 
+    correcting = partial(CorrectCapacityForm, initial={"regained_on": due_since})
     return step(
         request,
-        CapacityForm,
+        correcting if due_since else CapacityForm,  # type: ignore[arg-type]
         "patients/capacity.html",
         do,
         lambda form: reverse("patients:consent", args=[patient.trial.slug, code]),
@@ -255,7 +274,13 @@ def fail(request: TrialRequest, code: str) -> HttpResponse:
         return form.run(screening.fail_screening, patient=patient, by=request.user, **form.cleaned_data)
 
     return step(
-        request, FailForm, "patients/fail.html", do, lambda form: casebook_of(patient), patient=patient
+        request,
+        FailForm,
+        "patients/fail.html",
+        do,
+        lambda form: casebook_of(patient),
+        patient=patient,
+        may_enrol=request.access.may(P.ENROL),
     )
 
 
@@ -264,8 +289,8 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
     """Record the end of study."""
     patient = patient_of(request, code)
 
-    def do(form: StepForm) -> bool:
-        return form.run(disposition.end_study, patient=patient, by=request.user, **form.cleaned_data)
+    def do(form: EndOfStudyForm) -> bool:
+        return form.run(disposition.end_study, patient=patient, by=request.user, **form.facts())
 
     return step(
         request,
@@ -274,5 +299,6 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
         do,
         lambda form: casebook_of(patient),
         patient=patient,
-        today=patient.trial.today,
+        may_enrol=request.access.may(P.ENROL),
+        may_reopen=request.access.may(P.SIGN_ELIGIBILITY),
     )

@@ -34,7 +34,8 @@ from trials.permissions import Permission as P
 def sign(request: TrialRequest, code: str) -> HttpResponse:
     """Show the complete, unsigned forms by visit; sign the chosen ones with one password."""
     patient = patient_of(request, code)
-    visits = visits_to_sign(signatures.unsigned(patient))
+    sent = request.POST.getlist("chosen")
+    visits = visits_to_sign(signatures.unsigned(patient, sent=sent, by=request.user))
 
     def do(form: SignForm) -> bool:
         records = form.records()
@@ -54,7 +55,7 @@ def sign(request: TrialRequest, code: str) -> HttpResponse:
         lambda form: casebook_of(patient),
         patient=patient,
         number=sum(len(visit.forms) for visit in visits),
-        ticked=request.POST.getlist("chosen"),
+        ticked=sent,
         reviewed=request.POST.getlist("reviewed"),
     )
 

@@ -1,6 +1,7 @@
 """Pages of a visit: its forms, and recording it as held, missed or unscheduled."""
 
 import re
+from functools import partial
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -12,6 +13,7 @@ from patients.casebook.casebook import Casebook, visit_title
 from patients.casebook.navigation import next_step_address, stage_at, visit_after
 from patients.models import Patient, Record, Visit
 from patients.participation import visits
+from patients.participation.correction_forms import CorrectDayForm, ReasonForm
 from patients.participation.forms import HoldVisitForm, MissVisitForm, StepForm, UnscheduledForm
 from patients.participation.visit_status import UNFINISHED
 from patients.views.participation import patient_of, step
@@ -39,7 +41,7 @@ def visit(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         raise Http404 from missing
     patient, row = casebook.patient, visit_of(casebook.patient, visit)
     forms, after = entries_of(casebook, row), visit_after(casebook, row)
-    may_enter = request.access.may(P.ENTER_DATA) and patient.state in visits.OPEN_STATES
+    may_enter = request.access.may(P.ENTER_DATA) and patient.state in visits.SETTLING_STATES
     context = {
         "patient": patient,
         "visit": row,
@@ -64,7 +66,7 @@ def next_step(visit: Visit, patient: Patient, forms: list[dict[str, Any]]) -> st
     """Return the next step at a visit: `hold`, the code of a required form, or an empty text."""
     if visit.state == Visit.State.MISSED:
         return ""
-    if patient.state == Patient.State.ENROLLED and visit.state == Visit.State.PLANNED:
+    if patient.state in (Patient.State.ENROLLED, Patient.State.ENDED) and visit.state == Visit.State.PLANNED:
         return "hold"
     waiting = (form for form in forms if form["when"] == "required" and form["state"] in UNFINISHED)
     return next((form["form"].code for form in waiting), "")
@@ -104,13 +106,18 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     """Record the day on which the visit was held."""
     patient = patient_of(request, code)
     row = visit_of(patient, visit)
+    row.patient = patient
 
-    def do(form: StepForm) -> bool:
-        return form.run(visits.hold_visit, visit=row, by=request.user, **form.cleaned_data)
+    def do(form: Any) -> bool:
+        verb = partial(visits.hold_visit, visit=row)
+        if isinstance(form, ReasonForm):
+            return form.run_asking(patient, verb, by=request.user, **form.facts())
+        return form.run(verb, by=request.user, **form.facts())
 
+    settled = row.state in (Visit.State.HELD, Visit.State.MISSED)
     return step(
         request,
-        HoldVisitForm,
+        partial(CorrectDayForm, initial={"on": row.held_on}) if settled else HoldVisitForm,  # type: ignore[arg-type]
         "patients/visit_hold.html",
         do,
         lambda form: next_step_address(row, patient),

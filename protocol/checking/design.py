@@ -14,7 +14,7 @@ MOST_PLACES: Final = 200_000
 """Largest allocation list; a list has twice the target in each stratum."""
 LONGEST_STRATUM: Final = 200
 VISIT_PAGES: Final = frozenset({"new"})
-FORM_PAGES: Final = frozenset({"sign", "hold", "miss"})
+FORM_PAGES: Final = frozenset({"sign", "hold", "miss", "strike-out"})
 VERSION_PAGES: Final = frozenset({"patients", "withdraw"})
 """Words in the address of a page, at the place of a visit, a form of a visit, a version."""
 NO_AESI: Final = frozenset({"none"})
@@ -150,6 +150,7 @@ def _visits(protocol: Protocol, written: Written) -> Iterator[Problem]:
             yield Problem(
                 f"visits.{visit.code}.anchor", "a visit of kind screening is counted from screening"
             )
+        yield from _anchor_without_infusion(visit)
         if visit.code == UNSCHEDULED:
             yield Problem(f"visits.{visit.code}", "this code is kept for unscheduled visits")
     if not any(visit.kind == "screening" for visit in protocol.visits):
@@ -162,6 +163,16 @@ def _visits(protocol: Protocol, written: Written) -> Iterator[Problem]:
         for code in visit.form_codes:
             if code in protocol.logs:
                 yield Problem(f"visits.{visit.code}.forms", f"{code!r} is a log: it belongs to no visit")
+
+
+def _anchor_without_infusion(visit: ProtocolVisit) -> Iterator[Problem]:
+    path = f"visits.{visit.code}.anchor_without_infusion"
+    if "anchor_without_infusion" not in visit.model_fields_set:
+        return
+    if not visit.anchor.startswith("infusion_"):
+        yield Problem(path, "the visit is not counted from an infusion: leave this key out")
+    elif visit.infusion is not None:
+        yield Problem(path, "an infusion is counted from the one before, given or not: leave this key out")
 
 
 def _forms(path: str, forms: tuple[VisitForm, ...], written: Written) -> Iterator[Problem]:

@@ -297,12 +297,20 @@ class VisitForm(Part):
     form: Name
     when: WhenAsked = "required"
 
+    @property
+    def if_available(self) -> "VisitForm":
+        """The same form, entered only if there are data."""
+        return VisitForm(form=self.form, when="available")
+
 
 VisitForms = tuple[Annotated[VisitForm, BeforeValidator(_visit_form)], ...]
 
 
 class ProtocolVisit(Part):
-    """A planned visit: ``day`` days after its anchor, with ``window`` = [days before (≤ 0), days after]."""
+    """A planned visit: ``day`` days after its anchor, with ``window`` = [days before (≤ 0), days after].
+
+    ``anchor_without_infusion`` is the anchor once the infusion that the visit is counted from will not be given.
+    """
 
     code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$", max_length=20)]
     title: Text
@@ -310,6 +318,7 @@ class ProtocolVisit(Part):
     anchor: Anchor
     day: Days
     window: Window = (0, 0)
+    anchor_without_infusion: Literal["inclusion", "screening"] = "inclusion"
     infusion: Annotated[Count, Field(le=9)] | None = None
     forms: VisitForms = ()
 

@@ -225,7 +225,10 @@ class Check(Part):
 
 
 class Form(Part):
-    """A form (CRF). ``code`` is its key in the file."""
+    """A form (CRF). ``code`` is its key in the file.
+
+    ``samples``: its values come from samples of the patient, so it needs consent for samples.
+    """
 
     code: Name = ""
     title: Text
@@ -233,6 +236,7 @@ class Form(Part):
     items_in_file: tuple[Item, ...] = Field(default=(), alias="items")
     checks: tuple[Check, ...] = ()
     cdisc_domain: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    samples: Truth = False
 
     @model_validator(mode="after")
     def _has_items_once(self) -> Self:

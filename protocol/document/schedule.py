@@ -3,7 +3,7 @@
 Dates are local days at the site, not hours, so a change to or from summer time cannot move a visit. No Django.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -21,12 +21,38 @@ class PlannedVisit:
     window_to: date | None = None
 
 
-def planned_visits(protocol: Protocol, anchors: Mapping[str, date]) -> list[PlannedVisit]:
+def planned_visits(
+    protocol: Protocol, anchors: Mapping[str, date], never_given: Collection[int] = ()
+) -> list[PlannedVisit]:
     """Return the planned visits in the order of the protocol.
 
     ``anchors`` are the dates known so far: ``screening``, ``inclusion``, ``infusion_1`` …
+    ``never_given`` are the numbers of infusions that will not be given: follow-up visits are counted from another
+    anchor then (``anchor_without_infusion``).
     """
-    return [_planned(visit, anchors.get(visit.anchor)) for visit in protocol.visits]
+    return [
+        _planned(visit, anchors.get(visit.anchor) or _instead(protocol, visit, anchors, never_given))
+        for visit in protocol.visits
+    ]
+
+
+def _instead(
+    protocol: Protocol, visit: ProtocolVisit, anchors: Mapping[str, date], never_given: Collection[int]
+) -> date | None:
+    """Return the day from which a visit is counted although its infusion will not be given, None if it waits for it.
+
+    A later infusion is counted from the day that was planned for the one not given, as its own window is.
+    """
+    number = int(visit.anchor.removeprefix("infusion_")) if visit.anchor.startswith("infusion_") else 0
+    if number not in never_given:
+        return None
+    if visit.infusion is None:
+        return anchors.get(visit.anchor_without_infusion)
+    if visit.infusion in never_given:
+        return None
+    before = protocol.infusion_visit(number)
+    known = anchors.get(before.anchor) or _instead(protocol, before, anchors, set(never_given) - {number})
+    return _planned(before, known).planned_on
 
 
 def _planned(visit: ProtocolVisit, anchor: date | None) -> PlannedVisit:

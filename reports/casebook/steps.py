@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from dosing.models import Infusion
 from patients.models import Consent, EligibilityDecision, Patient
 from patients.participation import eligibility
+from patients.participation.consent_withdrawal import stops_treatment
 from patients.participation.visit_status import NOT_APPLICABLE, NOT_STARTED
 from reports.casebook.patient_data import PatientData
 from trials.reader import shown_day
@@ -100,7 +101,7 @@ def _infusion(dossier: PatientData, infusion: Infusion, base: str) -> Step:
         return Step(title, DONE, shown_day(given), url)
     if infusion.state == Infusion.State.NOT_GIVEN:
         return Step(title, "missed", _("not given"), url)
-    if not dossier.is_open:
+    if not dossier.is_open or stops_treatment(dossier.patient):
         return Step(title, NOT_APPLICABLE, _("not given"), url)
     first, last = infusion.window_from, infusion.window_to
     late = last is not None and last < dossier.today

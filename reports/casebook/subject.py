@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from audit.compiled_queries import CompiledValues, Listed
 from patients.casebook.casebook import Casebook
 from patients.models import Patient, Record
+from patients.participation.consent_withdrawal import has_withdrawn
 from protocol.document.document import Protocol
 from protocol.values.labels import display, own_unit_words
 from reports.casebook.patient_data import PatientData
@@ -123,7 +124,11 @@ def _lots(dossier: PatientData) -> str:
 
 def _consent(dossier: PatientData) -> str:
     latest = dossier.casebook.consent
-    return f"v{latest.version}" if latest else _("None yet")
+    if latest is None:
+        return _("None yet")
+    if has_withdrawn(dossier.patient):
+        return _("v%(version)s, partly withdrawn") % {"version": latest.version}
+    return f"v{latest.version}"
 
 
 def _clocks(dossier: PatientData, rules: Protocol) -> list[RunningClock]:

@@ -22,7 +22,7 @@ from patients.casebook.outdated_scores import outdated_by_patient
 from patients.models import EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
 from patients.participation.eligibility import evaluate
-from patients.participation.visit_status import OPEN_PATIENTS, required_at
+from patients.participation.visit_status import ENDS_VISITS, OPEN_PATIENTS, required_at, required_of
 from patients.review import source_verification
 from protocol.document.document import Protocol
 from protocol.values.parsing import is_missing
@@ -53,6 +53,9 @@ def _visits(today: date, **who: Any) -> Any:
     # No visit is due after the end of study.
     due = Coalesce(F("patient__ended_on"), today)
     rows = Visit.objects.visible_in(**who).filter(state=Visit.State.PLANNED, window_from__lte=due)
+    # Nor after consent to them was withdrawn.
+    for name in ENDS_VISITS:
+        rows = rows.exclude(window_from__gt=F(f"patient__{name}"))
     return _by_patient(rows.exclude(patient__state=Patient.State.SCREEN_FAILED))
 
 
@@ -182,7 +185,19 @@ def missing_forms(standing: TrialRows) -> Counts:
     once = Count(Concat(Cast("visit_id", TextField()), Value("/"), F("form")), distinct=True)
     recorded = begun.filter(counts, visit__state=Visit.State.HELD).values_list("patient_id")
     asked.subtract(dict(recorded.annotate(number=once)))
-    return asked
+    return {**asked, **_missing_after_withdrawal(standing)}
+
+
+def _missing_after_withdrawal(standing: TrialRows) -> Counts:
+    """Count the same for the few patients who withdrew consent for samples or new data: only what it still allows."""
+    withdrawn = Q(patient__samples_withdrawn_on__isnull=False) | Q(patient__data_withdrawn_on__isnull=False)
+    held = Visit.objects.visible_in(**standing.who).filter(withdrawn, state=Visit.State.HELD)
+    found: Counter[int] = Counter()
+    for visit in held.select_related("patient").prefetch_related("records"):
+        begun = {row.form for row in visit.records.all() if row.state != Record.State.STRUCK_OUT}
+        rules = standing.rules[visit.patient.protocol_id]
+        found[visit.patient_id] += len(required_of(visit.patient, rules, visit.code, visit.held_on) - begun)
+    return found
 
 
 def drafts(standing: TrialRows) -> Counts:

@@ -22,6 +22,7 @@ from patients.participation.visit_status import (
     STAGES,
     first_unfinished,
     forms_at,
+    last_day_of,
     nominal_day,
     required_at,
     visit_stage,
@@ -197,11 +198,16 @@ class _Plan:
     forms: tuple[VisitForm, ...]
     required: frozenset[str]
     first: str
+    rules: Protocol
 
     @classmethod
     def of(cls, rules: Protocol, code: str) -> "_Plan":
         forms = forms_at(rules, code)
-        return cls(forms, required_at(rules, code), first_unfinished(forms, {}))
+        return cls(forms, required_at(rules, code), first_unfinished(forms, {}), rules)
+
+    def required_of(self, patient: Patient, day: date | None) -> frozenset[str]:
+        """Return the required forms that the patient's consent still allows."""
+        return frozenset(form for form in self.required if patient.allows_form(self.rules.form(form), day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +255,10 @@ def _cell(
     state, flags = visit_status(
         state=visit.state,
         window=visit.window,
-        begun=visit_stage(plan.required, stages),
+        begun=visit_stage(plan.required_of(patient, visit.window[0]), stages),
         open_patient=patient.state in OPEN_PATIENTS,
         today=known.today,
+        last_day=last_day_of(patient),
     )
     if stages and (visit.locked or patient.locked_at or known.trial_locked):
         state, flags = STAGES[LOCKED], []

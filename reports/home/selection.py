@@ -13,6 +13,7 @@ from audit.compiled_queries import CompiledQuery
 from dosing.models import Infusion
 from patients.models import Consent, EligibilityDecision, Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
+from patients.participation.consent_withdrawal import treatment_goes_on
 from patients.participation.visit_status import (
     COMPLETE,
     DRAFT,
@@ -62,7 +63,7 @@ def _with_query(*states: str) -> Narrow:
 
 def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
     """Keep patients who must consent again: they regained capacity, or an amendment requires it."""
-    latest = Consent.objects.filter(patient=OuterRef("pk")).order_by("-given_at", "-pk")
+    latest = Consent.objects.filter(patient=OuterRef("pk")).not_in_error().order_by("-given_at", "-pk")
     known = patients.filter(state__in=OPEN_PATIENTS).annotate(
         consent_type=Subquery(latest.values("type")[:1]),
         capacity=Subquery(latest.values("capacity_regained_on")[:1]),
@@ -75,7 +76,7 @@ def reconsent_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
 
 def _with_infusion_due(patients: QuerySet[Any], today: date) -> QuerySet[Any]:
     planned = Infusion.objects.filter(patient=OuterRef("pk"), state="planned", window_from__lte=today)
-    return patients.filter(Exists(planned), state=State.ENROLLED)
+    return patients.filter(Exists(planned), treatment_goes_on(""), state=State.ENROLLED)
 
 
 def decision_to_make_again(patients: QuerySet[Any], today: date) -> QuerySet[Any]:

@@ -19,6 +19,7 @@ from audit.seal_times import Waiting, waiting
 from dosing.models import Infusion, Preparation
 from patients.models import Patient, Query, Record, Visit
 from patients.models.visibility import IN_TRIAL
+from patients.participation.consent_withdrawal import treatment_goes_on
 from patients.participation.visit_status import (
     DRAFT,
     OPEN_PATIENTS,
@@ -107,7 +108,7 @@ def _clocks(now: datetime, **who: Any) -> Any:
 
 def _infusion_counts(today: date, **who: Any) -> Any:
     planned = Infusion.objects.visible_in(**who).filter(
-        state="planned", patient__state=Patient.State.ENROLLED
+        treatment_goes_on(), state="planned", patient__state=Patient.State.ENROLLED
     )
     return aggregated(
         planned,
@@ -284,7 +285,9 @@ class Workload:
         prepared = Preparation.objects.visible_to(self.user).filter(patient__trial=self.trial)
         bare = self._rows(Infusion).exclude(pk__in=prepared.values("infusion_id"))
         soon = self.today + timedelta(days=PREPARE_AHEAD_DAYS)
-        coming = Q(state="planned", window_from__lte=soon, patient__state__in=OPEN_PATIENTS)
+        coming = (
+            Q(state="planned", window_from__lte=soon, patient__state__in=OPEN_PATIENTS) & treatment_goes_on()
+        )
         return bare.aggregate(
             next=Count("pk", filter=coming),
             given=Count("pk", filter=Q(state="given")),

@@ -19,11 +19,12 @@ from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from patients.casebook.casebook import day_of
 from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, outdated_of
 from patients.casebook.range_flags import readings_of
 from patients.models import EligibilityDecision, Query, Record, Visit
 from patients.participation.decision_review import change_words
-from patients.participation.visit_status import overdue, required_at
+from patients.participation.visit_status import overdue, required_of
 from patients.queries.filters import of_patient
 from protocol.document.document import Protocol
 from protocol.values.reference_ranges import Readings
@@ -174,7 +175,7 @@ class QualityRows:
                 title=rules.form(code).title.in_language(language),
                 note=note,
             )
-            for code in sorted(required_at(rules, visit.code) - begun)
+            for code in sorted(required_of(visit.patient, rules, visit.code, day_of(visit)) - begun)
             if self.flag_filter.form in ("", code)
         ]
 

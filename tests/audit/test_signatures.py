@@ -130,7 +130,7 @@ def test_one_password_signs_several_rows_in_few_statements(investigator, django_
     """SIG-01: one statement reads the rows, one counts failures, one inserts; none is repeated per row."""
     with acting(system="test"):
         targets = [tracked_rows.stored(Record) for _ in range(4)]
-    with acting(user=investigator, role="investigator"), django_assert_max_num_queries(6):
+    with acting(user=investigator, role="investigator"), django_assert_max_num_queries(7):
         made = sign_many(targets=targets, meaning=Meaning.APPROVAL, password=build.PASSWORD, by=investigator)
 
     assert [signature.target_id for signature in made] == [target.pk for target in targets]

@@ -226,12 +226,13 @@ class TestWhatFollows:
 
         assert stored(patient, FIRST).visit.held_on == date(2026, 3, 12)
 
-    def test_after_the_end_of_study_the_visit_stays_as_it_was(self, patient, nurse):
-        """PRV-03: the infusion is recorded late, nothing else is collected."""
+    def test_after_the_end_of_study_an_infusion_given_before_it_holds_its_visit(self, patient, nurse):
+        """PRV-03: both took place before the end and are recorded late."""
         end_study(patient=patient, on=date(2026, 3, 12), reason="withdrawal", note="No more", by=nurse)
         give(patient, FIRST, on("11-Mar-2026"), nurse)
 
-        assert Visit.objects.get(patient=patient, code="INF1").state == "planned"
+        visit = Visit.objects.get(patient=patient, code="INF1")
+        assert (visit.state, visit.held_on) == ("held", date(2026, 3, 11))
         assert Patient.objects.get(pk=patient.pk).first_infusion_on == date(2026, 3, 11)
 
     def test_the_trail_says_that_the_system_planned_the_infusions(self, patient):

@@ -169,13 +169,16 @@ class TestAfterTheSecond:
 
         assert self.planned(neighbour, "INF3")[0] == date(2026, 3, 16)
 
-    def test_an_infusion_marked_as_not_given_after_all_takes_its_day_away(self, patient, nurse):
+    def test_an_infusion_marked_as_not_given_after_all_counts_the_next_one_from_its_planned_day(
+        self, patient, nurse
+    ):
         give(patient, FIRST, on("10-Mar-2026"), nurse)
         give(patient, SECOND, on("13-Mar-2026"), nurse)
         row = stored(patient, SECOND)
         mark_not_given(infusion=row, reason="Wrong bag", version=row.version, by=nurse)
 
-        assert Visit.objects.get(patient=patient, code="INF3").planned_on is None
+        assert Visit.objects.get(patient=patient, code="INF3").planned_on == date(2026, 3, 16)
+        assert stored(patient, THIRD).window_from == date(2026, 3, 16)
         assert given_days(patient) == {1: date(2026, 3, 10)}
 
 

@@ -69,7 +69,9 @@ class TestWhatWasGiven:
 
     def test_the_day_of_its_visit_is_corrected_alone(self, treated, nurse):
         visit = Visit.objects.get(patient=treated, code="INF1")
-        assert hold_visit(visit=visit, on=date(2026, 3, 11), by=nurse).held_on == date(2026, 3, 11)
+        assert hold_visit(visit=visit, on=date(2026, 3, 11), reason="Typo", by=nurse).held_on == date(
+            2026, 3, 11
+        )
 
     def test_it_is_corrected_although_its_visit_was_not_noted_as_held(self, treated, nurse):
         """The infusion says that the visit took place: to note it is no new treatment."""

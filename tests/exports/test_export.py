@@ -345,6 +345,9 @@ TECHNICAL = {
     "frozen_at",
     "locked_at",
     "recorded_by",
+    # Identifying: the name of a representative, and the scan that shows it.
+    "representative_name",
+    "scan",
     "opened_by",
     "prepared_by",
     "prepared_at",

@@ -94,6 +94,16 @@ MISTAKES = [
         'anchor = "infusion_2"',
         ["visits.INF2.anchor: an infusion is counted from an earlier"],
     ),
+    (
+        'anchor = "infusion_1"',
+        'anchor = "infusion_1"\nanchor_without_infusion = "inclusion"',
+        ["visits.INF2.anchor_without_infusion: an infusion is counted from the one before"],
+    ),
+    (
+        'anchor = "infusion_1"',
+        'anchor = "inclusion"\nanchor_without_infusion = "screening"',
+        ["visits.INF2.anchor_without_infusion: the visit is not counted from an infusion"],
+    ),
     ('anchor = "infusion_1"', 'anchor = "birth"', ["visits.INF2.anchor: 'birth': unknown anchor"]),
     ("window = [0, 1]", "window = [1, 2]", ["visits.INF2.window: a window is days before and after"]),
     (

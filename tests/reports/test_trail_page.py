@@ -202,7 +202,7 @@ def test_a_page_costs_the_same_whatever_its_length(trial, coordinator, count, dj
         with acting(user=by):
             signatures.sign(target=event, meaning="review", password=build.PASSWORD, by=by)
     browser = build.client(build.user("inspector", trial=trial))
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         response = browser.get(url(trial))
 
     assert len({line.entry.source for line in response.context["listing"].lines}) >= 10

@@ -76,7 +76,7 @@ def test_a_form_does_not_come_to_a_missed_visit_by_a_change(
 def test_a_visit_held_after_all_takes_forms_again(patient: Patient, nurse: User) -> None:
     visit = missed(patient, nurse)
     with acting(user=nurse, role="coordinator"):
-        hold_visit(visit=visit, on=build.today(patient), by=nurse)
+        hold_visit(visit=visit, on=build.today(patient), reason="He came late", by=nurse)
     assert draft(at(patient, nurse, visit="D7"), nurse, {"hr": "72"}).record.state == "draft"
 
 

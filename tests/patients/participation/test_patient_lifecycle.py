@@ -244,8 +244,8 @@ def test_a_withdrawal_says_what_from(trial, doctor):
             patient=patient, on=day, reason="withdrawal", note="no more blood samples", by=doctor
         )
         assert ended.state == Patient.State.ENDED
-        with pytest.raises(ValidationError, match="Study ended"):
-            visits.add_unscheduled(patient=ended, on=day, reason="check", by=doctor)
+        with pytest.raises(ValidationError, match="between the screening and today"):
+            visits.add_unscheduled(patient=ended, on=day + timedelta(days=1), reason="check", by=doctor)
 
 
 def test_an_unscheduled_visit_has_a_day_a_reason_and_its_own_number(trial, doctor):

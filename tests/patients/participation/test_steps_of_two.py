@@ -242,11 +242,14 @@ class TestVisits:
         }
         assert refused(visits.hold_visit, visit=visit, on=TOMORROW, by=doctor) == {"on": [NOT_COME]}
         assert visits.hold_visit(visit=visit, on=TODAY, by=doctor).held_on == TODAY
-        assert visits.hold_visit(visit=visit_of(patient), on=SCREENED, by=doctor).held_on == SCREENED
+        assert (
+            visits.hold_visit(visit=visit_of(patient), on=SCREENED, reason="Typo", by=doctor).held_on
+            == SCREENED
+        )
 
     def test_a_visit_missed_and_then_held_has_no_reason_any_more(self, patient, doctor):
         visits.miss_visit(visit=visit_of(patient), reason="Abroad", by=doctor)
-        row = visits.hold_visit(visit=visit_of(patient), on=SCREENED, by=doctor)
+        row = visits.hold_visit(visit=visit_of(patient), on=SCREENED, reason="Came late", by=doctor)
         assert (row.state, row.missed_reason) == ("held", "")
 
     def test_a_visit_held_and_then_missed_has_no_day_any_more(self, patient, doctor):

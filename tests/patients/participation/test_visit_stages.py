@@ -16,6 +16,7 @@ from patients.participation.visit_status import (
     due,
     first_unfinished,
     forms_at,
+    last_day_of,
     overdue,
     required_at,
     visit_stage,
@@ -234,10 +235,14 @@ def test_visits_are_due_in_their_window_and_overdue_after_its_last_day(trial, as
     assert not found(overdue, last + day)
 
 
-def test_nothing_is_due_after_the_end_of_the_study(trial, as_test):
+@pytest.mark.parametrize(("days_before", "waits"), [(0, True), (1, False)])
+def test_only_a_visit_that_began_before_the_end_of_the_study_is_still_due(trial, as_test, days_before, waits):
+    """It was left for later at the end of study; what would begin after it never takes place."""
     patient = build.enrolled(trial=trial)
     visit = patient.visits.get(code="D28")
     by = build.user("coordinator", trial=trial)
-    disposition.end_study(patient=patient, on=build.today(patient), reason="lost", note="", by=by)
+    last = visit.window_from - timedelta(days=days_before)
+    ended = disposition.end_study(patient=patient, on=last, reason="lost", note="", by=by)
+    assert last_day_of(ended) == last
     for condition in (due(visit.window_from), overdue(visit.window_to + timedelta(days=1))):
-        assert not Visit.objects.filter(condition, pk=visit.pk).exists()
+        assert Visit.objects.filter(condition, pk=visit.pk).exists() == waits

@@ -136,7 +136,7 @@ class TestVersionOfAVisit:
         old, amended = patient.protocol, amended_protocol.amendment()
         assert visit(patient, "D7").protocol == old
         amended_protocol.move_to(patient, amended, by=manager)
-        hold_visit(visit=visit(patient, "D7"), on=date(2021, 3, 17), by=doctor)
+        hold_visit(visit=visit(patient, "D7"), on=date(2021, 3, 17), reason="Typo", by=doctor)
         row = visit(patient, "D7")
         assert (row.held_on, row.protocol) == (date(2021, 3, 17), old)
         miss_visit(visit=row, reason="Another patient", by=doctor)

@@ -8,7 +8,7 @@ from allauth.mfa.models import Authenticator
 from accounts.models import PasswordKey, User
 from dosing.models import Infusion
 from exports.models import Document
-from patients.models import Attachment, DataLock, Patient, Query, Record, UnlockRequest, Visit
+from patients.models import Attachment, Consent, DataLock, Patient, Query, Record, UnlockRequest, Visit
 from safety.models import AdverseEvent
 from trials.models import (
     Delegation,
@@ -98,6 +98,7 @@ def _versions(trial: Trial) -> list[str]:
 FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "trials:slug": (lambda trial: iter([(trial.slug,)]), (NO_CODE,)),
     "patients:code": (_of(Patient, "trial", "code"), ("NONE-999",)),
+    "consent:number": (_under_patient(Consent, "pk"), (NO_NUMBER,)),
     "visits:visit": (_visits, (NO_CODE,)),
     "visits:visit/form": (_forms_at_visits, (NO_CODE, NO_CODE)),
     "logs:form": (lambda trial: ((form,) for form in trial.rules.logs), (NO_CODE,)),

@@ -39,6 +39,13 @@ RIGHTS: dict[str, tuple[str, str]] = {
     "patients/*/consent/capacity/": (ALL, SITE),
     "patients/*/eligibility/": (ALL, "I"),
     **dict.fromkeys(["patients/*/enrol/", "patients/*/fail/", "patients/*/end/"], (ALL, SITE)),
+    # Corrections.
+    "patients/*/consent/withdraw/": (SITE, SITE),
+    **{f"patients/*/consent/*/{end}": (SITE, SITE) for end in ("correct/", "strike-out/")},
+    **{f"patients/*/{step}/correct/": (SITE, SITE) for step in ("screening", "enrol", "fail", "end")},
+    **{f"patients/*/{step}/strike-out/": (SITE, SITE) for step in ("enrol", "fail")},
+    "patients/*/end/reopen/": ("I", "I"),
+    "patients/*/visits/*/strike-out/": (SITE, SITE),
     # Visits and forms.
     "patients/*/visits/new/": (ALL, SITE),
     "patients/*/visits/*/": (ALL, NOBODY),
