@@ -126,6 +126,7 @@ class AmendForm(EventForm):
             changes=self.answers(),
             reason=given_reason(self),
             version=self.cleaned_data["version"],
+            confirmed=self.confirmed,
             by=by,
         )
 

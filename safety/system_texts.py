@@ -16,4 +16,5 @@ REASON = "event."
 TEXTS = {
     **{f"{REASON}{code}": words for code, words in REASONS.items()},
     "event.reported": _("Reported to the sponsor"),
+    "event.draft_finished": _("The event was saved"),
 }

@@ -15,6 +15,7 @@ from patients.models import Patient
 from patients.participation.milestones import milestones
 from patients.views.participation import patient_of, step
 from safety import reporting
+from safety.event_questions import backgrounds_of
 from safety.forms import AfterLockForm, AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
 from safety.labels import (
     CLASS_TITLES,
@@ -73,7 +74,8 @@ def _reported(request: TrialRequest, patient: Patient, form_class: type[EventFor
     form = form_class(posted, trial=request.trial, patient=patient, assessing=assessing)
     if request.method == "POST" and form.is_valid():
         save_key = form.cleaned_data["save_key"]
-        arguments = {"patient": patient, "by": request.user, "save_key": save_key, **form.answers()}
+        given = {"save_key": save_key, "confirmed": form.confirmed}
+        arguments = {"patient": patient, "by": request.user, **given, **form.answers()}
         if "after_lock_reason" in form.cleaned_data:
             arguments["after_lock_reason"] = form.cleaned_data["after_lock_reason"]
         if form.run(reporting.report_event, **arguments):
@@ -103,7 +105,7 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
     return {
         "facts": wording.facts(event),
         "trail_url": trail_address(event) if request.access.may(P.SEE_TRAIL) else "",
-        "findings": finding_words(event),
+        "findings": finding_words(event, backgrounds_of([event], event.patient.protocol.rules)[event.pk]),
         "clock": reading,
         "clock_words": clock_text(reading) if reading else "",
         "clock_tone": CLOCK_TONES[reading.stage] if reading else "",

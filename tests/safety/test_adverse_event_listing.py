@@ -281,5 +281,5 @@ class TestSigning:
     ):
         web.get(signing, {"event": events[0].pk})
         for chosen in (events[:1], events):
-            with django_assert_num_queries(6):
+            with django_assert_num_queries(9):
                 web.get(signing, {"event": [event.pk for event in chosen]})

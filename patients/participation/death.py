@@ -1,0 +1,101 @@
+"""The death of a patient, as a form or the end of study states it, and the questions about what comes after it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from django.utils.translation import gettext as _
+
+from patients.models import Patient, Record
+from patients.participation.questions import Question
+from protocol.document.document import Protocol
+from protocol.values.moments import Moment, before
+from trials.reader import shown_moment
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """The date of death, possibly partial, and where it is stored.
+
+    form, item, visit, repeat: the form that holds it; all empty if only the end of study states the death.
+    """
+
+    moment: Moment
+    form: str = ""
+    item: str = ""
+    visit: str = ""
+    repeat: int = 1
+
+    def before(self, moment: Moment | None) -> bool:
+        """Return True if the moment is certainly after the death. A partial date decides only as a whole."""
+        return moment is not None and before(self.moment, moment) is True
+
+    def address(self, patient: Patient) -> tuple[str, tuple[object, ...], str]:
+        """Return name, arguments and fragment of the page on which the date of death is corrected."""
+        slug = patient.trial.slug
+        if not self.form:
+            return "patients:end", (slug, patient.code), ""
+        fragment = f"?field={self.item}#{self.item}"
+        if self.visit:
+            return "patients:form", (slug, patient.code, self.visit, self.form), fragment
+        return "patients:log", (slug, patient.code, self.form, self.repeat), fragment
+
+
+COLUMNS = ("patient", "values", "repeat", "visit__code", "visit__number")
+
+
+def died_on(patient: Patient) -> str | None:
+    """Return the date of death that a form holds (ISO text), None if there is none. At most one query."""
+    found = _captured([patient.pk], patient.protocol.rules).get(patient.pk)
+    return found.moment.iso if found else None
+
+
+def death_of(patient: Patient) -> Death | None:
+    """Return the death of a patient, None if nothing states one. At most one query."""
+    return deaths_of([patient], patient.protocol.rules).get(patient.pk)
+
+
+def deaths_of(patients: Iterable[Patient], rules: Protocol) -> dict[int, Death]:
+    """Return the deaths by patient. A form's date counts before the day of the end of study. At most one query."""
+    patients = list(patients)
+    zone = rules.trial.site.time_zone
+    found = {
+        patient.pk: Death(Moment.from_date(patient.ended_on, zone))
+        for patient in patients
+        if patient.end_reason == Patient.EndReason.DEATH and patient.ended_on
+    }
+    return {**found, **_captured([patient.pk for patient in patients], rules)}
+
+
+def _captured(patients: list[int], rules: Protocol) -> dict[int, Death]:
+    """Return the dates of death that forms hold; of several the one stored last."""
+    path = rules.profile.died_on
+    if path is None:
+        return {}
+    form, _dot, item = path.partition(".")
+    rows = Record.objects.filter(patient__in=patients, form=form).exclude(state=Record.State.STRUCK_OUT)
+    found = {}
+    for row in rows.select_related("visit").only(*COLUMNS).order_by("pk"):
+        if isinstance(day := row.values.get(item), str):
+            moment = Moment.from_iso(day, rules.trial.site.time_zone)
+            visit = row.visit.key if row.visit else ""
+            found[row.patient_id] = Death(moment, form, item, visit, row.repeat)
+    return found
+
+
+def after_death(patient: Patient, death: Death | None, day: date) -> list[Question]:
+    """Return the question about a visit on a day after the death; empty if the day is possible."""
+    if death is None or not death.before(Moment.from_date(day, death.moment.zone)):
+        return []
+    text = _("The patient died on %(died)s: this day is after the death.")
+    return [question_of(patient, death, f"visit:{day}", text)]
+
+
+def question_of(patient: Patient, death: Death, code: str, text: str) -> Question:
+    """Return the question with the day of death in its text (`%(died)s`) and the link to correct it."""
+    return Question(
+        code=f"{code}:died:{death.moment.iso}",
+        text=text % {"died": shown_moment(death.moment)},
+        address=death.address(patient),
+        correct=_("Correct the date of death"),
+    )
