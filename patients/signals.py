@@ -15,3 +15,5 @@ patient_moved = Signal()
 study_ended = Signal()
 # patient; each receiver returns {name: rows}: the rows of its room that a signature on the casebook covers
 casebook_content = Signal()
+# patient, death (patients.participation.death.Death); each receiver returns the facts of its room after the death
+recorded_after_death = Signal()

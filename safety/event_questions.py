@@ -1,7 +1,7 @@
 """What is asked before an adverse event is stored: each contradiction as a question, with the record to correct."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -109,9 +109,15 @@ def backgrounds_of(events: Iterable[AdverseEvent], rules: Protocol) -> dict[int,
     }
 
 
-def questions_about(patient: Patient, dates: EventDates, known: PatientBackground) -> list[Question]:
-    """Return each contradiction of an event as a question, with the link to what may be wrong instead."""
-    return [_question(patient, each, dates, known) for each in contradictions(dates, known)]
+def questions_about(
+    patient: Patient, dates: EventDates, known: PatientBackground, *, only: Collection[Contradiction] = ()
+) -> list[Question]:
+    """Return each contradiction of an event as a question, with the link to what may be wrong instead.
+
+    only: the contradictions wanted; empty for all.
+    """
+    found = contradictions(dates, known)
+    return [_question(patient, each, dates, known) for each in found if not only or each in only]
 
 
 def _background(

@@ -83,11 +83,12 @@ def _captured(patients: list[int], rules: Protocol) -> dict[int, Death]:
     return found
 
 
-def after_death(patient: Patient, death: Death | None, day: date) -> list[Question]:
-    """Return the question about a visit on a day after the death; empty if the day is possible."""
+def visit_after_death(patient: Patient, day: date) -> list[Question]:
+    """Return the question about a visit on a day after the death; empty if the day is possible. At most one query."""
+    death = death_of(patient)
     if death is None or not death.before(Moment.from_date(day, death.moment.zone)):
         return []
-    text = _("The patient died on %(died)s: this day is after the death.")
+    text = _("The patient died on %(died)s: the visit was held after the death.")
     return [question_of(patient, death, f"visit:{day}", text)]
 
 

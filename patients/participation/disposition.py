@@ -8,17 +8,23 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from patients import signals
-from patients.models import Patient, Record, Visit
+from patients.models import Patient, Visit
+from patients.participation.after_death import after_death
+from patients.participation.death import Death, death_of, question_of
 from patients.participation.lifecycle import lock_patient, move, require_state
-from trials.reader import shown_moment
+from patients.participation.questions import Question, ask
+from protocol.values.moments import Moment
 
 
 @transaction.atomic
-def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -> Patient:
+def end_study(
+    *, patient: Patient, on: date, reason: str, note: str, by: User, confirmed: str = ""
+) -> Patient:
     """Record the end of study of a patient. Data until then are kept, later collection is refused (PRV-03).
 
     Raises ValidationError for a day in the future or before inclusion, an unknown reason, completion with planned
-    visits left, a withdrawal without a note, and an end that contradicts the captured date of death (DAT-08).
+    visits left, and a withdrawal without a note. Raises Questioned, unless `confirmed`, for an end that contradicts
+    the captured date of death (DAT-08), and for a death before what is recorded after it.
     """
     patient = lock_patient(patient)
     refusal = _("%(patient)s cannot end the study: the status is “%(state)s”.")
@@ -28,9 +34,9 @@ def end_study(*, patient: Patient, on: date, reason: str, note: str, by: User) -
         raise ValidationError({"reason": _("Choose why the study ended.")})
     if reason == Patient.EndReason.COMPLETED:
         _check_no_visit_planned(patient)
-    _check_death(patient, on, reason)
     if reason == Patient.EndReason.WITHDRAWAL and not note.strip():
         raise ValidationError({"note": _("Say what the patient withdrew from, in the patient's words.")})
+    ask(_questions(patient, on, reason), confirmed)
     move(patient, Patient.State.ENDED, refusal=refusal)
     patient.ended_on, patient.end_reason, patient.end_note = on, reason, note.strip()
     patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
@@ -45,27 +51,19 @@ def _check_day(patient: Patient, on: date) -> None:
         raise ValidationError({"on": _("The study cannot end before the inclusion.")})
 
 
-def _check_death(patient: Patient, on: date, reason: str) -> None:
-    """Raise ValidationError if the end contradicts the captured date of death (DAT-08). At most one query."""
-    died = died_on(patient)
-    if died is None:
-        return
-    message = _("A form says that the patient died on %(day)s.") % {"day": shown_moment(died)}
-    if reason != Patient.EndReason.DEATH:
-        raise ValidationError({"reason": message})
-    if died != on.isoformat():
-        raise ValidationError({"on": message})
-
-
-def died_on(patient: Patient) -> str | None:
-    """Return the captured date of death as stored (ISO text), None if there is none. At most one query."""
-    path = patient.protocol.rules.profile.died_on
-    if path is None:
-        return None
-    form, _dot, item = path.partition(".")
-    rows = patient.records.filter(form=form).exclude(state=Record.State.STRUCK_OUT).order_by("-pk")
-    known = (values.get(item) for values in rows.values_list("values", flat=True))
-    return next((value for value in known if isinstance(value, str)), None)
+def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
+    """Return what the end contradicts: the captured date of death, and what is recorded after a death."""
+    is_death = reason == Patient.EndReason.DEATH
+    questions = []
+    captured = death_of(patient)
+    if captured is not None and not (is_death and captured.moment.iso == on.isoformat()):
+        text = _("A form says that the patient died on %(died)s: the end of study says otherwise.")
+        questions.append(question_of(patient, captured, f"end:{reason}:{on}", text))
+    if is_death:
+        death = Death(Moment.from_date(on, patient.protocol.rules.trial.site.time_zone))
+        for fact in after_death(patient, death):
+            questions.append(Question(f"end:{on}:{fact.code}", fact.text, fact.address, _("Open it")))
+    return questions
 
 
 def _check_no_visit_planned(patient: Patient) -> None:

@@ -10,7 +10,9 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.context import acting
 from patients.models import Patient, Visit
+from patients.participation.death import visit_after_death
 from patients.participation.lifecycle import lock_patient, lock_visit, refuse_closed_form, require_state
+from patients.participation.questions import ask
 from patients.participation.reconsent import refuse_without_reconsent
 from protocol.document.schedule import planned_visits
 
@@ -61,17 +63,20 @@ def replan(patient: Patient, by: User, infusions: dict[int, date] | None = None)
 
 
 @transaction.atomic
-def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
+def hold_visit(*, visit: Visit, on: date, by: User, confirmed: str = "") -> Visit:
     """Record the day on which a visit was held, or correct it.
 
     Raises ValidationError for a day in the future or before screening, a visit that is frozen, locked or no longer
     planned, and a patient who is not in screening or follow-up, or has to sign a new consent before a new visit.
+    Raises Questioned for a day after the death that is not `confirmed`.
     """
     patient, visit = lock_visit(visit)
     # The day of a visit that took place may be corrected: that is nothing new for the patient to consent to.
     if visit.state != Visit.State.HELD:
         refuse_without_reconsent(patient)
-    return _hold(patient, visit, on)
+    held = _hold(patient, visit, on)
+    ask(visit_after_death(patient, on), confirmed)
+    return held
 
 
 @transaction.atomic
@@ -131,8 +136,11 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
 
 
 @transaction.atomic
-def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
-    """Add an unscheduled visit and return it; the same day and reason again (a double click) return the same visit."""
+def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User, confirmed: str = "") -> Visit:
+    """Add an unscheduled visit and return it; the same day and reason again (a double click) return the same visit.
+
+    Raises ValidationError for an impossible day, Questioned for a day after the death that is not `confirmed`.
+    """
     patient = lock_patient(patient)
     require_state(
         patient,
@@ -147,6 +155,7 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
     same_day_visits = patient.visits.filter(code=UNSCHEDULED)
     if existing := same_day_visits.filter(planned_on=on, reason=reason.strip()).first():
         return existing
+    ask(visit_after_death(patient, on), confirmed)
     last = same_day_visits.aggregate(last=Max("number"))["last"] or 0
     return Visit.objects.create(
         patient=patient,

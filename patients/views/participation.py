@@ -252,7 +252,13 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.run(disposition.end_study, patient=patient, by=request.user, **form.cleaned_data)
+        return form.run(
+            disposition.end_study,
+            patient=patient,
+            by=request.user,
+            confirmed=form.confirmed,
+            **form.cleaned_data,
+        )
 
     return step(
         request,

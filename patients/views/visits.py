@@ -106,7 +106,9 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
     row = visit_of(patient, visit)
 
     def do(form: StepForm) -> bool:
-        return form.run(visits.hold_visit, visit=row, by=request.user, **form.cleaned_data)
+        return form.run(
+            visits.hold_visit, visit=row, by=request.user, confirmed=form.confirmed, **form.cleaned_data
+        )
 
     return step(
         request,
@@ -145,7 +147,13 @@ def unscheduled(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.run(visits.add_unscheduled, patient=patient, by=request.user, **form.cleaned_data)
+        return form.run(
+            visits.add_unscheduled,
+            patient=patient,
+            by=request.user,
+            confirmed=form.confirmed,
+            **form.cleaned_data,
+        )
 
     return step(
         request,

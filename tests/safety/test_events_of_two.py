@@ -212,10 +212,10 @@ class TestReport:
     def test_the_events_that_wait_are_serious_standing_and_not_reported(
         self, trial, patient, neighbour, event, doctor
     ):
-        mild = report_event(patient=patient, by=doctor, **event_answers())
+        mild = report_event(patient=patient, by=doctor, **event_answers(term="Cough"))
         done = report_event(patient=neighbour, by=doctor, **serious_answers())
         self.report(done, "28-Mar-2026 15:00", doctor)
-        wrong = report_event(patient=neighbour, by=doctor, **serious_answers())
+        wrong = report_event(patient=neighbour, by=doctor, **serious_answers(term="Sepsis"))
         mark_entered_in_error(event=wrong, reason="Another patient", version=1, by=doctor)
 
         assert list(AdverseEvent.objects.awaiting_report()) == [event]
@@ -226,9 +226,9 @@ class TestReport:
         open_one = report_event(
             patient=neighbour, by=doctor, **{**serious_answers(), "aware": moment("30-Mar-2026 10:00")}
         )
-        done = report_event(patient=neighbour, by=doctor, **serious_answers())
+        done = report_event(patient=neighbour, by=doctor, **serious_answers(term="Sepsis"))
         self.report(done, "28-Mar-2026 15:00", doctor)
-        report_event(patient=patient, by=doctor, **event_answers())
+        report_event(patient=patient, by=doctor, **event_answers(term="Cough"))
 
         def found(**query):
             return set(AdverseEventFilter(query, AdverseEvent.objects.all(), trial=trial).qs)
