@@ -35,4 +35,4 @@ def _fact(row: Infusion, death: Death, slug: str) -> LateFact:
         "number": row.number, "at": shown_moment(row.started), "died": shown_moment(death.moment)
     }  # fmt: skip
     address = ("dosing:infusion", (slug, row.patient.code, row.number), "")
-    return LateFact(row.patient_id, f"infusion:{row.number}:{row.ended}", text % parameters, address)
+    return LateFact(row.patient, f"infusion:{row.number}:{row.ended}", text % parameters, address)

@@ -6,7 +6,7 @@ from patients.models import Patient
 from patients.participation.after_death import LateFact
 from patients.participation.death import Death
 from safety.contradictions import Contradiction
-from safety.event_questions import PatientBackground, dates_of, questions_about
+from safety.event_questions import PatientBackground, dates_of, of_event, questions_about
 from safety.models import AdverseEvent
 
 LATE = (
@@ -24,7 +24,7 @@ def of_patient(sender: type[Patient], patient: Patient, death: Death, **_: Any) 
     for event in AdverseEvent.objects.filter(patient=patient).not_in_error().order_by("number"):
         address = ("safety:event", (patient.trial.slug, patient.code, event.number), "")
         facts += [
-            LateFact(patient.pk, f"{event}:{question.code}", f"{event}: {question.text}", address)
+            LateFact(patient, f"{event}:{question.code}", of_event(event, question.text), address)
             for question in questions_about(patient, dates_of(event), known, only=LATE)
         ]
     return facts

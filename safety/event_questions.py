@@ -1,7 +1,7 @@
 """What is asked before an adverse event is stored: each contradiction as a question, with the record to correct."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -88,11 +88,22 @@ def first_consent(patient: Patient) -> Consent | None:
     return patient.consents.order_by("given_at", "pk").first()
 
 
-def backgrounds_of(events: Iterable[AdverseEvent], rules: Protocol) -> dict[int, PatientBackground]:
-    """Return by event what other records say about it. Reads event.patient; three queries for all of them."""
+def of_event(event: AdverseEvent, finding: str) -> str:
+    """Return a finding with the event that it is about."""
+    return _("%(event)s: %(finding)s") % {"event": event, "finding": finding}
+
+
+def backgrounds_of(
+    events: Iterable[AdverseEvent], rules: Protocol, *, deaths: Mapping[int, Death] | None = None
+) -> dict[int, PatientBackground]:
+    """Return by event what other records say about it. Reads event.patient; three queries for all of them.
+
+    deaths: the deaths by patient, if they are read already.
+    """
     events = list(events)
     patients = {event.patient_id: event.patient for event in events}
-    deaths = deaths_of(patients.values(), rules) if events else {}
+    if deaths is None:
+        deaths = deaths_of(patients.values(), rules) if events else {}
     consents: dict[int, Moment] = {}
     given = Consent.objects.filter(patient__in=list(patients)).order_by("-given_at", "-pk")
     for patient, moment in given.values_list("patient_id", "given") if events else ():

@@ -28,7 +28,7 @@ class LateFact:
     code: what it is, with its date. visit, record, item: where it was captured, as far as it was.
     """
 
-    patient: int
+    patient: Patient
     code: str
     text: str
     address: tuple[str, tuple[Any, ...], str]
@@ -81,7 +81,7 @@ def _of_visit(visit: Visit, deaths: Deaths, slug: str) -> Iterator[LateFact]:
         text = _("Visit %(visit)s was held on %(day)s, after the death on %(died)s.")
         parameters = {"visit": visit.key, "day": shown_day(visit.held_on), "died": shown_moment(death.moment)}
         address = ("patients:visit", (slug, visit.patient.code, visit.key), "")
-        yield LateFact(visit.patient_id, f"visit:{visit.key}:{visit.held_on}", text % parameters, address, visit)
+        yield LateFact(visit.patient, f"visit:{visit.key}:{visit.held_on}", text % parameters, address, visit)
 
 
 def _of_record(record: Record, death: Death, rules: Protocol, slug: str) -> Iterator[LateFact]:
@@ -100,7 +100,7 @@ def _of_record(record: Record, death: Death, rules: Protocol, slug: str) -> Iter
             }
             code = f"record:{record.pk}:{item.name}:{moment.iso}"
             address = _address(record, item, slug)
-            yield LateFact(record.patient_id, code, text % parameters, address, record.visit, record, item.name)
+            yield LateFact(record.patient, code, text % parameters, address, record.visit, record, item.name)
 
 
 def _dated(form: Form, values: Mapping[str, Any], zone: str) -> Iterator[tuple[Item, str, Moment]]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -10,6 +11,7 @@ from patients.models import Patient, Record
 from patients.participation.questions import Question
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, before
+from trials.models import Trial
 from trials.reader import shown_moment
 
 
@@ -46,7 +48,7 @@ COLUMNS = ("patient", "values", "repeat", "visit__code", "visit__number")
 
 def died_on(patient: Patient) -> str | None:
     """Return the date of death that a form holds (ISO text), None if there is none. At most one query."""
-    found = _captured([patient.pk], patient.protocol.rules).get(patient.pk)
+    found = _captured(patient.protocol.rules, patient=patient).get(patient.pk)
     return found.moment.iso if found else None
 
 
@@ -64,16 +66,25 @@ def deaths_of(patients: Iterable[Patient], rules: Protocol) -> dict[int, Death]:
         for patient in patients
         if patient.end_reason == Patient.EndReason.DEATH and patient.ended_on
     }
-    return {**found, **_captured([patient.pk for patient in patients], rules)}
+    return {**found, **_captured(rules, patient__in=[patient.pk for patient in patients])}
 
 
-def _captured(patients: list[int], rules: Protocol) -> dict[int, Death]:
+def deaths_in(trial: Trial) -> dict[int, Death]:
+    """Return the deaths of a trial by patient. Two queries."""
+    ended = Patient.objects.filter(trial=trial, end_reason=Patient.EndReason.DEATH, ended_on__isnull=False)
+    zone = trial.rules.trial.site.time_zone
+    days = ended.values_list("pk", "ended_on")
+    found = {patient: Death(Moment.from_date(day, zone)) for patient, day in days}
+    return {**found, **_captured(trial.rules, patient__trial=trial)}
+
+
+def _captured(rules: Protocol, **whose: Any) -> dict[int, Death]:
     """Return the dates of death that forms hold; of several the one stored last."""
     path = rules.profile.died_on
     if path is None:
         return {}
     form, _dot, item = path.partition(".")
-    rows = Record.objects.filter(patient__in=patients, form=form).exclude(state=Record.State.STRUCK_OUT)
+    rows = Record.objects.filter(form=form, values__has_key=item, **whose).exclude(state=Record.State.STRUCK_OUT)
     found = {}
     for row in rows.select_related("visit").only(*COLUMNS).order_by("pk"):
         if isinstance(day := row.values.get(item), str):

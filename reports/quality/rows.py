@@ -1,6 +1,6 @@
 """Rows of the data-quality listing, read by key: only as many as one page needs.
 
-Forms not begun come first, visit by visit; then the records, form by form. A page ends after the visit or
+Contradictions come first, then forms not begun, visit by visit; then the records, form by form. A page ends after the visit or
 record that fills it. The number of visits and records that one page reads is limited.
 """
 
@@ -21,19 +21,23 @@ from django.utils.translation import gettext as _
 from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, outdated_of
 from patients.casebook.range_flags import readings_of
 from patients.models import Query, Record, Visit
+from patients.participation.after_death import LateFact
 from patients.participation.visit_status import overdue, required_at
 from patients.queries.filters import of_patient
 from protocol.document.document import Protocol
 from protocol.values.reference_ranges import Readings
 from reports.home.matrix import rules_by_id
+from reports.quality.contradictions import contradictions_of
 from reports.quality.flags import (
     CHECK,
+    CONTRADICTION,
     LATE,
     MISSING,
     NOT_BEGUN,
     OUTDATED,
     RANGE,
     Flag,
+    contradiction_flag,
     days_to_entry,
     record_flags,
 )
@@ -43,15 +47,15 @@ from trials.reader import reader_language
 
 # Visits and records that one page reads at most. An out-of-range value is found only by reading its record.
 VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 1500
-TOKEN = re.compile(r"([vr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
+TOKEN = re.compile(r"([cvr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
 OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPEN_STATES)
 
 
 @dataclass(frozen=True)
 class RowPosition:
-    """Where a page ended: among the visits (`v`) or records (`r`), with patient and row."""
+    """Where a page ended: among the contradictions (`c`), visits (`v`) or records (`r`), with patient and row."""
 
-    part: str = "v"
+    part: str = "c"
     patient: int = 0
     row: int = 0
 
@@ -94,6 +98,13 @@ class QualityRows:
     ) -> tuple[list[Flag], RowPosition | None]:
         """Return about `most` flags after `place`, and the position where they continue, or None at the end."""
         found: list[Flag] = []
+        if place.part == "c":
+            found, after = self._contradictions(place, most)
+            if after is not None or self.flag_filter.kind == CONTRADICTION:
+                return found, after
+            place = RowPosition("v")
+            if len(found) >= most:
+                return found, place
         if place.part == "v" and self.flag_filter.kind in ("", NOT_BEGUN):
             end, more = _fill_page(found, self._visits(place, visits), most, visits)
             if more:
@@ -106,6 +117,27 @@ class QualityRows:
         records = records or (RECORDS_FOR_RANGE if self.flag_filter.kind == RANGE else RECORDS)
         end, more = _fill_page(found, self._records(start, records), most, records)
         return found, end if more else None
+
+    def _contradictions(self, place: RowPosition, most: int) -> tuple[list[Flag], RowPosition | None]:
+        """Return the next contradictions. They are computed for the whole trial; `place.row` counts those shown."""
+        wanted = self.flag_filter
+        if wanted.kind not in ("", CONTRADICTION):
+            return [], None
+        facts = [
+            fact
+            for fact in contradictions_of(self.access.trial)
+            if wanted.patient.upper() in fact.patient.code.upper()
+            and wanted.form in ("", fact.record.form if fact.record else None)
+            and wanted.visit in ("", fact.visit.code if fact.visit else None)
+        ]
+        end = place.row + most
+        shown = [contradiction_flag(self._with_trial(fact)) for fact in facts[place.row : end]]
+        return shown, RowPosition("c", 0, end) if len(facts) > end else None
+
+    def _with_trial(self, fact: LateFact) -> LateFact:
+        """Return the fact, whose patient has the trial that was read already."""
+        fact.patient.trial = self.access.trial
+        return fact
 
     def _narrowed(self, rows: QuerySet[Any], place: RowPosition, *, form: str) -> QuerySet[Any]:
         rows = rows.filter(patient__trial=self.access.trial)

@@ -1,0 +1,63 @@
+"""Stored entries that contradict each other or the date of death, computed from what is stored at each reading."""
+
+from collections.abc import Mapping
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+
+from dosing.after_death import infusions_after
+from patients.models import Consent
+from patients.participation.after_death import LateFact, captured_after
+from patients.participation.death import Death, deaths_in
+from safety.classification import FATAL, NOT_OVER, OVER
+from safety.event_questions import backgrounds_of, dates_of, of_event, questions_about
+from safety.models import AdverseEvent
+from trials.models import Trial
+
+DISAGREES_WITH_ITSELF = (
+    Q(grade__gte=4)
+    | Q(outcome=FATAL)
+    | Q(results_in_death=True)
+    | Q(ongoing="Y", outcome__in=sorted(OVER))
+    | Q(ongoing="N", outcome__in=sorted(NOT_OVER))
+)
+
+
+def contradictions_of(trial: Trial) -> list[LateFact]:
+    """Return the contradictions of a trial, patient by patient. At most ten queries, whatever its size."""
+    deaths = deaths_in(trial)
+    facts = [
+        *captured_after(deaths, trial.rules, slug=trial.slug),
+        *infusions_after(deaths, slug=trial.slug),
+        *_of_events(trial, deaths),
+    ]
+    return sorted(facts, key=lambda fact: fact.patient.number)
+
+
+def _of_events(trial: Trial, deaths: Mapping[int, Death]) -> list[LateFact]:
+    events = list(_candidates(trial, deaths))
+    known = backgrounds_of(events, trial.rules, deaths=deaths)
+    return [
+        LateFact(
+            event.patient,
+            f"{event}:{question.code}",
+            of_event(event, question.text),
+            ("safety:event", (trial.slug, event.patient.code, event.number), ""),
+        )
+        for event in events
+        for question in questions_about(event.patient, dates_of(event), known[event.pk])
+    ]
+
+
+def _candidates(trial: Trial, deaths: Mapping[int, Death]) -> QuerySet[AdverseEvent]:
+    """Return the events that may contradict something. `questions_about` decides."""
+    rows = AdverseEvent.objects.filter(trial=trial).not_in_error()
+    consents = Consent.objects.filter(patient=OuterRef("patient_id")).order_by("given_at", "pk")
+    twins = AdverseEvent.objects.not_in_error().filter(patient=OuterRef("patient_id"), onset=OuterRef("onset"))
+    rows = rows.annotate(first_consent_at=Subquery(consents.values("given_at")[:1]))
+    return rows.filter(
+        Q(patient__in=list(deaths))
+        | DISAGREES_WITH_ITSELF
+        | Q(first_consent_at=None)
+        | Q(onset_latest__lt=F("first_consent_at"))
+        | Exists(twins.exclude(pk=OuterRef("pk")))
+    ).select_related("patient__trial").order_by("patient_id", "number")  # fmt: skip
