@@ -19,7 +19,7 @@ from safety.classification import Class, EventFinding
 from safety.contradictions import OF_ANSWERS
 from safety.clocks import ClockReading, Span, Stage
 from safety.event_questions import FINDINGS, PatientBackground, dates_of, questions_about
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, EventDraft
 from safety.timing import TimeSinceInfusion
 from trials.reader import shown_moment
 
@@ -182,10 +182,24 @@ def clock_text(reading: ClockReading, duration_text: Callable[[Span], str] = dur
     return sentence % {"time": duration_text(reading.span)}
 
 
+def draft_clock_text(reading: ClockReading) -> str:
+    """Return that a draft is not reported yet, with the time left or the time past the deadline."""
+    text = _("draft, unreported: %(clock)s")
+    return text % {"clock": clock_text(reading)}
+
+
 def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | str:
     """Return the clock as a tag; empty for an event without a clock."""
     reading = event.clock(now or timezone.now())
     return tag(CLOCK_TONES[reading.stage], clock_text(reading, short_duration_text)) if reading else ""
+
+
+def draft_clock_tag(draft: EventDraft) -> SafeString:
+    """Return that a draft is unreported, with its clock if it has one, as a tag."""
+    reading = draft.clock()
+    if reading is None:
+        return tag("draft", _("draft, unreported"))
+    return tag(CLOCK_TONES[reading.stage], draft_clock_text(reading))
 
 
 def finding_words(event: AdverseEvent, known: PatientBackground) -> list[str]:

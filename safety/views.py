@@ -1,5 +1,6 @@
 """Pages of one adverse event: report, read, amend, record the report to the sponsor, strike out."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -15,8 +16,17 @@ from patients.models import Patient
 from patients.participation.milestones import milestones
 from patients.views.participation import patient_of, step
 from safety import reporting
+from safety.draft_views import draft_of, kept
 from safety.event_questions import backgrounds_of
-from safety.forms import AfterLockForm, AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
+from safety.forms import (
+    AfterLockForm,
+    AmendForm,
+    EventForm,
+    EventStepForm,
+    SponsorForm,
+    StrikeOutForm,
+    typed_in,
+)
 from safety.labels import (
     CLASS_TITLES,
     CLOCK_TONES,
@@ -27,7 +37,7 @@ from safety.labels import (
     grade_tag,
     since_text,
 )
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, EventDraft
 from safety.reviews import TONES, ReviewState, attach_reviews, review_state
 from safety.timing import since
 from trials.access import TrialRequest, trial_page
@@ -70,19 +80,46 @@ def report_after_lock(request: TrialRequest, code: str) -> HttpResponse:
 
 def _reported(request: TrialRequest, patient: Patient, form_class: type[EventForm]) -> HttpResponse:
     posted = request.POST if request.method == "POST" else kept_data(request)
-    assessing = request.access.may(P.ASSESS_EVENT)
-    form = form_class(posted, trial=request.trial, patient=patient, assessing=assessing)
-    if request.method == "POST" and form.is_valid():
-        save_key = form.cleaned_data["save_key"]
-        given = {"save_key": save_key, "confirmed": form.confirmed}
-        arguments = {"patient": patient, "by": request.user, **given, **form.answers()}
-        if "after_lock_reason" in form.cleaned_data:
-            arguments["after_lock_reason"] = form.cleaned_data["after_lock_reason"]
-        if form.run(reporting.report_event, **arguments):
-            messages.success(request, _("%(event)s is saved.") % {"event": form.result})
-            return redirect(event_address(form.result))
+    draft = _chosen_draft(request, patient)
+    form = form_class(
+        posted,
+        trial=request.trial,
+        patient=patient,
+        assessing=request.access.may(P.ASSESS_EVENT),
+        **({"initial": typed_in(draft)} if draft else {}),
+    )
+    if request.method == "POST" and "draft" in request.POST:
+        return _draft_saved(request, patient, form)
+    if request.method == "POST" and form.is_valid() and _saved(request, patient, form):
+        messages.success(request, _("%(event)s is saved.") % {"event": form.result})
+        return redirect(event_address(form.result))
     status = 422 if request.method == "POST" else 200
-    return render(request, "safety/report.html", {"form": form, "patient": patient}, status=status)
+    context = {"form": form, "patient": patient, "draft": draft, "keeps": form_class is EventForm}
+    return render(request, "safety/report.html", context, status=status)
+
+
+def _saved(request: TrialRequest, patient: Patient, form: EventForm) -> bool:
+    given: dict[str, Any] = {"save_key": form.save_key, "confirmed": form.confirmed, **form.answers()}
+    if "after_lock_reason" in form.cleaned_data:
+        given["after_lock_reason"] = form.cleaned_data["after_lock_reason"]
+    return form.run(reporting.report_event, patient=patient, by=request.user, **given)
+
+
+def _chosen_draft(request: TrialRequest, patient: Patient) -> EventDraft | None:
+    """Return the open draft that the address names, or None. Raises Http404 if there is none with the number."""
+    number = request.GET.get("draft", "") if request.method == "GET" else ""
+    return draft_of(request, patient, int(number)) if re.fullmatch(r"[1-9][0-9]{0,8}", number) else None
+
+
+def _draft_saved(request: TrialRequest, patient: Patient, form: EventForm) -> HttpResponse:
+    """Keep the draft and show it again; a page without a script keeps nothing before."""
+    is_kept = form.run(kept, request=request, patient=patient, form=form)
+    if is_kept and form.result is not None:
+        messages.success(request, _("The draft is kept. It is not reported until the event is saved."))
+        address = reverse("safety:report", args=[request.trial.slug, patient.code])
+        return redirect(f"{address}?draft={form.result.number}")
+    context = {"form": form, "patient": patient, "keeps": True}
+    return render(request, "safety/report.html", context, status=422)
 
 
 @trial_page(see=P.SEE_TRIAL)

@@ -120,6 +120,8 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:listing": (P.SEE_TRIAL, None),
     "safety:sign": (P.SIGN, P.SIGN),
     "safety:report": (P.REPORT_EVENT, P.REPORT_EVENT),
+    "safety:report-keep": (None, P.REPORT_EVENT),
+    "safety:draft-discard": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:report-after-lock": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:event": (P.SEE_TRIAL, None),
     "safety:amend": (P.REPORT_EVENT, P.REPORT_EVENT),

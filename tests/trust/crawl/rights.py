@@ -90,6 +90,8 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # Adverse events.
     "adverse-events/": (ALL, NOBODY),
     "patients/*/adverse-events/new/": (SITE, SITE),
+    "patients/*/adverse-events/new/keep/": (NOBODY, SITE),
+    "patients/*/adverse-events/drafts/*/discard/": (SITE, SITE),
     "patients/*/adverse-events/after-lock/": (SITE, SITE),
     EVENT: (ALL, NOBODY),
     **{f"{EVENT}{end}": (SITE, SITE) for end in ("amend/", "sponsor/", "error/")},
