@@ -224,6 +224,21 @@ class EventReviewForm(PasswordForm):
     field_order = ["meaning", "password"]
 
 
+class AssessForm(PasswordForm):
+    """The causality of an event that has none, and the password that signs the review of the event."""
+
+    def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
+        self.event = event
+        super().__init__(*args, **kwargs)
+
+    def add_fields(self, zone: str) -> None:
+        if not self.event.causality:
+            offered = choices.causalities(self.event.patient.protocol.rules)
+            self.fields["causality"] = _segments(_("Causality of the product"), offered)
+        self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=self.event.version)
+        self.order_fields(["causality", "password", "version"])
+
+
 def add_reason(form: forms.Form) -> None:
     """Add the fields for the reason for change: a choice and an optional text."""
     form.fields["reason"] = _select(_("Reason"), REASONS.items())

@@ -10,17 +10,20 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.kept_forms import kept_data
 from patients.models import Patient
 from patients.participation.milestones import milestones
 from patients.views.participation import patient_of, step
 from safety import reporting
+from safety.assessment import assess_and_sign
 from safety.draft_views import draft_of, kept
 from safety.event_questions import backgrounds_of
 from safety.forms import (
     AfterLockForm,
     AmendForm,
+    AssessForm,
     EventForm,
     EventStepForm,
     SponsorForm,
@@ -122,15 +125,34 @@ def _draft_saved(request: TrialRequest, patient: Patient, form: EventForm) -> Ht
     return render(request, "safety/report.html", context, status=422)
 
 
-@trial_page(see=P.SEE_TRIAL)
+@sensitive_post_parameters("password")
+@trial_page(see=P.SEE_TRIAL, change=P.SIGN)
 def event(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Show one event: its answers, class, clock, days since each infusion, and signatures."""
+    """Show one event: its answers, class, clock, days since each infusion, signatures. Assess and sign it."""
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
+    form = None
+    if request.method == "POST":
+        form = AssessForm(request.POST, event=row, trial=request.trial, patient=patient)
+        if form.is_valid() and _assessed(request, row, form):
+            messages.success(request, _("%(event)s is assessed and signed.") % {"event": row})
+            return redirect(event_address(row))
+        row = event_of(request, patient, number)
     attach_reviews([row])
-    return render(
-        request, "safety/event.html", {"patient": patient, "event": row, **event_context(request, row)}
-    )
+    context = {"patient": patient, "event": row, **event_context(request, row)}
+    if context["may_assess"]:
+        context["form"] = form or AssessForm(
+            kept_data(request), event=row, trial=request.trial, patient=patient
+        )
+    return render(request, "safety/event.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _assessed(request: TrialRequest, event: AdverseEvent, form: AssessForm) -> bool:
+    try:
+        return form.run(assess_and_sign, event=event, by=request.user, **form.cleaned_data)
+    except reporting.StaleEvent:
+        form.add_error(None, _("The event was changed while you typed. Read it again, then go on."))
+        return False
 
 
 def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
@@ -158,13 +180,12 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
         "review_tone": TONES[review_state(event)],
         "may_change": may_change,
         "may_report": may_change and reading is not None and reading.open,
-        "may_sign": request.access.may(P.SIGN) and waits_for_signature(event),
+        "may_assess": request.access.may(P.SIGN)
+        and (bool(event.causality) or request.access.may(P.ASSESS_EVENT))
+        and open_now
+        and not event.in_error
+        and review_state(event) != ReviewState.SIGNED,
     }
-
-
-def waits_for_signature(event: AdverseEvent) -> bool:
-    """Return whether the event can be signed and has no valid signature."""
-    return review_state(event) != ReviewState.SIGNED and not reporting.not_reviewable(event)
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)

@@ -123,7 +123,7 @@ TRIAL_PAGES: dict[str, tuple[P | None, P | None]] = {
     "safety:report-keep": (None, P.REPORT_EVENT),
     "safety:draft-discard": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:report-after-lock": (P.REPORT_EVENT, P.REPORT_EVENT),
-    "safety:event": (P.SEE_TRIAL, None),
+    "safety:event": (P.SEE_TRIAL, P.SIGN),
     "safety:amend": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:sponsor": (P.REPORT_EVENT, P.REPORT_EVENT),
     "safety:strike-out": (P.REPORT_EVENT, P.REPORT_EVENT),
