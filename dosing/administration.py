@@ -261,8 +261,8 @@ def _times(patient: Patient, started: Moment, ended: Moment) -> dict[str, str]:
     if patient.enrolled_on and day < patient.enrolled_on:
         text = _("The patient was included on %(day)s: nothing can be given before.")
         return {"started": text % {"day": shown_day(patient.enrolled_on)}}
-    is_over = patient.ended_on and patient.end_reason != Patient.EndReason.DEATH
-    if is_over and day > patient.ended_on:
+    died = patient.end_reason == Patient.EndReason.DEATH
+    if patient.ended_on and day > patient.ended_on and not died:
         text = _("The study ended for this patient on %(day)s: nothing can be given after.")
         return {"started": text % {"day": shown_day(patient.ended_on)}}
     problem = _without_consent(patient, started)

@@ -17,7 +17,9 @@ def may_be_serious(*, seriousness: Collection[str], grade: int | None, outcome: 
     return bool(criteria) or (grade or 0) >= GRADE_OF_A_CLOCK or outcome == FATAL
 
 
-def draft_clock_start(*, urgent: bool, aware_at: datetime | None, first_saved_at: datetime) -> datetime | None:
+def draft_clock_start(
+    *, urgent: bool, aware_at: datetime | None, first_saved_at: datetime
+) -> datetime | None:
     """Return when the clock starts: at the awareness that was typed, else at the first save; None if not urgent.
 
     An awareness after the first save is no awareness: whoever saved the draft knew of the event.

@@ -10,8 +10,8 @@ from patients.models import Patient
 from patients.views.participation import patient_of, step
 from safety.event_drafts import discard_event_draft, keep_event_draft
 from safety.forms import DiscardDraftForm, EventForm
-from safety.models import EventDraft
 from safety.labels import draft_clock_text
+from safety.models import EventDraft
 from trials.access import TrialRequest, trial_page
 from trials.permissions import Permission as P
 from trials.reader import shown_moment

@@ -67,9 +67,7 @@ def dates_of(event: AdverseEvent) -> EventDates:
 
 def dates_in(answers: EventAnswers) -> EventDates:
     """Return the entered answers that may contradict other records."""
-    return EventDates(
-        assessment=assessment_of(answers), onset=answers.get("onset"), end=answers.get("end")
-    )
+    return EventDates(assessment=assessment_of(answers), onset=answers.get("onset"), end=answers.get("end"))
 
 
 def background_of(patient: Patient, term: str, onset: Moment | None, *, number: int = 0) -> PatientBackground:
@@ -162,7 +160,11 @@ def _question(
         return _twin(patient, known.twins[0], code)
     if found in {Contradiction.NO_CONSENT, Contradiction.BEFORE_CONSENT}:
         return _consent(patient, known.consent, code)
-    address = known.death.address(patient) if known.death else ("patients:end", (patient.trial.slug, patient.code), "")
+    address = (
+        known.death.address(patient)
+        if known.death
+        else ("patients:end", (patient.trial.slug, patient.code), "")
+    )
     died = shown_moment(known.death.moment) if known.death else ""
     link = _("Correct the date of death") if known.death else _("Open the end of study")
     return Question(f"{code}:{died}", str(OF_DEATH[found]) % {"died": died}, address, link)

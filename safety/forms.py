@@ -78,11 +78,12 @@ class EventForm(StepForm):
 
     def typed(self) -> list[tuple[str, str]]:
         """Return the inputs as sent, by name: what a draft keeps."""
+        sent: Any = self.data
         return [
             # PostgreSQL cannot store NUL, and no form accepts it.
             (name, text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
             for name in self.fields
-            for text in self.data.getlist(name)
+            for text in sent.getlist(name)
         ]
 
     def answers(self) -> EventAnswers:

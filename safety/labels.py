@@ -15,9 +15,9 @@ from patients.models import Patient
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, days_between
 from safety import choices
-from safety.classification import Class, EventFinding
-from safety.contradictions import OF_ANSWERS
+from safety.classification import Class
 from safety.clocks import ClockReading, Span, Stage
+from safety.contradictions import OF_ANSWERS
 from safety.event_questions import FINDINGS, PatientBackground, dates_of, questions_about
 from safety.models import AdverseEvent, EventDraft
 from safety.timing import TimeSinceInfusion

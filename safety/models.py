@@ -228,7 +228,9 @@ class AdverseEvent(models.Model):
                 condition=(Q(none_of_these=True) & ~Q(grade=5) & ~Q(outcome="fatal"))
                 | Q(aware_at__isnull=False, due_at__isnull=False),
                 name="serious_event_has_a_clock",
-                violation_error_message=_("A serious or fatal event needs the time at which the site knew of it."),
+                violation_error_message=_(
+                    "A serious or fatal event needs the time at which the site knew of it."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(reported_at=None)
@@ -381,6 +383,4 @@ class EventDraft(models.Model):
         """Return the state of the draft's reporting clock, or None without one."""
         if self.state != self.State.OPEN or self.clock_starts_at is None or self.due_at is None:
             return None
-        return clocks.read(
-            starts_at=self.clock_starts_at, due_at=self.due_at, now=now or timezone.now()
-        )
+        return clocks.read(starts_at=self.clock_starts_at, due_at=self.due_at, now=now or timezone.now())

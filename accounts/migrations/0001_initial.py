@@ -9,182 +9,401 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Failures',
+            name="Failures",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=64, unique=True)),
-                ('count', models.PositiveIntegerField(default=0)),
-                ('last_at', models.DateTimeField(db_index=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=64, unique=True)),
+                ("count", models.PositiveIntegerField(default=0)),
+                ("last_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('password', models.CharField(max_length=128, verbose_name='Password')),
-                ('password_digest', models.CharField(default='', editable=False, max_length=64, verbose_name='Digest of the password')),
-                ('username', models.CharField(max_length=150, unique=True, verbose_name='User name')),
-                ('full_name', models.CharField(max_length=200, verbose_name='Full name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='E-mail')),
-                ('is_active', models.BooleanField(default=True, verbose_name='Active')),
-                ('identity_verified_on', models.DateField(blank=True, null=True, verbose_name='Identity verified on')),
-                ('is_demo', models.BooleanField(default=False, verbose_name='Is demo')),
-                ('language', models.CharField(blank=True, max_length=8, verbose_name='Language')),
-                ('theme', models.CharField(choices=[('auto', 'As the system'), ('light', 'Light'), ('dark', 'Dark')], default='auto', max_length=8, verbose_name='Theme')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='Created at')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                ("password", models.CharField(max_length=128, verbose_name="Password")),
+                (
+                    "password_digest",
+                    models.CharField(
+                        default="", editable=False, max_length=64, verbose_name="Digest of the password"
+                    ),
+                ),
+                ("username", models.CharField(max_length=150, unique=True, verbose_name="User name")),
+                ("full_name", models.CharField(max_length=200, verbose_name="Full name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="E-mail")),
+                ("is_active", models.BooleanField(default=True, verbose_name="Active")),
+                (
+                    "identity_verified_on",
+                    models.DateField(blank=True, null=True, verbose_name="Identity verified on"),
+                ),
+                ("is_demo", models.BooleanField(default=False, verbose_name="Is demo")),
+                ("language", models.CharField(blank=True, max_length=8, verbose_name="Language")),
+                (
+                    "theme",
+                    models.CharField(
+                        choices=[("auto", "As the system"), ("light", "Light"), ("dark", "Dark")],
+                        default="auto",
+                        max_length=8,
+                        verbose_name="Theme",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="Created at"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'User',
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='user_name_whatever_the_case')],
+                "verbose_name": "User",
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("username"), name="user_name_whatever_the_case"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='HistoricalUser',
+            name="HistoricalUser",
             fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, verbose_name='ID')),
-                ('history_user_name', models.CharField(max_length=200)),
-                ('history_full_name', models.CharField(max_length=200)),
-                ('history_role', models.CharField(max_length=40)),
-                ('history_origin', models.CharField(max_length=20)),
-                ('history_request', models.CharField(max_length=40)),
-                ('history_session', models.CharField(max_length=64)),
-                ('history_address', models.CharField(max_length=64)),
-                ('history_trial', models.BigIntegerField(null=True)),
-                ('history_patient', models.BigIntegerField(null=True)),
-                ('password_digest', models.CharField(default='', editable=False, max_length=64, verbose_name='Digest of the password')),
-                ('username', models.CharField(max_length=150, verbose_name='User name')),
-                ('full_name', models.CharField(max_length=200, verbose_name='Full name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='E-mail')),
-                ('is_active', models.BooleanField(default=True, verbose_name='Active')),
-                ('identity_verified_on', models.DateField(blank=True, null=True, verbose_name='Identity verified on')),
-                ('is_demo', models.BooleanField(default=False, verbose_name='Is demo')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name='Created at')),
-                ('history_user_id', models.BigIntegerField(null=True)),
-                ('history_change_reason', models.TextField(null=True)),
-                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField()),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
+                ("history_user_name", models.CharField(max_length=200)),
+                ("history_full_name", models.CharField(max_length=200)),
+                ("history_role", models.CharField(max_length=40)),
+                ("history_origin", models.CharField(max_length=20)),
+                ("history_request", models.CharField(max_length=40)),
+                ("history_session", models.CharField(max_length=64)),
+                ("history_address", models.CharField(max_length=64)),
+                ("history_trial", models.BigIntegerField(null=True)),
+                ("history_patient", models.BigIntegerField(null=True)),
+                (
+                    "password_digest",
+                    models.CharField(
+                        default="", editable=False, max_length=64, verbose_name="Digest of the password"
+                    ),
+                ),
+                ("username", models.CharField(max_length=150, verbose_name="User name")),
+                ("full_name", models.CharField(max_length=200, verbose_name="Full name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="E-mail")),
+                ("is_active", models.BooleanField(default=True, verbose_name="Active")),
+                (
+                    "identity_verified_on",
+                    models.DateField(blank=True, null=True, verbose_name="Identity verified on"),
+                ),
+                ("is_demo", models.BooleanField(default=False, verbose_name="Is demo")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="Created at"
+                    ),
+                ),
+                ("history_user_id", models.BigIntegerField(null=True)),
+                ("history_change_reason", models.TextField(null=True)),
+                ("history_id", models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField()),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'historical User',
-                'verbose_name_plural': 'historical Users',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-                'indexes': [models.Index(fields=['id', '-history_id'], name='accounts_hi_id_e5f82b_idx'), models.Index(fields=['history_trial', '-history_date', '-history_id'], name='accounts_hi_history_8f704d_idx'), models.Index(fields=['history_patient', '-history_date', '-history_id'], name='accounts_hi_history_dcb4a9_idx')],
-            },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
-            name='KeptPost',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('token', models.CharField(max_length=64, unique=True)),
-                ('path', models.CharField(max_length=500)),
-                ('payload', models.BinaryField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='HistoricalAuthenticator',
-            fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, verbose_name='ID')),
-                ('history_user_name', models.CharField(max_length=200)),
-                ('history_full_name', models.CharField(max_length=200)),
-                ('history_role', models.CharField(max_length=40)),
-                ('history_origin', models.CharField(max_length=20)),
-                ('history_request', models.CharField(max_length=40)),
-                ('history_session', models.CharField(max_length=64)),
-                ('history_address', models.CharField(max_length=64)),
-                ('history_trial', models.BigIntegerField(null=True)),
-                ('history_patient', models.BigIntegerField(null=True)),
-                ('type', models.CharField(choices=[('recovery_codes', 'Recovery codes'), ('totp', 'TOTP Authenticator'), ('webauthn', 'WebAuthn')], max_length=20)),
-                ('data', models.JSONField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('history_user_id', models.BigIntegerField(null=True)),
-                ('history_change_reason', models.TextField(null=True)),
-                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField()),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('user', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-            options={
-                'verbose_name': 'historical authenticator',
-                'verbose_name_plural': 'historical authenticators',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-                'indexes': [models.Index(fields=['id', '-history_id'], name='accounts_hi_id_33cf60_idx'), models.Index(fields=['history_trial', '-history_date', '-history_id'], name='accounts_hi_history_c9bd4a_idx'), models.Index(fields=['history_patient', '-history_date', '-history_id'], name='accounts_hi_history_952bc6_idx')],
-            },
-            bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
-            name='HistoricalPasswordKey',
-            fields=[
-                ('id', models.BigIntegerField(auto_created=True, blank=True, verbose_name='ID')),
-                ('history_user_name', models.CharField(max_length=200)),
-                ('history_full_name', models.CharField(max_length=200)),
-                ('history_role', models.CharField(max_length=40)),
-                ('history_origin', models.CharField(max_length=20)),
-                ('history_request', models.CharField(max_length=40)),
-                ('history_session', models.CharField(max_length=64)),
-                ('history_address', models.CharField(max_length=64)),
-                ('history_trial', models.BigIntegerField(null=True)),
-                ('history_patient', models.BigIntegerField(null=True)),
-                ('way', models.CharField(choices=[('mail', 'A link by mail'), ('people', 'Two halves from two people'), ('command', 'A link on the command line')], max_length=10, verbose_name='Way')),
-                ('made_in', models.CharField(blank=True, max_length=50, verbose_name='Made in')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='Reason')),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='Made at')),
-                ('expires_at', models.DateTimeField(verbose_name='Expires at')),
-                ('sent_at', models.DateTimeField(null=True, verbose_name='Sent at')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='Used or withdrawn at')),
-                ('history_user_id', models.BigIntegerField(null=True)),
-                ('history_change_reason', models.TextField(null=True)),
-                ('history_id', models.BigAutoField(editable=False, primary_key=True, serialize=False)),
-                ('history_date', models.DateTimeField()),
-                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('made_by', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Made by')),
-                ('second_by', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Second half handed over by')),
-                ('user', models.ForeignKey(blank=True, db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='User')),
-            ],
-            options={
-                'verbose_name': 'historical Link for a password',
-                'verbose_name_plural': 'historical Link for a passwords',
-                'ordering': ('-history_date', '-history_id'),
-                'get_latest_by': ('history_date', 'history_id'),
-                'indexes': [models.Index(fields=['id', '-history_id'], name='accounts_hi_id_bb4613_idx'), models.Index(fields=['history_trial', '-history_date', '-history_id'], name='accounts_hi_history_935a92_idx'), models.Index(fields=['history_patient', '-history_date', '-history_id'], name='accounts_hi_history_999b42_idx')],
+                "verbose_name": "historical User",
+                "verbose_name_plural": "historical Users",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
+                "indexes": [
+                    models.Index(fields=["id", "-history_id"], name="accounts_hi_id_e5f82b_idx"),
+                    models.Index(
+                        fields=["history_trial", "-history_date", "-history_id"],
+                        name="accounts_hi_history_8f704d_idx",
+                    ),
+                    models.Index(
+                        fields=["history_patient", "-history_date", "-history_id"],
+                        name="accounts_hi_history_dcb4a9_idx",
+                    ),
+                ],
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='PasswordKey',
+            name="KeptPost",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('way', models.CharField(choices=[('mail', 'A link by mail'), ('people', 'Two halves from two people'), ('command', 'A link on the command line')], max_length=10, verbose_name='Way')),
-                ('link', models.CharField(blank=True, max_length=64, verbose_name='Link')),
-                ('first_half', models.CharField(blank=True, max_length=64, verbose_name='First half')),
-                ('second_half', models.CharField(blank=True, max_length=64, verbose_name='Second half')),
-                ('made_in', models.CharField(blank=True, max_length=50, verbose_name='Made in')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='Reason')),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='Made at')),
-                ('expires_at', models.DateTimeField(verbose_name='Expires at')),
-                ('sent_at', models.DateTimeField(null=True, verbose_name='Sent at')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='Used or withdrawn at')),
-                ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Made by')),
-                ('second_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='Second half handed over by')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='User')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("token", models.CharField(max_length=64, unique=True)),
+                ("path", models.CharField(max_length=500)),
+                ("payload", models.BinaryField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="HistoricalAuthenticator",
+            fields=[
+                ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
+                ("history_user_name", models.CharField(max_length=200)),
+                ("history_full_name", models.CharField(max_length=200)),
+                ("history_role", models.CharField(max_length=40)),
+                ("history_origin", models.CharField(max_length=20)),
+                ("history_request", models.CharField(max_length=40)),
+                ("history_session", models.CharField(max_length=64)),
+                ("history_address", models.CharField(max_length=64)),
+                ("history_trial", models.BigIntegerField(null=True)),
+                ("history_patient", models.BigIntegerField(null=True)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("recovery_codes", "Recovery codes"),
+                            ("totp", "TOTP Authenticator"),
+                            ("webauthn", "WebAuthn"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("data", models.JSONField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("history_user_id", models.BigIntegerField(null=True)),
+                ("history_change_reason", models.TextField(null=True)),
+                ("history_id", models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField()),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'Link for a password',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('user',), name='one_open_link_for_each_person')],
+                "verbose_name": "historical authenticator",
+                "verbose_name_plural": "historical authenticators",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
+                "indexes": [
+                    models.Index(fields=["id", "-history_id"], name="accounts_hi_id_33cf60_idx"),
+                    models.Index(
+                        fields=["history_trial", "-history_date", "-history_id"],
+                        name="accounts_hi_history_c9bd4a_idx",
+                    ),
+                    models.Index(
+                        fields=["history_patient", "-history_date", "-history_id"],
+                        name="accounts_hi_history_952bc6_idx",
+                    ),
+                ],
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name="HistoricalPasswordKey",
+            fields=[
+                ("id", models.BigIntegerField(auto_created=True, blank=True, verbose_name="ID")),
+                ("history_user_name", models.CharField(max_length=200)),
+                ("history_full_name", models.CharField(max_length=200)),
+                ("history_role", models.CharField(max_length=40)),
+                ("history_origin", models.CharField(max_length=20)),
+                ("history_request", models.CharField(max_length=40)),
+                ("history_session", models.CharField(max_length=64)),
+                ("history_address", models.CharField(max_length=64)),
+                ("history_trial", models.BigIntegerField(null=True)),
+                ("history_patient", models.BigIntegerField(null=True)),
+                (
+                    "way",
+                    models.CharField(
+                        choices=[
+                            ("mail", "A link by mail"),
+                            ("people", "Two halves from two people"),
+                            ("command", "A link on the command line"),
+                        ],
+                        max_length=10,
+                        verbose_name="Way",
+                    ),
+                ),
+                ("made_in", models.CharField(blank=True, max_length=50, verbose_name="Made in")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="Reason")),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="Made at")),
+                ("expires_at", models.DateTimeField(verbose_name="Expires at")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="Sent at")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="Used or withdrawn at")),
+                ("history_user_id", models.BigIntegerField(null=True)),
+                ("history_change_reason", models.TextField(null=True)),
+                ("history_id", models.BigAutoField(editable=False, primary_key=True, serialize=False)),
+                ("history_date", models.DateTimeField()),
+                (
+                    "history_type",
+                    models.CharField(
+                        choices=[("+", "Created"), ("~", "Changed"), ("-", "Deleted")], max_length=1
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="Made by",
+                    ),
+                ),
+                (
+                    "second_by",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="Second half handed over by",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="User",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "historical Link for a password",
+                "verbose_name_plural": "historical Link for a passwords",
+                "ordering": ("-history_date", "-history_id"),
+                "get_latest_by": ("history_date", "history_id"),
+                "indexes": [
+                    models.Index(fields=["id", "-history_id"], name="accounts_hi_id_bb4613_idx"),
+                    models.Index(
+                        fields=["history_trial", "-history_date", "-history_id"],
+                        name="accounts_hi_history_935a92_idx",
+                    ),
+                    models.Index(
+                        fields=["history_patient", "-history_date", "-history_id"],
+                        name="accounts_hi_history_999b42_idx",
+                    ),
+                ],
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name="PasswordKey",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "way",
+                    models.CharField(
+                        choices=[
+                            ("mail", "A link by mail"),
+                            ("people", "Two halves from two people"),
+                            ("command", "A link on the command line"),
+                        ],
+                        max_length=10,
+                        verbose_name="Way",
+                    ),
+                ),
+                ("link", models.CharField(blank=True, max_length=64, verbose_name="Link")),
+                ("first_half", models.CharField(blank=True, max_length=64, verbose_name="First half")),
+                ("second_half", models.CharField(blank=True, max_length=64, verbose_name="Second half")),
+                ("made_in", models.CharField(blank=True, max_length=50, verbose_name="Made in")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="Reason")),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="Made at")),
+                ("expires_at", models.DateTimeField(verbose_name="Expires at")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="Sent at")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="Used or withdrawn at")),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="Made by",
+                    ),
+                ),
+                (
+                    "second_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="Second half handed over by",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="User",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "Link for a password",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("user",),
+                        name="one_open_link_for_each_person",
+                    )
+                ],
             },
         ),
     ]

@@ -8,43 +8,129 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('patients', '0001_initial'),
-        ('trials', '0001_initial'),
+        ("patients", "0001_initial"),
+        ("trials", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Document',
+            name="Document",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('casebook', 'Casebook'), ('casebooks', 'Casebooks, one PDF per patient'), ('blank_crf', 'Blank case report form'), ('annotated_crf', 'Annotated case report form'), ('visit_report', 'Monitoring visit report')], max_length=20, verbose_name='document')),
-                ('since', models.DateField(null=True, verbose_name='from')),
-                ('until', models.DateField(null=True, verbose_name='to')),
-                ('treatment', models.BooleanField(verbose_name='holds the treatment')),
-                ('language', models.CharField(max_length=10)),
-                ('asked_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='asked for')),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('working', 'Being made'), ('ready', 'Ready'), ('failed', 'Not made'), ('forgotten', 'Deleted after its time')], default='waiting', max_length=10, verbose_name='status')),
-                ('progress', models.PositiveSmallIntegerField(default=0, verbose_name='progress')),
-                ('touched_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('file', models.CharField(blank=True, max_length=200)),
-                ('size', models.PositiveBigIntegerField(default=0)),
-                ('sha256', models.CharField(blank=True, max_length=64)),
-                ('error', models.TextField(blank=True)),
-                ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('patient', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='patients.patient')),
-                ('protocol', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='trials.protocolversion')),
-                ('trial', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='trials.trial')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("casebook", "Casebook"),
+                            ("casebooks", "Casebooks, one PDF per patient"),
+                            ("blank_crf", "Blank case report form"),
+                            ("annotated_crf", "Annotated case report form"),
+                            ("visit_report", "Monitoring visit report"),
+                        ],
+                        max_length=20,
+                        verbose_name="document",
+                    ),
+                ),
+                ("since", models.DateField(null=True, verbose_name="from")),
+                ("until", models.DateField(null=True, verbose_name="to")),
+                ("treatment", models.BooleanField(verbose_name="holds the treatment")),
+                ("language", models.CharField(max_length=10)),
+                (
+                    "asked_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="asked for"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("working", "Being made"),
+                            ("ready", "Ready"),
+                            ("failed", "Not made"),
+                            ("forgotten", "Deleted after its time"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("progress", models.PositiveSmallIntegerField(default=0, verbose_name="progress")),
+                ("touched_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                ("file", models.CharField(blank=True, max_length=200)),
+                ("size", models.PositiveBigIntegerField(default=0)),
+                ("sha256", models.CharField(blank=True, max_length=64)),
+                ("error", models.TextField(blank=True)),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="documents",
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "protocol",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="trials.protocolversion",
+                    ),
+                ),
+                (
+                    "trial",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="documents",
+                        to="trials.trial",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
-                'indexes': [models.Index(fields=['trial', '-asked_at'], name='document_of_trial')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('progress__lte', 100)), name='document_progress_is_a_share'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'ready'), _negated=True), models.Q(models.Q(('file', ''), _negated=True), models.Q(('sha256', ''), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='ready_document_has_a_file'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), models.Q(('error', ''), _negated=True), _connector='OR'), name='failed_document_says_why')],
+                "ordering": ["-pk"],
+                "indexes": [models.Index(fields=["trial", "-asked_at"], name="document_of_trial")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("progress__lte", 100)), name="document_progress_is_a_share"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "ready"), _negated=True),
+                            models.Q(
+                                models.Q(("file", ""), _negated=True),
+                                models.Q(("sha256", ""), _negated=True),
+                                ("finished_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ready_document_has_a_file",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "failed"), _negated=True),
+                            models.Q(("error", ""), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="failed_document_says_why",
+                    ),
+                ],
             },
         ),
     ]

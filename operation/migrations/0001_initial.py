@@ -4,25 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='DueRun',
+            name="DueRun",
             fields=[
-                ('name', models.CharField(max_length=60, primary_key=True, serialize=False)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('succeeded_at', models.DateTimeField(null=True)),
-                ('said', models.TextField(blank=True)),
-                ('failed', models.BooleanField(default=False)),
+                ("name", models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("succeeded_at", models.DateTimeField(null=True)),
+                ("said", models.TextField(blank=True)),
+                ("failed", models.BooleanField(default=False)),
             ],
             options={
-                'verbose_name': 'Due run',
+                "verbose_name": "Due run",
             },
         ),
     ]

@@ -40,10 +40,11 @@ class LateFact:
 def after_death(patient: Patient, death: Death) -> list[LateFact]:
     """Return everything recorded after the death of one patient, in all rooms. Reads the patient's visits and forms."""
     deaths, rules = {patient.pk: death}, patient.protocol.rules
-    facts = captured_after(deaths, rules, slug=patient.trial.slug)
-    for _receiver, found in signals.recorded_after_death.send(sender=Patient, patient=patient, death=death):
-        facts += found
-    return facts
+    parts_of_rooms: list[tuple[Any, Any]] = signals.recorded_after_death.send(
+        sender=Patient, patient=patient, death=death
+    )
+    own = captured_after(deaths, rules, slug=patient.trial.slug)
+    return [*own, *(fact for _receiver, found in parts_of_rooms for fact in found)]
 
 
 def captured_after(deaths: Deaths, rules: Protocol, *, slug: str) -> list[LateFact]:

@@ -74,7 +74,7 @@ def deaths_in(trial: Trial) -> dict[int, Death]:
     ended = Patient.objects.filter(trial=trial, end_reason=Patient.EndReason.DEATH, ended_on__isnull=False)
     zone = trial.rules.trial.site.time_zone
     days = ended.values_list("pk", "ended_on")
-    found = {patient: Death(Moment.from_date(day, zone)) for patient, day in days}
+    found = {patient: Death(Moment.from_date(day, zone)) for patient, day in days if day}
     return {**found, **_captured(trial.rules, patient__trial=trial)}
 
 
@@ -84,7 +84,9 @@ def _captured(rules: Protocol, **whose: Any) -> dict[int, Death]:
     if path is None:
         return {}
     form, _dot, item = path.partition(".")
-    rows = Record.objects.filter(form=form, values__has_key=item, **whose).exclude(state=Record.State.STRUCK_OUT)
+    rows = Record.objects.filter(form=form, values__has_key=item, **whose).exclude(
+        state=Record.State.STRUCK_OUT
+    )
     found = {}
     for row in rows.select_related("visit").only(*COLUMNS).order_by("pk"):
         if isinstance(day := row.values.get(item), str):

@@ -61,8 +61,10 @@ def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
         questions.append(question_of(patient, captured, f"end:{reason}:{on}", text))
     if is_death:
         death = Death(Moment.from_date(on, patient.protocol.rules.trial.site.time_zone))
-        for fact in after_death(patient, death):
-            questions.append(Question(f"end:{on}:{fact.code}", fact.text, fact.address, _("Open it")))
+        questions += [
+            Question(f"end:{on}:{fact.code}", fact.text, fact.address, _("Open it"))
+            for fact in after_death(patient, death)
+        ]
     return questions
 
 

@@ -58,7 +58,7 @@ class StepForm(forms.Form):
         """Add the fields that depend on the trial."""
 
     def run(self, verb: Callable[..., Any], **arguments: Any) -> bool:
-        """Call the function and keep its `result`. Return False if it refused or asked; keep its errors or questions."""
+        """Call the function and keep its `result`. Return False if it refused or asked; keep what it said."""
         try:
             self.result = verb(**arguments)
         except Questioned as asked:

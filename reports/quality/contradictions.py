@@ -52,7 +52,9 @@ def _candidates(trial: Trial, deaths: Mapping[int, Death]) -> QuerySet[AdverseEv
     """Return the events that may contradict something. `questions_about` decides."""
     rows = AdverseEvent.objects.filter(trial=trial).not_in_error()
     consents = Consent.objects.filter(patient=OuterRef("patient_id")).order_by("given_at", "pk")
-    twins = AdverseEvent.objects.not_in_error().filter(patient=OuterRef("patient_id"), onset=OuterRef("onset"))
+    twins = AdverseEvent.objects.not_in_error().filter(
+        patient=OuterRef("patient_id"), onset=OuterRef("onset")
+    )
     rows = rows.annotate(first_consent_at=Subquery(consents.values("given_at")[:1]))
     return rows.filter(
         Q(patient__in=list(deaths))

@@ -1,4 +1,4 @@
-"""The data-quality listing: contradictory, missing, late, out-of-range, unresolved and outdated data, each linked to its field."""
+"""The data-quality listing: contradictory, missing, late, odd, unresolved and outdated data, linked to their fields."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property

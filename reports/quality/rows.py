@@ -1,7 +1,7 @@
 """Rows of the data-quality listing, read by key: only as many as one page needs.
 
-Contradictions come first, then forms not begun, visit by visit; then the records, form by form. A page ends after the visit or
-record that fills it. The number of visits and records that one page reads is limited.
+Contradictions come first, then forms not begun, visit by visit, then the records, form by form. A page ends after
+the visit or record that fills it. The number of visits and records that one page reads is limited.
 """
 
 import re

@@ -40,7 +40,11 @@ def died(patient: Patient, on: date = DIED) -> Patient:
     with acting(system="test"):
         patient.visits.filter(code="D28").update(state="held", held_on=patient.trial.today)
     build.record(
-        patient, "vital_status", {"survival_status": "DEAD", "died_on": on.isoformat()}, visit="D28", draft=True
+        patient,
+        "vital_status",
+        {"survival_status": "DEAD", "died_on": on.isoformat()},
+        visit="D28",
+        draft=True,
     )
     return patient
 
@@ -103,7 +107,9 @@ class TestInfusions:
         confirmed = {**bedside("11-Mar-2026"), "confirmed": response.context["form"].token}
         assert ward.post(page(patient), confirmed).status_code == 302
         assert stored(patient).state == "given"
-        assert "Infusion 1 was given at 11-Mar-2026 10:00, after the death on 10-Mar-2026." in listed(patient.trial)
+        assert "Infusion 1 was given at 11-Mar-2026 10:00, after the death on 10-Mar-2026." in listed(
+            patient.trial
+        )
 
     def test_an_infusion_on_the_day_of_death_asks_nothing(self, ward, patient):
         died(patient, on=INCLUDED)
@@ -113,13 +119,17 @@ class TestInfusions:
 
 class TestForms:
     def test_a_sample_and_a_log_row_after_the_death_are_listed_with_their_place(self, dead):
-        build.record(dead, "medication", {"ongoing": "N", "ended_on": AFTER.isoformat()}, visit=None, draft=True)
+        build.record(
+            dead, "medication", {"ongoing": "N", "ended_on": AFTER.isoformat()}, visit=None, draft=True
+        )
         sampled = f"{AFTER}T08:00+01:00[Europe/Brussels]"
         build.record(dead, "haematology", {"sampled_at": sampled}, visit="D28", draft=True)
         notes = listed(dead.trial)
 
         assert len(notes) == 3
-        assert any("“End” of" in note and "13-Mar-2026, after the death on 12-Mar-2026" in note for note in notes)
+        assert any(
+            "“End” of" in note and "13-Mar-2026, after the death on 12-Mar-2026" in note for note in notes
+        )
         assert any("“Sample taken” of" in note and "13-Mar-2026 08:00" in note for note in notes)
         assert any(note.startswith("Visit D28 was held on 30-Mar-2026") for note in notes)
         assert listed(dead.trial, form_code="medication", patient=dead.code.lower()) == [

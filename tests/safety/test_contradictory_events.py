@@ -64,7 +64,7 @@ class TestDeath:
             ({"onset": moment("sep 2026"), "end": moment("sep 2026")}, "the event begins after the death"),
             ({"end": moment("24-Aug-2026")}, ""),
             ({"end": moment("25-Aug-2026")}, "the event ends after the death"),
-            ({"end": None, "ongoing": "Y", "outcome": "not_recovered"}, "an event that was still going on ends on that day"),
+            ({"end": None, "ongoing": "Y", "outcome": "not_recovered"}, "still going on ends on that day"),
         ],
     )  # fmt: skip
     def test_what_lies_surely_after_the_death_asks_and_is_stored_on_confirmation(

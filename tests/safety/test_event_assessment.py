@@ -37,7 +37,9 @@ def test_four_actions_assess_and_sign_an_event(web, event):
     signature = Signature.objects.get(target_id=event.pk, target_type="safety.adverseevent")
     assert (event.causality, event.version, signature.meaning) == ("possible", 2, "review")
     assert signature.invalidated_at is None
-    assert str(event.history.latest("history_id").history_change_reason) == "First assessment of the causality"
+    assert (
+        str(event.history.latest("history_id").history_change_reason) == "First assessment of the causality"
+    )
     assert "form" not in response.context
 
 

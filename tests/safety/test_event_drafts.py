@@ -27,7 +27,17 @@ HOURS = timedelta(hours=24)
 
 def sent(**changed) -> dict:
     """Return what a page sends whose form is still empty."""
-    names = ("term", "onset", "end", "description", "aware", "serious_aware", "causality", "outcome", "action_taken")
+    names = (
+        "term",
+        "onset",
+        "end",
+        "description",
+        "aware",
+        "serious_aware",
+        "causality",
+        "outcome",
+        "action_taken",
+    )
     return {**dict.fromkeys(names, ""), "save_key": KEY, **changed}
 
 
@@ -55,7 +65,15 @@ class TestTheClock:
             ({"seriousness": ("none_of_these",)}, False),
             ({"seriousness": ("none_of_these",), "grade": 4}, True),
             ({"seriousness": ("hospitalisation",)}, True),
-            ({"seriousness": ("none_of_these", "medically_important",)}, True),
+            (
+                {
+                    "seriousness": (
+                        "none_of_these",
+                        "medically_important",
+                    )
+                },
+                True,
+            ),
             ({"outcome": "fatal"}, True),
             ({"outcome": "not_recovered"}, False),
         ],
@@ -201,7 +219,11 @@ class TestFinishing:
 
     def test_the_database_keeps_a_draft_and_its_end_together(self, web, patient):
         keep(web, patient, term="Fever")
-        for change in ({"state": "finished"}, {"state": "discarded"}, {"due_at": datetime(2026, 9, 16, tzinfo=UTC)}):
+        for change in (
+            {"state": "finished"},
+            {"state": "discarded"},
+            {"due_at": datetime(2026, 9, 16, tzinfo=UTC)},
+        ):
             with pytest.raises(IntegrityError), transaction.atomic():
                 EventDraft.objects.update(**change)
 
@@ -235,7 +257,9 @@ class TestWhereItStands:
         assert desk.post(f"{new(patient)}keep/", sent(term="x")).status_code == 403
 
 
-def test_the_pages_cost_the_same_queries_with_one_draft_and_with_three(web, patient, django_assert_num_queries):
+def test_the_pages_cost_the_same_queries_with_one_draft_and_with_three(
+    web, patient, django_assert_num_queries
+):
     keep(web, patient, term="Fever")
     web.get(listing(patient.trial))
     for number in range(3):

@@ -49,7 +49,9 @@ class TestReporting:
         first = report_event(patient=patient, by=doctor, save_key="k1", **event_answers())
         second = report_event(patient=patient, by=doctor, save_key="k2", **event_answers(term="Cough"))
         assert (first.number, second.number) == (1, 2)
-        assert report_event(patient=patient, by=doctor, save_key="k2", **event_answers(term="Cough")) == second
+        assert (
+            report_event(patient=patient, by=doctor, save_key="k2", **event_answers(term="Cough")) == second
+        )
 
     def test_without_a_key_each_report_is_an_event(self, patient, doctor):
         assert report_event(patient=patient, by=doctor, **event_answers()) != report_event(

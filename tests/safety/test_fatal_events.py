@@ -9,8 +9,8 @@ from patients.models import Patient, Record, Visit
 from patients.participation.death import died_on
 from protocol.values.moments import Moment
 from reports.closing.deaths import deaths_disagreeing
-from safety.classification import EventFinding
 from safety import labels
+from safety.classification import EventFinding
 from safety.event_questions import backgrounds_of
 from safety.models import AdverseEvent
 from safety.reporting import mark_entered_in_error
@@ -96,7 +96,12 @@ class TestTheEvent:
     def test_an_event_that_was_not_fatal_may_end_on_any_day(self, patient):
         dead(patient)
         fatal(patient)
-        mild = {"term": "Cough", "grade": 2, "seriousness": frozenset({"none_of_these"}), "outcome": "recovered"}
+        mild = {
+            "term": "Cough",
+            "grade": 2,
+            "seriousness": frozenset({"none_of_these"}),
+            "outcome": "recovered",
+        }
         event = fatal(patient, end=date(2026, 8, 23), **mild)
 
         assert finding_words(event) == []

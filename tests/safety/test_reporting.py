@@ -35,7 +35,9 @@ class TestReporting:
         other = build.patient(trial=trial)
         build.consent(other)
         terms = ("Fever", "Cough", "Rash")
-        numbers = [report_event(patient=patient, by=doctor, **event_answers(term=each)).number for each in terms]
+        numbers = [
+            report_event(patient=patient, by=doctor, **event_answers(term=each)).number for each in terms
+        ]
 
         assert numbers == [1, 2, 3]
         assert build.event(patient=other).number == 1

@@ -8,8 +8,6 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
-from patients.casebook.casebook import Casebook
-from patients.entry import saving
 from patients.models import Patient, Query, Record, Visit
 from patients.participation import disposition
 from patients.participation.questions import Questioned

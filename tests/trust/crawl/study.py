@@ -66,7 +66,9 @@ def _captured(patient: Patient, doctor: User, word: str) -> None:
         build.event(patient=patient, by=doctor, term=f"Fever {word}")
     with acting(user=doctor, role="investigator"):
         typed = [("term", f"Cough {word}")]
-        keep_event_draft(patient=patient, save_key="page", typed=typed, answers={"term": f"Cough {word}"}, by=doctor)
+        keep_event_draft(
+            patient=patient, save_key="page", typed=typed, answers={"term": f"Cough {word}"}, by=doctor
+        )
     record = Record.objects.get(patient=patient, form="demography")
     build.record(patient, "stay", {}, visit=None, draft=True, by=doctor)
     with acting(user=doctor, role="investigator"):
