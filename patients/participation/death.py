@@ -32,6 +32,11 @@ class Death:
         """Return True if the moment is certainly after the death. A partial date decides only as a whole."""
         return moment is not None and before(self.moment, moment) is True
 
+    def agrees_with_end(self, patient: Patient) -> bool:
+        """Return whether the end of study of a patient states this death, on this day."""
+        day = patient.ended_on.isoformat() if patient.ended_on else ""
+        return patient.end_reason == Patient.EndReason.DEATH and self.moment.iso == day
+
     def address(self, patient: Patient) -> tuple[str, tuple[object, ...], str]:
         """Return name, arguments and fragment of the page on which the date of death is corrected."""
         slug = patient.trial.slug

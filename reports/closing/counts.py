@@ -261,7 +261,7 @@ def outdated(standing: TrialRows) -> Counts:
 
 
 def contradictions(standing: TrialRows) -> Counts:
-    """Count the entries that contradict each other or the death. At most ten queries."""
+    """Count the entries that contradict each other or the death. At most eleven queries."""
     return Counter(fact.patient.pk for fact in contradictions_of(standing.trial))
 
 

@@ -176,6 +176,21 @@ class TestTheEndOfStudy:
         assert ended.ended_on == DIED
         assert set(questions) <= set(listed(patient.trial))
 
+    @pytest.mark.parametrize(
+        ("end", "agrees"),
+        [({}, True), ({"end_reason": "lost"}, False), ({"ended_on": AFTER}, False)],
+        ids=str,
+    )
+    def test_an_end_that_says_otherwise_than_the_form_is_listed(self, dead, end, agrees):
+        with acting(system="test"):
+            Patient.objects.update(**{"state": "ended", "ended_on": DIED, "end_reason": "death", **end})
+        found = [
+            each
+            for each in listed(dead.trial)
+            if each.startswith("A form says that the patient died on 12-Mar")
+        ]
+        assert bool(found) is not agrees
+
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_the_listing_costs_the_same_with_one_and_three(trial, number, known_day, django_assert_num_queries):
@@ -185,7 +200,7 @@ def test_the_listing_costs_the_same_with_one_and_three(trial, number, known_day,
     desk = build.client(build.user("monitor", trial=trial))
     address = reverse("reports:quality", args=[trial.slug])
     desk.get(address, {"kind": CONTRADICTION})
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         desk.get(address, {"kind": CONTRADICTION})
 
 
