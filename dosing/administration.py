@@ -30,8 +30,10 @@ from dosing.signals import infusion_given
 from dosing.weights import age_errors, weight_errors
 from patients.models import Consent, EligibilityDecision, Patient, Visit
 from patients.participation.consent import current_consent
+from patients.participation.death import death_of, question_of
 from patients.participation.eligibility import decision_in_force
 from patients.participation.lifecycle import lock_patient, refuse_closed_form, require_state
+from patients.participation.questions import Question, ask
 from patients.participation.reconsent import refuse_without_reconsent
 from patients.participation.visits import SETTLING_STATES, hold_visit_of, replan
 from patients.signals import announce
@@ -112,18 +114,20 @@ def record_weight(
 
 @transaction.atomic
 def record_infusion(
-    *, infusion: Infusion, facts: Bedside, version: int, by: User, reason: str = ""
+    *, infusion: Infusion, facts: Bedside, version: int, by: User, reason: str = "", confirmed: str = ""
 ) -> Infusion:
     """Record an infusion as given, or amend it with a reason.
 
     Raises StaleInfusion if `version` is not the current one. Raises ValidationError by field: start before inclusion or
     consent or after the end of study, infusions out of order, end before start, a day outside the protocol's window
     without a reason, a weight that is impossible, unlikely without a confirmation or too old, a change without reason.
+    Raises Questioned for an infusion after the death that is not `confirmed`.
     """
     patient, row = _locked_infusion(infusion, version)
     _refuse(patient, row)
     _check(patient, row, facts)
     _need_reason(row, facts["weight_kg"], reason)
+    ask(_questions(patient, row, facts), confirmed)
     day = given_on(row, patient)
     row.state, row.not_given_reason = State.GIVEN, ""
     row.started, row.started_at = facts["started"].iso, facts["started"].earliest
@@ -232,6 +236,16 @@ def _check(patient: Patient, row: Infusion, facts: Bedside) -> None:
         raise ValidationError(dict(errors))
 
 
+def _questions(patient: Patient, row: Infusion, facts: Bedside) -> list[Question]:
+    """Return the question about an infusion after the death, unless it is stored so already. At most one query."""
+    started, ended = facts["started"], facts["ended"]
+    death = death_of(patient)
+    if death is None or not death.before(ended) or (row.started, row.ended) == (started.iso, ended.iso):
+        return []
+    text = _("The patient died on %(died)s: the infusion was given after the death.")
+    return [question_of(patient, death, f"infusion:{started.iso}:{ended.iso}", text)]
+
+
 def _answers(facts: Bedside) -> dict[str, str]:
     errors = {}
     if not 0 < facts["volume_ml"] <= MOST_ML:
@@ -251,12 +265,14 @@ def _times(patient: Patient, started: Moment, ended: Moment) -> dict[str, str]:
         return {"ended": _("The end must be after the start (%(start)s).") % {"start": shown_moment(started)}}
     if ended.earliest > timezone.now():
         return {"ended": _("This time has not come yet. Check the date.")}
+    # A death is no refusal: an infusion after it is asked about (`_questions`).
     # Inclusion and end of study are days at the site, so the start is compared as a day at the site.
     day = started.earliest.astimezone(patient.trial.zone).date()
     if patient.enrolled_on and day < patient.enrolled_on:
         text = _("The patient was included on %(day)s: nothing can be given before.")
         return {"started": text % {"day": shown_day(patient.enrolled_on)}}
-    if patient.ended_on and day > patient.ended_on:
+    died = patient.end_reason == Patient.EndReason.DEATH
+    if patient.ended_on and day > patient.ended_on and not died:
         text = _("The study ended for this patient on %(day)s: nothing can be given after.")
         return {"started": text % {"day": shown_day(patient.ended_on)}}
     problem = withdrawn(patient, day) or _without_consent(patient, started)

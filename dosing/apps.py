@@ -10,7 +10,15 @@ class DosingConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what happens to patients, and tell of infusions."""
         from audit.stored_text import register
-        from dosing import allocation, milestones, participation, product, schedule, signature_scope
+        from dosing import (
+            after_death,
+            allocation,
+            milestones,
+            participation,
+            product,
+            schedule,
+            signature_scope,
+        )
         from dosing.signals import infusion_given
         from dosing.system_texts import TEXTS
         from patients import signals
@@ -22,6 +30,7 @@ class DosingConfig(AppConfig):
         signals.patient_moved.connect(schedule.on_patient_moved, dispatch_uid="dosing.schedule.moved")
         infusion_given.connect(product.on_infusion_given, dispatch_uid="dosing.dose")
         signals.casebook_content.connect(signature_scope.infusions, dispatch_uid="dosing.signature_scope")
+        signals.recorded_after_death.connect(after_death.of_patient, dispatch_uid="dosing.after_death")
         self._follow_corrections(participation)
         providers.append(milestones.infusions_given)
         never_given_providers.append(participation.never_given)

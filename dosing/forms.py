@@ -145,7 +145,15 @@ class BedsideForm(WeightForm):
         version, reason = facts_of_page.pop("version"), facts_of_page.pop("reason", "")
         facts = administration.Bedside(**facts_of_page)  # type: ignore[typeddict-item]
         verb = administration.record_infusion
-        return self.run(verb, infusion=self.row, facts=facts, version=version, reason=reason, by=by)
+        return self.run(
+            verb,
+            infusion=self.row,
+            facts=facts,
+            version=version,
+            reason=reason,
+            by=by,
+            confirmed=self.confirmed,
+        )
 
 
 class NotGivenForm(RowForm):

@@ -38,3 +38,5 @@ def announce(*, patient: Any, names: Sequence[str], by: Any, visit: Any = None) 
 planned_days = Signal()
 # patient; each receiver returns {name: rows}: the rows of its room that a signature on the casebook covers
 casebook_content = Signal()
+# patient, death (patients.participation.death.Death); each receiver returns the facts of its room after the death
+recorded_after_death = Signal()

@@ -91,6 +91,11 @@ def related(causality: str) -> bool:
     return causality not in UNRELATED_CAUSALITIES
 
 
+def is_fatal(answers: EventAssessment) -> bool:
+    """Return whether grade, outcome or seriousness states that the event was fatal."""
+    return any(signs_of_death(answers).values())
+
+
 def classify(*, seriousness: Collection[str], causality: str) -> Class:
     """Return the most specific class. An event is an SAE or SAR only if a seriousness criterion was chosen."""
     is_serious, is_related = serious(seriousness), related(causality)

@@ -10,11 +10,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from patients.models import Consent, Patient
+from patients.models import Patient
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, before
 from safety import choices
-from safety.classification import NONE_OF_THESE, serious
+from safety.classification import NONE_OF_THESE, EventAssessment, is_fatal, serious
 from safety.clocks import hours_deadline
 from safety.models import CRITERIA, AdverseEvent
 
@@ -69,10 +69,17 @@ def answers_of(event: AdverseEvent, zone: str) -> EventAnswers:
     )
 
 
-def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -> dict[str, Any]:
+def columns(
+    patient: Patient,
+    answers: EventAnswers,
+    *,
+    upgrade: bool = False,
+    draft_clock_at: datetime | None = None,
+) -> dict[str, Any]:
     """Return the column values of an event. Raises ValidationError with a message for each refused answer.
 
-    upgrade: the event was not serious before, so `serious_aware` is required.
+    upgrade: the event had no clock before, so `serious_aware` is required. draft_clock_at: start of the clock that
+    its draft has, unless the awareness is earlier.
     """
     rules = patient.protocol.rules
     answers = normalised(answers, rules.trial.site.time_zone)
@@ -84,7 +91,7 @@ def columns(patient: Patient, answers: EventAnswers, *, upgrade: bool = False) -
         errors["serious_aware"] = _("Enter when the site learned that it is serious: 24 hours run from then.")
     if errors:
         raise ValidationError(errors)
-    return _stored(answers, rules)
+    return _stored(answers, rules, draft_clock_at if has_clock(answers) else None)
 
 
 def normalised(answers: EventAnswers, zone: str) -> EventAnswers:
@@ -112,7 +119,7 @@ def missing(answers: EventAnswers, rules: Protocol) -> Errors:
     if rules.safety.aesi:
         needed["aesi"] = _("Choose a category, or “Not of special interest”.")
     errors = {name: sentence for name, sentence in needed.items() if not answers.get(name)}
-    if _is_serious(answers) and not answers.get("aware"):
+    if has_clock(answers) and not answers.get("aware"):
         errors["aware"] = _("Enter when the site learned of the event: the 24 hours start then.")
     return errors
 
@@ -141,29 +148,31 @@ def unknown(answers: EventAnswers, rules: Protocol) -> Errors:
     return errors
 
 
-def _is_serious(answers: EventAnswers) -> bool:
-    return bool(answers.get("seriousness", frozenset()) & frozenset(CRITERIA))
+def assessment_of(answers: EventAnswers) -> EventAssessment:
+    """Return the answers that determine seriousness, clock and class."""
+    return EventAssessment(
+        seriousness=answers.get("seriousness", frozenset()),
+        causality=answers.get("causality", ""),
+        grade=answers.get("grade"),
+        outcome=answers.get("outcome", ""),
+        ongoing={"Y": True, "N": False}.get(answers.get("ongoing", "")),
+    )
+
+
+def has_clock(answers: EventAnswers) -> bool:
+    """Return whether the event has to be reported within hours: it is serious, or fatal by its grade or outcome alone.
+
+    A fatal event counts as “results in death” for the clock, whatever its criteria say until they are corrected.
+    """
+    criteria = answers.get("seriousness", frozenset()) & frozenset(CRITERIA)
+    return bool(criteria) or is_fatal(assessment_of(answers))
 
 
 def _onset(patient: Patient, answers: EventAnswers) -> Errors:
     onset = answers.get("onset")
     if onset is None:
         return {}
-    consent = first_consent(patient)
-    if consent is None:
-        return {"onset": _("There is no consent yet: adverse events are recorded from consent on.")}
-    given = Moment.from_iso(consent.given)
-    if before(onset, given):
-        return {
-            "onset": _("The event began before the consent (%(consent)s): record it as medical history.")
-            % {"consent": given}
-        }
     return _not_in_the_future("onset", onset)
-
-
-def first_consent(patient: Patient) -> Consent | None:
-    """Return the patient's first consent, or None. Adverse events are recorded from then on."""
-    return patient.consents.not_in_error().order_by("given_at", "pk").first()
 
 
 def _end(patient: Patient, answers: EventAnswers) -> Errors:
@@ -180,7 +189,7 @@ def _end(patient: Patient, answers: EventAnswers) -> Errors:
 def _awareness(patient: Patient, answers: EventAnswers) -> Errors:
     errors: Errors = {}
     onset, aware = answers.get("onset"), answers.get("aware")
-    serious_aware = answers.get("serious_aware") if _is_serious(answers) else None
+    serious_aware = answers.get("serious_aware") if has_clock(answers) else None
     for name, moment in (("aware", aware), ("serious_aware", serious_aware)):
         if moment is None:
             continue
@@ -202,7 +211,7 @@ def _not_in_the_future(name: str, moment: Moment) -> Errors:
     return {name: _("This time has not come yet. Check the date.")}
 
 
-def _stored(answers: EventAnswers, rules: Protocol) -> dict[str, Any]:
+def _stored(answers: EventAnswers, rules: Protocol, draft_clock_at: datetime | None) -> dict[str, Any]:
     chosen = answers.get("seriousness", frozenset())
     return {
         "term": answers["term"],
@@ -216,7 +225,7 @@ def _stored(answers: EventAnswers, rules: Protocol) -> dict[str, Any]:
         **{name: name in chosen for name in (*CRITERIA, NONE_OF_THESE)},
         **_interval("onset", answers.get("onset")),
         **_interval("end", answers.get("end")),
-        **_clock(answers, rules),
+        **_clock(answers, rules, draft_clock_at),
     }
 
 
@@ -228,18 +237,23 @@ def _interval(name: str, moment: Moment | None) -> dict[str, Any]:
     }
 
 
-def _clock(answers: EventAnswers, rules: Protocol) -> dict[str, Any]:
-    """Return both awareness times and the deadline, counted from when the event was known to be serious."""
+def _clock(answers: EventAnswers, rules: Protocol, draft_clock_at: datetime | None) -> dict[str, Any]:
+    """Return both awareness times and the deadline, counted from when the event was known to be serious.
+
+    An earlier clock of the draft goes on.
+    """
     aware = answers.get("aware")
-    serious_aware = answers.get("serious_aware") if _is_serious(answers) else None
+    serious_aware = answers.get("serious_aware") if has_clock(answers) else None
     start = serious_aware or aware
     due: datetime | None = None
-    if _is_serious(answers) and start is not None:
-        due = hours_deadline(start.earliest, rules.safety.sae_clock_hours)
+    if has_clock(answers) and start is not None:
+        begins = min(start.earliest, draft_clock_at or start.earliest)
+        due = hours_deadline(begins, rules.safety.sae_clock_hours)
     return {
         "aware": aware.iso if aware else "",
         "aware_at": aware.earliest if aware else None,
         "serious_aware": serious_aware.iso if serious_aware else "",
         "serious_aware_at": serious_aware.earliest if serious_aware else None,
+        "draft_clock_at": draft_clock_at,
         "due_at": due,
     }

@@ -15,7 +15,7 @@ from protocol.document.document import Protocol
 from protocol.values.moments import Moment
 from safety import choices, reporting
 from safety.event_checks import EventAnswers, answers_of
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, EventDraft
 from safety.system_texts import REASON, REASONS
 from trials.date_fields import MomentField
 from trials.reader import shown_moment
@@ -28,7 +28,7 @@ GRADES = [
     ("5", _("5 Death")),
 ]
 CHOOSE = ("", _("Choose"))
-SEGMENTS = "components/segments.html"
+ANSWER, BOXES = "components/answer.html", "components/boxes.html"
 
 
 class EventForm(StepForm):
@@ -50,27 +50,44 @@ class EventForm(StepForm):
 
     def sections(self) -> list[Any]:
         """Return the field groups in their order on the page."""
-        questions = ("causality", "outcome", "action_taken", "aesi")
-        times = Div("onset", "end", css_class="field-row")
-        awareness = Div("aware", "serious_aware", css_class="field-row serious-only")
-        assessment = (Div(name, css_class="col-sm-6 col-xl-3") for name in questions if name in self.fields)
-        marks = (Field(name, template=SEGMENTS) for name in ("grade", "seriousness"))
-        going_on = Field("ongoing", template=SEGMENTS)
-        description = Fieldset(
-            _("Description of the event"), "term", going_on, times, "description", css_class="sec"
-        )
+        questions = [name for name in ("causality", "outcome", "action_taken", "aesi") if name in self.fields]
         return [
             "save_key",
-            Div(
-                description,
-                Fieldset(_("Severity and seriousness"), *marks, awareness, css_class="sec"),
-                css_class="halves",
+            _section(
+                _("Description of the event"),
+                _answer("term"),
+                _answer("onset"),
+                _boxes("ongoing"),
+                _answer("end", wrapper_class="when-over"),
+                _answer("description", wrapper_class="wide-field"),
             ),
-            Fieldset(_("Assessment"), Div(*assessment, css_class="row"), css_class="sec"),
+            _section(
+                _("Severity and seriousness"),
+                _boxes("grade"),
+                _boxes("seriousness"),
+                _answer("aware", wrapper_class="serious-only"),
+                _answer("serious_aware", wrapper_class="serious-only"),
+            ),
+            _section(_("Assessment"), *(_answer(name) for name in questions)),
+        ]
+
+    @property
+    def save_key(self) -> str:
+        """Return the key of the page that was sent; empty if it has none."""
+        return str(self.cleaned_data.get("save_key", ""))
+
+    def typed(self) -> list[tuple[str, str]]:
+        """Return the inputs as sent, by name: what a draft keeps."""
+        sent: Any = self.data
+        return [
+            # PostgreSQL cannot store NUL, and no form accepts it.
+            (name, text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+            for name in self.fields
+            for text in sent.getlist(name)
         ]
 
     def answers(self) -> EventAnswers:
-        """Return the cleaned answers. Questions that were not asked are absent."""
+        """Return the cleaned answers. Questions that were not asked, or not answered readably, are absent."""
         answers: dict[str, Any] = {
             name: value for name, value in self.cleaned_data.items() if name in EventAnswers.__annotations__
         }
@@ -91,7 +108,19 @@ class AfterLockForm(EventForm):
         )
 
     def sections(self) -> list[Any]:
-        return [*super().sections(), Fieldset(_("After the lock"), "after_lock_reason", css_class="sec")]
+        reason = _answer("after_lock_reason", wrapper_class="wide-field")
+        return [*super().sections(), _section(_("After the lock"), reason)]
+
+
+def typed_in(draft: EventDraft) -> dict[str, Any]:
+    """Return the inputs of a draft as form initial values."""
+    found: dict[str, Any] = {}
+    for name, text in draft.payload:
+        if name == "seriousness":
+            found.setdefault(name, []).append(text)
+        else:
+            found[name] = text
+    return found
 
 
 class AmendForm(EventForm):
@@ -113,10 +142,10 @@ class AmendForm(EventForm):
         add_reason(self)
 
     def sections(self) -> list[Any]:
-        report = ["late_reason"] if "late_reason" in self.fields else []
+        names = ("late_reason", "reason", "reason_text")
         sections = [section for section in super().sections() if section != "save_key"]
-        reason = Div("reason", "reason_text", css_class="field-row")
-        return ["version", *sections, Fieldset(_("Reason for the change"), *report, reason, css_class="sec")]
+        reason = (_answer(name) for name in names if name in self.fields)
+        return ["version", *sections, _section(_("Reason for the change"), *reason)]
 
     def amended(self, *, by: User) -> bool:
         """Amend the event and return whether that succeeded. Raises StaleEvent if the shown version is outdated."""
@@ -126,6 +155,7 @@ class AmendForm(EventForm):
             changes=self.answers(),
             reason=given_reason(self),
             version=self.cleaned_data["version"],
+            confirmed=self.confirmed,
             by=by,
         )
 
@@ -154,6 +184,14 @@ class EventStepForm(StepForm):
         super().__init__(*args, **kwargs)
         self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=event.version)
         self.helper.layout.append("version")
+
+
+class DiscardDraftForm(StepForm):
+    """The reason why a draft is discarded."""
+
+    reason = forms.CharField(
+        label=_("Why there is no event to report"), max_length=1000, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class StrikeOutForm(EventStepForm):
@@ -187,6 +225,21 @@ class EventReviewForm(PasswordForm):
     field_order = ["meaning", "password"]
 
 
+class AssessForm(PasswordForm):
+    """The causality of an event that has none, and the password that signs the review of the event."""
+
+    def __init__(self, *args: Any, event: AdverseEvent, **kwargs: Any) -> None:
+        self.event = event
+        super().__init__(*args, **kwargs)
+
+    def add_fields(self, zone: str) -> None:
+        if not self.event.causality:
+            offered = choices.causalities(self.event.patient.protocol.rules)
+            self.fields["causality"] = _segments(_("Causality of the product"), offered)
+        self.fields["version"] = forms.IntegerField(widget=forms.HiddenInput, initial=self.event.version)
+        self.order_fields(["causality", "password", "version"])
+
+
 def add_reason(form: forms.Form) -> None:
     """Add the fields for the reason for change: a choice and an optional text."""
     form.fields["reason"] = _select(_("Reason"), REASONS.items())
@@ -199,6 +252,18 @@ def given_reason(form: forms.Form) -> Text:
     """Return the choice with the text; for “other” the text alone, which may be empty."""
     chosen, text = form.cleaned_data.get("reason", ""), form.cleaned_data.get("reason_text", "").strip()
     return system_text(f"{REASON}{chosen}", text) if chosen in REASONS and chosen != "other" else text
+
+
+def _section(title: Any, *fields: Field) -> Fieldset:
+    return Fieldset(title, Div(*fields, css_class="fields"), css_class="sec")
+
+
+def _answer(name: str, **options: Any) -> Field:
+    return Field(name, template=ANSWER, **options)
+
+
+def _boxes(name: str) -> Field:
+    return Field(name, template=BOXES)
 
 
 def _in_words(field: forms.BoundField, value: Any) -> str:

@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from patients.models import Patient
-from patients.participation.disposition import died_on
 from protocol.document.document import Protocol
 from protocol.values.moments import Moment, days_between
 from safety import choices
-from safety.classification import FATAL, Class, EventFinding, death_differs
+from safety.classification import Class
 from safety.clocks import ClockReading, Span, Stage
-from safety.models import AdverseEvent
+from safety.contradictions import OF_ANSWERS
+from safety.event_questions import FINDINGS, PatientBackground, dates_of, questions_about
+from safety.models import AdverseEvent, EventDraft
 from safety.timing import TimeSinceInfusion
 from trials.reader import shown_moment
 
@@ -29,21 +30,6 @@ CLASS_TITLES: dict[str, str | Promise] = {
     Class.SAR: gettext_lazy("Serious adverse reaction"),
 }
 CLASS_TONES = {Class.AE: "none", Class.AR: "draft", Class.SAE: "late", Class.SAR: "late"}
-FINDINGS: dict[str, str | Promise] = {
-    EventFinding.DEATH_DISAGREES: gettext_lazy(
-        "Grade 5, a fatal outcome and the criterion “results in death” go together: at least one is missing."
-    ),
-    EventFinding.GRADE_4_WITHOUT_CRITERION: gettext_lazy(
-        "Grade 4 is life-threatening, but neither that criterion nor “medically important” is ticked."
-    ),
-    EventFinding.OUTCOME_DISAGREES_WITH_ONGOING: gettext_lazy(
-        "The outcome and whether the event is still going on do not fit each other."
-    ),
-    EventFinding.CAUSALITY_MISSING: gettext_lazy(
-        "The causality is not assessed: the event counts as related until then."
-    ),
-    EventFinding.SERIOUSNESS_MISSING: gettext_lazy("It was not answered whether the event is serious."),
-}
 CLOCK_TONES = {
     Stage.RUNNING: "due",
     Stage.HALF: "due",
@@ -196,26 +182,32 @@ def clock_text(reading: ClockReading, duration_text: Callable[[Span], str] = dur
     return sentence % {"time": duration_text(reading.span)}
 
 
+def draft_clock_text(reading: ClockReading) -> str:
+    """Return that a draft is not reported yet, with the time left or the time past the deadline."""
+    text = _("draft, unreported: %(clock)s")
+    return text % {"clock": clock_text(reading)}
+
+
 def clock_tag(event: AdverseEvent, now: datetime | None = None) -> SafeString | str:
     """Return the clock as a tag; empty for an event without a clock."""
     reading = event.clock(now or timezone.now())
     return tag(CLOCK_TONES[reading.stage], clock_text(reading, short_duration_text)) if reading else ""
 
 
-def finding_words(event: AdverseEvent) -> list[str]:
-    """Return the findings as sentences. One query for a fatal event that has ended."""
-    return [*(str(FINDINGS[finding]) for finding in event.findings), *_death_words(event)]
+def draft_clock_tag(draft: EventDraft) -> SafeString:
+    """Return that a draft is unreported, with its clock if it has one, as a tag."""
+    reading = draft.clock()
+    if reading is None:
+        return tag("draft", _("draft, unreported"))
+    return tag(CLOCK_TONES[reading.stage], draft_clock_text(reading))
 
 
-def _death_words(event: AdverseEvent) -> list[str]:
-    if event.in_error or event.outcome != FATAL or event.end_moment is None:
+def finding_words(event: AdverseEvent, known: PatientBackground) -> list[str]:
+    """Return what is missing and what contradicts, as sentences; empty for an event entered in error."""
+    if event.in_error:
         return []
-    died = died_on(event.patient)
-    day = Moment.from_iso(died, event.patient.protocol.rules.trial.site.time_zone) if died else None
-    if day is None or not death_differs(event.outcome, event.end_moment, day):
-        return []
-    text = _("A form says that the patient died on %(day)s: a fatal event ends on that day.")
-    return [text % {"day": shown_moment(day)}]
+    missing = [str(FINDINGS[finding]) for finding in event.findings if finding not in OF_ANSWERS]
+    return [*missing, *(question.text for question in questions_about(event.patient, dates_of(event), known))]
 
 
 def since_text(since: TimeSinceInfusion) -> str:

@@ -15,14 +15,17 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from safety import reporting
 from safety.columns import event_columns
+from safety.event_drafts import open_drafts
+from safety.event_questions import PatientBackground, backgrounds_of
 from safety.filters import AdverseEventFilter
 from safety.forms import EventReviewForm
-from safety.labels import Wording, event_count_text, finding_words
+from safety.labels import Wording, draft_clock_tag, event_count_text, finding_words
 from safety.models import AdverseEvent
 from safety.reviews import TONES, attach_reviews, review_state
 from trials.access import TrialRequest, trial_page
 from trials.listing import Listing, Selection
 from trials.permissions import Permission as P
+from trials.reader import shown_moment
 
 AT_ONCE = 100
 
@@ -58,7 +61,12 @@ def listing(request: TrialRequest) -> HttpResponseBase:
             "No adverse event is reported yet. Events are reported from a patient's casebook."
         ),
     )
-    return page.response("safety/listing.html")
+    drafts = [
+        (draft, draft_clock_tag(draft), shown_moment(draft.first_saved_at, request.trial.zone))
+        for draft in open_drafts(request.trial)
+    ]
+    context = {"drafts": drafts, "may_report": request.access.may(P.REPORT_EVENT)}
+    return page.response("safety/listing.html", context)
 
 
 @sensitive_post_parameters("password")
@@ -74,19 +82,19 @@ def sign(request: TrialRequest) -> HttpResponse:
         if form.run(reporting.review_events, **given):
             messages.success(request, _("%(events)s signed.") % {"events": event_count_text(form.result)})
             return redirect("safety:listing", slug=request.trial.slug)
-    wording = Wording(request.trial.rules)
+    wording, known = Wording(request.trial.rules), backgrounds_of(reviewable, request.trial.rules)
     context = {
         "form": form,
-        "events": [_shown(event, wording) for event in reviewable],
+        "events": [_shown(event, wording, known[event.pk]) for event in reviewable],
         "left_out": [(event, reporting.not_reviewable(event)) for event in rows if event not in reviewable],
         "counted": event_count_text(len(reviewable)),
     }
     return render(request, "safety/sign.html", context, status=422 if request.method == "POST" else 200)
 
 
-def _shown(event: AdverseEvent, wording: Wording) -> tuple[Any, ...]:
+def _shown(event: AdverseEvent, wording: Wording, known: PatientBackground) -> tuple[Any, ...]:
     state = review_state(event)
-    return event, wording.facts(event), finding_words(event), state, TONES[state]
+    return event, wording.facts(event), finding_words(event, known), state, TONES[state]
 
 
 def _chosen(request: TrialRequest) -> dict[int, int]:

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from audit.models import Signature
 from audit.trail import Locks, Trail
@@ -54,8 +55,8 @@ class AdverseEventQuerySet(VisibleToMembers):
         return self.exclude(aesi__in=("", NOT_OF_SPECIAL_INTEREST))
 
     def awaiting_report(self) -> "AdverseEventQuerySet":
-        """Keep serious events not yet reported to the sponsor."""
-        return self.not_in_error().filter(none_of_these=False, due_at__isnull=False, reported_at=None)
+        """Keep events with a clock, serious or fatal, that are not yet reported to the sponsor."""
+        return self.not_in_error().filter(due_at__isnull=False, reported_at=None)
 
     def signed(self, *, yes: bool = True) -> "AdverseEventQuerySet":
         """Keep events with (or without) a valid review signature."""
@@ -128,6 +129,8 @@ class AdverseEvent(models.Model):
     aware_at = models.DateTimeField(_("Aware at"), null=True)
     serious_aware = models.CharField(_("Site aware that it is serious"), max_length=60, blank=True)
     serious_aware_at = models.DateTimeField(_("Serious aware at"), null=True)
+    # The first save of the draft, if its clock ran from there because no awareness was typed.
+    draft_clock_at = models.DateTimeField(_("Clock started by the draft at"), null=True)
     due_at = models.DateTimeField(_("Due at"), null=True)
     reported = models.CharField(_("Reported to the sponsor"), max_length=60, blank=True)
     reported_at = models.DateTimeField(_("Reported at"), null=True)
@@ -197,7 +200,7 @@ class AdverseEvent(models.Model):
             models.Index(fields=["trial", "-grade", "-id"], name="event_by_grade"),
             models.Index(
                 fields=["trial", "due_at"],
-                condition=Q(reported_at=None, none_of_these=False),
+                condition=Q(reported_at=None, due_at__isnull=False),
                 name="event_awaiting_report",
             ),
         ]
@@ -222,9 +225,12 @@ class AdverseEvent(models.Model):
                 violation_error_message=_("An event is either ongoing or has an end."),
             ),
             models.CheckConstraint(
-                condition=Q(none_of_these=True) | Q(aware_at__isnull=False, due_at__isnull=False),
+                condition=(Q(none_of_these=True) & ~Q(grade=5) & ~Q(outcome="fatal"))
+                | Q(aware_at__isnull=False, due_at__isnull=False),
                 name="serious_event_has_a_clock",
-                violation_error_message=_("A serious event needs the time at which the site knew of it."),
+                violation_error_message=_(
+                    "A serious or fatal event needs the time at which the site knew of it."
+                ),
             ),
             models.CheckConstraint(
                 condition=Q(reported_at=None)
@@ -293,14 +299,88 @@ class AdverseEvent(models.Model):
 
     @property
     def clock_starts_at(self) -> datetime | None:
-        """Return when the site learned that the event is serious: the start of the 24 hours (CLK-04)."""
-        return self.serious_aware_at or self.aware_at
+        """Return when the site learned that the event is serious: the start of the 24 hours (CLK-04).
+
+        A draft that was saved earlier without the awareness keeps the start of its clock.
+        """
+        known = self.serious_aware_at or self.aware_at
+        return min(filter(None, (known, self.draft_clock_at)), default=None)
 
     def clock(self, now: datetime | None = None) -> clocks.ClockReading | None:
         """Return the state of the reporting clock, or None for an event without one."""
         start = self.clock_starts_at
-        if self.in_error or self.none_of_these or start is None or self.due_at is None:
+        if self.in_error or start is None or self.due_at is None:
             return None
         return clocks.read(
             starts_at=start, due_at=self.due_at, now=now or timezone.now(), stopped_at=self.reported_at
         )
+
+
+class EventDraft(models.Model):
+    """What was typed of an adverse event that is not saved yet. Its clock runs as soon as it may be serious.
+
+    It stays when it is finished or discarded: the trail shows from when on the site knew of the event.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open", pgettext_lazy("status of a draft", "Open")
+        FINISHED = "finished", pgettext_lazy("status of a draft", "Finished")
+        DISCARDED = "discarded", pgettext_lazy("status of a draft", "Discarded")
+
+    trial = models.ForeignKey(Trial, models.PROTECT, related_name="event_drafts", verbose_name=_("Trial"))
+    patient = models.ForeignKey(
+        Patient, models.PROTECT, related_name="event_drafts", db_index=False, verbose_name=_("Patient")
+    )
+    number = models.PositiveIntegerField(_("Number"))
+    # The page that keeps it; an event saved from that page finishes the draft.
+    save_key = models.CharField(_("Save key"), max_length=64)
+    payload = models.JSONField(_("Typed"))
+    term = models.CharField(_("Term"), max_length=200, blank=True)
+    state = models.CharField(_("Status"), max_length=20, choices=State, default=State.OPEN)
+    first_saved_at = models.DateTimeField(_("First saved at"))
+    saved_at = models.DateTimeField(_("Last saved at"))
+    aware_at = models.DateTimeField(_("Aware at"), null=True)
+    clock_starts_at = models.DateTimeField(_("Clock started at"), null=True)
+    due_at = models.DateTimeField(_("Due at"), null=True)
+    event = models.OneToOneField(
+        AdverseEvent, models.PROTECT, null=True, related_name="draft", verbose_name=_("Adverse event")
+    )
+    discarded_reason = models.TextField(_("Discarded because"), blank=True)
+
+    objects = VisibleToMembers.as_manager()
+    history = Trail(
+        patient="patient_id",
+        trial="trial_id",
+        # What is typed is no data yet, and is kept every few seconds: the trail has the clock and the end of the draft.
+        excluded=("save_key", "payload", "term", "saved_at"),
+        locks=Locks(parents=("patient", "trial"), freezes=False),
+    )
+
+    class Meta:
+        verbose_name = _("Draft of an adverse event")
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "number"], name="draft_number_once_per_patient"),
+            models.UniqueConstraint(fields=["patient", "save_key"], name="draft_kept_once"),
+            models.CheckConstraint(
+                condition=Q(clock_starts_at__isnull=True, due_at__isnull=True)
+                | Q(clock_starts_at__isnull=False, due_at__isnull=False),
+                name="draft_clock_has_a_deadline",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="discarded") | ~Q(discarded_reason=""),
+                name="discarded_draft_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="finished", event__isnull=False) | (~Q(state="finished") & Q(event=None)),
+                name="finished_draft_has_its_event",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Draft {self.number}"
+
+    def clock(self, now: datetime | None = None) -> clocks.ClockReading | None:
+        """Return the state of the draft's reporting clock, or None without one."""
+        if self.state != self.State.OPEN or self.clock_starts_at is None or self.due_at is None:
+            return None
+        return clocks.read(starts_at=self.clock_starts_at, due_at=self.due_at, now=now or timezone.now())

@@ -16,9 +16,12 @@ from audit.context import because
 from audit.stored_text import Text, system_text, trimmed
 from patients.models import Patient
 from patients.participation.lifecycle import lock_patient, lock_patients, refuse_when_locked
+from patients.participation.questions import Question, ask
 from protocol.values.moments import Moment, before
 from safety.classification import NONE_OF_THESE
-from safety.event_checks import EventAnswers, answers_of, columns, normalised
+from safety.event_checks import EventAnswers, answers_of, columns, has_clock, normalised
+from safety.event_drafts import clock_of_draft, finish, open_draft
+from safety.event_questions import background_of, dates_in, questions_about
 from safety.models import AdverseEvent
 
 
@@ -37,13 +40,15 @@ def report_event(
     by: User,
     save_key: str = "",
     after_lock_reason: str = "",
+    confirmed: str = "",
     **answers: Unpack[EventAnswers],
 ) -> AdverseEvent:
-    """Store a new event with the patient's next number; a serious one starts the 24-hour clock.
+    """Store a new event with the patient's next number; a serious or fatal one starts the 24-hour clock.
 
-    A second call with the same `save_key` (a double click) returns the first event. `after_lock_reason` allows a
-    serious event after the lock (SAF-11). Raises ValidationError with a message for each answer that is
-    missing, impossible or before the consent.
+    A second call with the same `save_key` (a double click) returns the first event; the draft of that page is
+    finished, and the event keeps the start of its clock. `after_lock_reason` allows a
+    serious event after the lock (SAF-11). Raises ValidationError with a message for each answer that is missing or
+    impossible, and Questioned for answers that contradict each other or another record and are not `confirmed`.
     """
     # Locks the patient: two events reported at once must not get the same number.
     patient = lock_patient(patient)
@@ -55,9 +60,11 @@ def report_event(
     # Checked under the lock, so that the second click finds the event of the first.
     if save_key and (existing := patient.adverse_events.filter(save_key=save_key).first()):
         return existing
-    stored = columns(patient, answers)
+    draft = open_draft(patient, save_key)
+    stored = columns(patient, answers, draft_clock_at=clock_of_draft(draft))
+    ask(_questions(patient, answers), confirmed)
     last = patient.adverse_events.aggregate(last=Max("number"))["last"] or 0
-    return AdverseEvent.objects.create(
+    event = AdverseEvent.objects.create(
         trial_id=patient.trial_id,
         patient=patient,
         number=last + 1,
@@ -65,27 +72,35 @@ def report_event(
         after_lock_reason=after_lock_reason,
         **stored,
     )
+    if draft is not None:
+        finish(draft, event)
+    return event
 
 
 @transaction.atomic
 def amend_event(
-    *, event: AdverseEvent, changes: EventAnswers, reason: Text, version: int, by: User
+    *, event: AdverseEvent, changes: EventAnswers, reason: Text, version: int, by: User, confirmed: str = ""
 ) -> AdverseEvent:
     """Change answers of an event with a reason (AUD-04). Answers absent from `changes` stay as they are.
 
     An event that becomes serious starts its clock at `serious_aware`; both awareness times are kept (CLK-04).
-    Raises StaleEvent if `version` is outdated, ValidationError for a refused answer or if nothing changed.
+    Raises StaleEvent if `version` is outdated, ValidationError for a refused answer or if nothing changed, and
+    Questioned for a contradiction that the change adds and that is not `confirmed`.
     """
     row, patient = _locked_event(event, version)
     zone = patient.protocol.rules.trial.site.time_zone
-    answers = normalised(EventAnswers(**{**answers_of(row, zone), **changes}), zone)
-    upgrade = row.none_of_these and NONE_OF_THESE not in answers["seriousness"]
-    stored = columns(patient, answers, upgrade=upgrade)
+    before_change = answers_of(row, zone)
+    answers = normalised(EventAnswers(**{**before_change, **changes}), zone)
+    upgrade = row.due_at is None and has_clock(answers)
+    stored = columns(patient, answers, upgrade=upgrade, draft_clock_at=row.draft_clock_at)
     stored.update(_report_after(row, stored["due_at"], answers, upgrade=upgrade))
     changed = {name: value for name, value in stored.items() if getattr(row, name) != value}
     if not changed:
         raise ValidationError(_("Nothing was changed: there is nothing to save."))
-    return _save(row, changed, reason=_required_reason(reason))
+    reason = _required_reason(reason)
+    known = {each.code for each in _questions(patient, before_change, row.number)}
+    ask([each for each in _questions(patient, answers, row.number) if each.code not in known], confirmed)
+    return _save(row, changed, reason=reason)
 
 
 @transaction.atomic
@@ -160,7 +175,7 @@ def is_locked(patient: Patient) -> bool:
 def _refuse_after_lock(patient: Patient, answers: EventAnswers) -> None:
     if not is_locked(patient):
         raise ValidationError(_("Nothing is locked: report the event in the usual way."))
-    if NONE_OF_THESE in (answers.get("seriousness") or ()):
+    if NONE_OF_THESE in (answers.get("seriousness") or ()) and not has_clock(answers):
         raise ValidationError(
             {
                 "seriousness": _(
@@ -195,6 +210,13 @@ def _save(row: AdverseEvent, changed: dict[str, Any], *, reason: Text) -> Advers
     with because(reason):
         row.save(update_fields=[*changed, "version"])
     return row
+
+
+def _questions(patient: Patient, answers: EventAnswers, number: int = 0) -> list[Question]:
+    """Return what the answers contradict. Reads the death, the first consent and the patient's other events."""
+    answers = normalised(answers, patient.protocol.rules.trial.site.time_zone)
+    known = background_of(patient, answers["term"], answers.get("onset"), number=number)
+    return questions_about(patient, dates_in(answers), known)
 
 
 def _required_reason(reason: Text) -> Text:

@@ -16,4 +16,6 @@ REASON = "event."
 TEXTS = {
     **{f"{REASON}{code}": words for code, words in REASONS.items()},
     "event.reported": _("Reported to the sponsor"),
+    "event.assessed": _("First assessment of the causality"),
+    "event.draft_finished": _("The event was saved"),
 }

@@ -1,5 +1,6 @@
 """Pages of one adverse event: report, read, amend, record the report to the sponsor, strike out."""
 
+import re
 from functools import partial
 from typing import Any
 
@@ -9,13 +10,26 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.kept_forms import kept_data
 from patients.models import Patient
 from patients.participation.milestones import milestones
 from patients.views.participation import patient_of, step
 from safety import reporting
-from safety.forms import AfterLockForm, AmendForm, EventForm, EventStepForm, SponsorForm, StrikeOutForm
+from safety.assessment import assess_and_sign
+from safety.draft_views import draft_of, kept
+from safety.event_questions import backgrounds_of
+from safety.forms import (
+    AfterLockForm,
+    AmendForm,
+    AssessForm,
+    EventForm,
+    EventStepForm,
+    SponsorForm,
+    StrikeOutForm,
+    typed_in,
+)
 from safety.labels import (
     CLASS_TITLES,
     CLOCK_TONES,
@@ -26,7 +40,7 @@ from safety.labels import (
     grade_tag,
     since_text,
 )
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, EventDraft
 from safety.reviews import TONES, ReviewState, attach_reviews, review_state
 from safety.timing import since
 from trials.access import TrialRequest, trial_page
@@ -69,29 +83,76 @@ def report_after_lock(request: TrialRequest, code: str) -> HttpResponse:
 
 def _reported(request: TrialRequest, patient: Patient, form_class: type[EventForm]) -> HttpResponse:
     posted = request.POST if request.method == "POST" else kept_data(request)
-    assessing = request.access.may(P.ASSESS_EVENT)
-    form = form_class(posted, trial=request.trial, patient=patient, assessing=assessing)
-    if request.method == "POST" and form.is_valid():
-        save_key = form.cleaned_data["save_key"]
-        arguments = {"patient": patient, "by": request.user, "save_key": save_key, **form.answers()}
-        if "after_lock_reason" in form.cleaned_data:
-            arguments["after_lock_reason"] = form.cleaned_data["after_lock_reason"]
-        if form.run(reporting.report_event, **arguments):
-            messages.success(request, _("%(event)s is saved.") % {"event": form.result})
-            return redirect(event_address(form.result))
+    draft = _chosen_draft(request, patient)
+    form = form_class(
+        posted,
+        trial=request.trial,
+        patient=patient,
+        assessing=request.access.may(P.ASSESS_EVENT),
+        **({"initial": typed_in(draft)} if draft else {}),
+    )
+    if request.method == "POST" and "draft" in request.POST:
+        return _draft_saved(request, patient, form)
+    if request.method == "POST" and form.is_valid() and _saved(request, patient, form):
+        messages.success(request, _("%(event)s is saved.") % {"event": form.result})
+        return redirect(event_address(form.result))
     status = 422 if request.method == "POST" else 200
-    return render(request, "safety/report.html", {"form": form, "patient": patient}, status=status)
+    context = {"form": form, "patient": patient, "draft": draft, "keeps": form_class is EventForm}
+    return render(request, "safety/report.html", context, status=status)
 
 
-@trial_page(see=P.SEE_TRIAL)
+def _saved(request: TrialRequest, patient: Patient, form: EventForm) -> bool:
+    given: dict[str, Any] = {"save_key": form.save_key, "confirmed": form.confirmed, **form.answers()}
+    if "after_lock_reason" in form.cleaned_data:
+        given["after_lock_reason"] = form.cleaned_data["after_lock_reason"]
+    return form.run(reporting.report_event, patient=patient, by=request.user, **given)
+
+
+def _chosen_draft(request: TrialRequest, patient: Patient) -> EventDraft | None:
+    """Return the open draft that the address names, or None. Raises Http404 if there is none with the number."""
+    number = request.GET.get("draft", "") if request.method == "GET" else ""
+    return draft_of(request, patient, int(number)) if re.fullmatch(r"[1-9][0-9]{0,8}", number) else None
+
+
+def _draft_saved(request: TrialRequest, patient: Patient, form: EventForm) -> HttpResponse:
+    """Keep the draft and show it again; a page without a script keeps nothing before."""
+    is_kept = form.run(kept, request=request, patient=patient, form=form)
+    if is_kept and form.result is not None:
+        messages.success(request, _("The draft is kept. It is not reported until the event is saved."))
+        address = reverse("safety:report", args=[request.trial.slug, patient.code])
+        return redirect(f"{address}?draft={form.result.number}")
+    context = {"form": form, "patient": patient, "keeps": True}
+    return render(request, "safety/report.html", context, status=422)
+
+
+@sensitive_post_parameters("password")
+@trial_page(see=P.SEE_TRIAL, change=P.SIGN)
 def event(request: TrialRequest, code: str, number: int) -> HttpResponse:
-    """Show one event: its answers, class, clock, days since each infusion, and signatures."""
+    """Show one event: its answers, class, clock, days since each infusion, signatures. Assess and sign it."""
     patient = patient_of(request, code)
     row = event_of(request, patient, number)
+    form = None
+    if request.method == "POST":
+        form = AssessForm(request.POST, event=row, trial=request.trial, patient=patient)
+        if form.is_valid() and _assessed(request, row, form):
+            messages.success(request, _("%(event)s is assessed and signed.") % {"event": row})
+            return redirect(event_address(row))
+        row = event_of(request, patient, number)
     attach_reviews([row])
-    return render(
-        request, "safety/event.html", {"patient": patient, "event": row, **event_context(request, row)}
-    )
+    context = {"patient": patient, "event": row, **event_context(request, row)}
+    if context["may_assess"]:
+        context["form"] = form or AssessForm(
+            kept_data(request), event=row, trial=request.trial, patient=patient
+        )
+    return render(request, "safety/event.html", context, status=422 if request.method == "POST" else 200)
+
+
+def _assessed(request: TrialRequest, event: AdverseEvent, form: AssessForm) -> bool:
+    try:
+        return form.run(assess_and_sign, event=event, by=request.user, **form.cleaned_data)
+    except reporting.StaleEvent:
+        form.add_error(None, _("The event was changed while you typed. Read it again, then go on."))
+        return False
 
 
 def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
@@ -103,7 +164,7 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
     return {
         "facts": wording.facts(event),
         "trail_url": trail_address(event) if request.access.may(P.SEE_TRAIL) else "",
-        "findings": finding_words(event),
+        "findings": finding_words(event, backgrounds_of([event], event.patient.protocol.rules)[event.pk]),
         "clock": reading,
         "clock_words": clock_text(reading) if reading else "",
         "clock_tone": CLOCK_TONES[reading.stage] if reading else "",
@@ -119,13 +180,12 @@ def event_context(request: TrialRequest, event: AdverseEvent) -> dict[str, Any]:
         "review_tone": TONES[review_state(event)],
         "may_change": may_change,
         "may_report": may_change and reading is not None and reading.open,
-        "may_sign": request.access.may(P.SIGN) and waits_for_signature(event),
+        "may_assess": request.access.may(P.SIGN)
+        and (bool(event.causality) or request.access.may(P.ASSESS_EVENT))
+        and open_now
+        and not event.in_error
+        and review_state(event) != ReviewState.SIGNED,
     }
-
-
-def waits_for_signature(event: AdverseEvent) -> bool:
-    """Return whether the event can be signed and has no valid signature."""
-    return review_state(event) != ReviewState.SIGNED and not reporting.not_reviewable(event)
 
 
 @trial_page(see=P.REPORT_EVENT, change=P.REPORT_EVENT)

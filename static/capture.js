@@ -119,6 +119,7 @@
     byId(`file-${name}`).textContent = file.words;
   }
   form.addEventListener("change", (event) => { if (event.target.dataset.file) keep(); });
+  const keeps = Boolean(form.dataset.keep);
   async function keep() {
     clearTimeout(timer);
     dirty = false;
@@ -138,12 +139,13 @@
     }
   }
   form.addEventListener("input", () => {
+    if (!keeps) return;
     dirty = true;
     clearTimeout(timer);
     timer = setTimeout(keep, 5000);
   });
   form.addEventListener("submit", (event) => {
-    if (!navigator.onLine) {
+    if (!navigator.onLine && keptNote) {
       event.preventDefault();
       keptNote.textContent = form.dataset.offline;
       return;
@@ -166,6 +168,12 @@
     return input;
   }
   all("[data-now]").forEach((button) => { button.hidden = false; });
+  /* The minute of the click on the clock of the site: a form that is not checked while typing would read "n" at its save. */
+  function minuteIn(zone) {
+    const style = { timeZone: zone, day: "2-digit", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    const { day, month, year, hour, minute } = Object.fromEntries(new Intl.DateTimeFormat("en-US", style).formatToParts().map(({ type, value }) => [type, value]));
+    return `${day}-${month}-${year} ${hour}:${minute}`;
+  }
   /* What is known from elsewhere is offered until something is answered: it never replaces an answer by a slip. */
   const offers = () => all("[data-fill]").forEach((button) => { button.hidden = Boolean(byId(button.dataset.fill).value); });
   form.addEventListener("input", offers);
@@ -174,9 +182,9 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-fill], [data-now], [data-panel]");
     if (!button) return;
-    const { fill, value, now } = button.dataset;
+    const { fill, value, now, zone } = button.dataset;
     if (fill) return fillIn(fill, value).focus();
-    if (now) return fillIn(now, "n");
+    if (now) return fillIn(now, zone ? minuteIn(zone) : "n");
     event.preventDefault();
     if (event.isTrusted) from = null;
     history.replaceState(null, "", button.getAttribute("href"));

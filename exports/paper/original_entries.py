@@ -18,8 +18,8 @@ HEAD = ("history_date", "history_full_name", "history_change_reason")
 DERIVED = frozenset(
     {"version", "state", "position", "planned_on", "window_from", "window_to", "cells_per_kg", "dose_finding",
      "created_at", "recorded_at", "prepared_at", "enrolled_at", "started_at", "ended_at", "given_at",
-     "onset_earliest", "onset_latest", "end_earliest", "end_latest", "aware_at", "serious_aware_at", "due_at",
-     "reported_at"}
+     "onset_earliest", "onset_latest", "end_earliest", "end_latest", "aware_at", "serious_aware_at", "draft_clock_at",
+     "due_at", "reported_at"}
     # They name a person, so no paper shows them.
     | {"representative_name", "scan"}
 )  # fmt: skip

@@ -203,6 +203,7 @@ COLUMNS: dict[str, tuple[TableColumn, ...]] = {
         _col("aesi", "Category of special interest"),
         _col("aware", "Site aware at"),
         _col("serious_aware", "Site aware that it is serious at"),
+        _col("draft_clock_at", "Clock started by the draft at (UTC)"),
         _col("due_at", "Report to the sponsor due at (UTC)"),
         _col("reported", "Reported to the sponsor at"),
         _col("late_reason", "Reason for a late report", free_text=True),

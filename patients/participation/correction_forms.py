@@ -14,6 +14,7 @@ from patients.models import Consent, Patient
 from patients.participation.consent_withdrawal import PARTS, has_withdrawn
 from patients.participation.effects import Effects, effects_of
 from patients.participation.forms import CapacityForm, ConsentForm, StepForm
+from patients.participation.questions import Questioned
 from patients.system_texts import REASON, REASONS
 from protocol.values.moments import Moment
 from trials.date_fields import DayField
@@ -40,9 +41,20 @@ class AskingForm(StepForm):
     ) -> bool:
         """Call the function as `run` does, after its effects were confirmed. Return False if they have to be."""
         found: list[Effects] = []
+        asked: list[str] = [*questions]
+        answers = dict(arguments)
 
-        def preview(**told: Any) -> None:
-            found.append(effects_of(patient, lambda: verb(**told), questions=questions))
+        def correct() -> Any:
+            try:
+                return verb(**answers)
+            except Questioned as contradiction:
+                # Shown with the effects and confirmed with them.
+                asked.extend(question.text for question in contradiction.questions)
+                answers["confirmed"] = contradiction.token
+                return verb(**answers)
+
+        def preview(**_told: Any) -> None:
+            found.append(effects_of(patient, correct, questions=asked))
 
         if not self.run(preview, **arguments):
             return False
@@ -53,7 +65,7 @@ class AskingForm(StepForm):
             data[CONFIRMED] = self.asked.fingerprint
             self.data = data
             return False
-        return self.run(verb, **arguments)
+        return self.run(verb, **answers)
 
 
 class ReasonForm(AskingForm):

@@ -14,12 +14,16 @@ from accounts.models import User
 from audit.context import because
 from audit.stored_text import Text
 from patients import signals
-from patients.models import Patient, Record, Visit
+from patients.models import Patient, Visit
+from patients.participation.after_death import after_death
+from patients.participation.death import Death, death_of, question_of
 from patients.participation.lifecycle import lock_patient, move, require_state
 from patients.participation.milestones import days_of
+from patients.participation.questions import Question, ask
 from patients.participation.reasons import required_reason
 from patients.participation.visits import hold_visit_of, miss_visit, replan, unsettled
-from trials.reader import shown_day, shown_moment
+from protocol.values.moments import Moment
+from trials.reader import shown_day
 
 
 class Settlement(TypedDict):
@@ -43,14 +47,22 @@ Settlements = Mapping[str, Settlement]
 
 @transaction.atomic
 def end_study(
-    *, patient: Patient, on: date, reason: str, note: str, by: User, settled: Settlements | None = None
+    *,
+    patient: Patient,
+    on: date,
+    reason: str,
+    note: str,
+    by: User,
+    settled: Settlements | None = None,
+    confirmed: str = "",
 ) -> Patient:
     """Record the end of study of a patient. Data until then are kept, later collection is refused (PRV-03).
 
     settled: by visit key, what becomes of the visits that were planned until then; None leaves all for later.
     Raises ValidationError for a day in the future or before inclusion, an unknown reason, completion with planned
-    visits left, a withdrawal without a note, an end that contradicts the captured date of death (DAT-08), and, with
-    `settled`, for each visit without a choice (field `visit-D28`).
+    visits left, a withdrawal without a note, and, with `settled`, for each visit without a choice (field `visit-D28`).
+    Raises Questioned, unless `confirmed`, for an end that contradicts the captured date of death (DAT-08), and for a
+    death before what is recorded after it.
     """
     patient = lock_patient(patient)
     refusal = _("%(patient)s cannot end the study: the status is “%(state)s”.")
@@ -61,7 +73,7 @@ def end_study(
         _settle(patient, on, settled, by)
     if reason == Patient.EndReason.COMPLETED:
         _check_no_visit_planned(patient)
-    _check_death(patient, on, reason)
+    ask(_questions(patient, on, reason), confirmed)
     move(patient, Patient.State.ENDED, refusal=refusal)
     patient.ended_on, patient.end_reason, patient.end_note = on, reason, note.strip()
     patient.save(update_fields=["state", "ended_on", "end_reason", "end_note"])
@@ -72,8 +84,17 @@ def end_study(
 
 
 @transaction.atomic
-def correct_end(*, patient: Patient, on: date, end_reason: str, note: str, reason: Text, by: User) -> Patient:
-    """Correct day, reason or note of the end of study. Raises ValidationError as `end_study`, and without a reason.
+def correct_end(
+    *,
+    patient: Patient,
+    on: date,
+    end_reason: str,
+    note: str,
+    reason: Text,
+    by: User,
+    confirmed: str = "",
+) -> Patient:
+    """Correct day, reason or note of the end of study. Raises as `end_study`, and ValidationError without a reason.
 
     A day before a visit that was held, or an infusion that was given, is refused: strike that out first.
     """
@@ -86,7 +107,7 @@ def correct_end(*, patient: Patient, on: date, end_reason: str, note: str, reaso
     _check_reason(end_reason, note, field="end_reason")
     if end_reason == Patient.EndReason.COMPLETED:
         _check_no_visit_planned(patient)
-    _check_death(patient, on, end_reason, field="end_reason")
+    ask(_questions(patient, on, end_reason), confirmed)
     with because(because_of):
         patient.ended_on, patient.end_reason, patient.end_note = on, end_reason, note.strip()
         patient.save(update_fields=["ended_on", "end_reason", "end_note"])
@@ -160,27 +181,21 @@ def _check_day(patient: Patient, on: date) -> None:
         raise ValidationError({"on": _("The study cannot end before the inclusion.")})
 
 
-def _check_death(patient: Patient, on: date, reason: str, *, field: str = "reason") -> None:
-    """Raise ValidationError if the end contradicts the captured date of death (DAT-08). At most one query."""
-    died = died_on(patient)
-    if died is None:
-        return
-    message = _("A form says that the patient died on %(day)s.") % {"day": shown_moment(died)}
-    if reason != Patient.EndReason.DEATH:
-        raise ValidationError({field: message})
-    if died != on.isoformat():
-        raise ValidationError({"on": message})
-
-
-def died_on(patient: Patient) -> str | None:
-    """Return the captured date of death as stored (ISO text), None if there is none. At most one query."""
-    path = patient.protocol.rules.profile.died_on
-    if path is None:
-        return None
-    form, _dot, item = path.partition(".")
-    rows = patient.records.filter(form=form).exclude(state=Record.State.STRUCK_OUT).order_by("-pk")
-    known = (values.get(item) for values in rows.values_list("values", flat=True))
-    return next((value for value in known if isinstance(value, str)), None)
+def _questions(patient: Patient, on: date, reason: str) -> list[Question]:
+    """Return what the end contradicts: the captured date of death, and what is recorded after a death."""
+    is_death = reason == Patient.EndReason.DEATH
+    questions = []
+    captured = death_of(patient)
+    if captured is not None and not (is_death and captured.moment.iso == on.isoformat()):
+        text = _("A form says that the patient died on %(died)s: the end of study says otherwise.")
+        questions.append(question_of(patient, captured, f"end:{reason}:{on}", text))
+    if is_death:
+        death = Death(Moment.from_date(on, patient.protocol.rules.trial.site.time_zone))
+        questions += [
+            Question(f"end:{on}:{fact.code}", fact.text, fact.address, _("Open it"))
+            for fact in after_death(patient, death)
+        ]
+    return questions
 
 
 def _check_no_visit_planned(patient: Patient) -> None:

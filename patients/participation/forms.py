@@ -14,14 +14,20 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from patients.models import Consent, Patient
+from patients.participation.questions import Question, Questioned
 from trials.date_fields import DayField, MomentField
 from trials.models import Trial
 
 
 class StepForm(forms.Form):
-    """A form for one domain function. A ValidationError of the function is shown beside the field it names."""
+    """A form for one domain function. A ValidationError of the function is shown beside the field it names.
+
+    questions: what the function asks before it stores. The page shows them with a box whose value is `token`.
+    """
 
     required_css_class = "required"
+    questions: tuple[Question, ...] = ()
+    token = ""
 
     def __init__(self, *args: Any, trial: Trial, patient: Patient | None = None, **kwargs: Any) -> None:
         self.trial, self.patient = trial, patient
@@ -43,13 +49,21 @@ class StepForm(forms.Form):
         narrow = isinstance(field, MomentField | forms.ChoiceField) or name in {"password", "hospital_number"}
         return Field(name, css_class="w-mid") if narrow else Field(name)
 
+    @property
+    def confirmed(self) -> str:
+        """Return the token of the questions that were confirmed on the page; empty without one."""
+        return str(self.data.get("confirmed", ""))
+
     def add_fields(self, zone: str) -> None:
         """Add the fields that depend on the trial."""
 
     def run(self, verb: Callable[..., Any], **arguments: Any) -> bool:
-        """Call the function and keep its `result`. Return False if it raised ValidationError; add its errors."""
+        """Call the function and keep its `result`. Return False if it refused or asked; keep what it said."""
         try:
             self.result = verb(**arguments)
+        except Questioned as asked:
+            self.questions, self.token = asked.questions, asked.token
+            return False
         except ValidationError as refusal:
             if hasattr(refusal, "error_dict"):
                 for name, errors in refusal.error_dict.items():

@@ -14,8 +14,10 @@ from audit.context import acting, because
 from audit.stored_text import Text
 from patients import signals
 from patients.models import Patient, Record, Visit
+from patients.participation.death import visit_after_death
 from patients.participation.lifecycle import lock_patient, lock_visit, refuse_closed_form, require_state
 from patients.participation.milestones import days_of, never_given
+from patients.participation.questions import ask
 from patients.participation.reasons import required_reason
 from patients.participation.reconsent import refuse_without_reconsent
 from protocol.document.schedule import planned_visits
@@ -76,18 +78,21 @@ def replan(patient: Patient, by: User, infusions: dict[int, date] | None = None)
 
 
 @transaction.atomic
-def hold_visit(*, visit: Visit, on: date, by: User, reason: Text = "") -> Visit:
+def hold_visit(*, visit: Visit, on: date, by: User, reason: Text = "", confirmed: str = "") -> Visit:
     """Record the day on which a visit was held, or correct it with a reason.
 
     Raises ValidationError for a day in the future, before screening, or after the end of study or the withdrawal of
     follow-up; for a visit that is frozen, locked or no longer planned; for a patient who failed screening, or has to
     sign a new consent before a new visit; and for another day without a reason or under a frozen or locked form.
+    Raises Questioned for a day after the death that is not `confirmed`.
     """
     patient, visit = lock_visit(visit)
     # The day of a visit that took place may be corrected: that is nothing new for the patient to consent to.
     if visit.state != Visit.State.HELD:
         refuse_without_reconsent(patient)
-    return _hold(patient, visit, on, by, reason)
+    held = _hold(patient, visit, on, by, reason)
+    ask(visit_after_death(patient, on), confirmed)
+    return held
 
 
 @transaction.atomic
@@ -182,8 +187,11 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
 
 
 @transaction.atomic
-def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Visit:
-    """Add an unscheduled visit and return it; the same day and reason again (a double click) return the same visit."""
+def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User, confirmed: str = "") -> Visit:
+    """Add an unscheduled visit and return it; the same day and reason again (a double click) return the same visit.
+
+    Raises ValidationError for an impossible day, Questioned for a day after the death that is not `confirmed`.
+    """
     patient = lock_patient(patient)
     require_state(
         patient,
@@ -200,6 +208,7 @@ def add_unscheduled(*, patient: Patient, on: date, reason: str, by: User) -> Vis
     same = rows.filter(planned_on=on, reason=reason.strip()).exclude(state=Visit.State.CANCELLED)
     if existing := same.first():
         return existing
+    ask(visit_after_death(patient, on), confirmed)
     last = rows.aggregate(last=Max("number"))["last"] or 0
     return Visit.objects.create(
         patient=patient,

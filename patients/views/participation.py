@@ -290,7 +290,13 @@ def end(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: EndOfStudyForm) -> bool:
-        return form.run(disposition.end_study, patient=patient, by=request.user, **form.facts())
+        return form.run(
+            disposition.end_study,
+            patient=patient,
+            by=request.user,
+            confirmed=form.confirmed,
+            **form.facts(),
+        )
 
     return step(
         request,

@@ -112,7 +112,7 @@ def hold(request: TrialRequest, code: str, visit: str) -> HttpResponse:
         verb = partial(visits.hold_visit, visit=row)
         if isinstance(form, ReasonForm):
             return form.run_asking(patient, verb, by=request.user, **form.facts())
-        return form.run(verb, by=request.user, **form.facts())
+        return bool(form.run(verb, by=request.user, confirmed=form.confirmed, **form.facts()))
 
     settled = row.state in (Visit.State.HELD, Visit.State.MISSED)
     return step(
@@ -152,7 +152,13 @@ def unscheduled(request: TrialRequest, code: str) -> HttpResponse:
     patient = patient_of(request, code)
 
     def do(form: StepForm) -> bool:
-        return form.run(visits.add_unscheduled, patient=patient, by=request.user, **form.cleaned_data)
+        return form.run(
+            visits.add_unscheduled,
+            patient=patient,
+            by=request.user,
+            confirmed=form.confirmed,
+            **form.cleaned_data,
+        )
 
     return step(
         request,

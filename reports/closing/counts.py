@@ -27,7 +27,8 @@ from patients.review import source_verification
 from protocol.document.document import Protocol
 from protocol.values.parsing import is_missing
 from reports.closing.deaths import deaths_disagreeing
-from safety.models import AdverseEvent
+from reports.quality.contradictions import contradictions_of
+from safety.models import AdverseEvent, EventDraft
 from trials.access import Access
 
 Counts = Mapping[int, int]
@@ -114,6 +115,10 @@ EVENTS_UNSIGNED = CompiledValues(
 )
 EVENTS_UNREPORTED = CompiledValues(
     lambda **who: _by_patient(AdverseEvent.objects.visible_in(**who).awaiting_report()), **IN_TRIAL
+)
+EVENT_DRAFTS = CompiledValues(
+    lambda **who: _by_patient(EventDraft.objects.visible_in(**who).filter(state=EventDraft.State.OPEN)),
+    **IN_TRIAL,
 )
 CRITERIA = CompiledValues(_criteria, **IN_TRIAL)
 DECISIONS = CompiledValues(_decisions, **IN_TRIAL)
@@ -278,6 +283,16 @@ def missing_items(standing: TrialRows) -> Counts:
 def outdated(standing: TrialRows) -> Counts:
     """Count calculated values whose sources changed after they were stored. Evaluates all forms with such items."""
     return outdated_by_patient(standing.trial)
+
+
+def contradictions(standing: TrialRows) -> Counts:
+    """Count the entries that contradict each other or the death. At most eleven queries."""
+    return Counter(fact.patient.pk for fact in contradictions_of(standing.trial))
+
+
+def event_drafts(standing: TrialRows) -> Counts:
+    """Count the adverse events that were begun and neither saved nor discarded."""
+    return standing.counted(EVENT_DRAFTS)
 
 
 def deaths(standing: TrialRows) -> Counts:

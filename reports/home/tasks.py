@@ -54,6 +54,18 @@ def serious_reports(work: Workload) -> Tile:
     return Tile(name, count, note, "triangle-alert", "late", _list(work, "safety:listing", clock="open"))
 
 
+def event_drafts(work: Workload) -> Tile:
+    """Adverse events begun and not saved, with the time left to the next deadline."""
+    count, late, next_due = work.event_drafts["open"], work.event_drafts["late"], work.event_drafts["next"]
+    note = _("save or discard it")
+    if late:
+        note = ngettext("%(late)s past its deadline", "%(late)s past their deadline", late) % {"late": late}
+    elif next_due:
+        note = _("next in %(left)s") % {"left": duration_text(span(max(next_due - work.now, timedelta())))}
+    name = ngettext("Event: draft, unreported", "Events: draft, unreported", count)
+    return Tile(name, count, note, "file-pen-line", "late", f"{_list(work, 'safety:listing')}#drafts")
+
+
 def overdue_visits(work: Workload) -> Tile:
     """Visits whose window has passed."""
     count = work.overdue_visits
@@ -242,5 +254,7 @@ TILES: dict[str, tuple[Callable[[Workload], Tile], ...]] = {
 
 
 def tiles(work: Workload) -> list[Tile]:
-    """Return the tiles of the reader's role."""
-    return [tile(work) for tile in TILES[work.access.role.code]]
+    """Return the tiles of the reader's role. Drafts of events have one only while there are any."""
+    own = TILES[work.access.role.code]
+    drafted = [event_drafts(work)] if serious_reports in own and work.event_drafts["open"] else []
+    return [*drafted, *(tile(work) for tile in own)]

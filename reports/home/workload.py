@@ -34,7 +34,7 @@ from patients.review import source_verification
 from protocol.document.document import Protocol
 from reports.home.matrix import rules_by_id
 from reports.home.selection import decision_to_make_again, reconsent_due
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, EventDraft
 from trials.access import Access
 from trials.models import Delegation
 
@@ -106,6 +106,15 @@ def _clocks(now: datetime, **who: Any) -> Any:
     )
 
 
+def _event_drafts(now: datetime, **who: Any) -> Any:
+    return aggregated(
+        EventDraft.objects.visible_in(**who).filter(state=EventDraft.State.OPEN),
+        open=Count("pk"),
+        late=Count("pk", filter=Q(due_at__lt=now)),
+        next=Min("due_at"),
+    )
+
+
 def _infusion_counts(today: date, **who: Any) -> Any:
     planned = Infusion.objects.visible_in(**who).filter(
         treatment_goes_on(), state="planned", patient__state=Patient.State.ENROLLED
@@ -139,6 +148,7 @@ VISITS = CompiledValues(_visit_counts, **IN_TRIAL, today=date)
 FORMS = CompiledValues(_form_counts, **IN_TRIAL)
 QUERIES = CompiledValues(_query_counts, **IN_TRIAL, old=datetime)
 CLOCKS = CompiledValues(_clocks, **IN_TRIAL, now=datetime)
+EVENT_DRAFTS = CompiledValues(_event_drafts, **IN_TRIAL, now=datetime)
 INFUSIONS = CompiledValues(_infusion_counts, **IN_TRIAL, today=date)
 EVENTS_TO_SIGN = CompiledValues(
     lambda **who: aggregated(
@@ -253,6 +263,12 @@ class Workload:
     def clocks(self) -> dict[str, Any]:
         """Return the serious events not reported yet: how many, how many late, and the next deadline."""
         return dict(zip(("running", "late", "next"), CLOCKS.row(**self.who, now=self.now), strict=True))
+
+    @cached_property
+    def event_drafts(self) -> dict[str, Any]:
+        """Return the open drafts of adverse events: how many, how many past their deadline, and the next deadline."""
+        row = EVENT_DRAFTS.row(**self.who, now=self.now)
+        return dict(zip(("open", "late", "next"), row, strict=True))
 
     @cached_property
     def events_to_sign(self) -> int:

@@ -15,13 +15,14 @@ from patients.casebook.outdated_scores import Outdated
 from patients.casebook.range_flags import reference_words
 from patients.casebook.row_words import cell_label
 from patients.models import Patient, Query, Record, Visit
+from patients.participation.after_death import LateFact
 from protocol.document.items import Form, Item
 from protocol.values.parsing import Value, display, flag, is_missing
 from protocol.values.reference_ranges import RangeReading, Readings, Side, is_laboratory
 from trials.reader import reader_language
 
 NOT_BEGUN, MISSING, LATE, RANGE, CHECK = "not_begun", "missing", "late", "range", "check"
-OUTDATED, DECISION = "outdated", "decision"
+OUTDATED, DECISION, CONTRADICTION = "outdated", "decision", "contradiction"
 KINDS: dict[str, str | Promise] = {
     NOT_BEGUN: gettext_lazy("Form not begun"),
     MISSING: gettext_lazy("Marked as missing"),
@@ -30,6 +31,7 @@ KINDS: dict[str, str | Promise] = {
     CHECK: gettext_lazy("Unresolved check"),
     OUTDATED: gettext_lazy("Calculated before a change"),
     DECISION: gettext_lazy("Decision rests on changed inputs"),
+    CONTRADICTION: gettext_lazy("Contradiction"),
 }
 
 
@@ -47,6 +49,7 @@ class Flag:
     label: str = ""
     note: str = ""
     days: int | None = None
+    address: str = ""
 
     @property
     def pk(self) -> str:
@@ -59,14 +62,35 @@ class Flag:
         return self.record is not None and bool(self.item)
 
     def url(self, slug: str) -> str:
-        """Return the URL of the field, of the form, or of the decision on eligibility."""
+        """Return the URL of the field, of the form, of the decision, or of what contradicts."""
         if self.kind == DECISION:
             return reverse("patients:eligibility", args=[slug, self.patient.code])
+        if self.address:
+            return self.address
         if self.record is not None:
             place = record_address(self.record, slug)
             return f"{place}?field={self.item}#{self.item}" if self.item else place
         visit = self.visit.key if self.visit else ""
         return reverse("patients:form", args=[slug, self.patient.code, visit, self.form])
+
+
+def contradiction_flag(fact: LateFact) -> Flag:
+    """Return the flag of an entry that contradicts another one, or the date of death."""
+    record, language = fact.record, reader_language()
+    form = record.form if record is not None else ""
+    rules = fact.patient.trial.rules
+    name, arguments, fragment = fact.address
+    return Flag(
+        kind=CONTRADICTION,
+        patient=fact.patient,
+        visit=fact.visit,
+        form=form,
+        title=rules.form(form).title.in_language(language) if form else "",
+        record=record,
+        item=fact.item,
+        note=fact.text,
+        address=f"{reverse(name, args=arguments)}{fragment}",
+    )
 
 
 def outside(value: Value, item: Item, reading: RangeReading | None = None) -> str:

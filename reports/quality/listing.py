@@ -1,4 +1,4 @@
-"""The data-quality listing: missing, late, out-of-range, unresolved and outdated data, each linked to its field."""
+"""The data-quality listing: contradictory, missing, late, odd, unresolved and outdated data, linked to their fields."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -18,7 +18,18 @@ from patients.models import Record
 from patients.queries.bulk import AT_ONCE
 from patients.queries.filters import ANY, form_choices, visit_choices
 from patients.views.bulk import ask_page, ticked_rows
-from reports.quality.flags import CHECK, DECISION, KINDS, LATE, MISSING, NOT_BEGUN, OUTDATED, RANGE, Flag
+from reports.quality.flags import (
+    CHECK,
+    CONTRADICTION,
+    DECISION,
+    KINDS,
+    LATE,
+    MISSING,
+    NOT_BEGUN,
+    OUTDATED,
+    RANGE,
+    Flag,
+)
 from reports.quality.measures import MOST_DAYS_TO_ENTRY
 from reports.quality.rows import FlagFilter, QualityRows, RowPosition
 from trials.access import TrialRequest, trial_page
@@ -38,6 +49,7 @@ TONES = {
     CHECK: "query",
     OUTDATED: "draft",
     DECISION: "late",
+    CONTRADICTION: "late",
 }
 
 
@@ -193,13 +205,13 @@ def listing_of(request: TrialRequest) -> QualityListing:
         row_url=lambda row: row.url(slug),
         selection=selection if request.access.may(P.RAISE_QUERY) else None,
         name="data-quality",
-        empty=gettext_lazy("Nothing is missing, late, out of range, unresolved or outdated."),
+        empty=gettext_lazy("Nothing contradicts, is missing, late, out of range, unresolved or outdated."),
     )
 
 
 @trial_page(see=P.SEE_TRIAL)
 def listing(request: TrialRequest) -> HttpResponseBase:
-    """List missing, late, out-of-range, unresolved and outdated data."""
+    """List contradictory, missing, late, out-of-range, unresolved and outdated data."""
     return listing_of(request).response("reports/quality.html", {"days": MOST_DAYS_TO_ENTRY})
 
 

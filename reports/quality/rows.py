@@ -1,8 +1,8 @@
 """Rows of the data-quality listing, read by key: only as many as one page needs.
 
-Decisions on eligibility that rest on changed inputs come first, then forms not begun, visit by visit, then the
-records, form by form. A page ends after the decision, visit or record that fills it. The number of visits and records
-that one page reads is limited.
+Contradictions come first, then decisions on eligibility that rest on changed inputs, then forms not begun, visit by
+visit, then the records, form by form. A page ends after the decision, visit or record that fills it. The number of
+visits and records that one page reads is limited.
 """
 
 import re
@@ -23,14 +23,17 @@ from patients.casebook.casebook import day_of
 from patients.casebook.outdated_scores import Outdated, forms_from_elsewhere, outdated_of
 from patients.casebook.range_flags import readings_of
 from patients.models import EligibilityDecision, Query, Record, Visit
+from patients.participation.after_death import LateFact
 from patients.participation.decision_review import change_words
 from patients.participation.visit_status import overdue, required_of
 from patients.queries.filters import of_patient
 from protocol.document.document import Protocol
 from protocol.values.reference_ranges import Readings
 from reports.home.matrix import rules_by_id
+from reports.quality.contradictions import contradictions_of
 from reports.quality.flags import (
     CHECK,
+    CONTRADICTION,
     DECISION,
     LATE,
     MISSING,
@@ -38,6 +41,7 @@ from reports.quality.flags import (
     OUTDATED,
     RANGE,
     Flag,
+    contradiction_flag,
     days_to_entry,
     record_flags,
 )
@@ -47,15 +51,15 @@ from trials.reader import reader_language
 
 # Visits and records that one page reads at most. An out-of-range value is found only by reading its record.
 VISITS, RECORDS, RECORDS_FOR_RANGE = 200, 400, 1500
-TOKEN = re.compile(r"([dvr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
+TOKEN = re.compile(r"([cdvr])\.(\d{1,18})\.(\d{1,18})", re.ASCII)
 OPEN_CHECK = Query.objects.filter(origin=Query.Origin.CHECK, state__in=Query.OPEN_STATES)
 
 
 @dataclass(frozen=True)
 class RowPosition:
-    """Where a page ended: among the decisions (`d`), visits (`v`) or records (`r`), with patient and row."""
+    """Where a page ended: among contradictions (`c`), decisions (`d`), visits (`v`) or records (`r`)."""
 
-    part: str = "d"
+    part: str = "c"
     patient: int = 0
     row: int = 0
 
@@ -98,6 +102,13 @@ class QualityRows:
     ) -> tuple[list[Flag], RowPosition | None]:
         """Return about `most` flags after `place`, and the position where they continue, or None at the end."""
         found: list[Flag] = []
+        if place.part == "c":
+            found, after = self._contradictions(place, most)
+            if after is not None or self.flag_filter.kind == CONTRADICTION:
+                return found, after
+            place = RowPosition("d")
+            if len(found) >= most:
+                return found, place
         if place.part == "d" and self.flag_filter.kind in ("", DECISION):
             end, more = _fill_page(found, self._decisions(place, visits), most, visits)
             if more:
@@ -119,6 +130,27 @@ class QualityRows:
         records = records or (RECORDS_FOR_RANGE if self.flag_filter.kind == RANGE else RECORDS)
         end, more = _fill_page(found, self._records(start, records), most, records)
         return found, end if more else None
+
+    def _contradictions(self, place: RowPosition, most: int) -> tuple[list[Flag], RowPosition | None]:
+        """Return the next contradictions. They are computed for the whole trial; `place.row` counts those shown."""
+        wanted = self.flag_filter
+        if wanted.kind not in ("", CONTRADICTION):
+            return [], None
+        facts = [
+            fact
+            for fact in contradictions_of(self.access.trial)
+            if wanted.patient.upper() in fact.patient.code.upper()
+            and wanted.form in ("", fact.record.form if fact.record else None)
+            and wanted.visit in ("", fact.visit.code if fact.visit else None)
+        ]
+        end = place.row + most
+        shown = [contradiction_flag(self._with_trial(fact)) for fact in facts[place.row : end]]
+        return shown, RowPosition("c", 0, end) if len(facts) > end else None
+
+    def _with_trial(self, fact: LateFact) -> LateFact:
+        """Return the fact, whose patient has the trial that was read already."""
+        fact.patient.trial = self.access.trial
+        return fact
 
     def _narrowed(self, rows: QuerySet[Any], place: RowPosition, *, form: str) -> QuerySet[Any]:
         rows = rows.filter(patient__trial=self.access.trial)

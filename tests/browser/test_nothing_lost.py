@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from patients.models import Draft, Record
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, EventDraft
 from tests.browser.pages import choose, day, field, press
 from tests.support import build
 from tests.support.pages.entry_pages import address
@@ -105,12 +105,17 @@ def test_a_double_click_saves_a_form_once(desk):
     assert (record.values, record.version) == ({"hr": "72"}, 1)
 
 
-def test_a_double_click_reports_an_event_once(desk, patient):
-    """SAF-01: one event is never stored twice."""
+def test_an_event_is_kept_while_typed_and_a_double_click_reports_it_once(desk, patient):
+    """SAF-01: one event is never stored twice. A moment is filled in with one click, on the clock of the site."""
     desk.goto(f"/trials/{patient.trial.slug}/patients/{patient.code}/adverse-events/new/")
-    field(desk, "Event").fill("Headache")
+    with desk.expect_response("**/new/keep/"):
+        field(desk, "Event").fill("Headache")
+    assert EventDraft.objects.get().term == "Headache"
     choose(desk, "Is it still going on?", "Yes")
-    field(desk, "Onset").fill(f"{day(patient.screened_on)} 10:30")
+    desk.get_by_role("button", name="Now: Onset").click()
+    expect(field(desk, "Onset")).to_have_value(
+        re.compile(f"^{day(patient.trial.today)} [0-9]{{2}}:[0-9]{{2}}$")
+    )
     choose(desk, "Grade (CTCAE 5.0)", "1 Mild")
     choose(desk, "Is it serious? Tick all that apply", "None of these")
     field(desk, "Outcome").select_option(label="Recovering")
@@ -119,6 +124,7 @@ def test_a_double_click_reports_an_event_once(desk, patient):
     desk.get_by_role("button", name="Save the event").dblclick()
     expect(desk.get_by_role("heading", name="AE 1 · Headache")).to_be_visible()
     assert AdverseEvent.objects.count() == 1
+    assert EventDraft.objects.get().state == "finished"
 
 
 def test_the_back_button_shows_what_was_saved(desk):

@@ -85,15 +85,15 @@ class TestAmending:
     ):
         """DAT-11."""
         with acting(user=doctor, role="investigator"):
-            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
+            amend_event(event=event, changes={"grade": 2}, reason="Seen", version=1, by=doctor)
         posted = self.amended(event, patient, grade="3", term="High fever")
         response = web.post(page(event, "amend"), posted)
         event.refresh_from_db()
         shown = text_of(response)
 
         assert response.status_code == 409
-        assert (event.grade, event.term, event.version) == (4, "Fever", 2)
-        assert re.search(r"Stored now 4 Life-threatening You typed 3 Severe", shown)
+        assert (event.grade, event.term, event.version) == (2, "Fever", 2)
+        assert re.search(r"Stored now 2 Moderate You typed 3 Severe", shown)
         assert re.search(r"Stored now Fever You typed High fever", shown)
         assert doctor.full_name in shown
         assert response.context["form"]["version"].value() == "2"
@@ -101,7 +101,7 @@ class TestAmending:
     def test_after_looking_the_slower_person_can_decide(self, web, event, patient, doctor):
         """DAT-11: the second submission has the version that the conflict page showed."""
         with acting(user=doctor, role="investigator"):
-            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
+            amend_event(event=event, changes={"grade": 2}, reason="Seen", version=1, by=doctor)
         again = self.amended(event, patient, grade="3", version="2")
 
         assert web.post(page(event, "amend"), again).status_code == 302
@@ -156,7 +156,7 @@ class TestClosingSteps:
 
     def test_a_step_on_an_event_that_changed_meanwhile_is_refused(self, web, event, doctor):
         with acting(user=doctor, role="investigator"):
-            amend_event(event=event, changes={"grade": 4}, reason="Seen", version=1, by=doctor)
+            amend_event(event=event, changes={"grade": 2}, reason="Seen", version=1, by=doctor)
         response = web.post(page(event, "strike-out"), {"reason": "Twice", "version": "1"})
 
         assert response.status_code == 422

@@ -154,11 +154,11 @@ def test_the_listing_costs_the_same_queries_with_one_event_and_with_three(
     web = build.client(build.user(role, trial=trial))
     build.event(patient=patient)
     web.get(listing)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         web.get(listing)
     build.event(patient=patient)
     serious(build.patient(trial=trial))
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         web.get(listing)
 
 
@@ -281,5 +281,5 @@ class TestSigning:
     ):
         web.get(signing, {"event": events[0].pk})
         for chosen in (events[:1], events):
-            with django_assert_num_queries(6):
+            with django_assert_num_queries(9):
                 web.get(signing, {"event": [event.pk for event in chosen]})

@@ -98,7 +98,6 @@ class TestReporting:
             ("seriousness", ["severe"], "not one of the available choices"),
             ("onset", "31-Feb-2026", "There is no day 31"),
             ("onset", "soon", "is not a date"),
-            ("onset", "01-Jan-2019", "medical history"),
             ("end", "01-Jan-2019", "must not be before the onset"),
             ("term", "x" * 201, "at most 200"),
             ("term", "a\x00b", "Null characters"),
@@ -200,9 +199,8 @@ class TestRights:
         for address in (listing(trial), page(event), page(event, "amend")):
             assert "login" in client.get(address).url
 
-    def test_a_page_that_is_only_read_refuses_to_be_posted_to(self, web, trial, event):
+    def test_a_page_that_is_only_read_refuses_to_be_posted_to(self, web, trial):
         assert web.post(listing(trial)).status_code == 405
-        assert web.post(page(event)).status_code == 405
 
 
 class TestTheEventsPage:
@@ -227,7 +225,9 @@ class TestTheEventsPage:
 
     def test_answers_that_disagree_are_pointed_out(self, web, patient):
         """SAF-02."""
-        web.post(new(patient), typed(patient, grade="5"))
+        answers = typed(patient, grade="5", aware=f"{day(patient, 3)} 12:00")
+        response = web.post(new(patient), answers)
+        web.post(new(patient), {**answers, "confirmed": response.context["form"].token})
         assert "go together" in text_of(web.get(page(AdverseEvent.objects.get())))
 
     def test_the_event_knows_its_day_and_hours_since_each_infusion(self, web, patient, event, monkeypatch):

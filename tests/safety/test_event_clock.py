@@ -143,7 +143,7 @@ class TestReportToTheSponsor:
 
     def test_nothing_is_owed_twice_or_for_an_event_that_is_not_serious(self, patient, doctor):
         mild = report_event(patient=patient, by=doctor, **event_answers())
-        told_already = report_event(patient=patient, by=doctor, **serious_answers())
+        told_already = report_event(patient=patient, by=doctor, **serious_answers(term="Sepsis"))
         at = moment("28-Mar-2026 16:00")
         told_already = report_to_sponsor(event=told_already, at=at, version=1, by=doctor)
 

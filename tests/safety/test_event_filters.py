@@ -28,7 +28,7 @@ class TestSpecialInterest:
         """SAF-08."""
         code = trial.rules.safety.aesi[0].code
         special = report_event(patient=patient, by=doctor, **event_answers(aesi=code))
-        plain = report_event(patient=patient, by=doctor, **event_answers())
+        plain = report_event(patient=patient, by=doctor, **event_answers(term="Cough"))
         assert list(AdverseEvent.objects.of_special_interest()) == [special]
         assert (special.of_special_interest, plain.of_special_interest) == (True, False)
 

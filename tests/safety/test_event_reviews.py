@@ -143,7 +143,7 @@ class TestReview:
         assert answer == {"": ["Choose at least one event."]}
 
     def test_an_event_in_error_or_without_causality_is_not_signed(self, patient, events, doctor):
-        open_one = report_event(patient=patient, by=doctor, **event_answers(causality=""))
+        open_one = report_event(patient=patient, by=doctor, **event_answers(term="Cough", causality=""))
         assert "has no causality yet" in not_reviewable(open_one)
         mark_entered_in_error(event=events[0], reason="Another patient", version=1, by=doctor)
         wrong = AdverseEvent.objects.get(pk=events[0].pk)

@@ -7,7 +7,7 @@ import pytest
 from audit.context import acting
 from patients.models import Patient
 from patients.review.locks import freeze
-from safety.event_checks import first_consent
+from safety.event_questions import first_consent
 from safety.filters import AdverseEventFilter
 from safety.models import AdverseEvent
 from safety.reporting import mark_entered_in_error, report_event, report_to_sponsor
@@ -15,7 +15,7 @@ from tests.support import build
 from tests.support.build import moment
 from tests.support.study import amended_protocol
 from tests.support.study.bedside import INCLUDED, NOW
-from tests.support.study.refusals import refused
+from tests.support.study.refusals import asked, refused
 from tests.support.study.reported_events import (
     amend_event_as,
     consented_patient,
@@ -47,29 +47,31 @@ class TestReporting:
 
     def test_two_pages_of_one_patient_are_two_events(self, patient, doctor):
         first = report_event(patient=patient, by=doctor, save_key="k1", **event_answers())
-        second = report_event(patient=patient, by=doctor, save_key="k2", **event_answers())
+        second = report_event(patient=patient, by=doctor, save_key="k2", **event_answers(term="Cough"))
         assert (first.number, second.number) == (1, 2)
-        assert report_event(patient=patient, by=doctor, save_key="k2", **event_answers()) == second
+        assert (
+            report_event(patient=patient, by=doctor, save_key="k2", **event_answers(term="Cough")) == second
+        )
 
     def test_without_a_key_each_report_is_an_event(self, patient, doctor):
         assert report_event(patient=patient, by=doctor, **event_answers()) != report_event(
-            patient=patient, by=doctor, **event_answers()
+            patient=patient, by=doctor, **event_answers(term="Cough")
         )
 
     def test_the_consent_of_another_patient_is_none(self, trial, neighbour, doctor):
         """DAT-08: events count from the patient's own consent on."""
         waiting = build.patient(trial=trial, screened_on=neighbour.screened_on)
-        answer = refused(report_event, patient=waiting, by=doctor, **event_answers())
-        assert answer == {"onset": ["There is no consent yet: adverse events are recorded from consent on."]}
+        questions = asked(report_event, patient=waiting, by=doctor, **event_answers())
+        assert questions == ["There is no consent yet: adverse events are recorded from consent on."]
 
     def test_events_count_from_the_first_consent_on(self, patient, doctor):
         """A second consent on the 20th does not make the event of the 12th medical history."""
         build.consent(patient, given=moment("20-Mar-2026 09:00"))
         assert report_event(patient=patient, by=doctor, **event_answers()).number == 1
-        answer = refused(
+        (question,) = asked(
             report_event, patient=patient, by=doctor, **event_answers(onset=moment("10-Mar-2026 08:59"))
         )
-        assert list(answer) == ["onset"]
+        assert "before the consent (10-Mar-2026 09:00)" in question
         assert (
             report_event(
                 patient=patient, by=doctor, **event_answers(onset=moment("10-Mar-2026 09:00"))
@@ -212,10 +214,10 @@ class TestReport:
     def test_the_events_that_wait_are_serious_standing_and_not_reported(
         self, trial, patient, neighbour, event, doctor
     ):
-        mild = report_event(patient=patient, by=doctor, **event_answers())
+        mild = report_event(patient=patient, by=doctor, **event_answers(term="Cough"))
         done = report_event(patient=neighbour, by=doctor, **serious_answers())
         self.report(done, "28-Mar-2026 15:00", doctor)
-        wrong = report_event(patient=neighbour, by=doctor, **serious_answers())
+        wrong = report_event(patient=neighbour, by=doctor, **serious_answers(term="Sepsis"))
         mark_entered_in_error(event=wrong, reason="Another patient", version=1, by=doctor)
 
         assert list(AdverseEvent.objects.awaiting_report()) == [event]
@@ -226,9 +228,9 @@ class TestReport:
         open_one = report_event(
             patient=neighbour, by=doctor, **{**serious_answers(), "aware": moment("30-Mar-2026 10:00")}
         )
-        done = report_event(patient=neighbour, by=doctor, **serious_answers())
+        done = report_event(patient=neighbour, by=doctor, **serious_answers(term="Sepsis"))
         self.report(done, "28-Mar-2026 15:00", doctor)
-        report_event(patient=patient, by=doctor, **event_answers())
+        report_event(patient=patient, by=doctor, **event_answers(term="Cough"))
 
         def found(**query):
             return set(AdverseEventFilter(query, AdverseEvent.objects.all(), trial=trial).qs)

@@ -6,11 +6,12 @@ import pytest
 
 from audit.context import acting
 from patients.models import Patient, Record, Visit
-from patients.participation.disposition import died_on
+from patients.participation.death import died_on
 from protocol.values.moments import Moment
 from reports.closing.deaths import deaths_disagreeing
+from safety import labels
 from safety.classification import EventFinding
-from safety.labels import finding_words
+from safety.event_questions import backgrounds_of
 from safety.models import AdverseEvent
 from safety.reporting import mark_entered_in_error
 from tests.support import build
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 INCLUDED = date(2026, 8, 20)
 DIED = date(2026, 8, 24)
-SENTENCE = "A form says that the patient died on 24-Aug-2026: a fatal event ends on that day."
+SENTENCE = "The patient died on 24-Aug-2026: a fatal event ends on that day."
 
 
 @pytest.fixture
@@ -31,6 +32,12 @@ def patient(trial) -> Patient:
 def neighbour(patient) -> Patient:
     """Another patient of the trial, included on the same day."""
     return build.neighbour(patient)
+
+
+def finding_words(event: AdverseEvent) -> list[str]:
+    """Return what the page of the event points out."""
+    known = backgrounds_of([event], event.patient.protocol.rules)[event.pk]
+    return labels.finding_words(event, known)
 
 
 def dead(patient: Patient, on: date = DIED, visit: str = "D7") -> Record:
@@ -89,7 +96,12 @@ class TestTheEvent:
     def test_an_event_that_was_not_fatal_may_end_on_any_day(self, patient):
         dead(patient)
         fatal(patient)
-        mild = {"grade": 2, "seriousness": frozenset({"none_of_these"}), "outcome": "recovered"}
+        mild = {
+            "term": "Cough",
+            "grade": 2,
+            "seriousness": frozenset({"none_of_these"}),
+            "outcome": "recovered",
+        }
         event = fatal(patient, end=date(2026, 8, 23), **mild)
 
         assert finding_words(event) == []

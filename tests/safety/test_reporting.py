@@ -6,12 +6,13 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from safety.classification import Class, EventFinding
+from safety.event_questions import FINDINGS
 from safety.models import AdverseEvent
 from safety.reporting import StaleEvent, amend_event, mark_entered_in_error, report_event
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study.bedside import NOW
-from tests.support.study.refusals import refused
+from tests.support.study.refusals import asked, refused
 from tests.support.study.reported_events import (
     IN_HOSPITAL,
     NOT_SERIOUS,
@@ -33,7 +34,10 @@ class TestReporting:
     def test_events_of_a_patient_are_numbered_from_one(self, trial, patient, doctor):
         other = build.patient(trial=trial)
         build.consent(other)
-        numbers = [report_event(patient=patient, by=doctor, **event_answers()).number for _ in range(3)]
+        terms = ("Fever", "Cough", "Rash")
+        numbers = [
+            report_event(patient=patient, by=doctor, **event_answers(term=each)).number for each in terms
+        ]
 
         assert numbers == [1, 2, 3]
         assert build.event(patient=other).number == 1
@@ -135,9 +139,12 @@ class TestReporting:
 class TestOrderInTime:
     """DAT-08, TIM: a partial date is refused only if none of its possible days is valid."""
 
-    def test_without_a_consent_nothing_is_recorded(self, trial, doctor):
+    def test_an_event_without_a_consent_asks_and_is_stored_once_it_is_confirmed(self, trial, doctor):
         nobody = build.patient(trial=trial, screened_on=NOW.date() - timedelta(days=5))
-        assert "consent" in refused(report_event, patient=nobody, by=doctor, **event_answers())["onset"][0]
+        (question,) = asked(report_event, patient=nobody, by=doctor, **event_answers())
+
+        assert "There is no consent yet" in question
+        assert build.confirming(report_event, patient=nobody, by=doctor, **event_answers()).number == 1
 
     @pytest.mark.parametrize(
         ("onset", "taken"),
@@ -152,14 +159,14 @@ class TestOrderInTime:
             ("2025", False),
         ],
     )
-    def test_an_event_begins_after_the_consent_as_far_as_is_known(self, patient, doctor, onset, taken):
+    def test_an_event_that_surely_began_before_the_consent_asks(self, patient, doctor, onset, taken):
         answers = event_answers(onset=moment(onset), ongoing="Y", end=None, outcome="recovering")
         if taken:
             assert report_event(patient=patient, by=doctor, **answers).number == 1
         else:
-            assert (
-                "medical history" in refused(report_event, patient=patient, by=doctor, **answers)["onset"][0]
-            )
+            (question,) = asked(report_event, patient=patient, by=doctor, **answers)
+            assert "medical history" in question
+            assert build.confirming(report_event, patient=patient, by=doctor, **answers).number == 1
 
     @pytest.mark.parametrize(
         ("onset", "end", "taken"),
@@ -316,4 +323,6 @@ def test_the_database_refuses_a_contradiction_by_any_write_path(patient, doctor,
 )
 def test_answers_that_do_not_fit_each_other_are_asked_about_not_refused(patient, doctor, answers, found):
     """SAF-02."""
-    assert found in report_event(patient=patient, by=doctor, **event_answers(**answers)).findings
+    answers = event_answers(aware=moment("13-Mar-2026 08:00"), **answers)
+    assert FINDINGS[found] in asked(report_event, patient=patient, by=doctor, **answers)
+    assert found in build.confirming(report_event, patient=patient, by=doctor, **answers).findings

@@ -19,6 +19,7 @@ from patients.models import Consent, EligibilityDecision, Patient, Record
 from patients.participation.consent import record_consent
 from patients.participation.eligibility import sign_eligibility
 from patients.participation.enrolment import enrol
+from patients.participation.questions import Questioned
 from patients.participation.screening import screen
 from protocol.values.moments import Moment, parse_moment
 from safety.models import AdverseEvent
@@ -131,7 +132,15 @@ def event(*, patient: Patient, by: User | None = None, **answers: Any) -> Advers
         "aesi": "none",
     }
     with acting(user=by, role="investigator"):
-        return report_event(patient=patient, by=by, **{**fields, **answers})
+        return confirming(report_event, patient=patient, by=by, **{**fields, **answers})
+
+
+def confirming(verb: Any, **arguments: Any) -> Any:
+    """Call a verb, and confirm what it asks before it stores."""
+    try:
+        return verb(**arguments)
+    except Questioned as asked:
+        return verb(**arguments, confirmed=asked.token)
 
 
 def today(patient: Patient) -> date:

@@ -4,15 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import User
 from audit.context import acting
-from patients.casebook.casebook import Casebook
-from patients.entry import saving
 from patients.models import Patient, Query, Record, Visit
 from patients.participation import disposition
+from patients.participation.questions import Questioned
 from protocol.values.moments import Moment
 from reports.closing.deaths import deaths_disagreeing
 from safety.models import AdverseEvent
@@ -59,14 +57,21 @@ def test_death_asks_nothing_when_the_logs_are_closed(patient: Patient, nurse: Us
     assert asked(dead(patient, nurse)) == set()
 
 
-def test_a_row_that_goes_on_after_death_cannot_be_completed(patient: Patient, nurse: User) -> None:
+def test_a_row_that_goes_on_after_death_is_asked_about_and_stored(patient: Patient, nurse: User) -> None:
     dead(patient, nurse)
-    place = Casebook.open(user=nurse, trial=patient.trial, code=patient.code).place("proning", None, 1)
-    with acting(user=nurse, role="coordinator"), pytest.raises(saving.NotComplete) as refused:
-        saving.complete(
-            saving.Entry(place=place, values={"ongoing": "Y", "awake": "N"}, base_version=0), by=nurse
-        )
-    assert ("ongoing", "check:PN02") in {(each.item, each.check) for each in refused.value.checked.obstacles}
+    row = saved(patient, nurse, "proning", None, {"ongoing": "Y", "awake": "N"})
+    assert "check:PN02" in asked(row)
+
+
+def test_a_sample_after_death_is_asked_about_and_stored(patient: Patient, nurse: User) -> None:
+    dead(patient, nurse)
+    died = patient.enrolled_on + timedelta(days=2)
+    texts = [f"{died + timedelta(days=days)}T23:59+02:00[Europe/Brussels]" for days in (0, 1)]
+    at_death, after = (
+        saved(patient, nurse, "haematology", visit, {"sampled_at": text})
+        for visit, text in zip(("D7", "D14"), texts, strict=True)
+    )
+    assert ("check:HE06" in asked(at_death), "check:HE06" in asked(after)) == (False, True)
 
 
 def test_a_second_open_episode_of_the_same_support_is_asked_about(patient: Patient, nurse: User) -> None:
@@ -76,15 +81,15 @@ def test_a_second_open_episode_of_the_same_support_is_asked_about(patient: Patie
     assert (asked(second), asked(other)) == ({"check:SE04"}, set())
 
 
-@pytest.mark.parametrize(("reason", "days", "refused"), [("death", 3, "on"), ("withdrawal", 2, "reason")])
+@pytest.mark.parametrize(("reason", "days"), [("death", 3), ("withdrawal", 2)])
 def test_the_end_of_study_agrees_with_the_date_of_death(
-    patient: Patient, nurse: User, reason: str, days: int, refused: str
+    patient: Patient, nurse: User, reason: str, days: int
 ) -> None:
     dead(patient, nurse)
     on = patient.enrolled_on + timedelta(days=days)
-    with acting(user=nurse, role="coordinator"), pytest.raises(ValidationError) as result:
+    with acting(user=nurse, role="coordinator"), pytest.raises(Questioned) as questioned:
         disposition.end_study(patient=patient, on=on, reason=reason, note="Said so", by=nurse)
-    assert set(result.value.message_dict) == {refused}
+    assert "the end of study says otherwise" in str(questioned.value)
 
 
 def test_the_study_ends_on_the_day_of_death(patient: Patient, nurse: User) -> None:

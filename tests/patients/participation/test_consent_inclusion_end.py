@@ -11,11 +11,12 @@ from accounts.models import User
 from patients import signals
 from patients.models import Consent, Identity, Patient, Record, Visit
 from patients.participation import consent, disposition, screening
+from patients.participation.death import died_on
 from patients.participation.enrolment import enrol, enrolment_obstacles
 from tests.support import build
 from tests.support.build import moment
 from tests.support.study import amended_protocol
-from tests.support.study.refusals import refused
+from tests.support.study.refusals import asked, refused
 from trials.loading import load_protocol
 from trials.models import Trial
 
@@ -146,10 +147,10 @@ class TestEnd:
     def test_a_death_ends_the_study_on_the_day_that_a_form_says(self, included, doctor):
         """DAT-08."""
         self.form(included, "vital_status", "D7", died_on=self.DIED)
-        sentence = "A form says that the patient died on 12-Mar-2026."
+        sentence = "A form says that the patient died on 12-Mar-2026: the end of study says otherwise."
         for day in (date(2026, 3, 11), date(2026, 3, 13)):
-            assert refused(self.end, included, doctor, on=day) == {"on": [sentence]}
-        assert refused(self.end, included, doctor, reason="lost") == {"reason": [sentence]}
+            assert asked(self.end, included, doctor, on=day) == [sentence]
+        assert asked(self.end, included, doctor, reason="lost") == [sentence]
         done = self.end(included, doctor)
         assert (done.state, done.ended_on, done.end_reason) == ("ended", date(2026, 3, 12), "death")
 
@@ -172,13 +173,13 @@ class TestEnd:
         self.form(included, "vital_status", "D14", died_on=self.DIED)
         self.form(included, "vital_status", "D28", survival_status="DEAD")
         self.form(included, "discharge", "D60", died_on="2026-03-20")
-        assert disposition.died_on(included) == self.DIED
+        assert died_on(included) == self.DIED
 
     def test_no_form_says_when_a_patient_died_whose_protocol_does_not_ask(self, doctor):
         trial = amended_protocol.trial()
         build.delegate(doctor, trial=trial, role="investigator")
         patient = amended_protocol.enrolled(trial, by=doctor, on=SCREENED)
-        assert disposition.died_on(patient) is None
+        assert died_on(patient) is None
         assert self.end(patient, doctor).state == "ended"
 
 

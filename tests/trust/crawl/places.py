@@ -9,7 +9,7 @@ from accounts.models import PasswordKey, User
 from dosing.models import Infusion
 from exports.models import Document
 from patients.models import Attachment, Consent, DataLock, Patient, Query, Record, UnlockRequest, Visit
-from safety.models import AdverseEvent
+from safety.models import AdverseEvent, EventDraft
 from trials.models import (
     Delegation,
     FactorRecovery,
@@ -113,6 +113,7 @@ FILLERS: dict[str, tuple[Callable[[Trial], Iterator[Values]], Values]] = {
     "files:attachment": (_under_patient(Attachment, "key"), ("0" * 32,)),
     "infusions:number": (_under_patient(Infusion, "number"), (NO_NUMBER,)),
     "adverse-events:number": (_under_patient(AdverseEvent, "number"), (NO_NUMBER,)),
+    "drafts:number": (_under_patient(EventDraft, "number"), (NO_NUMBER,)),
     "queries:number": (_of(Query, "patient__trial", "pk"), (NO_NUMBER,)),
     "locks:level/key": (_levels, ("patient", NO_NUMBER)),
     "requests:number": (_of(UnlockRequest, "lock__trial", "pk"), (NO_NUMBER,)),

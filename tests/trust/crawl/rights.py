@@ -97,8 +97,10 @@ RIGHTS: dict[str, tuple[str, str]] = {
     # Adverse events.
     "adverse-events/": (ALL, NOBODY),
     "patients/*/adverse-events/new/": (SITE, SITE),
+    "patients/*/adverse-events/new/keep/": (NOBODY, SITE),
+    "patients/*/adverse-events/drafts/*/discard/": (SITE, SITE),
     "patients/*/adverse-events/after-lock/": (SITE, SITE),
-    EVENT: (ALL, NOBODY),
+    EVENT: (ALL, "I"),
     **{f"{EVENT}{end}": (SITE, SITE) for end in ("amend/", "sponsor/", "error/")},
     # What leaves the system, and the trail.
     "exports/": (EXPORTS, EXPORTS),

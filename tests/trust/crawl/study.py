@@ -16,6 +16,7 @@ from patients.entry import attachments
 from patients.models import Patient, Record
 from patients.queries import threads
 from patients.review import locks
+from safety.event_drafts import keep_event_draft
 from tests.support import build
 from tests.support.study.file_samples import pdf
 from tests.support.study.reference_ranges import facts
@@ -63,6 +64,11 @@ def trial(slug: str) -> Trial:
 def _captured(patient: Patient, doctor: User, word: str) -> None:
     for _each in range(EVENTS[patient.trial.slug]):
         build.event(patient=patient, by=doctor, term=f"Fever {word}")
+    with acting(user=doctor, role="investigator"):
+        typed = [("term", f"Cough {word}")]
+        keep_event_draft(
+            patient=patient, save_key="page", typed=typed, answers={"term": f"Cough {word}"}, by=doctor
+        )
     record = Record.objects.get(patient=patient, form="demography")
     build.record(patient, "stay", {}, visit=None, draft=True, by=doctor)
     with acting(user=doctor, role="investigator"):

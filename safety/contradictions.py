@@ -1,0 +1,95 @@
+"""What one adverse event contradicts: itself, the death, the consent, another event. Pure functions on plain values.
+
+Nothing here is refused: an event is stored once its reporter has confirmed it, and stays listed as contradictory.
+A partial date contradicts only if none of its possible days is possible (DAT-08).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from protocol.values.moments import Moment, before
+from safety.classification import FATAL, EventAssessment, EventFinding, death_differs, findings, is_fatal
+
+OF_ANSWERS = {
+    EventFinding.DEATH_DISAGREES,
+    EventFinding.GRADE_4_WITHOUT_CRITERION,
+    EventFinding.OUTCOME_DISAGREES_WITH_ONGOING,
+}
+
+
+class Contradiction(StrEnum):
+    """What an event contradicts besides its own answers."""
+
+    BEGINS_AFTER_DEATH = "begins_after_death"
+    ENDS_AFTER_DEATH = "ends_after_death"
+    ONGOING_AT_DEATH = "ongoing_at_death"
+    FATAL_ON_ANOTHER_DAY = "fatal_on_another_day"
+    FATAL_BUT_ALIVE = "fatal_but_alive"
+    BEFORE_CONSENT = "before_consent"
+    NO_CONSENT = "no_consent"
+    ENTERED_TWICE = "entered_twice"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDates:
+    """The answers of one event that other records may contradict."""
+
+    assessment: EventAssessment
+    onset: Moment | None
+    end: Moment | None
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What other records say about the patient.
+
+    death: the death, with its date. ended_alive: the study ended otherwise than by death. consent: the first consent.
+    twins: numbers of the patient's other events with the same term and onset.
+    """
+
+    died: Moment | None = None
+    ended_alive: bool = False
+    consent: Moment | None = None
+    twins: tuple[int, ...] = ()
+
+
+def term_key(term: str) -> str:
+    """Return a term without case and spaces: `Febrile  Neutropenia` and `febrile neutropenia` are one term."""
+    return "".join(term.split()).casefold()
+
+
+def contradictions(event: EventDates, known: Background) -> list[EventFinding | Contradiction]:
+    """Return what the answers contradict: each other first, then the death, the consent and other events."""
+    own = [each for each in findings(event.assessment) if each in OF_ANSWERS]
+    return [*own, *_of_death(event, known), *_of_consent(event, known), *_twins(known)]
+
+
+def _of_death(event: EventDates, known: Background) -> Iterator[Contradiction]:
+    fatal = is_fatal(event.assessment)
+    if known.died is None:
+        if fatal and known.ended_alive:
+            yield Contradiction.FATAL_BUT_ALIVE
+        return
+    if event.onset is not None and before(known.died, event.onset):
+        yield Contradiction.BEGINS_AFTER_DEATH
+    elif event.assessment.ongoing:
+        # A fatal event that goes on contradicts its own outcome already.
+        if not fatal:
+            yield Contradiction.ONGOING_AT_DEATH
+    elif fatal and death_differs(FATAL, event.end, known.died):
+        yield Contradiction.FATAL_ON_ANOTHER_DAY
+    elif event.end is not None and before(known.died, event.end):
+        yield Contradiction.ENDS_AFTER_DEATH
+
+
+def _of_consent(event: EventDates, known: Background) -> Iterator[Contradiction]:
+    if known.consent is None:
+        yield Contradiction.NO_CONSENT
+    elif event.onset is not None and before(event.onset, known.consent):
+        yield Contradiction.BEFORE_CONSENT
+
+
+def _twins(known: Background) -> Iterator[Contradiction]:
+    if known.twins:
+        yield Contradiction.ENTERED_TWICE
