@@ -108,7 +108,7 @@ class Patient(models.Model):
     def signed_content(self) -> dict[str, Any]:
         """Return the content that a signature on the casebook covers: the patient and everything captured.
 
-        Reads the consents, visits, forms and logs, and what the receivers of `casebook_content` add.
+        Reads the consents, visits, forms, logs and deviations, and what the receivers of `casebook_content` add.
         """
         facts = {name: getattr(self, f"{name}_id" if name == "protocol" else name) for name in PATIENT_SIGNED}
         visits = self.visits.order_by("pk").prefetch_related("records")
@@ -119,6 +119,7 @@ class Patient(models.Model):
             "consents": [consent.signed_content() for consent in self.consents.order_by("pk")],
             "visits": [visit.signed_content() for visit in visits],
             "logs": [record.signed_content() for record in logs],
+            "deviations": [each.signed_content() for each in self.deviations.order_by("number")],
             **{name: rows for _receiver, part in parts_of_rooms for name, rows in part.items()},
         }
 

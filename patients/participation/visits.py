@@ -12,6 +12,7 @@ from audit.context import acting
 from patients.models import Patient, Visit
 from patients.participation.lifecycle import lock_patient, lock_visit, refuse_closed_form, require_state
 from patients.participation.reconsent import refuse_without_reconsent
+from patients.participation.visit_deviations import note_visit
 from protocol.document.schedule import planned_visits
 
 UNSCHEDULED = "UNS"
@@ -71,7 +72,7 @@ def hold_visit(*, visit: Visit, on: date, by: User) -> Visit:
     # The day of a visit that took place may be corrected: that is nothing new for the patient to consent to.
     if visit.state != Visit.State.HELD:
         refuse_without_reconsent(patient)
-    return _hold(patient, visit, on)
+    return _hold(patient, visit, on, by)
 
 
 @transaction.atomic
@@ -81,10 +82,10 @@ def hold_visit_of(*, visit: Visit, on: date, by: User) -> Visit:
     Raises ValidationError like `hold_visit`, but asks for no new consent: the step that records it decides on that.
     """
     patient, visit = lock_visit(visit)
-    return _hold(patient, visit, on)
+    return _hold(patient, visit, on, by)
 
 
-def _hold(patient: Patient, visit: Visit, on: date) -> Visit:
+def _hold(patient: Patient, visit: Visit, on: date, by: User) -> Visit:
     require_state(
         patient,
         *OPEN_STATES,
@@ -100,6 +101,7 @@ def _hold(patient: Patient, visit: Visit, on: date) -> Visit:
     visit.state, visit.held_on, visit.missed_reason = Visit.State.HELD, on, ""
     visit.protocol_id = visit.protocol_id or patient.protocol_id
     visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
+    note_visit(patient, visit, by)
     return visit
 
 
@@ -127,6 +129,7 @@ def miss_visit(*, visit: Visit, reason: str, by: User) -> Visit:
     visit.state, visit.held_on, visit.missed_reason = Visit.State.MISSED, None, reason.strip()
     visit.protocol_id = visit.protocol_id or patient.protocol_id
     visit.save(update_fields=["state", "held_on", "missed_reason", "protocol"])
+    note_visit(patient, visit, by)
     return visit
 
 
